@@ -1,0 +1,120 @@
+"""The one place that knows Numba: the typed @kernel decorator, its cache folder, and the machine intrinsics.
+
+The cache folder is named by a hash of the engine's sources and of the flags that Numba's own cache key leaves out
+(imported constants, bounds checking), so a stale kernel can never be loaded. With NUMBA_DISABLE_JIT=1 the kernels run
+as plain Python and the intrinsics become no-ops.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+JIT_DISABLED = bool(numba.config.DISABLE_JIT)
+BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)
+
+
+def _cache_folder() -> Path:
+    digest = hashlib.sha256(f"{numba.__version__} {BOUNDS_CHECKED}".encode())
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    base = os.environ.get("EXCHANGE_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "exchange"
+    return Path(base) / f"kernels-{digest.hexdigest()[:16]}"
+
+
+CACHE_FOLDER = _cache_folder()
+numba.config.CACHE_DIR = str(CACHE_FOLDER)
+
+
+def kernel(function: F) -> F:
+    """Compile a module-level function in nopython mode, cached on disk, releasing the GIL."""
+    return cast(F, numba.njit(cache=True, nogil=True)(function))
+
+
+def inlined(function: F) -> F:
+    """A small helper of kernels: LLVM decides on inlining as for any kernel; kept apart to say what it is."""
+    return cast(F, numba.njit(cache=True, nogil=True)(function))
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    view = context.make_array(array_type)(context, builder, array)
+    return cgutils.get_item_pointer(context, builder, array_type, view, [index], wraparound=False)
+
+
+@intrinsic  # type: ignore[misc]
+def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte_pointer = ir.IntType(8).as_pointer()
+        address = builder.bitcast(_pointer(context, builder, signature.args[0], *args), byte_pointer)
+        i32 = ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte_pointer, i32, i32, i32]), "llvm.prefetch.p0i8"
+        )
+        builder.call(function, [address, i32(1), i32(3), i32(1)])  # for writing, keep in all caches, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), codegen
+
+
+@intrinsic  # type: ignore[misc]
+def _store_release(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
+        builder.store_atomic(args[2], pointer, ordering="release", align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), codegen
+
+
+@intrinsic  # type: ignore[misc]
+def _load_acquire(typing_context: Any, array: Any, index: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *args)
+        return builder.load_atomic(pointer, ordering="acquire", align=8)
+
+    return types.int64(array, types.int64), codegen
+
+
+def _fence(ordering: str) -> Any:
+    @intrinsic  # type: ignore[misc]
+    def fence(typing_context: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            builder.fence(ordering)
+            return context.get_dummy_value()
+
+        return types.void(), codegen
+
+    return fence
+
+
+_fence_acquire, _fence_release, _fence_seq_cst = _fence("acquire"), _fence("release"), _fence("seq_cst")
+
+
+def _no_fence() -> None:
+    return None
+
+
+if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
+
+    def prefetch(array: Any, index: int) -> None:
+        return None
+
+    def store_release(array: Any, index: int, value: int) -> None:
+        array[index] = value
+
+    def load_acquire(array: Any, index: int) -> int:
+        return int(array[index])
+
+    fence_acquire = fence_release = fence_seq_cst = _no_fence
+else:
+    prefetch, store_release, load_acquire = _prefetch, _store_release, _load_acquire
+    fence_acquire, fence_release, fence_seq_cst = _fence_acquire, _fence_release, _fence_seq_cst

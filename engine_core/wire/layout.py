@@ -1,0 +1,325 @@
+"""The records of the exchange, each declared once. Little-endian, explicit padding, sizes and offsets asserted here.
+
+COMMAND and ADMIN are two shapes of the same 64 bytes (kind < 32: COMMAND, else ADMIN); EVENT and ADMIN_EVENT are two
+shapes of the same 128 bytes. Arithmetic fields are int64; narrower fields hold codes and identifiers, and prices in
+EVENT (which are only stored and widened). Units end the names: ticks, lots, atoms, ms, ns.
+
+    COMMAND, 64 bytes                               ADMIN, 64 bytes
+     0 kind side order_type time_in_force            0 kind code decimals flags   (u1 each)
+       self_trade flags pad pad     (u1 each)        4 market            u4
+     8 market            u4                          8 account           u4
+    12 account           u4                         12 asset             u4   (base asset of a market)
+    16 order_id          i8                         16 quote_asset       u4
+    24 client_id         u4  (HAS_CLIENT_ID)        20 pad               u4
+    28 pad               u4                         24 symbol            S8   (of an asset)
+    32 price_ticks       i8                         32 a  i8 ┐ or public_key, 32 bytes (KEY, KEY_REVOKE)
+    40 quantity_lots     i8                         40 b  i8 │
+    48 trigger_ticks     i8                         48 c  i8 │
+    56 amount_atoms      i8  or display_lots        56 d  i8 ┘
+
+`amount_atoms`: quote amount of a BY_QUOTE market order, milliseconds of CANCEL_AFTER; `display_lots` (same bytes): an
+iceberg's shown part.
+
+What a, b, c, d, code, flags of an ADMIN record mean:
+
+    kind          identifies          code         a               b              c             d
+    GENESIS                           schema       log_id          behaviour      created_ms    -
+    UPGRADE                           -            behaviour       -              -             -
+    ASSET         asset, symbol       -            (decimals: its own field)
+    MARKET        market, asset,      MarketState  lot_atoms       tick_atoms     min_lots      max_lots
+                  quote_asset
+    MARKET_STATE  market              MarketState  -               -              -             -
+    MARKET_BANDS  market              -            band_up_ppm     band_down_ppm  impact_ppm    max_open_orders
+                                                   (0: no band)    (0: none)      (0: none)     (an account; 0: none)
+    FEES          market              tier         maker_ppm       taker_ppm      -             -
+    FEE_TIER      account             tier         -               -              -             -
+    ACCOUNT       account             -            -               -              -             -
+    ACCOUNT_STATE account             1 ok         -               -              -             -
+                                      2 frozen
+    KEY           account, public_key permissions
+    KEY_REVOKE    account, public_key -
+    DEPOSIT       account, asset      -            amount_atoms    reference      -             -
+    WITHDRAW      account, asset      -            amount_atoms    reference      -             -
+    LEASE         account             1 take,      gateway         ttl_ms         -             -
+                                      2 give up
+
+`lot_atoms`: base atoms of one lot. `tick_atoms`: quote atoms of one lot at one tick; the price of one tick in whole
+units is tick_atoms/10^quote_decimals divided by lot_atoms/10^base_decimals. `reference`: unique per asset and
+direction, so a repeated deposit is refused. Accounts, assets and markets are numbered 1, 2, 3, ... without gaps
+(0 = unset); account 1 is the fee account, created by GENESIS.
+
+    EVENT, 128 bytes                                ADMIN_EVENT, 128 bytes
+      0 kind side order_type time_in_force            0 kind pad.. reason at 7
+        self_trade flags status reason (u1 each)
+      8 market           u2                           8 pad
+     10 index            u2  command in its block    10 index            u2  (0xFFFF: the block)
+     12 account          u4                          12 account          u4
+     16 order_id         i8                          16 pad
+     24 client_id        u4                          24 pad
+     28 price_ticks      i4  (FILL: of the trade)    28 pad
+     32 given_available  i8  atoms, after            32 given_available  i8  (DEPOSIT, WITHDRAW)
+     40 given_locked     i8  atoms, after            40 given_locked     i8
+     48 update_id        i8  depth sequence, 0: no   48 pad
+                             level changed
+     56 level_lots       i8  shown at price_ticks    56 pad
+                             after; taker's FILL:
+                             limit_ticks instead
+     64 quantity_lots    i8                          64 command          64 bytes, as ADMIN
+     72 executed_lots    i8  cumulative
+     80 executed_atoms   i8  cumulative quote
+     88 received_available i8 atoms, after
+     96 counter_order_id i8  or trigger_ticks
+    104 trade_id         i8  or amount_atoms
+    112 fill_lots        i8  or display_lots
+    120 fee_atoms        i8  or created_ms
+
+The second names of 96-127 hold in every EVENT that is not a FILL. A Bid gives the quote asset and receives the base
+asset, an Ask the other way round; `given_*` and `received_available` are the account's balances after this event.
+`update_id` counts the level changes of a market; `level_lots` is what the level (side, price_ticks) shows after it,
+0 = the level is gone. In a FILL of the maker side/price are the maker's own, so they name the level. REJECTED carries
+the fields of the command as far as they were known, and no balances.
+"""
+
+import hashlib
+
+import numpy as np
+
+SCHEMA_VERSION = 1
+BEHAVIOUR_VERSION = 1
+
+
+def _record(size: int, fields: list[tuple[str, str, int]]) -> np.dtype:
+    """A packed record dtype from (name, format, offset); the same bytes may have two names."""
+    names, formats, offsets = zip(*fields, strict=True)
+    dtype = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+    covered = bytearray(size)
+    for name, _, offset in fields:
+        for byte in range(offset, offset + dtype[name].itemsize):
+            covered[byte] = 1
+    assert all(covered), f"undeclared padding at byte {covered.index(0)}"
+    return dtype
+
+
+_ORDER_CODES = [
+    ("kind", "u1", 0),
+    ("side", "u1", 1),
+    ("order_type", "u1", 2),
+    ("time_in_force", "u1", 3),
+    ("self_trade", "u1", 4),
+    ("flags", "u1", 5),
+]
+
+COMMAND = _record(
+    64,
+    [
+        *_ORDER_CODES,
+        ("pad0", "(2,)u1", 6),
+        ("market", "<u4", 8),
+        ("account", "<u4", 12),
+        ("order_id", "<i8", 16),
+        ("client_id", "<u4", 24),
+        ("pad1", "(4,)u1", 28),
+        ("price_ticks", "<i8", 32),
+        ("quantity_lots", "<i8", 40),
+        ("trigger_ticks", "<i8", 48),
+        ("amount_atoms", "<i8", 56),
+        ("display_lots", "<i8", 56),
+    ],
+)
+
+ADMIN = _record(
+    64,
+    [
+        ("kind", "u1", 0),
+        ("code", "u1", 1),
+        ("decimals", "u1", 2),
+        ("flags", "u1", 3),
+        ("market", "<u4", 4),
+        ("account", "<u4", 8),
+        ("asset", "<u4", 12),
+        ("quote_asset", "<u4", 16),
+        ("pad0", "(4,)u1", 20),
+        ("symbol", "S8", 24),
+        ("a", "<i8", 32),
+        ("b", "<i8", 40),
+        ("c", "<i8", 48),
+        ("d", "<i8", 56),
+        ("public_key", "(32,)u1", 32),
+    ],
+)
+
+EVENT = _record(
+    128,
+    [
+        *_ORDER_CODES,
+        ("status", "u1", 6),
+        ("reason", "u1", 7),
+        ("market", "<u2", 8),
+        ("index", "<u2", 10),
+        ("account", "<u4", 12),
+        ("order_id", "<i8", 16),
+        ("client_id", "<u4", 24),
+        ("price_ticks", "<i4", 28),
+        ("given_available", "<i8", 32),
+        ("given_locked", "<i8", 40),
+        ("update_id", "<i8", 48),
+        ("level_lots", "<i8", 56),
+        ("limit_ticks", "<i8", 56),
+        ("quantity_lots", "<i8", 64),
+        ("executed_lots", "<i8", 72),
+        ("executed_atoms", "<i8", 80),
+        ("received_available", "<i8", 88),
+        ("counter_order_id", "<i8", 96),
+        ("trigger_ticks", "<i8", 96),
+        ("trade_id", "<i8", 104),
+        ("amount_atoms", "<i8", 104),
+        ("fill_lots", "<i8", 112),
+        ("display_lots", "<i8", 112),
+        ("fee_atoms", "<i8", 120),
+        ("created_ms", "<i8", 120),
+    ],
+)
+
+ADMIN_EVENT = _record(
+    128,
+    [
+        ("kind", "u1", 0),
+        ("pad0", "(6,)u1", 1),
+        ("reason", "u1", 7),
+        ("pad1", "(2,)u1", 8),
+        ("index", "<u2", 10),
+        ("account", "<u4", 12),
+        ("pad2", "(16,)u1", 16),
+        ("given_available", "<i8", 32),
+        ("given_locked", "<i8", 40),
+        ("pad3", "(16,)u1", 48),
+        ("command", ADMIN, 64),  # type: ignore[list-item]
+    ],
+)
+
+WHOLE_BLOCK = 0xFFFF  # EVENT.index of BLOCK_REFUSED
+
+# The header of a block, of either log. A COMMAND block's own fields come from the gateway; an EVENT block repeats the
+# gateway fields of the entry that it mirrors, so answers are matched by (gateway, incarnation, sequence, index).
+#
+#     0 magic u4 · 4 schema u2 · 6 record_bytes u2 · 8 log_id i8 · 16 epoch i8 · 24 gateway u4 · 28 count u4
+#    32 incarnation i8 · 40 sequence i8 (1, 2, 3, ... of this incarnation) · 48 time_ms i8 · 56 commands u4 · 60 crc u4
+#
+# time_ms: of a COMMAND block the gateway's stamp, of an EVENT block the engine time. commands: of an EVENT block the
+# number of commands that it answers. crc: CRC-32 of the header with crc = 0, then of the records.
+BLOCK_HEADER = _record(
+    64,
+    [
+        ("magic", "<u4", 0),
+        ("schema", "<u2", 4),
+        ("record_bytes", "<u2", 6),
+        ("log_id", "<i8", 8),
+        ("epoch", "<i8", 16),
+        ("gateway", "<u4", 24),
+        ("count", "<u4", 28),
+        ("incarnation", "<i8", 32),
+        ("sequence", "<i8", 40),
+        ("time_ms", "<i8", 48),
+        ("commands", "<u4", 56),
+        ("crc", "<u4", 60),
+    ],
+)
+COMMAND_MAGIC = 0x444D4345  # "ECMD"
+EVENT_MAGIC = 0x54564545  # "EEVT"
+
+# One event as it travels in the ring, and as every feed hands it on, whether it came from the ring or the stream:
+# EVENT, then where and when. position: of the event in its block; block_events: how many the block has.
+SLOT = _record(
+    192,
+    [
+        ("event", EVENT, 0),  # type: ignore[list-item]
+        ("entry_ms", "<i8", 128),
+        ("entry_seq", "<i8", 136),
+        ("gateway", "<u4", 144),
+        ("position", "<u4", 148),
+        ("incarnation", "<i8", 152),
+        ("sequence", "<i8", 160),
+        ("time_ms", "<i8", 168),  # engine time
+        ("published_ns", "<i8", 176),  # wall clock of the publishing engine, 0 when read from the stream
+        ("block_events", "<u4", 184),
+        ("pad0", "(4,)u1", 188),
+    ],
+)
+
+# Queries and their answers (outside both logs).
+QUERY = _record(
+    64,
+    [
+        ("kind", "u1", 0),
+        ("flags", "u1", 1),
+        ("pad0", "(2,)u1", 2),
+        ("market", "<u4", 4),
+        ("account", "<u4", 8),
+        ("client_id", "<u4", 12),
+        ("order_id", "<i8", 16),
+        ("gateway", "<u4", 24),
+        ("pad1", "(4,)u1", 28),
+        ("query_id", "<i8", 32),
+        ("incarnation", "<i8", 40),
+        ("top_ms", "<i8", 48),  # the command log's top when it was asked: answered once applied that far
+        ("top_seq", "<i8", 56),
+    ],
+)
+# An answer: this header, then `count` records (EVENT, ADMIN, LEVEL, BALANCE or STATUS, by the query's kind).
+ANSWER_HEADER = _record(
+    64,
+    [
+        ("query_id", "<i8", 0),
+        ("incarnation", "<i8", 8),
+        ("kind", "u1", 16),
+        ("reason", "u1", 17),
+        ("record_bytes", "<u2", 18),
+        ("count", "<u4", 20),
+        ("update_id", "<i8", 24),  # BOOK: the market's depth sequence at this position
+        ("entry_ms", "<i8", 32),  # last entry that the answer contains
+        ("entry_seq", "<i8", 40),
+        ("time_ms", "<i8", 48),  # engine time
+        ("log_id", "<i8", 56),
+    ],
+)
+LEVEL = _record(
+    24, [("side", "u1", 0), ("pad0", "(3,)u1", 1), ("price_ticks", "<i4", 4), ("lots", "<i8", 8), ("orders", "<i8", 16)]
+)
+BALANCE = _record(24, [("asset", "<u4", 0), ("pad0", "(4,)u1", 4), ("available", "<i8", 8), ("locked", "<i8", 16)])
+STATUS = _record(
+    64,
+    [
+        ("log_id", "<i8", 0),
+        ("epoch", "<i8", 8),
+        ("commands", "<i8", 16),
+        ("events", "<i8", 24),
+        ("open_orders", "<i8", 32),
+        ("accounts", "<i8", 40),
+        ("markets", "<i8", 48),
+        ("started_ms", "<i8", 56),
+    ],
+)
+
+RECORDS = {
+    "COMMAND": COMMAND,
+    "ADMIN": ADMIN,
+    "EVENT": EVENT,
+    "ADMIN_EVENT": ADMIN_EVENT,
+    "BLOCK_HEADER": BLOCK_HEADER,
+    "SLOT": SLOT,
+    "QUERY": QUERY,
+    "ANSWER_HEADER": ANSWER_HEADER,
+    "LEVEL": LEVEL,
+    "BALANCE": BALANCE,
+    "STATUS": STATUS,
+}
+
+
+def fingerprint() -> int:
+    """63 bits that change with any field, offset or format of any record; stands in the ring and in snapshots."""
+    text = repr([(name, dtype.fields and sorted(dtype.fields.items()), dtype.itemsize) for name, dtype in RECORDS.items()])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+assert COMMAND.itemsize == ADMIN.itemsize == 64
+assert EVENT.itemsize == ADMIN_EVENT.itemsize == 128

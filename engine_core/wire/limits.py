@@ -1,0 +1,26 @@
+"""Bounds that the formats and the processes agree on, and how they relate.
+
+Capacities of one deployment (accounts, orders, markets) are configuration; what stands here is fixed by the formats.
+"""
+
+MAX_PRICE_TICKS = 2**31 - 1
+MAX_SUPPLY_ATOMS = 2**62  # of one asset, all accounts together: sums of balances cannot overflow
+MAX_QUANTITY_LOTS = 2**62
+MAX_INT64 = 2**63 - 1
+
+MAX_MARKETS = 2**16 - 1  # EVENT.market is 16 bits wide
+MAX_ASSETS = 2**16 - 1
+MAX_DECIMALS = 9
+MAX_SYMBOL_BYTES = 8
+
+MAX_BLOCK_COMMANDS = 1024
+MAX_EVENTS_PER_COMMAND = 4096  # fills, triggers and cancel-all of one command; the rest continues or expires
+MAX_BLOCK_EVENTS = 65_536  # the kernel yields between commands before its buffer could overflow
+PPM = 1_000_000
+
+ALL_MARKETS = 0xFFFF_FFFF
+SLOT_BITS = 24  # order id = counter << SLOT_BITS | slot; slot 0 = never rested
+
+assert MAX_EVENTS_PER_COMMAND <= MAX_BLOCK_EVENTS
+assert MAX_BLOCK_COMMANDS <= 2**16 - 1  # EVENT.index is 16 bits wide, 0xFFFF = the whole block
+assert 2 * MAX_SUPPLY_ATOMS <= MAX_INT64 + 1

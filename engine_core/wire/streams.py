@@ -1,0 +1,90 @@
+"""The two logs on Redis: key names, blocks, and entry IDs.
+
+A stream entry has one field, `b`: a BLOCK_HEADER and its records back to back. For each entry of `orders:{s}` the engine
+appends exactly one entry with the same ID to `events:{s}` (the mirror rule), so the top of the event log is the publish
+high-water mark.
+"""
+
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from engine_core.wire.codes import Reason
+from engine_core.wire.layout import BLOCK_HEADER, COMMAND, COMMAND_MAGIC, EVENT, EVENT_MAGIC, SCHEMA_VERSION
+from engine_core.wire.limits import MAX_BLOCK_COMMANDS
+
+FIELD = b"b"
+
+
+class Keys(NamedTuple):
+    """Redis names of one shard. The braces are a Redis Cluster hash tag: all of a shard live on one node."""
+
+    orders: str
+    events: str
+    queries: str
+    answers: str  # pub/sub channel prefix; the gateway's number follows
+    leases: str  # key prefix: who holds a role, e.g. the publisher of market data
+
+
+def keys(shard: int = 0) -> Keys:
+    tag = f"{{s{shard}}}"
+    return Keys(f"orders:{tag}", f"events:{tag}", f"queries:{tag}", f"answers:{tag}:", f"lease:{tag}:")
+
+
+class EntryId(NamedTuple):
+    """A stream entry's ID; compares in log order."""
+
+    ms: int
+    seq: int
+
+    @classmethod
+    def parse(cls, text: bytes | str) -> "EntryId":
+        ms, _, seq = (text.decode() if isinstance(text, bytes) else text).partition("-")
+        return cls(int(ms), int(seq))
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.seq}"
+
+
+ORIGIN = EntryId(0, 0)
+
+
+class BlockError(ValueError):
+    """A block that cannot be read. `reason` is the code that its mirrored reject carries."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def encode_block(header: np.ndarray, records: np.ndarray) -> bytes:
+    """The bytes of a block. `header` (one BLOCK_HEADER, gateway fields set) is completed in place."""
+    body = records.tobytes()
+    header["magic"] = COMMAND_MAGIC if records.dtype.itemsize == COMMAND.itemsize else EVENT_MAGIC
+    header["schema"] = SCHEMA_VERSION
+    header["record_bytes"] = records.dtype.itemsize
+    header["count"] = len(records)
+    header["crc"] = 0
+    header["crc"] = zlib.crc32(body, zlib.crc32(header.tobytes()))
+    return bytes(header.tobytes() + body)
+
+
+def decode_block(block: bytes, record: np.dtype) -> tuple[np.void, np.ndarray]:
+    """(header, records of dtype `record`, read-only) of a block, or BlockError with the reason."""
+    if len(block) < BLOCK_HEADER.itemsize:
+        raise BlockError(Reason.BAD_SIZE, f"block of {len(block)} bytes is shorter than its header")
+    header = np.frombuffer(block, BLOCK_HEADER, 1).copy()
+    expected = EVENT_MAGIC if record.itemsize == EVENT.itemsize else COMMAND_MAGIC
+    if header["magic"][0] != expected or header["schema"][0] != SCHEMA_VERSION:
+        raise BlockError(Reason.BAD_SCHEMA, f"block of schema {header['schema'][0]}, this code reads {SCHEMA_VERSION}")
+    count = int(header["count"][0])
+    if header["record_bytes"][0] != record.itemsize or len(block) != BLOCK_HEADER.itemsize + count * record.itemsize:
+        raise BlockError(Reason.BAD_SIZE, f"block says {count} records of {header['record_bytes'][0]} bytes, has {len(block)}")
+    if expected == COMMAND_MAGIC and not 1 <= count <= MAX_BLOCK_COMMANDS:
+        raise BlockError(Reason.BAD_SIZE, f"{count} commands in a block, allowed are 1 to {MAX_BLOCK_COMMANDS}")
+    crc = int(header["crc"][0])
+    header["crc"] = 0
+    if zlib.crc32(memoryview(block)[BLOCK_HEADER.itemsize :], zlib.crc32(header.tobytes())) != crc:
+        raise BlockError(Reason.BAD_CRC, "block fails its checksum")
+    return header[0], np.frombuffer(block, record, count, BLOCK_HEADER.itemsize)
