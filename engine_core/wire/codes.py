@@ -131,7 +131,7 @@ class EventKind(IntEnum):
 
 
 class Reason(IntEnum):
-    """Why something was rejected, refused, expired or cancelled. Precedence: the order of checks in book/commands.py."""
+    """Why something was rejected, refused, expired or cancelled. Precedence: order of checks in book/commands.py."""
 
     NONE = 0
     # the block

@@ -317,7 +317,9 @@ RECORDS = {
 
 def fingerprint() -> int:
     """63 bits that change with any field, offset or format of any record; stands in the ring and in snapshots."""
-    text = repr([(name, dtype.fields and sorted(dtype.fields.items()), dtype.itemsize) for name, dtype in RECORDS.items()])
+    text = repr(
+        [(name, dtype.fields and sorted(dtype.fields.items()), dtype.itemsize) for name, dtype in RECORDS.items()]
+    )
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 

@@ -1,8 +1,8 @@
 """The two logs on Redis: key names, blocks, and entry IDs.
 
-A stream entry has one field, `b`: a BLOCK_HEADER and its records back to back. For each entry of `orders:{s}` the engine
-appends exactly one entry with the same ID to `events:{s}` (the mirror rule), so the top of the event log is the publish
-high-water mark.
+A stream entry has one field, `b`: a BLOCK_HEADER and its records back to back. For each entry of `orders:{s}` the
+engine appends exactly one entry with the same ID to `events:{s}` (the mirror rule), so the top of the event log is
+the publish high-water mark.
 """
 
 import zlib
@@ -80,7 +80,9 @@ def decode_block(block: bytes, record: np.dtype) -> tuple[np.void, np.ndarray]:
         raise BlockError(Reason.BAD_SCHEMA, f"block of schema {header['schema'][0]}, this code reads {SCHEMA_VERSION}")
     count = int(header["count"][0])
     if header["record_bytes"][0] != record.itemsize or len(block) != BLOCK_HEADER.itemsize + count * record.itemsize:
-        raise BlockError(Reason.BAD_SIZE, f"block says {count} records of {header['record_bytes'][0]} bytes, has {len(block)}")
+        raise BlockError(
+            Reason.BAD_SIZE, f"block says {count} records of {header['record_bytes'][0]} bytes, has {len(block)}"
+        )
     if expected == COMMAND_MAGIC and not 1 <= count <= MAX_BLOCK_COMMANDS:
         raise BlockError(Reason.BAD_SIZE, f"{count} commands in a block, allowed are 1 to {MAX_BLOCK_COMMANDS}")
     crc = int(header["crc"][0])

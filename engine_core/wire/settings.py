@@ -1,0 +1,159 @@
+"""Where one run of the exchange lives: folders, URLs, ports, secrets; read once per process from the environment.
+
+`exchange up` sets all of the variables for its children. Run by hand, a role finds a running exchange by the same
+defaults: data in ./data, sockets in the runtime folder that belongs to that data folder, the
+database's address in run.json.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engine_core.wire.markets import PROFILES, Config, load
+from engine_core.wire.sections import ConfigError
+
+MAX_SOCKET_PATH = 100  # bytes; the kernel allows 107, file names of ours need a few more
+VALKEY_SOCKET = "valkey.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    config: Config
+    data: Path
+    runtime: Path
+    redis_url: str
+    database_url: str
+    profile: str
+    shard: int
+    host: str
+    http_port: int
+    ws_port: int
+    worker: int
+    session_secret: bytes
+    metrics_port: int  # 0: no metrics endpoint
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the variables named in ARCHITECTURE's process list; ConfigError names one that is wrong."""
+        profile = environment.get("EXCHANGE_PROFILE", "demo")
+        if profile not in PROFILES:
+            raise ConfigError(f"EXCHANGE_PROFILE: must be one of {', '.join(PROFILES)}, is {profile!r}")
+        config = load(environment.get("EXCHANGE_CONFIG") or default_config()).for_profile(profile)
+        data = Path(environment.get("EXCHANGE_DATA") or "data").absolute()
+        runtime = Path(environment["EXCHANGE_RUNTIME"]) if environment.get("EXCHANGE_RUNTIME") else runtime_folder(data)
+        return cls(
+            config=config,
+            data=data,
+            runtime=runtime,
+            redis_url=environment.get("REDIS_URL") or f"unix://{runtime / VALKEY_SOCKET}",
+            database_url=environment.get("DATABASE_URL") or _running_database(data),
+            profile=profile,
+            shard=_number(environment, "EXCHANGE_SHARD", 0, 16_383),
+            host=environment.get("EXCHANGE_HOST") or config.server.host,
+            http_port=_number(environment, "EXCHANGE_HTTP_PORT", config.server.http_port, 65_535),
+            ws_port=_number(environment, "EXCHANGE_WS_PORT", config.server.ws_port, 65_535),
+            worker=_number(environment, "EXCHANGE_WORKER", 0, 1023),
+            session_secret=_session_secret(environment, data),
+            metrics_port=_number(environment, "EXCHANGE_METRICS_PORT", 0, 65_535),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give these settings again in a child process."""
+        return {
+            "EXCHANGE_CONFIG": str(Path(self.config.path).absolute()),
+            "EXCHANGE_DATA": str(self.data),
+            "EXCHANGE_RUNTIME": str(self.runtime),
+            "REDIS_URL": self.redis_url,
+            "DATABASE_URL": self.database_url,
+            "EXCHANGE_PROFILE": self.profile,
+            "EXCHANGE_SHARD": str(self.shard),
+            "EXCHANGE_HOST": self.host,
+            "EXCHANGE_HTTP_PORT": str(self.http_port),
+            "EXCHANGE_WS_PORT": str(self.ws_port),
+            "EXCHANGE_WORKER": str(self.worker),
+            "EXCHANGE_SESSION_SECRET": self.session_secret.hex(),
+            "EXCHANGE_METRICS_PORT": str(self.metrics_port),
+        }
+
+
+def default_config() -> Path:
+    """./exchange.toml, else the one of the checkout that this code belongs to."""
+    here = Path("exchange.toml")
+    return here if here.exists() else Path(__file__).resolve().parents[2] / "exchange.toml"
+
+
+def runtime_folder(data: Path) -> Path:
+    """The short folder for the sockets and the ring file of the exchange whose data is in `data`; created, ours, 0700.
+
+    It is on a tmpfs where there is one, so that the ring is never written to a disk.
+    """
+    digest = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:8]
+    shared = Path("/dev/shm")
+    base = shared if os.access(shared, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+    folder = base / f"exchange-{os.getuid()}-{digest}"
+    if len(os.fsencode(folder)) > MAX_SOCKET_PATH - 20:
+        folder = Path("/tmp") / folder.name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise ConfigError(f"{folder}: must be a folder of this user with mode 0700; remove it, or set EXCHANGE_RUNTIME")
+    return folder
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace `path` by a file that only this user can read, atomically: a reader sees the old text or the new."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def without_password(url: str) -> str:
+    """A URL fit for logs and error messages."""
+    password = urlsplit(url).password
+    return url.replace(f":{password}@", ":…@", 1) if password else url
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, high: int) -> int:
+    text = environment.get(name) or str(default)
+    if not (text.isascii() and text.isdigit()) or int(text) > high:
+        raise ConfigError(f"{name}: must be a whole number from 0 to {high}, is {text!r}")
+    return int(text)
+
+
+def _running_database(data: Path) -> str:
+    """The database of the exchange that runs on `data`, as its run.json says; empty if none does."""
+    try:
+        run = json.loads((data / "run.json").read_text(encoding="utf-8"))
+        return str(run.get("database") or "")
+    except (OSError, ValueError):
+        return ""
+
+
+def _session_secret(environment: Mapping[str, str], data: Path) -> bytes:
+    """The secret that signs browser sessions: given, or kept in the data folder so that all workers agree."""
+    text = environment.get("EXCHANGE_SESSION_SECRET", "")
+    path = data / "session-secret"
+    if not text and path.exists():
+        text = path.read_text(encoding="utf-8").strip()
+    if not text:
+        text = secrets.token_hex(32)
+        if data.is_dir():
+            write_private(path, text + "\n")
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        secret = b""
+    if len(secret) < 16:
+        raise ConfigError("EXCHANGE_SESSION_SECRET: must be at least 32 hexadecimal digits")
+    return secret

@@ -1,0 +1,74 @@
+"""Fixtures for all tests: private servers on Unix sockets, in folders that vanish.
+
+`valkey`        one Valkey for the whole session, emptied for each test that asks for it      → redis URL
+`fresh_valkey`  a Valkey of its own, so that the test may stop or damage it                   → redis URL
+`postgres`      an empty database of its own, on one PostgreSQL for the whole session         → database URL
+`runtime`       a short folder for sockets and ring files
+"""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from engine_core.embedded import Postgres, Valkey, running
+
+_databases = itertools.count(1)
+
+
+def short_folder() -> Path:
+    """A private folder whose path is short enough for a Unix socket; pytest's own are not."""
+    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="xt-", dir=base))
+
+
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    folder = short_folder()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    data, sockets = tmp_path_factory.mktemp("valkey"), short_folder()
+    with running(Valkey(data, sockets), data / "valkey.log") as url:
+        yield url
+    shutil.rmtree(sockets, ignore_errors=True)
+
+
+@pytest.fixture
+def valkey(_valkey_server: str) -> str:
+    with redis.Redis.from_url(_valkey_server) as client:
+        client.flushall()
+    return _valkey_server
+
+
+@pytest.fixture
+def fresh_valkey(tmp_path: Path, runtime: Path) -> Iterator[str]:
+    with running(Valkey(tmp_path, runtime), tmp_path / "valkey.log") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    data, sockets = tmp_path_factory.mktemp("postgres"), short_folder()
+    with running(Postgres(data, sockets), data / "postgres.log") as url:
+        yield url
+    shutil.rmtree(sockets, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres(_postgres_server: str) -> Iterator[str]:
+    name = f"test_{next(_databases)}"
+    with psycopg.connect(_postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    yield _postgres_server.replace("@/exchange?", f"@/{name}?")
+    with psycopg.connect(_postgres_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

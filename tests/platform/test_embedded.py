@@ -1,0 +1,110 @@
+"""The embedded servers start, keep their promises, and end with their parent."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from engine_core.embedded import Postgres, Valkey, running
+
+
+def test_valkey_keeps_the_settings_that_the_promise_needs(valkey: str) -> None:
+    with redis.Redis.from_url(valkey, decode_responses=True) as client:
+        wanted = {
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "maxmemory-policy": "noeviction",
+            "save": "",
+            "port": "0",
+        }
+        assert {key: client.config_get(key)[key] for key in wanted} == wanted
+
+
+def test_valkey_has_its_data_after_a_restart(tmp_path: Path, runtime: Path) -> None:
+    for _ in range(2):
+        with running(Valkey(tmp_path, runtime, "always"), tmp_path / "log") as url, redis.Redis.from_url(url) as client:
+            client.xadd("orders:{s0}", {b"b": b"block"})
+            entries = client.xlen("orders:{s0}")
+    assert entries == 2
+
+
+def test_each_test_has_a_database_of_its_own(postgres: str) -> None:
+    with psycopg.connect(postgres) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+        connection.execute("CREATE TABLE here (n int)")
+
+
+def test_postgres_wants_the_password(postgres: str) -> None:
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(postgres, password="wrong")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become another user")
+def test_postgres_of_root_without_user_namespaces(tmp_path: Path, runtime: Path) -> None:
+    tmp_path.chmod(0o700)
+    server = Postgres(tmp_path, runtime, allow_namespace=False)
+    try:
+        for expected in (1, 2):
+            with running(server, tmp_path / "log") as url, psycopg.connect(url) as connection:
+                connection.execute("CREATE TABLE IF NOT EXISTS starts (n int)")
+                connection.execute("INSERT INTO starts VALUES (1)")
+                assert connection.execute("SELECT count(*) FROM starts").fetchone() == (expected,)
+    finally:
+        server.remove()
+    assert not server.folder.exists()
+
+
+_PARENT = """
+import sys, time
+from pathlib import Path
+from engine_core.embedded import Postgres, Valkey, running
+data, sockets = Path(sys.argv[1]), Path(sys.argv[2])
+with running(Valkey(data, sockets), data / "v.log"), running(Postgres(data, sockets), data / "p.log"):
+    print("up", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_servers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    sockets = tmp_path / "s"
+    sockets.mkdir()
+    if len(str(sockets)) > 80:
+        sockets = Path("/tmp") / f"xt-{os.getpid()}"
+        sockets.mkdir()
+    arguments = [sys.executable, "-c", _PARENT, str(tmp_path), str(sockets)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout and parent.stdout.readline() == "up\n"
+        children = psutil.Process(parent.pid).children(recursive=True)
+        assert {"valkey-server", "postgres"} <= {child.name() for child in children}
+        os.kill(parent.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    shutil.rmtree(sockets)
+
+
+_GUARD = """
+import os, sys, time
+from engine_core.leash import guard
+sys.exit(guard([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"], 15, int(sys.argv[1])))
+"""
+
+
+def test_where_the_kernel_does_not_watch_the_end_of_a_pipe_does() -> None:
+    read_end, write_end = os.pipe()
+    command = [sys.executable, "-c", _GUARD, str(read_end)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, pass_fds=(read_end,)) as guard:
+        os.close(read_end)
+        assert guard.stdout and guard.stdout.readline() == "up\n"
+        children = psutil.Process(guard.pid).children()
+        assert len(children) == 1
+        os.close(write_end)
+        assert guard.wait(10) != 0
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
