@@ -1,0 +1,103 @@
+"""Who sends a request, and may they: ED25519 signatures of SPEC §2, or the session cookie of the page.
+
+A signature, if present, wins. Non-goals: what the request says (commands.py), and rate limits.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+
+from engine_core.replica.setup import Setup
+from engine_core.wire import session, signing
+from engine_core.wire.codes import KeyPermission
+from engine_core.wire.session import Purpose
+from engine_core.wire.signing import Pairs
+from ingress.call import Call
+from ingress.errors import ApiError, Code, bad_request
+from ingress.replays import UsedSignatures
+
+COOKIE = "session"
+_SESSION_PERMISSIONS = KeyPermission.READ | KeyPermission.TRADE
+_SAFE_METHODS = ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated client. `signature` is empty for a browser session."""
+
+    account: int
+    signature: bytes = b""
+    valid_until_ms: int = 0
+
+
+@dataclass(slots=True)
+class Authenticator:
+    setup: Setup
+    session_secret: bytes
+    used: UsedSignatures = field(default_factory=UsedSignatures)
+
+    def check(self, call: Call, instruction: str, items: Sequence[Pairs], permission: KeyPermission) -> Caller:
+        """The caller of a request whose parameters are `items` (one, or those of a batch), or a refusal."""
+        headers = call.headers
+        if b"x-signature" in headers or b"x-api-key" in headers:
+            return self._check_signature(headers, instruction, items, permission)
+        if b"cookie" in headers:
+            return self._check_session(call, permission)
+        raise ApiError(Code.UNAUTHORIZED, "Missing credentials: X-API-Key, X-Timestamp and X-Signature are required")
+
+    def check_window(self, headers: dict[bytes, bytes]) -> tuple[str, str]:
+        """(timestamp, window) as sent, once they admit the request now."""
+        timestamp = headers.get(b"x-timestamp")
+        if timestamp is None:
+            raise bad_request("Missing timestamp: X-Timestamp is required")
+        window = headers.get(b"x-window", b"")
+        texts = timestamp.decode("latin-1"), window.decode("latin-1") or str(signing.DEFAULT_WINDOW_MS)
+        problem = signing.window_error(*texts, time.time_ns() // 1_000_000)
+        if problem:
+            raise bad_request(problem)
+        return texts
+
+    def once(self, caller: Caller) -> None:
+        """Refuse a request that this worker has executed before; for those that a repetition would execute again."""
+        if caller.signature:
+            self.used.use(caller.signature, caller.valid_until_ms, time.time_ns() // 1_000_000)
+
+    def _check_signature(
+        self, headers: dict[bytes, bytes], instruction: str, items: Sequence[Pairs], permission: KeyPermission
+    ) -> Caller:
+        public_key = signing.decode_base64(headers.get(b"x-api-key", b""), signing.PUBLIC_KEY_BYTES)
+        key = self.setup.keys.get(public_key) if public_key else None
+        if public_key is None or key is None:
+            raise ApiError(Code.UNAUTHORIZED, "Unknown API key")
+        timestamp, window = self.check_window(headers)
+        signature = signing.decode_base64(headers.get(b"x-signature", b""), signing.SIGNATURE_BYTES)
+        if signature is None or not signing.verify_any(
+            public_key, signing.spellings(instruction, items, timestamp, window), signature
+        ):
+            raise ApiError(Code.INVALID_SIGNATURE, "Invalid signature")
+        if not key.permissions & permission:
+            raise ApiError(Code.FORBIDDEN, f"API key lacks the permission to {(permission.name or '').lower()}")
+        return Caller(key.account, signature, int(timestamp) + int(window))
+
+    def _check_session(self, call: Call, permission: KeyPermission) -> Caller:
+        token = cookie_of(call)
+        account = session.read(token, self.session_secret, Purpose.COOKIE) if token else None
+        if token is None or account is None:
+            raise ApiError(Code.UNAUTHORIZED, "Session has expired: sign in again")
+        if call.method not in _SAFE_METHODS:
+            given = call.headers.get(b"x-csrf-token", b"").decode("latin-1")
+            if not session.same(given, session.csrf_token(token, self.session_secret)):
+                raise ApiError(Code.FORBIDDEN, "Missing or wrong X-CSRF-Token")
+        if not _SESSION_PERMISSIONS & permission:
+            raise ApiError(Code.FORBIDDEN, "A browser session cannot do this: use an API key")
+        return Caller(account)
+
+
+def cookie_of(call: Call) -> str | None:
+    """The session token in the Cookie header."""
+    try:
+        cookies = SimpleCookie(call.headers.get(b"cookie", b"").decode("latin-1"))
+    except CookieError:
+        return None
+    return cookies[COOKIE].value if COOKIE in cookies else None

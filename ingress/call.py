@@ -1,0 +1,73 @@
+"""One request and one answer, free of any framework: what every operation of the API takes and gives.
+
+The bare ASGI function, the FastAPI routes and (later) order entry over WebSocket all speak these two.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from ingress.errors import ApiError
+
+JSON = b"application/json"
+TEXT = b"text/plain; charset=utf-8"
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(slots=True)
+class Call:
+    method: str
+    path: str
+    query: bytes
+    headers: dict[bytes, bytes]  # names in lower case; of a repeated header the last one
+    body: bytes
+    peer: str = ""  # address of the client, "" when unknown
+
+
+class Reply(NamedTuple):
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+    headers: Headers = ()
+
+
+class _ErrorBody(msgspec.Struct):
+    code: str
+    message: str
+
+
+encode_json = msgspec.json.Encoder().encode
+
+
+def json_reply(value: object, headers: Headers = ()) -> Reply:
+    return Reply(200, encode_json(value), JSON, headers)
+
+
+def text_reply(text: str) -> Reply:
+    return Reply(200, text.encode(), TEXT)
+
+
+def error_reply(error: ApiError) -> Reply:
+    body = encode_json(_ErrorBody(error.code.value, error.message))
+    return Reply(error.code.status, body, JSON, error.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A slice of a list that is served in pages."""
+
+    limit: int
+    offset: int
+    total: int = field(default=0)
+
+    def headers(self) -> Headers:
+        pages = -(-self.total // self.limit) if self.limit else 0
+        values = {
+            b"X-PAGE-COUNT": pages,
+            b"X-CURRENT-PAGE": self.offset // self.limit + 1 if self.limit else 1,
+            b"X-PAGE-SIZE": self.limit,
+            b"X-TOTAL": self.total,
+        }
+        return tuple((name, str(value).encode()) for name, value in values.items())

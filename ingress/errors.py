@@ -1,0 +1,164 @@
+"""Every refusal that a client can see: its HTTP status, code and message, and the table of the engine's reasons.
+
+A refusal is raised as ApiError anywhere below the edge and written by the edge; its body is always
+`{"code","message"}`. Messages are part of the interface where existing clients read them (SPEC §3).
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from engine_core.wire.codes import Reason
+
+
+class Code(StrEnum):
+    """The public error codes (SPEC §3)."""
+
+    INVALID_CLIENT_REQUEST = "INVALID_CLIENT_REQUEST"
+    INVALID_ORDER = "INVALID_ORDER"
+    INVALID_PRICE = "INVALID_PRICE"
+    INVALID_QUANTITY = "INVALID_QUANTITY"
+    INVALID_MARKET = "INVALID_MARKET"
+    INVALID_SYMBOL = "INVALID_SYMBOL"
+    INVALID_ASSET = "INVALID_ASSET"
+    INVALID_RANGE = "INVALID_RANGE"
+    INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
+    ORDER_LIMIT = "ORDER_LIMIT"
+    INVALID_SIGNATURE = "INVALID_SIGNATURE"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    FORBIDDEN = "FORBIDDEN"
+    ACCOUNT_DEACTIVATED = "ACCOUNT_DEACTIVATED"
+    RESOURCE_NOT_FOUND = "RESOURCE_NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    REQUEST_TOO_LARGE = "REQUEST_TOO_LARGE"
+    HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+    SERVER_ERROR = "SERVER_ERROR"
+    NOT_IMPLEMENTED = "NOT_IMPLEMENTED"
+    TRADING_PAUSED = "TRADING_PAUSED"
+    MAINTENANCE = "MAINTENANCE"
+    TIMEOUT = "TIMEOUT"
+
+    @property
+    def status(self) -> int:
+        return _STATUS.get(self, 400)
+
+
+_STATUS = {  # 400 where not listed
+    Code.INVALID_SIGNATURE: 401,
+    Code.UNAUTHORIZED: 401,
+    Code.FORBIDDEN: 403,
+    Code.ACCOUNT_DEACTIVATED: 403,
+    Code.RESOURCE_NOT_FOUND: 404,
+    Code.METHOD_NOT_ALLOWED: 405,
+    Code.REQUEST_TOO_LARGE: 413,
+    Code.TOO_MANY_REQUESTS: 429,
+    Code.HEADERS_TOO_LARGE: 431,
+    Code.SERVER_ERROR: 500,
+    Code.NOT_IMPLEMENTED: 501,
+    Code.TRADING_PAUSED: 503,
+    Code.MAINTENANCE: 503,
+    Code.TIMEOUT: 504,
+}
+
+
+class ApiError(Exception):
+    """A refusal on its way to the client."""
+
+    def __init__(self, code: Code, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.headers = headers
+
+
+class Refusal(NamedTuple):
+    code: Code
+    message: str
+
+
+_PAUSED = Code.TRADING_PAUSED
+_ORDER = Code.INVALID_ORDER
+
+# Every reason with which the engine can refuse a command of a client.
+REASONS: dict[Reason, Refusal] = {
+    Reason.UNKNOWN_MARKET: Refusal(Code.INVALID_MARKET, "Invalid market"),
+    Reason.UNKNOWN_ASSET: Refusal(Code.INVALID_ASSET, "Invalid asset"),
+    Reason.UNKNOWN_ACCOUNT: Refusal(Code.UNAUTHORIZED, "Account does not exist"),
+    Reason.UNKNOWN_KEY: Refusal(Code.UNAUTHORIZED, "API key does not exist"),
+    Reason.ACCOUNT_FROZEN: Refusal(Code.ACCOUNT_DEACTIVATED, "Account is frozen: orders can only be cancelled"),
+    Reason.MARKET_CLOSED: Refusal(_PAUSED, "Market is closed"),
+    Reason.MARKET_CANCEL_ONLY: Refusal(_PAUSED, "Market accepts only cancels"),
+    Reason.MARKET_LIMIT_ONLY: Refusal(_ORDER, "Market accepts only limit orders"),
+    Reason.MARKET_POST_ONLY: Refusal(_ORDER, "Market accepts only post-only orders"),
+    Reason.PRICE_OUT_OF_RANGE: Refusal(Code.INVALID_PRICE, "Price is out of range"),
+    Reason.PRICE_OUT_OF_BAND: Refusal(Code.INVALID_PRICE, "Price is too far from the last price"),
+    Reason.QUANTITY_TOO_SMALL: Refusal(Code.INVALID_QUANTITY, "Quantity is below the minimum"),
+    Reason.QUANTITY_TOO_LARGE: Refusal(Code.INVALID_QUANTITY, "Quantity is above the maximum"),
+    Reason.NOTIONAL_OVERFLOW: Refusal(_ORDER, "Price times quantity is too large"),
+    Reason.INSUFFICIENT_FUNDS: Refusal(Code.INSUFFICIENT_FUNDS, "Insufficient funds"),
+    Reason.INSUFFICIENT_LIQUIDITY: Refusal(_ORDER, "Insufficient liquidity"),
+    Reason.POST_ONLY_WOULD_TAKE: Refusal(_ORDER, "Order would immediately match and take"),
+    Reason.DUPLICATE_CLIENT_ID: Refusal(Code.INVALID_CLIENT_REQUEST, "Duplicate client ID"),
+    Reason.ORDER_NOT_FOUND: Refusal(Code.RESOURCE_NOT_FOUND, "Not Found"),
+    Reason.TOO_MANY_OPEN_ORDERS: Refusal(Code.ORDER_LIMIT, "Too many open orders"),
+    Reason.TRIGGER_EQUALS_LAST: Refusal(_ORDER, "Trigger price equals the last price"),
+    Reason.NO_LAST_PRICE: Refusal(_ORDER, "Market has no last price yet"),
+    Reason.BOUND_REQUIRED: Refusal(_ORDER, "A trigger market buy needs a price bound: give triggerPrice and price"),
+    Reason.NOT_AMENDABLE: Refusal(_ORDER, "Order cannot be modified"),
+    Reason.PRICE_IMPACT: Refusal(_ORDER, "Order would move the price too far"),
+    Reason.SELF_TRADE: Refusal(_ORDER, "Order would trade with an order of the same account"),
+    Reason.BAD_FIELD: Refusal(Code.INVALID_CLIENT_REQUEST, "Invalid combination of fields"),
+    Reason.UNKNOWN_COMMAND: Refusal(Code.NOT_IMPLEMENTED, "Not supported by this engine"),
+    Reason.SUPPLY_LIMIT: Refusal(Code.INVALID_QUANTITY, "Quantity exceeds the asset's supply limit"),
+    Reason.DUPLICATE_REFERENCE: Refusal(Code.INVALID_CLIENT_REQUEST, "Duplicate reference"),
+    Reason.ALREADY_EXISTS: Refusal(Code.INVALID_CLIENT_REQUEST, "Already exists"),
+    Reason.BAD_DEFINITION: Refusal(Code.INVALID_CLIENT_REQUEST, "Invalid definition"),
+    Reason.ORDERS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many open orders"),
+    Reason.LEVELS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many price levels"),
+    Reason.TIMERS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many timers"),
+    Reason.ACCOUNTS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many accounts"),
+    Reason.MARKETS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many markets"),
+    Reason.ASSETS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many assets"),
+    Reason.KEYS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many API keys"),
+    Reason.SKIPPED: Refusal(Code.SERVER_ERROR, "Request was skipped by an operator and not executed"),
+    Reason.NO_GENESIS: Refusal(Code.MAINTENANCE, "Exchange is starting"),
+}
+
+
+def refusal(reason: int) -> ApiError:
+    """The refusal of an engine reason. One outside the table is a fault between our own processes."""
+    entry = REASONS.get(Reason(reason)) if reason in Reason._value2member_map_ else None
+    if entry is None:
+        return ApiError(Code.SERVER_ERROR, f"Request was not executed (reason {reason})")
+    return ApiError(entry.code, entry.message)
+
+
+def bad_request(message: str) -> ApiError:
+    return ApiError(Code.INVALID_CLIENT_REQUEST, message)
+
+
+def not_found() -> ApiError:
+    return ApiError(Code.RESOURCE_NOT_FOUND, "Not Found")
+
+
+def code_of_status(status: int) -> Code:
+    """The code for an error of which only the HTTP status is known (a framework's own 404, 405, ...)."""
+    fallback = Code.SERVER_ERROR if status >= 500 else Code.INVALID_CLIENT_REQUEST
+    return _OF_STATUS.get(status, fallback)
+
+
+_OF_STATUS = {
+    code.status: code
+    for code in (
+        Code.UNAUTHORIZED,
+        Code.FORBIDDEN,
+        Code.RESOURCE_NOT_FOUND,
+        Code.METHOD_NOT_ALLOWED,
+        Code.REQUEST_TOO_LARGE,
+        Code.TOO_MANY_REQUESTS,
+        Code.HEADERS_TOO_LARGE,
+        Code.NOT_IMPLEMENTED,
+        Code.MAINTENANCE,
+        Code.TIMEOUT,
+    )
+}

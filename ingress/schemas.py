@@ -1,0 +1,280 @@
+"""The bodies of the API's answers, each declared once: written by msgspec, described in the OpenAPI document.
+
+Field names are those of the wire (SPEC §4, §5). Numbers of money are text.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Side = Literal["Bid", "Ask"]
+OrderTypeName = Literal["Limit", "Market"]
+StatusName = Literal["New", "PartiallyFilled", "Filled", "Cancelled", "Expired", "TriggerPending", "TriggerFailed"]
+
+
+class Error(msgspec.Struct):
+    """Body of every answer that is not 2xx."""
+
+    code: str
+    message: str
+
+
+class LiveOrder(msgspec.Struct, kw_only=True):
+    """An order as it is now; members that do not apply are null."""
+
+    id: str
+    clientId: int | None
+    symbol: str
+    side: Side
+    orderType: OrderTypeName
+    status: StatusName
+    timeInForce: Literal["GTC", "IOC", "FOK"]
+    selfTradePrevention: str
+    postOnly: bool | None
+    price: str | None
+    quantity: str | None
+    quoteQuantity: str | None
+    executedQuantity: str
+    executedQuoteQuantity: str
+    createdAt: int
+    triggerPrice: str | None = None
+    triggerQuantity: str | None = None
+    triggerBy: str | None = None
+    triggeredAt: int | None = None
+    stopLossTriggerPrice: str | None = None
+    stopLossLimitPrice: str | None = None
+    stopLossTriggerBy: str | None = None
+    takeProfitTriggerPrice: str | None = None
+    takeProfitLimitPrice: str | None = None
+    takeProfitTriggerBy: str | None = None
+    reduceOnly: bool | None = None
+    relatedOrderId: str | None = None
+    strategyId: str | None = None
+    slippageTolerance: str | None = None
+    slippageToleranceType: str | None = None
+
+
+class BatchOrder(LiveOrder, kw_only=True):
+    """An item of a batch that was placed."""
+
+    operation: Literal["Ok"] = "Ok"
+
+
+class BatchError(msgspec.Struct):
+    """An item of a batch that was refused."""
+
+    code: str
+    message: str
+    operation: Literal["Err"] = "Err"
+
+
+class Status(msgspec.Struct):
+    status: Literal["Ok", "Maintenance"]
+    message: str | None = None
+
+
+class Token(msgspec.Struct, kw_only=True):
+    blockchain: str
+    displayName: str
+    contractAddress: str | None = None
+    depositEnabled: bool = True
+    minimumDeposit: str
+    withdrawEnabled: bool = True
+    minimumWithdrawal: str
+    maximumWithdrawal: str | None = None
+    withdrawalFee: str = "0"
+    nativeDecimals: int
+
+
+class Asset(msgspec.Struct):
+    symbol: str
+    displayName: str
+    coingeckoId: str | None
+    tokens: list[Token]
+
+
+class PriceFilter(msgspec.Struct, kw_only=True):
+    tickSize: str
+    minPrice: str
+    maxPrice: str | None
+    maxMultiplier: str | None
+    minMultiplier: str | None
+    maxImpactMultiplier: str | None
+    minImpactMultiplier: str | None
+    meanMarkPriceBand: None = None
+    meanPremiumBand: None = None
+    borrowEntryFeeMaxMultiplier: None = None
+    borrowEntryFeeMinMultiplier: None = None
+
+
+class QuantityFilter(msgspec.Struct):
+    stepSize: str
+    minQuantity: str
+    maxQuantity: str | None
+
+
+class Filters(msgspec.Struct):
+    price: PriceFilter
+    quantity: QuantityFilter
+
+
+class Market(msgspec.Struct, kw_only=True):
+    symbol: str
+    baseSymbol: str
+    quoteSymbol: str
+    marketType: Literal["SPOT"] = "SPOT"
+    orderBookState: Literal["Open", "Closed", "CancelOnly", "LimitOnly", "PostOnly"]
+    visible: bool = True
+    createdAt: str
+    filters: Filters
+    imfFunction: None = None
+    mmfFunction: None = None
+    fundingInterval: None = None
+    fundingRateUpperBound: None = None
+    fundingRateLowerBound: None = None
+    openInterestLimit: None = None
+    positionLimitWeight: None = None
+
+
+class Ticker(msgspec.Struct):
+    symbol: str
+    firstPrice: str
+    lastPrice: str
+    high: str
+    low: str
+    priceChange: str
+    priceChangePercent: str
+    volume: str
+    quoteVolume: str
+    trades: str
+
+
+class Depth(msgspec.Struct):
+    asks: list[tuple[str, str]]
+    bids: list[tuple[str, str]]
+    lastUpdateId: str
+    timestamp: int
+
+
+class Trade(msgspec.Struct):
+    id: int
+    price: str
+    quantity: str
+    quoteQuantity: str
+    timestamp: int
+    isBuyerMaker: bool
+
+
+class Kline(msgspec.Struct):
+    start: str
+    end: str
+    open: str | None
+    high: str | None
+    low: str | None
+    close: str | None
+    volume: str
+    quoteVolume: str
+    trades: str
+
+
+class Balance(msgspec.Struct):
+    available: str
+    locked: str
+    staked: str = "0"
+
+
+class Account(msgspec.Struct, kw_only=True):
+    spotMakerFee: str
+    spotTakerFee: str
+    futuresMakerFee: str = "0"
+    futuresTakerFee: str = "0"
+    limitOrders: int
+    triggerOrders: int
+    autoBorrowSettlements: bool = False
+    autoLend: bool = False
+    autoRealizePnl: bool = False
+    autoRepayBorrows: bool = False
+    liquidating: bool = False
+    borrowLimit: str = "0"
+    leverageLimit: str = "1"
+    positionLimit: str = "0"
+
+
+class MaxOrder(msgspec.Struct):
+    symbol: str
+    side: Side
+    maxOrderQuantity: str
+
+
+class CancelAfter(msgspec.Struct):
+    timeoutMs: int
+
+
+class DemoSession(msgspec.Struct):
+    account: int
+    csrfToken: str
+    streamToken: str
+    wsUrl: str
+
+
+class HistoryOrder(msgspec.Struct, kw_only=True):
+    """An order of the past (or still open), from the history."""
+
+    id: str
+    clientId: int | None
+    symbol: str
+    side: Side
+    orderType: OrderTypeName
+    status: StatusName
+    timeInForce: Literal["GTC", "IOC", "FOK"]
+    selfTradePrevention: str
+    postOnly: bool | None
+    price: str | None
+    quantity: str | None
+    quoteQuantity: str | None
+    executedQuantity: str
+    executedQuoteQuantity: str
+    createdAt: str
+    expiryReason: str | None
+    systemOrderType: str | None
+
+
+class Fill(msgspec.Struct, kw_only=True):
+    tradeId: int
+    orderId: str
+    clientId: str | None
+    symbol: str
+    side: Side
+    price: str
+    quantity: str
+    fee: str
+    feeSymbol: str
+    isMaker: bool
+    timestamp: str
+    systemOrderType: str | None
+
+
+class Deposit(msgspec.Struct, kw_only=True):
+    id: int
+    symbol: str
+    quantity: str
+    status: str
+    source: str
+    createdAt: str
+    toAddress: str | None
+    fromAddress: str | None
+    transactionHash: str | None
+
+
+class Withdrawal(msgspec.Struct, kw_only=True):
+    id: int
+    symbol: str
+    blockchain: str | None
+    quantity: str
+    fee: str
+    status: str
+    toAddress: str | None
+    transactionHash: str | None
+    clientId: str | None
+    createdAt: str
+    isInternal: bool
