@@ -1,0 +1,244 @@
+"""The public market data of one shard, kept by a reading process: setup, books, trades, statistics, candles.
+
+    data = await MarketData.bootstrap(gateway.query, gateway.on_events)
+    data.listeners.append(...)            # called with the Changes of each batch
+    data.setup.market_by_symbol["SOL_USDC"]; data.book(1).snapshot(20); data.recent_trades(1, 100)
+
+It asks the engine for the setup and every book once, while events that arrive meanwhile wait. Depth numbers say what an
+answer already contains, so an event is never taken twice. A gap in a market's numbers halts that market alone: its
+book is asked again, and listeners get the difference as one change that keeps their sequence whole.
+
+Statistics start empty; backfill.py fills in what happened before. Non-goals: private data, and texts of any kind.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from engine_core.replica.candles import INTERVAL_INDEX, Candle
+from engine_core.replica.depth import ADMIN_EVENT_MET, DONE, GAP, Depth
+from engine_core.replica.records import FLAT, LEVEL_CHANGE, SPAN, TRADE, flat
+from engine_core.replica.setup import Setup
+from engine_core.replica.ticker import Ticker
+from engine_core.replica.trades import Trade, Trades
+from engine_core.wire.codes import QueryKind, Side
+from engine_core.wire.intervals import DAY_MS
+from engine_core.wire.layout import ADMIN_EVENT, SLOT
+from engine_core.wire.streams import ORIGIN, EntryId
+
+HELD_BYTES = 64 * 2**20  # events that wait for a book; beyond, they are dropped and the book is asked once more
+RETRY_SECONDS = 0.5
+
+Level = tuple[int, int]  # ticks, lots
+EventHandler = Callable[[np.ndarray], object]
+logger = logging.getLogger(__name__)
+
+
+class Query(Protocol):
+    """AsyncGateway.query."""
+
+    async def __call__(self, kind: QueryKind, *, market: int = 0, account: int = 0) -> tuple[np.void, np.ndarray]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one batch of events changed. The arrays are views that hold only until the next batch."""
+
+    slots: np.ndarray  # SLOT: the events themselves, for private streams
+    levels: np.ndarray  # LEVEL_CHANGE: each changed level once, with its last value
+    trades: np.ndarray  # TRADE, in log order
+    spans: np.ndarray  # SPAN: the depth numbers covered, one row for each changed market
+    setup: bool  # something of the setup changed
+    time_ms: int  # engine time
+
+
+NOTHING = Changes(np.empty(0, SLOT), np.empty(0, LEVEL_CHANGE), np.empty(0, TRADE), np.empty(0, SPAN), False, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """One market's levels, as of now."""
+
+    market: int
+    _depth: Depth
+    _trades: Trades
+
+    @property
+    def live(self) -> bool:
+        """False while the book is being asked again: what it shows may be old, so do not serve it."""
+        return bool(self._depth.markets[self.market]["live"])
+
+    @property
+    def update_id(self) -> int:
+        return int(self._depth.markets[self.market]["update_id"])
+
+    @property
+    def last_price(self) -> int | None:
+        return self._trades.last_price(self.market)
+
+    def snapshot(self, limit: int | None = None) -> tuple[list[Level], list[Level], int]:
+        """(bids, asks, update_id): the best `limit` of each side, both ascending by price."""
+        bids, asks = (self._depth.side(self.market, side, limit) for side in (Side.BID, Side.ASK))
+        return bids, asks, self.update_id
+
+    def best(self) -> tuple[Level | None, Level | None]:
+        return self._depth.best(self.market, Side.BID), self._depth.best(self.market, Side.ASK)
+
+
+class MarketData:
+    def __init__(self, query: Query) -> None:
+        self.setup = Setup()
+        self.trades = Trades()
+        self.listeners: list[Callable[[Changes], None]] = []
+        self.position = ORIGIN  # last entry of which events were taken
+        self.time_ms = 0  # engine time of the last event
+        self.gaps = 0  # times that a market had to be asked again
+        self._query = query
+        self._depth = Depth()
+        self._setup_position = ORIGIN
+        self._starting: list[np.ndarray] | None = []
+        self._resyncs: dict[int, asyncio.Task[None]] = {}
+        self._held: list[np.ndarray] = []
+
+    @classmethod
+    async def bootstrap(cls, query: Query, on_events: list[EventHandler]) -> "MarketData":
+        """A replica of the present state, fed from `on_events` from here on (AsyncGateway's list of handlers)."""
+        data = cls(query)
+        on_events.append(data.apply)
+        await data._start()
+        return data
+
+    def apply(self, slots: np.ndarray) -> Changes:
+        """Take a batch of SLOT records, in log order; listeners are called before it returns."""
+        if self._starting is not None:
+            self._starting.append(slots.copy())
+            return NOTHING
+        if self._resyncs:
+            self._hold(slots)
+        return self._take(slots, replayed=False)
+
+    async def close(self) -> None:
+        for task in list(self._resyncs.values()):
+            task.cancel()
+        await asyncio.gather(*self._resyncs.values(), return_exceptions=True)
+
+    def book(self, market: int) -> Book:
+        return Book(market, self._depth, self.trades)
+
+    def ticker(self, market: int, window_ms: int = DAY_MS) -> Ticker:
+        now_ms = max(time.time_ns() // 1_000_000, self.time_ms)
+        return self.trades.ticker(market, window_ms, now_ms)
+
+    def recent_trades(self, market: int, limit: int) -> list[Trade]:
+        """Newest first."""
+        return self.trades.recent(market, limit)
+
+    def candles(self, market: int, interval: str) -> list[Candle]:
+        """The last few candles that have trades, newest first; `interval` as in the API (`1m`, `1month`)."""
+        return self.trades.candle_rows(market, INTERVAL_INDEX[interval])
+
+    async def _start(self) -> None:
+        header, records = await self._query(QueryKind.SETUP)
+        self._setup_position = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
+        self.position, self.time_ms = self._setup_position, int(header["time_ms"])
+        self.setup.apply(records)
+        for market in self.setup.markets:
+            self._add_market(market, live=False)
+        for market in self.setup.markets:
+            header, levels = await self._query(QueryKind.BOOK, market=market)
+            self._depth.load(market, levels, int(header["update_id"]))
+        waiting, self._starting = self._starting or [], None
+        for slots in waiting:
+            self.apply(slots)
+
+    def _add_market(self, market: int, *, live: bool) -> None:
+        self._depth.add_market(market, live=live)
+        self.trades.reserve(market)
+
+    def _take(self, slots: np.ndarray, *, replayed: bool) -> Changes:
+        """Apply a batch and tell listeners. A replayed one was taken before, all but the levels of halted markets."""
+        rows = flat(slots)
+        self._depth.begin(len(rows))
+        first, setup = 0, False
+        while (stop := self._depth.apply(rows, first)).reason != DONE:
+            first = stop.at
+            if stop.reason == ADMIN_EVENT_MET:
+                first += 1
+                setup |= not replayed and self._take_admin(rows[stop.at], slots[stop.at])
+            else:
+                assert stop.reason == GAP, f"an event of market {stop.subject}, which does not exist"
+                self._halt(stop.subject, slots)
+        batch = self._depth.batch()
+        if len(batch.trades):
+            self.trades.add(batch.trades)
+        if not replayed:
+            last = rows[-1]
+            self.position, self.time_ms = EntryId(int(last["entry_ms"]), int(last["entry_seq"])), int(last["time_ms"])
+        changes = Changes(NOTHING.slots if replayed else slots, *batch, setup, self.time_ms)
+        self._tell(changes)
+        return changes
+
+    def _tell(self, changes: Changes) -> None:
+        for listener in self.listeners:
+            listener(changes)
+
+    def _take_admin(self, row: np.void, slot: np.void) -> bool:
+        if EntryId(int(row["entry_ms"]), int(row["entry_seq"])) <= self._setup_position:
+            return False
+        self.setup.apply_events(np.frombuffer(slot.tobytes(), ADMIN_EVENT, 1))
+        for market in self.setup.markets.keys() - range(len(self._depth.markets)):
+            self._add_market(market, live=True)
+        return True
+
+    def _halt(self, market: int, slots: np.ndarray) -> None:
+        logger.warning("depth sequence of market %d has a gap after %d", market, self.book(market).update_id)
+        self._depth.halt(market)
+        if market not in self._resyncs:
+            self.gaps += 1
+            if not self._resyncs:
+                self._hold(slots)
+            self._resyncs[market] = asyncio.get_running_loop().create_task(self._resynchronise(market))
+
+    def _hold(self, slots: np.ndarray) -> None:
+        if sum(held.nbytes for held in self._held) + slots.nbytes > HELD_BYTES:
+            self._held.clear()
+        self._held.append(slots.copy())
+
+    async def _resynchronise(self, market: int) -> None:
+        while True:
+            try:
+                header, levels = await self._query(QueryKind.BOOK, market=market)
+                break
+            except (OSError, TimeoutError, RuntimeError) as error:
+                logger.warning("book of market %d is not available, asking again: %s", market, error)
+                await asyncio.sleep(RETRY_SECONDS)
+        changes = self._reload(market, levels, int(header["update_id"]))
+        del self._resyncs[market]
+        held = self._held
+        if not self._resyncs:
+            self._held = []
+        self._tell(changes)
+        for slots in list(held):
+            self._take(slots, replayed=True)
+
+    def _reload(self, market: int, levels: np.ndarray, update_id: int) -> Changes:
+        """Load a book over the old one; the difference is one change that covers all numbers in between."""
+        book = self.book(market)
+        *before, last_id = book.snapshot()
+        self._depth.load(market, levels, update_id)
+        *after, _ = book.snapshot()
+        rows = []
+        for side, old, new in zip((Side.BID, Side.ASK), before, after, strict=True):
+            now = dict(new)
+            rows += [(market, side, ticks, lots) for ticks, lots in set(new) - set(old)]
+            rows += [(market, side, ticks, 0) for ticks, _ in old if ticks not in now]
+        spans = np.array([(market, last_id + 1, update_id)][: update_id > last_id], SPAN)
+        return Changes(NOTHING.slots, np.array(rows, LEVEL_CHANGE), NOTHING.trades, spans, False, self.time_ms)
+
+
+assert FLAT.itemsize == SLOT.itemsize

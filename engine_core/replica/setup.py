@@ -1,0 +1,148 @@
+"""What exists on the exchange: assets, markets, fees, accounts, keys. Built from ADMIN records, and only from them.
+
+The same records come from two sides: the answer of a SETUP query (what would rebuild the state) and the APPLIED events
+of the log. Non-goals: balances (asked from the engine), and judging a definition (the engine did that).
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, MarketState
+from engine_core.wire.units import MarketUnits
+
+# APPLIED commands that change nothing here; there may be millions of the first two.
+NOT_SETUP = (CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.LEASE, CommandKind.SKIP)
+FROZEN = 2  # ADMIN.code of ACCOUNT_STATE
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    number: int
+    symbol: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One market; a zero band, impact or limit means none."""
+
+    number: int
+    symbol: str
+    base: Asset
+    quote: Asset
+    units: MarketUnits
+    state: MarketState
+    min_lots: int
+    max_lots: int
+    band_up_ppm: int = 0
+    band_down_ppm: int = 0
+    impact_ppm: int = 0
+    max_open_orders: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    account: int
+    permissions: KeyPermission
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    maker_ppm: int
+    taker_ppm: int
+
+
+@dataclass(slots=True)
+class Setup:
+    log_id: int = 0
+    created_ms: int = 0  # when the log began
+    behaviour: int = 0
+    accounts: int = 0  # numbered 1, 2, ... without gaps
+    assets: dict[int, Asset] = field(default_factory=dict)
+    markets: dict[int, Market] = field(default_factory=dict)
+    asset_by_symbol: dict[str, Asset] = field(default_factory=dict)
+    market_by_symbol: dict[str, Market] = field(default_factory=dict)
+    keys: dict[bytes, Key] = field(default_factory=dict)
+    tiers: dict[int, int] = field(default_factory=dict)  # of accounts that are not in tier 0
+    frozen: set[int] = field(default_factory=set)
+    _fees: dict[tuple[int, int], Fees] = field(default_factory=dict)  # (market, tier)
+
+    def fees(self, market: int, account: int = 0) -> Fees:
+        """What an account pays on a market; a tier without fees of its own there pays those of tier 0."""
+        tier = self.tiers.get(account, 0)
+        return self._fees.get((market, tier)) or self._fees.get((market, 0)) or Fees(0, 0)
+
+    def apply(self, records: np.ndarray) -> None:
+        """Take ADMIN records in their order."""
+        for record in records:
+            kind = int(record["kind"])
+            if kind not in NOT_SETUP:
+                self._apply(CommandKind(kind), record)
+
+    def apply_events(self, events: np.ndarray) -> None:
+        """Take the APPLIED ones of ADMIN_EVENT records."""
+        self.apply(events["command"][events["kind"] == EventKind.APPLIED])
+
+    def _apply(self, kind: CommandKind, record: np.void) -> None:
+        match kind:
+            case CommandKind.GENESIS:
+                self.log_id, self.behaviour, self.created_ms = int(record["a"]), int(record["b"]), int(record["c"])
+                self.accounts = max(self.accounts, 1)
+            case CommandKind.UPGRADE:
+                self.behaviour = int(record["a"])
+            case CommandKind.ASSET:
+                asset = Asset(int(record["asset"]), bytes(record["symbol"]).decode(), int(record["decimals"]))
+                self.assets[asset.number] = self.asset_by_symbol[asset.symbol] = asset
+            case CommandKind.MARKET:
+                self._put(self._market(record))
+            case CommandKind.MARKET_STATE:
+                self._put(replace(self.markets[int(record["market"])], state=MarketState(int(record["code"]))))
+            case CommandKind.MARKET_BANDS:
+                self._put(self._with_bands(record))
+            case CommandKind.FEES:
+                fees = Fees(int(record["a"]), int(record["b"]))
+                self._fees[int(record["market"]), int(record["code"])] = fees
+            case _:
+                self._apply_account(kind, int(record["account"]), record)
+
+    def _apply_account(self, kind: CommandKind, account: int, record: np.void) -> None:
+        match kind:
+            case CommandKind.ACCOUNT:
+                self.accounts = max(self.accounts, account)
+            case CommandKind.ACCOUNT_STATE:
+                (self.frozen.add if record["code"] == FROZEN else self.frozen.discard)(account)
+            case CommandKind.FEE_TIER:
+                self.tiers[account] = int(record["code"])
+            case CommandKind.KEY:
+                self.keys[record["public_key"].tobytes()] = Key(account, KeyPermission(int(record["code"])))
+            case CommandKind.KEY_REVOKE:
+                self.keys.pop(record["public_key"].tobytes(), None)
+            case _:
+                raise AssertionError(f"ADMIN record of kind {kind.name} is not part of a setup")
+
+    def _put(self, market: Market) -> None:
+        self.markets[market.number] = self.market_by_symbol[market.symbol] = market
+
+    def _market(self, record: np.void) -> Market:
+        base, quote = self.assets[int(record["asset"])], self.assets[int(record["quote_asset"])]
+        units = MarketUnits(int(record["a"]), int(record["b"]), base.decimals, quote.decimals)
+        return Market(
+            number=int(record["market"]),
+            symbol=f"{base.symbol}_{quote.symbol}",
+            base=base,
+            quote=quote,
+            units=units,
+            state=MarketState(int(record["code"])),
+            min_lots=int(record["c"]),
+            max_lots=int(record["d"]),
+        )
+
+    def _with_bands(self, record: np.void) -> Market:
+        return replace(
+            self.markets[int(record["market"])],
+            band_up_ppm=int(record["a"]),
+            band_down_ppm=int(record["b"]),
+            impact_ppm=int(record["c"]),
+            max_open_orders=int(record["d"]),
+        )
