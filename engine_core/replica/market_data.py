@@ -65,45 +65,46 @@ class Book:
     """One market's levels, as of now."""
 
     market: int
-    _depth: Depth
-    _trades: Trades
+    _data: "MarketData"
 
     @property
     def live(self) -> bool:
         """False while the book is being asked again: what it shows may be old, so do not serve it."""
-        return bool(self._depth.markets[self.market]["live"])
+        return bool(self._data.depth.markets[self.market]["live"])
 
     @property
     def update_id(self) -> int:
-        return int(self._depth.markets[self.market]["update_id"])
+        return int(self._data.depth.markets[self.market]["update_id"])
 
     @property
     def last_price(self) -> int | None:
-        return self._trades.last_price(self.market)
+        return self._data.trades.last_price(self.market)
 
     def snapshot(self, limit: int | None = None) -> tuple[list[Level], list[Level], int]:
         """(bids, asks, update_id): the best `limit` of each side, both ascending by price."""
-        bids, asks = (self._depth.side(self.market, side, limit) for side in (Side.BID, Side.ASK))
+        bids, asks = (self._data.depth.side(self.market, side, limit) for side in (Side.BID, Side.ASK))
         return bids, asks, self.update_id
 
     def best(self) -> tuple[Level | None, Level | None]:
-        return self._depth.best(self.market, Side.BID), self._depth.best(self.market, Side.ASK)
+        best = self._data.depth.best
+        return best(self.market, Side.BID), best(self.market, Side.ASK)
 
 
 class MarketData:
     def __init__(self, query: Query) -> None:
         self.setup = Setup()
         self.trades = Trades()
+        self.depth = Depth()
         self.listeners: list[Callable[[Changes], None]] = []
         self.position = ORIGIN  # last entry of which events were taken
         self.time_ms = 0  # engine time of the last event
         self.gaps = 0  # times that a market had to be asked again
         self._query = query
-        self._depth = Depth()
         self._setup_position = ORIGIN
         self._starting: list[np.ndarray] | None = []
         self._resyncs: dict[int, asyncio.Task[None]] = {}
         self._held: list[np.ndarray] = []
+        self._since_history: list[np.ndarray] | None = None  # trades while older ones are read
 
     @classmethod
     async def bootstrap(cls, query: Query, on_events: list[EventHandler]) -> "MarketData":
@@ -128,7 +129,7 @@ class MarketData:
         await asyncio.gather(*self._resyncs.values(), return_exceptions=True)
 
     def book(self, market: int) -> Book:
-        return Book(market, self._depth, self.trades)
+        return Book(market, self)
 
     def ticker(self, market: int, window_ms: int = DAY_MS) -> Ticker:
         now_ms = max(time.time_ns() // 1_000_000, self.time_ms)
@@ -142,6 +143,24 @@ class MarketData:
         """The last few candles that have trades, newest first; `interval` as in the API (`1m`, `1month`)."""
         return self.trades.candle_rows(market, INTERVAL_INDEX[interval])
 
+    def begin_history(self) -> tuple[EntryId, Trades]:
+        """(position, empty statistics): fill them with the trades up to that position, then end_history()."""
+        self._since_history = []
+        history = Trades()
+        history.reserve(len(self.depth.markets) - 1)
+        return self.position, history
+
+    def end_history(self, history: Trades) -> None:
+        """Put rebuilt statistics in the place of those that began with this process."""
+        history.reserve(len(self.depth.markets) - 1)
+        for trades in self._since_history or []:
+            history.add(trades)
+        self.trades = history
+        self._since_history = None
+
+    def drop_history(self) -> None:
+        self._since_history = None
+
     async def _start(self) -> None:
         header, records = await self._query(QueryKind.SETUP)
         self._setup_position = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
@@ -151,21 +170,21 @@ class MarketData:
             self._add_market(market, live=False)
         for market in self.setup.markets:
             header, levels = await self._query(QueryKind.BOOK, market=market)
-            self._depth.load(market, levels, int(header["update_id"]))
+            self.depth.load(market, levels, int(header["update_id"]))
         waiting, self._starting = self._starting or [], None
         for slots in waiting:
             self.apply(slots)
 
     def _add_market(self, market: int, *, live: bool) -> None:
-        self._depth.add_market(market, live=live)
+        self.depth.add_market(market, live=live)
         self.trades.reserve(market)
 
     def _take(self, slots: np.ndarray, *, replayed: bool) -> Changes:
         """Apply a batch and tell listeners. A replayed one was taken before, all but the levels of halted markets."""
         rows = flat(slots)
-        self._depth.begin(len(rows))
+        self.depth.begin(len(rows))
         first, setup = 0, False
-        while (stop := self._depth.apply(rows, first)).reason != DONE:
+        while (stop := self.depth.apply(rows, first)).reason != DONE:
             first = stop.at
             if stop.reason == ADMIN_EVENT_MET:
                 first += 1
@@ -173,9 +192,11 @@ class MarketData:
             else:
                 assert stop.reason == GAP, f"an event of market {stop.subject}, which does not exist"
                 self._halt(stop.subject, slots)
-        batch = self._depth.batch()
+        batch = self.depth.batch()
         if len(batch.trades):
             self.trades.add(batch.trades)
+            if self._since_history is not None:
+                self._since_history.append(batch.trades.copy())
         if not replayed:
             last = rows[-1]
             self.position, self.time_ms = EntryId(int(last["entry_ms"]), int(last["entry_seq"])), int(last["time_ms"])
@@ -191,13 +212,13 @@ class MarketData:
         if EntryId(int(row["entry_ms"]), int(row["entry_seq"])) <= self._setup_position:
             return False
         self.setup.apply_events(np.frombuffer(slot.tobytes(), ADMIN_EVENT, 1))
-        for market in self.setup.markets.keys() - range(len(self._depth.markets)):
+        for market in self.setup.markets.keys() - range(len(self.depth.markets)):
             self._add_market(market, live=True)
         return True
 
     def _halt(self, market: int, slots: np.ndarray) -> None:
         logger.warning("depth sequence of market %d has a gap after %d", market, self.book(market).update_id)
-        self._depth.halt(market)
+        self.depth.halt(market)
         if market not in self._resyncs:
             self.gaps += 1
             if not self._resyncs:
@@ -230,7 +251,7 @@ class MarketData:
         """Load a book over the old one; the difference is one change that covers all numbers in between."""
         book = self.book(market)
         *before, last_id = book.snapshot()
-        self._depth.load(market, levels, update_id)
+        self.depth.load(market, levels, update_id)
         *after, _ = book.snapshot()
         rows = []
         for side, old, new in zip((Side.BID, Side.ASK), before, after, strict=True):
