@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine_core.wire import quoting
 from engine_core.wire.limits import (
     MAX_ASSETS,
     MAX_DECIMALS,
@@ -130,6 +131,7 @@ class Config:
     bounds: Bounds
     rate_limits: RateLimits
     server: Server
+    market_maker: quoting.MarketMaker
 
     def for_profile(self, profile: str) -> "Config":
         """`bare` takes away bands, the open-order limit and the rate limits: the raw exchange, for measuring."""
@@ -164,6 +166,7 @@ def load(path: Path | str) -> Config:
     server, engine = _server(root.section("server")), _engine(root.section("engine"))
     bounds, rate_limits = _bounds(root.section("bounds")), _rate_limits(root.section("rate_limits"))
     capacity = _capacity(root.section("capacity"))
+    market_maker = quoting.read(root.section("market_maker"))
     asset_tables, market_tables = root.section("assets"), root.section("markets")
     root.done()
     assets = tuple(_asset(symbol, table) for symbol, table in asset_tables.sections())
@@ -173,7 +176,16 @@ def load(path: Path | str) -> Config:
     _check_numbers(market_tables, [(market.symbol, market.number) for market in markets], capacity.markets, "markets")
     in_order = sorted(assets, key=lambda asset: asset.number), sorted(markets, key=lambda market: market.number)
     return Config(
-        str(path), tuple(in_order[0]), tuple(in_order[1]), capacity, durability, engine, bounds, rate_limits, server
+        str(path),
+        tuple(in_order[0]),
+        tuple(in_order[1]),
+        capacity,
+        durability,
+        engine,
+        bounds,
+        rate_limits,
+        server,
+        market_maker,
     )
 
 
