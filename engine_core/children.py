@@ -1,0 +1,179 @@
+"""One supervised process: how it is started, watched, restarted with a back-off, and stopped.
+
+Non-goals: which processes there are and in which order (supervisor.py). Everything here is called by one thread, the
+main one: the kernel ties a child's death signal to the thread that started it.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_LOG_BYTES = 16 * 2**20
+KEPT_LOGS = 3
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+HEALTHY_AFTER_S = 30.0  # a child that lived this long starts its back-off anew
+PROBE_EVERY_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run. `command` gets the descriptor of the watched pipe; without `probe`, readiness comes as a byte."""
+
+    role: str
+    command: Callable[[int], list[str]]
+    log: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    probe: Callable[[], bool] | None = None
+    prepare: Callable[[], None] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    once: bool = False  # ends by itself, with success, and is not started again
+
+
+class Child:
+    """A Program and the process that runs it now, if any."""
+
+    def __init__(self, program: Program, parent_pipe: int, inherited: tuple[int, ...] = ()) -> None:
+        self.program = program
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ready = False
+        self.ready_after_s = 0.0
+        self.starts = 0
+        self.restart_at: float | None = None
+        self._failures = 0
+        self._parent_pipe = parent_pipe
+        self._inherited = inherited
+        self.ready_pipe: int | None = None
+        self._started_at = 0.0
+        self._probed_at = 0.0
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid if self.process else 0
+
+    def start(self) -> None:
+        program = self.program
+        if program.prepare:
+            program.prepare()
+        program.log.parent.mkdir(parents=True, exist_ok=True)
+        ready_read, ready_write = os.pipe()
+        os.set_blocking(ready_read, False)
+        environment = {
+            **os.environ,
+            **program.environment,
+            "EXCHANGE_PARENT_PID": str(os.getpid()),
+            "EXCHANGE_PARENT_FD": str(self._parent_pipe),
+        }
+        if program.probe is None:
+            environment["EXCHANGE_READY_FD"] = str(ready_write)
+        with program.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                program.command(self._parent_pipe),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                pass_fds=(self._parent_pipe, ready_write, *self._inherited),
+                start_new_session=True,
+            )
+        os.close(ready_write)
+        self._close_ready_pipe()
+        self.ready_pipe = ready_read
+        self._started_at = time.monotonic()
+        self.ready, self.restart_at = False, None
+        self.starts += 1
+
+    def poll_ready(self) -> bool:
+        """True at the one moment when the running process turned out to be healthy."""
+        if self.ready or self.process is None or self.process.poll() is not None:
+            return False
+        if self.program.probe is not None:
+            if time.monotonic() - self._probed_at < PROBE_EVERY_S:
+                return False
+            self._probed_at = time.monotonic()
+            self.ready = self.program.probe()
+        elif self.ready_pipe is not None:
+            try:
+                byte = os.read(self.ready_pipe, 1)
+                self.ready = byte == b"1"
+                if not byte:  # it closed the pipe without a word; its end will be noticed by itself
+                    self._close_ready_pipe()
+            except BlockingIOError:
+                return False
+        if self.ready:
+            self.ready_after_s = time.monotonic() - self._started_at
+            self._close_ready_pipe()
+        return self.ready
+
+    def reap(self) -> int | None:
+        """The exit status if the process just ended; sets when to start it again."""
+        if self.process is None or (status := self.process.poll()) is None:
+            return None
+        lived_s = time.monotonic() - self._started_at
+        self._failures = 0 if lived_s > HEALTHY_AFTER_S else self._failures + 1
+        self.process, self.ready = None, False
+        self._close_ready_pipe()
+        if not self.program.once:
+            pause = min(FIRST_PAUSE_S * 2 ** max(self._failures - 1, 0), LONGEST_PAUSE_S)
+            self.restart_at = time.monotonic() + (pause if self._failures else 0)
+        return status
+
+    def running_for_s(self) -> float:
+        return time.monotonic() - self._started_at if self.process else 0.0
+
+    def signal_stop(self) -> None:
+        self.restart_at = None
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(self.program.stop_signal)
+
+    def wait_stopped(self, deadline: float) -> bool:
+        """Wait for the end; after the deadline the whole group is killed. False if it had to be."""
+        if self.process is None:
+            return True
+        try:
+            self.process.wait(max(0.0, deadline - time.monotonic()))
+            return True
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            return False
+        finally:
+            self.process, self.ready = None, False
+
+    def log_tail(self, lines: int = 12) -> str:
+        """The end of what this child wrote, to be shown when it does not start."""
+        try:
+            with self.program.log.open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - 8192))
+                text = log.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def _close_ready_pipe(self) -> None:
+        if self.ready_pipe is not None:
+            os.close(self.ready_pipe)
+            self.ready_pipe = None
+
+
+def rotate(log: Path) -> None:
+    """Keep a log below its limit: what was written so far moves to .1, .2, .3, the open file is emptied.
+
+    Children append (O_APPEND), so they go on at the new beginning; lines written during the copy may be lost.
+    """
+    try:
+        if log.stat().st_size <= MAX_LOG_BYTES:
+            return
+    except FileNotFoundError:
+        return
+    for number in range(KEPT_LOGS - 1, 0, -1):
+        older = log.with_name(f"{log.name}.{number}")
+        if older.exists():
+            older.replace(log.with_name(f"{log.name}.{number + 1}"))
+    with log.open("rb") as source, log.with_name(f"{log.name}.1").open("wb") as copy:
+        while part := source.read(2**20):
+            copy.write(part)
+    os.truncate(log, 0)

@@ -1,0 +1,156 @@
+"""The `exchange` command: parses, and hands over to engine_core/operator/ or to the program of a role.
+
+Modules are imported when their command runs, so that `exchange --help` and the supervisor stay light.
+"""
+
+import argparse
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import pkgutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from engine_core.operator import up
+from engine_core.operator.run import CommandError, join
+from engine_core.wire.sections import ConfigError
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Command = Callable[[argparse.Namespace], int]
+ROLES = ("engine", "ingress", "egress", "writer")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="exchange", description="A real-time spot exchange on one machine.")
+    parser.add_argument("--version", action="version", version=f"exchange {importlib.metadata.version('exchange')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, run: Command, text: str) -> argparse.ArgumentParser:
+        return _add(commands, name, run, text)
+
+    up.add_options(add("up", up.up, "start everything and run it until Ctrl-C"))
+    add(
+        "status", _late("inspect", "status"), "show what runs; exit status 0 if an order would be accepted"
+    ).add_argument("--json", action="store_true", help="for programs")
+    logs = add("logs", _late("inspect", "logs"), "show the logs of all roles or of one")
+    logs.add_argument("role", nargs="?", help="engine, ingress, egress, writer, valkey, postgres, …")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    logs.add_argument("-n", "--lines", type=int, default=20, help="lines to begin with (default: 20)")
+    reset = add("reset", _late("inspect", "reset"), "delete all data: accounts, log, history, keys")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    add("env", _late("inspect", "environment"), "print the variables that join other tools to the running exchange")
+    _account_commands(commands)
+    verify = add("verify", _late("verify", "verify"), "replay the log and check that no money appeared or vanished")
+    verify.add_argument("--json", action="store_true", help="for programs")
+    add(
+        "apply", _late("apply", "apply"), "append what exchange.toml says and the log does not, to the running exchange"
+    )
+    warm = add("warm", _late("warm", "warm"), "compile the kernels into the cache, with progress")
+    warm.add_argument("--force", action="store_true", help="even if the cache is complete")
+    _delegates(commands)
+    return parser
+
+
+def _add(where: "Commands", name: str, run: Command, text: str) -> argparse.ArgumentParser:
+    command = where.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.add_argument("--data", metavar="DIR", type=Path, default=_data(), help="data folder (default: ./data)")
+    command.set_defaults(run=run)
+    return command
+
+
+def _account_commands(commands: "Commands") -> None:
+    accounts = commands.add_parser("accounts", help="create accounts").add_subparsers(metavar="COMMAND", required=True)
+    _add(accounts, "create", _late("accounts", "create_account"), "create the next account and print its number")
+    keys = commands.add_parser("keys", help="create and revoke API keys").add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    create = _add(keys, "create", _late("accounts", "create_key"), "create an API key and print its secret, once")
+    create.add_argument("--account", type=int, required=True, metavar="N", help="whose key")
+    create.add_argument(
+        "--permissions", default="read,trade", metavar="LIST", help="of read,trade,withdraw (default: read,trade)"
+    )
+    revoke = _add(keys, "revoke", _late("accounts", "revoke_key"), "make an API key invalid")
+    revoke.add_argument("--account", type=int, required=True, metavar="N", help="whose key")
+    revoke.add_argument("key", help="the apiKey, in base64")
+    for name, text in (("deposit", "credit an account"), ("withdraw", "debit an account")):
+        command = _add(commands, name, _late("accounts", name), text)
+        command.add_argument("account", type=int, metavar="ACCOUNT", help="its number")
+        command.add_argument("asset", metavar="ASSET", help="its symbol, for example USDC")
+        command.add_argument("amount", metavar="AMOUNT", help="for example 1000.50")
+        command.add_argument(
+            "--reference", type=int, metavar="N", help="unique number; a repeat is refused (default: random)"
+        )
+
+
+def _delegates(commands: "Commands") -> None:
+    """Commands that are programs of their own: everything after the name is theirs. See main()."""
+    for role in ROLES:
+        commands.add_parser(role, help=f"run the {role} alone, joined to the exchange of --data", add_help=False)
+    commands.add_parser("bench", help=f"measure: {', '.join(_benchmarks())}", add_help=False)
+    commands.add_parser("replay", help="feed a captured real order flow through the running exchange", add_help=False)
+
+
+def _benchmarks() -> list[str]:
+    package = importlib.util.find_spec("bench")
+    locations = package.submodule_search_locations if package else None
+    names = (module.name for module in pkgutil.iter_modules(locations or []))
+    return [name for name in names if name in ("conformance", "http", "kernel", "pipeline", "websocket")]
+
+
+def _data() -> Path:
+    return Path(os.environ.get("EXCHANGE_DATA") or "data")
+
+
+def _late(module: str, function: str) -> Command:
+    def run(options: argparse.Namespace) -> int:
+        loaded = importlib.import_module(f"engine_core.operator.{module}")
+        return int(getattr(loaded, function)(options))
+
+    return run
+
+
+def _delegate(arguments: list[str]) -> None:
+    """Become the program of a role, a benchmark or the replay; returns if `arguments` name none."""
+    name, rest = arguments[0], arguments[1:]
+    if name == "bench":
+        known = _benchmarks()
+        if not rest or rest[0] not in known:
+            wanted = rest and rest[0] not in ("-h", "--help")
+            print(f"usage: exchange bench {{{','.join(known)}}} [options]   (--help after the name)")
+            sys.exit(f"error: there is no benchmark {rest[0]!r}" if wanted else 0)
+        module, rest = f"bench.{rest[0]}", rest[1:]
+    elif name == "replay":
+        module = "bench.replay"
+    elif name in ROLES:
+        module = up.ROLES[name]
+        options = argparse.ArgumentParser(prog=f"exchange {name}", description=f"Run the {name} alone, until Ctrl-C.")
+        options.add_argument("--data", metavar="DIR", type=Path, default=_data(), help="data folder (default: ./data)")
+        known_options, rest = options.parse_known_args(rest)
+        os.environ["EXCHANGE_DATA"] = str(known_options.data.absolute())
+    else:
+        return
+    join(_data())
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *rest])
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    try:
+        if arguments:
+            _delegate(arguments)
+        options = _parser().parse_args(arguments)
+        sys.exit(options.run(options))
+    except (CommandError, ConfigError) as error:
+        sys.exit(f"error: {error}")
+    except BrokenPipeError:  # `exchange logs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

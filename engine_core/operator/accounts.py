@@ -1,0 +1,97 @@
+"""`exchange accounts`, `keys`, `deposit` and `withdraw`: commands appended to the log, with their outcome."""
+
+import argparse
+import base64
+import binascii
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from engine_core.administration import ApplyError, LogSetup, admin, execute, read_setup
+from engine_core.demo import key_command, new_key
+from engine_core.operator.run import CommandError, require
+from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, Reason
+from engine_core.wire.gateway import Gateway
+from engine_core.wire.units import UnitError, format_decimal, parse_decimal
+
+PERMISSIONS = {"read": KeyPermission.READ, "trade": KeyPermission.TRADE, "withdraw": KeyPermission.WITHDRAW}
+ANSWER_TIMEOUT_S = 10.0
+
+
+@contextmanager
+def _session(options: argparse.Namespace) -> Iterator[tuple[Gateway, LogSetup]]:
+    run = require(options.data)
+    try:
+        with Gateway(run.redis, 0) as gateway:
+            yield gateway, read_setup(gateway, ANSWER_TIMEOUT_S)
+    except (ApplyError, TimeoutError, UnitError) as error:
+        raise CommandError(str(error)) from None
+
+
+def create_account(options: argparse.Namespace) -> int:
+    with _session(options) as (gateway, setup):
+        number = max(setup.accounts, default=1) + 1
+        execute(gateway, [admin(CommandKind.ACCOUNT, account=number)])
+    print(number)
+    return 0
+
+
+def create_key(options: argparse.Namespace) -> int:
+    """A new ED25519 key for an account. Its secret is printed once and kept nowhere."""
+    permissions = KeyPermission(0)
+    for name in options.permissions.split(","):
+        if name not in PERMISSIONS:
+            raise CommandError(f"--permissions: {name!r} is none of {', '.join(PERMISSIONS)}")
+        permissions |= PERMISSIONS[name]
+    with _session(options) as (gateway, setup):
+        if options.account not in setup.accounts:
+            raise CommandError(f"there is no account {options.account}; `exchange accounts create` makes the next one")
+        key = new_key()
+        execute(gateway, [key_command(options.account, base64.b64decode(key["apiKey"]), permissions)])
+    print(json.dumps({"account": options.account, **key}, indent=2))
+    return 0
+
+
+def revoke_key(options: argparse.Namespace) -> int:
+    try:
+        public_key = base64.b64decode(options.key, validate=True)
+    except binascii.Error:
+        public_key = b""
+    if len(public_key) != 32:
+        raise CommandError("an API key is the base64 text of 32 bytes, as `keys create` printed it")
+    with _session(options) as (gateway, _):
+        command = admin(CommandKind.KEY_REVOKE, account=options.account)
+        command["public_key"] = np.frombuffer(public_key, np.uint8)
+        execute(gateway, [command])
+    print("revoked")
+    return 0
+
+
+def deposit(options: argparse.Namespace) -> int:
+    return _move(options, CommandKind.DEPOSIT)
+
+
+def withdraw(options: argparse.Namespace) -> int:
+    return _move(options, CommandKind.WITHDRAW)
+
+
+def _move(options: argparse.Namespace, kind: CommandKind) -> int:
+    """Credit or debit an account. The reference makes a repeat harmless: the engine takes each one only once."""
+    reference = options.reference if options.reference is not None else secrets.randbits(62) + 1
+    with _session(options) as (gateway, setup):
+        asset = setup.assets.get(options.asset)
+        if asset is None:
+            raise CommandError(f"there is no asset {options.asset}; there are {', '.join(setup.assets)}")
+        decimals = int(asset["decimals"])
+        amount = parse_decimal(options.amount, decimals)
+        fields = {"account": options.account, "asset": int(asset["asset"]), "a": amount, "b": reference}
+        event = gateway.execute(admin(kind, **fields))[0]
+        if event["kind"] != EventKind.APPLIED:
+            raise CommandError(f"refused: {Reason(int(event['reason'])).name}")
+        available = format_decimal(int(event["given_available"]), decimals)
+    done = {"account": options.account, "asset": options.asset, "amount": format_decimal(amount, decimals)}
+    print(json.dumps(done | {"reference": reference, "available": available}))
+    return 0

@@ -1,0 +1,147 @@
+"""`exchange status`, `logs` and `reset`: what runs, what it wrote, and beginning anew."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from engine_core.embedded import Postgres
+from engine_core.operator.run import CommandError, Run, find, require
+from engine_core.supervisor import holder_of
+from engine_core.wire.settings import KEYS_FILE, runtime_folder
+
+FOLLOW_EVERY_S = 0.25
+OURS = (
+    *("valkey", "postgres", "logs", "snapshots", "archive"),
+    *("run.json", KEYS_FILE, "market-maker-key.json", "session-secret", "postgres-password", "lock"),
+)
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print what runs; exit status 0 only if an order would be accepted."""
+    run = find(options.data)
+    if run is None:
+        if options.json:
+            print(json.dumps({"running": False, "health": "Down", "processes": {}}))
+        else:
+            print(f"no exchange runs on {options.data.absolute()}")
+        return 1
+    health, message = _health(run)
+    processes = {role: [_describe(pid) for pid in pids] for role, pids in run.processes.items()}
+    if options.json:
+        urls = {"http": run.http, "ws": run.ws, "logs": str(run.logs), "profile": run.profile}
+        print(
+            json.dumps(
+                {"running": True, "health": health, "message": message, "processes": processes, **urls}, indent=2
+            )
+        )
+        return 0 if health == "Ok" else 1
+    print(f"{health}{f': {message}' if message else ''}   (supervisor {run.supervisor}, profile {run.profile})")
+    for role, described in processes.items():
+        for process in described or [{"pid": 0, "state": "not running"}]:
+            memory = f"{process['memoryMB']:>6} MB" if "memoryMB" in process else ""
+            print(f"  {role:<13} {process['pid'] or '-':>8}  {process['state']:<12} {memory}")
+    print(f"  REST {run.http}   WebSocket {run.ws}   logs {run.logs}")
+    return 0 if health == "Ok" else 1
+
+
+def _health(run: Run) -> tuple[str, str | None]:
+    try:
+        with urllib.request.urlopen(f"{run.http}/api/v1/status", timeout=5) as answer:
+            body = json.load(answer)
+            return str(body["status"]), body.get("message")
+    except urllib.error.HTTPError as error:
+        return "Down", f"{run.http}/api/v1/status answers {error.code}"
+    except (OSError, ValueError, KeyError) as error:
+        return "Down", f"{run.http}/api/v1/status: {error}"
+
+
+def _describe(pid: int) -> dict[str, object]:
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            return {
+                "pid": pid,
+                "state": process.status(),
+                "memoryMB": process.memory_info().rss // 2**20,
+                "cpuSeconds": round(sum(process.cpu_times()[:2]), 2),
+            }
+    except psutil.NoSuchProcess:
+        return {"pid": pid, "state": "gone"}
+
+
+def logs(options: argparse.Namespace) -> int:
+    """Print the end of the logs, of one role or of all; with --follow go on until Ctrl-C."""
+    folder = options.data.absolute() / "logs"
+    files = sorted(folder.glob(f"{options.role or '*'}.log")) + sorted(folder.glob(f"{options.role or '*'}.*.log"))
+    if not files:
+        known = ", ".join(sorted(path.name.split(".")[0] for path in folder.glob("*.log"))) or "none yet"
+        raise CommandError(f"no log of {options.role or 'any role'} in {folder} (there are: {known})")
+    opened: list[tuple[str, IO[bytes]]] = []
+    for path in files:
+        name = path.name.removesuffix(".log")
+        tail = path.read_bytes().splitlines()[-options.lines :] if options.lines else []
+        for line in tail:
+            _print_line(name, line)
+        file = path.open("rb")
+        file.seek(0, os.SEEK_END)
+        opened.append((name, file))
+    try:
+        while options.follow:
+            for name, file in opened:
+                if os.fstat(file.fileno()).st_size < file.tell():  # rotated: emptied in place
+                    file.seek(0)
+                for line in file.readlines():
+                    _print_line(name, line.rstrip(b"\n"))
+            time.sleep(FOLLOW_EVERY_S)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for _, file in opened:
+            file.close()
+    return 0
+
+
+def _print_line(name: str, line: bytes) -> None:
+    sys.stdout.write(f"{name:<12} {line.decode('utf-8', 'replace')}\n")
+    sys.stdout.flush()
+
+
+def reset(options: argparse.Namespace) -> int:
+    """Delete everything that the exchange keeps on this folder: log, history, keys. Only what it made itself."""
+    data: Path = options.data.absolute()
+    if holder := holder_of(data):
+        raise CommandError(f"the exchange with pid {holder} runs on {data}: stop it first")
+    present = [data / name for name in OURS if (data / name).exists()]
+    if not present:
+        print(f"nothing to delete in {data}")
+        return 0
+    if not options.yes:
+        question = f"delete the whole exchange in {data}: accounts, balances, orders, history, keys? Type yes: "
+        if not sys.stdin.isatty() or input(question).strip() != "yes":
+            raise CommandError("nothing was deleted (confirm with yes, or use --yes)")
+    runtime = runtime_folder(data)
+    Postgres(data, runtime).remove()
+    for path in [*present, runtime]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for path in data.glob("lock"):
+        path.unlink()
+    if not any(data.iterdir()):
+        data.rmdir()
+    print(f"deleted {', '.join(path.name for path in present)} in {data}")
+    return 0
+
+
+def environment(options: argparse.Namespace) -> int:
+    """Print the variables that let another tool join the running exchange, for a shell to evaluate."""
+    for name, value in require(options.data).environment().items():
+        print(f"export {name}='{value}'")
+    return 0

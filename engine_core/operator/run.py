@@ -1,0 +1,81 @@
+"""What `DIR/run.json` says of a running exchange, for the commands that talk to one."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine_core.supervisor import holder_of
+
+
+class CommandError(RuntimeError):
+    """A command that cannot do what it was asked to; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    data: Path
+    supervisor: int
+    processes: dict[str, list[int]]
+    http: str
+    ws: str
+    redis: str
+    database: str
+    logs: Path
+    profile: str
+    config: str
+    runtime: Path
+
+    def environment(self) -> dict[str, str]:
+        """The variables that let a tool or a role join this exchange."""
+        return {
+            "EXCHANGE_CONFIG": self.config,
+            "EXCHANGE_DATA": str(self.data),
+            "EXCHANGE_RUNTIME": str(self.runtime),
+            "EXCHANGE_PROFILE": self.profile,
+            "REDIS_URL": self.redis,
+            "DATABASE_URL": self.database,
+            "EXCHANGE_API_URL": self.http,
+            "EXCHANGE_WS_URL": self.ws,
+        }
+
+
+def find(data: Path) -> Run | None:
+    """The exchange that runs on `data` now, or None."""
+    if not holder_of(data):
+        return None
+    try:
+        values: dict[str, Any] = json.loads((data / "run.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return Run(
+        data=data.absolute(),
+        supervisor=int(values["supervisor"]),
+        processes=values["processes"],
+        http=values["http"],
+        ws=values["ws"],
+        redis=values["redis"],
+        database=values["database"],
+        logs=Path(values["logs"]),
+        profile=values["profile"],
+        config=values["config"],
+        runtime=Path(values["runtime"]),
+    )
+
+
+def require(data: Path) -> Run:
+    run = find(data)
+    if run is None:
+        raise CommandError(
+            f"no exchange runs on {data.absolute()}: start it with `exchange up`, or name its folder with --data"
+        )
+    return run
+
+
+def join(data: Path) -> None:
+    """Make this process part of the exchange that runs on `data`, if one does; what is already set wins."""
+    run = find(data)
+    os.environ.setdefault("EXCHANGE_DATA", str(data.absolute()))
+    for name, value in (run.environment() if run else {}).items():
+        os.environ.setdefault(name, value)

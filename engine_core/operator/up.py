@@ -1,0 +1,159 @@
+"""`exchange up`: decides what to start, from the options, the environment and the configuration, and runs it."""
+
+import argparse
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine_core.children import Program
+from engine_core.embedded import EmbeddedError, Postgres, Server, Valkey
+from engine_core.external import ExternalError, check_database, check_redis
+from engine_core.supervisor import Plan, StartError, Supervisor, check_port, free_port, lock_data
+from engine_core.wire.markets import PROFILES, load
+from engine_core.wire.sections import ConfigError
+from engine_core.wire.settings import (
+    KEYS_FILE,
+    Settings,
+    default_config,
+    runtime_folder,
+    session_secret,
+    without_password,
+)
+
+ROLES = {
+    "engine": "engine_core.runtime",
+    "ingress": "ingress",
+    "egress": "egress",
+    "writer": "persistence",
+    "market_maker": "bench.market_maker",
+    "reconcile": "engine_core.reconcile",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", type=Path, help="configuration (default: ./exchange.toml)")
+    parser.add_argument("--host", help="address to bind to (default: 127.0.0.1, as the configuration says)")
+    parser.add_argument("--http", metavar="PORT", type=_port, help="port of the REST API and the page; 0: any free one")
+    parser.add_argument("--ws", metavar="PORT", type=_port, help="port of the WebSocket streams; 0: any free one")
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="demo",
+        help="demo: funded demo accounts and a market maker; bare: no market maker, bands or limits (default: demo)",
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
+
+
+def up(options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        data = options.data.absolute()
+        config = load(options.config or default_config()).for_profile(options.profile)
+        server = config.server
+        host = options.host or server.host
+        http_port = server.http_port if options.http is None else options.http or free_port(host)
+        ws_port = server.ws_port if options.ws is None else options.ws or free_port(host)
+        lock = lock_data(data)
+        check_port(host, http_port, "the REST API", "--http")
+        check_port(host, ws_port, "the WebSocket streams", "--ws")
+        runtime = runtime_folder(data)
+        print(f"starting the exchange on {data}", flush=True)
+        servers: list[Server] = []
+        redis_url = os.environ.get("REDIS_URL", "")
+        if redis_url:
+            check_redis(redis_url, config.durability)
+            print(f"  using Redis at {without_password(redis_url)}")
+        else:
+            servers.append(valkey := Valkey(data, runtime, config.durability))
+            redis_url = valkey.url
+        database_url = os.environ.get("DATABASE_URL", "")
+        if database_url:
+            check_database(database_url)
+            print(f"  using the database at {without_password(database_url)}")
+        else:
+            servers.append(postgres := Postgres(data, runtime))
+            database_url = postgres.url
+        settings = Settings(
+            config=config,
+            data=data,
+            runtime=runtime,
+            redis_url=redis_url,
+            database_url=database_url,
+            profile=options.profile,
+            shard=0,
+            host=host,
+            http_port=http_port,
+            ws_port=ws_port,
+            worker=0,
+            session_secret=session_secret(data),
+            metrics_port=server.metrics_port,
+        )
+        plan = Plan(settings, _phases(settings, servers), lambda: _banner(settings, time.monotonic() - began))
+        return Supervisor(plan, lock, print).run()
+    except (ConfigError, StartError, EmbeddedError, ExternalError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, ...], ...]:
+    server = settings.config.server
+    metrics = iter(range(settings.metrics_port, settings.metrics_port + 1024)) if settings.metrics_port else None
+
+    def role(name: str, worker: int = 0, once: bool = False) -> Program:
+        port = next(metrics) if metrics and not once else 0
+        environment = settings.environment() | {"EXCHANGE_WORKER": str(worker), "EXCHANGE_METRICS_PORT": str(port)}
+        log = settings.data / "logs" / (f"{name}.log" if worker == 0 else f"{name}.{worker}.log")
+        return Program(name, _module(ROLES[name]), log, environment, once=once)
+
+    edges = [
+        *(role("ingress", worker) for worker in range(server.ingress_workers)),
+        *(role("egress", worker) for worker in range(server.egress_workers)),
+        role("writer"),
+    ]
+    phases = [
+        tuple(_program(server, settings.data) for server in servers),
+        (role("engine"), role("reconcile", once=True)),
+        tuple(edges),
+    ]
+    if settings.profile == "demo" and importlib.util.find_spec(ROLES["market_maker"]):
+        phases.append((role("market_maker"),))
+    return tuple(phases)
+
+
+def _module(module: str) -> Callable[[int], list[str]]:
+    # -P: the folder that one happens to stand in is not searched for modules
+    return lambda parent_pipe: [sys.executable, "-P", "-m", module]
+
+
+def _program(server: Server, data: Path) -> Program:
+    return Program(
+        role=server.name,
+        command=server.command,
+        log=data / "logs" / f"{server.name}.log",
+        probe=server.probe,
+        prepare=server.prepare,
+        stop_signal=server.stop_signal,
+    )
+
+
+def _banner(settings: Settings, seconds: float) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    lines = [
+        f"the exchange is ready, {seconds:.1f} s after its start",
+        f"  trading page, REST   http://{host}:{settings.http_port}",
+        f"  API documentation    http://{host}:{settings.http_port}/docs",
+        f"  WebSocket            ws://{host}:{settings.ws_port}",
+        f"  logs                 {settings.data / 'logs'}",
+    ]
+    if settings.profile == "demo":
+        lines.insert(4, f"  demo API keys        {settings.data / KEYS_FILE}")
+    return "\n".join([*lines, "Ctrl-C stops it."])

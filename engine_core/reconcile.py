@@ -1,0 +1,123 @@
+"""Compares exchange.toml with what the log says, and appends the difference as commands.
+
+The log decides: what stands there permanently (numbers, symbols, decimals, tick, lot, order sizes) cannot be changed by
+the file, and trying to is an error that names the key. New assets and markets, fees and bands become ADMIN commands. In
+the profile `demo` the demo accounts, their keys and their deposits follow, each of them safe to append again and again.
+
+Runs as `python -m engine_core.reconcile` at every start of the exchange, and as `exchange apply`.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+from engine_core.administration import ApplyError, LogSetup, admin, describe, execute, read_setup
+from engine_core.demo import fund
+from engine_core.wire.codes import CommandKind, MarketState
+from engine_core.wire.gateway import Gateway
+from engine_core.wire.markets import AssetDef, Config, MarketDef
+from engine_core.wire.process import start
+from engine_core.wire.sections import ConfigError
+from engine_core.wire.settings import Settings
+
+log = logging.getLogger("reconcile")
+
+
+def difference(config: Config, setup: LogSetup) -> list[np.ndarray]:
+    """The commands that bring the log to what `config` says; ConfigError where that is impossible."""
+    commands: list[np.ndarray] = []
+    names = {int(record["asset"]): symbol for symbol, record in setup.assets.items()}
+    for asset in config.assets:
+        commands += _asset(config, asset, setup, names)
+    for market in config.markets:
+        commands += _market(config, market, setup)
+        fees = (market.maker_ppm, market.taker_ppm)
+        if setup.fees.get(market.number, (0, 0)) != fees:
+            commands.append(admin(CommandKind.FEES, market=market.number, a=fees[0], b=fees[1]))
+        bands = (market.band_up_ppm, market.band_down_ppm, market.impact_ppm, market.max_open_orders)
+        if setup.bands.get(market.number, (0, 0, 0, 0)) != bands:
+            values = dict(zip("abcd", bands, strict=True))
+            commands.append(admin(CommandKind.MARKET_BANDS, market=market.number, **values))
+    return commands
+
+
+def _permanent(config: Config, key: str, in_log: object, in_file: object) -> None:
+    if in_log != in_file:
+        raise ConfigError(
+            f"{config.path}: {key}: is {in_file} here but {in_log} in the log, where it is permanent: restore it, or "
+            "start a new exchange with --data DIR"
+        )
+
+
+def _asset(config: Config, asset: AssetDef, setup: LogSetup, names: dict[int, str]) -> list[np.ndarray]:
+    record = setup.assets.get(asset.symbol)
+    if record is not None:
+        _permanent(config, f"assets.{asset.symbol}.number", int(record["asset"]), asset.number)
+        _permanent(config, f"assets.{asset.symbol}.decimals", int(record["decimals"]), asset.decimals)
+        return []
+    if asset.number in names:
+        raise ConfigError(
+            f"{config.path}: assets.{asset.symbol}.number: {asset.number} is {names[asset.number]} in the log"
+        )
+    symbol = asset.symbol.encode()
+    return [admin(CommandKind.ASSET, asset=asset.number, symbol=symbol, decimals=asset.decimals)]
+
+
+def _market(config: Config, market: MarketDef, setup: LogSetup) -> list[np.ndarray]:
+    record = setup.markets.get(market.number)
+    if record is None:
+        return [
+            admin(
+                CommandKind.MARKET,
+                market=market.number,
+                asset=market.base_asset,
+                quote_asset=market.quote_asset,
+                code=MarketState.OPEN,
+                a=market.lot_atoms,
+                b=market.tick_atoms,
+                c=market.min_lots,
+                d=market.max_lots,
+            )
+        ]
+    path, units = f"markets.{market.symbol}", market.units
+    names = {int(asset["asset"]): symbol for symbol, asset in setup.assets.items()}
+    in_log = f"{names.get(int(record['asset']))}_{names.get(int(record['quote_asset']))}"
+    if in_log != market.symbol:
+        raise ConfigError(f"{config.path}: {path}.number: {market.number} is {in_log} in the log")
+    _permanent(config, f"{path}.lot_size", units.base(int(record["a"])), market.lot_size)
+    if int(record["b"]) != market.tick_atoms:
+        _permanent(config, f"{path}.tick_size", f"worth {record['b']} quote atoms a lot", f"worth {market.tick_atoms}")
+    _permanent(config, f"{path}.min_quantity", units.quantity(int(record["c"])), units.quantity(market.min_lots))
+    _permanent(config, f"{path}.max_quantity", units.quantity(int(record["d"])), units.quantity(market.max_lots))
+    return []
+
+
+def apply(settings: Settings, say: Callable[[str], None]) -> int:
+    """Bring the log to what the configuration says; the number of commands applied."""
+    with Gateway(settings.redis_url, settings.shard) as gateway:
+        setup = read_setup(gateway)
+        commands = difference(settings.config, setup)
+        for command in commands:
+            say(f"append {describe(command)}")
+        applied = execute(gateway, commands)
+        if settings.profile == "demo":
+            applied += fund(gateway, settings, setup, say)
+        known = {market.number for market in settings.config.markets}
+        for number in sorted(set(setup.markets) - known):
+            say(f"market {number} is in the log but not in {settings.config.path}: it stays as it is")
+        return applied
+
+
+def main() -> None:
+    start("reconcile")
+    try:
+        settings = Settings.from_environment()
+        log.info("%d commands applied", apply(settings, log.info))
+    except (ConfigError, ApplyError, TimeoutError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
