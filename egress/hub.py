@@ -1,0 +1,264 @@
+"""Who hears what, and the tick: every frame is built once per spelling and written once per client.
+
+Clients with the same set of names form an audience; what a tick gives an audience is joined once and written to each
+of its clients. A tick runs when something is to be sent, and leaves the event loop at least as much time as it took
+itself, so under load ticks grow instead of multiplying.
+
+A client that reads too slowly (its transport is above its limit) gets a backlog: depth is merged, tickers and candles
+keep the newest, trades and private events queue up in order; beyond its bound, or for too long, the client is dropped.
+No message is ever left out silently. Non-goals: what the messages say (sources.py, private.py) and sockets (server.py).
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from egress.frames import DepthChange, message, text_frame
+from egress.names import Kind, Stream
+
+BACKLOG_BYTES = 1 << 20
+BACKLOG_SECONDS = 30.0
+PACED_SECONDS = 0.001  # a tick that took less is not paced
+
+
+class Item(NamedTuple):
+    """One event for those who hear a topic. `rebuild` makes its data anew from a merged change."""
+
+    stream: Stream
+    data: bytes
+    depth: DepthChange | None = None
+    rebuild: Callable[[DepthChange], bytes] | None = None
+
+
+class Frame(NamedTuple):
+    """An item under one spelling."""
+
+    name: str
+    item: Item
+    json: bytes
+    wire: bytes
+
+
+class Socket(Protocol):
+    """What the hub needs of a connection."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def congested(self) -> bool: ...
+
+    def drop(self, reason: str) -> None: ...
+
+
+class Tap(Protocol):
+    """Hears topics as JSON texts instead of frames: the publisher on Redis."""
+
+    def put(self, name: str, payload: bytes) -> None: ...
+
+
+@dataclass(slots=True)
+class Backlog:
+    since: float
+    size: int = 0  # of `frames`, in bytes
+    frames: list[bytes] = field(default_factory=list)  # in order
+    merged: dict[str, tuple[Item, DepthChange]] = field(default_factory=dict)  # of depth, by name
+    newest: dict[str, bytes] = field(default_factory=dict)  # of streams of which only the last counts
+
+    def add(self, frame: Frame) -> None:
+        item = frame.item
+        if item.depth is not None:
+            self._add_depth(frame.name, item, item.depth)
+        elif item.stream.kind in (Kind.TICKER, Kind.BOOK_TICKER):
+            self.newest[frame.name] = frame.wire
+        else:
+            self.add_wire(frame.wire)
+
+    def add_wire(self, wire: bytes) -> None:
+        self.frames.append(wire)
+        self.size += len(wire)
+
+    def _add_depth(self, name: str, item: Item, change: DepthChange) -> None:
+        held = self.merged.get(name)
+        if held is None:
+            copy = DepthChange(change.first_id, change.last_id, change.time_ms)
+            copy.add(change)
+            self.merged[name] = item, copy
+        else:
+            held[1].add(change)
+
+    def drain(self) -> bytes:
+        depth = [
+            text_frame(message(name, item.rebuild(change)))
+            for name, (item, change) in self.merged.items()
+            if item.rebuild is not None
+        ]
+        return b"".join([*self.frames, *depth, *self.newest.values()])
+
+
+class Client:
+    """One subscriber and what it is owed."""
+
+    __slots__ = ("audience", "backlog", "names", "private", "socket")
+
+    def __init__(self, socket: Socket) -> None:
+        self.socket = socket
+        self.names: dict[str, Stream] = {}  # public ones, as subscribed
+        self.audience: Audience | None = None
+        self.backlog: Backlog | None = None
+        self.private: list[bytes] = []  # frames of this tick that are its alone
+
+
+@dataclass(slots=True)
+class Audience:
+    names: frozenset[str]
+    clients: set[Client] = field(default_factory=set)
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.collect: Callable[[], Iterable[Item]] = tuple  # what this tick sends: sources.py
+        self.opened: Callable[[Stream], None] = lambda stream: None  # a topic got its first listener
+        self.closed: Callable[[Stream], None] = lambda stream: None  # a topic lost its last one
+        self.clients: set[Client] = set()
+        self.frames_sent = 0
+        self.dropped = 0
+        self._audiences: dict[frozenset[str], Audience] = {}
+        self._by_name: defaultdict[str, set[frozenset[str]]] = defaultdict(set)  # name: audiences that hear it
+        self._spellings: defaultdict[str, dict[str, int]] = defaultdict(dict)  # topic: name: clients
+        self._taps: dict[str, Tap] = {}
+        self._private: set[Client] = set()
+        self._timer: asyncio.Handle | None = None
+        self._earliest = 0.0
+
+    def connect(self, socket: Socket) -> Client:
+        client = Client(socket)
+        self.clients.add(client)
+        return client
+
+    def disconnect(self, client: Client) -> None:
+        self.set_names(client, {})
+        self._private.discard(client)
+        self.clients.discard(client)
+
+    def set_names(self, client: Client, names: dict[str, Stream]) -> None:
+        """From now on the client hears exactly these public names."""
+        before, client.names = client.names, names
+        self._move(client, frozenset(names))
+        for name in names.keys() - before.keys():
+            self._listen(names[name], name, 1)
+        for name in before.keys() - names.keys():
+            self._listen(before[name], name, -1)
+
+    def tap(self, name: str, stream: Stream, tap: Tap) -> None:
+        if name not in self._taps:
+            self._taps[name] = tap
+            self._listen(stream, name, 1)
+
+    def untap(self, name: str, stream: Stream) -> None:
+        if self._taps.pop(name, None):
+            self._listen(stream, name, -1)
+
+    def heard(self, stream: Stream) -> bool:
+        return stream.topic in self._spellings
+
+    def send_private(self, client: Client, payload: bytes) -> None:
+        """Send one JSON text to one client with the next tick."""
+        client.private.append(text_frame(payload))
+        self._private.add(client)
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something to send: run a tick soon."""
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            wait = self._earliest - loop.time()
+            self._timer = loop.call_later(wait, self.tick) if wait > 0 else loop.call_soon(self.tick)
+
+    def tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        frames = [frame for item in self.collect() for frame in self._spell(item)]
+        for key in set().union(*(self._by_name[frame.name] for frame in frames if frame.name in self._by_name)):
+            self._send(self._audiences[key], frames, started)
+        private, self._private = self._private, set()
+        for client in private:
+            wires, client.private = client.private, []
+            self._deliver(client, b"".join(wires), started, wires)
+        took = loop.time() - started
+        self._earliest = started + 2 * took if took > PACED_SECONDS else 0.0
+
+    def release(self, client: Client) -> None:
+        """The client's transport has room again: send what was held back."""
+        if client.backlog is not None:
+            backlog, client.backlog = client.backlog, None
+            client.socket.write(backlog.drain())
+
+    def _spell(self, item: Item) -> Iterable[Frame]:
+        for name in self._spellings.get(item.stream.topic, ()):
+            json = message(name, item.data)
+            if name in self._taps:
+                self._taps[name].put(name, json)
+            if name in self._by_name:
+                yield Frame(name, item, json, text_frame(json))
+
+    def _send(self, audience: Audience, frames: list[Frame], now: float) -> None:
+        own = [frame for frame in frames if frame.name in audience.names]
+        payload = b"".join([frame.wire for frame in own])
+        self.frames_sent += len(own) * len(audience.clients)
+        for client in list(audience.clients):
+            if client.backlog is None and not client.socket.congested():
+                client.socket.write(payload)
+            else:
+                self._hold_back(client, now, own, ())
+
+    def _deliver(self, client: Client, payload: bytes, now: float, wires: list[bytes]) -> None:
+        self.frames_sent += len(wires)
+        if client.backlog is None and not client.socket.congested():
+            client.socket.write(payload)
+        else:
+            self._hold_back(client, now, (), wires)
+
+    def _hold_back(self, client: Client, now: float, frames: Iterable[Frame], wires: Iterable[bytes]) -> None:
+        backlog = client.backlog = client.backlog or Backlog(now)
+        for frame in frames:
+            backlog.add(frame)
+        for wire in wires:
+            backlog.add_wire(wire)
+        if backlog.size > BACKLOG_BYTES or now - backlog.since > BACKLOG_SECONDS:
+            self.dropped += 1
+            self.disconnect(client)
+            client.socket.drop("reading too slowly: the queue of this connection is full")
+
+    def _move(self, client: Client, key: frozenset[str]) -> None:
+        old = client.audience
+        if old is not None:
+            old.clients.discard(client)
+            if not old.clients:
+                del self._audiences[old.names]
+                for name in old.names:
+                    self._by_name[name].discard(old.names)
+                    if not self._by_name[name]:
+                        del self._by_name[name]
+        client.audience = None
+        if key:
+            client.audience = self._audiences.setdefault(key, Audience(key))
+            client.audience.clients.add(client)
+            for name in key:
+                self._by_name[name].add(key)
+
+    def _listen(self, stream: Stream, name: str, step: int) -> None:
+        topic = stream.topic
+        new = topic not in self._spellings
+        names = self._spellings[topic]
+        names[name] = names.get(name, 0) + step
+        if names[name] == 0:
+            del names[name]
+        if not names:
+            del self._spellings[topic]
+            self.closed(stream)
+        elif new:
+            self.opened(stream)
