@@ -1,4 +1,4 @@
-"""The candle intervals of the API and the buckets that they cut time into; one rule for writer, history and live candles.
+"""The candle intervals of the API and how they cut time into buckets; one rule for writer, history and live candles.
 
 Buckets are counted in UTC from the Unix epoch, except: a week begins on Monday, a month on its first day.
 """

@@ -1,0 +1,29 @@
+"""`python -m persistence`: the process that stores the event log in PostgreSQL or TimescaleDB."""
+
+import argparse
+import logging
+import sys
+
+from engine_core.wire import process
+from engine_core.wire.sections import ConfigError
+from persistence.config import WriterConfig
+from persistence.writer import run
+
+_HELP = """Stores every event of the exchange in the database, exactly once. Settings come from the environment:
+DATABASE_URL, REDIS_URL, EXCHANGE_DATA, EXCHANGE_SHARD, and EXCHANGE_WRITER_PAUSE_MS (least time between two commits
+while there is little to store, default 100)."""
+
+
+def main() -> None:
+    argparse.ArgumentParser(prog="exchange writer", description=_HELP).parse_args()
+    process.start("writer")
+    try:
+        config = WriterConfig.from_environment()
+    except ConfigError as error:
+        sys.exit(f"exchange writer: {error}")
+    logging.getLogger(__name__).info("from %s", config)
+    run(config, process.ready)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The writer's own settings, read once from the environment."""
+
+import os
+from dataclasses import dataclass
+
+from engine_core.wire.sections import ConfigError
+from engine_core.wire.settings import Settings, without_password
+
+_PAUSE_MS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class WriterConfig:
+    """`pause_ms`: least time between commits while there is little to store; `batch_bytes`: most log bytes in one."""
+
+    redis_url: str
+    database_url: str
+    shard: int = 0
+    pause_ms: int = _PAUSE_MS
+    batch_bytes: int = 16 * 2**20
+
+    @classmethod
+    def from_environment(cls) -> "WriterConfig":
+        settings = Settings.from_environment()
+        if not settings.database_url:
+            raise ConfigError(
+                "DATABASE_URL: is not set and no running exchange was found in "
+                f"{settings.data}; give a postgresql:// address, or start with `exchange up`"
+            )
+        return cls(
+            redis_url=settings.redis_url,
+            database_url=settings.database_url,
+            shard=settings.shard,
+            pause_ms=_milliseconds("EXCHANGE_WRITER_PAUSE_MS", _PAUSE_MS),
+        )
+
+    def __str__(self) -> str:
+        return f"{without_password(self.redis_url)} to {without_password(self.database_url)}, shard {self.shard}"
+
+
+def _milliseconds(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdigit()) or int(text) > 60_000:
+        raise ConfigError(f"{name}: must be a whole number of milliseconds from 0 to 60000, is {text!r}")
+    return int(text)

@@ -1,0 +1,128 @@
+"""What the writer must know of assets and markets to store events: which asset a side gives and receives, and units.
+
+Built from the database at start and from the ADMIN events of the log after that; the rows for the tables of definitions
+come from here too. These are few, so this is plain Python, one record at a time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine_core.wire.codes import CommandKind, EventKind
+from engine_core.wire.units import MarketUnits
+
+FEE_ACCOUNT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    number: int
+    symbol: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    number: int
+    base: int
+    quote: int
+    tick_atoms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One row for a table of definitions."""
+
+    text: str
+    values: tuple[Any, ...]
+
+
+_ASSET = "insert into assets (asset, symbol, decimals, unit) values (%s, %s, %s, %s::numeric)"
+_MARKET = """insert into markets (market, symbol, base, quote, lot_atoms, tick_atoms, min_lots, max_lots, tick_size,
+    lot_size, state, created)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s::numeric, %s::numeric, %s, to_timestamp(%s / 1000.0))"""
+_MARKET_STATE = "update markets set state = %s where market = %s"
+_FEES = """insert into fees (market, tier, maker_ppm, taker_ppm) values (%s, %s, %s, %s)
+    on conflict (market, tier) do update set maker_ppm = excluded.maker_ppm, taker_ppm = excluded.taker_ppm"""
+_ACCOUNT = "insert into accounts (account, state, fee_tier, created) values (%s, 1, 0, to_timestamp(%s / 1000.0))"
+_ACCOUNT_STATE = "update accounts set state = %s where account = %s"
+_FEE_TIER = "update accounts set fee_tier = %s where account = %s"
+
+
+@dataclass
+class Setup:
+    assets: dict[int, Asset] = field(default_factory=dict)
+    markets: dict[int, Market] = field(default_factory=dict)
+
+    def apply(self, records: np.ndarray, times_ms: np.ndarray) -> list[Statement]:
+        """Take in ADMIN_EVENT records that were applied; returns the rows that they mean, in log order."""
+        statements: list[Statement] = []
+        for record, time_ms in zip(records, times_ms.tolist(), strict=True):
+            if record["kind"] == EventKind.APPLIED:
+                statements += self._apply(record["command"], int(time_ms))
+        return statements
+
+    def _apply(self, command: np.void, time_ms: int) -> Iterator[Statement]:
+        market, account, code = int(command["market"]), int(command["account"]), int(command["code"])
+        match int(command["kind"]):
+            case CommandKind.GENESIS:
+                yield Statement(_ACCOUNT, (FEE_ACCOUNT, time_ms))
+            case CommandKind.ACCOUNT:
+                yield Statement(_ACCOUNT, (account, time_ms))
+            case CommandKind.ASSET:
+                asset = Asset(int(command["asset"]), command["symbol"].decode(), int(command["decimals"]))
+                self.assets[asset.number] = asset
+                unit = f"1e-{asset.decimals}"
+                yield Statement(_ASSET, (asset.number, asset.symbol, asset.decimals, unit))
+            case CommandKind.MARKET:
+                yield self._market(command, time_ms)
+            case CommandKind.MARKET_STATE:
+                yield Statement(_MARKET_STATE, (code, market))
+            case CommandKind.FEES:
+                yield Statement(_FEES, (market, code, int(command["a"]), int(command["b"])))
+            case CommandKind.ACCOUNT_STATE:
+                yield Statement(_ACCOUNT_STATE, (code, account))
+            case CommandKind.FEE_TIER:
+                yield Statement(_FEE_TIER, (code, account))
+
+    def _market(self, command: np.void, time_ms: int) -> Statement:
+        lot_atoms, tick_atoms, min_lots, max_lots = (int(command[name]) for name in "abcd")
+        market = Market(int(command["market"]), int(command["asset"]), int(command["quote_asset"]), tick_atoms)
+        self.markets[market.number] = market
+        base, quote = self.assets[market.base], self.assets[market.quote]
+        units = MarketUnits(lot_atoms, tick_atoms, base.decimals, quote.decimals)
+        return Statement(
+            _MARKET,
+            (
+                market.number,
+                f"{base.symbol}_{quote.symbol}",
+                market.base,
+                market.quote,
+                lot_atoms,
+                tick_atoms,
+                min_lots,
+                max_lots,
+                units.tick_size,
+                units.lot_size,
+                int(command["code"]),
+                time_ms,
+            ),
+        )
+
+    def columns(self) -> "MarketColumns":
+        size = max(self.markets, default=0) + 1
+        base, quote, tick_atoms = (np.zeros(size, np.int64) for _ in range(3))
+        for number, market in self.markets.items():
+            base[number], quote[number], tick_atoms[number] = market.base, market.quote, market.tick_atoms
+        return MarketColumns(base, quote, tick_atoms)
+
+
+@dataclass(frozen=True)
+class MarketColumns:
+    """Facts of markets as arrays indexed by the market's number."""
+
+    base: np.ndarray
+    quote: np.ndarray
+    tick_atoms: np.ndarray

@@ -1,0 +1,149 @@
+"""The log side of the writer: reads `events:{s}` from a position, and makes sure that it is the log it should be.
+
+What a position must satisfy, checked on every connection: the entry that it names is still in the log, with the same
+checksum. So a log that is another one, was trimmed too far, or went back in time (and perhaps grew again) is named,
+never silently skipped: XREAD itself would answer nothing, or go on with whatever comes next.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from engine_core.wire.codes import CommandKind, EventKind
+from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, EVENT
+from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, decode_block, keys
+from persistence.store import Position
+
+_READ_ENTRIES = 256  # entries of one XREAD; a batch takes as many reads as it has room for
+_TIMEOUT_S = 5
+
+Entries = list[tuple[EntryId, bytes]]
+
+
+class SourceError(Exception):
+    """The event log is not the one that the database was filled from, or is damaged; the message says which."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive entries of the log: their events, each with its engine time, and the position after them."""
+
+    events: np.ndarray
+    times_ms: np.ndarray
+    position: Position
+    is_full: bool  # more is waiting in the log
+
+
+class EventSource:
+    def __init__(self, redis_url: str, shard: int) -> None:
+        self._stream = keys(shard).events
+        # No retries inside the client: after a lost connection the position must be checked before reading on.
+        self._client = redis.Redis.from_url(
+            redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=2 * _TIMEOUT_S, protocol=2
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def check(self, position: Position) -> None:
+        """SourceError unless reading on after `position` misses nothing."""
+        first, top = self._end(oldest=True), self._end(oldest=False)
+        if position.entry == ORIGIN:
+            if first is not None and not _is_genesis(first[1]):
+                raise SourceError(
+                    f"the database is empty and {self._stream} begins at {first[0]} without the log's GENESIS: it was "
+                    "trimmed; restore a database that was filled up to there"
+                )
+            return
+        stored = f"the database holds events up to {position.entry} of log {position.log_id}"
+        if first is None or top is None:
+            raise SourceError(f"{stored}, but {self._stream} is empty: Redis lost the log, or this is another Redis")
+        same = self._range(position.entry, position.entry)
+        if same:
+            header, _ = _decode(same[0][1], position.entry)
+            if header["log_id"] != position.log_id:
+                raise SourceError(f"{stored}, but {self._stream} is log {header['log_id']}: one of the two is foreign")
+            if _checksum(same[0][1]) != position.block_crc:
+                raise SourceError(f"{stored}, but that entry is different now: {self._stream} went back in time")
+        elif position.entry > top[0]:
+            raise SourceError(f"{stored}, but {self._stream} ends at {top[0]}: Redis lost its last entries")
+        elif position.entry < first[0]:
+            raise SourceError(f"{stored}, but {self._stream} begins at {first[0]}: it was trimmed too far")
+        else:
+            raise SourceError(f"{stored}, but {self._stream} has no such entry: this is another log")
+
+    def read(self, position: Position, max_bytes: int) -> Batch | None:
+        """The next entries, up to about `max_bytes`; waits a few seconds for the first, None if none came."""
+        entries: Entries = []
+        size, last, wait_ms = 0, position.entry, _TIMEOUT_S * 1000
+        is_full = True
+        while size < max_bytes:
+            found = self._read(last, wait_ms if not entries else None)
+            entries += found
+            size += sum(len(block) for _, block in found)
+            if len(found) < _READ_ENTRIES:
+                is_full = False
+                break
+            last = found[-1][0]
+        return _batch(entries, position, is_full) if entries else None
+
+    def _read(self, after: EntryId, wait_ms: int | None) -> Entries:
+        reply = self._client.xread({self._stream: str(after)}, count=_READ_ENTRIES, block=wait_ms)
+        return _entries(cast(list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]], reply)[0][1]) if reply else []
+
+    def _range(self, first: EntryId, last: EntryId) -> Entries:
+        return _entries(
+            cast(list[tuple[bytes, dict[bytes, bytes]]], self._client.xrange(self._stream, str(first), str(last)))
+        )
+
+    def _end(self, *, oldest: bool) -> tuple[EntryId, bytes] | None:
+        reply = self._client.xrange(self._stream, count=1) if oldest else self._client.xrevrange(self._stream, count=1)
+        entries = _entries(cast(list[tuple[bytes, dict[bytes, bytes]]], reply))
+        return entries[0] if entries else None
+
+
+def _entries(reply: list[tuple[bytes, dict[bytes, bytes]]]) -> Entries:
+    return [(EntryId.parse(entry), fields.get(FIELD, b"")) for entry, fields in reply]
+
+
+def _checksum(block: bytes) -> int:
+    """As it stands in the header; a header that was decoded has none any more."""
+    return int(np.frombuffer(block, BLOCK_HEADER, 1)["crc"][0])
+
+
+def _decode(block: bytes, entry: EntryId) -> tuple[np.void, np.ndarray]:
+    try:
+        return decode_block(block, EVENT)
+    except BlockError as error:
+        raise SourceError(f"entry {entry} of the event log is damaged: {error}") from None
+
+
+def _is_genesis(block: bytes) -> bool:
+    records = _decode(block, ORIGIN)[1].view(ADMIN_EVENT)
+    return bool(
+        len(records)
+        and records["kind"][0] == EventKind.APPLIED
+        and records["command"]["kind"][0] == CommandKind.GENESIS
+    )
+
+
+def _batch(entries: Entries, position: Position, is_full: bool) -> Batch:
+    log_id, epoch = position.log_id, position.epoch
+    counts, times = [], []
+    for entry, block in entries:
+        header, records = _decode(block, entry)
+        log_id = log_id or int(header["log_id"])
+        if header["log_id"] != log_id:
+            raise SourceError(f"entry {entry} is of log {header['log_id']}, the database was filled from log {log_id}")
+        if header["epoch"] < epoch:
+            raise SourceError(f"entry {entry} is of epoch {header['epoch']}, after entries of epoch {epoch}")
+        epoch = int(header["epoch"])
+        counts.append(len(records))
+        times.append(int(header["time_ms"]))
+    body = b"".join(memoryview(block)[BLOCK_HEADER.itemsize :] for _, block in entries)
+    after = Position(log_id, epoch, entries[-1][0], _checksum(entries[-1][1]))
+    return Batch(np.frombuffer(body, EVENT), np.repeat(np.array(times, np.int64), counts), after, is_full)

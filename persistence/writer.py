@@ -1,0 +1,65 @@
+"""The writer: event log in, tables out, each event exactly once.
+
+    connect database ─▶ position ─▶ connect log ─▶ check ─▶ read ─▶ rows ─▶ one transaction ─▶ read ...
+          ▲                                                                        │
+          └──────────── any lost connection: begin again from what is stored ◀─────┘
+
+With little to do it stores at once what came after a quiet moment and then pauses, so that a trickle of events costs
+few transactions; with a backlog it goes on without pause in batches of megabytes.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+import psycopg
+import redis
+
+from persistence.config import WriterConfig
+from persistence.migrate import SchemaError
+from persistence.rows import make_rows
+from persistence.source import EventSource, SourceError
+from persistence.store import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 2.0
+_EXPECTED = (psycopg.OperationalError, redis.RedisError, SourceError, StoreError, SchemaError)
+
+
+def run(config: WriterConfig, ready: Callable[[], None]) -> None:
+    """Until the process is stopped. `ready` is called once database and log are there and fit together."""
+    retry_s, complaint = _FIRST_RETRY_S, ""
+    while True:
+        try:
+            store = Store(config.database_url, config.shard)
+            try:
+                source = EventSource(config.redis_url, config.shard)
+                try:
+                    source.check(store.position)
+                    log.info("storing events after %s", store.position.entry)
+                    ready()
+                    retry_s, complaint = _FIRST_RETRY_S, ""
+                    while True:
+                        store_next(store, source, config)
+                finally:
+                    source.close()
+            finally:
+                store.close()
+        except _EXPECTED as error:
+            if str(error) != complaint:
+                complaint = str(error)
+                log.error("waiting: %s", complaint.strip())
+            time.sleep(retry_s)
+            retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
+
+
+def store_next(store: Store, source: EventSource, config: WriterConfig) -> int:
+    """Store the next batch, then pause if little was waiting. Returns the number of events."""
+    batch = source.read(store.position, config.batch_bytes)
+    if batch is None:
+        return 0
+    store.commit(make_rows(batch.events, batch.times_ms, store.setup, store.books), batch.position)
+    if not batch.is_full:
+        time.sleep(config.pause_ms / 1000)
+    return len(batch.events)
