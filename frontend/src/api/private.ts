@@ -1,0 +1,54 @@
+/** What an account asks and orders. */
+import { ApiError, type Answer } from "./http";
+import type { SessionHolder } from "./session";
+import type { NewOrder, WireAccount, WireBalances, WireFill, WireHistoryOrder, WireOrder } from "./types";
+
+export class PrivateApi {
+  constructor(private readonly session: SessionHolder) {}
+
+  account(): Promise<WireAccount> {
+    return this.session.get("/api/v1/account");
+  }
+
+  balances(): Promise<WireBalances> {
+    return this.session.get("/api/v1/capital");
+  }
+
+  openOrders(): Promise<WireOrder[]> {
+    return this.session.get("/api/v1/orders");
+  }
+
+  fills(limit: number): Promise<WireFill[]> {
+    return this.session.get("/wapi/v1/history/fills", { limit });
+  }
+
+  orderHistory(limit: number): Promise<WireHistoryOrder[]> {
+    return this.session.get("/wapi/v1/history/orders", { limit });
+  }
+
+  /**
+   * A lost answer is asked for again once: the client id makes the exchange return the first order instead of
+   * placing a second one.
+   */
+  async place(order: NewOrder): Promise<Answer<WireOrder>> {
+    try {
+      return await this.session.send<WireOrder>("POST", "/api/v1/order", order);
+    } catch (error) {
+      if (!(error instanceof ApiError) || !error.outcomeUnknown) throw error;
+      return this.session.send<WireOrder>("POST", "/api/v1/order", order);
+    }
+  }
+
+  cancel(symbol: string, orderId: string): Promise<Answer<WireOrder>> {
+    return this.session.send("DELETE", "/api/v1/order", { symbol, orderId });
+  }
+
+  cancelAll(symbol: string): Promise<Answer<WireOrder[]>> {
+    return this.session.send("DELETE", "/api/v1/orders", { symbol });
+  }
+}
+
+/** Client ids are unsigned 32-bit; random ones do not collide within what the exchange remembers. */
+export function newClientId(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+}

@@ -1,0 +1,99 @@
+/**
+ * Who the page trades as. In the demo profile the exchange hands out a session: a cookie that scripts cannot read, a
+ * token that state-changing requests carry as a header, and one that opens the private streams.
+ * Without a session the page shows the market and cannot trade.
+ */
+import { Store } from "../feed/store";
+import { ApiError, request, type Answer, type Query } from "./http";
+import type { DemoSession, SessionConfig } from "./types";
+
+export type Session =
+  | { kind: "opening" }
+  | { kind: "open"; account: number; csrfToken: string; streamToken: string }
+  | { kind: "none"; reason: string };
+
+const RETRY_MS = 2_000;
+const NOT_FOUND = 404;
+
+/** Where the streams are when the exchange does not say: behind the same address as the page. */
+function sameHost(): string {
+  return `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`;
+}
+
+export class SessionHolder {
+  readonly store = new Store<Session>({ kind: "opening" });
+  private wsUrl: string | null = null;
+  private isAsking = false;
+
+  /**
+   * The address of the streams; null when the exchange cannot be reached. Asks for a session on the way, but market
+   * data does not wait for an account that is not ready.
+   */
+  async streams(): Promise<string | null> {
+    if (this.wsUrl !== null) return this.wsUrl;
+    const config = await this.config();
+    if (config === null) return null;
+    this.wsUrl = config.wsUrl || sameHost();
+    if (config.demo) await this.renew();
+    else this.store.set({ kind: "none", reason: "This exchange takes orders by API key only" });
+    return this.wsUrl;
+  }
+
+  /** A new session of the demo account; what cannot be had now is asked for again later. */
+  async renew(): Promise<void> {
+    if (this.isAsking) return;
+    this.isAsking = true;
+    try {
+      const { body } = await request<DemoSession>("POST", "/api/v1/session/demo", { body: {} });
+      this.wsUrl = body.wsUrl || this.wsUrl;
+      const { account, csrfToken, streamToken } = body;
+      this.store.set({ kind: "open", account, csrfToken, streamToken });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 0 || error.status >= 500) setTimeout(() => void this.renew(), RETRY_MS);
+      else this.store.set({ kind: "none", reason: error.message });
+    } finally {
+      this.isAsking = false;
+    }
+  }
+
+  get streamToken(): string | null {
+    const session = this.store.get();
+    return session.kind === "open" ? session.streamToken : null;
+  }
+
+  async get<T>(path: string, query: Query = {}): Promise<T> {
+    return (await this.authorised(() => request<T>("GET", path, { query }))).body;
+  }
+
+  async send<T>(method: "POST" | "DELETE", path: string, body: unknown): Promise<Answer<T>> {
+    return this.authorised((headers) => request<T>(method, path, { body, headers }));
+  }
+
+  /** An exchange that does not know the question may still hand out sessions. */
+  private async config(): Promise<SessionConfig | null> {
+    try {
+      return (await request<SessionConfig>("GET", "/api/v1/session/config")).body;
+    } catch (error) {
+      if (error instanceof ApiError) return error.status === NOT_FOUND ? { wsUrl: "", demo: true } : null;
+      throw error;
+    }
+  }
+
+  /** One retry with a new session after 401: the old one ran out, or the exchange was set up anew. */
+  private async authorised<T>(attempt: (headers: Record<string, string>) => Promise<Answer<T>>): Promise<Answer<T>> {
+    try {
+      return await attempt(this.headers());
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+      await this.renew();
+      if (this.store.get().kind !== "open") throw error;
+      return attempt(this.headers());
+    }
+  }
+
+  private headers(): Record<string, string> {
+    const session = this.store.get();
+    return session.kind === "open" ? { "X-CSRF-Token": session.csrfToken } : {};
+  }
+}

@@ -1,0 +1,132 @@
+/** Objects of the wire, as they arrive. Decimals are text; see the wire specification for units of time. */
+
+export type Side = "Bid" | "Ask";
+export type OrderType = "Limit" | "Market";
+export type TimeInForce = "GTC" | "IOC" | "FOK";
+export type OrderStatus =
+  | "New"
+  | "PartiallyFilled"
+  | "Filled"
+  | "Cancelled"
+  | "Expired"
+  | "TriggerPending"
+  | "TriggerFailed";
+
+export interface WireMarket {
+  symbol: string;
+  baseSymbol: string;
+  quoteSymbol: string;
+  marketType: string;
+  orderBookState: "Open" | "Closed" | "CancelOnly" | "LimitOnly" | "PostOnly";
+  visible: boolean;
+  filters: {
+    price: { tickSize: string; minPrice: string; maxPrice: string | null };
+    quantity: { stepSize: string; minQuantity: string; maxQuantity: string | null };
+  };
+}
+
+export interface WireTicker {
+  symbol: string;
+  firstPrice: string;
+  lastPrice: string;
+  high: string;
+  low: string;
+  volume: string;
+  quoteVolume: string;
+  trades: string;
+}
+
+/** Both sides ascend by price: the best bid is the last one. */
+export interface WireDepth {
+  bids: [string, string][];
+  asks: [string, string][];
+  lastUpdateId: string;
+  timestamp: number;
+}
+
+export interface WireTrade {
+  id: number;
+  price: string;
+  quantity: string;
+  timestamp: number;
+  isBuyerMaker: boolean;
+}
+
+export interface WireKline {
+  start: string;
+  end: string;
+  open: string | null;
+  high: string | null;
+  low: string | null;
+  close: string | null;
+  volume: string;
+}
+
+export interface WireOrder {
+  id: string;
+  clientId: number | null;
+  symbol: string;
+  side: Side;
+  orderType: OrderType;
+  status: OrderStatus;
+  timeInForce: TimeInForce;
+  quantity: string | null;
+  quoteQuantity?: string | null;
+  executedQuantity: string;
+  executedQuoteQuantity: string;
+  price?: string | null;
+  postOnly?: boolean | null;
+  triggerPrice?: string | null;
+  triggerQuantity?: string | null;
+  createdAt: number;
+}
+
+export interface WireHistoryOrder extends Omit<WireOrder, "createdAt"> {
+  createdAt: string;
+  expiryReason?: string | null;
+}
+
+export interface WireFill {
+  tradeId: number;
+  orderId: string;
+  symbol: string;
+  side: Side;
+  price: string;
+  quantity: string;
+  fee: string;
+  feeSymbol: string;
+  isMaker: boolean;
+  timestamp: string;
+}
+
+export type WireBalances = Record<string, { available: string; locked: string; staked: string }>;
+
+/** Fees in basis points. */
+export interface WireAccount {
+  spotMakerFee: string | number;
+  spotTakerFee: string | number;
+}
+
+export interface NewOrder {
+  symbol: string;
+  side: Side;
+  orderType: OrderType;
+  clientId: number;
+  price?: string;
+  quantity?: string;
+  quoteQuantity?: string;
+  timeInForce?: TimeInForce;
+  postOnly?: boolean;
+}
+
+export interface SessionConfig {
+  wsUrl: string;
+  demo: boolean;
+}
+
+export interface DemoSession {
+  account: number;
+  csrfToken: string;
+  streamToken: string;
+  wsUrl: string;
+}

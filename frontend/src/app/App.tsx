@@ -1,0 +1,108 @@
+/** The page's frame: which panels there are, and which of them a small screen shows. */
+import { useState, type ReactElement } from "react";
+import { Ladder } from "../book/Ladder";
+import { Chart } from "../chart/Chart";
+import { useStore } from "../feed/store";
+import { MarketList } from "../markets/MarketList";
+import { pair, type Market } from "../markets/markets";
+import { Stats } from "../markets/Stats";
+import { OrderForm } from "../orders/OrderForm";
+import { Tape } from "../tape/Tape";
+import { Toaster } from "../toasts/Toaster";
+import { Connection, ConnectionBar } from "./Connection";
+import { Ledger } from "./Ledger";
+import { useVenue } from "./venue";
+
+const VIEWS = ["Chart", "Book", "Trades"] as const;
+type View = (typeof VIEWS)[number];
+
+export function App(): ReactElement {
+  const venue = useVenue();
+  const market = useStore(venue.selected);
+  const [isListOpen, setListOpen] = useState(false);
+  return (
+    <>
+      <header className="top">
+        <div className="brand">
+          <img src="/favicon.svg" alt="" width="22" height="22" />
+          <b>Exchange</b>
+        </div>
+        {market && (
+          <button
+            type="button"
+            className="market-switch"
+            aria-expanded={isListOpen}
+            aria-controls="market-list"
+            onClick={() => setListOpen(!isListOpen)}
+          >
+            {pair(market)} <span aria-hidden="true">▾</span>
+          </button>
+        )}
+        {market && <h1 className="market-name">{pair(market)}</h1>}
+        {market && <Stats market={market} />}
+        <div className="top-end">
+          <AccountName />
+          <Connection />
+        </div>
+      </header>
+      <ConnectionBar />
+      {market ? <Trade market={market} isListOpen={isListOpen} closeList={() => setListOpen(false)} /> : <Opening />}
+      <Footer />
+      <Toaster />
+    </>
+  );
+}
+
+function Opening(): ReactElement {
+  return (
+    <main className="opening" role="status">
+      <span className="spinner" aria-hidden="true" />
+      Waiting for the exchange…
+    </main>
+  );
+}
+
+function AccountName(): ReactElement | null {
+  const session = useStore(useVenue().session.store);
+  if (session.kind !== "open") return null;
+  return <span className="account">Demo account {session.account}</span>;
+}
+
+function Trade({ market, isListOpen, closeList }: { market: Market; isListOpen: boolean; closeList: () => void }): ReactElement {
+  const [view, setView] = useState<View>("Chart");
+  return (
+    <main className={`trade view-${view.toLowerCase()}`} data-list={isListOpen}>
+      <div id="market-list" className="list-cell">
+        <MarketList chosen={closeList} />
+      </div>
+      <div className="choices views" role="group" aria-label="Market view">
+        {VIEWS.map((each) => (
+          <button key={each} type="button" aria-pressed={each === view} onClick={() => setView(each)}>
+            {each}
+          </button>
+        ))}
+      </div>
+      <Chart market={market} />
+      <Ladder key={`ladder ${market.symbol}`} market={market} />
+      <Tape market={market} />
+      <OrderForm key={`form ${market.symbol}`} market={market} />
+      <Ledger market={market} />
+    </main>
+  );
+}
+
+function Footer(): ReactElement {
+  return (
+    <footer className="bottom">
+      <span>
+        Charts by{" "}
+        <a href="https://www.tradingview.com/" rel="noreferrer noopener" target="_blank">
+          TradingView Lightweight Charts™
+        </a>
+      </span>
+      <span className="keys">
+        <kbd>/</kbd> markets · <kbd>↑</kbd> <kbd>↓</kbd> step a price · <kbd>Enter</kbd> send
+      </span>
+    </footer>
+  );
+}

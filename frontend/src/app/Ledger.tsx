@@ -1,0 +1,80 @@
+/** The lower panel: open orders, fills and balances behind tabs. */
+import { useState, type KeyboardEvent, type ReactElement } from "react";
+import { Balances } from "../account/Balances";
+import { useStore } from "../feed/store";
+import type { Market } from "../markets/markets";
+import { Fills } from "../orders/Fills";
+import { OpenOrders } from "../orders/OpenOrders";
+import { useVenue } from "./venue";
+
+const TABS = ["Open orders", "Fills", "Balances"] as const;
+type Tab = (typeof TABS)[number];
+
+export function Ledger({ market }: { market: Market }): ReactElement {
+  const venue = useVenue();
+  const orders = useStore(venue.account.orders);
+  const isCurrent = useStore(venue.account.isCurrent);
+  const [tab, setTab] = useState<Tab>("Open orders");
+  const [isOnly, setOnly] = useState(false);
+  const onlySymbol = isOnly ? market.symbol : null;
+  const symbols = [...new Set([...orders.values()].map((order) => order.symbol))].filter((symbol) => !isOnly || symbol === market.symbol);
+
+  const steer = (event: KeyboardEvent<HTMLDivElement>): void => {
+    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (by === 0) return;
+    const next = TABS[(TABS.indexOf(tab) + by + TABS.length) % TABS.length] as Tab;
+    setTab(next);
+    event.currentTarget.querySelector<HTMLElement>(`[data-tab="${next}"]`)?.focus();
+  };
+
+  return (
+    <section className="panel ledger" aria-label="Your account">
+      <div className="panel-head">
+        <div className="tabs" role="tablist" aria-label="Your account" tabIndex={-1} onKeyDown={steer}>
+          {TABS.map((each) => (
+            <button
+              key={each}
+              type="button"
+              role="tab"
+              id={`tab-${each}`}
+              data-tab={each}
+              aria-selected={each === tab}
+              aria-controls="ledger-body"
+              tabIndex={each === tab ? 0 : -1}
+              onClick={() => setTab(each)}
+            >
+              {each}
+              {each === "Open orders" && orders.size > 0 && <span className="count">{orders.size}</span>}
+            </button>
+          ))}
+        </div>
+        <div className="tools">
+          {tab !== "Balances" && (
+            <label className="check">
+              <input type="checkbox" checked={isOnly} onChange={(event) => setOnly(event.target.checked)} />
+              <span>
+                Only {market.base}/{market.quote}
+              </span>
+            </label>
+          )}
+          {tab === "Open orders" && (
+            <button type="button" className="small" disabled={symbols.length === 0} onClick={() => void venue.trading.cancelAll(symbols)}>
+              Cancel all
+            </button>
+          )}
+        </div>
+      </div>
+      <div
+        id="ledger-body"
+        className={`ledger-body${isCurrent ? "" : " dim"}`}
+        role="tabpanel"
+        aria-labelledby={`tab-${tab}`}
+        tabIndex={0}
+      >
+        {tab === "Open orders" && <OpenOrders onlySymbol={onlySymbol} />}
+        {tab === "Fills" && <Fills onlySymbol={onlySymbol} />}
+        {tab === "Balances" && <Balances />}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,29 @@
+/** `exchange` on the console: what the page holds, read-only. People debug with it, and the browser tests compare with it. */
+import { toText } from "../decimal/decimal";
+import { frames } from "../feed/frames";
+import type { BookSide } from "../book/replica";
+import type { Venue } from "./venue";
+
+export interface Inspection {
+  book: () => { state: string; updateId: number; resynchronised: number; bids: [string, string][]; asks: [string, string][] };
+  counters: () => { frames: number; messages: number };
+}
+
+declare global {
+  interface Window {
+    exchange: Inspection;
+  }
+}
+
+const levels = (side: BookSide): [string, string][] =>
+  side.top(Number.MAX_SAFE_INTEGER).map(({ price, quantity }) => [toText(price), toText(quantity)]);
+
+export function inspect(venue: Venue): void {
+  window.exchange = {
+    book: () => {
+      const { state, book, resynchronised } = venue.book.sync;
+      return { state, updateId: book.updateId, resynchronised, bids: levels(book.bids), asks: levels(book.asks) };
+    },
+    counters: () => ({ frames: frames.painted, messages: venue.feed.received.frames }),
+  };
+}

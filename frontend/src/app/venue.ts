@@ -1,0 +1,101 @@
+/** Everything that lives outside React, wired together once: the page's model. */
+import { createContext, useContext } from "react";
+import { Account } from "../account/account";
+import { PrivateApi } from "../api/private";
+import * as publicApi from "../api/public";
+import { SessionHolder } from "../api/session";
+import { ApiError } from "../api/http";
+import { BookFeed } from "../book/bookFeed";
+import type { TickerEvent } from "../feed/events";
+import { Feed } from "../feed/feed";
+import { Store } from "../feed/store";
+import { toMarket, type Market } from "../markets/markets";
+import { fromWire, withTicker, withTrade, type Tickers } from "../markets/tickers";
+import { Announcer } from "../orders/announce";
+import { Trading } from "../orders/trading";
+import { TapeFeed } from "../tape/tapeFeed";
+import { Toasts } from "../toasts/toasts";
+
+const RETRY_MS = 1_500;
+
+export class Venue {
+  readonly session = new SessionHolder();
+  readonly toasts = new Toasts();
+  readonly markets = new Store<readonly Market[]>([]);
+  readonly tickers = new Store<Tickers>(new Map());
+  readonly selected = new Store<Market | null>(null);
+  /** A price picked from the book, for the order form; a new object for each pick. */
+  readonly picked = new Store<{ price: bigint } | null>(null);
+  readonly feed = new Feed({
+    address: () => this.session.streams(),
+    streamToken: () => this.session.streamToken,
+    renewSession: () => this.session.renew(),
+  });
+  readonly book = new BookFeed(this.feed);
+  readonly tape = new TapeFeed(this.feed, (event) => this.tickers.update((tickers) => withTrade(tickers, event)));
+  private readonly api = new PrivateApi(this.session);
+  readonly trading = new Trading(this.api, this.toasts);
+  readonly account = new Account(this.api, new Announcer(this.toasts, (symbol) => this.market(symbol)).hear);
+
+  start(): void {
+    this.account.follow(this.feed);
+    this.feed.start();
+    this.session.store.subscribe(() => this.feed.resubscribePrivate());
+    this.feed.state.subscribe(() => this.feed.state.get() === "live" && void this.refreshTickers());
+    void this.load();
+  }
+
+  market(symbol: string): Market | undefined {
+    return this.markets.get().find((market) => market.symbol === symbol);
+  }
+
+  select(symbol: string): void {
+    const market = this.market(symbol);
+    if (!market || this.selected.get()?.symbol === symbol) return;
+    this.selected.set(market);
+    this.picked.set(null);
+    this.book.show(symbol);
+    this.tape.show(symbol);
+    history.replaceState(null, "", `#${symbol}`);
+  }
+
+  /** Markets are needed before anything can be shown: asked for until they come. */
+  private async load(): Promise<void> {
+    try {
+      const [markets, tickers] = await Promise.all([publicApi.markets(), publicApi.tickers()]);
+      this.tickers.set(new Map(tickers.map((ticker) => [ticker.symbol, fromWire(ticker)])));
+      this.markets.set(markets.map(toMarket));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      setTimeout(() => void this.load(), RETRY_MS);
+      return;
+    }
+    for (const { symbol } of this.markets.get()) {
+      this.feed.subscribe<TickerEvent>({
+        name: `ticker.${symbol}`,
+        event: (event) => this.tickers.update((tickers) => withTicker(tickers, event)),
+      });
+    }
+    const wanted = location.hash.slice(1).toUpperCase();
+    this.select(this.market(wanted)?.symbol ?? this.markets.get()[0]?.symbol ?? "");
+    addEventListener("hashchange", () => this.select(location.hash.slice(1).toUpperCase()));
+  }
+
+  /** After a lost connection the sums may have moved, and a ticker only comes once a second. */
+  private async refreshTickers(): Promise<void> {
+    try {
+      const tickers = await publicApi.tickers();
+      this.tickers.set(new Map(tickers.map((ticker) => [ticker.symbol, fromWire(ticker)])));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
+  }
+}
+
+export const VenueContext = createContext<Venue | null>(null);
+
+export function useVenue(): Venue {
+  const venue = useContext(VenueContext);
+  if (!venue) throw new Error("No Venue above this component");
+  return venue;
+}

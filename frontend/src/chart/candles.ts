@@ -1,0 +1,121 @@
+/**
+ * Candles of one market and interval: history by REST, the open one by stream. Values stay text until they are drawn;
+ * a candle is geometry, not money.
+ */
+import { ApiError } from "../api/http";
+import { klines } from "../api/public";
+import type { WireKline } from "../api/types";
+import { parseUtc } from "../decimal/time";
+import type { KlineEvent } from "../feed/events";
+import type { Feed } from "../feed/feed";
+import type { Interval } from "./intervals";
+
+export interface Candle {
+  /** Start, seconds UTC. */
+  time: number;
+  open: string;
+  high: string;
+  low: string;
+  close: string;
+  volume: string;
+}
+
+export interface CandleListener {
+  /** Everything, ascending: after loading. */
+  replaced: (candles: readonly Candle[]) => void;
+  /** The newest candle changed, or a new one began. */
+  updated: (candle: Candle) => void;
+}
+
+const PAGE = 500;
+const RETRY_MS = 1_500;
+
+export function fromWire(wire: WireKline): Candle | null {
+  const { open, high, low, close, volume } = wire;
+  if (open === null || high === null || low === null || close === null) return null;
+  return { time: parseUtc(wire.start) / 1000, open, high, low, close, volume };
+}
+
+export function fromEvent(event: KlineEvent): Candle {
+  return { time: parseUtc(event.t) / 1000, open: event.o, high: event.h, low: event.l, close: event.c, volume: event.v };
+}
+
+/** Ascending, each start once; of two with the same start the one in `more` wins. */
+export function merge(known: readonly Candle[], more: readonly Candle[]): Candle[] {
+  const byTime = new Map([...known, ...more].map((candle) => [candle.time, candle]));
+  return [...byTime.values()].toSorted((a, b) => a.time - b.time);
+}
+
+export class Candles {
+  private candles: Candle[] = [];
+  private isLoading = false;
+  private isExhausted = false;
+  private isStopped = false;
+  private readonly unsubscribe: () => void;
+
+  constructor(
+    feed: Feed,
+    private readonly symbol: string,
+    private readonly interval: Interval,
+    private readonly listener: CandleListener,
+  ) {
+    this.unsubscribe = feed.subscribe<KlineEvent>({
+      name: `kline.${interval.name}.${symbol}`,
+      event: (event) => this.receive(fromEvent(event)),
+      active: () => void this.loadLatest(),
+    });
+    void this.loadLatest();
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    this.unsubscribe();
+  }
+
+  /** The reader scrolled to the left end. */
+  async loadOlder(): Promise<void> {
+    const first = this.candles[0];
+    if (this.isLoading || this.isExhausted || !first) return;
+    this.isLoading = true;
+    const older = await this.page(first.time);
+    this.isLoading = false;
+    if (older === null || this.isStopped) return;
+    this.isExhausted = older.length === 0;
+    if (this.isExhausted) return;
+    this.candles = merge(older, this.candles);
+    this.listener.replaced(this.candles);
+  }
+
+  private async loadLatest(): Promise<void> {
+    const latest = await this.page(Math.floor(Date.now() / 1000) + this.interval.seconds);
+    if (this.isStopped) return;
+    if (latest === null) {
+      setTimeout(() => !this.isStopped && void this.loadLatest(), RETRY_MS);
+      return;
+    }
+    // What the stream has said meanwhile is newer than the page.
+    const newest = this.candles.at(-1);
+    const isNewer = newest !== undefined && newest.time >= (latest.at(-1)?.time ?? 0);
+    this.candles = merge(merge(this.candles, latest), isNewer ? [newest] : []);
+    this.listener.replaced(this.candles);
+  }
+
+  /** Up to PAGE candles before `end`, or null when the exchange could not answer. */
+  private async page(end: number): Promise<Candle[] | null> {
+    try {
+      const rows = await klines(this.symbol, this.interval.name, end - PAGE * this.interval.seconds, end);
+      return rows.flatMap((row) => fromWire(row) ?? []);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return null;
+    }
+  }
+
+  private receive(candle: Candle): void {
+    const last = this.candles.at(-1);
+    if (last && candle.time < last.time) return;
+    if (last?.time === candle.time) this.candles[this.candles.length - 1] = candle;
+    else this.candles.push(candle);
+    this.listener.updated(candle);
+  }
+}

@@ -1,0 +1,56 @@
+/** Decimals as text for people: fixed decimals, thousands separated. Rounds half away from zero where digits are cut. */
+import { SCALE } from "./decimal";
+
+const GROUP = /\B(?=(\d{3})+$)/g;
+const MINUS = "\u2212";
+export const NONE = "\u2013";
+
+/** "12,345.60" for (12345.6, 2). */
+export function fixed(value: bigint, decimals: number): string {
+  const step = 10n ** BigInt(SCALE - decimals);
+  const magnitude = value < 0n ? -value : value;
+  const rounded = ((magnitude + step / 2n) / step).toString().padStart(decimals + 1, "0");
+  const whole = rounded.slice(0, rounded.length - decimals).replace(GROUP, ",");
+  const text = decimals === 0 ? whole : `${whole}.${rounded.slice(-decimals)}`;
+  return value < 0n && /[1-9]/.test(rounded) ? MINUS + text : text;
+}
+
+/** As many decimals as the value has, at least `least` and at most `most` (cut, not rounded: never shows more than there is). */
+export function trimmed(value: bigint, least: number, most: number): string {
+  const step = 10n ** BigInt(SCALE - most);
+  const text = fixed(value - (value % step), most);
+  const point = text.indexOf(".");
+  if (point < 0) return text;
+  let end = text.length;
+  while (end > point + 1 + least && text[end - 1] === "0") end -= 1;
+  return text.slice(0, end === point + 1 ? point : end);
+}
+
+const UNITS: readonly [bigint, string][] = [
+  [10n ** BigInt(SCALE + 9), "B"],
+  [10n ** BigInt(SCALE + 6), "M"],
+  [10n ** BigInt(SCALE + 3), "K"],
+];
+
+/** "1.24M": for volumes, where the order of magnitude is what counts. */
+export function compact(value: bigint): string {
+  for (const [unit, letter] of UNITS) {
+    if (value >= unit) return fixed((value * 10n ** BigInt(SCALE)) / unit, 2) + letter;
+  }
+  return fixed(value, 2);
+}
+
+/** "+1.52%" for the change from `first` to `last`. */
+export function change(first: bigint, last: bigint): string {
+  if (first <= 0n) return "0.00%";
+  const percent = ((last - first) * 100n * 10n ** BigInt(SCALE)) / first;
+  const text = fixed(percent, 2);
+  return `${percent > 0n && /[1-9]/.test(text) ? "+" : ""}${text}%`;
+}
+
+export type Direction = "up" | "down" | "flat";
+
+export function direction(from: bigint, to: bigint): Direction {
+  if (to > from) return "up";
+  return to < from ? "down" : "flat";
+}

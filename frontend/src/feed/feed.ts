@@ -1,0 +1,177 @@
+/**
+ * The one WebSocket of the page. Keeps the wanted streams subscribed across lost connections and tells each of them
+ * when it is active and when it is lost. Non-goal: what the events mean.
+ *
+ *   opening ──connected──▶ live ──closed or silent──▶ waiting ──time is up──▶ opening
+ *
+ * The exchange speaks at least once a second (tickers, depth heartbeats), so a longer silence is a dead connection even
+ * if no close arrives: half-open sockets would otherwise leave a stale book on the screen.
+ */
+import { Backoff } from "./backoff";
+import type { ControlFrame, DataFrame, ServerFrame, StreamEvent } from "./events";
+import { Store } from "./store";
+
+export type FeedState = "opening" | "live" | "waiting";
+
+export interface Stream<E extends StreamEvent = StreamEvent> {
+  name: string;
+  isPrivate?: boolean;
+  event: (event: E) => void;
+  /** The exchange confirmed the subscription: every later change will arrive. */
+  active?: () => void;
+  lost?: () => void;
+}
+
+export interface FeedOptions {
+  /** Called before each connection; null when the exchange cannot be reached yet. */
+  address: () => Promise<string | null>;
+  streamToken: () => string | null;
+  renewSession: () => Promise<unknown>;
+}
+
+const SILENCE_MS = 6_000;
+const WATCH_MS = 1_000;
+const CONNECT_MS = 5_000;
+const BAD_SIGNATURE = 4005;
+
+export class Feed {
+  readonly state = new Store<FeedState>("opening");
+  readonly received = { frames: 0 };
+  private readonly streams = new Map<string, Set<Stream>>();
+  private readonly awaited = new Map<number, string[]>();
+  private readonly backoff = new Backoff(250, 4_000);
+  private socket: WebSocket | null = null;
+  private lastFrameMs = 0;
+  private nextId = 1;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly options: FeedOptions) {}
+
+  start(): void {
+    setInterval(() => this.watchSilence(), WATCH_MS);
+    addEventListener("online", () => this.retryNow());
+    addEventListener("offline", () => this.socket?.close());
+    void this.open();
+  }
+
+  subscribe<E extends StreamEvent>(stream: Stream<E>): () => void {
+    const entry = stream as unknown as Stream;
+    const held = this.streams.get(stream.name);
+    if (held) held.add(entry);
+    else this.streams.set(stream.name, new Set([entry]));
+    if (this.socket?.readyState === WebSocket.OPEN) this.ask([stream.name], stream.isPrivate ?? false);
+    return () => this.unsubscribe(entry);
+  }
+
+  private unsubscribe(stream: Stream): void {
+    const held = this.streams.get(stream.name);
+    if (!held?.delete(stream) || held.size > 0) return;
+    this.streams.delete(stream.name);
+    this.send({ method: "UNSUBSCRIBE", params: [stream.name] });
+  }
+
+  private async open(): Promise<void> {
+    this.state.set("opening");
+    const address = await this.options.address();
+    if (address === null) return this.wait();
+    const socket = new WebSocket(address);
+    this.socket = socket;
+    this.lastFrameMs = performance.now();
+    socket.addEventListener("open", () => this.opened());
+    socket.addEventListener("message", (message: MessageEvent<string>) => this.receive(message.data));
+    socket.addEventListener("close", () => {
+      if (this.socket === socket) this.closed();
+    });
+  }
+
+  private opened(): void {
+    this.lastFrameMs = performance.now();
+    const names = [...this.streams.keys()];
+    const isPrivate = (name: string): boolean => [...(this.streams.get(name) ?? [])].some((stream) => stream.isPrivate);
+    this.ask(names.filter((name) => !isPrivate(name)), false);
+    this.ask(names.filter(isPrivate), true);
+  }
+
+  private closed(): void {
+    this.socket = null;
+    this.awaited.clear();
+    for (const held of this.streams.values()) for (const stream of held) stream.lost?.();
+    this.wait();
+  }
+
+  private wait(): void {
+    this.state.set("waiting");
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => void this.open(), this.backoff.next());
+  }
+
+  private retryNow(): void {
+    if (this.state.get() !== "waiting") return;
+    clearTimeout(this.retry);
+    this.backoff.reset();
+    void this.open();
+  }
+
+  private watchSilence(): void {
+    const socket = this.socket;
+    if (!socket) return;
+    const limit = socket.readyState === WebSocket.OPEN ? SILENCE_MS : CONNECT_MS;
+    if (performance.now() - this.lastFrameMs < limit) return;
+    // close() of a dead connection may take long to report: give the socket up at once.
+    this.socket = null;
+    socket.close();
+    this.closed();
+  }
+
+  private ask(names: string[], isPrivate: boolean): void {
+    if (names.length === 0) return;
+    const token = isPrivate ? this.options.streamToken() : undefined;
+    if (token === null) return;
+    const id = this.nextId++;
+    this.awaited.set(id, names);
+    this.send({ method: "SUBSCRIBE", params: names, id, ...(token === undefined ? {} : { session: token }) });
+  }
+
+  private send(frame: object): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame));
+  }
+
+  private receive(text: string): void {
+    this.lastFrameMs = performance.now();
+    this.received.frames += 1;
+    const frame = JSON.parse(text) as ServerFrame;
+    if ("stream" in frame) this.hand(frame);
+    else this.control(frame);
+  }
+
+  private hand(frame: DataFrame): void {
+    if (this.state.get() !== "live") this.live();
+    const held = this.streams.get(frame.stream);
+    if (held) for (const stream of held) stream.event(frame.data);
+  }
+
+  private control(frame: ControlFrame): void {
+    const names = this.awaited.get(frame.id ?? 0) ?? [];
+    this.awaited.delete(frame.id ?? 0);
+    if (frame.error) {
+      console.warn(`The exchange refused ${names.join(", ") || "a frame"}: ${frame.error.code} ${frame.error.message}`);
+      if (frame.error.code === BAD_SIGNATURE) void this.options.renewSession();
+      return;
+    }
+    this.live();
+    for (const name of names) for (const stream of this.streams.get(name) ?? []) stream.active?.();
+  }
+
+  private live(): void {
+    this.backoff.reset();
+    this.state.set("live");
+  }
+
+  /** After the session came or changed; before a connection there is nothing to ask. */
+  resubscribePrivate(): void {
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    for (const [name, held] of this.streams) {
+      if ([...held].some((stream) => stream.isPrivate)) this.ask([name], true);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * A value outside React that components watch. Changes are told once per animation frame however many there were, so
+ * the cost of a busy market is bounded by the screen, not by the feed.
+ */
+import { useSyncExternalStore } from "react";
+import { frames } from "./frames";
+
+export class Store<T> {
+  private readonly listeners = new Set<() => void>();
+
+  constructor(private value: T) {}
+
+  readonly get = (): T => this.value;
+
+  set(value: T): void {
+    if (Object.is(value, this.value)) return;
+    this.value = value;
+    frames.request(this.notify);
+  }
+
+  update(change: (value: T) => T): void {
+    this.set(change(this.value));
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  private readonly notify = (): void => {
+    for (const listener of this.listeners) listener();
+  };
+}
+
+export function useStore<T>(store: Store<T>): T {
+  return useSyncExternalStore(store.subscribe, store.get);
+}

@@ -1,0 +1,21 @@
+import { createRoot } from "react-dom/client";
+import { App } from "./app/App";
+import { inspect } from "./app/inspect";
+import { Venue, VenueContext } from "./app/venue";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/layout.css";
+import "./styles/panels.css";
+import "./styles/orders.css";
+
+const venue = new Venue();
+venue.start();
+inspect(venue);
+
+const root = document.getElementById("root");
+if (!root) throw new Error("The page has no #root element");
+createRoot(root).render(
+  <VenueContext.Provider value={venue}>
+    <App />
+  </VenueContext.Provider>,
+);

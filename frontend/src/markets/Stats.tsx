@@ -1,0 +1,49 @@
+/** The market on the screen in figures: last price, and its 24 hours. */
+import { useEffect, type ReactElement } from "react";
+import { useVenue } from "../app/venue";
+import { change, compact, direction, fixed, NONE } from "../decimal/format";
+import { useStore } from "../feed/store";
+import { pair, type Market } from "./markets";
+
+export function Stats({ market }: { market: Market }): ReactElement {
+  const venue = useVenue();
+  const ticker = useStore(venue.tickers).get(market.symbol);
+  const price = (value: bigint | undefined): string => (value === undefined ? NONE : fixed(value, market.priceDecimals));
+  const last = price(ticker?.last);
+  const tone = ticker ? direction(ticker.first, ticker.last) : "flat";
+
+  useEffect(() => {
+    document.title = `${last} ${pair(market)}`;
+  }, [last, market]);
+
+  return (
+    <dl className="stats" aria-label={`24 hours of ${pair(market)}`}>
+      <div className="last">
+        <dt className="hidden">Last price</dt>
+        <dd className={ticker?.move ?? "flat"} data-testid="last-price">{last}</dd>
+      </div>
+      <div>
+        <dt>24h change</dt>
+        <dd className={tone}>
+          {ticker ? `${fixed(ticker.last - ticker.first, market.priceDecimals)} ${change(ticker.first, ticker.last)}` : NONE}
+        </dd>
+      </div>
+      <div>
+        <dt>24h high</dt>
+        <dd>{price(ticker?.high)}</dd>
+      </div>
+      <div>
+        <dt>24h low</dt>
+        <dd>{price(ticker?.low)}</dd>
+      </div>
+      <div>
+        <dt>24h volume ({market.base})</dt>
+        <dd>{ticker ? compact(ticker.volume) : NONE}</dd>
+      </div>
+      <div>
+        <dt>24h volume ({market.quote})</dt>
+        <dd>{ticker ? compact(ticker.quoteVolume) : NONE}</dd>
+      </div>
+    </dl>
+  );
+}

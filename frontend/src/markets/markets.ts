@@ -1,0 +1,43 @@
+/** The rules of each market in exact decimals, and which market the page shows. */
+import type { WireMarket } from "../api/types";
+import { decimalsOf, parse } from "../decimal/decimal";
+
+export interface Market {
+  symbol: string;
+  base: string;
+  quote: string;
+  state: WireMarket["orderBookState"];
+  tick: bigint;
+  step: bigint;
+  priceDecimals: number;
+  quantityDecimals: number;
+  minPrice: bigint;
+  maxPrice: bigint | null;
+  minQuantity: bigint;
+  maxQuantity: bigint | null;
+}
+
+const optional = (text: string | null | undefined): bigint | null => (text ? parse(text) : null);
+
+export function toMarket(wire: WireMarket): Market {
+  const { price, quantity } = wire.filters;
+  return {
+    symbol: wire.symbol,
+    base: wire.baseSymbol,
+    quote: wire.quoteSymbol,
+    state: wire.orderBookState,
+    tick: parse(price.tickSize),
+    step: parse(quantity.stepSize),
+    priceDecimals: decimalsOf(price.tickSize),
+    quantityDecimals: decimalsOf(quantity.stepSize),
+    minPrice: parse(price.minPrice),
+    maxPrice: optional(price.maxPrice),
+    minQuantity: parse(quantity.minQuantity),
+    maxQuantity: optional(quantity.maxQuantity),
+  };
+}
+
+/** "SOL/USDC": the name people read; the wire says SOL_USDC. */
+export function pair(market: Market): string {
+  return `${market.base}/${market.quote}`;
+}

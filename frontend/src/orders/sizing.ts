@@ -1,0 +1,36 @@
+/** Amounts that a form works out: shares of a balance, and what a market order would cost. Pure. */
+import type { Side } from "../api/types";
+import type { BookReplica } from "../book/replica";
+import { divide, floorTo, min, multiply } from "../decimal/decimal";
+import type { Market } from "../markets/markets";
+
+/** The base quantity that `percent` of the balance pays for at `price`, in whole steps, within the market's limit. */
+export function share(side: Side, percent: bigint, price: bigint | null, market: Market, base: bigint, quote: bigint): bigint {
+  const balance = side === "Ask" ? base : price === null || price <= 0n ? 0n : divide(quote, price);
+  const quantity = floorTo((balance * percent) / 100n, market.step);
+  return market.maxQuantity === null ? quantity : min(quantity, market.maxQuantity);
+}
+
+export interface Walk {
+  base: bigint;
+  quote: bigint;
+  /** False when the book that is known cannot fill it. */
+  isFilled: boolean;
+}
+
+const MAX_LEVELS = 1000;
+
+/** What a market order would trade against the book as it stands: by base quantity or, with `quote`, by an amount. */
+export function walk(book: BookReplica, side: Side, size: { base: bigint } | { quote: bigint }): Walk {
+  let base = 0n;
+  let quote = 0n;
+  for (const level of (side === "Bid" ? book.asks : book.bids).top(MAX_LEVELS)) {
+    const wanted = "base" in size ? size.base - base : divide(size.quote - quote, level.price);
+    if (wanted <= 0n) break;
+    const taken = min(wanted, level.quantity);
+    base += taken;
+    quote += multiply(taken, level.price);
+    if (taken === wanted) return { base, quote, isFilled: true };
+  }
+  return { base, quote, isFilled: "base" in size ? base >= size.base && base > 0n : false };
+}

@@ -1,0 +1,81 @@
+/** The latest public trades of the market on the screen, newest first. */
+import { ApiError } from "../api/http";
+import { trades } from "../api/public";
+import type { WireTrade } from "../api/types";
+import { parse } from "../decimal/decimal";
+import { fromMicros } from "../decimal/time";
+import type { TradeEvent } from "../feed/events";
+import type { Feed } from "../feed/feed";
+import { Store } from "../feed/store";
+
+export interface Trade {
+  id: number;
+  price: bigint;
+  quantity: bigint;
+  timeMs: number;
+  /** The aggressor sold. */
+  isSell: boolean;
+}
+
+export const MOST_TRADES = 100;
+const RETRY_MS = 1_000;
+
+export class TapeFeed {
+  readonly trades = new Store<readonly Trade[]>([]);
+  private stop: (() => void) | null = null;
+
+  constructor(
+    private readonly feed: Feed,
+    private readonly heard: (event: TradeEvent) => void,
+  ) {}
+
+  show(symbol: string): void {
+    this.stop?.();
+    this.trades.set([]);
+    const isStopped = { yes: false };
+    const stop = this.feed.subscribe<TradeEvent>({
+      name: `trade.${symbol}`,
+      event: (event) => {
+        this.heard(event);
+        this.trades.update((known) => merge(known, [fromEvent(event)]));
+      },
+      active: () => void this.load(symbol, isStopped),
+    });
+    this.stop = () => {
+      isStopped.yes = true;
+      stop();
+    };
+  }
+
+  private async load(symbol: string, isStopped: { yes: boolean }): Promise<void> {
+    try {
+      const latest = await trades(symbol, MOST_TRADES);
+      if (!isStopped.yes) this.trades.update((known) => merge(latest.map(fromWire), known));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      setTimeout(() => !isStopped.yes && void this.load(symbol, isStopped), RETRY_MS);
+    }
+  }
+}
+
+function fromWire(wire: WireTrade): Trade {
+  return {
+    id: wire.id,
+    price: parse(wire.price),
+    quantity: parse(wire.quantity),
+    timeMs: wire.timestamp,
+    isSell: wire.isBuyerMaker,
+  };
+}
+
+function fromEvent(event: TradeEvent): Trade {
+  return { id: event.t, price: parse(event.p), quantity: parse(event.q), timeMs: fromMicros(event.T), isSell: event.m };
+}
+
+/** Newest first, each trade once. `more` is usually one trade that is newer than all known ones. */
+export function merge(known: readonly Trade[], more: readonly Trade[]): readonly Trade[] {
+  const [only] = more;
+  if (more.length === 1 && only && only.id > (known[0]?.id ?? -1)) return [only, ...known.slice(0, MOST_TRADES - 1)];
+  const byId = new Map([...known, ...more].map((trade) => [trade.id, trade]));
+  return [...byId.values()].toSorted((a, b) => b.id - a.id).slice(0, MOST_TRADES);
+}

@@ -1,0 +1,29 @@
+/** The corner where toasts appear; screen readers hear them as they come. */
+import type { ReactElement } from "react";
+import { useVenue } from "../app/venue";
+import { useStore } from "../feed/store";
+
+export function Toaster(): ReactElement {
+  const { toasts } = useVenue();
+  const shown = useStore(toasts.store);
+  return (
+    <section className="toaster" aria-label="Messages" aria-live="polite" aria-relevant="additions">
+      {shown.map((toast) => (
+        <div
+          key={toast.id}
+          className={`toast ${toast.tone}`}
+          onPointerEnter={() => toasts.pause(toast.id)}
+          onPointerLeave={() => toasts.resume(toast.id, toast.tone)}
+        >
+          <div>
+            <b>{toast.title}</b>
+            <p>{toast.text}</p>
+          </div>
+          <button type="button" aria-label="Dismiss" onClick={() => toasts.dismiss(toast.id)}>
+            ×
+          </button>
+        </div>
+      ))}
+    </section>
+  );
+}

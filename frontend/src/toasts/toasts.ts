@@ -1,0 +1,42 @@
+/** Short messages that come and go: what happened to an order, and why. */
+import { Store } from "../feed/store";
+
+export type Tone = "good" | "bad" | "plain";
+
+export interface Toast {
+  id: number;
+  tone: Tone;
+  title: string;
+  text: string;
+}
+
+const MOST = 4;
+const STAY_MS: Record<Tone, number> = { good: 6_000, plain: 5_000, bad: 10_000 };
+
+export class Toasts {
+  readonly store = new Store<readonly Toast[]>([]);
+  private nextId = 1;
+  private readonly timers = new Map<number, ReturnType<typeof setTimeout>>();
+
+  show(tone: Tone, title: string, text: string): void {
+    const id = this.nextId++;
+    this.store.update((toasts) => [...toasts, { id, tone, title, text }].slice(-MOST));
+    this.resume(id, tone);
+  }
+
+  dismiss(id: number): void {
+    this.pause(id);
+    this.store.update((toasts) => toasts.filter((toast) => toast.id !== id));
+  }
+
+  /** Pointed at or focused: it stays until it is left. */
+  pause(id: number): void {
+    clearTimeout(this.timers.get(id));
+    this.timers.delete(id);
+  }
+
+  resume(id: number, tone: Tone): void {
+    this.pause(id);
+    this.timers.set(id, setTimeout(() => this.dismiss(id), STAY_MS[tone]));
+  }
+}

@@ -1,0 +1,21 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+/**
+ * `npm run dev` serves the page with hot reload and hands the API through to a running exchange.
+ * EXCHANGE_HTTP names its address; the WebSocket address comes from the exchange itself.
+ */
+const exchange = process.env["EXCHANGE_HTTP"] ?? "http://127.0.0.1:8000";
+
+export default defineConfig({
+  plugins: [react()],
+  // The content-security policy allows nothing inline: no data: addresses, no inline preload script.
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "chart", test: /lightweight-charts|fancy-canvas/ }] } } },
+  },
+  server: { proxy: { "/api": exchange, "/wapi": exchange } },
+  test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] },
+});
