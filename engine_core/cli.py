@@ -14,13 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from engine_core.operator import up
+from engine_core.operator.roles import ROLES, add_up_options
 from engine_core.operator.run import CommandError, join
 from engine_core.wire.sections import ConfigError
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
-ROLES = ("engine", "ingress", "egress", "writer")
+ALONE = ("engine", "ingress", "egress", "writer", "market_maker")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,17 +31,17 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, run: Command, text: str) -> argparse.ArgumentParser:
         return _add(commands, name, run, text)
 
-    up.add_options(add("up", up.up, "start everything and run it until Ctrl-C"))
+    add_up_options(add("up", _late("up", "up"), "start everything and run it until Ctrl-C"))
     add(
-        "status", _late("inspect", "status"), "show what runs; exit status 0 if an order would be accepted"
+        "status", _late("observe", "status"), "show what runs; exit status 0 if an order would be accepted"
     ).add_argument("--json", action="store_true", help="for programs")
-    logs = add("logs", _late("inspect", "logs"), "show the logs of all roles or of one")
+    logs = add("logs", _late("observe", "logs"), "show the logs of all roles or of one")
     logs.add_argument("role", nargs="?", help="engine, ingress, egress, writer, valkey, postgres, …")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     logs.add_argument("-n", "--lines", type=int, default=20, help="lines to begin with (default: 20)")
-    reset = add("reset", _late("inspect", "reset"), "delete all data: accounts, log, history, keys")
+    reset = add("reset", _late("observe", "reset"), "delete all data: accounts, log, history, keys")
     reset.add_argument("--yes", action="store_true", help="do not ask")
-    add("env", _late("inspect", "environment"), "print the variables that join other tools to the running exchange")
+    add("env", _late("observe", "environment"), "print the variables that join other tools to the running exchange")
     _account_commands(commands)
     verify = add("verify", _late("verify", "verify"), "replay the log and check that no money appeared or vanished")
     verify.add_argument("--json", action="store_true", help="for programs")
@@ -87,7 +87,7 @@ def _account_commands(commands: "Commands") -> None:
 
 def _delegates(commands: "Commands") -> None:
     """Commands that are programs of their own: everything after the name is theirs. See main()."""
-    for role in ROLES:
+    for role in ALONE:
         commands.add_parser(role, help=f"run the {role} alone, joined to the exchange of --data", add_help=False)
     commands.add_parser("bench", help=f"measure: {', '.join(_benchmarks())}", add_help=False)
     commands.add_parser("replay", help="feed a captured real order flow through the running exchange", add_help=False)
@@ -124,8 +124,8 @@ def _delegate(arguments: list[str]) -> None:
         module, rest = f"bench.{rest[0]}", rest[1:]
     elif name == "replay":
         module = "bench.replay"
-    elif name in ROLES:
-        module = up.ROLES[name]
+    elif name in ALONE:
+        module = ROLES[name]
         options = argparse.ArgumentParser(prog=f"exchange {name}", description=f"Run the {name} alone, until Ctrl-C.")
         options.add_argument("--data", metavar="DIR", type=Path, default=_data(), help="data folder (default: ./data)")
         known_options, rest = options.parse_known_args(rest)

@@ -11,8 +11,9 @@ from pathlib import Path
 from engine_core.children import Program
 from engine_core.embedded import EmbeddedError, Postgres, Server, Valkey
 from engine_core.external import ExternalError, check_database, check_redis
+from engine_core.operator.roles import ROLES
 from engine_core.supervisor import Plan, StartError, Supervisor, check_port, free_port, lock_data
-from engine_core.wire.markets import PROFILES, load
+from engine_core.wire.markets import load
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import (
     KEYS_FILE,
@@ -22,34 +23,6 @@ from engine_core.wire.settings import (
     session_secret,
     without_password,
 )
-
-ROLES = {
-    "engine": "engine_core.runtime",
-    "ingress": "ingress",
-    "egress": "egress",
-    "writer": "persistence",
-    "market_maker": "bench.market_maker",
-    "reconcile": "engine_core.reconcile",
-}
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", type=Path, help="configuration (default: ./exchange.toml)")
-    parser.add_argument("--host", help="address to bind to (default: 127.0.0.1, as the configuration says)")
-    parser.add_argument("--http", metavar="PORT", type=_port, help="port of the REST API and the page; 0: any free one")
-    parser.add_argument("--ws", metavar="PORT", type=_port, help="port of the WebSocket streams; 0: any free one")
-    parser.add_argument(
-        "--profile",
-        choices=PROFILES,
-        default="demo",
-        help="demo: funded demo accounts and a market maker; bare: no market maker, bands or limits (default: demo)",
-    )
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
-    return int(text)
 
 
 def up(options: argparse.Namespace) -> int:

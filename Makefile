@@ -1,0 +1,49 @@
+# `make run` on a fresh machine is all: it installs into .venv, compiles, builds the page, and starts the exchange.
+# Options of `exchange up` go into UP, for example: make run UP="--http 9000 --profile bare"
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)) python3)
+UP ?=
+MINUTES ?= 10
+
+.PHONY: help setup setup-dev run test lint soak lock clean
+
+help:
+	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
+	@echo "make run     setup, then start everything until Ctrl-C; options: UP=\"--http 9000\""
+	@echo "make test    setup with the development packages, lint, and all tests"
+	@echo "make lint    ruff, mypy and the direction of imports"
+	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance"
+	@echo "make lock    resolve the locked requirements anew"
+	@echo "make clean   delete what setup made (not the data)"
+
+setup:
+	@$(PYTHON) tools/setup.py
+
+setup-dev:
+	@$(PYTHON) tools/setup.py --dev
+
+run: setup
+	@exec .venv/bin/exchange up $(UP)
+
+lint: setup-dev
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: lint
+	.venv/bin/pytest
+
+soak: setup-dev
+	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)
+
+lock:
+	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+		--no-annotate --quiet --custom-compile-command "make lock" -o requirements.txt
+	.venv/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url \
+		--no-emit-find-links --no-annotate --quiet --custom-compile-command "make lock" -c requirements.txt \
+		-o requirements-dev.txt
+
+clean:
+	rm -rf .venv build frontend/dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
