@@ -122,3 +122,14 @@ def symbol(fields: Fields, code: Code = Code.INVALID_SYMBOL) -> str:
     if len(value) > MAX_SYMBOL:
         raise ApiError(code, "Invalid market")
     return value
+
+
+MARKET_TYPES: Final = frozenset(("SPOT", "PERP", "IPERP", "DATED", "PREDICTION", "RFQ"))
+
+
+def spot_wanted(fields: Fields) -> bool:
+    """Whether the filter `marketType` lets spot markets through; absent lets all through."""
+    value = text(fields, "marketType")
+    if value is not None and value not in MARKET_TYPES:
+        raise bad_request(f"Invalid marketType: must be one of {', '.join(sorted(MARKET_TYPES))}")
+    return value in (None, "SPOT")

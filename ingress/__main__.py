@@ -1,0 +1,118 @@
+"""The ingress process: authenticates, validates, appends commands, answers with the outcome. `python -m ingress`."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator
+
+import uvicorn
+import uvloop
+
+from engine_core.replica.backfill import backfill
+from engine_core.replica.market_data import MarketData
+from engine_core.wire import process
+from engine_core.wire.gateway import AsyncGateway
+from engine_core.wire.sections import ConfigError
+from engine_core.wire.settings import Settings
+from ingress import app
+from ingress.auth import Authenticator
+from ingress.config import IngressConfig, from_settings
+from ingress.engine import Engine
+from ingress.health import Health
+from ingress.history import History
+from ingress.protocol import BoundedProtocol
+from ingress.service import Service
+
+KEEP_ALIVE_SECONDS = 75  # above the idle time of common clients, so that they close first
+SHUTDOWN_SECONDS = 2  # for requests in flight
+BACKLOG = 2048
+logger = logging.getLogger("ingress")
+
+
+@contextlib.asynccontextmanager
+async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
+    """Everything the operations work on, connected and complete."""
+    async with contextlib.AsyncExitStack() as stack:
+        gateway = await AsyncGateway.open(config.redis_url, config.runtime, config.shard, config.gateway)
+        stack.push_async_callback(gateway.close)
+        market_data = await MarketData.bootstrap(gateway.query, gateway.on_events)
+        stack.push_async_callback(market_data.close)
+        history = History(config.database_url)
+        stack.push_async_callback(history.close)
+        engine = Engine(gateway)
+        auth = Authenticator(market_data.setup, config.session_secret)
+        yield Service(config, engine, market_data, history, auth, Health(engine))
+
+
+async def serve(config: IngressConfig) -> None:
+    with listening_socket(config) as listener:
+        async with open_service(config) as service:
+            statistics = asyncio.create_task(_backfill(service))
+            try:
+                await _serve_http(service, listener)
+            finally:
+                statistics.cancel()
+                await asyncio.gather(statistics, return_exceptions=True)
+
+
+async def _serve_http(service: Service, listener: socket.socket) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app.build(service),
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            log_level="warning",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+    serving = asyncio.create_task(server.serve([listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    if server.started:
+        process.ready()
+        logger.info("serving http://%s:%d", service.config.host, service.config.http_port)
+    await serving
+
+
+async def _backfill(service: Service) -> None:
+    """Statistics of the time before this start; without them the tickers begin empty."""
+    try:
+        entries = await backfill(service.market_data, service.config.redis_url, service.config.shard)
+        logger.info("statistics rebuilt from %d log entries", entries)
+    except Exception:
+        logger.exception("statistics of the time before this start are missing")
+
+
+def listening_socket(config: IngressConfig) -> socket.socket:
+    """The socket to serve, shared by all workers if there are several."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if config.workers > 1:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind((config.host, config.http_port))
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {config.host}:{config.http_port}: {error.strerror}") from None
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def main() -> None:
+    process.start("ingress")
+    try:
+        uvloop.run(serve(from_settings(Settings.from_environment())))
+    except ConfigError as error:
+        sys.exit(f"exchange ingress: {error}")
+
+
+if __name__ == "__main__":
+    main()

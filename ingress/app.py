@@ -1,0 +1,107 @@
+"""The FastAPI application: every route of the table, its documentation, CORS, and errors in the API's own form."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from ingress import openapi
+from ingress.call import Reply, error_reply
+from ingress.dispatch import Endpoint, answer
+from ingress.edge import EXPOSED_HEADERS, Edge, call_of
+from ingress.errors import ApiError, Code, bad_request, code_of_status
+from ingress.page import Page
+from ingress.routes import ROUTES
+from ingress.service import Service
+
+TITLE = "Exchange"
+VERSION = "1"
+_PREFLIGHT_SECONDS = 86_400
+
+
+def build(service: Service) -> Edge:
+    """The whole HTTP application of one ingress process."""
+    hot = {(route.method, route.path): route.endpoint for route in ROUTES if route.hot}
+    return Edge(service, hot, Page(service.config.page, service.config.ws_port), build_fastapi(service))
+
+
+def build_fastapi(service: Service) -> FastAPI:
+    app: FastAPI = FastAPIOffline(redoc_url=None, title=TITLE, version=VERSION)
+    for route in ROUTES:
+        app.add_api_route(
+            route.path,
+            _handler(service, route.endpoint),
+            methods=[route.method],
+            summary=route.summary,
+            tags=[route.tag],
+            operation_id=f"{route.method.lower()}{route.path.replace('/', '_')}",
+            openapi_extra=openapi.describe(route),
+        )
+    _describe_components(app)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(Exception, _internal_error)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED_HEADERS,
+        max_age=_PREFLIGHT_SECONDS,
+    )
+    return app
+
+
+def _handler(service: Service, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        return _response(await answer(service, endpoint, call_of(request.scope, await request.body())))
+
+    return handle
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, reply.status, {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+    response.headers["Content-Type"] = reply.content_type.decode()
+    for name, value in reply.headers:
+        response.headers[name.decode()] = value.decode()
+    return response
+
+
+def _describe_components(app: FastAPI) -> None:
+    """FastAPI knows the routes; the types of bodies and answers are ours."""
+    generate = app.openapi
+
+    def complete() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            components = document.setdefault("components", {})
+            components.setdefault("schemas", {}).update(openapi.COMPONENTS)
+            components["securitySchemes"] = openapi.SECURITY_SCHEMES
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = complete  # type: ignore[method-assign]
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = code_of_status(error.status_code)
+    message = "Not Found" if error.status_code == 404 else HTTPStatus(error.status_code).phrase
+    response = _response(error_reply(ApiError(code, message)))
+    response.status_code = error.status_code
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    return _response(error_reply(bad_request(f"Invalid request: {error}"[:200])))
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    return _response(error_reply(ApiError(Code.SERVER_ERROR, "Internal error")))

@@ -1,0 +1,57 @@
+"""The settings of one ingress process, read once from the environment."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine_core.wire.settings import Settings
+
+GATEWAY_BASE = 100  # gateway numbers of ingress workers: 100, 101, ...
+DEMO_ACCOUNT = 5  # the account of the page's demo session
+PAGE_FOLDER = Path(__file__).resolve().parents[1] / "frontend" / "dist"
+
+
+@dataclass(frozen=True, slots=True)
+class IngressConfig:
+    redis_url: str
+    database_url: str
+    runtime: Path
+    shard: int
+    gateway: int
+    host: str
+    http_port: int
+    ws_port: int
+    workers: int
+    session_secret: bytes
+    metrics_port: int
+    asset_names: dict[str, str]  # display names by symbol; only for show, so the file may say them
+    demo_session: bool  # POST /api/v1/session/demo exists
+    page: Path = PAGE_FOLDER
+
+
+def from_settings(settings: Settings) -> IngressConfig:
+    return IngressConfig(
+        redis_url=settings.redis_url,
+        database_url=settings.database_url,
+        runtime=settings.runtime,
+        shard=settings.shard,
+        gateway=GATEWAY_BASE + settings.worker,
+        host=settings.host,
+        http_port=settings.http_port,
+        ws_port=settings.ws_port,
+        workers=settings.config.server.ingress_workers,
+        session_secret=settings.session_secret,
+        metrics_port=settings.metrics_port,
+        asset_names={asset.symbol: asset.name for asset in settings.config.assets},
+        demo_session=settings.profile == "demo" and is_loopback(settings.host),
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address of ours can only be reached from this machine."""
+    if host in ("localhost", ""):
+        return host == "localhost"
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,75 @@
+"""From a call to its answer: parameters, credentials, operation, errors; the same for every way a call can arrive."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from engine_core.wire.codes import KeyPermission
+from engine_core.wire.signing import Pairs
+from ingress import fields
+from ingress.call import Call, Reply, error_reply
+from ingress.errors import ApiError, Code
+from ingress.members import Members, parse_object, parse_objects, parse_query, signed_pairs
+from ingress.service import NOBODY, Request, Service
+
+Operation = Callable[[Service, Request], Awaitable[Reply]]
+REPEATABLE = frozenset(("marketType",))
+logger = logging.getLogger(__name__)
+
+
+class Body(Enum):
+    """Where the parameters of a route are."""
+
+    QUERY = 1
+    OBJECT = 2
+    ARRAY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a private route asks of its caller: the instruction that was signed, and the permission of the key."""
+
+    instruction: str
+    permission: KeyPermission
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What the server needs to know of a route (its documentation stands in routes.py). No credentials: public."""
+
+    operation: Operation
+    body: Body = Body.QUERY
+    credentials: Credentials | None = None
+
+
+async def answer(service: Service, endpoint: Endpoint, call: Call) -> Reply:
+    """The answer to a call; a refusal is an answer too."""
+    try:
+        return await endpoint.operation(service, _request(service, endpoint, call))
+    except ApiError as error:
+        return error_reply(error)
+    except Exception:
+        logger.exception("%s %s failed", call.method, call.path)
+        return error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+
+
+def _request(service: Service, endpoint: Endpoint, call: Call) -> Request:
+    """Read and authenticate. The signature covers what was sent, unknown members included, so it is checked first."""
+    members: fields.Fields = {}
+    items: list[Members] = []
+    signed: list[Pairs]
+    if endpoint.body is Body.OBJECT:
+        members = parse_object(call.body)
+        signed = [signed_pairs(members)]
+    elif endpoint.body is Body.ARRAY:
+        items = parse_objects(call.body)
+        signed = [signed_pairs(item) for item in items]
+    else:
+        signed = [parse_query(call.query)]
+    caller = NOBODY
+    if endpoint.credentials:
+        caller = service.auth.check(call, endpoint.credentials.instruction, signed, endpoint.credentials.permission)
+    if endpoint.body is Body.QUERY:
+        members = fields.single(parse_query(call.query), REPEATABLE)
+    return Request(call, caller, members, items)

@@ -1,0 +1,80 @@
+"""The engine as the operations of the API see it: commands and queries in, events and records out, ApiError on trouble.
+
+Non-goals: the log and the ring (engine_core.wire.gateway does that), and what the events mean to a client.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from engine_core.wire.gateway import OutcomeUnknown, Overloaded
+
+from engine_core.wire.codes import EventKind, QueryKind
+from ingress.errors import ApiError, Code
+from ingress.records import Command, Event, events_of
+
+RETRY_LATER = ((b"Retry-After", b"1"),)
+UNKNOWN_OUTCOME = (
+    "Outcome unknown: the request may or may not have been executed. Look the order up, or repeat the request with the "
+    "same clientId, which cannot place it twice"
+)
+
+
+class Gateway(Protocol):
+    """The part of AsyncGateway that ingress uses."""
+
+    @property
+    def healthy(self) -> bool: ...
+
+    def submit(self, record: bytes) -> "asyncio.Future[np.ndarray]": ...
+
+    async def query(
+        self,
+        kind: QueryKind,
+        *,
+        market: int = 0,
+        account: int = 0,
+        order_id: int = 0,
+        client_id: int | None = None,
+    ) -> tuple[np.void, np.ndarray]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    gateway: Gateway
+
+    async def execute(self, command: Command) -> list[Event]:
+        """The events of one command, at least one."""
+        try:
+            events = events_of(await self.gateway.submit(command.pack()))
+        except Overloaded as error:
+            raise ApiError(Code.TOO_MANY_REQUESTS, f"Exchange is overloaded: {error}", RETRY_LATER) from None
+        except (OutcomeUnknown, TimeoutError):
+            raise ApiError(Code.TIMEOUT, UNKNOWN_OUTCOME) from None
+        except OSError as error:
+            raise unavailable(error) from None
+        if events[0].kind == EventKind.BLOCK_REFUSED:
+            raise ApiError(Code.SERVER_ERROR, f"Request was not executed: block refused (reason {events[0].reason})")
+        return events
+
+    async def query(
+        self, kind: QueryKind, *, market: int = 0, account: int = 0, order_id: int = 0, client_id: int | None = None
+    ) -> np.ndarray:
+        """The records that answer a query about the state after everything sent before it."""
+        try:
+            _, records = await self.gateway.query(
+                kind, market=market, account=account, order_id=order_id, client_id=client_id
+            )
+        except Overloaded as error:
+            raise ApiError(Code.TOO_MANY_REQUESTS, f"Exchange is overloaded: {error}", RETRY_LATER) from None
+        except (OSError, TimeoutError, OutcomeUnknown) as error:
+            raise unavailable(error) from None
+        return records
+
+    async def orders(self, account: int, market: int) -> list[Event]:
+        return events_of(await self.query(QueryKind.ORDERS, account=account, market=market))
+
+
+def unavailable(error: Exception) -> ApiError:
+    return ApiError(Code.MAINTENANCE, f"Engine does not answer: {error}"[:200], RETRY_LATER)

@@ -1,0 +1,150 @@
+"""The operations on orders: validate, let the engine decide, and show the order as it is afterwards (SPEC §5.1-5.7)."""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+from engine_core.replica.setup import Market
+from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
+from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
+from ingress import commands, fields
+from ingress.call import Reply, json_reply
+from ingress.commands import Placement
+from ingress.errors import ApiError, bad_request, not_found, refusal
+from ingress.live_orders import live_order, state_of
+from ingress.members import Members
+from ingress.records import Command, Event, events_of, own_story
+from ingress.schemas import BatchError, BatchOrder, CancelAfter, LiveOrder
+from ingress.service import Request, Service
+
+MAX_BATCH: Final = 20
+_MORE_MAY_REMAIN: Final = MAX_EVENTS_PER_COMMAND // 2
+
+
+async def place(service: Service, request: Request) -> Reply:
+    placement = _placement(service, request.caller.account, request.fields)
+    if fields.absent(request.fields.get("clientId")):
+        service.auth.once(request.caller)
+    return json_reply(await _placed(service, placement, LiveOrder))
+
+
+async def test_place(service: Service, request: Request) -> Reply:
+    """Everything that can be said about an order without placing it."""
+    _placement(service, request.caller.account, request.fields)
+    return json_reply({})
+
+
+async def place_batch(service: Service, request: Request) -> Reply:
+    """Places the items independently, in their order; each answers for itself."""
+    if not 1 <= len(request.items) <= MAX_BATCH:
+        raise bad_request(f"A batch has 1 to {MAX_BATCH} orders, not {len(request.items)}")
+    service.auth.once(request.caller)
+    answers = [_place_item(service, request.caller.account, members) for members in request.items]
+    return json_reply(await asyncio.gather(*answers))
+
+
+async def _place_item(service: Service, account: int, members: Members) -> LiveOrder | BatchError:
+    try:
+        return await _placed(service, _placement(service, account, members), BatchOrder)
+    except ApiError as error:
+        return BatchError(error.code.value, error.message)
+
+
+def _placement(service: Service, account: int, members: fields.Fields) -> Placement:
+    return commands.place(service.setup, account, members, partial(_best_opposite, service))
+
+
+def _best_opposite(service: Service, market: Market, side: int) -> int | None:
+    bid, ask = service.market_data.book(market.number).best()
+    level = ask if side == Side.BID else bid
+    return level[0] if level else None
+
+
+async def _placed(service: Service, placement: Placement, kind: type[LiveOrder]) -> LiveOrder:
+    opening, last = own_story(await service.engine.execute(placement.command))
+    if opening.kind == EventKind.REJECTED:
+        raise refusal(opening.reason)
+    return live_order(placement.market, opening, last, kind)
+
+
+async def cancel(service: Service, request: Request) -> Reply:
+    command, market = commands.cancel(service.setup, request.caller.account, request.fields)
+    last = (await service.engine.execute(command))[-1]  # its only event; timers that fired come before it
+    if last.kind == EventKind.REJECTED:
+        raise refusal(last.reason)
+    return json_reply(state_of(market, last))
+
+
+async def cancel_all(service: Service, request: Request) -> Reply:
+    command, market = commands.cancel_all(service.setup, request.caller.account, request.fields)
+    cancelled: list[Event] = []
+    while True:  # one command cancels a bounded number of orders
+        events = await service.engine.execute(command)
+        if events[-1].kind == EventKind.REJECTED:
+            raise refusal(events[-1].reason)
+        batch = [event for event in events if _is_cancelled_by(event, command)]
+        cancelled += batch
+        if len(batch) < _MORE_MAY_REMAIN:
+            return json_reply([state_of(market, event) for event in cancelled])
+
+
+def _is_cancelled_by(event: Event, command: Command) -> bool:
+    return (
+        event.kind == EventKind.CANCELLED
+        and event.account == command.account
+        and event.market == command.market
+        and event.reason == Reason.CANCEL_ALL
+    )
+
+
+async def amend(service: Service, request: Request) -> Reply:
+    command, market = commands.amend(service.setup, request.caller.account, request.fields)
+    service.auth.once(request.caller)
+    events = await service.engine.execute(command)
+    opening = next(event for event in events if event.kind in (EventKind.AMENDED, EventKind.REJECTED))
+    if opening.kind == EventKind.REJECTED:
+        raise refusal(opening.reason)
+    last = next(event for event in reversed(events) if event.order_id == opening.order_id)
+    return json_reply(live_order(market, opening, last))
+
+
+async def replace(service: Service, request: Request) -> Reply:
+    best = partial(_best_opposite, service)
+    placement = commands.replace(service.setup, request.caller.account, request.fields, best)
+    service.auth.once(request.caller)
+    return json_reply(await _placed(service, placement, LiveOrder))
+
+
+async def cancel_after(service: Service, request: Request) -> Reply:
+    command = commands.cancel_after(service.setup, request.caller.account, request.fields)
+    last = (await service.engine.execute(command))[-1]
+    if last.kind == EventKind.REJECTED:
+        raise refusal(last.reason)
+    return json_reply(CancelAfter(command.amount_atoms))
+
+
+async def find(service: Service, request: Request) -> Reply:
+    """One open order by either of its ids."""
+    market = commands.market_of(service.setup, request.fields)
+    ref = commands.order_ref(request.fields)
+    records = await service.engine.query(
+        QueryKind.ORDER,
+        account=request.caller.account,
+        market=market.number,
+        order_id=ref.order_id,
+        client_id=ref.client_id if ref.by_client else None,
+    )
+    if len(records) == 0:
+        raise not_found()
+    return json_reply(state_of(market, events_of(records)[0]))
+
+
+async def find_all(service: Service, request: Request) -> Reply:
+    """All open orders, of one market or of every one."""
+    number = ALL_MARKETS
+    if not fields.absent(request.fields.get("symbol")):
+        number = commands.market_of(service.setup, request.fields).number
+    if not fields.spot_wanted(request.fields):
+        return json_reply([])
+    orders = await service.engine.orders(request.caller.account, number)
+    return json_reply([state_of(service.setup.markets[order.market], order) for order in orders])

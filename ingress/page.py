@@ -1,0 +1,90 @@
+"""The trading page's files, as built into frontend/dist, with a strict content security policy.
+
+Hashed files under /assets never change; everything else is revalidated. Files are looked up when asked for, so a page
+built while the exchange runs appears at once. Non-goals: building it, and compression.
+"""
+
+import mimetypes
+import re
+from dataclasses import dataclass
+from email.utils import formatdate
+from pathlib import Path
+from typing import Final
+
+from ingress.call import TEXT, Call, Headers, Reply
+from ingress.sessions import host_name
+
+_FOREVER: Final = b"public, max-age=31536000, immutable"
+_REVALIDATE: Final = b"no-cache"
+_API_PREFIXES: Final = ("/api/", "/wapi/")
+_HOST = re.compile(r"[A-Za-z0-9.\-]+|\[[0-9a-fA-F:.]+\]")
+_NOT_BUILT: Final = b"""The exchange is running, but its page is not built. Build it with
+
+    cd frontend && npm ci && npm run build
+
+and reload. The API answers under /api/v1, its documentation is at /docs.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    folder: Path
+    ws_port: int
+
+    def reply(self, call: Call) -> Reply | None:
+        """The file for a path, or None if there is none."""
+        if call.path.startswith(_API_PREFIXES):
+            return None
+        if call.path == "/" and not (self.folder / "index.html").is_file():
+            return Reply(200, _NOT_BUILT, TEXT)
+        path = self._file(call.path)
+        if path is None:
+            return None
+        status = path.stat()
+        tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'.encode()
+        headers = self._headers(call, path, tag, formatdate(status.st_mtime, usegmt=True).encode())
+        if call.headers.get(b"if-none-match") == tag:
+            return Reply(304, b"", _content_type(path), headers)
+        return Reply(200, path.read_bytes(), _content_type(path), headers)
+
+    def _file(self, path: str) -> Path | None:
+        root = self.folder.resolve()
+        try:
+            file = (root / ("index.html" if path == "/" else path.lstrip("/"))).resolve()
+            return file if file.is_relative_to(root) and file.is_file() else None
+        except (OSError, ValueError):  # a name that no file can have
+            return None
+
+    def _headers(self, call: Call, path: Path, tag: bytes, modified: bytes) -> Headers:
+        hashed = path.parent.name == "assets"
+        headers: Headers = (
+            (b"Cache-Control", _FOREVER if hashed else _REVALIDATE),
+            (b"ETag", tag),
+            (b"Last-Modified", modified),
+            (b"Referrer-Policy", b"no-referrer"),
+        )
+        return (*headers, (b"Content-Security-Policy", self._policy(call))) if path.suffix == ".html" else headers
+
+    def _policy(self, call: Call) -> bytes:
+        """Nothing but our own files, and the stream of this exchange under the name by which the page was opened."""
+        host = host_name(call)
+        stream = f" ws://{host}:{self.ws_port}" if _HOST.fullmatch(host) else ""
+        rules = (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "font-src 'self'",
+            f"connect-src 'self'{stream}",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+        return "; ".join(rules).encode()
+
+
+def _content_type(path: Path) -> bytes:
+    kind = "text/javascript" if path.suffix == ".js" else mimetypes.guess_type(path.name)[0]
+    if kind is None:
+        return b"application/octet-stream"
+    return (f"{kind}; charset=utf-8" if kind.startswith("text/") else kind).encode()

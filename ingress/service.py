@@ -1,0 +1,40 @@
+"""What the operations of the API work on, and the request that each of them gets."""
+
+from dataclasses import dataclass
+
+from engine_core.replica.market_data import MarketData
+from engine_core.replica.setup import Setup
+from ingress.auth import Authenticator, Caller
+from ingress.call import Call
+from ingress.config import IngressConfig
+from ingress.engine import Engine
+from ingress.fields import Fields
+from ingress.health import Health
+from ingress.history import History
+from ingress.members import Members
+
+NOBODY = Caller(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    config: IngressConfig
+    engine: Engine
+    market_data: MarketData
+    history: History
+    auth: Authenticator
+    health: Health
+
+    @property
+    def setup(self) -> Setup:
+        return self.market_data.setup
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call whose credentials are checked. `fields` are its query parameters or the members of its JSON object."""
+
+    call: Call
+    caller: Caller
+    fields: Fields
+    items: list[Members]  # of a batch

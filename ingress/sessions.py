@@ -1,0 +1,59 @@
+"""The page's demo session: a cookie for this origin, and the tokens that go with it. Loopback and demo profile only.
+
+A page of another origin must not get one, also not by pointing a name of its own at this machine: the Host and Origin
+headers have to be of this machine. Non-goals: sign-up and log-in.
+"""
+
+from urllib.parse import urlsplit
+
+from engine_core.wire import session
+from engine_core.wire.session import Purpose
+from ingress.auth import COOKIE
+from ingress.call import Call, Reply, json_reply
+from ingress.config import DEMO_ACCOUNT, is_loopback
+from ingress.errors import ApiError, Code
+from ingress.schemas import DemoSession
+from ingress.service import Request, Service
+
+SESSION_SECONDS = 12 * 3600
+
+
+async def demo(service: Service, request: Request) -> Reply:
+    """A session of the demo account for the page that this process serves."""
+    host = _local_host(request.call)
+    if not service.config.demo_session or host is None or not is_loopback(request.call.peer):
+        raise ApiError(Code.FORBIDDEN, "Demo sessions exist only in the demo profile, on this machine")
+    if service.setup.accounts < DEMO_ACCOUNT:
+        raise ApiError(Code.MAINTENANCE, "The demo account does not exist yet")
+    secret = service.config.session_secret
+    token = session.issue(DEMO_ACCOUNT, secret, SESSION_SECONDS, Purpose.COOKIE)
+    answer = DemoSession(
+        account=DEMO_ACCOUNT,
+        csrfToken=session.csrf_token(token, secret),
+        streamToken=session.issue(DEMO_ACCOUNT, secret, SESSION_SECONDS, Purpose.STREAM),
+        wsUrl=f"ws://{host}:{service.config.ws_port}/ws",
+    )
+    cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={SESSION_SECONDS}"
+    return json_reply(answer, ((b"Set-Cookie", cookie.encode()), (b"Cache-Control", b"no-store")))
+
+
+def _local_host(call: Call) -> str | None:
+    """The host name by which the client knows us, if that name and the page's origin are of this machine."""
+    host = host_name(call)
+    origin = call.headers.get(b"origin")
+    if origin is not None and urlsplit(origin.decode("latin-1")).netloc != _text(call, b"host"):
+        return None
+    return host if is_loopback(host) else None
+
+
+def host_name(call: Call) -> str:
+    """The host of the Host header without its port; an IPv6 address keeps its brackets. Empty if malformed."""
+    try:
+        name = urlsplit(f"//{_text(call, b'host')}").hostname or ""
+    except ValueError:
+        return ""
+    return f"[{name}]" if ":" in name else name
+
+
+def _text(call: Call, header: bytes) -> str:
+    return call.headers.get(header, b"").decode("latin-1")

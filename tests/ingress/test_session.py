@@ -1,0 +1,46 @@
+"""Session tokens: who they are for, how long, what for."""
+
+import pytest
+
+from engine_core.wire import session
+from engine_core.wire.session import Purpose
+
+SECRET = bytes(32)
+
+
+def test_a_token_names_its_account() -> None:
+    assert session.read(session.issue(5, SECRET, 60), SECRET) == 5
+
+
+def test_tokens_differ() -> None:
+    assert session.issue(5, SECRET, 60) != session.issue(5, SECRET, 60)
+
+
+def test_another_secret_or_purpose_does_not_read_it() -> None:
+    token = session.issue(5, SECRET, 60, Purpose.COOKIE)
+    assert session.read(token, bytes([1]) * 32, Purpose.COOKIE) is None
+    assert session.read(token, SECRET, Purpose.STREAM) is None
+    assert session.read(token, SECRET, Purpose.COOKIE) == 5
+
+
+def test_an_expired_token_is_nobody() -> None:
+    assert session.read(session.issue(5, SECRET, -1), SECRET) is None
+
+
+def test_any_changed_character_is_noticed() -> None:
+    token = session.issue(5, SECRET, 60)
+    for at in range(len(token)):
+        other = "A" if token[at] != "A" else "B"
+        assert session.read(token[:at] + other + token[at + 1 :], SECRET) is None, at
+
+
+@pytest.mark.parametrize("token", ["", "x", "é", "A" * 72, "A" * 73, "\x00"])
+def test_garbage_is_nobody(token: str) -> None:
+    assert session.read(token, SECRET) is None
+
+
+def test_the_csrf_token_belongs_to_the_cookie() -> None:
+    token, other = session.issue(5, SECRET, 60), session.issue(5, SECRET, 60)
+    assert session.same(session.csrf_token(token, SECRET), session.csrf_token(token, SECRET))
+    assert not session.same(session.csrf_token(token, SECRET), session.csrf_token(other, SECRET))
+    assert not session.same("é", session.csrf_token(token, SECRET))
