@@ -12,6 +12,7 @@ import numpy as np
 
 from engine_core.wire.codes import EventKind, Side
 from engine_core.wire.layout import ADMIN_EVENT
+from persistence.events import take
 from persistence.setup import FEE_ACCOUNT, MarketColumns
 from persistence.tables import BALANCE_CHANGES
 
@@ -69,7 +70,7 @@ def balance_changes(
 
 
 def _of_orders(events: np.ndarray, carries: np.ndarray, columns: MarketColumns) -> list[_Values]:
-    records = events[carries]
+    records = take(events, carries)
     accounts = records["account"].astype(np.int64) << _ASSET_BITS
     base, quote = columns.base[records["market"]], columns.quote[records["market"]]
     is_bid = records["side"] == Side.BID
@@ -85,7 +86,7 @@ def _of_orders(events: np.ndarray, carries: np.ndarray, columns: MarketColumns) 
 
 
 def _of_transfers(events: np.ndarray, transfers: np.ndarray) -> _Values:
-    records = events[transfers].view(ADMIN_EVENT)
+    records = take(events, transfers).view(ADMIN_EVENT)
     keys = records["command"]["account"].astype(np.int64) << _ASSET_BITS | records["command"]["asset"]
     return _Values(transfers, keys, records["given_available"], records["given_locked"])
 
@@ -93,7 +94,7 @@ def _of_transfers(events: np.ndarray, transfers: np.ndarray) -> _Values:
 def _of_fee_account(events: np.ndarray, columns: MarketColumns, carried: _Values, fee_balances: FeeBalances) -> _Values:
     """The fee account's balances at the end of the batch."""
     fills = np.flatnonzero((events["kind"] == EventKind.FILL) & (events["fee_atoms"] != 0))
-    records = events[fills]
+    records = take(events, fills)
     received = np.where(records["side"] == Side.BID, columns.base[records["market"]], columns.quote[records["market"]])
     own = carried.keys >> _ASSET_BITS == FEE_ACCOUNT
     own_assets = carried.keys[own] & (1 << _ASSET_BITS) - 1

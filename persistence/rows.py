@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, Side
+from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, Reason, Side
 from engine_core.wire.layout import ADMIN_EVENT
 from persistence.balances import FeeBalances, balance_changes
 from persistence.candles import candle_changes
+from persistence.events import take
 from persistence.numbering import Numbering
 from persistence.setup import MarketColumns, Setup, Statement
 from persistence.tables import DEPOSITS, FILLS, ORDER_CHANGES, ORDERS, TRADES, WITHDRAWALS, timestamps
@@ -41,6 +42,8 @@ _OF_ORDERS[
 # Events whose price is the order's own; that of a FILL is the trade's, that of an UNRESTED the level left behind.
 _HAS_OWN_PRICE = np.zeros(256, bool)
 _HAS_OWN_PRICE[[EventKind.ACCEPTED, EventKind.AMENDED, EventKind.TRIGGER_PLACED]] = True
+_IS_OVER = np.zeros(256, bool)
+_IS_OVER[[OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED]] = True
 
 
 @dataclass
@@ -73,7 +76,7 @@ def make_rows(events: np.ndarray, times_ms: np.ndarray, setup: Setup, books: Boo
     """Rows of `events` (EVENT, whole entries in log order), each at its engine time."""
     kinds = events["kind"]
     admin_places = np.flatnonzero(kinds == EventKind.APPLIED)
-    admin = events[admin_places].view(ADMIN_EVENT)
+    admin = take(events, admin_places).view(ADMIN_EVENT)
     definitions = setup.apply(admin, times_ms[admin_places]) if len(admin) else []
     columns = setup.columns()
     deposit_places = admin_places[admin["command"]["kind"] == CommandKind.DEPOSIT]
@@ -81,12 +84,12 @@ def make_rows(events: np.ndarray, times_ms: np.ndarray, setup: Setup, books: Boo
     of_orders = np.flatnonzero(_OF_ORDERS[kinds])
     fills = np.flatnonzero(kinds == EventKind.FILL)
     taken = fills[events["flags"][fills] & OrderFlag.TAKER != 0]
-    trades = _trades(events[taken], times_ms[taken], columns)
-    new_orders, order_changes = _orders(events[of_orders], times_ms[of_orders], books)
+    trades = _trades(take(events, taken), times_ms[taken], columns)
+    new_orders, order_changes = _orders(take(events, of_orders), times_ms[of_orders], books)
     rows = Rows(
         definitions=definitions,
         trades=trades,
-        fills=_fills(events[fills], times_ms[fills], books),
+        fills=_fills(take(events, fills), times_ms[fills], books),
         new_orders=new_orders,
         order_changes=order_changes,
         balance_changes=balance_changes(
@@ -134,7 +137,7 @@ def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.
     if len(events) == 0:
         return ORDERS.rows(0), ORDER_CHANGES.rows(0)
     by_order = np.argsort(events["order_id"], kind="stable")
-    events, times_ms = events[by_order], times_ms[by_order]
+    events, times_ms = take(events, by_order), times_ms[by_order]
     ids = events["order_id"]
     first = np.concatenate(([0], np.flatnonzero(ids[1:] != ids[:-1]) + 1))
     last = np.append(first[1:], len(ids)) - 1
@@ -145,11 +148,12 @@ def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.
     new, old = np.flatnonzero(is_new), np.flatnonzero(~is_new)
     rows, changes = ORDERS.rows(len(new)), ORDER_CHANGES.rows(len(old))
     for target, which in ((rows, new), (changes, old)):
-        state = events[last[which]]
-        for name in ("order_id", "status", "reason", "quantity_lots", "executed_lots", "executed_atoms"):
+        state = take(events, last[which])
+        for name in ("order_id", "status", "quantity_lots", "executed_lots", "executed_atoms"):
             target[name] = state[name]
+        target["reason"] = np.where(_IS_OVER[state["status"]], state["reason"], Reason.NONE)
         target["price_ticks"], target["updated"] = price_ticks[which], timestamps(times_ms[last[which]])
-    begun = events[first[new]]
+    begun = take(events, first[new])
     for name in ("account", "market", "side", "order_type", "time_in_force", "self_trade"):
         rows[name] = begun[name]
     for name in ("amount_atoms", "trigger_ticks", "display_lots"):
@@ -164,7 +168,7 @@ def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.
 def _transfers(
     rows: np.ndarray, events: np.ndarray, times_ms: np.ndarray, places: np.ndarray, before: int
 ) -> np.ndarray:
-    commands = events[places].view(ADMIN_EVENT)["command"]
+    commands = take(events, places).view(ADMIN_EVENT)["command"]
     rows["id"] = before + 1 + np.arange(len(places))
     rows["account"], rows["asset"] = commands["account"], commands["asset"]
     rows["amount_atoms"], rows["reference"] = commands["a"], commands["b"]

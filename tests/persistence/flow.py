@@ -246,7 +246,7 @@ class Flow:
             order.price_ticks += self.random.choice((-5, 5))
         order.quantity_lots += self.random.randrange(0, 3)
         self._hold(order, self._cost(order))
-        self.event(order, EventKind.AMENDED)
+        self.event(order, EventKind.AMENDED, reason=self.random.choice((Reason.NONE, Reason.SELF_TRADE)))
 
     def _trigger(self) -> None:
         fields = self._draw()

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, Side
 from engine_core.wire.layout import ADMIN_EVENT
-from tests.persistence.flow import MARKETS, Block
+from tests.persistence.flow import ENDED, MARKETS, Block
 
 CREATING = (EventKind.ACCEPTED, EventKind.TRIGGER_PLACED)
 LIFE = (
@@ -74,8 +74,9 @@ def _order(result: Tables, event: dict[str, int], time_ms: int) -> None:
         order["flags"] = event["flags"] & ~OrderFlag.TAKER
         order["created"] = moment(event["created_ms"])
         result.orders[event["order_id"]] = order
-    for name in ("status", "reason", "quantity_lots", "executed_lots", "executed_atoms"):
+    for name in ("status", "quantity_lots", "executed_lots", "executed_atoms"):
         order[name] = event[name]
+    order["reason"] = event["reason"] if event["status"] in ENDED else 0
     if event["kind"] in (*CREATING, EventKind.AMENDED):
         order["price_ticks"] = event["price_ticks"]
     order["updated"] = moment(time_ms)
