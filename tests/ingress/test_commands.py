@@ -152,7 +152,7 @@ _REQUEST, _PRICE, _QUANTITY = Code.INVALID_CLIENT_REQUEST, Code.INVALID_PRICE, C
         ({"price": "Infinity"}, _PRICE),
         ({"price": " 100"}, _PRICE),
         ({"price": "1_000"}, _PRICE),
-        ({"price": "１００"}, _PRICE),
+        ({"price": "\uff11\uff10\uff10"}, _PRICE),
         ({"price": "100."}, _PRICE),
         ({"price": ".5"}, _PRICE),
         ({"price": "100,5"}, _PRICE),

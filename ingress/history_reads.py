@@ -1,0 +1,136 @@
+"""The operations that read the past: parameters in, pages out. The rows come from history.py (database and tail)."""
+
+import time
+from typing import Any, Final
+
+from engine_core.replica.setup import Market
+from engine_core.wire.intervals import INTERVALS
+from ingress import commands, fields
+from ingress.call import Page, Reply, json_reply
+from ingress.engine import RETRY_LATER
+from ingress.errors import ApiError, Code, bad_request
+from ingress.history import HistoryUnavailable
+from ingress.service import Request, Service
+
+INTERVAL_NAMES: Final = tuple(INTERVALS)
+MAX_ROWS: Final = 1000
+DEFAULT_ROWS: Final = 100
+MAX_OFFSET: Final = 2**31 - 1
+_MAX_TIME_MS: Final = 253_402_300_799_999  # the end of the year 9999
+_DIRECTIONS: Final = {"Desc": 1, "Asc": 2}
+_ASCENDING: Final = 2
+_PRICE_TYPES: Final = {"Last": 1, "Mark": 2, "Index": 3}
+
+
+async def trades(service: Service, request: Request) -> Reply:
+    market = commands.market_of(service.setup, request.fields)
+    page = _page(request.fields)
+    rows, total = await _read(service.history.trades(market.number, limit=page.limit, offset=page.offset))
+    return _paged(rows, page, total)
+
+
+async def klines(service: Service, request: Request) -> Reply:
+    """Candles from the bucket of startTime up to endTime, at most 1000."""
+    market = commands.market_of(service.setup, request.fields)
+    name = fields.required_text(request.fields, "interval")
+    if name not in INTERVALS:
+        raise bad_request(f"Invalid interval: must be one of {', '.join(INTERVALS)}")
+    fields.choice(request.fields, "priceType", _PRICE_TYPES, 1)
+    start = fields.integer(request.fields, "startTime", 0, _MAX_TIME_MS // 1000)
+    if start is None:
+        raise bad_request("startTime is required, in Unix seconds")
+    end_ms = 1000 * fields.integer_or(request.fields, "endTime", int(time.time()) + 1, 0, _MAX_TIME_MS // 1000)
+    rows = await _read(service.history.klines(market.number, name, 1000 * start, end_ms, limit=MAX_ROWS))
+    return json_reply(rows)
+
+
+async def orders(service: Service, request: Request) -> Reply:
+    page, market = _page(request.fields), _market(service, request.fields)
+    if not fields.spot_wanted(request.fields):
+        return _paged([], page, 0)
+    rows, total = await _read(
+        service.history.orders(
+            request.caller.account,
+            market=market.number if market else None,
+            order_id=fields.order_id(request.fields),
+            limit=page.limit,
+            offset=page.offset,
+            ascending=_ascending(request.fields),
+        )
+    )
+    return _paged(rows, page, total)
+
+
+async def fills(service: Service, request: Request) -> Reply:
+    page, market = _page(request.fields), _market(service, request.fields)
+    from_ms, to_ms = _span(request.fields)
+    if not fields.spot_wanted(request.fields):
+        return _paged([], page, 0)
+    rows, total = await _read(
+        service.history.fills(
+            request.caller.account,
+            market=market.number if market else None,
+            order_id=fields.order_id(request.fields),
+            from_ms=from_ms,
+            to_ms=to_ms,
+            limit=page.limit,
+            offset=page.offset,
+            ascending=_ascending(request.fields),
+        )
+    )
+    return _paged(rows, page, total)
+
+
+async def deposits(service: Service, request: Request) -> Reply:
+    page, (from_ms, to_ms) = _page(request.fields), _span(request.fields)
+    rows, total = await _read(
+        service.history.deposits(
+            request.caller.account, from_ms=from_ms, to_ms=to_ms, limit=page.limit, offset=page.offset
+        )
+    )
+    return _paged(rows, page, total)
+
+
+async def withdrawals(service: Service, request: Request) -> Reply:
+    page, (from_ms, to_ms) = _page(request.fields), _span(request.fields)
+    rows, total = await _read(
+        service.history.withdrawals(
+            request.caller.account, from_ms=from_ms, to_ms=to_ms, limit=page.limit, offset=page.offset
+        )
+    )
+    return _paged(rows, page, total)
+
+
+async def _read(reading: Any) -> Any:
+    try:
+        return await reading
+    except HistoryUnavailable as error:
+        raise ApiError(Code.MAINTENANCE, f"History is not available: {error}"[:200], RETRY_LATER) from None
+
+
+def _page(members: fields.Fields) -> Page:
+    limit = fields.integer_or(members, "limit", DEFAULT_ROWS, 1, MAX_ROWS)
+    return Page(limit, fields.integer_or(members, "offset", 0, 0, MAX_OFFSET))
+
+
+def _paged(rows: list[dict[str, Any]], page: Page, total: int) -> Reply:
+    return json_reply(rows, Page(page.limit, page.offset, total).headers())
+
+
+def _market(service: Service, members: fields.Fields) -> Market | None:
+    return None if fields.absent(members.get("symbol")) else commands.market_of(service.setup, members)
+
+
+def _ascending(members: fields.Fields) -> bool:
+    return fields.choice(members, "sortDirection", _DIRECTIONS, _DIRECTIONS["Desc"]) == _ASCENDING
+
+
+def _span(members: fields.Fields) -> tuple[int | None, int | None]:
+    """(from, to) in ms; `endTime` is another name of `to`, which ccxt uses."""
+    last = fields.integer(members, "to", 0, _MAX_TIME_MS)
+    if last is None:
+        last = fields.integer(members, "endTime", 0, _MAX_TIME_MS)
+    first = fields.integer(members, "from", 0, _MAX_TIME_MS)
+    if first is not None and last is not None and first > last:
+        raise ApiError(Code.INVALID_RANGE, "Invalid range: from is after to")
+    return first, last
