@@ -1,0 +1,230 @@
+"""The supervisor with small programs in the place of the roles: order, readiness, restarts, and nothing left over."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine_core.children import MAX_LOG_BYTES, rotate
+from engine_core.supervisor import StartError, check_port, free_port, holder_of, lock_data
+
+HOST = """
+import sys
+from pathlib import Path
+from engine_core.children import Program
+from engine_core.supervisor import Plan, StartError, Supervisor, lock_data
+from engine_core.wire.markets import load
+from engine_core.wire.settings import Settings
+
+data, runtime = Path(sys.argv[1]), Path(sys.argv[2])
+variables = {"EXCHANGE_CONFIG": sys.argv[3], "EXCHANGE_DATA": str(data), "EXCHANGE_RUNTIME": str(runtime)}
+settings = Settings.from_environment(variables)
+
+def program(role, code, once=False):
+    code = "from engine_core.wire.process import ready, start; start(%r)\\n" % role + code
+    return Program(role, lambda pipe: [sys.executable, "-c", code], data / "logs" / (role + ".log"), once=once)
+
+scenario = eval(sys.argv[4])
+try:
+    lock = lock_data(data)
+    phases = tuple(tuple(program(*parts) for parts in phase) for phase in scenario)
+    plan = Plan(settings, phases, lambda: "READY")
+    sys.exit(Supervisor(plan, lock, lambda line: print(line, flush=True)).run())
+except StartError as error:
+    print("ERROR", error, flush=True)
+    sys.exit(1)
+"""
+RUNS = "ready()\nimport time; time.sleep(600)"
+CONFIG = Path(__file__).parents[2] / "exchange.toml"
+
+
+class Host:
+    """A supervisor in a process of its own, and what it says."""
+
+    def __init__(self, data: Path, runtime: Path, scenario: list[list[tuple[object, ...]]]) -> None:
+        arguments = [sys.executable, "-c", HOST, str(data), str(runtime), str(CONFIG), repr(scenario)]
+        self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.data = data
+        self.said: list[str] = []
+
+    def until(self, text: str) -> str:
+        """Read until a line that contains `text`; an end of the output is a failure."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.said.append(line.rstrip("\n"))
+            if text in line:
+                return self.said[-1]
+        raise AssertionError(f"{text!r} was never said, only: {self.said}")
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def pid(self, role: str) -> int:
+        return int(json.loads((self.data / "run.json").read_text())["processes"][role][0])
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        assert self.process.stdout
+        self.said += self.process.stdout.read().splitlines()
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, runtime: Path) -> Iterator[list[Host]]:
+    started: list[Host] = []
+    yield started
+    for host in started:
+        if host.process.poll() is None:
+            host.process.kill()
+        host.process.wait()
+        assert host.process.stdout
+        host.process.stdout.close()
+
+
+def begin(hosts: list[Host], tmp_path: Path, runtime: Path, *phases: list[tuple[object, ...]]) -> Host:
+    hosts.append(Host(tmp_path / "data", runtime, list(phases)))
+    return hosts[-1]
+
+
+def test_phases_start_in_order_and_stop_in_the_reverse_way_of_the_data(
+    hosts: list[Host], tmp_path: Path, runtime: Path
+) -> None:
+    host = begin(
+        hosts,
+        tmp_path,
+        runtime,
+        [("valkey", RUNS)],
+        [("engine", RUNS), ("reconcile", "pass", True)],
+        [("ingress", RUNS)],
+    )
+    host.until("READY")
+    ready = [line.split()[0] for line in host.said if "is ready" in line]
+    assert ready == ["valkey", "engine", "ingress"]
+    assert (tmp_path / "data" / "run.json").stat().st_mode & 0o777 == 0o600
+    children = host.children()
+    assert len(children) == 3
+    assert host.stop() == 0
+    assert not (tmp_path / "data" / "run.json").exists() and holder_of(tmp_path / "data") == 0
+    assert psutil.wait_procs(children, timeout=5)[1] == []
+
+
+def test_a_child_that_dies_is_started_again_and_run_json_follows(
+    hosts: list[Host], tmp_path: Path, runtime: Path
+) -> None:
+    host = begin(hosts, tmp_path, runtime, [("engine", RUNS)])
+    host.until("READY")
+    for _ in range(2):
+        killed = host.pid("engine")
+        os.kill(killed, signal.SIGKILL)
+        assert "engine was killed by SIGKILL" in host.until("killed by")
+        host.until("engine is ready")
+        assert host.pid("engine") != killed and psutil.pid_exists(host.pid("engine"))
+    assert host.stop(signal.SIGTERM) == 0
+
+
+def test_a_child_that_never_gets_ready_ends_the_start_with_its_log(
+    hosts: list[Host], tmp_path: Path, runtime: Path
+) -> None:
+    host = begin(hosts, tmp_path, runtime, [("valkey", RUNS)], [("engine", "raise SystemExit('no such core: 99')")])
+    assert "engine ended with status 1, 3 times" in host.until("ERROR")
+    assert "no such core: 99" in host.until("no such core")
+    assert host.process.wait(10) == 1
+    assert holder_of(tmp_path / "data") == 0
+
+
+def test_reconcile_failing_ends_the_start(hosts: list[Host], tmp_path: Path, runtime: Path) -> None:
+    code = "import sys; sys.exit('error: exchange.toml: assets.SOL.decimals: is 8 here')"
+    host = begin(hosts, tmp_path, runtime, [("engine", RUNS), ("reconcile", code, True)])
+    host.until("ERROR reconcile failed")
+    host.until("assets.SOL.decimals")
+    assert host.process.wait(10) == 1
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_nothing_outlives_a_supervisor_that_is_killed(
+    hosts: list[Host], tmp_path: Path, runtime: Path, early: bool
+) -> None:
+    never = "import signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); time.sleep(600)"
+    phases = [[("valkey", RUNS), ("engine", RUNS)], [("ingress", never if early else RUNS)]]
+    host = begin(hosts, tmp_path, runtime, *phases)
+    host.until("engine is ready" if early else "READY")
+    children = host.children()
+    assert len(children) >= 2
+    host.process.kill()
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+    descriptor = lock_data(tmp_path / "data")  # and the folder is free again
+    os.close(descriptor)
+
+
+def test_a_child_that_ignores_the_signal_is_killed_in_the_end(hosts: list[Host], tmp_path: Path, runtime: Path) -> None:
+    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + RUNS
+    host = begin(hosts, tmp_path, runtime, [("ingress", stubborn)])
+    host.until("READY")
+    host.process.send_signal(signal.SIGINT)
+    host.until("stopping")
+    assert host.stop() == 0
+    assert any("ingress did not stop in time" in line for line in host.said)
+
+
+def test_a_second_exchange_on_the_same_data_is_refused(hosts: list[Host], tmp_path: Path, runtime: Path) -> None:
+    first = begin(hosts, tmp_path, runtime, [("engine", RUNS)])
+    first.until("READY")
+    assert holder_of(tmp_path / "data") == first.process.pid
+    second = begin(hosts, tmp_path, runtime, [("engine", RUNS)])
+    message = second.until("ERROR")
+    assert f"is in use by the exchange with pid {first.process.pid}" in message and "--data" in message
+    assert second.process.wait(10) == 1
+    assert first.stop() == 0
+
+
+def test_stopping_while_it_starts(hosts: list[Host], tmp_path: Path, runtime: Path) -> None:
+    host = begin(hosts, tmp_path, runtime, [("valkey", RUNS)], [("engine", "import time; time.sleep(600)")])
+    host.until("valkey is ready")
+    assert host.stop() == 0
+    assert "READY" not in host.said
+
+
+def test_a_taken_port_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(StartError, match=rf"port {port} on 127\.0\.0\.1 .* --http PORT"):
+            check_port("127.0.0.1", port, "the REST API", "--http")
+    check_port("127.0.0.1", free_port("127.0.0.1"), "the REST API", "--http")
+
+
+def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(StartError, match=r"192\.0\.2\.1"):
+        check_port("192.0.2.1", 8080, "the REST API", "--http")
+
+
+def test_logs_are_rotated_in_place(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    with log.open("ab") as writer:
+        for generation in range(5):
+            writer.write(b"%d" % generation * (MAX_LOG_BYTES + 1))
+            writer.flush()
+            rotate(log)
+        writer.write(b"after\n")
+    assert log.read_bytes() == b"after\n"
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == ["engine.log", "engine.log.1", "engine.log.2", "engine.log.3"]
+    assert (tmp_path / "engine.log.1").read_bytes()[:1] == b"4"
+
+
+def test_an_idle_supervisor_sleeps(hosts: list[Host], tmp_path: Path, runtime: Path) -> None:
+    host = begin(hosts, tmp_path, runtime, [("engine", RUNS)])
+    host.until("READY")
+    process = psutil.Process(host.process.pid)
+    before = process.num_ctx_switches().voluntary
+    time.sleep(1.0)
+    assert process.num_ctx_switches().voluntary - before < 20
