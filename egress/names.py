@@ -72,10 +72,6 @@ def parse(name: str, symbols: Container[str]) -> Stream | None:
     return None
 
 
-def is_private(name: str) -> bool:
-    return _SEPARATOR.split(name, maxsplit=1)[0] == "account"
-
-
 def _parse_private(rest: list[str], symbols: Container[str]) -> Stream | None:
     match rest:
         case ["orderUpdate"]:

@@ -157,15 +157,16 @@ def apply_events(
             if _concerns_setup(event):
                 return i, ADMIN_EVENT_MET
             continue
+        trade = event["kind"] == _FILL and not event["flags"] & _TAKER
+        update_id = event["update_id"]
+        if not trade and update_id == 0:
+            continue  # a taker's FILL, or an event that may name no market at all
         market = np.int64(event["market"])
         if market >= len(markets):
             control[SUBJECT] = market
             return i, UNKNOWN_MARKET
-        if event["kind"] == _FILL:
-            if event["flags"] & _TAKER:
-                continue
+        if trade:
             _note_trade(event, markets, trades, control)
-        update_id = event["update_id"]
         if update_id <= markets[market]["update_id"] or markets[market]["live"] == 0:
             continue
         if update_id != markets[market]["update_id"] + 1:

@@ -1,0 +1,69 @@
+"""`python -m egress`: one process that turns events into WebSocket frames and fans them out."""
+
+import asyncio
+import logging
+import signal
+
+import uvloop
+from engine_core.wire.gateway import AsyncGateway
+from redis.exceptions import RedisError
+
+from egress.auth import Authenticator
+from egress.config import EgressConfig, from_settings
+from egress.hub import Hub
+from egress.private import PrivateStreams
+from egress.pubsub import Publisher
+from egress.server import Egress
+from egress.sources import Sources
+from engine_core.replica.backfill import backfill
+from engine_core.replica.market_data import MarketData
+from engine_core.wire import process
+from engine_core.wire.settings import Settings
+
+logger = logging.getLogger("egress")
+
+
+async def run(config: EgressConfig) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    gateway = await AsyncGateway.open(config.redis_url, config.runtime, config.shard, config.gateway)
+    data = await MarketData.bootstrap(gateway.query, gateway.on_events)
+    hub = Hub()
+    sources = Sources(data, hub)
+    private = PrivateStreams(data, hub, gateway.query)
+    publisher = Publisher(config.redis_url, config.shard, data.setup, hub)
+    server = Egress(config, data, hub, private, Authenticator(data.setup, config.session_secret))
+    await server.start()
+    await publisher.start()
+    history = asyncio.create_task(_history(data, config))
+    logger.info("streams at ws://%s:%d", config.host, server.port)
+    process.ready()
+    try:
+        await stopped.wait()
+    finally:
+        history.cancel()
+        await asyncio.gather(history, return_exceptions=True)
+        await server.stop()
+        await publisher.stop()
+        await private.stop()
+        sources.stop()
+        await data.close()
+        await gateway.close()
+
+
+async def _history(data: MarketData, config: EgressConfig) -> None:
+    try:
+        await backfill(data, config.redis_url, config.shard)
+    except (RedisError, OSError) as error:
+        logger.warning("24 h statistics begin with this process: the event log could not be read: %s", error)
+
+
+def main() -> None:
+    process.start("egress")
+    uvloop.run(run(from_settings(Settings.from_environment())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The settings of one egress process, read once from the environment; and the bounds of a connection."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine_core.wire.settings import Settings
+
+GATEWAY_BASE = 200  # gateway numbers of egress workers: 200, 201, ...; they ask, and never append
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one connection; SPEC §6 leaves them to us."""
+
+    connections: int = 10_000  # of this process
+    streams: int = 2_048  # names held by a connection
+    message_bytes: int = 128 * 1024
+    burst: int = 1_000  # messages that a connection may send at once,
+    per_second: int = 50  # and how fast that comes back
+    refused: int = 100  # messages over the limit that are answered before the connection is closed
+    transport_bytes: int = 64 * 1024  # unsent bytes above which a connection counts as slow
+    ping_seconds: float = 60.0
+    pong_seconds: float = 60.0  # after a ping: closed 120 s after the last sign of life
+    close_seconds: float = 2.0  # for the closing handshake
+
+
+@dataclass(frozen=True, slots=True)
+class EgressConfig:
+    redis_url: str
+    runtime: Path
+    shard: int
+    gateway: int
+    host: str
+    port: int
+    workers: int
+    session_secret: bytes
+    metrics_port: int
+    limits: Limits = Limits()
+
+
+def from_settings(settings: Settings) -> EgressConfig:
+    return EgressConfig(
+        redis_url=settings.redis_url,
+        runtime=settings.runtime,
+        shard=settings.shard,
+        gateway=GATEWAY_BASE + settings.worker,
+        host=settings.host,
+        port=settings.ws_port,
+        workers=settings.config.server.egress_workers,
+        session_secret=settings.session_secret,
+        metrics_port=settings.metrics_port,
+    )

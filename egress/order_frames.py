@@ -1,0 +1,194 @@
+"""The texts of private events: orderUpdate from an EVENT of the log, balanceUpdate from its balances.
+
+An order's fixed facts that a FILL has no room for (trigger, quote amount) come from `Extras`, kept while it lives.
+Non-goals: who gets them (private.py).
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from engine_core.replica.setup import Asset, Market
+from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, OrderType, Reason, SelfTrade, Side, TimeInForce
+from engine_core.wire.layout import EVENT
+from engine_core.wire.units import format_decimal
+
+
+class OrderEvent(NamedTuple):
+    """An EVENT as Python integers, fields in the order of the record."""
+
+    kind: int
+    side: int
+    order_type: int
+    time_in_force: int
+    self_trade: int
+    flags: int
+    status: int
+    reason: int
+    market: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    account: int
+    order_id: int
+    client_id: int
+    price_ticks: int
+    given_available: int
+    given_locked: int
+    update_id: int
+    level_lots: int
+    limit_ticks: int
+    quantity_lots: int
+    executed_lots: int
+    executed_atoms: int
+    received_available: int
+    counter_order_id: int
+    trigger_ticks: int
+    trade_id: int
+    amount_atoms: int
+    fill_lots: int
+    display_lots: int
+    fee_atoms: int
+    created_ms: int
+
+
+assert OrderEvent._fields == EVENT.names
+
+
+class Extras(NamedTuple):
+    """What an order was placed with and its fills do not repeat."""
+
+    trigger_ticks: int
+    amount_atoms: int
+    quantity_lots: int
+
+
+class BalanceState(NamedTuple):
+    available: int
+    locked: int
+
+
+# What a client is told, by what happened; any other kind is no news about an order.
+UPDATES = {
+    EventKind.ACCEPTED: "orderAccepted",
+    EventKind.FILL: "orderFill",
+    EventKind.CANCELLED: "orderCancelled",
+    EventKind.EXPIRED: "orderExpired",
+    EventKind.AMENDED: "orderModified",
+    EventKind.TRIGGER_PLACED: "triggerPlaced",
+    EventKind.TRIGGER_FAILED: "triggerFailed",
+}
+# Kinds whose record carries the account's balances.
+WITH_BALANCES = UPDATES.keys() | {EventKind.RESTED, EventKind.UNRESTED, EventKind.TRIGGERED, EventKind.REPLENISHED}
+ENDED = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED)
+
+_SIDES = {Side.BID: "Bid", Side.ASK: "Ask"}
+_TYPES = {OrderType.LIMIT: "LIMIT", OrderType.MARKET: "MARKET"}
+_STATUSES = {
+    OrderStatus.NEW: "New",
+    OrderStatus.PARTIALLY_FILLED: "PartiallyFilled",
+    OrderStatus.FILLED: "Filled",
+    OrderStatus.CANCELLED: "Cancelled",
+    OrderStatus.EXPIRED: "Expired",
+    OrderStatus.TRIGGER_PENDING: "TriggerPending",
+    OrderStatus.TRIGGER_FAILED: "TriggerFailed",
+}
+_SELF_TRADE = {
+    SelfTrade.REJECT_TAKER: "RejectTaker",
+    SelfTrade.REJECT_MAKER: "RejectMaker",
+    SelfTrade.REJECT_BOTH: "RejectBoth",
+    SelfTrade.DECREMENT: "Decrement",
+}
+EXPIRY_REASONS = {
+    Reason.IMMEDIATE_OR_CANCEL: "ImmediateOrCancel",
+    Reason.FILL_OR_KILL: "FillOrKill",
+    Reason.INSUFFICIENT_LIQUIDITY: "InsufficientLiquidity",
+    Reason.INSUFFICIENT_FUNDS: "InsufficientFunds",
+    Reason.SELF_TRADE: "SelfTradePrevention",
+    Reason.PRICE_IMPACT: "PriceImpact",
+    Reason.PRICE_OUT_OF_BAND: "PriceOutOfBounds",
+    Reason.PRICE_OUT_OF_RANGE: "InvalidPrice",
+    Reason.QUANTITY_TOO_SMALL: "InvalidQuantity",
+    Reason.QUANTITY_TOO_LARGE: "InvalidQuantity",
+    Reason.NOTIONAL_OVERFLOW: "InvalidQuantity",
+    Reason.POST_ONLY_WOULD_TAKE: "PostOnlyTaker",
+    Reason.MARKET_POST_ONLY: "PostOnlyMode",
+    Reason.ACCOUNT_FROZEN: "AccountTradingSuspended",
+}
+
+
+def extras_of(event: OrderEvent) -> Extras | None:
+    """What to remember of an order, from any of its events but a FILL; None if its fills say everything."""
+    if event.flags & (OrderFlag.TRIGGER | OrderFlag.BY_QUOTE):
+        return Extras(event.trigger_ticks, event.amount_atoms, event.quantity_lots)
+    return None
+
+
+def order_update(event: OrderEvent, market: Market, extras: Extras | None, time_ms: int, now_us: int) -> bytes:
+    """`orderUpdate` of one event whose kind is in UPDATES."""
+    units = market.units
+    update: dict[str, Any] = {
+        "e": UPDATES[EventKind(event.kind)],
+        "E": now_us,
+        "T": time_ms * 1000,
+        "s": market.symbol,
+        "i": str(event.order_id),
+        "S": _SIDES[Side(event.side)],
+        "o": _TYPES[OrderType(event.order_type)],
+        "f": TimeInForce(event.time_in_force).name,
+        "X": _STATUSES[OrderStatus(event.status)],
+        "V": _SELF_TRADE[SelfTrade(event.self_trade)],
+        "z": units.quantity(event.executed_lots),
+        "Z": units.quote(event.executed_atoms),
+        "t": None,
+        "O": "USER",
+        "r": False,
+        "y": bool(event.flags & OrderFlag.POST_ONLY),
+    }
+    if event.flags & OrderFlag.HAS_CLIENT_ID:
+        update["c"] = event.client_id
+    if not event.flags & OrderFlag.BY_QUOTE:
+        update["q"] = units.quantity(event.quantity_lots)
+    elif extras is not None:
+        update["Q"] = units.quote(extras.amount_atoms)
+    if event.order_type == OrderType.LIMIT:
+        update["p"] = units.price(_limit_ticks(event))
+    if event.flags & OrderFlag.TRIGGER and extras is not None:
+        update |= {"P": units.price(extras.trigger_ticks), "B": "LastPrice"}
+        update["Y"] = units.quantity(extras.quantity_lots)
+    if event.kind == EventKind.FILL:
+        update |= _fill(event, market)
+    if event.kind == EventKind.EXPIRED:
+        update["R"] = EXPIRY_REASONS.get(Reason(event.reason), "Unknown")
+    return msgspec.json.encode(update)
+
+
+def _limit_ticks(event: OrderEvent) -> int:
+    """The order's own limit: a taker's FILL has the trade's price where every other event has the limit."""
+    taker = event.kind == EventKind.FILL and event.flags & OrderFlag.TAKER
+    return event.limit_ticks if taker else event.price_ticks
+
+
+def _fill(event: OrderEvent, market: Market) -> dict[str, Any]:
+    buys = event.side == Side.BID
+    return {
+        "t": event.trade_id,
+        "l": market.units.quantity(event.fill_lots),
+        "L": market.units.price(event.price_ticks),
+        "m": not event.flags & OrderFlag.TAKER,
+        "n": (market.units.base if buys else market.units.quote)(event.fee_atoms),
+        "N": (market.base if buys else market.quote).symbol,
+    }
+
+
+def balance_update(asset: Asset, balance: BalanceState, time_ms: int, now_us: int) -> bytes:
+    """`balanceUpdate` of one asset."""
+    return msgspec.json.encode(
+        {
+            "e": "balanceUpdate",
+            "E": now_us,
+            "T": time_ms * 1000,
+            "a": asset.symbol,
+            "A": format_decimal(balance.available, asset.decimals),
+            "L": format_decimal(balance.locked, asset.decimals),
+            "S": "0",
+        }
+    )

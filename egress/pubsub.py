@@ -1,0 +1,116 @@
+"""Market data on Redis pub/sub: channels `trade@SYMBOL`, `depth@SYMBOL`, `ticker@SYMBOL`, the WebSocket's JSON texts.
+
+One egress process of a shard publishes: the one that holds the lease. Once a second it looks which channels somebody
+hears (a pattern subscription hears all) and publishes only those. Pub/sub promises nothing: if Redis is gone for long,
+the oldest events are dropped; subscribers see the gap in the depth numbers. Non-goals: the log, and private events.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from typing import cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from egress.hub import Hub
+from egress.names import Kind, Stream
+from engine_core.replica.setup import Setup
+from engine_core.wire.streams import keys
+
+LEASE_MS = 3_000
+LOOK_SECONDS = 1.0
+QUEUE_BYTES = 8 * 2**20
+KINDS = (Kind.TRADE, Kind.DEPTH, Kind.TICKER)
+
+# Take the lease if it is free, prolong it if it is ours: 1 if we hold it now.
+_TAKE = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+_GIVE_UP = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 0"
+
+logger = logging.getLogger(__name__)
+
+
+class Publisher:
+    def __init__(self, redis_url: str, shard: int, setup: Setup, hub: Hub) -> None:
+        self._redis: Redis = Redis.from_url(redis_url)
+        self._lease = keys(shard).leases + "market-data"
+        self._token = secrets.token_hex(8)
+        self._setup, self._hub = setup, hub
+        self._heard: dict[str, Stream] = {}
+        self._queue: deque[tuple[str, bytes]] = deque()
+        self._queued = 0
+        self._filled = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.dropped = 0
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._look()), loop.create_task(self._publish())]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._listen({})
+        try:
+            async with asyncio.timeout(0.5):
+                await self._redis.eval(_GIVE_UP, 1, self._lease, self._token)
+        except (RedisError, OSError, TimeoutError):
+            pass  # it runs out by itself
+        await self._redis.aclose()
+
+    def put(self, name: str, payload: bytes) -> None:
+        """Queue one event; called by the hub within a tick."""
+        self._queue.append((name, payload))
+        self._queued += len(payload)
+        while self._queued > QUEUE_BYTES:
+            self._queued -= len(self._queue.popleft()[1])
+            self.dropped += 1
+        self._filled.set()
+
+    async def _look(self) -> None:
+        """Every second: hold the lease, and listen on the hub to what is heard on Redis."""
+        while True:
+            try:
+                holds = await self._redis.eval(_TAKE, 1, self._lease, self._token, str(LEASE_MS))
+                self._listen(await self._heard_channels() if holds else {})
+            except (RedisError, OSError) as error:
+                logger.warning("Redis does not answer, nothing is published: %s", error)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _heard_channels(self) -> dict[str, Stream]:
+        channels = {
+            f"{kind.value}@{symbol}": Stream(kind, symbol) for symbol in self._setup.market_by_symbol for kind in KINDS
+        }
+        if not channels or await self._redis.pubsub_numpat():
+            return channels
+        counts = cast(list[tuple[bytes, int]], await self._redis.pubsub_numsub(*channels))
+        return {name.decode(): channels[name.decode()] for name, count in counts if count}
+
+    def _listen(self, heard: dict[str, Stream]) -> None:
+        for name in self._heard.keys() - heard.keys():
+            self._hub.untap(name, self._heard[name])
+        for name in heard.keys() - self._heard.keys():
+            self._hub.tap(name, heard[name], self)
+        self._heard = heard
+
+    async def _publish(self) -> None:
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            events, self._queued = list(self._queue), 0
+            self._queue.clear()
+            try:
+                async with self._redis.pipeline(transaction=False) as pipeline:
+                    for name, payload in events:
+                        pipeline.publish(name, payload)
+                    await pipeline.execute()
+            except (RedisError, OSError) as error:
+                self.dropped += len(events)
+                logger.warning("%d events were not published: %s", len(events), error)
