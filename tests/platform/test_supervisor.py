@@ -153,7 +153,10 @@ def test_nothing_outlives_a_supervisor_that_is_killed(
     hosts: list[Host], tmp_path: Path, runtime: Path, early: bool
 ) -> None:
     never = "import signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); time.sleep(600)"
-    phases = [[("valkey", RUNS), ("engine", RUNS)], [("ingress", never if early else RUNS)]]
+    phases: list[list[tuple[object, ...]]] = [
+        [("valkey", RUNS), ("engine", RUNS)],
+        [("ingress", never if early else RUNS)],
+    ]
     host = begin(hosts, tmp_path, runtime, *phases)
     host.until("engine is ready" if early else "READY")
     children = host.children()

@@ -1,0 +1,34 @@
+"""The roles and the programs that play them, and the options of `exchange up`. Light: every command imports it."""
+
+import argparse
+from pathlib import Path
+
+from engine_core.wire.markets import PROFILES
+
+ROLES = {
+    "engine": "engine_core.runtime",
+    "ingress": "ingress",
+    "egress": "egress",
+    "writer": "persistence",
+    "market_maker": "bench.market_maker",
+    "reconcile": "engine_core.reconcile",
+}
+
+
+def add_up_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", type=Path, help="configuration (default: ./exchange.toml)")
+    parser.add_argument("--host", help="address to bind to (default: 127.0.0.1, as the configuration says)")
+    parser.add_argument("--http", metavar="PORT", type=_port, help="port of the REST API and the page; 0: any free one")
+    parser.add_argument("--ws", metavar="PORT", type=_port, help="port of the WebSocket streams; 0: any free one")
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="demo",
+        help="demo: funded demo accounts and a market maker; bare: no market maker, bands or limits (default: demo)",
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
