@@ -1,0 +1,143 @@
+"""A real egress server on a free port, fed by hand-made events; and a client that reads what it says."""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nacl.signing import SigningKey
+from websockets.asyncio.client import ClientConnection, connect
+
+from egress.auth import Authenticator
+from egress.config import EgressConfig, Limits
+from egress.hub import Hub
+from egress.private import PrivateStreams
+from egress.server import Egress
+from egress.sources import Sources
+from engine_core.replica.market_data import EventHandler, MarketData
+from engine_core.wire.codes import CommandKind, KeyPermission
+from engine_core.wire.signing import signing_text
+from tests.replica.flow import Engine, Flow, admin, joined, setup_records
+
+SECRET = b"0123456789abcdef0123456789abcdef"
+KEYS = {account: SigningKey(bytes([account]) * 32) for account in (2, 3)}
+READ_NOTHING = SigningKey(bytes([9]) * 32)
+
+
+def key_records() -> list[Any]:
+    """Keys of accounts 2 and 3 that may read, and one of account 2 that may only trade."""
+    both = [(account, key, KeyPermission.READ | KeyPermission.TRADE) for account, key in KEYS.items()]
+    records = []
+    for account, key, permissions in [*both, (2, READ_NOTHING, KeyPermission.TRADE)]:
+        record = admin(CommandKind.KEY, account=account, code=permissions)
+        record["public_key"] = bytearray(bytes(key.verify_key))
+        records.append(record)
+    return records
+
+
+def signature(account: int, *, key: SigningKey | None = None, age_ms: int = 0, window: int = 5000) -> list[str]:
+    """The `signature` member of a SUBSCRIBE frame."""
+    signer = key or KEYS[account]
+    timestamp = str(time.time_ns() // 1_000_000 - age_ms)
+    signed = signer.sign(signing_text("subscribe", (), timestamp, str(window))).signature
+    texts = [base64.b64encode(part).decode() for part in (bytes(signer.verify_key), signed)]
+    return [*texts, timestamp, str(window)]
+
+
+@dataclass
+class Listener:
+    """One WebSocket. Frames that a test did not ask for yet are kept."""
+
+    socket: ClientConnection
+    kept: list[dict[str, Any]] = field(default_factory=list)
+
+    async def say(self, **members: Any) -> None:
+        await self.socket.send(json.dumps(members))
+
+    async def subscribe(self, *names: str, **members: Any) -> None:
+        """Subscribe and wait for the acknowledgement."""
+        await self.say(method="SUBSCRIBE", params=list(names), id=1, **members)
+        assert await self.answer() == {"id": 1, "result": None}
+
+    async def answer(self) -> dict[str, Any]:
+        """The next frame that is no event; events before it are kept."""
+        while True:
+            frame = await self._receive()
+            if "stream" not in frame:
+                return frame
+            self.kept.append(frame)
+
+    async def event(self) -> dict[str, Any]:
+        """The next event of any stream, as {"stream", "data"}."""
+        if self.kept:
+            return self.kept.pop(0)
+        frame = await self._receive()
+        assert "stream" in frame, frame
+        return frame
+
+    async def data(self, stream: str | None = None) -> dict[str, Any]:
+        """The data of the next event, which has to be of that stream."""
+        frame = await self.event()
+        assert stream in (None, frame["stream"]), frame
+        return dict(frame["data"])
+
+    async def silent(self) -> bool:
+        """Whether nothing is on its way: an answer comes back with no event before it."""
+        await self.say(method="UNSUBSCRIBE", params=[], id="probe")
+        await self.answer()
+        return not self.kept
+
+    async def _receive(self) -> dict[str, Any]:
+        async with asyncio.timeout(10):
+            frame: dict[str, Any] = json.loads(await self.socket.recv())
+        return frame
+
+
+@dataclass
+class Rig:
+    flow: Flow
+    engine: Engine
+    data: MarketData
+    hub: Hub
+    sources: Sources
+    private: PrivateStreams
+    server: Egress
+    on_events: list[EventHandler]
+
+    def feed(self) -> None:
+        """Hand on the events made since the last time, as one batch of the feed."""
+        batch = self.flow.take()
+        for handler in self.on_events:
+            handler(batch)
+
+    @asynccontextmanager
+    async def listen(self, path: str = "/", **options: Any) -> AsyncIterator[Listener]:
+        async with connect(f"ws://127.0.0.1:{self.server.port}{path}", **options) as socket:
+            yield Listener(socket)
+
+
+@asynccontextmanager
+async def running(flow: Flow | None = None, **limits: Any) -> AsyncIterator[Rig]:
+    flow = flow or Flow()
+    flow.made.clear()
+    engine = Engine(flow, joined([setup_records(), *key_records()]))
+    on_events: list[EventHandler] = []
+    data = await MarketData.bootstrap(engine.query, on_events)
+    hub = Hub()
+    sources = Sources(data, hub)
+    private = PrivateStreams(data, hub, engine.query)
+    config = EgressConfig("", Path(), 0, 200, "127.0.0.1", 0, 1, SECRET, 0, replace(Limits(), **limits))
+    server = Egress(config, data, hub, private, Authenticator(data.setup, SECRET))
+    await server.start()
+    try:
+        yield Rig(flow, engine, data, hub, sources, private, server, on_events)
+    finally:
+        await server.stop()
+        await private.stop()
+        sources.stop()
+        await data.close()

@@ -1,0 +1,249 @@
+"""Public streams over a real socket: shapes of SPEC §6.5, sequences of §8, spellings, windows, heartbeats."""
+
+import re
+import zlib
+from typing import Any
+
+import pytest
+
+from egress.frames import text_frame
+from engine_core.wire.codes import Side
+from engine_core.wire.intervals import INTERVALS
+from tests.egress.rig import Listener, running
+from tests.replica.flow import BTC_USDC, SOL_USDC, START_MS, Flow
+
+DECIMAL = re.compile(r"\d+(\.\d+)?")
+
+
+def rebuild(book: dict[str, dict[str, str]], data: dict[str, Any]) -> None:
+    """What a client does with a depth event."""
+    for side in "ba":
+        for price, quantity in data[side]:
+            assert DECIMAL.fullmatch(price) and DECIMAL.fullmatch(quantity)
+            if quantity == "0":
+                book[side].pop(price, None)
+            else:
+                book[side][price] = quantity
+
+
+def checksum(book: dict[str, dict[str, str]]) -> int:
+    bids = sorted(book["b"].items(), key=lambda level: -float(level[0]))
+    asks = sorted(book["a"].items(), key=lambda level: float(level[0]))
+    texts: list[str] = []
+    for rank in range(10):
+        texts += [text for side in (bids, asks) if rank < len(side) for text in side[rank]]
+    return zlib.crc32(":".join(texts).encode())
+
+
+def expected_book(flow: Flow, market: int = SOL_USDC) -> dict[str, dict[str, str]]:
+    units = {side: flow.books[market, side] for side in Side}
+    text = {side: {f"{t / 100:g}": f"{q / 100:g}" for t, q in levels.items()} for side, levels in units.items()}
+    return {"b": text[Side.BID], "a": text[Side.ASK]}
+
+
+async def test_trade_frames() -> None:
+    async with running() as rig, rig.listen() as client:
+        await client.subscribe("trade.SOL_USDC")
+        rig.flow.trade(Side.ASK, 10025, 150, 5)
+        rig.flow.trade(Side.BID, 10024, 1, 0)
+        rig.feed()
+        event = await client.event()
+        assert event["stream"] == "trade.SOL_USDC"
+        data = event["data"]
+        assert data.pop("E") > 1_600_000_000_000_000
+        assert data == {
+            "e": "trade",
+            "T": START_MS * 1000,
+            "s": "SOL_USDC",
+            "p": "100.25",
+            "q": "1.5",
+            "t": 1,
+            "b": "600",
+            "a": "500",
+            "m": False,
+        }
+        second = await client.data("trade.SOL_USDC")
+        assert (second["t"], second["b"], second["a"], second["m"]) == (2, "500", "600", True)
+
+
+async def test_depth_frames_rebuild_the_book_at_every_update() -> None:
+    flow = Flow()
+    for ticks in range(90, 111):
+        flow.level(Side.BID if ticks < 100 else Side.ASK, ticks, ticks)
+    async with running(flow) as rig, rig.listen() as client:
+        bids, asks, update_id = rig.data.book(SOL_USDC).snapshot()
+        book = {
+            "b": {f"{t / 100:g}": f"{q / 100:g}" for t, q in bids},
+            "a": {f"{t / 100:g}": f"{q / 100:g}" for t, q in asks},
+        }
+        await client.subscribe("depth.SOL_USDC")
+        for step in range(60):
+            for i in range(step % 5 + 1):
+                side = Side.BID if (step + i) % 2 else Side.ASK
+                flow.level(side, (85 if side == Side.BID else 99) + (step * 7 + i) % 15, (step + i) % 4)
+            rig.feed()
+            data = await client.data("depth.SOL_USDC")
+            assert data["U"] == update_id + 1
+            assert data["u"] == flow.update_ids[SOL_USDC] == data["U"] + step % 5
+            update_id = data["u"]
+            rebuild(book, data)
+            assert book == expected_book(flow)
+            assert data["cs"] == checksum(book)
+
+
+async def test_both_spellings_on_one_socket_and_each_is_echoed() -> None:
+    async with running() as rig, rig.listen("/ws?x=1") as client:
+        names = ["depth@SOL_USDC", "depth.SOL_USDC", "trade@BTC_USDC", "depth.SOL_USDC"]
+        await client.subscribe(*names)
+        rig.flow.level(Side.BID, 10, 1)
+        rig.flow.trade(Side.BID, 10, 1, 1, BTC_USDC)
+        rig.feed()
+        events = [await client.event() for _ in range(3)]
+        assert sorted(event["stream"] for event in events) == ["depth.SOL_USDC", "depth@SOL_USDC", "trade@BTC_USDC"]
+        depth = [event["data"] for event in events if event["stream"].startswith("depth")]
+        assert depth[0] == depth[1]
+        await client.say(method="UNSUBSCRIBE", params=["depth@SOL_USDC", "never.heard"])
+        assert await client.silent()
+        rig.flow.level(Side.BID, 11, 1)
+        rig.feed()
+        assert (await client.event())["stream"] == "depth.SOL_USDC"
+        assert await client.silent()
+
+
+async def test_clients_get_only_what_they_named() -> None:
+    async with running() as rig, rig.listen() as sol, rig.listen() as btc, rig.listen() as both:
+        await sol.subscribe("trade.SOL_USDC")
+        await btc.subscribe("trade.BTC_USDC")
+        await both.subscribe("trade.SOL_USDC", "trade.BTC_USDC")
+        rig.flow.trade(Side.BID, 10, 1, 1, SOL_USDC)
+        rig.flow.trade(Side.BID, 11, 1, 1, BTC_USDC)
+        rig.feed()
+        assert (await sol.data())["s"] == "SOL_USDC" and await sol.silent()
+        assert (await btc.data())["s"] == "BTC_USDC" and await btc.silent()
+        assert [(await both.data())["s"] for _ in range(2)] == ["SOL_USDC", "BTC_USDC"]
+
+
+async def test_book_ticker_on_change_of_best_only() -> None:
+    async with running() as rig, rig.listen() as client:
+        rig.flow.level(Side.BID, 100, 7)
+        rig.feed()
+        await client.subscribe("bookTicker.SOL_USDC")
+        first = await client.data("bookTicker.SOL_USDC")
+        assert (first["b"], first["B"], first["a"], first["A"], first["u"]) == ("1", "0.07", "0", "0", 1)
+        rig.flow.level(Side.BID, 99, 7)
+        rig.feed()
+        assert await client.silent()
+        rig.flow.level(Side.ASK, 105, 20)
+        rig.feed()
+        data = await client.data()
+        assert set(data) == {"e", "E", "T", "s", "a", "A", "b", "B", "u"}
+        assert (data["e"], data["a"], data["A"], data["u"]) == ("bookTicker", "1.05", "0.2", 3)
+
+
+@pytest.mark.parametrize("window", ["200ms", "600ms"])
+async def test_merged_depth_covers_its_window_in_one_event(window: str) -> None:
+    async with running() as rig, rig.listen() as client:
+        await client.subscribe(f"depth@{window}.SOL_USDC")
+        rig.flow.level(Side.BID, 100, 1)
+        rig.feed()
+        first = await client.data(f"depth@{window}.SOL_USDC")  # from here a window is fresh
+        for lots in (5, 0, 3):
+            rig.flow.level(Side.BID, 101, lots)
+            rig.flow.level(Side.ASK, 110, lots)
+            rig.feed()
+        data = await client.data()
+        assert (data["U"], data["u"]) == (first["u"] + 1, first["u"] + 6)
+        assert (data["b"], data["a"]) == ([["1.01", "0.03"]], [["1.1", "0.03"]])
+
+
+async def test_a_quiet_market_gets_heartbeats_that_use_up_no_number() -> None:
+    flow = Flow()
+    flow.level(Side.BID, 100, 1)
+    async with running(flow) as rig, rig.listen() as client:
+        await client.subscribe("depth.SOL_USDC")
+        for _ in range(2):
+            data = await client.data("depth.SOL_USDC")
+            assert (data["U"], data["u"], data["b"], data["a"]) == (2, 1, [], [])
+        flow.level(Side.BID, 101, 1)
+        rig.feed()
+        data = await client.data()
+        assert (data["U"], data["u"], data["b"]) == (2, 2, [["1.01", "0.01"]])
+
+
+async def test_ticker_every_second_and_candles_with_their_closing() -> None:
+    async with running() as rig, rig.listen() as client:
+        await client.subscribe("ticker@SOL_USDC", "kline.1s.SOL_USDC", "kline@1month@SOL_USDC")
+        rig.flow.time_ms = await _second_of(client)
+        rig.flow.trade(Side.BID, 10000, 100, 1)
+        rig.flow.trade(Side.BID, 10100, 50, 1)
+        rig.feed()
+        events = [await client.event() for _ in range(6)]
+        tickers = [event["data"] for event in events if event["stream"] == "ticker@SOL_USDC"]
+        day = tickers[-1]
+        assert {key: day[key] for key in "ocvVhln"} == {
+            "o": "100",
+            "c": "101",
+            "h": "101",
+            "l": "100",
+            "v": "1.5",
+            "V": "150.5",
+            "n": 2,
+        }
+        assert day["P"] == "0.01"
+        seconds = [event["data"] for event in events if event["stream"] == "kline.1s.SOL_USDC"]
+        assert (seconds[-1]["o"], seconds[-1]["c"], seconds[-1]["n"], seconds[-1]["X"]) == ("100", "101", 2, True)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", seconds[-1]["t"]) and seconds[-1]["t"] < seconds[-1]["T"]
+        months = [event["data"] for event in events if event["stream"] == "kline@1month@SOL_USDC"]
+        assert len(months) == 1 and months[0]["X"] is False and months[0]["t"].endswith("-01T00:00:00")
+        assert months[0]["v"] == "1.5"
+
+
+async def _second_of(client: Listener) -> int:
+    """The server's present second, from its next ticker."""
+    return int((await client.data("ticker@SOL_USDC"))["E"]) // 1_000_000 * 1000
+
+
+async def test_every_documented_name_is_accepted_and_silent_ones_stay_silent() -> None:
+    async with running() as rig, rig.listen() as client:
+        public = [f"{kind}.SOL_USDC" for kind in ("trade", "depth", "bookTicker", "ticker")]
+        merged = [f"depth.{window}.SOL_USDC" for window in ("200ms", "600ms", "1000ms")]
+        candles = [f"kline.{interval}.SOL_USDC" for interval in INTERVALS]
+        silent = ["markPrice.SOL_USDC", "openInterest@SOL_USDC", "liquidation"]
+        await client.subscribe(*public, *merged, *candles, *silent)
+        await client.say(method="UNSUBSCRIBE", params=[*public, *merged, *candles, *silent], id=2)
+        assert (await client.answer())["id"] == 2
+        rig.flow.trade(Side.BID, 10, 1, 1)
+        rig.feed()
+        client.kept.clear()
+        assert await client.silent()
+        assert not rig.hub.clients.pop().names
+
+
+async def test_a_resynchronised_book_keeps_the_sequence_of_its_streams() -> None:
+    async with running() as rig, rig.listen() as client:
+        await client.subscribe("depth.SOL_USDC")
+        rig.flow.level(Side.BID, 100, 1)
+        rig.feed()
+        book: dict[str, dict[str, str]] = {"b": {}, "a": {}}
+        first = await client.data()
+        rebuild(book, first)
+        rig.flow.level(Side.BID, 100, 0)
+        rig.flow.level(Side.ASK, 200, 9)
+        rig.flow.made.clear()  # lost on the way
+        rig.flow.level(Side.BID, 103, 1)
+        rig.feed()
+        last = first["u"]
+        while last < 4:
+            data = await client.data()
+            assert data["U"] == last + 1
+            last = data["u"]
+            rebuild(book, data)
+        assert book == expected_book(rig.flow)
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
+def test_text_frames_of_every_length_form(size: int) -> None:
+    from websockets.frames import Frame, Opcode
+
+    payload = b"x" * size
+    assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
