@@ -1,5 +1,6 @@
 /** The page's frame: which panels there are, and which of them a small screen shows. */
 import { useState, type ReactElement } from "react";
+import { Assets } from "../account/Assets";
 import { Ladder } from "../book/Ladder";
 import { Chart } from "../chart/Chart";
 import { useStore } from "../feed/store";
@@ -72,8 +73,11 @@ function Trade({ market, isListOpen, closeList }: { market: Market; isListOpen: 
   const [view, setView] = useState<View>("Chart");
   return (
     <main className={`trade view-${view.toLowerCase()}`} data-list={isListOpen}>
-      <div id="market-list" className="list-cell">
-        <MarketList chosen={closeList} />
+      <div className="left">
+        <div id="market-list" className="list-cell">
+          <MarketList chosen={closeList} />
+        </div>
+        <Tape market={market} />
       </div>
       <div className="choices views" role="group" aria-label="Market view">
         {VIEWS.map((each) => (
@@ -84,8 +88,10 @@ function Trade({ market, isListOpen, closeList }: { market: Market; isListOpen: 
       </div>
       <Chart market={market} />
       <Ladder key={`ladder ${market.symbol}`} market={market} />
-      <Tape market={market} />
-      <OrderForm key={`form ${market.symbol}`} market={market} />
+      <div className="right">
+        <OrderForm key={`form ${market.symbol}`} market={market} />
+        <Assets market={market} />
+      </div>
       <Ledger market={market} />
     </main>
   );

@@ -28,7 +28,7 @@ export interface OrderLine {
 
 const VOLUME_TOP = 0.8;
 const NEAR_LEFT_END = 30;
-const SHOWN = 120;
+const CANDLE_PX = 8;
 const DAY = 86_400;
 
 export class Drawing implements CandleListener {
@@ -90,7 +90,8 @@ export class Drawing implements CandleListener {
     this.prices.setData(candles.map((candle) => this.bar(candle)));
     this.volumes.setData(candles.map((candle) => this.volume(candle)));
     if (!this.isPlaced && candles.length > 0) {
-      this.chart.timeScale().setVisibleLogicalRange({ from: candles.length - SHOWN, to: candles.length + 4 });
+      const shown = Math.ceil(this.chart.timeScale().width() / CANDLE_PX) || 100;
+      this.chart.timeScale().setVisibleLogicalRange({ from: candles.length - shown, to: candles.length + 4 });
       this.isPlaced = true;
     }
     this.tellPointed();

@@ -15,6 +15,11 @@ export function fixed(value: bigint, decimals: number): string {
   return value < 0n && /[1-9]/.test(rounded) ? MINUS + text : text;
 }
 
+/** "+2.65" or "−2.65": for differences. */
+export function signed(value: bigint, decimals: number): string {
+  return value > 0n ? `+${fixed(value, decimals)}` : fixed(value, decimals);
+}
+
 /** As many decimals as the value has, at least `least` and at most `most` (cut, not rounded: never shows more than there is). */
 export function trimmed(value: bigint, least: number, most: number): string {
   const step = 10n ** BigInt(SCALE - most);

@@ -1,7 +1,7 @@
 /** The market on the screen in figures: last price, and its 24 hours. */
 import { useEffect, type ReactElement } from "react";
 import { useVenue } from "../app/venue";
-import { change, compact, direction, fixed, NONE } from "../decimal/format";
+import { change, compact, direction, fixed, NONE, signed } from "../decimal/format";
 import { useStore } from "../feed/store";
 import { pair, type Market } from "./markets";
 
@@ -25,7 +25,7 @@ export function Stats({ market }: { market: Market }): ReactElement {
       <div>
         <dt>24h change</dt>
         <dd className={tone}>
-          {ticker ? `${fixed(ticker.last - ticker.first, market.priceDecimals)} ${change(ticker.first, ticker.last)}` : NONE}
+          {ticker ? `${signed(ticker.last - ticker.first, market.priceDecimals)} ${change(ticker.first, ticker.last)}` : NONE}
         </dd>
       </div>
       <div>

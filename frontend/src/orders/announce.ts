@@ -1,11 +1,10 @@
-/** Order events as messages for people. Fills of one order that arrive together are told once. */
-import type { Market } from "../markets/markets";
-import { parse } from "../decimal/decimal";
+/** Order events as messages for people. Fills of one order share one message that grows. */
+import { divide, parse } from "../decimal/decimal";
 import { fixed, trimmed } from "../decimal/format";
 import type { OrderEvent } from "../feed/events";
 import { frames } from "../feed/frames";
+import { pair, type Market } from "../markets/markets";
 import type { Toasts } from "../toasts/toasts";
-import { fillFromEvent, type Fill } from "./orders";
 
 const REASONS: Record<string, string> = {
   FillOrKill: "it could not be filled completely at once",
@@ -24,15 +23,8 @@ export function reason(code: string | null | undefined): string {
   return REASONS[code] ?? code;
 }
 
-interface Tally {
-  fill: Fill;
-  quantity: bigint;
-  notional: bigint;
-  isDone: boolean;
-}
-
 export class Announcer {
-  private readonly tallies = new Map<string, Tally>();
+  private readonly filled = new Map<string, OrderEvent>();
 
   constructor(
     private readonly toasts: Toasts,
@@ -40,36 +32,32 @@ export class Announcer {
   ) {}
 
   readonly hear = (event: OrderEvent): void => {
-    const fill = fillFromEvent(event);
-    if (fill) this.count(fill, event.X === "Filled");
-    else if (event.e === "orderExpired") this.expired(event);
-    else if (event.e === "triggerFailed") this.toasts.show("bad", "Stop order failed", `Order ${event.i}: ${reason(event.R)}`);
+    if (event.e === "orderFill") {
+      this.filled.set(event.i, event);
+      frames.request(this.tell);
+    } else if (event.e === "orderExpired") this.expired(event);
+    else if (event.e === "triggerFailed") this.toasts.show("bad", "Stop order failed", reason(event.R));
   };
 
-  private count(fill: Fill, isDone: boolean): void {
-    const tally = this.tallies.get(fill.orderId) ?? { fill, quantity: 0n, notional: 0n, isDone: false };
-    tally.quantity += fill.quantity;
-    tally.notional += fill.quantity * fill.price;
-    tally.isDone ||= isDone;
-    this.tallies.set(fill.orderId, tally);
-    frames.request(this.tell);
-  }
-
   private readonly tell = (): void => {
-    for (const { fill, quantity, notional, isDone } of this.tallies.values()) {
-      const market = this.market(fill.symbol);
-      if (!market) continue;
-      const verb = fill.side === "Bid" ? "Bought" : "Sold";
-      const average = fixed(notional / quantity, market.priceDecimals);
-      const amount = trimmed(quantity, 0, market.quantityDecimals);
-      this.toasts.show("good", isDone ? "Order filled" : "Order partly filled", `${verb} ${amount} ${market.base} at ${average} ${market.quote}`);
+    for (const event of this.filled.values()) {
+      const market = this.market(event.s);
+      const executed = parse(event.z);
+      if (!market || executed === 0n) continue;
+      const verb = event.S === "Bid" ? "Bought" : "Sold";
+      const amount = (value: bigint): string => trimmed(value, 0, market.quantityDecimals);
+      const isDone = event.X === "Filled";
+      const of = isDone || !event.q ? "" : ` of ${amount(parse(event.q))}`;
+      const average = fixed(divide(parse(event.Z), executed), market.priceDecimals);
+      const text = `${verb} ${amount(executed)}${of} ${market.base} at ${average} ${market.quote}`;
+      this.toasts.show("good", isDone ? "Order filled" : "Order partly filled", text, `fills of ${event.i}`);
     }
-    this.tallies.clear();
+    this.filled.clear();
   };
 
   private expired(event: OrderEvent): void {
     const market = this.market(event.s);
     const title = parse(event.z) > 0n ? "Rest of the order expired" : "Order expired";
-    this.toasts.show("bad", title, `${market ? `${market.base}/${market.quote}: ` : ""}${reason(event.R)}`);
+    this.toasts.show("bad", title, `${market ? `${pair(market)}: ` : ""}${reason(event.R)}`);
   }
 }

@@ -50,8 +50,8 @@ export function Tape({ market }: { market: Market }): ReactElement {
         <h2>Trades</h2>
       </div>
       <div className="columns" aria-hidden="true">
-        <span>Price ({market.quote})</span>
-        <span>Amount ({market.base})</span>
+        <span>Price</span>
+        <span>Amount</span>
         <span>Time</span>
       </div>
       <div ref={body} className="rows" role="table" aria-label="Price, amount and time of the latest trades" />

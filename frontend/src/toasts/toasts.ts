@@ -5,6 +5,7 @@ export type Tone = "good" | "bad" | "plain";
 
 export interface Toast {
   id: number;
+  key: string | null;
   tone: Tone;
   title: string;
   text: string;
@@ -18,10 +19,14 @@ export class Toasts {
   private nextId = 1;
   private readonly timers = new Map<number, ReturnType<typeof setTimeout>>();
 
-  show(tone: Tone, title: string, text: string): void {
-    const id = this.nextId++;
-    this.store.update((toasts) => [...toasts, { id, tone, title, text }].slice(-MOST));
-    this.resume(id, tone);
+  /** One with the key of another, of the same order say, takes its place. */
+  show(tone: Tone, title: string, text: string, key: string | null = null): void {
+    const before = this.store.get().find((toast) => key !== null && toast.key === key);
+    const toast: Toast = { id: before?.id ?? this.nextId++, key, tone, title, text };
+    this.store.update((toasts) =>
+      before ? toasts.map((each) => (each.id === toast.id ? toast : each)) : [...toasts, toast].slice(-MOST),
+    );
+    this.resume(toast.id, tone);
   }
 
   dismiss(id: number): void {

@@ -1,0 +1,36 @@
+/** What the account holds of the market on the screen: beside the order form, where there is room. */
+import type { ReactElement } from "react";
+import { useVenue } from "../app/venue";
+import { trimmed } from "../decimal/format";
+import { useStore } from "../feed/store";
+import type { Market } from "../markets/markets";
+
+export function Assets({ market }: { market: Market }): ReactElement {
+  const balances = useStore(useVenue().account.balances);
+  return (
+    <section className="panel assets" aria-label="Assets of this market">
+      <div className="panel-head">
+        <h2>Assets</h2>
+      </div>
+      {[market.base, market.quote].map((asset) => {
+        const balance = balances.get(asset) ?? { available: 0n, locked: 0n };
+        return (
+          <dl key={asset}>
+            <div className="asset">
+              <dt>{asset}</dt>
+              <dd>{trimmed(balance.available + balance.locked, 2, 8)}</dd>
+            </div>
+            <div>
+              <dt>Available</dt>
+              <dd>{trimmed(balance.available, 2, 8)}</dd>
+            </div>
+            <div>
+              <dt>In orders</dt>
+              <dd>{trimmed(balance.locked, 2, 8)}</dd>
+            </div>
+          </dl>
+        );
+      })}
+    </section>
+  );
+}

@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import { BookReplica } from "../book/replica";
+import { parse, toText } from "../decimal/decimal";
+import { toMarket } from "../markets/markets";
+import { cleaned, stepped } from "./DecimalField";
+import { share, walk } from "./sizing";
+
+const market = toMarket({
+  symbol: "SOL_USDC",
+  baseSymbol: "SOL",
+  quoteSymbol: "USDC",
+  marketType: "SPOT",
+  orderBookState: "Open",
+  visible: true,
+  filters: {
+    price: { tickSize: "0.01", minPrice: "0.01", maxPrice: null },
+    quantity: { stepSize: "0.001", minQuantity: "0.001", maxQuantity: "500" },
+  },
+});
+
+it("never asks for more than the balance pays", () => {
+  const quote = parse("1000");
+  for (const price of ["3", "7.77", "99.99"].map(parse)) {
+    const quantity = share("Bid", 100n, price, market, 0n, quote);
+    expect(quantity % market.step).toBe(0n);
+    expect((quantity * price) / 10n ** 18n <= quote).toBe(true);
+    expect(((quantity + market.step) * price) / 10n ** 18n > quote).toBe(true);
+  }
+  expect(toText(share("Ask", 25n, null, market, parse("1.23"), 0n))).toBe("0.307");
+  expect(toText(share("Bid", 100n, null, market, 0n, quote))).toBe("0");
+  expect(toText(share("Ask", 100n, null, market, parse("9999"), 0n))).toBe("500");
+});
+
+it("walks the book as the exchange would", () => {
+  const book = new BookReplica();
+  book.reset([[parse("99"), parse("5")]], [[parse("100"), parse("1")], [parse("101"), parse("2")]], 1, 1000);
+  const two = walk(book, "Bid", { base: parse("2") });
+  expect([toText(two.quote), two.isFilled]).toEqual(["201", true]);
+  const spent = walk(book, "Bid", { quote: parse("150.5") });
+  expect([toText(spent.base), spent.isFilled]).toEqual(["1.5", true]);
+  const tooMuch = walk(book, "Ask", { base: parse("6") });
+  expect([toText(tooMuch.base), tooMuch.isFilled]).toEqual(["5", false]);
+});
+
+it("steps a field up and down on the grid, never below one step", () => {
+  const tick = parse("0.01");
+  expect([stepped("1.005", tick, 1), stepped("1.005", tick, -1), stepped("1", tick, 1)]).toEqual(["1.01", "1", "1.01"]);
+  expect([stepped("0.01", tick, -1), stepped("", tick, -1)]).toEqual(["0.01", "0.01"]);
+});
+
+it("cleans what people paste, and refuses the rest", () => {
+  expect([cleaned("1,234.5 "), cleaned("12a"), cleaned("1.2.3"), cleaned("")]).toEqual(["1234.5", null, null, ""]);
+});
