@@ -1,5 +1,5 @@
-"""The demo's accounts: two with API keys for whoever tries the exchange, one for the page, two for the market maker (one
-that quotes, and one for its takers, because orders of one account never trade with each other).
+"""The demo's accounts: two with API keys for whoever tries the exchange, one for the page, two for the market maker
+(one that quotes, and one for its takers, because orders of one account never trade with each other).
 
 Accounts and keys are created only where the log lacks them. The deposits are appended at each start with the same
 reference per account, so the engine refuses the repeats by itself (DUPLICATE_REFERENCE): nothing is paid twice.

@@ -1,8 +1,8 @@
 """Compares exchange.toml with what the log says, and appends the difference as commands.
 
 The log decides: what stands there permanently (numbers, symbols, decimals, tick, lot, order sizes) cannot be changed by
-the file, and trying to is an error that names the key. New assets and markets, fees and bands become ADMIN commands. In
-the profile `demo` the demo accounts, their keys and their deposits follow, each of them safe to append again and again.
+the file, and trying to is an error that names the key. New assets and markets, fees and bands become ADMIN commands.
+The demo accounts, their keys and their deposits follow, each of them safe to append again and again.
 
 Runs as `python -m engine_core.reconcile` at every start of the exchange, and as `exchange apply`.
 """
@@ -102,8 +102,7 @@ def apply(settings: Settings, say: Callable[[str], None]) -> int:
         for command in commands:
             say(f"append {describe(command)}")
         applied = execute(gateway, commands)
-        if settings.profile == "demo":
-            applied += fund(gateway, settings, setup, say)
+        applied += fund(gateway, settings, setup, say)
         known = {market.number for market in settings.config.markets}
         for number in sorted(set(setup.markets) - known):
             say(f"market {number} is in the log but not in {settings.config.path}: it stays as it is")

@@ -1,0 +1,133 @@
+"""A real exchange for tests: `exchange up` in a process of its own, on free ports, in a folder that vanishes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ccxt
+import httpx
+import psutil
+
+CLI = (sys.executable, "-m", "engine_core.cli")
+T = TypeVar("T")
+
+
+def eventually(get: Callable[[], T], fits: Callable[[T], bool], what: str, timeout_s: float = 20.0) -> T:
+    """Ask until the answer fits; an AssertionError with the last answer when it never does."""
+    deadline = time.monotonic() + timeout_s
+    while not fits(value := get()):
+        assert time.monotonic() < deadline, f"{what}: still {value!r} after {timeout_s:.0f} s"
+        time.sleep(0.02)
+    return value
+
+
+class Exchange:
+    """`exchange up` on one data folder; may be started and stopped several times."""
+
+    def __init__(self, data: Path, *options: str) -> None:
+        self.data = data
+        self.options = options
+        self.process: subprocess.Popen[str] | None = None
+        self.output: list[str] = []
+
+    def start(self) -> None:
+        """Until it says that it is ready."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("EXCHANGE_")}
+        environment |= {key: os.environ[key] for key in ("EXCHANGE_CACHE_DIR",) if key in os.environ}
+        self.process = subprocess.Popen(
+            [*CLI, "up", "--data", str(self.data), "--http", "0", "--ws", "0", *self.options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.output.append(line.rstrip())
+            if line.startswith("Ctrl-C stops it"):
+                return
+        raise AssertionError("\n".join(["the exchange did not start:", *self.output, self.logs()]))
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        assert self.process and self.process.stdout
+        self.process.send_signal(number)
+        self.output += self.process.stdout.read().splitlines()
+        self.process.stdout.close()
+        return self.process.wait(30)
+
+    def end(self) -> None:
+        """For the end of a test, however it went."""
+        if self.process and self.process.poll() is None:
+            self.stop()
+
+    @property
+    def run(self) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads((self.data / "run.json").read_text())
+        return values
+
+    def pids(self, role: str) -> list[int]:
+        return [int(pid) for pid in self.run["processes"].get(role, [])]
+
+    def kill(self, role: str) -> int:
+        """kill -9, and wait until the supervisor has put another one in its place and orders are accepted again."""
+        (pid,) = self.pids(role)
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: self.pids(role), lambda pids: pids not in ([], [pid]), f"a new {role}")
+        self.until_healthy()
+        return pid
+
+    def until_healthy(self) -> None:
+        eventually(self.health, lambda health: health == "Ok", "the exchange's status", 30)
+
+    def health(self) -> str:
+        try:
+            return str(httpx.get(f"{self.run['http']}/api/v1/status", timeout=5).json()["status"])
+        except httpx.TransportError as error:
+            return type(error).__name__
+
+    def keys(self) -> list[dict[str, str]]:
+        """Of the two demo accounts."""
+        keys: list[dict[str, str]] = json.loads((self.data / "demo-keys.json").read_text())["accounts"]
+        return keys
+
+    def trader(self, number: int = 0) -> Any:
+        """A ccxt client of one of the demo accounts; only its URLs are overridden."""
+        run, key = self.run, self.keys()[number]
+        urls = {"public": run["http"], "private": run["http"], "ws": {"public": run["ws"], "private": run["ws"]}}
+        return ccxt.backpack({**key, "urls": {"api": urls}, "enableRateLimit": False})
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `exchange …` on this data folder."""
+        return subprocess.run(
+            [*CLI, *arguments, "--data", str(self.data)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def verified(self) -> dict[str, Any]:
+        """What `exchange verify --json` says; an AssertionError unless all is well."""
+        done = self.command("verify", "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def family(self) -> list[psutil.Process]:
+        """Every process that this exchange consists of."""
+        assert self.process
+        supervisor = psutil.Process(self.process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    def logs(self) -> str:
+        """The end of every log, for the message of a failure."""
+        texts = []
+        for path in sorted((self.data / "logs").glob("*.log")):
+            texts += [f"--- {path.name}", *path.read_text(errors="replace").splitlines()[-15:]]
+        return "\n".join(texts)

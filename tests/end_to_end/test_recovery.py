@@ -1,0 +1,127 @@
+"""What dies comes back, and nothing that was acknowledged is missing."""
+
+import json
+import os
+import signal
+
+import psutil
+import psycopg
+import pytest
+
+from tests.end_to_end.harness import Exchange, eventually
+
+
+def _trade(exchange: Exchange, quantity: float = 1.0) -> str:
+    """One trade and one order that stays; returns the id of the latter."""
+    buyer, seller = exchange.trader(0), exchange.trader(1)
+    for trader in (buyer, seller):
+        trader.load_markets()
+    order = buyer.create_order("SOL/USDC", "limit", "buy", quantity + 1, 90)
+    taken = seller.create_order("SOL/USDC", "limit", "sell", quantity, 90, {"timeInForce": "IOC"})
+    assert taken["filled"] == quantity
+    return str(order["id"])
+
+
+def _view(exchange: Exchange) -> dict[str, object]:
+    """All that a trader can see of the present."""
+    trader = exchange.trader(0)
+    trader.load_markets()
+    return {
+        "balances": [exchange.trader(number).private_get_api_v1_capital() for number in (0, 1)],
+        "orders": [(order["id"], order["remaining"]) for order in trader.fetch_open_orders("SOL/USDC")],
+        "book": trader.fetch_order_book("SOL/USDC")["bids"],
+        "trades": [trade["id"] for trade in trader.fetch_my_trades("SOL/USDC")],
+    }
+
+
+def test_each_role_is_killed_and_everything_is_found_again(own_exchange: Exchange) -> None:
+    own_exchange.start()
+    _trade(own_exchange)
+    for role in ("engine", "ingress", "egress", "writer"):
+        before = _view(own_exchange)
+        own_exchange.kill(role)
+        assert _view(own_exchange) == before, role
+        _trade(own_exchange)
+    answer = own_exchange.verified()
+    assert answer["ok"] is True
+    with psycopg.connect(own_exchange.run["database"]) as connection:
+        query = "SELECT count(*) FROM trade_created"
+
+        def trades() -> object:
+            with connection.transaction():
+                row = connection.execute(query).fetchone()
+            return row and row[0]
+
+        eventually(trades, lambda count: count == 5, "five trades, each exactly once")
+    assert own_exchange.stop() == 0
+
+
+def test_the_servers_are_killed_too(own_exchange: Exchange) -> None:
+    """Valkey with everysec may lose up to two seconds of a *power failure*; its process alone loses nothing written."""
+    own_exchange.start()
+    _trade(own_exchange)
+    for role in ("postgres", "valkey"):
+        before = _view(own_exchange)
+        own_exchange.kill(role)
+        assert _view(own_exchange) == before, role
+        _trade(own_exchange)
+    assert own_exchange.verified()["ok"] is True
+
+
+def test_a_second_start_finds_its_data(own_exchange: Exchange) -> None:
+    own_exchange.start()
+    keys = own_exchange.keys()
+    order = _trade(own_exchange)
+    before = _view(own_exchange)
+    assert own_exchange.stop() == 0
+    own_exchange.start()
+    assert own_exchange.keys() == keys
+    assert _view(own_exchange) == before
+    trader = own_exchange.trader()
+    trader.load_markets()
+    assert trader.cancel_order(order, "SOL/USDC")["status"] == "canceled"
+    assert own_exchange.verified()["ok"] is True
+
+
+def test_nothing_outlives_a_killed_supervisor(own_exchange: Exchange) -> None:
+    own_exchange.start()
+    _trade(own_exchange)
+    family = own_exchange.family()
+    names = {process.name() for process in family}
+    assert {"valkey-server", "postgres"} <= names and len(family) >= 7
+    assert own_exchange.process
+    os.kill(own_exchange.process.pid, signal.SIGKILL)
+    assert own_exchange.process.wait(10) == -signal.SIGKILL
+    assert psutil.wait_procs(family, timeout=15)[1] == []
+    assert own_exchange.process.stdout
+    own_exchange.process.stdout.close()
+    own_exchange.start()
+    assert len(_view(own_exchange)["orders"]) == 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("profile", ["demo"])
+def test_the_demo_profile_and_the_operators_commands(own_exchange: Exchange, profile: str) -> None:
+    own_exchange.options = ("--profile", profile)
+    own_exchange.start()
+    status = own_exchange.command("status", "--json")
+    assert status.returncode == 0 and json.loads(status.stdout)["health"] == "Ok"
+    second = Exchange(own_exchange.data)
+    refused = second.command("up")
+    assert refused.returncode == 1 and "is in use by the exchange with pid" in refused.stderr
+    account = own_exchange.command("accounts", "create").stdout.strip()
+    key = json.loads(own_exchange.command("keys", "create", "--account", account).stdout)
+    assert set(key) == {"account", "apiKey", "secret"}
+    credit = json.loads(own_exchange.command("deposit", account, "USDC", "1000.5", "--reference", "77").stdout)
+    assert credit["available"] == "1000.5"
+    again = own_exchange.command("deposit", account, "USDC", "1000.5", "--reference", "77")
+    assert again.returncode == 1 and "DUPLICATE_REFERENCE" in again.stderr
+    trader = own_exchange.trader()
+    trader.apiKey, trader.secret = key["apiKey"], key["secret"]
+    assert trader.fetch_balance()["USDC"]["free"] == 1000.5
+    assert "already says" in own_exchange.command("apply").stdout
+    assert "engine" in own_exchange.command("logs", "-n", "1").stdout
+    assert own_exchange.command("reset", "--yes").returncode == 1
+    assert own_exchange.verified()["ok"] is True
+    assert own_exchange.stop() == 0
+    assert own_exchange.command("reset", "--yes").returncode == 0
+    assert not own_exchange.data.exists()
