@@ -1,0 +1,220 @@
+"""What happened, as the API tells it: orders, fills, trades, candles, deposits, withdrawals (SPEC §4 and §5).
+
+Rows come from the writer's tables, merged with the events that it has not committed yet, so an order that ended a
+millisecond ago is there, once:
+
+    one transaction:  the writer's position ─▶ the tail after it (history_tail.py) ─▶ the rows of the page, tail applied
+
+Orders and fills carry running numbers of their account, so a page at any offset and its total are index look-ups.
+Non-goals: parameters and HTTP (history_reads.py), open orders and balances (the engine answers those).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import numpy as np
+from psycopg import AsyncConnection
+
+from engine_core.replica.setup import Setup
+from engine_core.wire.codes import CommandKind
+from engine_core.wire.intervals import INTERVALS
+from engine_core.wire.streams import ORIGIN, EntryId
+from ingress import history_queries as queries
+from ingress import history_rows as rows
+from ingress.history_database import Database, HistoryUnavailable
+from ingress.history_queries import OrderFills, Page, Scope
+from ingress.history_rows import Json, TransferRow
+from ingress.history_tail import Tail, fills_of, orders_of, trades_of, transfers_of
+
+__all__ = ["History", "HistoryUnavailable"]
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection, np.ndarray], Awaitable[T]]
+
+_ATTEMPTS, _RETRY_S = 40, 0.05  # how long a read waits for the writer to come up to where the tail begins
+_TABLES = {CommandKind.DEPOSIT: "deposits", CommandKind.WITHDRAW: "withdrawals"}
+
+
+class History:
+    """`since`: the log position after which `observe` gets every event; `setup` is kept current by its owner."""
+
+    def __init__(self, database_url: str, setup: Setup, since: EntryId = ORIGIN, shard: int = 0) -> None:
+        self._database = Database(database_url)
+        self._setup = setup
+        self._shard = shard
+        self._tail = Tail(since)
+        self._trimming: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        if self._trimming:
+            self._trimming.cancel()
+            await asyncio.gather(self._trimming, return_exceptions=True)
+        await self._database.close()
+
+    def observe(self, slots: np.ndarray) -> None:
+        """Take a batch of the feed: every event once, in log order."""
+        self._tail.observe(slots)
+        if self._tail.is_long and (self._trimming is None or self._trimming.done()):
+            self._trimming = asyncio.get_running_loop().create_task(self._trim())
+
+    async def orders(
+        self,
+        account: int,
+        *,
+        market: int | None = None,
+        order_id: int | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        ascending: bool = False,
+    ) -> tuple[list[Json], int]:
+        """Open and ended ones, by creation."""
+        scope = Scope(account, market)
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
+            begun, changed = rows.order_rows(orders_of(tail, account, market, order_id))
+            if order_id is None:
+                low, high = await queries.bounds(connection, "orders", scope)
+            else:
+                low, high = await queries.order_bounds(connection, scope, order_id)
+            page = Page(high - low, len(begun), limit, offset, ascending)
+            found = await queries.orders(connection, scope, low, high, page)
+            for order in found:
+                if progress := changed.get(order.order_id):
+                    progress.apply(order)
+            return [order.json(self._setup) for order in page.join(found, begun)], page.total
+
+        return await self._read(work)
+
+    async def fills(
+        self,
+        account: int,
+        *,
+        market: int | None = None,
+        order_id: int | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        ascending: bool = False,
+    ) -> tuple[list[Json], int]:
+        """By time; `from_ms` and `to_ms` are both part of the span."""
+        scope = Scope(account, market)
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
+            first_ms, end_ms = queries.span(from_ms, to_ms)
+            fresh = rows.fill_rows(fills_of(tail, account, market, order_id, first_ms, end_ms))
+            if order_id is not None:
+                of_order = OrderFills(scope, order_id, from_ms, to_ms)
+                page = Page(await of_order.count(connection), len(fresh), limit, offset, ascending)
+                found = await of_order.page(connection, page)
+            else:
+                low, high = await queries.bounds(connection, "fills", scope)
+                if from_ms is not None:
+                    low = await queries.fills_before(connection, scope, first_ms)
+                if to_ms is not None:
+                    high = max(low, await queries.fills_before(connection, scope, end_ms))
+                page = Page(high - low, len(fresh), limit, offset, ascending)
+                found = await queries.fills(connection, scope, low, high, page)
+            return [fill.json(self._setup) for fill in page.join(found, fresh)], page.total
+
+        return await self._read(work)
+
+    async def trades(self, market: int, *, limit: int = 100, offset: int = 0) -> tuple[list[Json], int]:
+        """Newest first. A market's trades are numbered without gaps, so the newest one's id is the total."""
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
+            fresh = rows.trade_rows(trades_of(tail, market))
+            newest = await queries.newest_trade(connection, market)
+            page = Page(newest, len(fresh), limit, offset)
+            found = await queries.trades(connection, market, *page.numbers(0, newest))
+            described = self._setup.markets[market]
+            return [trade.json(described) for trade in page.join(found, fresh)], page.total
+
+        return await self._read(work)
+
+    async def klines(self, market: int, interval: str, start_ms: int, end_ms: int, *, limit: int = 1000) -> list[Json]:
+        """Candles, ascending, whose start is not before the bucket of `start_ms` and is before `end_ms`.
+
+        Buckets without trades carry the close before them; those before a market's first trade are left out.
+        """
+        kind = INTERVALS[interval]
+        first_ms = kind.start(start_ms)
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> list[Json]:
+            described = self._setup.markets[market]
+            candles, before = await queries.candles(connection, market, kind, first_ms, end_ms, limit)
+            fresh = rows.trade_rows(trades_of(tail, market))
+            for trade in fresh:
+                if kind.start(trade.time_ms) < first_ms:
+                    before = trade.price_ticks
+            rows.add_trades(candles, fresh, kind, described.units.tick_atoms)
+            filled = rows.without_gaps(candles, before, kind, first_ms, end_ms, limit)
+            return [candle.json(described, kind) for candle in filled]
+
+        return await self._read(work)
+
+    async def deposits(
+        self, account: int, *, from_ms: int | None = None, to_ms: int | None = None, limit: int = 100, offset: int = 0
+    ) -> tuple[list[Json], int]:
+        """Newest first; both ends are part of the span."""
+        found, total = await self._transfers(CommandKind.DEPOSIT, account, from_ms, to_ms, limit, offset)
+        return [rows.deposit_json(row, self._setup.assets[row.asset]) for row in found], total
+
+    async def withdrawals(
+        self, account: int, *, from_ms: int | None = None, to_ms: int | None = None, limit: int = 100, offset: int = 0
+    ) -> tuple[list[Json], int]:
+        """Newest first; both ends are part of the span."""
+        found, total = await self._transfers(CommandKind.WITHDRAW, account, from_ms, to_ms, limit, offset)
+        return [rows.withdrawal_json(row, self._setup.assets[row.asset]) for row in found], total
+
+    async def _transfers(
+        self, kind: CommandKind, account: int, from_ms: int | None, to_ms: int | None, limit: int, offset: int
+    ) -> tuple[list[TransferRow], int]:
+        table = _TABLES[kind]
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[TransferRow], int]:
+            stored, last_id = await queries.transfer_count(connection, table, account, self._shard, from_ms, to_ms)
+            first_ms, end_ms = queries.span(from_ms, to_ms)
+            fresh = [
+                row
+                for owner, row in rows.transfer_rows(transfers_of(tail, kind), last_id)
+                if owner == account and first_ms <= row.time_ms < end_ms
+            ]
+            page = Page(stored, len(fresh), limit, offset)
+            found = await queries.transfers(connection, table, account, from_ms, to_ms, page)
+            return page.join(found, fresh), page.total
+
+        return await self._read(work)
+
+    async def _read(self, work: Work[T]) -> T:
+        """Run `work` on a snapshot that, together with the tail, is complete."""
+        position = ORIGIN
+        for _ in range(_ATTEMPTS):
+            async with self._database.snapshot() as connection:
+                position = await self._position(connection)
+                tail = self._tail.after(position)
+                if tail is not None:
+                    return await work(connection, tail)
+            await asyncio.sleep(_RETRY_S)
+        raise HistoryUnavailable(
+            f"the database holds events up to {position} and is being filled up to {self._tail.complete_after}"
+        )
+
+    async def _position(self, connection: AsyncConnection) -> EntryId:
+        found = await queries.position(connection, self._shard)
+        if found is None:
+            return ORIGIN
+        log_id, entry_ms, entry_seq = found
+        if log_id and self._setup.log_id and log_id != self._setup.log_id:
+            raise HistoryUnavailable(f"the database was filled from log {log_id}, the exchange runs on another one")
+        return EntryId(entry_ms, entry_seq)
+
+    async def _trim(self) -> None:
+        """Let the tail forget what is stored, when no reader asks."""
+        try:
+            async with self._database.snapshot() as connection:
+                self._tail.after(await self._position(connection))
+        except HistoryUnavailable:
+            pass
+        await asyncio.sleep(_RETRY_S)

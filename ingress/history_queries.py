@@ -1,0 +1,210 @@
+"""The SQL of the history reads, and the arithmetic of pages over stored rows and the fresh ones above them.
+
+Every statement is answered from an index: running numbers for pages and totals, primary keys for the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from psycopg import AsyncConnection
+
+from engine_core.wire.intervals import Interval
+from ingress.history_rows import CandleRow, FillRow, OrderRow, TradeRow, TransferRow
+
+T = TypeVar("T")
+FOREVER_MS = 253_402_300_800_000  # the year 10000
+
+_MS = "(extract(epoch from {}) * 1000)::bigint"
+_ORDER = f"""select order_id, market, client_id, side, order_type, time_in_force, self_trade, flags, status, reason,
+    price_ticks, quantity_lots, amount_atoms, trigger_ticks, executed_lots, executed_atoms, {_MS.format("created")}
+    from orders"""
+_FILL = f"""select trade_id, order_id, client_id, market, side, is_maker, price_ticks, quantity_lots, fee_atoms,
+    {_MS.format("time")} from fills"""
+_TRADE = f"""select trade_id, price_ticks, quantity_lots, buyer_is_maker, {_MS.format("time")} from trades"""
+_CANDLE = f"""select {_MS.format("start")}, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots::text,
+    quote_atoms::text, trades from "candles_{{}}" where market = %s"""
+_SPAN = "time >= to_timestamp(%s / 1000.0) and time < to_timestamp(%s / 1000.0)"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list made of `stored` rows and `fresh` newer ones; newest first, or oldest first if `ascending`."""
+
+    stored: int
+    fresh: int
+    limit: int
+    offset: int
+    ascending: bool = False
+
+    @property
+    def total(self) -> int:
+        return self.stored + self.fresh
+
+    @property
+    def skip(self) -> int:
+        """Stored rows before the page, in the page's direction."""
+        return min(self.stored, self.offset if self.ascending else max(0, self.offset - self.fresh))
+
+    @property
+    def take(self) -> int:
+        room = self.limit if self.ascending else self.limit - min(self.limit, max(0, self.fresh - self.offset))
+        return min(room, self.stored - self.skip)
+
+    def numbers(self, low: int, high: int) -> tuple[int, int]:
+        """The running numbers of the page's stored rows, of those in (low, high]; again as (low, high]."""
+        if self.ascending:
+            return low + self.skip, low + self.skip + self.take
+        return high - self.skip - self.take, high - self.skip
+
+    def join(self, stored: Sequence[T], fresh: Sequence[T]) -> list[T]:
+        """The page, of its stored rows in its direction and of all fresh rows, oldest first."""
+        if self.ascending:
+            first = max(0, self.offset - self.stored)
+            return [*stored, *fresh[first : first + self.limit - self.take]]
+        return [*fresh[::-1][self.offset : self.offset + self.limit], *stored]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows: of an account, in one market or in all. The running numbers differ accordingly."""
+
+    account: int
+    market: int | None
+
+    @property
+    def number(self) -> str:
+        return "number" if self.market is None else "market_number"
+
+    @property
+    def condition(self) -> str:
+        return "account = %s" if self.market is None else "account = %s and market = %s"
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        return (self.account,) if self.market is None else (self.account, self.market)
+
+
+async def _fetch(connection: AsyncConnection, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    cursor = await connection.execute(statement.encode(), values)
+    return await cursor.fetchall()
+
+
+async def bounds(connection: AsyncConnection, table: str, scope: Scope) -> tuple[int, int]:
+    """The running numbers that exist: (low, high]."""
+    number = scope.number
+    statement = (
+        f"select coalesce(min({number}), 1) - 1, coalesce(max({number}), 0) from {table} where {scope.condition}"
+    )
+    [(low, high)] = await _fetch(connection, statement, scope.values)
+    return low, high
+
+
+async def order_bounds(connection: AsyncConnection, scope: Scope, order_id: int) -> tuple[int, int]:
+    """The running number of one order as (number - 1, number]; (0, 0] if it is not stored or not in scope."""
+    statement = f"select {scope.number} from orders where order_id = %s and {scope.condition}"
+    found = await _fetch(connection, statement, (order_id, *scope.values))
+    return (found[0][0] - 1, found[0][0]) if found else (0, 0)
+
+
+async def fills_before(connection: AsyncConnection, scope: Scope, time_ms: int) -> int:
+    """The running number of the last fill before a moment."""
+    statement = "select fills_before(%s, %s, to_timestamp(%s / 1000.0))"
+    [(number,)] = await _fetch(connection, statement, (scope.account, scope.market or 0, time_ms))
+    return int(number)
+
+
+async def orders(connection: AsyncConnection, scope: Scope, low: int, high: int, page: Page) -> list[OrderRow]:
+    return [OrderRow(*row) for row in await _numbered(connection, _ORDER, scope, low, high, page)]
+
+
+async def fills(connection: AsyncConnection, scope: Scope, low: int, high: int, page: Page) -> list[FillRow]:
+    return [FillRow(*row) for row in await _numbered(connection, _FILL, scope, low, high, page)]
+
+
+async def _numbered(
+    connection: AsyncConnection, select: str, scope: Scope, low: int, high: int, page: Page
+) -> list[tuple[Any, ...]]:
+    number, direction = scope.number, "asc" if page.ascending else "desc"
+    statement = f"{select} where {scope.condition} and {number} > %s and {number} <= %s order by {number} {direction}"
+    return await _fetch(connection, statement, (*scope.values, *page.numbers(low, high)))
+
+
+class OrderFills:
+    """The fills of one order; they are few, so they are counted and skipped."""
+
+    def __init__(self, scope: Scope, order_id: int, from_ms: int | None, to_ms: int | None) -> None:
+        self._where = f"order_id = %s and {scope.condition} and {_SPAN}"
+        self._values = (order_id, *scope.values, *span(from_ms, to_ms))
+
+    async def count(self, connection: AsyncConnection) -> int:
+        [(count,)] = await _fetch(connection, f"select count(*) from fills where {self._where}", self._values)
+        return int(count)
+
+    async def page(self, connection: AsyncConnection, page: Page) -> list[FillRow]:
+        direction = "asc" if page.ascending else "desc"
+        statement = f"{_FILL} where {self._where} order by number {direction} offset %s limit %s"
+        return [FillRow(*row) for row in await _fetch(connection, statement, (*self._values, page.skip, page.take))]
+
+
+async def newest_trade(connection: AsyncConnection, market: int) -> int:
+    """The id of a market's newest stored trade, which is also how many there were; 0 for none."""
+    [(trade_id,)] = await _fetch(
+        connection, "select coalesce(max(trade_id), 0) from trades where market = %s", (market,)
+    )
+    return int(trade_id)
+
+
+async def trades(connection: AsyncConnection, market: int, low: int, high: int) -> list[TradeRow]:
+    """Those with ids in (low, high], newest first."""
+    statement = f"{_TRADE} where market = %s and trade_id > %s and trade_id <= %s order by trade_id desc"
+    return [TradeRow(*row) for row in await _fetch(connection, statement, (market, low, high))]
+
+
+async def candles(
+    connection: AsyncConnection, market: int, interval: Interval, first_ms: int, end_ms: int, limit: int
+) -> tuple[dict[int, CandleRow], int | None]:
+    """(the first `limit` candles from `first_ms` to before `end_ms`, by start; the close before them, if any)."""
+    select = _CANDLE.format(interval.name)
+    before = await _fetch(
+        connection, f"{select} and start < to_timestamp(%s / 1000.0) order by start desc limit 1", (market, first_ms)
+    )
+    statement = f"""{select} and start >= to_timestamp(%s / 1000.0) and start < to_timestamp(%s / 1000.0)
+        order by start limit %s"""
+    found = await _fetch(connection, statement, (market, first_ms, end_ms, limit))
+    made = [
+        CandleRow(start, first, high, low, last, int(volume), int(quote), count)
+        for start, first, high, low, last, volume, quote, count in found
+    ]
+    return {candle.start_ms: candle for candle in made}, before[0][4] if before else None
+
+
+async def transfer_count(
+    connection: AsyncConnection, table: str, account: int, shard: int, from_ms: int | None, to_ms: int | None
+) -> tuple[int, int]:
+    """(how many of the account in the span; how many of all accounts, which is the last id given)."""
+    statement = f"""select (select count(*) from {table} where account = %s and {_SPAN}),
+        coalesce((select {table} from log_position where shard = %s), 0)"""
+    [(count, last_id)] = await _fetch(connection, statement, (account, *span(from_ms, to_ms), shard))
+    return count, last_id
+
+
+async def transfers(
+    connection: AsyncConnection, table: str, account: int, from_ms: int | None, to_ms: int | None, page: Page
+) -> list[TransferRow]:
+    """Newest first."""
+    statement = f"""select id, asset, amount_atoms, {_MS.format("time")} from {table}
+        where account = %s and {_SPAN} order by id desc offset %s limit %s"""
+    values = (account, *span(from_ms, to_ms), page.skip, page.take)
+    return [TransferRow(*row) for row in await _fetch(connection, statement, values)]
+
+
+async def position(connection: AsyncConnection, shard: int) -> tuple[int, int, int] | None:
+    """(log id, entry ms, entry sequence) of the writer; None before it ever ran."""
+    found = await _fetch(connection, "select log_id, entry_ms, entry_seq from log_position where shard = %s", (shard,))
+    return (found[0][0], found[0][1], found[0][2]) if found else None
+
+
+def span(from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
+    """[first, end) of a span whose two ends are both part of it."""
+    return from_ms or 0, FOREVER_MS if to_ms is None else to_ms + 1

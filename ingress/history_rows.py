@@ -1,0 +1,336 @@
+"""Rows of the history, whether from the database or from events not stored yet, and their JSON forms (SPEC §4 and §5).
+
+Non-goals: where rows come from (history.py).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from engine_core.replica.setup import Asset, Market, Setup
+from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, OrderType, Reason, SelfTrade, Side, TimeInForce
+from engine_core.wire.intervals import Interval
+from engine_core.wire.layout import ADMIN_EVENT
+from engine_core.wire.units import format_decimal
+from ingress.records import events_of
+
+Json = dict[str, Any]
+
+NO_CLIENT_ID = -1
+_BEGINS = (EventKind.ACCEPTED, EventKind.TRIGGER_PLACED)
+_HAS_OWN_PRICE = (*_BEGINS, EventKind.AMENDED)
+_SIDES = {side.value: side.name.capitalize() for side in Side}
+_TYPES = {kind.value: kind.name.capitalize() for kind in OrderType}
+_TIMES = {time.value: time.name for time in TimeInForce}
+_SELF_TRADES = {mode.value: mode.name.title().replace("_", "") for mode in SelfTrade}
+_STATUSES = {status.value: status.name.title().replace("_", "") for status in OrderStatus}
+_EXPIRY_REASONS = {
+    Reason.IMMEDIATE_OR_CANCEL.value: "ImmediateOrCancel",
+    Reason.FILL_OR_KILL.value: "FillOrKill",
+    Reason.INSUFFICIENT_LIQUIDITY.value: "InsufficientLiquidity",
+    Reason.INSUFFICIENT_FUNDS.value: "InsufficientFunds",
+    Reason.SELF_TRADE.value: "SelfTradePrevention",
+    Reason.PRICE_IMPACT.value: "PriceImpact",
+    Reason.PRICE_OUT_OF_BAND.value: "PriceOutOfBounds",
+    Reason.PRICE_OUT_OF_RANGE.value: "InvalidPrice",
+    Reason.QUANTITY_TOO_SMALL.value: "InvalidQuantity",
+    Reason.QUANTITY_TOO_LARGE.value: "InvalidQuantity",
+    Reason.NOTIONAL_OVERFLOW.value: "InvalidQuantity",
+    Reason.POST_ONLY_WOULD_TAKE.value: "PostOnlyTaker",
+    Reason.MARKET_POST_ONLY.value: "PostOnlyMode",
+    Reason.ACCOUNT_FROZEN.value: "AccountTradingSuspended",
+}
+_EXPIRED = (OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED)
+_NEVER: Json = dict.fromkeys(
+    (
+        *("stopLossTriggerPrice", "stopLossLimitPrice", "stopLossTriggerBy"),
+        *("takeProfitTriggerPrice", "takeProfitLimitPrice", "takeProfitTriggerBy"),
+        *("strategyId", "slippageTolerance", "slippageToleranceType", "systemOrderType"),
+    )
+)
+
+
+def iso(time_ms: int) -> str:
+    """UTC without zone."""
+    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03}"
+
+
+def plain(time_ms: int) -> str:
+    """A candle's edge."""
+    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@dataclass(slots=True)
+class OrderRow:
+    order_id: int
+    market: int
+    client_id: int
+    side: int
+    order_type: int
+    time_in_force: int
+    self_trade: int
+    flags: int
+    status: int
+    reason: int
+    price_ticks: int
+    quantity_lots: int
+    amount_atoms: int
+    trigger_ticks: int
+    executed_lots: int
+    executed_atoms: int
+    created_ms: int
+
+    def json(self, setup: Setup) -> Json:
+        market = setup.markets[self.market]
+        units = market.units
+        is_limit, by_quote = self.order_type == OrderType.LIMIT, self.flags & OrderFlag.BY_QUOTE
+        is_trigger = self.flags & OrderFlag.TRIGGER
+        quantity = None if by_quote else units.quantity(self.quantity_lots)
+        return {
+            "id": str(self.order_id),
+            "clientId": None if self.client_id == NO_CLIENT_ID else self.client_id,
+            "symbol": market.symbol,
+            "side": _SIDES[self.side],
+            "orderType": _TYPES[self.order_type],
+            "status": _STATUSES[self.status],
+            "timeInForce": _TIMES[self.time_in_force],
+            "selfTradePrevention": _SELF_TRADES[self.self_trade],
+            "postOnly": bool(self.flags & OrderFlag.POST_ONLY) if is_limit else None,
+            "price": units.price(self.price_ticks) if is_limit else None,
+            "quantity": quantity,
+            "quoteQuantity": units.quote(self.amount_atoms) if by_quote else None,
+            "executedQuantity": units.quantity(self.executed_lots),
+            "executedQuoteQuantity": units.quote(self.executed_atoms),
+            "createdAt": iso(self.created_ms),
+            "expiryReason": _EXPIRY_REASONS.get(self.reason, "Unknown") if self.status in _EXPIRED else None,
+            "triggerPrice": units.price(self.trigger_ticks) if is_trigger else None,
+            "triggerQuantity": quantity if is_trigger else None,
+            "triggerBy": "LastPrice" if is_trigger else None,
+            **_NEVER,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What events not stored yet did to an order. `price_ticks` None: unchanged."""
+
+    status: int
+    reason: int
+    price_ticks: int | None
+    quantity_lots: int
+    executed_lots: int
+    executed_atoms: int
+
+    def apply(self, row: OrderRow) -> None:
+        row.status, row.reason, row.quantity_lots = self.status, self.reason, self.quantity_lots
+        row.executed_lots, row.executed_atoms = self.executed_lots, self.executed_atoms
+        if self.price_ticks is not None:
+            row.price_ticks = self.price_ticks
+
+
+@dataclass(frozen=True, slots=True)
+class FillRow:
+    trade_id: int
+    order_id: int
+    client_id: int
+    market: int
+    side: int
+    is_maker: bool
+    price_ticks: int
+    quantity_lots: int
+    fee_atoms: int
+    time_ms: int
+
+    def json(self, setup: Setup) -> Json:
+        market = setup.markets[self.market]
+        units, is_bid = market.units, self.side == Side.BID
+        return {
+            "tradeId": self.trade_id,
+            "orderId": str(self.order_id),
+            "clientId": None if self.client_id == NO_CLIENT_ID else str(self.client_id),
+            "symbol": market.symbol,
+            "side": _SIDES[self.side],
+            "price": units.price(self.price_ticks),
+            "quantity": units.quantity(self.quantity_lots),
+            "fee": (units.base if is_bid else units.quote)(self.fee_atoms),
+            "feeSymbol": (market.base if is_bid else market.quote).symbol,
+            "isMaker": self.is_maker,
+            "timestamp": iso(self.time_ms),
+            "systemOrderType": None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRow:
+    trade_id: int
+    price_ticks: int
+    quantity_lots: int
+    buyer_is_maker: bool
+    time_ms: int
+
+    def json(self, market: Market) -> Json:
+        units = market.units
+        return {
+            "id": self.trade_id,
+            "price": units.price(self.price_ticks),
+            "quantity": units.quantity(self.quantity_lots),
+            "quoteQuantity": units.quote(self.price_ticks * self.quantity_lots * units.tick_atoms),
+            "timestamp": self.time_ms,
+            "isBuyerMaker": self.buyer_is_maker,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRow:
+    number: int
+    asset: int
+    amount_atoms: int
+    time_ms: int
+
+
+@dataclass(slots=True)
+class CandleRow:
+    start_ms: int
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    close_ticks: int
+    volume_lots: int
+    quote_atoms: int
+    trades: int
+
+    def add(self, ticks: int, lots: int, atoms: int) -> None:
+        self.high_ticks, self.low_ticks = max(self.high_ticks, ticks), min(self.low_ticks, ticks)
+        self.close_ticks = ticks
+        self.volume_lots += lots
+        self.quote_atoms += atoms
+        self.trades += 1
+
+    def json(self, market: Market, interval: Interval) -> Json:
+        units = market.units
+        return {
+            "start": plain(self.start_ms),
+            "end": plain(interval.next(self.start_ms)),
+            "open": units.price(self.open_ticks),
+            "high": units.price(self.high_ticks),
+            "low": units.price(self.low_ticks),
+            "close": units.price(self.close_ticks),
+            "volume": units.quantity(self.volume_lots),
+            "quoteVolume": units.quote(self.quote_atoms),
+            "trades": str(self.trades),
+        }
+
+
+def deposit_json(row: TransferRow, asset: Asset) -> Json:
+    nothing = ("toAddress", "fromAddress", "transactionHash", "platformMemo", "fiatAmount", "fiatCurrency")
+    return _transfer_json(row, asset) | {"source": "administrator"} | dict.fromkeys((*nothing, "institutionBic"))
+
+
+def withdrawal_json(row: TransferRow, asset: Asset) -> Json:
+    nothing = ("blockchain", "toAddress", "transactionHash", "clientId", "identifier", "subaccountId", "fiatFee")
+    more = ("fiatState", "fiatSymbol", "providerId", "bankName", "bankIdentifier", "accountIdentifier", "triggerAt")
+    return _transfer_json(row, asset) | {"fee": "0", "isInternal": True} | dict.fromkeys((*nothing, *more))
+
+
+def _transfer_json(row: TransferRow, asset: Asset) -> Json:
+    return {
+        "id": row.number,
+        "symbol": asset.symbol,
+        "quantity": format_decimal(row.amount_atoms, asset.decimals),
+        "status": "confirmed",
+        "createdAt": iso(row.time_ms),
+    }
+
+
+def order_rows(slots: np.ndarray) -> tuple[list[OrderRow], dict[int, Progress]]:
+    """(orders that began in these events, by id; what happened to older ones), as of the last event."""
+    begun: dict[int, OrderRow] = {}
+    changed: dict[int, Progress] = {}
+    for event in events_of(slots["event"]):
+        older = changed.get(event.order_id)
+        price = event.price_ticks if event.kind in _HAS_OWN_PRICE else older.price_ticks if older else None
+        progress = Progress(
+            *(event.status, event.reason, price, event.quantity_lots, event.executed_lots, event.executed_atoms)
+        )
+        if row := begun.get(event.order_id):
+            progress.apply(row)
+        elif older is None and event.kind in _BEGINS:
+            client_id = event.client_id if event.flags & OrderFlag.HAS_CLIENT_ID else NO_CLIENT_ID
+            begun[event.order_id] = OrderRow(
+                *(event.order_id, event.market, client_id, event.side, event.order_type, event.time_in_force),
+                *(event.self_trade, event.flags, event.status, event.reason, event.price_ticks, event.quantity_lots),
+                *(event.amount_atoms, event.trigger_ticks, event.executed_lots, event.executed_atoms),
+                event.created_ms,
+            )
+        else:
+            changed[event.order_id] = progress
+    return [begun[order_id] for order_id in sorted(begun)], changed
+
+
+def fill_rows(slots: np.ndarray) -> list[FillRow]:
+    """Of FILL events, in log order."""
+    return [
+        FillRow(
+            trade_id=event.amount_atoms,  # a FILL has its trade's id, lots and fee where others have these
+            order_id=event.order_id,
+            client_id=event.client_id if event.flags & OrderFlag.HAS_CLIENT_ID else NO_CLIENT_ID,
+            market=event.market,
+            side=event.side,
+            is_maker=not event.flags & OrderFlag.TAKER,
+            price_ticks=event.price_ticks,
+            quantity_lots=event.display_lots,
+            fee_atoms=event.created_ms,
+            time_ms=time_ms,
+        )
+        for event, time_ms in zip(events_of(slots["event"]), slots["time_ms"].tolist(), strict=True)
+    ]
+
+
+def trade_rows(slots: np.ndarray) -> list[TradeRow]:
+    """Of takers' FILL events, in log order."""
+    return [
+        TradeRow(fill.trade_id, fill.price_ticks, fill.quantity_lots, fill.side == Side.ASK, fill.time_ms)
+        for fill in fill_rows(slots)
+    ]
+
+
+def transfer_rows(slots: np.ndarray, last_id: int) -> list[tuple[int, TransferRow]]:
+    """(account, row) of deposits or of withdrawals; they are numbered on from `last_id`."""
+    admin = np.frombuffer(slots["event"].tobytes(), ADMIN_EVENT)["command"]
+    return [
+        (int(command["account"]), TransferRow(last_id + place, int(command["asset"]), int(command["a"]), time_ms))
+        for place, (command, time_ms) in enumerate(zip(admin, slots["time_ms"].tolist(), strict=True), start=1)
+    ]
+
+
+def add_trades(candles: dict[int, CandleRow], trades: list[TradeRow], interval: Interval, tick_atoms: int) -> None:
+    """Add trades, in order, to candles by their start."""
+    starts = interval.starts(np.array([trade.time_ms for trade in trades], np.int64)).tolist()
+    for start, trade in zip(starts, trades, strict=True):
+        if start not in candles:
+            candles[start] = CandleRow(start, *(4 * (trade.price_ticks,)), 0, 0, 0)
+        atoms = trade.price_ticks * trade.quantity_lots * tick_atoms
+        candles[start].add(trade.price_ticks, trade.quantity_lots, atoms)
+
+
+def without_gaps(
+    candles: dict[int, CandleRow], before: int | None, interval: Interval, first_ms: int, end_ms: int, limit: int
+) -> list[CandleRow]:
+    """The candles of every bucket of a span; one without trades carries the close before it, if there is one."""
+    starts = [start for start in candles if first_ms <= start < end_ms]
+    if before is None:
+        if not starts:
+            return []
+        first_ms = min(starts)
+    result: list[CandleRow] = []
+    close, start = before, first_ms
+    while start < end_ms and len(result) < limit:
+        candle = candles.get(start)
+        if candle is None:
+            assert close is not None, "the first bucket has a candle when there is no close before it"
+            candle = CandleRow(start, *(4 * (close,)), 0, 0, 0)
+        result.append(candle)
+        close, start = candle.close_ticks, interval.next(start)
+    return result

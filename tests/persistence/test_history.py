@@ -1,0 +1,340 @@
+"""History reads: what the database holds merged with what it does not hold yet equals what the log says."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+
+from engine_core.replica.setup import Setup
+from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, Reason, Side
+from engine_core.wire.intervals import INTERVALS
+from engine_core.wire.layout import ADMIN_EVENT, SLOT
+from engine_core.wire.streams import ORIGIN, EntryId
+from ingress.history import History, HistoryUnavailable
+from ingress.history_tail import MAX_EVENTS
+from tests.persistence import slow
+from tests.persistence.flow import FIRST_TRADER, START_MS, TRADERS, Block, Flow, append, slots
+from tests.persistence.test_writer import config, count, store_all
+
+ACCOUNTS = (FIRST_TRADER, FIRST_TRADER + TRADERS - 1)
+MARKET_NAMES = {1: "SOL_USDC", 2: "BTC_USDC"}
+PAGES = [(100, 0), (7, 5), (10, 90), (50, 100_000)]
+
+
+def setup_of(blocks: list[Block]) -> Setup:
+    setup = Setup()
+    for block in blocks:
+        setup.apply_events(block.records.view(ADMIN_EVENT))
+    return setup
+
+
+@asynccontextmanager
+async def history(url: str, blocks: list[Block], since: EntryId = ORIGIN) -> AsyncIterator[History]:
+    reader = History(url, setup_of(blocks), since)
+    try:
+        yield reader
+    finally:
+        await reader.close()
+
+
+def milliseconds(text: str) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def store(valkey: str, postgres: str, blocks: list[Block]) -> None:
+    with redis.Redis.from_url(valkey) as client:
+        append(client, blocks)
+    store_all(config(valkey, postgres), count(blocks))
+
+
+@pytest.fixture(scope="module")
+def flow_blocks() -> list[Block]:
+    flow = Flow(11, max_step_ms=30_000)
+    return [flow.genesis(), *(flow.block() for _ in range(60))]
+
+
+@pytest.mark.parametrize("stored", [1, 30, 61])
+async def test_pages_equal_the_log(valkey: str, postgres: str, flow_blocks: list[Block], stored: int) -> None:
+    """Whatever part is stored: the tail overlaps the stored part, and no row is lost or doubled."""
+    store(valkey, postgres, flow_blocks[:stored])
+    expected = slow.tables(flow_blocks)
+    async with history(postgres, flow_blocks) as reader:
+        for block in flow_blocks[max(0, stored - 5) :]:
+            reader.observe(slots([block]))
+        for account in ACCOUNTS:
+            for market in (None, 1):
+                await check_orders(reader, expected, account, market)
+                await check_fills(reader, expected, account, market)
+            await check_transfers(reader, expected, account)
+        await check_trades(reader, expected)
+
+
+async def check_orders(reader: History, expected: slow.Tables, account: int, market: int | None) -> None:
+    rows = [
+        order
+        for order_id, order in sorted(expected.orders.items())
+        if order["account"] == account and market in (None, order["market"])
+    ]
+    for limit, offset in PAGES:
+        for ascending in (False, True):
+            found, total = await reader.orders(account, market=market, limit=limit, offset=offset, ascending=ascending)
+            wanted = rows if ascending else rows[::-1]
+            assert total == len(rows)
+            assert [order["id"] for order in found] == [
+                str(order["order_id"]) for order in wanted[offset : offset + limit]
+            ]
+            for order, row in zip(found, wanted[offset : offset + limit], strict=True):
+                check_order(order, row)
+    one = rows[len(rows) // 2]
+    found, total = await reader.orders(account, market=market, order_id=one["order_id"])
+    assert total == 1
+    check_order(found[0], one)
+    assert await reader.orders(account, market=market, order_id=12345) == ([], 0)
+    other = next(order for order in expected.orders.values() if order["account"] != account)
+    assert await reader.orders(account, market=market, order_id=other["order_id"]) == ([], 0)
+
+
+def check_order(found: dict[str, Any], row: dict[str, Any]) -> None:
+    places = {1: 2, 2: 5}[row["market"]]
+    assert found["symbol"] == MARKET_NAMES[row["market"]]
+    assert found["status"] == OrderStatus(row["status"]).name.title().replace("_", "")
+    assert found["side"] == ("Bid" if row["side"] == Side.BID else "Ask")
+    assert found["clientId"] == (None if row["client_id"] < 0 else row["client_id"])
+    assert round(float(found["executedQuantity"]) * 10**places) == row["executed_lots"]
+    assert round(float(found["executedQuoteQuantity"]) * 10**6) == row["executed_atoms"]
+    assert milliseconds(found["createdAt"]) == row["created"].timestamp() * 1000
+    if row["flags"] & OrderFlag.BY_QUOTE:
+        assert found["quantity"] is None and found["quoteQuantity"] == "5"
+    else:
+        assert round(float(found["quantity"]) * 10**places) == row["quantity_lots"]
+        assert round(float(found["price"]) * {1: 100, 2: 10}[row["market"]]) == row["price_ticks"]
+    expired = row["status"] in (OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED)
+    assert found["expiryReason"] == (Reason(row["reason"]).name.title().replace("_", "") if expired else None)
+    assert found["triggerBy"] == ("LastPrice" if row["flags"] & OrderFlag.TRIGGER else None)
+
+
+async def check_fills(reader: History, expected: slow.Tables, account: int, market: int | None) -> None:
+    rows = [row for row in expected.fills if row[0] == account and market in (None, row[2])]
+    times = [int(row[12].timestamp() * 1000) for row in rows]
+    spans = [(None, None), (times[len(times) // 3], None), (None, times[len(times) // 2]), (times[5], times[-5]),
+             (times[-1] + 1, None), (None, START_MS - 1), (times[0] - 10**9, times[-1] + 10**9)]  # fmt: skip
+    for from_ms, to_ms in spans:
+        wanted = [
+            row
+            for row, time in zip(rows, times, strict=True)
+            if (from_ms is None or time >= from_ms) and (to_ms is None or time <= to_ms)
+        ]
+        for limit, offset in PAGES:
+            for ascending in (False, True):
+                found, total = await reader.fills(
+                    account, market=market, from_ms=from_ms, to_ms=to_ms, limit=limit, offset=offset,
+                    ascending=ascending,
+                )  # fmt: skip
+                page = (wanted if ascending else wanted[::-1])[offset : offset + limit]
+                assert total == len(wanted)
+                assert [fill_key(fill) for fill in found] == [row_key(row) for row in page]
+    one = rows[len(rows) // 2]
+    found, total = await reader.fills(account, market=market, order_id=one[4])
+    same = [row for row in rows if row[4] == one[4]]
+    assert [fill_key(fill) for fill in found] == [row_key(row) for row in same[::-1]] and total == len(same)
+
+
+def fill_key(fill: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        fill["symbol"], fill["tradeId"], fill["orderId"], fill["clientId"], fill["side"], fill["isMaker"],
+        milliseconds(fill["timestamp"]), fill["price"], fill["fee"], fill["feeSymbol"],
+    )  # fmt: skip
+
+
+def row_key(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    is_bid = row[7] == Side.BID
+    base, base_decimals = {1: ("SOL", 9), 2: ("BTC", 8)}[row[2]]
+    fee = f"{row[11] / 10 ** (base_decimals if is_bid else 6):.9f}".rstrip("0").rstrip(".")
+    return (
+        MARKET_NAMES[row[2]], row[6], str(row[4]), None if row[5] < 0 else str(row[5]), "Bid" if is_bid else "Ask",
+        row[8], int(row[12].timestamp() * 1000), f"{row[9] / {1: 100, 2: 10}[row[2]]:g}",
+        fee, base if is_bid else "USDC",
+    )  # fmt: skip
+
+
+async def check_transfers(reader: History, expected: slow.Tables, account: int) -> None:
+    for kind, read in ((CommandKind.DEPOSIT, reader.deposits), (CommandKind.WITHDRAW, reader.withdrawals)):
+        rows = [row for row in expected.transfers[kind] if row[1] == account][::-1]
+        for limit, offset in PAGES:
+            found, total = await read(account, limit=limit, offset=offset)
+            assert total == len(rows)
+            assert [(row["id"], milliseconds(row["createdAt"])) for row in found] == [
+                (row[0], row[5].timestamp() * 1000) for row in rows[offset : offset + limit]
+            ]
+    deposits = [row for row in expected.transfers[CommandKind.DEPOSIT] if row[1] == account]
+    last_ms = int(deposits[-1][5].timestamp() * 1000)
+    found, total = await reader.deposits(account, from_ms=last_ms, to_ms=last_ms)
+    assert total == sum(row[5] == deposits[-1][5] for row in deposits) and found[0]["id"] == deposits[-1][0]
+
+
+async def check_trades(reader: History, expected: slow.Tables) -> None:
+    for market in (1, 2):
+        rows = [row for row in expected.trades if row[0] == market][::-1]
+        for limit, offset in PAGES:
+            found, total = await reader.trades(market, limit=limit, offset=offset)
+            assert total == len(rows)
+            assert [(row["id"], row["isBuyerMaker"], row["timestamp"]) for row in found] == [
+                (row[1], row[6], row[2].timestamp() * 1000) for row in rows[offset : offset + limit]
+            ]
+
+
+@pytest.mark.parametrize("stored", [1, 40, 61])
+async def test_klines_equal_the_log(valkey: str, postgres: str, flow_blocks: list[Block], stored: int) -> None:
+    store(valkey, postgres, flow_blocks[:stored])
+    trades = [row for row in slow.tables(flow_blocks).trades if row[0] == 1]
+    last_ms = int(trades[-1][2].timestamp() * 1000)
+    async with history(postgres, flow_blocks) as reader:
+        reader.observe(slots(flow_blocks[max(0, stored - 5) :]))
+        for name, interval in INTERVALS.items():
+            for start_ms in (0, START_MS, last_ms - 50_000):
+                found = await reader.klines(1, name, start_ms, last_ms + 1)
+                wanted = expected_klines(trades, name, start_ms, last_ms + 1)
+                assert [tuple(candle.values()) for candle in found] == wanted[:1000]
+                for candle in found:
+                    assert milliseconds(candle["end"]) == interval.next(milliseconds(candle["start"]))
+        assert await reader.klines(1, "1m", last_ms + 60_000, last_ms + 60_001) != []  # the close is carried on
+        assert await reader.klines(1, "1m", START_MS - 10**9, START_MS - 10**8) == []  # before the first trade
+
+
+def expected_klines(trades: list[tuple[Any, ...]], name: str, start_ms: int, end_ms: int) -> list[tuple[str, ...]]:
+    """Every bucket by walking the clock in seconds of the bucket's rule, not by the interval's arithmetic."""
+    candles = {start: candle for (_, start), candle in slow.candles(trades, name).items()}
+    start = slow.bucket(name, slow.moment(start_ms))
+    earlier = [candle for begin, candle in sorted(candles.items()) if begin < start]
+    close = earlier[-1][3] if earlier else None
+    if close is None:
+        start = min(begin for begin in candles if begin >= start)
+    result = []
+    while start < slow.moment(end_ms) and len(result) < 1000:
+        end = following(name, start)
+        open_, high, low, last, lots, atoms, number = candles.get(start, [close, close, close, close, 0, 0, 0])
+        edges = (start.strftime("%Y-%m-%d %H:%M:%S"), end.strftime("%Y-%m-%d %H:%M:%S"))
+        prices = tuple(f"{ticks / 100:g}" for ticks in (open_, high, low, last))
+        amounts = (decimal(lots, 2), decimal(atoms, 6), str(number))
+        result.append((*edges, *prices, *amounts))
+        start, close = end, last
+    return result
+
+
+def following(name: str, start: datetime) -> datetime:
+    widths = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+    count, unit = int("".join(filter(str.isdigit, name))), name.lstrip("0123456789")
+    step = slow.timedelta(days=32) if unit == "month" else slow.timedelta(seconds=count * widths[unit])
+    return slow.bucket(name, start + step)
+
+
+def decimal(value: int, places: int) -> str:
+    text = f"{value // 10**places}.{value % 10**places:0{places}}"
+    return text.rstrip("0").rstrip(".")
+
+
+async def test_an_order_is_there_before_it_is_stored_and_once_after(valkey: str, postgres: str) -> None:
+    flow = Flow()
+    genesis = flow.genesis()
+    store(valkey, postgres, [genesis])
+    order = flow.place(2, 1, Side.BID, 10_000, 100)
+    placed = flow.close()
+    flow.end(order, OrderStatus.EXPIRED, EventKind.EXPIRED, Reason.SELF_TRADE)
+    ended = flow.close()
+    async with history(postgres, [genesis], genesis.entry) as reader:
+        assert await reader.orders(2) == ([], 0)
+        reader.observe(slots([placed]))
+        found, total = await reader.orders(2, order_id=order.order_id)
+        assert (found[0]["status"], found[0]["expiryReason"], total) == ("New", None, 1)
+        store(valkey, postgres, [placed])
+        reader.observe(slots([ended]))
+        for _ in range(2):
+            found, total = await reader.orders(2)
+            assert (found[0]["status"], found[0]["expiryReason"], total) == ("Expired", "SelfTradePrevention", 1)
+            assert found[0]["createdAt"] == "2026-09-21T14:13:20.000" and found[0]["price"] == "100"
+            store(valkey, postgres, [ended] if _ == 0 else [])
+
+
+async def test_history_waits_for_what_it_cannot_know(
+    valkey: str, postgres: str, flow_blocks: list[Block], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events between the stored position and the beginning of the tail would be missing: no answer is better."""
+    monkeypatch.setattr("ingress.history._ATTEMPTS", 2)
+    store(valkey, postgres, flow_blocks[:10])
+    async with history(postgres, flow_blocks, flow_blocks[20].entry) as reader:
+        reader.observe(slots(flow_blocks[21:]))
+        with pytest.raises(HistoryUnavailable, match=f"filled up to {flow_blocks[20].entry}"):
+            await reader.orders(2)
+        store(valkey, postgres, flow_blocks[10:25])
+        assert (await reader.trades(1))[1] == sum(row[0] == 1 for row in slow.tables(flow_blocks).trades)
+
+
+async def test_a_tail_that_grows_without_a_database(flow_blocks: list[Block]) -> None:
+    """Bounded memory: the oldest half goes, and reads wait until that is stored."""
+    batch = np.frombuffer(bytearray(slots(flow_blocks[1:]).tobytes()), SLOT)
+    async with history("postgresql:///nowhere?host=/nonexistent", flow_blocks) as reader:
+        ms, batch["entry_seq"] = START_MS, 0
+        while reader._tail.complete_after == ORIGIN:
+            ms += 1
+            batch["entry_ms"] = ms
+            reader.observe(batch)
+        assert MAX_EVENTS // 3 < len(reader._tail) <= MAX_EVENTS
+        assert reader._tail.after(ORIGIN) is None
+        kept = reader._tail.after(reader._tail.complete_after)
+        assert kept is not None and EntryId(int(kept["entry_ms"][0]), 0) > reader._tail.complete_after
+        with pytest.raises(HistoryUnavailable, match="no connection to the database"):
+            await reader.fills(2)
+
+
+async def test_the_tail_forgets_what_is_stored(valkey: str, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingress.history_tail._TRIM_EVENTS", 50)
+    flow = Flow(5)
+    blocks = [flow.genesis(), *(flow.block() for _ in range(20))]
+    store(valkey, postgres, blocks[:20])
+    async with history(postgres, blocks) as reader:
+        reader.observe(slots(blocks))
+        assert reader._trimming is not None
+        await reader._trimming
+        assert 0 < len(reader._tail) <= len(blocks[20].records)
+        assert (await reader.orders(2))[1] == sum(o["account"] == 2 for o in slow.tables(blocks).orders.values())
+
+
+async def test_an_unprepared_or_foreign_database(
+    valkey: str, postgres: str, flow_blocks: list[Block], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with history(postgres, flow_blocks) as reader:
+        with pytest.raises(HistoryUnavailable, match="not prepared"):
+            await reader.klines(1, "1m", 0, START_MS)
+        store(valkey, postgres, flow_blocks[:3])
+        await reader.klines(1, "1m", 0, START_MS)
+        reader._setup.log_id = 5
+        with pytest.raises(HistoryUnavailable, match="filled from log 77"):
+            await reader.klines(1, "1m", 0, START_MS)
+
+
+async def test_reads_are_answered_again_after_the_database_closed_the_connections(
+    valkey: str, postgres: str, flow_blocks: list[Block]
+) -> None:
+    store(valkey, postgres, flow_blocks)
+    async with history(postgres, flow_blocks) as reader:
+        before = await reader.orders(2)
+        async with reader._database.snapshot() as connection:
+            await connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where application_name = 'exchange history' and pid <> pg_backend_pid()"
+            )
+        closed = reader._database._idle[0]
+        async with await type(closed).connect(postgres, autocommit=True) as other:
+            await other.execute("select pg_terminate_backend(%s)", (closed.info.backend_pid,))
+        with pytest.raises(HistoryUnavailable, match="no connection"):
+            await reader.orders(2)
+        assert await reader.orders(2) == before
+
+
+def test_slots_keep_their_layout(flow_blocks: list[Block]) -> None:
+    records = np.concatenate([block.records.view("V128") for block in flow_blocks])
+    assert slots(flow_blocks)["event"].tobytes() == records.tobytes()
