@@ -32,7 +32,7 @@ def build(service: Service) -> Edge:
 
 
 def build_fastapi(service: Service) -> FastAPI:
-    app: FastAPI = FastAPIOffline(redoc_url=None, title=TITLE, version=VERSION)
+    app: FastAPI = FastAPIOffline(redoc_url=None, title=TITLE, version=VERSION, redirect_slashes=False)
     for route in ROUTES:
         app.add_api_route(
             route.path,

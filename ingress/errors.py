@@ -120,6 +120,7 @@ REASONS: dict[Reason, Refusal] = {
     Reason.MARKETS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many markets"),
     Reason.ASSETS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many assets"),
     Reason.KEYS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many API keys"),
+    Reason.REFERENCES_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many transfers"),
     Reason.SKIPPED: Refusal(Code.SERVER_ERROR, "Request was skipped by an operator and not executed"),
     Reason.NO_GENESIS: Refusal(Code.MAINTENANCE, "Exchange is starting"),
 }

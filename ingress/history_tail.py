@@ -41,12 +41,17 @@ class Tail:
         self.complete_after = since  # of events above it, the tail has every one
         self._parts: list[np.ndarray] = []
         self._size = 0
+        self._is_new = True
 
     def __len__(self) -> int:
         return self._size
 
     def observe(self, slots: np.ndarray) -> None:
         """Take a batch of the feed, in log order; the array is copied."""
+        if self._is_new and len(slots):
+            self._is_new = False
+            if slots["position"][0] != 0:  # observation began in the middle of an entry
+                self.complete_after = EntryId(int(slots["entry_ms"][0]), int(slots["entry_seq"][0]))
         kinds = slots["event"]["kind"]
         wanted = _KEPT[kinds]
         if (kinds == EventKind.APPLIED).any():

@@ -54,18 +54,15 @@ class LiveOrder(msgspec.Struct, kw_only=True):
     slippageToleranceType: str | None = None
 
 
-class BatchOrder(LiveOrder, kw_only=True):
+class BatchOrder(LiveOrder, kw_only=True, tag_field="operation", tag="Ok"):
     """An item of a batch that was placed."""
 
-    operation: Literal["Ok"] = "Ok"
 
-
-class BatchError(msgspec.Struct):
+class BatchError(msgspec.Struct, tag_field="operation", tag="Err"):
     """An item of a batch that was refused."""
 
     code: str
     message: str
-    operation: Literal["Err"] = "Err"
 
 
 class Status(msgspec.Struct):

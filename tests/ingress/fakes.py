@@ -1,0 +1,218 @@
+"""An exchange without an engine: scripted events and records behind the real application, and a client that signs.
+
+For tests whose subject is the edge itself; what the engine makes of a command is tested against the real one.
+"""
+
+import asyncio
+import base64
+import json
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from nacl.signing import SigningKey
+
+from engine_core.replica.market_data import MarketData
+from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderType, QueryKind, SelfTrade, TimeInForce
+from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS
+from ingress.app import build
+from ingress.auth import Authenticator
+from ingress.config import IngressConfig
+from ingress.engine import Engine
+from ingress.health import Health
+from ingress.history import HistoryUnavailable
+from ingress.service import Service
+from tests.ingress.markets import SOL, joined, key_record, setup_records
+
+SECRET = bytes(range(32))
+TRADER, READER = SigningKey(b"t" * 32), SigningKey(b"r" * 32)  # keys of accounts 2 and 3
+TRADER_ACCOUNT, READER_ACCOUNT = 2, 3
+CREATED_MS = 1_700_000_000_456
+UPDATE_ID = 8841  # of every book
+
+
+def event(kind: EventKind, **values: Any) -> np.ndarray:
+    """One EVENT of a GTC limit order, unless told otherwise."""
+    defaults: dict[str, Any] = {
+        "order_type": OrderType.LIMIT,
+        "time_in_force": TimeInForce.GTC,
+        "self_trade": SelfTrade.REJECT_TAKER,
+        "status": OrderStatus.NEW,
+        "side": 1,
+        "market": 1,
+        "account": TRADER_ACCOUNT,
+        "order_id": 7001,
+    }
+    if kind != EventKind.FILL:
+        defaults["created_ms"] = CREATED_MS
+    record = np.zeros(1, EVENT)
+    record["kind"] = kind
+    for name, value in (defaults | values).items():
+        record[name] = value
+    return record
+
+
+def sol_levels() -> np.ndarray:
+    levels = np.zeros(5, LEVEL)
+    levels["side"] = [1, 1, 1, 2, 2]
+    levels["price_ticks"] = [9_950, 9_900, 9_800, 10_050, 10_100]
+    levels["lots"] = [1, 200, 300, 400, 550]
+    return levels
+
+
+@dataclass
+class FakeGateway:
+    """Gives the scripted answers in their order, and remembers what was asked."""
+
+    healthy: bool = True
+    answers: deque[np.ndarray | Exception] = field(default_factory=deque)
+    records: dict[QueryKind, np.ndarray | Exception] = field(default_factory=dict)
+    commands: list[np.void] = field(default_factory=list)
+    queries: list[tuple[QueryKind, dict[str, Any]]] = field(default_factory=list)
+
+    def submit(self, record: bytes) -> "asyncio.Future[np.ndarray]":
+        self.commands.append(np.frombuffer(record, COMMAND)[0])
+        future: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
+        answer = self.answers.popleft()
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
+        return future
+
+    async def query(self, kind: QueryKind, **asked: Any) -> tuple[np.void, np.ndarray]:
+        self.queries.append((kind, asked))
+        header = np.zeros(1, ANSWER_HEADER)[0]
+        if kind is QueryKind.BOOK:
+            header["update_id"] = UPDATE_ID
+            return header, sol_levels() if asked["market"] == SOL else np.zeros(0, LEVEL)
+        records = self.records[kind]
+        if isinstance(records, Exception):
+            raise records
+        return header, records
+
+
+class FakeHistory:
+    """Remembers what was asked; gives `rows` to everything."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.total = 0
+        self.available = True
+        self.asked: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        async def read(*args: Any, **kwargs: Any) -> Any:
+            self.asked.append((name, args, kwargs))
+            if not self.available:
+                raise HistoryUnavailable("database is down")
+            return self.rows if name == "klines" else (self.rows, self.total)
+
+        return read
+
+
+def default_records() -> dict[QueryKind, np.ndarray | Exception]:
+    permissions = KeyPermission.READ | KeyPermission.TRADE
+    keys = [
+        key_record(TRADER_ACCOUNT, bytes(TRADER.verify_key), permissions),
+        key_record(READER_ACCOUNT, bytes(READER.verify_key), KeyPermission.READ),
+    ]
+    return {
+        QueryKind.SETUP: joined(setup_records(), *keys),
+        QueryKind.STATUS: np.zeros(1, STATUS),
+        QueryKind.BALANCES: np.zeros(0, BALANCE),
+        QueryKind.ORDERS: np.zeros(0, EVENT),
+        QueryKind.ORDER: np.zeros(0, EVENT),
+    }
+
+
+@dataclass
+class Exchange:
+    """The application under test, what stands behind it, and a client."""
+
+    gateway: FakeGateway
+    history: FakeHistory
+    service: Service
+    client: httpx.AsyncClient
+
+    async def signed(
+        self, method: str, path: str, instruction: str, body: Any = None, key: SigningKey = TRADER, **options: Any
+    ) -> httpx.Response:
+        """A signed request; `body` holds the query parameters of a GET."""
+        return await self.client.send(self.request(method, path, instruction, body, key, **options))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        instruction: str,
+        body: Any = None,
+        key: SigningKey = TRADER,
+        *,
+        text: bytes | None = None,
+        content: bytes | None = None,
+        timestamp: int | None = None,
+        window: int | None = 5000,
+    ) -> httpx.Request:
+        """`text` replaces the signed text, `content` what is sent, after signing."""
+        stamp = str(timestamp if timestamp is not None else time.time_ns() // 1_000_000)
+        items = body if isinstance(body, list) else [body or {}]
+        parts = []
+        for item in items:
+            pairs = [f"{name}={_signed(value)}" for name, value in sorted(item.items())]
+            parts.append("&".join([f"instruction={instruction}", *pairs]))
+        plain = "&".join([*parts, f"timestamp={stamp}&window={5000 if window is None else window}"]).encode()
+        headers = {
+            "X-API-Key": base64.b64encode(bytes(key.verify_key)).decode(),
+            "X-Timestamp": stamp,
+            "X-Signature": base64.b64encode(key.sign(text or plain).signature).decode(),
+        }
+        if window is not None:
+            headers["X-Window"] = str(window)
+        if method == "GET":
+            return self.client.build_request(method, path, params=body, headers=headers)
+        sent = content if content is not None else json.dumps(body).encode()
+        return self.client.build_request(
+            method, path, content=sent, headers=headers | {"Content-Type": "application/json"}
+        )
+
+
+def _signed(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def config(page: Path, **changes: Any) -> IngressConfig:
+    values: dict[str, Any] = {
+        "redis_url": "unix:///nowhere",
+        "database_url": "",
+        "runtime": Path("/nowhere"),
+        "shard": 0,
+        "gateway": 100,
+        "host": "127.0.0.1",
+        "http_port": 8080,
+        "ws_port": 8081,
+        "workers": 1,
+        "session_secret": SECRET,
+        "metrics_port": 0,
+        "asset_names": {"SOL": "Solana"},
+        "demo_session": True,
+        "page": page,
+    }
+    return IngressConfig(**(values | changes))
+
+
+async def open_exchange(page: Path, **changes: Any) -> Exchange:
+    gateway, history = FakeGateway(records=default_records()), FakeHistory()
+    market_data = await MarketData.bootstrap(gateway.query, [])
+    gateway.queries.clear()
+    engine = Engine(gateway)
+    settings = config(page, **changes)
+    auth = Authenticator(market_data.setup, settings.session_secret)
+    service = Service(settings, engine, market_data, history, auth, Health(engine))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(build(service), client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
+    client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", verify=False)
+    return Exchange(gateway, history, service, client)
