@@ -15,7 +15,7 @@ from engine_core.wire.intervals import INTERVALS
 from engine_core.wire.layout import ADMIN_EVENT, SLOT
 from engine_core.wire.streams import ORIGIN, EntryId
 from ingress.history import History, HistoryUnavailable
-from ingress.history_tail import MAX_EVENTS
+from ingress.history_tail import MAX_EVENTS, Tail
 from tests.persistence import slow
 from tests.persistence.flow import FIRST_TRADER, START_MS, TRADERS, Block, Flow, append, slots
 from tests.persistence.test_writer import config, count, store_all
@@ -271,6 +271,13 @@ async def test_history_waits_for_what_it_cannot_know(
             await reader.orders(2)
         store(valkey, postgres, flow_blocks[10:25])
         assert (await reader.trades(1))[1] == sum(row[0] == 1 for row in slow.tables(flow_blocks).trades)
+
+
+def test_a_tail_that_begins_inside_an_entry(flow_blocks: list[Block]) -> None:
+    tail = Tail(flow_blocks[0].entry)
+    tail.observe(slots(flow_blocks[1:3])[5:])
+    assert tail.after(flow_blocks[0].entry) is None
+    assert tail.after(flow_blocks[1].entry) is not None
 
 
 async def test_a_tail_that_grows_without_a_database(flow_blocks: list[Block]) -> None:
