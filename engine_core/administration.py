@@ -34,6 +34,11 @@ def admin(kind: CommandKind, **fields: Any) -> np.ndarray:
     return record
 
 
+def joined(records: list[np.ndarray]) -> np.ndarray:
+    """One array of all. (np.concatenate would give fields that share their bytes places of their own.)"""
+    return np.frombuffer(b"".join(record.tobytes() for record in records), ADMIN)
+
+
 @dataclass(slots=True)
 class LogSetup:
     """What the log says, from the records of a SETUP answer."""
@@ -71,7 +76,7 @@ def execute(gateway: Gateway, commands: Iterable[np.ndarray], *, allowed: tuple[
     records = list(commands)
     applied = 0
     for first in range(0, len(records), MAX_BLOCK_COMMANDS):
-        events = gateway.execute(np.concatenate(records[first : first + MAX_BLOCK_COMMANDS]))
+        events = gateway.execute(joined(records[first : first + MAX_BLOCK_COMMANDS]))
         for event in events:
             reason = Reason(int(event["reason"]))
             if event["kind"] == EventKind.APPLIED:
