@@ -35,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "status", _late("observe", "status"), "show what runs; exit status 0 if an order would be accepted"
     ).add_argument("--json", action="store_true", help="for programs")
+    top = add("top", _late("top", "top"), "show the processes' rates, latencies, lags and capacities, live")
+    top.add_argument("--once", action="store_true", help="print one look, then stop")
+    top.add_argument("--interval", type=float, default=1.0, metavar="S", help="seconds between two looks (default: 1)")
     logs = add("logs", _late("observe", "logs"), "show the logs of all roles or of one")
     logs.add_argument("role", nargs="?", help="engine, ingress, egress, writer, valkey, postgres, …")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")

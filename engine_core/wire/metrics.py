@@ -1,4 +1,6 @@
-"""What each process tells about itself: Prometheus metrics, /health and /ready, on EXCHANGE_METRICS_PORT (0: nothing).
+"""What each process tells about itself: Prometheus metrics, /health and /ready.
+
+They answer on a socket in the runtime folder, where `exchange top` looks, and on EXCHANGE_METRICS_PORT unless it is 0.
 
 The hot paths keep plain integers that they need anyway; a role hands over one function that reads them, and it runs
 only when somebody looks. Times are recorded in a `Histogram`, a list of counts. The answers come from a thread of their
@@ -12,12 +14,14 @@ Non-goals: pushing, storing, alerting.
 """
 
 import json
+import socketserver
 import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import NamedTuple
 
 from prometheus_client import (
@@ -150,19 +154,35 @@ class _Answers(BaseHTTPRequestHandler):
         """Scrapes are not worth a line in the log."""
 
 
-class _Server(ThreadingHTTPServer):
+class _TcpServer(ThreadingHTTPServer):
     daemon_threads = True
 
 
-def serve(monitor: Monitor, port: int, host: str = "127.0.0.1") -> ThreadingHTTPServer | None:
-    """Answer on `port` from a daemon thread; None if it is 0. `shutdown()` and `server_close()` end it."""
-    if not port:
-        return None
+class _UnixServer(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+
+Server = _TcpServer | _UnixServer
+
+
+def socket_path(runtime: Path, role: str, worker: int) -> Path:
+    return runtime / f"{role}.{worker}.metrics"
+
+
+def serve(monitor: Monitor, runtime: Path | None = None, port: int = 0, host: str = "127.0.0.1") -> list[Server]:
+    """Answer from daemon threads: on a socket in `runtime` (for `exchange top`), and on `port` unless it is 0."""
     registry = CollectorRegistry()
     registry.register(monitor)
     for common in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
         registry.register(common)
     handler = type("Answers", (_Answers,), {"monitor": monitor, "registry": registry})
-    server = _Server((host, port), handler)
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return server
+    servers: list[Server] = []
+    if runtime is not None:
+        path = socket_path(runtime, monitor.role, monitor.worker)
+        path.unlink(missing_ok=True)  # of the process that was this one before
+        servers.append(_UnixServer(str(path), handler))
+    if port:
+        servers.append(_TcpServer((host, port), handler))
+    for server in servers:
+        threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    return servers

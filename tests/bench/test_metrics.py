@@ -1,14 +1,16 @@
 """What a process shows of itself: the text that Prometheus reads, and health and readiness."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine_core.wire.metrics import HEALTHY_S, LATENCY_S, Monitor, Sample, serve
+from engine_core.wire.metrics import HEALTHY_S, LATENCY_S, Monitor, Sample, serve, socket_path
 
 
 class Role:
@@ -26,14 +28,9 @@ class Role:
 @pytest.fixture
 def role() -> Iterator[tuple[Role, HTTPConnection]]:
     role = Role()
-    server = None
-    for port in range(47_310, 47_410):
-        try:
-            server = serve(role.monitor, port)
-            break
-        except OSError:
-            continue
-    assert server is not None
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    (server,) = serve(role.monitor, port=port)
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     yield role, connection
     connection.close()
@@ -91,6 +88,19 @@ def test_a_silent_process_is_not_healthy(role: tuple[Role, HTTPConnection], monk
     assert get(connection, "/health")[0] == 200
 
 
-def test_no_port_means_no_endpoint() -> None:
-    assert serve(Monitor("engine"), 0) is None
+def test_the_socket_in_the_runtime_folder_answers_too(runtime: Path) -> None:
+    path = socket_path(runtime, "engine", 1)
+    path.write_text("left by a process that was killed")
+    (server,) = serve(Role().monitor, runtime)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n")
+        text = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert b'exchange_commands_total{role="engine",worker="1"} 7.0' in text
+    server.shutdown()
+    server.server_close()
+
+
+def test_without_port_and_folder_nothing_is_served() -> None:
+    assert serve(Monitor("engine")) == []
     assert list(LATENCY_S) == sorted(LATENCY_S)

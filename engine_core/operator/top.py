@@ -1,0 +1,208 @@
+"""`exchange top`: what the processes show of themselves, live in the terminal.
+
+Each process answers with its metrics on a socket in the runtime folder (wire/metrics.py). Counters are shown as rates,
+histograms as percentiles of the time since the last look, everything else as it is; so a metric that a process adds is
+here without another line. Valkey and PostgreSQL have none: of them, and of whoever does not answer, processor and
+memory are shown. Non-goal: history (that is Prometheus's).
+"""
+
+import argparse
+import contextlib
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from engine_core.operator.run import Run, require
+from engine_core.wire.metrics import PREFIX
+
+TIMEOUT_S = 1.0
+COLUMN = 40
+CLEAR, HIDE, SHOW, BOLD, PLAIN = "\x1b[H\x1b[J", "\x1b[?25l", "\x1b[?25h", "\x1b[1m", "\x1b[0m"
+PERCENTILES = (0.5, 0.99)
+
+Labels = tuple[tuple[str, str], ...]
+Series = tuple[str, Labels]
+
+
+@dataclass
+class Look:
+    """The numbers of one process at one moment."""
+
+    at: float
+    counters: dict[Series, float] = field(default_factory=dict)
+    gauges: dict[Series, float] = field(default_factory=dict)
+    buckets: dict[Series, list[tuple[float, float]]] = field(default_factory=dict)
+    cpu_s: float = 0.0
+    memory_bytes: float = 0.0
+    not_ready: str = ""
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def look_at(path: Path) -> Look | None:
+    """What the process behind the socket shows; None if it does not answer."""
+    connection = _UnixConnection(path)
+    try:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.request("GET", "/ready")
+        ready = connection.getresponse()
+        content = ready.read().decode()
+    except (OSError, HTTPException):
+        return None
+    finally:
+        connection.close()
+    look = _parse(text)
+    look.not_ready = "" if ready.status == 200 else content
+    return look
+
+
+def _parse(text: str) -> Look:
+    look = Look(time.monotonic())
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == "process_cpu_seconds_total":
+                look.cpu_s = sample.value
+            elif sample.name == "process_resident_memory_bytes":
+                look.memory_bytes = sample.value
+            if not sample.name.startswith(PREFIX):
+                continue
+            own = {name: value for name, value in sample.labels.items() if name not in ("role", "worker", "le")}
+            series = (family.name.removeprefix(PREFIX), tuple(sorted(own.items())))
+            if family.type == "counter":
+                look.counters[series] = sample.value
+            elif family.type == "gauge":
+                look.gauges[series] = sample.value
+            elif sample.name.endswith("_bucket"):
+                look.buckets.setdefault(series, []).append((float(sample.labels["le"]), sample.value))
+    return look
+
+
+def percentile(before: list[tuple[float, float]], now: list[tuple[float, float]], share: float) -> float | None:
+    """The bound of the bucket below which `share` of what was recorded between two looks lies; None: nothing was."""
+    earlier = dict(before)
+    counts = [(bound, count - earlier.get(bound, 0.0)) for bound, count in now]
+    total = counts[-1][1] if counts else 0.0
+    if total <= 0:
+        return None
+    return next(bound for bound, count in counts if count >= share * total)
+
+
+def _name(series: Series) -> str:
+    return " ".join([series[0].replace("_", " "), *(value for _, value in series[1])])
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds == float("inf"):
+        return ">10 s"
+    return f"{seconds * 1e6:.0f} µs" if seconds < 0.001 else f"{seconds * 1e3:.3g} ms"
+
+
+def cells(before: Look, now: Look) -> Iterator[str]:
+    """One short text a metric."""
+    seconds = max(now.at - before.at, 1e-9)
+    for series, value in now.counters.items():
+        rate = (value - before.counters.get(series, 0.0)) / seconds
+        if value:
+            yield f"{_name(series)} {_number(max(rate, 0.0))}/s"
+    for series, value in now.gauges.items():
+        shown = _duration(value) if series[0].endswith("_seconds") else _number(value)
+        yield f"{_name(series).removesuffix(' seconds')} {shown}"
+    for series, counts in now.buckets.items():
+        at = [percentile(before.buckets.get(series, []), counts, share) for share in PERCENTILES]
+        shown = " / ".join("-" if value is None else _duration(value) for value in at)
+        yield f"{_name(series).replace(' seconds', '')} ≤ {shown}"
+
+
+class Top:
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._looks: dict[str, Look] = {}
+        self._servers: dict[int, psutil.Process] = {}
+
+    def lines(self, width: int) -> Iterator[str]:
+        yield f"{BOLD}exchange on {self.run.data}{PLAIN}   p50 / p99 since the last look"
+        answered = set()
+        for path in sorted(self.run.runtime.glob("*.metrics")):
+            now = look_at(path)
+            if now is None:
+                continue
+            name = path.stem.removesuffix(".0")
+            answered.add(name.partition(".")[0])
+            before = self._looks.get(name, now)
+            self._looks[name] = now
+            cpu = 100 * (now.cpu_s - before.cpu_s) / max(now.at - before.at, 1e-9)
+            yield ""
+            yield _title(name, cpu, now.memory_bytes, now.not_ready)
+            yield from _columns(list(cells(before, now)), width)
+        yield ""
+        for role, pids in self.run.processes.items():
+            if role not in answered:
+                yield from self._without_metrics(role, pids)
+
+    def _without_metrics(self, role: str, pids: list[int]) -> Iterator[str]:
+        if not pids:
+            yield _title(role, 0.0, 0.0, "not running")
+        for pid in pids:
+            try:
+                process = self._servers.setdefault(pid, psutil.Process(pid))
+                family = [process, *process.children(recursive=True)]
+                cpu = sum(self._servers.setdefault(one.pid, one).cpu_percent() for one in family)
+                yield _title(role, cpu, sum(one.memory_info().rss for one in family), "")
+            except psutil.Error:
+                yield _title(role, 0.0, 0.0, "not running")
+
+
+def _title(name: str, cpu: float, memory_bytes: float, problem: str) -> str:
+    state = f"  NOT READY: {problem}" if problem else ""
+    return f"{BOLD}{name:<14}{PLAIN}{cpu:>6.1f} % of a core{memory_bytes / 2**20:>8.0f} MB{state}"
+
+
+def _columns(texts: list[str], width: int) -> Iterator[str]:
+    fit = max((width - 2) // COLUMN, 1)
+    for start in range(0, len(texts), fit):
+        yield "  " + " ".join(text.ljust(COLUMN - 1) for text in texts[start : start + fit])
+
+
+def top(options: argparse.Namespace) -> int:
+    """Show it until Ctrl-C, or once."""
+    view = Top(require(options.data))
+    width = shutil.get_terminal_size((120, 40)).columns
+    list(view.lines(width))  # rates need two looks
+    if options.once:
+        time.sleep(options.interval)
+        print("\n".join(view.lines(width)).replace(BOLD, "").replace(PLAIN, ""))
+        return 0
+    live = sys.stdout.isatty()
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            while True:
+                time.sleep(options.interval)
+                width = shutil.get_terminal_size((120, 40)).columns
+                view.run = require(options.data)
+                print((CLEAR + HIDE if live else "") + "\n".join(view.lines(width)), flush=True)
+        finally:
+            if live:
+                print(SHOW)
+    return 0

@@ -1,0 +1,38 @@
+"""What `exchange top` makes of two looks at a process."""
+
+from pathlib import Path
+
+from engine_core.operator.top import cells, look_at, percentile
+from engine_core.wire.metrics import Monitor, Sample, serve, socket_path
+
+
+def test_rates_percentiles_and_values_between_two_looks(runtime: Path) -> None:
+    numbers = {"commands_total": 0.0, "feed_lag_seconds": 0.0005}
+    why = [""]
+    monitor = Monitor("engine", 0, lambda: [Sample(name, "", value) for name, value in numbers.items()], lambda: why[0])
+    timer = monitor.histogram("stage_seconds", "", stage="match")
+    (server,) = serve(monitor, runtime)
+    path = socket_path(runtime, "engine", 0)
+    before = look_at(path)
+    numbers["commands_total"] = 500.0
+    timer.record(0.00003, times=98)
+    timer.record(0.003, times=2)
+    why[0] = "catching up"
+    now = look_at(path)
+    server.shutdown()
+    server.server_close()
+    assert before is not None and now is not None
+    assert before.not_ready == "" and "catching up" in now.not_ready
+    assert now.memory_bytes > 1e6
+    before.at, now.at = 10.0, 12.0
+    assert list(cells(before, now)) == ["commands 250/s", "feed lag 500 µs", "stage match ≤ 50 µs / 5 ms"]
+
+
+def test_a_process_that_is_gone_has_no_look(runtime: Path) -> None:
+    assert look_at(runtime / "engine.0.metrics") is None
+
+
+def test_percentiles_of_nothing_and_of_the_unbounded() -> None:
+    first = [(0.1, 5.0), (float("inf"), 5.0)]
+    assert percentile(first, first, 0.5) is None
+    assert percentile(first, [(0.1, 5.0), (float("inf"), 6.0)], 0.99) == float("inf")
