@@ -196,11 +196,6 @@ class Postgres:
             return False
         return True
 
-    def remove(self) -> None:
-        """Delete what lies outside of the data folder (only after `--nobody`)."""
-        if self._user == "--nobody":
-            shutil.rmtree(self.folder.parent, ignore_errors=True)
-
     def _binary(self, name: str) -> str:
         return str(self._binaries / "pginstall" / "bin" / name)
 
@@ -259,6 +254,11 @@ class Postgres:
         self._binaries = copy / source.name
         # initdb makes the folder itself, so its parent must be that user's while it does
         os.chown(home, NOBODY, NOBODY)
+
+
+def remove_fallback(runtime: Path) -> None:
+    """Delete what PostgreSQL keeps outside of the data folder if it has to run as another user."""
+    shutil.rmtree(_FALLBACK / runtime.name, ignore_errors=True)
 
 
 def _namespaces_allowed() -> bool:

@@ -13,7 +13,7 @@ from typing import IO
 
 import psutil
 
-from engine_core.embedded import Postgres
+from engine_core.embedded import remove_fallback
 from engine_core.operator.run import CommandError, Run, find, require
 from engine_core.supervisor import holder_of
 from engine_core.wire.settings import KEYS_FILE, runtime_folder
@@ -129,7 +129,7 @@ def reset(options: argparse.Namespace) -> int:
         if not sys.stdin.isatty() or input(question).strip() != "yes":
             raise CommandError("nothing was deleted (confirm with yes, or use --yes)")
     runtime = runtime_folder(data)
-    Postgres(data, runtime).remove()
+    remove_fallback(runtime)
     for path in [*present, runtime]:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     for path in data.glob("lock"):

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import redis
 
-from engine_core.embedded import Postgres, Valkey, running
+from engine_core.embedded import Postgres, Valkey, remove_fallback, running
 
 
 def test_valkey_keeps_the_settings_that_the_promise_needs(valkey: str) -> None:
@@ -57,14 +57,14 @@ def test_postgres_of_root_without_user_namespaces(tmp_path: Path, runtime: Path)
                 connection.execute("INSERT INTO starts VALUES (1)")
                 assert connection.execute("SELECT count(*) FROM starts").fetchone() == (expected,)
     finally:
-        server.remove()
+        remove_fallback(runtime)
     assert not server.folder.exists()
 
 
 _PARENT = """
 import sys, time
 from pathlib import Path
-from engine_core.embedded import Postgres, Valkey, running
+from engine_core.embedded import Postgres, Valkey, remove_fallback, running
 data, sockets = Path(sys.argv[1]), Path(sys.argv[2])
 with running(Valkey(data, sockets), data / "v.log"), running(Postgres(data, sockets), data / "p.log"):
     print("up", flush=True)

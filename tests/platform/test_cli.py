@@ -1,0 +1,102 @@
+"""The `exchange` command without an exchange: help everywhere, and errors that say what to do."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = (
+    *("up", "status", "logs", "reset", "env", "accounts", "accounts create", "keys", "keys create", "keys revoke"),
+    *("deposit", "withdraw", "verify", "apply", "warm", "engine", "ingress", "egress", "writer", "bench"),
+)
+
+
+def exchange(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("EXCHANGE_", "REDIS_", "DATABASE_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "engine_core.cli", *arguments],
+        capture_output=True,
+        text=True,
+        env={**kept, **environment},
+        stdin=subprocess.DEVNULL,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    done = exchange(*command.split(), "--help")
+    assert done.returncode == 0 and "usage: exchange" in done.stdout, done.stderr
+
+
+def test_version_and_help() -> None:
+    assert exchange("--version").stdout.startswith("exchange 0.")
+    assert all(command.split()[0] in exchange("--help").stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "command", ["accounts create", "keys create --account 2", "deposit 2 USDC 1", "verify", "apply", "env"]
+)
+def test_commands_that_need_a_running_exchange_say_so(tmp_path: Path, command: str) -> None:
+    done = exchange(*command.split(), "--data", str(tmp_path))
+    assert done.returncode == 1 and "no exchange runs on" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_status_without_an_exchange(tmp_path: Path) -> None:
+    done = exchange("status", "--data", str(tmp_path / "none"))
+    assert done.returncode == 1 and "no exchange runs on" in done.stdout
+
+
+def test_logs_without_logs(tmp_path: Path) -> None:
+    done = exchange("logs", "engine", "--data", str(tmp_path))
+    assert done.returncode == 1 and "no log of engine" in done.stderr
+
+
+def test_reset_asks_and_deletes_only_what_is_ours(tmp_path: Path) -> None:
+    (tmp_path / "valkey").mkdir()
+    (tmp_path / "valkey" / "appendonly.aof").write_text("log")
+    (tmp_path / "notes.txt").write_text("mine")
+    asked = exchange("reset", "--data", str(tmp_path))
+    assert asked.returncode == 1 and "nothing was deleted" in asked.stderr and (tmp_path / "valkey").exists()
+    done = exchange("reset", "--yes", "--data", str(tmp_path))
+    assert done.returncode == 0 and "valkey" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_up_with_a_taken_port_starts_nothing(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = exchange("up", "--data", str(tmp_path / "data"), "--http", port, "--ws", "0")
+    assert done.returncode == 1
+    assert f"port {port} on 127.0.0.1" in done.stderr and "--http PORT" in done.stderr
+    assert not (tmp_path / "data" / "valkey").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        (["--config", "/nowhere/exchange.toml"], {}, "/nowhere/exchange.toml: no such file"),
+        (["--http", "99999"], {}, "'99999' is not a port"),
+        (["--profile", "prod"], {}, "invalid choice: 'prod'"),
+        ([], {"REDIS_URL": "unix:///nowhere.sock"}, "REDIS_URL unix:///nowhere.sock: cannot be reached"),
+        ([], {"DATABASE_URL": "postgresql://u@/d?host=/nowhere"}, "DATABASE_URL"),
+    ],
+)
+def test_up_names_what_is_wrong(
+    tmp_path: Path, arguments: list[str], environment: dict[str, str], message: str
+) -> None:
+    ports = [] if "--http" in arguments else ["--http", "0"]
+    done = exchange("up", "--data", str(tmp_path), *ports, "--ws", "0", *arguments, **environment)
+    assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_unknown_commands_and_benchmarks() -> None:
+    assert exchange("trade").returncode == 2
+    done = exchange("bench", "everything")
+    assert done.returncode == 1 and "no benchmark 'everything'" in done.stderr

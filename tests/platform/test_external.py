@@ -1,0 +1,56 @@
+"""Servers of the operator's own are used only if they keep what the exchange promises."""
+
+import psycopg
+import pytest
+import redis
+
+from engine_core.external import ExternalError, check_database, check_redis
+
+
+def test_a_redis_that_keeps_the_promise(valkey: str) -> None:
+    check_redis(valkey, "everysec")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "durability"),
+    [
+        ("appendonly", "no", "everysec"),
+        ("appendfsync", "no", "everysec"),
+        ("appendfsync", "everysec", "always"),
+        ("maxmemory-policy", "allkeys-lru", "everysec"),
+    ],
+)
+def test_a_redis_that_does_not_is_refused_with_what_to_set(
+    fresh_valkey: str, setting: str, value: str, durability: str
+) -> None:
+    with redis.Redis.from_url(fresh_valkey) as client:
+        client.config_set(setting, value)
+        with pytest.raises(ExternalError, match=rf"{setting} is '{value}'.*CONFIG SET {setting}"):
+            check_redis(fresh_valkey, durability)
+
+
+def test_a_redis_that_is_not_there() -> None:
+    with pytest.raises(ExternalError, match=r"REDIS_URL unix:///nowhere/valkey\.sock: cannot be reached"):
+        check_redis("unix:///nowhere/valkey.sock", "everysec")
+    with pytest.raises(ExternalError, match="REDIS_URL"):
+        check_redis("no-url", "everysec")
+
+
+def test_a_database_that_fits(postgres: str) -> None:
+    check_database(postgres)
+
+
+def test_a_database_without_the_right_to_create(postgres: str) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS reader")
+        connection.execute("CREATE ROLE reader LOGIN PASSWORD 'secret'")
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    url = postgres.split("//")[0] + "//reader:secret@" + postgres.split("@", 1)[1]
+    with pytest.raises(ExternalError, match="GRANT CREATE") as error:
+        check_database(url)
+    assert "secret" not in str(error.value)
+
+
+def test_a_database_that_is_not_there() -> None:
+    with pytest.raises(ExternalError, match="DATABASE_URL"):
+        check_database("postgresql://nobody@/nothing?host=/nowhere")

@@ -1,0 +1,97 @@
+"""exchange.toml against the log: the difference, nothing twice, and what cannot be changed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine_core.administration import LogSetup, admin, joined
+from engine_core.reconcile import difference
+from engine_core.wire.codes import CommandKind
+from engine_core.wire.layout import ADMIN
+from engine_core.wire.markets import Config, load
+from engine_core.wire.sections import ConfigError
+
+SHIPPED = load(Path(__file__).parents[2] / "exchange.toml")
+
+
+def kinds(commands: list[np.ndarray]) -> list[CommandKind]:
+    return [CommandKind(int(command["kind"][0])) for command in commands]
+
+
+def after(config: Config) -> LogSetup:
+    """What the log says once the difference to an empty one was applied."""
+    return LogSetup.read(joined(difference(config, LogSetup())))
+
+
+def change(market: str, **fields: object) -> Config:
+    markets = [replace(m, **fields) if m.symbol == market else m for m in SHIPPED.markets]  # type: ignore[arg-type]
+    return replace(SHIPPED, markets=tuple(markets))
+
+
+def test_an_empty_log_gets_everything_in_an_order_that_works() -> None:
+    commands = kinds(difference(SHIPPED, LogSetup()))
+    assert commands[: len(SHIPPED.assets)] == [CommandKind.ASSET] * len(SHIPPED.assets)
+    assert commands.count(CommandKind.MARKET) == len(SHIPPED.markets)
+    assert commands.index(CommandKind.MARKET) < commands.index(CommandKind.FEES)
+
+
+def test_the_second_time_there_is_nothing_to_do() -> None:
+    assert difference(SHIPPED, after(SHIPPED)) == []
+
+
+def test_only_what_changed_is_appended() -> None:
+    (fees,) = difference(change("SOL_USDC", taker_ppm=900), after(SHIPPED))
+    assert kinds([fees]) == [CommandKind.FEES]
+    assert (fees["market"][0], fees["a"][0], fees["b"][0]) == (1, 200, 900)
+    (bands,) = difference(change("ETH_USDC", max_open_orders=5), after(SHIPPED))
+    assert kinds([bands]) == [CommandKind.MARKET_BANDS] and bands["d"][0] == 5
+
+
+def test_bare_takes_the_bands_away_and_demo_brings_them_back() -> None:
+    bare = SHIPPED.for_profile("bare")
+    assert set(kinds(difference(bare, after(SHIPPED)))) == {CommandKind.MARKET_BANDS}
+    assert set(kinds(difference(SHIPPED, after(bare)))) == {CommandKind.MARKET_BANDS}
+
+
+def test_a_new_asset_and_market_are_appended() -> None:
+    fewer = replace(SHIPPED, assets=SHIPPED.assets[:-1], markets=SHIPPED.markets[:3])
+    added = kinds(difference(SHIPPED, after(fewer)))
+    assert added.count(CommandKind.ASSET) == 1 and added.count(CommandKind.MARKET) == len(SHIPPED.markets) - 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({"lot_atoms": 10**6, "lot_size": "0.001"}, "markets.SOL_USDC.lot_size"),
+        ({"tick_atoms": 10}, "markets.SOL_USDC.tick_size"),
+        ({"min_lots": 5}, "markets.SOL_USDC.min_quantity"),
+        ({"max_lots": 5}, "markets.SOL_USDC.max_quantity"),
+        ({"number": 2}, "markets.SOL_USDC.number"),
+    ],
+)
+def test_what_is_permanent_cannot_be_changed(fields: dict[str, object], key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        difference(change("SOL_USDC", **fields), after(SHIPPED))
+
+
+@pytest.mark.parametrize(("fields", "key"), [({"decimals": 8}, "decimals"), ({"number": 9}, "number")])
+def test_an_asset_stays_what_it_is(fields: dict[str, int], key: str) -> None:
+    assets = tuple(replace(a, **fields) if a.symbol == "SOL" else a for a in SHIPPED.assets)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=rf"assets\.SOL\.{key}: is .* but .* in the log, where it is permanent"):
+        difference(replace(SHIPPED, assets=assets), after(SHIPPED))
+
+
+def test_a_number_that_another_asset_has() -> None:
+    assets = tuple(replace(a, symbol="ADA") if a.symbol == "SOL" else a for a in SHIPPED.assets)
+    with pytest.raises(ConfigError, match=r"assets\.ADA\.number: 2 is SOL in the log"):
+        difference(replace(SHIPPED, assets=assets), after(SHIPPED))
+
+
+def test_records_are_joined_byte_by_byte() -> None:
+    key = admin(CommandKind.KEY, account=2)
+    key["public_key"] = np.arange(32, dtype=np.uint8)
+    records = joined([key, admin(CommandKind.DEPOSIT, account=2, asset=1, a=5, b=6)])
+    assert records.dtype == ADMIN and len(records.tobytes()) == 128
+    assert records[0]["public_key"].tolist() == list(range(32)) and records[1]["a"] == 5
