@@ -10,9 +10,11 @@ export interface RowContent {
   share: number;
 }
 
+/** Steps of a bar's length: finer ones are not seen but cost a repaint each. */
+const BAR_STEPS = 200;
+
 interface Painted {
   element: HTMLElement;
-  bar: HTMLElement;
   texts: Text[];
   cells: string[];
   className: string;
@@ -26,7 +28,7 @@ export class Rows {
     private readonly parent: HTMLElement,
     private readonly columns: number,
     private readonly role: "option" | "row",
-    private readonly idPrefix: string,
+    private readonly idPrefix: string | null,
   ) {}
 
   get count(): number {
@@ -38,6 +40,15 @@ export class Rows {
     while (this.painted.length < count) this.painted.push(this.create(this.painted.length));
   }
 
+  /** Moves the last rows to the top: what stays is moved, not written again. */
+  rotate(by: number): void {
+    for (let count = Math.min(by, this.painted.length); count > 0; count -= 1) {
+      const last = this.painted.pop() as Painted;
+      this.parent.prepend(last.element);
+      this.painted.unshift(last);
+    }
+  }
+
   element(index: number): HTMLElement | undefined {
     return this.painted[index]?.element;
   }
@@ -47,10 +58,10 @@ export class Rows {
     if (!row) return;
     const className = content === null ? "row empty" : `row ${content.className}`;
     if (row.className !== className) row.element.className = row.className = className;
-    const share = content?.share ?? 0;
+    const share = Math.round((content?.share ?? 0) * BAR_STEPS) / BAR_STEPS;
     if (row.share !== share) {
       row.share = share;
-      row.bar.style.transform = `scaleX(${share})`;
+      row.element.style.backgroundSize = `${share * 100}% 100%`;
     }
     for (let column = 0; column < this.columns; column += 1) {
       const text = content?.cells[column] ?? "";
@@ -64,11 +75,8 @@ export class Rows {
     const element = document.createElement("div");
     element.className = "row empty";
     element.setAttribute("role", this.role);
-    element.id = `${this.idPrefix}${index}`;
-    element.dataset["index"] = String(index);
-    const bar = document.createElement("i");
-    bar.style.transform = "scaleX(0)";
-    element.append(bar);
+    if (this.idPrefix !== null) element.id = `${this.idPrefix}${index}`;
+    element.style.backgroundSize = "0% 100%";
     const texts = Array.from({ length: this.columns }, () => {
       const cell = document.createElement("span");
       if (this.role === "row") cell.setAttribute("role", "cell");
@@ -78,6 +86,6 @@ export class Rows {
       return text;
     });
     this.parent.append(element);
-    return { element, bar, texts, cells: texts.map(() => ""), className: "row empty", share: 0 };
+    return { element, texts, cells: texts.map(() => ""), className: "row empty", share: 0 };
   }
 }

@@ -16,9 +16,13 @@ export function Tape({ market }: { market: Market }): ReactElement {
   useEffect(() => {
     const element = body.current;
     if (!element) return undefined;
-    const rows = new Rows(element, 3, "row", "trade-");
+    const rows = new Rows(element, 3, "row", null);
+    let newest = -1;
     const paint = (): void => {
       const trades = tape.trades.get();
+      const isNew = trades.findIndex((trade) => trade.id <= newest);
+      if (isNew > 0) rows.rotate(isNew);
+      newest = trades[0]?.id ?? -1;
       for (let index = 0; index < rows.count; index += 1) {
         const trade = trades[index];
         const cells = trade && [
