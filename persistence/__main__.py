@@ -4,9 +4,10 @@ import argparse
 import logging
 import sys
 
-from engine_core.wire import process
+from engine_core.wire import metrics, process
 from engine_core.wire.sections import ConfigError
 from persistence.config import WriterConfig
+from persistence.monitoring import Shown
 from persistence.writer import run
 
 _HELP = """Stores every event of the exchange in the database, exactly once. Settings come from the environment:
@@ -22,7 +23,9 @@ def main() -> None:
     except ConfigError as error:
         sys.exit(f"exchange writer: {error}")
     logging.getLogger(__name__).info("from %s", config)
-    run(config, process.ready)
+    shown = Shown()
+    metrics.serve(shown.monitor, config.runtime, config.metrics_port, config.host)
+    run(config, process.ready, shown)
 
 
 if __name__ == "__main__":

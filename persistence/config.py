@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings, without_password
@@ -18,6 +19,9 @@ class WriterConfig:
     shard: int = 0
     pause_ms: int = _PAUSE_MS
     batch_bytes: int = 16 * 2**20
+    runtime: Path | None = None  # where metrics are shown; None and port 0: nowhere
+    metrics_port: int = 0
+    host: str = "127.0.0.1"
 
     @classmethod
     def from_environment(cls) -> "WriterConfig":
@@ -32,6 +36,9 @@ class WriterConfig:
             database_url=settings.database_url,
             shard=settings.shard,
             pause_ms=_milliseconds("EXCHANGE_WRITER_PAUSE_MS", _PAUSE_MS),
+            runtime=settings.runtime,
+            metrics_port=settings.metrics_port,
+            host=settings.host,
         )
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ import redis
 
 from persistence.config import WriterConfig
 from persistence.migrate import SchemaError
+from persistence.monitoring import Shown
 from persistence.rows import make_rows
 from persistence.source import EventSource, SourceError
 from persistence.store import Store, StoreError
@@ -27,8 +28,9 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 2.0
 _EXPECTED = (psycopg.OperationalError, redis.RedisError, SourceError, StoreError, SchemaError)
 
 
-def run(config: WriterConfig, ready: Callable[[], None]) -> None:
+def run(config: WriterConfig, ready: Callable[[], None], shown: Shown | None = None) -> None:
     """Until the process is stopped. `ready` is called once database and log are there and fit together."""
+    shown = shown or Shown()
     retry_s, complaint = _FIRST_RETRY_S, ""
     while True:
         try:
@@ -40,8 +42,9 @@ def run(config: WriterConfig, ready: Callable[[], None]) -> None:
                     log.info("storing events after %s", store.position.entry)
                     ready()
                     retry_s, complaint = _FIRST_RETRY_S, ""
+                    shown.waiting("")
                     while True:
-                        store_next(store, source, config)
+                        store_next(store, source, config, shown)
                 finally:
                     source.close()
             finally:
@@ -50,16 +53,20 @@ def run(config: WriterConfig, ready: Callable[[], None]) -> None:
             if str(error) != complaint:
                 complaint = str(error)
                 log.error("waiting: %s", complaint.strip())
+            shown.waiting(complaint.strip())
             time.sleep(retry_s)
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
 
 
-def store_next(store: Store, source: EventSource, config: WriterConfig) -> int:
+def store_next(store: Store, source: EventSource, config: WriterConfig, shown: Shown) -> int:
     """Store the next batch, then pause if little was waiting. Returns the number of events."""
     batch = source.read(store.position, config.batch_bytes)
     if batch is None:
+        shown.idle()
         return 0
+    began = time.perf_counter()
     store.commit(make_rows(batch.events, batch.times_ms, store.setup, store.books), batch.position)
+    shown.stored(batch.times_ms, time.perf_counter() - began)
     if not batch.is_full:
         time.sleep(config.pause_ms / 1000)
     return len(batch.events)

@@ -5,6 +5,7 @@ import redis
 
 from persistence.config import WriterConfig
 from persistence.migrate import Variant, migrations
+from persistence.monitoring import Shown
 from persistence.rows import make_rows
 from persistence.source import EventSource, SourceError
 from persistence.store import Store, StoreError
@@ -23,7 +24,7 @@ def store_all(settings: WriterConfig, events: int) -> None:
     try:
         source.check(store.position)
         while events > 0:
-            events -= store_next(store, source, settings)
+            events -= store_next(store, source, settings, Shown())
     finally:
         source.close()
         store.close()
@@ -149,7 +150,7 @@ def test_a_database_changed_by_hand_stops_the_writer(valkey: str, postgres: str)
         append(client, [flow.close()])
     source = EventSource(valkey, 0)
     with pytest.raises(StoreError, match="1 orders of the log are missing"):
-        store_next(store, source, config(valkey, postgres))
+        store_next(store, source, config(valkey, postgres), Shown())
     store.close()
     source.close()
 

@@ -1,0 +1,40 @@
+"""What the writer shows of itself: how much it stored, how long commits take, how far behind it is."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine_core.wire.metrics import Monitor, Sample
+
+
+class Shown:
+    def __init__(self) -> None:
+        self._events = self._commits = 0
+        self._lag_s = 0.0
+        self._waiting = "starting"
+        self.monitor = Monitor("writer", samples=self._samples, not_ready=lambda: self._waiting)
+        self._commit_time = self.monitor.histogram("store_seconds", "Time to turn a batch into rows and commit it")
+
+    def waiting(self, why: str) -> None:
+        """Nothing is stored at the moment, and why; empty: it goes on."""
+        self._waiting = why
+        self.monitor.beat()
+
+    def idle(self) -> None:
+        """All that the log has is stored."""
+        self._lag_s = 0.0
+        self.monitor.beat()
+
+    def stored(self, times_ms: np.ndarray, seconds: float) -> None:
+        self._events += len(times_ms)
+        self._commits += 1
+        self._commit_time.record(seconds)
+        if len(times_ms):
+            self._lag_s = max(time.time() - float(times_ms[-1]) / 1000, 0.0)
+        self.monitor.beat()
+
+    def _samples(self) -> Iterator[Sample]:
+        yield Sample("stored_events_total", "Events stored in the database", self._events)
+        yield Sample("store_commits_total", "Transactions committed", self._commits)
+        yield Sample("store_lag_seconds", "Age of the last event stored, at its commit", self._lag_s)
