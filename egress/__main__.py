@@ -3,28 +3,32 @@
 import asyncio
 import logging
 import signal
+from contextlib import suppress
 
 import uvloop
-from engine_core.wire.gateway import AsyncGateway
 from redis.exceptions import RedisError
 
 from egress.auth import Authenticator
 from egress.config import EgressConfig, from_settings
 from egress.hub import Hub
+from egress.monitoring import monitor
 from egress.private import PrivateStreams
 from egress.pubsub import Publisher
 from egress.server import Egress
 from egress.sources import Sources
 from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData
-from engine_core.wire import process
+from engine_core.wire import metrics, process
+from engine_core.wire.gateway import AsyncGateway
 from engine_core.wire.settings import Settings
+
+BEAT_SECONDS = 1.0
 
 logger = logging.getLogger("egress")
 
 
 async def run(config: EgressConfig) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT, or until the log cannot be followed any more."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -35,13 +39,18 @@ async def run(config: EgressConfig) -> None:
     private = PrivateStreams(data, hub, gateway.query)
     publisher = Publisher(config.redis_url, config.shard, data.setup, hub)
     server = Egress(config, data, hub, private, Authenticator(data.setup, config.session_secret))
-    await server.start()
-    await publisher.start()
     history = asyncio.create_task(_history(data, config))
-    logger.info("streams at ws://%s:%d", config.host, server.port)
-    process.ready()
+    shown = monitor(config, gateway, data, hub, publisher)
+    metrics.serve(shown, config.runtime, config.metrics_port, config.host)
     try:
-        await stopped.wait()
+        await server.start()
+        await publisher.start()
+        logger.info("streams at ws://%s:%d", config.host, server.port)
+        process.ready()
+        while gateway.failure is None and not stopped.is_set():
+            shown.beat()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), BEAT_SECONDS)
     finally:
         history.cancel()
         await asyncio.gather(history, return_exceptions=True)
@@ -51,6 +60,8 @@ async def run(config: EgressConfig) -> None:
         sources.stop()
         await data.close()
         await gateway.close()
+    if gateway.failure is not None:
+        raise SystemExit(f"egress stops: {gateway.failure}")
 
 
 async def _history(data: MarketData, config: EgressConfig) -> None:

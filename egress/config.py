@@ -29,6 +29,7 @@ class EgressConfig:
     redis_url: str
     runtime: Path
     shard: int
+    worker: int
     gateway: int
     host: str
     port: int
@@ -43,6 +44,7 @@ def from_settings(settings: Settings) -> EgressConfig:
         redis_url=settings.redis_url,
         runtime=settings.runtime,
         shard=settings.shard,
+        worker=settings.worker,
         gateway=GATEWAY_BASE + settings.worker,
         host=settings.host,
         port=settings.ws_port,

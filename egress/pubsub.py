@@ -49,6 +49,10 @@ class Publisher:
         self._tasks: list[asyncio.Task[None]] = []
         self.dropped = 0
 
+    @property
+    def channels(self) -> int:
+        return len(self._heard)
+
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._look()), loop.create_task(self._publish())]

@@ -99,7 +99,7 @@ class Session:
         self._tokens, self._counted_at = min(self._tokens + earned, float(self._limits.burst)), now
         if self._tokens < 1:
             self._refused += 1
-            if self._refused > self._limits.refused:
+            if self._refused == self._limits.refused + 1:
                 self._client.socket.drop("too many messages")
             raise Refused(ErrorCode.TOO_MANY, f"Too many messages: {self._limits.per_second} a second are allowed")
         self._tokens -= 1

@@ -131,7 +131,7 @@ async def running(flow: Flow | None = None, **limits: Any) -> AsyncIterator[Rig]
     hub = Hub()
     sources = Sources(data, hub)
     private = PrivateStreams(data, hub, engine.query)
-    config = EgressConfig("", Path(), 0, 200, "127.0.0.1", 0, 1, SECRET, 0, replace(Limits(), **limits))
+    config = EgressConfig("", Path(), 0, 0, 200, "127.0.0.1", 0, 1, SECRET, 0, replace(Limits(), **limits))
     server = Egress(config, data, hub, private, Authenticator(data.setup, SECRET))
     await server.start()
     try:

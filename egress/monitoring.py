@@ -1,0 +1,27 @@
+"""What an egress process shows of itself."""
+
+import time
+from collections.abc import Iterator
+
+from egress.config import EgressConfig
+from egress.hub import Hub
+from egress.pubsub import Publisher
+from engine_core.replica.market_data import MarketData
+from engine_core.wire.gateway import AsyncGateway
+from engine_core.wire.metrics import Monitor, Sample
+
+
+def monitor(config: EgressConfig, gateway: AsyncGateway, data: MarketData, hub: Hub, publisher: Publisher) -> Monitor:
+    def samples() -> Iterator[Sample]:
+        yield Sample("websocket_connections", "Open WebSocket connections", len(hub.clients))
+        yield Sample("websocket_frames_total", "Frames handed to connections", hub.frames_sent)
+        yield Sample("websocket_dropped_total", "Connections closed because they read too slowly", hub.dropped)
+        yield Sample("published_channels", "Pub/sub channels that this process publishes on", publisher.channels)
+        yield Sample("publish_dropped_total", "Events not published because Redis did not take them", publisher.dropped)
+        yield Sample("depth_gaps_total", "Books asked again after a gap in their sequence", data.gaps)
+        yield Sample("feed_age_seconds", "Time since the last event's engine time", time.time() - data.time_ms / 1000)
+
+    def not_ready() -> str:
+        return "" if gateway.healthy else str(gateway.failure or "no connection to Redis")
+
+    return Monitor("egress", config.worker, samples, not_ready)

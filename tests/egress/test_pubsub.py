@@ -1,0 +1,118 @@
+"""The publisher on Redis: only channels that are heard, the same JSON as the WebSocket, one publisher at a time."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from egress.pubsub import LEASE_MS, Publisher
+from engine_core.wire.codes import Side
+from engine_core.wire.streams import keys
+from tests.egress.rig import Rig, running
+
+
+@asynccontextmanager
+async def publishing(rig: Rig, url: str) -> AsyncIterator[Publisher]:
+    publisher = Publisher(url, 0, rig.data.setup, rig.hub)
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+
+
+@asynccontextmanager
+async def hearing(url: str, *channels: str, pattern: str = "") -> AsyncIterator[PubSub]:
+    async with Redis.from_url(url) as client, client.pubsub() as pubsub:
+        await (pubsub.psubscribe(pattern) if pattern else pubsub.subscribe(*channels))
+        yield pubsub
+
+
+async def heard(pubsub: PubSub) -> tuple[str, dict[str, Any]]:
+    """The next message as (channel, content)."""
+    async with asyncio.timeout(10):
+        while True:
+            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
+            if message is not None:
+                return message["channel"].decode(), json.loads(message["data"])
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("egress.pubsub.LOOK_SECONDS", 0.02)
+
+
+async def test_the_same_events_as_on_the_socket(valkey: str) -> None:
+    async with running() as rig, publishing(rig, valkey) as publisher, rig.listen() as client:
+        async with hearing(valkey, "trade@SOL_USDC", "depth@SOL_USDC") as pubsub:
+            await until(lambda: publisher.channels == 2)
+            await client.subscribe("trade@SOL_USDC", "depth@SOL_USDC")
+            rig.flow.trade(Side.BID, 10, 1, 1)
+            rig.feed()
+            frames = [await client.event() for _ in range(2)]
+            messages = [await heard(pubsub) for _ in range(2)]
+            assert [content for _, content in messages] == frames
+            assert [channel for channel, _ in messages] == [frame["stream"] for frame in frames]
+        await until(lambda: publisher.channels == 0)
+
+
+async def test_the_ticker_is_published_and_a_pattern_hears_all(valkey: str) -> None:
+    async with running() as rig, publishing(rig, valkey), hearing(valkey, pattern="*@BTC_USDC") as pubsub:
+        channels = set()
+        while channels != {"ticker@BTC_USDC", "depth@BTC_USDC"}:  # depth: the heartbeats of a quiet market
+            channel, content = await heard(pubsub)
+            assert content["stream"] == channel and content["data"]["s"] == "BTC_USDC"
+            channels.add(channel)
+
+
+async def test_only_the_holder_of_the_lease_publishes_and_another_takes_over(valkey: str) -> None:
+    async with (
+        running() as rig,
+        running() as standby,
+        hearing(valkey, "trade@SOL_USDC"),
+        publishing(standby, valkey) as second,
+        publishing(rig, valkey) as first,
+    ):
+        await until(lambda: first.channels + second.channels == 1)
+        holder, other = (first, second) if first.channels else (second, first)
+        async with Redis.from_url(valkey) as client:
+            assert 0 < await client.pttl(keys().leases + "market-data") <= LEASE_MS
+        await holder.stop()
+        assert holder.channels == 0
+        await until(lambda: other.channels == 1)
+
+
+async def test_a_redis_that_takes_nothing_costs_events_and_nothing_else(
+    valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("egress.pubsub.QUEUE_BYTES", 1000)
+    async with running() as rig, publishing(rig, valkey) as publisher, rig.listen() as client:
+        await client.subscribe("trade.SOL_USDC")
+        async with hearing(valkey, "trade@SOL_USDC") as pubsub:
+            await until(lambda: publisher.channels == 1)
+            with monkeypatch.context() as broken:
+                broken.setattr(publisher._redis, "pipeline", gone)
+                for _ in range(50):
+                    rig.flow.trade(Side.BID, 10, 1, 1)
+                rig.feed()
+                assert [(await client.data())["t"] for _ in range(50)] == list(range(1, 51))
+                await until(lambda: publisher.dropped == 50)
+            rig.flow.trade(Side.BID, 10, 1, 1)
+            rig.feed()
+            assert (await heard(pubsub))[1]["data"]["t"] == 51
+
+
+def gone(**options: Any) -> Any:
+    raise RedisConnectionError("gone")
