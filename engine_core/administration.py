@@ -13,7 +13,7 @@ import numpy as np
 
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
 from engine_core.wire.gateway import Gateway
-from engine_core.wire.layout import ADMIN
+from engine_core.wire.layout import ADMIN, join
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 
 ENGINE_TIMEOUT_S = 120.0
@@ -32,11 +32,6 @@ def admin(kind: CommandKind, **fields: Any) -> np.ndarray:
     for name, value in fields.items():
         record[name] = value
     return record
-
-
-def joined(records: list[np.ndarray]) -> np.ndarray:
-    """One array of all. (np.concatenate would give fields that share their bytes places of their own.)"""
-    return np.frombuffer(b"".join(record.tobytes() for record in records), ADMIN)
 
 
 @dataclass(slots=True)
@@ -76,7 +71,7 @@ def execute(gateway: Gateway, commands: Iterable[np.ndarray], *, allowed: tuple[
     records = list(commands)
     applied = 0
     for first in range(0, len(records), MAX_BLOCK_COMMANDS):
-        events = gateway.execute(joined(records[first : first + MAX_BLOCK_COMMANDS]))
+        events = gateway.execute(join(records[first : first + MAX_BLOCK_COMMANDS]))
         for event in events:
             reason = Reason(int(event["reason"]))
             if event["kind"] == EventKind.APPLIED:

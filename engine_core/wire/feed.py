@@ -25,7 +25,7 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from engine_core.jit import kernel
-from engine_core.wire.layout import EVENT, SLOT
+from engine_core.wire.layout import EVENT, SLOT, join
 from engine_core.wire.log import LogError, LogState, no_log, parse_description
 from engine_core.wire.ring import RingReader
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, decode_block, keys
@@ -266,7 +266,7 @@ class Feed:
                     f"{self.log_id}: the exchange was reset; restart this process"
                 )
             batches.append(slots_of(EntryId.parse(name), header, events))
-        slots = np.concatenate(batches)
+        slots = join(batches)
         if len(entries) == self._entries:
             self._checked = False  # far behind: make sure that nothing is trimmed away under our feet
         self._entries = max(1, min(MAX_ENTRIES, CHUNK_BYTES * len(entries) // max(1, len(slots) * EVENT.itemsize)))

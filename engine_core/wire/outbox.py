@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine_core.wire.codes import EventKind, Reason
-from engine_core.wire.layout import BLOCK_HEADER, COMMAND
+from engine_core.wire.layout import BLOCK_HEADER, COMMAND, join
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.streams import EntryId, encode_block
 
@@ -132,7 +132,7 @@ class Outbox:
                 continue
             group = events[first:at]
             if self._partial:
-                group = np.concatenate([*self._partial, group])
+                group = join([*self._partial, group])
                 self._partial.clear()
             repeat |= self._answer(sequences[first], indexes[first], group)
             first = at

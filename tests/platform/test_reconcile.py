@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine_core.administration import LogSetup, admin, joined
+from engine_core.administration import LogSetup, admin
 from engine_core.reconcile import difference
 from engine_core.wire.codes import CommandKind
-from engine_core.wire.layout import ADMIN
+from engine_core.wire.layout import ADMIN, join
 from engine_core.wire.markets import Config, load
 from engine_core.wire.sections import ConfigError
 
@@ -22,7 +22,7 @@ def kinds(commands: list[np.ndarray]) -> list[CommandKind]:
 
 def after(config: Config) -> LogSetup:
     """What the log says once the difference to an empty one was applied."""
-    return LogSetup.read(joined(difference(config, LogSetup())))
+    return LogSetup.read(join(difference(config, LogSetup())))
 
 
 def change(market: str, **fields: object) -> Config:
@@ -92,6 +92,6 @@ def test_a_number_that_another_asset_has() -> None:
 def test_records_are_joined_byte_by_byte() -> None:
     key = admin(CommandKind.KEY, account=2)
     key["public_key"] = np.arange(32, dtype=np.uint8)
-    records = joined([key, admin(CommandKind.DEPOSIT, account=2, asset=1, a=5, b=6)])
+    records = join([key, admin(CommandKind.DEPOSIT, account=2, asset=1, a=5, b=6)])
     assert records.dtype == ADMIN and len(records.tobytes()) == 128
     assert records[0]["public_key"].tolist() == list(range(32)) and records[1]["a"] == 5
