@@ -18,7 +18,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 import uvloop
@@ -26,14 +26,15 @@ from websockets.exceptions import WebSocketException
 
 from bench.market_maker_api import ApiError, Client, Credentials, Json, Unreachable, private_stream
 from bench.market_maker_market import Balances, Quoter, Taker
-from engine_core.wire import process
+from engine_core.wire import metrics, process
 from engine_core.wire.markets import ConfigError, MarketDef
+from engine_core.wire.metrics import Monitor, Sample
 from engine_core.wire.settings import Settings
 
 MAKER_KEY, TAKER_KEY = "market-maker-key.json", "taker-key.json"
 STOP_S = 2.5  # the supervisor gives three seconds
 BACKOFF_S = (0.25, 5.0)
-REPORT_S = 60.0
+BEAT_S = 1.0
 RECONCILE_S = (30.0, 2.0)  # between two looks at what the exchange says is open: with the private stream, without it
 
 log = logging.getLogger("market_maker")
@@ -64,6 +65,7 @@ class MarketMaker:
         self._in_step = asyncio.Event()  # our picture of orders and balances is the exchange's
         self._lost_step = asyncio.Event()
         self._streaming = False
+        self.monitor = Monitor("market_maker", settings.worker, self._samples, self._not_ready)
 
     def _rate_of(self, market: MarketDef, unit: str) -> Callable[[], float]:
         """A function that gives the worth of one quote asset in `unit`, by the market that trades them."""
@@ -75,7 +77,7 @@ class MarketMaker:
             asyncio.create_task(self._keep_going("stream", self._follow_stream)),
             asyncio.create_task(self._keep_going("reconcile", self._reconcile_often)),
             asyncio.create_task(self._keep_going("dead-man timer", self._hold_dead_man)),
-            asyncio.create_task(self._report()),
+            asyncio.create_task(self._beat()),
         ]
         for quoter in self.quoters.values():
             tasks.append(asyncio.create_task(self._keep_going(quoter.symbol, partial(self._quote, quoter))))
@@ -192,14 +194,23 @@ class MarketMaker:
         await self._maker.close()
         await self._taker.close()
 
-    async def _report(self) -> None:
+    async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(REPORT_S)
-            placed = sum(quoter.placed for quoter in self.quoters.values())
-            cancelled = sum(quoter.cancelled for quoter in self.quoters.values())
-            taken = sum(taker.taken for taker in self._takers)
-            requests = self._maker.requests + self._taker.requests
-            log.info("%d orders placed, %d cancelled, %d takers, %d requests", placed, cancelled, taken, requests)
+            self.monitor.beat()
+            await asyncio.sleep(BEAT_S)
+
+    def _samples(self) -> Iterator[Sample]:
+        for quoter in self.quoters.values():
+            market = (("market", quoter.symbol),)
+            yield Sample("quotes_placed_total", "Orders placed by the market maker", quoter.placed, market)
+            yield Sample("quotes_cancelled_total", "Orders cancelled by the market maker", quoter.cancelled, market)
+        for taker in self._takers:
+            yield Sample("takers_total", "Market orders of the takers", taker.taken, (("market", taker.symbol),))
+        requests = self._maker.requests + self._taker.requests
+        yield Sample("api_requests_total", "Requests to the public API", requests)
+
+    def _not_ready(self) -> str:
+        return "" if self._in_step.is_set() else "waiting for the exchange"
 
 
 async def _main(settings: Settings) -> None:
@@ -209,7 +220,9 @@ async def _main(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await MarketMaker(settings, api_url, ws_url).run(stopped)
+    maker = MarketMaker(settings, api_url, ws_url)
+    metrics.serve(maker.monitor, settings.runtime, settings.metrics_port, settings.host)
+    await maker.run(stopped)
 
 
 def main() -> None:
