@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -228,7 +228,7 @@ def expected_klines(trades: list[tuple[Any, ...]], name: str, start_ms: int, end
 def following(name: str, start: datetime) -> datetime:
     widths = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
     count, unit = int("".join(filter(str.isdigit, name))), name.lstrip("0123456789")
-    step = slow.timedelta(days=32) if unit == "month" else slow.timedelta(seconds=count * widths[unit])
+    step = timedelta(days=32) if unit == "month" else timedelta(seconds=count * widths[unit])
     return slow.bucket(name, start + step)
 
 
