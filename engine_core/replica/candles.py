@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.jit import inlined, kernel
+from engine_core.jit import entry, inner
 from engine_core.wire.intervals import DAY_MS, INTERVALS
 from engine_core.wire.limits import MAX_INT64
 
@@ -51,13 +51,13 @@ class Candle(NamedTuple):
     trades: int
 
 
-@inlined
+@inner
 def saturating_add(a: int, b: int) -> int:
     """a + b of two numbers >= 0."""
     return MAX_INT64 if a > MAX_INT64 - b else a + b
 
 
-@inlined
+@inner
 def _month_start_day(day: int) -> int:
     """The first day of the month of `day`, both counted from 1970-01-01 (day >= 0).
 
@@ -72,7 +72,7 @@ def _month_start_day(day: int) -> int:
     return day - (year_day - (153 * month + 2) // 5)
 
 
-@kernel
+@entry
 def bucket_bounds(time_ms: int, interval: int) -> tuple[int, int]:
     """(start, end) in milliseconds of the bucket of the interval of that index that holds `time_ms`."""
     if interval == _MONTH:
@@ -83,14 +83,14 @@ def bucket_bounds(time_ms: int, interval: int) -> tuple[int, int]:
     return start, start + width
 
 
-@inlined
+@inner
 def open_bucket(bucket: np.void, start_ms: int, end_ms: int, price_ticks: int) -> None:
     bucket["start_ms"], bucket["end_ms"] = start_ms, end_ms
     bucket["open_ticks"] = bucket["high_ticks"] = bucket["low_ticks"] = bucket["close_ticks"] = price_ticks
     bucket["lots"] = bucket["value"] = bucket["trades"] = 0
 
 
-@inlined
+@inner
 def add_to_bucket(bucket: np.void, price_ticks: int, lots: int) -> None:
     bucket["high_ticks"] = max(bucket["high_ticks"], price_ticks)
     bucket["low_ticks"] = min(bucket["low_ticks"], price_ticks)
@@ -100,7 +100,7 @@ def add_to_bucket(bucket: np.void, price_ticks: int, lots: int) -> None:
     bucket["trades"] += 1
 
 
-@inlined
+@inner
 def add_to_candles(candles: np.ndarray, time_ms: int, price_ticks: int, lots: int) -> None:
     """Add a trade to `candles` [interval, KEPT] of one market; newest first. Trades come in time order."""
     for interval in range(len(_WIDTHS)):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.jit import inlined, kernel
+from engine_core.jit import entry, inner
 from engine_core.replica.records import LEVEL_CHANGE, SPAN, TRADE
 from engine_core.replica.setup import NOT_SETUP
 from engine_core.wire.codes import EventKind, OrderFlag, Side
@@ -43,7 +43,7 @@ _TAKER, _BID = int(OrderFlag.TAKER), int(Side.BID)
 _DEPOSIT, _WITHDRAW, _LEASE, _SKIP = (int(kind) for kind in NOT_SETUP)
 
 
-@inlined
+@inner
 def _find(cells: np.ndarray, first: int, end: int, key: Integer) -> int:
     """Index of the first cell of first..end-1 whose key is >= `key`."""
     while first < end:
@@ -55,7 +55,7 @@ def _find(cells: np.ndarray, first: int, end: int, key: Integer) -> int:
     return first
 
 
-@inlined
+@inner
 def _set_level(sides: np.ndarray, cells: np.ndarray, side: Integer, key: Integer, lots: int) -> bool:
     """Show `lots` at `key`; False if the side has no room for a new level."""
     first, count = sides[side]["offset"], sides[side]["count"]
@@ -83,7 +83,7 @@ def _set_level(sides: np.ndarray, cells: np.ndarray, side: Integer, key: Integer
     return True
 
 
-@inlined
+@inner
 def _note_level(
     table: np.ndarray,
     levels: np.ndarray,
@@ -107,7 +107,7 @@ def _note_level(
     levels[table[at]["row"]]["lots"] = lots
 
 
-@inlined
+@inner
 def _note_span(markets: np.ndarray, spans: np.ndarray, control: np.ndarray, market: Integer, update_id: int) -> None:
     if markets[market]["epoch"] != control[EPOCH]:
         row = control[SPANS]
@@ -117,7 +117,7 @@ def _note_span(markets: np.ndarray, spans: np.ndarray, control: np.ndarray, mark
     spans[markets[market]["span"]]["last_id"] = update_id
 
 
-@inlined
+@inner
 def _note_trade(event: np.void, markets: np.ndarray, trades: np.ndarray, control: np.ndarray) -> None:
     market = event["market"]
     if event["trade_id"] <= markets[market]["last_trade"]:
@@ -130,14 +130,14 @@ def _note_trade(event: np.void, markets: np.ndarray, trades: np.ndarray, control
     trade["maker_order_id"], trade["taker_order_id"] = event["order_id"], event["counter_order_id"]
 
 
-@inlined
+@inner
 def _concerns_setup(event: np.void) -> bool:
     command = event["command_kind"]
     setup = command != _DEPOSIT and command != _WITHDRAW and command != _LEASE and command != _SKIP
     return bool(event["kind"] == _APPLIED and setup)
 
 
-@kernel
+@entry
 def apply_events(
     slots: np.ndarray,
     first: int,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine_core.jit import inlined, kernel
+from engine_core.jit import entry, inner
 from engine_core.replica.candles import add_to_bucket, open_bucket, saturating_add
 from engine_core.wire.intervals import DAY_MS
 
@@ -41,7 +41,7 @@ class Ticker:
         return ppm if self.change_ticks >= 0 else -ppm
 
 
-@inlined
+@inner
 def add_to_minutes(minutes: np.ndarray, time_ms: int, price_ticks: int, lots: int) -> None:
     """Add a trade to `minutes` [MINUTES] of one market."""
     start = time_ms - time_ms % MINUTE_MS
@@ -51,7 +51,7 @@ def add_to_minutes(minutes: np.ndarray, time_ms: int, price_ticks: int, lots: in
     add_to_bucket(minutes[row], price_ticks, lots)
 
 
-@kernel
+@entry
 def window(minutes: np.ndarray, now_ms: int, window_minutes: int) -> tuple[int, int, int, int, int, int, int]:
     """(first, last, high, low, lots, value, trades) of the window that ends with the minute of `now_ms`."""
     first = last = high = low = lots = value = trades = 0

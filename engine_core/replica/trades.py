@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine_core.jit import kernel
+from engine_core.jit import entry
 from engine_core.replica.candles import BUCKET, INTERVAL_NAMES, KEPT, Candle, add_to_candles
 from engine_core.replica.records import TRADE
 from engine_core.replica.ticker import MINUTE_MS, MINUTES, Ticker, add_to_minutes, window
@@ -48,7 +48,7 @@ def to_trades(rows: np.ndarray) -> list[Trade]:
     return [Trade(market, Side(side), *rest) for market, side, *rest in rows.tolist()]
 
 
-@kernel
+@entry
 def add_trades(
     trades: np.ndarray, last: np.ndarray, tape: np.ndarray, minutes: np.ndarray, candles: np.ndarray
 ) -> None:
