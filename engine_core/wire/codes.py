@@ -177,6 +177,7 @@ class Reason(IntEnum):
     LEVELS_FULL = 52
     KEYS_FULL = 53
     TIMERS_FULL = 54
+    REFERENCES_FULL = 55
     # admin
     ALREADY_EXISTS = 64
     BAD_DEFINITION = 65

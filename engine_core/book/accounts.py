@@ -1,0 +1,130 @@
+"""Accounts: balances, fees, the list of an account's open orders. All amounts are atoms, exact.
+
+Conservation: every function here moves atoms between balances, none makes or destroys any; deposits and withdrawals do,
+in admin.py. Notionals fit in int64 because placement has checked them (see checks.py).
+"""
+
+from engine_core.book.records import BY_QUOTE, UNLISTED
+from engine_core.book.state import OPEN_ORDERS, TIERS, State
+from engine_core.jit import inner, wide
+from engine_core.wire.codes import OrderType, Side
+from engine_core.wire.limits import PPM
+
+FEE_ACCOUNT = 1
+
+
+@inner
+def balance_of(state: State, account: int, asset: int) -> int:
+    """Position in state.balances."""
+    return account * state.assets.size + asset
+
+
+@inner
+def available(state: State, account: int, asset: int) -> int:
+    return wide(state.balances[balance_of(state, account, asset)]["available"])
+
+
+@inner
+def lock(state: State, account: int, asset: int, atoms: int) -> None:
+    """Reserve; negative atoms release."""
+    balance = state.balances[balance_of(state, account, asset)]
+    balance["available"] -= atoms
+    balance["locked"] += atoms
+
+
+@inner
+def fee_of(atoms: int, ppm: int) -> int:
+    """Parts per million of `atoms`, rounded up, without a product that could overflow."""
+    whole = atoms // PPM
+    return whole * ppm + ((atoms - whole * PPM) * ppm + PPM - 1) // PPM
+
+
+@inner
+def fee_place(state: State, market: int, account: int) -> int:
+    """Position in state.fees."""
+    return market * TIERS + wide(state.accounts[account]["tier"])
+
+
+@inner
+def exchange_atoms(
+    state: State, account: int, given: int, received: int, unlocked: int, spent: int, gained: int, fee: int
+) -> None:
+    """One side of a trade: `spent` of the given asset leaves what was locked for it, the rest of that becomes available."""
+    giving = state.balances[balance_of(state, account, given)]
+    giving["locked"] -= unlocked
+    giving["available"] += unlocked - spent
+    state.balances[balance_of(state, account, received)]["available"] += gained - fee
+    state.balances[balance_of(state, FEE_ACCOUNT, received)]["available"] += fee
+
+
+@inner
+def given_asset(state: State, slot: int) -> int:
+    """The asset that the order gives: quote for a Bid, base for an Ask."""
+    market = state.markets[state.info[slot]["market"]]
+    if state.info[slot]["side"] == Side.BID:
+        return wide(market["quote"])
+    return wide(market["base"])
+
+
+@inner
+def atoms_to_lock(state: State, slot: int) -> int:
+    """What an open order, resting or pending, keeps locked for its unfilled part."""
+    info = state.info[slot]
+    market = state.markets[info["market"]]
+    unit = wide(info["price_ticks"]) * market["tick_atoms"]
+    leaves = info["quantity_lots"] - info["executed_lots"]
+    if info["order_type"] == OrderType.MARKET and info["flags"] & BY_QUOTE:
+        if info["side"] == Side.BID:
+            return wide(info["amount_atoms"])
+        leaves = (info["amount_atoms"] + unit - 1) // unit  # the most that its bound can make it sell
+    if info["side"] == Side.BID:
+        return leaves * unit
+    return wide(leaves * market["lot_atoms"])
+
+
+@inner
+def open_count_of(state: State, account: int, market: int) -> int:
+    """Position in state.open_counts."""
+    return account * state.markets.size + market
+
+
+@inner
+def enlist(state: State, slot: int) -> None:
+    """Put the order at the end of its account's list of open orders."""
+    account = wide(state.orders[slot]["account"])
+    market = wide(state.info[slot]["market"])
+    owner = state.accounts[account]
+    last = wide(owner["last_order"])
+    state.info[slot]["account_next"] = 0
+    state.info[slot]["account_prev"] = last
+    if last != 0:
+        state.info[last]["account_next"] = slot
+    else:
+        owner["first_order"] = slot
+    owner["last_order"] = slot
+    owner["open_orders"] += 1
+    state.open_counts[open_count_of(state, account, market)] += 1
+    state.markets[market]["open_orders"] += 1
+    state.counters[OPEN_ORDERS] += 1
+
+
+@inner
+def delist(state: State, slot: int) -> None:
+    account = wide(state.orders[slot]["account"])
+    market = wide(state.info[slot]["market"])
+    owner = state.accounts[account]
+    following = wide(state.info[slot]["account_next"])
+    before = wide(state.info[slot]["account_prev"])
+    if before != 0:
+        state.info[before]["account_next"] = following
+    else:
+        owner["first_order"] = following
+    if following != 0:
+        state.info[following]["account_prev"] = before
+    else:
+        owner["last_order"] = before
+    state.info[slot]["account_prev"] = UNLISTED
+    owner["open_orders"] -= 1
+    state.open_counts[open_count_of(state, account, market)] -= 1
+    state.markets[market]["open_orders"] -= 1
+    state.counters[OPEN_ORDERS] -= 1

@@ -1,0 +1,93 @@
+"""AMEND: less of the same price keeps its place in the queue; anything else leaves and queues again, and may trade."""
+
+import numpy as np
+
+from engine_core.book.accounts import atoms_to_lock
+from engine_core.book.checks import ACCOUNT_FROZEN, check_market_state, check_notional, check_price, check_quantity
+from engine_core.book.emit import tell_level, write, write_rejected
+from engine_core.book.ending import shrink
+from engine_core.book.execution import execute, plan, reserve
+from engine_core.book.levels import drop_level
+from engine_core.book.orders import unlink
+from engine_core.book.state import State
+from engine_core.jit import inner, wide
+from engine_core.wire.codes import EventKind, OrderStatus, Reason
+
+
+@inner
+def _check_requeue(state: State, slot: int, price: int, quantity: int) -> int:
+    info = state.info[slot]
+    market = wide(info["market"])
+    if state.accounts[state.orders[slot]["account"]]["state"] == ACCOUNT_FROZEN:
+        return wide(Reason.ACCOUNT_FROZEN)
+    reason = check_market_state(state, market, wide(info["order_type"]), wide(info["flags"]))
+    if reason == Reason.NONE:
+        reason = check_price(state, market, price)
+    if reason == Reason.NONE:
+        reason = check_quantity(state, market, quantity)
+    if reason == Reason.NONE:
+        reason = check_notional(state, market, price, quantity)
+    return reason
+
+
+@inner
+def _set(state: State, slot: int, price: int, quantity: int, remaining: int) -> None:
+    state.info[slot]["price_ticks"] = price
+    state.info[slot]["quantity_lots"] = quantity
+    state.orders[slot]["remaining_lots"] = remaining
+
+
+@inner
+def _leave_level(state: State, events: np.ndarray, n: int, slot: int) -> int:
+    """UNRESTED, with the old level's change."""
+    level = wide(state.orders[slot]["level"])
+    unlink(state, slot)
+    write(state, events, n, wide(EventKind.UNRESTED), wide(Reason.NONE), slot)
+    tell_level(state, events, n, wide(state.info[slot]["market"]), level)
+    if state.levels[level]["head"] == 0:
+        drop_level(state, level)
+    return n + 1
+
+
+@inner
+def _requeue(
+    state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int, price: int, quantity: int
+) -> int:
+    info = state.info[slot]
+    reason = _check_requeue(state, slot, price, quantity)
+    if reason != Reason.NONE:
+        return write_rejected(state, events, n, commands, i, reason)
+    held = atoms_to_lock(state, slot)
+    old_price, old_quantity = wide(info["price_ticks"]), wide(info["quantity_lots"])
+    old_remaining = wide(state.orders[slot]["remaining_lots"])
+    leaves = quantity - wide(info["executed_lots"])
+    _set(state, slot, price, quantity, leaves)
+    reason, limit_key, lots, locked, stop = plan(state, n, slot, held)
+    _set(state, slot, old_price, old_quantity, old_remaining)
+    if reason != Reason.NONE:
+        return write_rejected(state, events, n, commands, i, reason)
+    n = _leave_level(state, events, n, slot)
+    _set(state, slot, price, quantity, leaves)
+    reserve(state, slot, locked, held)
+    n = write(state, events, n, wide(EventKind.AMENDED), wide(Reason.NONE), slot)
+    return execute(state, events, n, slot, limit_key, lots, stop)
+
+
+@inner
+def amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int) -> int:
+    """Change the open order in `slot` to the command's price and total quantity (0: keep)."""
+    command, info = commands[i], state.info[slot]
+    if command["price_ticks"] < 0 or command["quantity_lots"] < 0:
+        return write_rejected(state, events, n, commands, i, wide(Reason.BAD_FIELD))
+    if info["status"] == OrderStatus.TRIGGER_PENDING:
+        return write_rejected(state, events, n, commands, i, wide(Reason.NOT_AMENDABLE))
+    price = wide(command["price_ticks"]) if command["price_ticks"] != 0 else wide(info["price_ticks"])
+    quantity = wide(command["quantity_lots"]) if command["quantity_lots"] != 0 else wide(info["quantity_lots"])
+    if quantity <= info["executed_lots"]:
+        return write_rejected(state, events, n, commands, i, wide(Reason.QUANTITY_TOO_SMALL))
+    if price == info["price_ticks"] and quantity <= info["quantity_lots"]:
+        reason = check_quantity(state, wide(info["market"]), quantity)
+        if reason != Reason.NONE:
+            return write_rejected(state, events, n, commands, i, reason)
+        return shrink(state, events, n, wide(Reason.NONE), slot, wide(info["quantity_lots"]) - quantity)
+    return _requeue(state, events, n, commands, i, slot, price, quantity)

@@ -1,0 +1,40 @@
+"""The table of gateways: which block of a gateway is the next one. What makes an append safe to repeat."""
+
+from engine_core.book.state import BLOCKS, State
+from engine_core.jit import entry, inner, wide
+from engine_core.wire.codes import Reason
+
+
+@inner
+def _place_of(state: State, gateway: int) -> int:
+    """The gateway's place, or the one to give it: a free one, else the least recently used (in log order)."""
+    oldest = wide(0)
+    for place in range(state.gateways.size):
+        if state.gateways[place]["used"] != 0 and state.gateways[place]["gateway"] == gateway:
+            return wide(place)
+        if state.gateways[place]["used"] < state.gateways[oldest]["used"]:
+            oldest = wide(place)
+    return oldest
+
+
+@entry
+def check_block(state: State, gateway: int, incarnation: int, sequence: int) -> int:
+    """Reason.NONE, and the block counts as executed; or why it must not be."""
+    record = state.gateways[_place_of(state, gateway)]
+    known = record["used"] != 0 and record["gateway"] == gateway
+    last = wide(0)
+    if known:
+        if incarnation < record["incarnation"]:
+            return wide(Reason.STALE_INCARNATION)
+        if incarnation == record["incarnation"]:
+            last = wide(record["sequence"])
+    if sequence <= last:
+        return wide(Reason.DUPLICATE_BLOCK)
+    if sequence != last + 1:
+        return wide(Reason.SEQUENCE_GAP)
+    state.counters[BLOCKS] += 1
+    record["gateway"] = gateway
+    record["incarnation"] = incarnation
+    record["sequence"] = sequence
+    record["used"] = state.counters[BLOCKS]
+    return wide(Reason.NONE)

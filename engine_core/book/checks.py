@@ -1,0 +1,191 @@
+"""What a PLACE must fulfil before anything changes, in the order of precedence (see commands.py). Changes nothing."""
+
+import numpy as np
+
+from engine_core.book.accounts import open_count_of
+from engine_core.book.records import (
+    BY_QUOTE,
+    COMMAND_FLAGS,
+    HAS_BOUND,
+    ICEBERG,
+    POST_ONLY,
+    TRIGGER,
+)
+from engine_core.book.state import ACCOUNTS, FREE_ORDERS, MARKETS, State
+from engine_core.jit import inner, wide
+from engine_core.wire.codes import MarketState, OrderType, Reason, SelfTrade, Side, TimeInForce
+from engine_core.wire.limits import MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
+
+ACCOUNT_OK, ACCOUNT_FROZEN = 1, 2
+
+
+@inner
+def check_shape(commands: np.ndarray, i: int) -> int:
+    """Codes that exist, and combinations that make sense."""
+    command = commands[i]
+    flags = wide(command["flags"])
+    bad = wide(Reason.BAD_FIELD)
+    if command["side"] < Side.BID or command["side"] > Side.ASK:
+        return bad
+    if command["self_trade"] < SelfTrade.REJECT_TAKER or command["self_trade"] > SelfTrade.DECREMENT:
+        return bad
+    if command["time_in_force"] < TimeInForce.GTC or command["time_in_force"] > TimeInForce.FOK:
+        return bad
+    if flags & ~wide(COMMAND_FLAGS) != 0:
+        return bad
+    if flags & TRIGGER == 0 and command["trigger_ticks"] != 0:
+        return bad
+    if command["order_type"] == OrderType.LIMIT:
+        return _limit_shape(commands, i, flags)
+    if command["order_type"] == OrderType.MARKET:
+        return _market_shape(commands, i, flags)
+    return bad
+
+
+@inner
+def _limit_shape(commands: np.ndarray, i: int, flags: int) -> int:
+    command = commands[i]
+    good_till_cancelled = command["time_in_force"] == TimeInForce.GTC
+    if flags & (BY_QUOTE | HAS_BOUND) or (flags & (POST_ONLY | ICEBERG) and not good_till_cancelled):
+        return wide(Reason.BAD_FIELD)
+    if flags & ICEBERG:
+        if command["display_lots"] < 1 or command["display_lots"] > command["quantity_lots"]:
+            return wide(Reason.BAD_FIELD)
+    elif command["display_lots"] != 0:
+        return wide(Reason.BAD_FIELD)
+    return wide(Reason.NONE)
+
+
+@inner
+def _market_shape(commands: np.ndarray, i: int, flags: int) -> int:
+    command = commands[i]
+    bad = wide(Reason.BAD_FIELD)
+    if flags & (POST_ONLY | ICEBERG) or (flags & HAS_BOUND == 0 and command["price_ticks"] != 0):
+        return bad
+    if flags & BY_QUOTE:
+        if command["quantity_lots"] != 0 or command["amount_atoms"] < 1 or command["amount_atoms"] > MAX_SUPPLY_ATOMS:
+            return bad
+    elif command["amount_atoms"] != 0:
+        return bad
+    return wide(Reason.NONE)
+
+
+@inner
+def market_of(state: State, market: int) -> int:
+    """The market's number, or 0 if there is none of it."""
+    if market < 1 or market > state.counters[MARKETS]:
+        return wide(0)
+    return market
+
+
+@inner
+def account_exists(state: State, account: int) -> bool:
+    return 1 <= account <= state.counters[ACCOUNTS]
+
+
+@inner
+def check_market_state(state: State, market: int, order_type: int, flags: int) -> int:
+    """Which orders the market takes in its present state."""
+    mode = state.markets[market]["state"]
+    if mode == MarketState.CLOSED:
+        return wide(Reason.MARKET_CLOSED)
+    if mode == MarketState.CANCEL_ONLY:
+        return wide(Reason.MARKET_CANCEL_ONLY)
+    if mode == MarketState.LIMIT_ONLY and order_type != OrderType.LIMIT:
+        return wide(Reason.MARKET_LIMIT_ONLY)
+    if mode == MarketState.POST_ONLY and flags & POST_ONLY == 0:
+        return wide(Reason.MARKET_POST_ONLY)
+    return wide(Reason.NONE)
+
+
+@inner
+def check_price(state: State, market: int, price: int) -> int:
+    """A limit price: within the range of the format, and within the market's band around the last price."""
+    if price < 1 or price > MAX_PRICE_TICKS:
+        return wide(Reason.PRICE_OUT_OF_RANGE)
+    record = state.markets[market]
+    last = record["last_ticks"]
+    if last != 0:
+        if record["band_up_ppm"] != 0 and price * PPM > last * (PPM + record["band_up_ppm"]):
+            return wide(Reason.PRICE_OUT_OF_BAND)
+        if record["band_down_ppm"] != 0 and price * PPM < last * (PPM - record["band_down_ppm"]):
+            return wide(Reason.PRICE_OUT_OF_BAND)
+    return wide(Reason.NONE)
+
+
+@inner
+def check_quantity(state: State, market: int, lots: int) -> int:
+    if lots < state.markets[market]["min_lots"]:
+        return wide(Reason.QUANTITY_TOO_SMALL)
+    if lots > state.markets[market]["limit_lots"]:
+        return wide(Reason.QUANTITY_TOO_LARGE)
+    return wide(Reason.NONE)
+
+
+@inner
+def check_notional(state: State, market: int, price: int, lots: int) -> int:
+    """Before anything is multiplied: lots * price in quote atoms must fit into a supply."""
+    if lots > MAX_SUPPLY_ATOMS // (price * state.markets[market]["tick_atoms"]):
+        return wide(Reason.NOTIONAL_OVERFLOW)
+    return wide(Reason.NONE)
+
+
+@inner
+def _check_trigger(state: State, commands: np.ndarray, i: int, market: int, flags: int) -> int:
+    command = commands[i]
+    last = state.markets[market]["last_ticks"]
+    if command["trigger_ticks"] < 1 or command["trigger_ticks"] > MAX_PRICE_TICKS:
+        return wide(Reason.PRICE_OUT_OF_RANGE)
+    if last == 0:
+        return wide(Reason.NO_LAST_PRICE)
+    if last == command["trigger_ticks"]:
+        return wide(Reason.TRIGGER_EQUALS_LAST)
+    if command["order_type"] == OrderType.MARKET and flags & HAS_BOUND == 0:
+        by_quote = flags & BY_QUOTE != 0
+        if (command["side"] == Side.BID) != by_quote:  # what it can cost, or must sell, has no bound
+            return wide(Reason.BOUND_REQUIRED)
+    return wide(Reason.NONE)
+
+
+@inner
+def _check_amount(state: State, market: int, amount: int, bound: int) -> int:
+    """An Ask by quote amount with a bound: the lots that it may have to sell fit."""
+    unit = bound * state.markets[market]["tick_atoms"]
+    if (amount - 1) // unit >= state.markets[market]["limit_lots"]:
+        return wide(Reason.QUANTITY_TOO_LARGE)
+    return wide(Reason.NONE)
+
+
+@inner
+def check_order(state: State, commands: np.ndarray, i: int, market: int) -> int:
+    """Prices, quantity, trigger, notional: everything that needs no look at the book or the funds."""
+    command = commands[i]
+    flags = wide(command["flags"])
+    reason = wide(Reason.NONE)
+    if command["order_type"] == OrderType.LIMIT:
+        reason = check_price(state, market, command["price_ticks"])
+    elif flags & HAS_BOUND and (command["price_ticks"] < 1 or command["price_ticks"] > MAX_PRICE_TICKS):
+        reason = wide(Reason.PRICE_OUT_OF_RANGE)
+    if reason == Reason.NONE and flags & BY_QUOTE == 0:
+        reason = check_quantity(state, market, command["quantity_lots"])
+    if reason == Reason.NONE and flags & TRIGGER:
+        reason = _check_trigger(state, commands, i, market, flags)
+    if reason == Reason.NONE and command["price_ticks"] != 0:
+        if flags & BY_QUOTE == 0:
+            reason = check_notional(state, market, command["price_ticks"], command["quantity_lots"])
+        elif command["side"] == Side.ASK:
+            reason = _check_amount(state, market, command["amount_atoms"], command["price_ticks"])
+    return reason
+
+
+@inner
+def check_room(state: State, account: int, market: int, needs_slot: bool) -> int:
+    """Limits on open orders, for an order that could stay."""
+    if not needs_slot:
+        return wide(Reason.NONE)
+    limit = state.markets[market]["max_open_orders"]
+    if limit != 0 and state.open_counts[open_count_of(state, account, market)] >= limit:
+        return wide(Reason.TOO_MANY_OPEN_ORDERS)
+    if state.counters[FREE_ORDERS] == 0:
+        return wide(Reason.ORDERS_FULL)
+    return wide(Reason.NONE)

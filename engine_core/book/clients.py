@@ -1,0 +1,186 @@
+"""Client order ids: one chained hash from (account, client id) to an open order or to a remembered ended one.
+
+A retry with the same client id and the same economics is answered with the order that exists, so no order doubles. Known
+are the open orders, and per account the last `ended_per_account` ended ones, within `ended` of all accounts: first in,
+first out in log order. `economics` is a 62-bit mark of what the order was when it was placed (amending changes the order,
+not the mark).
+
+In the chains a positive number is a slot, a negative one an ENDED record.
+"""
+
+import numpy as np
+
+from engine_core.book.levels import mix
+from engine_core.book.records import HAS_CLIENT_ID
+from engine_core.book.state import ENDED_FREE, ENDED_NEWEST, ENDED_OLDEST, ENDED_USED, State
+from engine_core.jit import inner, wide
+
+_M31 = (1 << 31) - 1
+_FIRST, _SECOND = 0x2C1B3C6D, 0x297A2D39  # odd, 31 bits
+
+
+@inner
+def economics_of(commands: np.ndarray, i: int) -> int:
+    """A mark of everything in a PLACE that a retry repeats."""
+    command = commands[i]
+    codes = (wide(command["side"]) << 24) | (wide(command["order_type"]) << 16) | (wide(command["time_in_force"]) << 8)
+    codes = (codes << 16) | (wide(command["self_trade"]) << 8) | wide(command["flags"])
+    first, second = wide(17), wide(29)
+    for word in (
+        codes,
+        wide(command["market"]),
+        command["price_ticks"],
+        command["quantity_lots"],
+        command["trigger_ticks"],
+        command["amount_atoms"],
+    ):
+        for half in (word & _M31, (word >> 31) & _M31):
+            product = (first ^ half) * _FIRST
+            first = (product ^ (product >> 31)) & _M31
+            product = (second ^ half) * _SECOND
+            second = (product ^ (product >> 29)) & _M31
+    return (first << 31) | second
+
+
+@inner
+def _bucket(state: State, account: int, client_id: int) -> int:
+    return mix((account << 32) ^ (mix(client_id) << 1) ^ client_id) & (state.client_heads.size - 1)
+
+
+@inner
+def _chain_next(state: State, entry: int) -> int:
+    if entry > 0:
+        return wide(state.info[entry]["client_chain"])
+    return wide(state.ended[-entry]["client_chain"])
+
+
+@inner
+def find_client(state: State, account: int, client_id: int) -> int:
+    """Slot of the open order, minus the number of the ended one, or 0."""
+    entry = wide(state.client_heads[_bucket(state, account, client_id)])
+    while entry != 0:
+        if entry > 0:
+            if state.orders[entry]["account"] == account and state.info[entry]["client_id"] == client_id:
+                break
+        elif state.ended[-entry]["account"] == account and state.ended[-entry]["client_id"] == client_id:
+            break
+        entry = _chain_next(state, entry)
+    return entry
+
+
+@inner
+def add_client(state: State, slot: int) -> None:
+    """Make an open order findable by its client id."""
+    bucket = _bucket(state, wide(state.orders[slot]["account"]), wide(state.info[slot]["client_id"]))
+    state.info[slot]["client_chain"] = state.client_heads[bucket]
+    state.client_heads[bucket] = slot
+
+
+@inner
+def _drop_entry(state: State, entry: int, account: int, client_id: int) -> None:
+    bucket = _bucket(state, account, client_id)
+    following = _chain_next(state, entry)
+    at = wide(state.client_heads[bucket])
+    if at == entry:
+        state.client_heads[bucket] = following
+        return
+    while _chain_next(state, at) != entry:
+        at = _chain_next(state, at)
+    if at > 0:
+        state.info[at]["client_chain"] = following
+    else:
+        state.ended[-at]["client_chain"] = following
+
+
+@inner
+def _forget_oldest(state: State, account: int) -> None:
+    """Drop the account's oldest ended order. (The oldest of all is also the oldest of its account.)"""
+    owner = state.accounts[account]
+    number = wide(owner["ended_first"])
+    record = state.ended[number]
+    owner["ended_first"] = record["account_next"]
+    if record["account_next"] == 0:
+        owner["ended_last"] = 0
+    owner["ended"] -= 1
+    _drop_entry(state, -number, account, wide(record["client_id"]))
+    older, newer = wide(record["older"]), wide(record["newer"])
+    if older != 0:
+        state.ended[older]["newer"] = newer
+    else:
+        state.counters[ENDED_OLDEST] = newer
+    if newer != 0:
+        state.ended[newer]["older"] = older
+    else:
+        state.counters[ENDED_NEWEST] = older
+    record["order_id"] = 0
+    record["newer"] = state.counters[ENDED_FREE]
+    state.counters[ENDED_FREE] = number
+
+
+@inner
+def _new_ended(state: State, account: int) -> int:
+    """A place for one more, after forgetting what the two caps demand."""
+    if state.accounts[account]["ended"] >= state.limits[9]:  # Capacities.ended_per_account
+        _forget_oldest(state, account)
+    if state.counters[ENDED_FREE] == 0 and state.counters[ENDED_USED] + 1 == state.ended.size:
+        _forget_oldest(state, wide(state.ended[state.counters[ENDED_OLDEST]]["account"]))
+    number = state.counters[ENDED_FREE]
+    if number != 0:
+        state.counters[ENDED_FREE] = state.ended[number]["newer"]
+    else:
+        state.counters[ENDED_USED] += 1
+        number = state.counters[ENDED_USED]
+    return wide(number)
+
+
+@inner
+def _copy_order(state: State, slot: int, number: int) -> None:
+    info, record = state.info[slot], state.ended[number]
+    record["quantity_lots"] = info["quantity_lots"]
+    record["executed_lots"] = info["executed_lots"]
+    record["executed_atoms"] = info["executed_atoms"]
+    record["amount_atoms"] = info["amount_atoms"]
+    record["created_ms"] = info["created_ms"]
+    record["economics"] = info["economics"]
+    record["price_ticks"] = info["price_ticks"]
+    record["trigger_ticks"] = info["trigger_ticks"]
+    record["client_id"] = info["client_id"]
+    record["market"] = info["market"]
+    record["side"] = info["side"]
+    record["order_type"] = info["order_type"]
+    record["time_in_force"] = info["time_in_force"]
+    record["self_trade"] = info["self_trade"]
+    record["flags"] = info["flags"]
+    record["status"] = info["status"]
+    record["account"] = state.orders[slot]["account"]
+    record["order_id"] = state.orders[slot]["order_id"]
+
+
+@inner
+def remember_ended(state: State, slot: int, listed: bool) -> None:
+    """An order ends (its final status is set): remember it if it has a client id. `listed`: it was findable as open."""
+    if state.info[slot]["flags"] & HAS_CLIENT_ID == 0:
+        return
+    account, client_id = wide(state.orders[slot]["account"]), wide(state.info[slot]["client_id"])
+    if listed:
+        _drop_entry(state, slot, account, client_id)
+    number = _new_ended(state, account)
+    _copy_order(state, slot, number)
+    record, owner = state.ended[number], state.accounts[account]
+    record["older"] = state.counters[ENDED_NEWEST]
+    record["newer"] = 0
+    if record["older"] != 0:
+        state.ended[record["older"]]["newer"] = number
+    else:
+        state.counters[ENDED_OLDEST] = number
+    state.counters[ENDED_NEWEST] = number
+    record["account_next"] = 0
+    if owner["ended_last"] != 0:
+        state.ended[owner["ended_last"]]["account_next"] = number
+    else:
+        owner["ended_first"] = number
+    owner["ended_last"] = number
+    owner["ended"] += 1
+    bucket = _bucket(state, account, client_id)
+    record["client_chain"] = state.client_heads[bucket]
+    state.client_heads[bucket] = -number

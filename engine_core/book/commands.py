@@ -1,0 +1,208 @@
+"""apply_batch: commands in, events out. The one entry point of the state machine.
+
+Precedence of reasons: the checks run in this order, and the first that fails names the reason.
+
+    PLACE    NO_GENESIS  BEHAVIOUR_VERSION  BAD_FIELD  UNKNOWN_MARKET  UNKNOWN_ACCOUNT
+             a known client id: DUPLICATE (event) or DUPLICATE_CLIENT_ID
+             ACCOUNT_FROZEN  MARKET_CLOSED  MARKET_CANCEL_ONLY  MARKET_LIMIT_ONLY  MARKET_POST_ONLY
+             PRICE_OUT_OF_RANGE  PRICE_OUT_OF_BAND  QUANTITY_TOO_SMALL  QUANTITY_TOO_LARGE
+             of a trigger: PRICE_OUT_OF_RANGE  NO_LAST_PRICE  TRIGGER_EQUALS_LAST  BOUND_REQUIRED
+             NOTIONAL_OVERFLOW (by quote with a bound: QUANTITY_TOO_LARGE)
+             TOO_MANY_OPEN_ORDERS  ORDERS_FULL  (only for orders that could stay)
+             POST_ONLY_WOULD_TAKE  LEVELS_FULL
+             of a market order by quote: INSUFFICIENT_FUNDS for the amount, QUANTITY_TOO_SMALL, QUANTITY_TOO_LARGE
+             INSUFFICIENT_FUNDS
+    CANCEL   NO_GENESIS  BEHAVIOUR_VERSION  UNKNOWN_MARKET  UNKNOWN_ACCOUNT  ORDER_NOT_FOUND
+    AMEND    as CANCEL, then BAD_FIELD  NOT_AMENDABLE  QUANTITY_TOO_SMALL; queued again: as PLACE from ACCOUNT_FROZEN on
+    REPLACE  as PLACE up to the client id, then ORDER_NOT_FOUND; the order is then cancelled whatever becomes of the new one
+    CANCEL_ALL, CANCEL_AFTER   UNKNOWN_MARKET  UNKNOWN_ACCOUNT  BAD_FIELD  (TIMERS_FULL)
+    ADMIN    NO_GENESIS, then what exists, then what is well formed, then what fits (see admin.py)
+
+Events of one command are at most MAX_EVENTS_PER_COMMAND. Before it, timers that are due and triggers left over from earlier
+commands get up to half of them; what does not fit goes on before the next command. A sweep that runs out expires with
+EVENT_LIMIT; a CANCEL_ALL that does says so in the reason of CANCEL_ALL_DONE, and is to be sent again.
+"""
+
+import numpy as np
+
+from engine_core.book.admin import administer
+from engine_core.book.amending import amend
+from engine_core.book.checks import account_exists, check_shape, market_of
+from engine_core.book.clients import find_client
+from engine_core.book.emit import write_account, write_rejected
+from engine_core.book.ending import cancel_matching, cancel_order
+from engine_core.book.orders import slot_of
+from engine_core.book.placing import answer_retry, check_sender, find_retry, place
+from engine_core.book.records import HAS_CLIENT_ID
+from engine_core.book.state import BEHAVIOUR, BUDGET, COMMANDS, GENESIS, INDEX, TIME_MS, TIMERS, TRIGGERS_DUE, State
+from engine_core.book.timers import DEAD_MAN, arm, disarm, find_timer, run_due
+from engine_core.book.triggers import FIRED, collect_fired, run_fired
+from engine_core.jit import entry, inner, wide
+from engine_core.wire.codes import CommandKind, EventKind, Reason
+from engine_core.wire.layout import BEHAVIOUR_VERSION
+from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
+
+MAX_TIMER_MS = 24 * 3600 * 1000
+
+
+@inner
+def _named_order(state: State, commands: np.ndarray, i: int, by_client: bool) -> int:
+    """Slot of the open order that the command names, if it is the sender's and of that market; else 0."""
+    command = commands[i]
+    account = wide(command["account"])
+    if by_client:
+        slot = max(find_client(state, account, wide(command["client_id"])), wide(0))
+    else:
+        slot = slot_of(state, wide(command["order_id"]))
+    if slot != 0 and (state.orders[slot]["account"] != account or state.info[slot]["market"] != command["market"]):
+        return wide(0)
+    return slot
+
+
+@inner
+def _cancel(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
+    reason = check_sender(state, commands, i)
+    if reason == Reason.NONE:
+        slot = _named_order(state, commands, i, commands[i]["flags"] & HAS_CLIENT_ID != 0)
+        if slot != 0:
+            return cancel_order(state, events, n, wide(Reason.USER), slot)
+        reason = wide(Reason.ORDER_NOT_FOUND)
+    return write_rejected(state, events, n, commands, i, reason)
+
+
+@inner
+def _amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
+    reason = check_sender(state, commands, i)
+    if reason == Reason.NONE:
+        slot = _named_order(state, commands, i, commands[i]["flags"] & HAS_CLIENT_ID != 0)
+        if slot != 0:
+            return amend(state, events, n, commands, i, slot)
+        reason = wide(Reason.ORDER_NOT_FOUND)
+    return write_rejected(state, events, n, commands, i, reason)
+
+
+@inner
+def _place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, replaces: bool) -> int:
+    reason = check_shape(commands, i)
+    if reason == Reason.NONE:
+        reason = check_sender(state, commands, i)
+    if reason == Reason.NONE:
+        entry = find_retry(state, commands, i)
+        if entry != 0:
+            return answer_retry(state, events, n, commands, i, entry)
+        if replaces:
+            slot = _named_order(state, commands, i, False)
+            if slot == 0:
+                reason = wide(Reason.ORDER_NOT_FOUND)
+            else:
+                n = cancel_order(state, events, n, wide(Reason.REPLACED), slot)
+    if reason != Reason.NONE:
+        return write_rejected(state, events, n, commands, i, reason)
+    return place(state, events, n, commands, i)
+
+
+@inner
+def _check_scope(state: State, commands: np.ndarray, i: int) -> int:
+    """Of commands for one market or all of them."""
+    market = wide(commands[i]["market"])
+    if market != ALL_MARKETS and market_of(state, market) == 0:
+        return wide(Reason.UNKNOWN_MARKET)
+    if not account_exists(state, wide(commands[i]["account"])):
+        return wide(Reason.UNKNOWN_ACCOUNT)
+    return wide(Reason.NONE)
+
+
+@inner
+def _cancel_all(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
+    command = commands[i]
+    reason = _check_scope(state, commands, i)
+    if reason == Reason.NONE and command["order_type"] > 2:  # 0, or a CancelScope
+        reason = wide(Reason.BAD_FIELD)
+    if reason != Reason.NONE:
+        return write_rejected(state, events, n, commands, i, reason)
+    named, account, scope = wide(command["market"]), wide(command["account"]), wide(command["order_type"])
+    market = named if named != ALL_MARKETS else wide(0)
+    last = state.counters[BUDGET] - 1
+    n, count, done = cancel_matching(state, events, n, last, account, market, scope, wide(Reason.CANCEL_ALL))
+    reason = wide(Reason.NONE) if done else wide(Reason.EVENT_LIMIT)
+    return write_account(state, events, n, wide(EventKind.CANCEL_ALL_DONE), reason, account, named, count, wide(0))
+
+
+@inner
+def _cancel_after(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
+    """Arm the account's dead-man timer anew, or disarm it: one timer an account."""
+    command = commands[i]
+    named, account, delay = wide(command["market"]), wide(command["account"]), wide(command["amount_atoms"])
+    reason = _check_scope(state, commands, i)
+    if reason == Reason.NONE and not 0 <= delay <= MAX_TIMER_MS:
+        reason = wide(Reason.BAD_FIELD)
+    if reason == Reason.NONE and delay == 0:
+        timer = find_timer(state, account, wide(DEAD_MAN), wide(0))
+        if timer != 0:
+            disarm(state, timer)
+    elif reason == Reason.NONE:
+        market = named if named != ALL_MARKETS else wide(0)
+        if not arm(state, account, wide(DEAD_MAN), wide(0), market, delay):
+            reason = wide(Reason.TIMERS_FULL)
+    if reason != Reason.NONE:
+        return write_rejected(state, events, n, commands, i, reason)
+    return write_account(state, events, n, wide(EventKind.TIMER_ARMED), reason, account, named, wide(0), delay)
+
+
+@inner
+def _dispatch(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, kind: int) -> int:
+    """The commands of the ORDER shape."""
+    reason = wide(Reason.NONE)
+    if state.counters[GENESIS] == 0:
+        reason = wide(Reason.NO_GENESIS)
+    elif state.counters[BEHAVIOUR] != BEHAVIOUR_VERSION:
+        reason = wide(Reason.BEHAVIOUR_VERSION)
+    elif kind == CommandKind.PLACE or kind == CommandKind.REPLACE:
+        return _place(state, events, n, commands, i, kind == CommandKind.REPLACE)
+    elif kind == CommandKind.CANCEL:
+        return _cancel(state, events, n, commands, i)
+    elif kind == CommandKind.AMEND:
+        return _amend(state, events, n, commands, i)
+    elif kind == CommandKind.CANCEL_ALL:
+        return _cancel_all(state, events, n, commands, i)
+    elif kind == CommandKind.CANCEL_AFTER:
+        return _cancel_after(state, events, n, commands, i)
+    elif kind == CommandKind.TICK:  # its work was done before it: due timers
+        return n
+    else:
+        reason = wide(Reason.UNKNOWN_COMMAND)
+    return write_rejected(state, events, n, commands, i, reason)
+
+
+@entry
+def apply_batch(
+    state: State, commands: np.ndarray, admin: np.ndarray, first: int, count: int, time_ms: int, events: np.ndarray
+) -> tuple[int, int]:
+    """Execute commands[first:count] and write their events; `admin` is the same memory as ADMIN records.
+
+    Stops before the first command whose events might not fit. Returns (next command, number of events).
+    """
+    n = wide(0)
+    i = wide(first)
+    state.counters[TIME_MS] = max(state.counters[TIME_MS], time_ms)
+    while i < count and n + MAX_EVENTS_PER_COMMAND <= events.size:
+        state.counters[INDEX] = i
+        start = n
+        if state.counters[TIMERS] != 0 or state.levels[FIRED]["head"] != 0:
+            state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND // 2
+            n = run_due(state, events, n)
+            n = run_fired(state, events, n)
+        state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND
+        kind = wide(commands[i]["kind"])
+        if kind < CommandKind.GENESIS:
+            n = _dispatch(state, events, n, commands, i, kind)
+            if state.counters[TRIGGERS_DUE]:
+                collect_fired(state, wide(commands[i]["market"]))
+                n = run_fired(state, events, n)
+        else:
+            n = administer(state, events, n, admin, i, kind)
+        state.counters[COMMANDS] += 1
+        i += 1
+    state.counters[INDEX] = 0
+    state.counters[BUDGET] = 0
+    return i, n

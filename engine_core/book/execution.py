@@ -1,0 +1,212 @@
+"""An order that is in memory but on no level: what it needs, what it trades, how it ends. For new orders, fired triggers
+and amended orders alike.
+
+`plan` looks and changes nothing; `execute` does what was planned. Between the two the caller writes its own event
+(ACCEPTED, AMENDED), for which `reserve` has moved the funds.
+"""
+
+import numpy as np
+
+from engine_core.book.accounts import atoms_to_lock, available, enlist, given_asset, lock
+from engine_core.book.clients import add_client
+from engine_core.book.emit import tell_level, write
+from engine_core.book.ending import end_taker, forget
+from engine_core.book.levels import can_add_level, find_level, key_of
+from engine_core.book.matching import sweep_with
+from engine_core.book.orders import enter
+from engine_core.book.records import BY_QUOTE, HAS_BOUND, HAS_CLIENT_ID, ICEBERG, POST_ONLY, UNLISTED
+from engine_core.book.state import BOOKS, BUDGET, TAKER_LOCKED, State
+from engine_core.book.trading import meet_own, trade
+from engine_core.book.walk import BY_AMOUNT, COST, FILLED, STOP, TAKEN, walk
+from engine_core.jit import inner, wide
+from engine_core.wire.codes import EventKind, OrderType, Reason, Side, TimeInForce
+from engine_core.wire.limits import MAX_PRICE_TICKS, PPM
+
+OWN_EVENTS = 3  # at most, before the first trade: TRIGGERED, ACCEPTED
+AFTER_SWEEP = 6  # events kept free for what follows the last trade: two FILLs, REPLENISHED, RESTED or EXPIRED
+
+_sweep = sweep_with(trade, meet_own)
+
+
+@inner
+def opposite_of(state: State, slot: int) -> int:
+    """The book that the order trades against."""
+    return wide(state.info[slot]["market"]) * BOOKS + 2 - wide(state.info[slot]["side"])
+
+
+@inner
+def own_book(state: State, slot: int) -> int:
+    return wide(state.info[slot]["market"]) * BOOKS + wide(state.info[slot]["side"]) - 1
+
+
+@inner
+def limit_key_of(state: State, slot: int, book: int) -> int:
+    """The worst key of the opposite book that the order trades at: its limit, its bound, the market's impact limit."""
+    info = state.info[slot]
+    if info["order_type"] == OrderType.LIMIT:
+        return key_of(book, wide(info["price_ticks"]))
+    worst = wide(MAX_PRICE_TICKS)
+    if info["flags"] & HAS_BOUND:
+        worst = key_of(book, wide(info["price_ticks"]))
+    impact = state.markets[info["market"]]["impact_ppm"]
+    if impact != 0 and state.books[book]["best"] != 0:
+        best = key_of(book, wide(state.books[book]["best_key"]))
+        if info["side"] == Side.BID:
+            bound = min(best * (PPM + impact) // PPM, MAX_PRICE_TICKS)
+        else:
+            bound = max((best * (PPM - impact) + PPM - 1) // PPM, 1)
+        worst = min(worst, key_of(book, bound))
+    return worst
+
+
+@inner
+def _walk_for(state: State, walked: np.ndarray, n: int, slot: int, book: int, limit_key: int) -> None:
+    info = state.info[slot]
+    amount = wide(-1)
+    if info["flags"] & BY_QUOTE:
+        amount = wide(info["amount_atoms"])
+    walk(
+        state,
+        walked,
+        book,
+        limit_key,
+        wide(state.orders[slot]["account"]),
+        wide(info["self_trade"]),
+        wide(state.orders[slot]["remaining_lots"]),
+        amount,
+        wide(state.markets[info["market"]]["tick_atoms"]),
+        state.counters[BUDGET] - AFTER_SWEEP - OWN_EVENTS - n,
+    )
+
+
+@inner
+def _plan_limit(state: State, n: int, slot: int, book: int, limit_key: int) -> tuple[int, int, int, int]:
+    info = state.info[slot]
+    leaves = wide(state.orders[slot]["remaining_lots"])
+    if info["flags"] & POST_ONLY and state.books[book]["best_key"] <= limit_key:
+        return wide(Reason.POST_ONLY_WOULD_TAKE), wide(0), wide(0), wide(0)
+    stop = wide(Reason.NONE)
+    if info["time_in_force"] == TimeInForce.GTC:
+        own = own_book(state, slot)
+        if not can_add_level(state) and find_level(state, own, key_of(own, wide(info["price_ticks"]))) == 0:
+            return wide(Reason.LEVELS_FULL), wide(0), wide(0), wide(0)
+    else:
+        stop = wide(Reason.IMMEDIATE_OR_CANCEL)
+    lots = leaves
+    if info["time_in_force"] == TimeInForce.FOK:
+        walked = state.walked
+        _walk_for(state, walked, n, slot, book, limit_key)
+        if walked[FILLED] < leaves:
+            lots, stop = wide(0), wide(Reason.FILL_OR_KILL)
+    return wide(Reason.NONE), lots, atoms_to_lock(state, slot), stop
+
+
+@inner
+def _plan_market(state: State, n: int, slot: int, book: int, limit_key: int) -> tuple[int, int, int, int]:
+    """A market order locks exactly what its trades will take: the walk has found them."""
+    info = state.info[slot]
+    market = state.markets[info["market"]]
+    account = wide(state.orders[slot]["account"])
+    leaves = wide(state.orders[slot]["remaining_lots"])
+    walked = state.walked
+    _walk_for(state, walked, n, slot, book, limit_key)
+    taken, stop = wide(walked[TAKEN]), wide(walked[STOP])
+    complete = walked[FILLED] == leaves
+    locked = wide(walked[COST]) if info["side"] == Side.BID else leaves * wide(market["lot_atoms"])
+    if info["flags"] & BY_QUOTE:
+        if info["side"] == Side.BID and available(state, account, given_asset(state, slot)) < info["amount_atoms"]:
+            return wide(Reason.INSUFFICIENT_FUNDS), wide(0), wide(0), wide(0)
+        complete = walked[BY_AMOUNT] == 1 and stop == Reason.NONE
+        if complete and walked[FILLED] < market["min_lots"]:
+            return wide(Reason.QUANTITY_TOO_SMALL), wide(0), wide(0), wide(0)
+        if walked[FILLED] > market["limit_lots"]:
+            return wide(Reason.QUANTITY_TOO_LARGE), wide(0), wide(0), wide(0)
+        leaves = taken if walked[BY_AMOUNT] == 1 else taken + 1
+        state.orders[slot]["remaining_lots"] = leaves
+        if info["side"] == Side.ASK:
+            locked = wide(walked[FILLED]) * wide(market["lot_atoms"])
+    if info["time_in_force"] == TimeInForce.FOK and not complete:
+        return wide(Reason.NONE), wide(0), wide(0), wide(Reason.FILL_OR_KILL)
+    if stop == Reason.IMMEDIATE_OR_CANCEL and taken == 0:
+        stop = wide(Reason.INSUFFICIENT_LIQUIDITY)
+    lots = min(taken + 1, leaves) if stop == Reason.SELF_TRADE else taken  # one more lot, to meet the own order
+    return wide(Reason.NONE), lots, locked, stop
+
+
+@inner
+def plan(state: State, n: int, slot: int, held: int) -> tuple[int, int, int, int, int]:
+    """What the order in `slot` would do now. `held`: atoms that it has locked already.
+
+    Returns (why it is refused or Reason.NONE, limit key, lots to sweep, atoms to lock, why a remainder ends: NONE = it
+    rests)."""
+    book = opposite_of(state, slot)
+    limit_key = limit_key_of(state, slot, book)
+    if state.info[slot]["order_type"] == OrderType.LIMIT:
+        reason, lots, locked, stop = _plan_limit(state, n, slot, book, limit_key)
+    else:
+        reason, lots, locked, stop = _plan_market(state, n, slot, book, limit_key)
+    if reason == Reason.NONE:
+        spendable = available(state, wide(state.orders[slot]["account"]), given_asset(state, slot)) + held
+        if locked > spendable:
+            reason = wide(Reason.INSUFFICIENT_FUNDS)
+    return reason, limit_key, lots, locked, stop
+
+
+@inner
+def crosses(state: State, slot: int, limit_key: int) -> bool:
+    return bool(state.books[opposite_of(state, slot)]["best_key"] <= limit_key)
+
+
+@inner
+def reserve(state: State, slot: int, locked: int, held: int) -> None:
+    """Lock what was planned, beyond what is held already."""
+    lock(state, wide(state.orders[slot]["account"]), given_asset(state, slot), locked - held)
+    state.counters[TAKER_LOCKED] = locked
+
+
+@inner
+def keep(state: State, slot: int, book: int, key: int) -> int:
+    """Put the order on a level and, if it is new there, on its account's list. Returns the level."""
+    if state.info[slot]["account_prev"] == UNLISTED:
+        enlist(state, slot)
+        if state.info[slot]["flags"] & HAS_CLIENT_ID:
+            add_client(state, slot)
+    return enter(state, book, key, slot)
+
+
+@inner
+def rest(state: State, slot: int) -> int:
+    """Queue the unfilled part at its limit; of an iceberg only the shown part counts. Returns the level."""
+    info = state.info[slot]
+    if info["flags"] & ICEBERG:
+        state.orders[slot]["remaining_lots"] = min(info["amount_atoms"], state.orders[slot]["remaining_lots"])
+    book = own_book(state, slot)
+    return keep(state, slot, book, key_of(book, wide(info["price_ticks"])))
+
+
+@inner
+def execute(state: State, events: np.ndarray, n: int, slot: int, limit_key: int, lots: int, stop: int) -> int:
+    """Match the order, then let the remainder rest or expire."""
+    n, _, why = _sweep(
+        state,
+        opposite_of(state, slot),
+        limit_key,
+        wide(state.orders[slot]["account"]),
+        lots,
+        n,
+        state.counters[BUDGET] - AFTER_SWEEP,
+        (state, events, slot),
+    )
+    if why == Reason.NONE:
+        why = stop
+        if state.orders[slot]["remaining_lots"] == 0:
+            assert state.counters[TAKER_LOCKED] == 0
+            forget(state, slot)
+            return n
+    if why != Reason.NONE:
+        return end_taker(state, events, n, why, slot, state.counters[TAKER_LOCKED])
+    market = wide(state.info[slot]["market"])
+    level = rest(state, slot)
+    write(state, events, n, wide(EventKind.RESTED), wide(Reason.NONE), slot)
+    tell_level(state, events, n, market, level)
+    return n + 1

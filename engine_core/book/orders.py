@@ -1,0 +1,94 @@
+"""Orders in their slots and in the queues of their levels, in price-time priority. No money, no events.
+
+A slot is found from the order id alone: `id = number * 2**24 + slot`. A recycled slot is told apart by the whole id that
+stands in it.
+"""
+
+from engine_core.book.levels import add_level, drop_level, find_level
+from engine_core.book.state import FREE_ORDERS, State
+from engine_core.jit import inner, wide
+from engine_core.wire.limits import SLOT_BITS
+
+_SLOT_MASK = (1 << SLOT_BITS) - 1
+
+
+@inner
+def take_slot(state: State) -> int:
+    """A free slot; the caller knows that there is one."""
+    height = state.counters[FREE_ORDERS] - 1
+    state.counters[FREE_ORDERS] = height
+    return wide(state.free_orders[height])
+
+
+@inner
+def free_slot(state: State, slot: int) -> None:
+    state.orders[slot]["order_id"] = 0
+    if slot != 0:
+        height = state.counters[FREE_ORDERS]
+        state.free_orders[height] = slot
+        state.counters[FREE_ORDERS] = height + 1
+
+
+@inner
+def slot_of(state: State, order_id: int) -> int:
+    """The slot of a live order, or 0."""
+    slot = order_id & _SLOT_MASK
+    if order_id <= 0 or slot >= state.orders.size or state.orders[slot]["order_id"] != order_id:
+        return 0
+    return slot
+
+
+@inner
+def append(state: State, level: int, slot: int) -> None:
+    """Queue the order, with its remaining lots, behind all others of the level."""
+    record = state.levels[level]
+    tail = wide(record["tail"])
+    order = state.orders[slot]
+    order["level"] = level
+    order["next"] = 0
+    order["prev"] = tail
+    record["tail"] = slot
+    record["lots"] += order["remaining_lots"]
+    record["orders"] += 1
+    if tail != 0:
+        state.orders[tail]["next"] = slot
+    else:
+        record["head"] = slot
+
+
+@inner
+def enter(state: State, book: int, key: int, slot: int) -> int:
+    """Queue the order at its price, with a new level if need be (see can_add_level). Returns the level."""
+    level = find_level(state, book, key)
+    if level == 0:
+        level = add_level(state, book, key)
+    append(state, level, slot)
+    return level
+
+
+@inner
+def unlink(state: State, slot: int) -> None:
+    """Take the order out of its queue; an emptied level stays (see leave)."""
+    order = state.orders[slot]
+    record = state.levels[order["level"]]
+    following = wide(order["next"])
+    before = wide(order["prev"])
+    if before != 0:
+        state.orders[before]["next"] = following
+    else:
+        record["head"] = following
+    if following != 0:
+        state.orders[following]["prev"] = before
+    else:
+        record["tail"] = before
+    record["lots"] -= order["remaining_lots"]
+    record["orders"] -= 1
+
+
+@inner
+def leave(state: State, slot: int) -> None:
+    """Take the order out of its queue, and drop the level that this emptied."""
+    level = wide(state.orders[slot]["level"])
+    unlink(state, slot)
+    if level != 0 and state.levels[level]["head"] == 0:
+        drop_level(state, level)

@@ -1,0 +1,172 @@
+"""Records of the book's memory, each declared once. Not wire formats: only snapshots hold them, with a fingerprint.
+
+Indexes are 32-bit and start at 1; 0 means none. Units end the names. The two records of an order share its slot:
+
+    ORDER, 32 bytes, what matching touches          INFO, 80 bytes, what fills, cancels and events touch
+     0 order_id        i8  0: the slot is free       0 quantity_lots   i8   32 created_ms   i8
+     8 remaining_lots  i8  shown part if iceberg     8 executed_lots   i8   40 economics    i8  (see clients.py)
+    16 level           i4  0: a fired trigger       16 executed_atoms  i8   48 price_ticks, trigger_ticks i4
+    20 next, 24 prev   i4  neighbours in the queue  24 amount_atoms    i8   56 client_id    u4  60 market u2
+    28 account         i4                              or display_lots      62 side order_type time_in_force
+                                                                                self_trade flags status  u1 each
+                                                                            68 account_next, account_prev i4
+                                                                            76 client_chain i4
+
+Slot 0 is the scratch of an order that can never rest. `account_prev` is -1 while an order is not in its account's list.
+"""
+
+import numpy as np
+
+from engine_core.wire.codes import OrderFlag
+from engine_core.wire.limits import MAX_SYMBOL_BYTES
+
+ORDER = np.dtype(
+    [
+        ("order_id", "<i8"),
+        ("remaining_lots", "<i8"),
+        ("level", "<i4"),
+        ("next", "<i4"),
+        ("prev", "<i4"),
+        ("account", "<i4"),
+    ]
+)
+
+_CODES = [
+    ("side", "u1"),
+    ("order_type", "u1"),
+    ("time_in_force", "u1"),
+    ("self_trade", "u1"),
+    ("flags", "u1"),
+    ("status", "u1"),
+]
+
+_ORDER_DATA = [
+    ("quantity_lots", "<i8"),
+    ("executed_lots", "<i8"),
+    ("executed_atoms", "<i8"),
+    ("amount_atoms", "<i8"),
+    ("created_ms", "<i8"),
+    ("economics", "<i8"),
+    ("price_ticks", "<i4"),
+    ("trigger_ticks", "<i4"),
+    ("client_id", "<u4"),
+    ("market", "<u2"),
+    *_CODES,
+]
+
+INFO = np.dtype([*_ORDER_DATA, ("account_next", "<i4"), ("account_prev", "<i4"), ("client_chain", "<i4")])
+
+# An ended order with a client id, remembered for idempotent retries: global FIFO (older, newer), account's FIFO (next).
+ENDED = np.dtype(
+    [
+        *_ORDER_DATA,
+        ("account", "<i4"),
+        ("order_id", "<i8"),
+        ("older", "<i4"),
+        ("newer", "<i4"),
+        ("account_next", "<i4"),
+        ("client_chain", "<i4"),
+    ]
+)
+
+# `key` orders the levels of one book: the lower the better, whatever the side (see levels.py).
+LEVEL_RECORD = np.dtype(
+    [
+        ("lots", "<i8"),  # shown
+        ("key", "<i4"),
+        ("book", "<i4"),
+        ("head", "<i4"),
+        ("tail", "<i4"),
+        ("orders", "<i4"),
+        ("chain", "<i4"),  # next level in its hash chain, or next free level
+    ]
+)
+NODE = np.dtype([("name", "<i8"), ("bits", "<i8")])
+BOOK = np.dtype([("best_key", "<i8"), ("best", "<i4"), ("levels", "<i4")])
+
+MARKET_RECORD = np.dtype(
+    [
+        ("lot_atoms", "<i8"),
+        ("tick_atoms", "<i8"),
+        ("min_lots", "<i8"),
+        ("max_lots", "<i8"),  # what stands in the definition; 0: none
+        ("limit_lots", "<i8"),  # the bound in force
+        ("last_ticks", "<i8"),
+        ("low_ticks", "<i8"),  # trades since triggers were last looked at
+        ("high_ticks", "<i8"),
+        ("trades", "<i8"),
+        ("updates", "<i8"),
+        ("band_up_ppm", "<i8"),
+        ("band_down_ppm", "<i8"),
+        ("impact_ppm", "<i8"),
+        ("max_open_orders", "<i8"),
+        ("base", "<i4"),
+        ("quote", "<i4"),
+        ("state", "<i4"),
+        ("open_orders", "<i4"),
+    ]
+)
+FEE = np.dtype([("maker_ppm", "<i8"), ("taker_ppm", "<i8"), ("own", "<i8")])  # own: set for this tier itself
+ASSET_RECORD = np.dtype(
+    [("symbol", f"S{MAX_SYMBOL_BYTES}"), ("decimals", "<i8"), ("deposited", "<i8"), ("withdrawn", "<i8")]
+)
+ACCOUNT_RECORD = np.dtype(
+    [
+        ("state", "<i4"),
+        ("tier", "<i4"),
+        ("first_order", "<i4"),
+        ("last_order", "<i4"),
+        ("open_orders", "<i4"),
+        ("ended_first", "<i4"),
+        ("ended_last", "<i4"),
+        ("ended", "<i4"),
+        ("timers", "<i4"),
+        ("pad0", "<i4"),
+    ]
+)
+BALANCE_RECORD = np.dtype([("available", "<i8"), ("locked", "<i8")])
+KEY_RECORD = np.dtype(
+    [
+        ("a", "<i8"),
+        ("b", "<i8"),
+        ("c", "<i8"),
+        ("d", "<i8"),
+        ("account", "<i4"),
+        ("permissions", "<i4"),  # 0: revoked
+        ("chain", "<i4"),
+        ("pad0", "<i4"),
+    ]
+)
+REFERENCE = np.dtype([("reference", "<i8"), ("asset", "<i4"), ("direction", "<i2"), ("pad0", "<i2"), ("chain", "<i8")])
+TIMER = np.dtype(
+    [
+        ("due_ms", "<i8"),
+        ("number", "<i8"),
+        ("gateway", "<i8"),
+        ("account", "<i4"),
+        ("market", "<i4"),  # 0: all
+        ("kind", "<i4"),
+        ("next", "<i4"),  # of its account, or next free
+        ("place", "<i4"),  # in the heap
+        ("pad0", "<i4"),
+    ]
+)
+GATEWAY = np.dtype([("gateway", "<i8"), ("incarnation", "<i8"), ("sequence", "<i8"), ("used", "<i8")])
+
+# Numba compares IntEnum members, but knows no IntFlag: the flags as plain integers.
+POST_ONLY = int(OrderFlag.POST_ONLY)
+HAS_CLIENT_ID = int(OrderFlag.HAS_CLIENT_ID)
+BY_QUOTE = int(OrderFlag.BY_QUOTE)
+TRIGGER = int(OrderFlag.TRIGGER)
+TRIGGER_ABOVE = int(OrderFlag.TRIGGER_ABOVE)
+ICEBERG = int(OrderFlag.ICEBERG)
+TAKER = int(OrderFlag.TAKER)
+HAS_BOUND = int(OrderFlag.HAS_BOUND)
+COMMAND_FLAGS = POST_ONLY | HAS_CLIENT_ID | BY_QUOTE | TRIGGER | ICEBERG | HAS_BOUND
+
+UNLISTED = -1  # INFO.account_prev of an order outside its account's list
+
+assert ORDER.itemsize == 32
+assert INFO.itemsize == 80
+assert LEVEL_RECORD.itemsize == 32
+assert NODE.itemsize == BOOK.itemsize == BALANCE_RECORD.itemsize == 16

@@ -1,0 +1,172 @@
+"""The whole state of one shard: preallocated arrays, and nothing else. Allocated once; `full` is a reject reason.
+
+Every array is written by the kernels of this package alone. Scalars stand in `counters`, named below. A copy of all
+arrays is a snapshot: the state holds no address, clock or random number.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine_core.book.records import (
+    ACCOUNT_RECORD,
+    ASSET_RECORD,
+    BALANCE_RECORD,
+    BOOK,
+    ENDED,
+    FEE,
+    GATEWAY,
+    INFO,
+    KEY_RECORD,
+    LEVEL_RECORD,
+    MARKET_RECORD,
+    NODE,
+    ORDER,
+    REFERENCE,
+    TIMER,
+)
+from engine_core.wire.limits import MAX_ASSETS, MAX_MARKETS, SLOT_BITS
+
+BOOKS = 4  # of one market: bids, asks, triggers below the last price, triggers above it
+TIERS = 16  # fee tiers 0-15
+
+# counters: what each int64 holds
+TIME_MS = 0  # engine time
+ORDERS_MADE = 1  # of the last order id
+FREE_ORDERS = 2  # height of the stack free_orders
+FREE_LEVEL = 3  # first of the chain of free levels, 0: take a fresh one
+LEVELS_USED = 4  # fresh levels taken so far
+NODES_USED = 5
+ASSETS = 6
+MARKETS = 7
+ACCOUNTS = 8
+ENDED_FREE = 9  # first free ENDED record, 0: take a fresh one
+ENDED_USED = 10
+ENDED_OLDEST = 11
+ENDED_NEWEST = 12
+KEYS = 13
+REFERENCES = 14
+TIMERS = 15  # in the heap
+TIMER_FREE = 16
+TIMERS_USED = 17
+TIMERS_MADE = 18
+BLOCKS = 19  # executed: the age in the table of gateways
+COMMANDS = 20
+EVENTS = 21
+OPEN_ORDERS = 22
+LOG_ID = 23
+BEHAVIOUR = 24
+CREATED_MS = 25
+GENESIS = 26  # 1 once GENESIS was applied
+TAKER_LOCKED = 27  # what the order being matched still has locked
+INDEX = 28  # of the command being executed, in its block; 0 between batches
+BUDGET = 29  # events may be written below this position; 0 between batches
+TRIGGERS_DUE = 30  # markets whose last price moved may have triggers to fire
+LEVELS_HELD = 31
+COUNTERS = 32
+
+
+class Capacities(NamedTuple):
+    """How much of everything is allocated at start."""
+
+    accounts: int = 16_384
+    assets: int = 64
+    markets: int = 64
+    orders: int = 1 << 20  # open orders: resting, pending and in the act of matching
+    levels: int = 1 << 19
+    keys: int = 16_384
+    gateways: int = 256
+    timers: int = 16_384
+    ended: int = 1 << 16  # ended orders whose client ids are remembered, all accounts together
+    ended_per_account: int = 1024
+    references: int = 1 << 20  # deposits and withdrawals
+
+
+class State(NamedTuple):
+    """See the records for the fields. Index 0 of everything numbered from 1 is unused, unless a comment says otherwise."""
+
+    counters: np.ndarray
+    limits: np.ndarray  # the Capacities, as int64
+    orders: np.ndarray  # by slot; slot 0 is scratch
+    info: np.ndarray  # by slot
+    free_orders: np.ndarray  # stack of free slots: last in, first out keeps the live ones in cache
+    levels: np.ndarray  # level 0 is the queue of fired triggers
+    level_heads: np.ndarray  # hash (book, key) -> first level of the chain
+    nodes: np.ndarray  # hash table of the occupancy bitmaps
+    books: np.ndarray  # by market * BOOKS + side
+    markets: np.ndarray
+    fees: np.ndarray  # by market * TIERS + tier
+    assets: np.ndarray
+    accounts: np.ndarray
+    balances: np.ndarray  # by account * assets + asset
+    open_counts: np.ndarray  # by account * markets + market: open orders
+    client_heads: np.ndarray  # hash (account, client id) -> slot, or minus an ENDED number
+    ended: np.ndarray
+    keys: np.ndarray
+    key_heads: np.ndarray
+    references: np.ndarray
+    reference_heads: np.ndarray
+    timers: np.ndarray
+    timer_heap: np.ndarray  # timer numbers, earliest first; position 0 unused
+    gateways: np.ndarray
+    walked: np.ndarray  # scratch of walk.py
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << max(6, (least - 1).bit_length())
+
+
+def new_state(capacities: Capacities) -> State:
+    """An empty state, before GENESIS. Memory is touched only as it comes into use."""
+    c = capacities
+    if not 1 <= c.orders < 1 << SLOT_BITS:
+        raise ValueError(f"capacity orders = {c.orders}: must lie between 1 and {(1 << SLOT_BITS) - 1}")
+    if c.markets >= MAX_MARKETS or c.assets >= MAX_ASSETS:
+        raise ValueError(f"capacity of {c.markets} markets, {c.assets} assets: must stay below {MAX_MARKETS}")
+    if min(c) < 1:
+        raise ValueError(f"every capacity must be at least 1: {c}")
+    state = State(
+        counters=np.zeros(COUNTERS, np.int64),
+        limits=np.array(c, np.int64),
+        orders=np.zeros(c.orders + 1, ORDER),
+        info=np.zeros(c.orders + 1, INFO),
+        free_orders=np.arange(c.orders, 0, -1, dtype=np.int32),
+        levels=np.zeros(c.levels + 1, LEVEL_RECORD),
+        level_heads=np.zeros(_power_of_two(2 * c.levels), np.int32),
+        nodes=np.zeros(_power_of_two(2 * c.levels), NODE),
+        books=np.zeros((c.markets + 1) * BOOKS, BOOK),
+        markets=np.zeros(c.markets + 1, MARKET_RECORD),
+        fees=np.zeros((c.markets + 1) * TIERS, FEE),
+        assets=np.zeros(c.assets + 1, ASSET_RECORD),
+        accounts=np.zeros(c.accounts + 1, ACCOUNT_RECORD),
+        balances=np.zeros((c.accounts + 1) * (c.assets + 1), BALANCE_RECORD),
+        open_counts=np.zeros((c.accounts + 1) * (c.markets + 1), np.int32),
+        client_heads=np.zeros(_power_of_two(c.orders + c.ended), np.int32),
+        ended=np.zeros(c.ended + 1, ENDED),
+        keys=np.zeros(c.keys + 1, KEY_RECORD),
+        key_heads=np.zeros(_power_of_two(c.keys), np.int32),
+        references=np.zeros(c.references + 1, REFERENCE),
+        reference_heads=np.zeros(_power_of_two(c.references), np.int32),
+        timers=np.zeros(c.timers + 1, TIMER),
+        timer_heap=np.zeros(c.timers + 1, np.int32),
+        gateways=np.zeros(c.gateways, GATEWAY),
+        walked=np.zeros(8, np.int64),
+    )
+    state.counters[FREE_ORDERS] = c.orders
+    state.info["account_prev"] = -1
+    state.books["best_key"] = 1 << 31
+    return state
+
+
+def copy_state(state: State) -> State:
+    """An independent copy: what a snapshot holds."""
+    return State(*(array.copy() for array in state))
+
+
+def capacities_of(state: State) -> Capacities:
+    return Capacities(*(int(value) for value in state.limits))
+
+
+def engine_time(state: State) -> int:
+    """Milliseconds; never goes back."""
+    return int(state.counters[TIME_MS])

@@ -1,0 +1,129 @@
+"""Timers in engine time: the dead-man switch of an account, and the leases of gateways for cancel-on-disconnect.
+
+A binary heap of timer numbers, earliest (due, number) first, and per account a list of its own. A timer that fires cancels
+orders; it is gone only when all of them are, so what does not fit into one command goes on before the next.
+"""
+
+import numpy as np
+
+from engine_core.book.emit import write_account
+from engine_core.book.ending import cancel_matching
+from engine_core.book.state import BUDGET, TIME_MS, TIMER_FREE, TIMERS, TIMERS_MADE, TIMERS_USED, State
+from engine_core.jit import inner, wide
+from engine_core.wire.codes import EventKind, Reason
+from engine_core.wire.limits import ALL_MARKETS
+
+DEAD_MAN, LEASE = 1, 2  # TIMER.kind
+
+
+@inner
+def _earlier(state: State, one: int, other: int) -> bool:
+    a, b = state.timers[one], state.timers[other]
+    if a["due_ms"] != b["due_ms"]:
+        return bool(a["due_ms"] < b["due_ms"])
+    return bool(a["number"] < b["number"])
+
+
+@inner
+def _put(state: State, place: int, timer: int) -> None:
+    state.timer_heap[place] = timer
+    state.timers[timer]["place"] = place
+
+
+@inner
+def _sift(state: State, place: int) -> None:
+    """Restore the heap around one changed place: up as far as it goes, then down."""
+    timer = wide(state.timer_heap[place])
+    while place > 1 and _earlier(state, timer, wide(state.timer_heap[place // 2])):
+        _put(state, place, wide(state.timer_heap[place // 2]))
+        place //= 2
+    size = state.counters[TIMERS]
+    while 2 * place <= size:
+        child = 2 * place
+        if child < size and _earlier(state, wide(state.timer_heap[child + 1]), wide(state.timer_heap[child])):
+            child += 1
+        if not _earlier(state, wide(state.timer_heap[child]), timer):
+            break
+        _put(state, place, wide(state.timer_heap[child]))
+        place = child
+    _put(state, place, timer)
+
+
+@inner
+def find_timer(state: State, account: int, kind: int, gateway: int) -> int:
+    timer = wide(state.accounts[account]["timers"])
+    while timer != 0 and (state.timers[timer]["kind"] != kind or state.timers[timer]["gateway"] != gateway):
+        timer = wide(state.timers[timer]["next"])
+    return timer
+
+
+@inner
+def arm(state: State, account: int, kind: int, gateway: int, market: int, delay_ms: int) -> bool:
+    """Set or reset the timer. False if there is no room for one more."""
+    timer = find_timer(state, account, kind, gateway)
+    if timer == 0:
+        timer = state.counters[TIMER_FREE]
+        if timer != 0:
+            state.counters[TIMER_FREE] = state.timers[timer]["next"]
+        elif state.counters[TIMERS_USED] + 1 < state.timers.size:
+            state.counters[TIMERS_USED] += 1
+            timer = state.counters[TIMERS_USED]
+        else:
+            return False
+        state.timers[timer]["next"] = state.accounts[account]["timers"]
+        state.accounts[account]["timers"] = timer
+        state.counters[TIMERS] += 1
+        _put(state, state.counters[TIMERS], timer)
+    record = state.timers[timer]
+    state.counters[TIMERS_MADE] += 1
+    record["due_ms"] = state.counters[TIME_MS] + delay_ms
+    record["number"] = state.counters[TIMERS_MADE]
+    record["gateway"] = gateway
+    record["account"] = account
+    record["market"] = market
+    record["kind"] = kind
+    _sift(state, wide(record["place"]))
+    return True
+
+
+@inner
+def disarm(state: State, timer: int) -> None:
+    record = state.timers[timer]
+    owner = state.accounts[record["account"]]
+    if owner["timers"] == timer:
+        owner["timers"] = record["next"]
+    else:
+        before = wide(owner["timers"])
+        while state.timers[before]["next"] != timer:
+            before = wide(state.timers[before]["next"])
+        state.timers[before]["next"] = record["next"]
+    size = state.counters[TIMERS]
+    place, last = wide(record["place"]), wide(state.timer_heap[size])
+    state.counters[TIMERS] = size - 1
+    state.timer_heap[size] = 0
+    if last != timer:
+        _put(state, place, last)
+        _sift(state, place)
+    record["kind"] = 0
+    record["next"] = state.counters[TIMER_FREE]
+    state.counters[TIMER_FREE] = timer
+
+
+@inner
+def run_due(state: State, events: np.ndarray, n: int) -> int:
+    """Fire what is due, earliest first, while events fit."""
+    while state.counters[TIMERS] != 0:
+        timer = wide(state.timer_heap[1])
+        record = state.timers[timer]
+        last = state.counters[BUDGET] - 1  # one for CANCEL_ALL_DONE
+        if record["due_ms"] > state.counters[TIME_MS] or n >= last:
+            break
+        account, market = wide(record["account"]), wide(record["market"])
+        reason = wide(Reason.DEAD_MAN) if record["kind"] == DEAD_MAN else wide(Reason.DISCONNECTED)
+        n, count, done = cancel_matching(state, events, n, last, account, market, wide(0), reason)
+        if not done:
+            break
+        disarm(state, timer)
+        named = market if market != 0 else wide(ALL_MARKETS)
+        n = write_account(state, events, n, wide(EventKind.CANCEL_ALL_DONE), reason, account, named, count, wide(0))
+    return n

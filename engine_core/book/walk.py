@@ -1,0 +1,123 @@
+"""A dry run of the matching loop: what a market or all-or-none order would get, changing nothing.
+
+It meets the same orders in the same sequence as sweep() and meet_own(): at each level first what is shown, in the order of
+the queue, with own orders under the order's self-trade mode; then, if the level was passed, the hidden lots of its icebergs.
+"""
+
+import numpy as np
+
+from engine_core.book.levels import NO_KEY, find_level, key_of, next_key
+from engine_core.book.records import ICEBERG
+from engine_core.book.state import State
+from engine_core.jit import inner, wide
+from engine_core.wire.codes import Reason, SelfTrade
+from engine_core.wire.limits import MAX_INT64, MAX_SUPPLY_ATOMS
+
+EVENTS_A_STEP = 3  # of one trade at most: two FILLs, REPLENISHED
+
+# walked: what the walk found
+TAKEN = 0  # lots consumed of those wanted, own ones decremented included
+FILLED = 1  # lots that trade
+COST = 2  # quote atoms of these; capped at MAX_SUPPLY_ATOMS + 1
+STOP = 3  # Reason.NONE: all wanted lots or atoms are there (or the book ends); else why it ends early
+STEPS = 4  # events, at most
+BY_AMOUNT = 5  # 1: the amount is used up, to within less than a lot
+WALKED = 6
+
+
+@inner
+def _take(walked: np.ndarray, lots: int, wanted: int, amount: int, unit: int, fills: bool) -> bool:
+    """Take up to `lots` at `unit` quote atoms a lot. Returns whether the want is satisfied."""
+    take = min(lots, wanted - walked[TAKEN])
+    if amount >= 0:
+        affordable = (amount - walked[COST]) // unit
+        take = min(take, affordable)
+        if take == affordable:
+            walked[BY_AMOUNT] = 1
+    walked[TAKEN] += take
+    if fills:
+        walked[FILLED] += take
+    if fills or amount >= 0:
+        room = MAX_SUPPLY_ATOMS + 1 - walked[COST]
+        walked[COST] += take * unit if take <= room // unit else room
+    walked[STEPS] += EVENTS_A_STEP
+    return bool(walked[TAKEN] == wanted or walked[BY_AMOUNT] == 1)
+
+
+@inner
+def _walk_shown(
+    state: State, walked: np.ndarray, level: int, account: int, mode: int, wanted: int, amount: int, unit: int, budget: int
+) -> bool:
+    """The visible round of one level. Returns whether the walk is over."""
+    slot = wide(state.levels[level]["head"])
+    while slot != 0:
+        if walked[STEPS] > budget:
+            walked[STOP] = Reason.EVENT_LIMIT
+            return True
+        order = state.orders[slot]
+        if order["account"] != account:
+            if _take(walked, wide(order["remaining_lots"]), wanted, amount, unit, True):
+                return True
+        elif mode == SelfTrade.DECREMENT:
+            left = state.info[slot]["quantity_lots"] - state.info[slot]["executed_lots"]
+            if _take(walked, wide(left), wanted, amount, unit, False):
+                walked[STOP] = Reason.SELF_TRADE
+                return True
+        elif mode == SelfTrade.REJECT_MAKER:
+            walked[STEPS] += 1
+        else:
+            walked[STOP] = Reason.SELF_TRADE
+            return True
+        slot = wide(order["next"])
+    return False
+
+
+@inner
+def _walk_hidden(
+    state: State, walked: np.ndarray, level: int, account: int, wanted: int, amount: int, unit: int, budget: int
+) -> bool:
+    """The hidden round of a level whose shown lots are all taken. Returns whether the walk is over."""
+    slot = wide(state.levels[level]["head"])
+    while slot != 0:
+        order, info = state.orders[slot], state.info[slot]
+        if info["flags"] & ICEBERG and order["account"] != account:
+            hidden = info["quantity_lots"] - info["executed_lots"] - order["remaining_lots"]
+            if hidden > 0:
+                rounds = (hidden + info["amount_atoms"] - 1) // info["amount_atoms"]
+                if rounds > budget or walked[STEPS] + rounds * EVENTS_A_STEP > budget:
+                    walked[STOP] = Reason.EVENT_LIMIT
+                    return True
+                walked[STEPS] += rounds * EVENTS_A_STEP
+                if _take(walked, wide(hidden), wanted, amount, unit, True):
+                    return True
+        slot = wide(order["next"])
+    return False
+
+
+@inner
+def walk(
+    state: State,
+    walked: np.ndarray,
+    book: int,
+    limit_key: int,
+    account: int,
+    mode: int,
+    lots: int,
+    amount: int,
+    tick_atoms: int,
+    budget: int,
+) -> None:
+    """Fill `walked` for an order that wants `lots`, or as many as `amount` quote atoms pay (amount < 0: no such bound)."""
+    for field in range(WALKED):
+        walked[field] = 0
+    wanted = lots if amount < 0 else MAX_INT64 >> 1
+    key = wide(state.books[book]["best_key"])
+    while key != NO_KEY and key <= limit_key:
+        level = find_level(state, book, key)
+        unit = key_of(book, key) * tick_atoms
+        if _walk_shown(state, walked, level, account, mode, wanted, amount, unit, budget):
+            return
+        if _walk_hidden(state, walked, level, account, wanted, amount, unit, budget):
+            return
+        key = next_key(state, book, key)
+    walked[STOP] = Reason.PRICE_IMPACT if key != NO_KEY else Reason.IMMEDIATE_OR_CANCEL
