@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from engine_core.wire.gateway import Gateway
+from redis import RedisError
 
 from bench import capture as captures
 from bench.capture import Capture, CaptureError
@@ -28,6 +28,10 @@ from bench.capture_flow import Flow, infer
 from bench.replay_judge import Verdict, judge
 from bench.replay_target import Kernel, Pipeline, ReplayError, Target, venue
 from engine_core.book.state import Capacities
+from engine_core.operator.run import CommandError, require
+from engine_core.wire.gateway import Gateway, GatewayError
+from engine_core.wire.log import LogError
+from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings
 
 PROGRESS_S = 2.0
@@ -140,11 +144,17 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         "--block", type=int, default=512, metavar="N", help="commands in a block, at most 1024 (default: 512)"
     )
     parser.add_argument("--kernel", action="store_true", help="match in this process, without a running exchange")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="data folder of the exchange (default: ./data)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
     arguments = parser.parse_args(argv)
     if not 1 <= arguments.block <= 1024:
         parser.error("--block must be from 1 to 1024")
     return arguments
+
+
+def _log_of(arguments: argparse.Namespace) -> str:
+    """Where the command log is: of the exchange that runs on --data, else as the environment says."""
+    return require(arguments.data).redis if arguments.data else Settings.from_environment().redis_url
 
 
 def _replay(target: Target, capture: Capture, arguments: argparse.Namespace) -> tuple[Flow, Run, Verdict]:
@@ -167,10 +177,9 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.kernel:
             flow, run, verdict = _replay(Kernel(Capacities()), capture, arguments)
         else:
-            settings = Settings.from_environment()
-            with Gateway(settings.redis_url, settings.shard) as gateway:
+            with Gateway(_log_of(arguments)) as gateway:
                 flow, run, verdict = _replay(Pipeline(gateway), capture, arguments)
-    except (CaptureError, ReplayError, OSError, ValueError) as error:  # unreachable, not answered in time, bad settings
+    except (CaptureError, ReplayError, CommandError, ConfigError, GatewayError, LogError, RedisError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     report(capture, flow, run, verdict)
