@@ -7,19 +7,20 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 
+import numpy as np
 import uvicorn
 import uvloop
 
 from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData
 from engine_core.wire import process
-from engine_core.wire.gateway import AsyncGateway
+from engine_core.wire.gateway import AsyncGateway, GatewayError
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings
 from ingress import app
 from ingress.auth import Authenticator
 from ingress.config import IngressConfig, from_settings
-from ingress.engine import Engine
+from ingress.engine import Engine, Gateway
 from ingress.health import Health
 from ingress.history import History
 from ingress.protocol import BoundedProtocol
@@ -27,6 +28,7 @@ from ingress.service import Service
 
 KEEP_ALIVE_SECONDS = 75  # above the idle time of common clients, so that they close first
 SHUTDOWN_SECONDS = 2  # for requests in flight
+FAILURE_CHECK_SECONDS = 1.0
 BACKLOG = 2048
 logger = logging.getLogger("ingress")
 
@@ -35,13 +37,21 @@ logger = logging.getLogger("ingress")
 async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
     """Everything the operations work on, connected and complete."""
     async with contextlib.AsyncExitStack() as stack:
-        gateway = await AsyncGateway.open(config.redis_url, config.runtime, config.shard, config.gateway)
+        early: list[np.ndarray] = []  # events that come before there is a History to take them
+        gateway = await AsyncGateway.open(
+            *(config.redis_url, config.runtime, config.shard, config.gateway),
+            backlog=config.backlog,
+            on_events=[lambda slots: early.append(slots.copy())],
+        )
         stack.push_async_callback(gateway.close)
+        since = gateway.position
         market_data = await MarketData.bootstrap(gateway.query, gateway.on_events)
         stack.push_async_callback(market_data.close)
-        history = History(config.database_url, market_data.setup, gateway.position, config.shard)
-        gateway.on_events.append(history.observe)
+        history = History(config.database_url, market_data.setup, since, config.shard)
         stack.push_async_callback(history.close)
+        for slots in early:
+            history.observe(slots)
+        gateway.on_events[0] = history.observe
         engine = Engine(gateway)
         auth = Authenticator(market_data.setup, config.session_secret)
         yield Service(config, engine, market_data, history, auth, Health(engine))
@@ -79,7 +89,18 @@ async def _serve_http(service: Service, listener: socket.socket) -> None:
     if server.started:
         process.ready()
         logger.info("serving http://%s:%d", service.config.host, service.config.http_port)
+    watch = asyncio.create_task(_until_failure(service.engine.gateway, server))
     await serving
+    watch.cancel()
+    if service.engine.gateway.failure is not None:
+        raise GatewayError(str(service.engine.gateway.failure))
+
+
+async def _until_failure(gateway: Gateway, server: uvicorn.Server) -> None:
+    """A gateway that gave up never comes back: end this process, so that a new one takes its place."""
+    while gateway.failure is None:
+        await asyncio.sleep(FAILURE_CHECK_SECONDS)
+    server.should_exit = True
 
 
 async def _backfill(service: Service) -> None:
@@ -111,7 +132,7 @@ def main() -> None:
     process.start("ingress")
     try:
         uvloop.run(serve(from_settings(Settings.from_environment())))
-    except ConfigError as error:
+    except (ConfigError, GatewayError) as error:
         sys.exit(f"exchange ingress: {error}")
 
 

@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine_core.wire.backlog import Backlog
 from engine_core.wire.settings import Settings
 
 GATEWAY_BASE = 100  # gateway numbers of ingress workers: 100, 101, ...
@@ -23,6 +24,7 @@ class IngressConfig:
     ws_port: int
     workers: int
     session_secret: bytes
+    backlog: Backlog
     metrics_port: int
     asset_names: dict[str, str]  # display names by symbol; only for show, so the file may say them
     demo_session: bool  # POST /api/v1/session/demo exists
@@ -41,6 +43,7 @@ def from_settings(settings: Settings) -> IngressConfig:
         ws_port=settings.ws_port,
         workers=settings.config.server.ingress_workers,
         session_secret=settings.session_secret,
+        backlog=Backlog(entries=settings.config.bounds.command_backlog, redis_bytes=settings.config.bounds.redis_bytes),
         metrics_port=settings.metrics_port,
         asset_names={asset.symbol: asset.name for asset in settings.config.assets},
         demo_session=settings.profile == "demo" and is_loopback(settings.host),

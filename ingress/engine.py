@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from engine_core.wire.gateway import OutcomeUnknown, Overloaded
 
 from engine_core.wire.codes import EventKind, QueryKind
+from engine_core.wire.gateway import GatewayError, OutcomeUnknown, Overloaded
 from ingress.errors import ApiError, Code
 from ingress.records import Command, Event, events_of
 
@@ -23,6 +23,9 @@ UNKNOWN_OUTCOME = (
 
 class Gateway(Protocol):
     """The part of AsyncGateway that ingress uses."""
+
+    failure: Exception | None  # why it is of no use any more
+    pressure: str  # why new orders are refused at present, if they are
 
     @property
     def healthy(self) -> bool: ...
@@ -52,7 +55,7 @@ class Engine:
             raise ApiError(Code.TOO_MANY_REQUESTS, f"Exchange is overloaded: {error}", RETRY_LATER) from None
         except (OutcomeUnknown, TimeoutError):
             raise ApiError(Code.TIMEOUT, UNKNOWN_OUTCOME) from None
-        except OSError as error:
+        except (OSError, GatewayError) as error:
             raise unavailable(error) from None
         if events[0].kind == EventKind.BLOCK_REFUSED:
             raise ApiError(Code.SERVER_ERROR, f"Request was not executed: block refused (reason {events[0].reason})")
@@ -68,7 +71,7 @@ class Engine:
             )
         except Overloaded as error:
             raise ApiError(Code.TOO_MANY_REQUESTS, f"Exchange is overloaded: {error}", RETRY_LATER) from None
-        except (OSError, TimeoutError, OutcomeUnknown) as error:
+        except (OSError, TimeoutError, OutcomeUnknown, GatewayError) as error:
             raise unavailable(error) from None
         return records
 

@@ -30,6 +30,8 @@ class Health:
     async def _ask(self) -> Status:
         if not self.engine.gateway.healthy:
             return Status("Maintenance", "The order log or its event feed is not available")
+        if self.engine.gateway.pressure:
+            return Status("Maintenance", f"New orders are refused: {self.engine.gateway.pressure}")
         try:
             await asyncio.wait_for(self.engine.query(QueryKind.STATUS), ANSWER_SECONDS)
         except (ApiError, TimeoutError):

@@ -19,7 +19,7 @@ _KEY_SCHEMES = {
     "timestamp": {"type": "apiKey", "in": "header", "name": "X-Timestamp", "description": "Unix milliseconds"},
 }
 SECURITY_SCHEMES = _KEY_SCHEMES | {"session": {"type": "apiKey", "in": "cookie", "name": "session"}}
-_SIGNED = [{name: [] for name in _KEY_SCHEMES}, {"session": []}]
+_SIGNED: list[dict[str, list[str]]] = [{name: [] for name in _KEY_SCHEMES}, {"session": []}]
 
 
 def _types() -> list[Any]:

@@ -1,7 +1,7 @@
 """Every route of the API: one table, from which the server and its documentation are made."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from engine_core.wire.codes import KeyPermission
 from ingress import account, bodies, history_reads, market_data, orders, schemas, sessions
@@ -60,124 +60,163 @@ _FILLS_PAGE = (_ORDER_ID, _ANY_SYMBOL, _FROM, _TO, _LIMIT, _OFFSET, _FILL_TYPE, 
 _TRANSFERS_PAGE = (_FROM, _TO, Param("endTime", _MS), _LIMIT, _OFFSET)
 
 
-def _public(path: str, summary: str, operation: Operation, answer: Any, *params: Param) -> Route:
+def _public(path: str, summary: str, operation: Operation, answer: Any, params: tuple[Param, ...] = ()) -> Route:
     return Route("GET", path, "Public", summary, Endpoint(operation), answer, params)
 
 
-def _private(
-    path: str, instruction: str, tag: str, summary: str, operation: Operation, answer: Any, *params: Param
+def _read(
+    tag: str, path: str, instruction: str, summary: str, read: tuple[Operation, Any], params: tuple[Param, ...] = ()
 ) -> Route:
-    endpoint = Endpoint(operation, Body.QUERY, Credentials(instruction, KeyPermission.READ))
-    return Route("GET", path, tag, summary, endpoint, answer, params, hot=path == ORDER)
+    """A private GET; `read` is the operation and the type of its answer."""
+    endpoint = Endpoint(read[0], Body.QUERY, Credentials(instruction, KeyPermission.READ))
+    return Route("GET", path, tag, summary, endpoint, read[1], params, hot=path == ORDER)
 
 
 def _trade(
-    method: str, path: str, instruction: str, summary: str, operation: Operation, body: Any, answer: Any
+    method: str, path: str, instruction: str, summary: str, operation: Operation, types: tuple[Any, Any]
 ) -> Route:
+    """A change of orders; `types` are those of its body and of its answer."""
+    body, answer = types
     form = Body.ARRAY if body == list[bodies.PlaceOrder] else Body.OBJECT
     endpoint = Endpoint(operation, form, Credentials(instruction, KeyPermission.TRADE))
     return Route(method, path, "Orders", summary, endpoint, answer, body=body, hot=path in (ORDER, ORDERS))
 
 
 ORDER, ORDERS = "/api/v1/order", "/api/v1/orders"
-_LIVE = schemas.LiveOrder
-_EMPTY = list[None]
+_LIVE: TypeAlias = schemas.LiveOrder
+_PLACE: TypeAlias = bodies.PlaceOrder
+_BATCH = (list[_PLACE], list[schemas.BatchOrder | schemas.BatchError])
+_NONE_OF_IT = (market_data.nothing, list[None])
+_TRADES = list[schemas.Trade]
+_SIDE = Param("side", _choice("Bid", "Ask"), required=True)
+_LEVELS = Param("limit", _integer(1, 1000, 1000))
+_INTERVAL = Param("interval", _choice(*history_reads.INTERVAL_NAMES), required=True)
+_START, _END = Param("startTime", _SECONDS, required=True), Param("endTime", _SECONDS)
+_PRICE_TYPE = Param("priceType", _choice("Last", "Mark", "Index"))
+_KLINES_PAGE = (_SYMBOL, _INTERVAL, _START, _END, _PRICE_TYPE)
 
 _PUBLIC = (
     _public("/api/v1/status", "Whether an order would be accepted now", market_data.status, schemas.Status),
     _public("/api/v1/ping", "Answers pong", market_data.ping, None),
     _public("/api/v1/time", "Unix milliseconds", market_data.server_time, None),
     _public("/api/v1/assets", "All assets", market_data.assets, list[schemas.Asset]),
-    _public("/api/v1/markets", "All markets", market_data.markets, list[schemas.Market], _MARKET_TYPE),
-    _public("/api/v1/market", "One market", market_data.market, schemas.Market, _SYMBOL),
-    _public("/api/v1/ticker", "Statistics of a market", market_data.ticker, schemas.Ticker, _SYMBOL, _WINDOW),
-    _public("/api/v1/tickers", "Statistics of all markets", market_data.tickers, list[schemas.Ticker], _WINDOW),
-    _public(
-        *("/api/v1/depth", "The order book; both sides ascend by price", market_data.depth, schemas.Depth),
-        *(_SYMBOL, Param("limit", _integer(1, 1000, 1000))),
-    ),
-    _public(
-        *("/api/v1/trades", "The newest trades", market_data.trades, list[schemas.Trade]),
-        *(_SYMBOL, _LIMIT),
-    ),
-    _public(
-        *("/api/v1/trades/history", "Older trades, newest first", history_reads.trades, list[schemas.Trade]),
-        *(_SYMBOL, _LIMIT, _OFFSET),
-    ),
-    _public(
-        *("/api/v1/klines", "Candles, oldest first, at most 1000", history_reads.klines, list[schemas.Kline]),
-        *(_SYMBOL, Param("interval", _choice(*history_reads.INTERVAL_NAMES), required=True)),
-        *(Param("startTime", _SECONDS, required=True), Param("endTime", _SECONDS)),
-        Param("priceType", _choice("Last", "Mark", "Index")),
-    ),
+    _public("/api/v1/markets", "All markets", market_data.markets, list[schemas.Market], (_MARKET_TYPE,)),
+    _public("/api/v1/market", "One market", market_data.market, schemas.Market, (_SYMBOL,)),
+    _public("/api/v1/ticker", "Statistics of a market", market_data.ticker, schemas.Ticker, (_SYMBOL, _WINDOW)),
+    _public("/api/v1/tickers", "Statistics of all markets", market_data.tickers, list[schemas.Ticker], (_WINDOW,)),
+    _public("/api/v1/depth", "The order book, ascending", market_data.depth, schemas.Depth, (_SYMBOL, _LEVELS)),
+    _public("/api/v1/trades", "The newest trades", market_data.trades, _TRADES, (_SYMBOL, _LIMIT)),
+    _public("/api/v1/trades/history", "Older trades", history_reads.trades, _TRADES, (_SYMBOL, _LIMIT, _OFFSET)),
+    _public("/api/v1/klines", "Candles, at most 1000", history_reads.klines, list[schemas.Kline], _KLINES_PAGE),
 )
 
-_STUBS = tuple(
-    _public(f"/api/v1/{name}", "Always empty on a spot exchange", market_data.nothing, _EMPTY)
+_PUBLIC_STUBS = tuple(
+    _public(f"/api/v1/{name}", "Always empty on a spot exchange", *_NONE_OF_IT)
     for name in (
-        *("securities", "collateral", "wallets", "markPrices", "openInterest", "fundingRates"),
-        *("borrowLend/markets", "prediction"),
+        "securities",
+        "collateral",
+        "wallets",
+        "markPrices",
+        "openInterest",
+        "fundingRates",
+        "borrowLend/markets",
+        "prediction",
     )
 )
 
 _ORDERS = (
-    _trade("POST", ORDER, "orderExecute", "Place an order", orders.place, bodies.PlaceOrder, _LIVE),
-    _private(ORDER, "orderQuery", "Orders", "One open order", orders.find, _LIVE, _SYMBOL, _ORDER_ID, _CLIENT_ID),
-    _trade("DELETE", ORDER, "orderCancel", "Cancel an order", orders.cancel, bodies.CancelOrder, _LIVE),
-    _trade("PATCH", ORDER, "orderModify", "Change price or quantity", orders.amend, bodies.AmendOrder, _LIVE),
-    _trade(
-        *("POST", ORDERS, "orderExecute", "Place up to 20 orders", orders.place_batch),
-        *(list[bodies.PlaceOrder], list[schemas.BatchOrder | schemas.BatchError]),
-    ),
-    _private(
-        *(ORDERS, "orderQueryAll", "Orders", "All open orders", orders.find_all, list[_LIVE]),
-        *(_ANY_SYMBOL, _MARKET_TYPE),
+    _trade("POST", ORDER, "orderExecute", "Place an order", orders.place, (_PLACE, _LIVE)),
+    _read("Orders", ORDER, "orderQuery", "An open order", (orders.find, _LIVE), (_SYMBOL, _ORDER_ID, _CLIENT_ID)),
+    _trade("DELETE", ORDER, "orderCancel", "Cancel an order", orders.cancel, (bodies.CancelOrder, _LIVE)),
+    _trade("PATCH", ORDER, "orderModify", "Change price or quantity", orders.amend, (bodies.AmendOrder, _LIVE)),
+    _trade("POST", ORDERS, "orderExecute", "Place up to 20 orders", orders.place_batch, _BATCH),
+    _read(
+        "Orders", ORDERS, "orderQueryAll", "Open orders", (orders.find_all, list[_LIVE]), (_ANY_SYMBOL, _MARKET_TYPE)
     ),
     _trade(
-        *("DELETE", ORDERS, "orderCancelAll", "Cancel all orders of a market", orders.cancel_all),
-        *(bodies.CancelOrders, list[_LIVE]),
+        "DELETE",
+        ORDERS,
+        "orderCancelAll",
+        "Cancel all orders of a market",
+        orders.cancel_all,
+        (bodies.CancelOrders, list[_LIVE]),
     ),
     _trade(
-        *("POST", f"{ORDER}/replace", "orderReplace", "Cancel one order and place another", orders.replace),
-        *(bodies.ReplaceOrder, _LIVE),
+        "POST",
+        f"{ORDER}/replace",
+        "orderReplace",
+        "Cancel one order and place another",
+        orders.replace,
+        (bodies.ReplaceOrder, _LIVE),
     ),
     _trade(
-        *("POST", f"{ORDER}/test", "orderExecute", "Check an order without placing it", orders.test_place),
-        *(bodies.PlaceOrder, dict[str, str]),
+        "POST",
+        f"{ORDER}/test",
+        "orderExecute",
+        "Check an order without placing it",
+        orders.test_place,
+        (_PLACE, dict[str, str]),
     ),
     _trade(
-        *("POST", f"{ORDERS}/cancelAfter", "orderCancelAllAfter", "Dead-man switch", orders.cancel_after),
-        *(bodies.CancelOrdersAfter, schemas.CancelAfter),
+        "POST",
+        f"{ORDERS}/cancelAfter",
+        "orderCancelAllAfter",
+        "Dead-man switch",
+        orders.cancel_after,
+        (bodies.CancelOrdersAfter, schemas.CancelAfter),
     ),
 )
 
 _ACCOUNT = (
-    _private("/api/v1/capital", "balanceQuery", "Account", "Balances", account.balances, dict[str, schemas.Balance]),
-    _private("/api/v1/account", "accountQuery", "Account", "Fees and limits", account.account, schemas.Account),
-    _private(
-        *("/api/v1/account/limits/order", "maxOrderQuantity", "Account", "The largest order", account.max_order),
-        *(schemas.MaxOrder, _SYMBOL, Param("side", _choice("Bid", "Ask"), required=True), Param("price", _TEXT)),
+    _read("Account", "/api/v1/capital", "balanceQuery", "Balances", (account.balances, dict[str, schemas.Balance])),
+    _read("Account", "/api/v1/account", "accountQuery", "Fees and limits", (account.account, schemas.Account)),
+    _read(
+        "Account",
+        "/api/v1/account/limits/order",
+        "maxOrderQuantity",
+        "The largest order that the balance can pay",
+        (account.max_order, schemas.MaxOrder),
+        (_SYMBOL, _SIDE, Param("price", _TEXT)),
     ),
-    _private(
-        *("/wapi/v1/history/orders", "orderHistoryQueryAll", "History", "Orders, open and ended"),
-        *(history_reads.orders, list[schemas.HistoryOrder], *_ORDERS_PAGE),
+)
+
+_HISTORY = (
+    _read(
+        "History",
+        "/wapi/v1/history/orders",
+        "orderHistoryQueryAll",
+        "Orders, open and ended",
+        (history_reads.orders, list[schemas.HistoryOrder]),
+        _ORDERS_PAGE,
     ),
-    _private(
-        *("/wapi/v1/history/fills", "fillHistoryQueryAll", "History", "Own trades"),
-        *(history_reads.fills, list[schemas.Fill], *_FILLS_PAGE),
+    _read(
+        "History",
+        "/wapi/v1/history/fills",
+        "fillHistoryQueryAll",
+        "Own trades",
+        (history_reads.fills, list[schemas.Fill]),
+        _FILLS_PAGE,
     ),
-    _private(
-        *("/wapi/v1/capital/deposits", "depositQueryAll", "History", "Deposits"),
-        *(history_reads.deposits, list[schemas.Deposit], *_TRANSFERS_PAGE),
+    _read(
+        "History",
+        "/wapi/v1/capital/deposits",
+        "depositQueryAll",
+        "Deposits",
+        (history_reads.deposits, list[schemas.Deposit]),
+        _TRANSFERS_PAGE,
     ),
-    _private(
-        *("/wapi/v1/capital/withdrawals", "withdrawalQueryAll", "History", "Withdrawals"),
-        *(history_reads.withdrawals, list[schemas.Withdrawal], *_TRANSFERS_PAGE),
+    _read(
+        "History",
+        "/wapi/v1/capital/withdrawals",
+        "withdrawalQueryAll",
+        "Withdrawals",
+        (history_reads.withdrawals, list[schemas.Withdrawal]),
+        _TRANSFERS_PAGE,
     ),
 )
 
 _PRIVATE_STUBS = tuple(
-    _private(path, instruction, "Account", "Always empty on a spot exchange", market_data.nothing, _EMPTY)
+    _read("Account", path, instruction, "Always empty on a spot exchange", _NONE_OF_IT)
     for path, instruction in (
         ("/api/v1/borrowLend/positions", "borrowLendPositionQuery"),
         ("/api/v1/position", "positionQuery"),
@@ -193,9 +232,21 @@ _PRIVATE_STUBS = tuple(
 
 _SESSIONS = (
     Route(
-        *("POST", "/api/v1/session/demo", "Session", "A session of the demo account, for the page on this machine"),
-        *(Endpoint(sessions.demo), schemas.DemoSession),
+        "POST",
+        "/api/v1/session/demo",
+        "Session",
+        "A session of the demo account, for the page on this machine",
+        Endpoint(sessions.demo),
+        schemas.DemoSession,
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*_PUBLIC, *_STUBS, *_ORDERS, *_ACCOUNT, *_PRIVATE_STUBS, *_SESSIONS)
+ROUTES: tuple[Route, ...] = (
+    *_PUBLIC,
+    *_PUBLIC_STUBS,
+    *_ORDERS,
+    *_ACCOUNT,
+    *_HISTORY,
+    *_PRIVATE_STUBS,
+    *_SESSIONS,
+)

@@ -17,6 +17,7 @@ import numpy as np
 from nacl.signing import SigningKey
 
 from engine_core.replica.market_data import MarketData
+from engine_core.wire.backlog import Backlog
 from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderType, QueryKind, SelfTrade, TimeInForce
 from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS
 from ingress.app import build
@@ -69,6 +70,8 @@ class FakeGateway:
     """Gives the scripted answers in their order, and remembers what was asked."""
 
     healthy: bool = True
+    pressure: str = ""
+    failure: Exception | None = None
     answers: deque[np.ndarray | Exception] = field(default_factory=deque)
     records: dict[QueryKind, np.ndarray | Exception] = field(default_factory=dict)
     commands: list[np.void] = field(default_factory=list)
@@ -197,6 +200,7 @@ def config(page: Path, **changes: Any) -> IngressConfig:
         "ws_port": 8081,
         "workers": 1,
         "session_secret": SECRET,
+        "backlog": Backlog(),
         "metrics_port": 0,
         "asset_names": {"SOL": "Solana"},
         "demo_session": True,

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_core.wire.gateway import OutcomeUnknown, Overloaded
 
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, OrderType, QueryKind, Reason
+from engine_core.wire.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.errors import REASONS
 from ingress.schemas import LiveOrder
@@ -168,6 +168,7 @@ async def test_a_reason_outside_the_table_is_our_fault(exchange: Exchange) -> No
         (TimeoutError(), 504, "TIMEOUT"),
         (Overloaded("20000 orders wait"), 429, "TOO_MANY_REQUESTS"),
         (ConnectionError("refused"), 503, "MAINTENANCE"),
+        (GatewayError("another process took over"), 503, "MAINTENANCE"),
         (KeyError("a bug"), 500, "SERVER_ERROR"),
     ],
 )

@@ -41,6 +41,13 @@ async def test_status_is_not_ok_without_the_log(exchange: Exchange) -> None:
     assert (await get(exchange, "/api/v1/status"))["status"] == "Maintenance"
 
 
+async def test_status_is_not_ok_while_new_orders_are_refused(exchange: Exchange) -> None:
+    exchange.gateway.pressure = "20001 blocks are not executed yet"
+    status = await get(exchange, "/api/v1/status")
+    assert status["status"] == "Maintenance"
+    assert "20001" in status["message"]
+
+
 async def test_ping_and_time_are_plain_text(exchange: Exchange) -> None:
     ping, now = await exchange.client.get("/api/v1/ping"), await exchange.client.get("/api/v1/time")
     assert (ping.text, ping.headers["content-type"]) == ("pong", "text/plain; charset=utf-8")
