@@ -1,4 +1,4 @@
-"""`exchange accounts`, `keys`, `deposit` and `withdraw`: commands appended to the log, with their outcome."""
+"""`exchange accounts`, `keys`, `deposit`, `withdraw` and `skip`: commands appended to the log, with their outcome."""
 
 import argparse
 import base64
@@ -15,6 +15,7 @@ from engine_core.demo import key_command, new_key
 from engine_core.operator.run import CommandError, require
 from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, Reason
 from engine_core.wire.gateway import Gateway
+from engine_core.wire.streams import EntryId
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 
 PERMISSIONS = {"read": KeyPermission.READ, "trade": KeyPermission.TRADE, "withdraw": KeyPermission.WITHDRAW}
@@ -67,6 +68,21 @@ def revoke_key(options: argparse.Namespace) -> int:
         command["public_key"] = np.frombuffer(public_key, np.uint8)
         execute(gateway, [command])
     print("revoked")
+    return 0
+
+
+def skip(options: argparse.Namespace) -> int:
+    """Let the engine pass over an entry that crashes it. Its commands are then never executed: the last resort."""
+    try:
+        entry = EntryId.parse(options.entry)
+    except ValueError:
+        raise CommandError(
+            f"{options.entry!r} is not an entry ID as the engine's log names it, like 1790000000000-0"
+        ) from None
+    run = require(options.data)
+    with Gateway(run.redis, 0) as gateway:
+        gateway.append(admin(CommandKind.SKIP, a=entry.ms, b=entry.seq))
+    print(f"SKIP of {entry} is in the log; `exchange logs engine` shows the engine going on")
     return 0
 
 

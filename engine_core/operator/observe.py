@@ -21,7 +21,16 @@ from engine_core.wire.settings import KEYS_FILE, runtime_folder
 FOLLOW_EVERY_S = 0.25
 OURS = (
     *("valkey", "postgres", "logs", "snapshots", "archive"),
-    *("run.json", KEYS_FILE, "market-maker-key.json", "taker-key.json", "session-secret", "postgres-password", "lock"),
+    *(
+        "run.json",
+        KEYS_FILE,
+        "market-maker-key.json",
+        "taker-key.json",
+        "session-secret",
+        "postgres-password",
+        "lock",
+        "engine-0.entry",
+    ),
 )
 
 

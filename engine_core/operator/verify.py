@@ -1,0 +1,165 @@
+"""`exchange verify`: replays the whole log through the real book, beside the running exchange, and audits the result.
+
+Checked are: that every entry of the command log gives the very bytes that stand in the event log; every invariant of
+the resulting state; and for each asset that what all accounts have available or locked, the fees on the fee account among
+it, is exactly what was deposited minus what was withdrawn. The digest names the state: equal digests, equal exchanges.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import redis
+
+from engine_core.book import audit, reads
+from engine_core.operator.run import CommandError, join, require
+from engine_core.runtime.config import capacities
+from engine_core.runtime.machine import Machine, Mirror
+from engine_core.wire.codes import CommandKind, EventKind, Reason
+from engine_core.wire.layout import EVENT
+from engine_core.wire.settings import Settings
+from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block, keys
+from engine_core.wire.units import format_decimal
+
+CHUNK = 256  # entries read at once
+MIRROR_TIMEOUT_S = 10.0  # for the engine to have published what was appended just before
+
+Rows = list[tuple[bytes, dict[bytes, bytes]]]
+
+
+@dataclass(slots=True)
+class Findings:
+    entries: int = 0
+    commands: int = 0
+    events: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def verify(options: argparse.Namespace) -> int:
+    run = require(options.data)
+    join(options.data)
+    settings = Settings.from_environment()
+    began = time.monotonic()
+    machine, findings = Machine(capacities(settings.config.capacity)), Findings()
+    try:
+        with redis.Redis.from_url(run.redis, protocol=2) as client:
+            _replay(client, keys(settings.shard), machine, findings, options.json)
+    except redis.RedisError as error:
+        raise CommandError(f"the log cannot be read: {error}") from None
+    try:
+        audit.audit(machine.state)
+    except AssertionError as error:
+        findings.problems.append(f"an invariant of the book does not hold: {error}")
+    answer = _answer(machine, findings, time.monotonic() - began)
+    print(json.dumps(answer, indent=2) if options.json else _text(answer))
+    return 0 if answer["ok"] else 1
+
+
+def _replay(client: redis.Redis, names: Keys, machine: Machine, findings: Findings, quiet: bool) -> None:
+    """Execute everything that the command log holds now, and compare with the event log entry by entry."""
+    top = _top(client, names.orders)
+    if top is None:
+        findings.problems.append(f"{names.orders} is empty")
+        return
+    said_at = time.monotonic()
+    for entry, block, published in _entries(client, names, top):
+        mirror = _execute(machine, entry, block, published)
+        findings.entries += 1
+        findings.commands += mirror.commands
+        findings.events += len(mirror.events)
+        if published is None:
+            findings.problems.append(f"entry {entry} of {names.orders} has no mirror in {names.events}")
+        elif machine.encode(mirror) != published:
+            findings.problems.append(f"entry {entry} gives other events than those in {names.events}")
+        if len(findings.problems) > 10:
+            findings.problems.append("and perhaps more: stopped here")
+            return
+        if not quiet and time.monotonic() - said_at > 2.0:
+            said_at = time.monotonic()
+            print(f"  replayed {findings.commands} commands, up to entry {entry} of {top}", flush=True)
+
+
+def _execute(machine: Machine, entry: EntryId, block: bytes, published: bytes | None) -> Mirror:
+    """As the engine did: an entry that an operator had skipped is not executed."""
+    if published is not None:
+        try:
+            first = decode_block(published, EVENT)[1][0]
+            if first["kind"] == EventKind.BLOCK_REFUSED and first["reason"] == Reason.SKIPPED:
+                return machine.refuse(entry, block, Reason.SKIPPED)
+        except (BlockError, IndexError):
+            pass  # damaged: the comparison will tell
+    return machine.execute(entry, block)
+
+
+def _top(client: redis.Redis, stream: str) -> EntryId | None:
+    rows = cast(Rows, client.xrevrange(stream, count=1))
+    return EntryId.parse(rows[0][0]) if rows else None
+
+
+def _entries(client: redis.Redis, names: Keys, top: EntryId) -> Iterator[tuple[EntryId, bytes, bytes | None]]:
+    """Each entry of the command log with its mirror."""
+    position = "-"
+    while rows := cast(Rows, client.xrange(names.orders, position, str(top), count=CHUNK)):
+        last = rows[-1][0].decode()
+        mirrors = dict(cast(Rows, client.xrange(names.events, rows[0][0].decode(), last, count=2 * CHUNK)))
+        for name, fields in rows:
+            entry = EntryId.parse(name)
+            mirror = mirrors[name].get(FIELD, b"") if name in mirrors else _mirror(client, names.events, entry)
+            yield entry, fields.get(FIELD, b""), mirror
+        position = f"({last}"
+
+
+def _mirror(client: redis.Redis, stream: str, entry: EntryId) -> bytes | None:
+    """What the event log has at `entry`; waits a little, because the engine may just be at it."""
+    deadline = time.monotonic() + MIRROR_TIMEOUT_S
+    while True:
+        rows = cast(Rows, client.xrange(stream, str(entry), str(entry)))
+        if rows:
+            return rows[0][1].get(FIELD, b"")
+        top = _top(client, stream)
+        if (top is not None and top > entry) or time.monotonic() > deadline:
+            return None
+        time.sleep(0.02)
+
+
+def _answer(machine: Machine, findings: Findings, seconds: float) -> dict[str, Any]:
+    assets = {}
+    setup = {
+        int(record["asset"]): record for record in reads.setup(machine.state) if record["kind"] == CommandKind.ASSET
+    }
+    for number, (deposited, held) in audit.conservation(machine.state).items():
+        symbol, decimals = setup[number]["symbol"].decode(), int(setup[number]["decimals"])
+        if deposited != held:
+            findings.problems.append(f"{symbol}: {deposited} atoms were deposited, {held} are there")
+        assets[symbol] = {
+            "depositsMinusWithdrawals": format_decimal(deposited, decimals),
+            "availableLockedAndFees": format_decimal(held, decimals),
+        }
+    return {
+        "ok": not findings.problems,
+        "problems": findings.problems,
+        "entries": findings.entries,
+        "commands": findings.commands,
+        "events": findings.events,
+        "assets": assets,
+        "digest": audit.digest(machine.state),
+        "logId": str(machine.log_id),
+        "position": str(machine.position),
+        "seconds": round(seconds, 3),
+    }
+
+
+def _text(answer: dict[str, Any]) -> str:
+    lines = [
+        f"{answer['entries']} entries, {answer['commands']} commands, {answer['events']} events replayed "
+        f"in {answer['seconds']:.1f} s, up to {answer['position']}",
+        f"{'asset':<8} {'deposits - withdrawals':>28} {'available + locked + fees':>28}",
+    ]
+    for symbol, sums in answer["assets"].items():
+        lines.append(f"{symbol:<8} {sums['depositsMinusWithdrawals']:>28} {sums['availableLockedAndFees']:>28}")
+    lines.append(f"digest {answer['digest']}")
+    lines += [f"PROBLEM: {problem}" for problem in answer["problems"]] or ["everything is accounted for"]
+    return "\n".join(lines)

@@ -1,0 +1,81 @@
+"""`exchange warm`: compiles every kernel into the cache, on two cores at once, and says how far it is.
+
+Each job is a process that calls the kernels as the exchange does, on a tiny one, so that exactly the signatures that
+will be needed are compiled. A stamp in
+the cache folder (whose name is a hash of the sources) says that all of it is there.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from engine_core.jit import CACHE_FOLDER, JIT_DISABLED
+from engine_core.operator.run import CommandError
+
+JOBS = ("book", "views")
+STAMP = "complete"
+SAY_SOMETHING_EVERY_S = 4.0
+
+
+def warm(options: argparse.Namespace) -> int:
+    if JIT_DISABLED:
+        print("NUMBA_DISABLE_JIT is set: there is nothing to compile")
+        return 0
+    stamp = CACHE_FOLDER / STAMP
+    if stamp.exists() and not options.force:
+        return 0
+    print("compiling the kernels (once for each version of the code)", flush=True)
+    began, counts = time.monotonic(), dict.fromkeys(JOBS, 0)
+    processes = {job: _start(job) for job in JOBS}
+    readers = [threading.Thread(target=_count, args=(job, processes[job], counts)) for job in JOBS]
+    for reader in readers:
+        reader.start()
+    while any(process.poll() is None for process in processes.values()):
+        for process in processes.values():
+            try:
+                process.wait(SAY_SOMETHING_EVERY_S / len(JOBS))
+            except subprocess.TimeoutExpired:
+                continue
+        if any(process.poll() is None for process in processes.values()):
+            print(f"    … {sum(counts.values())} kernels, {time.monotonic() - began:.0f} s", flush=True)
+    for reader in readers:
+        reader.join()
+    for job, process in processes.items():
+        if process.returncode != 0:
+            raise CommandError(f"compiling the kernels of {job} failed with status {process.returncode} (see above)")
+    CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
+    stamp.touch()
+    _forget_old_versions()
+    print(f"  {sum(counts.values())} kernels compiled in {time.monotonic() - began:.0f} s", flush=True)
+    return 0
+
+
+def _start(job: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-P", "-m", "engine_core.operator.warm_jobs", job]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+
+
+def _count(job: str, process: "subprocess.Popen[str]", counts: dict[str, int]) -> None:
+    assert process.stdout
+    for line in process.stdout:
+        counts[job] += line.startswith("compile ")
+
+
+def _forget_old_versions(kept: int = 3) -> None:
+    """The caches of former versions of the sources are of no use; a few are kept for whoever switches branches."""
+    caches = sorted(CACHE_FOLDER.parent.glob("kernels-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for folder in [path for path in caches if path != CACHE_FOLDER][kept:]:
+        for path in sorted(folder.rglob("*"), reverse=True):
+            _remove(path)
+        _remove(folder)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.rmdir() if path.is_dir() else path.unlink()
+    except OSError:
+        return  # somebody still fills it; another time
