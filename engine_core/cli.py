@@ -51,9 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "apply", _late("apply", "apply"), "append what exchange.toml says and the log does not, to the running exchange"
     )
-    skip = add(
-        "skip", _late("accounts", "skip"), "let the engine pass over an entry that crashes it (its log names it)"
-    )
+    skip = add("skip", _late("accounts", "skip"), "let the engine pass over an entry that crashes it")
     skip.add_argument("entry", metavar="ENTRY", help="for example 1790000000000-0")
     warm = add("warm", _late("warm", "warm"), "compile the kernels into the cache, with progress")
     warm.add_argument("--force", action="store_true", help="even if the cache is complete")

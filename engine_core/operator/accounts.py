@@ -76,9 +76,7 @@ def skip(options: argparse.Namespace) -> int:
     try:
         entry = EntryId.parse(options.entry)
     except ValueError:
-        raise CommandError(
-            f"{options.entry!r} is not an entry ID as the engine's log names it, like 1790000000000-0"
-        ) from None
+        raise CommandError(f"{options.entry!r} is not an entry ID, like 1790000000000-0") from None
     run = require(options.data)
     with Gateway(run.redis, 0) as gateway:
         gateway.append(admin(CommandKind.SKIP, a=entry.ms, b=entry.seq))
