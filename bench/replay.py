@@ -159,6 +159,8 @@ def _log_of(arguments: argparse.Namespace) -> str:
 
 def _replay(target: Target, capture: Capture, arguments: argparse.Namespace) -> tuple[Flow, Run, Verdict]:
     flow = infer(capture)
+    if not len(flow.commands):
+        raise ReplayError("the capture holds no orders, so there is nothing to replay")
     print(f"sending {len(flow.commands):,} commands", flush=True)
     with venue(target, capture.price_decimals) as place:
         run, answers = play(target, flow, place.address(flow.commands), arguments.speed, arguments.block)

@@ -11,9 +11,8 @@ import numpy as np
 
 from bench.capture import Capture, Trade
 from bench.capture_flow import Flow
-from bench.replay_target import joined
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, Reason
-from engine_core.wire.layout import EVENT
+from engine_core.wire.layout import join
 
 Key = tuple[int, int, int, int]  # taker, maker, price_ticks, lots
 
@@ -40,7 +39,7 @@ class Verdict:
 
 def judge(capture: Capture, flow: Flow, batches: list[np.ndarray], accounts: tuple[int, ...]) -> Verdict:
     """`batches`: the EVENT arrays of our run, in log order; events of other accounts are ignored."""
-    events = joined(batches, EVENT)
+    events = join(batches)
     events = events[(events["kind"] < 32) & np.isin(events["account"], accounts)]
     ours = _trades(events)
     real: list[Key] = [(trade.taker, trade.maker, trade.price_ticks, trade.lots) for trade in capture.trades]

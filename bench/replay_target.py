@@ -19,16 +19,11 @@ from engine_core.book.commands import apply_batch
 from engine_core.book.state import Capacities, new_state
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, QueryKind, Reason, Side
 from engine_core.wire.gateway import Gateway
-from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, EVENT, SCHEMA_VERSION
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, EVENT, SCHEMA_VERSION, join
 from engine_core.wire.limits import MAX_BLOCK_EVENTS, MAX_SUPPLY_ATOMS
 
 BASE, QUOTE = b"XBT", b"USD"  # of the replay's own market; never those of the configured markets
 SHARE_OF_SUPPLY = 16  # each account gets a sixteenth of what an asset may have at all
-
-
-def joined(parts: list[np.ndarray], record: np.dtype) -> np.ndarray:
-    """The records one after the other. (np.concatenate would lay out fields that share bytes anew, side by side.)"""
-    return np.frombuffer(b"".join(part.tobytes() for part in parts), record)
 
 
 class ReplayError(Exception):
@@ -71,7 +66,7 @@ class Kernel:
         while first < len(records):
             first, count = apply_batch(self._state, commands, admin, first, len(records), 1, self._events)
             given.append(self._events[:count].copy())
-        return joined(given, EVENT)
+        return join(given)
 
     def setup(self) -> np.ndarray:
         return setup(self._state)
@@ -108,7 +103,7 @@ def _apply(target: Target, records: list[np.ndarray]) -> None:
     """Execute ADMIN records; all must be applied."""
     if not records:
         return
-    events = target.execute(joined(records, ADMIN))
+    events = target.execute(join(records))
     for event in events[events["kind"] != EventKind.APPLIED]:
         reason = Reason(event["reason"]).name
         raise ReplayError(f"the exchange refused to set up the replay's market or accounts: {reason}")
