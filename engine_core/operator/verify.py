@@ -2,7 +2,7 @@
 
 Checked are: that every entry of the command log gives the very bytes that stand in the event log; every invariant of
 the resulting state; and for each asset that what all accounts have available or locked, the fees on the fee account
-among it, is exactly what was deposited minus what was withdrawn. The digest names the state: equal digests, equal exchanges.
+among it, is exactly what was deposited minus what was withdrawn. Equal digests mean equal states.
 """
 
 import argparse
