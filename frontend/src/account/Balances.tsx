@@ -1,26 +1,30 @@
 /** Balances of the account, with their worth at the last prices. */
 import type { ReactElement } from "react";
-import { useVenue } from "../app/venue";
+import { useVenue, type Venue } from "../app/venue";
 import { multiply } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
 import { useStore } from "../feed/store";
 import type { Market } from "../markets/markets";
-import type { Tickers } from "../markets/tickers";
 
-/** Of one asset in the quote asset that most markets share; null where no market prices it. */
-function worth(asset: string, amount: bigint, markets: readonly Market[], tickers: Tickers): [bigint, string] | null {
-  const quote = markets.find((market) => market.quote === asset);
-  if (quote) return [amount, asset];
-  const market = markets.find((each) => each.base === asset);
-  const ticker = market && tickers.get(market.symbol);
-  return market && ticker ? [multiply(amount, ticker.last), market.quote] : null;
+/** The quote asset that most markets share. */
+function commonQuote(markets: readonly Market[]): string | null {
+  const counts = new Map<string, number>();
+  for (const { quote } of markets) counts.set(quote, (counts.get(quote) ?? 0) + 1);
+  return [...counts].toSorted(([, a], [, b]) => b - a)[0]?.[0] ?? null;
+}
+
+/** In `quote`; null where no market prices the asset in it. */
+function worth(asset: string, amount: bigint, quote: string | null, venue: Venue): bigint | null {
+  if (asset === quote) return amount;
+  const ticker = venue.tickers.get().get(`${asset}_${quote}`);
+  return ticker ? multiply(amount, ticker.last) : null;
 }
 
 export function Balances(): ReactElement {
   const venue = useVenue();
   const balances = useStore(venue.account.balances);
-  const tickers = useStore(venue.tickers);
-  const markets = useStore(venue.markets);
+  useStore(venue.tickers);
+  const quote = commonQuote(useStore(venue.markets));
   const rows = [...balances].toSorted(([a], [b]) => a.localeCompare(b));
   if (rows.length === 0) return <p className="nothing">No balances</p>;
   return (
@@ -36,7 +40,7 @@ export function Balances(): ReactElement {
       </thead>
       <tbody>
         {rows.map(([asset, { available, locked }]) => {
-          const value = worth(asset, available + locked, markets, tickers);
+          const value = worth(asset, available + locked, quote, venue);
           return (
             <tr key={asset} data-asset={asset}>
               <td data-label="Asset">
@@ -46,8 +50,8 @@ export function Balances(): ReactElement {
               <td data-label="In orders" className="number">{trimmed(locked, 2, 9)}</td>
               <td data-label="Total" className="number">{trimmed(available + locked, 2, 9)}</td>
               <td data-label="Worth" className="number">
-                {value ? `${fixed(value[0], 2)} ` : NONE}
-                {value && <small>{value[1]}</small>}
+                {value === null ? NONE : `${fixed(value, 2)} `}
+                {value !== null && <small>{quote}</small>}
               </td>
             </tr>
           );

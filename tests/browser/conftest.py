@@ -1,0 +1,88 @@
+"""A real Chromium against a real exchange. Without a browser or a built page these tests skip; in CI they fail."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from playwright.sync_api import BrowserContext, Playwright, sync_playwright
+
+from tests.browser.driver import TradingPage
+from tests.end_to_end.harness import Exchange
+
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+BROWSERS = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+SIZES = {"desktop": (1440, 900), "phone": (360, 740)}
+
+
+def _missing(what: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(f"{what}, and in CI the browser tests must run", pytrace=False)
+    pytest.skip(f"browser tests: {what}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where the browser is."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        _missing("no Chromium here (Debian: apt-get install chromium)")
+    if not (ROOT / "frontend/dist/index.html").is_file():
+        _missing("the page is not built (make setup, or npm ci && npm run build in frontend/)")
+    return found
+
+
+@pytest.fixture(scope="package")
+def exchange(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """One exchange with its market maker and the page's demo account."""
+    running = Exchange(tmp_path_factory.mktemp("browser-exchange"), "--profile", "demo")
+    running.start()
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(params=SIZES, scope="module")
+def size(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def context(playwright: Playwright, chromium: str, size: str, tmp_path: Path) -> Iterator[BrowserContext]:
+    width, height = SIZES[size]
+    opened = playwright.chromium.launch_persistent_context(
+        tmp_path / "profile",
+        executable_path=chromium,
+        headless=True,
+        args=list(FLAGS),
+        viewport={"width": width, "height": height},
+        color_scheme="dark",
+        has_touch=size == "phone",
+    )
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, exchange: Exchange, size: str) -> Iterator[TradingPage]:
+    """The page, live on SOL/USDC. At the end nothing may have been refused by its content-security policy."""
+    opened = TradingPage(context.new_page(), exchange, SCREENSHOTS, size)
+    opened.open("SOL_USDC")
+    yield opened
+    assert opened.complaints == []

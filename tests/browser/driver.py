@@ -1,0 +1,123 @@
+"""What a person does with the page and sees on it, as methods: the tests read like a walk through it."""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+
+from tests.end_to_end.harness import Exchange
+
+PATIENCE_MS = 20_000
+
+# Notes what the reader could see in every frame: the connection's state, and whether a book stood there while not live.
+WATCH = """() => {
+  window.seen = {states: [], bookWhileAway: 0, crossed: 0};
+  const look = () => {
+    const state = document.querySelector('[data-testid=connection]').textContent;
+    if (seen.states.at(-1) !== state) seen.states.push(state);
+    const price = side => [...document.querySelectorAll(`.${side} .row:not(.empty) span:first-of-type`)]
+      .map(cell => Number(cell.textContent.replaceAll(',', '')));
+    const [asks, bids] = [price('asks'), price('bids')];
+    if (exchange.book().state !== 'live' && (asks.length || bids.length) && !document.querySelector('.veil')) {
+      seen.bookWhileAway += 1;
+    }
+    if (asks.length && bids.length && Math.min(...asks) <= Math.max(...bids)) seen.crossed += 1;
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+
+
+class TradingPage:
+    def __init__(self, page: Page, exchange: Exchange, screenshots: Path, size: str) -> None:
+        self.page = page
+        self.exchange = exchange
+        self.size = size
+        self.is_phone = size == "phone"
+        self.complaints: list[str] = []
+        self._screenshots = screenshots
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # A browser reports every lost connection by itself; all else is a fault of the page.
+        is_network = re.search(r"WebSocket connection|Failed to load resource|net::ERR_", message.text)
+        if message.type in ("error", "warning") and not is_network:
+            self.complaints.append(message.text)
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self.exchange.run["http"], "data:", "blob:")):
+            self.complaints.append(f"a request to a third party: {request.url}")
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    def open(self, symbol: str) -> None:
+        self.page.goto(f"{self.exchange.run['http']}/#{symbol}")
+        self.until_live()
+        self.page.evaluate(WATCH)
+
+    def until_live(self) -> None:
+        expect(self.page.get_by_test_id("connection")).to_have_text("Live", timeout=PATIENCE_MS)
+
+    def seen(self) -> dict[str, Any]:
+        values: dict[str, Any] = self.page.evaluate("seen")
+        return values
+
+    def book(self) -> dict[str, Any]:
+        """The page's replica."""
+        values: dict[str, Any] = self.page.evaluate("exchange.book()")
+        return values
+
+    def shoot(self, name: str) -> None:
+        self._screenshots.mkdir(exist_ok=True)
+        self.page.screenshot(path=self._screenshots / f"{self.size}-{name}.png", full_page=self.is_phone)
+
+    def show(self, view: str) -> None:
+        """On a phone one of chart, book and trades is visible; elsewhere all are."""
+        if self.is_phone:
+            self.page.get_by_role("group", name="Market view").get_by_role("button", name=view).click()
+
+    def tab(self, name: str) -> None:
+        self.page.get_by_role("tab", name=name).click()
+
+    def toast(self, title: str, text: str | re.Pattern[str] = "") -> Locator:
+        found = self.page.locator(".toast").filter(has_text=title).filter(has_text=text).first
+        expect(found).to_be_visible(timeout=PATIENCE_MS)
+        return found
+
+    def dismiss_toasts(self) -> None:
+        while self.page.locator(".toast").count():
+            self.page.locator(".toast button").first.click()
+
+    def open_order(self, price: str) -> Locator:
+        return self.page.get_by_role("table", name="Open orders").locator("tbody tr").filter(has_text=price)
+
+    def available(self, asset: str) -> Decimal:
+        """As the balances tab shows it."""
+        self.tab("Balances")
+        cell = self.page.locator(f'tr[data-asset="{asset}"] td[data-label="Available"]')
+        return Decimal(cell.inner_text().replace(",", ""))
+
+    # -- acting -------------------------------------------------------------------------------------------------------
+
+    @property
+    def form(self) -> Locator:
+        return self.page.get_by_role("region", name="Order form")
+
+    def fill_form(self, side: str, price: str, amount: str, handling: str = "GTC") -> None:
+        self.form.get_by_role("group", name="Side").get_by_role("button", name=side).click()
+        self.form.get_by_role("button", name="Limit", exact=True).click()
+        self.form.get_by_label("Price").fill(price)
+        self.form.get_by_label("Amount").fill(amount)
+        self.form.get_by_text(handling, exact=True).click()
+
+    def send(self) -> None:
+        self.form.locator("button[type=submit]").click()
+
+    def place(self, side: str, price: str, amount: str, handling: str = "GTC") -> None:
+        self.fill_form(side, price, amount, handling)
+        self.send()

@@ -1,0 +1,53 @@
+"""Order flow for the replica test and the measurement: random limit orders of one account, straight into the log."""
+
+import time
+
+import numpy as np
+
+from engine_core.wire.codes import CommandKind, OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.gateway import Gateway
+from engine_core.wire.layout import COMMAND
+
+ACCOUNT = 2  # the first of the demo's traders
+BLOCK = 40
+SPREAD_TICKS = 150  # prices within this of the middle, so that all levels fit into one snapshot of 1,000
+CANCEL_EVERY = 20  # blocks between two cancel-alls, below the account's limit of open orders
+
+
+class Flow:
+    """Blocks of commands; endless, the same for the same seed."""
+
+    def __init__(self, market: int, middle_ticks: int, seed: int) -> None:
+        self._market, self._middle = market, middle_ticks
+        self._random = np.random.default_rng(seed)
+        self._sent = 0
+
+    def block(self) -> np.ndarray:
+        self._sent += 1
+        commands = np.zeros(BLOCK, COMMAND)
+        commands["kind"] = CommandKind.PLACE
+        commands["market"], commands["account"] = self._market, ACCOUNT
+        commands["side"] = self._random.choice((Side.BID, Side.ASK), BLOCK)
+        commands["order_type"], commands["time_in_force"] = OrderType.LIMIT, TimeInForce.GTC
+        commands["self_trade"] = SelfTrade.REJECT_MAKER
+        away = self._random.integers(-10, SPREAD_TICKS, BLOCK)
+        commands["price_ticks"] = self._middle + np.where(commands["side"] == Side.BID, -away, away)
+        commands["quantity_lots"] = self._random.integers(1, 500, BLOCK)
+        if self._sent % CANCEL_EVERY == 0:
+            commands[0] = np.zeros((), COMMAND)
+            commands[0]["kind"] = CommandKind.CANCEL_ALL
+            commands[0]["market"], commands[0]["account"] = self._market, ACCOUNT
+        return commands
+
+
+def send(redis_url: str, flow: Flow, blocks_per_second: float, seconds: float) -> int:
+    """Paced, not caught up: a machine that cannot keep up sends less, and the count says so. Returns commands sent."""
+    sent = 0
+    with Gateway(redis_url) as gateway:
+        end = time.monotonic() + seconds
+        while (started := time.monotonic()) < end:
+            gateway.append(flow.block())
+            sent += BLOCK
+            time.sleep(max(0.0, 1 / blocks_per_second - (time.monotonic() - started)))
+        gateway.execute(flow.block())  # everything before has been matched when this one answers
+    return sent + BLOCK
