@@ -19,7 +19,7 @@ from redis.retry import Retry
 
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.codes import EventKind, QueryKind, Reason
-from engine_core.wire.layout import BLOCK_HEADER, EVENT
+from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT
 from engine_core.wire.log import LogError, parse_description
 from engine_core.wire.outbox import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer, encode_query
@@ -68,6 +68,8 @@ class Gateway:
 
     def append(self, records: np.ndarray) -> EntryId:
         """Append one block and return its entry; what becomes of it is not awaited. TimeoutError if Redis is away."""
+        if records.dtype.itemsize != COMMAND.itemsize:
+            raise ValueError(f"records of {records.dtype.itemsize} bytes are no commands; join arrays by layout.join")
         if not self._header["log_id"][0]:
             self._learn_log()
         self._sequence += 1

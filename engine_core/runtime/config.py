@@ -1,0 +1,69 @@
+"""The settings of one engine process, read once from the environment."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine_core.book.state import Capacities
+from engine_core.wire.markets import Capacity
+from engine_core.wire.settings import Settings
+
+TICK_MS = 100  # how often an engine looks for due timers
+READ_BYTES = 1 << 20  # of commands in one read, about: bounds the work between two looks at the socket
+APPEND_BYTES = 4 << 20  # of events in one transaction, about
+WAITING_BYTES = 64 << 20  # of events not yet taken by Redis: beyond, the engine waits for it
+KEEP_LOG = 0  # entries kept when trimming; 0: nothing is trimmed while replay starts from GENESIS
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    redis_url: str
+    runtime: Path
+    data: Path
+    shard: int
+    capacities: Capacities
+    ring_slots: int
+    cpu: int | None  # to pin to; None: as the system likes
+    busy_poll: bool
+    metrics_port: int
+
+
+def from_settings(settings: Settings) -> EngineConfig:
+    engine = settings.config.engine
+    return EngineConfig(
+        redis_url=settings.redis_url,
+        runtime=settings.runtime,
+        data=settings.data,
+        shard=settings.shard,
+        capacities=capacities(settings.config.capacity),
+        ring_slots=engine.ring_slots,
+        cpu=_core(engine.cpu),
+        busy_poll=engine.busy_poll,
+        metrics_port=settings.metrics_port,
+    )
+
+
+def capacities(capacity: Capacity) -> Capacities:
+    return Capacities(
+        accounts=capacity.accounts,
+        assets=capacity.assets,
+        markets=capacity.markets,
+        orders=capacity.orders,
+        levels=capacity.levels,
+        keys=capacity.keys,
+        gateways=capacity.gateways,
+        timers=capacity.timers,
+        ended=capacity.ended,
+        ended_per_account=capacity.ended_per_account,
+        references=capacity.references,
+    )
+
+
+def _core(wanted: int) -> int | None:
+    """The core to pin to: the one wanted, or for -1 the last of those allowed, if there is more than one."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    allowed = sorted(os.sched_getaffinity(0))
+    if wanted in allowed:
+        return wanted
+    return allowed[-1] if len(allowed) > 1 else None

@@ -1,0 +1,66 @@
+"""One connection to Redis with as little as possible between us and the socket: packed bytes out, replies in.
+
+It never reconnects and never repeats by itself: any trouble ends it, and what was under way is decided by the log.
+Non-goals: pools, retries, friendly replies (use redis.Redis where speed does not matter).
+"""
+
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)
+READ_BYTES = 1 << 20
+
+
+def client_of(redis_url: str, timeout_seconds: float) -> redis.Redis:
+    """An ordinary client that does not repeat commands."""
+    return redis.Redis.from_url(
+        redis_url,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=5,
+        socket_read_size=READ_BYTES,
+    )
+
+
+class Connection:
+    def __init__(self, redis_url: str, timeout_seconds: float) -> None:
+        pool = client_of(redis_url, timeout_seconds).connection_pool
+        self._connection: Any = pool.get_connection()
+        self._alive = True
+
+    def fileno(self) -> int:
+        number: int = self._connection._sock.fileno()
+        return number
+
+    def send(self, commands: list[bytes]) -> None:
+        if not self._alive:
+            raise RedisConnectionError("the connection was closed")
+        self._connection.send_packed_command(commands, check_health=False)
+
+    def receive(self) -> Any:
+        """The next reply; an error reply is returned, not raised."""
+        if not self._alive:
+            raise RedisConnectionError("the connection was closed")
+        try:
+            return self._connection.read_response(disconnect_on_error=True)
+        except redis.ResponseError as error:
+            return error
+        except UNREACHABLE:
+            self._alive = False
+            raise
+
+    def close(self) -> None:
+        self._alive = False
+        self._connection.disconnect()
+
+
+def pack(*arguments: bytes) -> bytes:
+    """A command in Redis' wire format."""
+    head = b"*%d\r\n" % len(arguments)
+    return head + b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments])

@@ -1,0 +1,108 @@
+"""What happens when one entry of the command log crashes the engine: not for ever.
+
+Before an entry is executed its ID is noted in a small mapped file, which survives the process (not the machine). An
+engine that comes up and finds the note counts: after MAX_CRASHES at the same entry it executes nothing more and says
+so, until an operator appends SKIP for that entry. The mirror of a skipped entry is BLOCK_REFUSED (SKIPPED); an engine that
+crashes there later, on another machine perhaps, finds that mirror and skips the entry too.
+
+    file, int64 words:  0 entry_ms · 1 entry_seq · 2 executing (0, 1) · 3 crashes at this entry so far
+"""
+
+import logging
+import mmap
+import os
+import time
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import redis
+
+from engine_core.runtime.machine import Machine, Mirror
+from engine_core.wire.codes import CommandKind, Reason
+from engine_core.wire.layout import ADMIN, COMMAND, EVENT
+from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block
+
+MAX_CRASHES = 3
+LOOK_SECONDS = 1.0
+_MS, _SEQ, _EXECUTING, _CRASHES, _WORDS = range(5)
+
+Rows = list[tuple[bytes, dict[bytes, bytes]]]
+logger = logging.getLogger(__name__)
+
+
+class CrashGuard:
+    def __init__(self, path: Path, client: redis.Redis, names: Keys) -> None:
+        self._client, self._names = client, names
+        self._words = _mapped(path)
+        self._suspect: EntryId | None = None
+        if self._words[_EXECUTING]:
+            self._words[_CRASHES] += 1
+            self._suspect = EntryId(int(self._words[_MS]), int(self._words[_SEQ]))
+            logger.warning("the last engine ended while executing entry %s (%d times)", self._suspect, self.crashes)
+
+    @property
+    def crashes(self) -> int:
+        return int(self._words[_CRASHES])
+
+    def execute(self, machine: Machine, entry: EntryId, block: bytes) -> Mirror:
+        if entry == self._suspect:
+            if self._is_skipped(entry) or (self.crashes >= MAX_CRASHES and self._wait_for_skip(entry)):
+                logger.warning("entry %s is skipped", entry)
+                self._suspect, self._words[_EXECUTING] = None, 0
+                return machine.refuse(entry, block, Reason.SKIPPED)
+        elif self._suspect is None:
+            self._words[_CRASHES] = 0
+        words = self._words
+        words[_MS], words[_SEQ] = entry
+        words[_EXECUTING] = 1
+        try:
+            mirror = machine.execute(entry, block)
+        except SystemExit:  # a clean stop that came in the middle
+            words[_EXECUTING] = 0
+            raise
+        words[_EXECUTING] = 0
+        if entry == self._suspect:
+            self._suspect = None
+        return mirror
+
+    def _is_skipped(self, entry: EntryId) -> bool:
+        """Whether the published mirror of the entry says so."""
+        rows = cast(Rows, self._client.xrange(self._names.events, str(entry), str(entry)))
+        return any(decode_block(fields[FIELD], EVENT)[1][0]["reason"] == Reason.SKIPPED for _, fields in rows)
+
+    def _wait_for_skip(self, entry: EntryId) -> bool:
+        """Look through what was appended after the entry until there is a SKIP of it."""
+        logger.error(
+            "HALTED: entry %s crashed the engine %d times. Nothing is executed until an operator appends SKIP for it "
+            "(`exchange skip %s`)",
+            *(entry, self.crashes, entry),
+        )
+        after = entry
+        while True:
+            rows = cast(Rows, self._client.xrange(self._names.orders, f"({after}", count=256))
+            for name, fields in rows:
+                after = EntryId.parse(name)
+                if _skips(fields.get(FIELD, b""), entry):
+                    return True
+            if not rows:
+                time.sleep(LOOK_SECONDS)
+
+
+def _skips(block: bytes, entry: EntryId) -> bool:
+    try:
+        records = decode_block(block, COMMAND)[1].view(ADMIN)
+    except BlockError:
+        return False
+    skips = records[records["kind"] == CommandKind.SKIP]
+    return bool(((skips["a"] == entry.ms) & (skips["b"] == entry.seq)).any())
+
+
+def _mapped(path: Path) -> np.ndarray:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.ftruncate(descriptor, 8 * _WORDS)
+        return np.frombuffer(mmap.mmap(descriptor, 8 * _WORDS), np.int64)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,115 @@
+"""Appending to the event log by the mirror rule.
+
+For each entry of the command log exactly one entry with the same ID. Redis refuses an ID that is not above the top, so
+nothing can be published twice; appends go in one transaction at a time. A connection that was checked once, and whose
+Redis has not died since, holds every entry before the next one; so a refusal can only mean that somebody (a standby, or
+ourselves before a crash) was faster, and then the bytes must be equal.
+
+Non-goals: when to try again (loop.py).
+"""
+
+from collections import deque
+from typing import cast
+
+import redis
+
+from engine_core.runtime.config import APPEND_BYTES
+from engine_core.runtime.connection import Connection, pack
+from engine_core.wire.log import LogError
+from engine_core.wire.streams import FIELD, EntryId, Keys
+
+NOT_ABOVE_TOP = "equal or smaller than the target stream top item"
+
+
+class MirrorBroken(LogError):
+    """The event log holds other bytes than this engine computed for the same entry: it must not go on."""
+
+
+class Refused(RuntimeError):
+    """Redis takes no events now (memory, disk); the message is its own. Nothing is lost: flush again later."""
+
+
+class Publisher:
+    def __init__(self, names: Keys) -> None:
+        self._events = names.events
+        self._connection: Connection | None = None
+        self._client: redis.Redis | None = None
+        self._waiting: deque[tuple[EntryId, bytes]] = deque()
+        self._sent: list[tuple[EntryId, bytes]] = []  # in the transaction under way
+        self.unconfirmed_bytes = 0
+        self.confirmed_entries = 0
+        self.confirmed_bytes = 0
+
+    @property
+    def under_way(self) -> bool:
+        return bool(self._sent)
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waiting)
+
+    def connect(self, connection: Connection, client: redis.Redis, top: EntryId) -> None:
+        """Go on with a checked connection, after comparing what the last one left open with the log up to `top`."""
+        self._connection, self._client = connection, client
+        self._keep()
+        while self._waiting and self._waiting[0][0] <= top:
+            entry, block = self._waiting.popleft()
+            self.compare(entry, block)
+            self._confirm(block)
+
+    def add(self, entry: EntryId, block: bytes) -> None:
+        self._waiting.append((entry, block))
+        self.unconfirmed_bytes += len(block)
+
+    def flush(self) -> None:
+        """Send what waits as one transaction, unless one is under way."""
+        if self._sent or not self._waiting:
+            return
+        assert self._connection is not None
+        events = self._events.encode()
+        commands, size = [b"*1\r\n$5\r\nMULTI\r\n"], 0
+        while self._waiting and size < APPEND_BYTES:
+            entry, block = self._waiting.popleft()
+            self._sent.append((entry, block))
+            commands.append(pack(b"XADD", events, str(entry).encode(), FIELD, block))
+            size += len(block)
+        commands.append(b"*1\r\n$4\r\nEXEC\r\n")
+        self._connection.send([b"".join(commands)])
+
+    def settle(self) -> None:
+        """Take the reply to the transaction under way; Refused or MirrorBroken if the log did not take it."""
+        if not self._sent:
+            return
+        assert self._connection is not None
+        replies = [self._connection.receive() for _ in range(len(self._sent) + 2)]  # OK, QUEUED ..., EXEC's list
+        if isinstance(replies[-1], Exception):
+            self._keep()
+            raise Refused(str(next(reply for reply in replies if isinstance(reply, Exception))))
+        for (entry, block), outcome in zip(self._sent, replies[-1], strict=True):
+            if isinstance(outcome, Exception):
+                if NOT_ABOVE_TOP not in str(outcome):
+                    raise LogError(f"{self._events} did not take entry {entry} within a transaction: {outcome}")
+                self.compare(entry, block)
+            self._confirm(block)
+        self._sent = []
+
+    def compare(self, entry: EntryId, block: bytes) -> None:
+        """MirrorBroken unless the event log holds exactly these bytes at `entry`."""
+        assert self._client is not None
+        rows = cast(list[tuple[bytes, dict[bytes, bytes]]], self._client.xrange(self._events, str(entry), str(entry)))
+        if not rows:
+            raise MirrorBroken(f"{self._events} has no entry {entry}, but later ones: it was damaged; restore it")
+        if rows[0][1].get(FIELD) != block:
+            raise MirrorBroken(
+                f"{self._events} holds other events at entry {entry} than this engine computes from the same commands: "
+                "two versions of the code, or a damaged log; this engine stops"
+            )
+
+    def _confirm(self, block: bytes) -> None:
+        self.unconfirmed_bytes -= len(block)
+        self.confirmed_bytes += len(block)
+        self.confirmed_entries += 1
+
+    def _keep(self) -> None:
+        self._waiting.extendleft(reversed(self._sent))
+        self._sent = []

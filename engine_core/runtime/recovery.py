@@ -1,0 +1,144 @@
+"""Coming up: create the log or check it, and replay the commands whose events are published already.
+
+    orders   empty      1 .................. top        trimmed       1 ........ top
+    events   empty      1 ...... top                    any           1 .............. top
+             GENESIS    replay, go on live              LogError      LogError: it is ahead of its commands
+
+What is published is not read back as a whole: of each chunk the last entry's bytes are compared, and since balances,
+ids and times carry over from event to event, a replay that differs anywhere is seen at the next comparison.
+
+Non-goals: the entries above the published top; for the running loop (loop.py) they are simply new.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import redis
+
+from engine_core.runtime.connection import Connection, pack
+from engine_core.runtime.guard import CrashGuard
+from engine_core.runtime.intake import block_of
+from engine_core.runtime.machine import FIRST_EPOCH, Machine
+from engine_core.runtime.publish import Publisher
+from engine_core.wire.codes import CommandKind
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, COMMAND, SCHEMA_VERSION
+from engine_core.wire.log import LogError, LogState, no_log, parse_description
+from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block, encode_block
+
+CHUNK_BYTES = 4 << 20
+REPORT_SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+def describe(client: redis.Redis, name: str) -> LogState:
+    try:
+        reply: Any = client.xinfo_stream(name)
+    except redis.ResponseError as error:
+        if "no such key" in str(error):
+            return no_log(name)
+        raise
+    return parse_description(name, reply)
+
+
+def check_logs(client: redis.Redis, names: Keys, position: EntryId, log_id: int) -> tuple[LogState, LogState]:
+    """Both logs, if an engine that has executed up to `position` can go on with them; LogError says why not."""
+    orders, events = describe(client, names.orders), describe(client, names.events)
+    if not orders.length:
+        if events.length or position != ORIGIN:
+            raise LogError(
+                f"{names.orders} is empty, but its events reach {max(events.top, position)}: Redis lost the command "
+                "log; restore it from a copy"
+            )
+        return orders, events
+    if events.top > orders.top:
+        raise LogError(
+            f"{names.events} ends at {events.top}, its commands in {names.orders} at {orders.top}: Redis lost "
+            "commands; restore both logs from the same copy"
+        )
+    if events.length:
+        events.check(min(position, events.top), log_id)
+    orders.check(position)
+    return orders, events
+
+
+def create_log(client: redis.Redis, names: Keys) -> None:
+    """Append GENESIS, unless another engine did so first."""
+    header, record = np.zeros(1, BLOCK_HEADER), np.zeros(1, ADMIN)
+    now_ns = time.time_ns()
+    log_id = secrets.randbits(62) | 1
+    record["kind"], record["code"], record["a"] = CommandKind.GENESIS, SCHEMA_VERSION, log_id
+    record["b"], record["c"] = BEHAVIOUR_VERSION, now_ns // 1_000_000
+    header["log_id"], header["epoch"], header["gateway"] = log_id, FIRST_EPOCH, secrets.randbits(31) | 1 << 31
+    header["incarnation"], header["sequence"], header["time_ms"] = now_ns, 1, now_ns // 1_000_000
+    pipe: Any
+    with client.pipeline(transaction=True) as pipe:
+        pipe.watch(names.orders)
+        if pipe.xlen(names.orders):
+            return
+        pipe.multi()
+        pipe.xadd(names.orders, {FIELD: encode_block(header, record)})
+        try:
+            pipe.execute()
+        except redis.WatchError:
+            return
+    logger.info("created log %d", log_id)
+
+
+def replay(
+    machine: Machine,
+    guard: CrashGuard,
+    connection: Connection,
+    names: Keys,
+    publisher: Publisher,
+    top: EntryId,
+    beat: Callable[[], None],
+) -> int:
+    """Execute everything up to `top`, the published high-water mark, one chunk read ahead; the number of commands."""
+    started = reported = time.monotonic()
+    commands, after, count = 0, machine.position, 64
+    if after < top:
+        _request(connection, names, after, top, count)
+    while after < top:
+        rows = connection.receive()
+        if isinstance(rows, Exception):
+            raise LogError(f"{names.orders} cannot be replayed: {rows}")
+        if not rows:
+            raise LogError(f"{names.orders} has nothing after {after}, but its events reach {top}: it was damaged")
+        entries = [(EntryId.parse(name), block_of(fields)) for name, fields in rows]
+        size = sum(len(block) for _, block in entries) // len(entries)
+        count, after = max(1, min(8192, CHUNK_BYTES // max(1, size))), entries[-1][0]
+        if after < top:
+            _request(connection, names, after, top, count)
+        if machine.position == ORIGIN:
+            _check_genesis(names, entries[0])
+        for entry, block in entries:
+            mirror = guard.execute(machine, entry, block)
+            commands += mirror.commands
+        publisher.compare(after, machine.encode(mirror))
+        beat()
+        now = time.monotonic()
+        if now - reported >= REPORT_SECONDS or after >= top:
+            reported = now
+            logger.info("replayed %d commands up to %s of %s in %.1f s", commands, after, top, now - started)
+    return commands
+
+
+def _request(connection: Connection, names: Keys, after: EntryId, top: EntryId, count: int) -> None:
+    span = (f"({after}".encode(), str(top).encode())
+    connection.send([pack(b"XRANGE", names.orders.encode(), *span, b"COUNT", b"%d" % count)])
+
+
+def _check_genesis(names: Keys, first: tuple[EntryId, bytes]) -> None:
+    entry, block = first
+    try:
+        _, records = decode_block(block, COMMAND)
+        genesis = records.view(ADMIN)["kind"][0] == CommandKind.GENESIS
+    except BlockError:
+        genesis = False
+    if not genesis:
+        raise LogError(f"{names.orders} begins at {entry} without GENESIS: it was trimmed; start from a snapshot")
