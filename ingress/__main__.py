@@ -13,8 +13,9 @@ import uvloop
 
 from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData
-from engine_core.wire import process
+from engine_core.wire import metrics, process
 from engine_core.wire.gateway import AsyncGateway, GatewayError
+from engine_core.wire.metrics import Monitor
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings
 from ingress import app
@@ -23,6 +24,7 @@ from ingress.config import IngressConfig, from_settings
 from ingress.engine import Engine, Gateway
 from ingress.health import Health
 from ingress.history import History
+from ingress.monitoring import Shown
 from ingress.protocol import BoundedProtocol
 from ingress.service import Service
 
@@ -58,20 +60,23 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
 
 
 async def serve(config: IngressConfig) -> None:
+    shown = Shown(config)
+    metrics.serve(shown.monitor, config.runtime, config.metrics_port, config.host)
     with listening_socket(config) as listener:
         async with open_service(config) as service:
+            shown.gateway = service.engine.gateway
             statistics = asyncio.create_task(_backfill(service))
             try:
-                await _serve_http(service, listener)
+                await _serve_http(service, listener, shown)
             finally:
                 statistics.cancel()
                 await asyncio.gather(statistics, return_exceptions=True)
 
 
-async def _serve_http(service: Service, listener: socket.socket) -> None:
+async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
-            app.build(service),
+            app.build(service, shown),
             http=BoundedProtocol,
             ws="none",
             lifespan="off",
@@ -89,16 +94,17 @@ async def _serve_http(service: Service, listener: socket.socket) -> None:
     if server.started:
         process.ready()
         logger.info("serving http://%s:%d", service.config.host, service.config.http_port)
-    watch = asyncio.create_task(_until_failure(service.engine.gateway, server))
+    watch = asyncio.create_task(_until_failure(service.engine.gateway, server, shown.monitor))
     await serving
     watch.cancel()
     if service.engine.gateway.failure is not None:
         raise GatewayError(str(service.engine.gateway.failure))
 
 
-async def _until_failure(gateway: Gateway, server: uvicorn.Server) -> None:
+async def _until_failure(gateway: Gateway, server: uvicorn.Server, monitor: Monitor) -> None:
     """A gateway that gave up never comes back: end this process, so that a new one takes its place."""
     while gateway.failure is None:
+        monitor.beat()
         await asyncio.sleep(FAILURE_CHECK_SECONDS)
     server.should_exit = True
 

@@ -16,6 +16,7 @@ from ingress.call import Reply, error_reply
 from ingress.dispatch import Endpoint, answer
 from ingress.edge import EXPOSED_HEADERS, Edge, call_of
 from ingress.errors import ApiError, Code, bad_request, code_of_status
+from ingress.monitoring import Shown
 from ingress.page import Page
 from ingress.routes import ROUTES
 from ingress.service import Service
@@ -25,10 +26,10 @@ VERSION = "1"
 _PREFLIGHT_SECONDS = 86_400
 
 
-def build(service: Service) -> Edge:
+def build(service: Service, shown: Shown) -> Edge:
     """The whole HTTP application of one ingress process."""
     hot = {(route.method, route.path): route.endpoint for route in ROUTES if route.hot}
-    return Edge(service, hot, Page(service.config.page, service.config.ws_port), build_fastapi(service))
+    return Edge(service, hot, Page(service.config.page, service.config.ws_port), build_fastapi(service), shown)
 
 
 def build_fastapi(service: Service) -> FastAPI:

@@ -18,6 +18,7 @@ class IngressConfig:
     database_url: str
     runtime: Path
     shard: int
+    worker: int  # 0, 1, ... among the ingress processes
     gateway: int
     host: str
     http_port: int
@@ -37,6 +38,7 @@ def from_settings(settings: Settings) -> IngressConfig:
         database_url=settings.database_url,
         runtime=settings.runtime,
         shard=settings.shard,
+        worker=settings.worker,
         gateway=GATEWAY_BASE + settings.worker,
         host=settings.host,
         http_port=settings.http_port,

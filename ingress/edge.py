@@ -4,12 +4,14 @@ A FastAPI route costs about 300 µs a request and this function about 60, so the
 answered here; it is the same operation, validation and signing either way. Non-goals: CORS preflights and documents.
 """
 
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from ingress.call import Call, Reply, error_reply
 from ingress.dispatch import Endpoint, answer
 from ingress.errors import ApiError, Code
+from ingress.monitoring import Shown
 from ingress.page import Page
 from ingress.service import Service
 
@@ -19,6 +21,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_WITHOUT_BODY: Final = ("GET", "HEAD", "OPTIONS")
 MAX_BODY: Final = 64 * 1024  # a batch of 20 orders with every member is a tenth of it
 DRAINED_BODY: Final = 4 * 2**20  # read and dropped so that the client gets to read the refusal; past it, we hang up
 CLOSE: Final = ((b"Connection", b"close"),)
@@ -35,32 +38,53 @@ class Edge:
     """The application that uvicorn serves."""
 
     def __init__(
-        self, service: Service, hot: dict[tuple[str, str], Endpoint], page: Page, application: Application
+        self,
+        service: Service,
+        hot: dict[tuple[str, str], Endpoint],
+        page: Page,
+        application: Application,
+        shown: Shown,
     ) -> None:
         self._service = service
         self._hot = hot
         self._page = page
         self._application = application
+        self._shown = shown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
         method, path = scope["method"], scope["path"]
-        endpoint = self._hot.get((method, path))
         body = b""
-        if method not in ("GET", "HEAD", "OPTIONS"):
+        if method not in _WITHOUT_BODY:
             try:
                 body = await _read_body(receive)
             except ApiError as error:
-                await send_reply(send, error_reply(error))
+                await self._send(send, error_reply(error))
                 return
+        endpoint = self._hot.get((method, path))
         if endpoint is not None:
-            await send_reply(send, await answer(self._service, endpoint, call_of(scope, body)))
-        elif method in ("GET", "HEAD") and (reply := self._page.reply(call_of(scope, body))):
+            began = time.perf_counter()
+            reply = await answer(self._service, endpoint, call_of(scope, body))
+            self._shown.order(began, reply.status)
             await send_reply(send, reply)
+        elif method in ("GET", "HEAD") and (file := self._page.reply(call_of(scope, body))):
+            await self._send(send, file)
         else:
-            await self._application(scope, _replayed(body, receive), send)
+            await self._application(scope, _replayed(body, receive), self._counted(send))
+
+    async def _send(self, send: Send, reply: Reply) -> None:
+        self._shown.answered(reply.status)
+        await send_reply(send, reply)
+
+    def _counted(self, send: Send) -> Send:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._shown.answered(message["status"])
+            await send(message)
+
+        return counted
 
 
 def call_of(scope: Scope, body: bytes) -> Call:

@@ -16,7 +16,7 @@ class Shown:
     def __init__(self, config: IngressConfig) -> None:
         self.gateway: Gateway | None = None
         self._answers = [0] * CLASSES
-        self.monitor = Monitor("ingress", config.gateway_worker, self._samples, self._not_ready)
+        self.monitor = Monitor("ingress", config.worker, self._samples, self._not_ready)
         self._order_time = self.monitor.histogram(
             "order_seconds", "Time to answer a request on the order routes, from its last byte to the reply"
         )

@@ -26,6 +26,7 @@ from ingress.config import IngressConfig
 from ingress.engine import Engine
 from ingress.health import Health
 from ingress.history import HistoryUnavailable
+from ingress.monitoring import Shown
 from ingress.service import Service
 from tests.ingress.markets import SOL, joined, key_record, setup_records
 
@@ -194,6 +195,7 @@ def config(page: Path, **changes: Any) -> IngressConfig:
         "database_url": "",
         "runtime": Path("/nowhere"),
         "shard": 0,
+        "worker": 0,
         "gateway": 100,
         "host": "127.0.0.1",
         "http_port": 8080,
@@ -217,6 +219,6 @@ async def open_exchange(page: Path, **changes: Any) -> Exchange:
     settings = config(page, **changes)
     auth = Authenticator(market_data.setup, settings.session_secret)
     service = Service(settings, engine, market_data, history, auth, Health(engine))  # type: ignore[arg-type]
-    transport = httpx.ASGITransport(build(service), client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(build(service, Shown(settings)), client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
     client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", verify=False)
     return Exchange(gateway, history, service, client)
