@@ -1,5 +1,5 @@
 /** The page's frame: which panels there are, and which of them a small screen shows. */
-import { useState, type ReactElement } from "react";
+import { useEffect, useState, type ReactElement } from "react";
 import { Assets } from "../account/Assets";
 import { Ladder } from "../book/Ladder";
 import { Chart } from "../chart/Chart";
@@ -20,9 +20,11 @@ type View = (typeof VIEWS)[number];
 export function App(): ReactElement {
   const venue = useVenue();
   const market = useStore(venue.selected);
+  const feed = useStore(venue.feed.state);
   const [isListOpen, setListOpen] = useState(false);
+  useDismissal(isListOpen, setListOpen);
   return (
-    <>
+    <div className="page" data-live={feed === "live"}>
       <header className="top">
         <div className="brand">
           <img src="/favicon.svg" alt="" width="22" height="22" />
@@ -50,8 +52,27 @@ export function App(): ReactElement {
       {market ? <Trade market={market} isListOpen={isListOpen} closeList={() => setListOpen(false)} /> : <Opening />}
       <Footer />
       <Toaster />
-    </>
+    </div>
   );
+}
+
+/** The list of markets, where it lies over the page, goes away by Escape or by a press beside it. */
+function useDismissal(isOpen: boolean, setOpen: (isOpen: boolean) => void): void {
+  useEffect(() => {
+    if (!isOpen) return undefined;
+    const press = (event: PointerEvent): void => {
+      if (!(event.target as Element).closest("#market-list, .market-switch")) setOpen(false);
+    };
+    const key = (event: KeyboardEvent): void => {
+      if (event.key === "Escape") setOpen(false);
+    };
+    addEventListener("pointerdown", press);
+    addEventListener("keydown", key);
+    return () => {
+      removeEventListener("pointerdown", press);
+      removeEventListener("keydown", key);
+    };
+  }, [isOpen, setOpen]);
 }
 
 function Opening(): ReactElement {

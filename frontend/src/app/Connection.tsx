@@ -12,7 +12,7 @@ function useShown(): Shown {
   const venue = useVenue();
   const feed = useStore(venue.feed.state);
   const book = useStore(venue.book.state);
-  if (feed === "waiting") return { tone: "away", label: "Reconnecting" };
+  if (feed === "away") return { tone: "away", label: "Reconnecting" };
   if (feed === "opening") return { tone: "busy", label: "Connecting" };
   if (book !== "live") return { tone: "busy", label: "Synchronising" };
   return { tone: "live", label: "Live" };
@@ -33,7 +33,7 @@ export function ConnectionBar(): ReactElement | null {
   if (tone !== "away") return null;
   return (
     <p className="connection-bar" role="alert">
-      The connection to the exchange is lost. Prices are hidden until it is back; your open orders stay in the market.
+      The connection to the exchange is lost: what you see is not current. Your open orders stay in the market.
     </p>
   );
 }

@@ -92,7 +92,7 @@ it("tells of a lost connection, comes back and asks again", async () => {
   expect(event).toHaveBeenCalledOnce();
   socket().close();
   expect(lost).toHaveBeenCalledOnce();
-  expect(feed.state.get()).toBe("waiting");
+  expect(feed.state.get()).toBe("away");
   await vi.advanceTimersByTimeAsync(300);
   expect(FakeSocket.all).toHaveLength(2);
   socket().accept();

@@ -2,7 +2,7 @@
  * The one WebSocket of the page. Keeps the wanted streams subscribed across lost connections and tells each of them
  * when it is active and when it is lost. Non-goal: what the events mean.
  *
- *   opening ──connected──▶ live ──closed or silent──▶ waiting ──time is up──▶ opening
+ *   opening ──first answer──▶ live ──closed or silent──▶ away ──first answer──▶ live
  *
  * The exchange speaks at least once a second (tickers, depth heartbeats), so a longer silence is a dead connection even
  * if no close arrives: half-open sockets would otherwise leave a stale book on the screen.
@@ -11,7 +11,7 @@ import { Backoff } from "./backoff";
 import type { ControlFrame, DataFrame, ServerFrame, StreamEvent } from "./events";
 import { Store } from "./store";
 
-export type FeedState = "opening" | "live" | "waiting";
+export type FeedState = "opening" | "live" | "away";
 
 export interface Stream<E extends StreamEvent = StreamEvent> {
   name: string;
@@ -43,6 +43,7 @@ export class Feed {
   private socket: WebSocket | null = null;
   private lastFrameMs = 0;
   private nextId = 1;
+  private isOpening = false;
   private retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly options: FeedOptions) {}
@@ -71,8 +72,9 @@ export class Feed {
   }
 
   private async open(): Promise<void> {
-    this.state.set("opening");
+    this.isOpening = true;
     const address = await this.options.address();
+    this.isOpening = false;
     if (address === null) return this.wait();
     const socket = new WebSocket(address);
     this.socket = socket;
@@ -100,13 +102,13 @@ export class Feed {
   }
 
   private wait(): void {
-    this.state.set("waiting");
+    this.state.set("away");
     clearTimeout(this.retry);
     this.retry = setTimeout(() => void this.open(), this.backoff.next());
   }
 
   private retryNow(): void {
-    if (this.state.get() !== "waiting") return;
+    if (this.socket || this.isOpening) return;
     clearTimeout(this.retry);
     this.backoff.reset();
     void this.open();

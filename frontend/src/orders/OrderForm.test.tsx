@@ -140,7 +140,7 @@ it("takes over a price that was picked from the book", async () => {
 
 it("cannot send while the exchange is away", async () => {
   await act(async () => {
-    venue.feed.state.set("waiting");
+    venue.feed.state.set("away");
     await new Promise((resolve) => requestAnimationFrame(resolve));
   });
   await vi.waitFor(() => expect(host.querySelector<HTMLButtonElement>(".submit")?.disabled).toBe(true));
