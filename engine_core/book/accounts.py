@@ -49,7 +49,8 @@ def fee_place(state: State, market: int, account: int) -> int:
 def exchange_atoms(
     state: State, account: int, given: int, received: int, unlocked: int, spent: int, gained: int, fee: int
 ) -> None:
-    """One side of a trade: `spent` of the given asset leaves what was locked for it, the rest of that becomes available."""
+    """One side of a trade: `spent` of the given asset leaves what was locked for it, the rest of that becomes
+    available."""
     giving = state.balances[balance_of(state, account, given)]
     giving["locked"] -= unlocked
     giving["available"] += unlocked - spent
@@ -78,7 +79,7 @@ def atoms_to_lock(state: State, slot: int) -> int:
             return wide(info["amount_atoms"])
         leaves = (info["amount_atoms"] + unit - 1) // unit  # the most that its bound can make it sell
     if info["side"] == Side.BID:
-        return leaves * unit
+        return wide(leaves * unit)
     return wide(leaves * market["lot_atoms"])
 
 

@@ -14,7 +14,6 @@ from engine_core.book.state import (
     ASSETS,
     BEHAVIOUR,
     CREATED_MS,
-    EVENTS,
     GENESIS,
     INDEX,
     LOG_ID,
@@ -323,7 +322,6 @@ def write_admin(state: State, events: np.ndarray, n: int, admin: np.ndarray, i: 
         balance = state.balances[balance_of(state, wide(record["account"]), wide(record["asset"]))]
         event["given_available"] = balance["available"]
         event["given_locked"] = balance["locked"]
-    state.counters[EVENTS] += 1
     return n + 1
 
 

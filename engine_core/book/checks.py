@@ -80,7 +80,7 @@ def market_of(state: State, market: int) -> int:
 
 @inner
 def account_exists(state: State, account: int) -> bool:
-    return 1 <= account <= state.counters[ACCOUNTS]
+    return bool(1 <= account <= state.counters[ACCOUNTS])
 
 
 @inner

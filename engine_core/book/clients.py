@@ -1,9 +1,9 @@
 """Client order ids: one chained hash from (account, client id) to an open order or to a remembered ended one.
 
-A retry with the same client id and the same economics is answered with the order that exists, so no order doubles. Known
-are the open orders, and per account the last `ended_per_account` ended ones, within `ended` of all accounts: first in,
-first out in log order. `economics` is a 62-bit mark of what the order was when it was placed (amending changes the order,
-not the mark).
+A retry with the same client id and the same economics is answered with the order that exists, so no order doubles.
+Known are the open orders, and per account the last `ended_per_account` ended ones, within `ended` of all accounts:
+first in, first out in log order. `economics` is a 62-bit mark of what the order was when it was placed (amending
+changes the order, not the mark).
 
 In the chains a positive number is a slot, a negative one an ENDED record.
 """

@@ -13,14 +13,15 @@ Precedence of reasons: the checks run in this order, and the first that fails na
              of a market order by quote: INSUFFICIENT_FUNDS for the amount, QUANTITY_TOO_SMALL, QUANTITY_TOO_LARGE
              INSUFFICIENT_FUNDS
     CANCEL   NO_GENESIS  BEHAVIOUR_VERSION  UNKNOWN_MARKET  UNKNOWN_ACCOUNT  ORDER_NOT_FOUND
-    AMEND    as CANCEL, then BAD_FIELD  NOT_AMENDABLE  QUANTITY_TOO_SMALL; queued again: as PLACE from ACCOUNT_FROZEN on
-    REPLACE  as PLACE up to the client id, then ORDER_NOT_FOUND; the order is then cancelled whatever becomes of the new one
-    CANCEL_ALL, CANCEL_AFTER   UNKNOWN_MARKET  UNKNOWN_ACCOUNT  BAD_FIELD  (TIMERS_FULL)
+    AMEND    as CANCEL, then BAD_FIELD  NOT_AMENDABLE  QUANTITY_TOO_SMALL
+             in its place: QUANTITY_TOO_SMALL; queued again: as PLACE from ACCOUNT_FROZEN on
+    REPLACE  as PLACE up to the client id, then ORDER_NOT_FOUND; after that the old order is gone whatever happens
+    CANCEL_ALL, CANCEL_AFTER   UNKNOWN_MARKET  UNKNOWN_ACCOUNT  BAD_FIELD  TIMERS_FULL
     ADMIN    NO_GENESIS, then what exists, then what is well formed, then what fits (see admin.py)
 
-Events of one command are at most MAX_EVENTS_PER_COMMAND. Before it, timers that are due and triggers left over from earlier
-commands get up to half of them; what does not fit goes on before the next command. A sweep that runs out expires with
-EVENT_LIMIT; a CANCEL_ALL that does says so in the reason of CANCEL_ALL_DONE, and is to be sent again.
+Events of one command are at most MAX_EVENTS_PER_COMMAND. Before it, timers that are due and triggers left over from
+earlier commands get up to half of them; what does not fit goes on before the next command. A sweep that runs out
+expires with EVENT_LIMIT; a CANCEL_ALL that does says so in the reason of CANCEL_ALL_DONE, and is to be sent again.
 """
 
 import numpy as np
@@ -34,12 +35,23 @@ from engine_core.book.ending import cancel_matching, cancel_order
 from engine_core.book.orders import slot_of
 from engine_core.book.placing import answer_retry, check_sender, find_retry, place
 from engine_core.book.records import HAS_CLIENT_ID
-from engine_core.book.state import BEHAVIOUR, BUDGET, COMMANDS, GENESIS, INDEX, TIME_MS, TIMERS, TRIGGERS_DUE, State
+from engine_core.book.state import (
+    BEHAVIOUR,
+    BUDGET,
+    COMMANDS,
+    EVENTS,
+    GENESIS,
+    INDEX,
+    TIME_MS,
+    TIMERS,
+    TRIGGERS_DUE,
+    State,
+)
 from engine_core.book.timers import DEAD_MAN, arm, disarm, find_timer, run_due
 from engine_core.book.triggers import FIRED, collect_fired, run_fired
 from engine_core.jit import entry, inner, wide
 from engine_core.wire.codes import CommandKind, EventKind, Reason
-from engine_core.wire.layout import BEHAVIOUR_VERSION
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
 from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
 
 MAX_TIMER_MS = 24 * 3600 * 1000
@@ -175,13 +187,10 @@ def _dispatch(state: State, events: np.ndarray, n: int, commands: np.ndarray, i:
 
 
 @entry
-def apply_batch(
+def execute_batch(
     state: State, commands: np.ndarray, admin: np.ndarray, first: int, count: int, time_ms: int, events: np.ndarray
 ) -> tuple[int, int]:
-    """Execute commands[first:count] and write their events; `admin` is the same memory as ADMIN records.
-
-    Stops before the first command whose events might not fit. Returns (next command, number of events).
-    """
+    """The kernel of apply_batch."""
     n = wide(0)
     i = wide(first)
     state.counters[TIME_MS] = max(state.counters[TIME_MS], time_ms)
@@ -205,4 +214,19 @@ def apply_batch(
         i += 1
     state.counters[INDEX] = 0
     state.counters[BUDGET] = 0
+    state.counters[EVENTS] += n
     return i, n
+
+
+def apply_batch(
+    state: State, commands: np.ndarray, admin: np.ndarray, first: int, count: int, time_ms: int, events: np.ndarray
+) -> tuple[int, int]:
+    """Execute commands[first:count] and write their events; `admin` is the same memory as ADMIN records.
+
+    Stops before the first command whose events might not fit. Returns (next command, number of events).
+    """
+    assert events.size >= MAX_EVENTS_PER_COMMAND, f"room for {events.size} events: one command may give more"
+    if not commands.flags.writeable:  # another type to Numba, which would compile everything once more
+        commands = np.frombuffer(bytearray(commands.tobytes()), COMMAND)
+        admin = commands.view(ADMIN)
+    return execute_batch(state, commands, admin, first, count, time_ms, events)

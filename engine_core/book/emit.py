@@ -5,14 +5,22 @@ import numpy as np
 from engine_core.book.accounts import balance_of
 from engine_core.book.levels import ASKS, key_of
 from engine_core.book.records import HAS_CLIENT_ID, TAKER
-from engine_core.book.state import BOOKS, EVENTS, INDEX, TIME_MS, State
+from engine_core.book.state import BOOKS, INDEX, TIME_MS, State
 from engine_core.jit import inner, wide
 from engine_core.wire.codes import EventKind, OrderType, Side
 
 
 @inner
 def write_order(
-    state: State, events: np.ndarray, n: int, kind: int, reason: int, infos: np.ndarray, at: int, order_id: int, account: int
+    state: State,
+    events: np.ndarray,
+    n: int,
+    kind: int,
+    reason: int,
+    infos: np.ndarray,
+    at: int,
+    order_id: int,
+    account: int,
 ) -> None:
     """An event of an order, with its balances after; no level change. `infos`: state.info or state.ended."""
     info, event = infos[at], events[n]
@@ -51,7 +59,6 @@ def write_order(
         event["amount_atoms"] = 0
         event["display_lots"] = info["amount_atoms"]
     event["created_ms"] = info["created_ms"]
-    state.counters[EVENTS] += 1
 
 
 @inner
@@ -137,7 +144,6 @@ def write_rejected(state: State, events: np.ndarray, n: int, commands: np.ndarra
     event["amount_atoms"] = command["amount_atoms"] if is_market else 0
     event["display_lots"] = 0 if is_market else command["display_lots"]
     event["created_ms"] = state.counters[TIME_MS]
-    state.counters[EVENTS] += 1
     return n + 1
 
 
@@ -173,7 +179,6 @@ def write_account(
     event["amount_atoms"] = amount
     event["display_lots"] = 0
     event["created_ms"] = state.counters[TIME_MS]
-    state.counters[EVENTS] += 1
     return n + 1
 
 

@@ -1,4 +1,5 @@
-"""How an order ends, and how it shrinks: off its level, funds released, client id remembered, slot free, event written."""
+"""How an order ends, and how it shrinks: off its level, funds released, client id remembered, slot free, event
+written."""
 
 import numpy as np
 
@@ -97,4 +98,3 @@ def end_taker(state: State, events: np.ndarray, n: int, reason: int, slot: int, 
     write(state, events, n, EventKind.EXPIRED, reason, slot)
     forget(state, slot)
     return n + 1
-

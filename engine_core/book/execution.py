@@ -1,5 +1,5 @@
-"""An order that is in memory but on no level: what it needs, what it trades, how it ends. For new orders, fired triggers
-and amended orders alike.
+"""An order that is in memory but on no level: what it needs, what it trades, how it ends. For new orders, fired
+triggers and amended orders alike.
 
 `plan` looks and changes nothing; `execute` does what was planned. Between the two the caller writes its own event
 (ACCEPTED, AMENDED), for which `reserve` has moved the funds.

@@ -1,14 +1,15 @@
 """Price levels: found by hash, ordered by a hierarchical bitmap, so memory follows the levels and not the price range.
 
-Each market has four books of levels: bids, asks, and the triggers below and above the last price. Inside one, a level's
-`key` puts the best first, the lower the better, whatever the side: asks and triggers above use the price itself, bids and
-triggers below its mirror image. So no kernel branches on the side.
+Each market has four books of levels: bids, asks, and the triggers below and above the last price. Inside one, a
+level's `key` puts the best first, the lower the better, whatever the side: asks and triggers above use the price
+itself, bids and triggers below its mirror image. So no kernel branches on the side.
 
     level_heads[hash(book, key)] -> level -> chain -> ...       64 neighbouring prices share a cache line or four
     nodes[hash(book, height, key >> 6 * (height + 1))].bits     which of the 64 children of this node hold levels
 
-A node of height 0 covers 64 prices, of height 1 4,096 and so on up to height 5, the root: 31 bits. Nodes live in one open
-hash table with linear probing; a node without children is removed by shifting back what follows, so nothing ages.
+A node of height 0 covers 64 prices, of height 1 4,096 and so on up to height 5, the root: 31 bits. Nodes live in one
+open hash table with linear probing; a node without children is removed by shifting back what follows, so nothing
+ages.
 
 All functions work on any state; none knows of money, accounts or events.
 """
@@ -63,7 +64,7 @@ def find_level(state: State, book: int, key: int) -> int:
 def can_add_level(state: State) -> bool:
     """Whether one more level fits, with all the nodes that it could need."""
     held = state.counters[LEVELS_HELD]
-    return held + 1 < state.levels.size and state.counters[NODES_USED] + ROOT + 1 <= state.nodes.size * 7 // 8
+    return bool(held + 1 < state.levels.size and state.counters[NODES_USED] + ROOT + 1 <= state.nodes.size * 7 // 8)
 
 
 @inner
@@ -138,9 +139,7 @@ def next_key(state: State, book: int, key: int) -> int:
     for height in range(ROOT + 1):
         prefix = child >> 6
         if prefix >= 0:
-            bits = state.nodes[_find_node(state, _node_name(book, height, prefix))]["bits"] & (
-                wide(-2) << (child & 63)
-            )
+            bits = state.nodes[_find_node(state, _node_name(book, height, prefix))]["bits"] & (wide(-2) << (child & 63))
         else:  # nothing was asked for yet: start from the root
             bits = wide(0)
             if height == ROOT:
@@ -181,7 +180,7 @@ def add_level(state: State, book: int, key: int) -> int:
     if key < state.books[book]["best_key"]:
         state.books[book]["best_key"] = key
         state.books[book]["best"] = level
-    return level
+    return wide(level)
 
 
 @inner

@@ -1,7 +1,7 @@
 """The matching loop: one incoming order against one side of a book, best price first, oldest first.
 
-What a trade means (funds, fees, events, reports) is the caller's: `sweep_with` compiles the caller's kernels into the loop.
-The exchange and the conformance bench run this same loop.
+What a trade means (funds, fees, events, reports) is the caller's: `sweep_with` compiles the caller's kernels into the
+loop. The exchange and the conformance bench run this same loop.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,9 @@ from engine_core.wire.codes import Reason
 def sweep_with(trade: Callable[..., int], meet_own: Callable[..., tuple[int, int, int]]) -> Callable[..., Any]:
     """The loop, with these two kernels compiled into it.
 
-    `trade(context, maker, price, lots, left, events)` is told of each trade after the maker was reduced, and taken off its
-    queue when nothing shown is left of it; it may queue it again. `meet_own(context, maker, left, events)` decides what
-    happens at an order of the taker's own account.
+    `trade(context, maker, price, lots, left, events)` is told of each trade after the maker was reduced, and taken
+    off its queue when nothing shown is left of it; it may queue it again. `meet_own(context, maker, left, events)`
+    decides what happens at an order of the taker's own account.
     """
 
     @inner

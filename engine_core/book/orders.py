@@ -1,7 +1,7 @@
 """Orders in their slots and in the queues of their levels, in price-time priority. No money, no events.
 
-A slot is found from the order id alone: `id = number * 2**24 + slot`. A recycled slot is told apart by the whole id that
-stands in it.
+A slot is found from the order id alone: `id = number * 2**24 + slot`. A recycled slot is told apart by the whole id
+that stands in it.
 """
 
 from engine_core.book.levels import add_level, drop_level, find_level

@@ -1,4 +1,5 @@
-"""PLACE: a new order, from its checks to the book. Fired triggers live in triggers.py, changes of orders in amending.py."""
+"""PLACE: a new order, from its checks to the book. Fired triggers live in triggers.py, changes of orders in
+amending.py."""
 
 import numpy as np
 
@@ -9,7 +10,6 @@ from engine_core.book.checks import (
     check_market_state,
     check_order,
     check_room,
-    check_shape,
     market_of,
 )
 from engine_core.book.clients import economics_of, find_client

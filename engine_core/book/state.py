@@ -83,7 +83,8 @@ class Capacities(NamedTuple):
 
 
 class State(NamedTuple):
-    """See the records for the fields. Index 0 of everything numbered from 1 is unused, unless a comment says otherwise."""
+    """See the records for the fields. Index 0 of everything numbered from 1 is unused, unless a comment says
+    otherwise."""
 
     counters: np.ndarray
     limits: np.ndarray  # the Capacities, as int64

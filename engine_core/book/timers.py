@@ -1,7 +1,7 @@
 """Timers in engine time: the dead-man switch of an account, and the leases of gateways for cancel-on-disconnect.
 
-A binary heap of timer numbers, earliest (due, number) first, and per account a list of its own. A timer that fires cancels
-orders; it is gone only when all of them are, so what does not fit into one command goes on before the next.
+A binary heap of timer numbers, earliest (due, number) first, and per account a list of its own. A timer that fires
+cancels orders; it is gone only when all of them are, so what does not fit into one command goes on before the next.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
-"""What a trade means: funds settled, fees taken, both FILL events, iceberg replenished; and what self-trade prevention does.
+"""What a trade means: funds settled, fees taken, both FILL events, iceberg replenished; and what self-trade
+prevention does.
 
-These are the kernels that the exchange compiles into the loop of matching.py. The order being matched (the taker) is on no
-level; what it still has locked stands in counters[TAKER_LOCKED], its unfilled lots in its own record.
+These are the kernels that the exchange compiles into the loop of matching.py. The order being matched (the taker) is
+on no level; what it still has locked stands in counters[TAKER_LOCKED], its unfilled lots in its own record.
 """
 
 from typing import Any

@@ -1,9 +1,10 @@
 """Stop and take-profit orders: which of them fire, and in which order.
 
-Waiting orders stand in two books of their market, nearest trigger first, then oldest first. After each matched order the
-triggers that its trades have reached move to one queue (level 0): first those above, upwards, then those below, downwards.
-The queue is worked off one by one; each may trade, and so send more to the end of the queue. What does not fit into the
-events of one command stays queued, and goes on before the next command. So a cascade has one order, in every replay.
+Waiting orders stand in two books of their market, nearest trigger first, then oldest first. After each matched order
+the triggers that its trades have reached move to one queue (level 0): first those above, upwards, then those below,
+downwards. The queue is worked off one by one; each may trade, and so send more to the end of the queue. What does not
+fit into the events of one command stays queued, and goes on before the next command. So a cascade has one order, in
+every replay.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
 """A dry run of the matching loop: what a market or all-or-none order would get, changing nothing.
 
-It meets the same orders in the same sequence as sweep() and meet_own(): at each level first what is shown, in the order of
-the queue, with own orders under the order's self-trade mode; then, if the level was passed, the hidden lots of its icebergs.
+It meets the same orders in the same sequence as sweep() and meet_own(): at each level first what is shown, in the
+order of the queue, with own orders under the order's self-trade mode; then, if the level was passed, the hidden lots
+of its icebergs.
 """
 
 import numpy as np
@@ -46,7 +47,15 @@ def _take(walked: np.ndarray, lots: int, wanted: int, amount: int, unit: int, fi
 
 @inner
 def _walk_shown(
-    state: State, walked: np.ndarray, level: int, account: int, mode: int, wanted: int, amount: int, unit: int, budget: int
+    state: State,
+    walked: np.ndarray,
+    level: int,
+    account: int,
+    mode: int,
+    wanted: int,
+    amount: int,
+    unit: int,
+    budget: int,
 ) -> bool:
     """The visible round of one level. Returns whether the walk is over."""
     slot = wide(state.levels[level]["head"])
@@ -107,7 +116,8 @@ def walk(
     tick_atoms: int,
     budget: int,
 ) -> None:
-    """Fill `walked` for an order that wants `lots`, or as many as `amount` quote atoms pay (amount < 0: no such bound)."""
+    """Fill `walked` for an order that wants `lots`, or as many as `amount` quote atoms pay (amount < 0: no such
+    bound)."""
     for field in range(WALKED):
         walked[field] = 0
     wanted = lots if amount < 0 else MAX_INT64 >> 1

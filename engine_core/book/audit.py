@@ -1,0 +1,240 @@
+"""Every invariant of the state, checked the slow and obvious way; and digests of it. For tests, `verify`, and
+snapshots.
+
+NumPy and plain loops on purpose: nothing here shares code with the kernels that it checks.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine_core.book.records import BY_QUOTE, HAS_CLIENT_ID, ICEBERG, UNLISTED
+from engine_core.book.state import (
+    ACCOUNTS,
+    ASSETS,
+    BOOKS,
+    ENDED_OLDEST,
+    FREE_ORDERS,
+    LEVELS_HELD,
+    MARKETS,
+    NODES_USED,
+    OPEN_ORDERS,
+    TIMERS,
+    State,
+)
+from engine_core.wire.codes import OrderStatus, OrderType, Side
+from engine_core.wire.limits import MAX_PRICE_TICKS, SLOT_BITS
+
+
+def audit(state: State) -> None:
+    """Assert everything that must hold between commands."""
+    live = np.flatnonzero(state.orders["order_id"][1:]) + 1
+    _audit_slots(state, live)
+    queued = _audit_levels(state)
+    assert queued == Counter(live.tolist()), "an order is on no queue, or on two"
+    _audit_nodes(state)
+    _audit_accounts(state, live)
+    _audit_locks(state, live)
+    _audit_clients(state, live)
+    _audit_timers(state)
+    for asset, (supplied, held) in conservation(state).items():
+        assert supplied == held, f"asset {asset}: {held} atoms in accounts, {supplied} deposited less withdrawn"
+
+
+def conservation(state: State) -> dict[int, tuple[int, int]]:
+    """By asset: (deposited less withdrawn, available plus locked of all accounts)."""
+    rows = state.balances.reshape(len(state.accounts), len(state.assets))
+    result = {}
+    for number in range(1, int(state.counters[ASSETS]) + 1):
+        asset = state.assets[number]
+        held = int(rows["available"][:, number].sum()) + int(rows["locked"][:, number].sum())
+        result[number] = int(asset["deposited"]) - int(asset["withdrawn"]), held
+    return result
+
+
+def digest(state: State) -> str:
+    """SHA-256 over every byte of the state, scratch aside."""
+    result = hashlib.sha256()
+    for name, array in zip(state._fields, state, strict=True):
+        if name != "walked":
+            result.update(array.view(np.uint8).data)
+    return result.hexdigest()
+
+
+def _audit_slots(state: State, live: np.ndarray) -> None:
+    ids = state.orders["order_id"][live]
+    assert (ids & ((1 << SLOT_BITS) - 1) == live).all(), "an order's id does not name its slot"
+    height = int(state.counters[FREE_ORDERS])
+    free = state.free_orders[:height]
+    assert len(set(free.tolist())) == height, "a slot is free twice"
+    assert height + len(live) == len(state.orders) - 1, "slots are lost"
+    assert not state.orders["order_id"][free].any(), "a free slot holds an order"
+    assert state.counters[OPEN_ORDERS] == len(live)
+
+
+def _queue(state: State, level: int) -> Iterator[int]:
+    """Slots of a level in order, checking the links."""
+    before, slot = 0, int(state.levels[level]["head"])
+    while slot:
+        order = state.orders[slot]
+        assert order["prev"] == before and order["level"] == level, f"slot {slot}: broken queue of level {level}"
+        yield slot
+        before, slot = slot, int(order["next"])
+    assert state.levels[level]["tail"] == before, f"level {level}: wrong tail"
+
+
+def _live_levels(state: State) -> dict[tuple[int, int], int]:
+    """(book, key) -> level, by way of the hash chains."""
+    found: dict[tuple[int, int], int] = {}
+    for head in state.level_heads[state.level_heads != 0].tolist():
+        level = head
+        while level:
+            name = int(state.levels[level]["book"]), int(state.levels[level]["key"])
+            assert name not in found, f"two levels of {name}"
+            found[name] = level
+            level = int(state.levels[level]["chain"])
+    assert len(found) == state.counters[LEVELS_HELD]
+    return found
+
+
+def _audit_levels(state: State) -> Counter[int]:
+    queued = Counter(_queue(state, 0))
+    best: dict[int, tuple[int, int]] = {}
+    count = Counter[int]()
+    for (book, key), level in _live_levels(state).items():
+        slots = list(_queue(state, level))
+        record = state.levels[level]
+        assert slots, f"level {level} is empty"
+        assert record["orders"] == len(slots)
+        assert record["lots"] == sum(int(state.orders[slot]["remaining_lots"]) for slot in slots)
+        price = key if book & 1 else MAX_PRICE_TICKS - key
+        for slot in slots:
+            _audit_order(state, slot, book, price)
+        queued.update(slots)
+        count[book] += 1
+        best[book] = min(best.get(book, (key, level)), (key, level))
+    for book in range(len(state.books)):
+        key, level = best.get(book, (1 << 31, 0))
+        record = state.books[book]
+        assert (record["best_key"], record["best"]) == (key, level), f"book {book}: best is {record}, not {key}"
+        assert record["levels"] == count[book]
+    for market in range(1, int(state.counters[MARKETS]) + 1):
+        crossed = state.books[market * BOOKS]["best_key"] + state.books[market * BOOKS + 1]["best_key"]
+        assert crossed > MAX_PRICE_TICKS, f"market {market} is crossed"
+    return queued
+
+
+def _audit_order(state: State, slot: int, book: int, price: int) -> None:
+    order, info = state.orders[slot], state.info[slot]
+    leaves = int(info["quantity_lots"]) - int(info["executed_lots"])
+    assert info["market"] == book // BOOKS
+    if book % BOOKS >= 2:
+        assert info["status"] == OrderStatus.TRIGGER_PENDING and info["trigger_ticks"] == price
+        return
+    assert info["price_ticks"] == price and info["side"] == book % BOOKS + 1
+    assert info["order_type"] == OrderType.LIMIT and info["status"] in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+    shown = int(order["remaining_lots"])
+    if info["flags"] & ICEBERG:
+        assert 0 < shown <= min(leaves, int(info["amount_atoms"]))
+    else:
+        assert 0 < shown == leaves
+
+
+def _audit_nodes(state: State) -> None:
+    """The bitmaps say exactly which levels there are, and every node can be found from its home."""
+    expected: Counter[tuple[int, int, int]] = Counter()
+    for book, key in _live_levels(state):
+        for height in range(6):
+            expected[book, height, key >> (6 * height)] = 1
+    bits = 0
+    for node in state.nodes[state.nodes["name"] != 0]:
+        name, prefix = int(node["name"]) >> 25, int(node["name"]) & ((1 << 25) - 1)
+        book, height = name >> 3, (name & 7) - 1
+        for child in range(64):
+            if int(node["bits"]) >> child & 1:
+                bits += 1
+                assert expected[book, height, (prefix << 6) | child] == 1, f"a bit without a level: {book} {height}"
+        assert node["bits"] != 0, "a node without children"
+    assert bits == len(expected), "a level without its bits"
+    assert np.count_nonzero(state.nodes["name"]) == state.counters[NODES_USED]
+
+
+def _audit_accounts(state: State, live: np.ndarray) -> None:
+    """Account lists hold exactly the account's orders; the counts agree."""
+    counts: Counter[tuple[int, int]] = Counter()
+    listed = 0
+    for account in range(1, int(state.counters[ACCOUNTS]) + 1):
+        before, slot, count = 0, int(state.accounts[account]["first_order"]), 0
+        while slot:
+            info = state.info[slot]
+            assert state.orders[slot]["order_id"] and state.orders[slot]["account"] == account
+            assert info["account_prev"] == before
+            counts[account, int(info["market"])] += 1
+            count += 1
+            before, slot = slot, int(info["account_next"])
+        assert state.accounts[account]["last_order"] == before
+        assert state.accounts[account]["open_orders"] == count
+        listed += count
+    assert listed == len(live), "an open order is on no account's list"
+    table = state.open_counts.reshape(len(state.accounts), len(state.markets))
+    assert {(int(a), int(m)): int(table[a, m]) for a, m in np.argwhere(table)} == dict(counts)
+    by_market = Counter(state.info["market"][live].tolist())
+    for market in range(1, int(state.counters[MARKETS]) + 1):
+        assert state.markets[market]["open_orders"] == by_market[market]
+    assert (state.info["account_prev"][live] != UNLISTED).all()
+
+
+def _locked_by(state: State, slot: int) -> int:
+    info = state.info[slot]
+    market = state.markets[info["market"]]
+    leaves = int(info["quantity_lots"]) - int(info["executed_lots"])
+    unit = int(info["price_ticks"]) * int(market["tick_atoms"])
+    if info["order_type"] == OrderType.MARKET and info["flags"] & BY_QUOTE:
+        if info["side"] == Side.BID:
+            return int(info["amount_atoms"])
+        leaves = -(-int(info["amount_atoms"]) // unit)
+    return leaves * unit if info["side"] == Side.BID else leaves * int(market["lot_atoms"])
+
+
+def _audit_locks(state: State, live: np.ndarray) -> None:
+    """What is locked is exactly what open orders need; nothing is negative."""
+    needed: Counter[int] = Counter()
+    for slot in live.tolist():
+        market = state.markets[state.info[slot]["market"]]
+        asset = market["quote"] if state.info[slot]["side"] == Side.BID else market["base"]
+        needed[int(state.orders[slot]["account"]) * len(state.assets) + int(asset)] += _locked_by(state, slot)
+    assert (state.balances["available"] >= 0).all(), "a negative balance"
+    held = {int(at): int(state.balances[at]["locked"]) for at in np.flatnonzero(state.balances["locked"])}
+    assert held == {at: atoms for at, atoms in needed.items() if atoms}, "locked funds differ from open orders"
+
+
+def _audit_clients(state: State, live: np.ndarray) -> None:
+    """Each client id of an open or remembered order is in the chains once."""
+    found: list[int] = []
+    for head in state.client_heads[state.client_heads != 0].tolist():
+        entry = head
+        while entry:
+            found.append(entry)
+            entry = int(state.info[entry]["client_chain"] if entry > 0 else state.ended[-entry]["client_chain"])
+    expected = [slot for slot in live.tolist() if state.info[slot]["flags"] & HAS_CLIENT_ID]
+    number = int(state.counters[ENDED_OLDEST])
+    remembered: Counter[int] = Counter()
+    while number:
+        expected.append(-number)
+        remembered[int(state.ended[number]["account"])] += 1
+        number = int(state.ended[number]["newer"])
+    assert sorted(found) == sorted(expected), "client ids differ from orders"
+    for account in range(1, int(state.counters[ACCOUNTS]) + 1):
+        assert state.accounts[account]["ended"] == remembered[account]
+
+
+def _audit_timers(state: State) -> None:
+    size = int(state.counters[TIMERS])
+    for place in range(1, size + 1):
+        timer = state.timers[state.timer_heap[place]]
+        assert timer["place"] == place and timer["kind"] != 0
+        if place > 1:
+            parent = state.timers[state.timer_heap[place // 2]]
+            assert (parent["due_ms"], parent["number"]) < (timer["due_ms"], timer["number"])
