@@ -1,14 +1,10 @@
 """The one place that knows Numba: the typed @kernel decorator, its cache folder, and the machine intrinsics.
 
-The cache folder is named by a hash of the engine's sources and of the flags that Numba's own cache key leaves out
-(imported constants, bounds checking), so a stale kernel can never be loaded. With NUMBA_DISABLE_JIT=1 the kernels run
-as plain Python and the intrinsics become no-ops.
+Compiled kernels are kept where kernel_cache.py says. With NUMBA_DISABLE_JIT=1 the kernels run as plain Python and the
+intrinsics become no-ops.
 """
 
-import hashlib
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -18,25 +14,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from engine_core import kernel_cache
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)
 
 
-def _cache_folder() -> Path:
-    digest = hashlib.sha256(f"{numba.__version__} {BOUNDS_CHECKED}".encode())
-    here = Path(__file__)
-    for source in (here, *sorted(here.parent.glob("*/**/*.py"))):  # the command line beside this file has no kernels
-        digest.update(source.read_bytes())
-    base = (
-        os.environ.get("EXCHANGE_CACHE_DIR")
-        or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "exchange"
-    )
-    return Path(base) / f"kernels-{digest.hexdigest()[:16]}"
-
-
-CACHE_FOLDER = _cache_folder()
+CACHE_FOLDER = kernel_cache.folder()
 numba.config.CACHE_DIR = str(CACHE_FOLDER)
 
 
