@@ -36,7 +36,7 @@ wide = cast(Callable[[Any], int], np.int64)
 
 
 def entry(function: F) -> F:
-    """A kernel that Python calls and that allocates nothing, so it needs no reference counting (a third of the code)."""
+    """A kernel that Python calls, and that allocates nothing: without reference counting it is a third smaller."""
     return cast(F, numba.njit(cache=True, nogil=True, _nrt=False, no_cfunc_wrapper=True)(function))
 
 

@@ -12,6 +12,7 @@ ROLES = {
     "writer": "persistence",
     "market_maker": "bench.market_maker",
     "reconcile": "engine_core.reconcile",
+    "warm": "engine_core.operator.warm",
 }
 
 

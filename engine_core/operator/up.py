@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from engine_core import kernel_cache
 from engine_core.children import Program
 from engine_core.embedded import EmbeddedError, Postgres, Server, Valkey
 from engine_core.external import ExternalError, check_database, check_redis
@@ -92,8 +93,9 @@ def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, .
         *(role("egress", worker) for worker in range(server.egress_workers)),
         role("writer"),
     ]
+    compiling = () if kernel_cache.is_complete() else (role("warm", once=True),)
     phases = [
-        tuple(_program(server, settings.data) for server in servers),
+        (*compiling, *(_program(server, settings.data) for server in servers)),
         (role("engine"), role("reconcile", once=True)),
         tuple(edges),
     ]

@@ -14,18 +14,19 @@ import time
 from pathlib import Path
 
 from engine_core.jit import CACHE_FOLDER, JIT_DISABLED
+from engine_core.kernel_cache import COMPLETE
 from engine_core.operator.run import CommandError
+from engine_core.wire import process
 
 JOBS = ("book", "views")
-STAMP = "complete"
-SAY_SOMETHING_EVERY_S = 4.0
+SAY_SOMETHING_EVERY_S = 5.0
 
 
 def warm(options: argparse.Namespace) -> int:
     if JIT_DISABLED:
         print("NUMBA_DISABLE_JIT is set: there is nothing to compile")
         return 0
-    stamp = CACHE_FOLDER / STAMP
+    stamp = CACHE_FOLDER / COMPLETE
     if stamp.exists() and not options.force:
         return 0
     print("compiling the kernels (once for each version of the code)", flush=True)
@@ -34,19 +35,14 @@ def warm(options: argparse.Namespace) -> int:
     readers = [threading.Thread(target=_count, args=(job, processes[job], counts)) for job in JOBS]
     for reader in readers:
         reader.start()
-    while any(process.poll() is None for process in processes.values()):
-        for process in processes.values():
-            try:
-                process.wait(SAY_SOMETHING_EVERY_S / len(JOBS))
-            except subprocess.TimeoutExpired:
-                continue
-        if any(process.poll() is None for process in processes.values()):
-            print(f"    … {sum(counts.values())} kernels, {time.monotonic() - began:.0f} s", flush=True)
-    for reader in readers:
-        reader.join()
-    for job, process in processes.items():
-        if process.returncode != 0:
-            raise CommandError(f"compiling the kernels of {job} failed with status {process.returncode} (see above)")
+    for reader in readers:  # each ends with its process
+        while reader.is_alive():
+            reader.join(SAY_SOMETHING_EVERY_S)
+            if reader.is_alive():
+                print(f"    … {sum(counts.values())} kernels, {time.monotonic() - began:.0f} s", flush=True)
+    for job, running in processes.items():
+        if running.wait() != 0:
+            raise CommandError(f"compiling the kernels of {job} failed with status {running.returncode} (see above)")
     CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
     stamp.touch()
     _forget_old_versions()
@@ -56,7 +52,8 @@ def warm(options: argparse.Namespace) -> int:
 
 def _start(job: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-P", "-m", "engine_core.operator.warm_jobs", job]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    mine = {"PYTHONWARNINGS": "ignore", "EXCHANGE_PARENT_PID": str(os.getpid()), "EXCHANGE_PARENT_FD": ""}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **mine})
 
 
 def _count(job: str, process: "subprocess.Popen[str]", counts: dict[str, int]) -> None:
@@ -79,3 +76,8 @@ def _remove(path: Path) -> None:
         path.rmdir() if path.is_dir() else path.unlink()
     except OSError:
         return  # somebody still fills it; another time
+
+
+if __name__ == "__main__":
+    process.start("warm")
+    sys.exit(warm(argparse.Namespace(force=False)))

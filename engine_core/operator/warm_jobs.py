@@ -17,6 +17,7 @@ from engine_core.book import audit, reads
 from engine_core.book.state import Capacities
 from engine_core.replica.market_data import MarketData
 from engine_core.runtime.machine import Machine
+from engine_core.wire import process
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
@@ -147,6 +148,7 @@ async def _replica() -> None:
 
 
 def main() -> None:
+    process.start("warm")
     compilation.register("numba:compile", _Announcer())
     {"book": book, "views": views}[sys.argv[1]]()
 
