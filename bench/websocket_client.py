@@ -1,0 +1,121 @@
+"""A thousand WebSocket clients in one process, cheap enough not to be what is measured.
+
+Frames are not decoded: a kernel walks over what arrived, counts frames and reads each one's `"T":` (engine time,
+microseconds). Non-goals: any other part of the protocol than what the benchmark needs.
+"""
+
+import asyncio
+import base64
+import os
+import time
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+
+from engine_core.jit import entry, inner, wide
+
+STEP_US = 100  # resolution of latencies
+STEPS = 100_000  # up to 10 s
+FRAMES, TIMED, CLOSED = range(3)
+_SCANNED = 96  # the engine's time stands within the first bytes of a frame's payload
+_TEXT, _CLOSE = 1, 8
+
+
+@inner
+def _step(late_us: int) -> int:
+    return min(max(late_us, 0) // STEP_US, STEPS - 1)
+
+
+@entry
+def scan(data: np.ndarray, now_us: int, counts: np.ndarray, histogram: np.ndarray) -> int:
+    """Count the whole frames of `data` and their latencies; how many bytes they take."""
+    at, size = 0, len(data)
+    while at + 2 <= size:
+        head, length = at + 2, wide(data[at + 1] & 127)
+        if length == 126:
+            if at + 4 > size:
+                break
+            head, length = at + 4, (wide(data[at + 2]) << 8) | wide(data[at + 3])
+        elif length == 127:
+            break  # no frame of this benchmark is that large
+        end = head + length
+        if end > size:
+            break
+        if data[at] & 15 == _CLOSE:
+            counts[CLOSED] += 1
+        elif data[at] & 15 == _TEXT:
+            counts[FRAMES] += 1
+            i, last = head, min(end, head + _SCANNED) - 4
+            while i < last and not (data[i] == 34 and data[i + 1] == 84 and data[i + 2] == 34 and data[i + 3] == 58):
+                i += 1
+            if i < last:
+                value, i = 0, i + 4
+                while 48 <= data[i] <= 57:
+                    value, i = value * 10 + wide(data[i]) - 48, i + 1
+                counts[TIMED] += 1
+                histogram[_step(now_us - value)] += 1
+        at = end
+    return at
+
+
+def _masked_text(payload: bytes) -> bytes:
+    """A client's text frame with the mask 0, which leaves the payload as it is."""
+    size = len(payload)
+    assert size < 65_536
+    header = bytes((0x81, 0x80 | size)) if size < 126 else bytes((0x81, 0xFE)) + size.to_bytes(2, "big")
+    return header + bytes(4) + payload
+
+
+@dataclass
+class Totals:
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(3, np.int64))
+    histogram: np.ndarray = field(default_factory=lambda: np.zeros(STEPS, np.int64))
+    lost: int = 0  # connections that ended by themselves
+
+    def clear(self) -> None:
+        self.counts[:] = 0
+        self.histogram[:] = 0
+
+    def latency_ms(self, quantile: float) -> float:
+        """Upper bound of the latency that this share of the frames did not exceed."""
+        steps = np.searchsorted(np.cumsum(self.histogram), quantile * self.histogram.sum()) + 1
+        return float(steps * STEP_US / 1000)
+
+
+class Client(asyncio.Protocol):
+    def __init__(self, totals: Totals, subscribe: bytes, host: str) -> None:
+        self._totals, self._subscribe, self._host = totals, subscribe, host
+        self._rest = b""
+        self._open = False
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        key = base64.b64encode(os.urandom(16)).decode()
+        lines = ["GET /ws HTTP/1.1", f"Host: {self._host}", "Upgrade: websocket", "Connection: Upgrade"]
+        lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", "", ""]
+        self.transport.write("\r\n".join(lines).encode())
+
+    def data_received(self, data: bytes) -> None:
+        if self._rest:
+            data = self._rest + data
+        if not self._open:
+            head, found, data = data.partition(b"\r\n\r\n")
+            if not found:
+                self._rest = head
+                return
+            assert head.startswith(b"HTTP/1.1 101"), f"the server refuses: {head.splitlines()[0]!r}"
+            self._open = True
+            assert self.transport is not None
+            self.transport.write(_masked_text(self._subscribe))
+            self.opened.set_result(None)
+        view = np.frombuffer(bytearray(data), np.uint8)
+        used = scan(view, time.time_ns() // 1_000, self._totals.counts, self._totals.histogram)
+        self._rest = data[used:]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._totals.lost += 1
+        if not self.opened.done():
+            self.opened.set_exception(error or ConnectionError("closed before it was open"))
