@@ -24,7 +24,7 @@ from ingress import history_queries as queries
 from ingress import history_rows as rows
 from ingress.history_database import Database, HistoryUnavailable
 from ingress.history_queries import OrderFills, Page, Scope
-from ingress.history_rows import Json, TransferRow
+from ingress.history_rows import Forms, Json, TransferRow
 from ingress.history_tail import Tail, fills_of, orders_of, trades_of, transfers_of
 
 __all__ = ["History", "HistoryUnavailable"]
@@ -82,7 +82,8 @@ class History:
             for order in found:
                 if progress := changed.get(order.order_id):
                     progress.apply(order)
-            return [order.json(self._setup) for order in page.join(found, begun)], page.total
+            forms = Forms(self._setup)
+            return [order.json(forms) for order in page.join(found, begun)], page.total
 
         return await self._read(work)
 
@@ -116,7 +117,8 @@ class History:
                     high = max(low, await queries.fills_before(connection, scope, end_ms))
                 page = Page(high - low, len(fresh), limit, offset, ascending)
                 found = await queries.fills(connection, scope, low, high, page)
-            return [fill.json(self._setup) for fill in page.join(found, fresh)], page.total
+            forms = Forms(self._setup)
+            return [fill.json(forms) for fill in page.join(found, fresh)], page.total
 
         return await self._read(work)
 
@@ -128,8 +130,8 @@ class History:
             newest = await queries.newest_trade(connection, market)
             page = Page(newest, len(fresh), limit, offset)
             found = await queries.trades(connection, market, *page.numbers(0, newest))
-            described = self._setup.markets[market]
-            return [trade.json(described) for trade in page.join(found, fresh)], page.total
+            forms = Forms(self._setup)
+            return [trade.json(forms, market) for trade in page.join(found, fresh)], page.total
 
         return await self._read(work)
 
@@ -142,15 +144,15 @@ class History:
         first_ms = kind.start(start_ms)
 
         async def work(connection: AsyncConnection, tail: np.ndarray) -> list[Json]:
-            described = self._setup.markets[market]
+            forms = Forms(self._setup)
             candles, before = await queries.candles(connection, market, kind, first_ms, end_ms, limit)
             fresh = rows.trade_rows(trades_of(tail, market))
             for trade in fresh:
                 if kind.start(trade.time_ms) < first_ms:
                     before = trade.price_ticks
-            rows.add_trades(candles, fresh, kind, described.units.tick_atoms)
+            rows.add_trades(candles, fresh, kind, forms[market].tick_atoms)
             filled = rows.without_gaps(candles, before, kind, first_ms, end_ms, limit)
-            return [candle.json(described, kind) for candle in filled]
+            return [candle.json(forms, market, kind) for candle in filled]
 
         return await self._read(work)
 

@@ -3,8 +3,9 @@
 Non-goals: where rows come from (history.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,13 @@ from ingress.records import events_of
 Json = dict[str, Any]
 
 NO_CLIENT_ID = -1
-_BEGINS = (EventKind.ACCEPTED, EventKind.TRIGGER_PLACED)
-_HAS_OWN_PRICE = (*_BEGINS, EventKind.AMENDED)
+_EPOCH = datetime(1970, 1, 1)
+# Plain integers: the operators of enum members take microseconds.
+_HAS_CLIENT_ID, _TAKER = OrderFlag.HAS_CLIENT_ID.value, OrderFlag.TAKER.value
+_BY_QUOTE, _TRIGGER, _POST_ONLY = OrderFlag.BY_QUOTE.value, OrderFlag.TRIGGER.value, OrderFlag.POST_ONLY.value
+_LIMIT, _BID, _ASK = OrderType.LIMIT.value, Side.BID.value, Side.ASK.value
+_BEGINS = (EventKind.ACCEPTED.value, EventKind.TRIGGER_PLACED.value)
+_HAS_OWN_PRICE = (*_BEGINS, EventKind.AMENDED.value)
 _SIDES = {side.value: side.name.capitalize() for side in Side}
 _TYPES = {kind.value: kind.name.capitalize() for kind in OrderType}
 _TIMES = {time.value: time.name for time in TimeInForce}
@@ -42,7 +48,7 @@ _EXPIRY_REASONS = {
     Reason.MARKET_POST_ONLY.value: "PostOnlyMode",
     Reason.ACCOUNT_FROZEN.value: "AccountTradingSuspended",
 }
-_EXPIRED = (OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED)
+_EXPIRED = (OrderStatus.EXPIRED.value, OrderStatus.TRIGGER_FAILED.value)
 _NEVER: Json = dict.fromkeys(
     (
         *("stopLossTriggerPrice", "stopLossLimitPrice", "stopLossTriggerBy"),
@@ -54,12 +60,43 @@ _NEVER: Json = dict.fromkeys(
 
 def iso(time_ms: int) -> str:
     """UTC without zone."""
-    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03}"
+    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")
 
 
 def plain(time_ms: int) -> str:
     """A candle's edge."""
-    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(" ", "seconds")
+
+
+class _Memo(dict[int, str]):
+    """Texts of numbers; the rows of a page repeat many of them."""
+
+    def __init__(self, text_of: Callable[[int], str]) -> None:
+        self._text_of = text_of
+
+    def __missing__(self, value: int) -> str:
+        text = self[value] = self._text_of(value)
+        return text
+
+
+class _Forms:
+    """How numbers of one market are written, for the time of one page."""
+
+    def __init__(self, market: Market) -> None:
+        self.market, self.symbol, self.tick_atoms = market, market.symbol, market.units.tick_atoms
+        self.price, self.quantity = _Memo(market.units.price), _Memo(market.units.quantity)
+        self.quote, self.base = _Memo(market.units.quote), _Memo(market.units.base)
+
+
+class Forms(dict[int, _Forms]):
+    """Of all markets that a page has rows of, by number."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+
+    def __missing__(self, number: int) -> _Forms:
+        forms = self[number] = _Forms(self._setup.markets[number])
+        return forms
 
 
 @dataclass(slots=True)
@@ -82,30 +119,28 @@ class OrderRow:
     executed_atoms: int
     created_ms: int
 
-    def json(self, setup: Setup) -> Json:
-        market = setup.markets[self.market]
-        units = market.units
-        is_limit, by_quote = self.order_type == OrderType.LIMIT, self.flags & OrderFlag.BY_QUOTE
-        is_trigger = self.flags & OrderFlag.TRIGGER
-        quantity = None if by_quote else units.quantity(self.quantity_lots)
+    def json(self, forms: Forms) -> Json:
+        form, flags = forms[self.market], self.flags
+        is_limit, by_quote, is_trigger = self.order_type == _LIMIT, flags & _BY_QUOTE, flags & _TRIGGER
+        quantity = None if by_quote else form.quantity[self.quantity_lots]
         return {
             "id": str(self.order_id),
             "clientId": None if self.client_id == NO_CLIENT_ID else self.client_id,
-            "symbol": market.symbol,
+            "symbol": form.symbol,
             "side": _SIDES[self.side],
             "orderType": _TYPES[self.order_type],
             "status": _STATUSES[self.status],
             "timeInForce": _TIMES[self.time_in_force],
             "selfTradePrevention": _SELF_TRADES[self.self_trade],
-            "postOnly": bool(self.flags & OrderFlag.POST_ONLY) if is_limit else None,
-            "price": units.price(self.price_ticks) if is_limit else None,
+            "postOnly": bool(flags & _POST_ONLY) if is_limit else None,
+            "price": form.price[self.price_ticks] if is_limit else None,
             "quantity": quantity,
-            "quoteQuantity": units.quote(self.amount_atoms) if by_quote else None,
-            "executedQuantity": units.quantity(self.executed_lots),
-            "executedQuoteQuantity": units.quote(self.executed_atoms),
+            "quoteQuantity": form.quote[self.amount_atoms] if by_quote else None,
+            "executedQuantity": form.quantity[self.executed_lots],
+            "executedQuoteQuantity": form.quote[self.executed_atoms],
             "createdAt": iso(self.created_ms),
             "expiryReason": _EXPIRY_REASONS.get(self.reason, "Unknown") if self.status in _EXPIRED else None,
-            "triggerPrice": units.price(self.trigger_ticks) if is_trigger else None,
+            "triggerPrice": form.price[self.trigger_ticks] if is_trigger else None,
             "triggerQuantity": quantity if is_trigger else None,
             "triggerBy": "LastPrice" if is_trigger else None,
             **_NEVER,
@@ -143,19 +178,18 @@ class FillRow:
     fee_atoms: int
     time_ms: int
 
-    def json(self, setup: Setup) -> Json:
-        market = setup.markets[self.market]
-        units, is_bid = market.units, self.side == Side.BID
+    def json(self, forms: Forms) -> Json:
+        form, is_bid = forms[self.market], self.side == _BID
         return {
             "tradeId": self.trade_id,
             "orderId": str(self.order_id),
             "clientId": None if self.client_id == NO_CLIENT_ID else str(self.client_id),
-            "symbol": market.symbol,
+            "symbol": form.symbol,
             "side": _SIDES[self.side],
-            "price": units.price(self.price_ticks),
-            "quantity": units.quantity(self.quantity_lots),
-            "fee": (units.base if is_bid else units.quote)(self.fee_atoms),
-            "feeSymbol": (market.base if is_bid else market.quote).symbol,
+            "price": form.price[self.price_ticks],
+            "quantity": form.quantity[self.quantity_lots],
+            "fee": (form.base if is_bid else form.quote)[self.fee_atoms],
+            "feeSymbol": (form.market.base if is_bid else form.market.quote).symbol,
             "isMaker": self.is_maker,
             "timestamp": iso(self.time_ms),
             "systemOrderType": None,
@@ -170,13 +204,13 @@ class TradeRow:
     buyer_is_maker: bool
     time_ms: int
 
-    def json(self, market: Market) -> Json:
-        units = market.units
+    def json(self, forms: Forms, market: int) -> Json:
+        form = forms[market]
         return {
             "id": self.trade_id,
-            "price": units.price(self.price_ticks),
-            "quantity": units.quantity(self.quantity_lots),
-            "quoteQuantity": units.quote(self.price_ticks * self.quantity_lots * units.tick_atoms),
+            "price": form.price[self.price_ticks],
+            "quantity": form.quantity[self.quantity_lots],
+            "quoteQuantity": form.quote[self.price_ticks * self.quantity_lots * form.tick_atoms],
             "timestamp": self.time_ms,
             "isBuyerMaker": self.buyer_is_maker,
         }
@@ -208,17 +242,17 @@ class CandleRow:
         self.quote_atoms += atoms
         self.trades += 1
 
-    def json(self, market: Market, interval: Interval) -> Json:
-        units = market.units
+    def json(self, forms: Forms, market: int, interval: Interval) -> Json:
+        form = forms[market]
         return {
             "start": plain(self.start_ms),
             "end": plain(interval.next(self.start_ms)),
-            "open": units.price(self.open_ticks),
-            "high": units.price(self.high_ticks),
-            "low": units.price(self.low_ticks),
-            "close": units.price(self.close_ticks),
-            "volume": units.quantity(self.volume_lots),
-            "quoteVolume": units.quote(self.quote_atoms),
+            "open": form.price[self.open_ticks],
+            "high": form.price[self.high_ticks],
+            "low": form.price[self.low_ticks],
+            "close": form.price[self.close_ticks],
+            "volume": form.quantity[self.volume_lots],
+            "quoteVolume": form.quote[self.quote_atoms],
             "trades": str(self.trades),
         }
 
@@ -257,7 +291,7 @@ def order_rows(slots: np.ndarray) -> tuple[list[OrderRow], dict[int, Progress]]:
         if row := begun.get(event.order_id):
             progress.apply(row)
         elif older is None and event.kind in _BEGINS:
-            client_id = event.client_id if event.flags & OrderFlag.HAS_CLIENT_ID else NO_CLIENT_ID
+            client_id = event.client_id if event.flags & _HAS_CLIENT_ID else NO_CLIENT_ID
             begun[event.order_id] = OrderRow(
                 *(event.order_id, event.market, client_id, event.side, event.order_type, event.time_in_force),
                 *(event.self_trade, event.flags, event.status, event.reason, event.price_ticks, event.quantity_lots),
@@ -275,10 +309,10 @@ def fill_rows(slots: np.ndarray) -> list[FillRow]:
         FillRow(
             trade_id=event.amount_atoms,  # a FILL has its trade's id, lots and fee where others have these
             order_id=event.order_id,
-            client_id=event.client_id if event.flags & OrderFlag.HAS_CLIENT_ID else NO_CLIENT_ID,
+            client_id=event.client_id if event.flags & _HAS_CLIENT_ID else NO_CLIENT_ID,
             market=event.market,
             side=event.side,
-            is_maker=not event.flags & OrderFlag.TAKER,
+            is_maker=not event.flags & _TAKER,
             price_ticks=event.price_ticks,
             quantity_lots=event.display_lots,
             fee_atoms=event.created_ms,
@@ -291,7 +325,7 @@ def fill_rows(slots: np.ndarray) -> list[FillRow]:
 def trade_rows(slots: np.ndarray) -> list[TradeRow]:
     """Of takers' FILL events, in log order."""
     return [
-        TradeRow(fill.trade_id, fill.price_ticks, fill.quantity_lots, fill.side == Side.ASK, fill.time_ms)
+        TradeRow(fill.trade_id, fill.price_ticks, fill.quantity_lots, fill.side == _ASK, fill.time_ms)
         for fill in fill_rows(slots)
     ]
 
