@@ -23,6 +23,8 @@ const RETRY_MS = 1_000;
 export class TapeFeed {
   readonly trades = new Store<readonly Trade[]>([]);
   private stop: (() => void) | null = null;
+  /** What is shown is of a connection that is over: the next news replaces it. */
+  private isStale = false;
 
   constructor(
     private readonly feed: Feed,
@@ -32,14 +34,18 @@ export class TapeFeed {
   show(symbol: string): void {
     this.stop?.();
     this.trades.set([]);
+    this.isStale = false;
     const isStopped = { yes: false };
     const stop = this.feed.subscribe<TradeEvent>({
       name: `trade.${symbol}`,
       event: (event) => {
         this.heard(event);
-        this.trades.update((known) => merge(known, [fromEvent(event)]));
+        this.take([fromEvent(event)]);
       },
       active: () => void this.load(symbol, isStopped),
+      lost: () => {
+        this.isStale = true;
+      },
     });
     this.stop = () => {
       isStopped.yes = true;
@@ -47,10 +53,16 @@ export class TapeFeed {
     };
   }
 
+  private take(trades: readonly Trade[]): void {
+    const known = this.isStale ? [] : this.trades.get();
+    this.isStale = false;
+    this.trades.set(merge(known, trades));
+  }
+
   private async load(symbol: string, isStopped: { yes: boolean }): Promise<void> {
     try {
       const latest = await trades(symbol, MOST_TRADES);
-      if (!isStopped.yes) this.trades.update((known) => merge(latest.map(fromWire), known));
+      if (!isStopped.yes) this.take(latest.map(fromWire));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       setTimeout(() => !isStopped.yes && void this.load(symbol, isStopped), RETRY_MS);
