@@ -6,12 +6,14 @@ the cache folder (whose name is a hash of the sources) says that all of it is th
 """
 
 import argparse
+import fcntl
 import os
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 from engine_core.jit import CACHE_FOLDER, JIT_DISABLED
 from engine_core.kernel_cache import COMPLETE
@@ -29,6 +31,25 @@ def warm(options: argparse.Namespace) -> int:
     stamp = CACHE_FOLDER / COMPLETE
     if stamp.exists() and not options.force:
         return 0
+    CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
+    with (CACHE_FOLDER / "lock").open("w") as lock:  # two that compile the same help nobody
+        _wait_for(lock)
+        if not stamp.exists() or options.force:
+            _compile(stamp)
+    return 0
+
+
+def _wait_for(lock: IO[str]) -> None:
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            print("    … another process compiles the kernels", flush=True)
+            time.sleep(SAY_SOMETHING_EVERY_S)
+
+
+def _compile(stamp: Path) -> None:
     print("compiling the kernels (once for each version of the code)", flush=True)
     began, counts = time.monotonic(), dict.fromkeys(JOBS, 0)
     processes = {job: _start(job) for job in JOBS}
@@ -43,11 +64,9 @@ def warm(options: argparse.Namespace) -> int:
     for job, running in processes.items():
         if running.wait() != 0:
             raise CommandError(f"compiling the kernels of {job} failed with status {running.returncode} (see above)")
-    CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
     stamp.touch()
     _forget_old_versions()
     print(f"  {sum(counts.values())} kernels compiled in {time.monotonic() - began:.0f} s", flush=True)
-    return 0
 
 
 def _start(job: str) -> subprocess.Popen[str]:
