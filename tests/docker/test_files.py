@@ -1,0 +1,137 @@
+"""The container files, checked by what needs no daemon: their schema, a linter, and each other."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.docker.compose import DOCKER, ROOT, compose, image_environment, interpolate, ours
+
+
+def tool(name: str) -> str:
+    """A program of the venv, or of the system."""
+    own = Path(sys.executable).with_name(name)
+    found = str(own) if own.exists() else shutil.which(name)
+    if not found:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def test_the_compose_file_fits_the_specification() -> None:
+    specification = pytest.importorskip("compose_spec")
+    read = specification.PyCompose.from_yaml(yaml.safe_dump(compose()))
+    assert set(read.service_names()) == set(compose()["services"])
+    with pytest.raises(ValueError, match="imagee"):  # it does look
+        specification.PyCompose.from_yaml("services: {x: {imagee: y}}")
+
+
+def test_the_dockerfile_has_nothing_to_complain_about() -> None:
+    done = subprocess.run([tool("hadolint"), "--no-color", str(DOCKER / "Dockerfile")], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_images_are_pinned_and_ours_is_not_root() -> None:
+    dockerfile = (DOCKER / "Dockerfile").read_text()
+    bases = re.findall(r"^ARG \w+_IMAGE=(\S+)$", dockerfile, re.MULTILINE)
+    images = [service["image"] for service in compose()["services"].values()]
+    for image in [*bases, *images]:
+        assert re.search(r":v?\d+\.\d+\.\d+", image), f"{image} is not pinned to a version"
+    assert re.search(r"^USER 10001:10001$", dockerfile, re.MULTILINE)
+    assert "uid=10001,gid=10001" in compose()["volumes"]["runtime"]["driver_opts"]["o"]
+
+
+def test_passwords_have_no_default() -> None:
+    text = (DOCKER / "compose.yaml").read_text()
+    with pytest.raises(KeyError):
+        interpolate(text, {"POSTGRES_PASSWORD": "p"})
+    with pytest.raises(KeyError):
+        interpolate(text, {"VALKEY_PASSWORD": "v"})
+    names = set(re.findall(r"^([A-Z_]+)=", (DOCKER / "env.example").read_text(), re.MULTILINE))
+    used = {name for name, _, _ in re.findall(r"\$\{([A-Z_]+)(:[-?])?([^}]*)\}", text)}
+    assert names - used == {"COMPOSE_PROFILES"}
+
+
+@pytest.mark.parametrize("name", sorted(ours()))
+def test_every_process_is_confined_and_stops_gracefully(name: str) -> None:
+    service = ours()[name]
+    assert service["read_only"] and service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["stop_grace_period"] == "10s"
+    assert service["command"][:3] == ["python", "-P", "-m"]
+    module = service["command"][3].replace(".", "/")
+    assert (ROOT / f"{module}.py").is_file() or (ROOT / module / "__main__.py").is_file()
+    targets = {volume.split(":")[1] for volume in service["volumes"]}
+    environment = image_environment()
+    assert {environment[key] for key in ("EXCHANGE_DATA", "EXCHANGE_RUNTIME", "EXCHANGE_CACHE_DIR")} == targets
+
+
+def test_only_the_proxy_is_reachable_from_outside() -> None:
+    for name, service in compose()["services"].items():
+        assert ("ports" in service) == (name in ("proxy", "grafana")), name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+    assert compose()["networks"]["inside"]["internal"] is True
+
+
+def test_the_engine_has_a_core_of_its_own_and_the_log_never_evicts() -> None:
+    services = compose()["services"]
+    assert services["engine"]["cpuset"] == "1"
+    command = " ".join(services["valkey"]["command"])
+    for setting in ("--appendonly yes", "--appendfsync everysec", "--maxmemory-policy noeviction", '--save ""'):
+        assert setting in command
+
+
+def test_everybody_waits_for_what_it_needs() -> None:
+    services = compose()["services"]
+    wanted = {
+        "engine": {"valkey": "service_healthy"},
+        "setup": {"engine": "service_healthy"},
+        "writer": {"setup": "service_completed_successfully", "database": "service_healthy"},
+        "market-maker": {"ingress": "service_healthy", "egress": "service_healthy"},
+        "proxy": {"ingress": "service_healthy", "egress": "service_healthy"},
+    }
+    for name, needs in wanted.items():
+        assert {need: how["condition"] for need, how in services[name]["depends_on"].items()} == needs
+
+
+def test_the_proxy_and_prometheus_know_the_right_ports() -> None:
+    environment = image_environment()
+    proxy = (DOCKER / "proxy" / "nginx.conf").read_text()
+    assert f"server ingress:{environment['EXCHANGE_HTTP_PORT']};" in proxy
+    assert f"server egress:{environment['EXCHANGE_WS_PORT']};" in proxy
+    scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())
+    targets = scraped["scrape_configs"][0]["static_configs"][0]["targets"]
+    assert set(targets) == {f"{name}:{environment['EXCHANGE_METRICS_PORT']}" for name in ours() if name != "setup"}
+
+
+def test_alerts_and_dashboard_name_metrics_that_exist() -> None:
+    """Every exchange_… name stands, without its suffix, in the code of some process."""
+    code = "\n".join(
+        path.read_text()
+        for folder in ("engine_core", "ingress", "egress", "persistence", "bench")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "exchange.json").read_text())
+    text = (DOCKER / "prometheus" / "alerts.yml").read_text()
+    text += " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    names = set(re.findall(r"\bexchange_(\w+)", text))
+    assert len(names) > 10
+    for name in names:
+        assert f'"{name.removesuffix("_bucket")}"' in code, name
+    assert yaml.safe_load((DOCKER / "prometheus" / "alerts.yml").read_text())["groups"][0]["rules"]
+
+
+def test_the_proxy_configuration_is_valid_nginx(tmp_path: Path) -> None:
+    nginx = tool("nginx")
+    text = (DOCKER / "proxy" / "nginx.conf").read_text()
+    for name in ("ingress", "egress"):
+        text = text.replace(f"server {name}:", "server 127.0.0.1:")  # names of containers mean nothing here
+    text = text.replace("/tmp/", f"{tmp_path}/").replace("include /etc/nginx/mime.types;", "")
+    path = tmp_path / "nginx.conf"
+    path.write_text(text)
+    done = subprocess.run([nginx, "-t", "-c", str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
