@@ -53,10 +53,10 @@ export class TapeFeed {
     };
   }
 
-  private take(trades: readonly Trade[]): void {
+  private take(more: readonly Trade[]): void {
     const known = this.isStale ? [] : this.trades.get();
     this.isStale = false;
-    this.trades.set(merge(known, trades));
+    this.trades.set(merge(known, more));
   }
 
   private async load(symbol: string, isStopped: { yes: boolean }): Promise<void> {
