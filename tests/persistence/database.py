@@ -8,7 +8,7 @@ import psycopg
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.intervals import INTERVALS
 from tests.persistence import slow
-from tests.persistence.flow import Block
+from tests.persistence.flow import MARKETS, Block
 
 ORDER_COLUMNS = (
     "order_id", "account", "market", "number", "market_number", "client_id", "side", "order_type", "time_in_force",
@@ -28,8 +28,8 @@ def _same(found: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, ...]],
         assert stored == computed, what
 
 
-def assert_equals_log(url: str, blocks: list[Block]) -> slow.Tables:
-    expected = slow.tables(blocks)
+def assert_equals_log(url: str, blocks: list[Block], markets: slow.Markets = MARKETS) -> slow.Tables:
+    expected = slow.tables(blocks, markets)
     _same(select(url, "select * from trades"), expected.trades, "trades")
     _same(select(url, "select * from fills"), expected.fills, "fills")
     orders = [tuple(order[name] for name in ORDER_COLUMNS) for order in expected.orders.values()]

@@ -18,6 +18,8 @@ LIFE = (
     EventKind.UNRESTED, EventKind.TRIGGERED, EventKind.TRIGGER_FAILED, EventKind.REPLENISHED,
 )  # fmt: skip
 
+Markets = dict[int, tuple[int, int, int, int]]  # base, quote, lot_atoms, tick_atoms
+
 
 @dataclass
 class Tables:
@@ -30,6 +32,7 @@ class Tables:
     )
     accounts: dict[int, list[int]] = field(default_factory=dict)
     market_states: dict[int, int] = field(default_factory=dict)
+    markets: Markets = field(default_factory=lambda: MARKETS)
     counts: dict[tuple[str, int, int], int] = field(default_factory=lambda: defaultdict(int))
 
 
@@ -37,8 +40,8 @@ def moment(ms: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
-def tables(blocks: list[Block]) -> Tables:
-    result = Tables()
+def tables(blocks: list[Block], markets: Markets = MARKETS) -> Tables:
+    result = Tables(markets=markets)
     for block in blocks:
         for record, admin in zip(block.records, block.records.view(ADMIN_EVENT), strict=True):
             if record["kind"] == EventKind.APPLIED:
@@ -83,7 +86,7 @@ def _order(result: Tables, event: dict[str, int], time_ms: int) -> None:
 
 
 def _balances(result: Tables, event: dict[str, int]) -> None:
-    base, quote, _, _ = MARKETS[event["market"]]
+    base, quote, _, _ = result.markets[event["market"]]
     given, received = (quote, base) if event["side"] == Side.BID else (base, quote)
     result.balances[event["account"], given] = [event["given_available"], event["given_locked"]]
     result.balances[event["account"], received][0] = event["received_available"]
@@ -101,7 +104,7 @@ def _fill(result: Tables, event: dict[str, int], time_ms: int) -> None:
     )  # fmt: skip
     if is_taker:
         ids = (event["order_id"], event["counter_order_id"])
-        value = event["fill_lots"] * event["price_ticks"] * MARKETS[event["market"]][3]
+        value = event["fill_lots"] * event["price_ticks"] * result.markets[event["market"]][3]
         result.trades.append(
             (event["market"], event["trade_id"], moment(time_ms), event["price_ticks"], event["fill_lots"], value,
              event["side"] == Side.ASK, *(ids if event["side"] == Side.BID else ids[::-1]))
