@@ -2,8 +2,8 @@
 
 Before an entry is executed its ID is noted in a small mapped file, which survives the process (not the machine). An
 engine that comes up and finds the note counts: after MAX_CRASHES at the same entry it executes nothing more and says
-so, until an operator appends SKIP for that entry. The mirror of a skipped entry is BLOCK_REFUSED (SKIPPED); an engine that
-crashes there later, on another machine perhaps, finds that mirror and skips the entry too.
+so, until an operator appends SKIP for that entry. The mirror of a skipped entry is BLOCK_REFUSED (SKIPPED); an engine
+that crashes there later, on another machine perhaps, finds that mirror and skips the entry too.
 
     file, int64 words:  0 entry_ms · 1 entry_seq · 2 executing (0, 1) · 3 crashes at this entry so far
 """
