@@ -1,7 +1,8 @@
 """The trading page's files, as built into frontend/dist, with a strict content security policy.
 
 Hashed files under /assets never change; everything else is revalidated. Files are looked up when asked for, so a page
-built while the exchange runs appears at once. Non-goals: building it, and compression.
+built while the exchange runs appears at once; where the build left a compressed copy beside a file, that one goes to
+clients that take it. Non-goals: building it, and compressing.
 """
 
 import mimetypes
@@ -40,12 +41,17 @@ class Page:
         path = self._file(call.path)
         if path is None:
             return None
-        status = path.stat()
+        packed = path.with_name(f"{path.name}.gz")
+        compressed = b"gzip" in call.headers.get(b"accept-encoding", b"") and packed.is_file()
+        source = packed if compressed else path
+        status = source.stat()
         tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'.encode()
         headers = self._headers(call, path, tag, formatdate(status.st_mtime, usegmt=True).encode())
+        headers = (*headers, (b"Vary", b"Accept-Encoding"))
         if call.headers.get(b"if-none-match") == tag:
             return Reply(304, b"", _content_type(path), headers)
-        return Reply(200, path.read_bytes(), _content_type(path), headers)
+        encoding: Headers = ((b"Content-Encoding", b"gzip"),) if compressed else ()
+        return Reply(200, source.read_bytes(), _content_type(path), (*headers, *encoding))
 
     def _file(self, path: str) -> Path | None:
         root = self.folder.resolve()

@@ -232,6 +232,14 @@ _PRIVATE_STUBS = tuple(
 
 _SESSIONS = (
     Route(
+        "GET",
+        "/api/v1/session/config",
+        "Session",
+        "Where the streams are, and whether this page may have a demo session",
+        Endpoint(sessions.config),
+        schemas.SessionConfig,
+    ),
+    Route(
         "POST",
         "/api/v1/session/demo",
         "Session",

@@ -207,6 +207,11 @@ class CancelAfter(msgspec.Struct):
     timeoutMs: int
 
 
+class SessionConfig(msgspec.Struct):
+    wsUrl: str
+    demo: bool
+
+
 class DemoSession(msgspec.Struct):
     account: int
     csrfToken: str

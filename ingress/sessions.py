@@ -12,16 +12,23 @@ from ingress.auth import COOKIE
 from ingress.call import Call, Reply, json_reply
 from ingress.config import DEMO_ACCOUNT, is_loopback
 from ingress.errors import ApiError, Code
-from ingress.schemas import DemoSession
+from ingress.schemas import DemoSession, SessionConfig
 from ingress.service import Request, Service
 
 SESSION_SECONDS = 12 * 3600
 
 
+async def config(service: Service, request: Request) -> Reply:
+    """What the page has to know before it has a session: where the streams are, and whether it may ask for one."""
+    demo = _demo_host(service, request.call) is not None
+    answer = SessionConfig(wsUrl=_streams(service, host_name(request.call)), demo=demo)
+    return json_reply(answer, ((b"Cache-Control", b"no-store"),))
+
+
 async def demo(service: Service, request: Request) -> Reply:
     """A session of the demo account for the page that this process serves."""
-    host = _local_host(request.call)
-    if not service.config.demo_session or host is None or not is_loopback(request.call.peer):
+    host = _demo_host(service, request.call)
+    if host is None:
         raise ApiError(Code.FORBIDDEN, "Demo sessions exist only in the demo profile, on this machine")
     if service.setup.accounts < DEMO_ACCOUNT:
         raise ApiError(Code.MAINTENANCE, "The demo account does not exist yet")
@@ -31,10 +38,19 @@ async def demo(service: Service, request: Request) -> Reply:
         account=DEMO_ACCOUNT,
         csrfToken=session.csrf_token(token, secret),
         streamToken=session.issue(DEMO_ACCOUNT, secret, SESSION_SECONDS, Purpose.STREAM),
-        wsUrl=f"ws://{host}:{service.config.ws_port}/ws",
+        wsUrl=_streams(service, host),
     )
     cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={SESSION_SECONDS}"
     return json_reply(answer, ((b"Set-Cookie", cookie.encode()), (b"Cache-Control", b"no-store")))
+
+
+def _streams(service: Service, host: str) -> str:
+    return f"ws://{host}:{service.config.ws_port}/ws"
+
+
+def _demo_host(service: Service, call: Call) -> str | None:
+    """The host name by which the client knows us, if it may have a demo session."""
+    return _local_host(call) if service.config.demo_session and is_loopback(call.peer) else None
 
 
 def _local_host(call: Call) -> str | None:

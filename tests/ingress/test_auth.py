@@ -226,7 +226,15 @@ async def test_pages_of_others_get_no_demo_session(exchange: Exchange, headers: 
     assert "set-cookie" not in response.headers
 
 
+async def test_the_page_learns_where_the_streams_are(exchange: Exchange) -> None:
+    answer = await exchange.client.get("/api/v1/session/config")
+    assert answer.json() == {"wsUrl": "ws://127.0.0.1:8081/ws", "demo": True}
+    foreign = await exchange.client.get("/api/v1/session/config", headers={"Host": "rebound.example:8080"})
+    assert foreign.json() == {"wsUrl": "ws://rebound.example:8081/ws", "demo": False}
+
+
 async def test_there_is_no_demo_session_outside_the_demo(tmp_path: Path) -> None:
     exchange = await open_exchange(tmp_path, demo_session=False)
+    assert (await exchange.client.get("/api/v1/session/config")).json()["demo"] is False
     assert error_of(await exchange.client.post("/api/v1/session/demo")) == (403, "FORBIDDEN")
     await exchange.client.aclose()

@@ -1,9 +1,10 @@
 """Whatever is sent, an answer that is not 2xx has a code and a message, and nothing else happened."""
 
+import gzip
 from pathlib import Path
-from typing import Any
 
 import httpx
+import Path
 import pytest
 
 from engine_core.wire.codes import QueryKind
@@ -150,6 +151,16 @@ async def test_the_page(exchange: Exchange) -> None:
     script = await exchange.client.get("/assets/index-1a2b.js")
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "immutable" in script.headers["cache-control"]
+
+
+async def test_a_compressed_copy_goes_to_who_takes_it(exchange: Exchange, dist: Path) -> None:
+    (dist / "assets" / "index-1a2b.js.gz").write_bytes(gzip.compress(b"export {}"))
+    for accepted, encoding in (("gzip, br", "gzip"), ("identity", None)):
+        script = await exchange.client.get("/assets/index-1a2b.js", headers={"Accept-Encoding": accepted})
+        assert script.headers.get("content-encoding") == encoding
+        assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert script.headers["vary"] == "Accept-Encoding"
+        assert script.text == "export {}"
 
 
 @pytest.mark.usefixtures("dist")
