@@ -49,6 +49,7 @@ from engine_core.book.state import (
 )
 from engine_core.book.timers import DEAD_MAN, arm, disarm, find_timer, run_due
 from engine_core.book.triggers import FIRED, collect_fired, run_fired
+from engine_core.by_reference import by_reference
 from engine_core.jit import entry, inner, wide
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
@@ -191,6 +192,7 @@ def execute_batch(
     state: State, commands: np.ndarray, admin: np.ndarray, first: int, count: int, time_ms: int, events: np.ndarray
 ) -> tuple[int, int]:
     """The kernel of apply_batch."""
+    state = by_reference(state)
     n = wide(0)
     i = wide(first)
     state.counters[TIME_MS] = max(state.counters[TIME_MS], time_ms)

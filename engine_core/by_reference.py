@@ -1,0 +1,63 @@
+"""Hand a NamedTuple of arrays to kernels as one pointer.
+
+Numba passes a NamedTuple by value, seven machine words for each array in it: a call with a state of 25 arrays copies 175
+words, and the compiler chews on every one of them. `by_reference(state)`, in the kernel that Python calls, keeps one copy
+on its stack; every kernel that it calls gets the address, and `state.orders` loads what it needs. Fields can be read, not
+replaced. In plain Python (JIT off) the NamedTuple itself is handed on.
+"""
+
+from typing import Any, TypeVar
+
+from numba import types
+from numba.core import cgutils
+from numba.core.datamodel import models, register_default
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import infer_getattr, intrinsic, lower_getattr_generic
+
+from engine_core.jit import JIT_DISABLED
+
+T = TypeVar("T")
+
+
+class Reference(types.Type):  # type: ignore[misc]
+    """The Numba type of the address of a NamedTuple."""
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+        super().__init__(name=f"Reference({target})")
+
+
+@register_default(Reference)
+class _ReferenceModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, reference: Any) -> None:
+        pointer = manager.lookup(reference.target).get_value_type().as_pointer()
+        super().__init__(manager, reference, pointer)
+
+
+@infer_getattr
+class _ReferenceFields(AttributeTemplate):  # type: ignore[misc]
+    key = Reference
+
+    def generic_resolve(self, reference: Any, field: str) -> Any:
+        return reference.target.types[reference.target.fields.index(field)]
+
+
+@lower_getattr_generic(Reference)
+def _load_field(context: Any, builder: Any, reference: Any, address: Any, field: str) -> Any:
+    index = reference.target.fields.index(field)
+    return builder.load(cgutils.gep_inbounds(builder, address, 0, index))
+
+
+@intrinsic  # type: ignore[misc]
+def _by_reference(typing_context: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return cgutils.alloca_once_value(builder, args[0])
+
+    return Reference(value)(value), codegen
+
+
+def _itself(value: T) -> T:
+    return value
+
+
+by_reference = _itself if JIT_DISABLED else _by_reference
