@@ -2,9 +2,9 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import httpx
-import Path
 import pytest
 
 from engine_core.wire.codes import QueryKind
