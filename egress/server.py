@@ -29,6 +29,13 @@ logger = logging.getLogger(__name__)
 _closing: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
 
 
+def _quiet() -> logging.Logger:
+    """The library's logger without a line for every connection that comes and goes."""
+    library = logging.getLogger("egress.websocket")
+    library.setLevel(logging.WARNING)
+    return library
+
+
 class Connection(ServerConnection):
     """A WebSocket that the hub writes to."""
 
@@ -86,7 +93,7 @@ class Egress:
             ping_timeout=limits.pong_seconds,
             close_timeout=limits.close_seconds,
             server_header=None,
-            logger=logging.getLogger("egress.websocket"),
+            logger=_quiet(),
             reuse_port=True if self._config.workers > 1 else None,
         )
 

@@ -21,8 +21,9 @@ from egress.server import Egress
 from egress.sources import Sources
 from engine_core.replica.market_data import EventHandler, MarketData
 from engine_core.wire.codes import CommandKind, KeyPermission
+from engine_core.wire.layout import join
 from engine_core.wire.signing import signing_text
-from tests.replica.flow import Engine, Flow, admin, joined, setup_records
+from tests.replica.flow import Engine, Flow, admin, setup_records
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 KEYS = {account: SigningKey(bytes([account]) * 32) for account in (2, 3)}
@@ -125,7 +126,7 @@ class Rig:
 async def running(flow: Flow | None = None, **limits: Any) -> AsyncIterator[Rig]:
     flow = flow or Flow()
     flow.made.clear()
-    engine = Engine(flow, joined([setup_records(), *key_records()]))
+    engine = Engine(flow, join([setup_records(), *key_records()]))
     on_events: list[EventHandler] = []
     data = await MarketData.bootstrap(engine.query, on_events)
     hub = Hub()

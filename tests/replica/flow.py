@@ -18,7 +18,7 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
-from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BALANCE, EVENT, LEVEL, SLOT
+from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BALANCE, EVENT, LEVEL, SLOT, join
 
 START_MS = 1_790_000_000_000
 SOL_USDC, BTC_USDC = 1, 2
@@ -32,15 +32,10 @@ def admin(kind: CommandKind, **fields: Any) -> np.ndarray:
     return record
 
 
-def joined(records: list[np.ndarray]) -> np.ndarray:
-    """One array of all; np.concatenate would repack fields that share their bytes."""
-    return np.frombuffer(bytearray(b"".join(record.tobytes() for record in records)), records[0].dtype)
-
-
 def setup_records() -> np.ndarray:
     """USDC with 6 decimals, SOL with 9, BTC with 8; ticks of 0.01, lots of 0.01 SOL and 0.0001 BTC."""
     open_ = MarketState.OPEN
-    return joined(
+    return join(
         [
             admin(CommandKind.GENESIS, a=77, b=1, c=START_MS),
             admin(CommandKind.ASSET, asset=1, symbol=b"USDC", decimals=6),
@@ -122,7 +117,7 @@ class Flow:
         slot.view(np.uint8)[64:128] = record.view(np.uint8)
 
     def take(self) -> np.ndarray:
-        batch = joined(self.made) if self.made else np.empty(0, SLOT)
+        batch = join(self.made) if self.made else np.empty(0, SLOT)
         self.made.clear()
         return batch
 
