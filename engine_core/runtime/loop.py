@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import redis
@@ -32,6 +33,7 @@ from engine_core.wire.codes import CommandKind
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.log import LogError
+from engine_core.wire.metrics import Histogram
 from engine_core.wire.ring import RingWriter
 from engine_core.wire.streams import EntryId, keys
 
@@ -61,6 +63,24 @@ class Counters:
     replay_seconds: float = 0.0
 
 
+class Stages(NamedTuple):
+    """How long the parts of an order's way through the engine take, batch by batch."""
+
+    queue: Histogram
+    match: Histogram
+    confirm: Histogram
+
+    @classmethod
+    def new(cls) -> "Stages":
+        stages = {
+            "queue": "from the ID of the first entry of a read (whole milliseconds) until it was read",
+            "match": "to execute a read: book, ring and the bytes of its events",
+            "confirm": "from the first byte of an append to its confirmation",
+        }
+        text = "Time of one batch in each stage: "
+        return cls(*(Histogram("stage_seconds", text + what, (("stage", name),)) for name, what in stages.items()))
+
+
 class Engine:
     def __init__(self, config: EngineConfig, beat: Callable[[], None] = lambda: None) -> None:
         self._config = config
@@ -68,6 +88,8 @@ class Engine:
         self.machine = Machine(config.capacities)
         self.publisher = Publisher(self._names)
         self.counters = Counters()
+        self.stages = Stages.new()
+        self.following = False  # everything that the log held at the start is executed, and Redis is there
         self.ring: RingWriter | None = None
         self._beat = beat
         self._guard: CrashGuard | None = None
@@ -85,6 +107,7 @@ class Engine:
                     logger.info("Redis is loading its data")
                 else:
                     logger.warning("Redis cannot be reached, trying again: %s", error)
+                self.following = False
                 self.counters.reconnects += 1
                 self._ticks = None
                 self._beat()
@@ -112,6 +135,7 @@ class Engine:
             intake = Intake(reading, self._names, machine.position, EntryId(now_ms - QUESTIONS_BACK_MS, 0))
             logger.info("following %s after %s", self._names.orders, machine.position)
             ready()
+            self.following = True
             self._follow(intake, appends, answers)
 
     def _recover(self, connection: Connection, top: EntryId) -> None:
@@ -153,7 +177,9 @@ class Engine:
 
     def _process(self, batch: Batch, answers: Answers) -> None:
         self.counters.reads += 1
-        rung = self.counters.events
+        began, rung = time.perf_counter(), self.counters.events
+        if batch.entries:
+            self.stages.queue.record(max(time.time() - batch.entries[0][0].ms / 1000, 0.0))
         for entry, block in batch.entries:
             self._execute(entry, block)
             if self.counters.events - rung >= RING_EVENTS:
@@ -161,6 +187,7 @@ class Engine:
                 self._ring_bells()
         if batch.entries:
             self._ring_bells()
+            self.stages.match.record(time.perf_counter() - began)
             self.publisher.flush()
             while self.publisher.unconfirmed_bytes > WAITING_BYTES:
                 self._settle()
@@ -190,7 +217,9 @@ class Engine:
 
     def _settle(self) -> None:
         try:
-            self.publisher.settle()
+            if self.publisher.under_way:
+                self.publisher.settle()
+                self.stages.confirm.record(time.monotonic() - self.publisher.sent_at)
         except Refused as error:
             self.counters.append_refusals += 1
             logger.error("Redis takes no events, trying again: %s", error)

@@ -8,6 +8,7 @@ ourselves before a crash) was faster, and then the bytes must be equal.
 Non-goals: when to try again (loop.py).
 """
 
+import time
 from collections import deque
 from typing import cast
 
@@ -36,6 +37,7 @@ class Publisher:
         self._client: redis.Redis | None = None
         self._waiting: deque[tuple[EntryId, bytes]] = deque()
         self._sent: list[tuple[EntryId, bytes]] = []  # in the transaction under way
+        self.sent_at = 0.0  # when the transaction under way was sent, on the monotonic clock
         self.unconfirmed_bytes = 0
         self.confirmed_entries = 0
         self.confirmed_bytes = 0
@@ -74,6 +76,7 @@ class Publisher:
             commands.append(pack(b"XADD", events, str(entry).encode(), FIELD, block))
             size += len(block)
         commands.append(b"*1\r\n$4\r\nEXEC\r\n")
+        self.sent_at = time.monotonic()
         self._connection.send([b"".join(commands)])
 
     def settle(self) -> None:

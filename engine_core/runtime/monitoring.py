@@ -1,0 +1,62 @@
+"""What an engine shows of itself: how much it did, how long each stage of an order's way took, how full it is.
+
+The numbers are those that the loop keeps anyway; they are read from another thread, only when somebody asks.
+"""
+
+from collections.abc import Iterator
+
+from engine_core.book.state import (
+    ACCOUNTS,
+    ASSETS,
+    KEYS,
+    LEVELS_HELD,
+    MARKETS,
+    OPEN_ORDERS,
+    REFERENCES,
+    TIMERS,
+    capacities_of,
+)
+from engine_core.runtime.loop import Engine
+from engine_core.wire.metrics import Monitor, Sample
+
+IN_USE = {
+    "accounts": ACCOUNTS,
+    "assets": ASSETS,
+    "markets": MARKETS,
+    "orders": OPEN_ORDERS,
+    "levels": LEVELS_HELD,
+    "keys": KEYS,
+    "timers": TIMERS,
+    "references": REFERENCES,
+}
+
+
+def show(engine: Engine, monitor: Monitor) -> None:
+    """Let `monitor` show this engine."""
+    monitor.samples = lambda: _samples(engine)
+    monitor.not_ready = lambda: "" if engine.following else "replaying the log, or waiting for Redis"
+    monitor.histograms.extend(engine.stages)
+
+
+def _samples(engine: Engine) -> Iterator[Sample]:
+    counters, publisher = engine.counters, engine.publisher
+    yield Sample("matched_commands_total", "commands executed", counters.commands)
+    yield Sample("events_total", "events computed", counters.events)
+    yield Sample("entries_total", "entries of the command log executed", counters.entries)
+    yield Sample("questions_total", "questions answered", counters.questions)
+    yield Sample("ticks_total", "TICK commands appended for due timers", counters.ticks)
+    yield Sample("reader_wakeups_total", "sleeping ring readers woken", counters.wakeups)
+    yield Sample("redis_reconnects_total", "times that Redis had to be reached again", counters.reconnects)
+    yield Sample("append_refusals_total", "times that Redis refused events", counters.append_refusals)
+    yield Sample("events_confirmed_bytes_total", "bytes of events that Redis has confirmed", publisher.confirmed_bytes)
+    yield Sample("events_unconfirmed_bytes", "bytes of events computed but not confirmed", publisher.unconfirmed_bytes)
+    yield Sample("replay_seconds", "time of the replay at the last start", counters.replay_seconds)
+    state, capacities = engine.machine.state, capacities_of(engine.machine.state)._asdict()
+    for what, counter in IN_USE.items():
+        labels = (("of", what),)
+        yield Sample("capacity_used", "how many of them there are", int(state.counters[counter]), labels)
+        yield Sample("capacity", "how many of them there may be", capacities[what], labels)
+    if engine.ring is not None:
+        readers = engine.ring.readers()
+        yield Sample("ring_readers", "processes reading the ring", len(readers))
+        yield Sample("ring_lapped_total", "times that a reader was overtaken", sum(lapped for _, _, lapped in readers))
