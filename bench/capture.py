@@ -7,6 +7,7 @@ commands caused the rows (bench/capture_flow.py), or to send any (bench/replay.p
 
 import csv
 import gzip
+import importlib
 import importlib.metadata
 import json
 from collections.abc import Iterator
@@ -69,7 +70,10 @@ class Capture:
 
 def locate() -> Path:
     """The folder of the installed package's capture."""
+    importlib.invalidate_caches()  # it may have been installed a moment ago
     try:
+        if importlib.metadata.version(PACKAGE) != VERSION:
+            raise importlib.metadata.PackageNotFoundError(PACKAGE)
         files = importlib.metadata.files(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
         raise CaptureError(

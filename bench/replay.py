@@ -9,6 +9,7 @@ pipeline (`exchange bench pipeline`); here each block waits for its answer, so t
 """
 
 import argparse
+import contextlib
 import gc
 import json
 import shutil
@@ -52,6 +53,9 @@ class Run:
 
 def install() -> int:
     """Install the capture's package into this environment: its data only, so without its dependencies."""
+    with contextlib.suppress(CaptureError):
+        print(f"the capture is in {captures.locate()}")
+        return 0
     requirement = f"{captures.PACKAGE}=={captures.VERSION}"
     uv = shutil.which("uv")
     installer = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
