@@ -12,7 +12,7 @@ from persistence.writer import run
 
 _HELP = """Stores every event of the exchange in the database, exactly once. Settings come from the environment:
 DATABASE_URL, REDIS_URL, EXCHANGE_DATA, EXCHANGE_SHARD, and EXCHANGE_WRITER_PAUSE_MS (least time between two commits
-while there is little to store, default 100)."""
+while there is little to store, default 250)."""
 
 
 def main() -> None:

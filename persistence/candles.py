@@ -15,6 +15,7 @@ _SUMS = ("volume_high", "volume_low", "quote_high", "quote_low", "trades")
 
 PART = np.dtype(
     [
+        ("interval", "<i8"),
         ("market", "<i8"),
         ("start", "<i8"),
         ("open_ticks", "<i8"),
@@ -39,28 +40,26 @@ def candle_changes(trades: np.ndarray, times_ms: np.ndarray) -> np.ndarray:
         native = values.astype(np.int64)
         parts[f"{name}_high"], parts[f"{name}_low"] = native >> 32, native & _LOW
     parts["trades"] = 1
-    seconds = _draw_together(parts[np.argsort(parts["market"], kind="stable")], _BASE)
-    changes = [(interval.number, _draw_together(seconds, interval)) for interval in INTERVALS.values()]
-    rows = CANDLE_CHANGES.rows(sum(len(part) for _, part in changes))
-    first = 0
-    for number, part in changes:
-        target = rows[first : first + len(part)]
-        target["interval"] = number
-        target["start"] = timestamps(part["start"])
-        for name in ("market", "open_ticks", "high_ticks", "low_ticks", "close_ticks", *_SUMS):
-            target[name] = part[name]
-        first += len(part)
+    seconds = _draw_together(parts[np.argsort(parts["market"], kind="stable")], [_BASE])
+    candles = _draw_together(seconds, list(INTERVALS.values()))
+    rows = CANDLE_CHANGES.rows(len(candles))
+    rows["start"] = timestamps(candles["start"])
+    for name in ("interval", "market", "open_ticks", "high_ticks", "low_ticks", "close_ticks", *_SUMS):
+        rows[name] = candles[name]
     return rows
 
 
-def _draw_together(parts: np.ndarray, interval: Interval) -> np.ndarray:
-    """Parts sorted by (market, time), drawn together by (market, bucket)."""
-    buckets = interval.starts(parts["start"])
-    new = np.flatnonzero((np.diff(buckets) != 0) | (np.diff(parts["market"]) != 0)) + 1
-    first = np.concatenate(([0], new))
-    last = np.concatenate((new, [len(parts)])) - 1
+def _draw_together(parts: np.ndarray, intervals: list[Interval]) -> np.ndarray:
+    """Parts sorted by (market, time), drawn together by (interval, market, bucket); all intervals in one go."""
+    buckets = np.concatenate([interval.starts(parts["start"]) for interval in intervals])
+    numbers = np.repeat([interval.number for interval in intervals], len(parts))
+    parts = np.tile(parts, len(intervals))
+    markets = parts["market"]
+    is_new = (buckets[1:] != buckets[:-1]) | (markets[1:] != markets[:-1]) | (numbers[1:] != numbers[:-1])
+    new = np.flatnonzero(is_new) + 1
+    first, last = np.concatenate(([0], new)), np.concatenate((new, [len(parts)])) - 1
     whole = np.zeros(len(first), PART)
-    whole["market"], whole["start"] = parts["market"][first], buckets[first]
+    whole["interval"], whole["market"], whole["start"] = numbers[first], markets[first], buckets[first]
     whole["open_ticks"], whole["close_ticks"] = parts["open_ticks"][first], parts["close_ticks"][last]
     whole["high_ticks"] = np.maximum.reduceat(parts["high_ticks"], first)
     whole["low_ticks"] = np.minimum.reduceat(parts["low_ticks"], first)

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings, without_password
 
-_PAUSE_MS = 100
+_PAUSE_MS = 250
 
 
 @dataclass(frozen=True, slots=True)
