@@ -1,9 +1,9 @@
 """Hand a NamedTuple of arrays to kernels as one pointer.
 
-Numba passes a NamedTuple by value, seven machine words for each array in it: a call with a state of 25 arrays copies 175
-words, and the compiler chews on every one of them. `by_reference(state)`, in the kernel that Python calls, keeps one copy
-on its stack; every kernel that it calls gets the address, and `state.orders` loads what it needs. Fields can be read, not
-replaced. In plain Python (JIT off) the NamedTuple itself is handed on.
+Numba passes a NamedTuple by value, seven machine words for each array in it: a call with a state of 25 arrays copies
+175 words, and the compiler chews on every one of them. `by_reference(state)`, in the kernel that Python calls, keeps
+one copy on its stack; every kernel that it calls gets the address, and `state.orders` loads what it needs. Fields can
+be read, not replaced. In plain Python (JIT off) the NamedTuple itself is handed on.
 """
 
 from typing import Any, TypeVar
@@ -42,13 +42,13 @@ class _ReferenceFields(AttributeTemplate):  # type: ignore[misc]
         return reference.target.types[reference.target.fields.index(field)]
 
 
-@lower_getattr_generic(Reference)
+@lower_getattr_generic(Reference)  # type: ignore[untyped-decorator]
 def _load_field(context: Any, builder: Any, reference: Any, address: Any, field: str) -> Any:
     index = reference.target.fields.index(field)
     return builder.load(cgutils.gep_inbounds(builder, address, 0, index))
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic  # type: ignore[untyped-decorator]
 def _by_reference(typing_context: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return cgutils.alloca_once_value(builder, args[0])

@@ -1,0 +1,148 @@
+"""The kernel of the conformance flows: the book functions of the exchange, with reports instead of funds and events."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine_core.book.levels import key_of
+from engine_core.book.matching import sweep_with
+from engine_core.book.orders import enter, free_slot, leave, take_slot
+from engine_core.book.state import Capacities, State, new_state
+from engine_core.by_reference import by_reference
+from engine_core.jit import entry, inner, prefetch, wide
+from engine_core.wire.codes import Reason
+
+MESSAGE = np.dtype(
+    [
+        ("type", "u1"),
+        ("side", "u1"),
+        ("ioc", "u1"),
+        ("pad", "u1"),
+        ("quantity", "<u4"),
+        ("sequence", "<u8"),
+        ("order_id", "<u8"),
+        ("price", "<i8"),
+        ("reserved", "<i8"),
+    ]
+)
+REPORT = np.dtype(
+    [
+        ("sequence", "<u8"),
+        ("order_id", "<u8"),
+        ("maker_id", "<u8"),
+        ("price", "<i4"),
+        ("quantity", "<u4"),
+        ("kind", "u1"),
+        ("side", "u1"),
+        ("pad", "(6,)u1"),
+    ]
+)
+assert REPORT.itemsize == 40
+
+ACCEPTED, TRADE, CANCELLED, MODIFIED, CANCEL_REJECTED, MODIFY_REJECTED = 0, 1, 2, 3, 4, 5
+FIRST_BOOK = 4  # of market 1
+NOBODY = -1  # the account that no order has: nothing is a self-trade here
+AHEAD = 16  # messages
+
+
+class Book(NamedTuple):
+    state: State
+    slots: np.ndarray  # by order id: its slot while it rests, else 0
+
+
+def new_book(messages: np.ndarray, max_id: int) -> Book:
+    """An empty book with room for everything in these messages."""
+    resting = max(1, min(int((messages["type"] == 0).sum()), (1 << 24) - 1))
+    capacities = Capacities(1, 1, 1, resting, max(resting, 64), 1, 1, 1, 1, 1, 1)
+    return Book(new_state(capacities), np.zeros(max_id + 1, np.int32))
+
+
+@inner
+def _report(reports: np.ndarray, n: int, kind: int, message: Any, side: int, price: int, quantity: int) -> int:
+    report = reports[n]
+    report["sequence"] = message["sequence"]
+    report["order_id"] = message["order_id"]
+    report["maker_id"] = 0
+    report["price"] = price
+    report["quantity"] = quantity
+    report["kind"] = kind
+    report["side"] = side
+    return n + 1
+
+
+@inner
+def _report_trade(context: Any, maker: int, price: int, lots: int, left: int, n: int) -> int:
+    state, slots, reports, messages, at = context
+    message, report = messages[at], reports[n]
+    maker_id = wide(state.orders[maker]["order_id"])
+    report["sequence"] = message["sequence"]
+    report["order_id"] = message["order_id"]
+    report["maker_id"] = maker_id
+    report["price"] = price
+    report["quantity"] = lots
+    report["kind"] = TRADE
+    report["side"] = message["side"]
+    if state.orders[maker]["remaining_lots"] == 0:
+        slots[maker_id] = 0
+        free_slot(state, maker)
+    return n + 1
+
+
+@inner
+def _meet_nobody(context: Any, maker: int, left: int, n: int) -> tuple[int, int, int]:
+    return n, left, wide(Reason.NONE)
+
+
+_sweep = sweep_with(_report_trade, _meet_nobody)
+
+
+@entry
+def run_flow(state: State, slots: np.ndarray, messages: np.ndarray, reports: np.ndarray) -> int:
+    """Match all messages. Returns the number of reports."""
+    state = by_reference(state)
+    n = wide(0)
+    last = reports.size
+    for at in range(messages.size):
+        if at + AHEAD < messages.size:
+            prefetch(slots, wide(messages[at + AHEAD]["order_id"]))
+        message = messages[at]
+        kind = wide(message["type"])
+        order_id = wide(message["order_id"])
+        side = wide(message["side"])
+        if kind != 0:
+            slot = wide(slots[order_id])
+            if slot == 0:
+                n = _report(reports, n, kind + 3, message, 0, 0, 0)
+                continue
+            level = state.levels[state.orders[slot]["level"]]
+            book = wide(level["book"])
+            price = key_of(book, wide(level["key"]))
+            side = book & 1
+            leave(state, slot)
+            free_slot(state, slot)
+            slots[order_id] = 0
+            if kind == 1:
+                n = _report(reports, n, CANCELLED, message, side, price, 0)
+                continue
+        lots = wide(message["quantity"])
+        price = wide(message["price"])
+        n = _report(reports, n, ACCEPTED if kind == 0 else MODIFIED, message, side, price, lots)
+        own = FIRST_BOOK + side
+        opposite = own ^ 1
+        limit_key = key_of(opposite, price)
+        if state.books[opposite]["best_key"] <= limit_key:
+            n, lots, _ = _sweep(
+                state, opposite, limit_key, NOBODY, lots, n, last, (state, slots, reports, messages, at)
+            )
+            if lots == 0:
+                continue
+        if kind == 0 and message["ioc"] != 0:
+            n = _report(reports, n, CANCELLED, message, side, price, 0)
+            continue
+        slot = take_slot(state)
+        slots[order_id] = slot
+        order = state.orders[slot]
+        order["order_id"] = order_id
+        order["remaining_lots"] = lots
+        enter(state, own, key_of(own, price), slot)
+    return n
