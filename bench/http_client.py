@@ -91,7 +91,7 @@ class Exchange:
         fields = {"limit": "1"}
         headers = account.headers("orderHistoryQueryAll", fields)
         response = self._request("GET", f"/wapi/v1/history/orders?{urlencode(fields)}", headers)
-        return int(response.headers["X-TOTAL"])
+        return int(response.headers["x-total"])
 
     def cancel_all(self) -> None:
         for account in self.accounts:
@@ -128,7 +128,7 @@ class Exchange:
             raise BenchError(
                 f"{method} {path} was answered {response.status}: {content[:200].decode('utf-8', 'replace')}"
             )
-        return _Response(dict(response.headers.items()), content)
+        return _Response({name.lower(): value for name, value in response.headers.items()}, content)
 
 
 @dataclass(frozen=True)

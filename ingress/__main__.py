@@ -80,6 +80,7 @@ async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -
             http=BoundedProtocol,
             ws="none",
             lifespan="off",
+            proxy_headers=False,  # nobody stands before us whose word on the client's address would count
             access_log=False,
             server_header=False,
             log_config=None,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
+from typing import NamedTuple
 
 from engine_core.replica.setup import Setup
 from engine_core.wire import session, signing
@@ -22,8 +23,7 @@ _SESSION_PERMISSIONS = KeyPermission.READ | KeyPermission.TRADE
 _SAFE_METHODS = ("GET", "HEAD")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """An authenticated client. `signature` is empty for a browser session."""
 
     account: int
@@ -76,7 +76,7 @@ class Authenticator:
             public_key, signing.spellings(instruction, items, timestamp, window), signature
         ):
             raise ApiError(Code.INVALID_SIGNATURE, "Invalid signature")
-        if not key.permissions & permission:
+        if not int(key.permissions) & int(permission):
             raise ApiError(Code.FORBIDDEN, f"API key lacks the permission to {(permission.name or '').lower()}")
         return Caller(key.account, signature, int(timestamp) + int(window))
 

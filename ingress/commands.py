@@ -27,6 +27,16 @@ SELF_TRADES = {
 CANCEL_SCOPES = {"RestingLimitOrder": CancelScope.RESTING.value, "ConditionalOrder": CancelScope.CONDITIONAL.value}
 MAX_CANCEL_AFTER_MS = 24 * 3600 * 1000
 
+# Looking up a member of an enumeration costs as much as parsing a price, so the hot path has plain integers.
+_PLACE, _BID, _LIMIT = CommandKind.PLACE.value, Side.BID.value, OrderType.LIMIT.value
+_GTC, _IOC, _REJECT_TAKER = TimeInForce.GTC.value, TimeInForce.IOC.value, SelfTrade.REJECT_TAKER.value
+_HAS_CLIENT_ID, _POST_ONLY, _TRIGGER = (
+    OrderFlag.HAS_CLIENT_ID.value,
+    OrderFlag.POST_ONLY.value,
+    OrderFlag.TRIGGER.value,
+)
+_BY_QUOTE, _ICEBERG, _HAS_BOUND = OrderFlag.BY_QUOTE.value, OrderFlag.ICEBERG.value, OrderFlag.HAS_BOUND.value
+
 _IGNORED_WHEN_FALSE = ("reduceOnly", "autoLend", "autoLendRedeem", "autoBorrow", "autoBorrowRepay")
 _EXITS = tuple(
     f"{kind}{member}" for kind in ("stopLoss", "takeProfit") for member in ("TriggerPrice", "LimitPrice", "TriggerBy")
@@ -38,7 +48,9 @@ PLACE_MEMBERS = frozenset(
         *("slippageTolerance", "slippageToleranceType", *_IGNORED_WHEN_FALSE, *_EXITS),
     )
 )
-_PLAIN_MEMBERS = PLACE_MEMBERS - {*_IGNORED_WHEN_FALSE, *_EXITS}
+_PLAIN_MEMBERS = frozenset(  # what most orders consist of, and what needs no rule beyond its own
+    ("symbol", "side", "orderType", "quantity", "quoteQuantity", "price", "timeInForce", "clientId", "brokerId")
+)
 ORDER_MEMBERS = frozenset(("symbol", "orderId", "clientId"))
 AMEND_MEMBERS = ORDER_MEMBERS | {"price", "quantity"}
 CANCEL_ALL_MEMBERS = frozenset(("symbol", "orderType"))
@@ -67,36 +79,38 @@ def place(setup: Setup, account: int, members: Fields, best: BestOpposite) -> Pl
     market = market_of(setup, members)
     side = fields.choice(members, "side", SIDES, 0)
     order_type = fields.choice(members, "orderType", ORDER_TYPES, 0)
-    is_limit = order_type == OrderType.LIMIT
-    time_in_force = fields.choice(
-        members, "timeInForce", TIMES_IN_FORCE, TimeInForce.GTC.value if is_limit else TimeInForce.IOC.value
-    )
-    self_trade = fields.choice(members, "selfTradePrevention", SELF_TRADES, SelfTrade.REJECT_TAKER.value)
+    is_limit = order_type == _LIMIT
+    time_in_force = fields.choice(members, "timeInForce", TIMES_IN_FORCE, _GTC if is_limit else _IOC)
+    self_trade = fields.choice(members, "selfTradePrevention", SELF_TRADES, _REJECT_TAKER)
     client_id = fields.client_id(members)
-    flags = 0 if client_id is None else OrderFlag.HAS_CLIENT_ID.value
+    flags = 0 if client_id is None else _HAS_CLIENT_ID
+    trigger_ticks = 0
     if not members.keys() <= _PLAIN_MEMBERS:
+        flags |= _post_only(members, is_limit, time_in_force)
+        trigger_ticks = _trigger(market, members)
+        flags |= _TRIGGER if trigger_ticks else 0
         _check_extras(members)
-    if fields.flag(members, "postOnly"):
-        if not is_limit or time_in_force != TimeInForce.GTC:
-            raise bad_request("postOnly is only valid for GTC limit orders")
-        flags |= OrderFlag.POST_ONLY.value
-    trigger_ticks = _trigger(market, members)
-    if trigger_ticks:
-        flags |= OrderFlag.TRIGGER.value
-    price_ticks, quantity_lots, amount = (_limit if is_limit else _market)(market, members, bool(trigger_ticks))
-    if amount:
-        flags |= OrderFlag.BY_QUOTE.value
-    display_lots = _display(market, members, is_limit, quantity_lots)
-    if display_lots:
-        flags |= OrderFlag.ICEBERG.value
-    if not is_limit:
+    if is_limit:
+        price_ticks, quantity_lots = _limit(market, members, bool(trigger_ticks))
+        amount = _display(market, members, quantity_lots)
+        flags |= _ICEBERG if amount else 0
+    else:
+        quantity_lots, amount = _market(market, members, bool(trigger_ticks))
         price_ticks = _bound(market, members, side, trigger_ticks, best)
-        flags |= OrderFlag.HAS_BOUND.value if price_ticks else 0
+        flags |= (_BY_QUOTE if amount else 0) | (_HAS_BOUND if price_ticks else 0)
     command = Command(
-        *(CommandKind.PLACE, side, order_type, time_in_force, self_trade, flags, market.number, account),
-        *(0, client_id or 0, price_ticks, quantity_lots, trigger_ticks, amount or display_lots),
+        *(_PLACE, side, order_type, time_in_force, self_trade, flags, market.number, account),
+        *(0, client_id or 0, price_ticks, quantity_lots, trigger_ticks, amount),
     )
     return Placement(command, market)
+
+
+def _post_only(members: Fields, is_limit: bool, time_in_force: int) -> int:
+    if not fields.flag(members, "postOnly"):
+        return 0
+    if not is_limit or time_in_force != _GTC:
+        raise bad_request("postOnly is only valid for GTC limit orders")
+    return _POST_ONLY
 
 
 def _check_extras(members: Fields) -> None:
@@ -143,8 +157,8 @@ def _quantity(market: Market, members: Fields, is_trigger: bool) -> int:
     return lots
 
 
-def _limit(market: Market, members: Fields, is_trigger: bool) -> tuple[int, int, int]:
-    """(price_ticks, quantity_lots, 0) of a limit order."""
+def _limit(market: Market, members: Fields, is_trigger: bool) -> tuple[int, int]:
+    """(price_ticks, quantity_lots) of a limit order."""
     if not fields.absent(members.get("quoteQuantity")):
         raise bad_request("quoteQuantity is only valid for market orders")
     quantity_lots = _quantity(market, members, is_trigger)
@@ -154,7 +168,7 @@ def _limit(market: Market, members: Fields, is_trigger: bool) -> tuple[int, int,
     if not price_ticks:
         raise bad_request("price is required for limit orders")
     check_notional(market, price_ticks, quantity_lots)
-    return price_ticks, quantity_lots, 0
+    return price_ticks, quantity_lots
 
 
 def check_notional(market: Market, price_ticks: int, quantity_lots: int) -> None:
@@ -162,15 +176,17 @@ def check_notional(market: Market, price_ticks: int, quantity_lots: int) -> None
         raise ApiError(Code.INVALID_ORDER, "Price times quantity is too large")
 
 
-def _market(market: Market, members: Fields, is_trigger: bool) -> tuple[int, int, int]:
-    """(0, quantity_lots, amount_atoms) of a market order: exactly one of the two is given."""
+def _market(market: Market, members: Fields, is_trigger: bool) -> tuple[int, int]:
+    """(quantity_lots, amount_atoms) of a market order: exactly one of the two is given."""
+    if not fields.absent(members.get("displayQuantity")):
+        raise bad_request("displayQuantity is only valid for limit orders")
     if not fields.absent(members.get("price")):
         raise bad_request("price is not valid for market orders")
     quantity_lots = _quantity(market, members, is_trigger)
     quote_text = fields.decimal(members, "quoteQuantity")
     if (quantity_lots == 0) == (quote_text is None):
         raise bad_request("Market orders need exactly one of quantity and quoteQuantity")
-    return 0, quantity_lots, 0 if quote_text is None else _quote_amount(market, quote_text)
+    return quantity_lots, 0 if quote_text is None else _quote_amount(market, quote_text)
 
 
 def _quote_amount(market: Market, text: str) -> int:
@@ -195,13 +211,11 @@ def _trigger(market: Market, members: Fields) -> int:
     return _ticks(market, members, "triggerPrice") if has_price else 0
 
 
-def _display(market: Market, members: Fields, is_limit: bool, quantity_lots: int) -> int:
+def _display(market: Market, members: Fields, quantity_lots: int) -> int:
     """The shown part of an iceberg in lots, 0 if it is none."""
     if "displayQuantity" not in members:
         return 0
     lots = _lots(market, members, "displayQuantity")
-    if lots and not is_limit:
-        raise bad_request("displayQuantity is only valid for limit orders")
     if lots > quantity_lots:
         raise ApiError(Code.INVALID_QUANTITY, "displayQuantity is above quantity")
     return lots if lots < quantity_lots else 0
@@ -225,7 +239,7 @@ def _bound(market: Market, members: Fields, side: int, trigger_ticks: int, best:
     if reference_ticks is None:
         raise ApiError(Code.INVALID_ORDER, "Insufficient liquidity: there is no price to tolerate slippage from")
     span = amount if kind == "TickSize" else reference_ticks * amount // PPM  # a percent has 4 decimals: 10^-6
-    bound = reference_ticks + span if side == Side.BID else reference_ticks - span
+    bound = reference_ticks + span if side == _BID else reference_ticks - span
     return min(max(bound, 1), MAX_PRICE_TICKS)
 
 

@@ -15,6 +15,7 @@ from ingress.errors import ApiError, Code
 from ingress.records import Command, Event, events_of
 
 RETRY_LATER = ((b"Retry-After", b"1"),)
+_BLOCK_REFUSED = EventKind.BLOCK_REFUSED.value
 UNKNOWN_OUTCOME = (
     "Outcome unknown: the request may or may not have been executed. Look the order up, or repeat the request with the "
     "same clientId, which cannot place it twice"
@@ -57,7 +58,7 @@ class Engine:
             raise ApiError(Code.TIMEOUT, UNKNOWN_OUTCOME) from None
         except (OSError, GatewayError) as error:
             raise unavailable(error) from None
-        if events[0].kind == EventKind.BLOCK_REFUSED:
+        if events[0].kind == _BLOCK_REFUSED:
             raise ApiError(Code.SERVER_ERROR, f"Request was not executed: block refused (reason {events[0].reason})")
         return events
 

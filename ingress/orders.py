@@ -13,11 +13,12 @@ from ingress.commands import Placement
 from ingress.errors import ApiError, bad_request, not_found, refusal
 from ingress.live_orders import live_order, state_of
 from ingress.members import Members
-from ingress.records import Command, Event, events_of, own_story
+from ingress.records import Command, Event, events_of, last_of, own_story
 from ingress.schemas import BatchError, BatchOrder, CancelAfter, LiveOrder
 from ingress.service import Request, Service
 
 MAX_BATCH: Final = 20
+_REJECTED: Final = EventKind.REJECTED.value  # looking an enum's member up costs more than the comparison
 _MORE_MAY_REMAIN: Final = MAX_EVENTS_PER_COMMAND // 2
 
 
@@ -62,7 +63,7 @@ def _best_opposite(service: Service, market: Market, side: int) -> int | None:
 
 async def _placed(service: Service, placement: Placement, kind: type[LiveOrder]) -> LiveOrder:
     opening, last = own_story(await service.engine.execute(placement.command))
-    if opening.kind == EventKind.REJECTED:
+    if opening.kind == _REJECTED:
         raise refusal(opening.reason)
     return live_order(placement.market, opening, last, kind)
 
@@ -104,8 +105,7 @@ async def amend(service: Service, request: Request) -> Reply:
     opening = next(event for event in events if event.kind in (EventKind.AMENDED, EventKind.REJECTED))
     if opening.kind == EventKind.REJECTED:
         raise refusal(opening.reason)
-    last = next(event for event in reversed(events) if event.order_id == opening.order_id)
-    return json_reply(live_order(market, opening, last))
+    return json_reply(live_order(market, opening, last_of(opening, events)))
 
 
 async def replace(service: Service, request: Request) -> Reply:

@@ -75,7 +75,9 @@ def events_of(records: np.ndarray) -> list[Event]:
 
 
 # The kinds that open a command's own story: exactly one of them answers a PLACE.
-_OPENING = (EventKind.ACCEPTED, EventKind.TRIGGER_PLACED, EventKind.DUPLICATE, EventKind.REJECTED)
+_OPENING = frozenset(
+    kind.value for kind in (EventKind.ACCEPTED, EventKind.TRIGGER_PLACED, EventKind.DUPLICATE, EventKind.REJECTED)
+)
 
 
 def own_story(events: list[Event]) -> tuple[Event, Event]:
@@ -83,11 +85,15 @@ def own_story(events: list[Event]) -> tuple[Event, Event]:
 
     Timers that fired before it, makers that it met and triggers that it set off have events of their own in between.
     """
+    if len(events) == 1:
+        return events[0], events[0]
     opening = next(event for event in events if event.kind in _OPENING)
-    if opening.kind == EventKind.REJECTED:
-        return opening, opening
-    last = next(event for event in reversed(events) if event.order_id == opening.order_id)
-    return opening, last
+    return opening, last_of(opening, events)
+
+
+def last_of(opening: Event, events: list[Event]) -> Event:
+    """The last event of the order that `opening` is about."""
+    return next(event for event in reversed(events) if event.order_id == opening.order_id)
 
 
 def _check() -> None:

@@ -1,6 +1,7 @@
 """What the operations of the API work on, and the request that each of them gets."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.setup import Setup
@@ -30,8 +31,7 @@ class Service:
         return self.market_data.setup
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A call whose credentials are checked. `fields` are its query parameters or the members of its JSON object."""
 
     call: Call
