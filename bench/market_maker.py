@@ -94,7 +94,7 @@ class MarketMaker:
 
     async def _keep_going(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         """Repeat `work` for ever; when the exchange does not answer or refuses, wait a little longer each time."""
-        pause = BACKOFF_S[0]
+        pause, said = BACKOFF_S[0], ""
         while True:
             began = time.monotonic()
             try:
@@ -102,11 +102,10 @@ class MarketMaker:
             except (Unreachable, ApiError, WebSocketException, OSError, TimeoutError) as error:
                 if isinstance(error, Unreachable):
                     self._out_of_step()
-                if time.monotonic() - began > BACKOFF_S[1]:
-                    pause = BACKOFF_S[0]
-                log.log(logging.WARNING if pause == BACKOFF_S[0] else logging.DEBUG, "%s: %s", what, error)
+                log.log(logging.DEBUG if str(error) == said else logging.WARNING, "%s: %s", what, error)
+                said = str(error)
+                pause = BACKOFF_S[0] if time.monotonic() - began > BACKOFF_S[1] else min(pause * 2, BACKOFF_S[1])
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, BACKOFF_S[1])
 
     async def _follow_stream(self) -> None:
         """The private stream tells at once what ended; its loss means that something may have been missed."""
@@ -200,12 +199,11 @@ class MarketMaker:
             await asyncio.sleep(BEAT_S)
 
     def _samples(self) -> Iterator[Sample]:
-        for quoter in self.quoters.values():
-            market = (("market", quoter.symbol),)
-            yield Sample("quotes_placed_total", "Orders placed by the market maker", quoter.placed, market)
-            yield Sample("quotes_cancelled_total", "Orders cancelled by the market maker", quoter.cancelled, market)
-        for taker in self._takers:
-            yield Sample("takers_total", "Market orders of the takers", taker.taken, (("market", taker.symbol),))
+        placed = sum(quoter.placed for quoter in self.quoters.values())
+        cancelled = sum(quoter.cancelled for quoter in self.quoters.values())
+        yield Sample("quotes_placed_total", "Orders placed by the market maker", placed)
+        yield Sample("quotes_cancelled_total", "Orders cancelled by the market maker", cancelled)
+        yield Sample("takers_total", "Market orders of the takers", sum(taker.taken for taker in self._takers))
         requests = self._maker.requests + self._taker.requests
         yield Sample("api_requests_total", "Requests to the public API", requests)
 

@@ -116,6 +116,8 @@ def _number(value: float) -> str:
 def _duration(seconds: float) -> str:
     if seconds == float("inf"):
         return ">10 s"
+    if seconds >= 1:
+        return f"{seconds:,.1f} s"
     return f"{seconds * 1e6:.0f} µs" if seconds < 0.001 else f"{seconds * 1e3:.3g} ms"
 
 
@@ -127,6 +129,12 @@ def cells(before: Look, now: Look) -> Iterator[str]:
         if value:
             yield f"{_name(series)} {_number(max(rate, 0.0))}/s"
     for series, value in now.gauges.items():
+        if series[0] == "capacity":
+            continue
+        limit = now.gauges.get(("capacity", series[1]))
+        if series[0] == "capacity_used" and limit is not None:
+            yield f"{' '.join(text for _, text in series[1])} {_number(value)} of {_number(limit)}"
+            continue
         shown = _duration(value) if series[0].endswith("_seconds") else _number(value)
         yield f"{_name(series).removesuffix(' seconds')} {shown}"
     for series, counts in now.buckets.items():

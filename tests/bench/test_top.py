@@ -9,7 +9,10 @@ from engine_core.wire.metrics import Monitor, Sample, serve, socket_path
 def test_rates_percentiles_and_values_between_two_looks(runtime: Path) -> None:
     numbers = {"commands_total": 0.0, "feed_lag_seconds": 0.0005}
     why = [""]
-    monitor = Monitor("engine", 0, lambda: [Sample(name, "", value) for name, value in numbers.items()], lambda: why[0])
+    full = [Sample("capacity_used", "", 80, (("of", "orders"),)), Sample("capacity", "", 1_000, (("of", "orders"),))]
+    monitor = Monitor(
+        "engine", 0, lambda: [*(Sample(name, "", value) for name, value in numbers.items()), *full], lambda: why[0]
+    )
     timer = monitor.histogram("stage_seconds", "", stage="match")
     (server,) = serve(monitor, runtime)
     path = socket_path(runtime, "engine", 0)
@@ -25,7 +28,12 @@ def test_rates_percentiles_and_values_between_two_looks(runtime: Path) -> None:
     assert before.not_ready == "" and "catching up" in now.not_ready
     assert now.memory_bytes > 1e6
     before.at, now.at = 10.0, 12.0
-    assert list(cells(before, now)) == ["commands 250/s", "feed lag 500 µs", "stage match ≤ 50 µs / 5 ms"]
+    assert list(cells(before, now)) == [
+        "commands 250/s",
+        "feed lag 500 µs",
+        "orders 80 of 1,000",
+        "stage match ≤ 50 µs / 5 ms",
+    ]
 
 
 def test_a_process_that_is_gone_has_no_look(runtime: Path) -> None:
