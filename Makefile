@@ -22,6 +22,7 @@ setup:
 
 setup-dev:
 	@$(PYTHON) tools/setup.py --dev
+	@.venv/bin/exchange replay --install || echo "  without the captured order flow: its test will be skipped"
 
 run: setup
 	@exec .venv/bin/exchange up $(UP)
