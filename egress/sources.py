@@ -1,7 +1,7 @@
 """Market data for the hub: takes the replica's changes, keeps what listeners need, and hands it over with each tick.
 
-Depth is merged from tick to tick (at once) or over its window; a depth topic that said nothing for a second gets a
-heartbeat, so that clients can synchronise on a quiet market. Tickers and candles are sent once a second. Nothing runs
+Depth is merged from tick to tick (at once) or over its window; a depth topic that says nothing gets a heartbeat every
+second, so that clients can synchronise on a quiet market. Tickers and candles are sent once a second. Nothing runs
 while nobody listens. Non-goals: subscriptions (hub.py), private events (private.py).
 """
 
@@ -20,6 +20,7 @@ from engine_core.replica.trades import to_trades
 from engine_core.wire.codes import Side
 
 SECOND_MS = 1_000
+QUIET_SECONDS = 0.5  # at the end of a second, a depth topic that said nothing for so long gets a heartbeat
 AFTER_SECOND = 0.05  # a second is told this much after it ended: its last events have arrived
 
 
@@ -249,7 +250,7 @@ class Sources:
             self._hub.wake()
 
     def _heartbeat(self, topic: DepthTopic) -> None:
-        quiet = asyncio.get_running_loop().time() - topic.said_at >= SECOND_MS / 1000
+        quiet = asyncio.get_running_loop().time() - topic.said_at >= QUIET_SECONDS
         if quiet and topic.pending is None and self._data.book(topic.market.number).live:
             self._say_depth(topic, DepthChange(topic.last_id + 1, topic.last_id, _now_ms()))
 
