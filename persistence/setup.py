@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from engine_core.wire.codes import CommandKind, EventKind
-from engine_core.wire.units import MarketUnits
+from engine_core.wire.units import format_decimal
 
 FEE_ACCOUNT = 1
+_TICK_DECIMALS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Setup:
             case CommandKind.ACCOUNT:
                 yield Statement(_ACCOUNT, (account, time_ms))
             case CommandKind.ASSET:
-                asset = Asset(int(command["asset"]), command["symbol"].decode(), int(command["decimals"]))
+                asset = Asset(int(command["asset"]), _text(command["symbol"]), int(command["decimals"]))
                 self.assets[asset.number] = asset
                 unit = f"1e-{asset.decimals}"
                 yield Statement(_ASSET, (asset.number, asset.symbol, asset.decimals, unit))
@@ -92,7 +93,6 @@ class Setup:
         market = Market(int(command["market"]), int(command["asset"]), int(command["quote_asset"]), tick_atoms)
         self.markets[market.number] = market
         base, quote = self.assets[market.base], self.assets[market.quote]
-        units = MarketUnits(lot_atoms, tick_atoms, base.decimals, quote.decimals)
         return Statement(
             _MARKET,
             (
@@ -104,8 +104,8 @@ class Setup:
                 tick_atoms,
                 min_lots,
                 max_lots,
-                units.tick_size,
-                units.lot_size,
+                _tick_size(lot_atoms, tick_atoms, base, quote),
+                format_decimal(lot_atoms, base.decimals),
                 int(command["code"]),
                 time_ms,
             ),
@@ -117,6 +117,17 @@ class Setup:
         for number, market in self.markets.items():
             base[number], quote[number], tick_atoms[number] = market.base, market.quote, market.tick_atoms
         return MarketColumns(base, quote, tick_atoms)
+
+
+def _text(symbol: bytes) -> str:
+    """Whatever bytes an administrator gave; PostgreSQL takes no zero bytes."""
+    return symbol.decode("ascii", "backslashreplace").replace("\0", "\\0")
+
+
+def _tick_size(lot_atoms: int, tick_atoms: int, base: Asset, quote: Asset) -> str:
+    """The price of one tick; cut after 30 decimals in the odd market where it has no end."""
+    price = tick_atoms * 10 ** (base.decimals + _TICK_DECIMALS) // (lot_atoms * 10**quote.decimals)
+    return format_decimal(price, _TICK_DECIMALS)
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,14 @@ create table codes (  -- names of the numeric codes below, as the API spells the
 
 create table assets (
     asset     integer primary key,
-    symbol    text not null unique,
+    symbol    text not null,        -- the engine does not ask for different ones, so neither do we
     decimals  smallint not null,
     unit      numeric not null      -- of one atom: 10 ^ -decimals
 );
 
 create table markets (
     market       integer primary key,
-    symbol       text not null unique,
+    symbol       text not null,
     base         integer not null references assets,
     quote        integer not null references assets,
     lot_atoms    bigint not null,   -- base atoms of one lot

@@ -3,6 +3,7 @@
 import pytest
 import redis
 
+from engine_core.wire.codes import CommandKind
 from persistence.config import WriterConfig
 from persistence.migrate import Variant, migrations
 from persistence.monitoring import Shown
@@ -89,6 +90,22 @@ def test_views_give_decimals_and_names(valkey: str, postgres: str) -> None:
     assert texts("select interval, open, volume, quote_volume, trades from klines where interval = '1month'") == [
         ["1month", "100.5", "1.5", "150.75", "1"]
     ]
+
+
+def test_odd_definitions_do_not_stop_the_writer(valkey: str, postgres: str) -> None:
+    """The engine accepts two assets of one name, any bytes for it, and a tick that no decimal can write."""
+    flow = Flow()
+    blocks = [flow.genesis()]
+    flow.admin(kind=CommandKind.ASSET, asset=4, symbol=b"SOL", decimals=0)
+    flow.admin(kind=CommandKind.ASSET, asset=5, symbol=b"\xff\x00\xe2X", decimals=9)
+    flow.admin(kind=CommandKind.MARKET, market=3, asset=4, quote_asset=5, code=1, a=3, b=1, c=1, d=5)
+    flow.admin(kind=CommandKind.MARKET, market=4, asset=2, quote_asset=1, code=1, a=10_000_000, b=100, c=1, d=5)
+    blocks.append(flow.close())
+    with redis.Redis.from_url(valkey) as client:
+        append(client, blocks)
+    store_all(config(valkey, postgres), count(blocks))
+    found = select(postgres, "select symbol, tick_size::text, lot_size::text from markets order by market offset 2")
+    assert found == [("SOL_\\xff\\0\\xe2X", "0.000000000333333333333333333333", "3"), ("SOL_USDC", "0.01", "0.01")]
 
 
 def test_sums_beyond_64_bits(valkey: str, postgres: str) -> None:
