@@ -84,5 +84,6 @@ def page(context: BrowserContext, exchange: Exchange, size: str) -> Iterator[Tra
     """The page, live on SOL/USDC. At the end nothing may have been refused by its content-security policy."""
     opened = TradingPage(context.new_page(), exchange, SCREENSHOTS, size)
     opened.open("SOL_USDC")
+    opened.cancel_everything()
     yield opened
     assert opened.complaints == []

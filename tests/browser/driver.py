@@ -7,9 +7,10 @@ from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-from tests.end_to_end.harness import Exchange
+from tests.end_to_end.harness import Exchange, eventually
 
 PATIENCE_MS = 20_000
+RESTART_MS = 90_000  # of a process of the exchange, on a machine that is busy
 
 # Notes what the reader could see in every frame: the connection's state, and whether a book stood there while not live.
 WATCH = """() => {
@@ -60,8 +61,21 @@ class TradingPage:
         self.until_live()
         self.page.evaluate(WATCH)
 
-    def until_live(self) -> None:
-        expect(self.page.get_by_test_id("connection")).to_have_text("Live", timeout=PATIENCE_MS)
+    def cancel_everything(self) -> None:
+        """What a test before this one may have left."""
+        self.until("document.querySelector('.ledger-body:not(.dim)') !== null")
+        button = self.page.get_by_role("button", name="Cancel all")
+        if button.is_enabled():
+            button.click()
+            self.toast("Orders cancelled")
+            self.dismiss_toasts()
+
+    def until_live(self, timeout_ms: int = PATIENCE_MS) -> None:
+        expect(self.page.get_by_test_id("connection")).to_have_text("Live", timeout=timeout_ms)
+
+    def until(self, condition: str) -> None:
+        """Ask the page until the expression holds. (Playwright's own waiting uses eval, which the policy forbids.)"""
+        eventually(lambda: self.page.evaluate(condition), bool, condition, PATIENCE_MS / 1000)
 
     def seen(self) -> dict[str, Any]:
         values: dict[str, Any] = self.page.evaluate("seen")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import expect
 
-from tests.browser.driver import PATIENCE_MS, TradingPage
+from tests.browser.driver import PATIENCE_MS, RESTART_MS, TradingPage
 from tests.end_to_end.harness import Exchange, eventually
 
 TICK = Decimal("0.01")
@@ -45,10 +45,10 @@ def sell_into(exchange: Exchange, order_price: Decimal, until: Any) -> None:
 
 
 def test_market_is_live(page: TradingPage) -> None:
-    page.page.wait_for_function("exchange.book().bids.length > 3 && exchange.book().asks.length > 3")
+    page.until("exchange.book().bids.length > 3 && exchange.book().asks.length > 3")
     expect(page.page.get_by_test_id("last-price")).to_have_text(re.compile(r"^\d[\d,]*\.\d\d$"))
     moving = page.book()["updateId"]
-    page.page.wait_for_function(f"exchange.book().updateId > {moving}")
+    page.until(f"exchange.book().updateId > {moving}")
     page.show("Trades")
     tape = page.page.get_by_role("table", name="latest trades").get_by_role("row")
     expect(tape.first).to_have_text(re.compile(r"\d\d:\d\d:\d\d"), timeout=PATIENCE_MS)
@@ -128,7 +128,7 @@ def test_refusals_are_told_in_words(page: TradingPage) -> None:
     page.place("Buy", str((bid * Decimal("0.95")).quantize(TICK)), "3", "FOK")
     page.toast("Order expired", "it could not be filled completely at once")
     page.dismiss_toasts()
-    page.place("Buy", str((bid / 4).quantize(TICK)), "1")
+    page.place("Buy", str((bid * 20).quantize(TICK)), "1")
     page.toast("Price refused")
     page.shoot("rejected")
 
@@ -157,14 +157,14 @@ def test_ladder_price_goes_into_the_form_by_keyboard(page: TradingPage) -> None:
 def test_page_recovers_from_a_killed_egress(page: TradingPage, exchange: Exchange) -> None:
     (pid,) = exchange.pids("egress")
     os.kill(pid, signal.SIGKILL)
-    page.page.wait_for_function("seen.states.includes('Reconnecting')")
+    page.until("seen.states.includes('Reconnecting')")
     page.shoot("disconnected")
-    page.until_live()
+    page.until_live(RESTART_MS)
     seen = page.seen()
     assert seen["bookWhileAway"] == 0, "no old book was shown"
     assert seen["crossed"] == 0
     moving = page.book()["updateId"]
-    page.page.wait_for_function(f"exchange.book().updateId > {moving}")
+    page.until(f"exchange.book().updateId > {moving}")
     page.tab("Open orders")
     low = str((Decimal(page.book()["bids"][0][0]) * Decimal("0.9")).quantize(TICK))
     page.place("Buy", low, "1")
