@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import socket
 import sys
@@ -93,6 +94,8 @@ async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:
+        gc.collect()
+        gc.freeze()  # what is here now stays: full collections need not look at it again
         process.ready()
         logger.info("serving http://%s:%d", service.config.host, service.config.http_port)
     watch = asyncio.create_task(_until_failure(service.engine.gateway, server, shown.monitor))

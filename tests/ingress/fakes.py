@@ -19,7 +19,7 @@ from nacl.signing import SigningKey
 from engine_core.replica.market_data import MarketData
 from engine_core.wire.backlog import Backlog
 from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderType, QueryKind, SelfTrade, TimeInForce
-from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS
+from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS, join
 from ingress.app import build
 from ingress.auth import Authenticator
 from ingress.config import IngressConfig
@@ -28,7 +28,7 @@ from ingress.health import Health
 from ingress.history import HistoryUnavailable
 from ingress.monitoring import Shown
 from ingress.service import Service
-from tests.ingress.markets import SOL, joined, key_record, setup_records
+from tests.ingress.markets import SOL, key_record, setup_records
 
 SECRET = bytes(range(32))
 TRADER, READER = SigningKey(b"t" * 32), SigningKey(b"r" * 32)  # keys of accounts 2 and 3
@@ -126,7 +126,7 @@ def default_records() -> dict[QueryKind, np.ndarray | Exception]:
         key_record(READER_ACCOUNT, bytes(READER.verify_key), KeyPermission.READ),
     ]
     return {
-        QueryKind.SETUP: joined(setup_records(), *keys),
+        QueryKind.SETUP: join([setup_records(), *keys]),
         QueryKind.STATUS: np.zeros(1, STATUS),
         QueryKind.BALANCES: np.zeros(0, BALANCE),
         QueryKind.ORDERS: np.zeros(0, EVENT),
@@ -135,19 +135,10 @@ def default_records() -> dict[QueryKind, np.ndarray | Exception]:
 
 
 @dataclass
-class Exchange:
-    """The application under test, what stands behind it, and a client."""
+class Signer:
+    """Makes signed requests of a client."""
 
-    gateway: FakeGateway
-    history: FakeHistory
-    service: Service
-    client: httpx.AsyncClient
-
-    async def signed(
-        self, method: str, path: str, instruction: str, body: Any = None, key: SigningKey = TRADER, **options: Any
-    ) -> httpx.Response:
-        """A signed request; `body` holds the query parameters of a GET."""
-        return await self.client.send(self.request(method, path, instruction, body, key, **options))
+    client: httpx.AsyncClient | httpx.Client
 
     def request(
         self,
@@ -189,6 +180,22 @@ def _signed(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+@dataclass
+class Exchange(Signer):
+    """The application under test, what stands behind it, and a client."""
+
+    client: httpx.AsyncClient
+    gateway: FakeGateway
+    history: FakeHistory
+    service: Service
+
+    async def signed(
+        self, method: str, path: str, instruction: str, body: Any = None, key: SigningKey = TRADER, **options: Any
+    ) -> httpx.Response:
+        """A signed request; `body` holds the query parameters of a GET."""
+        return await self.client.send(self.request(method, path, instruction, body, key, **options))
+
+
 def config(page: Path, **changes: Any) -> IngressConfig:
     values: dict[str, Any] = {
         "redis_url": "unix:///nowhere",
@@ -221,4 +228,4 @@ async def open_exchange(page: Path, **changes: Any) -> Exchange:
     service = Service(settings, engine, market_data, history, auth, Health(engine))  # type: ignore[arg-type]
     transport = httpx.ASGITransport(build(service, Shown(settings)), client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
     client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", verify=False)
-    return Exchange(gateway, history, service, client)
+    return Exchange(client, gateway, history, service)

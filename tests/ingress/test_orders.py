@@ -7,18 +7,18 @@ import pytest
 
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, OrderType, QueryKind, Reason
 from engine_core.wire.gateway import GatewayError, OutcomeUnknown, Overloaded
+from engine_core.wire.layout import join
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.errors import REASONS
 from ingress.schemas import LiveOrder
 from tests.ingress.fakes import CREATED_MS, READER, Exchange, event
-from tests.ingress.markets import joined
 
 LIMIT = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "100.5", "quantity": "1.25"}
 ACCEPTED = event(EventKind.ACCEPTED, price_ticks=10_050, quantity_lots=125)
 
 
 async def place(exchange: Exchange, *events: np.ndarray, **changes: Any) -> Any:
-    exchange.gateway.answers.append(joined(*events))
+    exchange.gateway.answers.append(join([*events]))
     return await exchange.signed("POST", "/api/v1/order", "orderExecute", LIMIT | changes)
 
 
@@ -245,11 +245,13 @@ async def test_cancel_of_an_order_that_is_not_open(exchange: Exchange) -> None:
 async def test_cancel_all_lists_what_it_cancelled(exchange: Exchange) -> None:
     cancelled = {"status": OrderStatus.CANCELLED, "reason": Reason.CANCEL_ALL, "price_ticks": 1, "quantity_lots": 100}
     exchange.gateway.answers.append(
-        joined(
-            event(EventKind.CANCELLED, order_id=1, **cancelled | {"reason": Reason.DEAD_MAN}),
-            event(EventKind.CANCELLED, order_id=2, **cancelled),
-            event(EventKind.CANCELLED, order_id=3, **cancelled),
-            event(EventKind.CANCEL_ALL_DONE, executed_lots=2),
+        join(
+            [
+                event(EventKind.CANCELLED, order_id=1, **cancelled | {"reason": Reason.DEAD_MAN}),
+                event(EventKind.CANCELLED, order_id=2, **cancelled),
+                event(EventKind.CANCELLED, order_id=3, **cancelled),
+                event(EventKind.CANCEL_ALL_DONE, executed_lots=2),
+            ]
         )
     )
     orders = (await exchange.signed("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"})).json()
@@ -276,9 +278,11 @@ async def test_find_needs_exactly_one_id(exchange: Exchange, params: dict[str, s
 
 async def test_open_orders(exchange: Exchange) -> None:
     state = {"price_ticks": 100, "quantity_lots": 100}
-    exchange.gateway.records[QueryKind.ORDERS] = joined(
-        event(EventKind.ORDER_STATE, order_id=1, **state),
-        event(EventKind.ORDER_STATE, order_id=2, market=2, side=2, **state),
+    exchange.gateway.records[QueryKind.ORDERS] = join(
+        [
+            event(EventKind.ORDER_STATE, order_id=1, **state),
+            event(EventKind.ORDER_STATE, order_id=2, market=2, side=2, **state),
+        ]
     )
     orders = (await exchange.signed("GET", "/api/v1/orders", "orderQueryAll")).json()
     assert [(order["id"], order["symbol"], order["price"], order["quantity"]) for order in orders] == [
@@ -294,18 +298,20 @@ async def test_open_orders(exchange: Exchange) -> None:
 
 async def test_amend_shows_the_order_after_it(exchange: Exchange) -> None:
     exchange.gateway.answers.append(
-        joined(
-            event(EventKind.UNRESTED, price_ticks=10_000, quantity_lots=100),
-            event(EventKind.AMENDED, price_ticks=10_100, quantity_lots=200),
-            event(EventKind.FILL, order_id=8, account=3, side=2),
-            event(
-                EventKind.FILL,
-                quantity_lots=200,
-                executed_lots=200,
-                executed_atoms=1,
-                status=OrderStatus.FILLED,
-                flags=OrderFlag.TAKER,
-            ),
+        join(
+            [
+                event(EventKind.UNRESTED, price_ticks=10_000, quantity_lots=100),
+                event(EventKind.AMENDED, price_ticks=10_100, quantity_lots=200),
+                event(EventKind.FILL, order_id=8, account=3, side=2),
+                event(
+                    EventKind.FILL,
+                    quantity_lots=200,
+                    executed_lots=200,
+                    executed_atoms=1,
+                    status=OrderStatus.FILLED,
+                    flags=OrderFlag.TAKER,
+                ),
+            ]
         )
     )
     body = {"symbol": "SOL_USDC", "orderId": "7001", "price": "101", "quantity": "2"}

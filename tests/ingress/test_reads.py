@@ -9,9 +9,9 @@ import pytest
 from engine_core.replica.records import TRADE
 from engine_core.wire.codes import EventKind, OrderFlag, QueryKind
 from engine_core.wire.gateway import OutcomeUnknown
-from engine_core.wire.layout import BALANCE
+from engine_core.wire.layout import BALANCE, join
 from tests.ingress.fakes import Exchange, event
-from tests.ingress.markets import BTC, SOL, joined
+from tests.ingress.markets import BTC, SOL
 
 
 async def get(exchange: Exchange, path: str) -> Any:
@@ -171,10 +171,12 @@ async def test_capital(exchange: Exchange) -> None:
 
 async def test_account(exchange: Exchange) -> None:
     state = {"price_ticks": 1, "quantity_lots": 1}
-    exchange.gateway.records[QueryKind.ORDERS] = joined(
-        event(EventKind.ORDER_STATE, **state),
-        event(EventKind.ORDER_STATE, **state),
-        event(EventKind.ORDER_STATE, flags=OrderFlag.TRIGGER, **state),
+    exchange.gateway.records[QueryKind.ORDERS] = join(
+        [
+            event(EventKind.ORDER_STATE, **state),
+            event(EventKind.ORDER_STATE, **state),
+            event(EventKind.ORDER_STATE, flags=OrderFlag.TRIGGER, **state),
+        ]
     )
     account = (await exchange.signed("GET", "/api/v1/account", "accountQuery")).json()
     assert (account["spotMakerFee"], account["spotTakerFee"]) == ("2", "5")

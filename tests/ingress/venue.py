@@ -1,0 +1,106 @@
+"""Real processes for these tests: Valkey, PostgreSQL, engine, writer and ingress, with markets of our own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from engine_core.embedded import Postgres, Valkey, running
+from engine_core.wire.codes import CommandKind, KeyPermission
+from engine_core.wire.gateway import Gateway
+from engine_core.wire.layout import join
+from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT, Signer
+from tests.ingress.markets import admin, key_record, setup_records
+
+FUNDS = 10**15  # atoms of each asset, for both accounts
+ALL = KeyPermission.READ | KeyPermission.TRADE | KeyPermission.WITHDRAW
+
+
+@dataclass
+class Venue:
+    """What runs, and a client of it that signs."""
+
+    port: int
+    signer: Signer
+    gateway: Gateway
+    environment: dict[str, str]
+    folder: Path
+
+    def send(self, *request: object, **options: object) -> httpx.Response:
+        return self.client.send(self.signer.request(*request, **options))  # type: ignore[arg-type]
+
+    @property
+    def client(self) -> httpx.Client:
+        client = self.signer.client
+        assert isinstance(client, httpx.Client)
+        return client
+
+
+@contextmanager
+def open_venue(folder: Path, sockets: Path) -> Iterator[Venue]:
+    with ExitStack() as stack:
+        valkey = stack.enter_context(running(Valkey(folder, sockets), folder / "valkey.log"))
+        postgres = stack.enter_context(running(Postgres(folder, sockets), folder / "postgres.log"))
+        port = _free_port()
+        environment = {
+            "REDIS_URL": valkey,
+            "DATABASE_URL": postgres,
+            "EXCHANGE_RUNTIME": str(sockets),
+            "EXCHANGE_DATA": str(folder),
+            "EXCHANGE_HTTP_PORT": str(port),
+            "EXCHANGE_PROFILE": "demo",
+            "EXCHANGE_METRICS_PORT": "0",
+        }
+        stack.enter_context(process("engine_core.runtime", environment, folder))
+        gateway = stack.enter_context(Gateway(valkey))
+        _fill(gateway)
+        stack.enter_context(process("persistence", environment, folder))
+        stack.enter_context(process("ingress", environment, folder))
+        client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False))
+        yield Venue(port, Signer(client), gateway, environment, folder)
+
+
+@contextmanager
+def process(module: str, environment: dict[str, str], folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """`python -m module`, ready; it ends with the block."""
+    log = folder / f"{module}.log"
+    ready, tell = os.pipe()
+    with log.open("ab") as output:
+        running = subprocess.Popen(
+            [sys.executable, "-m", module],
+            env={**os.environ, **environment, "EXCHANGE_READY_FD": str(tell), "EXCHANGE_PARENT_PID": str(os.getpid())},
+            pass_fds=[tell],
+            stdout=output,
+            stderr=output,
+        )
+    os.close(tell)
+    try:
+        assert os.read(ready, 1) == b"1", f"{module} did not start:\n{log.read_text()}"
+        yield running
+    finally:
+        os.close(ready)
+        running.terminate()
+        assert running.wait(10) in (0, -signal.SIGKILL), log.read_text()
+
+
+def _fill(gateway: Gateway) -> None:
+    """Two accounts with funds and keys that may do everything."""
+    records = [setup_records()[1:]]  # the engine has written GENESIS itself
+    for account, key in ((TRADER_ACCOUNT, TRADER), (READER_ACCOUNT, READER)):
+        records.append(key_record(account, bytes(key.verify_key), ALL))
+        for asset in (1, 2, 3):
+            records.append(admin(CommandKind.DEPOSIT, account=account, asset=asset, a=FUNDS, b=account))
+    gateway.execute(join(records))
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
