@@ -21,6 +21,9 @@ from engine_core.book.state import (
     MARKETS,
     NODES_USED,
     OPEN_ORDERS,
+    PAGE_BITS,
+    PAGES_HELD,
+    PRICES_A_PAGE,
     TIMERS,
     State,
 )
@@ -86,15 +89,25 @@ def _queue(state: State, level: int) -> Iterator[int]:
 
 
 def _live_levels(state: State) -> dict[tuple[int, int], int]:
-    """(book, key) -> level, by way of the hash chains."""
+    """(book, key) -> level, by way of the hash chains of pages."""
     found: dict[tuple[int, int], int] = {}
-    for head in state.level_heads[state.level_heads != 0].tolist():
-        level = head
-        while level:
-            name = int(state.levels[level]["book"]), int(state.levels[level]["key"])
-            assert name not in found, f"two levels of {name}"
-            found[name] = level
-            level = int(state.levels[level]["chain"])
+    pages = 0
+    for head in state.page_heads[state.page_heads != 0].tolist():
+        page = head
+        while page:
+            pages += 1
+            book, number = divmod(int(state.pages[page]["name"]), 1 << (31 - PAGE_BITS))
+            assert state.pages[page]["bits"] != 0, f"page {page} is empty"
+            for place in range(PRICES_A_PAGE):
+                if int(state.pages[page]["bits"]) >> place & 1:
+                    key = number * PRICES_A_PAGE + place
+                    level = int(state.page_levels[page * PRICES_A_PAGE + place])
+                    record = state.levels[level]
+                    assert (record["book"], record["key"], record["page"]) == (book, key, page)
+                    assert (book, key) not in found, f"two levels of {key} in book {book}"
+                    found[book, key] = level
+            page = int(state.pages[page]["chain"])
+    assert pages == state.counters[PAGES_HELD]
     assert len(found) == state.counters[LEVELS_HELD]
     return found
 
@@ -146,12 +159,12 @@ def _audit_nodes(state: State) -> None:
     """The bitmaps say exactly which levels there are, and every node can be found from its home."""
     expected: Counter[tuple[int, int, int]] = Counter()
     for book, key in _live_levels(state):
-        for height in range(6):
-            expected[book, height, key >> (6 * height)] = 1
+        for height in range((31 - PAGE_BITS + 5) // 6):
+            expected[book, height + 1, key >> PAGE_BITS >> (6 * height)] = 1
     bits = 0
     for node in state.nodes[state.nodes["name"] != 0]:
         name, prefix = int(node["name"]) >> 25, int(node["name"]) & ((1 << 25) - 1)
-        book, height = name >> 3, (name & 7) - 1
+        book, height = name >> 3, name & 7
         for child in range(64):
             if int(node["bits"]) >> child & 1:
                 bits += 1

@@ -1,29 +1,44 @@
-"""Price levels: found by hash, ordered by a hierarchical bitmap, so memory follows the levels and not the price range.
+"""Price levels: paged, so that memory follows the levels in use and not the price range.
 
-Each market has four books of levels: bids, asks, and the triggers below and above the last price. Inside one, a
-level's `key` puts the best first, the lower the better, whatever the side: asks and triggers above use the price
-itself, bids and triggers below its mirror image. So no kernel branches on the side.
+Each market has four books of levels: bids, asks, and the triggers below and above the last price. Inside one, a level's
+`key` puts the best first, the lower the better, whatever the side: asks and triggers above use the price itself, bids
+and triggers below its mirror image. So no kernel branches on the side.
 
-    level_heads[hash(book, key)] -> level -> chain -> ...       64 neighbouring prices share a cache line or four
-    nodes[hash(book, height, key >> 6 * (height + 1))].bits     which of the 64 children of this node hold levels
+    page_heads[hash(book, key >> PAGE_BITS)] -> page -> chain -> ...
+        pages[page].bits          which of its neighbouring prices hold a level
+        page_levels[page, price]  that level (stale where the bit is clear)
+    nodes[hash(book, height, page number >> 6 * height)].bits   which of 64 pages, or of 64 nodes below, are in use
 
-A node of height 0 covers 64 prices, of height 1 4,096 and so on up to height 5, the root: 31 bits. Nodes live in one
-open hash table with linear probing; a node without children is removed by shifting back what follows, so nothing
-ages.
+A level knows its page, so a cancel looks nothing up; the next best price is nearly always on the same page. Else the
+nodes are climbed: height 1 covers 64 pages, height 2 64 of these, and so on to the root. They live in one open hash
+table with linear probing; a node without children is removed by shifting back what follows, so nothing ages.
 
 All functions work on any state; none knows of money, accounts or events.
 """
 
-from engine_core.book.state import BOOKS, FREE_LEVEL, LEVELS_HELD, LEVELS_USED, NODES_USED, State
+from engine_core.book.state import (
+    BOOKS,
+    FREE_LEVEL,
+    FREE_PAGE,
+    LEVELS_HELD,
+    LEVELS_USED,
+    NODES_USED,
+    PAGE_BITS,
+    PAGES_HELD,
+    PAGES_USED,
+    State,
+)
 from engine_core.jit import inner, trailing_zeros, wide
 from engine_core.wire.limits import MAX_PRICE_TICKS
 
 BIDS, ASKS, BELOW, ABOVE = 0, 1, 2, 3  # the books of a market; odd ones are ordered by price, even ones by its mirror
 NO_KEY = MAX_PRICE_TICKS + 1  # best_key of an empty book: behind every limit
-ROOT = 5
+ROOT = (31 - PAGE_BITS + 5) // 6  # height of the topmost node
 
 _M31 = (1 << 31) - 1
 _SPREAD = 0x5F356495  # odd, 31 bits: products stay below 2**62
+_IN_PAGE = (1 << PAGE_BITS) - 1
+_PAGE_NUMBERS = 31 - PAGE_BITS  # bits of a page's number
 
 
 @inner
@@ -46,30 +61,45 @@ def mix(value: int) -> int:
 
 
 @inner
-def _level_bucket(state: State, book: int, key: int) -> int:
-    page = mix((book << 25) | (key >> 6))
-    return ((page << 6) ^ (page >> 32) ^ (key & 63)) & (state.level_heads.size - 1)
+def page_bucket(state: State, name: int) -> int:
+    return mix(name) & (state.page_heads.size - 1)
+
+
+@inner
+def page_name(book: int, key: int) -> int:
+    return (book << _PAGE_NUMBERS) | (key >> PAGE_BITS)
+
+
+@inner
+def _find_page(state: State, name: int) -> int:
+    page = wide(state.page_heads[page_bucket(state, name)])
+    while page != 0 and state.pages[page]["name"] != name:
+        page = wide(state.pages[page]["chain"])
+    return page
 
 
 @inner
 def find_level(state: State, book: int, key: int) -> int:
     """The level of this key, or 0."""
-    level = wide(state.level_heads[_level_bucket(state, book, key)])
-    while level != 0 and (state.levels[level]["key"] != key or state.levels[level]["book"] != book):
-        level = wide(state.levels[level]["chain"])
-    return level
+    page = _find_page(state, page_name(book, key))
+    if page == 0 or (state.pages[page]["bits"] >> (key & _IN_PAGE)) & 1 == 0:
+        return wide(0)
+    return wide(state.page_levels[(page << PAGE_BITS) | (key & _IN_PAGE)])
 
 
 @inner
 def can_add_level(state: State) -> bool:
-    """Whether one more level fits, with all the nodes that it could need."""
-    held = state.counters[LEVELS_HELD]
-    return bool(held + 1 < state.levels.size and state.counters[NODES_USED] + ROOT + 1 <= state.nodes.size * 7 // 8)
+    """Whether one more level fits, with the page and all the nodes that it could need."""
+    return bool(
+        state.counters[LEVELS_HELD] + 1 < state.levels.size
+        and state.counters[PAGES_HELD] + 1 < state.pages.size
+        and state.counters[NODES_USED] + ROOT <= state.nodes.size * 7 // 8
+    )
 
 
 @inner
 def _node_name(book: int, height: int, prefix: int) -> int:
-    return (((book << 3) | (height + 1)) << 25) | prefix
+    return (((book << 3) | height) << 25) | prefix
 
 
 @inner
@@ -103,69 +133,110 @@ def _remove_node(state: State, hole: int) -> None:
 
 
 @inner
-def _mark(state: State, book: int, key: int) -> None:
-    child = key
-    for height in range(ROOT + 1):
-        prefix = child >> 6
-        name = _node_name(book, height, prefix)
+def _mark(state: State, book: int, number: int) -> None:
+    """Page `number` of the book is in use."""
+    for height in range(1, ROOT + 1):
+        name = _node_name(book, height, number >> 6)
         at = _find_node(state, name)
         bits = state.nodes[at]["bits"]
-        state.nodes[at]["bits"] = bits | (wide(1) << (child & 63))
+        state.nodes[at]["bits"] = bits | (wide(1) << (number & 63))
         if bits != 0:
             return
         state.nodes[at]["name"] = name
         state.counters[NODES_USED] += 1
-        child = prefix
+        number >>= 6
 
 
 @inner
-def _unmark(state: State, book: int, key: int) -> None:
-    child = key
-    for height in range(ROOT + 1):
-        prefix = child >> 6
-        at = _find_node(state, _node_name(book, height, prefix))
-        bits = state.nodes[at]["bits"] & ~(wide(1) << (child & 63))
+def _unmark(state: State, book: int, number: int) -> None:
+    for height in range(1, ROOT + 1):
+        at = _find_node(state, _node_name(book, height, number >> 6))
+        bits = state.nodes[at]["bits"] & ~(wide(1) << (number & 63))
         state.nodes[at]["bits"] = bits
         if bits != 0:
             return
         _remove_node(state, at)
-        child = prefix
+        number >>= 6
 
 
 @inner
-def next_key(state: State, book: int, key: int) -> int:
-    """The smallest occupied key above `key` (which may be -1 for the first), or NO_KEY."""
-    child = key
-    for height in range(ROOT + 1):
-        prefix = child >> 6
-        if prefix >= 0:
-            bits = state.nodes[_find_node(state, _node_name(book, height, prefix))]["bits"] & (wide(-2) << (child & 63))
-        else:  # nothing was asked for yet: start from the root
-            bits = wide(0)
-            if height == ROOT:
-                prefix = 0
-                bits = state.nodes[_find_node(state, _node_name(book, ROOT, 0))]["bits"]
+def _next_page(state: State, book: int, number: int) -> int:
+    """The next used page number above `number`, or -1."""
+    for height in range(1, ROOT + 1):
+        prefix = number >> 6
+        at = _find_node(state, _node_name(book, height, prefix))
+        bits = state.nodes[at]["bits"] & (wide(-2) << (number & 63))
         if bits != 0:
             found = (prefix << 6) | trailing_zeros(bits)
-            for below in range(height - 1, -1, -1):
+            for below in range(height - 1, 0, -1):
                 bits = state.nodes[_find_node(state, _node_name(book, below, found))]["bits"]
                 found = (found << 6) | trailing_zeros(bits)
             return found
-        child = prefix
-    return NO_KEY
+        number = prefix
+    return wide(-1)
 
 
 @inner
-def add_level(state: State, book: int, key: int) -> int:
-    """A new, empty level; the caller has asked can_add_level and puts an order in at once."""
+def next_level(state: State, level: int) -> int:
+    """The level that comes after this one in its book, or 0. (The level itself may be empty already.)"""
+    record = state.levels[level]
+    page, key = wide(record["page"]), wide(record["key"])
+    bits = state.pages[page]["bits"] & (wide(-2) << (key & _IN_PAGE))
+    if bits == 0:
+        book = wide(record["book"])
+        number = _next_page(state, book, key >> PAGE_BITS)
+        if number < 0:
+            return wide(0)
+        page = _find_page(state, (book << _PAGE_NUMBERS) | number)
+        bits = state.pages[page]["bits"]
+    return wide(state.page_levels[(page << PAGE_BITS) | trailing_zeros(bits)])
+
+
+@inner
+def _add_page(state: State, book: int, name: int, number: int) -> int:
+    page = state.counters[FREE_PAGE]
+    if page != 0:
+        state.counters[FREE_PAGE] = state.pages[page]["chain"]
+    else:
+        state.counters[PAGES_USED] += 1
+        page = state.counters[PAGES_USED]
+    state.counters[PAGES_HELD] += 1
+    bucket = page_bucket(state, name)
+    record = state.pages[page]
+    record["name"] = name
+    record["bits"] = 0
+    record["chain"] = state.page_heads[bucket]
+    state.page_heads[bucket] = page
+    _mark(state, book, number)
+    return wide(page)
+
+
+@inner
+def _drop_page(state: State, book: int, page: int) -> None:
+    name = wide(state.pages[page]["name"])
+    bucket = page_bucket(state, name)
+    at = wide(state.page_heads[bucket])
+    if at == page:
+        state.page_heads[bucket] = state.pages[page]["chain"]
+    else:
+        while state.pages[at]["chain"] != page:
+            at = wide(state.pages[at]["chain"])
+        state.pages[at]["chain"] = state.pages[page]["chain"]
+    state.pages[page]["chain"] = state.counters[FREE_PAGE]
+    state.counters[FREE_PAGE] = page
+    state.counters[PAGES_HELD] -= 1
+    _unmark(state, book, name & ((1 << _PAGE_NUMBERS) - 1))
+
+
+@inner
+def _add_level(state: State, book: int, key: int, page: int) -> int:
     level = state.counters[FREE_LEVEL]
     if level != 0:
-        state.counters[FREE_LEVEL] = state.levels[level]["chain"]
+        state.counters[FREE_LEVEL] = state.levels[level]["page"]
     else:
         state.counters[LEVELS_USED] += 1
         level = state.counters[LEVELS_USED]
     state.counters[LEVELS_HELD] += 1
-    bucket = _level_bucket(state, book, key)
     record = state.levels[level]
     record["lots"] = 0
     record["key"] = key
@@ -173,9 +244,9 @@ def add_level(state: State, book: int, key: int) -> int:
     record["head"] = 0
     record["tail"] = 0
     record["orders"] = 0
-    record["chain"] = state.level_heads[bucket]
-    state.level_heads[bucket] = level
-    _mark(state, book, key)
+    record["page"] = page
+    state.pages[page]["bits"] |= wide(1) << (key & _IN_PAGE)
+    state.page_levels[(page << PAGE_BITS) | (key & _IN_PAGE)] = level
     state.books[book]["levels"] += 1
     if key < state.books[book]["best_key"]:
         state.books[book]["best_key"] = key
@@ -184,24 +255,31 @@ def add_level(state: State, book: int, key: int) -> int:
 
 
 @inner
+def level_at(state: State, book: int, key: int) -> int:
+    """The level of this key, new if need be: the caller has asked can_add_level, and puts an order in at once."""
+    name = page_name(book, key)
+    page = _find_page(state, name)
+    if page == 0:
+        page = _add_page(state, book, name, key >> PAGE_BITS)
+    elif (state.pages[page]["bits"] >> (key & _IN_PAGE)) & 1:
+        return wide(state.page_levels[(page << PAGE_BITS) | (key & _IN_PAGE)])
+    return _add_level(state, book, key, page)
+
+
+@inner
 def drop_level(state: State, level: int) -> None:
     """Forget an empty level, and find the next best one if it was the best."""
-    book = wide(state.levels[level]["book"])
-    key = wide(state.levels[level]["key"])
-    bucket = _level_bucket(state, book, key)
-    at = wide(state.level_heads[bucket])
-    if at == level:
-        state.level_heads[bucket] = state.levels[level]["chain"]
-    else:
-        while state.levels[at]["chain"] != level:
-            at = wide(state.levels[at]["chain"])
-        state.levels[at]["chain"] = state.levels[level]["chain"]
-    state.levels[level]["chain"] = state.counters[FREE_LEVEL]
+    record = state.levels[level]
+    book, key, page = wide(record["book"]), wide(record["key"]), wide(record["page"])
+    if key == state.books[book]["best_key"]:
+        best = next_level(state, level)
+        state.books[book]["best"] = best
+        state.books[book]["best_key"] = state.levels[best]["key"] if best != 0 else NO_KEY
+    state.books[book]["levels"] -= 1
+    bits = state.pages[page]["bits"] & ~(wide(1) << (key & _IN_PAGE))
+    state.pages[page]["bits"] = bits
+    if bits == 0:
+        _drop_page(state, book, page)
+    record["page"] = state.counters[FREE_LEVEL]
     state.counters[FREE_LEVEL] = level
     state.counters[LEVELS_HELD] -= 1
-    state.books[book]["levels"] -= 1
-    if key == state.books[book]["best_key"]:
-        best_key = next_key(state, book, key)
-        state.books[book]["best_key"] = best_key
-        state.books[book]["best"] = find_level(state, book, best_key) if best_key != NO_KEY else 0
-    _unmark(state, book, key)

@@ -4,7 +4,7 @@ A slot is found from the order id alone: `id = number * 2**24 + slot`. A recycle
 that stands in it.
 """
 
-from engine_core.book.levels import add_level, drop_level, find_level
+from engine_core.book.levels import drop_level, level_at
 from engine_core.book.state import FREE_ORDERS, State
 from engine_core.jit import inner, wide
 from engine_core.wire.limits import SLOT_BITS
@@ -59,9 +59,7 @@ def append(state: State, level: int, slot: int) -> None:
 @inner
 def enter(state: State, book: int, key: int, slot: int) -> int:
     """Queue the order at its price, with a new level if need be (see can_add_level). Returns the level."""
-    level = find_level(state, book, key)
-    if level == 0:
-        level = add_level(state, book, key)
+    level = level_at(state, book, key)
     append(state, level, slot)
     return level
 

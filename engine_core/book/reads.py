@@ -10,7 +10,7 @@ import numpy as np
 from engine_core.book.checks import ACCOUNT_FROZEN
 from engine_core.book.clients import find_client
 from engine_core.book.emit import write_order
-from engine_core.book.levels import ASKS, BIDS, NO_KEY, find_level, key_of, next_key
+from engine_core.book.levels import ASKS, BIDS, key_of, next_level
 from engine_core.book.orders import slot_of
 from engine_core.book.state import (
     ACCOUNTS,
@@ -55,27 +55,27 @@ def _orders_of_account(state: State, out: np.ndarray, account: int, market: int)
 
 @entry
 def _orders_of_book(state: State, out: np.ndarray, n: int, book: int) -> int:
-    key = wide(state.books[book]["best_key"])
-    while key != NO_KEY:
-        slot = wide(state.levels[find_level(state, book, key)]["head"])
+    level = wide(state.books[book]["best"])
+    while level != 0:
+        slot = wide(state.levels[level]["head"])
         while slot != 0:
             n = _tell(state, out, n, slot)
             slot = wide(state.orders[slot]["next"])
-        key = next_key(state, book, key)
+        level = next_level(state, level)
     return n
 
 
 @entry
 def _levels_of_book(state: State, out: np.ndarray, n: int, book: int, side: int) -> int:
-    key = wide(state.books[book]["best_key"])
-    while key != NO_KEY:
-        level = state.levels[find_level(state, book, key)]
+    level = wide(state.books[book]["best"])
+    while level != 0:
+        record = state.levels[level]
         out[n]["side"] = side
-        out[n]["price_ticks"] = key_of(book, key)
-        out[n]["lots"] = level["lots"]
-        out[n]["orders"] = level["orders"]
+        out[n]["price_ticks"] = key_of(book, wide(record["key"]))
+        out[n]["lots"] = record["lots"]
+        out[n]["orders"] = record["orders"]
         n += 1
-        key = next_key(state, book, key)
+        level = next_level(state, level)
     return n
 
 

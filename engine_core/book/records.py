@@ -78,9 +78,10 @@ LEVEL_RECORD = np.dtype(
         ("head", "<i4"),
         ("tail", "<i4"),
         ("orders", "<i4"),
-        ("chain", "<i4"),  # next level in its hash chain, or next free level
+        ("page", "<i4"),  # or next free level
     ]
 )
+PAGE = np.dtype([("name", "<i8"), ("bits", "<i8"), ("chain", "<i4"), ("pad0", "<i4")])  # chain: or next free page
 NODE = np.dtype([("name", "<i8"), ("bits", "<i8")])
 BOOK = np.dtype([("best_key", "<i8"), ("best", "<i4"), ("levels", "<i4")])
 

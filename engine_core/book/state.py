@@ -22,6 +22,7 @@ from engine_core.book.records import (
     MARKET_RECORD,
     NODE,
     ORDER,
+    PAGE,
     REFERENCE,
     TIMER,
 )
@@ -29,6 +30,8 @@ from engine_core.wire.limits import MAX_ASSETS, MAX_MARKETS, SLOT_BITS
 
 BOOKS = 4  # of one market: bids, asks, triggers below the last price, triggers above it
 TIERS = 16  # fee tiers 0-15
+PAGE_BITS = 6
+PRICES_A_PAGE = 1 << PAGE_BITS
 
 # counters: what each int64 holds
 TIME_MS = 0  # engine time
@@ -63,7 +66,10 @@ INDEX = 28  # of the command being executed, in its block; 0 between batches
 BUDGET = 29  # events may be written below this position; 0 between batches
 TRIGGERS_DUE = 30  # markets whose last price moved may have triggers to fire
 LEVELS_HELD = 31
-COUNTERS = 32
+FREE_PAGE = 32  # first of the chain of free pages
+PAGES_USED = 33
+PAGES_HELD = 34
+COUNTERS = 40
 
 
 class Capacities(NamedTuple):
@@ -80,6 +86,7 @@ class Capacities(NamedTuple):
     ended: int = 1 << 16  # ended orders whose client ids are remembered, all accounts together
     ended_per_account: int = 1024
     references: int = 1 << 20  # deposits and withdrawals
+    pages: int = 0  # of PRICES_A_PAGE neighbouring prices that hold levels; 0: an eighth of `levels`
 
 
 class State(NamedTuple):
@@ -92,7 +99,9 @@ class State(NamedTuple):
     info: np.ndarray  # by slot
     free_orders: np.ndarray  # stack of free slots: last in, first out keeps the live ones in cache
     levels: np.ndarray  # level 0 is the queue of fired triggers
-    level_heads: np.ndarray  # hash (book, key) -> first level of the chain
+    pages: np.ndarray  # of neighbouring prices
+    page_levels: np.ndarray  # by page and price
+    page_heads: np.ndarray  # hash (book, page number) -> first page of the chain
     nodes: np.ndarray  # hash table of the occupancy bitmaps
     books: np.ndarray  # by market * BOOKS + side
     markets: np.ndarray
@@ -124,8 +133,9 @@ def new_state(capacities: Capacities) -> State:
         raise ValueError(f"capacity orders = {c.orders}: must lie between 1 and {(1 << SLOT_BITS) - 1}")
     if c.markets >= MAX_MARKETS or c.assets >= MAX_ASSETS:
         raise ValueError(f"capacity of {c.markets} markets, {c.assets} assets: must stay below {MAX_MARKETS}")
-    if min(c) < 1:
+    if min(c[:-1]) < 1 or c.pages < 0:
         raise ValueError(f"every capacity must be at least 1: {c}")
+    pages = c.pages or c.levels // 8 + 64
     state = State(
         counters=np.zeros(COUNTERS, np.int64),
         limits=np.array(c, np.int64),
@@ -133,8 +143,10 @@ def new_state(capacities: Capacities) -> State:
         info=np.zeros(c.orders + 1, INFO),
         free_orders=np.arange(c.orders, 0, -1, dtype=np.int32),
         levels=np.zeros(c.levels + 1, LEVEL_RECORD),
-        level_heads=np.zeros(_power_of_two(2 * c.levels), np.int32),
-        nodes=np.zeros(_power_of_two(2 * c.levels), NODE),
+        pages=np.zeros(pages + 1, PAGE),
+        page_levels=np.zeros((pages + 1) << PAGE_BITS, np.int32),
+        page_heads=np.zeros(_power_of_two(pages), np.int32),
+        nodes=np.zeros(_power_of_two(2 * pages), NODE),
         books=np.zeros((c.markets + 1) * BOOKS, BOOK),
         markets=np.zeros(c.markets + 1, MARKET_RECORD),
         fees=np.zeros((c.markets + 1) * TIERS, FEE),

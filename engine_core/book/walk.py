@@ -7,7 +7,7 @@ of its icebergs.
 
 import numpy as np
 
-from engine_core.book.levels import NO_KEY, find_level, key_of, next_key
+from engine_core.book.levels import key_of, next_level
 from engine_core.book.records import ICEBERG
 from engine_core.book.state import State
 from engine_core.jit import inner, wide
@@ -121,13 +121,15 @@ def walk(
     for field in range(WALKED):
         walked[field] = 0
     wanted = lots if amount < 0 else MAX_INT64 >> 1
-    key = wide(state.books[book]["best_key"])
-    while key != NO_KEY and key <= limit_key:
-        level = find_level(state, book, key)
+    level = wide(state.books[book]["best"])
+    while level != 0:
+        key = wide(state.levels[level]["key"])
+        if key > limit_key:
+            break
         unit = key_of(book, key) * tick_atoms
         if _walk_shown(state, walked, level, account, mode, wanted, amount, unit, budget):
             return
         if _walk_hidden(state, walked, level, account, wanted, amount, unit, budget):
             return
-        key = next_key(state, book, key)
-    walked[STOP] = Reason.PRICE_IMPACT if key != NO_KEY else Reason.IMMEDIATE_OR_CANCEL
+        level = next_level(state, level)
+    walked[STOP] = Reason.PRICE_IMPACT if level != 0 else Reason.IMMEDIATE_OR_CANCEL
