@@ -1,0 +1,34 @@
+"""The load client of `exchange bench websocket`, small."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import websocket
+from bench.websocket_client import FRAMES, TIMED, Totals, scan
+from egress.frames import text_frame
+
+
+def test_the_scanner_counts_whole_frames_and_reads_the_engines_time() -> None:
+    totals = Totals()
+    frames = [
+        text_frame(b'{"stream":"x","data":{"e":"depth","E":5,"T":%d,"s":"%s"}}' % (number, b"y" * number))
+        for number in range(300)
+    ]
+    data = np.frombuffer(bytearray(b"".join(frames)), np.uint8)
+    used = scan(data[:-1], 50_000, totals.counts, totals.histogram)
+    assert used == len(data) - len(frames[-1])
+    assert scan(data[used:], 50_000, totals.counts, totals.histogram) == len(frames[-1])
+    assert (totals.counts[FRAMES], totals.counts[TIMED]) == (300, 300)
+    assert totals.histogram[497:501].tolist() == [99, 100, 100, 1]
+    assert totals.latency_ms(0.5) == pytest.approx(49.9)
+
+
+def test_a_small_run(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    arguments = ["--clients", "5", "--seconds", "0.5", "--changes", "200", "--trades", "50", "--json", str(report)]
+    assert websocket.main(arguments) == 0
+    content = json.loads(report.read_text())
+    assert content["clients"] == 5 and content["frames_per_second"] > 0 and content["latency_ms"]["p50"] > 0
