@@ -33,7 +33,7 @@ STAGE_TIMEOUT_S = 4.0  # for one stage of the stop
 GIVE_UP_AFTER_STARTS = 3  # of a process that never became ready while the exchange starts
 LOCK_TIMEOUT_S = 10.0
 
-STOP_ORDER = (("market_maker", "ingress"), ("egress", "engine"), ("writer",), ("postgres", "valkey"))
+STOP_ORDER = (("market_maker",), ("ingress",), ("egress", "engine"), ("writer",), ("postgres", "valkey"))
 
 
 class StartError(RuntimeError):

@@ -1,0 +1,181 @@
+"""Every service of compose.yaml that runs our image, as a plain process: its command, its health check, its stop.
+
+Against a Valkey and a PostgreSQL that nobody of ours started (REDIS_URL, DATABASE_URL), in the order that `depends_on`
+says, each with the environment that image and compose file give it; only addresses and folders are those of this test.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from bench.market_maker_api import Client, Credentials
+from tests.docker.compose import ROOT, image_environment, ours
+
+HEALTH_SECONDS = 90.0  # kernels may have to be compiled
+STOP_SECONDS = 10.0  # stop_grace_period
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def wait(what: str, seconds: float, done: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := done():
+            return result
+        time.sleep(0.1)
+    pytest.fail(f"{what}: not within {seconds:.0f} s")
+
+
+class Containers:
+    """What Compose would run, without the containers."""
+
+    def __init__(self, folder: Path, runtime: Path, redis_url: str, database_url: str) -> None:
+        self.data, self._logs, self._services = folder / "data", folder / "logs", ours()
+        self.data.mkdir()
+        self._logs.mkdir()
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.http, self.ws, *metrics = free_ports(2 + len(self._services))
+        self._metrics = dict(zip(self._services, metrics, strict=True))
+        self._here = {
+            "REDIS_URL": redis_url,
+            "DATABASE_URL": database_url,
+            "EXCHANGE_API_URL": f"http://127.0.0.1:{self.http}",
+            "EXCHANGE_WS_URL": f"ws://127.0.0.1:{self.ws}/",
+            "EXCHANGE_HOST": "127.0.0.1",
+            "EXCHANGE_HTTP_PORT": str(self.http),
+            "EXCHANGE_WS_PORT": str(self.ws),
+            "EXCHANGE_CONFIG": str(ROOT / "exchange.toml"),
+            "EXCHANGE_DATA": str(self.data),
+            "EXCHANGE_RUNTIME": str(runtime),
+        }
+
+    def _environment(self, name: str) -> dict[str, str]:
+        """The image's and the service's variables; those that name a place say where it is here."""
+        given = image_environment() | {key: str(value) for key, value in self._services[name]["environment"].items()}
+        unplaced = {"PATH", "PYTHONPATH", "EXCHANGE_CACHE_DIR"}
+        here = {key: value for key, value in self._here.items() if key in given}
+        kept = {
+            key: os.environ[key]
+            for key in ("PATH", "HOME", "EXCHANGE_CACHE_DIR", "XDG_CACHE_HOME")
+            if key in os.environ
+        }
+        own = {"PYTHONPATH": str(ROOT), "EXCHANGE_METRICS_PORT": str(self._metrics[name])}
+        return {key: value for key, value in given.items() if key not in unplaced} | here | kept | own
+
+    def _run(self, name: str, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        assert command[0] == "python"
+        return subprocess.Popen(
+            [sys.executable, *command[1:]],
+            cwd=self.data,
+            env=self._environment(name),
+            start_new_session=True,
+            **options,
+        )
+
+    def healthy(self, name: str) -> bool:
+        """The image's HEALTHCHECK, run as Docker runs it."""
+        if self.running[name].poll() is not None:
+            pytest.fail(f"{name} ended with {self.running[name].returncode}:\n{self.log(name)}")
+        check = ["python", "-P", "-m", "engine_core.wire.probe"]
+        return self._run(name, check, stderr=subprocess.DEVNULL).wait(10) == 0
+
+    def log(self, name: str) -> str:
+        return "\n".join((self._logs / name).read_text().splitlines()[-15:])
+
+    def start(self, name: str) -> None:
+        with (self._logs / name).open("ab") as log:
+            self.running[name] = self._run(name, self._services[name]["command"], stdout=log, stderr=log)
+
+    def up(self) -> None:
+        waiting = list(self._services)
+        while waiting:
+            for name in waiting:
+                if not set(self._services[name].get("depends_on", {})) & set(waiting):
+                    break
+            waiting.remove(name)
+            self.start(name)
+            if name == "setup":
+                assert self.running.pop(name).wait(HEALTH_SECONDS) == 0, self.log(name)
+            else:
+                wait(f"{name} healthy", HEALTH_SECONDS, lambda name=name: self.healthy(name))
+
+    def kill(self, name: str) -> None:
+        """As the kernel would; and Docker starts it again."""
+        process = self.running[name]
+        process.kill()
+        process.wait(5)
+        self.start(name)
+        wait(f"{name} healthy again", HEALTH_SECONDS, lambda: self.healthy(name))
+
+    def stop(self, name: str) -> None:
+        process = self.running.pop(name)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_SECONDS) == 0, f"{name} did not stop well:\n{self.log(name)}"
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=5) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture
+def containers(tmp_path: Path, runtime: Path, fresh_valkey: str, postgres: str) -> Iterator[Containers]:
+    sockets = runtime / "ring"
+    sockets.mkdir()
+    made = Containers(tmp_path, sockets, fresh_valkey, postgres)
+    yield made
+    for process in made.running.values():
+        process.kill()
+        process.wait()
+
+
+def trades_of(containers: Containers) -> dict[str, int]:
+    return {ticker["symbol"]: int(ticker["trades"]) for ticker in containers.get("/api/v1/tickers")}
+
+
+async def test_the_services_run_live_and_stop_as_plain_processes(containers: Containers, postgres: str) -> None:
+    containers.up()
+    assert containers.get("/api/v1/status")["status"] == "Ok"
+    markets = {market["symbol"] for market in containers.get("/api/v1/markets")}
+    assert len(markets) >= 3
+
+    wait("trades in every market", 30, lambda: all(trades_of(containers).get(symbol) for symbol in markets))
+    for symbol in markets:
+        depth = containers.get(f"/api/v1/depth?symbol={symbol}")
+        assert depth["bids"] and depth["asks"]
+        assert float(depth["bids"][-1][0]) < float(depth["asks"][0][0])
+
+    with psycopg.connect(postgres, autocommit=True) as database:
+        wait("history", 20, lambda: database.execute("SELECT count(*) FROM trades").fetchone()[0])  # type: ignore[index]
+
+    for name in ("ingress", "egress"):
+        before = sum(trades_of(containers).values())
+        containers.kill(name)
+        wait(f"trades after {name} was killed", 30, lambda before=before: sum(trades_of(containers).values()) > before)
+
+    containers.stop("market-maker")
+    client = Client(f"http://127.0.0.1:{containers.http}", Credentials.load(containers.data / "market-maker-key.json"))
+    assert await client.get("/api/v1/orders", instruction="orderQueryAll") == []
+    await client.close()
+    for symbol in markets:
+        depth = containers.get(f"/api/v1/depth?symbol={symbol}")
+        assert (depth["bids"], depth["asks"]) == ([], [])
+
+    for name in reversed(list(containers.running)):
+        containers.stop(name)
