@@ -12,22 +12,27 @@ from tests.end_to_end.harness import Exchange, eventually
 PATIENCE_MS = 20_000
 RESTART_MS = 90_000  # of a process of the exchange, on a machine that is busy
 
-# Notes what the reader could see in every frame: the connection's state, and whether a book stood there while not live.
+# Notes what the reader could see: the connection's state, and after each frame was painted whether its book was crossed,
+# or stood there although the replica was not live when the frame began.
 WATCH = """() => {
   window.seen = {states: [], bookWhileAway: 0, crossed: 0};
-  const look = () => {
+  const prices = side => [...document.querySelectorAll(`.${side} .row:not(.empty) span:first-of-type`)]
+    .map(cell => Number(cell.textContent.replaceAll(',', '')));
+  const isAway = () => exchange.book().state !== 'live';
+  const look = wasAway => {
     const state = document.querySelector('[data-testid=connection]').textContent;
     if (seen.states.at(-1) !== state) seen.states.push(state);
-    const price = side => [...document.querySelectorAll(`.${side} .row:not(.empty) span:first-of-type`)]
-      .map(cell => Number(cell.textContent.replaceAll(',', '')));
-    const [asks, bids] = [price('asks'), price('bids')];
-    if (exchange.book().state !== 'live' && (asks.length || bids.length) && !document.querySelector('.veil')) {
-      seen.bookWhileAway += 1;
-    }
+    const [asks, bids] = [prices('asks'), prices('bids')];
+    const isShown = asks.length + bids.length > 0 && !document.querySelector('.veil');
+    if (wasAway && isAway() && isShown) seen.bookWhileAway += 1;
     if (asks.length && bids.length && Math.min(...asks) <= Math.max(...bids)) seen.crossed += 1;
-    requestAnimationFrame(look);
+    requestAnimationFrame(frame);
   };
-  requestAnimationFrame(look);
+  const frame = () => {
+    const wasAway = isAway();
+    setTimeout(() => look(wasAway));
+  };
+  requestAnimationFrame(frame);
 }"""
 
 

@@ -60,6 +60,7 @@ export interface WireKline {
   low: string | null;
   close: string | null;
   volume: string;
+  trades: string;
 }
 
 export interface WireOrder {

@@ -6,16 +6,30 @@ import { change, compact, fixed, trimmed } from "../decimal/format";
 import { useStore } from "../feed/store";
 import type { Market } from "../markets/markets";
 import type { Orders } from "../orders/orders";
-import { Candles, type Candle } from "./candles";
+import { Candles, fittingInterval, type Candle } from "./candles";
 import { Drawing, type OrderLine } from "./drawing";
-import { DEFAULT_INTERVAL, INTERVALS, type Interval } from "./intervals";
+import { INTERVALS, type Interval } from "./intervals";
 import { readTheme } from "./theme";
 
 const REMEMBERED = "chart.interval";
 
-function rememberedInterval(): Interval {
+function rememberedInterval(): Interval | null {
   const name = localStorage.getItem(REMEMBERED);
-  return INTERVALS.find((interval) => interval.name === name) ?? DEFAULT_INTERVAL;
+  return INTERVALS.find((interval) => interval.name === name) ?? null;
+}
+
+/** Until the reader chooses: minutes, or seconds where the market is too young to fill a chart of minutes. */
+function useFittingInterval(symbol: string, isWanted: boolean): Interval | null {
+  const [fitting, setFitting] = useState<Interval | null>(null);
+  useEffect(() => {
+    if (!isWanted) return undefined;
+    let isStopped = false;
+    void fittingInterval(symbol).then((interval) => isStopped || setFitting(interval));
+    return () => {
+      isStopped = true;
+    };
+  }, [symbol, isWanted]);
+  return fitting;
 }
 
 function orderLines(orders: Orders, market: Market): OrderLine[] {
@@ -28,10 +42,12 @@ function orderLines(orders: Orders, market: Market): OrderLine[] {
 }
 
 export function Chart({ market }: { market: Market }): ReactElement {
-  const [interval, setChosen] = useState(rememberedInterval);
-  const choose = (chosen: Interval): void => {
-    localStorage.setItem(REMEMBERED, chosen.name);
-    setChosen(chosen);
+  const [chosen, setChosen] = useState(rememberedInterval);
+  const fitting = useFittingInterval(market.symbol, chosen === null);
+  const interval = chosen ?? fitting;
+  const choose = (wanted: Interval): void => {
+    localStorage.setItem(REMEMBERED, wanted.name);
+    setChosen(wanted);
   };
   return (
     <section className="panel chart" aria-label="Price chart">
@@ -44,7 +60,7 @@ export function Chart({ market }: { market: Market }): ReactElement {
           ))}
         </div>
       </div>
-      <Canvas key={`${market.symbol} ${interval.name}`} market={market} interval={interval} />
+      {interval && <Canvas key={`${market.symbol} ${interval.name}`} market={market} interval={interval} />}
     </section>
   );
 }

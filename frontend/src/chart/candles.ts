@@ -8,7 +8,7 @@ import type { WireKline } from "../api/types";
 import { parseUtc } from "../decimal/time";
 import type { KlineEvent } from "../feed/events";
 import type { Feed } from "../feed/feed";
-import type { Interval } from "./intervals";
+import { MINUTES, SECONDS, type Interval } from "./intervals";
 
 export interface Candle {
   /** Start, seconds UTC. */
@@ -44,6 +44,20 @@ export function fromEvent(event: KlineEvent): Candle {
 export function merge(known: readonly Candle[], more: readonly Candle[]): Candle[] {
   const byTime = new Map([...known, ...more].map((candle) => [candle.time, candle]));
   return [...byTime.values()].toSorted((a, b) => a.time - b.time);
+}
+
+const FEW = 15;
+
+/** Minutes, unless hardly any minute has seen a trade yet. */
+export async function fittingInterval(symbol: string): Promise<Interval> {
+  const end = Math.floor(Date.now() / 1000) + MINUTES.seconds;
+  try {
+    const latest = await klines(symbol, MINUTES.name, end - 2 * FEW * MINUTES.seconds, end);
+    return latest.filter((candle) => Number(candle.trades) > 0).length < FEW ? SECONDS : MINUTES;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return MINUTES;
+  }
 }
 
 export class Candles {

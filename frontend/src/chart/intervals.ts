@@ -15,4 +15,4 @@ export const INTERVALS: readonly Interval[] = [
   { name: "1d", label: "1D", seconds: 86_400 },
 ];
 
-export const DEFAULT_INTERVAL = INTERVALS[1] as Interval;
+export const [SECONDS, MINUTES] = INTERVALS as [Interval, Interval, ...Interval[]];
