@@ -12,7 +12,7 @@ from tests.end_to_end.harness import Exchange, eventually
 PATIENCE_MS = 20_000
 RESTART_MS = 90_000  # of a process of the exchange, on a machine that is busy
 
-# Notes what the reader could see: the connection's state, and after each frame was painted whether its book was crossed,
+# Notes what the reader could see: the connection's state, and after each painted frame whether its book was crossed,
 # or stood there although the replica was not live when the frame began.
 WATCH = """() => {
   window.seen = {states: [], bookWhileAway: 0, crossed: 0};
