@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from ingress import openapi
 from ingress.call import Reply, error_reply
 from ingress.dispatch import Endpoint, answer
-from ingress.edge import EXPOSED_HEADERS, Edge, call_of
+from ingress.edge import EXPOSED_HEADERS, Application, Edge, call_of
 from ingress.errors import ApiError, Code, bad_request, code_of_status
 from ingress.monitoring import Shown
 from ingress.page import Page
@@ -28,8 +28,12 @@ _PREFLIGHT_SECONDS = 86_400
 
 def build(service: Service, shown: Shown) -> Edge:
     """The whole HTTP application of one ingress process."""
+    return edge(service, build_fastapi(service), shown)
+
+
+def edge(service: Service, application: Application, shown: Shown) -> Edge:
     hot = {(route.method, route.path): route.endpoint for route in ROUTES if route.hot}
-    return Edge(service, hot, Page(service.config.page, service.config.ws_port), build_fastapi(service), shown)
+    return Edge(service, hot, Page(service.config.page, service.config.ws_port), application, shown)
 
 
 def build_fastapi(service: Service) -> FastAPI:

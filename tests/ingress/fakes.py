@@ -20,7 +20,7 @@ from engine_core.replica.market_data import MarketData
 from engine_core.wire.backlog import Backlog
 from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderType, QueryKind, SelfTrade, TimeInForce
 from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS, join
-from ingress.app import build
+from ingress.app import build_fastapi, edge
 from ingress.auth import Authenticator
 from ingress.config import IngressConfig
 from ingress.engine import Engine
@@ -218,6 +218,18 @@ def config(page: Path, **changes: Any) -> IngressConfig:
     return IngressConfig(**(values | changes))
 
 
+class _Lazy:
+    """The FastAPI application, made when something gets through to it: most tests are about the hot routes."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._made: Any = None
+
+    async def __call__(self, *call: Any) -> None:
+        self._made = self._made or build_fastapi(self._service)
+        await self._made(*call)
+
+
 async def open_exchange(page: Path, **changes: Any) -> Exchange:
     gateway, history = FakeGateway(records=default_records()), FakeHistory()
     market_data = await MarketData.bootstrap(gateway.query, [])
@@ -226,6 +238,7 @@ async def open_exchange(page: Path, **changes: Any) -> Exchange:
     settings = config(page, **changes)
     auth = Authenticator(market_data.setup, settings.session_secret)
     service = Service(settings, engine, market_data, history, auth, Health(engine))  # type: ignore[arg-type]
-    transport = httpx.ASGITransport(build(service, Shown(settings)), client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
+    application = edge(service, _Lazy(service), Shown(settings))
+    transport = httpx.ASGITransport(application, client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
     client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", verify=False)
     return Exchange(client, gateway, history, service)
