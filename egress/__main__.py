@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from contextlib import suppress
+from typing import Any
 
 import uvloop
 from redis.exceptions import RedisError
@@ -29,9 +30,18 @@ logger = logging.getLogger("egress")
 
 async def run(config: EgressConfig) -> None:
     """Serve until SIGTERM or SIGINT, or until the log cannot be followed any more."""
-    stopped = asyncio.Event()
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stopped.set)
+    bugs: list[BaseException] = []
+
+    def broken(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        if isinstance(context.get("exception"), AssertionError):  # what it would say from here on may be wrong
+            bugs.append(context["exception"])
+            stopped.set()
+
+    loop.set_exception_handler(broken)
     gateway = await AsyncGateway.open(config.redis_url, config.runtime, config.shard, config.gateway)
     data = await MarketData.bootstrap(gateway.query, gateway.on_events)
     hub = Hub()
@@ -60,8 +70,8 @@ async def run(config: EgressConfig) -> None:
         sources.stop()
         await data.close()
         await gateway.close()
-    if gateway.failure is not None:
-        raise SystemExit(f"egress stops: {gateway.failure}")
+    if gateway.failure is not None or bugs:
+        raise SystemExit(f"egress stops: {gateway.failure or bugs[0]!r}")
 
 
 async def _history(data: MarketData, config: EgressConfig) -> None:

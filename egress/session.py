@@ -107,7 +107,7 @@ class Session:
     def _parse(self, text: str | bytes) -> Request:
         try:
             return _decode(text)
-        except (msgspec.DecodeError, UnicodeError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise Refused(ErrorCode.MALFORMED, f"Malformed frame: {error}") from None
 
     def _subscribe(self, request: Request) -> None:

@@ -107,8 +107,10 @@ async def test_malformed_frames_are_told_so_and_the_connection_lives(text: str) 
         await client.subscribe("trade.SOL_USDC")
 
 
-async def test_frames_of_bytes_and_not_of_utf8() -> None:
+async def test_frames_of_bytes_not_of_utf8_and_nested_too_deeply() -> None:
     async with running() as rig, rig.listen() as client:
+        await client.socket.send('{"method":"SUBSCRIBE","id":' + "[" * 60_000)
+        assert (await client.answer())["error"]["code"] == 4000
         await client.socket.send(b'{"method":"SUBSCRIBE","params":[],"id":1}')
         assert await client.answer() == {"id": 1, "result": None}
         await client.socket.send(b'{"method":"\xff"}')

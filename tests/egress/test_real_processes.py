@@ -60,7 +60,7 @@ def process(module: str, environment: dict[str, str], log: Path) -> Iterator["su
 @contextmanager
 def market(valkey: str) -> Iterator[Gateway]:
     """Assets, markets, and two accounts with keys and funds."""
-    with Gateway(valkey) as gateway:
+    with Gateway(valkey, answer_seconds=START_SECONDS) as gateway:
         records = [record for record in setup_records()[1:]]
         for account, key in KEYS.items():
             record = admin(CommandKind.KEY, account=account, code=7)
@@ -123,7 +123,7 @@ async def listen(port: int) -> AsyncIterator[Listener]:
         yield Listener(socket)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(2 * START_SECONDS)
 async def test_a_client_of_the_real_egress_sees_what_the_engine_does(
     valkey: str, runtime: Path, tmp_path: Path
 ) -> None:

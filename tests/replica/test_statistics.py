@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine_core.replica.backfill import backfill
-from engine_core.replica.candles import INTERVAL_INDEX, KEPT, bucket_bounds, saturating_add
+from engine_core.replica.candles import INTERVAL_INDEX, KEPT, bucket_bounds
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.records import TRADE
 from engine_core.replica.ticker import MINUTE_MS, WEEK_MS
@@ -129,7 +129,9 @@ def test_without_trades_prices_are_zero_and_sums_stop_at_the_largest_number() ->
     empty.reserve(SOL_USDC)
     assert empty.ticker(SOL_USDC, DAY_MS, START_MS).last_ticks == 0
     assert empty.last_price(SOL_USDC) is None and empty.recent(SOL_USDC, 10) == []
-    assert saturating_add(MAX_INT64 - 1, 5) == MAX_INT64
+    huge = statistics([Made(START_MS, 1, MAX_INT64 - 1), Made(START_MS, 1, 5), Made(START_MS + MINUTE_MS, 1, 5)])
+    ticker = huge.ticker(SOL_USDC, DAY_MS, START_MS + MINUTE_MS)
+    assert (ticker.lots, ticker.value, ticker.trades) == (MAX_INT64, MAX_INT64, 3)
 
 
 def test_the_change_is_relative_to_the_first_price_rounded_towards_zero() -> None:
