@@ -26,7 +26,7 @@ from ingress.engine import Engine, Gateway
 from ingress.health import Health
 from ingress.history import History
 from ingress.monitoring import Shown
-from ingress.protocol import BoundedProtocol
+from ingress.protocol import protocol
 from ingress.service import Service
 
 KEEP_ALIVE_SECONDS = 75  # above the idle time of common clients, so that they close first
@@ -78,7 +78,7 @@ async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -
     server = uvicorn.Server(
         uvicorn.Config(
             app.build(service, shown),
-            http=BoundedProtocol,
+            http=protocol(app.hot_routes(service, shown)),
             ws="none",
             lifespan="off",
             proxy_headers=False,  # nobody stands before us whose word on the client's address would count

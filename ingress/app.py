@@ -16,6 +16,7 @@ from ingress.call import Reply, error_reply
 from ingress.dispatch import Endpoint, answer
 from ingress.edge import EXPOSED_HEADERS, Application, Edge, call_of
 from ingress.errors import ApiError, Code, bad_request, code_of_status
+from ingress.hot import HotRoutes
 from ingress.monitoring import Shown
 from ingress.page import Page
 from ingress.routes import ROUTES
@@ -29,6 +30,11 @@ _PREFLIGHT_SECONDS = 86_400
 def build(service: Service, shown: Shown) -> Edge:
     """The whole HTTP application of one ingress process."""
     return edge(service, build_fastapi(service), shown)
+
+
+def hot_routes(service: Service, shown: Shown) -> HotRoutes:
+    endpoints = {(route.method.encode(), route.path.encode()): route.endpoint for route in ROUTES if route.hot}
+    return HotRoutes(service, shown, endpoints)
 
 
 def edge(service: Service, application: Application, shown: Shown) -> Edge:

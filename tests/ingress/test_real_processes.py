@@ -242,6 +242,49 @@ def test_chunked_bodies_are_read_whole(venue: Venue) -> None:
     assert b'"price":"85"' in answer
 
 
+def wire(request: httpx.Request, *extra: str) -> bytes:
+    """The bytes of a request, with header lines added."""
+    lines = [f"{name}: {value}" for name, value in request.headers.items() if name.lower() != "connection"]
+    head = "\r\n".join([f"{request.method} {request.url.raw_path.decode()} HTTP/1.1", *lines, *extra])
+    return f"{head}\r\n\r\n".encode() + request.content
+
+
+def test_pipelined_requests_are_answered_in_their_order(venue: Venue) -> None:
+    """Hot routes skip ASGI and others do not; on one connection their answers still come in turn."""
+    orders = [wire(venue.signer.request("POST", ORDER, "orderExecute", LIMIT | {"price": f"9{n}"})) for n in range(3)]
+    ping = b"GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /api/v1/order HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = raw(venue, orders[0] + ping + orders[1] + orders[2] + last)
+    found = [
+        answer.find(part) for part in (b'"price":"90"', b"pong", b'"price":"91"', b'"price":"92"', b"UNAUTHORIZED")
+    ]
+    assert -1 not in found and found == sorted(found)
+    assert answer.count(b"HTTP/1.1 ") == 5
+    assert answer.rstrip().endswith(b"}"), "the connection is closed after the last answer"
+
+
+def test_a_body_that_comes_late_and_in_parts(venue: Venue) -> None:
+    data = wire(venue.signer.request("POST", ORDER, "orderExecute", LIMIT | {"price": "93"}), "Connection: close")
+    head, _, body = data.partition(b"\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", venue.port), 10) as connection:
+        for part in (head + b"\r\n\r\n", body[:10], body[10:]):
+            connection.sendall(part)
+            venue.client.get("/api/v1/ping")  # so that the server has read what was sent
+        answer = b""
+        while part := connection.recv(65_536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and b'"price":"93"' in answer
+    assert b"access-control-allow-origin: *" in answer and b"connection: close" in answer
+
+
+def test_a_client_that_leaves_before_its_body_is_complete_places_nothing(venue: Venue) -> None:
+    data = wire(venue.signer.request("POST", ORDER, "orderExecute", LIMIT | {"price": "94"}))
+    with socket.create_connection(("127.0.0.1", venue.port), 10) as connection:
+        connection.sendall(data[:-5])
+    assert venue.client.get("/api/v1/ping").text == "pong"
+    assert venue.send("GET", ORDERS, "orderQueryAll").json() == []
+
+
 def test_no_money_appeared(venue: Venue) -> None:
     """After all of the above: what both accounts and the fee account have is what was deposited."""
     total: dict[int, int] = {}

@@ -13,12 +13,13 @@ from pathlib import Path
 import httpx
 
 from engine_core.embedded import Postgres, Valkey, running
-from engine_core.wire.codes import CommandKind, KeyPermission
+from engine_core.wire.codes import CommandKind, KeyPermission, QueryKind
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import join
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT, Signer
 from tests.ingress.markets import admin, key_record, setup_records
 
+COMPILE_SECONDS = 240.0
 FUNDS = 10**15  # atoms of each asset, for both accounts
 ALL = KeyPermission.READ | KeyPermission.TRADE | KeyPermission.WITHDRAW
 
@@ -59,7 +60,7 @@ def open_venue(folder: Path, sockets: Path) -> Iterator[Venue]:
             "EXCHANGE_METRICS_PORT": "0",
         }
         stack.enter_context(process("engine_core.runtime", environment, folder))
-        gateway = stack.enter_context(Gateway(valkey))
+        gateway = stack.enter_context(Gateway(valkey, answer_seconds=COMPILE_SECONDS))
         _fill(gateway)
         stack.enter_context(process("persistence", environment, folder))
         stack.enter_context(process("ingress", environment, folder))
@@ -98,6 +99,8 @@ def _fill(gateway: Gateway) -> None:
         for asset in (1, 2, 3):
             records.append(admin(CommandKind.DEPOSIT, account=account, asset=asset, a=FUNDS, b=account))
     gateway.execute(join(records))
+    for kind in QueryKind:  # with an empty kernel cache, each takes its time once, more than a request may
+        gateway.query(kind, account=TRADER_ACCOUNT, market=1)
 
 
 def _free_port() -> int:
