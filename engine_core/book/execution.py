@@ -199,7 +199,7 @@ def execute(state: State, events: np.ndarray, n: int, slot: int, limit_key: int,
     )
     if why == Reason.NONE:
         why = stop
-        if state.orders[slot]["remaining_lots"] == 0:
+        if lots != 0 and state.orders[slot]["remaining_lots"] == 0:
             assert state.counters[TAKER_LOCKED] == 0
             forget(state, slot)
             return n

@@ -23,7 +23,8 @@ COST = 2  # quote atoms of these; capped at MAX_SUPPLY_ATOMS + 1
 STOP = 3  # Reason.NONE: all wanted lots or atoms are there (or the book ends); else why it ends early
 STEPS = 4  # events, at most
 BY_AMOUNT = 5  # 1: the amount is used up, to within less than a lot
-WALKED = 6
+USED = 6  # quote atoms of the amount that are used: what trades, and own lots decremented
+WALKED = 7
 
 
 @inner
@@ -31,16 +32,17 @@ def _take(walked: np.ndarray, lots: int, wanted: int, amount: int, unit: int, fi
     """Take up to `lots` at `unit` quote atoms a lot. Returns whether the want is satisfied."""
     take = min(lots, wanted - walked[TAKEN])
     if amount >= 0:
-        affordable = (amount - walked[COST]) // unit
+        affordable = (amount - walked[USED]) // unit
         take = min(take, affordable)
         if take == affordable:
             walked[BY_AMOUNT] = 1
     walked[TAKEN] += take
     if fills:
         walked[FILLED] += take
-    if fills or amount >= 0:
         room = MAX_SUPPLY_ATOMS + 1 - walked[COST]
         walked[COST] += take * unit if take <= room // unit else room
+    if amount >= 0:
+        walked[USED] += take * unit
     walked[STEPS] += EVENTS_A_STEP
     return bool(walked[TAKEN] == wanted or walked[BY_AMOUNT] == 1)
 
