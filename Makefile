@@ -40,11 +40,11 @@ soak: setup-dev
 	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)
 
 lock:
-	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
-		--no-annotate --quiet --custom-compile-command "make lock" -o requirements.txt
 	.venv/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url \
-		--no-emit-find-links --no-annotate --quiet --custom-compile-command "make lock" -c requirements.txt \
+		--no-emit-find-links --no-annotate --quiet --upgrade --custom-compile-command "make lock" \
 		-o requirements-dev.txt
+	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+		--no-annotate --quiet --upgrade --custom-compile-command "make lock" -c requirements-dev.txt -o requirements.txt
 
 clean:
 	rm -rf .venv build frontend/dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
