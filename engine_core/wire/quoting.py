@@ -29,14 +29,14 @@ class MarketMaker:
 def read(table: Section) -> MarketMaker:
     maker = MarketMaker(
         seed=table.integer("seed", 0, 2**63 - 1, 1),
-        interval_ms=table.integer("interval_ms", 50, 60_000, 500),
+        interval_ms=table.integer("interval_ms", 50, 60_000, 1_000),
         levels=table.integer("levels", 1, 50, 8),
         spacing_ppm=table.integer("spacing_ppm", 1, PPM // 20, 300),
         order_value=_value(table, "order_value", "2500"),
         volatility_ppm=table.integer("volatility_ppm", 0, PPM // 10, 1_000),
         reversion_s=table.integer("reversion_s", 1, 30 * 86_400, 3_600),
         inventory_ppm=table.integer("inventory_ppm", 0, PPM // 10, 2_000),
-        taker_interval_ms=table.integer("taker_interval_ms", 50, 600_000, 1_500),
+        taker_interval_ms=table.integer("taker_interval_ms", 50, 600_000, 2_500),
         taker_value=_value(table, "taker_value", "1000"),
         dead_man_ms=table.integer("dead_man_ms", 0, 600_000, 30_000),
     )
