@@ -109,8 +109,9 @@ class TradingPage:
         return found
 
     def dismiss_toasts(self) -> None:
-        while self.page.locator(".toast").count():
-            self.page.locator(".toast button").first.click()
+        # All at once inside the page: between looking and clicking, one may have gone by itself.
+        self.page.evaluate("document.querySelectorAll('.toast button').forEach(button => button.click())")
+        expect(self.page.locator(".toast")).to_have_count(0)
 
     def open_order(self, price: str) -> Locator:
         return self.page.get_by_role("table", name="Open orders").locator("tbody tr").filter(has_text=price)
