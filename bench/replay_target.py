@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from engine_core.book.reads import balances, setup
 
 from bench.capture import SIZE_DECIMALS
 from engine_core.book.commands import apply_batch
+from engine_core.book.reads import balances, setup
 from engine_core.book.state import Capacities, new_state
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, QueryKind, Reason, Side
 from engine_core.wire.gateway import Gateway
