@@ -46,7 +46,8 @@ class LogState:
             )
         if position < self.first and not self.is_complete:
             raise LogError(
-                f"{self.name} begins at {self.first}, after position {position}: it was trimmed; start from a snapshot"
+                f"{self.name} begins at {self.first}, after position {position}: it was trimmed, or "
+                "entries were deleted; start from a snapshot"
             )
 
 

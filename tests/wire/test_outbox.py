@@ -1,0 +1,117 @@
+"""Idempotent appends: what is answered, repeated, renumbered or given up."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from engine_core.wire.codes import EventKind, Reason
+from engine_core.wire.feed import slots_of
+from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, COMMAND, EVENT, WHOLE_BLOCK
+from engine_core.wire.outbox import Block, GatewayError, Outbox
+from engine_core.wire.streams import EntryId, decode_block
+
+GATEWAY = 100
+
+
+def outbox() -> Outbox:
+    return Outbox(GATEWAY, 1, 1)
+
+
+def add(box: Outbox, count: int) -> Block:
+    loop = asyncio.get_running_loop()
+    return box.add([bytes(64)] * count, [loop.create_future() for _ in range(count)])
+
+
+def answer(
+    box: Outbox, block: Block, indexes: list[int], *, kind: int = EventKind.ACCEPTED, reason: int = 0
+) -> np.ndarray:
+    """SLOT records of the events with these command indexes."""
+    events = np.zeros(len(indexes), EVENT)
+    events["kind"], events["reason"], events["index"] = kind, reason, indexes
+    header = np.zeros(1, BLOCK_HEADER)
+    header["gateway"], header["incarnation"], header["sequence"] = GATEWAY, box.incarnation, block.sequence
+    return slots_of(EntryId(1, 0), header[0], events)
+
+
+def refusal(box: Outbox, block: Block, reason: Reason) -> np.ndarray:
+    assert EVENT.itemsize == ADMIN_EVENT.itemsize
+    return answer(box, block, [WHOLE_BLOCK], kind=EventKind.BLOCK_REFUSED, reason=reason)
+
+
+def results(block: Block) -> list[int]:
+    return [len(each.result()) for each in block.answers]  # type: ignore[attr-defined]
+
+
+async def test_each_command_gets_its_own_events() -> None:
+    box = outbox()
+    block = add(box, 3)
+    assert not box.take(answer(box, block, [0, 1, 1, 1, 2]))
+    assert results(block) == [1, 3, 1]
+    assert box.oldest is None and box.commands == 0
+
+
+async def test_events_of_one_command_may_come_in_two_batches() -> None:
+    box = outbox()
+    block = add(box, 2)
+    slots = answer(box, block, [0, 0, 0, 1, 1])
+    box.take(slots[:2])
+    assert not any(each.done() for each in block.answers)
+    box.take(slots[2:4])
+    assert [each.done() for each in block.answers] == [True, False]
+    box.take(slots[4:])
+    assert results(block) == [3, 2]
+
+
+async def test_events_of_others_do_not_matter() -> None:
+    box = outbox()
+    block = add(box, 1)
+    for name in ("gateway", "incarnation"):
+        slots = answer(box, block, [0])
+        slots[name] += 1
+        assert not box.take(slots)
+    assert not block.answers[0].done()
+
+
+async def test_a_second_copy_answered_as_duplicate_changes_nothing() -> None:
+    box = outbox()
+    block = add(box, 1)
+    box.take(answer(box, block, [0]))
+    assert not box.take(refusal(box, block, Reason.DUPLICATE_BLOCK))
+    assert results(block) == [1]
+
+
+async def test_a_gap_before_a_later_block_repeats_all_with_the_same_numbers() -> None:
+    box = outbox()
+    first, second = add(box, 1), add(box, 1)
+    incarnation = box.incarnation
+    assert box.take(refusal(box, second, Reason.SEQUENCE_GAP))
+    assert (first.sequence, second.sequence, box.incarnation) == (1, 2, incarnation)
+    assert not second.answers[0].done()
+
+
+async def test_a_gap_at_the_oldest_block_begins_a_new_life() -> None:
+    box = outbox()
+    done, first, second = add(box, 1), add(box, 1), add(box, 1)
+    box.take(answer(box, done, [0]))
+    assert first.sequence == 2
+    before = box.incarnation
+    assert box.take(refusal(box, first, Reason.SEQUENCE_GAP))
+    assert (first.sequence, second.sequence) == (1, 2)
+    assert box.incarnation > before
+    header, records = decode_block(box.encode(second), COMMAND)
+    assert (header["incarnation"], header["sequence"], len(records)) == (box.incarnation, 2, 1)
+
+
+async def test_other_refusals_are_the_answer() -> None:
+    box = outbox()
+    block = add(box, 2)
+    assert not box.take(refusal(box, block, Reason.BAD_LOG))
+    assert [each.result()[0]["reason"] for each in block.answers] == [Reason.BAD_LOG] * 2
+
+
+async def test_a_second_process_with_the_same_number_ends_this_one() -> None:
+    box = outbox()
+    block = add(box, 1)
+    with pytest.raises(GatewayError, match="number 100"):
+        box.take(refusal(box, block, Reason.STALE_INCARNATION))
