@@ -20,7 +20,7 @@ from egress.sources import Sources
 from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData
 from engine_core.wire import metrics, process
-from engine_core.wire.gateway import AsyncGateway
+from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.settings import Settings
 
 BEAT_SECONDS = 1.0

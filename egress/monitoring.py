@@ -7,7 +7,7 @@ from egress.config import EgressConfig
 from egress.hub import Hub
 from egress.pubsub import Publisher
 from engine_core.replica.market_data import MarketData
-from engine_core.wire.gateway import AsyncGateway
+from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.metrics import Monitor, Sample
 
 

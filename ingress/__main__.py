@@ -15,7 +15,8 @@ import uvloop
 from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData
 from engine_core.wire import metrics, process
-from engine_core.wire.gateway import AsyncGateway, GatewayError
+from engine_core.wire.async_gateway import AsyncGateway
+from engine_core.wire.gateway import GatewayError
 from engine_core.wire.metrics import Monitor
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings

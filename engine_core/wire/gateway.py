@@ -1,4 +1,4 @@
-"""The ways into the engine: `Gateway` for tools that wait, `AsyncGateway` for servers.
+"""The way into the engine for tools that wait; servers use async_gateway.AsyncGateway.
 
     with Gateway(redis_url) as gateway:
         events = gateway.execute(records)                      # COMMAND or ADMIN records, as one block
@@ -17,7 +17,6 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT
 from engine_core.wire.log import LogError, parse_description
@@ -25,7 +24,7 @@ from engine_core.wire.outbox import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer, encode_query
 from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys
 
-__all__ = ["AsyncGateway", "Gateway", "GatewayError", "OutcomeUnknown", "Overloaded"]
+__all__ = ["Gateway", "GatewayError", "OutcomeUnknown", "Overloaded"]
 
 ANSWER_SECONDS = 10.0
 APPEND_SECONDS = 10.0
