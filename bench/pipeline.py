@@ -27,17 +27,17 @@ import numpy as np
 
 from bench.workloads import FUNDS_ATOMS, mixed_flow
 from engine_core.embedded import Valkey, running
-from engine_core.runtime.connection import Connection, client_of, pack
+from engine_core.runtime.connection import Connection, client_of
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import BLOCK_HEADER, EVENT
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.log import parse_description
-from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys
+from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys, pack
 
 SEED, MARKETS, ACCOUNTS = 7, 8, 500
 PREPARED_PER_SECOND = 700_000
-WINDOW_COMMANDS = 64 * 256  # in the log, not yet in the event log: enough to keep all three busy
+WINDOW_COMMANDS = 128 * 256  # in the log, not yet in the event log: enough to keep all three busy
 BAR_PER_SECOND = 300_000
 ENGINE_START_SECONDS = 300.0  # with an empty kernel cache
 PRODUCER = 50  # gateway number

@@ -58,9 +58,3 @@ class Connection:
     def close(self) -> None:
         self._alive = False
         self._connection.disconnect()
-
-
-def pack(*arguments: bytes) -> bytes:
-    """A command in Redis' wire format."""
-    head = b"*%d\r\n" % len(arguments)
-    return head + b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments])

@@ -6,9 +6,9 @@ Non-goals: what is in a block (machine.py).
 from typing import NamedTuple
 
 from engine_core.runtime.config import READ_BYTES
-from engine_core.runtime.connection import Connection, pack
+from engine_core.runtime.connection import Connection
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, EntryId, Keys
+from engine_core.wire.streams import FIELD, EntryId, Keys, pack
 
 BLOCK_MS = 5000  # how long Redis lets one read wait; its end only tells that the connection lives
 MAX_ENTRIES = 1024

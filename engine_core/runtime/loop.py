@@ -24,7 +24,7 @@ from engine_core.book.triggers import FIRED
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
 from engine_core.runtime.connection import UNREACHABLE, Connection, client_of
 from engine_core.runtime.guard import CrashGuard
-from engine_core.runtime.intake import BLOCK_MS, Batch, Intake
+from engine_core.runtime.intake import BLOCK_MS, Intake
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.publish import Publisher, Refused
 from engine_core.runtime.queries import Answers
@@ -39,6 +39,7 @@ from engine_core.wire.streams import EntryId, keys
 
 RETRY_SECONDS = 0.1
 PATIENCE_SECONDS = 10.0
+FEW_ENTRIES = 4  # in one read: the exchange is not busy
 RING_EVENTS = 2048  # of a long batch: ring the bells after so many
 QUESTIONS_BACK_MS = 5000  # questions asked so long before we came up may still be waited for
 
@@ -168,25 +169,26 @@ class Engine:
                 else:
                     appends.receive()  # nothing is to come: the connection ended, and this says so
             if intake.fileno in readable:
-                batch = intake.receive()
-                intake.request()
-                self._process(batch, answers)
+                self._process(intake, answers)
             if publisher.waiting and not publisher.under_way:
                 publisher.flush()
             self._tick()
 
-    def _process(self, batch: Batch, answers: Answers) -> None:
+    def _process(self, intake: Intake, answers: Answers) -> None:
+        batch = intake.receive()
+        ahead = len(batch.entries) > FEW_ENTRIES  # else whoever waits for the answer comes first
+        if ahead:
+            intake.request()
         self.counters.reads += 1
         began, rung = time.perf_counter(), self.counters.events
         if batch.entries:
             self.stages.queue.record(max(time.time() - batch.entries[0][0].ms / 1000, 0.0))
-        for entry, block in batch.entries:
-            self._execute(entry, block)
-            if self.counters.events - rung >= RING_EVENTS:
+        for number, (entry, block) in enumerate(batch.entries, 1):
+            if self._execute(entry, block, number == len(batch.entries) or self.counters.events - rung >= RING_EVENTS):
                 rung = self.counters.events
-                self._ring_bells()
+        if not ahead:
+            intake.request()
         if batch.entries:
-            self._ring_bells()
             self.stages.match.record(time.perf_counter() - began)
             self.publisher.flush()
             while self.publisher.unconfirmed_bytes > WAITING_BYTES:
@@ -196,7 +198,8 @@ class Engine:
             answers.ask(question)
         self.counters.questions += answers.give(self.machine)
 
-    def _execute(self, entry: EntryId, block: bytes) -> None:
+    def _execute(self, entry: EntryId, block: bytes, bells: bool) -> bool:
+        """Execute and publish one entry. `bells`: wake the readers, before the entry goes to the stream; returned."""
         assert self._guard is not None
         machine, counters, before = self.machine, self.counters, self.machine.position
         mirror = self._guard.execute(machine, entry, block)
@@ -206,14 +209,13 @@ class Engine:
             self._open_ring(before)
         assert self.ring is not None
         self.ring.write(mirror.events, mirror.stamp)
+        if bells:
+            counters.wakeups += self.ring.ring()
         self.publisher.add(entry, machine.encode(mirror))
         counters.entries += 1
         counters.commands += mirror.commands
         counters.events += len(mirror.events)
-
-    def _ring_bells(self) -> None:
-        if self.ring is not None:
-            self.counters.wakeups += self.ring.ring()
+        return bells
 
     def _settle(self) -> None:
         try:

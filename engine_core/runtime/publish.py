@@ -15,9 +15,9 @@ from typing import cast
 import redis
 
 from engine_core.runtime.config import APPEND_BYTES
-from engine_core.runtime.connection import Connection, pack
+from engine_core.runtime.connection import Connection
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, EntryId, Keys
+from engine_core.wire.streams import FIELD, EntryId, Keys, pack
 
 NOT_ABOVE_TOP = "equal or smaller than the target stream top item"
 

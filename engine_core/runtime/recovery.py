@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import redis
 
-from engine_core.runtime.connection import Connection, pack
+from engine_core.runtime.connection import Connection
 from engine_core.runtime.guard import CrashGuard
 from engine_core.runtime.intake import block_of
 from engine_core.runtime.machine import FIRST_EPOCH, Machine
@@ -27,7 +27,7 @@ from engine_core.runtime.publish import Publisher
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, COMMAND, SCHEMA_VERSION
 from engine_core.wire.log import LogError, LogState, no_log, parse_description
-from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block, encode_block
+from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block, encode_block, pack
 
 CHUNK_BYTES = 4 << 20
 REPORT_SECONDS = 2.0

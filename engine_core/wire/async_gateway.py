@@ -31,11 +31,12 @@ from redis.exceptions import ResponseError
 from engine_core.wire.backlog import Backlog, measure
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
 from engine_core.wire.feed import UNREACHABLE, Feed, describe, slots_of
+from engine_core.wire.gateway_errors import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.layout import EVENT
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
-from engine_core.wire.outbox import Block, GatewayError, Outbox, OutcomeUnknown, Overloaded
+from engine_core.wire.outbox import Block, Outbox
 from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer, encode_query
-from engine_core.wire.streams import FIELD, EntryId, decode_block, keys
+from engine_core.wire.streams import FIELD, EntryId, decode_block, keys, pack
 
 MAX_APPENDS = 4  # not yet confirmed by Redis; what comes meanwhile goes into the next, larger block
 ANSWER_SECONDS = 5.0
@@ -73,6 +74,7 @@ class AsyncGateway:
         self.pressure = ""  # why new orders are refused, if they are
         self._backlog = backlog
         self._keys = keys(shard)
+        self._orders = self._keys.orders.encode()
         # No retries inside the client: appending twice must be decided here.
         self._redis = redis.asyncio.Redis.from_url(
             redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None
@@ -268,9 +270,9 @@ class AsyncGateway:
             if self._repeat:
                 self._repeat = False
                 for block in self._outbox.blocks:
-                    commands += self._append(connection, block)
+                    commands.append(self._append(block))
             while self._waiting and self._appends < MAX_APPENDS:
-                commands += self._append(connection, self._next_block())
+                commands.append(self._append(self._next_block()))
             for question in [question for question in self._questions.values() if question.script]:
                 arguments = (script, 2, self._keys.orders, self._keys.queries, question.script)
                 commands += connection.pack_command("EVALSHA", *arguments)
@@ -284,11 +286,10 @@ class AsyncGateway:
         waiting = [self._waiting.popleft() for _ in range(count)]
         return self._outbox.add([each.record for each in waiting], [each.answer for each in waiting])
 
-    def _append(self, connection: Any, block: Block) -> list[bytes]:
+    def _append(self, block: Block) -> bytes:
         self._replies.append(block)
         self._appends += 1
-        packed: list[bytes] = connection.pack_command("XADD", self._keys.orders, "*", FIELD, self._outbox.encode(block))
-        return packed
+        return pack(b"XADD", self._orders, b"*", FIELD, self._outbox.encode(block))
 
     async def _confirm(self, connection: Any) -> None:
         while True:

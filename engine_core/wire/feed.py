@@ -173,8 +173,8 @@ class Feed:
         await self._redis.aclose()
 
     def _take(self, rows: np.ndarray) -> np.ndarray:
-        first = _admit(rows, self._progress)
-        return rows[first:].view(SLOT)[:, 0]
+        first = _admit(rows, self._progress) if len(rows) else 0
+        return np.frombuffer(rows[first:], SLOT)
 
     def _start_after(self, after: EntryId) -> None:
         self._progress[:] = (*after, np.iinfo(np.int32).max, *after)
@@ -183,6 +183,9 @@ class Feed:
 
     async def _from_ring(self) -> np.ndarray:
         assert self._ring is not None
+        if not self._ring.behind:
+            await self._sleep()
+            return _NOTHING
         slots = self._ring.read()
         if slots is None:
             logger.warning(
@@ -190,15 +193,16 @@ class Feed:
             )
             self._on_ring = False
             return _NOTHING
-        if len(slots):
-            return _rows(slots)
+        return _rows(slots)
+
+    async def _sleep(self) -> None:
+        assert self._ring is not None
         if self._ring.fall_asleep():
             self._waiter = self._loop.create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-        return _NOTHING
 
     def _on_bell(self) -> None:
         assert self._ring is not None
@@ -297,4 +301,4 @@ class Feed:
 
 
 def _rows(slots: np.ndarray) -> np.ndarray:
-    return slots.view(np.int64).reshape(len(slots), _SLOT_WORDS)
+    return np.frombuffer(slots, np.int64).reshape(len(slots), _SLOT_WORDS)

@@ -18,9 +18,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engine_core.wire.codes import EventKind, QueryKind, Reason
+from engine_core.wire.gateway_errors import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT
 from engine_core.wire.log import LogError, parse_description
-from engine_core.wire.outbox import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer, encode_query
 from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys
 

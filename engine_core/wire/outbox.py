@@ -23,24 +23,39 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from engine_core.jit import kernel
 from engine_core.wire.codes import EventKind, Reason
-from engine_core.wire.layout import BLOCK_HEADER, COMMAND, join
+from engine_core.wire.gateway_errors import GatewayError
+from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT, SLOT, join
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.streams import EntryId, encode_block
 
 Answer = asyncio.Future[np.ndarray]
 
+_SLOT_WORDS, _EVENT_WORDS = SLOT.itemsize // 8, EVENT.itemsize // 8
+_REFUSED = int(EventKind.BLOCK_REFUSED)  # compared with NumPy scalars, which are slow with enums
+_FIRST, _LAST, _SEQUENCE, _INDEX, _WHOLE, _GROUP_WORDS = range(6)
 
-class GatewayError(RuntimeError):
-    """The gateway cannot be used any more; the message says why and what to do."""
+assert EVENT.fields is not None and EVENT.fields["index"][1] == 10
+assert SLOT.fields is not None and SLOT.fields["gateway"][1] == 18 * 8 and SLOT.fields["position"][1] == 18 * 8 + 4
 
 
-class OutcomeUnknown(RuntimeError):
-    """The command may or may not be executed: Redis or the engine did not answer in time."""
-
-
-class Overloaded(RuntimeError):
-    """The command was not appended, because too much is waiting already; the message says what."""
+@kernel
+def _group(slots: np.ndarray, gateway: int, incarnation: int, groups: np.ndarray) -> int:
+    """Runs of slots (int64 rows) that answer one command of this gateway; the number of rows written to `groups`."""
+    found, last = 0, slots.shape[0] - 1
+    for at in range(last + 1):
+        if (slots[at, 18] & 0xFFFFFFFF) != gateway or slots[at, 19] != incarnation:
+            continue
+        sequence, index = slots[at, 20], (slots[at, 1] >> 16) & 0xFFFF
+        group = groups[found - 1]
+        if found == 0 or group[_LAST] != at or group[_SEQUENCE] != sequence or group[_INDEX] != index:
+            group = groups[found]
+            group[_FIRST], group[_SEQUENCE], group[_INDEX] = at, sequence, index
+            found += 1
+        group[_LAST] = at + 1
+        group[_WHOLE] = at < last or (slots[at, 18] >> 32) + 1 == slots[at, 23]
+    return found
 
 
 @dataclass(slots=True)
@@ -74,6 +89,7 @@ class Outbox:
         self._by_sequence: dict[int, Block] = {}
         self._partial: list[np.ndarray] = []  # events of a command whose last ones are still to come
         self.commands = 0  # unanswered
+        self._groups = np.empty((1024, _GROUP_WORDS), np.int64)
         self.begin_incarnation()
 
     @property
@@ -114,36 +130,31 @@ class Outbox:
 
     def take(self, slots: np.ndarray) -> bool:
         """Resolve what these events answer. True if all unanswered blocks have to be appended again."""
-        mine = slots[(slots["gateway"] == self.gateway) & (slots["incarnation"] == self.incarnation)]
-        if not len(mine):
-            return False
-        events = np.ascontiguousarray(mine["event"])
-        indexes, sequences = events["index"].tolist(), mine["sequence"].tolist()
-        first, repeat = 0, False
-        if mine["position"][0] == 0:
-            self._partial.clear()
-        for at in range(1, len(mine) + 1):
-            if at == len(mine):
-                is_last = int(mine["position"][-1]) + 1 == int(mine["block_events"][-1])
-                if not is_last:
-                    self._partial.append(events[first:at])
-                    break
-            elif indexes[at] == indexes[first] and sequences[at] == sequences[first]:
-                continue
-            group = events[first:at]
-            if self._partial:
-                group = join([*self._partial, group])
+        rows = np.frombuffer(slots, np.int64).reshape(len(slots), _SLOT_WORDS)
+        if len(rows) > len(self._groups):
+            self._groups = np.empty((len(rows), _GROUP_WORDS), np.int64)
+        repeat = False
+        for first, last, sequence, index, whole in self._groups[
+            : _group(rows, self.gateway, self.incarnation, self._groups)
+        ].tolist():
+            events = np.frombuffer(np.ascontiguousarray(rows[first:last, :_EVENT_WORDS]), EVENT)
+            if rows[first, 18] >> 32 == 0:
                 self._partial.clear()
-            repeat |= self._answer(sequences[first], indexes[first], group)
-            first = at
+            if not whole:
+                self._partial.append(events)
+                continue
+            if self._partial:
+                events = join([*self._partial, events])
+                self._partial.clear()
+            repeat |= self._answer(sequence, index, events)
         return repeat
 
     def _answer(self, sequence: int, index: int, events: np.ndarray) -> bool:
         block = self._by_sequence.get(sequence)
         if block is None:
             return False
-        if events[0]["kind"] == EventKind.BLOCK_REFUSED:
-            return self._refused(block, Reason(int(events[0]["reason"])), events)
+        if events["kind"][0] == _REFUSED:
+            return self._refused(block, Reason(int(events["reason"][0])), events)
         answer = block.answers[index]
         if not answer.done():
             answer.set_result(events)

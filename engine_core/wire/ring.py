@@ -355,17 +355,16 @@ class RingReader:
             self._words[_ROWS_AT + self._row * _ROW_WORDS + _ROW_LAPPED] = self.lapped
             return None
         self.cursor += count
-        return self._buffer[:count].copy().view(SLOT)[:, 0]
+        return np.frombuffer(self._buffer[:count].copy(), SLOT)
 
     def fall_asleep(self) -> bool:
         """Ask to be rung. False: something is there to be read already."""
         return bool(_fall_asleep(self._words, self._row, self.cursor))
 
     def silence(self) -> None:
-        """Empty the bell's socket."""
+        """Take one ring; event loops look again if there are more."""
         with contextlib.suppress(BlockingIOError):
-            while True:
-                self.bell.recv(16)
+            self.bell.recv(16)
 
     def close(self) -> None:
         self.detach()

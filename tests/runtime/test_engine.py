@@ -100,7 +100,7 @@ async def test_killed_under_load_every_event_comes_exactly_once(valkey: str, run
     for _ in range(2):
         before = len(appended)
         with engine(valkey, runtime):
-            await until(lambda before=before: len(appended) > before + 30)  # type: ignore[misc]
+            await until(lambda before=before: len(appended) > before + 30)
     stop.set()
     await asyncio.to_thread(producer.join)
     with engine(valkey, runtime):
@@ -210,10 +210,10 @@ def test_a_timer_fires_without_any_command(valkey: str, runtime: Path) -> None:
         assert out.outcome(armed)[0]["kind"] == EventKind.TIMER_ARMED
         cancelled: list[int] = []
         while not cancelled:
-            reply = client.xread({NAMES.events: str(armed)}, block=1000)
-            for _, rows in reply:  # type: ignore[union-attr, misc]
-                for _, fields in rows:
-                    events = decode_block(fields[FIELD], EVENT)[1]
+            client.xread({NAMES.events: str(armed)}, block=1000)
+            for entry, block in entries(client, NAMES.events):
+                events = decode_block(block, EVENT)[1]
+                if entry > armed:
                     cancelled += events["reason"][events["kind"] == EventKind.CANCELLED].tolist()
         assert cancelled == [Reason.DEAD_MAN]
         assert len(out.query(QueryKind.ORDERS, account=2, market=ALL_MARKETS)[1]) == 0
@@ -238,7 +238,7 @@ async def test_commands_of_one_tick_share_a_block_and_each_gets_its_answer(valke
         before = client.xlen(NAMES.orders)
         answers = await asyncio.gather(*(out.submit(place(Side.BID, 50 + n, 1).tobytes()) for n in range(40)))
         assert [each[0]["price_ticks"] for each in answers] == list(range(50, 90))
-        assert client.xlen(NAMES.orders) == before + 1  # type: ignore[operator]
+        assert client.xlen(NAMES.orders) == before + 1
         sweep = await out.submit(place(Side.ASK, 1, 10**6, account=3).tobytes())
         assert (sweep["kind"] == EventKind.FILL).sum() == 80
         assert (sweep["flags"][sweep["kind"] == EventKind.FILL] & OrderFlag.TAKER != 0).sum() == 40

@@ -13,11 +13,12 @@ import redis
 from engine_core.embedded import Valkey, running
 from engine_core.runtime.guard import MAX_CRASHES, CrashGuard
 from engine_core.runtime.machine import Machine
+from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason, Side
-from engine_core.wire.gateway import AsyncGateway, Gateway
+from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import BEHAVIOUR_VERSION, EVENT, SCHEMA_VERSION
 from engine_core.wire.streams import FIELD, EntryId, decode_block
-from tests.runtime.rig import FUNDS, NAMES, SMALL, admin, assert_mirrored, block_of, engine, place, setup
+from tests.runtime.rig import FUNDS, NAMES, SMALL, admin, assert_mirrored, block_of, engine, entries, place, setup
 from tests.runtime.swallower import swallower
 
 ANSWER_SECONDS = 120.0
@@ -46,7 +47,7 @@ def test_an_append_whose_reply_is_lost_is_executed_once(valkey: str, runtime: Pa
                 time.sleep(0.001)
             proxy.swallowing = False
             waiting.join()
-            assert client.xlen(NAMES.orders) >= before + 2, "it was appended again"  # type: ignore[operator]
+            assert client.xlen(NAMES.orders) >= before + 2, "it was appended again"
             assert outcome[0]["kind"].tolist() == [EventKind.APPLIED], "and the outcome is that of the first copy"
             assert available(out) == FUNDS + 1
         assert_mirrored(client)
@@ -118,10 +119,7 @@ def test_an_entry_that_crashes_the_engine_halts_it_until_it_is_skipped(valkey: s
     def replay() -> list[bytes]:
         """What one engine does until its end."""
         machine, guard = Crashing(SMALL), CrashGuard(note, client, NAMES)
-        return [
-            machine.encode(guard.execute(machine, EntryId.parse(name), fields[FIELD]))
-            for name, fields in client.xrange(NAMES.orders)  # type: ignore[union-attr]
-        ]
+        return [machine.encode(guard.execute(machine, entry, block)) for entry, block in entries(client, NAMES.orders)]
 
     for _ in range(MAX_CRASHES):
         with pytest.raises(AssertionError, match="a bug"):

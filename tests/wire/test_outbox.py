@@ -7,8 +7,9 @@ import pytest
 
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.feed import slots_of
+from engine_core.wire.gateway_errors import GatewayError
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, COMMAND, EVENT, WHOLE_BLOCK
-from engine_core.wire.outbox import Block, GatewayError, Outbox
+from engine_core.wire.outbox import Block, Outbox
 from engine_core.wire.streams import EntryId, decode_block
 
 GATEWAY = 100
@@ -40,7 +41,7 @@ def refusal(box: Outbox, block: Block, reason: Reason) -> np.ndarray:
 
 
 def results(block: Block) -> list[int]:
-    return [len(each.result()) for each in block.answers]  # type: ignore[attr-defined]
+    return [len(each.result()) for each in block.answers]
 
 
 async def test_each_command_gets_its_own_events() -> None:
