@@ -1,9 +1,9 @@
 """Runs the exchange: starts its processes in order, restarts what dies, stops all in the reverse of the data's way.
 
     phase 1  valkey, postgres          (unless the operator brings servers of their own)
-    phase 2  engine, reconcile         (reconcile compares exchange.toml with the log, appends the difference, and ends)
-    phase 3  ingress, egress, writer
-    phase 4  market_maker              (profile demo)
+    phase 2  engine; reconcile (compares exchange.toml with the log, appends the difference, and ends);
+             ingress, egress, writer   (they import while the engine replays, and wait for it)
+    phase 3  market_maker              (profile demo)
 
 The processes are started as programs, never imported, and none that was not started here is ever signalled. If this
 process is killed, the kernel (or the watched pipe) ends the children, and the lock on the data folder, which the

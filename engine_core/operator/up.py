@@ -96,8 +96,7 @@ def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, .
     compiling = () if kernel_cache.is_complete() else (role("warm", once=True),)
     phases = [
         (*compiling, *(_program(server, settings.data) for server in servers)),
-        (role("engine"), role("reconcile", once=True)),
-        tuple(edges),
+        (role("engine"), role("reconcile", once=True), *edges),
     ]
     if settings.profile == "demo" and importlib.util.find_spec(ROLES["market_maker"]):
         phases.append((role("market_maker"),))

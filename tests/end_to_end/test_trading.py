@@ -171,7 +171,7 @@ def test_bad_orders_change_nothing(exchange: Exchange, what: str, change: dict[s
     trader.load_markets()
     before = trader.private_get_api_v1_capital()
     good = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "100", "quantity": "1"}
-    request = trader.sign("api/v1/order", "private", "POST", {**good, **change})
+    request = trader.sign("api/v1/order", ["private"], "POST", {**good, **change})
     answer = httpx.post(request["url"], content=request["body"], headers=request["headers"])
     assert 400 <= answer.status_code < 500, answer.text
     assert set(answer.json()) == {"code", "message"} and answer.json()["message"]
@@ -184,7 +184,7 @@ def test_bodies_and_signatures_that_are_wrong(exchange: Exchange) -> None:
     trader.load_markets()
     before = trader.private_get_api_v1_capital()
     good = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "100", "quantity": "1"}
-    request = trader.sign("api/v1/order", "private", "POST", good)
+    request = trader.sign("api/v1/order", ["private"], "POST", good)
     headers, body = request["headers"], request["body"]
     stale = {**headers, "X-Timestamp": str(int(headers["X-Timestamp"]) - 120_000)}
     wrong = {**headers, "X-Signature": base64.b64encode(b"x" * 64).decode()}
