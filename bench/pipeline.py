@@ -86,7 +86,7 @@ class Producer:
         started, at = time.monotonic(), 0
         window = max(4, WINDOW_COMMANDS // self._block)
         while at < len(commands) and time.monotonic() - started < seconds:
-            burst = min(window // 2, -(-(len(commands) - at) // self._block))
+            burst = min(max(1, window // 8), -(-(len(commands) - at) // self._block))
             out = []
             for _ in range(burst):
                 out.append(self._encode(commands[at : at + self._block]))
@@ -96,7 +96,7 @@ class Producer:
                 reply = self._connection.receive()
                 if isinstance(reply, Exception):
                     raise BenchError(f"Redis refused a block: {reply}")
-            self._wait(window // 2)
+            self._wait(window - burst)
         self._wait(0)
         return min(at, len(commands))
 

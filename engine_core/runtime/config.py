@@ -9,10 +9,9 @@ from engine_core.wire.markets import Capacity
 from engine_core.wire.settings import Settings
 
 TICK_MS = 100  # how often an engine looks for due timers
-READ_BYTES = 1 << 20  # of commands in one read, about: bounds the work between two looks at the socket
+READ_BYTES = 1 << 18  # of commands in one read, about: bounds the work between two looks at the socket
 APPEND_BYTES = 4 << 20  # of events in one transaction, about
 WAITING_BYTES = 64 << 20  # of events not yet taken by Redis: beyond, the engine waits for it
-KEEP_LOG = 0  # entries kept when trimming; 0: nothing is trimmed while replay starts from GENESIS
 
 
 @dataclass(frozen=True, slots=True)
