@@ -18,10 +18,10 @@ help:
 	@echo "make clean   delete what setup made (not the data)"
 
 setup:
-	@$(PYTHON) tools/setup.py
+	@$(PYTHON) .ci/setup.py
 
 setup-dev:
-	@$(PYTHON) tools/setup.py --dev
+	@$(PYTHON) .ci/setup.py --dev
 	@.venv/bin/exchange replay --install || echo "  without the captured order flow: its test will be skipped"
 
 run: setup
