@@ -156,7 +156,8 @@ def run(flow: Flow) -> tuple[np.ndarray, float]:
     seconds = time.perf_counter() - started
     reports = reports[:count]
     if flow.ids is not None:
-        reports["order_id"], reports["maker_id"] = flow.ids[reports["order_id"]], flow.ids[reports["maker_id"]]
+        for name in ("order_id", "maker_id"):
+            reports[name] = flow.ids[reports[name]]
     return reports, seconds
 
 

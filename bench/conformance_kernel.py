@@ -9,7 +9,7 @@ from engine_core.book.matching import sweep_with
 from engine_core.book.orders import enter, free_slot, leave, take_slot
 from engine_core.book.state import Capacities, State, new_state
 from engine_core.by_reference import by_reference
-from engine_core.jit import entry, inner, prefetch, wide
+from engine_core.jit import entry, hot, index, inner, prefetch, wide
 from engine_core.wire.codes import Reason
 
 MESSAGE = np.dtype(
@@ -57,12 +57,11 @@ def new_book(messages: np.ndarray, max_id: int) -> Book:
     return Book(new_state(capacities), np.zeros(max_id + 1, np.int32))
 
 
-@inner
+@hot
 def _report(reports: np.ndarray, n: int, kind: int, message: Any, side: int, price: int, quantity: int) -> int:
-    report = reports[n]
+    report = reports[index(n)]
     report["sequence"] = message["sequence"]
     report["order_id"] = message["order_id"]
-    report["maker_id"] = 0
     report["price"] = price
     report["quantity"] = quantity
     report["kind"] = kind
@@ -83,7 +82,7 @@ def _report_trade(context: Any, maker: int, price: int, lots: int, left: int, n:
     report["kind"] = TRADE
     report["side"] = message["side"]
     if state.orders[maker]["remaining_lots"] == 0:
-        slots[maker_id] = 0
+        slots[index(maker_id)] = 0
         free_slot(state, maker)
     return n + 1
 
@@ -98,29 +97,29 @@ _sweep = sweep_with(_report_trade, _meet_nobody)
 
 @entry
 def run_flow(state: State, slots: np.ndarray, messages: np.ndarray, reports: np.ndarray) -> int:
-    """Match all messages. Returns the number of reports."""
+    """Match all messages. Returns the number of reports. (`maker_id` is written for trades only.)"""
     state = by_reference(state)
     n = wide(0)
     last = reports.size
     for at in range(messages.size):
         if at + AHEAD < messages.size:
             prefetch(slots, wide(messages[at + AHEAD]["order_id"]))
-        message = messages[at]
+        message = messages[index(at)]
         kind = wide(message["type"])
         order_id = wide(message["order_id"])
         side = wide(message["side"])
         if kind != 0:
-            slot = wide(slots[order_id])
+            slot = wide(slots[index(order_id)])
             if slot == 0:
                 n = _report(reports, n, kind + 3, message, 0, 0, 0)
                 continue
-            level = state.levels[state.orders[slot]["level"]]
+            level = state.levels[state.orders[index(slot)]["level"]]
             book = wide(level["book"])
             price = key_of(book, wide(level["key"]))
             side = book & 1
             leave(state, slot)
             free_slot(state, slot)
-            slots[order_id] = 0
+            slots[index(order_id)] = 0
             if kind == 1:
                 n = _report(reports, n, CANCELLED, message, side, price, 0)
                 continue
@@ -130,7 +129,7 @@ def run_flow(state: State, slots: np.ndarray, messages: np.ndarray, reports: np.
         own = FIRST_BOOK + side
         opposite = own ^ 1
         limit_key = key_of(opposite, price)
-        if state.books[opposite]["best_key"] <= limit_key:
+        if state.books[index(opposite)]["best_key"] <= limit_key:
             n, lots, _ = _sweep(
                 state, opposite, limit_key, NOBODY, lots, n, last, (state, slots, reports, messages, at)
             )
@@ -140,8 +139,8 @@ def run_flow(state: State, slots: np.ndarray, messages: np.ndarray, reports: np.
             n = _report(reports, n, CANCELLED, message, side, price, 0)
             continue
         slot = take_slot(state)
-        slots[order_id] = slot
-        order = state.orders[slot]
+        slots[index(order_id)] = slot
+        order = state.orders[index(slot)]
         order["order_id"] = order_id
         order["remaining_lots"] = lots
         enter(state, own, key_of(own, price), slot)

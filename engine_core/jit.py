@@ -34,6 +34,10 @@ def kernel(function: F) -> F:
 # Widens a narrow field, or a literal, to int64 before arithmetic: np.int64 under a name that mypy takes for an int.
 wide = cast(Callable[[Any], int], np.int64)
 
+# Marks a position that is never negative, which spares the test for Python's indexing from the end. For indexing and
+# comparing only: uint64 and int64 make a float in NumPy.
+index = cast(Callable[[Any], int], np.uint64)
+
 
 def entry(function: F) -> F:
     """A kernel that Python calls, and that allocates nothing: without reference counting it is a third smaller."""
@@ -43,6 +47,12 @@ def entry(function: F) -> F:
 def inner(function: F) -> F:
     """A kernel that only kernels call: no way in from Python, which is most of the time that compiling takes."""
     return cast(F, numba.njit(nogil=True, _nrt=False, no_cfunc_wrapper=True, no_cpython_wrapper=True)(function))
+
+
+def hot(function: F) -> F:
+    """An inner kernel on the way of every order, small enough to stand in each place that calls it."""
+    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True, "no_cpython_wrapper": True, "forceinline": True}
+    return cast(F, numba.njit(**options)(function))
 
 
 def inlined(function: F) -> F:

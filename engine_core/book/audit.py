@@ -22,7 +22,8 @@ from engine_core.book.state import (
     NODES_USED,
     OPEN_ORDERS,
     PAGE_BITS,
-    PAGES_HELD,
+    PAGES_LIVE,
+    PAGES_USED,
     PRICES_A_PAGE,
     TIMERS,
     State,
@@ -91,13 +92,13 @@ def _queue(state: State, level: int) -> Iterator[int]:
 def _live_levels(state: State) -> dict[tuple[int, int], int]:
     """(book, key) -> level, by way of the hash chains of pages."""
     found: dict[tuple[int, int], int] = {}
-    pages = 0
+    live = 0
     for head in state.page_heads[state.page_heads != 0].tolist():
         page = head
         while page:
-            pages += 1
             book, number = divmod(int(state.pages[page]["name"]), 1 << (31 - PAGE_BITS))
-            assert state.pages[page]["bits"] != 0, f"page {page} is empty"
+            live += bool(state.pages[page]["bits"])
+            assert state.pages[page]["bits"] or state.pages[page]["spare"], f"page {page} is lost"
             for place in range(PRICES_A_PAGE):
                 if int(state.pages[page]["bits"]) >> place & 1:
                     key = number * PRICES_A_PAGE + place
@@ -107,7 +108,7 @@ def _live_levels(state: State) -> dict[tuple[int, int], int]:
                     assert (book, key) not in found, f"two levels of {key} in book {book}"
                     found[book, key] = level
             page = int(state.pages[page]["chain"])
-    assert pages == state.counters[PAGES_HELD]
+    assert live == state.counters[PAGES_LIVE]
     assert len(found) == state.counters[LEVELS_HELD]
     return found
 
@@ -156,21 +157,26 @@ def _audit_order(state: State, slot: int, book: int, price: int) -> None:
 
 
 def _audit_nodes(state: State) -> None:
-    """The bitmaps say exactly which levels there are, and every node can be found from its home."""
+    """The bitmaps show every page that holds levels and, above height 1, every node; and nothing else."""
     expected: Counter[tuple[int, int, int]] = Counter()
-    for book, key in _live_levels(state):
-        for height in range((31 - PAGE_BITS + 5) // 6):
-            expected[book, height + 1, key >> PAGE_BITS >> (6 * height)] = 1
+    for page in state.pages[1 : int(state.counters[PAGES_USED]) + 1]:
+        if page["bits"]:
+            book, number = divmod(int(page["name"]), 1 << (31 - PAGE_BITS))
+            expected[book, 1, number] = 1
+    nodes = state.nodes[state.nodes["name"] != 0]
+    for name in nodes["name"].tolist():
+        book, height, prefix = name >> 28, (name >> 25) & 7, name & ((1 << 25) - 1)
+        if height < (31 - PAGE_BITS + 5) // 6:
+            expected[book, height + 1, prefix] = 1
     bits = 0
-    for node in state.nodes[state.nodes["name"] != 0]:
+    for node in nodes:
         name, prefix = int(node["name"]) >> 25, int(node["name"]) & ((1 << 25) - 1)
         book, height = name >> 3, name & 7
         for child in range(64):
             if int(node["bits"]) >> child & 1:
                 bits += 1
-                assert expected[book, height, (prefix << 6) | child] == 1, f"a bit without a level: {book} {height}"
-        assert node["bits"] != 0, "a node without children"
-    assert bits == len(expected), "a level without its bits"
+                assert expected[book, height, (prefix << 6) | child] == 1, f"a bit for nothing: {book} {height}"
+    assert bits == len(expected), "a page or node without its bit"
     assert np.count_nonzero(state.nodes["name"]) == state.counters[NODES_USED]
 
 

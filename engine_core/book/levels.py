@@ -9,26 +9,31 @@ and triggers below its mirror image. So no kernel branches on the side.
         page_levels[page, price]  that level (stale where the bit is clear)
     nodes[hash(book, height, page number >> 6 * height)].bits   which of 64 pages, or of 64 nodes below, are in use
 
-A level knows its page, so a cancel looks nothing up; the next best price is nearly always on the same page. Else the
-nodes are climbed: height 1 covers 64 pages, height 2 64 of these, and so on to the root. They live in one open hash
-table with linear probing; a node without children is removed by shifting back what follows, so nothing ages.
+A level knows its page, so a cancel looks nothing up. The next best price is often on the same page; else the nodes are
+climbed: height 1 covers 64 pages, height 2 64 of these, and so on to the root. They live in one open hash table with
+linear probing, where a node is removed by shifting back what follows, so nothing ages.
+
+Most prices come back. So a page that empties stays where it is, until its memory is wanted for other prices; and a node
+that loses its last child stays until a search runs into it, or until a page of its prices goes. A price that walks far
+takes its pages along, and each step costs the same.
 
 All functions work on any state; none knows of money, accounts or events.
 """
 
+from engine_core.book.records import NO_PAGE_BELOW
 from engine_core.book.state import (
     BOOKS,
     FREE_LEVEL,
-    FREE_PAGE,
     LEVELS_HELD,
     LEVELS_USED,
     NODES_USED,
     PAGE_BITS,
-    PAGES_HELD,
+    PAGES_LIVE,
     PAGES_USED,
+    SPARE_PAGE,
     State,
 )
-from engine_core.jit import inner, trailing_zeros, wide
+from engine_core.jit import hot, index, inner, trailing_zeros, wide
 from engine_core.wire.limits import MAX_PRICE_TICKS
 
 BIDS, ASKS, BELOW, ABOVE = 0, 1, 2, 3  # the books of a market; odd ones are ordered by price, even ones by its mirror
@@ -41,18 +46,18 @@ _IN_PAGE = (1 << PAGE_BITS) - 1
 _PAGE_NUMBERS = 31 - PAGE_BITS  # bits of a page's number
 
 
-@inner
+@hot
 def book_of(market: int, side: int) -> int:
     return market * BOOKS + side
 
 
-@inner
+@hot
 def key_of(book: int, price: int) -> int:
     """Price -> key and, the same way, key -> price."""
     return price ^ (((book & 1) - 1) & MAX_PRICE_TICKS)
 
 
-@inner
+@hot
 def mix(value: int) -> int:
     """38 well mixed bits of a number below 2**62, without leaving int64."""
     folded = (value ^ (value >> 31)) & _M31
@@ -60,54 +65,58 @@ def mix(value: int) -> int:
     return folded >> 24
 
 
-@inner
+@hot
 def page_bucket(state: State, name: int) -> int:
     return mix(name) & (state.page_heads.size - 1)
 
 
-@inner
+@hot
 def page_name(book: int, key: int) -> int:
     return (book << _PAGE_NUMBERS) | (key >> PAGE_BITS)
 
 
-@inner
+@hot
+def place_of(page: int, key: int) -> int:
+    """Position in state.page_levels."""
+    return index((page << PAGE_BITS) | (key & _IN_PAGE))
+
+
+@hot
 def _find_page(state: State, name: int) -> int:
-    page = wide(state.page_heads[page_bucket(state, name)])
+    page = state.page_heads[index(page_bucket(state, name))]
     while page != 0 and state.pages[page]["name"] != name:
-        page = wide(state.pages[page]["chain"])
-    return page
+        page = state.pages[page]["chain"]
+    return wide(page)
 
 
-@inner
+@hot
 def find_level(state: State, book: int, key: int) -> int:
     """The level of this key, or 0."""
     page = _find_page(state, page_name(book, key))
-    if page == 0 or (state.pages[page]["bits"] >> (key & _IN_PAGE)) & 1 == 0:
+    if page == 0 or (state.pages[index(page)]["bits"] >> (key & _IN_PAGE)) & 1 == 0:
         return wide(0)
-    return wide(state.page_levels[(page << PAGE_BITS) | (key & _IN_PAGE)])
+    return wide(state.page_levels[place_of(page, key)])
 
 
-@inner
+@hot
 def can_add_level(state: State) -> bool:
-    """Whether one more level fits, with the page and all the nodes that it could need."""
+    """Whether one more level fits, with the page that it could need."""
     return bool(
-        state.counters[LEVELS_HELD] + 1 < state.levels.size
-        and state.counters[PAGES_HELD] + 1 < state.pages.size
-        and state.counters[NODES_USED] + ROOT <= state.nodes.size * 7 // 8
+        state.counters[LEVELS_HELD] + 1 < state.levels.size and state.counters[PAGES_LIVE] + 1 < state.pages.size
     )
 
 
-@inner
+@hot
 def _node_name(book: int, height: int, prefix: int) -> int:
     return (((book << 3) | height) << 25) | prefix
 
 
-@inner
+@hot
 def _find_node(state: State, name: int) -> int:
     """Position of the node, or of the empty place where it belongs."""
     mask = state.nodes.size - 1
     at = mix(name) & mask
-    while state.nodes[at]["name"] != name and state.nodes[at]["name"] != 0:
+    while state.nodes[index(at)]["name"] != name and state.nodes[index(at)]["name"] != 0:
         at = (at + 1) & mask
     return at
 
@@ -134,13 +143,12 @@ def _remove_node(state: State, hole: int) -> None:
 
 @inner
 def _mark(state: State, book: int, number: int) -> None:
-    """Page `number` of the book is in use."""
+    """Page `number` of the book is in use. (A node that exists, even an empty one, is known to the node above it.)"""
     for height in range(1, ROOT + 1):
         name = _node_name(book, height, number >> 6)
-        at = _find_node(state, name)
-        bits = state.nodes[at]["bits"]
-        state.nodes[at]["bits"] = bits | (wide(1) << (number & 63))
-        if bits != 0:
+        at = index(_find_node(state, name))
+        state.nodes[at]["bits"] |= wide(1) << (number & 63)
+        if state.nodes[at]["name"] != 0:
             return
         state.nodes[at]["name"] = name
         state.counters[NODES_USED] += 1
@@ -148,96 +156,131 @@ def _mark(state: State, book: int, number: int) -> None:
 
 
 @inner
-def _unmark(state: State, book: int, number: int) -> None:
-    for height in range(1, ROOT + 1):
-        at = _find_node(state, _node_name(book, height, number >> 6))
-        bits = state.nodes[at]["bits"] & ~(wide(1) << (number & 63))
-        state.nodes[at]["bits"] = bits
-        if bits != 0:
+def _unmark(state: State, book: int, height: int, number: int) -> int:
+    """Child `number` of a node of this height is not in use any more. The node stays. Returns the node's position."""
+    at = _find_node(state, _node_name(book, height, number >> 6))
+    state.nodes[index(at)]["bits"] &= ~(wide(1) << (number & 63))
+    return at
+
+
+@inner
+def _remove_if_empty(state: State, book: int, height: int, prefix: int) -> None:
+    """Remove this node if it has no children, and then those above it that it leaves without any."""
+    while height <= ROOT:
+        at = _find_node(state, _node_name(book, height, prefix))
+        if state.nodes[at]["name"] == 0 or state.nodes[at]["bits"] != 0:
             return
         _remove_node(state, at)
-        number >>= 6
+        height += 1
+        if height <= ROOT:
+            _unmark(state, book, height, prefix)
+            prefix >>= 6
+
+
+@inner
+def _descend(state: State, book: int, height: int, number: int) -> int:
+    """The first page below child `number` of a node of this height, or -1: then that child was empty, and is
+    removed."""
+    for below in range(height - 1, 0, -1):
+        bits = state.nodes[_find_node(state, _node_name(book, below, number))]["bits"]
+        if bits == 0:
+            _remove_if_empty(state, book, below, number)
+            return wide(-1)
+        number = (number << 6) | trailing_zeros(bits)
+    return number
 
 
 @inner
 def _next_page(state: State, book: int, number: int) -> int:
     """The next used page number above `number`, or -1."""
-    for height in range(1, ROOT + 1):
-        prefix = number >> 6
-        at = _find_node(state, _node_name(book, height, prefix))
-        bits = state.nodes[at]["bits"] & (wide(-2) << (number & 63))
-        if bits != 0:
-            found = (prefix << 6) | trailing_zeros(bits)
-            for below in range(height - 1, 0, -1):
-                bits = state.nodes[_find_node(state, _node_name(book, below, found))]["bits"]
-                found = (found << 6) | trailing_zeros(bits)
+    height = 1
+    while height <= ROOT:
+        at = _find_node(state, _node_name(book, height, number >> 6))
+        bits = state.nodes[index(at)]["bits"] & (wide(-2) << (number & 63))
+        if bits == 0:
+            number >>= 6
+            height += 1
+            continue
+        found = _descend(state, book, height, ((number >> 6) << 6) | trailing_zeros(bits))
+        if found >= 0:
             return found
-        number = prefix
     return wide(-1)
 
 
-@inner
+@hot
 def next_level(state: State, level: int) -> int:
     """The level that comes after this one in its book, or 0. (The level itself may be empty already.)"""
-    record = state.levels[level]
+    record = state.levels[index(level)]
     page, key = wide(record["page"]), wide(record["key"])
-    bits = state.pages[page]["bits"] & (wide(-2) << (key & _IN_PAGE))
+    bits = state.pages[index(page)]["bits"] & (wide(-2) << (key & _IN_PAGE))
     if bits == 0:
         book = wide(record["book"])
         number = _next_page(state, book, key >> PAGE_BITS)
         if number < 0:
             return wide(0)
         page = _find_page(state, (book << _PAGE_NUMBERS) | number)
-        bits = state.pages[page]["bits"]
-    return wide(state.page_levels[(page << PAGE_BITS) | trailing_zeros(bits)])
+        bits = state.pages[index(page)]["bits"]
+    return wide(state.page_levels[place_of(page, trailing_zeros(bits))])
 
 
 @inner
-def _add_page(state: State, book: int, name: int, number: int) -> int:
-    page = state.counters[FREE_PAGE]
-    if page != 0:
-        state.counters[FREE_PAGE] = state.pages[page]["chain"]
-    else:
-        state.counters[PAGES_USED] += 1
-        page = state.counters[PAGES_USED]
-    state.counters[PAGES_HELD] += 1
+def _reclaim_page(state: State) -> int:
+    """A page that is empty, taken from its prices. The caller knows that there is one."""
+    while True:
+        page = state.counters[SPARE_PAGE]
+        record = state.pages[page]
+        below = wide(record["spare"])
+        state.counters[SPARE_PAGE] = below if below != NO_PAGE_BELOW else 0
+        record["spare"] = 0
+        if record["bits"] == 0:
+            break
+    name = wide(record["name"])
     bucket = page_bucket(state, name)
-    record = state.pages[page]
-    record["name"] = name
-    record["bits"] = 0
-    record["chain"] = state.page_heads[bucket]
-    state.page_heads[bucket] = page
-    _mark(state, book, number)
+    at = wide(state.page_heads[bucket])
+    if at == page:
+        state.page_heads[bucket] = record["chain"]
+    else:
+        while state.pages[at]["chain"] != page:
+            at = wide(state.pages[at]["chain"])
+        state.pages[at]["chain"] = record["chain"]
+    _remove_if_empty(state, name >> _PAGE_NUMBERS, wide(1), (name & ((1 << _PAGE_NUMBERS) - 1)) >> 6)
     return wide(page)
 
 
 @inner
-def _drop_page(state: State, book: int, page: int) -> None:
-    name = wide(state.pages[page]["name"])
-    bucket = page_bucket(state, name)
-    at = wide(state.page_heads[bucket])
-    if at == page:
-        state.page_heads[bucket] = state.pages[page]["chain"]
+def _add_page(state: State, name: int) -> int:
+    """An empty page for these prices."""
+    if state.counters[PAGES_USED] + 1 < state.pages.size:
+        state.counters[PAGES_USED] += 1
+        page = wide(state.counters[PAGES_USED])
     else:
-        while state.pages[at]["chain"] != page:
-            at = wide(state.pages[at]["chain"])
-        state.pages[at]["chain"] = state.pages[page]["chain"]
-    state.pages[page]["chain"] = state.counters[FREE_PAGE]
-    state.counters[FREE_PAGE] = page
-    state.counters[PAGES_HELD] -= 1
-    _unmark(state, book, name & ((1 << _PAGE_NUMBERS) - 1))
+        page = _reclaim_page(state)
+    bucket = page_bucket(state, name)
+    record = state.pages[page]
+    record["name"] = name
+    record["chain"] = state.page_heads[bucket]
+    state.page_heads[bucket] = page
+    return page
 
 
 @inner
+def _spare_page(state: State, page: int) -> None:
+    """Remember that the page is empty, for when pages run out."""
+    top = state.counters[SPARE_PAGE]
+    state.pages[page]["spare"] = top if top != 0 else NO_PAGE_BELOW
+    state.counters[SPARE_PAGE] = page
+
+
+@hot
 def _add_level(state: State, book: int, key: int, page: int) -> int:
     level = state.counters[FREE_LEVEL]
     if level != 0:
-        state.counters[FREE_LEVEL] = state.levels[level]["page"]
+        state.counters[FREE_LEVEL] = state.levels[index(level)]["page"]
     else:
         state.counters[LEVELS_USED] += 1
         level = state.counters[LEVELS_USED]
     state.counters[LEVELS_HELD] += 1
-    record = state.levels[level]
+    record = state.levels[index(level)]
     record["lots"] = 0
     record["key"] = key
     record["book"] = book
@@ -245,41 +288,54 @@ def _add_level(state: State, book: int, key: int, page: int) -> int:
     record["tail"] = 0
     record["orders"] = 0
     record["page"] = page
-    state.pages[page]["bits"] |= wide(1) << (key & _IN_PAGE)
-    state.page_levels[(page << PAGE_BITS) | (key & _IN_PAGE)] = level
-    state.books[book]["levels"] += 1
-    if key < state.books[book]["best_key"]:
-        state.books[book]["best_key"] = key
-        state.books[book]["best"] = level
+    sheet = state.pages[index(page)]
+    if sheet["bits"] == 0:
+        state.counters[PAGES_LIVE] += 1
+        _mark(state, book, key >> PAGE_BITS)
+    sheet["bits"] |= wide(1) << (key & _IN_PAGE)
+    state.page_levels[place_of(page, key)] = level
+    side = state.books[index(book)]
+    side["levels"] += 1
+    if key < side["best_key"]:
+        side["best_key"] = key
+        side["best"] = level
     return wide(level)
 
 
-@inner
+@hot
 def level_at(state: State, book: int, key: int) -> int:
     """The level of this key, new if need be: the caller has asked can_add_level, and puts an order in at once."""
     name = page_name(book, key)
     page = _find_page(state, name)
     if page == 0:
-        page = _add_page(state, book, name, key >> PAGE_BITS)
-    elif (state.pages[page]["bits"] >> (key & _IN_PAGE)) & 1:
-        return wide(state.page_levels[(page << PAGE_BITS) | (key & _IN_PAGE)])
+        page = _add_page(state, name)
+    elif (state.pages[index(page)]["bits"] >> (key & _IN_PAGE)) & 1:
+        return wide(state.page_levels[place_of(page, key)])
     return _add_level(state, book, key, page)
 
 
-@inner
+@hot
 def drop_level(state: State, level: int) -> None:
     """Forget an empty level, and find the next best one if it was the best."""
-    record = state.levels[level]
+    record = state.levels[index(level)]
     book, key, page = wide(record["book"]), wide(record["key"]), wide(record["page"])
-    if key == state.books[book]["best_key"]:
-        best = next_level(state, level)
-        state.books[book]["best"] = best
-        state.books[book]["best_key"] = state.levels[best]["key"] if best != 0 else NO_KEY
-    state.books[book]["levels"] -= 1
-    bits = state.pages[page]["bits"] & ~(wide(1) << (key & _IN_PAGE))
-    state.pages[page]["bits"] = bits
+    side, sheet = state.books[index(book)], state.pages[index(page)]
+    side["levels"] -= 1
+    if key == side["best_key"]:
+        if side["levels"] == 0:
+            side["best"] = 0
+            side["best_key"] = NO_KEY
+        else:
+            best = next_level(state, level)
+            side["best"] = best
+            side["best_key"] = state.levels[index(best)]["key"]
+    bits = sheet["bits"] & ~(wide(1) << (key & _IN_PAGE))
+    sheet["bits"] = bits
     if bits == 0:
-        _drop_page(state, book, page)
+        state.counters[PAGES_LIVE] -= 1
+        _unmark(state, book, wide(1), key >> PAGE_BITS)
+        if sheet["spare"] == 0:
+            _spare_page(state, page)
     record["page"] = state.counters[FREE_LEVEL]
     state.counters[FREE_LEVEL] = level
     state.counters[LEVELS_HELD] -= 1

@@ -10,7 +10,7 @@ from typing import Any
 from engine_core.book.levels import drop_level, key_of
 from engine_core.book.orders import unlink
 from engine_core.book.state import State
-from engine_core.jit import inner, wide
+from engine_core.jit import index, inner, wide
 from engine_core.wire.codes import Reason
 
 
@@ -30,28 +30,30 @@ def sweep_with(trade: Callable[..., int], meet_own: Callable[..., tuple[int, int
 
         Returns (events, lots left, Reason.NONE or why it stopped).
         """
-        while lots > 0 and state.books[book]["best_key"] <= limit_key:
+        side = state.books[index(book)]
+        while lots > 0 and side["best_key"] <= limit_key:
             if events > last_event:
                 return events, lots, wide(Reason.EVENT_LIMIT)
-            level = wide(state.books[book]["best"])
-            maker = wide(state.levels[level]["head"])
-            if state.orders[maker]["account"] == account:
+            level = state.levels[side["best"]]
+            maker = wide(level["head"])
+            order = state.orders[index(maker)]
+            if order["account"] == account:
                 events, lots, stop = meet_own(context, maker, lots, events)
                 if stop != Reason.NONE:
                     return events, lots, stop
                 continue
-            shown = state.orders[maker]["remaining_lots"]
-            price = key_of(book, wide(state.levels[level]["key"]))
+            shown = order["remaining_lots"]
+            price = key_of(book, wide(level["key"]))
             if lots < shown:
-                state.orders[maker]["remaining_lots"] = shown - lots
-                state.levels[level]["lots"] -= lots
+                order["remaining_lots"] = shown - lots
+                level["lots"] -= lots
                 return trade(context, maker, price, lots, 0, events), wide(0), wide(Reason.NONE)
             unlink(state, maker)
-            state.orders[maker]["remaining_lots"] = 0
+            order["remaining_lots"] = 0
             lots -= shown
             events = trade(context, maker, price, shown, lots, events)
-            if state.levels[level]["head"] == 0:
-                drop_level(state, level)
+            if level["head"] == 0:
+                drop_level(state, wide(side["best"]))
         return events, lots, wide(Reason.NONE)
 
     return sweep

@@ -6,44 +6,44 @@ that stands in it.
 
 from engine_core.book.levels import drop_level, level_at
 from engine_core.book.state import FREE_ORDERS, State
-from engine_core.jit import inner, wide
+from engine_core.jit import hot, index, wide
 from engine_core.wire.limits import SLOT_BITS
 
 _SLOT_MASK = (1 << SLOT_BITS) - 1
 
 
-@inner
+@hot
 def take_slot(state: State) -> int:
     """A free slot; the caller knows that there is one."""
     height = state.counters[FREE_ORDERS] - 1
     state.counters[FREE_ORDERS] = height
-    return wide(state.free_orders[height])
+    return wide(state.free_orders[index(height)])
 
 
-@inner
+@hot
 def free_slot(state: State, slot: int) -> None:
-    state.orders[slot]["order_id"] = 0
+    state.orders[index(slot)]["order_id"] = 0
     if slot != 0:
         height = state.counters[FREE_ORDERS]
-        state.free_orders[height] = slot
+        state.free_orders[index(height)] = slot
         state.counters[FREE_ORDERS] = height + 1
 
 
-@inner
+@hot
 def slot_of(state: State, order_id: int) -> int:
     """The slot of a live order, or 0."""
     slot = order_id & _SLOT_MASK
-    if order_id <= 0 or slot >= state.orders.size or state.orders[slot]["order_id"] != order_id:
-        return 0
+    if order_id <= 0 or slot >= state.orders.size or state.orders[index(slot)]["order_id"] != order_id:
+        return wide(0)
     return slot
 
 
-@inner
+@hot
 def append(state: State, level: int, slot: int) -> None:
     """Queue the order, with its remaining lots, behind all others of the level."""
-    record = state.levels[level]
-    tail = wide(record["tail"])
-    order = state.orders[slot]
+    record = state.levels[index(level)]
+    order = state.orders[index(slot)]
+    tail = record["tail"]
     order["level"] = level
     order["next"] = 0
     order["prev"] = tail
@@ -56,7 +56,7 @@ def append(state: State, level: int, slot: int) -> None:
         record["head"] = slot
 
 
-@inner
+@hot
 def enter(state: State, book: int, key: int, slot: int) -> int:
     """Queue the order at its price, with a new level if need be (see can_add_level). Returns the level."""
     level = level_at(state, book, key)
@@ -64,13 +64,15 @@ def enter(state: State, book: int, key: int, slot: int) -> int:
     return level
 
 
-@inner
+@hot
 def unlink(state: State, slot: int) -> None:
     """Take the order out of its queue; an emptied level stays (see leave)."""
-    order = state.orders[slot]
+    order = state.orders[index(slot)]
     record = state.levels[order["level"]]
-    following = wide(order["next"])
-    before = wide(order["prev"])
+    following = order["next"]
+    before = order["prev"]
+    record["lots"] -= order["remaining_lots"]
+    record["orders"] -= 1
     if before != 0:
         state.orders[before]["next"] = following
     else:
@@ -79,14 +81,12 @@ def unlink(state: State, slot: int) -> None:
         state.orders[following]["prev"] = before
     else:
         record["tail"] = before
-    record["lots"] -= order["remaining_lots"]
-    record["orders"] -= 1
 
 
-@inner
+@hot
 def leave(state: State, slot: int) -> None:
     """Take the order out of its queue, and drop the level that this emptied."""
-    level = wide(state.orders[slot]["level"])
+    level = state.orders[index(slot)]["level"]
     unlink(state, slot)
     if level != 0 and state.levels[level]["head"] == 0:
-        drop_level(state, level)
+        drop_level(state, wide(level))

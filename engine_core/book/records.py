@@ -5,8 +5,8 @@ Indexes are 32-bit and start at 1; 0 means none. Units end the names. The two re
     ORDER, 32 bytes, what matching touches          INFO, 80 bytes, what fills, cancels and events touch
      0 order_id        i8  0: the slot is free       0 quantity_lots   i8   32 created_ms   i8
      8 remaining_lots  i8  shown part if iceberg     8 executed_lots   i8   40 economics    i8  (see clients.py)
-    16 level           i4  0: a fired trigger       16 executed_atoms  i8   48 price_ticks, trigger_ticks i4
-    20 next, 24 prev   i4  neighbours in the queue  24 amount_atoms    i8   56 client_id    u4  60 market u2
+    16 level           u4  0: a fired trigger       16 executed_atoms  i8   48 price_ticks, trigger_ticks i4
+    20 next, 24 prev   u4  neighbours in the queue  24 amount_atoms    i8   56 client_id    u4  60 market u2
     28 account         i4                              or display_lots      62 side order_type time_in_force
                                                                                 self_trade flags status  u1 each
                                                                             68 account_next, account_prev i4
@@ -24,9 +24,9 @@ ORDER = np.dtype(
     [
         ("order_id", "<i8"),
         ("remaining_lots", "<i8"),
-        ("level", "<i4"),
-        ("next", "<i4"),
-        ("prev", "<i4"),
+        ("level", "<u4"),
+        ("next", "<u4"),
+        ("prev", "<u4"),
         ("account", "<i4"),
     ]
 )
@@ -74,16 +74,24 @@ LEVEL_RECORD = np.dtype(
     [
         ("lots", "<i8"),  # shown
         ("key", "<i4"),
-        ("book", "<i4"),
-        ("head", "<i4"),
-        ("tail", "<i4"),
+        ("book", "<u4"),
+        ("head", "<u4"),
+        ("tail", "<u4"),
         ("orders", "<i4"),
-        ("page", "<i4"),  # or next free level
+        ("page", "<u4"),  # or next free level
     ]
 )
-PAGE = np.dtype([("name", "<i8"), ("bits", "<i8"), ("chain", "<i4"), ("pad0", "<i4")])  # chain: or next free page
+PAGE = np.dtype(
+    [
+        ("name", "<i8"),  # book and number; see levels.py
+        ("bits", "<i8"),  # which prices hold a level
+        ("chain", "<u4"),  # next page in its hash chain
+        ("spare", "<u4"),  # on the stack of pages that were empty once: the one below it, NO_PAGE_BELOW at the bottom
+    ]
+)
+NO_PAGE_BELOW = (1 << 32) - 1
 NODE = np.dtype([("name", "<i8"), ("bits", "<i8")])
-BOOK = np.dtype([("best_key", "<i8"), ("best", "<i4"), ("levels", "<i4")])
+BOOK = np.dtype([("best_key", "<i8"), ("best", "<u4"), ("levels", "<i4")])
 
 MARKET_RECORD = np.dtype(
     [

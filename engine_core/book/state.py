@@ -66,9 +66,9 @@ INDEX = 28  # of the command being executed, in its block; 0 between batches
 BUDGET = 29  # events may be written below this position; 0 between batches
 TRIGGERS_DUE = 30  # markets whose last price moved may have triggers to fire
 LEVELS_HELD = 31
-FREE_PAGE = 32  # first of the chain of free pages
+SPARE_PAGE = 32  # top of the stack of pages that were empty once
 PAGES_USED = 33
-PAGES_HELD = 34
+PAGES_LIVE = 34  # that hold levels
 COUNTERS = 40
 
 
@@ -141,12 +141,12 @@ def new_state(capacities: Capacities) -> State:
         limits=np.array(c, np.int64),
         orders=np.zeros(c.orders + 1, ORDER),
         info=np.zeros(c.orders + 1, INFO),
-        free_orders=np.arange(c.orders, 0, -1, dtype=np.int32),
+        free_orders=np.arange(c.orders, 0, -1, dtype=np.uint32),
         levels=np.zeros(c.levels + 1, LEVEL_RECORD),
         pages=np.zeros(pages + 1, PAGE),
-        page_levels=np.zeros((pages + 1) << PAGE_BITS, np.int32),
-        page_heads=np.zeros(_power_of_two(pages), np.int32),
-        nodes=np.zeros(_power_of_two(2 * pages), NODE),
+        page_levels=np.zeros((pages + 1) << PAGE_BITS, np.uint32),
+        page_heads=np.zeros(_power_of_two(pages), np.uint32),
+        nodes=np.zeros(_power_of_two(6 * pages), NODE),  # five nodes a page at most: never full
         books=np.zeros((c.markets + 1) * BOOKS, BOOK),
         markets=np.zeros(c.markets + 1, MARKET_RECORD),
         fees=np.zeros((c.markets + 1) * TIERS, FEE),
