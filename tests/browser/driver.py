@@ -109,9 +109,15 @@ class TradingPage:
         return found
 
     def dismiss_toasts(self) -> None:
-        # All at once inside the page: between looking and clicking, one may have gone by itself.
-        self.page.evaluate("document.querySelectorAll('.toast button').forEach(button => button.click())")
-        expect(self.page.locator(".toast")).to_have_count(0)
+        """Until none is left: one that comes while others go is dismissed too. All at once inside the page, since
+        between looking and clicking one may have gone by itself."""
+        toasts = self.page.locator(".toast")
+        for _ in range(50):
+            self.page.evaluate("document.querySelectorAll('.toast button').forEach(button => button.click())")
+            self.page.wait_for_timeout(100)
+            if toasts.count() == 0:
+                return
+        expect(toasts).to_have_count(0)
 
     def open_order(self, price: str) -> Locator:
         return self.page.get_by_role("table", name="Open orders").locator("tbody tr").filter(has_text=price)
