@@ -32,7 +32,6 @@ from engine_core.book.checks import account_exists, check_shape, market_of
 from engine_core.book.clients import find_client
 from engine_core.book.emit import write_account, write_rejected
 from engine_core.book.ending import cancel_matching, cancel_order
-from engine_core.book.lookahead import look_ahead
 from engine_core.book.orders import slot_of
 from engine_core.book.placing import answer_retry, check_sender, find_retry, place
 from engine_core.book.records import HAS_CLIENT_ID
@@ -198,7 +197,6 @@ def execute_batch(
     i = wide(first)
     state.counters[TIME_MS] = max(state.counters[TIME_MS], time_ms)
     while i < count and n + MAX_EVENTS_PER_COMMAND <= events.size:
-        look_ahead(state, commands, i, count)
         state.counters[INDEX] = i
         start = n
         if state.counters[TIMERS] != 0 or state.levels[FIRED]["head"] != 0:
