@@ -7,7 +7,7 @@ import numpy as np
 from engine_core.book.levels import key_of
 from engine_core.book.matching import sweep_with
 from engine_core.book.orders import enter, free_slot, leave, take_slot
-from engine_core.book.state import Capacities, State, new_state
+from engine_core.book.state import PAGE_BITS, Capacities, State, new_state
 from engine_core.by_reference import by_reference
 from engine_core.jit import entry, hot, index, inner, prefetch, wide
 from engine_core.wire.codes import Reason
@@ -52,8 +52,11 @@ class Book(NamedTuple):
 
 def new_book(messages: np.ndarray, max_id: int) -> Book:
     """An empty book with room for everything in these messages."""
-    resting = max(1, min(int((messages["type"] == 0).sum()), (1 << 24) - 1))
-    capacities = Capacities(1, 1, 1, resting, max(resting, 64), 1, 1, 1, 1, 1, 1)
+    orders = max(1, min(int((messages["type"] == 0).sum()), (1 << 24) - 1))
+    prices = messages["price"][messages["type"] != 1]
+    levels = min(2 * len(np.unique(prices)), orders) + 1
+    pages = min(2 * len(np.unique(prices >> PAGE_BITS)), levels) + 1
+    capacities = Capacities(1, 1, 1, orders, levels, 1, 1, 1, 1, 1, 1, pages)
     return Book(new_state(capacities), np.zeros(max_id + 1, np.int32))
 
 

@@ -8,10 +8,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.book.state import Capacities
-from engine_core.wire.codes import CommandKind, MarketState, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
-from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION
-from engine_core.wire.limits import SLOT_BITS
+from engine_core.book.commands import apply_batch
+from engine_core.book.state import Capacities, new_state
+from engine_core.wire.codes import (
+    CommandKind,
+    EventKind,
+    MarketState,
+    OrderFlag,
+    OrderType,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, EVENT, SCHEMA_VERSION
+from engine_core.wire.limits import MAX_BLOCK_EVENTS, SLOT_BITS
 
 LOG_ID = 1
 TIME_MS = 1_700_000_000_000
@@ -72,11 +82,18 @@ class Mix(NamedTuple):
     post_only: int = 100
     icebergs: int = 20
     triggers: int = 10
+    crossing: int = 125  # of the good-till-cancelled limit orders: those priced to trade at once
+
+
+# As the regime `normal` of the conformance flows: 41 % cancels, 9 % modifies, 15 % of the new orders IOC, few trades.
+NORMAL = Mix(
+    cancels=411, amends=87, market_orders=10, immediate=65, post_only=100, icebergs=10, triggers=5, crossing=10
+)
 
 
 def _codes(random: np.random.Generator, count: int, mix: Mix) -> tuple[np.ndarray, np.ndarray]:
     """(COMMAND records with their codes, which kind of order each is: index into Mix, 7 = plain limit)."""
-    bounds = np.cumsum(np.array(mix))
+    bounds = np.cumsum(np.array(mix[:-1]))
     drawn = np.searchsorted(bounds, random.integers(0, 1000, count), side="right")
     commands = np.zeros(count, COMMAND)
     commands["kind"] = np.choose(np.minimum(drawn, 2), [CommandKind.CANCEL, CommandKind.AMEND, CommandKind.PLACE])
@@ -95,12 +112,12 @@ def _codes(random: np.random.Generator, count: int, mix: Mix) -> tuple[np.ndarra
     return commands, drawn
 
 
-def _prices(random: np.random.Generator, commands: np.ndarray, drawn: np.ndarray, spread: int) -> None:
+def _prices(random: np.random.Generator, commands: np.ndarray, drawn: np.ndarray, spread: int, crossing: int) -> None:
     """Prices near a middle that walks, on the passive side for most, across it for takers."""
     count = len(commands)
     middle = MIDDLE_TICKS + np.cumsum(random.integers(-1, 2, count)) // 4
     distance = np.minimum(random.geometric(4 / (4 + spread), count), MIDDLE_TICKS // 2)
-    takes = (drawn == 3) | ((drawn == 7) & (random.integers(0, 8, count) == 0))
+    takes = ((drawn == 3) | (drawn == 7)) & (random.integers(0, 1000, count) < np.where(drawn == 3, 500, crossing))
     away = np.where(takes, -distance // 4, distance)
     commands["price_ticks"] = middle + np.where(commands["side"] == Side.BID, -away, away)
     commands["quantity_lots"] = random.integers(1, 100, count)
@@ -118,8 +135,9 @@ def mixed_flow(
 
     each account numbers its orders 1, 2, 3, ...; some of those named have ended already, as in life."""
     random = np.random.default_rng(seed)
-    commands, drawn = _codes(random, n, mix or Mix())
-    _prices(random, commands, drawn, spread)
+    mix = mix or Mix()
+    commands, drawn = _codes(random, n, mix)
+    _prices(random, commands, drawn, spread, mix.crossing)
     places = np.flatnonzero(commands["kind"] == CommandKind.PLACE)
     others = np.flatnonzero(commands["kind"] != CommandKind.PLACE)
     commands["market"][places] = random.integers(1, markets + 1, len(places))
@@ -144,3 +162,39 @@ def mixed_flow(
         references=accounts * (markets + 1),
     )
     return Flow(setup_records(markets, accounts), commands, capacities)
+
+
+def with_order_ids(flow: Flow, keep_client_ids: int = 4) -> Flow:
+    """The same flow as from clients that name orders by the ids they were given, found by running it once.
+
+    Only every `keep_client_ids`-th account's orders keep their client ids."""
+    state, events = new_state(flow.capacities), np.zeros(MAX_BLOCK_EVENTS, EVENT)
+    commands = flow.commands.copy()
+    given: dict[tuple[int, int], int] = {}
+    for block in (flow.setup.view(COMMAND), commands):
+        first = 0
+        while first < len(block):
+            last = min(first + 4096, len(block))
+            first, count = apply_batch(state, block, block.view(ADMIN), first, last, TIME_MS, events)
+            named = events[:count][np.isin(events["kind"][:count], [EventKind.ACCEPTED, EventKind.TRIGGER_PLACED])]
+            keys = zip(named["account"].tolist(), named["client_id"].tolist(), strict=True)
+            given.update(zip(keys, named["order_id"].tolist(), strict=True))
+    others = np.flatnonzero(commands["kind"] != CommandKind.PLACE)
+    keys = zip(commands["account"][others].tolist(), commands["client_id"][others].tolist(), strict=True)
+    commands["order_id"][others] = [given.get(key, 1) for key in keys]
+    commands["flags"][others] &= np.uint8(0xFF & ~OrderFlag.HAS_CLIENT_ID)
+    anonymous = commands["account"] % keep_client_ids != 0
+    commands["flags"][anonymous] &= np.uint8(0xFF & ~OrderFlag.HAS_CLIENT_ID)
+    return flow._replace(commands=commands)
+
+
+def deep_flow(seed: int, resting: int, n: int, markets: int, accounts: int) -> tuple[Flow, int]:
+    """`resting` orders that only rest, then `n` commands like NORMAL. Returns (flow, where the second part begins)."""
+    only_rest = Mix(cancels=0, amends=0, market_orders=0, immediate=0, post_only=1000, icebergs=0, triggers=0)
+    base = mixed_flow(seed, resting, markets, accounts, spread=2_000, mix=only_rest)
+    busy = mixed_flow(seed + 1, n, markets, accounts, spread=200, mix=NORMAL)
+    commands = np.zeros(resting + n, COMMAND)
+    commands[:resting], commands[resting:] = base.commands, busy.commands
+    commands["client_id"][resting:] += resting
+    capacities = base.capacities._replace(orders=resting + n, levels=1 << 19, ended=1 << 16)
+    return with_order_ids(Flow(base.setup, commands, capacities)), resting
