@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine_core.book.levels import key_of
+from engine_core.book.lookahead import fetch_level, fetch_neighbours, fetch_page, fetch_price, fetch_tail
 from engine_core.book.matching import sweep_with
 from engine_core.book.orders import enter, free_slot, leave, take_slot
-from engine_core.book.state import PAGE_BITS, Capacities, State, new_state
+from engine_core.book.state import FREE_ORDERS, PAGE_BITS, Capacities, State, new_state
 from engine_core.by_reference import by_reference
 from engine_core.jit import entry, hot, index, inner, prefetch, wide
 from engine_core.wire.codes import Reason
@@ -43,6 +44,7 @@ ACCEPTED, TRADE, CANCELLED, MODIFIED, CANCEL_REJECTED, MODIFY_REJECTED = 0, 1, 2
 FIRST_BOOK = 4  # of market 1
 NOBODY = -1  # the account that no order has: nothing is a self-trade here
 AHEAD = 16  # messages
+DEEP = 16_384  # resting orders from which it pays to look ahead at more than ids
 
 
 class Book(NamedTuple):
@@ -98,6 +100,27 @@ def _meet_nobody(context: Any, maker: int, left: int, n: int) -> tuple[int, int,
 _sweep = sweep_with(_report_trade, _meet_nobody)
 
 
+@hot
+def _look_deeper(state: State, slots: np.ndarray, messages: np.ndarray, at: int) -> None:
+    """In a book that is larger than the nearest caches: ask for prices, orders, levels and neighbours, step by step.
+
+    Cancels name their price too, so the level of a message is the level of its price, whatever it is."""
+    message = messages[index(at + AHEAD)]
+    book = FIRST_BOOK + wide(message["side"])
+    fetch_price(state, book, key_of(book, wide(message["price"])))
+    message = messages[index(at + 3 * AHEAD // 4)]
+    book = FIRST_BOOK + wide(message["side"])
+    fetch_page(state, book, key_of(book, wide(message["price"])))
+    message = messages[index(at + AHEAD // 2)]
+    book = FIRST_BOOK + wide(message["side"])
+    fetch_level(state, book, key_of(book, wide(message["price"])))
+    prefetch(state.orders, wide(slots[index(message["order_id"])]))
+    message = messages[index(at + AHEAD // 4)]
+    book = FIRST_BOOK + wide(message["side"])
+    fetch_tail(state, book, key_of(book, wide(message["price"])))
+    fetch_neighbours(state, wide(slots[index(message["order_id"])]))
+
+
 @entry
 def run_flow(state: State, slots: np.ndarray, messages: np.ndarray, reports: np.ndarray) -> int:
     """Match all messages. Returns the number of reports. (`maker_id` is written for trades only.)"""
@@ -106,7 +129,9 @@ def run_flow(state: State, slots: np.ndarray, messages: np.ndarray, reports: np.
     last = reports.size
     for at in range(messages.size):
         if at + AHEAD < messages.size:
-            prefetch(slots, wide(messages[at + AHEAD]["order_id"]))
+            prefetch(slots, wide(messages[index(at + AHEAD)]["order_id"]))
+            if state.counters[FREE_ORDERS] + DEEP < state.orders.size:
+                _look_deeper(state, slots, messages, at)
         message = messages[index(at)]
         kind = wide(message["type"])
         order_id = wide(message["order_id"])

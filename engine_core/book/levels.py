@@ -112,6 +112,12 @@ def _node_name(book: int, height: int, prefix: int) -> int:
 
 
 @hot
+def node_home(state: State, book: int, number: int) -> int:
+    """Where the search for the node above a page begins."""
+    return mix(_node_name(book, 1, number >> 6)) & (state.nodes.size - 1)
+
+
+@hot
 def _find_node(state: State, name: int) -> int:
     """Position of the node, or of the empty place where it belongs."""
     mask = state.nodes.size - 1

@@ -126,6 +126,13 @@ def _power_of_two(least: int) -> int:
     return 1 << max(6, (least - 1).bit_length())
 
 
+def _most_nodes(pages: int, books: int) -> int:
+    """Of the bitmaps above so many pages (see levels.py): one each at height 1, above it few, so they are never
+    full."""
+    numbers = 1 << (31 - PAGE_BITS)
+    return sum(min(pages, books * -(-numbers >> 6 * height)) for height in range(1, 6))
+
+
 def new_state(capacities: Capacities) -> State:
     """An empty state, before GENESIS. Memory is touched only as it comes into use."""
     c = capacities
@@ -146,7 +153,7 @@ def new_state(capacities: Capacities) -> State:
         pages=np.zeros(pages + 1, PAGE),
         page_levels=np.zeros((pages + 1) << PAGE_BITS, np.uint32),
         page_heads=np.zeros(_power_of_two(pages), np.uint32),
-        nodes=np.zeros(_power_of_two(6 * pages), NODE),  # five nodes a page at most: never full
+        nodes=np.zeros(_power_of_two(_most_nodes(pages, (c.markets + 1) * BOOKS) * 5 // 4), NODE),
         books=np.zeros((c.markets + 1) * BOOKS, BOOK),
         markets=np.zeros(c.markets + 1, MARKET_RECORD),
         fees=np.zeros((c.markets + 1) * TIERS, FEE),

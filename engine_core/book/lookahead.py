@@ -1,0 +1,45 @@
+"""Memory fetched ahead of its use: while one message is matched, the cache lines of later ones are on their way.
+
+Memory latency is most of the time that an order takes in a large book. Each step asks for what the one before it has
+found, so they are called for messages at shrinking distances. Hints only: they change nothing, and a wrong one costs
+nothing but itself.
+"""
+
+from engine_core.book.levels import find_level, node_home, page_bucket, page_name, place_of
+from engine_core.book.state import PAGE_BITS, State
+from engine_core.jit import hot, index, prefetch, wide
+
+
+@hot
+def fetch_price(state: State, book: int, key: int) -> None:
+    """First step: where the page of a price, and the node above it, are looked up."""
+    prefetch(state.page_heads, page_bucket(state, page_name(book, key)))
+    prefetch(state.nodes, node_home(state, book, key >> PAGE_BITS))
+
+
+@hot
+def fetch_page(state: State, book: int, key: int) -> None:
+    """Second step: the page that most likely has the price."""
+    page = wide(state.page_heads[index(page_bucket(state, page_name(book, key)))])
+    prefetch(state.pages, page)
+    prefetch(state.page_levels, wide(place_of(page, key)))
+
+
+@hot
+def fetch_level(state: State, book: int, key: int) -> None:
+    """Third step: the level."""
+    prefetch(state.levels, find_level(state, book, key))
+
+
+@hot
+def fetch_tail(state: State, book: int, key: int) -> None:
+    """Fourth step: the order that a new one will stand behind."""
+    prefetch(state.orders, wide(state.levels[index(find_level(state, book, key))]["tail"]))
+
+
+@hot
+def fetch_neighbours(state: State, slot: int) -> None:
+    """Once the order itself is there: those before and behind it."""
+    order = state.orders[index(slot)]
+    prefetch(state.orders, wide(order["next"]))
+    prefetch(state.orders, wide(order["prev"]))
