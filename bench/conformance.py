@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.conformance_kernel import MESSAGE, REPORT, new_book, run_flow
+from bench.conformance_kernel import MESSAGE, REPORT, TRADE, new_book, run_flow
 
 MAGIC = 0x4D4542575F303031
 VERSION = 1
@@ -156,8 +156,9 @@ def run(flow: Flow) -> tuple[np.ndarray, float]:
     seconds = time.perf_counter() - started
     reports = reports[:count]
     if flow.ids is not None:
-        for name in ("order_id", "maker_id"):
-            reports[name] = flow.ids[reports[name]]
+        trades = reports["kind"] == TRADE
+        reports["order_id"] = flow.ids[reports["order_id"]]
+        reports["maker_id"][trades] = flow.ids[reports["maker_id"][trades]]
     return reports, seconds
 
 

@@ -31,7 +31,7 @@ START_MS = 1_000
 _events = np.zeros(2 * MAX_EVENTS_PER_COMMAND, EVENT)  # kernels write every field of every event
 
 
-def command(kind: CommandKind, **fields: Any) -> np.ndarray:
+def command(kind: CommandKind, /, **fields: Any) -> np.ndarray:
     """One COMMAND or ADMIN record, by its kind, as COMMAND."""
     record = np.zeros(1, ADMIN if kind >= CommandKind.GENESIS else COMMAND)
     record["kind"] = kind
