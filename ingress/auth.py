@@ -21,6 +21,7 @@ from ingress.replays import UsedSignatures
 COOKIE = "session"
 _SESSION_PERMISSIONS = KeyPermission.READ | KeyPermission.TRADE
 _SAFE_METHODS = ("GET", "HEAD")
+_TRADE = KeyPermission.TRADE.value
 
 
 class Caller(NamedTuple):
@@ -45,6 +46,22 @@ class Authenticator:
         if b"cookie" in headers:
             return self._check_session(call, permission)
         raise ApiError(Code.UNAUTHORIZED, "Missing credentials: X-API-Key, X-Timestamp and X-Signature are required")
+
+    def check_plain(
+        self, api_key: bytes, timestamp_ms: int, window_ms: int, text: bytes, signature_text: bytes
+    ) -> Caller | None:
+        """The caller of an order whose parts are read already, if all is right; else check() says what is not."""
+        public_key = signing.decode_base64(api_key, signing.PUBLIC_KEY_BYTES)
+        key = self.setup.keys.get(public_key) if public_key else None
+        if public_key is None or key is None or not key.permissions.value & _TRADE:
+            return None
+        age_ms = time.time_ns() // 1_000_000 - timestamp_ms
+        if not -max(window_ms, signing.FUTURE_SKEW_MS) <= age_ms <= window_ms <= signing.MAX_WINDOW_MS:
+            return None
+        signature = signing.decode_base64(signature_text, signing.SIGNATURE_BYTES)
+        if signature is None or not signing.verify(public_key, text, signature):
+            return None
+        return Caller(key.account, signature, timestamp_ms + window_ms)
 
     def check_window(self, headers: dict[bytes, bytes]) -> tuple[str, str]:
         """(timestamp, window) as sent, once they admit the request now."""

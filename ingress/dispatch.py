@@ -47,8 +47,12 @@ class Endpoint:
 
 
 async def answer(service: Service, endpoint: Endpoint, call: Call) -> Reply:
-    """The answer to a call; a refusal is an answer too."""
+    """The answer to a call; a refusal is an answer too.
+
+    It sees at least what any other ingress process has answered before: clients do not know how many there are.
+    """
     try:
+        service.engine.gateway.catch_up()
         return await endpoint.operation(service, _request(service, endpoint, call))
     except ApiError as error:
         return error_reply(error)

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine_core.wire.codes import EventKind, QueryKind
 from engine_core.wire.gateway import GatewayError, OutcomeUnknown, Overloaded
+from engine_core.wire.outbox import Answer
 from ingress.errors import ApiError, Code
 from ingress.records import Command, Event, events_of
 
@@ -33,6 +34,10 @@ class Gateway(Protocol):
 
     def submit(self, record: bytes) -> "asyncio.Future[np.ndarray]": ...
 
+    def append(self, record: bytes, answer: Answer) -> None: ...
+
+    def catch_up(self) -> None: ...
+
     async def query(
         self,
         kind: QueryKind,
@@ -51,16 +56,9 @@ class Engine:
     async def execute(self, command: Command) -> list[Event]:
         """The events of one command, at least one."""
         try:
-            events = events_of(await self.gateway.submit(command.pack()))
-        except Overloaded as error:
-            raise ApiError(Code.TOO_MANY_REQUESTS, f"Exchange is overloaded: {error}", RETRY_LATER) from None
-        except (OutcomeUnknown, TimeoutError):
-            raise ApiError(Code.TIMEOUT, UNKNOWN_OUTCOME) from None
-        except (OSError, GatewayError) as error:
-            raise unavailable(error) from None
-        if events[0].kind == _BLOCK_REFUSED:
-            raise ApiError(Code.SERVER_ERROR, f"Request was not executed: block refused (reason {events[0].reason})")
-        return events
+            return outcome(await self.gateway.submit(command.pack()))
+        except FAILURES as error:
+            raise failure(error) from None
 
     async def query(
         self, kind: QueryKind, *, market: int = 0, account: int = 0, order_id: int = 0, client_id: int | None = None
@@ -71,13 +69,33 @@ class Engine:
                 kind, market=market, account=account, order_id=order_id, client_id=client_id
             )
         except Overloaded as error:
-            raise ApiError(Code.TOO_MANY_REQUESTS, f"Exchange is overloaded: {error}", RETRY_LATER) from None
-        except (OSError, TimeoutError, OutcomeUnknown, GatewayError) as error:
+            raise failure(error) from None
+        except FAILURES as error:
             raise unavailable(error) from None
         return records
 
     async def orders(self, account: int, market: int) -> list[Event]:
         return events_of(await self.query(QueryKind.ORDERS, account=account, market=market))
+
+
+def outcome(answer: np.ndarray) -> list[Event]:
+    """The events of a command, unless its block was refused."""
+    events = events_of(answer)
+    if events[0].kind == _BLOCK_REFUSED:
+        raise ApiError(Code.SERVER_ERROR, f"Request was not executed: block refused (reason {events[0].reason})")
+    return events
+
+
+FAILURES = (Overloaded, OutcomeUnknown, TimeoutError, OSError, GatewayError)  # instead of the outcome of a command
+
+
+def failure(error: Exception) -> ApiError:
+    """What a client is told of one of the FAILURES of a command."""
+    if isinstance(error, Overloaded):
+        return ApiError(Code.TOO_MANY_REQUESTS, f"Exchange is overloaded: {error}", RETRY_LATER)
+    if isinstance(error, OutcomeUnknown | TimeoutError):
+        return ApiError(Code.TIMEOUT, UNKNOWN_OUTCOME)
+    return unavailable(error)
 
 
 def unavailable(error: Exception) -> ApiError:

@@ -88,21 +88,23 @@ class HotCycle:
         if self._flow.write_paused:
             await self._flow.drain()
         if not self.disconnected:
-            self._transport.write(self._rendered(reply))
+            self._transport.write(render(reply, self._default_headers, self.keep_alive))
         self.response_complete = True
         if not self.keep_alive:
             self._transport.close()
         self._on_response()
 
-    def _rendered(self, reply: Reply) -> bytes:
-        lines = [STATUS_LINE[reply.status]]
-        for header in self._default_headers:
-            lines.append(b"%s: %s\r\n" % header)
-        for header in reply.headers:
-            lines.append(b"%s: %s\r\n" % header)
-        if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        lines.append(_COMMON)
-        lines.append(b"content-type: %s\r\ncontent-length: %d\r\n\r\n" % (reply.content_type, len(reply.body)))
-        lines.append(reply.body)
-        return b"".join(lines)
+
+def render(reply: Reply, default_headers: RawHeaders, keep_alive: bool) -> bytes:
+    """The answer as bytes of HTTP/1.1."""
+    lines = [STATUS_LINE[reply.status]]
+    for header in default_headers:
+        lines.append(b"%s: %s\r\n" % header)
+    for header in reply.headers:
+        lines.append(b"%s: %s\r\n" % header)
+    if not keep_alive:
+        lines.append(b"connection: close\r\n")
+    lines.append(_COMMON)
+    lines.append(b"content-type: %s\r\ncontent-length: %d\r\n\r\n" % (reply.content_type, len(reply.body)))
+    lines.append(reply.body)
+    return b"".join(lines)

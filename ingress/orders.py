@@ -62,10 +62,15 @@ def _best_opposite(service: Service, market: Market, side: int) -> int | None:
 
 
 async def _placed(service: Service, placement: Placement, kind: type[LiveOrder]) -> LiveOrder:
-    opening, last = own_story(await service.engine.execute(placement.command))
+    return placed(placement.market, await service.engine.execute(placement.command), kind)
+
+
+def placed(market: Market, events: list[Event], kind: type[LiveOrder] = LiveOrder) -> LiveOrder:
+    """The order after all events of its PLACE, or the refusal."""
+    opening, last = own_story(events)
     if opening.kind == _REJECTED:
         raise refusal(opening.reason)
-    return live_order(placement.market, opening, last, kind)
+    return live_order(market, opening, last, kind)
 
 
 async def cancel(service: Service, request: Request) -> Reply:

@@ -1,6 +1,8 @@
-"""uvicorn's HTTP protocol with bounds: on the size of a request's head and on the number of connections.
+"""uvicorn's HTTP protocol with bounds (size of a request's head, number of connections) and short ways for orders.
 
-What cannot become a request is refused with the same `{"code","message"}` body as everything else.
+A plain order that arrives in one piece, between two requests, never meets the parser (plain_orders.py); other requests
+of the hot routes skip ASGI (hot.py). Keep-alive, pipelining, disconnects and shutdown stay uvicorn's. What cannot
+become a request is refused with the same `{"code","message"}` body as everything else.
 """
 
 import asyncio
@@ -9,9 +11,10 @@ from typing import ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ingress.call import error_reply
+from ingress.call import Reply, error_reply
 from ingress.errors import ApiError, Code, bad_request
-from ingress.hot import HotCycle, HotRoutes
+from ingress.hot import HotCycle, HotRoutes, render
+from ingress.plain_orders import PlainOrder, PlainOrders
 
 MAX_HEAD: Final = 32 * 1024  # bytes of request line and headers
 MAX_CONNECTIONS: Final = 20_000
@@ -21,7 +24,10 @@ class BoundedProtocol(HttpToolsProtocol):
     """One connection. `hot`: the routes that skip ASGI, if any."""
 
     hot: ClassVar[HotRoutes | None] = None
+    plain: ClassVar[PlainOrders | None] = None
 
+    _between_requests = True  # the parser holds no part of one
+    _last_answer = 0.0  # when a plain order was answered, in the loop's time
     _head_bytes = 0  # received of a head that is not complete
     _head_complete = False
 
@@ -33,6 +39,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        if self._between_requests and self.plain is not None and self._is_idle() and self.plain.take(data, self):
+            return
         if not self._head_complete:
             self._head_bytes += len(data)
         super().data_received(data)
@@ -40,8 +48,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_head()
 
     def on_message_begin(self) -> None:
+        self._between_requests = False
         self._head_complete = False
         super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self._between_requests = True
+        super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         if self._head_bytes > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
@@ -71,6 +84,41 @@ class BoundedProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, self.app))
         return True
 
+    def _is_idle(self) -> bool:
+        """Whether every request so far is answered, and the client reads its answers."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
+
+    def begin_plain(self, order: PlainOrder) -> None:
+        self.cycle = cast(RequestResponseCycle, order)
+
+    def answer_plain(self, order: PlainOrder, reply: Reply) -> None:
+        assert self.hot is not None
+        self.hot.shown.order(order.began, reply.status)
+        order.response_complete = True
+        if order.disconnected:
+            return
+        self.transport.write(render(reply, self.server_state.default_headers, order.keep_alive))
+        if not order.keep_alive:
+            self.transport.close()
+        if self.pipeline or not self._between_requests:  # more came meanwhile
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self._last_answer = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._end_if_idle)
+
+    def _end_if_idle(self) -> None:
+        """The keep-alive timer after a plain order: it is not set anew by each, but looks how long ago the last was."""
+        self.timeout_keep_alive_task = None
+        left = self._last_answer + self.timeout_keep_alive - self.loop.time()
+        if not self._is_idle():
+            left = self.timeout_keep_alive
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self._end_if_idle)
+        else:
+            self.timeout_keep_alive_handler()
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(bad_request(msg))
 
@@ -91,4 +139,4 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def protocol(routes: HotRoutes) -> type[BoundedProtocol]:
     """The protocol class of a server that answers `routes` itself."""
-    return type("HotProtocol", (BoundedProtocol,), {"hot": routes})
+    return type("HotProtocol", (BoundedProtocol,), {"hot": routes, "plain": PlainOrders(routes.service)})

@@ -30,6 +30,7 @@ from engine_core.wire.codes import (
     TimeInForce,
 )
 from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BLOCK_HEADER, COMMAND, EVENT, LEVEL, SLOT, join
+from engine_core.wire.order_request import buffers, read_order, rules_of
 from engine_core.wire.ring import RingReader, RingWriter, Stamp
 from engine_core.wire.streams import ORIGIN, EntryId, encode_block
 
@@ -100,7 +101,8 @@ def book() -> None:
 
 
 def views() -> None:
-    """The ring, and the replica of the reading processes."""
+    """The ring, the replica of the reading processes, and the reading of requests."""
+    read_order(b"", *rules_of(()), *buffers())
     with tempfile.TemporaryDirectory() as folder:
         _ring(Path(folder))
     asyncio.run(_replica())

@@ -66,6 +66,7 @@ class Setup:
     keys: dict[bytes, Key] = field(default_factory=dict)
     tiers: dict[int, int] = field(default_factory=dict)  # of accounts that are not in tier 0
     frozen: set[int] = field(default_factory=set)
+    market_changes: int = 0  # counts them, for those who keep something that is made from all markets
     _fees: dict[tuple[int, int], Fees] = field(default_factory=dict)  # (market, tier)
 
     def fees(self, market: int, account: int = 0) -> Fees:
@@ -123,6 +124,7 @@ class Setup:
 
     def _put(self, market: Market) -> None:
         self.markets[market.number] = self.market_by_symbol[market.symbol] = market
+        self.market_changes += 1
 
     def _market(self, record: np.void) -> Market:
         base, quote = self.assets[int(record["asset"])], self.assets[int(record["quote_asset"])]

@@ -34,7 +34,7 @@ from engine_core.wire.feed import UNREACHABLE, Feed, describe, slots_of
 from engine_core.wire.gateway_errors import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.layout import EVENT
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
-from engine_core.wire.outbox import Block, Outbox
+from engine_core.wire.outbox import Answer, Block, Outbox
 from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer, encode_query
 from engine_core.wire.streams import FIELD, EntryId, decode_block, keys, pack
 
@@ -56,7 +56,7 @@ class _Waiting:
     """A command that is not part of a block yet."""
 
     record: bytes
-    answer: asyncio.Future[np.ndarray]
+    answer: Answer
     since: float
 
 
@@ -131,16 +131,20 @@ class AsyncGateway:
 
     def submit(self, record: bytes) -> asyncio.Future[np.ndarray]:
         """Append one 64-byte command; its events, or Overloaded, OutcomeUnknown, GatewayError."""
+        answer: asyncio.Future[np.ndarray] = self._loop.create_future()
+        self.append(record, answer)
+        return answer
+
+    def append(self, record: bytes, answer: Answer) -> None:
+        """The same for who needs no future: `answer` is told at once, from within the feed."""
         if self.failure is not None:
             raise GatewayError(str(self.failure)) from self.failure
         if record[0] in _GROWING:
             self._refuse_under_pressure()
-        answer: asyncio.Future[np.ndarray] = self._loop.create_future()
         self._waiting.append(_Waiting(record, answer, time.monotonic()))
         self._work.set()
         if self._patrol is None or self._patrol.done():
             self._patrol = self._loop.create_task(self._guard(self._watch()))
-        return answer
 
     async def query(
         self,
@@ -199,9 +203,14 @@ class AsyncGateway:
             self._repeat = True
             self._work.set()
 
-    def _catch_up(self) -> None:
-        while len(slots := self._feed.poll()):
-            self._take(slots)
+    def catch_up(self) -> None:
+        """Hand on at once what the ring holds: then nothing that any process was answered before is missing here."""
+        try:
+            while len(slots := self._feed.poll()):
+                self._take(slots)
+        except Exception as error:
+            self._stop(error)
+            raise
 
     # Appends and questions
 
@@ -319,7 +328,7 @@ class AsyncGateway:
             header, records = decode_answer(message[2])
             question = self._questions.get(int(header["query_id"]))
             if question is not None and header["incarnation"] == self._outbox.incarnation:
-                self._catch_up()
+                self.catch_up()
                 if not question.answer.done():
                     question.answer.set_result((header, records))
 
@@ -387,10 +396,13 @@ class AsyncGateway:
         try:
             await work
         except Exception as error:
-            logger.error("gateway %d stops: %s", self.number, error)
-            self.failure = self.failure or error
-            self._connected = False
-            self._fail(GatewayError(str(error)))
+            self._stop(error)
+
+    def _stop(self, error: Exception) -> None:
+        logger.error("gateway %d stops: %s", self.number, error)
+        self.failure = self.failure or error
+        self._connected = False
+        self._fail(GatewayError(str(error)))
 
 
 def _expired(block: Block) -> bool:

@@ -350,7 +350,7 @@ def _server(table: Section) -> Server:
         host=table.text("host", "127.0.0.1"),
         http_port=table.integer("http_port", 1, 65_535, 8080),
         ws_port=table.integer("ws_port", 1, 65_535, 8081),
-        ingress_workers=table.integer("ingress_workers", 1, 64, 1),
+        ingress_workers=table.integer("ingress_workers", 1, 64, 2),
         egress_workers=table.integer("egress_workers", 1, 64, 1),
         metrics_port=table.integer("metrics_port", 0, 65_000, 0),
     )

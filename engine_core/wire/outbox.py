@@ -15,11 +15,11 @@ a feed gives every event exactly once and in order, a refusal is always seen aft
 Non-goals: connections and time limits (async_gateway.py).
 """
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -30,11 +30,18 @@ from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT, SLOT, join
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.streams import EntryId, encode_block
 
-Answer = asyncio.Future[np.ndarray]
+
+class Answer(Protocol):
+    """Who waits for the events of a command: a future, or anything that behaves like one."""
+
+    def done(self) -> bool: ...
+    def set_result(self, events: np.ndarray, /) -> None: ...
+    def set_exception(self, error: Exception, /) -> None: ...
+
 
 _SLOT_WORDS, _EVENT_WORDS = SLOT.itemsize // 8, EVENT.itemsize // 8
 _REFUSED = int(EventKind.BLOCK_REFUSED)  # compared with NumPy scalars, which are slow with enums
-_FIRST, _LAST, _SEQUENCE, _INDEX, _WHOLE, _GROUP_WORDS = range(6)
+_FIRST, _LAST, _SEQUENCE, _INDEX, _WHOLE, _KIND, _POSITION, _GROUP_WORDS = range(8)
 
 assert EVENT.fields is not None and EVENT.fields["index"][1] == 10
 assert SLOT.fields is not None and SLOT.fields["gateway"][1] == 18 * 8 and SLOT.fields["position"][1] == 18 * 8 + 4
@@ -52,6 +59,7 @@ def _group(slots: np.ndarray, gateway: int, incarnation: int, groups: np.ndarray
         if found == 0 or group[_LAST] != at or group[_SEQUENCE] != sequence or group[_INDEX] != index:
             group = groups[found]
             group[_FIRST], group[_SEQUENCE], group[_INDEX] = at, sequence, index
+            group[_KIND], group[_POSITION] = slots[at, 0] & 0xFF, slots[at, 18] >> 32
             found += 1
         group[_LAST] = at + 1
         group[_WHOLE] = at < last or (slots[at, 18] >> 32) + 1 == slots[at, 23]
@@ -134,11 +142,10 @@ class Outbox:
         if len(rows) > len(self._groups):
             self._groups = np.empty((len(rows), _GROUP_WORDS), np.int64)
         repeat = False
-        for first, last, sequence, index, whole in self._groups[
-            : _group(rows, self.gateway, self.incarnation, self._groups)
-        ].tolist():
-            events = np.frombuffer(np.ascontiguousarray(rows[first:last, :_EVENT_WORDS]), EVENT)
-            if rows[first, 18] >> 32 == 0:
+        count = _group(rows, self.gateway, self.incarnation, self._groups)
+        for first, last, sequence, index, whole, kind, position in self._groups[:count].tolist():
+            events = np.frombuffer(rows[first:last, :_EVENT_WORDS].tobytes(), EVENT)
+            if position == 0:
                 self._partial.clear()
             if not whole:
                 self._partial.append(events)
@@ -146,14 +153,14 @@ class Outbox:
             if self._partial:
                 events = join([*self._partial, events])
                 self._partial.clear()
-            repeat |= self._answer(sequence, index, events)
+            repeat |= self._answer(sequence, index, kind, events)
         return repeat
 
-    def _answer(self, sequence: int, index: int, events: np.ndarray) -> bool:
+    def _answer(self, sequence: int, index: int, kind: int, events: np.ndarray) -> bool:
         block = self._by_sequence.get(sequence)
         if block is None:
             return False
-        if events["kind"][0] == _REFUSED:
+        if kind == _REFUSED:
             return self._refused(block, Reason(int(events["reason"][0])), events)
         answer = block.answers[index]
         if not answer.done():

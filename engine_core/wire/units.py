@@ -78,8 +78,8 @@ class MarketUnits:
     quantity_decimals: int = field(init=False)
     tick_size: str = field(init=False)
     lot_size: str = field(init=False)
-    _tick_step: int = field(init=False, repr=False)  # one tick, in 10^-price_decimals
-    _lot_step: int = field(init=False, repr=False)  # one lot, in 10^-quantity_decimals
+    tick_step: int = field(init=False, repr=False)  # one tick, in 10^-price_decimals
+    lot_step: int = field(init=False, repr=False)  # one lot, in 10^-quantity_decimals
 
     def __post_init__(self) -> None:
         if self.lot_atoms < 1 or self.tick_atoms < 1:
@@ -89,8 +89,8 @@ class MarketUnits:
         tick_step, price_decimals = _scaled(tick, "tick size")
         lot_step, quantity_decimals = _scaled(lot, "lot size")
         values = {
-            "_tick_step": tick_step,
-            "_lot_step": lot_step,
+            "tick_step": tick_step,
+            "lot_step": lot_step,
             "price_decimals": price_decimals,
             "quantity_decimals": quantity_decimals,
             "tick_size": format_decimal(tick_step, price_decimals),
@@ -101,23 +101,23 @@ class MarketUnits:
 
     def ticks(self, text: str) -> int:
         """A price as ticks, from 1 to MAX_PRICE_TICKS."""
-        ticks = self._multiples(text, self.price_decimals, self._tick_step, "price", "tick size", self.tick_size)
+        ticks = self._multiples(text, self.price_decimals, self.tick_step, "price", "tick size", self.tick_size)
         if ticks > MAX_PRICE_TICKS:
             raise UnitError(f"price {text} is above the largest one, {self.price(MAX_PRICE_TICKS)}")
         return ticks
 
     def lots(self, text: str) -> int:
         """A quantity as lots, at least 1."""
-        lots = self._multiples(text, self.quantity_decimals, self._lot_step, "quantity", "step size", self.lot_size)
+        lots = self._multiples(text, self.quantity_decimals, self.lot_step, "quantity", "step size", self.lot_size)
         if lots > MAX_QUANTITY_LOTS:
             raise UnitError(f"quantity {text} is too large")
         return lots
 
     def price(self, ticks: int) -> str:
-        return format_decimal(ticks * self._tick_step, self.price_decimals)
+        return format_decimal(ticks * self.tick_step, self.price_decimals)
 
     def quantity(self, lots: int) -> str:
-        return format_decimal(lots * self._lot_step, self.quantity_decimals)
+        return format_decimal(lots * self.lot_step, self.quantity_decimals)
 
     def quote(self, atoms: int) -> str:
         return format_decimal(atoms, self.quote_decimals)

@@ -20,6 +20,7 @@ from engine_core.replica.market_data import MarketData
 from engine_core.wire.backlog import Backlog
 from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderType, QueryKind, SelfTrade, TimeInForce
 from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS, join
+from engine_core.wire.outbox import Answer
 from ingress.app import build_fastapi, edge
 from ingress.auth import Authenticator
 from ingress.config import IngressConfig
@@ -87,6 +88,17 @@ class FakeGateway:
         else:
             future.set_result(answer)
         return future
+
+    def append(self, record: bytes, answer: Answer) -> None:
+        self.commands.append(np.frombuffer(record, COMMAND)[0])
+        outcome = self.answers.popleft()
+        if isinstance(outcome, Exception):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
+
+    def catch_up(self) -> None:
+        return None
 
     async def query(self, kind: QueryKind, **asked: Any) -> tuple[np.void, np.ndarray]:
         self.queries.append((kind, asked))

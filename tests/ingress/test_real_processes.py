@@ -263,6 +263,30 @@ def test_pipelined_requests_are_answered_in_their_order(venue: Venue) -> None:
     assert answer.rstrip().endswith(b"}"), "the connection is closed after the last answer"
 
 
+def test_orders_and_other_requests_take_turns_on_one_connection(venue: Venue) -> None:
+    """Whole requests that come alone take the short way; between them the parser and the timers must not lose track."""
+    ping = b"GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+    orders = [wire(venue.signer.request("POST", ORDER, "orderExecute", LIMIT | {"price": f"9{n}"})) for n in range(4)]
+    with socket.create_connection(("127.0.0.1", venue.port), 10) as connection:
+        for data, expected in (
+            *((orders[0], b'"price":"90"'), (ping, b"pong"), (orders[1], b'"price":"91"'), (ping, b"pong")),
+            (orders[0], b"already received"),
+        ):
+            connection.sendall(data)
+            answer = connection.recv(65_536)
+            assert answer.count(b"HTTP/1.1 ") == 1 and expected in answer
+        connection.sendall(orders[2])
+        connection.sendall(ping + orders[3][:40])  # perhaps while the order is on its way
+        answer = b""
+        while b"pong" not in answer:
+            answer += connection.recv(65_536)
+        connection.sendall(orders[3][40:])
+        while b'"price":"93"' not in answer:
+            answer += connection.recv(65_536)
+    found = [answer.find(part) for part in (b'"price":"92"', b"pong", b'"price":"93"')]
+    assert -1 not in found and found == sorted(found)
+
+
 def test_a_body_that_comes_late_and_in_parts(venue: Venue) -> None:
     data = wire(venue.signer.request("POST", ORDER, "orderExecute", LIMIT | {"price": "93"}), "Connection: close")
     head, _, body = data.partition(b"\r\n\r\n")
