@@ -16,6 +16,7 @@ import uvloop
 from egress.auth import Authenticator
 from egress.config import EgressConfig
 from egress.hub import Hub
+from egress.order_feeds import OrderFeeds
 from egress.private import PrivateStreams
 from egress.server import Egress
 from egress.sources import Sources
@@ -95,7 +96,7 @@ async def run(changes: int, trades: int, seed: int) -> None:
     on_events: list[EventHandler] = []
     data = await MarketData.bootstrap(query, on_events)
     hub = Hub()
-    Sources(data, hub)
+    Sources(data, hub, OrderFeeds(data, hub, query))
     private = PrivateStreams(data, hub, query)
     config = EgressConfig("", Path(), 0, 0, 0, "127.0.0.1", 0, 1, b"", 0)
     server = Egress(config, data, hub, private, Authenticator(data.setup, b""))

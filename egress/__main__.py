@@ -13,6 +13,7 @@ from egress.auth import Authenticator
 from egress.config import EgressConfig, from_settings
 from egress.hub import Hub
 from egress.monitoring import monitor
+from egress.order_feeds import OrderFeeds
 from egress.private import PrivateStreams
 from egress.pubsub import Publisher
 from egress.server import Egress
@@ -45,7 +46,8 @@ async def run(config: EgressConfig) -> None:
     gateway = await AsyncGateway.open(config.redis_url, config.runtime, config.shard, config.gateway)
     data = await MarketData.bootstrap(gateway.query, gateway.on_events)
     hub = Hub()
-    sources = Sources(data, hub)
+    order_feeds = OrderFeeds(data, hub, gateway.query)
+    sources = Sources(data, hub, order_feeds)
     private = PrivateStreams(data, hub, gateway.query)
     publisher = Publisher(config.redis_url, config.shard, data.setup, hub)
     server = Egress(config, data, hub, private, Authenticator(data.setup, config.session_secret))
@@ -68,6 +70,7 @@ async def run(config: EgressConfig) -> None:
         await publisher.stop()
         await private.stop()
         sources.stop()
+        await order_feeds.stop()
         await data.close()
         await gateway.close()
     if gateway.failure is not None or bugs:

@@ -7,11 +7,14 @@ is built once however many listen. `E` is the time of sending and `T` the engine
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from engine_core.replica.candles import Candle
+from engine_core.replica.orders import OrderChange
 from engine_core.replica.setup import Market
 from engine_core.replica.ticker import Ticker
 from engine_core.replica.trades import Trade
+from engine_core.wire.codes import Side
 from engine_core.wire.units import format_decimal
 
 CACHED_TEXTS = 65_536
@@ -19,7 +22,16 @@ CHECKSUM_LEVELS = 10
 _RATIO_DECIMALS = 6
 _TEXT_FRAME = 0x81  # final fragment, opcode text (RFC 6455, 5.2)
 
+_SIDES = {Side.BID: "Bid", Side.ASK: "Ask"}
+
 Level = tuple[int, int]  # ticks, lots
+
+
+class Times(NamedTuple):
+    """When an event is sent, and when the engine made it."""
+
+    now_us: int
+    engine_ms: int
 
 
 class Texts:
@@ -105,6 +117,20 @@ def trade(market: Market, texts: Texts, made: Trade, now_us: int) -> bytes:
         f'{{"e":"trade","E":{now_us},"T":{made.time_ms * 1000},"s":"{market.symbol}",'
         f'"p":"{texts.price(made.price_ticks)}","q":"{texts.quantity(made.lots)}","t":{made.trade_id},'
         f'"b":"{made.buyer_order_id}","a":"{made.seller_order_id}","m":{"true" if made.buyer_is_maker else "false"}}}'
+    ).encode()
+
+
+def orders(market: Market, texts: Texts, span: tuple[int, int], changes: list[OrderChange], times: Times) -> bytes:
+    """Changes of single orders; `span` is the depth numbers that they cover."""
+    rows = ",".join(
+        [
+            f'["{change.order_id}","{_SIDES[change.side]}","{texts.price(change.price_ticks)}","{texts.quantity(change.lots)}"]'
+            for change in changes
+        ]
+    )
+    return (
+        f'{{"e":"order","E":{times.now_us},"T":{times.engine_ms * 1000},"s":"{market.symbol}",'
+        f'"U":{span[0]},"u":{span[1]},"o":[{rows}]}}'
     ).encode()
 
 

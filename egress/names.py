@@ -1,6 +1,6 @@
 """The grammar of stream names. `.` and `@` are equal separators; a client is answered in its own spelling.
 
-    trade|depth|bookTicker|ticker SEP symbol        depth SEP 200ms|600ms|1000ms SEP symbol
+    trade|depth|order|bookTicker|ticker SEP symbol  depth SEP 200ms|600ms|1000ms SEP symbol
     kline SEP interval SEP symbol                   account SEP orderUpdate [SEP symbol]
     account SEP balanceUpdate
 
@@ -23,6 +23,7 @@ DEPTH_WINDOWS_MS = {"200ms": 200, "600ms": 600, "1000ms": 1000}
 class Kind(Enum):
     TRADE = "trade"
     DEPTH = "depth"
+    ORDER = "order"
     BOOK_TICKER = "bookTicker"
     TICKER = "ticker"
     KLINE = "kline"
@@ -47,7 +48,7 @@ class Stream:
         return f"{self.kind.value}.{self.window_ms or self.interval}.{self.symbol}"
 
 
-_BY_SYMBOL = {kind.value: kind for kind in (Kind.TRADE, Kind.DEPTH, Kind.BOOK_TICKER, Kind.TICKER)}
+_BY_SYMBOL = {kind.value: kind for kind in (Kind.TRADE, Kind.DEPTH, Kind.ORDER, Kind.BOOK_TICKER, Kind.TICKER)}
 _SILENT_BY_SYMBOL = ("markPrice", "openInterest")
 _SILENT_PRIVATE = ("rfqUpdate", "positionUpdate")
 

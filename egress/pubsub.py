@@ -1,4 +1,5 @@
-"""Market data on Redis pub/sub: channels `trade@SYMBOL`, `depth@SYMBOL`, `ticker@SYMBOL`, the WebSocket's JSON texts.
+"""Market data on Redis pub/sub: channels `trade@SYMBOL`, `depth@SYMBOL`, `ticker@SYMBOL`, `order@SYMBOL`.
+The messages are the WebSocket's JSON texts.
 
 One egress process of a shard publishes: the one that holds the lease. Once a second it looks which channels somebody
 hears (a pattern subscription hears all) and publishes only those. Pub/sub promises nothing: if Redis is gone for long,
@@ -22,7 +23,7 @@ from engine_core.wire.streams import keys
 LEASE_MS = 3_000
 LOOK_SECONDS = 1.0
 QUEUE_BYTES = 8 * 2**20
-KINDS = (Kind.TRADE, Kind.DEPTH, Kind.TICKER)
+KINDS = (Kind.TRADE, Kind.DEPTH, Kind.TICKER, Kind.ORDER)
 
 # Take the lease if it is free, prolong it if it is ours: 1 if we hold it now.
 _TAKE = """

@@ -2,7 +2,7 @@
 
 Depth is merged from tick to tick (at once) or over its window; a depth topic that says nothing gets a heartbeat every
 second, so that clients can synchronise on a quiet market. Tickers and candles are sent once a second. Nothing runs
-while nobody listens. Non-goals: subscriptions (hub.py), private events (private.py).
+while nobody listens. Non-goals: subscriptions (hub.py), single orders (order_feeds.py), private events (private.py).
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from egress import frames
 from egress.frames import DepthChange, Texts
 from egress.hub import Hub, Item
 from egress.names import Kind, Stream
+from egress.order_feeds import OrderFeeds
 from engine_core.replica.candles import Candle
 from engine_core.replica.market_data import Changes, MarketData
 from engine_core.replica.setup import Market
@@ -62,8 +63,8 @@ class MarketTopics:
 
 
 class Sources:
-    def __init__(self, data: MarketData, hub: Hub) -> None:
-        self._data, self._hub = data, hub
+    def __init__(self, data: MarketData, hub: Hub, orders: OrderFeeds) -> None:
+        self._data, self._hub, self._orders = data, hub, orders
         self._markets: dict[int, MarketTopics] = {}
         self._ready: list[Item] = []  # for the next tick
         self._touched: set[int] = set()  # markets whose depth changed since the last tick
@@ -86,6 +87,9 @@ class Sources:
         if stream.kind is Kind.SILENT:
             return
         market = self._data.setup.market_by_symbol[stream.symbol]
+        if stream.kind is Kind.ORDER:
+            self._orders.open(stream, market)
+            return
         topics = self._markets.get(market.number) or MarketTopics(market, Texts(market))
         self._markets[market.number] = topics
         loop = asyncio.get_running_loop()
@@ -110,6 +114,9 @@ class Sources:
         if stream.kind is Kind.SILENT:
             return
         number = self._data.setup.market_by_symbol[stream.symbol].number
+        if stream.kind is Kind.ORDER:
+            self._orders.close(number)
+            return
         topics = self._markets[number]
         match stream.kind:
             case Kind.TRADE:
@@ -201,7 +208,7 @@ class Sources:
             if topics.book_ticker is not None:
                 self._say_best(topics, topics.book_ticker)
         items, self._ready = self._ready, []
-        return items
+        return items + self._orders.collect()
 
     def _say_depth(self, topic: DepthTopic, change: DepthChange) -> None:
         """Queue a depth event that brings its listeners to the book as it is now."""

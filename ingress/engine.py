@@ -64,15 +64,21 @@ class Engine:
         self, kind: QueryKind, *, market: int = 0, account: int = 0, order_id: int = 0, client_id: int | None = None
     ) -> np.ndarray:
         """The records that answer a query about the state after everything sent before it."""
+        _, records = await self.ask(kind, market=market, account=account, order_id=order_id, client_id=client_id)
+        return records
+
+    async def ask(
+        self, kind: QueryKind, *, market: int = 0, account: int = 0, order_id: int = 0, client_id: int | None = None
+    ) -> tuple[np.void, np.ndarray]:
+        """(ANSWER_HEADER, records)."""
         try:
-            _, records = await self.gateway.query(
+            return await self.gateway.query(
                 kind, market=market, account=account, order_id=order_id, client_id=client_id
             )
         except Overloaded as error:
             raise failure(error) from None
         except FAILURES as error:
             raise unavailable(error) from None
-        return records
 
     async def orders(self, account: int, market: int) -> list[Event]:
         return events_of(await self.query(QueryKind.ORDERS, account=account, market=market))

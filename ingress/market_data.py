@@ -1,7 +1,7 @@
 """The public reads: what exists, and what the market does now (SPEC §4). Served from this process's replica.
 
-Nothing here asks the engine or the database, and nothing is cached: /depth must never lag the streams. Non-goals:
-candles and older trades (history_reads.py).
+Nothing is cached: /depth must never lag the streams; and nothing but the book of single orders asks the engine.
+Non-goals: candles and older trades (history_reads.py).
 """
 
 import time
@@ -160,6 +160,12 @@ async def depth(service: Service, request: Request) -> Reply:
         timestamp=time.time_ns() // 1000,
     )
     return json_reply(answer)
+
+
+async def order_book(service: Service, request: Request) -> Reply:
+    """Order by order: the beginning of a replica that goes on with the stream `order@SYMBOL`."""
+    market = commands.market_of(service.setup, request.fields)
+    return await service.order_books.reply(service.engine, market)
 
 
 async def trades(service: Service, request: Request) -> Reply:

@@ -105,6 +105,7 @@ _PUBLIC = (
     _public("/api/v1/ticker", "Statistics of a market", market_data.ticker, schemas.Ticker, (_SYMBOL, _WINDOW)),
     _public("/api/v1/tickers", "Statistics of all markets", market_data.tickers, list[schemas.Ticker], (_WINDOW,)),
     _public("/api/v1/depth", "The order book, ascending", market_data.depth, schemas.Depth, (_SYMBOL, _LEVELS)),
+    _public("/api/v1/depth/orders", "The book order by order", market_data.order_book, schemas.OrderBook, (_SYMBOL,)),
     _public("/api/v1/trades", "The newest trades", market_data.trades, _TRADES, (_SYMBOL, _LIMIT)),
     _public("/api/v1/trades/history", "Older trades", history_reads.trades, _TRADES, (_SYMBOL, _LIMIT, _OFFSET)),
     _public("/api/v1/klines", "Candles, at most 1000", history_reads.klines, list[schemas.Kline], _KLINES_PAGE),

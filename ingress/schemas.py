@@ -153,6 +153,15 @@ class Depth(msgspec.Struct):
     timestamp: int
 
 
+class OrderBook(msgspec.Struct):
+    """[order id, price, quantity shown] of every resting order: best price first, then first come first."""
+
+    bids: list[tuple[str, str, str]]
+    asks: list[tuple[str, str, str]]
+    lastUpdateId: str
+    timestamp: int
+
+
 class Trade(msgspec.Struct):
     id: int
     price: str

@@ -1,6 +1,6 @@
 """What the operations of the API work on, and the request that each of them gets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from engine_core.replica.market_data import MarketData
@@ -13,6 +13,7 @@ from ingress.fields import Fields
 from ingress.health import Health
 from ingress.history import History
 from ingress.members import Members
+from ingress.order_books import OrderBooks
 
 NOBODY = Caller(0)
 
@@ -25,6 +26,7 @@ class Service:
     history: History
     auth: Authenticator
     health: Health
+    order_books: OrderBooks = field(default_factory=OrderBooks)
 
     @property
     def setup(self) -> Setup:

@@ -59,7 +59,8 @@ def _orders_of_book(state: State, out: np.ndarray, n: int, book: int) -> int:
     while level != 0:
         slot = wide(state.levels[level]["head"])
         while slot != 0:
-            n = _tell(state, out, n, slot)
+            out[_tell(state, out, n, slot) - 1]["level_lots"] = state.orders[slot]["remaining_lots"]
+            n += 1
             slot = wide(state.orders[slot]["next"])
         level = next_level(state, level)
     return n
@@ -114,7 +115,7 @@ def find_order(state: State, account: int, market: int, order_id: int, client_id
 
 
 def market_orders(state: State, market: int) -> np.ndarray:
-    """Every resting order of the market in priority order, bids then asks."""
+    """Every resting order of the market in priority order, bids then asks; `level_lots` is what the order shows."""
     out = np.zeros(int(state.markets[market]["open_orders"]), EVENT)
     n = _orders_of_book(state, out, 0, market * BOOKS + BIDS)
     return out[: _orders_of_book(state, out, n, market * BOOKS + ASKS)]

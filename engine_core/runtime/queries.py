@@ -28,8 +28,8 @@ def answer(machine: Machine, query: np.void) -> bytes:
     header["reason"], header["record_bytes"], header["count"] = reason, records.dtype.itemsize, len(records)
     header["entry_ms"], header["entry_seq"] = machine.position
     header["time_ms"], header["log_id"] = machine.time_ms, machine.log_id
-    if kind == QueryKind.BOOK and reason == Reason.NONE:
-        header["update_id"] = reads.levels(machine.state, int(query["market"]))[1]
+    if kind in (QueryKind.BOOK, QueryKind.BOOK_ORDERS) and reason == Reason.NONE:
+        header["update_id"] = machine.state.markets[int(query["market"])]["updates"]
     return header.tobytes() + records.tobytes()
 
 

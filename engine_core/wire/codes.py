@@ -206,5 +206,5 @@ class QueryKind(IntEnum):
     ORDERS = 3  # open orders of an account (market 0xFFFFFFFF: of all markets), as EVENT records
     ORDER = 4  # one order by order_id or client_id
     BALANCES = 5  # of an account, as BALANCE records
-    BOOK_ORDERS = 6  # every resting order of a market in priority order, as EVENT records
+    BOOK_ORDERS = 6  # every resting order of a market in priority order: EVENT, level_lots = shown
     STATUS = 7  # one STATUS record

@@ -277,7 +277,7 @@ ANSWER_HEADER = _record(
         ("reason", "u1", 17),
         ("record_bytes", "<u2", 18),
         ("count", "<u4", 20),
-        ("update_id", "<i8", 24),  # BOOK: the market's depth sequence at this position
+        ("update_id", "<i8", 24),  # BOOK, BOOK_ORDERS: the market's depth sequence at this position
         ("entry_ms", "<i8", 32),  # last entry that the answer contains
         ("entry_seq", "<i8", 40),
         ("time_ms", "<i8", 48),  # engine time

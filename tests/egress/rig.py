@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from egress.auth import Authenticator
 from egress.config import EgressConfig, Limits
 from egress.hub import Hub
+from egress.order_feeds import OrderFeeds
 from egress.private import PrivateStreams
 from egress.server import Egress
 from egress.sources import Sources
@@ -130,7 +131,8 @@ async def running(flow: Flow | None = None, **limits: Any) -> AsyncIterator[Rig]
     on_events: list[EventHandler] = []
     data = await MarketData.bootstrap(engine.query, on_events)
     hub = Hub()
-    sources = Sources(data, hub)
+    order_feeds = OrderFeeds(data, hub, engine.query)
+    sources = Sources(data, hub, order_feeds)
     private = PrivateStreams(data, hub, engine.query)
     config = EgressConfig("", Path(), 0, 0, 200, "127.0.0.1", 0, 1, SECRET, 0, replace(Limits(), **limits))
     server = Egress(config, data, hub, private, Authenticator(data.setup, SECRET))
@@ -141,4 +143,5 @@ async def running(flow: Flow | None = None, **limits: Any) -> AsyncIterator[Rig]
         await server.stop()
         await private.stop()
         sources.stop()
+        await order_feeds.stop()
         await data.close()

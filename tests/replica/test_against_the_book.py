@@ -56,6 +56,9 @@ class Kernel:
         header["entry_ms"] = self.entry
         if kind == QueryKind.SETUP:
             return header[0], reads.setup(self.state)
+        if kind == QueryKind.BOOK_ORDERS:
+            header["update_id"] = self.state.markets[market]["updates"]
+            return header[0], reads.market_orders(self.state, market)
         levels, header["update_id"][0] = reads.levels(self.state, market)
         return header[0], levels
 
@@ -113,6 +116,7 @@ def test_orders_equal_the_engines_in_priority_order(seed: int) -> None:
             assert [ticks for _, ticks, _ in replica] == own["price_ticks"].tolist()
             for (_, _, lots), order in zip(replica, own, strict=True):
                 leaves = int(order["quantity_lots"] - order["executed_lots"])
+                assert lots == order["level_lots"]
                 if order["flags"] & OrderFlag.ICEBERG:
                     seen_icebergs += 1
                     assert 1 <= lots <= min(leaves, int(order["display_lots"]))
