@@ -74,13 +74,15 @@ class Exchange:
     def pids(self, role: str) -> list[int]:
         return [int(pid) for pid in self.run["processes"].get(role, [])]
 
-    def kill(self, role: str) -> int:
-        """kill -9, and wait until the supervisor has put another one in its place and orders are accepted again."""
-        (pid,) = self.pids(role)
-        os.kill(pid, signal.SIGKILL)
-        eventually(lambda: self.pids(role), lambda pids: pids not in ([], [pid]), f"a new {role}")
+    def kill(self, role: str) -> None:
+        """kill -9 all of a role, and wait until others are in their place and orders are accepted again."""
+        killed = self.pids(role)
+        assert killed
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        new = f"new processes of {role}"
+        eventually(lambda: self.pids(role), lambda pids: len(pids) == len(killed) and not {*pids} & {*killed}, new)
         self.until_healthy()
-        return pid
 
     def until_healthy(self) -> None:
         eventually(self.health, lambda health: health == "Ok", "the exchange's status", 30)
