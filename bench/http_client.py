@@ -64,17 +64,10 @@ class Exchange:
 
     def _placement(self, number: int) -> bytes:
         account, side = (self.accounts[0], "Bid") if number % 2 else (self.accounts[1], "Ask")
-        self._next_client_id = (self._next_client_id + 1) % _CLIENT_IDS
-        fields = {
-            "clientId": str(self._next_client_id),
-            "orderType": "Limit",
-            "price": self.price,
-            "quantity": self.quantity,
-            "side": side,
-            "symbol": self.symbol,
-        }
+        order = self.order(side)
+        fields = {name: str(value) for name, value in order.items()}
         headers = account.headers("orderExecute", fields) | {"Content-Type": "application/json"}
-        body = json.dumps(fields | {"clientId": self._next_client_id}).encode()
+        body = json.dumps(order).encode()
         lines = [
             "POST /api/v1/order HTTP/1.1",
             f"Host: {self.host}:{self.port}",
@@ -82,6 +75,25 @@ class Exchange:
             *(f"{name}: {value}" for name, value in headers.items()),
         ]
         return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+    def order(self, side: str) -> dict[str, str | int]:
+        """An order of the smallest quantity, with a client id that no other has."""
+        self._next_client_id = (self._next_client_id + 1) % _CLIENT_IDS
+        return {
+            "clientId": self._next_client_id,
+            "orderType": "Limit",
+            "price": self.price,
+            "quantity": self.quantity,
+            "side": side,
+            "symbol": self.symbol,
+        }
+
+    def logon(self, account: Account) -> str:
+        """The params of a WebSocket's `session.logon`, as JSON."""
+        stamp, window = str(time.time_ns() // 1_000_000), str(MAX_WINDOW_MS)
+        signature = account.key.sign(signing_text("sessionLogon", [], stamp, window)).signature
+        members = {"apiKey": account.api_key, "timestamp": stamp, "window": window}
+        return json.dumps(members | {"signature": base64.b64encode(signature).decode()})
 
     def orders_known(self) -> int:
         """How many orders the history has of both accounts."""

@@ -102,7 +102,7 @@ def _benchmarks() -> list[str]:
     package = importlib.util.find_spec("bench")
     locations = package.submodule_search_locations if package else None
     names = (module.name for module in pkgutil.iter_modules(locations or []))
-    return [name for name in names if name in ("conformance", "http", "kernel", "pipeline", "websocket")]
+    return [name for name in names if name in ("conformance", "http", "kernel", "orders_ws", "pipeline", "websocket")]
 
 
 def _data() -> Path:

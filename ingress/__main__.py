@@ -27,6 +27,7 @@ from ingress.engine import Engine, Gateway
 from ingress.health import Health
 from ingress.history import History
 from ingress.monitoring import Shown
+from ingress.order_socket import socket_class
 from ingress.protocol import protocol
 from ingress.service import Service
 
@@ -80,7 +81,7 @@ async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -
         uvicorn.Config(
             app.build(service, shown),
             http=protocol(app.hot_routes(service, shown)),
-            ws="none",
+            ws=socket_class(service, shown),
             lifespan="off",
             proxy_headers=False,  # nobody stands before us whose word on the client's address would count
             access_log=False,

@@ -55,8 +55,12 @@ class Engine:
 
     async def execute(self, command: Command) -> list[Event]:
         """The events of one command, at least one."""
+        return await self.submit(command.pack())
+
+    async def submit(self, record: bytes) -> list[Event]:
+        """The same for any 64-byte record, of an administrative command too."""
         try:
-            return outcome(await self.gateway.submit(command.pack()))
+            return outcome(await self.gateway.submit(record))
         except FAILURES as error:
             raise failure(error) from None
 

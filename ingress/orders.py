@@ -23,7 +23,7 @@ _MORE_MAY_REMAIN: Final = MAX_EVENTS_PER_COMMAND // 2
 
 
 async def place(service: Service, request: Request) -> Reply:
-    placement = _placement(service, request.caller.account, request.fields)
+    placement = placement_of(service, request.caller.account, request.fields)
     if fields.absent(request.fields.get("clientId")):
         service.auth.once(request.caller)
     return json_reply(await _placed(service, placement, LiveOrder))
@@ -31,7 +31,7 @@ async def place(service: Service, request: Request) -> Reply:
 
 async def test_place(service: Service, request: Request) -> Reply:
     """Everything that can be said about an order without placing it."""
-    _placement(service, request.caller.account, request.fields)
+    placement_of(service, request.caller.account, request.fields)
     return json_reply({})
 
 
@@ -46,12 +46,12 @@ async def place_batch(service: Service, request: Request) -> Reply:
 
 async def _place_item(service: Service, account: int, members: Members) -> LiveOrder | BatchError:
     try:
-        return await _placed(service, _placement(service, account, members), BatchOrder)
+        return await _placed(service, placement_of(service, account, members), BatchOrder)
     except ApiError as error:
         return BatchError(error.code.value, error.message)
 
 
-def _placement(service: Service, account: int, members: fields.Fields) -> Placement:
+def placement_of(service: Service, account: int, members: fields.Fields) -> Placement:
     return commands.place(service.setup, account, members, partial(_best_opposite, service))
 
 
@@ -75,10 +75,15 @@ def placed(market: Market, events: list[Event], kind: type[LiveOrder] = LiveOrde
 
 async def cancel(service: Service, request: Request) -> Reply:
     command, market = commands.cancel(service.setup, request.caller.account, request.fields)
-    last = (await service.engine.execute(command))[-1]  # its only event; timers that fired come before it
-    if last.kind == EventKind.REJECTED:
+    return json_reply(cancelled(market, await service.engine.execute(command)))
+
+
+def cancelled(market: Market, events: list[Event]) -> LiveOrder:
+    """The order after its CANCEL, or the refusal."""
+    last = events[-1]  # its only event; timers that fired come before it
+    if last.kind == _REJECTED:
         raise refusal(last.reason)
-    return json_reply(state_of(market, last))
+    return state_of(market, last)
 
 
 async def cancel_all(service: Service, request: Request) -> Reply:

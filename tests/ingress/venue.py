@@ -49,7 +49,7 @@ def open_venue(folder: Path, sockets: Path) -> Iterator[Venue]:
     with ExitStack() as stack:
         valkey = stack.enter_context(running(Valkey(folder, sockets), folder / "valkey.log"))
         postgres = stack.enter_context(running(Postgres(folder, sockets), folder / "postgres.log"))
-        port = _free_port()
+        port = free_port()
         environment = {
             "REDIS_URL": valkey,
             "DATABASE_URL": postgres,
@@ -103,7 +103,7 @@ def _fill(gateway: Gateway) -> None:
         gateway.query(kind, account=TRADER_ACCOUNT, market=1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])

@@ -1,0 +1,240 @@
+"""Order entry over WebSocket: what a client may say on `/ws/orders`, and what it is answered (SPEC §13).
+
+    {"id": 1, "method": "session.logon", "params": {"apiKey", "timestamp", "window", "signature", "cancelOnDisconnect"}}
+    {"id": 2, "method": "order.place",   "params": {...}}          as the body of POST /api/v1/order
+    {"id": 3, "method": "order.cancel",  "params": {...}}          as the body of DELETE /api/v1/order
+    {"id": 4, "method": "order.modify",  "params": {...}}          as the body of PATCH /api/v1/order
+    {"id": 5, "method": "order.cancelAll", "params": {...}}        as the body of DELETE /api/v1/orders
+
+    {"id": 2, "status": 200, "result": {...}}        {"id": 3, "status": 404, "error": {"code": ..., "message": ...}}
+
+The operations, their checks and their answers are those of REST. Commands reach the log in the order in which they were
+sent; answers come as they are ready. Signed once: instruction `sessionLogon`; a key that is revoked, or loses its
+permission to trade, loses its sessions. Non-goals: sockets (order_socket.py).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
+
+import numpy as np
+
+from engine_core.replica.setup import Market
+from engine_core.wire.codes import KeyPermission
+from engine_core.wire.signing import PUBLIC_KEY_BYTES, decode_base64
+from ingress import commands, orders
+from ingress.auth import Caller
+from ingress.call import Call, Reply, error_reply, json_reply
+from ingress.dispatch import Operation
+from ingress.engine import FAILURES, failure, outcome
+from ingress.errors import ApiError, Code, bad_request
+from ingress.leases import Lease
+from ingress.members import Member, Members, Number, compact_json, parse_object, signed_pairs
+from ingress.monitoring import Shown
+from ingress.records import Event
+from ingress.service import Request, Service
+
+PATH: Final = "/ws/orders"
+LOGON, INSTRUCTION = "session.logon", "sessionLogon"
+METHODS: Final[dict[str, Operation]] = {
+    "order.place": orders.place,
+    "order.cancel": orders.cancel,
+    "order.modify": orders.amend,
+    "order.cancelAll": orders.cancel_all,
+}
+MAX_ID: Final = 64
+_CREDENTIALS: Final = {
+    "apiKey": b"x-api-key",
+    "signature": b"x-signature",
+    "timestamp": b"x-timestamp",
+    "window": b"x-window",
+}
+_LOGON_MEMBERS: Final = _CREDENTIALS.keys() | {"cancelOnDisconnect"}
+_CALL: Final = Call("WS", PATH, b"", {}, b"")  # its operations look at nothing of it
+_NO_ID: Final = b"null"
+
+logger = logging.getLogger(__name__)
+
+
+class _Plain:
+    """A placement or a cancel on its way: appended at once, answered from within the feed, without a task."""
+
+    __slots__ = ("_began", "_id", "_market", "_session", "_show")
+
+    def __init__(
+        self, session: "OrderSession", request_id: bytes, market: Market, show: Callable[[Market, list[Event]], object]
+    ) -> None:
+        self._session, self._id, self._market, self._show = session, request_id, market, show
+        self._began = time.perf_counter()
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, events: np.ndarray, /) -> None:
+        """Called by the gateway from within the feed, so nothing may be raised."""
+        try:
+            reply = json_reply(self._show(self._market, outcome(events)))
+        except ApiError as error:
+            reply = error_reply(error)
+        except Exception:
+            logger.exception("an order was executed, and cannot be shown")
+            reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+        self._session.answer_plain(self._id, reply, self._began)
+
+    def set_exception(self, error: Exception, /) -> None:
+        self._session.answer_plain(self._id, error_reply(failure(error)), self._began)
+
+
+class OrderSession:
+    """One connection's session. `send` takes the JSON text of an answer; `drop` ends the connection, with a reason."""
+
+    def __init__(
+        self, service: Service, shown: Shown, send: Callable[[bytes], None], drop: Callable[[str], None]
+    ) -> None:
+        self._service, self._shown, self._send, self._drop = service, shown, send, drop
+        self._loop = asyncio.get_running_loop()
+        self._caller: Caller | None = None
+        self._public_key = b""
+        self._lease: Lease | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unstarted = 0  # of these; while there are any, nothing may overtake them
+        self._plain = 0  # placements and cancels without a task
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._tasks) + self._plain
+
+    def receive(self, text: bytes) -> None:
+        """Begin to execute one message of the client."""
+        began, request_id = time.perf_counter(), _NO_ID
+        try:
+            message = parse_object(text)
+            request_id = _id_of(message)
+            method, params = message.get("method"), message.get("params", {})
+            if not isinstance(params, dict):
+                raise bad_request("`params` must be an object")
+            if not self._unstarted and self._begin_plain(request_id, method, params):
+                return
+            work = self._work(method, params)
+        except ApiError as error:
+            self._answer(request_id, error_reply(error), began)
+            return
+        except FAILURES as error:
+            self._answer(request_id, error_reply(failure(error)), began)
+            return
+        self._unstarted += 1
+        task = self._loop.create_task(self._run(request_id, work, began))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _begin_plain(self, request_id: bytes, method: Member, params: Members) -> bool:
+        """Append a placement or a cancel; False for everything else."""
+        if method == "order.place":
+            placement = orders.placement_of(self._service, self._authenticated().account, params)
+            command, plain = placement.command, _Plain(self, request_id, placement.market, orders.placed)
+        elif method == "order.cancel":
+            command, market = commands.cancel(self._service.setup, self._authenticated().account, params)
+            plain = _Plain(self, request_id, market, orders.cancelled)
+        else:
+            return False
+        self._service.engine.gateway.append(command.pack(), plain)
+        self._plain += 1
+        return True
+
+    def _work(self, method: Member, params: Members) -> Coroutine[Any, Any, Reply]:
+        if method == LOGON:
+            return self._log_on(params)
+        operation = METHODS.get(method) if isinstance(method, str) else None
+        if operation is None:
+            raise bad_request(f"`method` must be one of {LOGON}, {', '.join(METHODS)}")
+        return cast(
+            Coroutine[Any, Any, Reply], operation(self._service, Request(_CALL, self._authenticated(), params, []))
+        )
+
+    async def close(self) -> None:
+        """The connection is gone. What was sent is executed all the same, then the lease ends."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._lease is not None:
+            await self._lease.end()
+
+    def answer_plain(self, request_id: bytes, reply: Reply, began: float) -> None:
+        self._plain -= 1
+        self._answer(request_id, reply, began)
+
+    async def _run(self, request_id: bytes, work: Coroutine[Any, Any, Reply], began: float) -> None:
+        self._unstarted -= 1  # it runs up to its command without a pause
+        try:
+            reply = await work
+        except ApiError as error:
+            reply = error_reply(error)
+        except Exception:
+            logger.exception("a message on %s failed", PATH)
+            reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+        self._answer(request_id, reply, began)
+
+    def _answer(self, request_id: bytes, reply: Reply, began: float) -> None:
+        self._shown.order(began, reply.status)
+        name = b"result" if reply.status < 400 else b"error"
+        self._send(b'{"id":%b,"status":%d,"%b":%b}' % (request_id, reply.status, name, reply.body))
+
+    def _authenticated(self) -> Caller:
+        """The session's account, as long as its key may trade."""
+        if self._caller is None:
+            raise ApiError(Code.UNAUTHORIZED, f"Not logged on: send {LOGON} first, and wait for its answer")
+        key = self._service.setup.keys.get(self._public_key)
+        if key is None or not key.permissions & KeyPermission.TRADE:
+            self._loop.call_soon(self._drop, "the API key of this session was revoked")  # after the answer
+            raise ApiError(Code.UNAUTHORIZED, "Unknown API key")
+        return self._caller
+
+    async def _log_on(self, params: Members) -> Reply:
+        if unknown := params.keys() - _LOGON_MEMBERS:
+            raise bad_request(f"Unknown member {min(unknown)[:40]!r}")
+        if self._caller is not None or self._lease is not None:
+            raise bad_request("Already logged on: open another connection for another session")
+        wants_lease = params.get("cancelOnDisconnect", False)
+        if not isinstance(wants_lease, bool):
+            raise bad_request("cancelOnDisconnect must be true or false")
+        caller = self._check(params)
+        if wants_lease:
+            self._lease = Lease(
+                self._service.engine, caller.account, lambda: self._drop("the session's lease was lost")
+            )
+            try:
+                await self._lease.take()
+            except ApiError:
+                self._lease = None
+                raise
+        self._caller = Caller(caller.account)
+        return json_reply({"account": caller.account, "cancelOnDisconnect": wants_lease})
+
+    def _check(self, params: Members) -> Caller:
+        """The caller who signed this logon, once."""
+        headers: dict[bytes, bytes] = {}
+        for name, header in _CREDENTIALS.items():
+            if name in params:
+                value = params[name]
+                if not isinstance(value, str):
+                    raise bad_request(f"{name} must be a string or a number")
+                headers[header] = value.encode()
+        if b"x-api-key" not in headers or b"x-signature" not in headers:
+            raise ApiError(Code.UNAUTHORIZED, "Missing credentials: apiKey, timestamp and signature are required")
+        signed = signed_pairs({name: value for name, value in params.items() if name not in _CREDENTIALS})
+        auth = self._service.auth
+        caller = auth.check(Call("WS", PATH, b"", headers, b""), INSTRUCTION, [signed], KeyPermission.TRADE)
+        auth.once(caller)
+        self._public_key = decode_base64(headers[b"x-api-key"], PUBLIC_KEY_BYTES) or b""
+        return caller
+
+
+def _id_of(message: Members) -> bytes:
+    """The client's `id`, as JSON: any string or number."""
+    value = message.get("id")
+    if value is None:
+        return _NO_ID
+    if not isinstance(value, str) or len(value) > MAX_ID:
+        raise bad_request(f"`id` must be a string or a number of at most {MAX_ID} characters")
+    return value.encode() if isinstance(value, Number) else compact_json(value).encode()

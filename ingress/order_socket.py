@@ -1,0 +1,163 @@
+"""The WebSocket connection of order entry: an asyncio protocol that uvicorn hands an upgrade request to.
+
+The protocol of RFC 6455 is the websockets library's, without its I/O: an order's frames cost 7 µs. Bounds: the size of
+a message, the commands in flight (past them we stop reading), the silence of a peer. Non-goals: messages
+(order_session.py), and browser sessions: who trades here signs, so a foreign page cannot use anybody's cookie.
+"""
+
+import asyncio
+import http
+import logging
+from typing import Any, ClassVar, Final, cast
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from ingress.call import error_reply
+from ingress.errors import ApiError, Code
+from ingress.monitoring import Shown
+from ingress.order_session import PATH, OrderSession
+from ingress.service import Service
+
+MAX_MESSAGE: Final = 64 * 1024
+MAX_IN_FLIGHT: Final = 512
+PING_SECONDS: Final = 5.0  # a peer that says nothing for two of these is gone
+CLOSE_SECONDS: Final = 2.0
+GOING_AWAY, POLICY_VIOLATION, UNSUPPORTED = 1001, 1008, 1003
+_QUIET: Final = logging.getLogger("ingress.websocket")
+_QUIET.setLevel(logging.WARNING)
+
+
+class OrderSocket(asyncio.Protocol):
+    """One connection. `service` and `shown` are those of the process: see socket_class."""
+
+    service: ClassVar[Service]
+    shown: ClassVar[Shown]
+
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        self._state = server_state
+        self._loop = asyncio.get_running_loop()
+        self._protocol = ServerProtocol(max_size=MAX_MESSAGE, logger=_QUIET)
+        self._session: OrderSession | None = None
+        self._fragments: list[bytes] = []
+        self._paused_by_peer = False
+        self._paused = False
+        self._heard = True
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._state.connections.add(cast(Any, self))
+        self._timer = self._loop.call_later(PING_SECONDS, self._ping)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        self._protocol.receive_data(data)
+        self._handle()
+
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+        self._handle()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._state.connections.discard(cast(Any, self))
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._session is not None:
+            task = self._loop.create_task(self._session.close())
+            self._state.tasks.add(task)  # uvicorn waits for these when it stops
+            task.add_done_callback(self._state.tasks.discard)
+
+    def pause_writing(self) -> None:
+        self._paused_by_peer = True
+        self._throttle()
+
+    def resume_writing(self) -> None:
+        self._paused_by_peer = False
+        self._throttle()
+
+    def shutdown(self) -> None:
+        """uvicorn stops."""
+        self._close(GOING_AWAY, "the server is going away; connect again")
+
+    def _handle(self) -> None:
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._shake_hands(event)
+            elif isinstance(event, Frame):
+                self._take_frame(event)
+        self._flush()
+        self._throttle()
+
+    def _shake_hands(self, request: Request) -> None:
+        if request.path.partition("?")[0] != PATH:
+            reply = error_reply(ApiError(Code.RESOURCE_NOT_FOUND, "Not Found"))
+            response = self._protocol.reject(http.HTTPStatus.NOT_FOUND, reply.body.decode())
+        else:
+            response = self._protocol.accept(request)
+        self._protocol.send_response(response)
+        if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self._session = OrderSession(self.service, self.shown, self._send, self._drop)
+
+    def _take_frame(self, frame: Frame) -> None:
+        if frame.opcode in (Opcode.TEXT, Opcode.CONT) and self._session is not None:
+            if frame.fin and not self._fragments:
+                self._session.receive(bytes(frame.data))
+            else:
+                self._fragments.append(bytes(frame.data))
+                if frame.fin:
+                    text, self._fragments = b"".join(self._fragments), []
+                    self._session.receive(text)
+        elif frame.opcode is Opcode.BINARY:
+            self._close(UNSUPPORTED, "messages are JSON texts")
+
+    def _send(self, text: bytes) -> None:
+        if not self._transport.is_closing() and self._protocol.state.name == "OPEN":
+            self._protocol.send_text(text)
+            self._flush()
+            self._throttle()
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self._transport.write(data)
+            elif self._transport.can_write_eof():
+                self._transport.write_eof()
+        if self._protocol.close_expected():
+            self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
+
+    def _throttle(self) -> None:
+        """Read on only while the client reads its answers and has not too many commands on their way."""
+        busy = self._session is not None and self._session.in_flight >= MAX_IN_FLIGHT
+        wanted = busy or self._paused_by_peer
+        if wanted != self._paused and not self._transport.is_closing():
+            self._paused = wanted
+            (self._transport.pause_reading if wanted else self._transport.resume_reading)()
+
+    def _ping(self) -> None:
+        if not self._heard and (self._paused_by_peer or not self._paused):
+            self._transport.abort()
+            return
+        self._heard = False
+        if self._protocol.state.name == "OPEN":
+            self._protocol.send_ping(b"")
+            self._flush()
+        self._timer = self._loop.call_later(PING_SECONDS, self._ping)
+
+    def _drop(self, reason: str) -> None:
+        self._close(POLICY_VIOLATION, reason)
+
+    def _close(self, code: int, reason: str) -> None:
+        if self._protocol.state.name == "OPEN":
+            self._protocol.send_close(code, reason)
+            self._flush()
+        else:
+            self._transport.close()
+
+
+def socket_class(service: Service, shown: Shown) -> type[OrderSocket]:
+    """The class that uvicorn makes a connection of, bound to this process."""
+    return type("BoundOrderSocket", (OrderSocket,), {"service": service, "shown": shown})
