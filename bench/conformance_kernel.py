@@ -5,10 +5,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine_core.book.levels import key_of
-from engine_core.book.lookahead import fetch_level, fetch_neighbours, fetch_page, fetch_price, fetch_tail
+from engine_core.book.lookahead import (
+    fetch_level,
+    fetch_neighbours,
+    fetch_node_of,
+    fetch_page,
+    fetch_page_of,
+    fetch_price,
+    fetch_tail,
+)
 from engine_core.book.matching import sweep_with
+from engine_core.book.memory import zeros
 from engine_core.book.orders import enter, free_slot, leave, take_slot
-from engine_core.book.state import FREE_ORDERS, PAGE_BITS, Capacities, State, new_state
+from engine_core.book.state import FREE_ORDERS, PAGE_BITS, PAGES_LIVE, Capacities, State, new_state
 from engine_core.by_reference import by_reference
 from engine_core.jit import entry, hot, index, inner, prefetch, wide
 from engine_core.wire.codes import Reason
@@ -43,8 +52,9 @@ assert REPORT.itemsize == 40
 ACCEPTED, TRADE, CANCELLED, MODIFIED, CANCEL_REJECTED, MODIFY_REJECTED = 0, 1, 2, 3, 4, 5
 FIRST_BOOK = 4  # of market 1
 NOBODY = -1  # the account that no order has: nothing is a self-trade here
-AHEAD = 16  # messages
+AHEAD = 24  # messages
 DEEP = 16_384  # resting orders from which it pays to look ahead at more than ids
+SPREAD = 4_096  # pages from which it pays to look for those of orders that leave
 
 
 class Book(NamedTuple):
@@ -59,7 +69,7 @@ def new_book(messages: np.ndarray, max_id: int) -> Book:
     levels = min(2 * len(np.unique(prices)), orders) + 1
     pages = min(2 * len(np.unique(prices >> PAGE_BITS)), levels) + 1
     capacities = Capacities(1, 1, 1, orders, levels, 1, 1, 1, 1, 1, 1, pages)
-    return Book(new_state(capacities), np.zeros(max_id + 1, np.int32))
+    return Book(new_state(capacities), zeros(max_id + 1, np.int32))
 
 
 @hot
@@ -101,24 +111,36 @@ _sweep = sweep_with(_report_trade, _meet_nobody)
 
 
 @hot
-def _look_deeper(state: State, slots: np.ndarray, messages: np.ndarray, at: int) -> None:
-    """In a book that is larger than the nearest caches: ask for prices, orders, levels and neighbours, step by step.
+def _price_of(messages: np.ndarray, at: int) -> tuple[int, int]:
+    """(book, key) of a message that will rest; of a cancel one that is always in the cache."""
+    message = messages[index(at)]
+    book = FIRST_BOOK + wide(message["side"])
+    rests = wide(message["type"]) & 1 ^ 1
+    return book, key_of(book, wide(message["price"])) * rests
 
-    Cancels name their price too, so the level of a message is the level of its price, whatever it is."""
-    message = messages[index(at + AHEAD)]
-    book = FIRST_BOOK + wide(message["side"])
-    fetch_price(state, book, key_of(book, wide(message["price"])))
-    message = messages[index(at + 3 * AHEAD // 4)]
-    book = FIRST_BOOK + wide(message["side"])
-    fetch_page(state, book, key_of(book, wide(message["price"])))
-    message = messages[index(at + AHEAD // 2)]
-    book = FIRST_BOOK + wide(message["side"])
-    fetch_level(state, book, key_of(book, wide(message["price"])))
-    prefetch(state.orders, wide(slots[index(message["order_id"])]))
-    message = messages[index(at + AHEAD // 4)]
-    book = FIRST_BOOK + wide(message["side"])
-    fetch_tail(state, book, key_of(book, wide(message["price"])))
-    fetch_neighbours(state, wide(slots[index(message["order_id"])]))
+
+@hot
+def _slot_of(slots: np.ndarray, messages: np.ndarray, at: int) -> int:
+    return wide(slots[index(messages[index(at)]["order_id"])])
+
+
+@hot
+def _look_deeper(state: State, slots: np.ndarray, messages: np.ndarray, at: int) -> None:
+    """In a book that is larger than the nearest caches: ask step by step for the price where an order will rest, and
+    for what stands around one that leaves."""
+    book, key = _price_of(messages, at + AHEAD)
+    fetch_price(state, book, key)
+    book, key = _price_of(messages, at + 3 * AHEAD // 4)
+    fetch_page(state, book, key)
+    prefetch(state.orders, _slot_of(slots, messages, at + 3 * AHEAD // 4))
+    book, key = _price_of(messages, at + AHEAD // 2)
+    fetch_level(state, book, key)
+    fetch_neighbours(state, _slot_of(slots, messages, at + AHEAD // 2))
+    book, key = _price_of(messages, at + AHEAD // 4)
+    fetch_tail(state, book, key)
+    if state.counters[PAGES_LIVE] > SPREAD:
+        fetch_page_of(state, _slot_of(slots, messages, at + AHEAD // 4))
+        fetch_node_of(state, _slot_of(slots, messages, at + AHEAD // 8))
 
 
 @entry

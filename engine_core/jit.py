@@ -51,7 +51,8 @@ def inner(function: F) -> F:
 
 def hot(function: F) -> F:
     """An inner kernel on the way of every order, small enough to stand in each place that calls it."""
-    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True, "no_cpython_wrapper": True, "forceinline": True}
+    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+    options["forceinline"] = not BOUNDS_CHECKED  # with a check at every index that would take minutes to compile
     return cast(F, numba.njit(**options)(function))
 
 

@@ -6,25 +6,25 @@ in admin.py. Notionals fit in int64 because placement has checked them (see chec
 
 from engine_core.book.records import BY_QUOTE, UNLISTED
 from engine_core.book.state import OPEN_ORDERS, TIERS, State
-from engine_core.jit import inner, wide
+from engine_core.jit import hot, index, wide
 from engine_core.wire.codes import OrderType, Side
 from engine_core.wire.limits import PPM
 
 FEE_ACCOUNT = 1
 
 
-@inner
+@hot
 def balance_of(state: State, account: int, asset: int) -> int:
     """Position in state.balances."""
-    return account * state.assets.size + asset
+    return index(account * state.assets.size + asset)
 
 
-@inner
+@hot
 def available(state: State, account: int, asset: int) -> int:
     return wide(state.balances[balance_of(state, account, asset)]["available"])
 
 
-@inner
+@hot
 def lock(state: State, account: int, asset: int, atoms: int) -> None:
     """Reserve; negative atoms release."""
     balance = state.balances[balance_of(state, account, asset)]
@@ -32,20 +32,20 @@ def lock(state: State, account: int, asset: int, atoms: int) -> None:
     balance["locked"] += atoms
 
 
-@inner
+@hot
 def fee_of(atoms: int, ppm: int) -> int:
     """Parts per million of `atoms`, rounded up, without a product that could overflow."""
     whole = atoms // PPM
     return whole * ppm + ((atoms - whole * PPM) * ppm + PPM - 1) // PPM
 
 
-@inner
+@hot
 def fee_place(state: State, market: int, account: int) -> int:
     """Position in state.fees."""
-    return market * TIERS + wide(state.accounts[account]["tier"])
+    return index(market * TIERS + wide(state.accounts[index(account)]["tier"]))
 
 
-@inner
+@hot
 def exchange_atoms(
     state: State, account: int, given: int, received: int, unlocked: int, spent: int, gained: int, fee: int
 ) -> None:
@@ -58,19 +58,19 @@ def exchange_atoms(
     state.balances[balance_of(state, FEE_ACCOUNT, received)]["available"] += fee
 
 
-@inner
+@hot
 def given_asset(state: State, slot: int) -> int:
     """The asset that the order gives: quote for a Bid, base for an Ask."""
-    market = state.markets[state.info[slot]["market"]]
-    if state.info[slot]["side"] == Side.BID:
+    market = state.markets[state.info[index(slot)]["market"]]
+    if state.info[index(slot)]["side"] == Side.BID:
         return wide(market["quote"])
     return wide(market["base"])
 
 
-@inner
+@hot
 def atoms_to_lock(state: State, slot: int) -> int:
     """What an open order, resting or pending, keeps locked for its unfilled part."""
-    info = state.info[slot]
+    info = state.info[index(slot)]
     market = state.markets[info["market"]]
     unit = wide(info["price_ticks"]) * market["tick_atoms"]
     leaves = info["quantity_lots"] - info["executed_lots"]
@@ -83,49 +83,49 @@ def atoms_to_lock(state: State, slot: int) -> int:
     return wide(leaves * market["lot_atoms"])
 
 
-@inner
+@hot
 def open_count_of(state: State, account: int, market: int) -> int:
     """Position in state.open_counts."""
-    return account * state.markets.size + market
+    return index(account * state.markets.size + market)
 
 
-@inner
+@hot
 def enlist(state: State, slot: int) -> None:
     """Put the order at the end of its account's list of open orders."""
-    account = wide(state.orders[slot]["account"])
-    market = wide(state.info[slot]["market"])
-    owner = state.accounts[account]
+    account = wide(state.orders[index(slot)]["account"])
+    market = wide(state.info[index(slot)]["market"])
+    owner = state.accounts[index(account)]
     last = wide(owner["last_order"])
-    state.info[slot]["account_next"] = 0
-    state.info[slot]["account_prev"] = last
+    state.info[index(slot)]["account_next"] = 0
+    state.info[index(slot)]["account_prev"] = last
     if last != 0:
-        state.info[last]["account_next"] = slot
+        state.info[index(last)]["account_next"] = slot
     else:
         owner["first_order"] = slot
     owner["last_order"] = slot
     owner["open_orders"] += 1
     state.open_counts[open_count_of(state, account, market)] += 1
-    state.markets[market]["open_orders"] += 1
+    state.markets[index(market)]["open_orders"] += 1
     state.counters[OPEN_ORDERS] += 1
 
 
-@inner
+@hot
 def delist(state: State, slot: int) -> None:
-    account = wide(state.orders[slot]["account"])
-    market = wide(state.info[slot]["market"])
-    owner = state.accounts[account]
-    following = wide(state.info[slot]["account_next"])
-    before = wide(state.info[slot]["account_prev"])
+    account = wide(state.orders[index(slot)]["account"])
+    market = wide(state.info[index(slot)]["market"])
+    owner = state.accounts[index(account)]
+    following = wide(state.info[index(slot)]["account_next"])
+    before = wide(state.info[index(slot)]["account_prev"])
     if before != 0:
-        state.info[before]["account_next"] = following
+        state.info[index(before)]["account_next"] = following
     else:
         owner["first_order"] = following
     if following != 0:
-        state.info[following]["account_prev"] = before
+        state.info[index(following)]["account_prev"] = before
     else:
         owner["last_order"] = before
-    state.info[slot]["account_prev"] = UNLISTED
+    state.info[index(slot)]["account_prev"] = UNLISTED
     owner["open_orders"] -= 1
     state.open_counts[open_count_of(state, account, market)] -= 1
-    state.markets[market]["open_orders"] -= 1
+    state.markets[index(market)]["open_orders"] -= 1
     state.counters[OPEN_ORDERS] -= 1

@@ -26,7 +26,7 @@ from engine_core.book.triggers import NO_LOW
 from engine_core.jit import inner, wide
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, SCHEMA_VERSION
-from engine_core.wire.limits import MAX_DECIMALS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
+from engine_core.wire.limits import MAX_DECIMALS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, MAX_TICK_DECIMALS, PPM
 
 MAX_BAND_PPM = 1_000 * PPM
 MAX_LEASE_MS = 24 * 3600 * 1000
@@ -69,12 +69,35 @@ def _asset(state: State, admin: np.ndarray, i: int) -> int:
         return wide(Reason.ALREADY_EXISTS)
     if number != state.counters[ASSETS] + 1 or record["decimals"] > MAX_DECIMALS or len(record["symbol"]) == 0:
         return wide(Reason.BAD_DEFINITION)
+    for other in range(1, number):  # clients know assets and markets by their symbols
+        if state.assets[other]["symbol"] == record["symbol"]:
+            return wide(Reason.ALREADY_EXISTS)
     if number >= state.assets.size:
         return wide(Reason.ASSETS_FULL)
     state.assets[number]["symbol"] = record["symbol"]
     state.assets[number]["decimals"] = record["decimals"]
     state.counters[ASSETS] = number
     return wide(Reason.NONE)
+
+
+@inner
+def _factors(value: int, prime: int) -> int:
+    """How often `prime` divides a positive value."""
+    count = wide(0)
+    while value % prime == 0:
+        value //= prime
+        count += 1
+    return count
+
+
+@inner
+def _is_decimal_tick(tick_atoms: int, lot_atoms: int, shift: int) -> bool:
+    """Whether a price of one tick, tick_atoms / lot_atoms * 10**shift, can be written with MAX_TICK_DECIMALS."""
+    twos = _factors(tick_atoms, wide(2)), _factors(lot_atoms, wide(2))
+    fives = _factors(tick_atoms, wide(5)), _factors(lot_atoms, wide(5))
+    if (tick_atoms >> twos[0]) // 5 ** fives[0] % ((lot_atoms >> twos[1]) // 5 ** fives[1]) != 0:
+        return False
+    return min(twos[0] - twos[1], fives[0] - fives[1]) + shift >= -MAX_TICK_DECIMALS
 
 
 @inner
@@ -92,6 +115,9 @@ def _check_market(state: State, admin: np.ndarray, i: int) -> int:
     if record["c"] < 1 or record["d"] < 0 or (record["d"] != 0 and record["d"] < record["c"]):
         return wide(Reason.BAD_DEFINITION)
     if record["c"] > MAX_SUPPLY_ATOMS // record["a"]:
+        return wide(Reason.BAD_DEFINITION)
+    shift = state.assets[base]["decimals"] - state.assets[quote]["decimals"]
+    if not _is_decimal_tick(wide(record["b"]), wide(record["a"]), wide(shift)):
         return wide(Reason.BAD_DEFINITION)
     return wide(Reason.NONE)
 

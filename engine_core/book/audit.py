@@ -36,9 +36,10 @@ def audit(state: State) -> None:
     """Assert everything that must hold between commands."""
     live = np.flatnonzero(state.orders["order_id"][1:]) + 1
     _audit_slots(state, live)
-    queued = _audit_levels(state)
+    queued = audit_levels(state)
     assert queued == Counter(live.tolist()), "an order is on no queue, or on two"
-    _audit_nodes(state)
+    audit_nodes(state)
+    _audit_orders(state)
     _audit_accounts(state, live)
     _audit_locks(state, live)
     _audit_clients(state, live)
@@ -113,19 +114,18 @@ def _live_levels(state: State) -> dict[tuple[int, int], int]:
     return found
 
 
-def _audit_levels(state: State) -> Counter[int]:
+def audit_levels(state: State) -> Counter[int]:
+    """Levels and their queues; every slot that is on one."""
     queued = Counter(_queue(state, 0))
     best: dict[int, tuple[int, int]] = {}
     count = Counter[int]()
-    for (book, key), level in _live_levels(state).items():
+    live = _live_levels(state)
+    for (book, key), level in live.items():
         slots = list(_queue(state, level))
         record = state.levels[level]
         assert slots, f"level {level} is empty"
         assert record["orders"] == len(slots)
         assert record["lots"] == sum(int(state.orders[slot]["remaining_lots"]) for slot in slots)
-        price = key if book & 1 else MAX_PRICE_TICKS - key
-        for slot in slots:
-            _audit_order(state, slot, book, price)
         queued.update(slots)
         count[book] += 1
         best[book] = min(best.get(book, (key, level)), (key, level))
@@ -134,10 +134,20 @@ def _audit_levels(state: State) -> Counter[int]:
         record = state.books[book]
         assert (record["best_key"], record["best"]) == (key, level), f"book {book}: best is {record}, not {key}"
         assert record["levels"] == count[book]
+        if record["second"]:
+            keys = sorted(key for other, key in live if other == book)
+            assert record["second_key"] == keys[1] and live[book, keys[1]] == record["second"], f"book {book}: second"
     for market in range(1, int(state.counters[MARKETS]) + 1):
         crossed = state.books[market * BOOKS]["best_key"] + state.books[market * BOOKS + 1]["best_key"]
         assert crossed > MAX_PRICE_TICKS, f"market {market} is crossed"
     return queued
+
+
+def _audit_orders(state: State) -> None:
+    for (book, key), level in _live_levels(state).items():
+        price = key if book & 1 else MAX_PRICE_TICKS - key
+        for slot in _queue(state, level):
+            _audit_order(state, slot, book, price)
 
 
 def _audit_order(state: State, slot: int, book: int, price: int) -> None:
@@ -156,7 +166,7 @@ def _audit_order(state: State, slot: int, book: int, price: int) -> None:
         assert 0 < shown == leaves
 
 
-def _audit_nodes(state: State) -> None:
+def audit_nodes(state: State) -> None:
     """The bitmaps show every page that holds levels and, above height 1, every node; and nothing else."""
     expected: Counter[tuple[int, int, int]] = Counter()
     for page in state.pages[1 : int(state.counters[PAGES_USED]) + 1]:

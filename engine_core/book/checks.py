@@ -12,17 +12,17 @@ from engine_core.book.records import (
     TRIGGER,
 )
 from engine_core.book.state import ACCOUNTS, FREE_ORDERS, MARKETS, State
-from engine_core.jit import inner, wide
+from engine_core.jit import hot, index, wide
 from engine_core.wire.codes import MarketState, OrderType, Reason, SelfTrade, Side, TimeInForce
 from engine_core.wire.limits import MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
 
 ACCOUNT_OK, ACCOUNT_FROZEN = 1, 2
 
 
-@inner
+@hot
 def check_shape(commands: np.ndarray, i: int) -> int:
     """Codes that exist, and combinations that make sense."""
-    command = commands[i]
+    command = commands[index(i)]
     flags = wide(command["flags"])
     bad = wide(Reason.BAD_FIELD)
     if command["side"] < Side.BID or command["side"] > Side.ASK:
@@ -42,9 +42,9 @@ def check_shape(commands: np.ndarray, i: int) -> int:
     return bad
 
 
-@inner
+@hot
 def _limit_shape(commands: np.ndarray, i: int, flags: int) -> int:
-    command = commands[i]
+    command = commands[index(i)]
     good_till_cancelled = command["time_in_force"] == TimeInForce.GTC
     if flags & (BY_QUOTE | HAS_BOUND) or (flags & (POST_ONLY | ICEBERG) and not good_till_cancelled):
         return wide(Reason.BAD_FIELD)
@@ -56,9 +56,9 @@ def _limit_shape(commands: np.ndarray, i: int, flags: int) -> int:
     return wide(Reason.NONE)
 
 
-@inner
+@hot
 def _market_shape(commands: np.ndarray, i: int, flags: int) -> int:
-    command = commands[i]
+    command = commands[index(i)]
     bad = wide(Reason.BAD_FIELD)
     if flags & (POST_ONLY | ICEBERG) or (flags & HAS_BOUND == 0 and command["price_ticks"] != 0):
         return bad
@@ -70,7 +70,7 @@ def _market_shape(commands: np.ndarray, i: int, flags: int) -> int:
     return wide(Reason.NONE)
 
 
-@inner
+@hot
 def market_of(state: State, market: int) -> int:
     """The market's number, or 0 if there is none of it."""
     if market < 1 or market > state.counters[MARKETS]:
@@ -78,15 +78,15 @@ def market_of(state: State, market: int) -> int:
     return market
 
 
-@inner
+@hot
 def account_exists(state: State, account: int) -> bool:
     return bool(1 <= account <= state.counters[ACCOUNTS])
 
 
-@inner
+@hot
 def check_market_state(state: State, market: int, order_type: int, flags: int) -> int:
     """Which orders the market takes in its present state."""
-    mode = state.markets[market]["state"]
+    mode = state.markets[index(market)]["state"]
     if mode == MarketState.CLOSED:
         return wide(Reason.MARKET_CLOSED)
     if mode == MarketState.CANCEL_ONLY:
@@ -98,12 +98,12 @@ def check_market_state(state: State, market: int, order_type: int, flags: int) -
     return wide(Reason.NONE)
 
 
-@inner
+@hot
 def check_price(state: State, market: int, price: int) -> int:
     """A limit price: within the range of the format, and within the market's band around the last price."""
     if price < 1 or price > MAX_PRICE_TICKS:
         return wide(Reason.PRICE_OUT_OF_RANGE)
-    record = state.markets[market]
+    record = state.markets[index(market)]
     last = record["last_ticks"]
     if last != 0:
         if record["band_up_ppm"] != 0 and price * PPM > last * (PPM + record["band_up_ppm"]):
@@ -113,27 +113,27 @@ def check_price(state: State, market: int, price: int) -> int:
     return wide(Reason.NONE)
 
 
-@inner
+@hot
 def check_quantity(state: State, market: int, lots: int) -> int:
-    if lots < state.markets[market]["min_lots"]:
+    if lots < state.markets[index(market)]["min_lots"]:
         return wide(Reason.QUANTITY_TOO_SMALL)
-    if lots > state.markets[market]["limit_lots"]:
+    if lots > state.markets[index(market)]["limit_lots"]:
         return wide(Reason.QUANTITY_TOO_LARGE)
     return wide(Reason.NONE)
 
 
-@inner
+@hot
 def check_notional(state: State, market: int, price: int, lots: int) -> int:
     """Before anything is multiplied: lots * price in quote atoms must fit into a supply."""
-    if lots > MAX_SUPPLY_ATOMS // (price * state.markets[market]["tick_atoms"]):
+    if lots > MAX_SUPPLY_ATOMS // (price * state.markets[index(market)]["tick_atoms"]):
         return wide(Reason.NOTIONAL_OVERFLOW)
     return wide(Reason.NONE)
 
 
-@inner
+@hot
 def _check_trigger(state: State, commands: np.ndarray, i: int, market: int, flags: int) -> int:
-    command = commands[i]
-    last = state.markets[market]["last_ticks"]
+    command = commands[index(i)]
+    last = state.markets[index(market)]["last_ticks"]
     if command["trigger_ticks"] < 1 or command["trigger_ticks"] > MAX_PRICE_TICKS:
         return wide(Reason.PRICE_OUT_OF_RANGE)
     if last == 0:
@@ -147,19 +147,19 @@ def _check_trigger(state: State, commands: np.ndarray, i: int, market: int, flag
     return wide(Reason.NONE)
 
 
-@inner
+@hot
 def _check_amount(state: State, market: int, amount: int, bound: int) -> int:
     """An Ask by quote amount with a bound: the lots that it may have to sell fit."""
-    unit = bound * state.markets[market]["tick_atoms"]
-    if (amount - 1) // unit >= state.markets[market]["limit_lots"]:
+    unit = bound * state.markets[index(market)]["tick_atoms"]
+    if (amount - 1) // unit >= state.markets[index(market)]["limit_lots"]:
         return wide(Reason.QUANTITY_TOO_LARGE)
     return wide(Reason.NONE)
 
 
-@inner
+@hot
 def check_order(state: State, commands: np.ndarray, i: int, market: int) -> int:
     """Prices, quantity, trigger, notional: everything that needs no look at the book or the funds."""
-    command = commands[i]
+    command = commands[index(i)]
     flags = wide(command["flags"])
     reason = wide(Reason.NONE)
     if command["order_type"] == OrderType.LIMIT:
@@ -178,12 +178,12 @@ def check_order(state: State, commands: np.ndarray, i: int, market: int) -> int:
     return reason
 
 
-@inner
+@hot
 def check_room(state: State, account: int, market: int, needs_slot: bool) -> int:
     """Limits on open orders, for an order that could stay."""
     if not needs_slot:
         return wide(Reason.NONE)
-    limit = state.markets[market]["max_open_orders"]
+    limit = state.markets[index(market)]["max_open_orders"]
     if limit != 0 and state.open_counts[open_count_of(state, account, market)] >= limit:
         return wide(Reason.TOO_MANY_OPEN_ORDERS)
     if state.counters[FREE_ORDERS] == 0:

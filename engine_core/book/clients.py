@@ -13,7 +13,7 @@ import numpy as np
 from engine_core.book.levels import mix
 from engine_core.book.records import HAS_CLIENT_ID
 from engine_core.book.state import ENDED_FREE, ENDED_NEWEST, ENDED_OLDEST, ENDED_USED, State
-from engine_core.jit import inner, wide
+from engine_core.jit import hot, inner, wide
 
 _M31 = (1 << 31) - 1
 _FIRST, _SECOND = 0x2C1B3C6D, 0x297A2D39  # odd, 31 bits
@@ -42,8 +42,8 @@ def economics_of(commands: np.ndarray, i: int) -> int:
     return (first << 31) | second
 
 
-@inner
-def _bucket(state: State, account: int, client_id: int) -> int:
+@hot
+def client_bucket(state: State, account: int, client_id: int) -> int:
     return mix((account << 32) ^ (mix(client_id) << 1) ^ client_id) & (state.client_heads.size - 1)
 
 
@@ -57,7 +57,7 @@ def _chain_next(state: State, entry: int) -> int:
 @inner
 def find_client(state: State, account: int, client_id: int) -> int:
     """Slot of the open order, minus the number of the ended one, or 0."""
-    entry = wide(state.client_heads[_bucket(state, account, client_id)])
+    entry = wide(state.client_heads[client_bucket(state, account, client_id)])
     while entry != 0:
         if entry > 0:
             if state.orders[entry]["account"] == account and state.info[entry]["client_id"] == client_id:
@@ -71,14 +71,14 @@ def find_client(state: State, account: int, client_id: int) -> int:
 @inner
 def add_client(state: State, slot: int) -> None:
     """Make an open order findable by its client id."""
-    bucket = _bucket(state, wide(state.orders[slot]["account"]), wide(state.info[slot]["client_id"]))
+    bucket = client_bucket(state, wide(state.orders[slot]["account"]), wide(state.info[slot]["client_id"]))
     state.info[slot]["client_chain"] = state.client_heads[bucket]
     state.client_heads[bucket] = slot
 
 
 @inner
 def _drop_entry(state: State, entry: int, account: int, client_id: int) -> None:
-    bucket = _bucket(state, account, client_id)
+    bucket = client_bucket(state, account, client_id)
     following = _chain_next(state, entry)
     at = wide(state.client_heads[bucket])
     if at == entry:
@@ -181,6 +181,6 @@ def remember_ended(state: State, slot: int, listed: bool) -> None:
         owner["ended_first"] = number
     owner["ended_last"] = number
     owner["ended"] += 1
-    bucket = _bucket(state, account, client_id)
+    bucket = client_bucket(state, account, client_id)
     record["client_chain"] = state.client_heads[bucket]
     state.client_heads[bucket] = -number

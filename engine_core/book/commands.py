@@ -30,6 +30,7 @@ from engine_core.book.admin import administer
 from engine_core.book.amending import amend
 from engine_core.book.checks import account_exists, check_shape, market_of
 from engine_core.book.clients import find_client
+from engine_core.book.command_lookahead import look_ahead
 from engine_core.book.emit import write_account, write_rejected
 from engine_core.book.ending import cancel_matching, cancel_order
 from engine_core.book.orders import slot_of
@@ -50,7 +51,7 @@ from engine_core.book.state import (
 from engine_core.book.timers import DEAD_MAN, arm, disarm, find_timer, run_due
 from engine_core.book.triggers import FIRED, collect_fired, run_fired
 from engine_core.by_reference import by_reference
-from engine_core.jit import entry, inner, wide
+from engine_core.jit import entry, hot, index, inner, wide
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
 from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
@@ -58,25 +59,26 @@ from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
 MAX_TIMER_MS = 24 * 3600 * 1000
 
 
-@inner
+@hot
 def _named_order(state: State, commands: np.ndarray, i: int, by_client: bool) -> int:
     """Slot of the open order that the command names, if it is the sender's and of that market; else 0."""
-    command = commands[i]
+    command = commands[index(i)]
     account = wide(command["account"])
     if by_client:
         slot = max(find_client(state, account, wide(command["client_id"])), wide(0))
     else:
         slot = slot_of(state, wide(command["order_id"]))
-    if slot != 0 and (state.orders[slot]["account"] != account or state.info[slot]["market"] != command["market"]):
+    found = index(slot)
+    if slot != 0 and (state.orders[found]["account"] != account or state.info[found]["market"] != command["market"]):
         return wide(0)
     return slot
 
 
-@inner
+@hot
 def _cancel(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
     reason = check_sender(state, commands, i)
     if reason == Reason.NONE:
-        slot = _named_order(state, commands, i, commands[i]["flags"] & HAS_CLIENT_ID != 0)
+        slot = _named_order(state, commands, i, commands[index(i)]["flags"] & HAS_CLIENT_ID != 0)
         if slot != 0:
             return cancel_order(state, events, n, wide(Reason.USER), slot)
         reason = wide(Reason.ORDER_NOT_FOUND)
@@ -87,14 +89,14 @@ def _cancel(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: i
 def _amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
     reason = check_sender(state, commands, i)
     if reason == Reason.NONE:
-        slot = _named_order(state, commands, i, commands[i]["flags"] & HAS_CLIENT_ID != 0)
+        slot = _named_order(state, commands, i, commands[index(i)]["flags"] & HAS_CLIENT_ID != 0)
         if slot != 0:
             return amend(state, events, n, commands, i, slot)
         reason = wide(Reason.ORDER_NOT_FOUND)
     return write_rejected(state, events, n, commands, i, reason)
 
 
-@inner
+@hot
 def _place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, replaces: bool) -> int:
     reason = check_shape(commands, i)
     if reason == Reason.NONE:
@@ -162,7 +164,7 @@ def _cancel_after(state: State, events: np.ndarray, n: int, commands: np.ndarray
     return write_account(state, events, n, wide(EventKind.TIMER_ARMED), reason, account, named, wide(0), delay)
 
 
-@inner
+@hot
 def _dispatch(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, kind: int) -> int:
     """The commands of the ORDER shape."""
     reason = wide(Reason.NONE)
@@ -197,6 +199,7 @@ def execute_batch(
     i = wide(first)
     state.counters[TIME_MS] = max(state.counters[TIME_MS], time_ms)
     while i < count and n + MAX_EVENTS_PER_COMMAND <= events.size:
+        look_ahead(state, commands, i, count)
         state.counters[INDEX] = i
         start = n
         if state.counters[TIMERS] != 0 or state.levels[FIRED]["head"] != 0:
@@ -204,7 +207,7 @@ def execute_batch(
             n = run_due(state, events, n)
             n = run_fired(state, events, n)
         state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND
-        kind = wide(commands[i]["kind"])
+        kind = wide(commands[index(i)]["kind"])
         if kind < CommandKind.GENESIS:
             n = _dispatch(state, events, n, commands, i, kind)
             if state.counters[TRIGGERS_DUE]:

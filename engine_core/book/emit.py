@@ -3,10 +3,10 @@
 import numpy as np
 
 from engine_core.book.accounts import balance_of
-from engine_core.book.levels import ASKS, key_of
+from engine_core.book.levels import ASKS
 from engine_core.book.records import HAS_CLIENT_ID, TAKER
 from engine_core.book.state import BOOKS, INDEX, TIME_MS, State
-from engine_core.jit import inner, wide
+from engine_core.jit import hot, index, inner, wide
 from engine_core.wire.codes import EventKind, OrderType, Side
 
 
@@ -23,7 +23,7 @@ def write_order(
     account: int,
 ) -> None:
     """An event of an order, with its balances after; no level change. `infos`: state.info or state.ended."""
-    info, event = infos[at], events[n]
+    info, event = infos[index(at)], events[index(n)]
     market = state.markets[info["market"]]
     given, received = wide(market["quote"]), wide(market["base"])
     if info["side"] == Side.ASK:
@@ -61,29 +61,29 @@ def write_order(
     event["created_ms"] = info["created_ms"]
 
 
-@inner
+@hot
 def write(state: State, events: np.ndarray, n: int, kind: int, reason: int, slot: int) -> int:
     """An event of the order in `slot`. Returns the next position."""
-    order = state.orders[slot]
+    order = state.orders[index(slot)]
     write_order(state, events, n, kind, reason, state.info, slot, order["order_id"], wide(order["account"]))
     return n + 1
 
 
-@inner
+@hot
 def tell_level(state: State, events: np.ndarray, n: int, market: int, level: int) -> None:
     """Add to event n that what `level` shows has changed; call it before an emptied level is dropped."""
-    state.markets[market]["updates"] += 1
-    events[n]["update_id"] = state.markets[market]["updates"]
-    events[n]["level_lots"] = state.levels[level]["lots"]
+    state.markets[index(market)]["updates"] += 1
+    events[index(n)]["update_id"] = state.markets[index(market)]["updates"]
+    events[index(n)]["level_lots"] = state.levels[index(level)]["lots"]
 
 
-@inner
+@hot
 def is_shown(state: State, level: int) -> bool:
     """Whether the level is one of resting orders: not of triggers, nor the queue of fired ones."""
-    return level != 0 and (wide(state.levels[level]["book"]) % BOOKS) <= ASKS
+    return level != 0 and (wide(state.levels[index(level)]["book"]) % BOOKS) <= ASKS
 
 
-@inner
+@hot
 def write_fill(
     state: State,
     events: np.ndarray,
@@ -96,7 +96,7 @@ def write_fill(
 ) -> int:
     """A FILL of the order in `slot`, as maker; see tell_taker."""
     write(state, events, n, EventKind.FILL, 0, slot)
-    event, market = events[n], state.markets[state.info[slot]["market"]]
+    event, market = events[index(n)], state.markets[state.info[index(slot)]["market"]]
     event["price_ticks"] = price
     event["counter_order_id"] = state.orders[counter]["order_id"]
     event["trade_id"] = market["trades"]
@@ -105,17 +105,17 @@ def write_fill(
     return n + 1
 
 
-@inner
+@hot
 def tell_taker(state: State, events: np.ndarray, n: int, slot: int) -> None:
     """Make event n, a FILL, the taker's."""
-    events[n]["flags"] = state.info[slot]["flags"] | TAKER
-    events[n]["limit_ticks"] = state.info[slot]["price_ticks"]
+    events[index(n)]["flags"] = state.info[index(slot)]["flags"] | TAKER
+    events[index(n)]["limit_ticks"] = state.info[index(slot)]["price_ticks"]
 
 
 @inner
 def write_rejected(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, reason: int) -> int:
     """REJECTED: the command as it came, no balances."""
-    command, event = commands[i], events[n]
+    command, event = commands[index(i)], events[index(n)]
     event["kind"] = EventKind.REJECTED
     event["side"] = command["side"]
     event["order_type"] = command["order_type"]
@@ -152,7 +152,7 @@ def write_account(
     state: State, events: np.ndarray, n: int, kind: int, reason: int, account: int, market: int, lots: int, amount: int
 ) -> int:
     """An event of an account, not of one order: CANCEL_ALL_DONE, TIMER_ARMED."""
-    event = events[n]
+    event = events[index(n)]
     event["kind"] = kind
     event["side"] = 0
     event["order_type"] = 0
@@ -180,8 +180,3 @@ def write_account(
     event["display_lots"] = 0
     event["created_ms"] = state.counters[TIME_MS]
     return n + 1
-
-
-@inner
-def price_of(state: State, level: int) -> int:
-    return key_of(wide(state.levels[level]["book"]), wide(state.levels[level]["key"]))

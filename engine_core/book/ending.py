@@ -10,37 +10,37 @@ from engine_core.book.levels import drop_level
 from engine_core.book.orders import free_slot, unlink
 from engine_core.book.records import UNLISTED
 from engine_core.book.state import State
-from engine_core.jit import inner, wide
+from engine_core.jit import hot, index, inner, wide
 from engine_core.wire.codes import EventKind, OrderStatus
 
 
-@inner
+@hot
 def forget(state: State, slot: int) -> None:
     """The order is over and holds nothing any more: give up its slot, remember its client id."""
-    listed = state.info[slot]["account_prev"] != UNLISTED
+    listed = state.info[index(slot)]["account_prev"] != UNLISTED
     if listed:
         delist(state, slot)
     remember_ended(state, slot, listed)
     free_slot(state, slot)
 
 
-@inner
+@hot
 def finish(state: State, events: np.ndarray, n: int, kind: int, status: int, reason: int, slot: int) -> int:
     """End an open order, resting or pending, with an event that carries the level change."""
-    lock(state, wide(state.orders[slot]["account"]), given_asset(state, slot), -atoms_to_lock(state, slot))
-    level = wide(state.orders[slot]["level"])
+    lock(state, wide(state.orders[index(slot)]["account"]), given_asset(state, slot), -atoms_to_lock(state, slot))
+    level = wide(state.orders[index(slot)]["level"])
     unlink(state, slot)
-    state.info[slot]["status"] = status
+    state.info[index(slot)]["status"] = status
     write(state, events, n, kind, reason, slot)
     if is_shown(state, level):
-        tell_level(state, events, n, wide(state.info[slot]["market"]), level)
-    if level != 0 and state.levels[level]["head"] == 0:
+        tell_level(state, events, n, wide(state.info[index(slot)]["market"]), level)
+    if level != 0 and state.levels[index(level)]["head"] == 0:
         drop_level(state, level)
     forget(state, slot)
     return n + 1
 
 
-@inner
+@hot
 def cancel_order(state: State, events: np.ndarray, n: int, reason: int, slot: int) -> int:
     return finish(state, events, n, wide(EventKind.CANCELLED), wide(OrderStatus.CANCELLED), reason, slot)
 
@@ -53,14 +53,14 @@ def expire_order(state: State, events: np.ndarray, n: int, reason: int, slot: in
 @inner
 def shrink(state: State, events: np.ndarray, n: int, reason: int, slot: int, lots: int) -> int:
     """Take `lots`, less than it has left, off a resting order; it keeps its place. Hidden lots go first."""
-    order, info = state.orders[slot], state.info[slot]
+    order, info = state.orders[index(slot)], state.info[index(slot)]
     market = wide(info["market"])
     before = atoms_to_lock(state, slot)
     info["quantity_lots"] -= lots
     leaves = info["quantity_lots"] - info["executed_lots"]
     level = wide(order["level"])
     if order["remaining_lots"] > leaves:
-        state.levels[level]["lots"] -= order["remaining_lots"] - leaves
+        state.levels[index(level)]["lots"] -= order["remaining_lots"] - leaves
         order["remaining_lots"] = leaves
     lock(state, wide(order["account"]), given_asset(state, slot), atoms_to_lock(state, slot) - before)
     write(state, events, n, wide(EventKind.AMENDED), reason, slot)
@@ -76,12 +76,12 @@ def cancel_matching(
 
     Returns (next position, how many, whether all are done)."""
     count = 0
-    slot = wide(state.accounts[account]["first_order"])
+    slot = wide(state.accounts[index(account)]["first_order"])
     while slot != 0:
-        following = wide(state.info[slot]["account_next"])
-        pending = state.info[slot]["status"] == OrderStatus.TRIGGER_PENDING
+        following = wide(state.info[index(slot)]["account_next"])
+        pending = state.info[index(slot)]["status"] == OrderStatus.TRIGGER_PENDING
         wanted = scope == 0 or (scope == 2) == pending  # 2: CancelScope.CONDITIONAL
-        if wanted and (market == 0 or state.info[slot]["market"] == market):
+        if wanted and (market == 0 or state.info[index(slot)]["market"] == market):
             if n >= last:
                 return n, count, False
             n = cancel_order(state, events, n, reason, slot)
@@ -93,8 +93,8 @@ def cancel_matching(
 @inner
 def end_taker(state: State, events: np.ndarray, n: int, reason: int, slot: int, locked: int) -> int:
     """End an order in the act of matching, which is on no level, with EXPIRED; `locked`: what it still holds."""
-    lock(state, wide(state.orders[slot]["account"]), given_asset(state, slot), -locked)
-    state.info[slot]["status"] = OrderStatus.EXPIRED
+    lock(state, wide(state.orders[index(slot)]["account"]), given_asset(state, slot), -locked)
+    state.info[index(slot)]["status"] = OrderStatus.EXPIRED
     write(state, events, n, EventKind.EXPIRED, reason, slot)
     forget(state, slot)
     return n + 1

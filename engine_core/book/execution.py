@@ -18,7 +18,7 @@ from engine_core.book.records import BY_QUOTE, HAS_BOUND, HAS_CLIENT_ID, ICEBERG
 from engine_core.book.state import BOOKS, BUDGET, TAKER_LOCKED, State
 from engine_core.book.trading import meet_own, trade
 from engine_core.book.walk import BY_AMOUNT, COST, FILLED, STOP, TAKEN, walk
-from engine_core.jit import inner, wide
+from engine_core.jit import hot, index, inner, wide
 from engine_core.wire.codes import EventKind, OrderType, Reason, Side, TimeInForce
 from engine_core.wire.limits import MAX_PRICE_TICKS, PPM
 
@@ -28,21 +28,21 @@ AFTER_SWEEP = 6  # events kept free for what follows the last trade: two FILLs, 
 _sweep = sweep_with(trade, meet_own)
 
 
-@inner
+@hot
 def opposite_of(state: State, slot: int) -> int:
     """The book that the order trades against."""
-    return wide(state.info[slot]["market"]) * BOOKS + 2 - wide(state.info[slot]["side"])
+    return wide(state.info[index(slot)]["market"]) * BOOKS + 2 - wide(state.info[index(slot)]["side"])
 
 
-@inner
+@hot
 def own_book(state: State, slot: int) -> int:
-    return wide(state.info[slot]["market"]) * BOOKS + wide(state.info[slot]["side"]) - 1
+    return wide(state.info[index(slot)]["market"]) * BOOKS + wide(state.info[index(slot)]["side"]) - 1
 
 
-@inner
+@hot
 def limit_key_of(state: State, slot: int, book: int) -> int:
     """The worst key of the opposite book that the order trades at: its limit, its bound, the market's impact limit."""
-    info = state.info[slot]
+    info = state.info[index(slot)]
     if info["order_type"] == OrderType.LIMIT:
         return key_of(book, wide(info["price_ticks"]))
     worst = wide(MAX_PRICE_TICKS)
@@ -61,7 +61,7 @@ def limit_key_of(state: State, slot: int, book: int) -> int:
 
 @inner
 def _walk_for(state: State, walked: np.ndarray, n: int, slot: int, book: int, limit_key: int) -> None:
-    info = state.info[slot]
+    info = state.info[index(slot)]
     amount = wide(-1)
     if info["flags"] & BY_QUOTE:
         amount = wide(info["amount_atoms"])
@@ -70,19 +70,19 @@ def _walk_for(state: State, walked: np.ndarray, n: int, slot: int, book: int, li
         walked,
         book,
         limit_key,
-        wide(state.orders[slot]["account"]),
+        wide(state.orders[index(slot)]["account"]),
         wide(info["self_trade"]),
-        wide(state.orders[slot]["remaining_lots"]),
+        wide(state.orders[index(slot)]["remaining_lots"]),
         amount,
         wide(state.markets[info["market"]]["tick_atoms"]),
         state.counters[BUDGET] - AFTER_SWEEP - OWN_EVENTS - n,
     )
 
 
-@inner
+@hot
 def _plan_limit(state: State, n: int, slot: int, book: int, limit_key: int) -> tuple[int, int, int, int]:
-    info = state.info[slot]
-    leaves = wide(state.orders[slot]["remaining_lots"])
+    info = state.info[index(slot)]
+    leaves = wide(state.orders[index(slot)]["remaining_lots"])
     if info["flags"] & POST_ONLY and state.books[book]["best_key"] <= limit_key:
         return wide(Reason.POST_ONLY_WOULD_TAKE), wide(0), wide(0), wide(0)
     stop = wide(Reason.NONE)
@@ -104,10 +104,10 @@ def _plan_limit(state: State, n: int, slot: int, book: int, limit_key: int) -> t
 @inner
 def _plan_market(state: State, n: int, slot: int, book: int, limit_key: int) -> tuple[int, int, int, int]:
     """A market order locks exactly what its trades will take: the walk has found them."""
-    info = state.info[slot]
+    info = state.info[index(slot)]
     market = state.markets[info["market"]]
-    account = wide(state.orders[slot]["account"])
-    leaves = wide(state.orders[slot]["remaining_lots"])
+    account = wide(state.orders[index(slot)]["account"])
+    leaves = wide(state.orders[index(slot)]["remaining_lots"])
     walked = state.walked
     _walk_for(state, walked, n, slot, book, limit_key)
     taken, stop = wide(walked[TAKEN]), wide(walked[STOP])
@@ -122,7 +122,7 @@ def _plan_market(state: State, n: int, slot: int, book: int, limit_key: int) -> 
         if walked[FILLED] > market["limit_lots"]:
             return wide(Reason.QUANTITY_TOO_LARGE), wide(0), wide(0), wide(0)
         leaves = taken if walked[BY_AMOUNT] == 1 else taken + 1
-        state.orders[slot]["remaining_lots"] = leaves
+        state.orders[index(slot)]["remaining_lots"] = leaves
         if info["side"] == Side.ASK:
             locked = wide(walked[FILLED]) * wide(market["lot_atoms"])
     if info["time_in_force"] == TimeInForce.FOK and not complete:
@@ -133,7 +133,7 @@ def _plan_market(state: State, n: int, slot: int, book: int, limit_key: int) -> 
     return wide(Reason.NONE), lots, locked, stop
 
 
-@inner
+@hot
 def plan(state: State, n: int, slot: int, held: int) -> tuple[int, int, int, int, int]:
     """What the order in `slot` would do now. `held`: atoms that it has locked already.
 
@@ -141,45 +141,47 @@ def plan(state: State, n: int, slot: int, held: int) -> tuple[int, int, int, int
     rests)."""
     book = opposite_of(state, slot)
     limit_key = limit_key_of(state, slot, book)
-    if state.info[slot]["order_type"] == OrderType.LIMIT:
+    if state.info[index(slot)]["order_type"] == OrderType.LIMIT:
         reason, lots, locked, stop = _plan_limit(state, n, slot, book, limit_key)
     else:
         reason, lots, locked, stop = _plan_market(state, n, slot, book, limit_key)
     if reason == Reason.NONE:
-        spendable = available(state, wide(state.orders[slot]["account"]), given_asset(state, slot)) + held
+        spendable = available(state, wide(state.orders[index(slot)]["account"]), given_asset(state, slot)) + held
         if locked > spendable:
             reason = wide(Reason.INSUFFICIENT_FUNDS)
     return reason, limit_key, lots, locked, stop
 
 
-@inner
+@hot
 def crosses(state: State, slot: int, limit_key: int) -> bool:
     return bool(state.books[opposite_of(state, slot)]["best_key"] <= limit_key)
 
 
-@inner
+@hot
 def reserve(state: State, slot: int, locked: int, held: int) -> None:
     """Lock what was planned, beyond what is held already."""
-    lock(state, wide(state.orders[slot]["account"]), given_asset(state, slot), locked - held)
+    lock(state, wide(state.orders[index(slot)]["account"]), given_asset(state, slot), locked - held)
     state.counters[TAKER_LOCKED] = locked
 
 
-@inner
+@hot
 def keep(state: State, slot: int, book: int, key: int) -> int:
     """Put the order on a level and, if it is new there, on its account's list. Returns the level."""
-    if state.info[slot]["account_prev"] == UNLISTED:
+    if state.info[index(slot)]["account_prev"] == UNLISTED:
         enlist(state, slot)
-        if state.info[slot]["flags"] & HAS_CLIENT_ID:
+        if state.info[index(slot)]["flags"] & HAS_CLIENT_ID:
             add_client(state, slot)
     return enter(state, book, key, slot)
 
 
-@inner
+@hot
 def rest(state: State, slot: int) -> int:
     """Queue the unfilled part at its limit; of an iceberg only the shown part counts. Returns the level."""
-    info = state.info[slot]
+    info = state.info[index(slot)]
     if info["flags"] & ICEBERG:
-        state.orders[slot]["remaining_lots"] = min(info["amount_atoms"], state.orders[slot]["remaining_lots"])
+        state.orders[index(slot)]["remaining_lots"] = min(
+            info["amount_atoms"], state.orders[index(slot)]["remaining_lots"]
+        )
     book = own_book(state, slot)
     return keep(state, slot, book, key_of(book, wide(info["price_ticks"])))
 
@@ -191,7 +193,7 @@ def execute(state: State, events: np.ndarray, n: int, slot: int, limit_key: int,
         state,
         opposite_of(state, slot),
         limit_key,
-        wide(state.orders[slot]["account"]),
+        wide(state.orders[index(slot)]["account"]),
         lots,
         n,
         state.counters[BUDGET] - AFTER_SWEEP,
@@ -199,13 +201,13 @@ def execute(state: State, events: np.ndarray, n: int, slot: int, limit_key: int,
     )
     if why == Reason.NONE:
         why = stop
-        if lots != 0 and state.orders[slot]["remaining_lots"] == 0:
+        if lots != 0 and state.orders[index(slot)]["remaining_lots"] == 0:
             assert state.counters[TAKER_LOCKED] == 0
             forget(state, slot)
             return n
     if why != Reason.NONE:
         return end_taker(state, events, n, why, slot, state.counters[TAKER_LOCKED])
-    market = wide(state.info[slot]["market"])
+    market = wide(state.info[index(slot)]["market"])
     level = rest(state, slot)
     write(state, events, n, wide(EventKind.RESTED), wide(Reason.NONE), slot)
     tell_level(state, events, n, market, level)

@@ -9,9 +9,10 @@ and triggers below its mirror image. So no kernel branches on the side.
         page_levels[page, price]  that level (stale where the bit is clear)
     nodes[hash(book, height, page number >> 6 * height)].bits   which of 64 pages, or of 64 nodes below, are in use
 
-A level knows its page, so a cancel looks nothing up. The next best price is often on the same page; else the nodes are
-climbed: height 1 covers 64 pages, height 2 64 of these, and so on to the root. They live in one open hash table with
-linear probing, where a node is removed by shifting back what follows, so nothing ages.
+A level knows its page, so a cancel looks nothing up. When the best level goes, the one that was best before it came
+is next, if nothing has come between (`second`); else the next price on the same page; else the nodes are climbed:
+height 1 covers 64 pages, height 2 64 of these, and so on to the root. They live in one open hash table with linear
+probing, where a node is removed by shifting back what follows, so nothing ages.
 
 Most prices come back. So a page that empties stays where it is, until its memory is wanted for other prices; and a node
 that loses its last child stays until a search runs into it, or until a page of its prices goes. A price that walks far
@@ -147,10 +148,38 @@ def _remove_node(state: State, hole: int) -> None:
     state.nodes[hole]["bits"] = 0
 
 
+@hot
+def _node_above(state: State, page: int, book: int, number: int) -> int:
+    """Position of the node above a page, or of the empty place where it belongs: mostly where it was last seen."""
+    name = _node_name(book, 1, number >> 6)
+    at = wide(state.pages[index(page)]["node"])
+    if state.nodes[index(at)]["name"] != name:
+        at = _find_node(state, name)
+        state.pages[index(page)]["node"] = at
+    return at
+
+
+@hot
+def _mark_page(state: State, page: int, book: int, number: int) -> None:
+    """The page holds levels. (A node that exists, even an empty one, is known to the node above it.)"""
+    at = index(_node_above(state, page, book, number))
+    state.nodes[at]["bits"] |= wide(1) << (number & 63)
+    if state.nodes[at]["name"] == 0:
+        state.nodes[at]["name"] = _node_name(book, 1, number >> 6)
+        state.counters[NODES_USED] += 1
+        _mark(state, book, number >> 6)
+
+
+@hot
+def _unmark_page(state: State, page: int, book: int, number: int) -> None:
+    """The page holds no levels any more. Its node stays."""
+    state.nodes[index(_node_above(state, page, book, number))]["bits"] &= ~(wide(1) << (number & 63))
+
+
 @inner
 def _mark(state: State, book: int, number: int) -> None:
-    """Page `number` of the book is in use. (A node that exists, even an empty one, is known to the node above it.)"""
-    for height in range(1, ROOT + 1):
+    """Node `number` of height 1 exists."""
+    for height in range(2, ROOT + 1):
         name = _node_name(book, height, number >> 6)
         at = index(_find_node(state, name))
         state.nodes[at]["bits"] |= wide(1) << (number & 63)
@@ -197,9 +226,13 @@ def _descend(state: State, book: int, height: int, number: int) -> int:
 
 
 @inner
-def _next_page(state: State, book: int, number: int) -> int:
-    """The next used page number above `number`, or -1."""
-    height = 1
+def _next_page(state: State, page: int, book: int, number: int) -> int:
+    """The number of the next page that holds levels, or -1."""
+    bits = state.nodes[index(_node_above(state, page, book, number))]["bits"] & (wide(-2) << (number & 63))
+    if bits != 0:
+        return ((number >> 6) << 6) | trailing_zeros(bits)
+    number >>= 6
+    height = 2
     while height <= ROOT:
         at = _find_node(state, _node_name(book, height, number >> 6))
         bits = state.nodes[index(at)]["bits"] & (wide(-2) << (number & 63))
@@ -221,7 +254,7 @@ def next_level(state: State, level: int) -> int:
     bits = state.pages[index(page)]["bits"] & (wide(-2) << (key & _IN_PAGE))
     if bits == 0:
         book = wide(record["book"])
-        number = _next_page(state, book, key >> PAGE_BITS)
+        number = _next_page(state, page, book, key >> PAGE_BITS)
         if number < 0:
             return wide(0)
         page = _find_page(state, (book << _PAGE_NUMBERS) | number)
@@ -297,14 +330,19 @@ def _add_level(state: State, book: int, key: int, page: int) -> int:
     sheet = state.pages[index(page)]
     if sheet["bits"] == 0:
         state.counters[PAGES_LIVE] += 1
-        _mark(state, book, key >> PAGE_BITS)
+        _mark_page(state, page, book, key >> PAGE_BITS)
     sheet["bits"] |= wide(1) << (key & _IN_PAGE)
     state.page_levels[place_of(page, key)] = level
     side = state.books[index(book)]
     side["levels"] += 1
     if key < side["best_key"]:
+        side["second_key"] = side["best_key"] if side["best"] != 0 else -1
+        side["second"] = side["best"]
         side["best_key"] = key
         side["best"] = level
+    elif key < side["second_key"]:
+        side["second_key"] = key
+        side["second"] = level
     return wide(level)
 
 
@@ -328,18 +366,26 @@ def drop_level(state: State, level: int) -> None:
     side, sheet = state.books[index(book)], state.pages[index(page)]
     side["levels"] -= 1
     if key == side["best_key"]:
-        if side["levels"] == 0:
+        if side["second"] != 0:
+            side["best"] = side["second"]
+            side["best_key"] = side["second_key"]
+            side["second"] = 0
+            side["second_key"] = -1
+        elif side["levels"] == 0:
             side["best"] = 0
             side["best_key"] = NO_KEY
         else:
             best = next_level(state, level)
             side["best"] = best
             side["best_key"] = state.levels[index(best)]["key"]
+    elif key == side["second_key"]:
+        side["second"] = 0
+        side["second_key"] = -1
     bits = sheet["bits"] & ~(wide(1) << (key & _IN_PAGE))
     sheet["bits"] = bits
     if bits == 0:
         state.counters[PAGES_LIVE] -= 1
-        _unmark(state, book, wide(1), key >> PAGE_BITS)
+        _unmark_page(state, page, book, key >> PAGE_BITS)
         if sheet["spare"] == 0:
             _spare_page(state, page)
     record["page"] = state.counters[FREE_LEVEL]

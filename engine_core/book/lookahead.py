@@ -39,7 +39,21 @@ def fetch_tail(state: State, book: int, key: int) -> None:
 
 @hot
 def fetch_neighbours(state: State, slot: int) -> None:
-    """Once the order itself is there: those before and behind it."""
+    """Once the order itself is there: those before and behind it, and its level."""
     order = state.orders[index(slot)]
     prefetch(state.orders, wide(order["next"]))
     prefetch(state.orders, wide(order["prev"]))
+    prefetch(state.levels, wide(order["level"]))
+
+
+@hot
+def fetch_page_of(state: State, slot: int) -> None:
+    """Once the order's level is there: its page, which the level may leave."""
+    prefetch(state.pages, wide(state.levels[state.orders[index(slot)]["level"]]["page"]))
+
+
+@hot
+def fetch_node_of(state: State, slot: int) -> None:
+    """Once that page is there: the node above it, which the page may leave."""
+    page = state.levels[state.orders[index(slot)]["level"]]["page"]
+    prefetch(state.nodes, wide(state.pages[page]["node"]))

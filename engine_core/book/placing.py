@@ -19,34 +19,34 @@ from engine_core.book.levels import ABOVE, BELOW, book_of, can_add_level, find_l
 from engine_core.book.orders import free_slot, take_slot
 from engine_core.book.records import HAS_CLIENT_ID, TRIGGER, TRIGGER_ABOVE, UNLISTED
 from engine_core.book.state import ORDERS_MADE, TIME_MS, State
-from engine_core.jit import inner, wide
+from engine_core.jit import hot, index, inner, wide
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason, TimeInForce
 from engine_core.wire.limits import SLOT_BITS
 
 
-@inner
+@hot
 def check_sender(state: State, commands: np.ndarray, i: int) -> int:
     """Market and account exist. What every command that names both must fulfil."""
-    if market_of(state, wide(commands[i]["market"])) == 0:
+    if market_of(state, wide(commands[index(i)]["market"])) == 0:
         return wide(Reason.UNKNOWN_MARKET)
-    if not account_exists(state, wide(commands[i]["account"])):
+    if not account_exists(state, wide(commands[index(i)]["account"])):
         return wide(Reason.UNKNOWN_ACCOUNT)
     return wide(Reason.NONE)
 
 
-@inner
+@hot
 def find_retry(state: State, commands: np.ndarray, i: int) -> int:
     """What this client id already names (see find_client), or 0."""
-    if commands[i]["flags"] & HAS_CLIENT_ID == 0:
+    if commands[index(i)]["flags"] & HAS_CLIENT_ID == 0:
         return wide(0)
-    return find_client(state, wide(commands[i]["account"]), wide(commands[i]["client_id"]))
+    return find_client(state, wide(commands[index(i)]["account"]), wide(commands[index(i)]["client_id"]))
 
 
 @inner
 def answer_retry(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, entry: int) -> int:
     """DUPLICATE with the state of the order, or REJECTED if the retry means another order."""
     economics = economics_of(commands, i)
-    account = wide(commands[i]["account"])
+    account = wide(commands[index(i)]["account"])
     duplicate, none = wide(EventKind.DUPLICATE), wide(Reason.NONE)
     if entry > 0:
         if state.info[entry]["economics"] == economics:
@@ -58,12 +58,12 @@ def answer_retry(state: State, events: np.ndarray, n: int, commands: np.ndarray,
     return write_rejected(state, events, n, commands, i, wide(Reason.DUPLICATE_CLIENT_ID))
 
 
-@inner
+@hot
 def check_place(state: State, commands: np.ndarray, i: int) -> int:
     """All that is known without the book and the funds; shape, sender and retry have been looked at."""
-    command = commands[i]
+    command = commands[index(i)]
     market, account = wide(command["market"]), wide(command["account"])
-    if state.accounts[account]["state"] == ACCOUNT_FROZEN:
+    if state.accounts[index(account)]["state"] == ACCOUNT_FROZEN:
         return wide(Reason.ACCOUNT_FROZEN)
     reason = check_market_state(state, market, wide(command["order_type"]), wide(command["flags"]))
     if reason == Reason.NONE:
@@ -73,19 +73,19 @@ def check_place(state: State, commands: np.ndarray, i: int) -> int:
     return reason
 
 
-@inner
+@hot
 def _can_stay(commands: np.ndarray, i: int) -> bool:
     """Whether the order may outlive its command, and so needs a slot."""
-    command = commands[i]
+    command = commands[index(i)]
     if command["flags"] & TRIGGER:
         return True
     return bool(command["order_type"] == OrderType.LIMIT and command["time_in_force"] == TimeInForce.GTC)
 
 
-@inner
+@hot
 def _fill_slot(state: State, commands: np.ndarray, i: int, slot: int) -> None:
     """The command becomes an order, not yet on any list."""
-    command, order, info = commands[i], state.orders[slot], state.info[slot]
+    command, order, info = commands[index(i)], state.orders[index(slot)], state.info[index(slot)]
     flags = wide(command["flags"])
     order["order_id"] = ((state.counters[ORDERS_MADE] + 1) << SLOT_BITS) | slot
     order["remaining_lots"] = command["quantity_lots"]
@@ -117,7 +117,7 @@ def _fill_slot(state: State, commands: np.ndarray, i: int, slot: int) -> None:
 @inner
 def _place_trigger(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int) -> int:
     """Hold the order until the last price reaches its trigger, with its funds locked."""
-    info, order = state.info[slot], state.orders[slot]
+    info, order = state.info[index(slot)], state.orders[index(slot)]
     side = wide(ABOVE) if info["flags"] & TRIGGER_ABOVE else wide(BELOW)
     book = book_of(wide(info["market"]), side)
     key = key_of(book, wide(info["trigger_ticks"]))
@@ -138,7 +138,7 @@ def _place_trigger(state: State, events: np.ndarray, n: int, commands: np.ndarra
     return write(state, events, n, wide(EventKind.TRIGGER_PLACED), wide(Reason.NONE), slot)
 
 
-@inner
+@hot
 def start(
     state: State, events: np.ndarray, n: int, kind: int, slot: int, limit_key: int, lots: int, locked: int, stop: int
 ) -> int:
@@ -149,11 +149,11 @@ def start(
         return execute(state, events, n + 1, slot, limit_key, lots, stop)
     level = rest(state, slot)
     write(state, events, n, kind, wide(Reason.NONE), slot)
-    tell_level(state, events, n, wide(state.info[slot]["market"]), level)
+    tell_level(state, events, n, wide(state.info[index(slot)]["market"]), level)
     return n + 1
 
 
-@inner
+@hot
 def place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
     """A new order; shape, sender and retry have been looked at (see commands.py)."""
     reason = check_place(state, commands, i)
@@ -161,7 +161,7 @@ def place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int
         return write_rejected(state, events, n, commands, i, reason)
     slot = take_slot(state) if _can_stay(commands, i) else wide(0)
     _fill_slot(state, commands, i, slot)
-    if state.info[slot]["flags"] & TRIGGER:
+    if state.info[index(slot)]["flags"] & TRIGGER:
         return _place_trigger(state, events, n, commands, i, slot)
     reason, limit_key, lots, locked, stop = plan(state, n, slot, wide(0))
     if reason != Reason.NONE:

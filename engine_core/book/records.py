@@ -87,11 +87,22 @@ PAGE = np.dtype(
         ("bits", "<i8"),  # which prices hold a level
         ("chain", "<u4"),  # next page in its hash chain
         ("spare", "<u4"),  # on the stack of pages that were empty once: the one below it, NO_PAGE_BELOW at the bottom
+        ("node", "<u4"),  # where its node was last seen
+        ("pad0", "<u4"),
     ]
 )
 NO_PAGE_BELOW = (1 << 32) - 1
 NODE = np.dtype([("name", "<i8"), ("bits", "<i8")])
-BOOK = np.dtype([("best_key", "<i8"), ("best", "<u4"), ("levels", "<i4")])
+BOOK = np.dtype(
+    [
+        ("best_key", "<i8"),
+        ("second_key", "<i8"),  # -1: not known
+        ("best", "<u4"),
+        ("second", "<u4"),  # the level that becomes the best when the best one goes; 0: not known
+        ("levels", "<i4"),
+        ("pad0", "<i4"),
+    ]
+)
 
 MARKET_RECORD = np.dtype(
     [
@@ -178,4 +189,4 @@ UNLISTED = -1  # INFO.account_prev of an order outside its account's list
 assert ORDER.itemsize == 32
 assert INFO.itemsize == 80
 assert LEVEL_RECORD.itemsize == 32
-assert NODE.itemsize == BOOK.itemsize == BALANCE_RECORD.itemsize == 16
+assert NODE.itemsize == BALANCE_RECORD.itemsize == 16

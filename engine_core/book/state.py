@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine_core.book.memory import zeros
 from engine_core.book.records import (
     ACCOUNT_RECORD,
     ASSET_RECORD,
@@ -144,43 +145,48 @@ def new_state(capacities: Capacities) -> State:
         raise ValueError(f"every capacity must be at least 1: {c}")
     pages = c.pages or c.levels // 8 + 64
     state = State(
-        counters=np.zeros(COUNTERS, np.int64),
+        counters=zeros(COUNTERS, np.int64),
         limits=np.array(c, np.int64),
-        orders=np.zeros(c.orders + 1, ORDER),
-        info=np.zeros(c.orders + 1, INFO),
-        free_orders=np.arange(c.orders, 0, -1, dtype=np.uint32),
-        levels=np.zeros(c.levels + 1, LEVEL_RECORD),
-        pages=np.zeros(pages + 1, PAGE),
-        page_levels=np.zeros((pages + 1) << PAGE_BITS, np.uint32),
-        page_heads=np.zeros(_power_of_two(pages), np.uint32),
-        nodes=np.zeros(_power_of_two(_most_nodes(pages, (c.markets + 1) * BOOKS) * 5 // 4), NODE),
-        books=np.zeros((c.markets + 1) * BOOKS, BOOK),
-        markets=np.zeros(c.markets + 1, MARKET_RECORD),
-        fees=np.zeros((c.markets + 1) * TIERS, FEE),
-        assets=np.zeros(c.assets + 1, ASSET_RECORD),
-        accounts=np.zeros(c.accounts + 1, ACCOUNT_RECORD),
-        balances=np.zeros((c.accounts + 1) * (c.assets + 1), BALANCE_RECORD),
-        open_counts=np.zeros((c.accounts + 1) * (c.markets + 1), np.int32),
-        client_heads=np.zeros(_power_of_two(c.orders + c.ended), np.int32),
-        ended=np.zeros(c.ended + 1, ENDED),
-        keys=np.zeros(c.keys + 1, KEY_RECORD),
-        key_heads=np.zeros(_power_of_two(c.keys), np.int32),
-        references=np.zeros(c.references + 1, REFERENCE),
-        reference_heads=np.zeros(_power_of_two(c.references), np.int32),
-        timers=np.zeros(c.timers + 1, TIMER),
-        timer_heap=np.zeros(c.timers + 1, np.int32),
-        gateways=np.zeros(c.gateways, GATEWAY),
-        walked=np.zeros(8, np.int64),
+        orders=zeros(c.orders + 1, ORDER),
+        info=zeros(c.orders + 1, INFO),
+        free_orders=zeros(c.orders, np.uint32),
+        levels=zeros(c.levels + 1, LEVEL_RECORD),
+        pages=zeros(pages + 1, PAGE),
+        page_levels=zeros((pages + 1) << PAGE_BITS, np.uint32),
+        page_heads=zeros(_power_of_two(pages), np.uint32),
+        nodes=zeros(_power_of_two(_most_nodes(pages, (c.markets + 1) * BOOKS) * 5 // 4), NODE),
+        books=zeros((c.markets + 1) * BOOKS, BOOK),
+        markets=zeros(c.markets + 1, MARKET_RECORD),
+        fees=zeros((c.markets + 1) * TIERS, FEE),
+        assets=zeros(c.assets + 1, ASSET_RECORD),
+        accounts=zeros(c.accounts + 1, ACCOUNT_RECORD),
+        balances=zeros((c.accounts + 1) * (c.assets + 1), BALANCE_RECORD),
+        open_counts=zeros((c.accounts + 1) * (c.markets + 1), np.int32),
+        client_heads=zeros(_power_of_two(c.orders + c.ended), np.int32),
+        ended=zeros(c.ended + 1, ENDED),
+        keys=zeros(c.keys + 1, KEY_RECORD),
+        key_heads=zeros(_power_of_two(c.keys), np.int32),
+        references=zeros(c.references + 1, REFERENCE),
+        reference_heads=zeros(_power_of_two(c.references), np.int32),
+        timers=zeros(c.timers + 1, TIMER),
+        timer_heap=zeros(c.timers + 1, np.int32),
+        gateways=zeros(c.gateways, GATEWAY),
+        walked=zeros(8, np.int64),
     )
+    state.free_orders[:] = np.arange(c.orders, 0, -1, dtype=np.uint32)
     state.counters[FREE_ORDERS] = c.orders
     state.info["account_prev"] = -1
     state.books["best_key"] = 1 << 31
+    state.books["second_key"] = -1
     return state
 
 
 def copy_state(state: State) -> State:
     """An independent copy: what a snapshot holds."""
-    return State(*(array.copy() for array in state))
+    copied = State(*(zeros(array.size, array.dtype) for array in state))
+    for ours, theirs in zip(copied, state, strict=True):
+        ours[:] = theirs
+    return copied
 
 
 def capacities_of(state: State) -> Capacities:

@@ -13,13 +13,13 @@ from engine_core.book.ending import expire_order, forget, shrink
 from engine_core.book.orders import append
 from engine_core.book.records import BY_QUOTE, ICEBERG
 from engine_core.book.state import TAKER_LOCKED, TRIGGERS_DUE, State
-from engine_core.jit import inner, wide
+from engine_core.jit import hot, index, inner, wide
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason, SelfTrade, Side
 
 
-@inner
+@hot
 def _record_trade(state: State, market: int, price: int) -> None:
-    record = state.markets[market]
+    record = state.markets[index(market)]
     record["trades"] += 1
     record["last_ticks"] = price
     record["low_ticks"] = min(record["low_ticks"], price)
@@ -27,9 +27,9 @@ def _record_trade(state: State, market: int, price: int) -> None:
     state.counters[TRIGGERS_DUE] = 1
 
 
-@inner
+@hot
 def _executed(state: State, slot: int, lots: int, atoms: int, filled: bool) -> None:
-    info = state.info[slot]
+    info = state.info[index(slot)]
     info["executed_lots"] += lots
     info["executed_atoms"] += atoms
     info["status"] = OrderStatus.FILLED if filled else OrderStatus.PARTIALLY_FILLED
@@ -38,11 +38,11 @@ def _executed(state: State, slot: int, lots: int, atoms: int, filled: bool) -> N
 @inner
 def _settle(state: State, slot: int, lots: int, atoms: int, unlocked: int, ppm: int) -> int:
     """Move one side's funds; `unlocked`: quote atoms that a Bid frees. Returns the fee."""
-    market = state.markets[state.info[slot]["market"]]
-    account = wide(state.orders[slot]["account"])
+    market = state.markets[state.info[index(slot)]["market"]]
+    account = wide(state.orders[index(slot)]["account"])
     base, quote = wide(market["base"]), wide(market["quote"])
     base_atoms = lots * market["lot_atoms"]
-    if state.info[slot]["side"] == Side.BID:
+    if state.info[index(slot)]["side"] == Side.BID:
         fee = fee_of(base_atoms, ppm)
         exchange_atoms(state, account, quote, base, unlocked, atoms, base_atoms, fee)
     else:
@@ -51,10 +51,10 @@ def _settle(state: State, slot: int, lots: int, atoms: int, unlocked: int, ppm: 
     return fee
 
 
-@inner
+@hot
 def _unlocked_by_taker(state: State, slot: int, lots: int, atoms: int) -> int:
     """What the taker's lock shrinks by: a limit Bid's is at its limit, a market Bid's exactly the cost."""
-    info = state.info[slot]
+    info = state.info[index(slot)]
     market = state.markets[info["market"]]
     if info["side"] == Side.ASK:
         return wide(lots * market["lot_atoms"])
@@ -66,11 +66,11 @@ def _unlocked_by_taker(state: State, slot: int, lots: int, atoms: int) -> int:
 @inner
 def _replenish(state: State, events: Any, n: int, slot: int, level: int, hidden: int) -> int:
     """Show the next part of an iceberg, behind the queue."""
-    display = wide(state.info[slot]["amount_atoms"])
-    state.orders[slot]["remaining_lots"] = min(display, hidden)
+    display = wide(state.info[index(slot)]["amount_atoms"])
+    state.orders[index(slot)]["remaining_lots"] = min(display, hidden)
     append(state, level, slot)
     write(state, events, n, wide(EventKind.REPLENISHED), wide(Reason.NONE), slot)
-    tell_level(state, events, n, wide(state.info[slot]["market"]), level)
+    tell_level(state, events, n, wide(state.info[index(slot)]["market"]), level)
     return n + 1
 
 
@@ -78,27 +78,27 @@ def _replenish(state: State, events: Any, n: int, slot: int, level: int, hidden:
 def trade(context: Any, maker: int, price: int, lots: int, left: int, n: int) -> int:
     """Settle one trade and tell it: the maker's FILL, the taker's, and an iceberg's next part."""
     state, events, taker = context
-    market = wide(state.info[maker]["market"])
-    level = wide(state.orders[maker]["level"])
-    atoms = lots * price * wide(state.markets[market]["tick_atoms"])
+    market = wide(state.info[index(maker)]["market"])
+    level = wide(state.orders[index(maker)]["level"])
+    atoms = lots * price * wide(state.markets[index(market)]["tick_atoms"])
     _record_trade(state, market, price)
 
     hidden = wide(0)
-    maker_filled = state.orders[maker]["remaining_lots"] == 0
-    if maker_filled and state.info[maker]["flags"] & ICEBERG:
-        hidden = state.info[maker]["quantity_lots"] - state.info[maker]["executed_lots"] - lots
+    maker_filled = state.orders[index(maker)]["remaining_lots"] == 0
+    if maker_filled and state.info[index(maker)]["flags"] & ICEBERG:
+        hidden = state.info[index(maker)]["quantity_lots"] - state.info[index(maker)]["executed_lots"] - lots
         maker_filled = hidden == 0
     _executed(state, maker, lots, atoms, maker_filled)
-    ppm = state.fees[fee_place(state, market, wide(state.orders[maker]["account"]))]["maker_ppm"]
+    ppm = state.fees[fee_place(state, market, wide(state.orders[index(maker)]["account"]))]["maker_ppm"]
     fee = _settle(state, maker, lots, atoms, atoms, ppm)
     write_fill(state, events, n, maker, taker, price, lots, fee)
     tell_level(state, events, n, market, level)
 
-    state.orders[taker]["remaining_lots"] -= lots
-    _executed(state, taker, lots, atoms, state.orders[taker]["remaining_lots"] == 0)
+    state.orders[index(taker)]["remaining_lots"] -= lots
+    _executed(state, taker, lots, atoms, state.orders[index(taker)]["remaining_lots"] == 0)
     unlocked = _unlocked_by_taker(state, taker, lots, atoms)
     state.counters[TAKER_LOCKED] -= unlocked
-    ppm = state.fees[fee_place(state, market, wide(state.orders[taker]["account"]))]["taker_ppm"]
+    ppm = state.fees[fee_place(state, market, wide(state.orders[index(taker)]["account"]))]["taker_ppm"]
     fee = _settle(state, taker, lots, atoms, unlocked, ppm)
     write_fill(state, events, n + 1, taker, maker, price, lots, fee)
     tell_taker(state, events, n + 1, taker)
@@ -113,19 +113,19 @@ def trade(context: Any, maker: int, price: int, lots: int, left: int, n: int) ->
 @inner
 def _decrement(state: State, events: Any, n: int, maker: int, taker: int, left: int) -> tuple[int, int, int]:
     """Both lose the smaller quantity; who has none left expires."""
-    maker_left = state.info[maker]["quantity_lots"] - state.info[maker]["executed_lots"]
+    maker_left = state.info[index(maker)]["quantity_lots"] - state.info[index(maker)]["executed_lots"]
     lots = min(maker_left, left)
     if lots == maker_left:
         n = expire_order(state, events, n, wide(Reason.SELF_TRADE), maker)
     else:
         n = shrink(state, events, n, wide(Reason.SELF_TRADE), maker, lots)
-    info = state.info[taker]
-    state.orders[taker]["remaining_lots"] -= lots
+    info = state.info[index(taker)]
+    state.orders[index(taker)]["remaining_lots"] -= lots
     if info["flags"] & BY_QUOTE == 0:
         info["quantity_lots"] -= lots
         if info["side"] == Side.ASK or info["order_type"] == OrderType.LIMIT:  # a market Bid locked its trades only
             freed = _unlocked_by_taker(state, taker, lots, 0)
-            lock(state, wide(state.orders[taker]["account"]), given_asset(state, taker), -freed)
+            lock(state, wide(state.orders[index(taker)]["account"]), given_asset(state, taker), -freed)
             state.counters[TAKER_LOCKED] -= freed
     if lots == left:
         return n, left - lots, wide(Reason.SELF_TRADE)
@@ -136,7 +136,7 @@ def _decrement(state: State, events: Any, n: int, maker: int, taker: int, left: 
 def meet_own(context: Any, maker: int, left: int, n: int) -> tuple[int, int, int]:
     """The taker meets an order of its own account; the taker's mode decides."""
     state, events, taker = context
-    mode = wide(state.info[taker]["self_trade"])
+    mode = wide(state.info[index(taker)]["self_trade"])
     if mode == SelfTrade.DECREMENT:
         return _decrement(state, events, n, maker, taker, left)
     if mode != SelfTrade.REJECT_TAKER:

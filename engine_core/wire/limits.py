@@ -11,6 +11,7 @@ MAX_INT64 = 2**63 - 1
 MAX_MARKETS = 2**16 - 1  # EVENT.market is 16 bits wide
 MAX_ASSETS = 2**16 - 1
 MAX_DECIMALS = 9
+MAX_TICK_DECIMALS = 18  # enough for any tick of two assets of at most MAX_DECIMALS
 MAX_SYMBOL_BYTES = 8
 
 MAX_BLOCK_COMMANDS = 1024

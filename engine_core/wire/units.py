@@ -13,11 +13,10 @@ Non-goals: min/max and bands (the engine's rules), fees, and what a price means.
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from engine_core.wire.limits import MAX_INT64, MAX_PRICE_TICKS, MAX_QUANTITY_LOTS
+from engine_core.wire.limits import MAX_INT64, MAX_PRICE_TICKS, MAX_QUANTITY_LOTS, MAX_TICK_DECIMALS
 
 MAX_TEXT = 48  # characters of a number; int64 has 19 digits, so this leaves room for zeros and bounds the work
 _POWERS: tuple[int, ...] = tuple(10**n for n in range(MAX_TEXT + 1))
-_TICK_DECIMALS = 18  # enough for any tick of two assets of at most 9 decimals
 
 
 class UnitError(ValueError):
@@ -142,7 +141,7 @@ def market_units(tick_size: str, lot_size: str, base_decimals: int, quote_decima
     """The units of a market given by texts, or UnitError: one lot at one tick must be a whole number of quote atoms."""
     lot_atoms = parse_decimal(lot_size, base_decimals)
     tick, lot = (
-        Fraction(parse_decimal(tick_size, _TICK_DECIMALS), _POWERS[_TICK_DECIMALS]),
+        Fraction(parse_decimal(tick_size, MAX_TICK_DECIMALS), _POWERS[MAX_TICK_DECIMALS]),
         Fraction(lot_atoms, _POWERS[base_decimals]),
     )
     if lot_atoms == 0 or tick == 0:

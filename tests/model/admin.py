@@ -1,10 +1,12 @@
 """The slow twin's ADMIN commands."""
 
+from fractions import Fraction
+
 import numpy as np
 
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, EVENT, SCHEMA_VERSION
-from engine_core.wire.limits import MAX_DECIMALS
+from engine_core.wire.limits import MAX_DECIMALS, MAX_TICK_DECIMALS
 from tests.model.book import MAX_PRICE, Market
 from tests.model.ledger import Account, Refused
 from tests.model.twin import DAY_MS, MAX_SUPPLY, Twin, require
@@ -21,6 +23,7 @@ class AdminTwin(Twin):
         super().__init__(slots, remembered, remembered_per_account)
         self.capacity = capacity
         self.assets: dict[int, bytes] = {}
+        self.decimals: dict[int, int] = {}
         self.supply: dict[int, int] = {}
         self.deposited: dict[int, int] = {}
         self.references: set[tuple[CommandKind, int, int]] = set()
@@ -82,8 +85,10 @@ class AdminTwin(Twin):
         number = int(record["asset"])
         self._next(number, len(self.assets), Reason.ASSETS_FULL)
         require(record["decimals"] <= MAX_DECIMALS and bool(record["symbol"]), Reason.BAD_DEFINITION)
+        require(bytes(record["symbol"]) not in self.assets.values(), Reason.ALREADY_EXISTS)
         require(number <= self.capacity, Reason.ASSETS_FULL)
         self.assets[number] = bytes(record["symbol"])
+        self.decimals[number] = int(record["decimals"])
         self.supply[number] = self.deposited[number] = 0
 
     def _market(self, record: np.void) -> None:
@@ -97,6 +102,8 @@ class AdminTwin(Twin):
         require(tick_atoms * MAX_PRICE <= MAX_SUPPLY, Reason.BAD_DEFINITION)
         require(min_lots >= 1 and (max_lots == 0 or max_lots >= min_lots), Reason.BAD_DEFINITION)
         require(min_lots * lot_atoms <= MAX_SUPPLY, Reason.BAD_DEFINITION)
+        tick = Fraction(tick_atoms, 10 ** self.decimals[quote]) / Fraction(lot_atoms, 10 ** self.decimals[base])
+        require((tick * 10**MAX_TICK_DECIMALS).denominator == 1, Reason.BAD_DEFINITION)
         require(number <= self.capacity, Reason.MARKETS_FULL)
         self.markets[number] = Market(number, base, quote, state, lot_atoms, tick_atoms, min_lots, max_lots)
 

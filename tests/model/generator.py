@@ -21,7 +21,7 @@ def setup(with_last_price: bool = True) -> list[np.ndarray]:
     for number, symbol in enumerate((b"USDC", b"SOL", b"BTC"), 1):
         records.append(command(CommandKind.ASSET, asset=number, symbol=symbol, decimals=6))
     for number in (1, 2):
-        sizes = {"a": 3, "b": 2, "c": 1, "d": 500} if number == 1 else {"a": 10**9, "b": 7, "c": 2, "d": 0}
+        sizes = {"a": 4, "b": 2, "c": 1, "d": 500} if number == 1 else {"a": 10**9, "b": 7, "c": 2, "d": 0}
         where = {"market": number, "asset": number + 1, "quote_asset": QUOTE, "code": MarketState.OPEN}
         records.append(command(CommandKind.MARKET, **where, **sizes))
         records.append(command(CommandKind.FEES, market=number, code=0, a=1_000 * number, b=2_500))
@@ -202,7 +202,7 @@ class Generator:
         fields: dict[str, Any] = {n: pick.randint(0, 7) for n in ("code", "market", "account", "asset", "quote_asset")}
         fields |= {n: pick.choice((0, 1, 2, -1, 20_000, 10**6 + 1, 2**62, 2**62 + 1)) for n in "abcd"}
         if kind == CommandKind.ASSET:
-            fields |= {"decimals": pick.randint(0, 10), "symbol": pick.choice((b"", b"X", b"LONGNAME"))}
+            fields |= {"decimals": pick.randint(0, 10), "symbol": pick.choice((b"", b"X", b"Y", b"SOL", b"LONGNAME"))}
         return command(kind, **fields)
 
     def _noise(self) -> np.ndarray:

@@ -93,7 +93,7 @@ def test_views_give_decimals_and_names(valkey: str, postgres: str) -> None:
 
 
 def test_odd_definitions_do_not_stop_the_writer(valkey: str, postgres: str) -> None:
-    """The engine accepts two assets of one name, any bytes for it, and a tick that no decimal can write."""
+    """Two assets of one name, any bytes for it, and a tick that no decimal can write, as an older log may hold."""
     flow = Flow()
     blocks = [flow.genesis()]
     flow.admin(kind=CommandKind.ASSET, asset=4, symbol=b"SOL", decimals=0)
