@@ -85,6 +85,27 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def verdicts(results: dict[str, Any]) -> list[tuple[str, float, str, bool]]:
+    """(what, measured, the bar, whether it is met) for every figure that has one."""
+    found = [
+        (f"book, {r['flow']}", r["ratio"], f">= {BARS['book']}", r["ratio"] >= BARS["book"]) for r in results["book"]
+    ]
+    busy, deep = (entry["commands_a_second"] for entry in results["engine"])
+    share = results["engine"][0]["ratio"]
+    found.append(("engine / yardstick", share, f">= {BARS['engine']:.2f}", share >= BARS["engine"]))
+    shallow, level, spread = results["depth_ns"].values()
+    for name, value in (
+        ("engine: busy / deep", busy / deep),
+        ("depth: many / few resting", level / shallow),
+        ("depth: wide / narrow prices", spread / level),
+    ):
+        found.append((name, value, f"<= {BARS['slower']}", value <= BARS["slower"]))
+    size, start = results["memory"]["bytes_a_resting_order"], results["warm_start_s"]
+    found.append(("bytes a resting order", size, f"<= {BARS['bytes']:.0f}", size <= BARS["bytes"]))
+    found.append(("warm start, seconds", start, f"<= {BARS['start']:.0f}", start <= BARS["start"]))
+    return found
+
+
 def _print_book(result: BookResult) -> None:
     print(f"{result.flow:<40}{result.ours / 1e6:>10.1f}{result.yardstick / 1e6:>11.1f}{result.ratio:>8.2f}", flush=True)
 
@@ -120,6 +141,9 @@ def main(arguments: list[str] | None = None) -> int:
     except FileNotFoundError as error:
         print(f"bench.kernel: {error}", file=sys.stderr)
         return 2
+    print("\nheld against the bars" + (" (meaningless at this size)" if options.smoke else ""))
+    for name, value, bar, is_met in verdicts(results):
+        print(f"{name:<40}{value:>10.2f} {bar:>8}  {'met' if is_met else 'MISSED'}")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
     if options.plot:

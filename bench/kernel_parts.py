@@ -9,7 +9,6 @@ import importlib.util
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from types import ModuleType
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.conformance import Flow, digest_of, max_reports, name_of, read_flow
+from bench.conformance import Flow, digest_of, max_reports, name_of, read_flow, touch
 from bench.conformance_kernel import MESSAGE, REPORT, Book, new_book, run_flow
 from bench.workloads import NORMAL, TIME_MS, deep_flow, mixed_flow, with_order_ids
 from engine_core.book.audit import conservation
@@ -72,7 +71,7 @@ class Yardstick:
 
     def seconds(self) -> float:
         fresh = self._module.fresh(self._ids)
-        _touch(fresh)
+        touch(fresh)
         started = time.perf_counter()
         self.count = int(self._module.run(self._messages, len(self._messages), *fresh[:5], self._reports, *fresh[5:]))
         return time.perf_counter() - started
@@ -89,7 +88,7 @@ def measure_book(path: Path, module: ModuleType, pairs: int, limit: int | None) 
     for _ in range(pairs + 1):
         theirs.append(yardstick.seconds())
         book = new_book(messages, flow.max_id)
-        _touch((*book.state, book.slots))
+        touch((*book.state, book.slots))
         started = time.perf_counter()
         count = run_flow(book.state, book.slots, messages, reports)
         ours.append(time.perf_counter() - started)
@@ -111,12 +110,6 @@ def _run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tup
     return total, time.perf_counter() - started
 
 
-def _touch(arrays: Iterable[np.ndarray]) -> None:
-    """Map the memory now, as in an engine that has been running."""
-    for array in arrays:
-        array.view(np.uint8).reshape(-1)[::4096] |= 0
-
-
 def measure_engine(
     module: ModuleType, normal: Path, pairs: int, commands: int, markets: int, accounts: int, resting: int
 ) -> EngineResult:
@@ -132,7 +125,7 @@ def measure_engine(
     rates, ratios, total, state = [], [], 0, new_state(flow.capacities)
     for turn in range(pairs + 1):
         state = new_state(flow.capacities)
-        _touch(state)
+        touch(state)
         _run_commands(state, setup, events)
         _run_commands(state, before, events)
         theirs = messages / yardstick.seconds()
@@ -171,7 +164,7 @@ def measure_depths(cases: list[tuple[str, int, int]], messages: int, turns: int)
     for turn in range(turns):
         for name, resting, span_bits in cases:
             book, rows = resting_book(turn, resting, span_bits, messages)
-            _touch((*book.state, book.slots))
+            touch((*book.state, book.slots))
             started = time.perf_counter()
             run_flow(book.state, book.slots, rows, reports)
             times[name].append((time.perf_counter() - started) / messages * 1e9)
