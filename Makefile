@@ -5,6 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)) python3)
 UP ?=
 MINUTES ?= 10
+LISTS ?= 2000000
 
 .PHONY: help setup setup-dev run test lint soak lock clean
 
@@ -13,7 +14,8 @@ help:
 	@echo "make run     setup, then start everything until Ctrl-C; options: UP=\"--http 9000\""
 	@echo "make test    setup with the development packages, lint, and all tests"
 	@echo "make lint    ruff, mypy and the direction of imports"
-	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance"
+	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
+	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin"
 	@echo "make lock    resolve the locked requirements anew"
 	@echo "make clean   delete what setup made (not the data)"
 
@@ -38,6 +40,7 @@ test: lint
 
 soak: setup-dev
 	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)
+	.venv/bin/python -m tests.model.soak --lists $(LISTS)
 
 lock:
 	.venv/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url \

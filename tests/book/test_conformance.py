@@ -1,16 +1,19 @@
 """The conformance flows give the published digests, and a file that is not one of them is refused with its position."""
 
+import hashlib
 import lzma
 import os
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 
 from bench import kernel
-from bench.conformance import HEADER, MAGIC, FlowError, digest_of, main, read_flow, run
+from bench.conformance import HEADER, MAGIC, FlowError, digest_of, main, read_flow, report_text, run
 from bench.conformance_kernel import MESSAGE
+from tests.book.obvious import BUY, CANCEL, MODIFY, NEW, SELL, ObviousBook, random_flow
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance"
 DIGESTS = {
@@ -63,8 +66,6 @@ def lines(path: Path) -> list[tuple[int, ...]]:
     return [tuple(int(report[name]) for name in names) for report in reports]
 
 
-BUY, SELL = 0, 1
-NEW, CANCEL, MODIFY = 0, 1, 2
 LARGE = 2**32 - 1
 FAR = 2**63 + 5  # an id that no table can have
 
@@ -104,6 +105,31 @@ def test_edge_cases(tmp_path: Path) -> None:
         (1, 12, 7, 5, 30_000, 3),
         (1, 12, 7, 6, 30_001, 3),
     ]
+
+
+def test_sweep_refill_and_next_best(tmp_path: Path) -> None:
+    """A sweep over many levels, a level emptied and filled again, and what is best after the best was cancelled."""
+    rows = [(NEW, SELL, 0, 1, number, 30_000 + 97 * number) for number in range(60)]
+    rows += [(NEW, BUY, 0, 50, 100, 68_992), (NEW, SELL, 0, 2, 101, 30_000), (NEW, BUY, 0, 2, 102, 30_000)]
+    rows += [(NEW, SELL, 0, 3, 103, 30_000), (CANCEL, SELL, 0, 0, 103, 30_000), (NEW, BUY, 1, 1, 104, 68_992)]
+    rows += [(MODIFY, SELL, 0, 9, 55, 19_440), (NEW, BUY, 0, 1, 105, 19_440), (MODIFY, SELL, 0, 9, 55, 20_000)]
+    flow = messages(*rows)
+    obvious = ObviousBook()
+    obvious.play(flow)
+    assert report_text(run(read_flow(write(tmp_path / "sweep.bin", flow)))[0]).decode().splitlines() == obvious.lines
+    assert sum(line.startswith("1,") for line in obvious.lines) == 53
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_random_flow_through_the_command(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The digest that an obvious book gives: ids never seen, repeated cancels, crossing modifies, prices far apart."""
+    distances = (0, 1, 2, 63, 64, 4_000, 20_000)
+    rows = random_flow(Random(seed), 2_000, 44_000, distances, low=19_440, high=68_992)
+    obvious = ObviousBook()
+    obvious.play(rows)
+    assert main([str(write(tmp_path / "random.bin", rows))]) == 0
+    assert capsys.readouterr().out.split()[1] == hashlib.sha256("\n".join(obvious.lines).encode()).hexdigest()
+    assert {line[0] for line in obvious.lines} == set("012345")
 
 
 def test_empty_flow(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_book_equals_twin(random: Random, blocks: int) -> None:
     for _ in range(blocks):
         time_ms += random.choice((0, 1, 10, 60))
         pair.run(generator.commands(BLOCK_COMMANDS), time_ms)
-    pair.check_state()
+        pair.check_state()
 
 
 def joined(commands: list[np.ndarray]) -> np.ndarray:
