@@ -90,7 +90,8 @@ def install_packages(dev: bool) -> None:
         return
     if not PYTHON.exists():
         say("making .venv")
-        if subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False).returncode != 0:
+        VENV.mkdir(exist_ok=True)  # the log of all steps is in it
+        if not run("python -m venv", [sys.executable, "-m", "venv", str(VENV)]):
             raise SetupError("python -m venv failed: on Debian and Ubuntu, apt install python3-venv")
     say("installing packages")
     requirements = ROOT / ("requirements-dev.txt" if dev else "requirements.txt")

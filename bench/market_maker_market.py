@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bench.market_maker_api import ApiError, Client, Json, Unreachable
-from bench.market_maker_quotes import Ladder, Walk, Wanted, lean, size_lots, step_ticks
+from bench.market_maker_quotes import Ladder, Walk, Wanted, lean, size_factor, size_lots, step_ticks
 from engine_core.wire.markets import Config, MarketDef
 from engine_core.wire.quoting import MarketMaker
 
@@ -167,16 +167,7 @@ class Quoter:
         mean = self.lots_worth(float(self._parameters.order_value))
         for start in range(0, len(orders), BATCH):
             batch = orders[start : start + BATCH]
-            items = [
-                {
-                    "symbol": self.symbol,
-                    "side": order.side,
-                    "orderType": "Limit",
-                    "price": self._market.units.price(order.price_ticks),
-                    "quantity": self.order_text(size_lots(mean, self._market.min_lots, self.source)),
-                }
-                for order in batch
-            ]
+            items = [self._item(order, mean) for order in batch]
             answers = await self._client.send_batch("/api/v1/orders", items, "orderExecute")
             refused = ""
             for order, answer in zip(batch, answers, strict=True):
@@ -188,6 +179,17 @@ class Quoter:
                     self._orders[answer["id"]] = order
             if refused:
                 log.debug("%s: refused: %s", self.symbol, refused)
+
+    def _item(self, order: Resting, mean_lots: float) -> Json:
+        step, growth_ppm = self._ladder.step_ticks, self._parameters.growth_ppm
+        mean_lots *= size_factor(order.price_ticks, self._reference_ticks, step, growth_ppm)
+        return {
+            "symbol": self.symbol,
+            "side": order.side,
+            "orderType": "Limit",
+            "price": self._market.units.price(order.price_ticks),
+            "quantity": self.order_text(size_lots(mean_lots, self._market.min_lots, self.source)),
+        }
 
 
 class Taker:

@@ -70,5 +70,10 @@ def lean(reference_ticks: float, base_value: float, quote_value: float, inventor
     return reference_ticks * (1 + (0.5 - share) * 2 * inventory_ppm / PPM)
 
 
+def size_factor(price_ticks: int, reference_ticks: float, step: int, growth_ppm: int) -> float:
+    """How much larger than at the reference an order at this price is: interest gathers away from the market."""
+    return 1 + abs(price_ticks - reference_ticks) / step * growth_ppm / PPM
+
+
 def size_lots(mean_lots: float, min_lots: int, source: random.Random) -> int:
     return max(round(mean_lots * source.uniform(1 - SIZE_SPREAD, 1 + SIZE_SPREAD)), min_lots, 1)

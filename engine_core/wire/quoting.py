@@ -17,7 +17,8 @@ class MarketMaker:
     interval_ms: int  # between two looks at one market
     levels: int  # on each side
     spacing_ppm: int  # between two levels; the best bid and ask are half of it away from the reference
-    order_value: str  # of one order, in the first asset of the configuration; sizes vary around it
+    order_value: str  # of an order at the best price, in the first asset of the configuration; sizes vary around it
+    growth_ppm: int  # how much larger an order is than the one a level nearer
     volatility_ppm: int  # of the reference, as one standard deviation in a minute
     reversion_s: int  # time in which the reference forgets a deviation from start_price to 1/e
     inventory_ppm: int  # how far the quotes lean when the whole inventory is on one side
@@ -30,9 +31,10 @@ def read(table: Section) -> MarketMaker:
     maker = MarketMaker(
         seed=table.integer("seed", 0, 2**63 - 1, 1),
         interval_ms=table.integer("interval_ms", 50, 60_000, 1_000),
-        levels=table.integer("levels", 1, 50, 8),
+        levels=table.integer("levels", 1, 50, 20),
         spacing_ppm=table.integer("spacing_ppm", 1, PPM // 20, 300),
         order_value=_value(table, "order_value", "2500"),
+        growth_ppm=table.integer("growth_ppm", 0, PPM, 100_000),
         volatility_ppm=table.integer("volatility_ppm", 0, PPM // 10, 1_000),
         reversion_s=table.integer("reversion_s", 1, 30 * 86_400, 3_600),
         inventory_ppm=table.integer("inventory_ppm", 0, PPM // 10, 2_000),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.market_maker_quotes import Ladder, Walk, lean, size_lots, step_ticks
+from bench.market_maker_quotes import Ladder, Walk, lean, size_factor, size_lots, step_ticks
 from engine_core.wire import quoting
 from engine_core.wire.sections import ConfigError, Section
 
@@ -67,6 +67,12 @@ def test_inventory_leans_the_quotes() -> None:
     assert lean(1_000.0, 100.0, 0.0, 2_000) == pytest.approx(998.0)  # all base: sell
     assert lean(1_000.0, 0.0, 100.0, 2_000) == pytest.approx(1_002.0)
     assert lean(1_000.0, 0.0, 0.0, 2_000) == 1_000.0
+
+
+def test_orders_grow_away_from_the_market() -> None:
+    assert size_factor(1_000, 1_000.0, 10, 100_000) == 1.0
+    assert size_factor(900, 1_000.0, 10, 100_000) == size_factor(1_100, 1_000.0, 10, 100_000) == pytest.approx(2.0)
+    assert size_factor(900, 1_000.0, 10, 0) == 1.0
 
 
 def test_sizes_are_whole_and_never_below_the_minimum() -> None:
