@@ -5,6 +5,7 @@ intrinsics become no-ops.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -12,6 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.caching import UserProvidedCacheLocator
 from numba.extending import intrinsic
 
 from engine_core import kernel_cache
@@ -22,8 +24,21 @@ JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)
 
 
+class KernelLocator(UserProvidedCacheLocator):  # type: ignore[misc]
+    """Numba keeps a checkout's kernels under a hash of its path; ours belong to their content, wherever that lies.
+    Otherwise a second or a moved checkout finds the folder complete, and compiles while it starts."""
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        folder, root = Path(py_file).absolute().parent, Path(__file__).absolute().parents[1]
+        if not folder.is_relative_to(root):
+            return str(super().get_suitable_cache_subpath(py_file))
+        return "_".join(folder.relative_to(root).parts)
+
+
 CACHE_FOLDER = kernel_cache.folder()
 numba.config.CACHE_DIR = str(CACHE_FOLDER)
+numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__},InTreeCacheLocator"
 
 
 def kernel(function: F) -> F:

@@ -103,6 +103,9 @@ def test_the_proxy_and_prometheus_know_the_right_ports() -> None:
     proxy = (DOCKER / "proxy" / "nginx.conf").read_text()
     assert f"server ingress:{environment['EXCHANGE_HTTP_PORT']};" in proxy
     assert f"server egress:{environment['EXCHANGE_WS_PORT']};" in proxy
+    locations = re.findall(r"location [^{]*{([^}]*)}", proxy)
+    assert locations
+    assert all("proxy_set_header" not in location for location in locations), "one there takes away all of the others"
     scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())
     targets = scraped["scrape_configs"][0]["static_configs"][0]["targets"]
     assert set(targets) == {f"{name}:{environment['EXCHANGE_METRICS_PORT']}" for name in ours() if name != "setup"}
