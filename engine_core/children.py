@@ -32,6 +32,11 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     once: bool = False  # ends by itself, with success, and is not started again
 
+    @property
+    def is_spare(self) -> bool:
+        """Whether the exchange is complete without it: it is not the first process of its role."""
+        return self.environment.get("EXCHANGE_WORKER", "0") != "0"
+
 
 class Child:
     """A Program and the process that runs it now, if any."""

@@ -4,6 +4,7 @@
     phase 2  engine; reconcile (compares exchange.toml with the log, appends the difference, and ends);
              ingress, egress, writer   (they import while the engine replays, and wait for it)
     phase 3  market_maker              (profile demo)
+    then     the second and further processes of a role: they add speed, and would only delay the first order
 
 The processes are started as programs, never imported, and none that was not started here is ever signalled. If this
 process is killed, the kernel (or the watched pipe) ends the children, and the lock on the data folder, which the
@@ -140,9 +141,11 @@ class Supervisor:
         with self._signals():
             try:
                 for phase in self._plan.phases:
-                    self._start_phase(phase)
+                    self._start_phase(tuple(program for program in phase if not program.is_spare))
                 if not self._stopping:
                     self._say(self._plan.banner())
+                for program in (program for phase in self._plan.phases for program in phase if program.is_spare):
+                    self._start(self._child(program))
                 while not self._stopping:
                     self._wait(self._next_wake())
                     self._watch()
@@ -155,9 +158,7 @@ class Supervisor:
     def _start_phase(self, phase: tuple[Program, ...]) -> None:
         started = []
         for program in phase:
-            child = Child(program, self._parent_pipe, (self._lock,))
-            self._children.append(child)
-            started.append(child)
+            started.append(child := self._child(program))
             self._start(child)
         said_at = time.monotonic()
         while waiting := [child for child in started if not self._settled(child)]:
@@ -171,6 +172,11 @@ class Supervisor:
                     if not self._settled(child):
                         last = child.log_tail(1)
                         self._say(f"  waiting for {_name(child)} ({child.running_for_s():.0f} s)… {last[-160:]}")
+
+    def _child(self, program: Program) -> Child:
+        child = Child(program, self._parent_pipe, (self._lock,))
+        self._children.append(child)
+        return child
 
     @staticmethod
     def _settled(child: Child) -> bool:

@@ -81,7 +81,7 @@ class Exchange:
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         new = f"new processes of {role}"
-        eventually(lambda: self.pids(role), lambda pids: len(pids) == len(killed) and not {*pids} & {*killed}, new)
+        eventually(lambda: self.pids(role), lambda pids: len(pids) >= len(killed) and not {*pids} & {*killed}, new)
         self.until_healthy()
 
     def until_healthy(self) -> None:
