@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     _account_commands(commands)
     verify = add("verify", _late("verify", "verify"), "replay the log and check that no money appeared or vanished")
     verify.add_argument("--json", action="store_true", help="for programs")
+    verify.add_argument("--snapshot", metavar="FILE", type=Path, help="start from it (default: the whole log)")
+    _state_commands(add)
     add(
         "apply", _late("apply", "apply"), "append what exchange.toml says and the log does not, to the running exchange"
     )
@@ -57,6 +59,16 @@ def _parser() -> argparse.ArgumentParser:
     warm.add_argument("--force", action="store_true", help="even if the cache is complete")
     _delegates(commands)
     return parser
+
+
+def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
+    add("snapshot", _late("state", "take"), "let the engine write its state to the disk, without pausing")
+    inspect = add("inspect", _late("state", "inspect"), "show position, balances and book of a snapshot or the engine")
+    inspect.add_argument("what", nargs="?", default="live", help="live, latest, or a snapshot file (default: live)")
+    inspect.add_argument("--account", type=int, metavar="N", help="its balances and open orders")
+    inspect.add_argument("--market", metavar="SYMBOL", help="its book, for example SOL_USDC")
+    loss = add("accept-loss", _late("state", "accept_loss"), "go on after Redis lost the end of the log for good")
+    loss.add_argument("--yes", action="store_true", help="what is lost may stay lost")
 
 
 def _add(where: "Commands", name: str, run: Command, text: str) -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """Runs the exchange: starts its processes in order, restarts what dies, stops all in the reverse of the data's way.
 
     phase 1  valkey, postgres          (unless the operator brings servers of their own)
-    phase 2  engine; reconcile (compares exchange.toml with the log, appends the difference, and ends);
+    phase 2  engine, standbys; reconcile (compares exchange.toml with the log, appends the difference, and ends);
              ingress, egress, writer   (they import while the engine replays, and wait for it)
     phase 3  market_maker              (profile demo)
     then     the second and further processes of a role: they add speed, and would only delay the first order
@@ -34,7 +34,7 @@ STAGE_TIMEOUT_S = 4.0  # for one stage of the stop
 GIVE_UP_AFTER_STARTS = 3  # of a process that never became ready while the exchange starts
 LOCK_TIMEOUT_S = 10.0
 
-STOP_ORDER = (("market_maker",), ("ingress",), ("egress", "engine"), ("writer",), ("postgres", "valkey"))
+STOP_ORDER = (("market_maker",), ("ingress",), ("egress", "engine", "standby"), ("writer",), ("postgres", "valkey"))
 
 
 class StartError(RuntimeError):

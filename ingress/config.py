@@ -45,7 +45,11 @@ def from_settings(settings: Settings) -> IngressConfig:
         ws_port=settings.ws_port,
         workers=settings.config.server.ingress_workers,
         session_secret=settings.session_secret,
-        backlog=Backlog(entries=settings.config.bounds.command_backlog, redis_bytes=settings.config.bounds.redis_bytes),
+        backlog=Backlog(
+            entries=settings.config.bounds.command_backlog,
+            events=settings.config.bounds.event_backlog,
+            redis_bytes=settings.config.bounds.redis_bytes,
+        ),
         metrics_port=settings.metrics_port,
         asset_names={asset.symbol: asset.name for asset in settings.config.assets},
         demo_session=settings.profile == "demo" and is_loopback(settings.host),

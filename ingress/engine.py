@@ -27,7 +27,10 @@ class Gateway(Protocol):
     """The part of AsyncGateway that ingress uses."""
 
     failure: Exception | None  # why it is of no use any more
-    pressure: str  # why new orders are refused at present, if they are
+
+    @property
+    def pressure(self) -> str:
+        """Why new orders are refused at present, if they are."""
 
     @property
     def healthy(self) -> bool: ...

@@ -6,13 +6,14 @@ never silently skipped: XREAD itself would answer nothing, or go on with whateve
 """
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from engine_core.wire.backlog import Stored, parse_stored
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, EVENT
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, decode_block, keys
@@ -20,6 +21,8 @@ from persistence.store import Position
 
 _READ_ENTRIES = 256  # entries of one XREAD; a batch takes as many reads as it has room for
 _TIMEOUT_S = 5
+# Also when Redis is full, because only then can the log be trimmed.
+_TELL = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], ARGV[1])"
 
 Entries = list[tuple[EntryId, bytes]]
 
@@ -35,12 +38,14 @@ class Batch:
     events: np.ndarray
     times_ms: np.ndarray
     position: Position
+    entries: int
     is_full: bool  # more is waiting in the log
 
 
 class EventSource:
     def __init__(self, redis_url: str, shard: int) -> None:
-        self._stream = keys(shard).events
+        names, self._entries = keys(shard), 0
+        self._stream, self._stored = names.events, names.stored
         # No retries inside the client: after a lost connection the position must be checked before reading on.
         self._client = redis.Redis.from_url(
             redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=2 * _TIMEOUT_S, protocol=2
@@ -51,6 +56,12 @@ class EventSource:
 
     def check(self, position: Position) -> None:
         """SourceError unless reading on after `position` misses nothing."""
+        self._check(position)
+        self._entries = self._entries_up_to(position)
+        if position.entry != ORIGIN:
+            self._tell(position)
+
+    def _check(self, position: Position) -> None:
         first, top = self._end(oldest=True), self._end(oldest=False)
         if position.entry == ORIGIN:
             if first is not None and not _is_genesis(first[1]):
@@ -76,6 +87,11 @@ class EventSource:
         else:
             raise SourceError(f"{stored}, but {self._stream} has no such entry: this is another log")
 
+    def tell_stored(self, batch: Batch) -> None:
+        """The batch is in the database: let everybody know how far that is, for bounds and trimming."""
+        self._entries += batch.entries
+        self._tell(batch.position)
+
     def read(self, position: Position, max_bytes: int) -> Batch | None:
         """The next entries, up to about `max_bytes`; waits a few seconds for the first, None if none came."""
         entries: Entries = []
@@ -91,14 +107,36 @@ class EventSource:
             last = found[-1][0]
         return _batch(entries, position, is_full) if entries else None
 
+    def _tell(self, position: Position) -> None:
+        told = Stored(position.log_id, position.entry, self._entries).encode()
+        self._client.eval(_TELL, 1, self._stored, told)
+
+    def _entries_up_to(self, position: Position) -> int:
+        """How many entries the log has had up to `position`, those trimmed included.
+
+        Counted from what was told last; without that from the end of the log, of which Redis knows the number.
+        """
+        if position.entry == ORIGIN:
+            return 0
+        told = parse_stored(self._client.get(self._stored))
+        if told is not None and told.log_id == position.log_id and told.entry <= position.entry:
+            return told.entries + self._count(told.entry, position.entry)
+        log: Any = self._client.xinfo_stream(self._stream)
+        return int(log["entries-added"]) - self._count(position.entry, EntryId.parse(log["last-generated-id"]))
+
+    def _count(self, after: EntryId, last: EntryId) -> int:
+        count = 0
+        while after < last and (rows := self._range(f"({after}", last, _READ_ENTRIES)):
+            count, after = count + len(rows), rows[-1][0]
+        return count
+
     def _read(self, after: EntryId, wait_ms: int | None) -> Entries:
         reply = self._client.xread({self._stream: str(after)}, count=_READ_ENTRIES, block=wait_ms)
         return _entries(cast(list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]], reply)[0][1]) if reply else []
 
-    def _range(self, first: EntryId, last: EntryId) -> Entries:
-        return _entries(
-            cast(list[tuple[bytes, dict[bytes, bytes]]], self._client.xrange(self._stream, str(first), str(last)))
-        )
+    def _range(self, first: EntryId | str, last: EntryId, count: int | None = None) -> Entries:
+        reply = self._client.xrange(self._stream, str(first), str(last), count)
+        return _entries(cast(list[tuple[bytes, dict[bytes, bytes]]], reply))
 
     def _end(self, *, oldest: bool) -> tuple[EntryId, bytes] | None:
         reply = self._client.xrange(self._stream, count=1) if oldest else self._client.xrevrange(self._stream, count=1)
@@ -146,4 +184,5 @@ def _batch(entries: Entries, position: Position, is_full: bool) -> Batch:
         times.append(int(header["time_ms"]))
     body = b"".join(memoryview(block)[BLOCK_HEADER.itemsize :] for _, block in entries)
     after = Position(log_id, epoch, entries[-1][0], _checksum(entries[-1][1]))
-    return Batch(np.frombuffer(body, EVENT), np.repeat(np.array(times, np.int64), counts), after, is_full)
+    times_ms = np.repeat(np.array(times, np.int64), counts)
+    return Batch(np.frombuffer(body, EVENT), times_ms, after, len(entries), is_full)

@@ -29,7 +29,7 @@ OURS = (
         "session-secret",
         "postgres-password",
         "lock",
-        "engine-0.entry",
+        *("engine-0.entry", "engine-0.1.entry", "engine-0.2.entry", "engine-0.3.entry"),
     ),
 )
 

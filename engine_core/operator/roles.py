@@ -7,6 +7,7 @@ from engine_core.wire.markets import PROFILES
 
 ROLES = {
     "engine": "engine_core.runtime",
+    "standby": "engine_core.runtime",
     "ingress": "ingress",
     "egress": "egress",
     "writer": "persistence",

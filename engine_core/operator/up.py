@@ -86,12 +86,14 @@ def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, .
         port = next(metrics) if metrics and not once else 0
         environment = settings.environment() | {"EXCHANGE_WORKER": str(worker), "EXCHANGE_METRICS_PORT": str(port)}
         log = settings.data / "logs" / (f"{name}.log" if worker == 0 else f"{name}.{worker}.log")
-        return Program(name, _module(ROLES[name]), log, environment, once=once)
+        arguments = ("--standby",) if name == "standby" else ()
+        return Program(name, _module(ROLES[name], *arguments), log, environment, once=once)
 
     edges = [
         *(role("ingress", worker) for worker in range(server.ingress_workers)),
         *(role("egress", worker) for worker in range(server.egress_workers)),
         role("writer"),
+        *(role("standby", number) for number in range(1, settings.config.engine.standbys + 1)),
     ]
     compiling = () if kernel_cache.is_complete() else (role("warm", once=True),)
     phases = [
@@ -103,9 +105,9 @@ def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, .
     return tuple(phases)
 
 
-def _module(module: str) -> Callable[[int], list[str]]:
+def _module(module: str, *arguments: str) -> Callable[[int], list[str]]:
     # -P: the folder that one happens to stand in is not searched for modules
-    return lambda parent_pipe: [sys.executable, "-P", "-m", module]
+    return lambda parent_pipe: [sys.executable, "-P", "-m", module, *arguments]
 
 
 def _program(server: Server, data: Path) -> Program:

@@ -1,8 +1,10 @@
-"""`exchange verify`: replays the whole log through the real book, beside the running exchange, and audits the result.
+"""`exchange verify`: replays the log through the real book, beside the exchange or while it is stopped, and audits it.
 
-Checked are: that every entry of the command log gives the very bytes that stand in the event log; every invariant of
-the resulting state; and for each asset that what all accounts have available or locked, the fees on the fee account
-among it, is exactly what was deposited minus what was withdrawn. Equal digests mean equal states.
+Replayed is the whole log; what was trimmed is taken from the oldest snapshot, or from any that is named. Checked are:
+that every entry of the command log gives the very bytes that stand in the event log; that every snapshot on the way is
+the very state that replay comes to; every invariant of the resulting state; and for each asset that what all accounts
+have available or locked, the fees on the fee account among it, is exactly what was deposited minus what was withdrawn.
+Equal digests mean equal states.
 """
 
 import argparse
@@ -10,16 +12,23 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import redis
 
 from engine_core.book import audit, reads
-from engine_core.operator.run import CommandError, join, require
+from engine_core.book.state import capacities_of
+from engine_core.operator.log_access import open_log
+from engine_core.operator.run import CommandError, join
+from engine_core.runtime import snapshot
 from engine_core.runtime.config import capacities
 from engine_core.runtime.machine import Machine, Mirror
+from engine_core.runtime.recovery import describe
+from engine_core.runtime.snapshot import SnapshotError
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import EVENT
+from engine_core.wire.log import LogError
 from engine_core.wire.settings import Settings
 from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block, keys
 from engine_core.wire.units import format_decimal
@@ -32,6 +41,8 @@ Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 @dataclass(slots=True)
 class Findings:
+    began: str = "the beginning of the log"
+    snapshots: int = 0  # met on the way, and found equal
     entries: int = 0
     commands: int = 0
     events: int = 0
@@ -39,14 +50,16 @@ class Findings:
 
 
 def verify(options: argparse.Namespace) -> int:
-    run = require(options.data)
     join(options.data)
     settings = Settings.from_environment()
     began = time.monotonic()
     machine, findings = Machine(capacities(settings.config.capacity)), Findings()
     try:
-        with redis.Redis.from_url(run.redis, protocol=2) as client:
-            _replay(client, keys(settings.shard), machine, findings, options.json)
+        with open_log(options) as client:
+            names = keys(settings.shard)
+            known = _snapshots(settings, findings)
+            _begin(client, names, machine, known, findings, options.snapshot)
+            _replay(client, names, machine, findings, known, options.json)
     except redis.RedisError as error:
         raise CommandError(f"the log cannot be read: {error}") from None
     try:
@@ -58,14 +71,74 @@ def verify(options: argparse.Namespace) -> int:
     return 0 if answer["ok"] else 1
 
 
-def _replay(client: redis.Redis, names: Keys, machine: Machine, findings: Findings, quiet: bool) -> None:
+def _snapshots(settings: Settings, findings: Findings) -> dict[EntryId, Path]:
+    """The whole snapshots by their place; a damaged one is a finding."""
+    known = {}
+    for path in snapshot.found(settings.data, settings.shard):
+        try:
+            known[snapshot.describe(path).place.entry] = path
+        except SnapshotError as error:
+            findings.problems.append(str(error))
+    return known
+
+
+def _begin(
+    client: redis.Redis,
+    names: Keys,
+    machine: Machine,
+    known: dict[EntryId, Path],
+    findings: Findings,
+    wanted: Path | None,
+) -> None:
+    """Go to where the replay starts: nowhere if the log is whole, else a snapshot."""
+    orders = describe(client, names.orders)
+    path = wanted
+    if path is None and not orders.is_complete:
+        if not known:
+            raise CommandError(f"{names.orders} was trimmed, and there is no snapshot to start from")
+        path = known[min(known)]
+    if path is None:
+        return
+    try:
+        found, state = snapshot.read(path)
+    except SnapshotError as error:
+        raise CommandError(str(error)) from None
+    log_id = describe(client, names.events).log_id
+    if found.place.log_id != log_id:
+        raise CommandError(f"{path} is of log {found.place.log_id}, Redis holds log {log_id}")
+    try:
+        orders.check(found.place.entry)
+    except LogError as error:
+        raise CommandError(str(error)) from None
+    machine.adopt(state, found.place.entry, found.place.epoch)
+    findings.began = path.name
+
+
+def _compare(machine: Machine, path: Path, findings: Findings) -> None:
+    """A snapshot must be the state that replay has come to."""
+    try:
+        found, state = snapshot.read(path)
+    except SnapshotError as error:
+        findings.problems.append(str(error))
+        return
+    if found.capacities != capacities_of(machine.state):
+        return  # taken before [capacity] was changed
+    if audit.digest(state) != audit.digest(machine.state):
+        findings.problems.append(f"{path} differs from the state that the log gives up to {found.place.entry}")
+        return
+    findings.snapshots += 1
+
+
+def _replay(
+    client: redis.Redis, names: Keys, machine: Machine, findings: Findings, known: dict[EntryId, Path], quiet: bool
+) -> None:
     """Execute everything that the command log holds now, and compare with the event log entry by entry."""
     top = _top(client, names.orders)
     if top is None:
         findings.problems.append(f"{names.orders} is empty")
         return
     said_at = time.monotonic()
-    for entry, block, published in _entries(client, names, top):
+    for entry, block, published in _entries(client, names, machine.position, top):
         mirror = _execute(machine, entry, block, published)
         findings.entries += 1
         findings.commands += mirror.commands
@@ -74,6 +147,8 @@ def _replay(client: redis.Redis, names: Keys, machine: Machine, findings: Findin
             findings.problems.append(f"entry {entry} of {names.orders} has no mirror in {names.events}")
         elif machine.encode(mirror) != published:
             findings.problems.append(f"entry {entry} gives other events than those in {names.events}")
+        if entry in known:
+            _compare(machine, known[entry], findings)
         if len(findings.problems) > 10:
             findings.problems.append("and perhaps more: stopped here")
             return
@@ -99,9 +174,11 @@ def _top(client: redis.Redis, stream: str) -> EntryId | None:
     return EntryId.parse(rows[0][0]) if rows else None
 
 
-def _entries(client: redis.Redis, names: Keys, top: EntryId) -> Iterator[tuple[EntryId, bytes, bytes | None]]:
+def _entries(
+    client: redis.Redis, names: Keys, after: EntryId, top: EntryId
+) -> Iterator[tuple[EntryId, bytes, bytes | None]]:
     """Each entry of the command log with its mirror."""
-    position = "-"
+    position = f"({after}"
     while rows := cast(Rows, client.xrange(names.orders, position, str(top), count=CHUNK)):
         last = rows[-1][0].decode()
         mirrors = dict(cast(Rows, client.xrange(names.events, rows[0][0].decode(), last, count=2 * CHUNK)))
@@ -141,6 +218,8 @@ def _answer(machine: Machine, findings: Findings, seconds: float) -> dict[str, A
     return {
         "ok": not findings.problems,
         "problems": findings.problems,
+        "from": findings.began,
+        "snapshots": findings.snapshots,
         "entries": findings.entries,
         "commands": findings.commands,
         "events": findings.events,
@@ -155,7 +234,8 @@ def _answer(machine: Machine, findings: Findings, seconds: float) -> dict[str, A
 def _text(answer: dict[str, Any]) -> str:
     lines = [
         f"{answer['entries']} entries, {answer['commands']} commands, {answer['events']} events replayed "
-        f"in {answer['seconds']:.1f} s, up to {answer['position']}",
+        f"in {answer['seconds']:.1f} s, from {answer['from']} up to {answer['position']}; {answer['snapshots']} "
+        "snapshots are equal to it",
         f"{'asset':<8} {'deposits - withdrawals':>28} {'available + locked + fees':>28}",
     ]
     for symbol, sums in answer["assets"].items():

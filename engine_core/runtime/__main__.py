@@ -4,9 +4,11 @@ import argparse
 import gc
 import logging
 import os
+import signal
 import sys
 
-from engine_core.runtime.config import EngineConfig, from_settings
+from engine_core.runtime.config import EngineConfig, from_settings, snapshot_rules
+from engine_core.runtime.keeper import Keeper
 from engine_core.runtime.loop import Engine
 from engine_core.runtime.monitoring import show
 from engine_core.wire import process
@@ -22,18 +24,25 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="exchange engine", description=_HELP).parse_args()
+    parser = argparse.ArgumentParser(prog="exchange engine", description=_HELP)
+    parser.add_argument(
+        "--standby", action="store_true", help="follow the log, and take over within a second when the active one ends"
+    )
+    options = parser.parse_args()
     process.start("engine")
     try:
         settings = Settings.from_environment()
-        config = from_settings(settings)
+        config = from_settings(settings, options.standby)
     except ConfigError as error:
         sys.exit(f"exchange engine: {error}")
-    monitor = Monitor("engine", settings.shard)
-    engine = Engine(config, monitor.beat)
+    monitor = Monitor("engine", settings.worker)
+    keeper = Keeper(snapshot_rules(settings))
+    engine = Engine(config, keeper, monitor.beat, wake=_hear_signals(keeper))
     show(engine, monitor)
     serve(monitor, config.runtime, config.metrics_port, settings.host)
-    _settle_down(config)
+    engine.on_activation = lambda: _take_a_core(config)
+    gc.collect()
+    gc.freeze()  # what stays for ever is never looked at again
     try:
         engine.run(process.ready)
     except LogError as error:
@@ -41,12 +50,20 @@ def main() -> None:
         sys.exit(1)
 
 
-def _settle_down(config: EngineConfig) -> None:
-    """One core of its own, and no garbage collection of what stays for ever."""
+def _take_a_core(config: EngineConfig) -> None:
+    """The active engine has one core to itself; a standby leaves it alone."""
     if config.cpu is not None:
         os.sched_setaffinity(0, {config.cpu})
-    gc.collect()
-    gc.freeze()
+
+
+def _hear_signals(keeper: Keeper) -> int:
+    """SIGUSR1 asks for a snapshot (`exchange snapshot`). A descriptor that signals make readable."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGUSR1, lambda number, frame: keeper.ask())
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    return read
 
 
 if __name__ == "__main__":

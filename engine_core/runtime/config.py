@@ -1,16 +1,22 @@
 """The settings of one engine process, read once from the environment."""
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine_core.book.state import Capacities
+from engine_core.runtime.connection import client_of
+from engine_core.runtime.keeper import Rules
+from engine_core.runtime.trim import DAY_MS, Limits, trim
 from engine_core.wire.markets import Capacity
 from engine_core.wire.settings import Settings
+from engine_core.wire.streams import keys
 
 TICK_MS = 100  # how often an engine looks for due timers
 READ_BYTES = 1 << 18  # of commands in one read, about: bounds the work between two looks at the socket
 APPEND_BYTES = 4 << 20  # of events in one transaction, about
+TRIM_SECONDS = 30.0  # for one answer of Redis while it trims
 WAITING_BYTES = 64 << 20  # of events not yet taken by Redis: beyond, the engine waits for it
 
 
@@ -25,9 +31,18 @@ class EngineConfig:
     cpu: int | None  # to pin to; None: as the system likes
     busy_poll: bool
     metrics_port: int
+    standby: bool = False
+    number: int = 0  # of this process among the engines of the shard on this machine
+
+    @property
+    def note(self) -> Path:
+        """Where the entry under execution is noted (guard.py)."""
+        return self.data / (
+            f"engine-{self.shard}.entry" if not self.number else f"engine-{self.shard}.{self.number}.entry"
+        )
 
 
-def from_settings(settings: Settings) -> EngineConfig:
+def from_settings(settings: Settings, standby: bool = False) -> EngineConfig:
     engine = settings.config.engine
     return EngineConfig(
         redis_url=settings.redis_url,
@@ -39,6 +54,26 @@ def from_settings(settings: Settings) -> EngineConfig:
         cpu=_core(engine.cpu),
         busy_poll=engine.busy_poll,
         metrics_port=settings.metrics_port,
+        standby=standby,
+        number=settings.worker,
+    )
+
+
+def snapshot_rules(settings: Settings) -> Rules:
+    config = settings.config
+    limits = Limits(config.keep_days * DAY_MS, config.bounds.redis_bytes)
+
+    def trim_logs() -> str:
+        with closing(client_of(settings.redis_url, TRIM_SECONDS)) as client:
+            return trim(client, keys(settings.shard), settings.data, settings.shard, limits)
+
+    return Rules(
+        data=settings.data,
+        shard=settings.shard,
+        every_seconds=config.snapshots.every_minutes * 60.0,
+        every_commands=config.snapshots.every_commands,
+        keep=config.snapshots.keep,
+        trim=trim_logs,
     )
 
 

@@ -5,7 +5,9 @@ engine that comes up and finds the note counts: after MAX_CRASHES at the same en
 so, until an operator appends SKIP for that entry. The mirror of a skipped entry is BLOCK_REFUSED (SKIPPED); an engine
 that crashes there later, on another machine perhaps, finds that mirror and skips the entry too.
 
-    file, int64 words:  0 entry_ms · 1 entry_seq · 2 executing (0, 1) · 3 crashes at this entry so far
+The note also tells a log that went back in time: what was executed can only be missing from it if Redis lost it.
+
+    file, int64 words:  0 entry_ms · 1 entry_seq · 2 executing (0, 1) · 3 crashes at this entry so far · 4 log_id
 """
 
 import logging
@@ -21,11 +23,11 @@ import redis
 from engine_core.runtime.machine import Machine, Mirror
 from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.layout import ADMIN, COMMAND, EVENT
-from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block
+from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block
 
 MAX_CRASHES = 3
 LOOK_SECONDS = 1.0
-_MS, _SEQ, _EXECUTING, _CRASHES, _WORDS = range(5)
+_MS, _SEQ, _EXECUTING, _CRASHES, _LOG_ID, _WORDS = range(6)
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
@@ -45,6 +47,10 @@ class CrashGuard:
     def crashes(self) -> int:
         return int(self._words[_CRASHES])
 
+    def executed(self, log_id: int) -> EntryId:
+        """The last entry of this log that an engine here began to execute; ORIGIN if it is not known."""
+        return EntryId(int(self._words[_MS]), int(self._words[_SEQ])) if self._words[_LOG_ID] == log_id else ORIGIN
+
     def execute(self, machine: Machine, entry: EntryId, block: bytes) -> Mirror:
         if entry == self._suspect:
             if self._is_skipped(entry) or (self.crashes >= MAX_CRASHES and self._wait_for_skip(entry)):
@@ -55,6 +61,7 @@ class CrashGuard:
             self._words[_CRASHES] = 0
         words = self._words
         words[_MS], words[_SEQ] = entry
+        words[_LOG_ID] = machine.log_id
         words[_EXECUTING] = 1
         try:
             mirror = machine.execute(entry, block)

@@ -4,8 +4,9 @@
     engine    | execute n, ring n, send events n      | execute n+1, ...
 
 Each read is asked for before the last one is executed, each append is confirmed while the next one is computed, so the
-two processes work at the same time; with nothing to do it sleeps in poll(). Non-goals: recovery of what was executed
-before (recovery.py), and deciding anything about orders (book/).
+two processes work at the same time; with nothing to do it sleeps in poll(). A standby does the same, but neither rings
+nor publishes nor answers: it keeps what it computed until the active engine has published it, or is gone (standby.py).
+Non-goals: recovery of what was executed before (recovery.py), and deciding anything about orders (book/).
 """
 
 import logging
@@ -13,8 +14,6 @@ import select
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import redis
@@ -23,19 +22,24 @@ from engine_core.book.state import TIMERS
 from engine_core.book.triggers import FIRED
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
 from engine_core.runtime.connection import UNREACHABLE, Connection, client_of
+from engine_core.runtime.counters import Counters, Stages
 from engine_core.runtime.guard import CrashGuard
 from engine_core.runtime.intake import BLOCK_MS, Intake
+from engine_core.runtime.keeper import Keeper
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.publish import Publisher, Refused
 from engine_core.runtime.queries import Answers
-from engine_core.runtime.recovery import check_logs, create_log, replay
+from engine_core.runtime.recovery import check_pair, check_position, create_log, read_logs, replay
+from engine_core.runtime.resume import check_not_behind, crc_of, resume
+from engine_core.runtime.snapshot import Place
+from engine_core.runtime.standby import Lookout, active_name
+from engine_core.runtime.tail import Tail
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.gateway import Gateway
-from engine_core.wire.layout import COMMAND
-from engine_core.wire.log import LogError
-from engine_core.wire.metrics import Histogram
-from engine_core.wire.ring import RingWriter
-from engine_core.wire.streams import EntryId, keys
+from engine_core.wire.layout import COMMAND, EVENT
+from engine_core.wire.log import LogError, LogState
+from engine_core.wire.ring import RingWriter, Stamp
+from engine_core.wire.streams import EntryId, decode_block, keys, pack
 
 RETRY_SECONDS = 0.1
 PATIENCE_SECONDS = 10.0
@@ -46,57 +50,29 @@ QUESTIONS_BACK_MS = 5000  # questions asked so long before we came up may still 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Counters:
-    """What an engine process did since it started; read by metrics, written by the loop alone."""
-
-    entries: int = 0
-    commands: int = 0
-    events: int = 0
-    refused_blocks: int = 0
-    reads: int = 0
-    questions: int = 0
-    ticks: int = 0
-    wakeups: int = 0  # of sleeping readers
-    reconnects: int = 0
-    append_refusals: int = 0
-    replayed_commands: int = 0
-    replay_seconds: float = 0.0
-
-
-class Stages(NamedTuple):
-    """How long the parts of an order's way through the engine take, batch by batch."""
-
-    queue: Histogram
-    match: Histogram
-    confirm: Histogram
-
-    @classmethod
-    def new(cls) -> "Stages":
-        stages = {
-            "queue": "from the ID of the first entry of a read (whole milliseconds) until it was read",
-            "match": "to execute a read: book, ring and the bytes of its events",
-            "confirm": "from the first byte of an append to its confirmation",
-        }
-        text = "Time of one batch in each stage: "
-        return cls(*(Histogram("stage_seconds", text + what, (("stage", name),)) for name, what in stages.items()))
-
-
 class Engine:
-    def __init__(self, config: EngineConfig, beat: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, config: EngineConfig, keeper: Keeper, beat: Callable[[], None] = lambda: None, *, wake: int | None = None
+    ) -> None:
         self._config = config
         self._names = keys(config.shard)
         self.machine = Machine(config.capacities)
         self.publisher = Publisher(self._names)
+        self.keeper = keeper
         self.counters = Counters()
         self.stages = Stages.new()
         self.following = False  # everything that the log held at the start is executed, and Redis is there
+        self.active = False  # the one that publishes
+        self.on_activation: Callable[[], None] = lambda: None
         self.ring: RingWriter | None = None
         self._beat = beat
+        self._wake = wake  # descriptor that becomes readable at a signal, so that poll() ends
         self._guard: CrashGuard | None = None
         self._ticks: Gateway | None = None
         self._next_tick = 0.0
         self._recovered = False
+        self._tail = Tail()
+        self._mirror_crc = 0  # of the last entry executed
 
     def run(self, ready: Callable[[], None]) -> None:
         """Never returns. LogError when the logs are not ones that this engine can go on with."""
@@ -115,66 +91,145 @@ class Engine:
                 time.sleep(RETRY_SECONDS)
 
     def _run_connected(self, ready: Callable[[], None]) -> None:
-        url, machine = self._config.redis_url, self.machine
+        url, machine, config = self._config.redis_url, self.machine, self._config
         with ExitStack() as stack:
             client = stack.enter_context(closing(client_of(url, PATIENCE_SECONDS)))
-            orders, events = check_logs(client, self._names, machine.position, machine.log_id)
-            if not orders.length:
+            orders, events = logs = self._logs(client)
+            if not orders.length and not config.standby:
                 create_log(client, self._names)
             if self._guard is None:
-                path = self._config.data / f"engine-{self._config.shard}.entry"
-                self._guard = CrashGuard(path, client, self._names)
+                self._guard = CrashGuard(config.note, client, self._names)
+                check_not_behind(orders, self._guard.executed(events.log_id), f"the note {config.note}")
             appends, answering, reading = (
                 stack.enter_context(closing(Connection(url, seconds)))
                 for seconds in (PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS + BLOCK_MS / 1000)
             )
             self.publisher.connect(appends, client, events.top)
             if not self._recovered:
-                self._recover(reading, events.top)
+                self._recover(reading, client, logs)
+            lookout = Lookout(client, self._names, config.shard, config.number)
+            self._choose_role(lookout, appends)
             answers = Answers(answering, self._names)
             now_ms = time.time_ns() // 1_000_000
             intake = Intake(reading, self._names, machine.position, EntryId(now_ms - QUESTIONS_BACK_MS, 0))
-            logger.info("following %s after %s", self._names.orders, machine.position)
+            logger.info(
+                "following %s after %s%s", self._names.orders, machine.position, "" if self.active else ", as standby"
+            )
             ready()
             self.following = True
-            self._follow(intake, appends, answers)
+            self._follow(intake, appends, answers, lookout)
 
-    def _recover(self, connection: Connection, top: EntryId) -> None:
+    def _logs(self, client: redis.Redis) -> tuple[LogState, LogState]:
+        """Both logs, whole again if Redis had lost their ends and this engine still has them."""
+        orders, events = read_logs(client, self._names)
+        if self._tail.restore(client, self._names, orders, events, self.publisher.confirmed):
+            self.counters.restored += 1
+            orders, events = read_logs(client, self._names)
+        check_pair(self._names, (orders, events), self.machine.position)
+        if self._recovered:
+            check_position((orders, events), self.machine.position, self.machine.log_id)
+        return orders, events
+
+    def _recover(self, connection: Connection, client: redis.Redis, logs: tuple[LogState, LogState]) -> None:
         assert self._guard is not None
         started = time.monotonic()
-        commands = replay(self.machine, self._guard, connection, self._names, self.publisher, top, self._beat)
+        machine, names, config = self.machine, self._names, self._config
+        place = resume(machine, client, names, config.data, config.shard, logs)
+        check_position(logs, machine.position, machine.log_id)
+        top = logs[1].top
+        commands, mirror = replay(machine, self._guard, connection, names, self.publisher, top, self._beat)
+        self._mirror_crc = crc_of(mirror) if mirror else place.mirror_crc if place is not None else 0
+        self._tail.begin(machine.position)
         self.counters.replayed_commands = commands
         self.counters.replay_seconds = time.monotonic() - started
-        if self.machine.log_id:
-            self._open_ring(top)
         self._recovered = True
+
+    def _choose_role(self, lookout: Lookout, appends: Connection) -> None:
+        """Be a standby if asked to, or if another engine is active; an engine that was active goes on being it."""
+        if lookout.others() and lookout.still_others():
+            self._step_back("another engine is active")
+        elif self.active or not self._config.standby:
+            self._activate(appends)
+
+    def _activate(self, appends: Connection) -> None:
+        """From now on publish, beginning with what nobody has published yet."""
+        appends.send([pack(b"CLIENT", b"SETNAME", active_name(self._config.shard).encode())])
+        appends.receive()
+        if self.active:
+            return
+        self.active = True
+        self.on_activation()
+        unpublished = self.publisher.unpublished()
+        if self.machine.log_id:
+            self._open_ring(self.publisher.confirmed if unpublished else self.machine.position)
+            for entry, block in unpublished:
+                header, events = decode_block(block, EVENT)
+                sender = (int(header["gateway"]), int(header["incarnation"]), int(header["sequence"]))
+                assert self.ring is not None
+                self.ring.write(events.copy(), Stamp(entry, *sender, int(header["time_ms"])))
+                self.ring.ring()
+
+    def _step_back(self, why: str) -> None:
+        if self.active:
+            logger.warning("from active to standby: %s", why)
+        self.active = False
+        if self.ring is not None:
+            self.ring.close()
+            self.ring = None
+        self._ticks = None
 
     def _open_ring(self, base: EntryId) -> None:
         config, machine = self._config, self.machine
         self.ring = RingWriter(config.runtime, config.shard, config.ring_slots, machine.log_id, machine.epoch, base)
 
-    def _follow(self, intake: Intake, appends: Connection, answers: Answers) -> None:
+    def _follow(self, intake: Intake, appends: Connection, answers: Answers, lookout: Lookout) -> None:
         poller = select.poll()
-        poller.register(intake.fileno, select.POLLIN)
-        poller.register(appends.fileno(), select.POLLIN)
+        for descriptor in (intake.fileno, appends.fileno(), self._wake):
+            if descriptor is not None:
+                poller.register(descriptor, select.POLLIN)
         publisher = self.publisher
         intake.request()
-        publisher.flush()
+        if self.active:
+            publisher.flush()
         while True:
-            readable = {descriptor for descriptor, _ in poller.poll(self._timeout_ms())}
+            readable = {descriptor for descriptor, _ in poller.poll(self._timeout_ms(lookout))}
             self._beat()
             if appends.fileno() in readable:
                 if publisher.under_way:
-                    self._settle()
+                    self._settle(lookout)
                 else:
                     appends.receive()  # nothing is to come: the connection ended, and this says so
             if intake.fileno in readable:
-                self._process(intake, answers)
-            if publisher.waiting and not publisher.under_way:
-                publisher.flush()
-            self._tick()
+                self._process(intake, answers, lookout)
+            if self.active:
+                if publisher.waiting and not publisher.under_way:
+                    publisher.flush()
+                self._tick()
+            elif lookout.is_due():
+                self._look_out(lookout, appends)
+            if self._wake in readable:
+                self.keeper.heard(self._wake)
+            self.keeper.look(self.machine.state, self._place, self.counters.commands, active=self.active)
 
-    def _process(self, intake: Intake, answers: Answers) -> None:
+    def _look_out(self, lookout: Lookout, appends: Connection) -> None:
+        """A standby's turn: forget what was published, and see whether the active engine lives."""
+        take_over = lookout.look(self.machine.position)
+        self.publisher.advance(lookout.top)
+        if take_over:
+            logger.warning("taking over after %s: there is no active engine any more", self.publisher.confirmed)
+            if not self.machine.log_id:
+                raise LogError(f"{self._names.orders} has no GENESIS, and a standby creates no log: start an engine")
+            self.counters.takeovers += 1
+            self._activate(appends)
+            self.publisher.flush()
+
+    def _place(self) -> Place | None:
+        machine = self.machine
+        if not self._mirror_crc:
+            return None
+        return Place(machine.log_id, machine.epoch, machine.position, self._mirror_crc)
+
+    def _process(self, intake: Intake, answers: Answers, lookout: Lookout) -> None:
         batch = intake.receive()
         ahead = len(batch.entries) > FEW_ENTRIES  # else whoever waits for the answer comes first
         if ahead:
@@ -190,9 +245,12 @@ class Engine:
             intake.request()
         if batch.entries:
             self.stages.match.record(time.perf_counter() - began)
+        if not self.active:
+            return
+        if batch.entries:
             self.publisher.flush()
-            while self.publisher.unconfirmed_bytes > WAITING_BYTES:
-                self._settle()
+            while self.active and self.publisher.unconfirmed_bytes > WAITING_BYTES:
+                self._settle(lookout)
                 self.publisher.flush()
         for question in batch.questions:
             answers.ask(question)
@@ -203,34 +261,42 @@ class Engine:
         assert self._guard is not None
         machine, counters, before = self.machine, self.counters, self.machine.position
         mirror = self._guard.execute(machine, entry, block)
-        if self.ring is None:
-            if not machine.log_id:
-                raise LogError(f"{self._names.orders} begins at {entry} with something else than GENESIS")
-            self._open_ring(before)
-        assert self.ring is not None
-        self.ring.write(mirror.events, mirror.stamp)
-        if bells:
-            counters.wakeups += self.ring.ring()
-        self.publisher.add(entry, machine.encode(mirror))
+        if not machine.log_id:
+            raise LogError(f"{self._names.orders} begins at {entry} with something else than GENESIS")
+        if self.active:
+            if self.ring is None:
+                self._open_ring(before)
+            assert self.ring is not None
+            self.ring.write(mirror.events, mirror.stamp)
+            if bells:
+                counters.wakeups += self.ring.ring()
+        encoded = machine.encode(mirror)
+        self.publisher.add(entry, encoded)
+        self._tail.add(entry, block, encoded)
+        self._mirror_crc = crc_of(encoded)
         counters.entries += 1
         counters.commands += mirror.commands
         counters.events += len(mirror.events)
         return bells
 
-    def _settle(self) -> None:
+    def _settle(self, lookout: Lookout) -> None:
         try:
             if self.publisher.under_way:
-                self.publisher.settle()
+                first = self.publisher.settle()
                 self.stages.confirm.record(time.monotonic() - self.publisher.sent_at)
+                if not first and len(lookout.others()) > 1:
+                    self._step_back("another one publishes the same events, and faster")
         except Refused as error:
             self.counters.append_refusals += 1
             logger.error("Redis takes no events, trying again: %s", error)
             time.sleep(RETRY_SECONDS)
 
-    def _timeout_ms(self) -> float | None:
+    def _timeout_ms(self, lookout: Lookout) -> float | None:
         """How long poll() may sleep: until the next timer is due; for ever if there is none."""
         if self._config.busy_poll:
             return 0
+        if not self.active:
+            return lookout.seconds * 1000
         due_ms = self._due_ms()
         if due_ms is None:
             return None

@@ -50,6 +50,10 @@ class Machine:
         self._buffer = np.zeros(buffer, EVENT)
         self._header = np.zeros(1, BLOCK_HEADER)
 
+    def adopt(self, state: State, position: EntryId, epoch: int) -> None:
+        """Go on from a snapshot."""
+        self.state, self.position, self.epoch = state, position, epoch
+
     @property
     def log_id(self) -> int:
         """0 before GENESIS."""

@@ -50,6 +50,14 @@ def _samples(engine: Engine) -> Iterator[Sample]:
     yield Sample("append_refusals_total", "times that Redis refused events", counters.append_refusals)
     yield Sample("events_confirmed_bytes_total", "bytes of events that Redis has confirmed", publisher.confirmed_bytes)
     yield Sample("events_unconfirmed_bytes", "bytes of events computed but not confirmed", publisher.unconfirmed_bytes)
+    yield Sample("engine_active", "1: it publishes, 0: it stands by", int(engine.active))
+    yield Sample("takeovers_total", "times that this standby became active", counters.takeovers)
+    yield Sample("log_restored_total", "times that Redis lost the end of a log and got it back", counters.restored)
+    keeper = engine.keeper
+    yield Sample("snapshots_total", "snapshots written", keeper.taken)
+    yield Sample("snapshots_failed_total", "snapshots that could not be written", keeper.failed)
+    yield Sample("snapshot_fork_seconds", "time for which the last snapshot stopped matching", keeper.fork_seconds)
+    yield Sample("snapshot_write_seconds", "time until the last snapshot was on the disk", keeper.write_seconds)
     yield Sample("replay_seconds", "time of the replay at the last start", counters.replay_seconds)
     state, capacities = engine.machine.state, capacities_of(engine.machine.state)._asdict()
     for what, counter in IN_USE.items():

@@ -16,10 +16,9 @@ import redis
 
 from engine_core.runtime.config import APPEND_BYTES
 from engine_core.runtime.connection import Connection
+from engine_core.runtime.tail import NOT_ABOVE_TOP
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, EntryId, Keys, pack
-
-NOT_ABOVE_TOP = "equal or smaller than the target stream top item"
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, pack
 
 
 class MirrorBroken(LogError):
@@ -39,6 +38,7 @@ class Publisher:
         self._sent: list[tuple[EntryId, bytes]] = []  # in the transaction under way
         self.sent_at = 0.0  # when the transaction under way was sent, on the monotonic clock
         self.unconfirmed_bytes = 0
+        self.confirmed = ORIGIN  # the last entry that the event log is known to have had
         self.confirmed_entries = 0
         self.confirmed_bytes = 0
 
@@ -54,10 +54,25 @@ class Publisher:
         """Go on with a checked connection, after comparing what the last one left open with the log up to `top`."""
         self._connection, self._client = connection, client
         self._keep()
+        self.confirmed = max(self.confirmed, top)
         while self._waiting and self._waiting[0][0] <= top:
             entry, block = self._waiting.popleft()
             self.compare(entry, block)
-            self._confirm(block)
+            self._confirm(entry, block)
+
+    def advance(self, top: EntryId) -> None:
+        """Somebody else has published up to `top`: forget what waits up to there, if the last of it is the same."""
+        last: tuple[EntryId, bytes] | None = None
+        while self._waiting and self._waiting[0][0] <= top:
+            last = self._waiting.popleft()
+            self._confirm(*last)
+        if last is not None:
+            self.compare(*last)
+
+    def unpublished(self) -> list[tuple[EntryId, bytes]]:
+        """What waits, while nothing is under way."""
+        assert not self._sent
+        return list(self._waiting)
 
     def add(self, entry: EntryId, block: bytes) -> None:
         self._waiting.append((entry, block))
@@ -79,22 +94,28 @@ class Publisher:
         self.sent_at = time.monotonic()
         self._connection.send([b"".join(commands)])
 
-    def settle(self) -> None:
-        """Take the reply to the transaction under way; Refused or MirrorBroken if the log did not take it."""
+    def settle(self) -> bool:
+        """Take the reply to the transaction under way; Refused or MirrorBroken if the log did not take it.
+
+        False: somebody else had published all of it.
+        """
         if not self._sent:
-            return
+            return True
         assert self._connection is not None
         replies = [self._connection.receive() for _ in range(len(self._sent) + 2)]  # OK, QUEUED ..., EXEC's list
         if isinstance(replies[-1], Exception):
             self._keep()
             raise Refused(str(next(reply for reply in replies if isinstance(reply, Exception))))
+        ours = 0
         for (entry, block), outcome in zip(self._sent, replies[-1], strict=True):
+            ours += not isinstance(outcome, Exception)
             if isinstance(outcome, Exception):
                 if NOT_ABOVE_TOP not in str(outcome):
                     raise LogError(f"{self._events} did not take entry {entry} within a transaction: {outcome}")
                 self.compare(entry, block)
-            self._confirm(block)
+            self._confirm(entry, block)
         self._sent = []
+        return ours > 0
 
     def compare(self, entry: EntryId, block: bytes) -> None:
         """MirrorBroken unless the event log holds exactly these bytes at `entry`."""
@@ -108,7 +129,8 @@ class Publisher:
                 "two versions of the code, or a damaged log; this engine stops"
             )
 
-    def _confirm(self, block: bytes) -> None:
+    def _confirm(self, entry: EntryId, block: bytes) -> None:
+        self.confirmed = entry
         self.unconfirmed_bytes -= len(block)
         self.confirmed_bytes += len(block)
         self.confirmed_entries += 1

@@ -1,8 +1,11 @@
 """Coming up: create the log or check it, and replay the commands whose events are published already.
 
-    orders   empty      1 .................. top        trimmed       1 ........ top
-    events   empty      1 ...... top                    any           1 .............. top
-             GENESIS    replay, go on live              LogError      LogError: it is ahead of its commands
+    snapshot                 S                                  S
+    orders     empty      1 .................. top        (trimmed) .... top      1 ........ top
+    events     empty      1 ...... top                    (trimmed) .. top        1 .............. top
+               GENESIS    replay from S, go on live       the same                LogError: ahead of its commands
+
+Without a snapshot it is replayed from the beginning, which then must be there.
 
 What is published is not read back as a whole: of each chunk the last entry's bytes are compared, and since balances,
 ids and times carry over from event to event, a replay that differs anywhere is seen at the next comparison.
@@ -45,25 +48,33 @@ def describe(client: redis.Redis, name: str) -> LogState:
     return parse_description(name, reply)
 
 
-def check_logs(client: redis.Redis, names: Keys, position: EntryId, log_id: int) -> tuple[LogState, LogState]:
-    """Both logs, if an engine that has executed up to `position` can go on with them; LogError says why not."""
-    orders, events = describe(client, names.orders), describe(client, names.events)
+def read_logs(client: redis.Redis, names: Keys) -> tuple[LogState, LogState]:
+    return describe(client, names.orders), describe(client, names.events)
+
+
+def check_pair(names: Keys, logs: tuple[LogState, LogState], position: EntryId) -> None:
+    """LogError if one log lacks what the other one, or an engine that has executed up to `position`, shows."""
+    orders, events = logs
     if not orders.length:
         if events.length or position != ORIGIN:
             raise LogError(
                 f"{names.orders} is empty, but its events reach {max(events.top, position)}: Redis lost the command "
                 "log; restore it from a copy"
             )
-        return orders, events
+        return
     if events.top > orders.top:
         raise LogError(
             f"{names.events} ends at {events.top}, its commands in {names.orders} at {orders.top}: Redis lost "
             "commands; restore both logs from the same copy"
         )
+
+
+def check_position(logs: tuple[LogState, LogState], position: EntryId, log_id: int) -> None:
+    """LogError unless an engine that has executed up to `position` can go on with both logs."""
+    orders, events = logs
     if events.length:
         events.check(min(position, events.top), log_id)
     orders.check(position)
-    return orders, events
 
 
 def create_log(client: redis.Redis, names: Keys) -> None:
@@ -97,10 +108,13 @@ def replay(
     publisher: Publisher,
     top: EntryId,
     beat: Callable[[], None],
-) -> int:
-    """Execute everything up to `top`, the published high-water mark, one chunk read ahead; the number of commands."""
+) -> tuple[int, bytes]:
+    """Execute everything up to `top`, the published high-water mark, one chunk read ahead.
+
+    The number of commands, and the last entry's mirror.
+    """
     started = reported = time.monotonic()
-    commands, after, count = 0, machine.position, 64
+    commands, after, count, last = 0, machine.position, 64, b""
     if after < top:
         _request(connection, names, after, top, count)
     while after < top:
@@ -119,13 +133,14 @@ def replay(
         for entry, block in entries:
             mirror = guard.execute(machine, entry, block)
             commands += mirror.commands
-        publisher.compare(after, machine.encode(mirror))
+        last = machine.encode(mirror)
+        publisher.compare(after, last)
         beat()
         now = time.monotonic()
         if now - reported >= REPORT_SECONDS or after >= top:
             reported = now
             logger.info("replayed %d commands up to %s of %s in %.1f s", commands, after, top, now - started)
-    return commands
+    return commands, last
 
 
 def _request(connection: Connection, names: Keys, after: EntryId, top: EntryId, count: int) -> None:

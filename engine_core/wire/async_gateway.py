@@ -28,12 +28,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from engine_core.wire.backlog import Backlog, measure
+from engine_core.wire.backlog import Backlog, Pressure
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
 from engine_core.wire.feed import UNREACHABLE, Feed, describe, slots_of
 from engine_core.wire.gateway_errors import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.layout import EVENT
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
+from engine_core.wire.log import RESTORE_SECONDS, LogBehind
 from engine_core.wire.outbox import Answer, Block, Outbox
 from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer, encode_query
 from engine_core.wire.streams import FIELD, EntryId, decode_block, keys, pack
@@ -71,7 +72,6 @@ class AsyncGateway:
         self.number = number
         self.on_events: list[EventHandler] = []
         self.failure: Exception | None = None  # why this gateway is of no use any more; restart the process
-        self.pressure = ""  # why new orders are refused, if they are
         self._backlog = backlog
         self._keys = keys(shard)
         self._orders = self._keys.orders.encode()
@@ -79,6 +79,7 @@ class AsyncGateway:
         self._redis = redis.asyncio.Redis.from_url(
             redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None
         )
+        self._pressure = Pressure(self._redis, self._keys, backlog)
         self._feed = feed
         self._outbox = Outbox(number, feed.log_id, feed.epoch)
         self._loop = asyncio.get_running_loop()
@@ -123,6 +124,11 @@ class AsyncGateway:
     @property
     def healthy(self) -> bool:
         return self._connected and self.failure is None
+
+    @property
+    def pressure(self) -> str:
+        """Why new orders are refused, if they are."""
+        return self._pressure.look()
 
     @property
     def position(self) -> EntryId:
@@ -187,6 +193,7 @@ class AsyncGateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._fail(OutcomeUnknown("this process is stopping"))
+        await self._pressure.close()
         await self._feed.close()
         await self._redis.aclose()
 
@@ -216,11 +223,17 @@ class AsyncGateway:
 
     async def _serve(self) -> None:
         """Keep connections open: whatever is lost with one is appended again with the next."""
+        behind_since: float | None = None
         while True:
             try:
                 await self._connect_and_run()
+            except LogBehind as error:  # an engine appends the lost end again; until then nothing may go in between
+                behind_since = behind_since or time.monotonic()
+                if time.monotonic() - behind_since > RESTORE_SECONDS:
+                    raise
+                logger.warning("waiting: %s", error)
             except UNREACHABLE as error:
-                self._connected = False
+                self._connected, behind_since = False, None
                 logger.warning("Redis cannot be reached, trying again: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -348,13 +361,11 @@ class AsyncGateway:
             if self._connected:
                 try:
                     await self._look_up(oldest)
-                    self.pressure = await measure(self._redis, self._keys, self._backlog)
                 except (*UNREACHABLE, ResponseError) as error:
                     logger.warning("the outcome of a block cannot be looked up: %s", error)
             for block in self._outbox.blocks:
                 if _expired(block):
                     block.fail(OutcomeUnknown(f"the engine did not answer within {ANSWER_SECONDS:g} s"))
-        self.pressure = ""
 
     async def _look_up(self, block: Block) -> None:
         """Resolve a confirmed block from the event log, should the feed be behind. Refusals are left to the feed."""
@@ -371,8 +382,8 @@ class AsyncGateway:
         waiting = self._outbox.commands + len(self._waiting)
         if waiting >= self._backlog.commands:
             raise Overloaded(f"{waiting} commands are not answered yet")
-        if self.pressure:
-            raise Overloaded(self.pressure)
+        if pressure := self.pressure:
+            raise Overloaded(pressure)
 
     def _fail_waiting(self, error: Exception, older_than: float = 0.0) -> None:
         before = time.monotonic() - older_than

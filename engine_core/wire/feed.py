@@ -26,7 +26,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from engine_core.jit import kernel
 from engine_core.wire.layout import EVENT, SLOT, join
-from engine_core.wire.log import LogError, LogState, no_log, parse_description
+from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError, LogState, no_log, parse_description
 from engine_core.wire.ring import RingReader
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, decode_block, keys
 
@@ -101,6 +101,7 @@ class Feed:
         self._ring = RingReader(runtime, shard, gateway) if runtime is not None else None
         self._on_ring = False
         self._checked = False  # position against the log, since the connection or the ring is new
+        self._behind_since: float | None = None  # when the log was first found to end before our position
         self._progress = np.zeros(_PROGRESS_WORDS, np.int64)
         self._entries = 16  # of one read: grows and shrinks with their size
         self._waiter: asyncio.Future[None] | None = None
@@ -255,6 +256,9 @@ class Feed:
                 await asyncio.sleep(RETRY_SECONDS)
             self._checked = False
             return _NOTHING
+        except LogBehind as error:
+            await self._wait_for_restoration(error)
+            return _NOTHING
         return self._decode(cast(list[tuple[bytes, Rows]], reply)[0][1]) if reply else _NOTHING
 
     def _decode(self, entries: Rows) -> np.ndarray:
@@ -283,7 +287,16 @@ class Feed:
             orders.check(self.position)
         else:
             events.check(self.position, self.log_id)
-        self._checked = True
+        self._checked, self._behind_since = True, None
+
+    async def _wait_for_restoration(self, error: LogBehind) -> None:
+        now = self._loop.time()
+        if self._behind_since is None:
+            self._behind_since = now
+            logger.warning("waiting for an engine to append the lost end of the log again: %s", error)
+        if now - self._behind_since > RESTORE_SECONDS:
+            raise error
+        await asyncio.sleep(RETRY_SECONDS)
 
     async def _wait_for_log(self) -> LogState:
         deadline = self._loop.time() + OPEN_SECONDS

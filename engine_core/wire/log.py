@@ -15,6 +15,14 @@ class LogError(RuntimeError):
     """The log is not the one expected, or does not hold what it must; the message says which and what to do."""
 
 
+class LogBehind(LogError):
+    """The log ends before a position that was reached in it. An engine that lives appends its lost end again, so for
+    RESTORE_SECONDS a reader waits, and appends nothing; after that the log is another one."""
+
+
+RESTORE_SECONDS = 15.0
+
+
 @dataclass(frozen=True, slots=True)
 class LogState:
     """One stream as Redis describes it now."""
@@ -40,7 +48,7 @@ class LogState:
                 "this one was reset; restart this process to follow it"
             )
         if position > self.top:
-            raise LogError(
+            raise LogBehind(
                 f"{self.name} ends at {self.top}, before position {position}: Redis lost its last entries, or holds "
                 "an older copy of the log"
             )

@@ -85,7 +85,17 @@ class Capacity:
 class Engine:
     cpu: int  # core to pin to; -1: the last one this process may use
     busy_poll: bool
+    standbys: int  # engines that follow the same log and take over
     ring_slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """When the engine writes its state to the disk, and how many of these files stay."""
+
+    every_minutes: int
+    every_commands: int
+    keep: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,8 @@ class Config:
     markets: tuple[MarketDef, ...]
     capacity: Capacity
     durability: str
+    keep_days: int  # how long log entries stay that nobody needs any more, memory permitting
+    snapshots: Snapshots
     engine: Engine
     bounds: Bounds
     rate_limits: RateLimits
@@ -161,8 +173,10 @@ def load(path: Path | str) -> Config:
     root = Section(path.name, "", values)
     log = root.section("log")
     durability = log.choice("durability", DURABILITIES, "everysec")
+    keep_days = log.integer("keep_days", 0, 3650, 8)
     log.done()
     server, engine = _server(root.section("server")), _engine(root.section("engine"))
+    snapshots = _snapshots(root.section("snapshots"))
     bounds, rate_limits = _bounds(root.section("bounds")), _rate_limits(root.section("rate_limits"))
     capacity = _capacity(root.section("capacity"))
     market_maker = quoting.read(root.section("market_maker"))
@@ -180,6 +194,8 @@ def load(path: Path | str) -> Config:
         tuple(in_order[1]),
         capacity,
         durability,
+        keep_days,
+        snapshots,
         engine,
         bounds,
         rate_limits,
@@ -310,12 +326,23 @@ def _engine(table: Section) -> Engine:
     engine = Engine(
         cpu=table.integer("cpu", -1, 4095, -1),
         busy_poll=table.flag("busy_poll", False),
+        standbys=table.integer("standbys", 0, 3, 0),
         ring_slots=table.integer("ring_slots", 1024, 2**24, 65_536),
     )
     if engine.ring_slots & (engine.ring_slots - 1):
         raise table.error("ring_slots", f"must be a power of two, is {engine.ring_slots}")
     table.done()
     return engine
+
+
+def _snapshots(table: Section) -> Snapshots:
+    snapshots = Snapshots(
+        every_minutes=table.integer("every_minutes", 1, 10_000, 10),
+        every_commands=table.integer("every_commands", 1_000, 1_000_000_000, 5_000_000),
+        keep=table.integer("keep", 1, 100, 3),
+    )
+    table.done()
+    return snapshots
 
 
 def _bounds(table: Section) -> Bounds:

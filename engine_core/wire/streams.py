@@ -25,11 +25,12 @@ class Keys(NamedTuple):
     queries: str
     answers: str  # pub/sub channel prefix; the gateway's number follows
     leases: str  # key prefix: who holds a role, e.g. the publisher of market data
+    stored: str  # how far the writer is; see backlog.py
 
 
 def keys(shard: int = 0) -> Keys:
     tag = f"{{s{shard}}}"
-    return Keys(f"orders:{tag}", f"events:{tag}", f"queries:{tag}", f"answers:{tag}:", f"lease:{tag}:")
+    return Keys(f"orders:{tag}", f"events:{tag}", f"queries:{tag}", f"answers:{tag}:", f"lease:{tag}:", f"stored:{tag}")
 
 
 class EntryId(NamedTuple):

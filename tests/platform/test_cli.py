@@ -10,7 +10,22 @@ import pytest
 
 COMMANDS = (
     *("up", "status", "logs", "reset", "env", "accounts", "accounts create", "keys", "keys create", "keys revoke"),
-    *("deposit", "withdraw", "verify", "apply", "skip", "warm", "engine", "ingress", "egress", "writer", "bench"),
+    *(
+        "deposit",
+        "withdraw",
+        "verify",
+        "snapshot",
+        "inspect",
+        "accept-loss",
+        "apply",
+        "skip",
+        "warm",
+        "engine",
+        "ingress",
+        "egress",
+        "writer",
+        "bench",
+    ),
 )
 
 

@@ -98,8 +98,10 @@ def assert_mirrored(client: redis.Redis, capacities: Capacities | None = None) -
 
 
 @contextlib.contextmanager
-def engine(redis_url: str, folder: Path, *, wait: bool = True) -> Iterator[subprocess.Popen[str]]:
-    """An engine process, ready (unless `wait` is off), killed at the end."""
+def engine(
+    redis_url: str, folder: Path, *options: str, wait: bool = True, **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    """An engine process, ready (unless `wait` is off), killed at the end. `variables`: of its environment."""
     ready, tell = os.pipe()
     environment = {
         **os.environ,
@@ -109,9 +111,10 @@ def engine(redis_url: str, folder: Path, *, wait: bool = True) -> Iterator[subpr
         "EXCHANGE_READY_FD": str(tell),
         "EXCHANGE_PARENT_PID": str(os.getpid()),
         "EXCHANGE_METRICS_PORT": "0",
+        **variables,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "engine_core.runtime"],
+        [sys.executable, "-m", "engine_core.runtime", *options],
         env=environment,
         pass_fds=(tell,),
         stderr=subprocess.PIPE,
@@ -125,4 +128,5 @@ def engine(redis_url: str, folder: Path, *, wait: bool = True) -> Iterator[subpr
     finally:
         os.close(ready)
         process.kill()
-        process.communicate()
+        if process.stderr is not None and not process.stderr.closed:
+            process.communicate()

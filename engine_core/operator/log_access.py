@@ -1,0 +1,41 @@
+"""The log of an exchange for commands that read it, whether the exchange runs or not."""
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import redis
+
+from engine_core.embedded import EmbeddedError, Valkey, running
+from engine_core.operator.run import CommandError, find
+from engine_core.supervisor import StartError, lock_data
+from engine_core.wire.settings import runtime_folder
+
+
+@contextlib.contextmanager
+def open_log(options: argparse.Namespace) -> Iterator[redis.Redis]:
+    """A client of the running exchange's Redis, of REDIS_URL, or of the embedded Valkey, started for this command."""
+    run = find(options.data)
+    url = run.redis if run is not None else os.environ.get("REDIS_URL", "")
+    with contextlib.ExitStack() as stack:
+        if not url:
+            url = stack.enter_context(_alone(options.data.absolute()))
+        yield stack.enter_context(redis.Redis.from_url(url, protocol=2))
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Iterator[str]:
+    if not (data / "valkey").is_dir():
+        raise CommandError(f"there is no exchange in {data}: name its folder with --data, or set REDIS_URL")
+    try:
+        lock = lock_data(data)
+        try:
+            (data / "logs").mkdir(exist_ok=True)
+            with running(Valkey(data, runtime_folder(data)), data / "logs" / "valkey.log", timeout=600.0) as url:
+                yield url
+        finally:
+            os.close(lock)
+    except (StartError, EmbeddedError) as error:
+        raise CommandError(str(error)) from None

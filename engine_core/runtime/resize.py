@@ -1,0 +1,134 @@
+"""A state with larger capacities: how a snapshot is taken over after [capacity] was raised.
+
+Records keep their numbers, so most arrays only get longer. Tables of two dimensions are laid out anew, hash tables are
+filled anew: in the order of the old chains, whose entries stay together because sizes are powers of two. Slow and
+plain, because it is rare. Non-goals: making anything smaller, which could have to throw something away.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from engine_core.book.levels import mix
+from engine_core.book.state import FREE_ORDERS, Capacities, State, capacities_of, new_state
+
+_mix: Any = getattr(mix, "py_func", mix)  # for numbers, and for whole arrays of them
+_M61 = (1 << 61) - 1
+_LONGER = (
+    *("orders", "info", "levels", "pages", "page_levels", "books", "markets", "fees", "assets", "accounts", "ended"),
+    *("keys", "references", "timers", "timer_heap", "gateways", "walked", "counters"),
+)
+
+
+class ResizeError(RuntimeError):
+    """The capacities wanted are smaller than those of the state; the message says which."""
+
+
+def resized(state: State, like: State) -> State:
+    """The state itself if its capacities are those of `like`, else a larger copy of it."""
+    old, new = capacities_of(state), capacities_of(like)
+    if old == new:
+        return state
+    smaller = [name for name in Capacities._fields if getattr(new, name) < getattr(old, name) and name != "pages"]
+    if smaller or len(like.pages) < len(state.pages):
+        names = ", ".join(f"capacity.{name} was {getattr(old, name)}" for name in smaller) or "capacity.levels shrank"
+        raise ResizeError(f"the state does not fit the configuration: {names}; it can only be raised")
+    result = new_state(new)
+    for name in _LONGER:
+        getattr(result, name)[: len(getattr(state, name))] = getattr(state, name)
+    more = new.orders - old.orders
+    height = int(state.counters[FREE_ORDERS])
+    result.free_orders[more : more + height] = state.free_orders[:height]
+    result.counters[FREE_ORDERS] = more + height
+    for name, wide in (("balances", "assets"), ("open_counts", "markets")):
+        source = getattr(state, name).reshape(len(state.accounts), len(getattr(state, wide)))
+        target = getattr(result, name).reshape(len(result.accounts), len(getattr(result, wide)))
+        target[: source.shape[0], : source.shape[1]] = source
+    _nodes(state, result)
+    _pages(state, result)
+    _clients(state, result)
+    _numbered(result)
+    return result
+
+
+def _nodes(state: State, result: State) -> None:
+    mask = len(result.nodes) - 1
+    for node in state.nodes[state.nodes["name"] != 0]:
+        at = int(_mix(int(node["name"]))) & mask
+        while result.nodes[at]["name"]:
+            at = (at + 1) & mask
+        result.nodes[at] = node
+
+
+def _chain(heads: np.ndarray, entries: Iterable[int], buckets: Iterable[int], link: "dict[int, int]") -> None:
+    """Put entries, given from the end of their chains, at the head of their buckets; `link` notes who follows."""
+    for entry, bucket in zip(entries, buckets, strict=True):
+        link[entry] = int(heads[bucket])
+        heads[bucket] = entry
+
+
+def _walk(heads: np.ndarray, following: "dict[int, int] | np.ndarray") -> list[int]:
+    """All entries of all chains, each chain from its end."""
+    entries: list[int] = []
+    for head in heads[heads != 0].tolist():
+        chain = []
+        while head:
+            chain.append(head)
+            head = int(following[head])
+        entries += reversed(chain)
+    return entries
+
+
+def _pages(state: State, result: State) -> None:
+    pages = _walk(state.page_heads, state.pages["chain"])
+    link: dict[int, int] = {}
+    mask = len(result.page_heads) - 1
+    _chain(result.page_heads, pages, (int(_mix(int(state.pages[page]["name"]))) & mask for page in pages), link)
+    for page, following in link.items():
+        result.pages[page]["chain"] = following
+
+
+def _clients(state: State, result: State) -> None:
+    """Positive entries are slots of open orders, negative ones ended orders."""
+    following = {slot: int(chain) for slot, chain in enumerate(state.info["client_chain"].tolist())}
+    following |= {-number: int(chain) for number, chain in enumerate(state.ended["client_chain"].tolist()) if number}
+    entries = _walk(state.client_heads, following)
+    mask = len(result.client_heads) - 1
+
+    def bucket(entry: int) -> int:
+        if entry > 0:
+            account, client = int(state.orders[entry]["account"]), int(state.info[entry]["client_id"])
+        else:
+            account, client = int(state.ended[-entry]["account"]), int(state.ended[-entry]["client_id"])
+        return int(_mix((account << 32) ^ (int(_mix(client)) << 1) ^ client)) & mask
+
+    link: dict[int, int] = {}
+    _chain(result.client_heads, entries, (bucket(entry) for entry in entries), link)
+    for entry, after in link.items():
+        if entry > 0:
+            result.info[entry]["client_chain"] = after
+        else:
+            result.ended[-entry]["client_chain"] = after
+
+
+def _numbered(result: State) -> None:
+    """Keys and references were entered in the order of their numbers, each at the head of its chain."""
+    keys, references = result.keys, result.references
+    wanted = (
+        ((keys["a"] ^ (keys["c"] >> 3)) & _M61, keys, result.key_heads),
+        (
+            (references["reference"] & _M61)
+            ^ (references["asset"].astype(np.int64) << 33)
+            ^ (references["direction"].astype(np.int64) << 59),
+            references,
+            result.reference_heads,
+        ),
+    )
+    for values, records, heads in wanted:
+        used = np.flatnonzero(records["account"] if "account" in (records.dtype.names or ()) else records["asset"])
+        buckets = np.asarray(_mix(values[used])) & (len(heads) - 1)
+        link: dict[int, int] = {}
+        _chain(heads, used.tolist(), buckets.tolist(), link)
+        for number, after in link.items():
+            records[number]["chain"] = after

@@ -1,0 +1,97 @@
+"""Which snapshot an engine starts from: the newest one that is whole and belongs to this log, as it is now.
+
+    snapshot                                           is
+    damaged, or written by other code                  passed over
+    of another log, or from before the log begins      passed over
+    above the events published so far                  passed over: an older one makes the events that are missing
+    above the end of the command log                   LogError: Redis lost commands that were executed
+    at an entry whose events are others now            LogError: the log went back in time and grew again
+
+Non-goals: what comes after it (recovery.py).
+"""
+
+import logging
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import redis
+
+from engine_core.book.state import State
+from engine_core.runtime import snapshot
+from engine_core.runtime.machine import Machine
+from engine_core.runtime.resize import ResizeError, resized
+from engine_core.runtime.snapshot import Place, SnapshotError
+from engine_core.wire.layout import BLOCK_HEADER
+from engine_core.wire.log import LogError, LogState
+from engine_core.wire.streams import FIELD, EntryId, Keys
+
+Rows = list[tuple[bytes, dict[bytes, bytes]]]
+logger = logging.getLogger(__name__)
+
+
+def resume(
+    machine: Machine, client: redis.Redis, names: Keys, data: Path, shard: int, logs: tuple[LogState, LogState]
+) -> Place | None:
+    """Let the machine go on from a snapshot; which place that is, None if there is none to use."""
+    orders, events = logs
+    for path in snapshot.found(data, shard):
+        try:
+            place = snapshot.describe(path).place
+            if not _is_usable(path, place, orders, events) or not _is_there(client, names, place, path, events):
+                continue
+            state = _state(path, machine)
+        except (SnapshotError, ResizeError) as error:
+            logger.error("%s; falling back to the one before, or to the whole log", error)
+            continue
+        machine.adopt(state, place.entry, place.epoch)
+        logger.info("starting from %s", path.name)
+        return place
+    return None
+
+
+def _state(path: Path, machine: Machine) -> State:
+    """The state in the file, with the capacities that this engine is to have."""
+    return resized(snapshot.read(path)[1], machine.state)
+
+
+def _is_usable(path: Path, place: Place, orders: LogState, events: LogState) -> bool:
+    if place.log_id != events.log_id:
+        logger.warning("%s is of log %d, Redis holds log %d: passed over", path.name, place.log_id, events.log_id)
+        return False
+    check_not_behind(orders, place.entry, f"the snapshot {path}")
+    if place.entry > events.top:
+        logger.info("%s is ahead of the published events: passed over", path.name)
+        return False
+    return True
+
+
+def check_not_behind(orders: LogState, executed: EntryId, witness: str) -> None:
+    """LogError if the command log ends before what was executed of it; `witness` tells that it was."""
+    if executed > orders.top:
+        raise LogError(
+            f"{orders.name} ends at {orders.top}, but {witness} shows that {executed} was executed: Redis lost its "
+            "last entries (power loss, or kill -9 with durability everysec), perhaps acknowledged orders among them. "
+            "Restore it from a copy, or go on without what was lost: `exchange accept-loss`"
+        )
+
+
+def _is_there(client: redis.Redis, names: Keys, place: Place, path: Path, events: LogState) -> bool:
+    """Whether the event log still has the entry of the snapshot, and it is the same one."""
+    entry = str(place.entry)
+    rows = cast(Rows, client.xrange(names.events, entry, entry))
+    if not rows and place.entry < events.first:
+        logger.warning("%s begins at %s, after %s: passed over", names.events, events.first, path.name)
+        return False
+    if not rows or crc_of(rows[0][1].get(FIELD, b"")) != place.mirror_crc:
+        raise LogError(
+            f"{names.events} {'has no' if not rows else 'holds other events at'} entry {entry}, after which {path} was "
+            "taken: the log went back in time and grew again. Restore it from a copy, or go on with the log as it is: "
+            "`exchange accept-loss`"
+        )
+    return True
+
+
+def crc_of(block: bytes) -> int:
+    """The checksum of a block, as it stands in its header."""
+    return int(np.frombuffer(block, BLOCK_HEADER, 1)["crc"][0]) if len(block) >= BLOCK_HEADER.itemsize else 0

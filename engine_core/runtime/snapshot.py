@@ -1,0 +1,218 @@
+"""Snapshots: the whole state of the book after one entry of the log, in a file that proves itself.
+
+    DATA/snapshots/SHARD-ENTRY.snapshot        SHARD-1790000000000-0.snapshot, written under a name that begins with "."
+
+    0        HEADER (below): which state, of which log, after which entry
+    …        for each array of State, in its order: one byte a chunk (1: the same bytes as the chunk before), then the
+             other chunks; most of a state is free records, all alike, which so take no room
+    end - 32 SHA-256 of everything before
+
+A file is complete or not there: it is synced before it gets its name. Reading checks the digest before anything is
+believed. Non-goals: when one is taken (keeper.py), and which one an engine starts from (recovery.py).
+"""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from engine_core.book.state import COUNTERS, LOG_ID, Capacities, State, capacities_of, new_state
+from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
+from engine_core.wire.layout import fingerprint as wire_fingerprint
+from engine_core.wire.streams import EntryId
+
+MAGIC = 0x31504E5348435845  # "EXCHSNP1"
+FORMAT = 1
+CHUNK_BYTES = 1 << 17  # about
+DIGEST_BYTES = 32
+_NAME = re.compile(r"(\d+)-(\d+)-(\d+)\.snapshot")
+
+HEADER = np.dtype(
+    [
+        ("magic", "<i8"),
+        ("format", "<i8"),
+        ("fingerprint", "<i8"),  # of the records that the state consists of
+        ("schema", "<i4"),
+        ("behaviour", "<i4"),
+        ("log_id", "<i8"),
+        ("epoch", "<i8"),
+        ("entry_ms", "<i8"),  # the last entry that the state contains
+        ("entry_seq", "<i8"),
+        ("mirror_crc", "<i8"),  # checksum of that entry in the event log: one that went back and grew again differs
+        ("written_ms", "<i8"),
+        ("capacities", "<i8", (len(Capacities._fields),)),
+    ]
+)
+
+
+class SnapshotError(RuntimeError):
+    """A file that is no whole snapshot of this code's; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in which log a state is."""
+
+    log_id: int
+    epoch: int
+    entry: EntryId
+    mirror_crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    path: Path
+    place: Place
+    written_ms: int
+    capacities: Capacities
+    bytes: int
+
+
+def folder_of(data: Path) -> Path:
+    return data / "snapshots"
+
+
+def found(data: Path, shard: int) -> list[Path]:
+    """The files that call themselves snapshots of the shard, of the newest entry first."""
+    named = [(_NAME.fullmatch(path.name), path) for path in folder_of(data).glob(f"{shard}-*.snapshot")]
+    entries = [((int(match[2]), int(match[3])), path) for match, path in named if match and int(match[1]) == shard]
+    return [path for _, path in sorted(entries, reverse=True)]
+
+
+def write(data: Path, shard: int, state: State, place: Place) -> Path:
+    """The path of the new snapshot, which is on the disk when this returns."""
+    folder = folder_of(data)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{shard}-{place.entry}.snapshot"
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    digest = hashlib.sha256()
+    try:
+        with temporary.open("wb", buffering=0) as file:
+            for piece in _pieces(state, place):
+                view = piece.view(np.uint8).data
+                digest.update(view)
+                while len(view):
+                    view = view[file.write(view) :]
+            file.write(digest.digest())
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return path
+
+
+def describe(path: Path) -> Snapshot:
+    """What the header says, unproven; SnapshotError if this code cannot read such a file."""
+    try:
+        with path.open("rb") as file:
+            return _describe(path, file.read(HEADER.itemsize))
+    except OSError as error:
+        raise SnapshotError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def read(path: Path) -> tuple[Snapshot, State]:
+    """A snapshot and its state; SnapshotError unless every byte is as it was written."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            head = file.read(HEADER.itemsize)
+            snapshot = _describe(path, head)
+            state, digest = new_state(snapshot.capacities), hashlib.sha256(head)
+            for array in state:
+                _read_array(file, array, digest, path)
+            if file.read(DIGEST_BYTES + 1) != digest.digest():
+                raise SnapshotError(f"{path} is damaged: its checksum does not fit")
+    except OSError as error:
+        raise SnapshotError(f"{path} cannot be read: {error.strerror}") from None
+    if int(state.counters[LOG_ID]) != snapshot.place.log_id:
+        raise SnapshotError(f"{path} is damaged: its header names another log than its state")
+    return snapshot, state
+
+
+def fingerprint() -> int:
+    """63 bits that change with any record, array or counter that a state consists of."""
+    state = new_state(Capacities(*(1 for _ in Capacities._fields)))
+    arrays = [(name, array.dtype.descr) for name, array in zip(State._fields, state, strict=True)]
+    text = repr((arrays, COUNTERS, wire_fingerprint()))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+def _describe(path: Path, head: bytes) -> Snapshot:
+    if len(head) < HEADER.itemsize:
+        raise SnapshotError(f"{path} is damaged: it ends within its header")
+    header = np.frombuffer(head, HEADER)[0]
+    if header["magic"] != MAGIC or header["format"] != FORMAT:
+        raise SnapshotError(f"{path} is no snapshot of format {FORMAT}")
+    versions = int(header["schema"]), int(header["behaviour"])
+    if versions != (SCHEMA_VERSION, BEHAVIOUR_VERSION) or header["fingerprint"] != fingerprint():
+        raise SnapshotError(
+            f"{path} was written by other code (schema {versions[0]}, behaviour {versions[1]}; this is schema "
+            f"{SCHEMA_VERSION}, behaviour {BEHAVIOUR_VERSION}, and the records of the book must be the same too)"
+        )
+    entry = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
+    place = Place(int(header["log_id"]), int(header["epoch"]), entry, int(header["mirror_crc"]))
+    capacities = Capacities(*(int(value) for value in header["capacities"]))
+    return Snapshot(path, place, int(header["written_ms"]), capacities, path.stat().st_size)
+
+
+def _pieces(state: State, place: Place) -> Iterator[np.ndarray]:
+    header = np.zeros(1, HEADER)
+    header["magic"], header["format"], header["fingerprint"] = MAGIC, FORMAT, fingerprint()
+    header["schema"], header["behaviour"] = SCHEMA_VERSION, BEHAVIOUR_VERSION
+    header["log_id"], header["epoch"], header["mirror_crc"] = place.log_id, place.epoch, place.mirror_crc
+    header["entry_ms"], header["entry_seq"] = place.entry
+    header["written_ms"], header["capacities"] = time.time_ns() // 1_000_000, capacities_of(state)
+    yield header
+    for array in state:
+        chunks = _chunks(array)
+        alike = np.zeros(len(chunks), np.uint8)
+        for number in range(1, len(chunks)):
+            alike[number] = _same(chunks[number - 1], chunks[number])
+        yield alike
+        yield from (chunk for chunk, same in zip(chunks, alike.tolist(), strict=True) if not same)
+
+
+def _chunks(array: np.ndarray) -> list[np.ndarray]:
+    """The array's bytes in pieces of whole records, eight of them at least, so that free records make equal pieces."""
+    size = max(CHUNK_BYTES // array.itemsize // 8, 1) * 8 * array.itemsize
+    flat = array.view(np.uint8).reshape(-1)
+    return [flat[first : first + size] for first in range(0, len(flat), size)]
+
+
+def _same(before: np.ndarray, chunk: np.ndarray) -> bool:
+    return len(before) == len(chunk) and bool((before.view(np.int64) == chunk.view(np.int64)).all())
+
+
+def _read_array(file: BinaryIO, array: np.ndarray, digest: "hashlib._Hash", path: Path) -> None:
+    chunks = _chunks(array)
+    alike = np.empty(len(chunks), np.uint8)
+    _fill(file, alike, digest, path)
+    for number, same in enumerate(alike.tolist()):
+        chunk = chunks[number]
+        if not same:
+            _fill(file, chunk, digest, path)
+        elif number == 0 or len(chunk) != len(chunks[number - 1]):
+            raise SnapshotError(f"{path} is damaged: a piece repeats another that does not fit")
+        elif not _same(chunks[number - 1], chunk):  # free memory stays untouched
+            chunk[:] = chunks[number - 1]
+
+
+def _fill(file: BinaryIO, target: np.ndarray, digest: "hashlib._Hash", path: Path) -> None:
+    view = target.data
+    while len(view):
+        count = file.readinto(view)  # type: ignore[attr-defined]
+        if not count:
+            raise SnapshotError(f"{path} is damaged: it ends too early")
+        view = view[count:]
+    digest.update(target.data)

@@ -1,0 +1,108 @@
+"""The end of both logs as this engine knows it, and giving it back to a Redis that lost it.
+
+With `everysec` a Redis that is killed, or loses power, comes back without its last seconds. An engine that lives still
+has them: it appends them again, under their own IDs, before anybody else may append. What it does not have is named.
+
+    Redis   … 41 42                         (was: … 41 42 43 44 45)
+    tail         42 43 44 45                43 to 45 are appended again, if 42 is the very same entry in both
+"""
+
+import logging
+import time
+from collections import deque
+from typing import Any, NamedTuple, cast
+
+import redis
+
+from engine_core.wire.log import LogError, LogState
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys
+
+KEEP_SECONDS = 5.0  # at least; Redis promises to lose no more than two
+KEEP_BYTES = 256 << 20  # at most
+STEP = 256  # entries in one transaction
+NOT_ABOVE_TOP = "equal or smaller than the target stream top item"
+
+Rows = list[tuple[bytes, dict[bytes, bytes]]]
+logger = logging.getLogger(__name__)
+
+
+class Kept(NamedTuple):
+    entry: EntryId
+    commands: bytes
+    mirror: bytes
+    at: float
+
+
+class Tail:
+    """What was executed last, in order. `before`: the entry in front of the oldest one that is kept."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Kept] = deque()
+        self._bytes = 0
+        self.before = ORIGIN
+
+    def begin(self, after: EntryId) -> None:
+        """Nothing is known but that everything up to `after` was executed."""
+        self._kept.clear()
+        self.before, self._bytes = after, 0
+
+    def add(self, entry: EntryId, commands: bytes, mirror: bytes) -> None:
+        now, kept = time.monotonic(), self._kept
+        kept.append(Kept(entry, commands, mirror, now))
+        self._bytes += len(commands) + len(mirror)
+        while len(kept) > 1 and (kept[0].at < now - KEEP_SECONDS or self._bytes > KEEP_BYTES):
+            old = kept.popleft()
+            self.before = old.entry
+            self._bytes -= len(old.commands) + len(old.mirror)
+
+    def restore(self, client: redis.Redis, names: Keys, orders: LogState, events: LogState, confirmed: EntryId) -> int:
+        """Append what the logs lost, events up to `confirmed`; the number of entries. LogError: it is unknown."""
+        if not self._kept:
+            return 0
+        last = self._kept[-1]
+        if orders.top >= last.entry:
+            self._check_same(client, names.orders, last.entry, last.commands)
+        commands = [(kept.entry, kept.commands) for kept in self._kept if kept.entry > orders.top]
+        mirrors = [(kept.entry, kept.mirror) for kept in self._kept if events.top < kept.entry <= confirmed]
+        if commands:
+            self._check_place(client, orders)
+        if events.top < confirmed:
+            self._check_place(client, events)
+        for name, lost in ((names.orders, commands), (names.events, mirrors)):
+            if lost:
+                logger.warning("%s lost its last %d entries: appending them again", name, len(lost))
+                _append(client, name, lost)
+        return len(commands) + len(mirrors)
+
+    def _check_place(self, client: redis.Redis, log: LogState) -> None:
+        """The top of the log is an entry that we know, so that what follows it is known too."""
+        if log.top == self.before:
+            return
+        known = next((kept for kept in self._kept if kept.entry == log.top), None)
+        if known is None:
+            raise LogError(
+                f"{log.name} ends at {log.top}, this engine has executed up to {self._kept[-1].entry} and remembers "
+                f"only what came after {self.before}: Redis lost more than can be given back; restore it from a copy"
+            )
+        self._check_same(client, log.name, known.entry, known.mirror if log.log_id else known.commands)
+
+    @staticmethod
+    def _check_same(client: redis.Redis, name: str, entry: EntryId, block: bytes) -> None:
+        rows = cast(Rows, client.xrange(name, str(entry), str(entry)))
+        if not rows or rows[0][1].get(FIELD) != block:
+            raise LogError(
+                f"{name} {'has no' if not rows else 'holds another'} entry {entry}, which this engine has executed, "
+                "but later ones: it went back in time and grew again; restore it from a copy"
+            )
+
+
+def _append(client: redis.Redis, name: str, entries: list[tuple[EntryId, bytes]]) -> None:
+    """Each under its own ID; one that is there already (another engine does the same) is left alone."""
+    pipe: Any
+    for first in range(0, len(entries), STEP):
+        with client.pipeline(transaction=True) as pipe:
+            for entry, block in entries[first : first + STEP]:
+                pipe.xadd(name, {FIELD: block}, id=str(entry))
+            for outcome in pipe.execute(raise_on_error=False):
+                if isinstance(outcome, Exception) and NOT_ABOVE_TOP not in str(outcome):
+                    raise LogError(f"{name} does not take back what it lost: {outcome}")
