@@ -6,8 +6,9 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 UP ?=
 MINUTES ?= 10
 LISTS ?= 2000000
+ROUNDS ?= 5
 
-.PHONY: help setup setup-dev run test lint soak lock clean
+.PHONY: help setup setup-dev run test lint soak chaos lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
@@ -16,6 +17,7 @@ help:
 	@echo "make lint    ruff, mypy and the direction of imports"
 	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
 	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin"
+	@echo "make chaos   kill every process again and again under load, ROUNDS=$(ROUNDS), then account for everything"
 	@echo "make lock    resolve the locked requirements anew"
 	@echo "make clean   delete what setup made (not the data)"
 
@@ -41,6 +43,9 @@ test: lint
 soak: setup-dev
 	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)
 	.venv/bin/python -m tests.model.soak --lists $(LISTS)
+
+chaos: setup-dev
+	.venv/bin/python -m tests.end_to_end.chaos --rounds $(ROUNDS)
 
 lock:
 	.venv/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url \

@@ -28,7 +28,9 @@ def open_log(options: argparse.Namespace) -> Iterator[redis.Redis]:
 @contextlib.contextmanager
 def _alone(data: Path) -> Iterator[str]:
     if not (data / "valkey").is_dir():
-        raise CommandError(f"there is no exchange in {data}: name its folder with --data, or set REDIS_URL")
+        raise CommandError(
+            f"no exchange runs on {data}, nor is there one: name its folder with --data, or set REDIS_URL"
+        )
     try:
         lock = lock_data(data)
         try:

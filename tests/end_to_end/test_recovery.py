@@ -89,7 +89,7 @@ def test_a_second_start_finds_its_data(own_exchange: Exchange) -> None:
     taken = json.loads(own_exchange.command("snapshot").stdout)
     live = json.loads(own_exchange.command("inspect", "--account", "2", "--market", "SOL_USDC").stdout)
     kept = json.loads(own_exchange.command("inspect", taken["snapshot"], "--account", "2").stdout)
-    assert live["book"]["bids"] == [[9_000, 200, 1]] and live["openOrders"] == kept["openOrders"]
+    assert live["book"]["bids"] == [[9_000, 100, 1]] and live["openOrders"] == kept["openOrders"]
     assert kept["balances"] == live["balances"] and kept["position"] == taken["position"]
     assert own_exchange.stop() == 0
     offline = own_exchange.verified()
