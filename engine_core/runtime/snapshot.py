@@ -11,6 +11,7 @@ A file is complete or not there: it is synced before it gets its name. Reading c
 believed. Non-goals: when one is taken (keeper.py), and which one an engine starts from (recovery.py).
 """
 
+import functools
 import hashlib
 import os
 import re
@@ -140,6 +141,7 @@ def read(path: Path) -> tuple[Snapshot, State]:
     return snapshot, state
 
 
+@functools.cache
 def fingerprint() -> int:
     """63 bits that change with any record, array or counter that a state consists of."""
     state = new_state(Capacities(*(1 for _ in Capacities._fields)))

@@ -326,7 +326,7 @@ class AsyncGateway:
                 self._appends -= 1
                 if error is None:
                     asked.entry = EntryId.parse(reply)
-                else:
+                elif asked.copies == 1:  # else the first copy may be in the log: its outcome is still to come
                     self._outbox.drop(asked, Overloaded(f"Redis does not take commands: {error}"))
                 if self._waiting:
                     self._work.set()

@@ -75,6 +75,7 @@ class Block:
     answers: Sequence[Answer]
     created: float  # time.monotonic
     entry: EntryId | None = None  # of its last copy in the log, once Redis has confirmed it
+    copies: int = 0  # sent so far: of a second one a refusal says nothing about the first
     left: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,6 +128,7 @@ class Outbox:
 
     def encode(self, block: Block) -> bytes:
         """Its bytes in the log. The stamp is of now, also of a second copy: only the executed one counts."""
+        block.copies += 1
         self._header["sequence"] = block.sequence
         self._header["time_ms"] = time.time_ns() // 1_000_000
         return encode_block(self._header, block.records)

@@ -104,9 +104,12 @@ class Chaos:
 
     def _kill(self, role: str) -> None:
         """kill -9; and go on once another one is in its place and orders are taken."""
-        pids = eventually(lambda: self._exchange.pids(role), lambda pids: len(pids) == 1, f"a {role}")
-        os.kill(pids[0], signal.SIGKILL)
-        eventually(lambda: self._exchange.pids(role), lambda now: now not in ([], pids), f"a new {role}")
+        pids = eventually(lambda: self._exchange.pids(role), lambda pids: len(pids) > 0, f"a {role}")
+        victim = self._chance.choice(pids)
+        os.kill(victim, signal.SIGKILL)
+        eventually(
+            lambda: self._exchange.pids(role), lambda now: len(now) == len(pids) and victim not in now, f"a new {role}"
+        )
         self._exchange.until_healthy()
         self.outcome.kills[role] = self.outcome.kills.get(role, 0) + 1
 

@@ -1,0 +1,352 @@
+"""Who takes part: engines (the real loop), gateways (the real outbox), writers (the real source and rows)."""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import redis
+
+from engine_core.runtime import guard as guards
+from engine_core.runtime import loop, publish, recovery, snapshot, standby, tail, trim
+from engine_core.runtime.config import EngineConfig
+from engine_core.runtime.keeper import Keeper, Rules
+from engine_core.runtime.loop import Engine
+from engine_core.runtime.snapshot import Place
+from engine_core.runtime.trim import Limits
+from engine_core.wire import outbox as outboxes
+from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, Reason, Side
+from engine_core.wire.feed import slots_of
+from engine_core.wire.layout import EVENT, SLOT, join
+from engine_core.wire.log import LogBehind, parse_description
+from engine_core.wire.outbox import Outbox
+from engine_core.wire.ring import Stamp
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, decode_block, keys
+from persistence.balances import FeeBalances
+from persistence.numbering import Numbering
+from persistence.rows import Books, make_rows
+from persistence.setup import Setup
+from persistence.source import EventSource, SourceError
+from persistence.store import Position
+from tests.runtime.rig import SMALL, place
+from tests.simulated.client import SimClient
+from tests.simulated.server import Server, SimConnection
+from tests.simulated.world import Clock, World
+
+NAMES = keys(0)
+RING_BLOCKS = 24  # beyond, a reader is lapped
+TINY = SMALL._replace(ended=2048, references=1024, orders=2048, levels=512)
+TRIM_LIMITS = Limits(keep_ms=1500, redis_bytes=1 << 40)
+
+
+class SimRing:
+    """The newest one is what readers find; its blocks are there before they are in the stream."""
+
+    def __init__(self, host: "Host", base: EntryId) -> None:
+        self.base = base
+        self.blocks: list[tuple[EntryId, np.ndarray]] = []
+        host.ring = self
+
+    def write(self, events: np.ndarray, stamp: Stamp) -> None:
+        slots = np.zeros(len(events), SLOT)
+        slots["event"], slots["position"], slots["block_events"] = events, np.arange(len(events)), len(events)
+        slots["entry_ms"], slots["entry_seq"] = stamp.entry
+        slots["gateway"], slots["incarnation"], slots["sequence"] = stamp.gateway, stamp.incarnation, stamp.sequence
+        self.blocks.append((stamp.entry, slots))
+        if len(self.blocks) > RING_BLOCKS:
+            self.base = self.blocks.pop(0)[0]
+
+    def ring(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        return None
+
+
+class Ticks:
+    """No timers are armed here."""
+
+    def __init__(self, url: str, shard: int) -> None:
+        raise AssertionError("nothing is due")
+
+
+class SimKeeper(Keeper):
+    """Writes in one piece; a crash may then damage the file as a disk without order would."""
+
+    def __init__(self, host: "Host") -> None:
+        rules = Rules(host.folder, 0, 2.0, 150, 3, lambda: "")
+        super().__init__(rules)
+        self._host = host
+
+    def look(self, state: Any, place: Callable[[], Place | None], commands: int, *, active: bool) -> None:
+        if commands - self._commands < self._rules.every_commands or (where := place()) is None:
+            return
+        self._commands = commands
+        self._host.world.pause()
+        path = snapshot.write(self._rules.data, 0, state, where)
+        if self._host.world.chance.random() < 0.15:
+            data = bytearray(path.read_bytes())
+            data[self._host.world.chance.randrange(len(data))] ^= 0x10
+            path.write_bytes(data)
+        for old in snapshot.found(self._rules.data, 0)[self._rules.keep :]:
+            old.unlink()
+        with contextlib.suppress(redis.ConnectionError):
+            client: Any = SimClient(self._host.server)
+            if any(path.read_bytes() and _whole(path) for path in snapshot.found(self._rules.data, 0)[-1:]):
+                trim.trim(client, NAMES, self._rules.data, 0, TRIM_LIMITS)
+            client.close()
+
+
+def _whole(path: Path) -> bool:
+    """Trimming trusts the oldest kept snapshot; damage on the disk after it was written is for copies to survive."""
+    with contextlib.suppress(snapshot.SnapshotError):
+        snapshot.read(path)
+        return True
+    return False
+
+
+@dataclass
+class Host:
+    world: World
+    server: Server
+    folder: Path
+    ring: SimRing | None = None
+    engines: dict[str, Engine] = field(default_factory=dict)
+
+    def engine(self, number: int, standby: bool) -> Callable[[], None]:
+        def body() -> None:
+            config = EngineConfig("", self.folder, self.folder, 0, TINY, 64, None, False, 0, standby, number)
+            engine = Engine(config, SimKeeper(self))
+            self.engines[f"engine-{number}"] = engine
+            engine.run(lambda: None)
+
+        return body
+
+
+class _Poller:
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._numbers: list[int] = []
+
+    def register(self, descriptor: int, events: int) -> None:
+        self._numbers.append(descriptor)
+
+    def poll(self, timeout_ms: float | None) -> list[tuple[int, int]]:
+        known = self._host.server.connections
+
+        def readable() -> list[tuple[int, int]]:
+            return [(each, 1) for each in self._numbers if each not in known or known[each].readable()]
+
+        self._host.world.wait(lambda: bool(readable()), None if timeout_ms is None else timeout_ms / 1000)
+        return readable()
+
+
+class _Select:
+    POLLIN = 1
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def poll(self) -> _Poller:
+        return _Poller(self._host)
+
+
+@contextlib.contextmanager
+def simulated(host: Host) -> Iterator[None]:
+    """Clock, network and shared memory of the modules under test are those of the host."""
+    clock = Clock(host.world)
+    modules: list[Any] = [loop, publish, recovery, snapshot, standby, tail, trim, guards, outboxes]
+    replaced: list[tuple[Any, str, Any]] = [(module, "time", clock) for module in modules if hasattr(module, "time")]
+    replaced += [
+        (loop, "select", _Select(host)),
+        (loop, "client_of", lambda url, seconds: SimClient(host.server)),
+        (loop, "Connection", lambda url, seconds: SimConnection(host.server, seconds)),
+        (loop, "RingWriter", lambda runtime, shard, slots, log_id, epoch, base: SimRing(host, base)),
+        (loop, "Gateway", Ticks),
+        (snapshot.os, "fsync", lambda descriptor: None),
+    ]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
+    for owner, name, value in replaced:
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for owner, name, value in before:
+            setattr(owner, name, value)
+
+
+class Client:
+    """A gateway and those who trade through it. `acknowledged`: what they were told, by clientId."""
+
+    def __init__(self, host: Host, number: int, seed: int) -> None:
+        self._host, self._number = host, number
+        self._chance = random.Random(seed * 31 + number)
+        self.acknowledged: dict[int, bytes] = {}
+        self.refused: set[int] = set()  # by Redis: certainly not executed
+        self._next = number << 20
+        self.stop = False
+        self._outbox: Outbox | None = None
+        self._position = ORIGIN
+
+    @property
+    def is_done(self) -> bool:
+        return self._outbox is not None and self._outbox.oldest is None
+
+    def run(self) -> None:
+        world = self._host.world
+        while True:
+            try:
+                self._connected()
+            except (redis.ConnectionError, redis.TimeoutError, LogBehind):
+                world.wait(seconds=0.1)
+
+    def _connected(self) -> None:
+        server, world = self._host.server, self._host.world
+        client: Any = SimClient(server)
+        if self._outbox is None:
+            self._begin(client)
+        assert self._outbox is not None
+        orders = parse_description(NAMES.orders, client.xinfo_stream(NAMES.orders))
+        orders.check(max([self._position, *(b.entry for b in self._outbox.blocks if b.entry is not None)]))
+        repeat = True
+        while True:
+            if repeat:
+                for block in self._outbox.blocks:
+                    self._append(client, block)
+            repeat = self._take(client)
+            if not self.stop and self._outbox.commands < 40 and self._chance.random() < 0.4:
+                self._append(client, self._outbox.add(*self._commands()))
+            world.wait(seconds=self._chance.choice((0.001, 0.01, 0.05)))
+
+    def _begin(self, client: Any) -> None:
+        while (events := self._host.server.stream(NAMES.events)).top == ORIGIN:
+            self._host.world.wait(seconds=0.05)
+        state = parse_description(NAMES.events, client.xinfo_stream(NAMES.events))
+        self._outbox, self._position = Outbox(self._number, state.log_id, state.epoch), events.top
+
+    def _append(self, client: Any, block: Any) -> None:
+        assert self._outbox is not None
+        try:
+            entry = client.xadd(NAMES.orders, {FIELD: self._outbox.encode(block)})
+        except redis.ResponseError as error:
+            if block.copies == 1:
+                self._outbox.drop(block, error)
+            return
+        if self._chance.random() < 0.02:
+            client.close()  # the reply is lost
+            raise redis.ConnectionError("in the middle")
+        block.entry = EntryId.parse(entry)
+
+    def _commands(self) -> tuple[list[bytes], list[Any]]:
+        records, answers = [], []
+        for _ in range(self._chance.randrange(1, 5)):
+            self._next += 1
+            record = place(
+                self._chance.choice((Side.BID, Side.ASK)),
+                self._chance.randrange(95, 106),
+                self._chance.randrange(1, 9),
+                self._chance.randrange(2, 5),
+            )
+            if self._chance.random() < 0.2:
+                record["kind"], record["order_type"], record["market"] = CommandKind.CANCEL_ALL, 0, 1
+            record["client_id"], record["flags"] = self._next, int(OrderFlag.HAS_CLIENT_ID)
+            records.append(record.tobytes())
+            answers.append(Answer(self, self._next))
+        return records, answers
+
+    def _take(self, client: Any) -> bool:
+        """Events from the ring if it has all since the last one, else from the stream."""
+        assert self._outbox is not None
+        ring = self._host.ring
+        if ring is not None and ring.base <= self._position and self._chance.random() < 0.9:
+            found = [(entry, slots) for entry, slots in ring.blocks if entry > self._position]
+        else:
+            rows = client.xrange(NAMES.events, f"({self._position}", count=50)
+            found = [
+                (EntryId.parse(entry), slots_of(EntryId.parse(entry), *decode_block(fields[FIELD], EVENT)))
+                for entry, fields in rows
+            ]
+        if not found:
+            return False
+        self._position = found[-1][0]
+        return self._outbox.take(join([slots for _, slots in found]))
+
+
+class Answer:
+    """What a waiting request gets; stands in for a future."""
+
+    def __init__(self, client: Client, client_id: int) -> None:
+        self._client, self._client_id = client, client_id
+
+    def done(self) -> bool:
+        return self._client_id in self._client.acknowledged
+
+    def set_result(self, events: np.ndarray) -> None:
+        assert events["kind"][0] != EventKind.BLOCK_REFUSED, Reason(int(events["reason"][0]))
+        self._client.acknowledged[self._client_id] = events.tobytes()
+
+    def set_exception(self, error: Exception) -> None:
+        self._client.refused.add(self._client_id)
+
+
+class Writer:
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.events: list[np.ndarray] = []
+        self.times: list[np.ndarray] = []
+        self.position = Position()
+
+    def run(self) -> None:
+        """Any life of it: from what is stored."""
+        world = self._host.world
+        while True:
+            with contextlib.suppress(redis.RedisError, SourceError):
+                self._connected()
+            world.wait(seconds=0.2)
+
+    def _connected(self) -> None:
+        world = self._host.world
+        source = EventSource.__new__(EventSource)
+        client: Any = SimClient(self._host.server)
+        source._client, source._stream, source._stored, source._entries = client, NAMES.events, NAMES.stored, 0
+        source.check(self.position)
+        while True:
+            batch = source.read(self.position, 4096)
+            if batch is None:
+                continue
+            world.pause()  # the transaction begins, and perhaps never ends
+            self.events.append(batch.events.copy())
+            self.times.append(batch.times_ms)
+            self.position = batch.position
+            world.pause()  # stored, but nobody was told
+            source.tell_stored(batch)
+
+
+def rows_of(batches: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    """The tables after these batches, each turned into rows as the writer does it."""
+    setup = Setup()
+    orders_made, fills_made = (Numbering(lambda pairs: [0] * len(pairs)) for _ in range(2))
+    books = Books(orders_made, fills_made, FeeBalances(lambda asset: 0), 0, 0)
+    orders: dict[int, Any] = {}
+    balances: dict[tuple[int, int], list[int]] = {}
+    tables: dict[str, Any] = {"trades": [], "fills": [], "orders": orders, "balances": balances}
+    for events, times_ms in batches:
+        rows = make_rows(events, times_ms, setup, books)
+        tables["trades"] += rows.trades.tolist()
+        tables["fills"] += rows.fills.tolist()
+        for row in rows.new_orders:
+            orders[int(row["order_id"])] = {name: row[name].item() for name in row.dtype.names}
+        for change in rows.order_changes:
+            order = orders[int(change["order_id"])]
+            for name in ("status", "reason", "quantity_lots", "executed_lots", "executed_atoms"):
+                order[name] = change[name].item()
+        for change in rows.balance_changes:
+            kept = balances.setdefault((int(change["account"]), int(change["asset"])), [0, 0])
+            kept[0] = int(change["available"])
+            kept[1] = int(change["locked"]) if change["locked"] >= 0 else kept[1]
+    for order in orders.values():
+        order.pop("updated", None)
+    return tables

@@ -1,0 +1,238 @@
+"""A Redis in memory, with the few commands that the engine, the gateway and the writer use, and with its own accidents.
+
+Everything that changes it is written to a journal, as to the append-only file. A crash may lose the end of it: what was
+not synced, `everysec` up to two seconds of it, `always` only what nobody was answered. Connections break, and then a
+command may have arrived or not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from engine_core.runtime.tail import NOT_ABOVE_TOP
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId
+from tests.simulated.world import START_MS, World
+
+SYNC_SECONDS = 1.5
+Fields = dict[bytes, bytes]
+
+
+@dataclass
+class Stream:
+    entries: dict[EntryId, bytes] = field(default_factory=dict)  # in order
+    top: EntryId = ORIGIN
+    added: int = 0
+
+    def after(self, position: EntryId) -> list[EntryId]:
+        """Entries above the position; they are few, for whoever reads is near the end."""
+        found = []
+        for entry in reversed(self.entries):
+            if entry <= position:
+                break
+            found.append(entry)
+        return found[::-1]
+
+
+class Server:
+    def __init__(self, world: World, durability: str) -> None:
+        self.world = world
+        self.durability = durability
+        self.streams: dict[str, Stream] = {}
+        self.values: dict[str, bytes] = {}
+        self.history: dict[str, dict[EntryId, bytes]] = {}  # nothing trimmed; what a crash lost is gone here too
+        self.connections: dict[int, SimConnection] = {}
+        self.up = True
+        self.full = False
+        self.lost = 0  # entries, by crashes so far
+        self._numbers = 0
+        self._journal: list[tuple[float, str, EntryId, bytes]] = []
+
+    def stream(self, name: str) -> Stream:
+        return self.streams.setdefault(name, Stream())
+
+    def add(self, name: str, block: bytes, entry: EntryId | None) -> EntryId:
+        if self.full:
+            raise redis.ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
+        log = self.stream(name)
+        if entry is None:
+            now_ms = START_MS + int(self.world.now * 1000)
+            entry = EntryId(now_ms, 0) if now_ms > log.top.ms else EntryId(log.top.ms, log.top.seq + 1)
+        if entry <= log.top:
+            raise redis.ResponseError(f"The ID specified in XADD is {NOT_ABOVE_TOP}")
+        log.entries[entry] = block
+        log.top, log.added = entry, log.added + 1
+        self.history.setdefault(name, {})[entry] = block
+        self._journal.append((self.world.now, name, entry, block))
+        return entry
+
+    def trim(self, name: str, bound: EntryId, limit: int) -> int:
+        log = self.stream(name)
+        old = [entry for entry in log.entries if entry < bound][:limit]
+        for entry in old:
+            del log.entries[entry]
+        return len(old)
+
+    def crash(self) -> None:
+        """kill -9, or the power: connections end, and so does what was not on the disk."""
+        self.up = False
+        for connection in list(self.connections.values()):
+            connection.broken = True
+        self.connections.clear()
+        if self.durability == "everysec":
+            since = self.world.now - SYNC_SECONDS
+            unsynced = [at for at, (moment, *_) in enumerate(self._journal) if moment > since]
+            if unsynced:
+                keep = self.world.chance.randrange(unsynced[0], len(self._journal) + 1)
+                for _, name, entry, _ in self._journal[keep:]:
+                    self._forget(name, entry)
+                self.lost += len(self._journal) - keep
+                del self._journal[keep:]
+
+    def restart(self) -> None:
+        self.up = True
+
+    def _forget(self, name: str, entry: EntryId) -> None:
+        log = self.streams[name]
+        log.entries.pop(entry, None)
+        log.added -= 1
+        self.history[name].pop(entry)
+        log.top = next(reversed(self.history[name]), ORIGIN)
+
+    def number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+
+def _id(text: bytes | str) -> EntryId:
+    text = text.decode() if isinstance(text, bytes) else text
+    return ORIGIN if text in ("-", "0") else EntryId.parse(text)
+
+
+class SimConnection:
+    """Stands in for runtime.connection.Connection: bytes in, replies out, in order."""
+
+    def __init__(self, server: Server, timeout_seconds: float) -> None:
+        self._server, self._world = server, server.world
+        self._timeout = timeout_seconds
+        self.number = server.number()
+        self.name = ""
+        self.broken = False
+        self._replies: list[Any] = []  # a value, an exception, or a pending XREAD
+        self._transaction: list[list[bytes]] | None = None
+        self._world.pause()
+        if not server.up:
+            raise redis.ConnectionError("refused")
+        server.connections[self.number] = self
+
+    def fileno(self) -> int:
+        return self.number
+
+    def close(self) -> None:
+        self.broken = True
+        self._server.connections.pop(self.number, None)
+
+    def send(self, commands: list[bytes]) -> None:
+        self._world.pause()
+        if self.broken:
+            raise redis.ConnectionError("the connection was closed")
+        for command in _commands(b"".join(commands)):
+            self._take(command)
+
+    def receive(self) -> Any:
+        assert self._replies or self.broken, "nothing is to come"
+        if not self._world.wait(self.readable, self._timeout):
+            self.close()
+            raise redis.TimeoutError("no reply")
+        if self.broken:
+            raise redis.ConnectionError("the connection ended")
+        reply = self._replies.pop(0)
+        return reply.give() if isinstance(reply, _Read) else reply
+
+    def readable(self) -> bool:
+        if self.broken:
+            return True
+        if not self._replies:
+            return False
+        first = self._replies[0]
+        return not isinstance(first, _Read) or first.ready()
+
+    def _take(self, command: list[bytes]) -> None:
+        name = command[0].upper()
+        if name == b"MULTI":
+            self._transaction = []
+            self._replies.append(b"OK")
+        elif name == b"EXEC":
+            assert self._transaction is not None
+            queued, self._transaction = self._transaction, None
+            if self._server.full:
+                self._replies.append(redis.ResponseError("EXECABORT Transaction discarded because of: OOM"))
+            else:
+                self._replies.append([self._execute(each) for each in queued])
+        elif self._transaction is not None:
+            full = self._server.full
+            self._replies.append(redis.ResponseError("OOM command not allowed") if full else b"QUEUED")
+            self._transaction.append(command)
+        else:
+            self._replies.append(self._execute(command))
+
+    def _execute(self, command: list[bytes]) -> Any:
+        name, arguments = command[0].upper(), command[1:]
+        server = self._server
+        try:
+            if name == b"XADD":
+                entry = None if arguments[1] == b"*" else _id(arguments[1])
+                return str(server.add(arguments[0].decode(), arguments[3], entry)).encode()
+            if name == b"XRANGE":
+                count = int(arguments[4])
+                log, first, last = server.stream(arguments[0].decode()), _id(arguments[1].lstrip(b"(")), arguments[2]
+                return [[str(e).encode(), [FIELD, log.entries[e]]] for e in log.after(first) if e <= _id(last)][:count]
+            if name == b"XREAD":
+                return _Read(server, command)
+            if name == b"CLIENT":
+                self.name = arguments[1].decode()
+                return b"OK"
+            assert name == b"PUBLISH", command
+            return 0
+        except redis.ResponseError as error:
+            return error
+
+
+class _Read:
+    """XREAD BLOCK, not answered yet."""
+
+    def __init__(self, server: Server, command: list[bytes]) -> None:
+        self._server, self._count = server, int(command[2])
+        names = command[command.index(b"STREAMS") + 1 :]
+        half = len(names) // 2
+        self._wanted = [(name.decode(), _id(after)) for name, after in zip(names[:half], names[half:], strict=True)]
+        self._until = server.world.now + int(command[4]) / 1000
+
+    def ready(self) -> bool:
+        return self._server.world.now >= self._until or any(
+            self._server.stream(name).top > after for name, after in self._wanted
+        )
+
+    def give(self) -> Any:
+        answer = []
+        for name, after in self._wanted:
+            log = self._server.stream(name)
+            rows = [[str(entry).encode(), [FIELD, log.entries[entry]]] for entry in log.after(after)[: self._count]]
+            if rows:
+                answer.append([name.encode(), rows])
+        return answer or None
+
+
+def _commands(data: bytes) -> Iterable[list[bytes]]:
+    at = 0
+    while at < len(data):
+        end = data.index(b"\r\n", at)
+        count, at = int(data[at + 1 : end]), end + 2
+        parts = []
+        for _ in range(count):
+            end = data.index(b"\r\n", at)
+            size = int(data[at + 1 : end])
+            parts.append(data[end + 2 : end + 2 + size])
+            at = end + 4 + size
+        yield parts
