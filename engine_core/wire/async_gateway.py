@@ -26,6 +26,7 @@ import numpy as np
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from engine_core.wire.backlog import Backlog, Pressure
@@ -326,7 +327,9 @@ class AsyncGateway:
                 self._appends -= 1
                 if error is None:
                     asked.entry = EntryId.parse(reply)
-                elif asked.copies == 1:  # else the first copy may be in the log: its outcome is still to come
+                elif asked.copies > 1:  # the first copy may be in the log: only there stands what became of it
+                    raise RedisConnectionError(f"Redis does not take a block for the second time: {error}")
+                else:
                     self._outbox.drop(asked, Overloaded(f"Redis does not take commands: {error}"))
                 if self._waiting:
                     self._work.set()

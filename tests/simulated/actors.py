@@ -232,8 +232,9 @@ class Client:
         try:
             entry = client.xadd(NAMES.orders, {FIELD: self._outbox.encode(block)})
         except redis.ResponseError as error:
-            if block.copies == 1:
-                self._outbox.drop(block, error)
+            if block.copies > 1:
+                raise redis.ConnectionError(str(error)) from None
+            self._outbox.drop(block, error)
             return
         if self._chance.random() < 0.02:
             client.close()  # the reply is lost
