@@ -116,8 +116,8 @@ class Producer:
 
 
 @contextmanager
-def engine(redis_url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """An engine process; yields once it is ready."""
+def engine(redis_url: str, folder: Path, *options: str, number: int = 0) -> Iterator[subprocess.Popen[bytes]]:
+    """An engine process; yields once it is ready. `number`: among those in one folder."""
     ready, tell = os.pipe()
     environment = {
         **os.environ,
@@ -127,9 +127,11 @@ def engine(redis_url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "EXCHANGE_READY_FD": str(tell),
         "EXCHANGE_PARENT_PID": str(os.getpid()),
         "EXCHANGE_METRICS_PORT": "0",
+        "EXCHANGE_WORKER": str(number),
         "EXCHANGE_LOG_LEVEL": "WARNING",
     }
-    process = subprocess.Popen([sys.executable, "-P", "-m", "engine_core.runtime"], env=environment, pass_fds=(tell,))
+    command = [sys.executable, "-P", "-m", "engine_core.runtime", *options]
+    process = subprocess.Popen(command, env=environment, pass_fds=(tell,))
     os.close(tell)
     try:
         if os.read(ready, 1) != b"1":

@@ -114,7 +114,7 @@ def _benchmarks() -> list[str]:
     package = importlib.util.find_spec("bench")
     locations = package.submodule_search_locations if package else None
     names = (module.name for module in pkgutil.iter_modules(locations or []))
-    measures = ("conformance", "http", "kernel", "orders_ws", "peers", "pipeline", "websocket")
+    measures = ("conformance", "http", "kernel", "orders_ws", "peers", "pipeline", "recovery", "websocket")
     return [name for name in names if name in measures]
 
 

@@ -1,0 +1,254 @@
+"""How long the exchange is away when something dies: replay, snapshots, fail-over.
+
+    exchange bench recovery [--orders N] [--commands N] [--json FILE]
+
+1. replay: commands a second from a log in blocks of 256, 8 and 1, by the engine's own recovery, its answers compared
+2. snapshot: with so many open orders, how long matching stands still for the fork, the p99 of a batch of 256 while the
+   child writes against the p99 without, and how long reading it back takes
+3. fail-over: the longest wait for an answer when the active engine is killed and a standby takes over, five times
+
+Each part checks its answers. Non-goals: throughput of the running exchange (pipeline.py).
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import redis
+
+from bench.pipeline import ENGINE_START_SECONDS, BenchError, engine
+from bench.workloads import TIME_MS, Flow, Mix, mixed_flow
+from engine_core.book.audit import digest
+from engine_core.book.state import OPEN_ORDERS
+from engine_core.embedded import Valkey, running
+from engine_core.runtime import snapshot
+from engine_core.runtime.connection import Connection, client_of
+from engine_core.runtime.guard import CrashGuard
+from engine_core.runtime.keeper import Keeper, Rules
+from engine_core.runtime.machine import Machine
+from engine_core.runtime.publish import Publisher
+from engine_core.runtime.recovery import replay
+from engine_core.runtime.snapshot import Place
+from engine_core.wire.async_gateway import AsyncGateway
+from engine_core.wire.codes import CommandKind, OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.gateway import Gateway
+from engine_core.wire.layout import BLOCK_HEADER, COMMAND
+from engine_core.wire.limits import MAX_BLOCK_COMMANDS
+from engine_core.wire.streams import FIELD, EntryId, encode_block, keys
+
+NAMES = keys(0)
+SEED, MARKETS, ACCOUNTS = 11, 8, 1_000
+BATCH = 256
+BAR_REPLAY, BAR_PAUSE, BAR_GAP_S = 2_000_000, 5.0, 1.0
+ROUNDS = 5
+ONLY_REST = Mix(cancels=0, amends=0, market_orders=0, immediate=0, post_only=1000, icebergs=0, triggers=0)
+
+
+@dataclass
+class Result:
+    replay_per_second: dict[str, float] = field(default_factory=dict)
+    open_orders: int = 0
+    fork_ms: float = 0.0
+    p99_us: float = 0.0
+    p99_while_writing_us: float = 0.0
+    worst_while_writing_us: float = 0.0
+    snapshot_seconds: float = 0.0
+    snapshot_bytes: int = 0
+    read_seconds: float = 0.0
+    gaps_seconds: list[float] = field(default_factory=list)
+    seed: int = SEED
+    machine: str = field(default_factory=platform.platform)
+    cores: int = os.cpu_count() or 1
+
+
+class Blocks:
+    """Commands as blocks of one gateway, under the IDs 1, 2, 3, … milliseconds after a beginning."""
+
+    def __init__(self) -> None:
+        self._header = np.zeros(1, BLOCK_HEADER)
+        self._header["log_id"], self._header["epoch"], self._header["gateway"], self._header["incarnation"] = 1, 1, 5, 1
+        self.made = 0
+
+    def make(self, records: np.ndarray, size: int) -> list[tuple[EntryId, bytes]]:
+        blocks = []
+        for first in range(0, len(records), size):
+            self.made += 1
+            self._header["sequence"], self._header["time_ms"] = self.made, TIME_MS + self.made
+            blocks.append((EntryId(TIME_MS + self.made, 0), encode_block(self._header, records[first : first + size])))
+        return blocks
+
+
+def prepared(flow: Flow) -> tuple[Machine, Blocks, list[tuple[EntryId, bytes]]]:
+    """A machine that has the accounts and markets, and the blocks that made them."""
+    machine, blocks = Machine(flow.capacities), Blocks()
+    made = blocks.make(flow.setup[:1], 1) + blocks.make(flow.setup[1:], MAX_BLOCK_COMMANDS)
+    for entry, block in made:
+        machine.execute(entry, block)
+    return machine, blocks, made
+
+
+def measure_replay(url: str, folder: Path, size: int, commands: int) -> float:
+    """Fill both logs, then let the engine's recovery go through them; commands a second."""
+    flow = mixed_flow(SEED, commands, MARKETS, ACCOUNTS)
+    machine, blocks, made = prepared(flow)
+    setup = Machine(flow.capacities)
+    with closing(client_of(url, 60)) as client:
+        client.flushall()
+        made += blocks.make(flow.commands, size)
+        for first in range(0, len(made), 512):
+            with client.pipeline(transaction=False) as pipe:
+                for entry, block in made[first : first + 512]:
+                    pipe.xadd(NAMES.orders, {FIELD: block}, id=str(entry))
+                    if entry > machine.position:
+                        mirror = machine.execute(entry, block)
+                        pipe.xadd(NAMES.events, {FIELD: machine.encode(mirror)}, id=str(entry))
+                    else:
+                        mirror = setup.execute(entry, block)
+                        pipe.xadd(NAMES.events, {FIELD: setup.encode(mirror)}, id=str(entry))
+                pipe.execute()
+        recovered, publisher = Machine(flow.capacities), Publisher(NAMES)
+        guard = CrashGuard(folder / "entry", client, NAMES)
+        with closing(Connection(url, 60)) as reading, closing(Connection(url, 60)) as appends:
+            publisher.connect(appends, client, machine.position)
+            began = time.perf_counter()
+            count, _ = replay(recovered, guard, reading, NAMES, publisher, machine.position, lambda: None)
+            seconds = time.perf_counter() - began
+    if digest(recovered.state) != digest(machine.state):
+        raise BenchError("replay came to another state")
+    return (count - len(flow.setup)) / seconds
+
+
+def measure_snapshot(folder: Path, orders: int, result: Result) -> None:
+    flow = mixed_flow(SEED, orders, MARKETS, ACCOUNTS, spread=2_000, mix=ONLY_REST)
+    machine, blocks, _ = prepared(flow._replace(capacities=flow.capacities._replace(orders=orders + 400_000)))
+    for entry, block in blocks.make(flow.commands, MAX_BLOCK_COMMANDS):
+        machine.execute(entry, block)
+    result.open_orders = int(machine.state.counters[OPEN_ORDERS])
+    busy = mixed_flow(SEED + 1, 3_000_000, MARKETS, ACCOUNTS, spread=200)
+    busy.commands["client_id"] += orders
+    waiting = iter(blocks.make(busy.commands, BATCH))
+    if hasattr(os, "sched_setaffinity"):  # as the engine is
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    alone = [_batch(machine, *next(waiting)) for _ in range(3_000)]
+    keeper = Keeper(Rules(folder, 0, 1e9, 1 << 60, 2, lambda: "nothing trimmed"))
+    place = Place(1, 1, machine.position, 1)
+    before = digest(machine.state)
+    keeper.ask()
+    beside = []
+    began = time.perf_counter()
+    while not keeper.taken:
+        keeper.look(machine.state, lambda: place, 0, active=True)
+        if keeper.failed:
+            raise BenchError("the snapshot failed")
+        beside.append(_batch(machine, *next(waiting)))
+    result.snapshot_seconds = time.perf_counter() - began
+    result.fork_ms = keeper.fork_seconds * 1e3
+    result.p99_us, result.p99_while_writing_us = (float(np.percentile(each, 99)) * 1e6 for each in (alone, beside))
+    result.worst_while_writing_us = max(beside) * 1e6
+    (path,) = snapshot.found(folder, 0)
+    result.snapshot_bytes = path.stat().st_size
+    began = time.perf_counter()
+    _, state = snapshot.read(path)
+    result.read_seconds = time.perf_counter() - began
+    if digest(state) != before:
+        raise BenchError("the snapshot is not the state at the fork")
+
+
+def _batch(machine: Machine, entry: EntryId, block: bytes) -> float:
+    began = time.perf_counter()
+    machine.encode(machine.execute(entry, block))
+    return time.perf_counter() - began
+
+
+async def measure_failover(url: str, folder: Path) -> float:
+    """The longest time between two answers around the death of the active engine."""
+    with closing(redis.Redis.from_url(url)) as client:
+        client.flushall()
+    with engine(url, folder) as active, engine(url, folder, "--standby", number=1):
+        await asyncio.to_thread(_open_market, url)
+        out = await AsyncGateway.open(url, folder, 0, 100)
+        order, answered = _order(), [time.perf_counter()]
+        for number in range(400):
+            if number == 200:
+                active.send_signal(signal.SIGKILL)
+            await out.submit(order)
+            answered.append(time.perf_counter())
+        await out.close()
+    return float(np.diff(answered).max())
+
+
+def _open_market(url: str) -> None:
+    setup = mixed_flow(SEED, 16, 1, 2).setup
+    with Gateway(url, answer_seconds=ENGINE_START_SECONDS) as gateway:
+        gateway.execute(setup[setup["kind"] != CommandKind.GENESIS])
+
+
+def _order() -> bytes:
+    order = np.zeros(1, COMMAND)
+    order["kind"], order["side"], order["order_type"] = CommandKind.PLACE, Side.BID, OrderType.LIMIT
+    order["time_in_force"], order["self_trade"] = TimeInForce.GTC, SelfTrade.REJECT_TAKER
+    order["market"], order["account"], order["price_ticks"], order["quantity_lots"] = 1, 2, 1_000, 1
+    return order.tobytes()
+
+
+def measure(orders: int, commands: int) -> Result:
+    result = Result()
+    folder = Path(tempfile.mkdtemp(prefix="xb-", dir="/tmp"))
+    folder.chmod(0o700)
+    try:
+        with running(Valkey(folder, folder), folder / "valkey.log") as url:
+            for size, share in ((256, 1), (8, 10), (1, 40)):
+                result.replay_per_second[str(size)] = measure_replay(url, folder, size, max(commands // share, 1_000))
+            for _ in range(ROUNDS):
+                result.gaps_seconds.append(asyncio.run(measure_failover(url, folder)))
+        measure_snapshot(folder / "state", orders, result)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return result
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="exchange bench recovery", description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--orders", type=int, default=1_000_000, help="open while the snapshot is taken (default: 1 M)")
+    parser.add_argument("--commands", type=int, default=2_000_000, help="replayed in blocks of 256 (default: 2 M)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
+    options = parser.parse_args(argv)
+    if options.orders < 1_000 or options.commands < 1_000:
+        parser.error("--orders and --commands must be at least 1000")
+    try:
+        result = measure(options.orders, options.commands)
+    except (BenchError, TimeoutError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for size, rate in result.replay_per_second.items():
+        bar = f"   bar {BAR_REPLAY:,}; 10 M commands in {10_000_000 / rate:.1f} s" if size == "256" else ""
+        print(f"{rate:12,.0f} commands/s replayed from blocks of {size}{bar}")
+    ratio = result.p99_while_writing_us / result.p99_us
+    print(
+        f"{result.open_orders:12,} open orders: snapshot of {result.snapshot_bytes / 1e6:.0f} MB in "
+        f"{result.snapshot_seconds:.2f} s, read and proven in {result.read_seconds:.2f} s"
+    )
+    print(
+        f"{result.fork_ms:12.1f} ms fork; p99 of a batch of {BATCH} {result.p99_us:.0f} µs, while it is written "
+        f"{result.p99_while_writing_us:.0f} µs ({ratio:.1f} times, bar {BAR_PAUSE:.0f} times), worst "
+        f"{result.worst_while_writing_us / 1e3:.1f} ms"
+    )
+    print(f"{max(result.gaps_seconds):12.3f} s without an answer when the active engine is killed, worst of {ROUNDS}")
+    if options.json:
+        options.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
