@@ -7,6 +7,7 @@ UP ?=
 MINUTES ?= 10
 LISTS ?= 2000000
 ROUNDS ?= 5
+SEEDS ?= 2000
 
 .PHONY: help setup setup-dev run test lint soak chaos lock clean
 
@@ -16,7 +17,7 @@ help:
 	@echo "make test    setup with the development packages, lint, and all tests"
 	@echo "make lint    ruff, mypy and the direction of imports"
 	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
-	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin"
+	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, SEEDS=$(SEEDS) simulations"
 	@echo "make chaos   kill every process again and again under load, ROUNDS=$(ROUNDS), then account for everything"
 	@echo "make lock    resolve the locked requirements anew"
 	@echo "make clean   delete what setup made (not the data)"
@@ -43,6 +44,7 @@ test: lint
 soak: setup-dev
 	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)
 	.venv/bin/python -m tests.model.soak --lists $(LISTS)
+	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s)
 
 chaos: setup-dev
 	.venv/bin/python -m tests.end_to_end.chaos --rounds $(ROUNDS)

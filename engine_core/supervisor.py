@@ -245,6 +245,7 @@ class Supervisor:
 
         wishes = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         former = {number: signal.signal(number, stop) for number in wishes}
+        former[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # children begin so, deaf to `snapshot`
         former[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)
         wake = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         try:

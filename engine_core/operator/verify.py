@@ -119,7 +119,8 @@ def _compare(machine: Machine, path: Path, findings: Findings) -> None:
     try:
         found, state = snapshot.read(path)
     except SnapshotError as error:
-        findings.problems.append(str(error))
+        if path.exists():  # else the engine, which keeps only a few, has deleted it meanwhile
+            findings.problems.append(str(error))
         return
     if found.capacities != capacities_of(machine.state):
         return  # taken before [capacity] was changed
