@@ -210,8 +210,9 @@ def measure(orders: int, commands: int) -> Result:
         with running(Valkey(folder, folder), folder / "valkey.log") as url:
             for size, share in ((256, 1), (8, 10), (1, 40)):
                 result.replay_per_second[str(size)] = measure_replay(url, folder, size, max(commands // share, 1_000))
-            for _ in range(ROUNDS):
-                result.gaps_seconds.append(asyncio.run(measure_failover(url, folder)))
+            for number in range(ROUNDS):
+                (own := folder / str(number)).mkdir(mode=0o700)
+                result.gaps_seconds.append(asyncio.run(measure_failover(url, own)))
         measure_snapshot(folder / "state", orders, result)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -47,6 +47,11 @@ class CrashGuard:
     def crashes(self) -> int:
         return int(self._words[_CRASHES])
 
+    @property
+    def log_id(self) -> int:
+        """Of the log that an engine here has executed; 0: none yet."""
+        return int(self._words[_LOG_ID])
+
     def executed(self, log_id: int) -> EntryId:
         """The last entry of this log that an engine here began to execute; ORIGIN if it is not known."""
         return EntryId(int(self._words[_MS]), int(self._words[_SEQ])) if self._words[_LOG_ID] == log_id else ORIGIN

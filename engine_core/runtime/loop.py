@@ -30,7 +30,7 @@ from engine_core.runtime.machine import Machine
 from engine_core.runtime.publish import Publisher, Refused
 from engine_core.runtime.queries import Answers
 from engine_core.runtime.recovery import check_pair, check_position, create_log, read_logs, replay
-from engine_core.runtime.resume import check_not_behind, crc_of, resume
+from engine_core.runtime.resume import check_not_behind, check_same_log, crc_of, resume
 from engine_core.runtime.snapshot import Place
 from engine_core.runtime.standby import Lookout, active_name
 from engine_core.runtime.tail import Tail
@@ -95,11 +95,12 @@ class Engine:
         with ExitStack() as stack:
             client = stack.enter_context(closing(client_of(url, PATIENCE_SECONDS)))
             orders, events = logs = self._logs(client)
-            if not orders.length and not config.standby:
-                create_log(client, self._names)
             if self._guard is None:
                 self._guard = CrashGuard(config.note, client, self._names)
+                check_same_log(self._guard.log_id, logs, config.data)
                 check_not_behind(orders, self._guard.executed(events.log_id), f"the note {config.note}")
+            if not orders.length and not config.standby:
+                create_log(client, self._names)
             appends, answering, reading = (
                 stack.enter_context(closing(Connection(url, seconds)))
                 for seconds in (PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS + BLOCK_MS / 1000)

@@ -66,6 +66,17 @@ def _is_usable(path: Path, place: Place, orders: LogState, events: LogState) -> 
     return True
 
 
+def check_same_log(executed: int, logs: tuple[LogState, LogState], data: Path) -> None:
+    """LogError if Redis holds another log, or none, than the one that engines of this data folder have executed."""
+    orders, events = logs
+    if executed and (not orders.length or events.log_id not in (0, executed)):
+        raise LogError(
+            f"{data} belongs to log {executed}, but Redis holds {f'log {events.log_id}' if events.log_id else 'none'}: "
+            "this is another Redis, or it lost everything. Give the right one, restore the log from a copy, or begin "
+            "with what is there: `exchange accept-loss`"
+        )
+
+
 def check_not_behind(orders: LogState, executed: EntryId, witness: str) -> None:
     """LogError if the command log ends before what was executed of it; `witness` tells that it was."""
     if executed > orders.top:

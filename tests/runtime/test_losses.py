@@ -107,6 +107,25 @@ def test_a_loss_with_nobody_left_is_noticed(tmp_path: Path, runtime: Path) -> No
         assert "`exchange accept-loss`" in said
 
 
+def test_another_redis_is_not_taken_for_ours(valkey: str, runtime: Path) -> None:
+    """An empty Redis, or one with another exchange's log, beside the data of an engine that has executed something."""
+    client = redis.Redis.from_url(valkey)
+    other = runtime / "other"
+    other.mkdir()
+    with engine(valkey, runtime), Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out:
+        out.execute(setup())
+    client.flushall()
+    with engine(valkey, runtime, wait=False) as process:
+        assert "but Redis holds none" in process.communicate(timeout=ANSWER_SECONDS)[1]
+        assert process.returncode == 1 and client.xlen(NAMES.orders) == 0
+    with engine(valkey, other), Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out:
+        out.execute(setup())
+    with engine(valkey, runtime, wait=False) as process:
+        assert "but Redis holds log" in process.communicate(timeout=ANSWER_SECONDS)[1]
+        assert process.returncode == 1
+    client.close()
+
+
 def test_trimming_keeps_what_snapshots_and_the_writer_need(valkey: str, runtime: Path) -> None:
     client = redis.Redis.from_url(valkey)
     with engine(valkey, runtime) as process, Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out:
