@@ -21,7 +21,7 @@ from engine_core.wire import outbox as outboxes
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, Reason, Side
 from engine_core.wire.feed import slots_of
 from engine_core.wire.layout import EVENT, SLOT, join
-from engine_core.wire.log import LogBehind, parse_description
+from engine_core.wire.log import RESTORE_SECONDS, LogBehind, parse_description
 from engine_core.wire.outbox import Outbox
 from engine_core.wire.ring import Stamp
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, decode_block, keys
@@ -197,11 +197,17 @@ class Client:
 
     def run(self) -> None:
         world = self._host.world
+        behind_since: float | None = None
         while True:
             try:
                 self._connected()
-            except (redis.ConnectionError, redis.TimeoutError, LogBehind):
-                world.wait(seconds=0.1)
+            except (redis.ConnectionError, redis.TimeoutError):
+                behind_since = None
+            except LogBehind:  # Redis lost what it had confirmed, and nobody has it: the gateway's process begins anew
+                behind_since = world.now if behind_since is None else behind_since
+                if world.now - behind_since > RESTORE_SECONDS:
+                    self._outbox, behind_since = None, None
+            world.wait(seconds=0.1)
 
     def _connected(self) -> None:
         server, world = self._host.server, self._host.world
