@@ -6,7 +6,8 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from typing import cast
 
 import numpy as np
 import uvicorn
@@ -20,15 +21,19 @@ from engine_core.wire.gateway import GatewayError
 from engine_core.wire.metrics import Monitor
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings
-from ingress import app
+from ingress import app, replays
 from ingress.auth import Authenticator
 from ingress.config import IngressConfig, from_settings
+from ingress.crowd import Connection, Crowd
 from ingress.engine import Engine, Gateway
 from ingress.health import Health
 from ingress.history import History
+from ingress.limits import FILE as limits_file
+from ingress.limits import opened
 from ingress.monitoring import Shown
 from ingress.order_socket import socket_class
 from ingress.protocol import protocol
+from ingress.replays import UsedSignatures
 from ingress.service import Service
 
 KEEP_ALIVE_SECONDS = 75  # above the idle time of common clients, so that they close first
@@ -58,8 +63,14 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
             history.observe(slots)
         gateway.on_events[0] = history.observe
         engine = Engine(gateway)
-        auth = Authenticator(market_data.setup, config.session_secret)
-        yield Service(config, engine, market_data, history, auth, Health(engine))
+        used = UsedSignatures(config.runtime / replays.FILE)
+        stack.callback(used.close)
+        auth = Authenticator(market_data.setup, config.session_secret, used)
+        limits = None
+        limits = opened(config.runtime / limits_file, config.rate_limits)
+        if limits is not None:
+            stack.callback(limits.close)
+        yield Service(config, engine, market_data, history, auth, Health(engine), limits)
 
 
 async def serve(config: IngressConfig) -> None:
@@ -77,10 +88,11 @@ async def serve(config: IngressConfig) -> None:
 
 
 async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -> None:
+    crowd = Crowd(service.config.connections)
     server = uvicorn.Server(
         uvicorn.Config(
             app.build(service, shown),
-            http=protocol(app.hot_routes(service, shown)),
+            http=protocol(app.hot_routes(service, shown), crowd),
             ws=socket_class(service, shown),
             lifespan="off",
             proxy_headers=False,  # nobody stands before us whose word on the client's address would count
@@ -100,17 +112,18 @@ async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -
         gc.freeze()  # what is here now stays: full collections need not look at it again
         process.ready()
         logger.info("serving http://%s:%d", service.config.host, service.config.http_port)
-    watch = asyncio.create_task(_until_failure(service.engine.gateway, server, shown.monitor))
+    watch = asyncio.create_task(_until_failure(service.engine.gateway, server, shown.monitor, crowd))
     await serving
     watch.cancel()
     if service.engine.gateway.failure is not None:
         raise GatewayError(str(service.engine.gateway.failure))
 
 
-async def _until_failure(gateway: Gateway, server: uvicorn.Server, monitor: Monitor) -> None:
+async def _until_failure(gateway: Gateway, server: uvicorn.Server, monitor: Monitor, crowd: Crowd) -> None:
     """A gateway that gave up never comes back: end this process, so that a new one takes its place."""
     while gateway.failure is None:
         monitor.beat()
+        crowd.drop_slow(cast(Iterable[Connection], server.server_state.connections), asyncio.get_running_loop().time())
         await asyncio.sleep(FAILURE_CHECK_SECONDS)
     server.should_exit = True
 

@@ -39,7 +39,8 @@ def hot_routes(service: Service, shown: Shown) -> HotRoutes:
 
 def edge(service: Service, application: Application, shown: Shown) -> Edge:
     hot = {(route.method, route.path): route.endpoint for route in ROUTES if route.hot}
-    return Edge(service, hot, Page(service.config.page, service.config.ws_port), application, shown)
+    routes = frozenset((route.method, route.path) for route in ROUTES)
+    return Edge(service, hot, routes, Page(service.config.page, service.config.ws_port), application, shown)
 
 
 def build_fastapi(service: Service) -> FastAPI:

@@ -5,7 +5,7 @@ A signature, if present, wins. Non-goals: what the request says (commands.py), a
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ class Caller(NamedTuple):
 class Authenticator:
     setup: Setup
     session_secret: bytes
-    used: UsedSignatures = field(default_factory=UsedSignatures)
+    used: UsedSignatures
 
     def check(self, call: Call, instruction: str, items: Sequence[Pairs], permission: KeyPermission) -> Caller:
         """The caller of a request whose parameters are `items` (one, or those of a batch), or a refusal."""
@@ -76,7 +76,7 @@ class Authenticator:
         return texts
 
     def once(self, caller: Caller) -> None:
-        """Refuse a request that this worker has executed before; for those that a repetition would execute again."""
+        """Refuse what any worker has executed before; for requests that a repetition would execute again."""
         if caller.signature:
             self.used.use(caller.signature, caller.valid_until_ms, time.time_ns() // 1_000_000)
 

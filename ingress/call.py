@@ -24,6 +24,7 @@ class Call:
     headers: dict[bytes, bytes]  # names in lower case; of a repeated header the last one
     body: bytes
     peer: str = ""  # address of the client, "" when unknown
+    allowance: Headers = ()  # what the client may still ask, for the answer; set once it is counted
 
 
 class Reply(NamedTuple):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine_core.wire.backlog import Backlog
+from engine_core.wire.edge_limits import Connections, RateLimits
 from engine_core.wire.settings import Settings
 
 GATEWAY_BASE = 100  # gateway numbers of ingress workers: 100, 101, ...
@@ -27,6 +28,8 @@ class IngressConfig:
     session_secret: bytes
     backlog: Backlog
     metrics_port: int
+    rate_limits: RateLimits
+    connections: Connections
     asset_names: dict[str, str]  # display names by symbol; only for show, so the file may say them
     demo_session: bool  # POST /api/v1/session/demo exists
     page: Path = PAGE_FOLDER
@@ -51,6 +54,8 @@ def from_settings(settings: Settings) -> IngressConfig:
             redis_bytes=settings.config.bounds.redis_bytes,
         ),
         metrics_port=settings.metrics_port,
+        rate_limits=settings.config.rate_limits,
+        connections=settings.config.connections,
         asset_names={asset.symbol: asset.name for asset in settings.config.assets},
         demo_session=settings.profile == "demo" and is_loopback(settings.host),
     )

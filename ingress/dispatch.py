@@ -10,6 +10,7 @@ from engine_core.wire.signing import Pairs
 from ingress import fields
 from ingress.call import Call, Reply, error_reply
 from ingress.errors import ApiError, Code
+from ingress.limits import LIMIT_HEADER, Cost, Limits
 from ingress.members import Members, parse_object, parse_objects, parse_query, signed_pairs
 from ingress.service import NOBODY, Request, Service
 
@@ -44,6 +45,7 @@ class Endpoint:
     operation: Operation
     body: Body = Body.QUERY
     credentials: Credentials | None = None
+    cost: Cost = Cost.READS
 
 
 async def answer(service: Service, endpoint: Endpoint, call: Call) -> Reply:
@@ -53,16 +55,26 @@ async def answer(service: Service, endpoint: Endpoint, call: Call) -> Reply:
     """
     try:
         service.engine.gateway.catch_up()
-        return await endpoint.operation(service, _request(service, endpoint, call))
+        reply = await endpoint.operation(service, _request(service, endpoint, call))
     except ApiError as error:
-        return error_reply(error)
+        reply = error_reply(error)
     except Exception:
         logger.exception("%s %s failed", call.method, call.path)
-        return error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+        reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+    return reply if service.limits is None else limited(service.limits, call, reply)
+
+
+def limited(limits: Limits, call: Call, reply: Reply) -> Reply:
+    """The reply with the headers of what the client may still ask; a 429 of the limits themselves has its own."""
+    if any(name == LIMIT_HEADER for name, _ in reply.headers):
+        return reply
+    return reply._replace(headers=reply.headers + (call.allowance or limits.shown(call.peer)))
 
 
 def _request(service: Service, endpoint: Endpoint, call: Call) -> Request:
     """Read and authenticate. The signature covers what was sent, unknown members included, so it is checked first."""
+    if service.limits is not None:
+        service.limits.arrive(call.peer)
     members: fields.Fields = {}
     items: list[Members] = []
     signed: list[Pairs]
@@ -77,6 +89,8 @@ def _request(service: Service, endpoint: Endpoint, call: Call) -> Request:
     caller = NOBODY
     if endpoint.credentials:
         caller = service.auth.check(call, endpoint.credentials.instruction, signed, endpoint.credentials.permission)
+    if service.limits is not None:
+        call.allowance = service.limits.charge(endpoint.cost, caller.account, call.peer, len(items) or 1)
     if endpoint.body is _QUERY:
         members = fields.single(parse_query(call.query), REPEATABLE)
     return Request(call, caller, members, items)

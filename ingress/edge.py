@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from ingress.call import Call, Reply, error_reply
-from ingress.dispatch import Endpoint, answer
+from ingress.dispatch import Endpoint, answer, limited
 from ingress.errors import ApiError, Code
+from ingress.limits import LIMIT_HEADER
 from ingress.monitoring import Shown
 from ingress.page import Page
 from ingress.service import Service
@@ -21,11 +22,15 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_LIMIT_HEADER: Final = LIMIT_HEADER.lower()
 _WITHOUT_BODY: Final = ("GET", "HEAD", "OPTIONS")
 MAX_BODY: Final = 64 * 1024  # a batch of 20 orders with every member is a tenth of it
 DRAINED_BODY: Final = 4 * 2**20  # read and dropped so that the client gets to read the refusal; past it, we hang up
 CLOSE: Final = ((b"Connection", b"close"),)
-EXPOSED_HEADERS: Final = ("X-PAGE-COUNT", "X-CURRENT-PAGE", "X-PAGE-SIZE", "X-TOTAL", "Retry-After")
+EXPOSED_HEADERS: Final = (
+    *("X-PAGE-COUNT", "X-CURRENT-PAGE", "X-PAGE-SIZE", "X-TOTAL"),
+    *("Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+)
 COMMON_HEADERS: Final = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", ", ".join(EXPOSED_HEADERS).encode()),
@@ -41,12 +46,14 @@ class Edge:
         self,
         service: Service,
         hot: dict[tuple[str, str], Endpoint],
+        routes: frozenset[tuple[str, str]],
         page: Page,
         application: Application,
         shown: Shown,
     ) -> None:
         self._service = service
         self._hot = hot
+        self._routes = routes
         self._page = page
         self._application = application
         self._shown = shown
@@ -61,27 +68,48 @@ class Edge:
             try:
                 body = await _read_body(receive)
             except ApiError as error:
-                await self._send(send, error_reply(error))
+                await self._send(send, call_of(scope, b""), error_reply(error))
                 return
+        call = call_of(scope, body)
         endpoint = self._hot.get((method, path))
         if endpoint is not None:
             began = time.perf_counter()
-            reply = await answer(self._service, endpoint, call_of(scope, body))
+            reply = await answer(self._service, endpoint, call)
             self._shown.order(began, reply.status)
             await send_reply(send, reply)
-        elif method in ("GET", "HEAD") and (file := self._page.reply(call_of(scope, body))):
-            await self._send(send, file)
+        elif (refusal := self._over_the_limit(call)) is not None:
+            await self._send(send, call, refusal)
+        elif method in ("GET", "HEAD") and (file := self._page.reply(call)):
+            await self._send(send, call, file)
         else:
-            await self._application(scope, _replayed(body, receive), self._counted(send))
+            await self._application(scope, _replayed(body, receive), self._counted(send, call))
 
-    async def _send(self, send: Send, reply: Reply) -> None:
+    def _over_the_limit(self, call: Call) -> Reply | None:
+        """Count what no route of the API answers; those count for themselves (dispatch.py)."""
+        limits = self._service.limits
+        if limits is None or (call.method, call.path) in self._routes:
+            return None
+        try:
+            limits.arrive(call.peer)
+        except ApiError as error:
+            return error_reply(error)
+        return None
+
+    async def _send(self, send: Send, call: Call, reply: Reply) -> None:
         self._shown.answered(reply.status)
-        await send_reply(send, reply)
+        limits = self._service.limits
+        await send_reply(send, reply if limits is None else limited(limits, call, reply))
 
-    def _counted(self, send: Send) -> Send:
+    def _counted(self, send: Send, call: Call) -> Send:
+        limits = self._service.limits
+
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._shown.answered(message["status"])
+                headers = message["headers"]
+                if limits is not None and all(name != _LIMIT_HEADER for name, _ in headers):
+                    shown = [(name.lower(), value) for name, value in limits.shown(call.peer)]
+                    message = {**message, "headers": [*headers, *shown]}
             await send(message)
 
         return counted

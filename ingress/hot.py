@@ -33,7 +33,7 @@ class HotRoutes:
     shown: Shown
     endpoints: dict[tuple[bytes, bytes], Endpoint]
 
-    def find(self, method: bytes, url: bytes, headers: RawHeaders) -> "tuple[Endpoint, Call] | None":
+    def find(self, method: bytes, url: bytes, headers: RawHeaders, peer: str) -> "tuple[Endpoint, Call] | None":
         """The endpoint and the call (its body still to come), or None if another way must be taken."""
         path, _, query = url.partition(b"?")
         endpoint = self.endpoints.get((method, path))
@@ -45,7 +45,7 @@ class HotRoutes:
             return None
         if b"expect" in by_name or b"transfer-encoding" in by_name:
             return None
-        return endpoint, Call(method.decode(), path.decode(), query, by_name, b"")
+        return endpoint, Call(method.decode(), path.decode(), query, by_name, b"", peer)
 
 
 class HotCycle:

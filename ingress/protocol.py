@@ -12,12 +12,12 @@ from typing import ClassVar, Final, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from ingress.call import Reply, error_reply
+from ingress.crowd import Crowd
 from ingress.errors import ApiError, Code, bad_request
 from ingress.hot import HotCycle, HotRoutes, render
 from ingress.plain_orders import PlainOrder, PlainOrders
 
 MAX_HEAD: Final = 32 * 1024  # bytes of request line and headers
-MAX_CONNECTIONS: Final = 20_000
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -25,7 +25,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     hot: ClassVar[HotRoutes | None] = None
     plain: ClassVar[PlainOrders | None] = None
+    crowd: ClassVar[Crowd | None] = None
 
+    awaited_since = 0.0  # see crowd.Connection
+    unread_since = 0.0
     _between_requests = True  # the parser holds no part of one
     _last_answer = 0.0  # when a plain order was answered, in the loop's time
     _head_bytes = 0  # received of a head that is not complete
@@ -33,8 +36,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
-            self._refuse(ApiError(Code.MAINTENANCE, "Too many connections"))
+        self.awaited_since = self.loop.time()  # a first request has to follow
+        if self.crowd is not None and (refusal := self.crowd.enter(self._peer())):
+            self._refuse(refusal)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.crowd is not None:
+            self.crowd.leave(self._peer())
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -50,11 +59,22 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._between_requests = False
         self._head_complete = False
+        self.awaited_since = self.loop.time()
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
         self._between_requests = True
+        self.awaited_since = 0.0
         super().on_message_complete()
+
+    def is_unread(self) -> bool:
+        return self.flow.write_paused
+
+    def drop(self) -> None:
+        self.transport.abort()
+
+    def _peer(self) -> str:
+        return self.client[0] if self.client else ""
 
     def on_headers_complete(self) -> None:
         if self._head_bytes > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
@@ -67,7 +87,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_hot(self, routes: HotRoutes) -> bool:
         """Begin a request of a hot route, as the overridden method does it for all others; False if it is none."""
-        found = routes.find(self.parser.get_method(), self.url, self.headers)
+        found = routes.find(self.parser.get_method(), self.url, self.headers, self._peer())
         if found is None:
             return False
         existing = self.cycle
@@ -129,14 +149,16 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         reply = error_reply(error)
+        more = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in reply.headers)
         head = (
-            f"HTTP/1.1 {reply.status} {http.HTTPStatus(reply.status).phrase}\r\n"
+            f"HTTP/1.1 {reply.status} {http.HTTPStatus(reply.status).phrase}\r\n{more}"
             f"content-type: application/json\r\ncontent-length: {len(reply.body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + reply.body)
         self.transport.close()
 
 
-def protocol(routes: HotRoutes) -> type[BoundedProtocol]:
+def protocol(routes: HotRoutes, crowd: Crowd) -> type[BoundedProtocol]:
     """The protocol class of a server that answers `routes` itself."""
-    return type("HotProtocol", (BoundedProtocol,), {"hot": routes, "plain": PlainOrders(routes.service)})
+    ways = {"hot": routes, "plain": PlainOrders(routes.service), "crowd": crowd}
+    return type("HotProtocol", (BoundedProtocol,), ways)

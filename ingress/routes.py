@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 from engine_core.wire.codes import KeyPermission
 from ingress import account, bodies, history_reads, market_data, orders, schemas, sessions
 from ingress.dispatch import Body, Credentials, Endpoint, Operation
+from ingress.limits import Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ def _trade(
     """A change of orders; `types` are those of its body and of its answer."""
     body, answer = types
     form = Body.ARRAY if body == list[bodies.PlaceOrder] else Body.OBJECT
-    endpoint = Endpoint(operation, form, Credentials(instruction, KeyPermission.TRADE))
+    cost = Cost.CANCELS if instruction.startswith("orderCancel") else Cost.ORDERS
+    endpoint = Endpoint(operation, form, Credentials(instruction, KeyPermission.TRADE), cost)
     return Route(method, path, "Orders", summary, endpoint, answer, body=body, hot=path in (ORDER, ORDERS))
 
 

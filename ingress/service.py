@@ -12,6 +12,7 @@ from ingress.engine import Engine
 from ingress.fields import Fields
 from ingress.health import Health
 from ingress.history import History
+from ingress.limits import Limits
 from ingress.members import Members
 from ingress.order_books import OrderBooks
 
@@ -26,6 +27,7 @@ class Service:
     history: History
     auth: Authenticator
     health: Health
+    limits: Limits | None  # None: nobody is limited
     order_books: OrderBooks = field(default_factory=OrderBooks)
 
     @property

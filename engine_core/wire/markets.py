@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine_core.wire import quoting
+from engine_core.wire.edge_limits import Connections, RateLimits, read_connections, read_rate_limits
 from engine_core.wire.limits import (
     MAX_ASSETS,
     MAX_DECIMALS,
@@ -108,18 +109,6 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class RateLimits:
-    """Token buckets; a rate of 0 means no limit."""
-
-    orders_per_second: int  # an account's placements
-    orders_burst: int
-    cancels_per_second: int  # an account's cancels: a larger bucket, so that getting out always works
-    cancels_burst: int
-    reads_per_second: int  # an account's or, without a key, an address's reads
-    reads_burst: int
-
-
-@dataclass(frozen=True, slots=True)
 class Server:
     host: str
     http_port: int
@@ -141,6 +130,7 @@ class Config:
     engine: Engine
     bounds: Bounds
     rate_limits: RateLimits
+    connections: Connections
     server: Server
     market_maker: quoting.MarketMaker
 
@@ -151,7 +141,7 @@ class Config:
         return replace(
             self,
             markets=tuple(_without_limits(market) for market in self.markets),
-            rate_limits=RateLimits(0, 0, 0, 0, 0, 0),
+            rate_limits=RateLimits.none(),
         )
 
 
@@ -177,7 +167,8 @@ def load(path: Path | str) -> Config:
     log.done()
     server, engine = _server(root.section("server")), _engine(root.section("engine"))
     snapshots = _snapshots(root.section("snapshots"))
-    bounds, rate_limits = _bounds(root.section("bounds")), _rate_limits(root.section("rate_limits"))
+    bounds, rate_limits = _bounds(root.section("bounds")), read_rate_limits(root.section("rate_limits"))
+    connections = read_connections(root.section("connections"))
     capacity = _capacity(root.section("capacity"))
     market_maker = quoting.read(root.section("market_maker"))
     asset_tables, market_tables = root.section("assets"), root.section("markets")
@@ -199,6 +190,7 @@ def load(path: Path | str) -> Config:
         engine,
         bounds,
         rate_limits,
+        connections,
         server,
         market_maker,
     )
@@ -353,23 +345,6 @@ def _bounds(table: Section) -> Bounds:
     )
     table.done()
     return bounds
-
-
-def _rate_limits(table: Section) -> RateLimits:
-    top = 10_000_000
-    limits = RateLimits(
-        orders_per_second=table.integer("orders_per_second", 0, top, 0),
-        orders_burst=table.integer("orders_burst", 0, top, 0),
-        cancels_per_second=table.integer("cancels_per_second", 0, top, 0),
-        cancels_burst=table.integer("cancels_burst", 0, top, 0),
-        reads_per_second=table.integer("reads_per_second", 0, top, 0),
-        reads_burst=table.integer("reads_burst", 0, top, 0),
-    )
-    for kind in ("orders", "cancels", "reads"):
-        if getattr(limits, f"{kind}_per_second") and not getattr(limits, f"{kind}_burst"):
-            raise table.error(f"{kind}_burst", f"must be at least 1 when {kind}_per_second is set")
-    table.done()
-    return limits
 
 
 def _server(table: Section) -> Server:

@@ -12,4 +12,4 @@ from tests.ingress.fakes import Exchange, open_exchange
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
     opened = await open_exchange(tmp_path / "dist")
     yield opened
-    await opened.client.aclose()
+    await opened.close()

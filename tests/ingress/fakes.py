@@ -19,6 +19,7 @@ from nacl.signing import SigningKey
 from engine_core.replica.market_data import MarketData
 from engine_core.wire.backlog import Backlog
 from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderType, QueryKind, SelfTrade, TimeInForce
+from engine_core.wire.edge_limits import Connections, RateLimits
 from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS, join
 from engine_core.wire.outbox import Answer
 from ingress.app import build_fastapi, edge
@@ -27,7 +28,9 @@ from ingress.config import IngressConfig
 from ingress.engine import Engine
 from ingress.health import Health
 from ingress.history import HistoryUnavailable
+from ingress.limits import opened
 from ingress.monitoring import Shown
+from ingress.replays import UsedSignatures
 from ingress.service import Service
 from tests.ingress.markets import SOL, key_record, setup_records
 
@@ -201,6 +204,12 @@ class Exchange(Signer):
     history: FakeHistory
     service: Service
 
+    async def close(self) -> None:
+        await self.client.aclose()
+        self.service.auth.used.close()
+        if self.service.limits is not None:
+            self.service.limits.close()
+
     async def signed(
         self, method: str, path: str, instruction: str, body: Any = None, key: SigningKey = TRADER, **options: Any
     ) -> httpx.Response:
@@ -223,6 +232,8 @@ def config(page: Path, **changes: Any) -> IngressConfig:
         "session_secret": SECRET,
         "backlog": Backlog(),
         "metrics_port": 0,
+        "rate_limits": RateLimits.none(),
+        "connections": Connections(20_000, 0, 15),
         "asset_names": {"SOL": "Solana"},
         "demo_session": True,
         "page": page,
@@ -248,8 +259,10 @@ async def open_exchange(page: Path, **changes: Any) -> Exchange:
     gateway.queries.clear()
     engine = Engine(gateway)
     settings = config(page, **changes)
-    auth = Authenticator(market_data.setup, settings.session_secret)
-    service = Service(settings, engine, market_data, history, auth, Health(engine))  # type: ignore[arg-type]
+    used = UsedSignatures(page.parent / "used-signatures", sets=1024)
+    auth = Authenticator(market_data.setup, settings.session_secret, used)
+    limits = opened(page.parent / "rate-limits", settings.rate_limits)
+    service = Service(settings, engine, market_data, history, auth, Health(engine), limits)  # type: ignore[arg-type]
     application = edge(service, _Lazy(service), Shown(settings))
     transport = httpx.ASGITransport(application, client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
     client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", verify=False)

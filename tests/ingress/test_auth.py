@@ -237,4 +237,4 @@ async def test_there_is_no_demo_session_outside_the_demo(tmp_path: Path) -> None
     exchange = await open_exchange(tmp_path, demo_session=False)
     assert (await exchange.client.get("/api/v1/session/config")).json()["demo"] is False
     assert error_of(await exchange.client.post("/api/v1/session/demo")) == (403, "FORBIDDEN")
-    await exchange.client.aclose()
+    await exchange.close()

@@ -1,0 +1,66 @@
+"""The connections of one ingress process taken together: how many there may be, and who is too slow to keep.
+
+One look at all connections each second instead of a timer for each request. Non-goals: reading requests (protocol.py),
+and how many requests a client may send (limits.py).
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from engine_core.wire.edge_limits import Connections
+from ingress.errors import ApiError, Code
+from ingress.limits import network
+
+FULL: Final = ApiError(Code.MAINTENANCE, "Too many connections")
+TOO_MANY: Final = ApiError(Code.TOO_MANY_REQUESTS, "Too many connections from this address", ((b"Retry-After", b"1"),))
+
+
+class Connection(Protocol):
+    """What is looked at. `awaited_since`: when a request began that has not come completely, in the loop's time; 0.0 if
+    none did. `unread_since`: when the client was first seen not to take its answers; 0.0 if it does."""
+
+    awaited_since: float
+    unread_since: float
+
+    def is_unread(self) -> bool: ...
+
+    def drop(self) -> None: ...
+
+
+class Crowd:
+    def __init__(self, bounds: Connections) -> None:
+        self._bounds = bounds
+        self._count = 0
+        self._of_address: Counter[str] = Counter()
+
+    def enter(self, peer: str) -> ApiError | None:
+        """Count a connection; why it has to go again, if it has. Each one leaves, refused or not."""
+        address = network(peer)
+        self._count += 1
+        self._of_address[address] += 1
+        if self._count > self._bounds.most:
+            return FULL
+        most = self._bounds.of_one_address
+        return TOO_MANY if 0 < most < self._of_address[address] else None
+
+    def leave(self, peer: str) -> None:
+        address = network(peer)
+        self._count -= 1
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+
+    def drop_slow(self, connections: Iterable[Connection], now: float) -> int:
+        """Drop who takes too long to send a request or to take an answer; how many these were."""
+        longest, dropped = self._bounds.slow_client_seconds, 0
+        for connection in list(connections):
+            if not connection.is_unread():
+                connection.unread_since = 0.0
+            elif not connection.unread_since:
+                connection.unread_since = now
+            since = connection.awaited_since, connection.unread_since
+            if any(moment and now - moment > longest for moment in since):
+                connection.drop()
+                dropped += 1
+        return dropped
