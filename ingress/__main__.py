@@ -33,8 +33,9 @@ from ingress.limits import opened
 from ingress.monitoring import Shown
 from ingress.order_socket import socket_class
 from ingress.protocol import protocol
-from ingress.replays import UsedSignatures
+from ingress.replays import Remembered, UsedSignatures
 from ingress.service import Service
+from ingress.users import Users
 
 KEEP_ALIVE_SECONDS = 75  # above the idle time of common clients, so that they close first
 SHUTDOWN_SECONDS = 2  # for requests in flight
@@ -65,12 +66,16 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
         engine = Engine(gateway)
         used = UsedSignatures(config.runtime / replays.FILE)
         stack.callback(used.close)
-        auth = Authenticator(market_data.setup, config.session_secret, used)
+        ended = Remembered(config.runtime / replays.ENDED_SESSIONS_FILE)
+        stack.callback(ended.close)
+        auth = Authenticator(market_data.setup, config.session_secret, used, ended)
+        users = Users(config.database_url)
+        stack.push_async_callback(users.close)
         limits = None
         limits = opened(config.runtime / limits_file, config.rate_limits)
         if limits is not None:
             stack.callback(limits.close)
-        yield Service(config, engine, market_data, history, auth, Health(engine), limits)
+        yield Service(config, engine, market_data, history, auth, Health(engine), users, limits)
 
 
 async def serve(config: IngressConfig) -> None:

@@ -1,13 +1,15 @@
 """What an account owns and may do: balances, fees, the largest order (SPEC §5.10-5.12)."""
 
-from engine_core.replica.setup import Market
+import numpy as np
+
+from engine_core.replica.setup import Asset, Market
 from engine_core.wire.codes import OrderFlag, QueryKind, Side
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.units import UnitError, format_decimal
 from ingress import commands, fields
 from ingress.call import Reply, json_reply
-from ingress.errors import ApiError, Code
-from ingress.schemas import Account, Balance, MaxOrder
+from ingress.errors import ApiError, Code, bad_request
+from ingress.schemas import Account, Balance, Collateral, MaxBorrow, MaxOrder
 from ingress.service import Request, Service
 
 _PPM_DECIMALS_OF_BASIS_POINT = 2  # 100 ppm are one basis point
@@ -15,6 +17,11 @@ _PPM_DECIMALS_OF_BASIS_POINT = 2  # 100 ppm are one basis point
 
 async def balances(service: Service, request: Request) -> Reply:
     records = await service.engine.query(QueryKind.BALANCES, account=request.caller.account)
+    return json_reply(balances_of(service, records))
+
+
+def balances_of(service: Service, records: np.ndarray) -> dict[str, Balance]:
+    """By asset, from BALANCE records."""
     assets = service.setup.assets
     answer = {}
     for number, available, locked in records[["asset", "available", "locked"]].tolist():
@@ -22,7 +29,26 @@ async def balances(service: Service, request: Request) -> Reply:
         answer[asset.symbol] = Balance(
             format_decimal(available, asset.decimals), format_decimal(locked, asset.decimals)
         )
-    return json_reply(answer)
+    return answer
+
+
+_UNCHANGEABLE = ("autoBorrowSettlements", "autoLend", "autoRealizePnl", "autoRepayBorrows")
+
+
+async def update_account(service: Service, request: Request) -> Reply:
+    """A spot account has none of these settings: they can only stay as they are."""
+    fields.check_names(request.fields, frozenset((*_UNCHANGEABLE, "leverageLimit")))
+    for name in _UNCHANGEABLE:
+        if fields.flag(request.fields, name):
+            raise bad_request(f"{name} is not possible on a spot exchange")
+    if fields.decimal(request.fields, "leverageLimit") not in (None, "1"):
+        raise bad_request("leverageLimit is 1 on a spot exchange")
+    return json_reply({})
+
+
+async def collateral(service: Service, request: Request) -> Reply:
+    """Nothing is lent, borrowed or margined here."""
+    return json_reply(Collateral())
 
 
 async def account(service: Service, request: Request) -> Reply:
@@ -42,6 +68,18 @@ async def account(service: Service, request: Request) -> Reply:
 
 def _basis_points(ppm: int) -> str:
     return format_decimal(ppm, _PPM_DECIMALS_OF_BASIS_POINT)
+
+
+async def max_borrow(service: Service, request: Request) -> Reply:
+    return json_reply(MaxBorrow(asset_of(service, request.fields).symbol))
+
+
+def asset_of(service: Service, members: fields.Fields) -> Asset:
+    symbol = fields.required_text(members, "symbol")
+    asset = service.setup.asset_by_symbol.get(symbol)
+    if asset is None:
+        raise ApiError(Code.INVALID_SYMBOL, f"Invalid asset {symbol[: fields.MAX_SYMBOL]!r}")
+    return asset
 
 
 async def max_order(service: Service, request: Request) -> Reply:

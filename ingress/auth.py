@@ -3,6 +3,7 @@
 A signature, if present, wins. Non-goals: what the request says (commands.py), and rate limits.
 """
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from engine_core.wire.session import Purpose
 from engine_core.wire.signing import Pairs
 from ingress.call import Call
 from ingress.errors import ApiError, Code, bad_request
-from ingress.replays import UsedSignatures
+from ingress.replays import NAME_BYTES, Remembered, UsedSignatures
 
 COOKIE = "session"
 _SESSION_PERMISSIONS = KeyPermission.READ | KeyPermission.TRADE
@@ -37,10 +38,16 @@ class Authenticator:
     setup: Setup
     session_secret: bytes
     used: UsedSignatures
+    ended: Remembered  # sessions
 
     def check(self, call: Call, instruction: str, items: Sequence[Pairs], permission: KeyPermission) -> Caller:
-        """The caller of a request whose parameters are `items` (one, or those of a batch), or a refusal."""
+        """The caller of a request whose parameters are `items` (one, or those of a batch), or a refusal.
+
+        Without an instruction only a session will do: the request is the page's own business.
+        """
         headers = call.headers
+        if not instruction:
+            return self._check_session(call, permission)
         if b"x-signature" in headers or b"x-api-key" in headers:
             return self._check_signature(headers, instruction, items, permission)
         if b"cookie" in headers:
@@ -100,7 +107,7 @@ class Authenticator:
     def _check_session(self, call: Call, permission: KeyPermission) -> Caller:
         token = cookie_of(call)
         account = session.read(token, self.session_secret, Purpose.COOKIE) if token else None
-        if token is None or account is None:
+        if token is None or account is None or self.ended.has(session_name(token), time.time_ns() // 1_000_000):
             raise ApiError(Code.UNAUTHORIZED, "Session has expired: sign in again")
         if call.method not in _SAFE_METHODS:
             given = call.headers.get(b"x-csrf-token", b"").decode("latin-1")
@@ -109,6 +116,11 @@ class Authenticator:
         if not _SESSION_PERMISSIONS & permission:
             raise ApiError(Code.FORBIDDEN, "A browser session cannot do this: use an API key")
         return Caller(account)
+
+
+def session_name(token: str) -> bytes:
+    """What an ended session is remembered by."""
+    return hashlib.blake2b(token.encode(), digest_size=NAME_BYTES).digest()
 
 
 def cookie_of(call: Call) -> str | None:

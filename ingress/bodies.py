@@ -74,6 +74,101 @@ class CancelOrders(msgspec.Struct, kw_only=True, omit_defaults=True):
     orderType: Literal["RestingLimitOrder", "ConditionalOrder"] | None = None
 
 
+class SignIn(msgspec.Struct, kw_only=True):
+    """A name has 3 to 32 letters, digits and . _ - in any case; a password has 8 characters or more."""
+
+    name: Annotated[str, msgspec.Meta(min_length=3, max_length=32)]
+    password: Annotated[str, msgspec.Meta(min_length=8, max_length=256)]
+
+
+class MakeKey(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Without `publicKey` the exchange makes the pair, and the answer has its secret."""
+
+    permissions: Annotated[list[Literal["read", "trade", "withdraw"]], msgspec.Meta(min_length=1)]
+    publicKey: str | None = None
+
+
+class DeleteKey(msgspec.Struct, kw_only=True):
+    apiKey: str
+
+
+class CancelBatch(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Together they name 1 to 100 orders; lists are signed as JSON text without spaces."""
+
+    symbol: str
+    orderIds: list[OrderId] | None = None
+    clientIds: list[ClientId] | None = None
+
+
+class Withdraw(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A repeat with the same `clientId` withdraws nothing twice."""
+
+    symbol: str
+    quantity: Decimal
+    address: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    blockchain: Literal["Internal"]
+    clientId: Annotated[str, msgspec.Meta(max_length=255)] | None = None
+    twoFactorToken: str | None = None
+    autoBorrow: bool | None = None
+    autoLendRedeem: bool | None = None
+
+
+class UpdateAccount(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """None of these can be switched on."""
+
+    autoBorrowSettlements: bool | None = None
+    autoLend: bool | None = None
+    autoRealizePnl: bool | None = None
+    autoRepayBorrows: bool | None = None
+    leverageLimit: Decimal | None = None
+
+
+AccountNumber = Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
+Tier = Annotated[int, msgspec.Meta(ge=1, le=15)]
+FeePpm = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+
+
+class Nothing(msgspec.Struct):
+    """An empty object."""
+
+
+class AdminChangeAccount(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is not named stays. A frozen account can only cancel."""
+
+    account: AccountNumber
+    frozen: bool | None = None
+    feeTier: Annotated[int, msgspec.Meta(ge=0, le=15)] | None = None
+
+
+class AdminMakeKey(msgspec.Struct, kw_only=True):
+    account: AccountNumber
+    apiKey: str
+    permissions: Annotated[list[Literal["read", "trade", "withdraw"]], msgspec.Meta(min_length=1)]
+
+
+class AdminMove(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The engine takes each `reference` only once for an asset, so a repeat is harmless."""
+
+    account: AccountNumber
+    symbol: str
+    quantity: Decimal
+    reference: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
+class AdminMarket(msgspec.Struct, kw_only=True):
+    symbol: str
+    state: Literal["Open", "Closed", "CancelOnly", "LimitOnly", "PostOnly"]
+
+
+class AdminFees(msgspec.Struct, kw_only=True):
+    """Of a tier from 1 on; those of tier 0 are the configuration's. 100 ppm are one basis point."""
+
+    symbol: str
+    tier: Tier
+    makerPpm: FeePpm
+    takerPpm: FeePpm
+
+
 class CancelOrdersAfter(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The account's orders are cancelled unless this is renewed in time; 0 disarms."""
 

@@ -10,6 +10,7 @@ from engine_core.wire.settings import Settings
 
 GATEWAY_BASE = 100  # gateway numbers of ingress workers: 100, 101, ...
 DEMO_ACCOUNT = 5  # the account of the page's demo session
+LAST_DEMO_ACCOUNT = 6  # the demo's own accounts are up to here
 PAGE_FOLDER = Path(__file__).resolve().parents[1] / "frontend" / "dist"
 
 
@@ -31,6 +32,7 @@ class IngressConfig:
     rate_limits: RateLimits
     connections: Connections
     asset_names: dict[str, str]  # display names by symbol; only for show, so the file may say them
+    demo: bool  # new users get something to trade with
     demo_session: bool  # POST /api/v1/session/demo exists
     page: Path = PAGE_FOLDER
 
@@ -57,6 +59,7 @@ def from_settings(settings: Settings) -> IngressConfig:
         rate_limits=settings.config.rate_limits,
         connections=settings.config.connections,
         asset_names={asset.symbol: asset.name for asset in settings.config.assets},
+        demo=settings.profile == "demo",
         demo_session=settings.profile == "demo" and is_loopback(settings.host),
     )
 

@@ -13,7 +13,7 @@ from engine_core.wire.codes import EventKind, QueryKind
 from engine_core.wire.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.outbox import Answer
 from ingress.errors import ApiError, Code
-from ingress.records import Command, Event, events_of
+from ingress.records import Event, events_of
 
 RETRY_LATER = ((b"Retry-After", b"1"),)
 _BLOCK_REFUSED = EventKind.BLOCK_REFUSED.value
@@ -21,6 +21,12 @@ UNKNOWN_OUTCOME = (
     "Outcome unknown: the request may or may not have been executed. Look the order up, or repeat the request with the "
     "same clientId, which cannot place it twice"
 )
+
+
+class Packable(Protocol):
+    """A Command, or an Admin."""
+
+    def pack(self) -> bytes: ...
 
 
 class Gateway(Protocol):
@@ -56,7 +62,7 @@ class Gateway(Protocol):
 class Engine:
     gateway: Gateway
 
-    async def execute(self, command: Command) -> list[Event]:
+    async def execute(self, command: Packable) -> list[Event]:
         """The events of one command, at least one."""
         return await self.submit(command.pack())
 

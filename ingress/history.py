@@ -23,8 +23,8 @@ from engine_core.wire.streams import ORIGIN, EntryId
 from ingress import history_queries as queries
 from ingress import history_rows as rows
 from ingress.history_database import Database, HistoryUnavailable
-from ingress.history_queries import OrderFills, Page, Scope
-from ingress.history_rows import Forms, Json, TransferRow
+from ingress.history_queries import OrderFills, Page, Scope, TransferFilter
+from ingress.history_rows import AskedWith, Forms, Json, TransferRow
 from ingress.history_tail import Tail, fills_of, orders_of, trades_of, transfers_of
 
 __all__ = ["History", "HistoryUnavailable"]
@@ -160,31 +160,43 @@ class History:
         self, account: int, *, from_ms: int | None = None, to_ms: int | None = None, limit: int = 100, offset: int = 0
     ) -> tuple[list[Json], int]:
         """Newest first; both ends are part of the span."""
-        found, total = await self._transfers(CommandKind.DEPOSIT, account, from_ms, to_ms, limit, offset)
+        wanted = TransferFilter(account, from_ms, to_ms)
+        found, total = await self._transfers(CommandKind.DEPOSIT, wanted, limit, offset)
         return [rows.deposit_json(row, self._setup.assets[row.asset]) for row in found], total
 
     async def withdrawals(
-        self, account: int, *, from_ms: int | None = None, to_ms: int | None = None, limit: int = 100, offset: int = 0
+        self,
+        account: int,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        number: int | None = None,
+        references: list[int] | None = None,
+        limit: int = 100,
+        offset: int = 0,
     ) -> tuple[list[Json], int]:
         """Newest first; both ends are part of the span."""
-        found, total = await self._transfers(CommandKind.WITHDRAW, account, from_ms, to_ms, limit, offset)
-        return [rows.withdrawal_json(row, self._setup.assets[row.asset]) for row in found], total
+        wanted = TransferFilter(account, from_ms, to_ms, number, references)
+        found, total = await self._transfers(CommandKind.WITHDRAW, wanted, limit, offset)
+        async with self._database.snapshot() as connection:  # a later one than that of the rows: requests come first
+            asked = await queries.asked_with(connection, self._setup.log_id, account, found)
+        nothing = AskedWith()
+        return [
+            rows.withdrawal_json(row, self._setup.assets[row.asset], asked.get((row.asset, row.reference), nothing))
+            for row in found
+        ], total
 
     async def _transfers(
-        self, kind: CommandKind, account: int, from_ms: int | None, to_ms: int | None, limit: int, offset: int
+        self, kind: CommandKind, wanted: TransferFilter, limit: int, offset: int
     ) -> tuple[list[TransferRow], int]:
         table = _TABLES[kind]
 
         async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[TransferRow], int]:
-            stored, last_id = await queries.transfer_count(connection, table, account, self._shard, from_ms, to_ms)
-            first_ms, end_ms = queries.span(from_ms, to_ms)
-            fresh = [
-                row
-                for owner, row in rows.transfer_rows(transfers_of(tail, kind), last_id)
-                if owner == account and first_ms <= row.time_ms < end_ms
-            ]
+            stored, last_id = await queries.transfer_count(connection, table, wanted, self._shard)
+            all_fresh = rows.transfer_rows(transfers_of(tail, kind), last_id)
+            fresh = [row for owner, row in all_fresh if wanted.admits(owner, row)]
             page = Page(stored, len(fresh), limit, offset)
-            found = await queries.transfers(connection, table, account, from_ms, to_ms, page)
+            found = await queries.transfers(connection, table, wanted, page)
             return page.join(found, fresh), page.total
 
         return await self._read(work)

@@ -1,6 +1,6 @@
 """The connections of the history reads: few, opened when first needed, thrown away when they fail.
 
-Every read is one read-only transaction on one snapshot, so rows and the writer's position fit together.
+Every read of the history is one read-only transaction on one snapshot, so rows and the writer's position fit together.
 """
 
 import asyncio
@@ -12,10 +12,8 @@ from psycopg import AsyncConnection
 
 CONNECTIONS = 4
 _WAIT_S = 2.0
-_OPTIONS = (
-    "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on "
-    "-c statement_timeout=3000 -c jit=off -c timezone=UTC"
-)
+_OPTIONS = "-c statement_timeout=3000 -c jit=off -c timezone=UTC"
+_SNAPSHOT = " -c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
 
 
 class HistoryUnavailable(Exception):
@@ -23,8 +21,11 @@ class HistoryUnavailable(Exception):
 
 
 class Database:
-    def __init__(self, url: str) -> None:
+    """`writes`: for the rows of users (users.py) instead of the history."""
+
+    def __init__(self, url: str, *, writes: bool = False) -> None:
         self._url = url
+        self._options = _OPTIONS if writes else _OPTIONS + _SNAPSHOT
         self._idle: list[AsyncConnection] = []
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._closed = False
@@ -59,7 +60,7 @@ class Database:
 
     async def _connect(self) -> AsyncConnection:
         return await AsyncConnection.connect(
-            self._url, autocommit=True, options=_OPTIONS, application_name="exchange history", connect_timeout=2
+            self._url, autocommit=True, options=self._options, application_name="exchange history", connect_timeout=2
         )
 
     async def _give_back(self, connection: AsyncConnection) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from psycopg import AsyncConnection
 
 from engine_core.wire.intervals import Interval
-from ingress.history_rows import CandleRow, FillRow, OrderRow, TradeRow, TransferRow
+from ingress.history_rows import AskedWith, CandleRow, FillRow, OrderRow, TradeRow, TransferRow
 
 T = TypeVar("T")
 FOREVER_MS = 253_402_300_800_000  # the year 10000
@@ -179,24 +179,59 @@ async def candles(
     return {candle.start_ms: candle for candle in made}, before[0][4] if before else None
 
 
+@dataclass(frozen=True, slots=True)
+class TransferFilter:
+    """Of an account: in a span, and perhaps only one id, or only some references."""
+
+    account: int
+    from_ms: int | None = None
+    to_ms: int | None = None
+    number: int | None = None
+    references: list[int] | None = None
+
+    where = f"""account = %s and {_SPAN} and (%s::bigint is null or id = %s)
+        and (%s::bigint[] is null or reference = any(%s))"""
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        repeated = (self.number, self.number, self.references, self.references)
+        return (self.account, *span(self.from_ms, self.to_ms), *repeated)
+
+    def admits(self, account: int, row: TransferRow) -> bool:
+        first_ms, end_ms = span(self.from_ms, self.to_ms)
+        return (
+            account == self.account
+            and first_ms <= row.time_ms < end_ms
+            and self.number in (None, row.number)
+            and (self.references is None or row.reference in self.references)
+        )
+
+
 async def transfer_count(
-    connection: AsyncConnection, table: str, account: int, shard: int, from_ms: int | None, to_ms: int | None
+    connection: AsyncConnection, table: str, wanted: TransferFilter, shard: int
 ) -> tuple[int, int]:
-    """(how many of the account in the span; how many of all accounts, which is the last id given)."""
-    statement = f"""select (select count(*) from {table} where account = %s and {_SPAN}),
+    """(how many are wanted; how many of all accounts there are, which is the last id given)."""
+    statement = f"""select (select count(*) from {table} where {wanted.where}),
         coalesce((select {table} from log_position where shard = %s), 0)"""
-    [(count, last_id)] = await _fetch(connection, statement, (account, *span(from_ms, to_ms), shard))
+    [(count, last_id)] = await _fetch(connection, statement, (*wanted.values, shard))
     return count, last_id
 
 
-async def transfers(
-    connection: AsyncConnection, table: str, account: int, from_ms: int | None, to_ms: int | None, page: Page
-) -> list[TransferRow]:
+async def transfers(connection: AsyncConnection, table: str, wanted: TransferFilter, page: Page) -> list[TransferRow]:
     """Newest first."""
-    statement = f"""select id, asset, amount_atoms, {_MS.format("time")} from {table}
-        where account = %s and {_SPAN} order by id desc offset %s limit %s"""
-    values = (account, *span(from_ms, to_ms), page.skip, page.take)
-    return [TransferRow(*row) for row in await _fetch(connection, statement, values)]
+    statement = f"""select id, asset, amount_atoms, reference, {_MS.format("time")} from {table}
+        where {wanted.where} order by id desc offset %s limit %s"""
+    return [TransferRow(*row) for row in await _fetch(connection, statement, (*wanted.values, page.skip, page.take))]
+
+
+async def asked_with(
+    connection: AsyncConnection, log_id: int, account: int, rows: Sequence[TransferRow]
+) -> dict[tuple[int, int], AskedWith]:
+    """What an account asked these withdrawals with, by asset and reference."""
+    statement = """select asset, reference, address, blockchain, client_id from withdrawal_requests
+        where log_id = %s and account = %s and reference = any(%s)"""
+    found = await _fetch(connection, statement, (log_id, account, [row.reference for row in rows]))
+    return {(asset, reference): AskedWith(*asked) for asset, reference, *asked in found}
 
 
 async def position(connection: AsyncConnection, shard: int) -> tuple[int, int, int] | None:

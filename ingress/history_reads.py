@@ -5,12 +5,14 @@ from typing import Any, Final
 
 from engine_core.replica.setup import Market
 from engine_core.wire.intervals import INTERVALS
+from engine_core.wire.limits import MAX_INT64
 from ingress import commands, fields
 from ingress.call import Page, Reply, json_reply
 from ingress.engine import RETRY_LATER
 from ingress.errors import ApiError, Code, bad_request
 from ingress.history import HistoryUnavailable
 from ingress.service import Request, Service
+from ingress.transfers import withdrawal_reference
 
 INTERVAL_NAMES: Final = tuple(INTERVALS)
 MAX_ROWS: Final = 1000
@@ -93,9 +95,16 @@ async def deposits(service: Service, request: Request) -> Reply:
 
 async def withdrawals(service: Service, request: Request) -> Reply:
     page, (from_ms, to_ms) = _page(request.fields), _span(request.fields)
+    account, client_id = request.caller.account, fields.text(request.fields, "clientId")
     rows, total = await _read(
         service.history.withdrawals(
-            request.caller.account, from_ms=from_ms, to_ms=to_ms, limit=page.limit, offset=page.offset
+            account,
+            from_ms=from_ms,
+            to_ms=to_ms,
+            number=fields.integer(request.fields, "id", 1, MAX_INT64),
+            references=[withdrawal_reference(account, client_id)] if client_id else None,
+            limit=page.limit,
+            offset=page.offset,
         )
     )
     return _paged(rows, page, total)

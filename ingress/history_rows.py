@@ -6,7 +6,7 @@ Non-goals: where rows come from (history.py).
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -221,6 +221,7 @@ class TransferRow:
     number: int
     asset: int
     amount_atoms: int
+    reference: int
     time_ms: int
 
 
@@ -262,10 +263,19 @@ def deposit_json(row: TransferRow, asset: Asset) -> Json:
     return _transfer_json(row, asset) | {"source": "administrator"} | dict.fromkeys((*nothing, "institutionBic"))
 
 
-def withdrawal_json(row: TransferRow, asset: Asset) -> Json:
-    nothing = ("blockchain", "toAddress", "transactionHash", "clientId", "identifier", "subaccountId", "fiatFee")
+class AskedWith(NamedTuple):
+    """What a user asked a withdrawal with; nothing of it where an administrator withdrew."""
+
+    address: str | None = None
+    blockchain: str | None = None
+    client_id: str | None = None
+
+
+def withdrawal_json(row: TransferRow, asset: Asset, asked: AskedWith) -> Json:
+    nothing = ("transactionHash", "identifier", "subaccountId", "fiatFee")
     more = ("fiatState", "fiatSymbol", "providerId", "bankName", "bankIdentifier", "accountIdentifier", "triggerAt")
-    return _transfer_json(row, asset) | {"fee": "0", "isInternal": True} | dict.fromkeys((*nothing, *more))
+    known = {"blockchain": asked.blockchain, "toAddress": asked.address, "clientId": asked.client_id}
+    return _transfer_json(row, asset) | known | {"fee": "0", "isInternal": True} | dict.fromkeys((*nothing, *more))
 
 
 def _transfer_json(row: TransferRow, asset: Asset) -> Json:
@@ -334,7 +344,10 @@ def transfer_rows(slots: np.ndarray, last_id: int) -> list[tuple[int, TransferRo
     """(account, row) of deposits or of withdrawals; they are numbered on from `last_id`."""
     admin = np.frombuffer(slots["event"].tobytes(), ADMIN_EVENT)["command"]
     return [
-        (int(command["account"]), TransferRow(last_id + place, int(command["asset"]), int(command["a"]), time_ms))
+        (
+            int(command["account"]),
+            TransferRow(last_id + place, int(command["asset"]), int(command["a"]), int(command["b"]), time_ms),
+        )
         for place, (command, time_ms) in enumerate(zip(admin, slots["time_ms"].tolist(), strict=True), start=1)
     ]
 

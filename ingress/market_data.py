@@ -27,7 +27,7 @@ CHAIN: Final = "Internal"  # assets live in this exchange's ledger only; clients
 
 _PPM_DECIMALS = 6
 _WINDOWS = {"1d": DAY_MS, "1w": 7 * DAY_MS}
-_STATES = {
+MARKET_STATES = {
     MarketState.OPEN: "Open",
     MarketState.CLOSED: "Closed",
     MarketState.CANCEL_ONLY: "CancelOnly",
@@ -72,15 +72,15 @@ def _asset(service: Service, asset: replica.Asset) -> Asset:
 async def markets(service: Service, request: Request) -> Reply:
     if not fields.spot_wanted(request.fields):
         return json_reply([])
-    return json_reply([_market(service, market) for market in service.setup.markets.values()])
+    return json_reply([market_body(service, market) for market in service.setup.markets.values()])
 
 
 async def market(service: Service, request: Request) -> Reply:
     found = commands.market_of(service.setup, request.fields, Code.INVALID_SYMBOL)
-    return json_reply(_market(service, found))
+    return json_reply(market_body(service, found))
 
 
-def _market(service: Service, market: replica.Market) -> Market:
+def market_body(service: Service, market: replica.Market) -> Market:
     units = market.units
     price = PriceFilter(
         tickSize=units.tick_size,
@@ -96,7 +96,7 @@ def _market(service: Service, market: replica.Market) -> Market:
         symbol=market.symbol,
         baseSymbol=market.base.symbol,
         quoteSymbol=market.quote.symbol,
-        orderBookState=_STATES[market.state],  # type: ignore[arg-type]
+        orderBookState=MARKET_STATES[market.state],  # type: ignore[arg-type]
         createdAt=_iso(service.setup.created_ms),
         filters=Filters(price, quantity),
     )

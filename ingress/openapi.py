@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from ingress.routes import ROUTES, Param, Route
+from ingress.route import Param, Route
+from ingress.routes import ROUTES
 from ingress.schemas import Error
 
 _REF = "#/components/schemas/{name}"

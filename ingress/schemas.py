@@ -212,6 +212,40 @@ class MaxOrder(msgspec.Struct):
     maxOrderQuantity: str
 
 
+class MaxWithdrawal(msgspec.Struct):
+    symbol: str
+    maxWithdrawalQuantity: str
+    autoBorrow: bool | None = None
+    autoLendRedeem: bool | None = None
+
+
+class MaxBorrow(msgspec.Struct):
+    symbol: str
+    maxBorrowQuantity: str = "0"
+
+
+class Collateral(msgspec.Struct):
+    """Of a spot account: none."""
+
+    assetsValue: str = "0"
+    borrowLiability: str = "0"
+    imf: str = "0"
+    mmf: str = "0"
+    netEquity: str = "0"
+    netEquityAvailable: str = "0"
+    netEquityLocked: str = "0"
+    netExposureFutures: str = "0"
+    pnlUnrealized: str = "0"
+    unsettledEquity: str = "0"
+    liabilitiesValue: str = "0"
+    marginFraction: str | None = None
+    collateral: list[None] = []
+
+
+class DepositAddress(msgspec.Struct):
+    address: str
+
+
 class CancelAfter(msgspec.Struct):
     timeoutMs: int
 
@@ -226,6 +260,49 @@ class DemoSession(msgspec.Struct):
     csrfToken: str
     streamToken: str
     wsUrl: str
+
+
+class AdminTransfer(msgspec.Struct):
+    account: int
+    symbol: str
+    quantity: str
+    reference: str
+    available: str  # of the account, after it
+
+
+class AdminFees(msgspec.Struct):
+    symbol: str
+    tier: int
+    makerPpm: int
+    takerPpm: int
+
+
+class UserSession(DemoSession):
+    """`csrfToken` goes with every changing request as X-CSRF-Token, `streamToken` to the private streams."""
+
+    name: str | None  # none for the demo session
+
+
+PermissionName = Literal["read", "trade", "withdraw"]
+
+
+class ApiKey(msgspec.Struct):
+    apiKey: str  # base64 of the public key
+    permissions: list[PermissionName]
+
+
+class NewApiKey(ApiKey):
+    """`secret` is shown once and kept nowhere; null if the client made the pair itself."""
+
+    secret: str | None
+
+
+class AdminAccount(msgspec.Struct):
+    account: int
+    frozen: bool
+    feeTier: int
+    keys: list[ApiKey]
+    balances: dict[str, Balance]
 
 
 class HistoryOrder(msgspec.Struct, kw_only=True):

@@ -1,7 +1,7 @@
 """The page's demo session: a cookie for this origin, and the tokens that go with it. Loopback and demo profile only.
 
 A page of another origin must not get one, also not by pointing a name of its own at this machine: the Host and Origin
-headers have to be of this machine. Non-goals: sign-up and log-in.
+headers have to be of this machine. Non-goals: users (sign_in.py).
 """
 
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ SESSION_SECONDS = 12 * 3600
 async def config(service: Service, request: Request) -> Reply:
     """What the page has to know before it has a session: where the streams are, and whether it may ask for one."""
     demo = _demo_host(service, request.call) is not None
-    answer = SessionConfig(wsUrl=_streams(service, host_name(request.call)), demo=demo)
+    answer = SessionConfig(wsUrl=streams(service, host_name(request.call)), demo=demo)
     return json_reply(answer, ((b"Cache-Control", b"no-store"),))
 
 
@@ -38,13 +38,19 @@ async def demo(service: Service, request: Request) -> Reply:
         account=DEMO_ACCOUNT,
         csrfToken=session.csrf_token(token, secret),
         streamToken=session.issue(DEMO_ACCOUNT, secret, SESSION_SECONDS, Purpose.STREAM),
-        wsUrl=_streams(service, host),
+        wsUrl=streams(service, host),
     )
-    cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={SESSION_SECONDS}"
-    return json_reply(answer, ((b"Set-Cookie", cookie.encode()), (b"Cache-Control", b"no-store")))
+    cookie = cookie_header(request.call, token, SESSION_SECONDS)
+    return json_reply(answer, ((b"Set-Cookie", cookie), (b"Cache-Control", b"no-store")))
 
 
-def _streams(service: Service, host: str) -> str:
+def cookie_header(call: Call, token: str, seconds: int) -> bytes:
+    """The cookie of a session. Off this machine, browsers keep and send it only over TLS."""
+    secure = "" if is_loopback(host_name(call)) else "; Secure"
+    return f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}".encode()
+
+
+def streams(service: Service, host: str) -> str:
     return f"ws://{host}:{service.config.ws_port}/ws"
 
 
@@ -56,10 +62,13 @@ def _demo_host(service: Service, call: Call) -> str | None:
 def _local_host(call: Call) -> str | None:
     """The host name by which the client knows us, if that name and the page's origin are of this machine."""
     host = host_name(call)
+    return host if is_own_page(call) and is_loopback(host) else None
+
+
+def is_own_page(call: Call) -> bool:
+    """Whether the page that asks, if a page does, came from us."""
     origin = call.headers.get(b"origin")
-    if origin is not None and urlsplit(origin.decode("latin-1")).netloc != _text(call, b"host"):
-        return None
-    return host if is_loopback(host) else None
+    return origin is None or urlsplit(origin.decode("latin-1")).netloc == _text(call, b"host")
 
 
 def host_name(call: Call) -> str:

@@ -30,8 +30,9 @@ from ingress.health import Health
 from ingress.history import HistoryUnavailable
 from ingress.limits import opened
 from ingress.monitoring import Shown
-from ingress.replays import UsedSignatures
+from ingress.replays import Remembered, UsedSignatures
 from ingress.service import Service
+from ingress.users import Users
 from tests.ingress.markets import SOL, key_record, setup_records
 
 SECRET = bytes(range(32))
@@ -207,6 +208,8 @@ class Exchange(Signer):
     async def close(self) -> None:
         await self.client.aclose()
         self.service.auth.used.close()
+        self.service.auth.ended.close()
+        await self.service.users.close()
         if self.service.limits is not None:
             self.service.limits.close()
 
@@ -235,6 +238,7 @@ def config(page: Path, **changes: Any) -> IngressConfig:
         "rate_limits": RateLimits.none(),
         "connections": Connections(20_000, 0, 15),
         "asset_names": {"SOL": "Solana"},
+        "demo": True,
         "demo_session": True,
         "page": page,
     }
@@ -260,9 +264,10 @@ async def open_exchange(page: Path, **changes: Any) -> Exchange:
     engine = Engine(gateway)
     settings = config(page, **changes)
     used = UsedSignatures(page.parent / "used-signatures", sets=1024)
-    auth = Authenticator(market_data.setup, settings.session_secret, used)
+    ended = Remembered(page.parent / "ended-sessions", sets=1024)
+    auth = Authenticator(market_data.setup, settings.session_secret, used, ended)
     limits = opened(page.parent / "rate-limits", settings.rate_limits)
-    service = Service(settings, engine, market_data, history, auth, Health(engine), limits)  # type: ignore[arg-type]
+    service = Service(settings, engine, market_data, history, auth, Health(engine), Users(""), limits)  # type: ignore[arg-type]
     application = edge(service, _Lazy(service), Shown(settings))
     transport = httpx.ASGITransport(application, client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
     client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", verify=False)

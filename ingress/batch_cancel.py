@@ -1,0 +1,49 @@
+"""Cancels several orders of a market by their ids, each for itself (SPEC §13)."""
+
+import asyncio
+from typing import Final
+
+from engine_core.wire.codes import EventKind
+from ingress import commands, fields
+from ingress.call import Reply, json_reply
+from ingress.errors import ApiError, bad_request, refusal
+from ingress.live_orders import live_order
+from ingress.members import Member
+from ingress.schemas import BatchError, BatchOrder, LiveOrder
+from ingress.service import Request, Service
+
+MAX_BATCH: Final = 100
+_LISTS = {"orderIds": "orderId", "clientIds": "clientId"}
+
+
+async def cancel_batch(service: Service, request: Request) -> Reply:
+    """The answers are those of the order ids, then those of the client ids, in the order given."""
+    fields.check_names(request.fields, frozenset((*_LISTS, "symbol")))
+    symbol = commands.market_of(service.setup, request.fields).symbol
+    wanted = [
+        {"symbol": symbol, name: value}
+        for names, name in _LISTS.items()
+        for value in _ids(request.fields.get(names), names)
+    ]
+    if not 1 <= len(wanted) <= MAX_BATCH:
+        raise bad_request(f"orderIds and clientIds together name 1 to {MAX_BATCH} orders, not {len(wanted)}")
+    return json_reply(await asyncio.gather(*(_cancel(service, request.caller.account, each) for each in wanted)))
+
+
+def _ids(value: Member, name: str) -> list[Member]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise bad_request(f"{name} must be a list")
+    return value
+
+
+async def _cancel(service: Service, account: int, members: fields.Fields) -> LiveOrder | BatchError:
+    try:
+        command, market = commands.cancel(service.setup, account, members)
+        last = (await service.engine.execute(command))[-1]
+        if last.kind == EventKind.REJECTED:
+            raise refusal(last.reason)
+        return live_order(market, last, last, BatchOrder)
+    except ApiError as error:
+        return BatchError(error.code.value, error.message)

@@ -1,0 +1,213 @@
+"""The routes about accounts rather than orders: sessions and keys of users, transfers, and the administrator's."""
+
+from typing import Any
+
+from engine_core.wire.codes import KeyPermission
+from ingress import account, administrator, bodies, history_reads, schemas, sessions, sign_in, transfers
+from ingress.dispatch import Body, Credentials, Endpoint, Operation
+from ingress.limits import Cost
+from ingress.market_data import CHAIN
+from ingress.route import FROM, ID, LIMIT, MS, OFFSET, TEXT, TO, Param, Route, private_read
+
+_TRANSFERS_PAGE = (FROM, TO, Param("endTime", MS), LIMIT, OFFSET)
+_ASSET = Param("symbol", {"type": "string", "examples": ["USDC"]}, required=True)
+_CHAIN = Param("blockchain", {"type": "string", "enum": [CHAIN]}, required=True)
+_ACCOUNT = Param("account", {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}, required=True)
+_SESSION, _KEYS, _ADMIN = "/api/v1/session", "/api/v1/keys", "/api/v1/admin"
+_OF_SESSION = Credentials("", KeyPermission.READ)
+_NOTHING = dict[str, str]
+
+
+def _page(method: str, path: str, summary: str, operation: Operation, answer: Any, body: Any = None) -> Route:
+    """Of the page, before there is a session."""
+    form = Body.OBJECT if body is not None else Body.QUERY
+    return Route(method, path, "Session", summary, Endpoint(operation, form), answer, body=body)
+
+
+def _user(method: str, path: str, summary: str, operation: Operation, answer: Any, body: Any = None) -> Route:
+    """Of a signed-in user, with the session alone: a key can make no keys."""
+    form = Body.OBJECT if body is not None else Body.QUERY
+    return Route(method, path, "Session", summary, Endpoint(operation, form, _OF_SESSION), answer, body=body)
+
+
+def _change(
+    method: str, path: str, instruction: str, summary: str, operation: Operation, types: tuple[Any, Any]
+) -> Route:
+    """A change that needs the permission to withdraw; `types` are those of its body and of its answer."""
+    endpoint = Endpoint(operation, Body.OBJECT, Credentials(instruction, KeyPermission.WITHDRAW), Cost.ORDERS)
+    return Route(method, path, "Account", summary, endpoint, types[1], body=types[0])
+
+
+def _admin(
+    method: str, path: str, instruction: str, permission: KeyPermission, summary: str, work: tuple[Operation, Any, Any]
+) -> Route:
+    """`work`: the operation, and the types of its body (None: parameters) and of its answer."""
+    operation, body, answer = work
+    form = Body.OBJECT if body is not None else Body.QUERY
+    endpoint = Endpoint(administrator.only(operation), form, Credentials(instruction, permission), Cost.ORDERS)
+    params = (_ACCOUNT,) if body is None else ()
+    return Route(method, f"{_ADMIN}/{path}", "Administrator", summary, endpoint, answer, params, body)
+
+
+_SESSIONS = (
+    _page(
+        "GET",
+        f"{_SESSION}/config",
+        "Where the streams are, and whether this page may have a demo session",
+        sessions.config,
+        schemas.SessionConfig,
+    ),
+    _page(
+        "POST",
+        f"{_SESSION}/demo",
+        "A session of the demo account, for the page on this machine",
+        sessions.demo,
+        schemas.DemoSession,
+    ),
+    _page("POST", f"{_SESSION}/signup", "Make a user", sign_in.sign_up, schemas.UserSession, bodies.SignIn),
+    _page("POST", _SESSION, "Log in", sign_in.log_in, schemas.UserSession, bodies.SignIn),
+    _user("GET", _SESSION, "The present session", sign_in.current, schemas.UserSession),
+    _user("DELETE", _SESSION, "Log out", sign_in.log_out, _NOTHING),
+    _user("GET", _KEYS, "The account's API keys", sign_in.list_keys, list[schemas.ApiKey]),
+    _user("POST", _KEYS, "Make an API key", sign_in.make_key, schemas.NewApiKey, bodies.MakeKey),
+    _user("DELETE", _KEYS, "Revoke an API key, at once", sign_in.delete_key, schemas.ApiKey, bodies.DeleteKey),
+)
+
+_TRANSFERS = (
+    private_read(
+        "Account",
+        "/wapi/v1/capital/deposits",
+        "depositQueryAll",
+        "Deposits",
+        (history_reads.deposits, list[schemas.Deposit]),
+        _TRANSFERS_PAGE,
+    ),
+    private_read(
+        "Account",
+        "/wapi/v1/capital/withdrawals",
+        "withdrawalQueryAll",
+        "Withdrawals",
+        (history_reads.withdrawals, list[schemas.Withdrawal]),
+        (Param("id", ID), Param("clientId", TEXT), *_TRANSFERS_PAGE),
+    ),
+    _change(
+        "POST",
+        "/wapi/v1/capital/withdrawals",
+        "withdraw",
+        "Withdraw",
+        transfers.withdraw,
+        (bodies.Withdraw, schemas.Withdrawal),
+    ),
+    private_read(
+        "Account",
+        "/wapi/v1/capital/deposit/address",
+        "depositAddressQuery",
+        "Where to send deposits",
+        (transfers.deposit_address, schemas.DepositAddress),
+        (_CHAIN,),
+    ),
+    private_read(
+        "Account",
+        "/api/v1/account/limits/withdrawal",
+        "maxWithdrawalQuantity",
+        "The most that can be withdrawn",
+        (transfers.max_withdrawal, schemas.MaxWithdrawal),
+        (_ASSET,),
+    ),
+    private_read(
+        "Account",
+        "/api/v1/account/limits/borrow",
+        "maxBorrowQuantity",
+        "Always zero on a spot exchange",
+        (account.max_borrow, schemas.MaxBorrow),
+        (_ASSET,),
+    ),
+    private_read(
+        "Account",
+        "/api/v1/capital/collateral",
+        "collateralQuery",
+        "Always empty on a spot exchange",
+        (account.collateral, schemas.Collateral),
+    ),
+    Route(
+        "PATCH",
+        "/api/v1/account",
+        "Account",
+        "Change settings; a spot account has none",
+        Endpoint(account.update_account, Body.OBJECT, Credentials("accountUpdate", KeyPermission.TRADE), Cost.ORDERS),
+        _NOTHING,
+        body=bodies.UpdateAccount,
+    ),
+)
+
+_READ, _TRADE, _WITHDRAW = KeyPermission.READ, KeyPermission.TRADE, KeyPermission.WITHDRAW
+_ANY_ACCOUNT = schemas.AdminAccount
+_ADMINISTRATION = (
+    _admin("GET", "account", "adminAccountQuery", _READ, "An account", (administrator.account, None, _ANY_ACCOUNT)),
+    _admin(
+        "POST",
+        "account",
+        "adminAccountCreate",
+        _TRADE,
+        "Make the next account",
+        (administrator.new_account, bodies.Nothing, _ANY_ACCOUNT),
+    ),
+    _admin(
+        "PATCH",
+        "account",
+        "adminAccountUpdate",
+        _TRADE,
+        "Freeze or unfreeze an account, set its fee tier",
+        (administrator.change_account, bodies.AdminChangeAccount, _ANY_ACCOUNT),
+    ),
+    _admin(
+        "POST",
+        "keys",
+        "adminKeyCreate",
+        _TRADE,
+        "Register a public key for an account",
+        (administrator.add_key, bodies.AdminMakeKey, schemas.ApiKey),
+    ),
+    _admin(
+        "DELETE",
+        "keys",
+        "adminKeyDelete",
+        _TRADE,
+        "Revoke anybody's API key",
+        (administrator.delete_key, bodies.DeleteKey, _ANY_ACCOUNT),
+    ),
+    _admin(
+        "POST",
+        "deposits",
+        "adminDeposit",
+        _WITHDRAW,
+        "Credit an account",
+        (administrator.deposit, bodies.AdminMove, schemas.AdminTransfer),
+    ),
+    _admin(
+        "POST",
+        "withdrawals",
+        "adminWithdraw",
+        _WITHDRAW,
+        "Debit an account",
+        (administrator.withdraw, bodies.AdminMove, schemas.AdminTransfer),
+    ),
+    _admin(
+        "PATCH",
+        "market",
+        "adminMarketUpdate",
+        _TRADE,
+        "Open, close or restrict a market",
+        (administrator.market_state, bodies.AdminMarket, schemas.Market),
+    ),
+    _admin(
+        "PATCH",
+        "fees",
+        "adminFeesUpdate",
+        _TRADE,
+        "Set the fees of a tier on a market",
+        (administrator.fees, bodies.AdminFees, schemas.AdminFees),
+    ),
+)
+
+ACCOUNT_ROUTES: tuple[Route, ...] = (*_SESSIONS, *_TRANSFERS, *_ADMINISTRATION)

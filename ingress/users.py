@@ -1,0 +1,102 @@
+"""User names, password hashes, and what withdrawals were asked with: the rows of ours in the database.
+
+Everything that decides about money and orders is in the log; a user is only a name for an account there. Passwords are
+kept as argon2id hashes. Non-goals: sessions (sessions.py), and which accounts exist (the log).
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from ingress.history_database import Database
+
+# 19 MiB and two passes, one lane: some 25 ms of a core, which the few attempts that the limits admit may cost.
+_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+_AT_ONCE: Final = 2  # hashes, so that the other requests keep a core
+_NOBODY: Final = _HASHER.hash("nobody has this password")  # checked for unknown names, so that time tells nothing
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    name: str
+    password: str  # its hash
+    account: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalRequest:
+    account: int
+    asset: int
+    reference: int
+    address: str
+    blockchain: str
+    client_id: str | None
+
+
+class Users:
+    def __init__(self, database_url: str) -> None:
+        self._database = Database(database_url, writes=True)
+        self._hashing = asyncio.Semaphore(_AT_ONCE)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def create(self, log_id: int, name: str, password: str) -> bool:
+        """Whether the name was free; it has no account yet."""
+        async with self._hashing:
+            hashed = await asyncio.to_thread(_HASHER.hash, password)
+        statement = "insert into users (log_id, name, password) values (%s, %s, %s) on conflict do nothing returning 1"
+        return bool(await self._run(statement, log_id, name, hashed))
+
+    async def find(self, log_id: int, name: str, password: str) -> User | None:
+        """The user, if that is the password."""
+        statement = "select name, password, account from users where log_id = %s and name = %s"
+        rows = await self._run(statement, log_id, name)
+        user = User(*rows[0]) if rows else None
+        async with self._hashing:
+            right = await asyncio.to_thread(_matches, user.password if user else _NOBODY, password)
+        return user if right else None
+
+    async def set_account(self, log_id: int, name: str, account: int) -> None:
+        statement = "update users set account = %s where log_id = %s and name = %s and account is null returning 1"
+        await self._run(statement, account, log_id, name)
+
+    async def name_of(self, log_id: int, account: int) -> str | None:
+        rows = await self._run("select name from users where log_id = %s and account = %s", log_id, account)
+        return str(rows[0][0]) if rows else None
+
+    async def request_withdrawal(self, log_id: int, request: WithdrawalRequest) -> bool:
+        """Whether this is the first one with its reference."""
+        statement = """insert into withdrawal_requests
+            (log_id, account, asset, reference, address, blockchain, client_id)
+            values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning 1"""
+        values = (request.account, request.asset, request.reference, request.address, request.blockchain)
+        return bool(await self._run(statement, log_id, *values, request.client_id))
+
+    async def forget_withdrawal(self, log_id: int, request: WithdrawalRequest) -> None:
+        """The engine refused it: nothing was withdrawn."""
+        statement = """delete from withdrawal_requests
+            where log_id = %s and account = %s and asset = %s and reference = %s returning 1"""
+        await self._run(statement, log_id, request.account, request.asset, request.reference)
+
+    async def withdrawal_request(self, log_id: int, like: WithdrawalRequest) -> WithdrawalRequest | None:
+        """The one with the same account, asset and reference."""
+        statement = """select account, asset, reference, address, blockchain, client_id from withdrawal_requests
+            where log_id = %s and account = %s and asset = %s and reference = %s"""
+        rows = await self._run(statement, log_id, like.account, like.asset, like.reference)
+        return WithdrawalRequest(*rows[0]) if rows else None
+
+    async def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        async with self._database.snapshot() as connection:
+            cursor = await connection.execute(statement.encode(), values)
+            return await cursor.fetchall()
+
+
+def _matches(hashed: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(hashed, password)
+    except (VerificationError, InvalidHashError):
+        return False
