@@ -81,6 +81,7 @@ def _add(where: "Commands", name: str, run: Command, text: str) -> argparse.Argu
 def _account_commands(commands: "Commands") -> None:
     accounts = commands.add_parser("accounts", help="create accounts").add_subparsers(metavar="COMMAND", required=True)
     _add(accounts, "create", _late("accounts", "create_account"), "create the next account and print its number")
+    _rule_commands(commands, accounts)
     keys = commands.add_parser("keys", help="create and revoke API keys").add_subparsers(
         metavar="COMMAND", required=True
     )
@@ -100,6 +101,23 @@ def _account_commands(commands: "Commands") -> None:
         command.add_argument(
             "--reference", type=int, metavar="N", help="unique number; a repeat is refused (default: random)"
         )
+
+
+def _rule_commands(commands: "Commands", accounts: "Commands") -> None:
+    """What an administrator decides about accounts and markets; the same as the administrator's REST API."""
+    freeze = "let an account only cancel"
+    for name, text in (("freeze", freeze), ("unfreeze", "let it trade again"), ("tier", "set its fee tier")):
+        command = _add(accounts, name, _late("rules", name), text)
+        command.add_argument("account", type=int, metavar="ACCOUNT", help="its number")
+    command.add_argument("tier", type=int, choices=range(16), metavar="TIER", help="0 to 15")
+    market = _add(commands, "market", _late("rules", "market_state"), "open, close or restrict a market")
+    market.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
+    market.add_argument("state", choices=("open", "closed", "cancel-only", "limit-only", "post-only"))
+    fees = _add(commands, "fees", _late("rules", "fees"), "set the fees of a tier on a market")
+    fees.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
+    fees.add_argument("tier", type=int, choices=range(1, 16), metavar="TIER", help="1 to 15; exchange.toml says tier 0")
+    for side in ("maker", "taker"):
+        fees.add_argument(f"--{side}-ppm", type=int, required=True, metavar="PPM", help="100 ppm are one basis point")
 
 
 def _delegates(commands: "Commands") -> None:

@@ -160,7 +160,7 @@ class AdminMarket(msgspec.Struct, kw_only=True):
     state: Literal["Open", "Closed", "CancelOnly", "LimitOnly", "PostOnly"]
 
 
-class AdminFees(msgspec.Struct, kw_only=True):
+class AdminSetFees(msgspec.Struct, kw_only=True):
     """Of a tier from 1 on; those of tier 0 are the configuration's. 100 ppm are one basis point."""
 
     symbol: str

@@ -206,7 +206,7 @@ _ADMINISTRATION = (
         "adminFeesUpdate",
         _TRADE,
         "Set the fees of a tier on a market",
-        (administrator.fees, bodies.AdminFees, schemas.AdminFees),
+        (administrator.fees, bodies.AdminSetFees, schemas.AdminFees),
     ),
 )
 

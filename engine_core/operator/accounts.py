@@ -5,13 +5,12 @@ import base64
 import binascii
 import json
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 
-from engine_core.administration import ApplyError, LogSetup, admin, execute, read_setup
+from engine_core.administration import admin, execute
 from engine_core.demo import key_command, new_key
+from engine_core.operator.rules import session
 from engine_core.operator.run import CommandError, require
 from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, Reason
 from engine_core.wire.gateway import Gateway
@@ -19,21 +18,10 @@ from engine_core.wire.streams import EntryId
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 
 PERMISSIONS = {"read": KeyPermission.READ, "trade": KeyPermission.TRADE, "withdraw": KeyPermission.WITHDRAW}
-ANSWER_TIMEOUT_S = 10.0
-
-
-@contextmanager
-def _session(options: argparse.Namespace) -> Iterator[tuple[Gateway, LogSetup]]:
-    run = require(options.data)
-    try:
-        with Gateway(run.redis, 0) as gateway:
-            yield gateway, read_setup(gateway, ANSWER_TIMEOUT_S)
-    except (ApplyError, TimeoutError, UnitError) as error:
-        raise CommandError(str(error)) from None
 
 
 def create_account(options: argparse.Namespace) -> int:
-    with _session(options) as (gateway, setup):
+    with session(options) as (gateway, setup):
         number = max(setup.accounts, default=1) + 1
         execute(gateway, [admin(CommandKind.ACCOUNT, account=number)])
     print(number)
@@ -47,7 +35,7 @@ def create_key(options: argparse.Namespace) -> int:
         if name not in PERMISSIONS:
             raise CommandError(f"--permissions: {name!r} is none of {', '.join(PERMISSIONS)}")
         permissions |= PERMISSIONS[name]
-    with _session(options) as (gateway, setup):
+    with session(options) as (gateway, setup):
         if options.account not in setup.accounts:
             raise CommandError(f"there is no account {options.account}; `exchange accounts create` makes the next one")
         key = new_key()
@@ -63,7 +51,7 @@ def revoke_key(options: argparse.Namespace) -> int:
         public_key = b""
     if len(public_key) != 32:
         raise CommandError("an API key is the base64 text of 32 bytes, as `keys create` printed it")
-    with _session(options) as (gateway, _):
+    with session(options) as (gateway, _):
         command = admin(CommandKind.KEY_REVOKE, account=options.account)
         command["public_key"] = np.frombuffer(public_key, np.uint8)
         execute(gateway, [command])
@@ -95,12 +83,15 @@ def withdraw(options: argparse.Namespace) -> int:
 def _move(options: argparse.Namespace, kind: CommandKind) -> int:
     """Credit or debit an account. The reference makes a repeat harmless: the engine takes each one only once."""
     reference = options.reference if options.reference is not None else secrets.randbits(62) + 1
-    with _session(options) as (gateway, setup):
+    with session(options) as (gateway, setup):
         asset = setup.assets.get(options.asset)
         if asset is None:
             raise CommandError(f"there is no asset {options.asset}; there are {', '.join(setup.assets)}")
         decimals = int(asset["decimals"])
-        amount = parse_decimal(options.amount, decimals)
+        try:
+            amount = parse_decimal(options.amount, decimals)
+        except UnitError as error:
+            raise CommandError(str(error)) from None
         fields = {"account": options.account, "asset": int(asset["asset"]), "a": amount, "b": reference}
         event = gateway.execute(admin(kind, **fields))[0]
         if event["kind"] != EventKind.APPLIED:

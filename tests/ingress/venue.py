@@ -11,15 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from nacl.signing import SigningKey
 
 from engine_core.embedded import Postgres, Valkey, running
 from engine_core.wire.codes import CommandKind, KeyPermission, QueryKind
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import join
+from ingress.administrator import ADMINISTRATOR
+from ingress.config import LAST_DEMO_ACCOUNT
+from tests.ingress.document import misfit
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT, Signer
 from tests.ingress.markets import admin, key_record, setup_records
 
 COMPILE_SECONDS = 240.0
+ADMIN = SigningKey(b"a" * 32)
 FUNDS = 10**15  # atoms of each asset, for both accounts
 ALL = KeyPermission.READ | KeyPermission.TRADE | KeyPermission.WITHDRAW
 
@@ -33,6 +38,7 @@ class Venue:
     gateway: Gateway
     environment: dict[str, str]
     folder: Path
+    ports: list[int]
 
     def send(self, *request: object, **options: object) -> httpx.Response:
         return self.client.send(self.signer.request(*request, **options))  # type: ignore[arg-type]
@@ -45,7 +51,8 @@ class Venue:
 
 
 @contextmanager
-def open_venue(folder: Path, sockets: Path) -> Iterator[Venue]:
+def open_venue(folder: Path, sockets: Path, workers: int = 1) -> Iterator[Venue]:
+    """`workers` ingress processes, each on a port of its own; the first one's is the venue's."""
     with ExitStack() as stack:
         valkey = stack.enter_context(running(Valkey(folder, sockets), folder / "valkey.log"))
         postgres = stack.enter_context(running(Postgres(folder, sockets), folder / "postgres.log"))
@@ -63,9 +70,24 @@ def open_venue(folder: Path, sockets: Path) -> Iterator[Venue]:
         gateway = stack.enter_context(Gateway(valkey, answer_seconds=COMPILE_SECONDS))
         _fill(gateway)
         stack.enter_context(process("persistence", environment, folder))
-        stack.enter_context(process("ingress", environment, folder))
-        client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False))
-        yield Venue(port, Signer(client), gateway, environment, folder)
+        ports = [port, *(_free_port() for _ in range(1, workers))]
+        for worker, its_port in enumerate(ports):
+            own = {"EXCHANGE_WORKER": str(worker), "EXCHANGE_HTTP_PORT": str(its_port)}
+            stack.enter_context(process("ingress", environment | own, folder))
+        hooks = {"response": [_keeps_the_document]}
+        client = stack.enter_context(
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False, event_hooks=hooks)
+        )
+        yield Venue(port, Signer(client), gateway, environment, folder, ports)
+
+
+def _keeps_the_document(response: httpx.Response) -> None:
+    """Every answer that a test gets is held against the OpenAPI document."""
+    response.read()
+    request, content_type = response.request, response.headers.get("content-type", "")
+    body = response.json() if content_type == "application/json" else None
+    problem = misfit(request.method, request.url.path, response.status_code, content_type, body)
+    assert not problem, problem
 
 
 @contextmanager
@@ -94,6 +116,8 @@ def process(module: str, environment: dict[str, str], folder: Path) -> Iterator[
 def _fill(gateway: Gateway) -> None:
     """Two accounts with funds and keys that may do everything."""
     records = [setup_records()[1:]]  # the engine has written GENESIS itself
+    records.append(admin(CommandKind.ACCOUNT, account=LAST_DEMO_ACCOUNT))
+    records.append(key_record(ADMINISTRATOR, bytes(ADMIN.verify_key), ALL))
     for account, key in ((TRADER_ACCOUNT, TRADER), (READER_ACCOUNT, READER)):
         records.append(key_record(account, bytes(key.verify_key), ALL))
         for asset in (1, 2, 3):

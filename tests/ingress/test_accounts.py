@@ -1,0 +1,328 @@
+"""Users, their keys and withdrawals, and the administrator, on real processes with two ingress workers."""
+
+import base64
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from nacl.signing import SigningKey
+
+from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, Signer
+from tests.ingress.venue import ADMIN, Venue
+
+pytestmark = pytest.mark.timeout(300)
+
+SESSION, KEYS, ADMINISTRATION = "/api/v1/session", "/api/v1/keys", "/api/v1/admin"
+WITHDRAWALS = "/wapi/v1/capital/withdrawals"
+PASSWORD = "correct horse"
+_names = itertools.count(1)
+
+
+@pytest.fixture
+def page(pair: Venue) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{pair.port}", timeout=30, verify=False) as client:
+        yield client
+
+
+@pytest.fixture
+def other_page(pair: Venue) -> Iterator[httpx.Client]:
+    """A browser that talks to the other worker."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{pair.ports[1]}", timeout=30, verify=False) as client:
+        yield client
+
+
+def new_name() -> str:
+    return f"user{next(_names)}.{time.time_ns() % 10**9}"
+
+
+def enter(client: httpx.Client, path: str, name: str, password: str = PASSWORD) -> dict[str, Any]:
+    response = client.post(path, json={"name": name, "password": password})
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    client.headers["X-CSRF-Token"] = answer["csrfToken"]
+    return answer
+
+
+def sign_up(client: httpx.Client) -> tuple[str, dict[str, Any]]:
+    name = new_name()
+    return name, enter(client, f"{SESSION}/signup", name)
+
+
+def error_of(response: httpx.Response) -> tuple[int, str]:
+    assert set(response.json()) == {"code", "message"}
+    return response.status_code, response.json()["code"]
+
+
+def eventually(ask: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not ask():
+        assert time.monotonic() < deadline, f"still not so after {seconds} s"
+
+
+def administer(venue: Venue, method: str, path: str, instruction: str, body: Any, key: SigningKey = ADMIN) -> Any:
+    response = venue.send(method, f"{ADMINISTRATION}/{path}", instruction, body, key)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_sign_up_trade_log_out_and_in_again_on_the_other_worker(page: httpx.Client, other_page: httpx.Client) -> None:
+    name, session = sign_up(page)
+    assert session["name"] == name
+    assert page.get("/api/v1/capital").json()["USDC"]["available"] == "100000"  # a gift of the demo profile
+    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "80", "quantity": "1"}
+    placed = page.post("/api/v1/order", json=order)
+    assert placed.status_code == 200, placed.text
+    stolen = {"Cookie": f"session={page.cookies['session']}"}
+    assert page.request("DELETE", SESSION).status_code == 200
+    assert not page.cookies
+    for client in (page, other_page):  # the cookie is worth nothing any more, wherever a copy is
+        assert error_of(client.get("/api/v1/capital", headers=stolen)) == (401, "UNAUTHORIZED")
+    again = enter(other_page, SESSION, name.upper())
+    assert again["account"] == session["account"]
+    assert [each["id"] for each in other_page.get("/api/v1/orders").json()] == [placed.json()["id"]]
+    known = other_page.get(SESSION).json()
+    assert (known["name"], known["csrfToken"]) == (name, again["csrfToken"])
+
+
+def test_each_user_has_an_account_of_its_own(page: httpx.Client, other_page: httpx.Client) -> None:
+    accounts = {sign_up(client)[1]["account"] for client in (page, other_page, page, other_page)}
+    assert len(accounts) == 4
+    assert min(accounts) > 6
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(page: httpx.Client) -> None:
+    credentials = {"name": new_name(), "password": PASSWORD}
+    here = page.post(f"{SESSION}/signup", json=credentials)
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(here.headers["set-cookie"].split("; "))
+    assert "Secure" not in here.headers["set-cookie"]  # plain HTTP never leaves this machine
+    abroad = page.post(SESSION, json=credentials, headers={"Host": "exchange.example"})
+    assert "Secure" in abroad.headers["set-cookie"].split("; ")
+    foreign = page.post(SESSION, json=credentials, headers={"Origin": "https://evil.example"})
+    assert error_of(foreign) == (403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize("path", [SESSION, KEYS])
+def test_a_change_needs_the_csrf_token(page: httpx.Client, path: str) -> None:
+    sign_up(page)
+    for token in (None, "", "0" * 64):
+        page.headers.pop("X-CSRF-Token", None)
+        headers = {} if token is None else {"X-CSRF-Token": token}
+        assert error_of(page.request("DELETE", path, headers=headers, json={"apiKey": "x"})) == (403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "ab", "password": PASSWORD},
+        {"name": "a b c", "password": PASSWORD},
+        {"name": "_abc", "password": PASSWORD},
+        {"name": "x" * 33, "password": PASSWORD},
+        {"name": "abcdef", "password": "short"},
+        {"name": "abcdef", "password": "x" * 257},
+        {"name": "abcdef", "password": 12345678},
+        {"name": "abcdef"},
+        {"name": "abcdef", "password": PASSWORD, "account": 2},
+        {"name": "abc\u0000def", "password": PASSWORD},
+    ],
+)
+def test_what_no_user_can_be(page: httpx.Client, body: dict[str, Any]) -> None:
+    assert error_of(page.post(f"{SESSION}/signup", json=body)) == (400, "INVALID_CLIENT_REQUEST")
+
+
+def test_wrong_passwords_unknown_names_and_taken_ones(page: httpx.Client) -> None:
+    name, _ = sign_up(page)
+    wrong = page.post(SESSION, json={"name": name, "password": "something else"})
+    unknown = page.post(SESSION, json={"name": new_name(), "password": PASSWORD})
+    assert error_of(wrong) == error_of(unknown) == (401, "UNAUTHORIZED")
+    assert wrong.json() == unknown.json()
+    taken = page.post(f"{SESSION}/signup", json={"name": name.upper(), "password": PASSWORD})
+    assert error_of(taken) == (400, "INVALID_CLIENT_REQUEST")
+
+
+def test_a_key_of_the_user_works_at_once_and_is_revoked_within_a_second_in_every_worker(
+    pair: Venue, page: httpx.Client, other_page: httpx.Client
+) -> None:
+    _, session = sign_up(page)
+    made = page.post(KEYS, json={"permissions": ["read"]}).json()
+    own = SigningKey(b"own key of user 7" + b"." * 15)
+    given = page.post(KEYS, json={"permissions": ["trade", "read"], "publicKey": _public(own)}).json()
+    assert given == {"apiKey": _public(own), "permissions": ["read", "trade"], "secret": None}
+    assert {key["apiKey"] for key in page.get(KEYS).json()} == {made["apiKey"], given["apiKey"]}
+    key = SigningKey(_bytes(made["secret"]))
+
+    def answers(client: httpx.Client) -> int:
+        return client.send(Signer(client).request("GET", "/api/v1/capital", "balanceQuery", None, key)).status_code
+
+    with (
+        httpx.Client(base_url=page.base_url, verify=False) as one,
+        httpx.Client(base_url=other_page.base_url, verify=False) as two,
+    ):
+        for client in (one, two):
+            eventually(lambda client=client: answers(client) == 200, 1)  # type: ignore[misc]
+        order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "80", "quantity": "1"}
+        refused = one.send(Signer(one).request("POST", "/api/v1/order", "orderExecute", order, key))
+        assert error_of(refused) == (403, "FORBIDDEN")
+        assert page.request("DELETE", KEYS, json={"apiKey": made["apiKey"]}).status_code == 200
+        for client in (one, two):
+            eventually(lambda client=client: answers(client) == 401, 1)  # type: ignore[misc]
+    assert [each["apiKey"] for each in page.get(KEYS).json()] == [given["apiKey"]]
+    again = page.post(KEYS, json={"permissions": ["read"], "publicKey": made["apiKey"]})
+    assert error_of(again) == (400, "INVALID_CLIENT_REQUEST")
+    assert session["account"] > 6
+
+
+def test_a_key_cannot_make_keys(pair: Venue) -> None:
+    for method, body in (("GET", None), ("POST", {"permissions": ["read"]}), ("DELETE", {"apiKey": "x"})):
+        assert error_of(pair.send(method, KEYS, "keys", body)) == (401, "UNAUTHORIZED")
+
+
+def _public(key: SigningKey) -> str:
+    return base64.b64encode(bytes(key.verify_key)).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text)
+
+
+def test_a_request_is_executed_by_one_worker_only(pair: Venue) -> None:
+    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "81", "quantity": "1"}
+    request = pair.signer.request("POST", "/api/v1/order", "orderExecute", order)
+    first = pair.client.send(request)
+    replayed = httpx.post(
+        f"http://127.0.0.1:{pair.ports[1]}/api/v1/order", headers=request.headers, content=request.content, verify=False
+    )
+    assert first.status_code == 200
+    assert error_of(replayed) == (401, "INVALID_SIGNATURE")
+    gone = pair.send("DELETE", "/api/v1/order", "orderCancel", {"symbol": "SOL_USDC", "orderId": first.json()["id"]})
+    assert gone.status_code == 200
+
+
+def test_withdrawals_are_debited_once_and_listed_at_once(pair: Venue) -> None:
+    before = pair.send("GET", "/api/v1/account/limits/withdrawal", "maxWithdrawalQuantity", {"symbol": "USDC"})
+    client_id = f"rent {time.time_ns()}"
+    body = {"symbol": "USDC", "quantity": "12.5", "address": "my bank", "blockchain": "Internal", "clientId": client_id}
+    response = pair.send("POST", WITHDRAWALS, "withdraw", body)
+    assert response.status_code == 200, response.text
+    done = response.json()
+    assert (done["quantity"], done["toAddress"], done["clientId"], done["symbol"]) == (
+        "12.5",
+        "my bank",
+        client_id,
+        "USDC",
+    )
+    after = pair.send("GET", "/api/v1/account/limits/withdrawal", "maxWithdrawalQuantity", {"symbol": "USDC"})
+    quantities = [float(each.json()["maxWithdrawalQuantity"]) for each in (before, after)]
+    assert quantities[0] - quantities[1] == 12.5
+    for parameters in ({"clientId": client_id}, {"id": str(done["id"])}):
+        assert pair.send("GET", WITHDRAWALS, "withdrawalQueryAll", parameters).json() == [done]
+        assert pair.send("GET", WITHDRAWALS, "withdrawalQueryAll", parameters, READER).json() == []
+    for change in ({}, {"address": "elsewhere"}):
+        assert error_of(pair.send("POST", WITHDRAWALS, "withdraw", body | change)) == (400, "INVALID_CLIENT_REQUEST")
+    assert (
+        after.json()
+        == pair.send("GET", "/api/v1/account/limits/withdrawal", "maxWithdrawalQuantity", {"symbol": "USDC"}).json()
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"quantity": "0"}, 400, "INVALID_QUANTITY"),
+        ({"quantity": "0.0000001"}, 400, "INVALID_QUANTITY"),
+        ({"quantity": "100000000000"}, 400, "INSUFFICIENT_FUNDS"),
+        ({"symbol": "EUR"}, 400, "INVALID_SYMBOL"),
+        ({"blockchain": "Solana"}, 400, "INVALID_CLIENT_REQUEST"),
+        ({"address": ""}, 400, "INVALID_CLIENT_REQUEST"),
+        ({"address": "a\nb"}, 400, "INVALID_CLIENT_REQUEST"),
+        ({"memo": "x"}, 400, "INVALID_CLIENT_REQUEST"),
+    ],
+)
+def test_withdrawals_that_are_refused(pair: Venue, change: dict[str, str], status: int, code: str) -> None:
+    body = {"symbol": "USDC", "quantity": "1", "address": "my bank", "blockchain": "Internal"}
+    assert error_of(pair.send("POST", WITHDRAWALS, "withdraw", body | change)) == (status, code)
+
+
+def test_the_deposit_address(pair: Venue) -> None:
+    path, instruction = "/wapi/v1/capital/deposit/address", "depositAddressQuery"
+    assert pair.send("GET", path, instruction, {"blockchain": "Internal"}).json() == {"address": "account-2"}
+    assert error_of(pair.send("GET", path, instruction, {"blockchain": "Bitcoin"})) == (400, "INVALID_CLIENT_REQUEST")
+
+
+def test_an_administrator_makes_an_account_that_trades(pair: Venue) -> None:
+    number = administer(pair, "POST", "account", "adminAccountCreate", {})["account"]
+    key = SigningKey(number.to_bytes(32, "little"))
+    body = {"account": number, "apiKey": _public(key), "permissions": ["read", "trade"]}
+    administer(pair, "POST", "keys", "adminKeyCreate", body)
+    reference = time.time_ns() % 2**62
+    moved = {"account": number, "symbol": "USDC", "quantity": "500", "reference": reference}
+    assert administer(pair, "POST", "deposits", "adminDeposit", moved)["available"] == "500"
+    repeat = pair.send("POST", f"{ADMINISTRATION}/deposits", "adminDeposit", moved, ADMIN)
+    assert error_of(repeat) == (400, "INVALID_CLIENT_REQUEST")
+    assert administer(pair, "POST", "withdrawals", "adminWithdraw", moved | {"quantity": "100"})["available"] == "400"
+    (deposit,) = pair.send("GET", "/wapi/v1/capital/deposits", "depositQueryAll", None, key).json()
+    assert (deposit["quantity"], deposit["source"]) == ("500", "administrator")
+    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "82", "quantity": "1"}
+    placed = pair.send("POST", "/api/v1/order", "orderExecute", order, key)
+    assert placed.status_code == 200
+    shown = administer(pair, "PATCH", "account", "adminAccountUpdate", {"account": number, "frozen": True})
+    assert (shown["frozen"], shown["balances"]["USDC"]["locked"]) == (True, "82")
+    assert error_of(pair.send("POST", "/api/v1/order", "orderExecute", order, key)) == (403, "ACCOUNT_DEACTIVATED")
+    cancel = {"symbol": "SOL_USDC", "orderId": placed.json()["id"]}
+    assert pair.send("DELETE", "/api/v1/order", "orderCancel", cancel, key).status_code == 200
+    administer(pair, "PATCH", "account", "adminAccountUpdate", {"account": number, "frozen": False})
+    administer(pair, "DELETE", "keys", "adminKeyDelete", {"apiKey": _public(key)})
+    eventually(lambda: pair.send("GET", "/api/v1/capital", "balanceQuery", None, key).status_code == 401, 1)
+
+
+def test_fee_tiers_and_market_states(pair: Venue) -> None:
+    fees = {"symbol": "BTC_USDC", "tier": 3, "makerPpm": 10, "takerPpm": 40}
+    assert administer(pair, "PATCH", "fees", "adminFeesUpdate", fees) == fees
+    tier = {"account": READER_ACCOUNT, "feeTier": 3}
+    assert administer(pair, "PATCH", "account", "adminAccountUpdate", tier)["feeTier"] == 3
+    administer(pair, "PATCH", "account", "adminAccountUpdate", tier | {"feeTier": 0})
+    order = {"symbol": "BTC_USDC", "side": "Bid", "orderType": "Limit", "price": "100", "quantity": "1"}
+    state = {"symbol": "BTC_USDC", "state": "CancelOnly"}
+    assert administer(pair, "PATCH", "market", "adminMarketUpdate", state)["orderBookState"] == "CancelOnly"
+    assert error_of(pair.send("POST", "/api/v1/order", "orderExecute", order)) == (503, "TRADING_PAUSED")
+    market = pair.client.get("/api/v1/market?symbol=BTC_USDC").json()
+    assert market["orderBookState"] == "CancelOnly"
+    administer(pair, "PATCH", "market", "adminMarketUpdate", state | {"state": "Open"})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "instruction", "body"),
+    [
+        ("POST", "deposits", "adminDeposit", {"account": 99_999, "symbol": "USDC", "quantity": "1"}),
+        ("GET", "account", "adminAccountQuery", {"account": "99999"}),
+        ("DELETE", "keys", "adminKeyDelete", {"apiKey": "A" * 43 + "="}),
+    ],
+)
+def test_what_an_administrator_looks_for_in_vain(
+    pair: Venue, method: str, path: str, instruction: str, body: dict[str, Any]
+) -> None:
+    response = pair.send(method, f"{ADMINISTRATION}/{path}", instruction, body, ADMIN)
+    assert error_of(response) == (404, "RESOURCE_NOT_FOUND")
+
+
+def test_several_orders_are_cancelled_by_their_ids(pair: Venue) -> None:
+    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "83", "quantity": "1"}
+    batch = [order | {"clientId": number} for number in (9001, 9002, 9003)]
+    placed = pair.send("POST", "/api/v1/orders", "orderExecute", batch).json()
+    body = {"symbol": "SOL_USDC", "orderIds": [placed[0]["id"], "999999999"], "clientIds": [9002]}
+    text = json.dumps(body, separators=(",", ":"))
+    signed = {**body, "orderIds": _compact(body["orderIds"]), "clientIds": _compact(body["clientIds"])}
+    request = pair.signer.request("POST", "/api/v1/orders/cancel", "orderCancel", signed, TRADER, content=text.encode())
+    answers = pair.client.send(request).json()
+    assert [answer["operation"] for answer in answers] == ["Ok", "Err", "Ok"]
+    assert [answer.get("status") for answer in answers] == ["Cancelled", None, "Cancelled"]
+    assert answers[1]["code"] == "RESOURCE_NOT_FOUND"
+    left = pair.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}).json()
+    assert [each["clientId"] for each in left] == [9003]
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
