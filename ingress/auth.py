@@ -104,11 +104,19 @@ class Authenticator:
             raise ApiError(Code.FORBIDDEN, f"API key lacks the permission to {(permission.name or '').lower()}")
         return Caller(key.account, signature, int(timestamp) + int(window))
 
-    def _check_session(self, call: Call, permission: KeyPermission) -> Caller:
+    def session_of(self, call: Call) -> tuple[str, int] | None:
+        """(token, account) of the cookie, if that is a session which nobody has ended."""
         token = cookie_of(call)
         account = session.read(token, self.session_secret, Purpose.COOKIE) if token else None
         if token is None or account is None or self.ended.has(session_name(token), time.time_ns() // 1_000_000):
+            return None
+        return token, account
+
+    def _check_session(self, call: Call, permission: KeyPermission) -> Caller:
+        found = self.session_of(call)
+        if found is None:
             raise ApiError(Code.UNAUTHORIZED, "Session has expired: sign in again")
+        token, account = found
         if call.method not in _SAFE_METHODS:
             given = call.headers.get(b"x-csrf-token", b"").decode("latin-1")
             if not session.same(given, session.csrf_token(token, self.session_secret)):

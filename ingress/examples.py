@@ -112,7 +112,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     },
     "DepositAddress": {"address": "account-7"},
     "CancelAfter": {"timeoutMs": 30000},
-    "SessionConfig": {"wsUrl": "ws://127.0.0.1:8081/ws", "demo": True},
+    "SessionConfig": {"wsUrl": "ws://127.0.0.1:8081/ws", "demo": True, "signedIn": False},
     "DemoSession": _SESSION | {"account": 5},
     "UserSession": _SESSION | {"name": "alice"},
     "ApiKey": _API_KEY,

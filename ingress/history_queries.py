@@ -86,7 +86,7 @@ class Scope:
 
 
 async def _fetch(connection: AsyncConnection, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    cursor = await connection.execute(statement.encode(), values)
+    cursor = await connection.execute(statement.encode(), values, binary=True)  # half the time of text for integers
     return await cursor.fetchall()
 
 

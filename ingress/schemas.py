@@ -251,8 +251,11 @@ class CancelAfter(msgspec.Struct):
 
 
 class SessionConfig(msgspec.Struct):
+    """`demo`: whether a demo session may be asked for; `signedIn`: whether this browser has a session already."""
+
     wsUrl: str
     demo: bool
+    signedIn: bool
 
 
 class DemoSession(msgspec.Struct):

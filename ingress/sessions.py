@@ -21,7 +21,8 @@ SESSION_SECONDS = 12 * 3600
 async def config(service: Service, request: Request) -> Reply:
     """What the page has to know before it has a session: where the streams are, and whether it may ask for one."""
     demo = _demo_host(service, request.call) is not None
-    answer = SessionConfig(wsUrl=streams(service, host_name(request.call)), demo=demo)
+    signed_in = service.auth.session_of(request.call) is not None
+    answer = SessionConfig(streams(service, host_name(request.call)), demo, signed_in)
     return json_reply(answer, ((b"Cache-Control", b"no-store"),))
 
 

@@ -7,6 +7,7 @@ import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/panels.css";
 import "./styles/orders.css";
+import "./styles/users.css";
 
 const venue = new Venue();
 venue.start();

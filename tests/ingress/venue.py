@@ -17,6 +17,7 @@ from engine_core.embedded import Postgres, Valkey, running
 from engine_core.wire.codes import CommandKind, KeyPermission, QueryKind
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import join
+from engine_core.wire.settings import default_config
 from ingress.administrator import ADMINISTRATOR
 from ingress.config import LAST_DEMO_ACCOUNT
 from tests.ingress.document import misfit
@@ -57,9 +58,13 @@ def open_venue(folder: Path, sockets: Path, workers: int = 1) -> Iterator[Venue]
         valkey = stack.enter_context(running(Valkey(folder, sockets), folder / "valkey.log"))
         postgres = stack.enter_context(running(Postgres(folder, sockets), folder / "postgres.log"))
         port = free_port()
+        many_users = default_config().read_text().replace("logins_per_minute = 20 ", "logins_per_minute = 6_000 ")
+        config = folder / "exchange.toml"
+        config.write_text(many_users)
         environment = {
             "REDIS_URL": valkey,
             "DATABASE_URL": postgres,
+            "EXCHANGE_CONFIG": str(config),
             "EXCHANGE_RUNTIME": str(sockets),
             "EXCHANGE_DATA": str(folder),
             "EXCHANGE_HTTP_PORT": str(port),
@@ -70,7 +75,7 @@ def open_venue(folder: Path, sockets: Path, workers: int = 1) -> Iterator[Venue]
         gateway = stack.enter_context(Gateway(valkey, answer_seconds=COMPILE_SECONDS))
         _fill(gateway)
         stack.enter_context(process("persistence", environment, folder))
-        ports = [port, *(_free_port() for _ in range(1, workers))]
+        ports = [port, *(free_port() for _ in range(1, workers))]
         for worker, its_port in enumerate(ports):
             own = {"EXCHANGE_WORKER": str(worker), "EXCHANGE_HTTP_PORT": str(its_port)}
             stack.enter_context(process("ingress", environment | own, folder))

@@ -5,15 +5,16 @@
  */
 import { Store } from "../feed/store";
 import { ApiError, request, type Answer, type Query } from "./http";
-import type { DemoSession, SessionConfig } from "./types";
+import type { DemoSession, SessionConfig, UserSession } from "./types";
 
 export type Session =
   | { kind: "opening" }
-  | { kind: "open"; account: number; csrfToken: string; streamToken: string }
+  | { kind: "open"; account: number; name: string | null; csrfToken: string; streamToken: string }
   | { kind: "none"; reason: string };
 
 const RETRY_MS = 2_000;
 const NOT_FOUND = 404;
+const LOG_IN = "Log in to trade";
 
 /** Where the streams are when the exchange does not say: behind the same address as the page. */
 function sameHost(): string {
@@ -34,20 +35,39 @@ export class SessionHolder {
     const config = await this.config();
     if (config === null) return null;
     this.wsUrl = config.wsUrl || sameHost();
+    if (config.signedIn && (await this.restore())) return this.wsUrl;
     if (config.demo) await this.renew();
-    else this.store.set({ kind: "none", reason: "This exchange takes orders by API key only" });
+    else this.store.set({ kind: "none", reason: LOG_IN });
     return this.wsUrl;
+  }
+
+  /** The session of the cookie that this browser still has, a user's or the demo's. */
+  private async restore(): Promise<boolean> {
+    try {
+      const { body } = await request<UserSession>("GET", "/api/v1/session");
+      const { account, name, csrfToken, streamToken } = body;
+      this.store.set({ kind: "open", account, name, csrfToken, streamToken });
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return false;
+    }
   }
 
   /** A new session of the demo account; what cannot be had now is asked for again later. */
   async renew(): Promise<void> {
     if (this.isAsking) return;
+    const former = this.store.get();
+    if (former.kind === "open" && former.name !== null) {
+      this.store.set({ kind: "none", reason: "The session has ended: log in again" });
+      return;
+    }
     this.isAsking = true;
     try {
       const { body } = await request<DemoSession>("POST", "/api/v1/session/demo", { body: {} });
       this.wsUrl = body.wsUrl || this.wsUrl;
       const { account, csrfToken, streamToken } = body;
-      this.store.set({ kind: "open", account, csrfToken, streamToken });
+      this.store.set({ kind: "open", account, name: null, csrfToken, streamToken });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 0 || error.status >= 500) setTimeout(() => void this.renew(), RETRY_MS);
@@ -75,7 +95,7 @@ export class SessionHolder {
     try {
       return (await request<SessionConfig>("GET", "/api/v1/session/config")).body;
     } catch (error) {
-      if (error instanceof ApiError) return error.status === NOT_FOUND ? { wsUrl: "", demo: true } : null;
+      if (error instanceof ApiError) return error.status === NOT_FOUND ? { wsUrl: "", demo: true, signedIn: false } : null;
       throw error;
     }
   }

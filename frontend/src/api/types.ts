@@ -123,6 +123,8 @@ export interface NewOrder {
 export interface SessionConfig {
   wsUrl: string;
   demo: boolean;
+  /** Whether this browser has a session already. */
+  signedIn: boolean;
 }
 
 export interface DemoSession {
@@ -130,4 +132,9 @@ export interface DemoSession {
   csrfToken: string;
   streamToken: string;
   wsUrl: string;
+}
+
+export interface UserSession extends DemoSession {
+  /** None in the demo's own session. */
+  name: string | null;
 }

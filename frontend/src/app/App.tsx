@@ -10,6 +10,7 @@ import { Stats } from "../markets/Stats";
 import { OrderForm } from "../orders/OrderForm";
 import { Tape } from "../tape/Tape";
 import { Toaster } from "../toasts/Toaster";
+import { AccountMenu } from "../users/AccountMenu";
 import { Connection, ConnectionBar } from "./Connection";
 import { Ledger } from "./Ledger";
 import { useVenue } from "./venue";
@@ -44,7 +45,7 @@ export function App(): ReactElement {
         {market && <h1 className="market-name">{pair(market)}</h1>}
         {market && <Stats market={market} />}
         <div className="top-end">
-          <AccountName />
+          <AccountMenu />
           <Connection />
         </div>
       </header>
@@ -82,12 +83,6 @@ function Opening(): ReactElement {
       Waiting for the exchange…
     </main>
   );
-}
-
-function AccountName(): ReactElement | null {
-  const session = useStore(useVenue().session.store);
-  if (session.kind !== "open") return null;
-  return <span className="account">Demo account {session.account}</span>;
 }
 
 function Trade({ market, isListOpen, closeList }: { market: Market; isListOpen: boolean; closeList: () => void }): ReactElement {

@@ -1,0 +1,42 @@
+/** The corner of the page that says who one is: log in, sign up, API keys, log out. */
+import { useState, type ReactElement } from "react";
+import { useVenue } from "../app/venue";
+import { useStore } from "../feed/store";
+import { KeysDialog } from "./KeysDialog";
+import { SignInDialog } from "./SignInDialog";
+import { leave } from "./users";
+
+type Shown = "nothing" | "sign in" | "keys";
+
+export function AccountMenu(): ReactElement | null {
+  const holder = useVenue().session;
+  const session = useStore(holder.store);
+  const [shown, setShown] = useState<Shown>("nothing");
+  const close = (): void => setShown("nothing");
+  if (session.kind === "opening") return null;
+  const isUser = session.kind === "open" && session.name !== null;
+  const logOut = (): void => {
+    void leave(holder).finally(() => location.reload());
+  };
+  return (
+    <span className="account">
+      {session.kind === "open" && <span className="account-name">{session.name ?? `Demo account ${session.account}`}</span>}
+      {session.kind === "open" && (
+        <button type="button" className="quiet" onClick={() => setShown("keys")}>
+          API keys
+        </button>
+      )}
+      {isUser ? (
+        <button type="button" className="quiet" onClick={logOut}>
+          Log out
+        </button>
+      ) : (
+        <button type="button" className="quiet" onClick={() => setShown("sign in")}>
+          Log in
+        </button>
+      )}
+      {shown === "sign in" && <SignInDialog close={close} />}
+      {shown === "keys" && <KeysDialog close={close} />}
+    </span>
+  );
+}

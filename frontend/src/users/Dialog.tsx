@@ -1,0 +1,30 @@
+/** A modal dialog of the browser's own kind: it keeps the focus, and Escape or a click beside it closes it. */
+import { useEffect, useRef, type ReactElement, type ReactNode } from "react";
+
+export function Dialog({ title, close, children }: { title: string; close: () => void; children: ReactNode }): ReactElement {
+  const element = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    element.current?.showModal();
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      className="dialog"
+      aria-label={title}
+      onClose={close}
+      onPointerDown={(event) => {
+        if (event.target === element.current) element.current.close();
+      }}
+    >
+      <div className="dialog-body">
+        <header className="dialog-head">
+          <h2>{title}</h2>
+          <button type="button" className="quiet" aria-label="Close" onClick={() => element.current?.close()}>
+            ×
+          </button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}
