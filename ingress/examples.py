@@ -82,6 +82,12 @@ EXAMPLES: Final[dict[str, Any]] = {
         "lastUpdateId": "8841",
         "timestamp": 1790000000123456,
     },
+    "OrderBook": {
+        "bids": [["117440513", "140.5", "3"], ["117440620", "140.2", "4"]],
+        "asks": [["117440514", "140.6", "2"]],
+        "lastUpdateId": "8841",
+        "timestamp": 1790000000123456,
+    },
     "Trade": {
         **{"id": 911, "price": "140.5", "quantity": "1.5", "quoteQuantity": "210.75", "timestamp": 1790000000123},
         **{"isBuyerMaker": False},

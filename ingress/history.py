@@ -45,6 +45,7 @@ class History:
         self._shard = shard
         self._tail = Tail(since)
         self._trimming: asyncio.Task[None] | None = None
+        self._forms = Forms(setup)
 
     async def close(self) -> None:
         if self._trimming:
@@ -82,8 +83,7 @@ class History:
             for order in found:
                 if progress := changed.get(order.order_id):
                     progress.apply(order)
-            forms = Forms(self._setup)
-            return [order.json(forms) for order in page.join(found, begun)], page.total
+            return [order.json(self._forms) for order in page.join(found, begun)], page.total
 
         return await self._read(work)
 
@@ -117,8 +117,7 @@ class History:
                     high = max(low, await queries.fills_before(connection, scope, end_ms))
                 page = Page(high - low, len(fresh), limit, offset, ascending)
                 found = await queries.fills(connection, scope, low, high, page)
-            forms = Forms(self._setup)
-            return [fill.json(forms) for fill in page.join(found, fresh)], page.total
+            return [fill.json(self._forms) for fill in page.join(found, fresh)], page.total
 
         return await self._read(work)
 
@@ -130,8 +129,7 @@ class History:
             newest = await queries.newest_trade(connection, market)
             page = Page(newest, len(fresh), limit, offset)
             found = await queries.trades(connection, market, *page.numbers(0, newest))
-            forms = Forms(self._setup)
-            return [trade.json(forms, market) for trade in page.join(found, fresh)], page.total
+            return [trade.json(self._forms, market) for trade in page.join(found, fresh)], page.total
 
         return await self._read(work)
 
@@ -144,15 +142,14 @@ class History:
         first_ms = kind.start(start_ms)
 
         async def work(connection: AsyncConnection, tail: np.ndarray) -> list[Json]:
-            forms = Forms(self._setup)
             candles, before = await queries.candles(connection, market, kind, first_ms, end_ms, limit)
             fresh = rows.trade_rows(trades_of(tail, market))
             for trade in fresh:
                 if kind.start(trade.time_ms) < first_ms:
                     before = trade.price_ticks
-            rows.add_trades(candles, fresh, kind, forms[market].tick_atoms)
+            rows.add_trades(candles, fresh, kind, self._forms[market].tick_atoms)
             filled = rows.without_gaps(candles, before, kind, first_ms, end_ms, limit)
-            return [candle.json(forms, market, kind) for candle in filled]
+            return [candle.json(self._forms, market, kind) for candle in filled]
 
         return await self._read(work)
 

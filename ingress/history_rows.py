@@ -6,6 +6,7 @@ Non-goals: where rows come from (history.py).
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from ingress.records import events_of
 Json = dict[str, Any]
 
 NO_CLIENT_ID = -1
+_MOST_TEXTS = 50_000  # remembered of each kind, some 5 MB
 _EPOCH = datetime(1970, 1, 1)
 # Plain integers: the operators of enum members take microseconds.
 _HAS_CLIENT_ID, _TAKER = OrderFlag.HAS_CLIENT_ID.value, OrderFlag.TAKER.value
@@ -60,7 +62,12 @@ _NEVER: Json = dict.fromkeys(
 
 def iso(time_ms: int) -> str:
     """UTC without zone."""
-    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")
+    return f"{_second(time_ms // 1000)}.{time_ms % 1000:03d}"
+
+
+@lru_cache(4096)
+def _second(time_s: int) -> str:
+    return (_EPOCH + timedelta(seconds=time_s)).isoformat()
 
 
 def plain(time_ms: int) -> str:
@@ -69,18 +76,20 @@ def plain(time_ms: int) -> str:
 
 
 class _Memo(dict[int, str]):
-    """Texts of numbers; the rows of a page repeat many of them."""
+    """Texts of numbers; rows repeat many of them."""
 
     def __init__(self, text_of: Callable[[int], str]) -> None:
         self._text_of = text_of
 
     def __missing__(self, value: int) -> str:
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
         text = self[value] = self._text_of(value)
         return text
 
 
 class _Forms:
-    """How numbers of one market are written, for the time of one page."""
+    """How numbers of one market are written."""
 
     def __init__(self, market: Market) -> None:
         self.market, self.symbol, self.tick_atoms = market, market.symbol, market.units.tick_atoms
@@ -89,7 +98,7 @@ class _Forms:
 
 
 class Forms(dict[int, _Forms]):
-    """Of all markets that a page has rows of, by number."""
+    """Of all markets, by number. Kept from page to page; what is written never changes."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup

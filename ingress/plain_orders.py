@@ -19,7 +19,7 @@ from engine_core.wire.order_request import NO_WINDOW, Rules, buffers, read_order
 from engine_core.wire.plain_request import KEY_CHARACTERS, SIGNATURE_CHARACTERS
 from engine_core.wire.signing import DEFAULT_WINDOW_MS
 from ingress.auth import Caller
-from ingress.call import Reply, error_reply, json_reply
+from ingress.call import Headers, Reply, error_reply, json_reply
 from ingress.engine import FAILURES, failure, outcome
 from ingress.errors import ApiError, Code
 from ingress.orders import placed
@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 class Client(Protocol):
     """The connection that an order came by."""
+
+    def peer(self) -> str: ...
 
     def begin_plain(self, order: "PlainOrder") -> None: ...
 
@@ -48,11 +50,12 @@ class _NobodyWaits:
 class PlainOrder:
     """One order on its way: who waits for its events, and what uvicorn's protocol takes for the present request."""
 
-    __slots__ = ("_market", "began", "client", "disconnected", "keep_alive", "response_complete")
+    __slots__ = ("_allowance", "_market", "began", "client", "disconnected", "keep_alive", "response_complete")
     message_event = _NobodyWaits()
 
-    def __init__(self, client: Client, market: Market) -> None:
+    def __init__(self, client: Client, market: Market, allowance: Headers = ()) -> None:
         self.client = client
+        self._allowance = allowance  # what the client may still ask, for the answer
         self._market = market
         self.began = time.perf_counter()
         self.keep_alive = True
@@ -71,10 +74,15 @@ class PlainOrder:
         except Exception:
             logger.exception("an order was executed, and cannot be shown")
             reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
-        self.client.answer_plain(self, reply)
+        self.answer(reply)
 
     def set_exception(self, error: Exception, /) -> None:
-        self.client.answer_plain(self, error_reply(failure(error)))
+        self.answer(error_reply(failure(error)))
+
+    def answer(self, reply: Reply) -> None:
+        if self._allowance:
+            reply = reply._replace(headers=reply.headers + self._allowance)
+        self.client.answer_plain(self, reply)
 
 
 class PlainOrders:
@@ -104,7 +112,11 @@ class PlainOrders:
         )
         if caller is None:
             return False
-        order = PlainOrder(client, self._markets[row])
+        limits = self._service.limits
+        allowance = () if limits is None else limits.order(caller.account, client.peer())
+        if allowance is None:
+            return False  # the general way says why
+        order = PlainOrder(client, self._markets[row], allowance)
         client.begin_plain(order)
         record = command.tobytes()
         self._submit(record[:_ACCOUNT_AT] + caller.account.to_bytes(4, "little") + record[_ACCOUNT_END:], caller, order)
@@ -116,7 +128,7 @@ class PlainOrders:
                 self._service.auth.once(caller)
             self._service.engine.gateway.append(record, order)
         except ApiError as error:
-            order.client.answer_plain(order, error_reply(error))
+            order.answer(error_reply(error))
         except FAILURES as error:
             order.set_exception(error)
 

@@ -37,13 +37,21 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.awaited_since = self.loop.time()  # a first request has to follow
-        if self.crowd is not None and (refusal := self.crowd.enter(self._peer())):
+        if self.crowd is not None and (refusal := self.crowd.enter(self.peer())):
             self._refuse(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._leave()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._leave()
+        super().handle_websocket_upgrade()
+
+    def _leave(self) -> None:
         if self.crowd is not None:
-            self.crowd.leave(self._peer())
+            self.crowd.leave(self.peer())
+            self.crowd = None  # type: ignore[misc]
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -73,7 +81,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def drop(self) -> None:
         self.transport.abort()
 
-    def _peer(self) -> str:
+    def peer(self) -> str:
         return self.client[0] if self.client else ""
 
     def on_headers_complete(self) -> None:
@@ -87,7 +95,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_hot(self, routes: HotRoutes) -> bool:
         """Begin a request of a hot route, as the overridden method does it for all others; False if it is none."""
-        found = routes.find(self.parser.get_method(), self.url, self.headers, self._peer())
+        found = routes.find(self.parser.get_method(), self.url, self.headers, self.peer())
         if found is None:
             return False
         existing = self.cycle
@@ -109,6 +117,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
 
     def begin_plain(self, order: PlainOrder) -> None:
+        self.awaited_since = 0.0
         self.cycle = cast(RequestResponseCycle, order)
 
     def answer_plain(self, order: PlainOrder, reply: Reply) -> None:

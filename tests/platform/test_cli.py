@@ -26,6 +26,7 @@ COMMANDS = (
         "writer",
         "bench",
     ),
+    *("accounts freeze", "accounts unfreeze", "accounts tier", "market", "fees"),
 )
 
 
@@ -54,7 +55,8 @@ def test_version_and_help() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["accounts create", "keys create --account 2", "deposit 2 USDC 1", "verify", "apply", "env"]
+    "command",
+    ["accounts create", "keys create --account 2", "deposit 2 USDC 1", "accounts freeze 2", "verify", "apply", "env"],
 )
 def test_commands_that_need_a_running_exchange_say_so(tmp_path: Path, command: str) -> None:
     done = exchange(*command.split(), "--data", str(tmp_path))
