@@ -31,6 +31,7 @@ from ingress.dispatch import Operation
 from ingress.engine import FAILURES, failure, outcome
 from ingress.errors import ApiError, Code, bad_request
 from ingress.leases import Lease
+from ingress.limits import Cost
 from ingress.members import Member, Members, Number, compact_json, parse_object, signed_pairs
 from ingress.monitoring import Shown
 from ingress.records import Event
@@ -44,6 +45,7 @@ METHODS: Final[dict[str, Operation]] = {
     "order.modify": orders.amend,
     "order.cancelAll": orders.cancel_all,
 }
+_CANCELS: Final = ("order.cancel", "order.cancelAll")
 MAX_ID: Final = 64
 _CREDENTIALS: Final = {
     "apiKey": b"x-api-key",
@@ -115,6 +117,9 @@ class OrderSession:
             method, params = message.get("method"), message.get("params", {})
             if not isinstance(params, dict):
                 raise bad_request("`params` must be an object")
+            if self._service.limits is not None and self._caller is not None:
+                cost = Cost.CANCELS if method in _CANCELS else Cost.ORDERS
+                self._service.limits.charge(cost, self._caller.account, "")
             if not self._unstarted and self._begin_plain(request_id, method, params):
                 return
             work = self._work(method, params)
