@@ -228,9 +228,9 @@ async def test_pages_of_others_get_no_demo_session(exchange: Exchange, headers: 
 
 async def test_the_page_learns_where_the_streams_are(exchange: Exchange) -> None:
     answer = await exchange.client.get("/api/v1/session/config")
-    assert answer.json() == {"wsUrl": "ws://127.0.0.1:8081/ws", "demo": True}
+    assert answer.json() == {"wsUrl": "ws://127.0.0.1:8081/ws", "demo": True, "signedIn": False}
     foreign = await exchange.client.get("/api/v1/session/config", headers={"Host": "rebound.example:8080"})
-    assert foreign.json() == {"wsUrl": "ws://rebound.example:8081/ws", "demo": False}
+    assert foreign.json() == {"wsUrl": "ws://rebound.example:8081/ws", "demo": False, "signedIn": False}
 
 
 async def test_there_is_no_demo_session_outside_the_demo(tmp_path: Path) -> None:

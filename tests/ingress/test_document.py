@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -23,6 +23,7 @@ from ingress import openapi
 from ingress.errors import ApiError
 from ingress.examples import EXAMPLES
 from ingress.members import parse_body, parse_query, signed_pairs
+from ingress.route import Route
 from ingress.routes import ROUTES
 from tests.ingress.document import validator
 from tests.ingress.fakes import TRADER
@@ -42,9 +43,6 @@ EXAMPLES_OF_EACH = 8  # per operation
 def document(pair: Venue) -> Iterator[Any]:
     address = f"http://127.0.0.1:{pair.port}"
     yield schemathesis.openapi.from_url(f"{address}/openapi.json")
-
-
-schema = schemathesis.pytest.from_fixture("document")
 
 
 class Signed(requests.auth.AuthBase):
@@ -79,19 +77,23 @@ def _pairs(request: requests.PreparedRequest, query: str) -> list[Pairs]:
     return [signed_pairs(item) for item in items if isinstance(item, dict)]
 
 
-@schema.parametrize()
-@settings(
-    max_examples=EXAMPLES_OF_EACH,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
-def test_the_server_keeps_the_document(case: schemathesis.Case) -> None:
-    case.call_and_validate(
-        auth=Signed(),
-        checks=[not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance],
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_the_server_keeps_the_document(document: Any, route: Route) -> None:
+    @settings(
+        max_examples=EXAMPLES_OF_EACH,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
     )
+    @given(case=document[route.path][route.method].as_strategy())
+    def keeps(case: schemathesis.Case) -> None:
+        case.call_and_validate(
+            auth=Signed(),
+            checks=[not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance],
+        )
+
+    keeps()
 
 
 def test_every_type_has_an_example_that_is_valid() -> None:
