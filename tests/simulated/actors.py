@@ -39,7 +39,7 @@ from tests.simulated.world import Clock, World
 NAMES = keys(0)
 RING_BLOCKS = 24  # beyond, a reader is lapped
 TINY = SMALL._replace(ended=2048, references=1024, orders=2048, levels=512)
-TRIM_LIMITS = Limits(keep_ms=1500, redis_bytes=1 << 40)
+TRIM_LIMITS = Limits(keep_ms=2_800, redis_bytes=1 << 40)  # longer than any engine stays frozen
 
 
 class SimRing:
