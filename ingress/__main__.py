@@ -107,6 +107,7 @@ async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -
             log_level="warning",
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            backlog=BACKLOG,
         )
     )
     serving = asyncio.create_task(server.serve([listener]))
@@ -143,7 +144,11 @@ async def _backfill(service: Service) -> None:
 
 
 def listening_socket(config: IngressConfig) -> socket.socket:
-    """The socket to serve, shared by all workers if there are several."""
+    """The socket to serve, shared by all workers if there are several.
+
+    Bound now, so that a taken port is known at once; uvicorn listens. A worker that listened before it can answer would
+    get its share of the connections meanwhile.
+    """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -153,7 +158,6 @@ def listening_socket(config: IngressConfig) -> socket.socket:
         listener.bind((config.host, config.http_port))
     except OSError as error:
         raise ConfigError(f"cannot listen on {config.host}:{config.http_port}: {error.strerror}") from None
-    listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
 
