@@ -1,5 +1,9 @@
 """`python -m egress`: one process that turns events into WebSocket frames and fans them out."""
 
+import gc
+
+gc.disable()  # until process.ready()
+
 import asyncio
 import logging
 import signal

@@ -1,8 +1,11 @@
 """The ingress process: authenticates, validates, appends commands, answers with the outcome. `python -m ingress`."""
 
+import gc
+
+gc.disable()  # until process.ready()
+
 import asyncio
 import contextlib
-import gc
 import logging
 import socket
 import sys

@@ -1,5 +1,9 @@
 """`python -m persistence`: the process that stores the event log in PostgreSQL or TimescaleDB."""
 
+import gc
+
+gc.disable()  # until process.ready()
+
 import argparse
 import logging
 import sys

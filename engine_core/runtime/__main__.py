@@ -1,7 +1,10 @@
 """`python -m engine_core.runtime`: the engine of one shard."""
 
-import argparse
 import gc
+
+gc.disable()  # until process.ready()
+
+import argparse
 import logging
 import os
 import signal
