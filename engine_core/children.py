@@ -48,6 +48,7 @@ class Child:
         self._inherited = inherited
         self.ready_pipe: int | None = None
         self._started_at = 0.0
+        self._log_start = 0  # of what the present process writes: the file goes on from run to run
         self._probed_at = 0.0
 
     @property
@@ -70,6 +71,7 @@ class Child:
         if program.probe is None:
             environment["EXCHANGE_READY_FD"] = str(ready_write)
         with program.log.open("ab") as log:
+            self._log_start = log.tell()
             self.process = subprocess.Popen(
                 program.command(self._parent_pipe),
                 stdin=subprocess.DEVNULL,
@@ -147,7 +149,7 @@ class Child:
         """The end of what this child wrote, to be shown when it does not start."""
         try:
             with self.program.log.open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - 8192))
+                log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - 8192))
                 text = log.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""

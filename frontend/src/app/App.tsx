@@ -10,6 +10,7 @@ import { Stats } from "../markets/Stats";
 import { OrderForm } from "../orders/OrderForm";
 import { Tape } from "../tape/Tape";
 import { Toaster } from "../toasts/Toaster";
+import { colours, switchColours } from "./colours";
 import { Connection, ConnectionBar } from "./Connection";
 import { Ledger } from "./Ledger";
 import { useVenue } from "./venue";
@@ -119,6 +120,7 @@ function Trade({ market, isListOpen, closeList }: { market: Market; isListOpen: 
 }
 
 function Footer(): ReactElement {
+  const chosen = useStore(colours);
   return (
     <footer className="bottom">
       <span>
@@ -130,6 +132,9 @@ function Footer(): ReactElement {
       <span className="keys">
         <kbd>/</kbd> markets · <kbd>↑</kbd> <kbd>↓</kbd> step a price · <kbd>Enter</kbd> send
       </span>
+      <button type="button" className="colours" onClick={switchColours}>
+        {chosen === "dark" ? "Light colours" : "Dark colours"}
+      </button>
     </footer>
   );
 }
