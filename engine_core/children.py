@@ -146,10 +146,12 @@ class Child:
             self.process, self.ready = None, False
 
     def log_tail(self, lines: int = 12) -> str:
-        """The end of what this child wrote, to be shown when it does not start."""
+        """The end of what its present process wrote, to be shown while it starts or when it does not."""
         try:
             with self.program.log.open("rb") as log:
-                log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - 8192))
+                end = log.seek(0, os.SEEK_END)
+                begin = self._log_start if self._log_start <= end else 0  # it was rotated meanwhile
+                log.seek(max(begin, end - 8192))
                 text = log.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""

@@ -10,9 +10,9 @@ import { Stats } from "../markets/Stats";
 import { OrderForm } from "../orders/OrderForm";
 import { Tape } from "../tape/Tape";
 import { Toaster } from "../toasts/Toaster";
-import { colours, switchColours } from "./colours";
 import { Connection, ConnectionBar } from "./Connection";
 import { Ledger } from "./Ledger";
+import { colours, switchColours } from "./colours";
 import { useVenue } from "./venue";
 
 const VIEWS = ["Chart", "Book", "Trades"] as const;
