@@ -53,6 +53,7 @@ class Child:
         self._inherited = inherited
         self.ready_pipe: int | None = None
         self._started_at = 0.0
+        self._log_start = 0  # of what the present process writes: the file goes on from run to run
         self._probed_at = 0.0
 
     @property
@@ -75,6 +76,7 @@ class Child:
         if program.probe is None:
             environment["EXCHANGE_READY_FD"] = str(ready_write)
         with program.log.open("ab") as log:
+            self._log_start = log.tell()
             self.process = subprocess.Popen(
                 program.command(self._parent_pipe),
                 stdin=subprocess.DEVNULL,
@@ -149,10 +151,12 @@ class Child:
             self.process, self.ready = None, False
 
     def log_tail(self, lines: int = 12) -> str:
-        """The end of what this child wrote, to be shown when it does not start."""
+        """The end of what its present process wrote, to be shown while it starts or when it does not."""
         try:
             with self.program.log.open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - 8192))
+                end = log.seek(0, os.SEEK_END)
+                begin = self._log_start if self._log_start <= end else 0  # it was rotated meanwhile
+                log.seek(max(begin, end - 8192))
                 text = log.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""

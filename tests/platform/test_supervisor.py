@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine_core.children import MAX_LOG_BYTES, rotate
+from engine_core.children import MAX_LOG_BYTES, Child, Program, rotate
 from engine_core.supervisor import StartError, check_port, free_port, holder_of, lock_data
 
 HOST = """
@@ -208,6 +208,26 @@ def test_a_taken_port_is_named() -> None:
 def test_an_address_of_another_machine_is_named() -> None:
     with pytest.raises(StartError, match=r"192\.0\.2\.1"):
         check_port("192.0.2.1", 8080, "the REST API", "--http")
+
+
+def test_the_tail_of_a_log_is_of_the_present_process(tmp_path: Path) -> None:
+    log = tmp_path / "part.log"
+    log.write_text("of an earlier run\n", encoding="utf-8")
+    texts = iter(["first", "second"])
+    watched, kept = os.pipe()
+    child = Child(Program("part", lambda pipe: ["echo", next(texts)], log), watched)
+    try:
+        for text in ("first", "second"):
+            child.start()
+            assert child.process
+            child.process.wait()
+            assert child.reap() == 0
+            assert child.log_tail() == text
+        log.write_text("rotated\n", encoding="utf-8")
+        assert child.log_tail() == "rotated"
+    finally:
+        os.close(watched)
+        os.close(kept)
 
 
 def test_logs_are_rotated_in_place(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import { Toaster } from "../toasts/Toaster";
 import { AccountMenu } from "../users/AccountMenu";
 import { Connection, ConnectionBar } from "./Connection";
 import { Ledger } from "./Ledger";
+import { colours, switchColours } from "./colours";
 import { useVenue } from "./venue";
 
 const VIEWS = ["Chart", "Book", "Trades"] as const;
@@ -114,6 +115,7 @@ function Trade({ market, isListOpen, closeList }: { market: Market; isListOpen: 
 }
 
 function Footer(): ReactElement {
+  const chosen = useStore(colours);
   return (
     <footer className="bottom">
       <span>
@@ -125,6 +127,9 @@ function Footer(): ReactElement {
       <span className="keys">
         <kbd>/</kbd> markets · <kbd>↑</kbd> <kbd>↓</kbd> step a price · <kbd>Enter</kbd> send
       </span>
+      <button type="button" className="colours" onClick={switchColours}>
+        {chosen === "dark" ? "Light colours" : "Dark colours"}
+      </button>
     </footer>
   );
 }

@@ -1,5 +1,6 @@
 /** The chart panel: interval selector, the values of one candle in text, and the drawing. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
+import { colours } from "../app/colours";
 import { useVenue } from "../app/venue";
 import { parse, toText } from "../decimal/decimal";
 import { change, compact, fixed, trimmed } from "../decimal/format";
@@ -80,12 +81,10 @@ function Canvas({ market, interval }: { market: Market; interval: Interval }): R
     const candles = new Candles(feed, market.symbol, interval, made);
     made.pointed = setPointed;
     made.reachedLeftEnd = () => void candles.loadOlder();
-    const scheme = matchMedia("(prefers-color-scheme: light)");
-    const recolour = (): void => made.recolour(readTheme(element));
-    scheme.addEventListener("change", recolour);
+    const stopRecolouring = colours.subscribe(() => made.recolour(readTheme(element)));
     setDrawing(made);
     return () => {
-      scheme.removeEventListener("change", recolour);
+      stopRecolouring();
       candles.stop();
       made.remove();
       setDrawing(null);

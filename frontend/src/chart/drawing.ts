@@ -42,6 +42,7 @@ export class Drawing implements CandleListener {
   private newest: Candle | null = null;
   private dirty: Candle[] = [];
   private lines: IPriceLine[] = [];
+  private orders: readonly OrderLine[] = [];
   private isPlaced = false;
   private hovered: number | null = null;
 
@@ -81,6 +82,7 @@ export class Drawing implements CandleListener {
     this.chart.applyOptions(options(theme));
     this.prices.applyOptions(candleColours(theme));
     this.replaced([...this.byTime.values()]);
+    this.drawOrders(this.orders);
   }
 
   replaced(candles: readonly Candle[]): void {
@@ -105,6 +107,7 @@ export class Drawing implements CandleListener {
   }
 
   drawOrders(orders: readonly OrderLine[]): void {
+    this.orders = orders;
     for (const line of this.lines) this.prices.removePriceLine(line);
     this.lines = orders.map((order) =>
       this.prices.createPriceLine({
