@@ -2,7 +2,10 @@
 
 For each account that somebody listens to, its balances and open orders are asked once. Events that arrive meanwhile
 wait; afterwards every event says the new balances itself: of the asset given both parts, of the one received only the
-available part, since receiving locks nothing. Non-goals: authentication (auth.py) and texts (order_frames.py).
+available part, since receiving locks nothing. The account that fees go to has no events of its own for them: what it
+gets stands in everybody's fills, each settled before it was written.
+
+Non-goals: authentication (auth.py) and texts (order_frames.py).
 """
 
 import asyncio
@@ -34,6 +37,7 @@ from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.streams import EntryId
 
 RETRY_SECONDS = 0.5
+FEE_ACCOUNT = 1
 MAX_WAITING = 20_000  # events of one account that may wait for its balances
 
 logger = logging.getLogger(__name__)
@@ -126,14 +130,25 @@ class PrivateStreams:
     def _changed(self, changes: Changes) -> None:
         if not self._accounts or not len(changes.slots):
             return
-        numbers = changes.slots["event"]["account"]
-        own = np.flatnonzero(np.take(self._watched, numbers, mode="clip"))
-        for row in own.tolist():
-            account = self._accounts[int(numbers[row])]
-            if account.known_to is None:
-                self._wait(account, changes.slots[row : row + 1].copy())
-            else:
-                self._take(account, changes.slots[row])
+        events = changes.slots["event"]
+        numbers = events["account"]
+        watched = np.take(self._watched, numbers, mode="clip")
+        treasury = self._accounts.get(FEE_ACCOUNT)
+        if treasury is not None:
+            pays = (events["kind"] == EventKind.FILL) & (events["fee_atoms"] > 0)
+            for row in np.flatnonzero(pays | (numbers == FEE_ACCOUNT)).tolist():
+                self._give(treasury, changes.slots, row)
+            watched &= numbers != FEE_ACCOUNT
+        for row in np.flatnonzero(watched).tolist():
+            account = self._accounts.get(int(numbers[row]))
+            if account is not None:  # it may have been dropped at an earlier row
+                self._give(account, changes.slots, row)
+
+    def _give(self, account: Account, slots: np.ndarray, row: int) -> None:
+        if account.known_to is None:
+            self._wait(account, slots[row : row + 1].copy())
+        else:
+            self._take(account, slots[row])
 
     def _wait(self, account: Account, slot: np.ndarray) -> None:
         account.waiting.append(slot)
@@ -154,6 +169,10 @@ class PrivateStreams:
         if event.kind not in WITH_BALANCES:
             return
         market = self._data.setup.markets[event.market]
+        if event.account != account.number:
+            if not contained:
+                self._take_fee(account, event, market, time_ms, now_us)
+            return
         self._remember(account, event)
         if event.kind in UPDATES:
             self._tell_order(account, event, market, time_ms, now_us)
@@ -179,6 +198,12 @@ class PrivateStreams:
         locked = account.balances.get(received.number, BalanceState(0, 0)).locked
         self._set(account, given, BalanceState(event.given_available, event.given_locked), time_ms, now_us)
         self._set(account, received, BalanceState(event.received_available, locked), time_ms, now_us)
+
+    def _take_fee(self, account: Account, fill: OrderEvent, market: Market, time_ms: int, now_us: int) -> None:
+        """Somebody's fee was credited to this account, of the asset that the fill received."""
+        asset = market.base if fill.side == Side.BID else market.quote
+        held = account.balances.get(asset.number, BalanceState(0, 0))
+        self._set(account, asset, BalanceState(held.available + fill.fee_atoms, held.locked), time_ms, now_us)
 
     def _take_admin(self, account: Account, event: np.void, time_ms: int, now_us: int) -> None:
         if event["command"]["kind"] in (CommandKind.DEPOSIT, CommandKind.WITHDRAW):

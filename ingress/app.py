@@ -11,8 +11,8 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from ingress import openapi
-from ingress.call import Reply, error_reply
+from ingress import asyncapi, openapi
+from ingress.call import Reply, error_reply, json_reply
 from ingress.dispatch import Endpoint, answer
 from ingress.edge import EXPOSED_HEADERS, Application, Edge, call_of
 from ingress.errors import ApiError, Code, bad_request, code_of_status
@@ -24,6 +24,7 @@ from ingress.service import Service
 
 TITLE = "Exchange"
 VERSION = "1"
+DESCRIPTION = "The WebSockets are described by the AsyncAPI document at [/asyncapi.json](/asyncapi.json)."
 _PREFLIGHT_SECONDS = 86_400
 
 
@@ -44,7 +45,9 @@ def edge(service: Service, application: Application, shown: Shown) -> Edge:
 
 
 def build_fastapi(service: Service) -> FastAPI:
-    app: FastAPI = FastAPIOffline(redoc_url=None, title=TITLE, version=VERSION, redirect_slashes=False)
+    app: FastAPI = FastAPIOffline(
+        redoc_url=None, title=TITLE, version=VERSION, description=DESCRIPTION, redirect_slashes=False
+    )
     for route in ROUTES:
         app.add_api_route(
             route.path,
@@ -56,6 +59,7 @@ def build_fastapi(service: Service) -> FastAPI:
             openapi_extra=openapi.describe(route),
         )
     _describe_components(app)
+    _serve_asyncapi(app, service)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _internal_error)
@@ -68,6 +72,16 @@ def build_fastapi(service: Service) -> FastAPI:
         max_age=_PREFLIGHT_SECONDS,
     )
     return app
+
+
+def _serve_asyncapi(app: FastAPI, service: Service) -> None:
+    """The document of the WebSockets stands beside /docs."""
+    reply = json_reply(asyncapi.document(service.config))
+
+    async def handle(request: Request) -> Response:
+        return _response(reply)
+
+    app.add_api_route(asyncapi.DOCUMENT_PATH, handle, methods=["GET"], include_in_schema=False)
 
 
 def _handler(service: Service, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:

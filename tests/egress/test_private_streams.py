@@ -271,3 +271,15 @@ async def test_balances_after_each_change_with_what_the_events_do_not_say() -> N
         data = await client.data("account.balanceUpdate")
         assert (data["a"], data["A"], data["L"]) == ("BTC", "1.5", "0")
         assert await client.silent()
+
+
+async def test_the_account_of_fees_hears_of_each_fee() -> None:
+    """It has no events of its own: what it gets stands in the fills of others."""
+    async with running() as rig, rig.listen() as client:
+        rig.engine.balances[1] = [(1, 5_000_000, 0), (2, 0, 0)]
+        await client.subscribe("account.balanceUpdate", session=session.issue(1, SECRET, 60))
+        rig.flow.trade(Side.BID, 10_000, 100, 1)  # the maker buys, so its fee of one atom is in SOL
+        rig.feed()
+        seen = [await client.data("account.balanceUpdate") for _ in range(2)]
+        assert [(data["a"], data["A"]) for data in seen] == [("SOL", "0.000000001"), ("USDC", "5.000001")]
+        assert await client.silent()

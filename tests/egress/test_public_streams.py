@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -247,3 +248,24 @@ def test_text_frames_of_every_length_form(size: int) -> None:
 
     payload = b"x" * size
     assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
+
+
+async def test_candles_of_every_interval_are_told_closed_when_they_have_ended() -> None:
+    async with running() as rig, rig.listen() as client:
+        names = {f"kline.{interval}.SOL_USDC": interval for interval in INTERVALS}
+        await client.subscribe(*names)
+        traded_ms = rig.flow.time_ms = rig.flow.time_ms - 70 * 86_400_000  # every candle of it has ended since
+        rig.flow.trade(Side.BID, 10_000, 100, 1)
+        rig.feed()
+        seen = [await client.event() for _ in names]
+        assert {event["stream"] for event in seen} == names.keys()
+        for event in seen:
+            data, interval = event["data"], INTERVALS[names[event["stream"]]]
+            start_ms = interval.start(traded_ms)
+            assert (data["X"], data["n"], data["o"], data["v"]) == (True, 1, "100", "1")
+            assert _ms(data["t"]) == start_ms and _ms(data["T"]) > traded_ms >= start_ms
+        assert await client.silent()
+
+
+def _ms(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1000

@@ -1,0 +1,96 @@
+"""The AsyncAPI document: whole, served, and true of the frames that egress really sends."""
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine_core.wire import session
+from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, Reason, Side
+from engine_core.wire.intervals import INTERVALS
+from ingress.stream_schemas import EVENTS, StreamAnswer
+from tests.egress.rig import SECRET, Listener, running
+from tests.egress.test_private_streams import order
+from tests.ingress.fakes import Exchange
+
+
+async def test_it_is_served_and_every_reference_leads_somewhere(exchange: Exchange) -> None:
+    response = await exchange.client.get("/asyncapi.json")
+    assert response.status_code == 200
+    document = response.json()
+    assert document["asyncapi"] == "3.0.0"
+    references: list[str] = re.findall(r'"\$ref":"([^"]+)"', response.text)
+    assert len(references) > 50
+    for reference in references:
+        target: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            assert part in target, reference
+            target = target[part]
+    addresses = {channel["address"] for channel in document["channels"].values()}
+    assert addresses == {*EVENTS, "/ws", "/ws/orders"}
+    for channel in document["channels"].values():
+        assert set(re.findall(r"{(\w+)}", channel["address"])) == set(channel.get("parameters", {}))
+
+
+def kind_of(stream: str) -> Any:
+    """The type that the document has for a stream of this name."""
+    for name, kind in EVENTS.items():
+        if re.fullmatch(re.sub(r"{\w+}", "[^.]+", name).replace(".", "[.]"), stream.replace("@", ".")):
+            return kind
+    raise AssertionError(f"{stream} is not in the document")
+
+
+async def heard(client: Listener, wanted: set[tuple[str, str]]) -> None:
+    """Read until each (stream, kind of event) has come; every frame must be of its documented type."""
+    missing = set(wanted)
+    while missing:
+        event = await client.event()
+        assert event.keys() == {"stream", "data"}
+        msgspec.convert(event["data"], kind_of(event["stream"]), strict=True)
+        missing.discard((event["stream"], event["data"]["e"]))
+
+
+async def test_public_frames_are_as_documented() -> None:
+    async with running() as rig, rig.listen() as client:
+        klines = [f"kline.{interval}.SOL_USDC" for interval in INTERVALS]
+        names = {"trade.SOL_USDC": "trade", "depth@SOL_USDC": "depth", "depth.200ms.SOL_USDC": "depth"}
+        names |= {"bookTicker.SOL_USDC": "bookTicker", "ticker.SOL_USDC": "ticker", "order@SOL_USDC": "order"}
+        names |= dict.fromkeys(klines, "kline")
+        await client.subscribe(*names)
+        rig.flow.level(Side.ASK, 10_100, 5)
+        rig.flow.trade(Side.BID, 10_000, 100, 1)
+        rig.feed()
+        await heard(client, set(names.items()))
+
+
+async def test_private_frames_are_as_documented() -> None:
+    async with running() as rig, rig.listen() as client:
+        names = ("account.orderUpdate", "account.orderUpdate.SOL_USDC", "account.balanceUpdate")
+        await client.subscribe(*names, session=session.issue(2, SECRET, 60))
+        wanted = {
+            EventKind.ACCEPTED: ("orderAccepted", {"client_id": 7, "flags": OrderFlag.HAS_CLIENT_ID}),
+            EventKind.FILL: ("orderFill", {"trade_id": 1, "fill_lots": 3, "fee_atoms": 1}),
+            EventKind.CANCELLED: ("orderCancelled", {"status": OrderStatus.CANCELLED}),
+            EventKind.EXPIRED: ("orderExpired", {"status": OrderStatus.EXPIRED, "reason": Reason.FILL_OR_KILL}),
+            EventKind.AMENDED: ("orderModified", {}),
+            EventKind.TRIGGER_PLACED: (
+                "triggerPlaced",
+                {"flags": OrderFlag.TRIGGER, "trigger_ticks": 9, "status": OrderStatus.TRIGGER_PENDING},
+            ),
+            EventKind.TRIGGER_FAILED: ("triggerFailed", {"status": OrderStatus.TRIGGER_FAILED}),
+        }
+        for number, (kind, (_, fields)) in enumerate(wanted.items(), 1):
+            order(rig, kind, given_available=number * 10**6, **fields)
+        rig.feed()
+        kinds = {name for name, _ in wanted.values()}
+        streams = {(stream, kind) for stream in names[:2] for kind in kinds}
+        await heard(client, streams | {("account.balanceUpdate", "balanceUpdate")})
+
+
+@pytest.mark.parametrize("frame", [{"method": "SUBSCRIBE", "params": ["nothing"]}, {"method": "x"}])
+async def test_errors_are_as_documented(frame: dict[str, Any]) -> None:
+    async with running() as rig, rig.listen() as client:
+        await client.say(**frame)
+        answer = msgspec.convert(await client.answer(), StreamAnswer, strict=True)
+        assert answer.error
