@@ -248,3 +248,11 @@ def test_the_bots_of_the_readme(exchange: Exchange, tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         assert '"error"' not in done.stdout and re.search("""['"]status['"]: ?['"]""", done.stdout), done.stdout
+
+
+def test_the_benchmark_of_order_entry_accounts_for_every_order(exchange: Exchange, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    done = exchange.command("bench", "orders_ws", "--seconds", "0.6", "--connections", "2", "--json", str(report))
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(report.read_text())
+    assert result["accounted"] and result["accepted"] > 100 and result["refused"] == 0

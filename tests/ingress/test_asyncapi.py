@@ -36,7 +36,7 @@ async def test_it_is_served_and_every_reference_leads_somewhere(exchange: Exchan
 def kind_of(stream: str) -> Any:
     """The type that the document has for a stream of this name."""
     for name, kind in EVENTS.items():
-        if re.fullmatch(re.sub(r"{\w+}", "[^.]+", name).replace(".", "[.]"), stream.replace("@", ".")):
+        if re.fullmatch(re.sub(r"{\w+}", "[^.]+", name.replace(".", "[.]")), stream.replace("@", ".")):
             return kind
     raise AssertionError(f"{stream} is not in the document")
 
