@@ -1,5 +1,6 @@
 """The AsyncAPI document: whole, served, and true of the frames that egress really sends."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -44,11 +45,12 @@ def kind_of(stream: str) -> Any:
 async def heard(client: Listener, wanted: set[tuple[str, str]]) -> None:
     """Read until each (stream, kind of event) has come; every frame must be of its documented type."""
     missing = set(wanted)
-    while missing:
-        event = await client.event()
-        assert event.keys() == {"stream", "data"}
-        msgspec.convert(event["data"], kind_of(event["stream"]), strict=True)
-        missing.discard((event["stream"], event["data"]["e"]))
+    async with asyncio.timeout(20):
+        while missing:
+            event = await client.event()
+            assert event.keys() == {"stream", "data"}
+            msgspec.convert(event["data"], kind_of(event["stream"]), strict=True)
+            missing.discard((event["stream"], event["data"]["e"]))
 
 
 async def test_public_frames_are_as_documented() -> None:

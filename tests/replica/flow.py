@@ -151,6 +151,8 @@ class Engine:
             records = np.zeros(len(self.balances.get(account, [])), BALANCE)
             for row, balance in zip(records, self.balances.get(account, []), strict=True):
                 row["asset"], row["available"], row["locked"] = balance
+        elif kind == QueryKind.BOOK_ORDERS:
+            header["update_id"], records = self.flow.update_ids[market], np.empty(0, EVENT)  # of an empty book
         elif kind == QueryKind.ORDERS:
             records = self.orders.get(account, np.empty(0, EVENT))
         return header[0], records
