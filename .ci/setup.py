@@ -93,6 +93,8 @@ def install_packages(dev: bool) -> None:
         VENV.mkdir(exist_ok=True)  # the log of all steps is in it
         if not run("python -m venv", [sys.executable, "-m", "venv", str(VENV)]):
             raise SetupError("python -m venv failed: on Debian and Ubuntu, apt install python3-venv")
+    if subprocess.run([str(PYTHON), "-c", "import pip"], capture_output=True, check=False).returncode != 0:
+        must("pip, which this .venv was made without", [str(PYTHON), "-m", "ensurepip"], "apt install python3-venv")
     say("installing packages")
     requirements = ROOT / ("requirements-dev.txt" if dev else "requirements.txt")
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
