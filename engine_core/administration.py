@@ -17,6 +17,7 @@ from engine_core.wire.layout import ADMIN, join
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 
 ENGINE_TIMEOUT_S = 120.0
+FEE_ACCOUNT = 1  # the exchange's own, made by GENESIS
 
 log = logging.getLogger("administration")
 
@@ -59,6 +60,8 @@ class LogSetup:
                     setup.fees[number] = (int(record["a"]), int(record["b"]))
                 case CommandKind.MARKET_BANDS:
                     setup.bands[number] = (int(record["a"]), int(record["b"]), int(record["c"]), int(record["d"]))
+                case CommandKind.GENESIS:
+                    setup.accounts.add(FEE_ACCOUNT)
                 case CommandKind.ACCOUNT:
                     setup.accounts.add(int(record["account"]))
                 case CommandKind.KEY:

@@ -17,43 +17,6 @@ from nacl.signing import SigningKey
 from tests.end_to_end.harness import Exchange, eventually
 
 
-def test_everything_that_ccxt_does(exchange: Exchange) -> None:
-    buyer, seller = exchange.trader(0), exchange.trader(1)
-    markets = buyer.load_markets()
-    assert {"SOL/USDC", "BTC/USDC", "ETH/USDC"} <= set(markets)
-    assert markets["SOL/USDC"]["precision"]["price"] == 0.01
-    before = buyer.fetch_balance()
-    assert before["USDC"]["total"] >= 10_000_000 and before["SOL"]["total"] >= 100_000
-
-    resting = buyer.create_order("SOL/USDC", "limit", "buy", 3, 100, {"clientOrderId": 7})
-    assert resting["status"] == "open" and resting["id"]
-    assert [order["id"] for order in buyer.fetch_open_orders("SOL/USDC")] == [resting["id"]]
-    assert buyer.fetch_order_book("SOL/USDC")["bids"][0][:2] == [100, 3]
-    assert buyer.fetch_balance()["USDC"]["used"] == 300
-
-    taken = seller.create_order("SOL/USDC", "market", "sell", 1.25)
-    assert taken["status"] == "closed" and taken["filled"] == 1.25
-    assert buyer.fetch_open_order(resting["id"], "SOL/USDC")["remaining"] == 1.75
-    for trader, side in ((buyer, "buy"), (seller, "sell")):
-        (trade,) = trader.fetch_my_trades("SOL/USDC")
-        assert (trade["side"], trade["price"], trade["amount"]) == (side, 100, 1.25)
-        assert trade["fee"]["cost"] > 0
-
-    cancelled = buyer.cancel_order(resting["id"], "SOL/USDC")
-    assert cancelled["status"] == "canceled"
-    assert buyer.fetch_open_orders("SOL/USDC") == []
-    after = buyer.fetch_balance()
-    assert after["USDC"]["used"] == 0
-    assert after["USDC"]["total"] == pytest.approx(before["USDC"]["total"] - 125)
-    assert after["SOL"]["total"] == pytest.approx(before["SOL"]["total"] + 1.25 * (1 - 0.0002))
-    history = {order["id"]: order["status"] for order in buyer.fetch_orders("SOL/USDC")}
-    assert history[resting["id"]] == "canceled"
-    assert buyer.fetch_trades("SOL/USDC")[-1]["price"] == 100
-    assert buyer.fetch_ticker("SOL/USDC")["last"] == 100
-    assert buyer.fetch_ohlcv("SOL/USDC", "1m")[-1][4] == 100
-    assert buyer.fetch_status()["status"] == "ok"
-
-
 def test_errors_that_ccxt_understands(exchange: Exchange) -> None:
     trader = exchange.trader()
     trader.load_markets()
