@@ -43,6 +43,7 @@ test: lint
 
 soak: setup-dev
 	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)
+	DEPTH_SINGLE_BLOCKS=5000 .venv/bin/pytest -q tests/end_to_end/test_depth.py
 	.venv/bin/python -m tests.model.soak --lists $(LISTS)
 	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s)
 

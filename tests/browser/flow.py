@@ -1,6 +1,7 @@
-"""Order flow for the replica test and the measurement: random limit orders of one account, straight into the log."""
+"""Order flow for tests of replicas and for the measurement: random limit orders, straight into the log."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,10 +16,10 @@ CANCEL_EVERY = 20  # blocks between two cancel-alls, below the account's limit o
 
 
 class Flow:
-    """Blocks of commands; endless, the same for the same seed."""
+    """Blocks of commands, of the accounts in turn; endless, the same for the same seed."""
 
-    def __init__(self, market: int, middle_ticks: int, seed: int) -> None:
-        self._market, self._middle = market, middle_ticks
+    def __init__(self, market: int, middle_ticks: int, seed: int, accounts: Sequence[int] = (ACCOUNT,)) -> None:
+        self._market, self._middle, self._accounts = market, middle_ticks, accounts
         self._random = np.random.default_rng(seed)
         self._sent = 0
 
@@ -26,17 +27,18 @@ class Flow:
         self._sent += 1
         commands = np.zeros(BLOCK, COMMAND)
         commands["kind"] = CommandKind.PLACE
-        commands["market"], commands["account"] = self._market, ACCOUNT
+        account = self._accounts[self._sent % len(self._accounts)]
+        commands["market"], commands["account"] = self._market, account
         commands["side"] = self._random.choice((Side.BID, Side.ASK), BLOCK)
         commands["order_type"], commands["time_in_force"] = OrderType.LIMIT, TimeInForce.GTC
         commands["self_trade"] = SelfTrade.REJECT_MAKER
         away = self._random.integers(-10, SPREAD_TICKS, BLOCK)
         commands["price_ticks"] = self._middle + np.where(commands["side"] == Side.BID, -away, away)
         commands["quantity_lots"] = self._random.integers(1, 500, BLOCK)
-        if self._sent % CANCEL_EVERY == 0:
+        if self._sent % CANCEL_EVERY < len(self._accounts):
             commands[0] = np.zeros((), COMMAND)
             commands[0]["kind"] = CommandKind.CANCEL_ALL
-            commands[0]["market"], commands[0]["account"] = self._market, ACCOUNT
+            commands[0]["market"], commands[0]["account"] = self._market, account
         return commands
 
 
