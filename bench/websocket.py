@@ -1,10 +1,11 @@
 """How many frames a second reach how many WebSocket clients, how late, at what memory.
 
-    exchange bench websocket                                   egress alone, fed with made-up events
-    exchange bench websocket --url ws://127.0.0.1:8081 --pid N  the egress process N of a running exchange
+    exchange bench websocket [--data DIR]     a running exchange: orders through its log, engine, ring and egress
+    exchange bench websocket --alone          egress alone, fed with made-up events
 
 Latency is from the engine's time in each frame (whole milliseconds) to its arrival in the client, on one clock. The
-clients share the machine with what they measure; the report says how much of a core each took.
+clients share the machine with what they measure; the report says how much of a core each took. Orders come from a
+process of its own (websocket_flow.py), best on `--profile bare`, whose book nobody else moves.
 """
 
 import argparse
@@ -17,11 +18,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 import uvloop
 
+from bench.http_client import BenchError
 from bench.websocket_client import CLOSED, FRAMES, TIMED, Client, Totals
 from bench.websocket_server import SYMBOL
 
@@ -31,16 +34,38 @@ TOGETHER = 50  # connections opened at once
 
 
 @contextmanager
-def own_server(changes: int, trades: int, seed: int) -> Iterator[tuple[str, int]]:
-    """An egress process of our own: (url, pid)."""
-    rates = ["--changes", str(changes), "--trades", str(trades), "--seed", str(seed)]
-    command = [sys.executable, "-m", "bench.websocket_server", *rates]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def started(module: str, *arguments: str) -> Iterator[tuple[str, int]]:
+    """A helper process: (the first line that it prints, its pid)."""
+    with subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield f"ws://127.0.0.1:{int(process.stdout.readline())}", process.pid
+            line = process.stdout.readline().strip()
+            if not line:
+                raise BenchError(f"{module} did not start")
+            yield line, process.pid
         finally:
             process.terminate()
+
+
+def rates(options: argparse.Namespace) -> list[str]:
+    return ["--changes", str(options.changes), "--trades", str(options.trades), "--seed", str(options.seed)]
+
+
+@contextmanager
+def flowing(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
+    """(URL, pid) of an egress process that has something to say."""
+    if options.alone:
+        with started("bench.websocket_server", *rates(options)) as (port, pid):
+            yield f"ws://127.0.0.1:{port}", pid
+        return
+    folder = options.data or Path(os.environ.get("EXCHANGE_DATA") or "data")
+    try:
+        run = json.loads((folder / "run.json").read_text())
+    except OSError as error:
+        raise BenchError(f"no running exchange: {error}; `make run`, name --data, or --alone") from None
+    flow = ["--redis", run["redis"], "--symbol", options.symbol, *rates(options)]
+    with started("bench.websocket_flow", *flow):
+        yield run["ws"], int(run["processes"]["egress"][0])
 
 
 async def connect(url: str, clients: int, names: list[str], totals: Totals) -> list[Client]:
@@ -65,17 +90,17 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 async def measure(options: argparse.Namespace, url: str, pid: int) -> dict[str, object]:
     names = [f"{kind}.{options.symbol}" for kind in options.streams.split(",")]
-    server = psutil.Process(pid) if pid else None
-    memory_before = server.memory_info().rss if server else 0
+    server = psutil.Process(pid)
+    memory_before = server.memory_info().rss
     totals = Totals()
     clients = await connect(url, options.clients, names, totals)
     await asyncio.sleep(SETTLE_SECONDS)
     totals.clear()
     own = psutil.Process()
-    before = cpu_seconds(own), cpu_seconds(server) if server else 0.0
-    started = time.perf_counter()
+    before = cpu_seconds(own), cpu_seconds(server)
+    began = time.perf_counter()
     await asyncio.sleep(options.seconds)
-    took = time.perf_counter() - started
+    took = time.perf_counter() - began
     frames, timed, closed = (int(totals.counts[i]) for i in (FRAMES, TIMED, CLOSED))
     report: dict[str, object] = {
         "clients": len(clients),
@@ -87,11 +112,9 @@ async def measure(options: argparse.Namespace, url: str, pid: int) -> dict[str, 
         "frames_timed": timed,
         "connections_lost": totals.lost + closed,
         "client_cpu": round((cpu_seconds(own) - before[0]) / took, 2),
+        "server_cpu": round((cpu_seconds(server) - before[1]) / took, 2),
+        "kilobytes_per_client": round(max(server.memory_info().rss - memory_before, 0) / 1024 / len(clients), 1),
     }
-    if server:
-        grown = max(server.memory_info().rss - memory_before, 0)
-        report["server_cpu"] = round((cpu_seconds(server) - before[1]) / took, 2)
-        report["kilobytes_per_client"] = round(grown / 1024 / len(clients), 1)
     for client in clients:
         if client.transport is not None:
             client.transport.abort()
@@ -103,11 +126,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--streams", default="depth,trade", help="comma-separated kinds (default: depth,trade)")
-    parser.add_argument("--symbol", default=SYMBOL)
-    parser.add_argument("--url", help="of a running egress; without it, one is started and fed with made-up events")
-    parser.add_argument("--pid", type=int, default=0, help="of that egress: adds its CPU and memory to the report")
-    parser.add_argument("--changes", type=int, default=500, help="made-up level changes a second")
-    parser.add_argument("--trades", type=int, default=100, help="made-up trades a second")
+    parser.add_argument("--symbol", default=SYMBOL, help=f"market (default: {SYMBOL})")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="data folder of the running exchange")
+    parser.add_argument("--alone", action="store_true", help="start an egress and feed it with made-up events instead")
+    parser.add_argument("--changes", type=int, default=500, help="level changes a second (default: 500)")
+    parser.add_argument("--trades", type=int, default=100, help="trades a second (default: 100)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", metavar="FILE", help="also write the report there")
     return parser.parse_args(argv)
@@ -115,12 +138,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = parse(argv)
-    if options.url:
-        report = uvloop.run(measure(options, options.url, options.pid))
-    else:
-        with own_server(options.changes, options.trades, options.seed) as (url, pid):
+    try:
+        with flowing(options) as (url, pid):
             report = uvloop.run(measure(options, url, pid))
-        report |= {"changes": options.changes, "trades": options.trades, "seed": options.seed}
+    except (BenchError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    report |= {"alone": options.alone, "changes": options.changes, "trades": options.trades, "seed": options.seed}
     report["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     text = json.dumps(report, indent=2)
     print(text)

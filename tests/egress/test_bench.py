@@ -28,7 +28,19 @@ def test_the_scanner_counts_whole_frames_and_reads_the_engines_time() -> None:
 
 def test_a_small_run(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    arguments = ["--clients", "5", "--seconds", "0.5", "--changes", "200", "--trades", "50", "--json", str(report)]
+    arguments = [
+        "--alone",
+        "--clients",
+        "5",
+        "--seconds",
+        "0.5",
+        "--changes",
+        "200",
+        "--trades",
+        "50",
+        "--json",
+        str(report),
+    ]
     assert websocket.main(arguments) == 0
     content = json.loads(report.read_text())
     assert content["clients"] == 5 and content["frames_per_second"] > 0 and content["latency_ms"]["p50"] > 0

@@ -71,3 +71,13 @@ def test_the_benchmark_of_order_entry_accounts_for_every_order(exchange: Exchang
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(report.read_text())
     assert result["accounted"] and result["accepted"] > 100 and result["refused"] == 0
+
+
+def test_the_benchmark_of_streams_moves_the_real_market(exchange: Exchange, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    rates = ["--clients", "3", "--seconds", "0.5", "--changes", "200", "--trades", "50"]
+    done = exchange.command("bench", "websocket", *rates, "--json", str(report))
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(report.read_text())
+    assert not result["alone"] and result["frames_timed"] > 50 and result["latency_ms"]["p50"] < 1000
+    assert exchange.trader(0).fetch_open_orders("SOL/USDC") == [], "what rested is cancelled"
