@@ -34,8 +34,9 @@ from ingress.leases import Lease
 from ingress.limits import Cost
 from ingress.members import Member, Members, Number, compact_json, parse_object, signed_pairs
 from ingress.monitoring import Shown
+from ingress.plain_messages import PlainMessages
 from ingress.records import Event
-from ingress.service import Request, Service
+from ingress.service import Request
 
 PATH: Final = "/ws/orders"
 LOGON, INSTRUCTION = "session.logon", "sessionLogon"
@@ -63,13 +64,13 @@ logger = logging.getLogger(__name__)
 class _Plain:
     """A placement or a cancel on its way: appended at once, answered from within the feed, without a task."""
 
-    __slots__ = ("_began", "_id", "_market", "_session", "_show")
+    __slots__ = ("_id", "_market", "_session", "_show", "began")
 
     def __init__(
         self, session: "OrderSession", request_id: bytes, market: Market, show: Callable[[Market, list[Event]], object]
     ) -> None:
         self._session, self._id, self._market, self._show = session, request_id, market, show
-        self._began = time.perf_counter()
+        self.began = time.perf_counter()
 
     def done(self) -> bool:
         return False
@@ -83,19 +84,20 @@ class _Plain:
         except Exception:
             logger.exception("an order was executed, and cannot be shown")
             reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
-        self._session.answer_plain(self._id, reply, self._began)
+        self._session.answer_plain(self._id, reply, self.began)
 
     def set_exception(self, error: Exception, /) -> None:
-        self._session.answer_plain(self._id, error_reply(failure(error)), self._began)
+        self._session.answer_plain(self._id, error_reply(failure(error)), self.began)
 
 
 class OrderSession:
     """One connection's session. `send` takes the JSON text of an answer; `drop` ends the connection, with a reason."""
 
     def __init__(
-        self, service: Service, shown: Shown, send: Callable[[bytes], None], drop: Callable[[str], None]
+        self, plain: PlainMessages, shown: Shown, send: Callable[[bytes], None], drop: Callable[[str], None]
     ) -> None:
-        self._service, self._shown, self._send, self._drop = service, shown, send, drop
+        self._service, self._plain_messages = plain.service, plain
+        self._shown, self._send, self._drop = shown, send, drop
         self._loop = asyncio.get_running_loop()
         self._caller: Caller | None = None
         self._public_key = b""
@@ -112,6 +114,8 @@ class OrderSession:
         """Begin to execute one message of the client."""
         began, request_id = time.perf_counter(), _NO_ID
         try:
+            if self._begin_order(text):
+                return
             message = parse_object(text)
             request_id = _id_of(message)
             method, params = message.get("method"), message.get("params", {})
@@ -133,6 +137,26 @@ class OrderSession:
         task = self._loop.create_task(self._run(request_id, work, began))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _begin_order(self, text: bytes) -> bool:
+        """Append a placement in its common form; False for everything that is not one."""
+        if self._caller is None or self._unstarted:
+            return False
+        read = self._plain_messages.read(text, self._caller.account)
+        if read is None:
+            return False
+        waiting = _Plain(self, read.request_id, read.market, orders.placed)
+        try:
+            if self._service.limits is not None:
+                self._service.limits.charge(Cost.ORDERS, self._caller.account, "")
+            self._authenticated()
+            self._service.engine.gateway.append(read.record, waiting)
+            self._plain += 1
+        except ApiError as error:
+            self._answer(read.request_id, error_reply(error), waiting.began)
+        except FAILURES as error:
+            self._answer(read.request_id, error_reply(failure(error)), waiting.began)
+        return True
 
     def _begin_plain(self, request_id: bytes, method: Member, params: Members) -> bool:
         """Append a placement or a cancel; False for everything else."""

@@ -20,6 +20,7 @@ from ingress.call import error_reply
 from ingress.errors import ApiError, Code
 from ingress.monitoring import Shown
 from ingress.order_session import PATH, OrderSession
+from ingress.plain_messages import PlainMessages
 from ingress.service import Service
 
 MAX_MESSAGE: Final = 64 * 1024
@@ -32,9 +33,9 @@ _QUIET.setLevel(logging.WARNING)
 
 
 class OrderSocket(asyncio.Protocol):
-    """One connection. `service` and `shown` are those of the process: see socket_class."""
+    """One connection. `plain` and `shown` are those of the process: see socket_class."""
 
-    service: ClassVar[Service]
+    plain: ClassVar[PlainMessages]
     shown: ClassVar[Shown]
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
@@ -100,7 +101,7 @@ class OrderSocket(asyncio.Protocol):
             response = self._protocol.accept(request)
         self._protocol.send_response(response)
         if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
-            self._session = OrderSession(self.service, self.shown, self._send, self._drop)
+            self._session = OrderSession(self.plain, self.shown, self._send, self._drop)
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.CONT) and self._session is not None:
@@ -160,4 +161,4 @@ class OrderSocket(asyncio.Protocol):
 
 def socket_class(service: Service, shown: Shown) -> type[OrderSocket]:
     """The class that uvicorn makes a connection of, bound to this process."""
-    return type("BoundOrderSocket", (OrderSocket,), {"service": service, "shown": shown})
+    return type("BoundOrderSocket", (OrderSocket,), {"plain": PlainMessages(service), "shown": shown})

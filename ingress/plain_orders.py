@@ -85,6 +85,11 @@ class PlainOrder:
         self.client.answer_plain(self, reply)
 
 
+def with_account(record: bytes, account: int) -> bytes:
+    """A COMMAND whose account was still open."""
+    return record[:_ACCOUNT_AT] + account.to_bytes(4, "little") + record[_ACCOUNT_END:]
+
+
 class PlainOrders:
     """Reads plain orders for all connections of this process."""
 
@@ -118,8 +123,7 @@ class PlainOrders:
             return False  # the general way says why
         order = PlainOrder(client, self._markets[row], allowance)
         client.begin_plain(order)
-        record = command.tobytes()
-        self._submit(record[:_ACCOUNT_AT] + caller.account.to_bytes(4, "little") + record[_ACCOUNT_END:], caller, order)
+        self._submit(with_account(command.tobytes(), caller.account), caller, order)
         return True
 
     def _submit(self, record: bytes, caller: Caller, order: PlainOrder) -> None:

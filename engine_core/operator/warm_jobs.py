@@ -30,6 +30,7 @@ from engine_core.wire.codes import (
     TimeInForce,
 )
 from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BLOCK_HEADER, COMMAND, EVENT, LEVEL, SLOT, join
+from engine_core.wire.order_message import message_buffers, read_message
 from engine_core.wire.order_request import buffers, read_order, rules_of
 from engine_core.wire.ring import RingReader, RingWriter, Stamp
 from engine_core.wire.streams import ORIGIN, EntryId, encode_block
@@ -103,6 +104,7 @@ def book() -> None:
 def views() -> None:
     """The ring, the replica of the reading processes, and the reading of requests."""
     read_order(b"", *rules_of(()), *buffers())
+    read_message(b"", *rules_of(()), *message_buffers())
     with tempfile.TemporaryDirectory() as folder:
         _ring(Path(folder))
     asyncio.run(_replica())

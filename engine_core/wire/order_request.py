@@ -157,8 +157,8 @@ def read_order(
         return 0
     if not read_members(data, body, spans):
         return 0
-    row = _market_row(data, spans, symbols)
-    if row < 0 or not _write_command(data, spans, words[row], command[0]):
+    row = market_row(data, spans, symbols)
+    if row < 0 or not write_command(data, spans, words[row], command[0]):
         return 0
     found[MARKET_ROW] = row
     return _write_text(data, spans, text)
@@ -184,7 +184,7 @@ def _check_headers(data: bytes, body_bytes: int, spans: np.ndarray, found: np.nd
 
 
 @kernel
-def _market_row(data: bytes, spans: np.ndarray, symbols: np.ndarray) -> int:
+def market_row(data: bytes, spans: np.ndarray, symbols: np.ndarray) -> int:
     start, length = spans[SYMBOL, 0], spans[SYMBOL, 1] - spans[SYMBOL, 0]
     if not 1 <= length <= _MAX_SYMBOL:
         return -1
@@ -237,7 +237,7 @@ def _steps(data: bytes, start: int, end: int, decimals: int, step: int) -> int:
 
 
 @kernel
-def _write_command(data: bytes, spans: np.ndarray, rules: np.ndarray, command: np.ndarray) -> bool:
+def write_command(data: bytes, spans: np.ndarray, rules: np.ndarray, command: np.ndarray) -> bool:
     side = _choice(data, spans, SIDE, _SIDE_CHOICES, _TIME_CHOICES, -1)
     order_type = _choice(data, spans, ORDER_TYPE, _TYPE_CHOICES, _END_OF_CHOICES, -1)
     time_in_force = _choice(data, spans, TIME_IN_FORCE, _TIME_CHOICES, _SELF_TRADE_CHOICES, _GTC)

@@ -1,9 +1,13 @@
 """The AsyncAPI document: whole, served, and true of the frames that egress really sends."""
 
 import asyncio
+import json
+import os
 import re
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import msgspec
 import pytest
 
@@ -32,6 +36,18 @@ async def test_it_is_served_and_every_reference_leads_somewhere(exchange: Exchan
     assert addresses == {*EVENTS, "/ws", "/ws/orders"}
     for channel in document["channels"].values():
         assert set(re.findall(r"{(\w+)}", channel["address"])) == set(channel.get("parameters", {}))
+
+
+async def test_it_is_valid_by_the_official_schema(exchange: Exchange) -> None:
+    """The schema comes with the page's development packages."""
+    path = Path(__file__).parents[2] / "frontend/node_modules/@asyncapi/specs/schemas/3.0.0.json"
+    if not path.is_file() and not os.environ.get("CI"):
+        pytest.skip("the page's packages are not installed (make setup)")
+    validator = jsonschema_rs.validator_for(json.loads(path.read_text()))
+    document = (await exchange.client.get("/asyncapi.json")).json()
+    assert [error.message for error in validator.iter_errors(document)] == []
+    document["channels"]["orders"]["messages"] = []
+    assert not validator.is_valid(document)
 
 
 def kind_of(stream: str) -> Any:

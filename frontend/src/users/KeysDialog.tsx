@@ -43,7 +43,12 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
           <li key={key.apiKey}>
             <code>{key.apiKey}</code>
             <span className="hint">{key.permissions.join(", ")}</span>
-            <button type="button" className="quiet" onClick={() => void attempt(() => revokeKey(session, key.apiKey))}>
+            <button
+              type="button"
+              className="quiet"
+              aria-label={`Revoke ${key.apiKey.slice(0, 8)}`}
+              onClick={() => void attempt(() => revokeKey(session, key.apiKey))}
+            >
               Revoke
             </button>
           </li>

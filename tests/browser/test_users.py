@@ -1,0 +1,138 @@
+"""A user's way in and out: sign up, log in, log out, make and revoke keys; by pointer and by keyboard alone."""
+
+import re
+import time
+from typing import Any
+
+import ccxt
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.driver import PATIENCE_MS, TradingPage
+from tests.end_to_end.harness import Exchange, eventually
+
+PASSWORD = "correct horse battery"  # of users that end with the test
+FOCUSABLE = ("button", "textbox", "checkbox", "tab", "link", "listbox", "combobox", "spinbutton", "radio", "slider")
+
+# Where the focus is: in the dialog, nowhere on the page (the browser's own controls), or behind the dialog.
+FOCUS = """() => {
+  const at = document.activeElement, dialog = document.querySelector('dialog');
+  if (at === document.body || at === null) return 'browser';
+  return dialog && dialog.contains(at) ? 'dialog' : at.outerHTML.slice(0, 80);
+}"""
+
+
+def button(page: TradingPage, name: str) -> Locator:
+    return page.page.locator(".account").get_by_role("button", name=name, exact=True).first
+
+
+def dialog(page: TradingPage, title: str) -> Locator:
+    found = page.page.get_by_role("dialog", name=title)
+    expect(found).to_be_visible(timeout=PATIENCE_MS)
+    return found
+
+
+def enter(page: TradingPage, how: str, name: str, password: str = PASSWORD) -> Locator:
+    """Fill in and send the dialog of logging in or signing up."""
+    button(page, "Log in").click()
+    box = dialog(page, "Log in")
+    if how == "Sign up":
+        box.get_by_role("button", name="New here? Sign up").click()
+        box = dialog(page, "Sign up")
+    box.get_by_label("Name").fill(name)
+    box.get_by_label("Password").fill(password)
+    box.get_by_role("button", name=how, exact=True).click()
+    return box
+
+
+def is_user(page: TradingPage, name: str) -> None:
+    expect(page.page.locator(".account-name")).to_have_text(name, timeout=PATIENCE_MS)
+    page.until_live()
+
+
+def client(exchange: Exchange, box: Locator) -> Any:
+    """A ccxt client with the key that the dialog shows."""
+    keys = {"apiKey": box.get_by_label("API key").input_value(), "secret": box.get_by_label("Secret").input_value()}
+    url = exchange.run["http"]
+    return ccxt.backpack({**keys, "urls": {"api": {"public": url, "private": url}}, "enableRateLimit": False})
+
+
+def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Exchange) -> None:
+    name = f"u{time.time_ns() % 10**12}"
+    enter(page, "Sign up", name)
+    is_user(page, name)
+    eventually(lambda: page.available("USDC"), lambda has: has == 100_000, "what a new user of the demo is given")
+
+    button(page, "API keys").click()
+    box = dialog(page, "API keys")
+    expect(box).to_contain_text("There are none yet")
+    page.shoot("keys-none")
+    box.get_by_role("button", name="Make a key").click()
+    expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"), timeout=PATIENCE_MS)
+    page.shoot("keys-made")
+    bot = client(exchange, box)
+    bot.load_markets()
+    assert bot.fetch_balance()["USDC"]["total"] == 100_000
+    with pytest.raises(ccxt.OperationRejected):  # what the dialog leaves out unless it is asked for
+        bot.withdraw("USDC", 1, "somewhere", {"network": "Internal"})
+    key = box.get_by_role("listitem").filter(has_text=bot.apiKey)
+    expect(key).to_contain_text("read, trade")
+    key.get_by_role("button").click()
+    expect(key).to_have_count(0, timeout=PATIENCE_MS)
+    with pytest.raises(ccxt.AuthenticationError):
+        bot.fetch_balance()
+    box.get_by_role("button", name="Close").click()
+    expect(box).to_have_count(0)
+
+    button(page, "Log out").click()
+    expect(page.page.locator(".account-name")).to_have_text(re.compile("Demo account"), timeout=PATIENCE_MS)
+    box = enter(page, "Log in", name, "wrong horse battery")
+    expect(box.get_by_role("alert")).to_be_visible(timeout=PATIENCE_MS)
+    page.shoot("login-refused")
+    box.get_by_label("Password").fill(PASSWORD)
+    box.get_by_role("button", name="Log in", exact=True).click()
+    is_user(page, name)
+
+
+@pytest.mark.parametrize("name", ["Log in", "API keys"])
+def test_dialogs_by_keyboard(page: TradingPage, name: str) -> None:
+    opener = button(page, name)
+    opener.focus()
+    page.page.keyboard.press("Enter")
+    box = dialog(page, name)
+    assert page.page.evaluate(FOCUS) == "dialog", "the focus goes into the dialog"
+    seen = []
+    for key in ["Tab"] * 10 + ["Shift+Tab"] * 12:
+        page.page.keyboard.press(key)
+        seen.append(page.page.evaluate(FOCUS))
+    assert set(seen) <= {"dialog", "browser"}, "and does not get behind it"
+    assert seen.count("dialog") > len(seen) / 2
+    page.page.keyboard.press("Escape")
+    expect(box).to_have_count(0)
+    expect(opener).to_be_focused()
+    assert unnamed(page) == []
+
+
+def test_everything_that_can_be_operated_has_a_name(page: TradingPage) -> None:
+    assert unnamed(page) == []
+    for theme in ("dark", "light"):
+        page.page.emulate_media(color_scheme=theme)
+        for name in ("Log in", "API keys"):
+            button(page, name).click()
+            box = dialog(page, name)
+            assert unnamed(page) == []
+            assert box.bounding_box()["x"] >= 0, "the dialog is within the window"  # type: ignore[index]
+            page.shoot(f"{theme}-{name.lower().replace(' ', '-')}")
+            page.page.keyboard.press("Escape")
+            expect(box).to_have_count(0)
+        page.shoot(f"{theme}-page")
+
+
+def unnamed(page: TradingPage) -> list[Any]:
+    """What the browser tells a screen reader can be operated, and has no name."""
+    session = page.page.context.new_cdp_session(page.page)
+    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    session.detach()
+    operated = [node for node in nodes if node.get("role", {}).get("value") in FOCUSABLE and not node["ignored"]]
+    assert operated
+    return [node for node in operated if not node.get("name", {}).get("value")]
