@@ -20,7 +20,6 @@ from engine_core.wire.units import format_decimal
 CACHED_TEXTS = 65_536
 CHECKSUM_LEVELS = 10
 _RATIO_DECIMALS = 6
-_TEXT_FRAME = 0x81  # final fragment, opcode text (RFC 6455, 5.2)
 
 _SIDES = {Side.BID: "Bid", Side.ASK: "Ask"}
 
@@ -170,13 +169,3 @@ def _iso(time_ms: int) -> str:
 def message(name: str, data: bytes) -> bytes:
     """The JSON text of one event under the name as subscribed (names need no escaping: see names.py)."""
     return b'{"stream":"%b","data":%b}' % (name.encode(), data)
-
-
-def text_frame(payload: bytes) -> bytes:
-    """The WebSocket frame of a server's text message: not masked, not fragmented, not compressed."""
-    size = len(payload)
-    if size < 126:
-        return bytes((_TEXT_FRAME, size)) + payload
-    if size < 65_536:
-        return bytes((_TEXT_FRAME, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((_TEXT_FRAME, 127)) + size.to_bytes(8, "big") + payload

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from egress.frames import DepthChange, message, text_frame
+from egress.frames import DepthChange, message
 from egress.names import Kind, Stream
+from engine_core.wire.text_frame import text_frame
 
 BACKLOG_BYTES = 1 << 20
 BACKLOG_SECONDS = 30.0

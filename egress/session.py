@@ -13,10 +13,10 @@ import msgspec
 
 from egress.auth import Authenticator, NotAuthorised, Owner
 from egress.config import Limits
-from egress.frames import text_frame
 from egress.hub import Client, Hub
 from egress.names import Kind, Stream, parse
 from egress.private import PrivateStreams
+from engine_core.wire.text_frame import text_frame
 
 
 class ErrorCode(IntEnum):

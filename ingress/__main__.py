@@ -54,6 +54,7 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
         early: list[np.ndarray] = []  # events that come before there is a History to take them
         gateway = await AsyncGateway.open(
             *(config.redis_url, config.runtime, config.shard, config.gateway),
+            only_own=True,  # what others were answered is caught up with before anything is read
             backlog=config.backlog,
             on_events=[lambda slots: early.append(slots.copy())],
         )

@@ -116,6 +116,7 @@ class OrderSession:
         try:
             if self._begin_order(text):
                 return
+            self._service.engine.gateway.catch_up()
             message = parse_object(text)
             request_id = _id_of(message)
             method, params = message.get("method"), message.get("params", {})

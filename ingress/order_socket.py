@@ -14,8 +14,10 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from engine_core.wire.text_frame import text_frame
 from ingress.call import error_reply
 from ingress.errors import ApiError, Code
 from ingress.monitoring import Shown
@@ -116,9 +118,8 @@ class OrderSocket(asyncio.Protocol):
             self._close(UNSUPPORTED, "messages are JSON texts")
 
     def _send(self, text: bytes) -> None:
-        if not self._transport.is_closing() and self._protocol.state.name == "OPEN":
-            self._protocol.send_text(text)
-            self._flush()
+        if not self._transport.is_closing() and self._protocol.state is State.OPEN:
+            self._transport.write(text_frame(text))  # nothing else of the protocol's is waiting, so the order is kept
             self._throttle()
 
     def _flush(self) -> None:
@@ -143,7 +144,7 @@ class OrderSocket(asyncio.Protocol):
             self._transport.abort()
             return
         self._heard = False
-        if self._protocol.state.name == "OPEN":
+        if self._protocol.state is State.OPEN:
             self._protocol.send_ping(b"")
             self._flush()
         self._timer = self._loop.call_later(PING_SECONDS, self._ping)
@@ -152,7 +153,7 @@ class OrderSocket(asyncio.Protocol):
         self._close(POLICY_VIOLATION, reason)
 
     def _close(self, code: int, reason: str) -> None:
-        if self._protocol.state.name == "OPEN":
+        if self._protocol.state is State.OPEN:
             self._protocol.send_close(code, reason)
             self._flush()
         else:
