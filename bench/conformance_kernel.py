@@ -11,6 +11,7 @@ from engine_core.book.lookahead import (
     fetch_node_of,
     fetch_page,
     fetch_page_of,
+    fetch_place,
     fetch_price,
     fetch_tail,
 )
@@ -133,6 +134,8 @@ def _look_deeper(state: State, slots: np.ndarray, messages: np.ndarray, at: int)
     book, key = _price_of(messages, at + 3 * AHEAD // 4)
     fetch_page(state, book, key)
     prefetch(state.orders, _slot_of(slots, messages, at + 3 * AHEAD // 4))
+    book, key = _price_of(messages, at + 5 * AHEAD // 8)
+    fetch_place(state, book, key)
     book, key = _price_of(messages, at + AHEAD // 2)
     fetch_level(state, book, key)
     fetch_neighbours(state, _slot_of(slots, messages, at + AHEAD // 2))

@@ -83,17 +83,27 @@ class Mix(NamedTuple):
     icebergs: int = 20
     triggers: int = 10
     crossing: int = 125  # of the good-till-cancelled limit orders: those priced to trade at once
+    remembered: bool = False  # clients know which orders they have cancelled: no order is named once it is
 
 
-# As the regime `normal` of the conformance flows: 41 % cancels, 9 % modifies, 15 % of the new orders IOC, few trades.
+# As the regime `normal` of the conformance flows: 41 % cancels, 9 % modifies, 15 % of the new orders IOC, few trades,
+# and few cancels that come too late.
 NORMAL = Mix(
-    cancels=411, amends=87, market_orders=10, immediate=65, post_only=100, icebergs=10, triggers=5, crossing=10
+    cancels=411,
+    amends=87,
+    market_orders=10,
+    immediate=65,
+    post_only=100,
+    icebergs=10,
+    triggers=5,
+    crossing=10,
+    remembered=True,
 )
 
 
 def _codes(random: np.random.Generator, count: int, mix: Mix) -> tuple[np.ndarray, np.ndarray]:
     """(COMMAND records with their codes, which kind of order each is: index into Mix, 7 = plain limit)."""
-    bounds = np.cumsum(np.array(mix[:-1]))
+    bounds = np.cumsum(np.array(mix[:7]))
     drawn = np.searchsorted(bounds, random.integers(0, 1000, count), side="right")
     commands = np.zeros(count, COMMAND)
     commands["kind"] = np.choose(np.minimum(drawn, 2), [CommandKind.CANCEL, CommandKind.AMEND, CommandKind.PLACE])
@@ -128,6 +138,23 @@ def _prices(random: np.random.Generator, commands: np.ndarray, drawn: np.ndarray
     commands["trigger_ticks"][triggers] = middle[triggers] + up
 
 
+def _open_orders(commands: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """What each cancel and amend names: the order so far `back` among those that may rest and are not cancelled yet."""
+    lasting = (commands["kind"] == CommandKind.PLACE) & (commands["time_in_force"] == TimeInForce.GTC)
+    waiting = [int(np.argmax(commands["kind"] == CommandKind.PLACE))]
+    named, number = np.zeros(len(back), np.int64), 0
+    for at, kind in enumerate(commands["kind"].tolist()):
+        if kind != CommandKind.PLACE:
+            place = max(len(waiting) - int(back[number]), 0)
+            named[number] = waiting[place]
+            number += 1
+            if kind == CommandKind.CANCEL and len(waiting) > 1:
+                del waiting[place]
+        elif lasting[at]:
+            waiting.append(at)
+    return named
+
+
 def mixed_flow(
     seed: int, n: int, markets: int = 8, accounts: int = 10_000, *, spread: int = 40, mix: Mix | None = None
 ) -> Flow:
@@ -146,7 +173,7 @@ def mixed_flow(
     commands["flags"][places] |= np.uint8(OrderFlag.HAS_CLIENT_ID)
     earlier = np.searchsorted(places, others)  # how many orders were placed before each
     back = np.minimum(random.geometric(1 / (64 + len(places) // 64), len(others)), np.maximum(earlier, 1))
-    named = places[np.maximum(earlier - back, 0)]
+    named = _open_orders(commands, back) if mix.remembered else places[np.maximum(earlier - back, 0)]
     for field in ("market", "account", "client_id"):
         commands[field][others] = commands[field][named]
     commands["flags"][others] = OrderFlag.HAS_CLIENT_ID

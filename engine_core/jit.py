@@ -61,7 +61,8 @@ def entry(function: F) -> F:
 
 def inner(function: F) -> F:
     """A kernel that only kernels call: no way in from Python, which is most of the time that compiling takes."""
-    return cast(F, numba.njit(nogil=True, _nrt=False, no_cfunc_wrapper=True, no_cpython_wrapper=True)(function))
+    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+    return cast(F, numba.njit(forceinline=False, **options)(function))  # else it inherits that of a caller
 
 
 def hot(function: F) -> F:
@@ -81,19 +82,33 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return cgutils.get_item_pointer(context, builder, array_type, view, [index], wraparound=False)
 
 
+def _ask_for(builder: Any, pointer: Any, offset: Any = None) -> None:
+    byte_pointer, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+    address = builder.bitcast(pointer, byte_pointer)
+    if offset is not None:
+        address = builder.gep(address, [offset])
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), [byte_pointer, i32, i32, i32]), "llvm.prefetch.p0i8"
+    )
+    builder.call(function, [address, i32(1), i32(3), i32(1)])  # for writing, keep in all caches, data
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        byte_pointer = ir.IntType(8).as_pointer()
-        address = builder.bitcast(_pointer(context, builder, signature.args[0], *args), byte_pointer)
-        i32 = ir.IntType(32)
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [byte_pointer, i32, i32, i32]), "llvm.prefetch.p0i8"
-        )
-        builder.call(function, [address, i32(1), i32(3), i32(1)])  # for writing, keep in all caches, data
+        _ask_for(builder, _pointer(context, builder, signature.args[0], *args))
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch_inside(typing_context: Any, array: Any, index: Any, offset: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _ask_for(builder, _pointer(context, builder, signature.args[0], *args[:2]), args[2])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), codegen
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -138,13 +153,36 @@ def _fence(ordering: str) -> Any:
 _fence_acquire, _fence_release, _fence_seq_cst = _fence("acquire"), _fence("release"), _fence("seq_cst")
 
 
-def _no_fence() -> None:
+def _attribute(*names: str) -> Any:
+    """A statement of no effect that gives these attributes to the compiled kernel in which it stands."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def mark(typing_context: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            for name in names:
+                builder.function.attributes.add(name)
+            return context.get_dummy_value()
+
+        return types.void(), codegen
+
+    return mark
+
+
+# An order's way should fill few cache lines of code. First statement of an `inner` kernel that LLVM would otherwise
+# copy into each place that calls it: `apart` stands by itself; `rare` is, besides, not expected to be called.
+_apart, _rare = _attribute("noinline"), _attribute("noinline", "cold")
+
+
+def _nothing() -> None:
     return None
 
 
 if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
 
     def prefetch(array: Any, index: int) -> None:
+        return None
+
+    def prefetch_inside(array: Any, index: int, offset: int) -> None:
         return None
 
     def store_release(array: Any, index: int, value: int) -> None:
@@ -156,7 +194,9 @@ if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
     def trailing_zeros(value: int) -> int:
         return (int(value) & -int(value)).bit_length() - 1
 
-    fence_acquire = fence_release = fence_seq_cst = _no_fence
+    fence_acquire = fence_release = fence_seq_cst = apart = rare = _nothing
 else:
-    prefetch, store_release, load_acquire, trailing_zeros = _prefetch, _store_release, _load_acquire, _trailing_zeros
+    prefetch, prefetch_inside = _prefetch, _prefetch_inside  # `offset`: bytes from the start of the element
+    store_release, load_acquire, trailing_zeros = _store_release, _load_acquire, _trailing_zeros
     fence_acquire, fence_release, fence_seq_cst = _fence_acquire, _fence_release, _fence_seq_cst
+    apart, rare = _apart, _rare

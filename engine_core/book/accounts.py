@@ -35,6 +35,8 @@ def lock(state: State, account: int, asset: int, atoms: int) -> None:
 @hot
 def fee_of(atoms: int, ppm: int) -> int:
     """Parts per million of `atoms`, rounded up, without a product that could overflow."""
+    if atoms >> 42 == 0:
+        return (atoms * ppm + PPM - 1) // PPM
     whole = atoms // PPM
     return whole * ppm + ((atoms - whole * PPM) * ppm + PPM - 1) // PPM
 

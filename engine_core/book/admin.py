@@ -23,7 +23,7 @@ from engine_core.book.state import (
 )
 from engine_core.book.timers import LEASE, arm, disarm, find_timer
 from engine_core.book.triggers import NO_LOW
-from engine_core.jit import inner, wide
+from engine_core.jit import inner, rare, wide
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, SCHEMA_VERSION
 from engine_core.wire.limits import MAX_DECIMALS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, MAX_TICK_DECIMALS, PPM
@@ -353,6 +353,7 @@ def write_admin(state: State, events: np.ndarray, n: int, admin: np.ndarray, i: 
 
 @inner
 def administer(state: State, events: np.ndarray, n: int, admin: np.ndarray, i: int, kind: int) -> int:
+    rare()
     reason = _apply(state, admin, i, kind)
     told = wide(EventKind.APPLIED) if reason == Reason.NONE else wide(EventKind.REFUSED)
     return write_admin(state, events, n, admin, i, told, reason)

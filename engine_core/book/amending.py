@@ -10,7 +10,7 @@ from engine_core.book.execution import execute, plan, reserve
 from engine_core.book.levels import drop_level
 from engine_core.book.orders import unlink
 from engine_core.book.state import State
-from engine_core.jit import inner, wide
+from engine_core.jit import apart, inner, wide
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
 
 
@@ -76,6 +76,7 @@ def _requeue(
 @inner
 def amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int) -> int:
     """Change the open order in `slot` to the command's price and total quantity (0: keep)."""
+    apart()
     command, info = commands[i], state.info[slot]
     if command["price_ticks"] < 0 or command["quantity_lots"] < 0:
         return write_rejected(state, events, n, commands, i, wide(Reason.BAD_FIELD))

@@ -98,12 +98,14 @@ def _live_levels(state: State) -> dict[tuple[int, int], int]:
         page = head
         while page:
             book, number = divmod(int(state.pages[page]["name"]), 1 << (31 - PAGE_BITS))
-            live += bool(state.pages[page]["bits"])
-            assert state.pages[page]["bits"] or state.pages[page]["spare"], f"page {page} is lost"
+            bits, sole = int(state.pages[page]["bits"]) & (1 << 64) - 1, int(state.pages[page]["sole"])
+            live += bool(bits)
+            assert not (sole and bits & (bits - 1)), f"page {page} has several levels, and is said to have one"
+            assert bits or state.pages[page]["spare"], f"page {page} is lost"
             for place in range(PRICES_A_PAGE):
-                if int(state.pages[page]["bits"]) >> place & 1:
+                if bits >> place & 1:
                     key = number * PRICES_A_PAGE + place
-                    level = int(state.page_levels[page * PRICES_A_PAGE + place])
+                    level = sole or int(state.page_levels[page * PRICES_A_PAGE + place])
                     record = state.levels[level]
                     assert (record["book"], record["key"], record["page"]) == (book, key, page)
                     assert (book, key) not in found, f"two levels of {key} in book {book}"

@@ -125,7 +125,10 @@ def check_quantity(state: State, market: int, lots: int) -> int:
 @hot
 def check_notional(state: State, market: int, price: int, lots: int) -> int:
     """Before anything is multiplied: lots * price in quote atoms must fit into a supply."""
-    if lots > MAX_SUPPLY_ATOMS // (price * state.markets[index(market)]["tick_atoms"]):
+    unit = price * state.markets[index(market)]["tick_atoms"]
+    if (unit | lots) >> 31 == 0:  # what is usual, without a division
+        return wide(Reason.NONE)
+    if lots > MAX_SUPPLY_ATOMS // unit:
         return wide(Reason.NOTIONAL_OVERFLOW)
     return wide(Reason.NONE)
 

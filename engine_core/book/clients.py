@@ -10,10 +10,9 @@ In the chains a positive number is a slot, a negative one an ENDED record.
 
 import numpy as np
 
-from engine_core.book.levels import mix
-from engine_core.book.records import HAS_CLIENT_ID
+from engine_core.book.nodes import mix
 from engine_core.book.state import ENDED_FREE, ENDED_NEWEST, ENDED_OLDEST, ENDED_USED, State
-from engine_core.jit import hot, inner, wide
+from engine_core.jit import apart, hot, inner, rare, wide
 
 _M31 = (1 << 31) - 1
 _FIRST, _SECOND = 0x2C1B3C6D, 0x297A2D39  # odd, 31 bits
@@ -22,6 +21,7 @@ _FIRST, _SECOND = 0x2C1B3C6D, 0x297A2D39  # odd, 31 bits
 @inner
 def economics_of(commands: np.ndarray, i: int) -> int:
     """A mark of everything in a PLACE that a retry repeats."""
+    apart()
     command = commands[i]
     codes = (wide(command["side"]) << 24) | (wide(command["order_type"]) << 16) | (wide(command["time_in_force"]) << 8)
     codes = (codes << 16) | (wide(command["self_trade"]) << 8) | wide(command["flags"])
@@ -57,6 +57,7 @@ def _chain_next(state: State, entry: int) -> int:
 @inner
 def find_client(state: State, account: int, client_id: int) -> int:
     """Slot of the open order, minus the number of the ended one, or 0."""
+    apart()
     entry = wide(state.client_heads[client_bucket(state, account, client_id)])
     while entry != 0:
         if entry > 0:
@@ -71,6 +72,7 @@ def find_client(state: State, account: int, client_id: int) -> int:
 @inner
 def add_client(state: State, slot: int) -> None:
     """Make an open order findable by its client id."""
+    apart()
     bucket = client_bucket(state, wide(state.orders[slot]["account"]), wide(state.info[slot]["client_id"]))
     state.info[slot]["client_chain"] = state.client_heads[bucket]
     state.client_heads[bucket] = slot
@@ -95,6 +97,7 @@ def _drop_entry(state: State, entry: int, account: int, client_id: int) -> None:
 @inner
 def _forget_oldest(state: State, account: int) -> None:
     """Drop the account's oldest ended order. (The oldest of all is also the oldest of its account.)"""
+    rare()
     owner = state.accounts[account]
     number = wide(owner["ended_first"])
     record = state.ended[number]
@@ -158,9 +161,8 @@ def _copy_order(state: State, slot: int, number: int) -> None:
 
 @inner
 def remember_ended(state: State, slot: int, listed: bool) -> None:
-    """An order ends (its final status is set): remember it if it has a client id. `listed`: it was findable as open."""
-    if state.info[slot]["flags"] & HAS_CLIENT_ID == 0:
-        return
+    """An order with a client id ends (its final status is set): remember it. `listed`: it was findable as open."""
+    apart()
     account, client_id = wide(state.orders[slot]["account"]), wide(state.info[slot]["client_id"])
     if listed:
         _drop_entry(state, slot, account, client_id)

@@ -1,80 +1,108 @@
 """Memory fetched ahead of its use, for the whole engine: see lookahead.py.
 
-A command far ahead names its account, its price, and its order if there is one: these are asked for first. Nearer, what
-those point to, step by step: the order's neighbours and level, the page of the price, the level there. No branch
-depends on what kind of command it is: one that is guessed wrong costs more than asking for a line in vain.
+While few orders are open, only what belongs to the many accounts lies outside the nearest caches, and only that is
+asked for: looking ahead at more would cost more than it brings. In a deep book a command far ahead names its account,
+its price, and its order if there is one; nearer, what those point to, step by step: the order's neighbours and level,
+the page of the price, the level there, the order at its end. No branch depends on what kind of command it is: one that
+is guessed wrong costs more than asking for a line in vain.
 """
 
 import numpy as np
 
 from engine_core.book.accounts import balance_of, open_count_of
 from engine_core.book.clients import client_bucket
-from engine_core.book.levels import book_of, key_of, page_bucket, page_name, place_of
-from engine_core.book.records import HAS_CLIENT_ID
-from engine_core.book.state import FREE_ORDERS, State
-from engine_core.jit import hot, index, prefetch, wide
+from engine_core.book.levels import book_of, key_of
+from engine_core.book.lookahead import (
+    fetch_bucket,
+    fetch_level,
+    fetch_neighbours,
+    fetch_page,
+    fetch_page_of,
+    fetch_place,
+    fetch_tail,
+)
+from engine_core.book.records import HAS_CLIENT_ID, INFO
+from engine_core.book.state import FREE_ORDERS, OPEN_ORDERS, State
+from engine_core.jit import hot, index, prefetch, prefetch_inside, wide
+from engine_core.wire.codes import CommandKind
 from engine_core.wire.limits import MAX_PRICE_TICKS, SLOT_BITS
 
-FAR, NEAR, NEARER = 16, 8, 4  # commands ahead
+AHEAD = 24  # commands
+DEEP = 16_384  # open orders from which it pays to look ahead at more than accounts
 _SLOT_MASK = (1 << SLOT_BITS) - 1
+_LINE = 64  # bytes that come at once
+_LIST = int(INFO.fields["account_next"][1]) if INFO.fields else 0  # where the account's list stands in INFO
 
 
 @hot
-def _price_of(commands: np.ndarray, i: int) -> tuple[int, int]:
-    """(book, key) of a PLACE; of anything else, some pair that is as good as another."""
+def _fetch_account(state: State, commands: np.ndarray, i: int) -> None:
     command = commands[index(i)]
-    book = book_of(wide(command["market"]), wide(command["side"]) - 1)
+    account = min(wide(command["account"]), state.accounts.size - 1)
+    market = min(wide(command["market"]), state.markets.size - 1)
+    prefetch(state.accounts, account)
+    prefetch(state.balances, wide(balance_of(state, account, wide(state.markets[index(market)]["base"]))))
+    prefetch(state.balances, wide(balance_of(state, account, wide(state.markets[index(market)]["quote"]))))
+    prefetch(state.open_counts, wide(open_count_of(state, account, market)))
+
+
+@hot
+def _slot_of(state: State, commands: np.ndarray, i: int) -> int:
+    """Of the order that a command names by its id; else some slot that is as good as another."""
+    return wide(min(commands[index(i)]["order_id"] & _SLOT_MASK, state.orders.size - 1))
+
+
+@hot
+def _price_of(state: State, commands: np.ndarray, i: int) -> tuple[int, int]:
+    """(book, key) where a PLACE, or an AMEND that names the order by its id, goes; of anything else some other pair."""
+    command = commands[index(i)]
+    named = state.info[index(_slot_of(state, commands, i))]["side"]
+    side = wide(named if command["kind"] == CommandKind.AMEND else command["side"])
+    book = book_of(wide(command["market"]), side - 1)
     return book, key_of(book, command["price_ticks"] & MAX_PRICE_TICKS)
 
 
 @hot
 def _fetch_info(state: State, slot: int) -> None:
     prefetch(state.info, slot)
-    prefetch(state.info, min(slot + 1, state.info.size - 1))  # a record may lie across two lines
+    prefetch_inside(state.info, slot, _LINE)  # each record lies across two lines
 
 
 @hot
-def _far(state: State, commands: np.ndarray, i: int) -> None:
-    command = commands[index(i)]
-    account = min(wide(command["account"]), state.accounts.size - 1)
-    market = min(wide(command["market"]), state.markets.size - 1)
-    slot = min(command["order_id"] & _SLOT_MASK, state.orders.size - 1)
+def _fetch_order(state: State, commands: np.ndarray, i: int) -> None:
+    slot = _slot_of(state, commands, i)
     prefetch(state.orders, slot)
     _fetch_info(state, slot)
-    prefetch(state.accounts, account)
-    prefetch(state.balances, wide(balance_of(state, account, wide(state.markets[index(market)]["base"]))))
-    prefetch(state.balances, wide(balance_of(state, account, wide(state.markets[index(market)]["quote"]))))
-    prefetch(state.open_counts, wide(open_count_of(state, account, market)))
-    is_named = (wide(command["flags"]) & HAS_CLIENT_ID) // HAS_CLIENT_ID
-    prefetch(state.client_heads, is_named * client_bucket(state, account, wide(command["client_id"])))
-    book, key = _price_of(commands, i)
-    prefetch(state.page_heads, page_bucket(state, page_name(book, key)))
-
-
-@hot
-def _near(state: State, commands: np.ndarray, i: int) -> None:
     command = commands[index(i)]
-    account = min(wide(command["account"]), state.accounts.size - 1)
-    slot = min(command["order_id"] & _SLOT_MASK, state.orders.size - 1)
-    order, info = state.orders[index(slot)], state.info[index(slot)]
-    prefetch(state.levels, wide(order["level"]))
-    prefetch(state.orders, wide(order["next"]))
-    prefetch(state.orders, wide(order["prev"]))
-    prefetch(state.info, wide(info["account_next"]))
-    prefetch(state.info, max(wide(info["account_prev"]), 0))
-    prefetch(state.info, wide(state.accounts[index(account)]["last_order"]))
-    book, key = _price_of(commands, i)
-    page = wide(state.page_heads[index(page_bucket(state, page_name(book, key)))])
-    prefetch(state.pages, page)
-    prefetch(state.page_levels, wide(place_of(page, key)))
+    is_named = (wide(command["flags"]) & HAS_CLIENT_ID) // HAS_CLIENT_ID
+    bucket = client_bucket(state, wide(command["account"]), wide(command["client_id"]))
+    prefetch(state.client_heads, is_named * bucket)
 
 
 @hot
-def _nearer(state: State, commands: np.ndarray, i: int) -> None:
-    book, key = _price_of(commands, i)
-    page = wide(state.page_heads[index(page_bucket(state, page_name(book, key)))])
-    prefetch(state.levels, wide(state.page_levels[place_of(page, key)]))
-    free = wide(state.free_orders[index(max(state.counters[FREE_ORDERS] - NEARER, 0))])  # the slots of new orders
+def _fetch_around(state: State, commands: np.ndarray, i: int) -> None:
+    """What the order names that the command names, and the last one of the account."""
+    account = min(wide(commands[index(i)]["account"]), state.accounts.size - 1)
+    slot = _slot_of(state, commands, i)
+    info = state.info[index(slot)]
+    fetch_neighbours(state, slot)
+    prefetch_inside(state.info, wide(info["account_next"]), _LIST)
+    prefetch_inside(state.info, max(wide(info["account_prev"]), 0), _LIST)
+    prefetch_inside(state.info, wide(state.accounts[index(account)]["last_order"]), _LIST)
+    is_named = (wide(info["flags"]) & HAS_CLIENT_ID) // HAS_CLIENT_ID
+    prefetch(state.client_heads, is_named * client_bucket(state, account, wide(info["client_id"])))
+
+
+@hot
+def _look_deeper(state: State, commands: np.ndarray, i: int) -> None:
+    _fetch_order(state, commands, i + AHEAD)
+    _fetch_around(state, commands, i + 5 * AHEAD // 8)
+    fetch_bucket(state, *_price_of(state, commands, i + 5 * AHEAD // 8))
+    fetch_page(state, *_price_of(state, commands, i + AHEAD // 2))
+    fetch_place(state, *_price_of(state, commands, i + 3 * AHEAD // 8))
+    fetch_level(state, *_price_of(state, commands, i + AHEAD // 4))
+    fetch_page_of(state, _slot_of(state, commands, i + AHEAD // 4))
+    fetch_tail(state, *_price_of(state, commands, i + AHEAD // 8))
+    free = wide(state.free_orders[index(max(state.counters[FREE_ORDERS] - AHEAD // 8, 0))])  # the slots of new orders
     prefetch(state.orders, free)
     _fetch_info(state, free)
 
@@ -82,7 +110,7 @@ def _nearer(state: State, commands: np.ndarray, i: int) -> None:
 @hot
 def look_ahead(state: State, commands: np.ndarray, i: int, count: int) -> None:
     """Ask for what the commands after number `i` will touch."""
-    if i + FAR < count:
-        _far(state, commands, i + FAR)
-        _near(state, commands, i + NEAR)
-        _nearer(state, commands, i + NEARER)
+    if i + AHEAD < count:
+        _fetch_account(state, commands, i + AHEAD)
+        if state.counters[OPEN_ORDERS] > DEEP:
+            _look_deeper(state, commands, i)

@@ -51,7 +51,7 @@ from engine_core.book.state import (
 from engine_core.book.timers import DEAD_MAN, arm, disarm, find_timer, run_due
 from engine_core.book.triggers import FIRED, collect_fired, run_fired
 from engine_core.by_reference import by_reference
-from engine_core.jit import entry, hot, index, inner, wide
+from engine_core.jit import entry, hot, index, inner, rare, wide
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
 from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
@@ -96,6 +96,16 @@ def _amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: in
     return write_rejected(state, events, n, commands, i, reason)
 
 
+@inner
+def _cancel_replaced(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
+    """Cancel the order that a REPLACE names. Returns the next position, or -1 if there is none of it."""
+    rare()
+    slot = _named_order(state, commands, i, False)
+    if slot == 0:
+        return wide(-1)
+    return cancel_order(state, events, n, wide(Reason.REPLACED), slot)
+
+
 @hot
 def _place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, replaces: bool) -> int:
     reason = check_shape(commands, i)
@@ -106,11 +116,11 @@ def _place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: in
         if entry != 0:
             return answer_retry(state, events, n, commands, i, entry)
         if replaces:
-            slot = _named_order(state, commands, i, False)
-            if slot == 0:
+            after = _cancel_replaced(state, events, n, commands, i)
+            if after < 0:
                 reason = wide(Reason.ORDER_NOT_FOUND)
             else:
-                n = cancel_order(state, events, n, wide(Reason.REPLACED), slot)
+                n = after
     if reason != Reason.NONE:
         return write_rejected(state, events, n, commands, i, reason)
     return place(state, events, n, commands, i)
@@ -129,6 +139,7 @@ def _check_scope(state: State, commands: np.ndarray, i: int) -> int:
 
 @inner
 def _cancel_all(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
+    rare()
     command = commands[i]
     reason = _check_scope(state, commands, i)
     if reason == Reason.NONE and command["order_type"] > 2:  # 0, or a CancelScope
@@ -146,6 +157,7 @@ def _cancel_all(state: State, events: np.ndarray, n: int, commands: np.ndarray, 
 @inner
 def _cancel_after(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
     """Arm the account's dead-man timer anew, or disarm it: one timer an account."""
+    rare()
     command = commands[i]
     named, account, delay = wide(command["market"]), wide(command["account"]), wide(command["amount_atoms"])
     reason = _check_scope(state, commands, i)

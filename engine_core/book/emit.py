@@ -6,7 +6,7 @@ from engine_core.book.accounts import balance_of
 from engine_core.book.levels import ASKS
 from engine_core.book.records import HAS_CLIENT_ID, TAKER
 from engine_core.book.state import BOOKS, INDEX, TIME_MS, State
-from engine_core.jit import hot, index, inner, wide
+from engine_core.jit import hot, index, inner, rare, wide
 from engine_core.wire.codes import EventKind, OrderType, Side
 
 
@@ -115,6 +115,7 @@ def tell_taker(state: State, events: np.ndarray, n: int, slot: int) -> None:
 @inner
 def write_rejected(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, reason: int) -> int:
     """REJECTED: the command as it came, no balances."""
+    rare()
     command, event = commands[index(i)], events[index(n)]
     event["kind"] = EventKind.REJECTED
     event["side"] = command["side"]
@@ -152,6 +153,7 @@ def write_account(
     state: State, events: np.ndarray, n: int, kind: int, reason: int, account: int, market: int, lots: int, amount: int
 ) -> int:
     """An event of an account, not of one order: CANCEL_ALL_DONE, TIMER_ARMED."""
+    rare()
     event = events[index(n)]
     event["kind"] = kind
     event["side"] = 0

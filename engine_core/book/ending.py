@@ -8,9 +8,9 @@ from engine_core.book.clients import remember_ended
 from engine_core.book.emit import is_shown, tell_level, write
 from engine_core.book.levels import drop_level
 from engine_core.book.orders import free_slot, unlink
-from engine_core.book.records import UNLISTED
+from engine_core.book.records import HAS_CLIENT_ID, UNLISTED
 from engine_core.book.state import State
-from engine_core.jit import hot, index, inner, wide
+from engine_core.jit import apart, hot, index, inner, rare, wide
 from engine_core.wire.codes import EventKind, OrderStatus
 
 
@@ -20,7 +20,8 @@ def forget(state: State, slot: int) -> None:
     listed = state.info[index(slot)]["account_prev"] != UNLISTED
     if listed:
         delist(state, slot)
-    remember_ended(state, slot, listed)
+    if state.info[index(slot)]["flags"] & HAS_CLIENT_ID:
+        remember_ended(state, slot, listed)
     free_slot(state, slot)
 
 
@@ -47,12 +48,14 @@ def cancel_order(state: State, events: np.ndarray, n: int, reason: int, slot: in
 
 @inner
 def expire_order(state: State, events: np.ndarray, n: int, reason: int, slot: int) -> int:
+    rare()
     return finish(state, events, n, wide(EventKind.EXPIRED), wide(OrderStatus.EXPIRED), reason, slot)
 
 
 @inner
 def shrink(state: State, events: np.ndarray, n: int, reason: int, slot: int, lots: int) -> int:
     """Take `lots`, less than it has left, off a resting order; it keeps its place. Hidden lots go first."""
+    apart()
     order, info = state.orders[index(slot)], state.info[index(slot)]
     market = wide(info["market"])
     before = atoms_to_lock(state, slot)
@@ -75,6 +78,7 @@ def cancel_matching(
     """Cancel the account's orders, oldest first, of one market (0: all) and scope (0: all), while events fit.
 
     Returns (next position, how many, whether all are done)."""
+    rare()
     count = 0
     slot = wide(state.accounts[index(account)]["first_order"])
     while slot != 0:
@@ -93,6 +97,7 @@ def cancel_matching(
 @inner
 def end_taker(state: State, events: np.ndarray, n: int, reason: int, slot: int, locked: int) -> int:
     """End an order in the act of matching, which is on no level, with EXPIRED; `locked`: what it still holds."""
+    apart()
     lock(state, wide(state.orders[index(slot)]["account"]), given_asset(state, slot), -locked)
     state.info[index(slot)]["status"] = OrderStatus.EXPIRED
     write(state, events, n, EventKind.EXPIRED, reason, slot)

@@ -18,7 +18,7 @@ from engine_core.book.records import BY_QUOTE, HAS_BOUND, HAS_CLIENT_ID, ICEBERG
 from engine_core.book.state import BOOKS, BUDGET, TAKER_LOCKED, State
 from engine_core.book.trading import meet_own, trade
 from engine_core.book.walk import BY_AMOUNT, COST, FILLED, STOP, TAKEN, walk
-from engine_core.jit import hot, index, inner, wide
+from engine_core.jit import apart, hot, index, inner, wide
 from engine_core.wire.codes import EventKind, OrderType, Reason, Side, TimeInForce
 from engine_core.wire.limits import MAX_PRICE_TICKS, PPM
 
@@ -61,6 +61,7 @@ def limit_key_of(state: State, slot: int, book: int) -> int:
 
 @inner
 def _walk_for(state: State, walked: np.ndarray, n: int, slot: int, book: int, limit_key: int) -> None:
+    apart()
     info = state.info[index(slot)]
     amount = wide(-1)
     if info["flags"] & BY_QUOTE:
@@ -104,6 +105,7 @@ def _plan_limit(state: State, n: int, slot: int, book: int, limit_key: int) -> t
 @inner
 def _plan_market(state: State, n: int, slot: int, book: int, limit_key: int) -> tuple[int, int, int, int]:
     """A market order locks exactly what its trades will take: the walk has found them."""
+    apart()
     info = state.info[index(slot)]
     market = state.markets[info["market"]]
     account = wide(state.orders[index(slot)]["account"])
@@ -189,6 +191,7 @@ def rest(state: State, slot: int) -> int:
 @inner
 def execute(state: State, events: np.ndarray, n: int, slot: int, limit_key: int, lots: int, stop: int) -> int:
     """Match the order, then let the remainder rest or expire."""
+    apart()
     n, _, why = _sweep(
         state,
         opposite_of(state, slot),

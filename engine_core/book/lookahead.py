@@ -5,35 +5,48 @@ found, so they are called for messages at shrinking distances. Hints only: they 
 nothing but itself.
 """
 
-from engine_core.book.levels import find_level, node_home, page_bucket, page_name, place_of
+from engine_core.book.levels import find_level, page_bucket, page_name, place_of
+from engine_core.book.nodes import node_home
 from engine_core.book.state import PAGE_BITS, State
 from engine_core.jit import hot, index, prefetch, wide
 
 
 @hot
-def fetch_price(state: State, book: int, key: int) -> None:
-    """First step: where the page of a price, and the node above it, are looked up."""
+def fetch_bucket(state: State, book: int, key: int) -> None:
+    """First step: where the page of a price is looked up."""
     prefetch(state.page_heads, page_bucket(state, page_name(book, key)))
+
+
+@hot
+def fetch_price(state: State, book: int, key: int) -> None:
+    """First step where prices lie far apart: the node above the page as well."""
+    fetch_bucket(state, book, key)
     prefetch(state.nodes, node_home(state, book, key >> PAGE_BITS))
 
 
 @hot
 def fetch_page(state: State, book: int, key: int) -> None:
     """Second step: the page that most likely has the price."""
+    prefetch(state.pages, wide(state.page_heads[index(page_bucket(state, page_name(book, key)))]))
+
+
+@hot
+def fetch_place(state: State, book: int, key: int) -> None:
+    """Third step, once the page is there: where it keeps the level, if it has several."""
     page = wide(state.page_heads[index(page_bucket(state, page_name(book, key)))])
-    prefetch(state.pages, page)
-    prefetch(state.page_levels, wide(place_of(page, key)))
+    several = wide(state.pages[index(page)]["sole"] == 0)
+    prefetch(state.page_levels, wide(place_of(page, key)) * several)
 
 
 @hot
 def fetch_level(state: State, book: int, key: int) -> None:
-    """Third step: the level."""
+    """Fourth step: the level."""
     prefetch(state.levels, find_level(state, book, key))
 
 
 @hot
 def fetch_tail(state: State, book: int, key: int) -> None:
-    """Fourth step: the order that a new one will stand behind."""
+    """Fifth step: the order that a new one will stand behind."""
     prefetch(state.orders, wide(state.levels[index(find_level(state, book, key))]["tail"]))
 
 

@@ -19,7 +19,7 @@ from engine_core.book.levels import ABOVE, BELOW, book_of, can_add_level, find_l
 from engine_core.book.orders import free_slot, take_slot
 from engine_core.book.records import HAS_CLIENT_ID, TRIGGER, TRIGGER_ABOVE, UNLISTED
 from engine_core.book.state import ORDERS_MADE, TIME_MS, State
-from engine_core.jit import hot, index, inner, wide
+from engine_core.jit import hot, index, inner, rare, wide
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason, TimeInForce
 from engine_core.wire.limits import SLOT_BITS
 
@@ -45,6 +45,7 @@ def find_retry(state: State, commands: np.ndarray, i: int) -> int:
 @inner
 def answer_retry(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, entry: int) -> int:
     """DUPLICATE with the state of the order, or REJECTED if the retry means another order."""
+    rare()
     economics = economics_of(commands, i)
     account = wide(commands[index(i)]["account"])
     duplicate, none = wide(EventKind.DUPLICATE), wide(Reason.NONE)
@@ -117,6 +118,7 @@ def _fill_slot(state: State, commands: np.ndarray, i: int, slot: int) -> None:
 @inner
 def _place_trigger(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int) -> int:
     """Hold the order until the last price reaches its trigger, with its funds locked."""
+    rare()
     info, order = state.info[index(slot)], state.orders[index(slot)]
     side = wide(ABOVE) if info["flags"] & TRIGGER_ABOVE else wide(BELOW)
     book = book_of(wide(info["market"]), side)

@@ -88,7 +88,7 @@ PAGE = np.dtype(
         ("chain", "<u4"),  # next page in its hash chain
         ("spare", "<u4"),  # on the stack of pages that were empty once: the one below it, NO_PAGE_BELOW at the bottom
         ("node", "<u4"),  # where its node was last seen
-        ("pad0", "<u4"),
+        ("sole", "<u4"),  # its level, if it holds but one; else 0 (see levels.py)
     ]
 )
 NO_PAGE_BELOW = (1 << 32) - 1

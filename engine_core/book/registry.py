@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine_core.book.levels import mix
+from engine_core.book.nodes import mix
 from engine_core.book.state import KEYS, REFERENCES, State
 from engine_core.jit import inner, wide
 

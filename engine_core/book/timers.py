@@ -9,7 +9,7 @@ import numpy as np
 from engine_core.book.emit import write_account
 from engine_core.book.ending import cancel_matching
 from engine_core.book.state import BUDGET, TIME_MS, TIMER_FREE, TIMERS, TIMERS_MADE, TIMERS_USED, State
-from engine_core.jit import inner, wide
+from engine_core.jit import inner, rare, wide
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.limits import ALL_MARKETS
 
@@ -112,6 +112,7 @@ def disarm(state: State, timer: int) -> None:
 @inner
 def run_due(state: State, events: np.ndarray, n: int) -> int:
     """Fire what is due, earliest first, while events fit."""
+    rare()
     while state.counters[TIMERS] != 0:
         timer = wide(state.timer_heap[1])
         record = state.timers[timer]

@@ -13,7 +13,7 @@ from engine_core.book.ending import expire_order, forget, shrink
 from engine_core.book.orders import append
 from engine_core.book.records import BY_QUOTE, ICEBERG
 from engine_core.book.state import TAKER_LOCKED, TRIGGERS_DUE, State
-from engine_core.jit import hot, index, inner, wide
+from engine_core.jit import hot, index, inner, rare, wide
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason, SelfTrade, Side
 
 
@@ -66,6 +66,7 @@ def _unlocked_by_taker(state: State, slot: int, lots: int, atoms: int) -> int:
 @inner
 def _replenish(state: State, events: Any, n: int, slot: int, level: int, hidden: int) -> int:
     """Show the next part of an iceberg, behind the queue."""
+    rare()
     display = wide(state.info[index(slot)]["amount_atoms"])
     state.orders[index(slot)]["remaining_lots"] = min(display, hidden)
     append(state, level, slot)
@@ -135,6 +136,7 @@ def _decrement(state: State, events: Any, n: int, maker: int, taker: int, left: 
 @inner
 def meet_own(context: Any, maker: int, left: int, n: int) -> tuple[int, int, int]:
     """The taker meets an order of its own account; the taker's mode decides."""
+    rare()
     state, events, taker = context
     mode = wide(state.info[index(taker)]["self_trade"])
     if mode == SelfTrade.DECREMENT:

@@ -18,7 +18,7 @@ from engine_core.book.levels import ABOVE, BELOW, NO_KEY, book_of, key_of
 from engine_core.book.orders import append, leave, unlink
 from engine_core.book.placing import start
 from engine_core.book.state import BUDGET, TRIGGERS_DUE, State
-from engine_core.jit import inner, wide
+from engine_core.jit import apart, inner, rare, wide
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason
 
 FIRED = 0  # the level that is the queue of fired triggers
@@ -37,6 +37,7 @@ def _fire_book(state: State, book: int, reached_key: int) -> None:
 @inner
 def collect_fired(state: State, market: int) -> None:
     """Queue what the trades of `market` since the last look have reached."""
+    apart()
     state.counters[TRIGGERS_DUE] = 0
     record = state.markets[market]
     above, below = book_of(market, wide(ABOVE)), book_of(market, wide(BELOW))
@@ -82,6 +83,7 @@ def _activate(state: State, events: np.ndarray, n: int, slot: int) -> int:
 @inner
 def run_fired(state: State, events: np.ndarray, n: int) -> int:
     """Work the queue off while events fit."""
+    rare()
     while state.levels[FIRED]["head"] != 0 and n + OWN_EVENTS + AFTER_SWEEP < state.counters[BUDGET]:
         slot = wide(state.levels[FIRED]["head"])
         market = wide(state.info[slot]["market"])

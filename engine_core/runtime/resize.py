@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine_core.book.levels import mix
+from engine_core.book.nodes import mix
 from engine_core.book.state import FREE_ORDERS, Capacities, State, capacities_of, new_state
 
 _mix: Any = getattr(mix, "py_func", mix)  # for numbers, and for whole arrays of them
