@@ -129,15 +129,30 @@ def measure_replay(url: str, folder: Path, size: int, commands: int) -> float:
     return (count - len(flow.setup)) / seconds
 
 
-def measure_snapshot(folder: Path, orders: int, result: Result) -> None:
+def filled(orders: int) -> tuple[Machine, Blocks, int]:
+    """A machine with exactly so many open orders, and the highest client id in use. Some orders are refused (a price
+    on the other side of the book), so as many as are missing are placed again and again.
+    """
     flow = mixed_flow(SEED, orders, MARKETS, ACCOUNTS, spread=2_000, mix=ONLY_REST)
     machine, blocks, _ = prepared(flow._replace(capacities=flow.capacities._replace(orders=orders + 400_000)))
-    for entry, block in blocks.make(flow.commands, MAX_BLOCK_COMMANDS):
-        machine.execute(entry, block)
+    used, missing = 0, orders
+    while missing:
+        commands = mixed_flow(SEED + used, missing, MARKETS, ACCOUNTS, spread=2_000, mix=ONLY_REST).commands
+        commands["client_id"] += used
+        for entry, block in blocks.make(commands, MAX_BLOCK_COMMANDS):
+            machine.execute(entry, block)
+        used += missing
+        missing = orders - int(machine.state.counters[OPEN_ORDERS])
+    return machine, blocks, used
+
+
+def measure_snapshot(folder: Path, orders: int, result: Result) -> None:
+    machine, blocks, used = filled(orders)
     result.open_orders = int(machine.state.counters[OPEN_ORDERS])
-    busy = mixed_flow(SEED + 1, 3_000_000, MARKETS, ACCOUNTS, spread=200)
-    busy.commands["client_id"] += orders
-    waiting = iter(blocks.make(busy.commands, BATCH))
+    busy = mixed_flow(SEED + 1, 8_000_000, MARKETS, ACCOUNTS, spread=200).commands
+    busy["client_id"] += used
+    few = 100 * BATCH
+    waiting = (each for at in range(0, len(busy), few) for each in blocks.make(busy[at : at + few], BATCH))
     if hasattr(os, "sched_setaffinity"):  # as the engine is
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     alone = [_batch(machine, *next(waiting)) for _ in range(3_000)]
@@ -202,7 +217,7 @@ def _order() -> bytes:
     return order.tobytes()
 
 
-def measure(orders: int, commands: int) -> Result:
+def measure(orders: int, commands: int, rounds: int = ROUNDS) -> Result:
     result = Result()
     folder = Path(tempfile.mkdtemp(prefix="xb-", dir="/tmp"))
     folder.chmod(0o700)
@@ -210,7 +225,7 @@ def measure(orders: int, commands: int) -> Result:
         with running(Valkey(folder, folder), folder / "valkey.log") as url:
             for size, share in ((256, 1), (8, 10), (1, 40)):
                 result.replay_per_second[str(size)] = measure_replay(url, folder, size, max(commands // share, 1_000))
-            for number in range(ROUNDS):
+            for number in range(rounds):
                 (own := folder / str(number)).mkdir(mode=0o700)
                 result.gaps_seconds.append(asyncio.run(measure_failover(url, own)))
         measure_snapshot(folder / "state", orders, result)
@@ -224,11 +239,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--orders", type=int, default=1_000_000, help="open while the snapshot is taken (default: 1 M)")
     parser.add_argument("--commands", type=int, default=2_000_000, help="replayed in blocks of 256 (default: 2 M)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of the fail-over (default: {ROUNDS})")
     options = parser.parse_args(argv)
     if options.orders < 1_000 or options.commands < 1_000:
         parser.error("--orders and --commands must be at least 1000")
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
     try:
-        result = measure(options.orders, options.commands)
+        result = measure(options.orders, options.commands, options.rounds)
     except (BenchError, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -245,7 +263,8 @@ def main(argv: list[str] | None = None) -> int:
         f"{result.p99_while_writing_us:.0f} µs ({ratio:.1f} times, bar {BAR_PAUSE:.0f} times), worst "
         f"{result.worst_while_writing_us / 1e3:.1f} ms"
     )
-    print(f"{max(result.gaps_seconds):12.3f} s without an answer when the active engine is killed, worst of {ROUNDS}")
+    gaps = result.gaps_seconds
+    print(f"{max(gaps):12.3f} s without an answer when the active engine is killed, worst of {len(gaps)}")
     if options.json:
         options.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
     return 0

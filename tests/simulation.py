@@ -16,6 +16,7 @@ The same seed gives the same run. Where Redis loses what nobody has any more, an
 
 import argparse
 import gc
+import logging
 import sys
 import tempfile
 import time
@@ -227,6 +228,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first one (default: 1)")
     parser.add_argument("--runs", type=int, default=1, help="how many seeds from there on (default: 1)")
     options = parser.parse_args()
+    if options.runs > 1:
+        logging.getLogger("engine_core").setLevel(logging.CRITICAL)  # what one run says is told when it is run alone
     began, named = time.monotonic(), 0
     for seed in range(options.seed, options.seed + options.runs):
         try:

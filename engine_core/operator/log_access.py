@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from engine_core.embedded import EmbeddedError, Valkey, running
+from engine_core.embedded import EmbeddedError, Postgres, Valkey, running
 from engine_core.operator.run import CommandError, find
 from engine_core.supervisor import StartError, lock_data
 from engine_core.wire.settings import runtime_folder
@@ -41,3 +41,23 @@ def _alone(data: Path) -> Iterator[str]:
             os.close(lock)
     except (StartError, EmbeddedError) as error:
         raise CommandError(str(error)) from None
+
+
+@contextlib.contextmanager
+def servers_of(data: Path) -> Iterator[dict[str, str]]:
+    """Both servers of an exchange that is stopped: REDIS_URL and DATABASE_URL for a program that needs them."""
+    with contextlib.ExitStack() as stack:
+        try:
+            redis_url, database_url = (os.environ.get(name, "") for name in ("REDIS_URL", "DATABASE_URL"))
+            if not (redis_url and database_url):
+                stack.callback(os.close, lock_data(data))
+                (data / "logs").mkdir(exist_ok=True)
+            if not redis_url:
+                server = Valkey(data, runtime_folder(data))
+                redis_url = stack.enter_context(running(server, data / "logs" / "valkey.log", timeout=600.0))
+            if not database_url:
+                history = Postgres(data, runtime_folder(data))
+                database_url = stack.enter_context(running(history, data / "logs" / "postgres.log", timeout=600.0))
+        except (StartError, EmbeddedError) as error:
+            raise CommandError(str(error)) from None
+        yield {"REDIS_URL": redis_url, "DATABASE_URL": database_url}

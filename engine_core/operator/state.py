@@ -4,6 +4,8 @@ import argparse
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ import numpy as np
 import redis
 
 from engine_core.book import audit
-from engine_core.operator.log_access import open_log
+from engine_core.operator.log_access import open_log, servers_of
 from engine_core.operator.run import CommandError, find, require
 from engine_core.runtime import snapshot
 from engine_core.runtime.machine import Machine
@@ -216,8 +218,18 @@ def accept_loss(options: argparse.Namespace) -> int:
     for note in notes:
         note.unlink()
     print(json.dumps({"commandsUpTo": str(orders.top), "snapshotsPutAside": [path.name for path in aside]}))
-    print(
-        "The engine starts from here. If the writer then says that the database holds more than the log, the database "
-        f"must be filled anew: stop the exchange, move {data / 'postgres'} away, start it."
-    )
+    with servers_of(data) as environment:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "persistence.refill"],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise CommandError(
+            f"{done.stderr.strip()}\nThe engine starts from here, but no history is stored. Restore a copy of the "
+            "database that is not ahead of the log, or give an empty one and the log since GENESIS"
+        )
+    print(done.stdout.strip())
     return 0

@@ -23,8 +23,8 @@ from engine_core.operator.log_access import open_log
 from engine_core.operator.run import CommandError, join
 from engine_core.runtime import snapshot
 from engine_core.runtime.config import capacities
+from engine_core.runtime.connection import describe
 from engine_core.runtime.machine import Machine, Mirror
-from engine_core.runtime.recovery import describe
 from engine_core.runtime.snapshot import SnapshotError
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import EVENT

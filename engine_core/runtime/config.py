@@ -61,7 +61,7 @@ def from_settings(settings: Settings, standby: bool = False) -> EngineConfig:
 
 def snapshot_rules(settings: Settings) -> Rules:
     config = settings.config
-    limits = Limits(config.keep_days * DAY_MS, config.bounds.redis_bytes)
+    limits = Limits(config.keep_days * DAY_MS, config.bounds.redis_bytes, min(config.snapshots.keep, 2))
 
     def trim_logs() -> str:
         with closing(client_of(settings.redis_url, TRIM_SECONDS)) as client:

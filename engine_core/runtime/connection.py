@@ -12,6 +12,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from engine_core.wire.log import LogState, no_log, parse_description
+
 UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)
 READ_BYTES = 1 << 20
 
@@ -26,6 +28,17 @@ def client_of(redis_url: str, timeout_seconds: float) -> redis.Redis:
         socket_connect_timeout=5,
         socket_read_size=READ_BYTES,
     )
+
+
+def describe(client: redis.Redis, name: str) -> LogState:
+    """What Redis says of a stream now."""
+    try:
+        reply: Any = client.xinfo_stream(name)
+    except redis.ResponseError as error:
+        if "no such key" in str(error):
+            return no_log(name)
+        raise
+    return parse_description(name, reply)
 
 
 class Connection:

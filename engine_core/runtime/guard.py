@@ -20,7 +20,7 @@ from typing import cast
 import numpy as np
 import redis
 
-from engine_core.runtime.machine import Machine, Mirror
+from engine_core.runtime.machine import Machine, Mirror, Parsed
 from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.layout import ADMIN, COMMAND, EVENT
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block
@@ -56,7 +56,7 @@ class CrashGuard:
         """The last entry of this log that an engine here began to execute; ORIGIN if it is not known."""
         return EntryId(int(self._words[_MS]), int(self._words[_SEQ])) if self._words[_LOG_ID] == log_id else ORIGIN
 
-    def execute(self, machine: Machine, entry: EntryId, block: bytes) -> Mirror:
+    def execute(self, machine: Machine, entry: EntryId, block: bytes, parsed: Parsed | None = None) -> Mirror:
         if entry == self._suspect:
             if self._is_skipped(entry) or (self.crashes >= MAX_CRASHES and self._wait_for_skip(entry)):
                 logger.warning("entry %s is skipped", entry)
@@ -69,7 +69,7 @@ class CrashGuard:
         words[_LOG_ID] = machine.log_id
         words[_EXECUTING] = 1
         try:
-            mirror = machine.execute(entry, block)
+            mirror = machine.execute(entry, block, parsed)
         except SystemExit:  # a clean stop that came in the middle
             words[_EXECUTING] = 0
             raise

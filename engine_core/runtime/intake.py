@@ -3,16 +3,20 @@
 Non-goals: what is in a block (machine.py).
 """
 
+import time
 from typing import NamedTuple
 
+import redis
+
 from engine_core.runtime.config import READ_BYTES
-from engine_core.runtime.connection import Connection
+from engine_core.runtime.connection import Connection, describe
 from engine_core.wire.log import LogError
 from engine_core.wire.streams import FIELD, EntryId, Keys, pack
 
 BLOCK_MS = 5000  # how long Redis lets one read wait; its end only tells that the connection lives
 MAX_ENTRIES = 1024
 MIN_ENTRIES = 8
+UNSEEN_SECONDS = 1.0  # trimming keeps what was appended so shortly before
 
 
 class Batch(NamedTuple):
@@ -21,11 +25,15 @@ class Batch(NamedTuple):
 
 
 class Intake:
-    def __init__(self, connection: Connection, names: Keys, after: EntryId, questions_after: EntryId) -> None:
+    def __init__(
+        self, connection: Connection, client: redis.Redis, names: Keys, after: EntryId, questions_after: EntryId
+    ) -> None:
         self._connection = connection
         self._orders, self._queries = names.orders.encode(), names.queries.encode()
         self._after, self._questions_after = after, questions_after
         self._entries = 64  # of one read: follows the size of blocks
+        self._client, self._name = client, names.orders
+        self._proven_at = time.monotonic()
         self.fileno = connection.fileno()
 
     def request(self) -> None:
@@ -45,6 +53,7 @@ class Intake:
         for name, rows in reply or ():
             if name == self._orders:
                 entries = [(EntryId.parse(entry), block_of(fields)) for entry, fields in rows]
+                self._prove()
                 self._after = entries[-1][0]
                 size = sum(len(block) for _, block in entries) // len(entries)
                 self._entries = max(MIN_ENTRIES, min(MAX_ENTRIES, READ_BYTES // max(1, size)))
@@ -52,6 +61,15 @@ class Intake:
                 questions = [block_of(fields) for _, fields in rows]
                 self._questions_after = EntryId.parse(rows[-1][0])
         return Batch(entries, questions)
+
+    def _prove(self) -> None:
+        """LogTrimmed if what came now may not be what comes next, because we were away for so long.
+
+        The entry before it is in the log *after* it was read, so those between were not trimmed away before.
+        """
+        if time.monotonic() - self._proven_at > UNSEEN_SECONDS:
+            describe(self._client, self._name).check(self._after)
+            self._proven_at = time.monotonic()
 
 
 def block_of(fields: list[bytes] | None) -> bytes:

@@ -11,7 +11,9 @@ the newest one is old. Non-goals: the file (snapshot.py), and up to where a stre
 """
 
 import contextlib
+import ctypes
 import logging
+import mmap
 import os
 import signal
 import sys
@@ -21,6 +23,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from engine_core.book.state import State
 from engine_core.runtime import snapshot
 from engine_core.runtime.snapshot import Place
@@ -28,6 +32,8 @@ from engine_core.wire.process import die_with_parent
 
 ACTIVE_PATIENCE = 1.25  # the active engine waits so much longer than a standby does
 HIGHEST_DESCRIPTOR = 4096
+REST_EVERY_SECONDS = 0.002
+_DONTNEED = 4  # MADV_DONTNEED
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +130,7 @@ class Keeper:
                 die_with_parent(0)
             os.nice(19)
             rules = self._rules
-            path = snapshot.write(rules.data, rules.shard, state, place)
+            path = snapshot.write(rules.data, rules.shard, state, place, _Gently().done)
             logger.info("snapshot after entry %s: %s, %d bytes", place.entry, path.name, path.stat().st_size)
             for old in snapshot.found(rules.data, rules.shard)[rules.keep :]:
                 old.unlink(missing_ok=True)
@@ -142,6 +148,30 @@ class Keeper:
             self.taken += status == 0
             self.failed += status != 0
             self.write_seconds = time.monotonic() - self._began
+
+
+class _Gently:
+    """How the child goes through the state, so that matching is disturbed little.
+
+    What it has written it gives back: a page that only the engine still has is not copied when the engine writes to it.
+    And it rests as long as it works: cores share memory, and often more.
+    """
+
+    def __init__(self) -> None:
+        self._give_back = ctypes.CDLL(None).madvise if sys.platform == "linux" else None
+        self._page = mmap.PAGESIZE
+        self._worked_since = time.monotonic()
+
+    def done(self, chunk: np.ndarray) -> None:
+        if self._give_back is not None:
+            begin = -(-chunk.ctypes.data // self._page) * self._page
+            size = (chunk.ctypes.data + chunk.nbytes - begin) // self._page * self._page
+            if size > 0:
+                self._give_back(ctypes.c_void_p(begin), ctypes.c_size_t(size), _DONTNEED)
+        now = time.monotonic()
+        if now - self._worked_since > REST_EVERY_SECONDS:
+            time.sleep(now - self._worked_since)
+            self._worked_since = time.monotonic()
 
 
 def _leave_the_core() -> None:

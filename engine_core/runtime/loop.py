@@ -33,11 +33,11 @@ from engine_core.runtime.recovery import check_pair, check_position, create_log,
 from engine_core.runtime.resume import check_not_behind, check_same_log, crc_of, resume
 from engine_core.runtime.snapshot import Place
 from engine_core.runtime.standby import Lookout, active_name
-from engine_core.runtime.tail import Tail
+from engine_core.runtime.tail import Forgotten, Tail
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND, EVENT
-from engine_core.wire.log import LogError, LogState
+from engine_core.wire.log import LogError, LogState, LogTrimmed
 from engine_core.wire.ring import RingWriter, Stamp
 from engine_core.wire.streams import EntryId, decode_block, keys, pack
 
@@ -56,8 +56,6 @@ class Engine:
     ) -> None:
         self._config = config
         self._names = keys(config.shard)
-        self.machine = Machine(config.capacities)
-        self.publisher = Publisher(self._names)
         self.keeper = keeper
         self.counters = Counters()
         self.stages = Stages.new()
@@ -67,10 +65,17 @@ class Engine:
         self.ring: RingWriter | None = None
         self._beat = beat
         self._wake = wake  # descriptor that becomes readable at a signal, so that poll() ends
-        self._guard: CrashGuard | None = None
         self._ticks: Gateway | None = None
         self._next_tick = 0.0
-        self._recovered = False
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """As a process that has just been started, except that one that was active goes on being it."""
+        self._close_ring()
+        self.machine = Machine(self._config.capacities)
+        self.publisher = Publisher(self._names)
+        self._guard: CrashGuard | None = None
+        self._recovered = self.following = False
         self._tail = Tail()
         self._mirror_crc = 0  # of the last entry executed
 
@@ -79,6 +84,11 @@ class Engine:
         while True:
             try:
                 self._run_connected(ready)
+            except (LogTrimmed, Forgotten) as error:
+                if not self._recovered:
+                    raise
+                logger.warning("this engine is not up to date, and begins anew from a snapshot: %s", error)
+                self._begin_anew()
             except UNREACHABLE as error:
                 if isinstance(error, redis.BusyLoadingError):
                     logger.info("Redis is loading its data")
@@ -112,7 +122,7 @@ class Engine:
             self._choose_role(lookout, appends)
             answers = Answers(answering, self._names)
             now_ms = time.time_ns() // 1_000_000
-            intake = Intake(reading, self._names, machine.position, EntryId(now_ms - QUESTIONS_BACK_MS, 0))
+            intake = Intake(reading, client, self._names, machine.position, EntryId(now_ms - QUESTIONS_BACK_MS, 0))
             logger.info(
                 "following %s after %s%s", self._names.orders, machine.position, "" if self.active else ", as standby"
             )
@@ -174,6 +184,9 @@ class Engine:
         if self.active:
             logger.warning("from active to standby: %s", why)
         self.active = False
+        self._close_ring()
+
+    def _close_ring(self) -> None:
         if self.ring is not None:
             self.ring.close()
             self.ring = None

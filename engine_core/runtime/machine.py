@@ -42,6 +42,32 @@ class Mirror(NamedTuple):
     events: np.ndarray
 
 
+class Parsed(NamedTuple):
+    """A block as it was read: what can be said of it without the state, and so on another core."""
+
+    reason: Reason  # NONE, or why it cannot be read
+    log_id: int
+    epoch: int
+    gateway: int
+    incarnation: int
+    sequence: int
+    time_ms: int
+    commands: np.ndarray  # writable, so kernels are compiled for one type
+
+
+_NO_COMMANDS = np.empty(0, COMMAND)
+
+
+def parse(block: bytes) -> Parsed:
+    try:
+        header, records = decode_block(block, COMMAND)
+    except BlockError as error:
+        return Parsed(error.reason, 0, 0, 0, 0, 0, 0, _NO_COMMANDS)
+    _, _, _, log_id, epoch, gateway, _, incarnation, sequence, time_ms, _, _ = header.item()
+    commands = records.view(_RAW_COMMAND).copy().view(COMMAND)
+    return Parsed(Reason.NONE, log_id, epoch, gateway, incarnation, sequence, time_ms, commands)
+
+
 class Machine:
     def __init__(self, capacities: Capacities, *, buffer: int = MAX_BLOCK_EVENTS) -> None:
         self.state: State = new_state(capacities)
@@ -63,22 +89,18 @@ class Machine:
     def time_ms(self) -> int:
         return engine_time(self.state)
 
-    def execute(self, entry: EntryId, block: bytes) -> Mirror:
-        """Execute one entry of the command log."""
+    def execute(self, entry: EntryId, block: bytes, parsed: Parsed | None = None) -> Mirror:
+        """Execute one entry of the command log. `parsed`: the block, if it was parsed before."""
         assert entry > self.position, f"entry {entry} after {self.position}"
-        try:
-            header, records = decode_block(block, COMMAND)
-        except BlockError as error:
-            return self.refuse(entry, block, error.reason)
-        gateway, incarnation, sequence = int(header["gateway"]), int(header["incarnation"]), int(header["sequence"])
-        reason = self._check(header, gateway, incarnation, sequence)
+        parsed = parsed or parse(block)
+        reason = self._check(parsed)
         if reason != Reason.NONE:
             return self.refuse(entry, block, reason)
-        commands = records.view(_RAW_COMMAND).copy().view(COMMAND)  # writable, so kernels are compiled for one type
-        events = self._apply(commands, min(int(header["time_ms"]), entry.ms))
+        events = self._apply(parsed.commands, min(parsed.time_ms, entry.ms))
         self._check_behaviour(entry)
         self.position = entry
-        return Mirror(Stamp(entry, gateway, incarnation, sequence, self.time_ms), len(commands), events)
+        stamp = Stamp(entry, parsed.gateway, parsed.incarnation, parsed.sequence, self.time_ms)
+        return Mirror(stamp, len(parsed.commands), events)
 
     def refuse(self, entry: EntryId, block: bytes, reason: Reason) -> Mirror:
         """Execute nothing of the entry: its mirror says why."""
@@ -97,10 +119,13 @@ class Machine:
         header["commands"] = mirror.commands
         return encode_block(header, mirror.events)
 
-    def _check(self, header: np.void, gateway: int, incarnation: int, sequence: int) -> Reason:
-        if self.state.counters[GENESIS] and (header["log_id"] != self.log_id or header["epoch"] != self.epoch):
+    def _check(self, parsed: Parsed) -> Reason:
+        if parsed.reason != Reason.NONE:
+            return parsed.reason
+        if self.state.counters[GENESIS] and (parsed.log_id != self.log_id or parsed.epoch != self.epoch):
             return Reason.BAD_LOG
-        return Reason(int(check_block(self.state, gateway, incarnation, sequence)))
+        reason = check_block(self.state, parsed.gateway, parsed.incarnation, parsed.sequence)
+        return Reason(int(reason)) if reason else Reason.NONE
 
     def _apply(self, commands: np.ndarray, time_ms: int) -> np.ndarray:
         admin, count, first = commands.view(ADMIN), len(commands), 0

@@ -15,7 +15,7 @@ from typing import cast
 import redis
 
 from engine_core.runtime.config import APPEND_BYTES
-from engine_core.runtime.connection import Connection
+from engine_core.runtime.connection import Connection, describe
 from engine_core.runtime.tail import NOT_ABOVE_TOP
 from engine_core.wire.log import LogError
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, pack
@@ -118,10 +118,11 @@ class Publisher:
         return ours > 0
 
     def compare(self, entry: EntryId, block: bytes) -> None:
-        """MirrorBroken unless the event log holds exactly these bytes at `entry`."""
+        """MirrorBroken unless the event log holds exactly these bytes at `entry`, LogTrimmed if it begins later."""
         assert self._client is not None
         rows = cast(list[tuple[bytes, dict[bytes, bytes]]], self._client.xrange(self._events, str(entry), str(entry)))
         if not rows:
+            describe(self._client, self._events).check(entry)  # LogTrimmed, if that is why
             raise MirrorBroken(f"{self._events} has no entry {entry}, but later ones: it was damaged; restore it")
         if rows[0][1].get(FIELD) != block:
             raise MirrorBroken(

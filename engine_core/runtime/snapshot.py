@@ -16,7 +16,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -86,8 +86,12 @@ def found(data: Path, shard: int) -> list[Path]:
     return [path for _, path in sorted(entries, reverse=True)]
 
 
-def write(data: Path, shard: int, state: State, place: Place) -> Path:
-    """The path of the new snapshot, which is on the disk when this returns."""
+def write(
+    data: Path, shard: int, state: State, place: Place, done: Callable[[np.ndarray], None] = lambda chunk: None
+) -> Path:
+    """The path of the new snapshot, which is on the disk when this returns. `done`: called with each piece of the state
+    that is not needed any more.
+    """
     folder = folder_of(data)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{shard}-{place.entry}.snapshot"
@@ -95,7 +99,7 @@ def write(data: Path, shard: int, state: State, place: Place) -> Path:
     digest = hashlib.sha256()
     try:
         with temporary.open("wb", buffering=0) as file:
-            for piece in _pieces(state, place):
+            for piece in _pieces(state, place, done):
                 view = piece.view(np.uint8).data
                 digest.update(view)
                 while len(view):
@@ -168,7 +172,7 @@ def _describe(path: Path, head: bytes) -> Snapshot:
     return Snapshot(path, place, int(header["written_ms"]), capacities, path.stat().st_size)
 
 
-def _pieces(state: State, place: Place) -> Iterator[np.ndarray]:
+def _pieces(state: State, place: Place, done: Callable[[np.ndarray], None]) -> Iterator[np.ndarray]:
     header = np.zeros(1, HEADER)
     header["magic"], header["format"], header["fingerprint"] = MAGIC, FORMAT, fingerprint()
     header["schema"], header["behaviour"] = SCHEMA_VERSION, BEHAVIOUR_VERSION
@@ -182,7 +186,10 @@ def _pieces(state: State, place: Place) -> Iterator[np.ndarray]:
         for number in range(1, len(chunks)):
             alike[number] = _same(chunks[number - 1], chunks[number])
         yield alike
-        yield from (chunk for chunk, same in zip(chunks, alike.tolist(), strict=True) if not same)
+        for chunk, same in zip(chunks, alike.tolist(), strict=True):
+            if not same:
+                yield chunk
+            done(chunk)
 
 
 def _chunks(array: np.ndarray) -> list[np.ndarray]:

@@ -26,6 +26,10 @@ Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
 
 
+class Forgotten(LogError):
+    """Events that Redis lost are not remembered, but their commands are in the log."""
+
+
 class Kept(NamedTuple):
     entry: EntryId
     commands: bytes
@@ -56,44 +60,55 @@ class Tail:
             self._bytes -= len(old.commands) + len(old.mirror)
 
     def restore(self, client: redis.Redis, names: Keys, orders: LogState, events: LogState, confirmed: EntryId) -> int:
-        """Append what the logs lost, events up to `confirmed`; the number of entries. LogError: it is unknown."""
-        if not self._kept:
-            return 0
-        last = self._kept[-1]
-        if orders.top >= last.entry:
-            self._check_same(client, names.orders, last.entry, last.commands)
+        """Append what the logs lost, events up to `confirmed`; the number of entries.
+
+        LogError: lost commands are unknown. Forgotten: only events are, and a replay computes them again.
+        """
+        last = self._kept[-1] if self._kept else None
+        if last is not None and orders.top >= last.entry:
+            self._check_same(client, orders, last.entry, last.commands)
         commands = [(kept.entry, kept.commands) for kept in self._kept if kept.entry > orders.top]
         mirrors = [(kept.entry, kept.mirror) for kept in self._kept if events.top < kept.entry <= confirmed]
         if commands:
-            self._check_place(client, orders)
+            if not self._knows(client, orders):
+                raise LogError(
+                    f"{orders.name} ends at {orders.top}, this engine has executed up to {self._kept[-1].entry} and "
+                    f"remembers only what came after {self.before}: Redis lost more than can be given back; restore it "
+                    "from a copy"
+                )
+            _give_back(client, names.orders, commands)
         if events.top < confirmed:
-            self._check_place(client, events)
-        for name, lost in ((names.orders, commands), (names.events, mirrors)):
-            if lost:
-                logger.warning("%s lost its last %d entries: appending them again", name, len(lost))
-                _append(client, name, lost)
+            if not self._knows(client, events):
+                raise Forgotten(f"{events.name} lost what it had after {events.top}, up to {confirmed} at least")
+            _give_back(client, names.events, mirrors)
         return len(commands) + len(mirrors)
 
-    def _check_place(self, client: redis.Redis, log: LogState) -> None:
-        """The top of the log is an entry that we know, so that what follows it is known too."""
+    def _knows(self, client: redis.Redis, log: LogState) -> bool:
+        """Whether the top of the log is an entry that we know, so that what follows it is known too."""
         if log.top == self.before:
-            return
+            return bool(self._kept)
         known = next((kept for kept in self._kept if kept.entry == log.top), None)
         if known is None:
-            raise LogError(
-                f"{log.name} ends at {log.top}, this engine has executed up to {self._kept[-1].entry} and remembers "
-                f"only what came after {self.before}: Redis lost more than can be given back; restore it from a copy"
-            )
-        self._check_same(client, log.name, known.entry, known.mirror if log.log_id else known.commands)
+            return False
+        self._check_same(client, log, known.entry, known.mirror if log.log_id else known.commands)
+        return True
 
     @staticmethod
-    def _check_same(client: redis.Redis, name: str, entry: EntryId, block: bytes) -> None:
-        rows = cast(Rows, client.xrange(name, str(entry), str(entry)))
+    def _check_same(client: redis.Redis, log: LogState, entry: EntryId, block: bytes) -> None:
+        rows = cast(Rows, client.xrange(log.name, str(entry), str(entry)))
+        if not rows:
+            log.check(entry)  # LogTrimmed, if that is why
         if not rows or rows[0][1].get(FIELD) != block:
             raise LogError(
-                f"{name} {'has no' if not rows else 'holds another'} entry {entry}, which this engine has executed, "
-                "but later ones: it went back in time and grew again; restore it from a copy"
+                f"{log.name} {'has no' if not rows else 'holds another'} entry {entry}, which this engine has "
+                "executed, but later ones: it went back in time and grew again; restore it from a copy"
             )
+
+
+def _give_back(client: redis.Redis, name: str, lost: list[tuple[EntryId, bytes]]) -> None:
+    if lost:
+        logger.warning("%s lost its last %d entries: appending them again", name, len(lost))
+        _append(client, name, lost)
 
 
 def _append(client: redis.Redis, name: str, entries: list[tuple[EntryId, bytes]]) -> None:

@@ -5,8 +5,8 @@
                  └── may go ──┘ the entry itself stays: a reader proves by it that this is its log
 
 What may go is kept for `keep_days` all the same (statistics of the last days are rebuilt from it), unless Redis uses
-more than half of `redis_bytes`: then the oldest entries go until it does not. Without a snapshot, or before a writer
-has ever stored anything, nothing is trimmed.
+more than half of `redis_bytes`: then the oldest entries go until it does not, but for the last seconds. With a single
+snapshot, which might be damaged, or before a writer has ever stored anything, nothing is trimmed.
 """
 
 import time
@@ -23,23 +23,28 @@ from engine_core.wire.streams import EntryId, Keys
 
 STEP = 1000  # entries at once: Redis answers nobody else meanwhile
 DAY_MS = 86_400_000
+YOUNG_MS = 5_000  # younger entries stay whatever Redis uses: somebody may be about to read them
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     keep_ms: int
     redis_bytes: int
+    snapshots: int = 2  # without so many nothing is trimmed: a damaged one falls back to the one before
+    young_ms: int = YOUNG_MS
 
 
 def trim(client: redis.Redis, names: Keys, data: Path, shard: int, limits: Limits) -> str:
     """Trim what may go; what was done, for the log."""
-    kept, log_id = _oldest_snapshot(data, shard)
+    kept, log_id = _oldest_snapshot(data, shard, limits.snapshots)
     if kept is None:
-        return "nothing trimmed: there is no snapshot yet"
+        return f"nothing trimmed: there are not {limits.snapshots} snapshots yet"
     stored = parse_stored(client.get(names.stored))
     bounds = {names.orders: kept}
     if stored is not None and stored.log_id == log_id:
         bounds[names.events] = min(kept, stored.entry)
+    young = EntryId(time.time_ns() // 1_000_000 - limits.young_ms, 0)
+    bounds = {name: min(bound, young) for name, bound in bounds.items()}
     said = []
     for name, bound in bounds.items():
         aged = EntryId(time.time_ns() // 1_000_000 - limits.keep_ms, 0)
@@ -54,17 +59,18 @@ def trim(client: redis.Redis, names: Keys, data: Path, shard: int, limits: Limit
     )
 
 
-def _oldest_snapshot(data: Path, shard: int) -> tuple[EntryId | None, int]:
-    """The entry of the oldest snapshot of the log that the newest one is of, and that log."""
+def _oldest_snapshot(data: Path, shard: int, least: int) -> tuple[EntryId | None, int]:
+    """The entry of the oldest snapshot, if there are enough, of the log that the newest one is of; and that log."""
     places = []
     for path in snapshot.found(data, shard):
         try:
             places.append(snapshot.describe(path).place)
         except SnapshotError:
             continue
-    if not places:
+    entries = [place.entry for place in places if place.log_id == places[0].log_id]
+    if not places or len(entries) < least:
         return None, 0
-    return min(place.entry for place in places if place.log_id == places[0].log_id), places[0].log_id
+    return min(entries), places[0].log_id
 
 
 def _trim_to(client: redis.Redis, name: str, bound: EntryId) -> int:

@@ -37,6 +37,7 @@ OPEN_SECONDS = 120.0  # for an engine that creates the log, or replays it, to co
 RETRY_SECONDS = 0.1
 CHUNK_BYTES = 1 << 20  # read from the stream at once
 MAX_ENTRIES = 1024
+UNSEEN_SECONDS = 1.0  # trimming keeps what was appended so shortly before
 WAIT_MS = 500  # one XREAD on a host without a ring
 UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)
 
@@ -104,6 +105,8 @@ class Feed:
         self._behind_since: float | None = None  # when the log was first found to end before our position
         self._progress = np.zeros(_PROGRESS_WORDS, np.int64)
         self._entries = 16  # of one read: grows and shrinks with their size
+        self._may_be_trimmed = True  # what comes after our position, before it was read; see _read_on
+        self._read_at = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -192,7 +195,7 @@ class Feed:
             logger.warning(
                 "lapped by the engine after %s, %d times so far: reading the stream", self.position, self.lapped
             )
-            self._on_ring = False
+            self._on_ring, self._may_be_trimmed = False, True
             return _NOTHING
         return _rows(slots)
 
@@ -246,10 +249,7 @@ class Feed:
             if ring and self._ring is not None and self._ring.seek(self.position):
                 self._on_ring = True
                 return _NOTHING
-            block_ms = round(SAFETY_SECONDS * 1000) if self._ring is not None else WAIT_MS
-            reply = await self._redis.xread(
-                {self._keys.events: str(self.position)}, count=self._entries, block=block_ms
-            )
+            reply = await self._read_on()
         except UNREACHABLE as error:
             if not self._closed:
                 logger.warning("the event log cannot be read, trying again: %s", error)
@@ -260,6 +260,18 @@ class Feed:
             await self._wait_for_restoration(error)
             return _NOTHING
         return self._decode(cast(list[tuple[bytes, Rows]], reply)[0][1]) if reply else _NOTHING
+
+    async def _read_on(self) -> Any:
+        """What comes after our position. Far behind it is proven *after* reading that our entry is still in the log:
+        so none of those behind it was trimmed away before.
+        """
+        block_ms = round(SAFETY_SECONDS * 1000) if self._ring is not None else WAIT_MS
+        reply = await self._redis.xread({self._keys.events: str(self.position)}, count=self._entries, block=block_ms)
+        now = self._loop.time()
+        if reply and (self._may_be_trimmed or now - self._read_at > UNSEEN_SECONDS):
+            await self._check()
+        self._read_at, self._may_be_trimmed = now, False
+        return reply
 
     def _decode(self, entries: Rows) -> np.ndarray:
         batches = []
@@ -276,7 +288,7 @@ class Feed:
             batches.append(slots_of(EntryId.parse(name), header, events))
         slots = join(batches)
         if len(entries) == self._entries:
-            self._checked = False  # far behind: make sure that nothing is trimmed away under our feet
+            self._may_be_trimmed = True  # far behind
         self._entries = max(1, min(MAX_ENTRIES, CHUNK_BYTES * len(entries) // max(1, len(slots) * EVENT.itemsize)))
         return _rows(slots)
 

@@ -20,6 +20,10 @@ class LogBehind(LogError):
     RESTORE_SECONDS a reader waits, and appends nothing; after that the log is another one."""
 
 
+class LogTrimmed(LogError):
+    """The log begins after a position that was reached in it: whoever was away for so long begins from a snapshot."""
+
+
 RESTORE_SECONDS = 15.0
 
 
@@ -53,7 +57,7 @@ class LogState:
                 "an older copy of the log"
             )
         if position < self.first and not self.is_complete:
-            raise LogError(
+            raise LogTrimmed(
                 f"{self.name} begins at {self.first}, after position {position}: it was trimmed, or "
                 "entries were deleted; start from a snapshot"
             )

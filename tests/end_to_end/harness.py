@@ -61,6 +61,12 @@ class Exchange:
         self.process.stdout.close()
         return self.process.wait(30)
 
+    def wait(self) -> int:
+        """For one that ends by itself."""
+        assert self.process and self.process.stdout
+        self.process.stdout.close()
+        return self.process.wait(30)
+
     def end(self) -> None:
         """For the end of a test, however it went."""
         if self.process and self.process.poll() is None:

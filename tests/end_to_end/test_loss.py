@@ -1,0 +1,78 @@
+"""Power fails under `everysec`: what Redis had acknowledged and not synced is gone. It is named, and gone on from."""
+
+import json
+import os
+import signal
+
+import ccxt
+import psycopg
+import pytest
+import redis
+
+from tests.end_to_end.harness import Exchange, eventually
+from tests.slow_disk import fsync_hangs, held_back, until_writes_are_held_back
+
+
+def _fail_power(exchange: Exchange, valkey: int) -> None:
+    """Everything ends at once, Redis first."""
+    assert exchange.process and exchange.process.stdout
+    exchange.process.send_signal(signal.SIGSTOP)  # it would start again what dies
+    family = exchange.family()
+    os.kill(valkey, signal.SIGKILL)
+    for process in family[::-1]:
+        process.kill()
+    exchange.process.wait(30)
+    exchange.process.stdout.close()
+
+
+def _lose_an_order(exchange: Exchange) -> tuple[str, str]:
+    """(the order that stays, the one that was acknowledged and is lost)."""
+    trader = exchange.trader()
+    trader.load_markets()
+    kept = str(trader.create_order("SOL/USDC", "limit", "buy", 1, 90)["id"])
+    with redis.Redis.from_url(exchange.run["redis"]) as client:
+        eventually(lambda: client.info("persistence")["aof_pending_bio_fsync"], lambda n: n == 0, "a sync")  # type: ignore[index]
+        with fsync_hangs(client) as valkey:
+            until_writes_are_held_back(client)
+            lost = str(trader.create_order("SOL/USDC", "limit", "buy", 2, 91)["id"])
+            assert trader.fetch_order(lost, "SOL/USDC")["status"] == "open", "it was acknowledged"
+            with psycopg.connect(exchange.run["database"], autocommit=True) as database:
+                query = "select count(*) from orders where order_id = %s"
+                eventually(lambda: database.execute(query, (lost,)).fetchone(), lambda row: row == (1,), "the writer")
+            while not held_back(client):  # after two seconds it writes all the same, once
+                lost = str(trader.create_order("SOL/USDC", "limit", "buy", 2, 91)["id"])
+            _fail_power(exchange, valkey)
+    return kept, lost
+
+
+@pytest.mark.timeout(240)
+def test_a_loss_is_named_and_accepted(own_exchange: Exchange) -> None:
+    own_exchange.start()
+    kept, lost = _lose_an_order(own_exchange)
+
+    with pytest.raises(AssertionError) as refused:
+        own_exchange.start()
+    said = str(refused.value)
+    assert "Redis lost its last entries (power loss, or kill -9 with durability everysec)" in said
+    assert "exchange accept-loss" in said
+    own_exchange.wait()
+
+    asked = own_exchange.command("accept-loss")
+    assert asked.returncode == 1 and "repeat this with --yes" in asked.stderr
+    accepted = own_exchange.command("accept-loss", "--yes")
+    assert accepted.returncode == 0, accepted.stderr
+    assert "the writer fills it again from the log" in accepted.stdout
+
+    own_exchange.start()
+    trader = own_exchange.trader()
+    trader.load_markets()
+    assert [order["id"] for order in trader.fetch_open_orders("SOL/USDC")] == [kept]
+    with pytest.raises(ccxt.BaseError, match="NOT_FOUND"):
+        trader.cancel_order(lost, "SOL/USDC")
+    assert trader.create_order("SOL/USDC", "limit", "sell", 1, 200)["status"] == "open"
+    own_exchange.verified()
+    with psycopg.connect(own_exchange.run["database"], autocommit=True) as database:
+        query = "select order_id from orders order by number"
+        stored = eventually(lambda: database.execute(query).fetchall(), lambda rows: len(rows) == 2, "the writer")
+        assert str(stored[0][0]) == kept
+    assert json.loads(own_exchange.command("status", "--json").stdout)["health"] == "Ok"
