@@ -149,13 +149,13 @@ def filled(orders: int) -> tuple[Machine, Blocks, int]:
 def measure_snapshot(folder: Path, orders: int, result: Result) -> None:
     machine, blocks, used = filled(orders)
     result.open_orders = int(machine.state.counters[OPEN_ORDERS])
-    busy = mixed_flow(SEED + 1, 8_000_000, MARKETS, ACCOUNTS, spread=200).commands
+    busy = mixed_flow(SEED + 1, max(8 * orders, 400_000), MARKETS, ACCOUNTS, spread=200).commands
     busy["client_id"] += used
     few = 100 * BATCH
     waiting = (each for at in range(0, len(busy), few) for each in blocks.make(busy[at : at + few], BATCH))
     if hasattr(os, "sched_setaffinity"):  # as the engine is
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    alone = [_batch(machine, *next(waiting)) for _ in range(3_000)]
+    alone = [_batch(machine, *next(waiting)) for _ in range(min(3_000, orders // 4))]
     keeper = Keeper(Rules(folder, 0, 1e9, 1 << 60, 2, lambda: "nothing trimmed"))
     place = Place(1, 1, machine.position, 1)
     before = digest(machine.state)

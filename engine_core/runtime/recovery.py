@@ -7,9 +7,9 @@
 
 Without a snapshot it is replayed from the beginning, which then must be there.
 
-What is published is not read back as a whole: events are 3.5 times the bytes of their commands, and encoding them costs a
-third of executing them. Of each chunk the last entry's bytes are compared, and since balances, ids and times carry over
-from event to event, a replay that differs anywhere is seen at the next comparison; `exchange verify` compares every byte.
+What is published is not read back as a whole: it is 3.5 times the bytes of its commands, and encoding it costs a third
+of executing them. Of each chunk the last entry's bytes are compared, and since balances, ids and times carry over
+from event to event, a replay that differs anywhere is seen at the next comparison; `exchange verify` compares all.
 
 Non-goals: the entries above the published top; for the running loop (loop.py) they are simply new.
 """

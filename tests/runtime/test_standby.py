@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import redis
 
+from engine_core.runtime import snapshot
 from engine_core.runtime.standby import active_name
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.codes import EventKind, QueryKind, Side
@@ -17,6 +18,7 @@ from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import EVENT, SLOT
 from engine_core.wire.streams import ORIGIN, decode_block
 from tests.runtime.rig import NAMES, assert_mirrored, engine, entries, flow, place, setup
+from tests.runtime.test_snapshots import take_snapshot
 
 ANSWER_SECONDS = 120.0
 STANDBY = {"EXCHANGE_WORKER": "1"}
@@ -103,6 +105,36 @@ def test_an_engine_that_hangs_is_replaced_and_steps_back(valkey: str, runtime: P
             assert out.execute(place(Side.BID, 99, 5))[0]["kind"] == EventKind.ACCEPTED, "the first one is back"
             assert len(out.query(QueryKind.BOOK, market=1)[1]) == 22
         assert_mirrored(client)
+    client.close()
+
+
+def test_an_engine_that_was_away_for_too_long_begins_anew(valkey: str, runtime: Path) -> None:
+    """What it has not read was trimmed meanwhile: it takes the newest snapshot, and is a full member again."""
+    client = redis.Redis.from_url(valkey)
+    with (
+        engine(valkey, runtime) as first,
+        engine(valkey, runtime, "--standby", **STANDBY) as second,
+        Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out,
+    ):
+        out.execute(setup())
+        first.send_signal(signal.SIGSTOP)
+        for price in range(100, 120):
+            assert out.execute(place(Side.BID, price, 1))[0]["kind"] == EventKind.ACCEPTED
+        place_of = snapshot.describe(take_snapshot(second.pid, runtime)).place
+        for name in (NAMES.orders, NAMES.events):
+            client.xtrim(name, minid=str(place_of.entry), approximate=False)
+        assert out.execute(place(Side.BID, 120, 1))[0]["kind"] == EventKind.ACCEPTED
+        first.send_signal(signal.SIGCONT)
+        assert first.stderr is not None
+        while "begins anew from a snapshot" not in (said := first.stderr.readline()):
+            assert said, "it ended"
+        assert "it was trimmed" in said
+        while "following" not in first.stderr.readline():
+            pass
+        until(lambda: actives(client) == 1, "two are active")
+        second.send_signal(signal.SIGKILL)
+        assert out.execute(place(Side.BID, 99, 5))[0]["kind"] == EventKind.ACCEPTED, "the first one is back"
+        assert len(out.query(QueryKind.BOOK, market=1)[1]) == 22
     client.close()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine_core.wire.feed import Feed
-from engine_core.wire.log import LogError
+from engine_core.wire.log import LogError, LogTrimmed
 from engine_core.wire.streams import ORIGIN, EntryId
 from tests.wire.rig import NAMES, FakeEngine
 
@@ -165,6 +165,25 @@ async def test_a_trimmed_log_is_named(valkey: str) -> None:
     engine.client.xtrim(NAMES.events, maxlen=4, approximate=False)
     with pytest.raises(LogError, match=r"begins at 7-0, after position 3-0: it was trimmed"):
         await Feed.open(valkey, None, after=EntryId(3, 0))
+    engine.close()
+
+
+async def test_lapped_by_more_than_the_log_still_has(valkey: str, runtime: Path) -> None:
+    """XREAD itself would go on with what is left, and say nothing."""
+    engine = FakeEngine(valkey, runtime, slots=64)
+    engine.block(1)
+    feed = await Feed.open(valkey, runtime, after=ORIGIN)
+    while not feed.on_ring:
+        await anext(feed)
+        engine.block(1)
+    for _ in range(50):
+        engine.block(5)
+    engine.client.xtrim(NAMES.events, maxlen=4, approximate=False)
+    with pytest.raises(LogTrimmed, match="it was trimmed"):
+        async with asyncio.timeout(30):
+            while True:
+                await anext(feed)
+    await feed.close()
     engine.close()
 
 

@@ -1,0 +1,124 @@
+"""Bounds: a full Redis, a full disk, an engine that stands still. Orders are refused with the reason, and go on."""
+
+import asyncio
+import resource
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+
+from engine_core.wire.async_gateway import AsyncGateway
+from engine_core.wire.backlog import Backlog, measure
+from engine_core.wire.codes import EventKind, Side
+from engine_core.wire.gateway import Gateway
+from engine_core.wire.gateway_errors import Overloaded
+from tests.runtime.rig import NAMES, assert_mirrored, block_of, engine, flow, place, setup
+
+ANSWER_SECONDS = 120.0
+
+
+async def prepared(url: str, runtime: Path, backlog: Backlog | None = None) -> AsyncGateway:
+    def prepare() -> None:
+        with Gateway(url, answer_seconds=ANSWER_SECONDS) as out:
+            out.execute(setup())
+
+    await asyncio.to_thread(prepare)
+    return await AsyncGateway.open(url, runtime, 0, 100, backlog=backlog)
+
+
+async def accepted(out: AsyncGateway, price: int) -> bool:
+    events = await out.submit(place(Side.BID, price, 1).tobytes())
+    return bool(events[0]["kind"] == EventKind.ACCEPTED)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_full_redis_refuses_with_its_reason(fresh_valkey: str, runtime: Path) -> None:
+    """Orders are refused while nothing fits; events of one that did fit wait in the engine, and come later."""
+    client = redis.Redis.from_url(fresh_valkey)
+    with engine(fresh_valkey, runtime) as process:
+        out = await prepared(fresh_valkey, runtime)
+        assert await accepted(out, 50)
+        process.send_signal(signal.SIGSTOP)
+        waiting = out.submit(place(Side.BID, 51, 1).tobytes())
+        await until(lambda: client.xlen(NAMES.orders) > client.xlen(NAMES.events))
+        client.config_set("maxmemory", 1)
+        with pytest.raises(Overloaded, match="maxmemory"):
+            await out.submit(place(Side.BID, 52, 1).tobytes())
+        process.send_signal(signal.SIGCONT)
+        assert process.stderr is not None
+        while "Redis takes no events" not in await asyncio.to_thread(process.stderr.readline):
+            pass
+        client.config_set("maxmemory", 0)
+        assert (await waiting)[0]["kind"] == EventKind.ACCEPTED
+        assert await accepted(out, 53)
+        await out.close()
+        assert_mirrored(client)
+    client.close()
+
+
+async def test_a_full_disk_refuses_with_its_reason(fresh_valkey: str, runtime: Path) -> None:
+    """The append-only file cannot grow: what Valkey could not write it takes no more of, until it can."""
+    client = redis.Redis.from_url(fresh_valkey)
+    information: Any = client.info("server")
+    pid = int(information["process_id"])
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    with engine(fresh_valkey, runtime) as process:
+        out = await prepared(fresh_valkey, runtime)
+        assert await accepted(out, 50)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, hard))
+        refused = ""
+        for price in range(60, 90):
+            try:
+                assert await accepted(out, price)
+            except Overloaded as error:
+                refused = str(error)
+                break
+        assert "AOF" in refused, refused
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    assert await accepted(out, 95)
+                    break
+                except Overloaded:
+                    await asyncio.sleep(0.05)
+        await out.close()
+        assert process.poll() is None
+        await asyncio.to_thread(assert_mirrored, client)
+    client.close()
+
+
+async def test_a_stalled_engine_bounds_what_waits_for_it(valkey: str, runtime: Path) -> None:
+    """Of one gateway, and of all together; the cancel that is among them passes, and in the end all are answered."""
+    client = redis.asyncio.Redis.from_url(valkey)
+    with engine(valkey, runtime) as process:
+        out = await prepared(valkey, runtime, Backlog(commands=20))
+        process.send_signal(signal.SIGSTOP)
+        waiting = [out.submit(place(Side.BID, 50 + number, 1).tobytes()) for number in range(20)]
+        with pytest.raises(Overloaded, match="20"):
+            await out.submit(place(Side.BID, 90, 1).tobytes())
+        log_id = out._feed.log_id
+        for sequence in range(1, 8):
+            block = block_of(flow(5, sequence), log_id=log_id, sequence=sequence)
+            await client.xadd(NAMES.orders, {b"b": block})
+        assert "blocks are not executed yet" in await measure(client, NAMES, Backlog(entries=5))
+        process.send_signal(signal.SIGCONT)
+        answers = await asyncio.gather(*waiting)
+        assert all(events[0]["kind"] == EventKind.ACCEPTED for events in answers)
+        assert np.unique([int(events[0]["order_id"]) for events in answers]).size == 20
+        assert await accepted(out, 91)
+        await out.close()
+        with redis.Redis.from_url(valkey) as reader:
+            await asyncio.to_thread(assert_mirrored, reader)
+        assert await measure(client, NAMES, Backlog(entries=5)) == ""
+    await client.aclose()
