@@ -14,6 +14,7 @@ import psycopg
 import redis
 from psycopg import sql
 
+from engine_core.wire.intervals import INTERVALS
 from engine_core.wire.streams import ORIGIN
 from persistence.migrate import SchemaError, Variant
 from persistence.source import EventSource, SourceError
@@ -49,15 +50,11 @@ def refill(redis_url: str, database_url: str, shard: int = 0) -> str:
 def _empty(database_url: str, variant: Variant) -> None:
     tables = (*FROM_THE_LOG, "candles") if variant is Variant.PLAIN else FROM_THE_LOG
     names = sql.SQL(", ").join(map(sql.Identifier, tables))
-    with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as connection:
+    with psycopg.connect(database_url, autocommit=True, connect_timeout=5, prepare_threshold=None) as connection:
         connection.execute(sql.SQL("truncate {}").format(names))
         if variant is Variant.TIMESCALE:
-            # A view is made after those that it is built from, so the order of their numbers is that of the levels.
-            views = connection.execute(
-                "select view_name from timescaledb_information.continuous_aggregates order by view_name::regclass::oid"
-            ).fetchall()
-            for (view,) in views:
-                connection.execute("call refresh_continuous_aggregate(%s::regclass, null, null)", (view,))
+            for name in INTERVALS:  # each level from a finer one
+                connection.execute(f"call refresh_continuous_aggregate('candles_{name}', null, null)".encode())
 
 
 def main() -> int:

@@ -1,6 +1,9 @@
 """Hours in minutes: the real exchange under the demo's market maker while its processes are killed, then the audit.
 
-    python -m tests.end_to_end.soak --minutes 10 [--seed N] [--no-kills]
+    python -m tests.end_to_end.soak --minutes 10 [--seed N] [--no-kills] [--load]
+
+With --load two producers append blocks of orders all the time, beside the profile `bare`, and Redis has REDIS_BYTES:
+trimming must keep it below that however long it goes on, and no order may be refused for it.
 
 Every round kills one role with -9, waits until orders are accepted again, and trades once. At the end `exchange verify`
 replays the whole log. Exit status 0 only if every round and the audit were right. The seed repeats the order of kills.
@@ -10,13 +13,24 @@ import argparse
 import random
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import redis
+
+from engine_core.wire.streams import keys
+from tests.end_to_end.chaos_clients import Bulk
 from tests.end_to_end.harness import Exchange
 
 ROLES = ("engine", "ingress", "egress", "writer", "market_maker")
 ROUND_S = 15.0
+REDIS_BYTES = 128 << 20
+CONFIG = {
+    "redis_bytes = 8_589_934_592": f"redis_bytes = {REDIS_BYTES}",
+    "every_commands = 5_000_000": "every_commands = 30_000",
+}
 
 
 def trade(exchange: Exchange) -> None:
@@ -30,32 +44,72 @@ def trade(exchange: Exchange) -> None:
     assert bid["id"]
 
 
+def configured(folder: Path) -> Path:
+    text = Path("exchange.toml").read_text(encoding="utf-8")
+    for old, new in CONFIG.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path = folder / "exchange.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def redis_use(exchange: Exchange, most: int) -> str:
+    """What Redis holds; an AssertionError if that is more than it may."""
+    with redis.Redis.from_url(exchange.run["redis"]) as client:
+        memory: Any = client.info("memory")
+        log: Any = client.xinfo_stream(keys(0).orders)
+    used = int(memory["used_memory"])
+    assert not most or used < most, f"Redis uses {used} bytes, allowed are {most}"
+    return f"Redis {used / 2**20:.0f} MB, {log['length']} of {log['entries-added']} blocks"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-kills", action="store_true")
+    parser.add_argument("--load", action="store_true", help="much flow, little memory for Redis")
     options = parser.parse_args()
     chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="exchange-soak-") as folder:
-        exchange = Exchange(Path(folder) / "data", "--profile", "demo")
+        if options.load:
+            config = str(configured(Path(folder)))
+            exchange = Exchange(Path(folder) / "data", "--profile", "bare", "--config", config)
+        else:
+            exchange = Exchange(Path(folder) / "data", "--profile", "demo")
         exchange.start()
+        bulks = [Bulk(exchange.run["redis"], number, options.seed) for number in range(2 if options.load else 0)]
+        producers = [threading.Thread(target=bulk.run) for bulk in bulks]
+        for producer in producers:
+            producer.start()
+        roles = [role for role in ROLES if exchange.pids(role)]
         deadline, rounds = time.monotonic() + options.minutes * 60, 0
         try:
             while time.monotonic() < deadline:
                 time.sleep(min(ROUND_S, max(0.0, deadline - time.monotonic())))
-                role = "nobody" if options.no_kills else chance.choice(ROLES)
+                role = "nobody" if options.no_kills else chance.choice(roles)
                 if role != "nobody":
                     exchange.kill(role)
                 trade(exchange)
                 rounds += 1
+                use = redis_use(exchange, REDIS_BYTES if options.load else 0)
                 memory = sum(process.memory_info().rss for process in exchange.family()) // 2**20
-                print(f"round {rounds}: killed {role}, traded, {memory} MB", flush=True)
+                print(f"round {rounds}: killed {role}, traded, {memory} MB, {use}", flush=True)
+            _stop(bulks, producers)
             print(exchange.verified())
         finally:
+            _stop(bulks, producers)
             exchange.end()
     print(f"{rounds} rounds, everything accounted for")
     return 0
+
+
+def _stop(bulks: list[Bulk], producers: list[threading.Thread]) -> None:
+    for bulk in bulks:
+        bulk.stop = True
+    for producer in producers:
+        producer.join()
 
 
 if __name__ == "__main__":

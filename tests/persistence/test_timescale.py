@@ -21,6 +21,7 @@ from persistence.store import Store
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
 from tests.persistence.flow import START_MS, Flow, append
 from tests.persistence.test_history import check_orders, check_trades, expected_klines, history
+from tests.persistence.test_refill import assert_refilled
 from tests.persistence.test_writer import config, count, store_all
 
 FOLDER = os.environ.get("EXCHANGE_TEST_TIMESCALE", "")
@@ -60,6 +61,10 @@ async def test_timescale_holds_the_same(valkey: str, timescale: str) -> None:
         last_ms = int(trades[-1][2].timestamp() * 1000)
         found = await reader.klines(1, "1h", START_MS, last_ms + 1)
         assert [tuple(candle.values()) for candle in found] == expected_klines(trades, "1h", START_MS, last_ms + 1)
+
+
+def test_what_redis_lost_is_given_up(valkey: str, timescale: str) -> None:
+    assert_refilled(valkey, timescale, lambda blocks: refresh(timescale, blocks[-1].time_ms))
 
 
 def refresh(url: str, until_ms: int) -> None:
