@@ -37,7 +37,7 @@ from engine_core.runtime.tail import Forgotten, Tail
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND, EVENT
-from engine_core.wire.log import LogError, LogState, LogTrimmed
+from engine_core.wire.log import RESTORE_SECONDS, LogError, LogState, LogTrimmed
 from engine_core.wire.ring import RingWriter, Stamp
 from engine_core.wire.streams import EntryId, decode_block, keys, pack
 
@@ -67,6 +67,7 @@ class Engine:
         self._wake = wake  # descriptor that becomes readable at a signal, so that poll() ends
         self._ticks: Gateway | None = None
         self._next_tick = 0.0
+        self._patient_until = 0.0  # with logs that this engine cannot begin anew from
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -85,10 +86,14 @@ class Engine:
             try:
                 self._run_connected(ready)
             except (LogTrimmed, Forgotten) as error:
-                if not self._recovered:
+                if self._recovered:
+                    logger.warning("this engine is not up to date, and begins anew from a snapshot: %s", error)
+                    self._begin_anew()
+                    self._patient_until = time.monotonic() + RESTORE_SECONDS
+                elif time.monotonic() > self._patient_until:
                     raise
-                logger.warning("this engine is not up to date, and begins anew from a snapshot: %s", error)
-                self._begin_anew()
+                else:  # another engine may be about to give back what Redis lost
+                    time.sleep(RETRY_SECONDS)
             except UNREACHABLE as error:
                 if isinstance(error, redis.BusyLoadingError):
                     logger.info("Redis is loading its data")
