@@ -12,6 +12,7 @@ Each part checks its answers. Non-goals: throughput of the running exchange (pip
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -146,13 +148,20 @@ def filled(orders: int) -> tuple[Machine, Blocks, int]:
     return machine, blocks, used
 
 
+def endless(blocks: Blocks, used: int, commands: int) -> Iterator[tuple[EntryId, bytes]]:
+    """Batches of busy flow, whose client ids begin above those in use; `commands` are made at a time."""
+    for number in itertools.count(1):
+        busy = mixed_flow(SEED + number, commands, MARKETS, ACCOUNTS, spread=200).commands
+        busy["client_id"] += used
+        used += commands
+        for at in range(0, commands, 100 * BATCH):
+            yield from blocks.make(busy[at : at + 100 * BATCH], BATCH)
+
+
 def measure_snapshot(folder: Path, orders: int, result: Result) -> None:
     machine, blocks, used = filled(orders)
     result.open_orders = int(machine.state.counters[OPEN_ORDERS])
-    busy = mixed_flow(SEED + 1, max(8 * orders, 400_000), MARKETS, ACCOUNTS, spread=200).commands
-    busy["client_id"] += used
-    few = 100 * BATCH
-    waiting = (each for at in range(0, len(busy), few) for each in blocks.make(busy[at : at + few], BATCH))
+    waiting = endless(blocks, used, max(8 * orders, 400_000))
     if hasattr(os, "sched_setaffinity"):  # as the engine is
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     alone = [_batch(machine, *next(waiting)) for _ in range(min(3_000, orders // 4))]

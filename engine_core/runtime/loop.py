@@ -156,7 +156,7 @@ class Engine:
         commands, mirror = replay(machine, self._guard, connection, names, self.publisher, top, self._beat)
         self._mirror_crc = crc_of(mirror) if mirror else place.mirror_crc if place is not None else 0
         self._tail.begin(machine.position)
-        self.counters.replayed_commands = commands
+        self.counters.replayed_commands += commands
         self.counters.replay_seconds = time.monotonic() - started
         self._recovered = True
 
@@ -228,7 +228,8 @@ class Engine:
                 self._look_out(lookout, appends)
             if self._wake in readable:
                 self.keeper.heard(self._wake)
-            self.keeper.look(self.machine.state, self._place, self.counters.commands, active=self.active)
+            commands = self.counters.replayed_commands + self.counters.commands  # since the snapshot we began with
+            self.keeper.look(self.machine.state, self._place, commands, active=self.active)
 
     def _look_out(self, lookout: Lookout, appends: Connection) -> None:
         """A standby's turn: forget what was published, and see whether the active engine lives."""
