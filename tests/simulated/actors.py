@@ -13,6 +13,7 @@ import redis
 from engine_core.runtime import guard as guards
 from engine_core.runtime import intake, loop, publish, recovery, snapshot, standby, tail, trim
 from engine_core.runtime.config import EngineConfig
+from engine_core.runtime.connection import describe
 from engine_core.runtime.keeper import Keeper, Rules
 from engine_core.runtime.loop import Engine
 from engine_core.runtime.snapshot import Place
@@ -21,7 +22,7 @@ from engine_core.wire import outbox as outboxes
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, Reason, Side
 from engine_core.wire.feed import slots_of
 from engine_core.wire.layout import EVENT, SLOT, join
-from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError, parse_description
+from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError
 from engine_core.wire.outbox import Outbox
 from engine_core.wire.ring import Stamp
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, decode_block, keys
@@ -219,7 +220,7 @@ class Client:
         if self._outbox is None:
             self._begin(client)
         assert self._outbox is not None
-        orders = parse_description(NAMES.orders, client.xinfo_stream(NAMES.orders))
+        orders = describe(client, NAMES.orders)
         orders.check(max([self._position, *(b.entry for b in self._outbox.blocks if b.entry is not None)]))
         repeat = True
         while True:
@@ -234,7 +235,7 @@ class Client:
     def _begin(self, client: Any) -> None:
         while (events := self._host.server.stream(NAMES.events)).top == ORIGIN:
             self._host.world.wait(seconds=0.05)
-        state = parse_description(NAMES.events, client.xinfo_stream(NAMES.events))
+        state = describe(client, NAMES.events)
         self._outbox, self._position = Outbox(self._number, state.log_id, state.epoch), events.top
 
     def _append(self, client: Any, block: Any) -> None:
@@ -277,7 +278,7 @@ class Client:
         else:
             rows = client.xrange(NAMES.events, f"({self._position}", count=50)
             if rows:
-                parse_description(NAMES.events, client.xinfo_stream(NAMES.events)).check(self._position)
+                describe(client, NAMES.events).check(self._position)
             found = [
                 (EntryId.parse(entry), slots_of(EntryId.parse(entry), *decode_block(fields[FIELD], EVENT)))
                 for entry, fields in rows
