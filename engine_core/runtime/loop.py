@@ -20,6 +20,7 @@ import redis
 
 from engine_core.book.state import TIMERS
 from engine_core.book.triggers import FIRED
+from engine_core.runtime import snapshot
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
 from engine_core.runtime.connection import UNREACHABLE, Connection, client_of
 from engine_core.runtime.counters import Counters, Stages
@@ -244,8 +245,12 @@ class Engine:
             self.publisher.flush()
 
     def _place(self) -> Place | None:
-        machine = self.machine
-        if not self._mirror_crc:
+        """Where a snapshot would be, or None: there cannot be one now.
+
+        At most one may be ahead of the published events: an engine that comes up needs one that is not.
+        """
+        machine, config = self.machine, self._config
+        if not self._mirror_crc or snapshot.newest(config.data, config.shard) > self.publisher.confirmed:
             return None
         return Place(machine.log_id, machine.epoch, machine.position, self._mirror_crc)
 

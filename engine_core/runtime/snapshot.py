@@ -26,7 +26,7 @@ import numpy as np
 from engine_core.book.state import COUNTERS, LOG_ID, Capacities, State, capacities_of, new_state
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from engine_core.wire.layout import fingerprint as wire_fingerprint
-from engine_core.wire.streams import EntryId
+from engine_core.wire.streams import ORIGIN, EntryId
 
 MAGIC = 0x31504E5348435845  # "EXCHSNP1"
 FORMAT = 1
@@ -84,6 +84,12 @@ def found(data: Path, shard: int) -> list[Path]:
     named = [(_NAME.fullmatch(path.name), path) for path in folder_of(data).glob(f"{shard}-*.snapshot")]
     entries = [((int(match[2]), int(match[3])), path) for match, path in named if match and int(match[1]) == shard]
     return [path for _, path in sorted(entries, reverse=True)]
+
+
+def newest(data: Path, shard: int) -> EntryId:
+    """The entry that the newest file is named after; ORIGIN if there is none."""
+    match = next((_NAME.fullmatch(path.name) for path in found(data, shard)), None)
+    return EntryId(int(match[2]), int(match[3])) if match else ORIGIN
 
 
 def write(
