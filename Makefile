@@ -8,6 +8,7 @@ MINUTES ?= 10
 LISTS ?= 2000000
 ROUNDS ?= 5
 SEEDS ?= 2000
+REQUESTS ?= 500
 
 .PHONY: help setup setup-dev run test lint soak chaos lock clean
 
@@ -17,7 +18,8 @@ help:
 	@echo "make test    setup with the development packages, lint, and all tests"
 	@echo "make lint    ruff, mypy and the direction of imports"
 	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
-	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, SEEDS=$(SEEDS) simulations"
+	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, SEEDS=$(SEEDS) simulations,"
+	@echo "            and REQUESTS=$(REQUESTS) made from the OpenAPI document to each route"
 	@echo "make chaos   kill every process again and again under load, ROUNDS=$(ROUNDS), then account for everything"
 	@echo "make lock    resolve the locked requirements anew"
 	@echo "make clean   delete what setup made (not the data)"
@@ -46,6 +48,7 @@ soak: setup-dev
 	DEPTH_SINGLE_BLOCKS=5000 .venv/bin/pytest -q tests/end_to_end/test_depth.py
 	.venv/bin/python -m tests.model.soak --lists $(LISTS)
 	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s)
+	.venv/bin/python -m tests.ingress.fuzz --examples $(REQUESTS)
 
 chaos: setup-dev
 	.venv/bin/python -m tests.end_to_end.chaos --rounds $(ROUNDS)

@@ -1,14 +1,13 @@
 """An exchange without an engine, and one of real processes with two ingress workers, for the tests of this folder."""
 
-import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.conftest import short_folder
 from tests.ingress.fakes import Exchange, open_exchange
 from tests.ingress.venue import Venue, open_venue
 
@@ -21,10 +20,9 @@ async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
-    """Shared by modules, so each test brings what it looks at."""
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    sockets = Path(tempfile.mkdtemp(prefix="xp-", dir=base))
-    with open_venue(tmp_path_factory.mktemp("pair"), sockets, workers=2) as opened:
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    """Shared by modules, so each test brings what it looks at, and leaves no open orders behind."""
+    sockets = short_folder()
+    with open_venue(tmp_path_factory.mktemp("venue"), sockets, workers=2) as opened:
         yield opened
     shutil.rmtree(sockets, ignore_errors=True)

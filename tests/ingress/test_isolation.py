@@ -100,17 +100,17 @@ def test_every_private_route_is_attacked_and_only_known_kinds_are_public() -> No
 
 
 @pytest.fixture(scope="module")
-def order(pair: Venue) -> Iterator[str]:
+def order(venue: Venue) -> Iterator[str]:
     """An order of the victim that rests, after a trade with a third party, and a deposit and a withdrawal."""
     third = admin(CommandKind.DEPOSIT, account=READER_ACCOUNT, asset=1, a=777, b=10**12)
-    pair.gateway.execute(third)
+    venue.gateway.execute(third)
     withdrawal = WITHDRAWAL | {"address": "the victim's", "clientId": "victim"}
-    assert pair.send("POST", "/wapi/v1/capital/withdrawals", "withdraw", withdrawal, VICTIM).status_code == 200
-    placed = pair.send("POST", "/api/v1/order", "orderExecute", LIMIT | {"clientId": CLIENT_ID}, VICTIM)
+    assert venue.send("POST", "/wapi/v1/capital/withdrawals", "withdraw", withdrawal, VICTIM).status_code == 200
+    placed = venue.send("POST", "/api/v1/order", "orderExecute", LIMIT | {"clientId": CLIENT_ID}, VICTIM)
     assert placed.status_code == 200, placed.text
     yield placed.json()["id"]
     cancel = {**SYMBOL, "orderId": placed.json()["id"]}
-    assert pair.send("DELETE", "/api/v1/order", "orderCancel", cancel, VICTIM).status_code == 200
+    assert venue.send("DELETE", "/api/v1/order", "orderCancel", cancel, VICTIM).status_code == 200
 
 
 def belongings(venue: Venue) -> dict[str, Any]:
@@ -128,12 +128,12 @@ def belongings(venue: Venue) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("route", PRIVATE, ids=lambda route: f"{route.method} {route.path}")
-def test_an_intruder_sees_and_changes_nothing(pair: Venue, order: str, route: Route) -> None:
-    before = belongings(pair)
+def test_an_intruder_sees_and_changes_nothing(venue: Venue, order: str, route: Route) -> None:
+    before = belongings(venue)
     assert before["/api/v1/orders"], "the victim has an order"
     for attack in ATTACKS[route.method, route.path]:
         filled = json.loads(json.dumps(attack).replace("{order}", order))
-        response = _attack(pair, route, filled)
+        response = _attack(venue, route, filled)
         text = response.text
         for secret in (f'"{order}"', "the victim's", VICTIM_KEY):
             assert secret not in text, f"{response.status_code}: {text[:500]}"
@@ -141,19 +141,19 @@ def test_an_intruder_sees_and_changes_nothing(pair: Venue, order: str, route: Ro
             assert (response.status_code, response.json()["code"]) == (403, "FORBIDDEN")
         else:
             assert response.status_code < 500, text
-    assert belongings(pair) == before
+    assert belongings(venue) == before
     if route.endpoint.body is Body.OBJECT and "orders/cancelAfter" in route.path:
-        assert belongings(pair)["/api/v1/orders"] == before["/api/v1/orders"]
+        assert belongings(venue)["/api/v1/orders"] == before["/api/v1/orders"]
 
 
 @pytest.mark.parametrize("route", PRIVATE, ids=lambda route: f"{route.method} {route.path}")
-def test_nobody_gets_in_without_credentials(pair: Venue, order: str, route: Route) -> None:
+def test_nobody_gets_in_without_credentials(venue: Venue, order: str, route: Route) -> None:
     for attack in ATTACKS[route.method, route.path]:
         filled = json.loads(json.dumps(attack).replace("{order}", order))
         if route.endpoint.body is Body.QUERY:
-            response = pair.client.request(route.method, route.path, params=filled)
+            response = venue.client.request(route.method, route.path, params=filled)
         else:
-            response = pair.client.request(route.method, route.path, json=filled)
+            response = venue.client.request(route.method, route.path, json=filled)
         assert (response.status_code, response.json()["code"]) == (401, "UNAUTHORIZED")
 
 

@@ -4,11 +4,8 @@ import asyncio
 import base64
 import itertools
 import json
-import os
 import random
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -28,21 +25,12 @@ from tests.egress.order_replica import OrderReplica
 from tests.egress.rig import Listener
 from tests.ingress.fakes import READER, TRADER, TRADER_ACCOUNT
 from tests.ingress.markets import SOL, admin, key_record
-from tests.ingress.venue import Venue, free_port, open_venue, process
+from tests.ingress.venue import Venue, free_port, process
 
 pytestmark = pytest.mark.timeout(300)  # an empty kernel cache has to be filled
 
 LIMIT = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "100", "quantity": "1"}
 TEMPORARY = SigningKey(b"w" * 32)  # a key that a test revokes
-
-
-@pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    sockets = Path(tempfile.mkdtemp(prefix="xo-", dir=base))
-    with open_venue(tmp_path_factory.mktemp("venue"), sockets) as opened:
-        yield opened
-    shutil.rmtree(sockets, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
