@@ -62,7 +62,7 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
         since = gateway.position
         market_data = await MarketData.bootstrap(gateway.query, gateway.on_events)
         stack.push_async_callback(market_data.close)
-        history = History(config.database_url, market_data.setup, since, config.shard)
+        history = History(config.database_url, market_data.setup, since, config.shard, gateway.complete)
         stack.push_async_callback(history.close)
         for slots in early:
             history.observe(slots)

@@ -37,9 +37,20 @@ _TABLES = {CommandKind.DEPOSIT: "deposits", CommandKind.WITHDRAW: "withdrawals"}
 
 
 class History:
-    """`since`: the log position after which `observe` gets every event; `setup` is kept current by its owner."""
+    """`since`: the log position after which `observe` gets every event; `setup` is kept current by its owner.
 
-    def __init__(self, database_url: str, setup: Setup, since: EntryId = ORIGIN, shard: int = 0) -> None:
+    `complete`: waits for `observe` to have got all that any client can know of; whether it has.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        setup: Setup,
+        since: EntryId = ORIGIN,
+        shard: int = 0,
+        complete: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        self._complete = complete
         self._database = Database(database_url)
         self._setup = setup
         self._shard = shard
@@ -200,6 +211,8 @@ class History:
 
     async def _read(self, work: Work[T]) -> T:
         """Run `work` on a snapshot that, together with the tail, is complete."""
+        if self._complete is not None and not await self._complete():
+            raise HistoryUnavailable("the newest events have not come to this process yet")
         position = ORIGIN
         for _ in range(_ATTEMPTS):
             async with self._database.snapshot() as connection:

@@ -42,6 +42,7 @@ from engine_core.wire.streams import FIELD, EntryId, decode_block, keys, pack
 
 MAX_APPENDS = 4  # not yet confirmed by Redis; what comes meanwhile goes into the next, larger block
 ANSWER_SECONDS = 5.0
+COMPLETE_SECONDS, COMPLETE_POLL_SECONDS = 2.0, 0.002  # for a feed without the ring to come up to the log's top
 LOOKUP_SECONDS = 1.0  # unanswered so long: look into the event log
 PATROL_SECONDS = 0.25
 QUERY_SECONDS = 5.0
@@ -219,6 +220,26 @@ class AsyncGateway:
         except Exception as error:
             self._stop(error)
             raise
+
+    async def complete(self) -> bool:
+        """Wait for all that was executed before this call to be handed on, also when it does not come by the ring.
+
+        False: it takes too long. The commands' top is waited for, because the ring is ahead of the event stream.
+        """
+        self.catch_up()
+        if self._feed.polls_all:
+            return True
+        try:
+            top = (await describe(self._redis, self._keys.orders)).top
+        except UNREACHABLE:
+            return False
+        deadline = time.monotonic() + COMPLETE_SECONDS
+        while self._feed.position < top:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(COMPLETE_POLL_SECONDS)
+            self.catch_up()
+        return True
 
     # Appends and questions
 

@@ -157,12 +157,21 @@ class Feed:
                 return slots
         raise StopAsyncIteration
 
+    @property
+    def polls_all(self) -> bool:
+        """Whether poll() gives all that anybody was told: not while this reads the stream, or another engine's ring."""
+        return self._on_ring and self._ring is not None and not self._ring.stale()
+
     def poll(self) -> np.ndarray:
         """What the ring holds that was not handed on yet; nothing when reading the stream. Never waits."""
         if not self._on_ring or self._ring is None:
             return self._take(_NOTHING)
         slots = self._ring.read()
-        return self._take(_NOTHING if slots is None else _rows(slots))
+        if slots is None:  # lapped: on with the stream
+            self._on_ring = False
+            self._wake()
+            return self._take(_NOTHING)
+        return self._take(_rows(slots))
 
     async def close(self) -> None:
         if self._closed:

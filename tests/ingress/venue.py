@@ -40,6 +40,7 @@ class Venue:
     environment: dict[str, str]
     folder: Path
     ports: list[int]
+    writer: "subprocess.Popen[bytes]"
 
     def send(self, *request: object, **options: object) -> httpx.Response:
         return self.client.send(self.signer.request(*request, **options))  # type: ignore[arg-type]
@@ -74,7 +75,7 @@ def open_venue(folder: Path, sockets: Path, workers: int = 1) -> Iterator[Venue]
         stack.enter_context(process("engine_core.runtime", environment, folder))
         gateway = stack.enter_context(Gateway(valkey, answer_seconds=COMPILE_SECONDS))
         _fill(gateway)
-        stack.enter_context(process("persistence", environment, folder))
+        writer = stack.enter_context(process("persistence", environment, folder))
         ports = [port, *(free_port() for _ in range(1, workers))]
         for worker, its_port in enumerate(ports):
             own = {"EXCHANGE_WORKER": str(worker), "EXCHANGE_HTTP_PORT": str(its_port)}
@@ -83,7 +84,7 @@ def open_venue(folder: Path, sockets: Path, workers: int = 1) -> Iterator[Venue]
         client = stack.enter_context(
             httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False, event_hooks=hooks)
         )
-        yield Venue(port, Signer(client), gateway, environment, folder, ports)
+        yield Venue(port, Signer(client), gateway, environment, folder, ports, writer)
 
 
 def _keeps_the_document(response: httpx.Response) -> None:
