@@ -8,6 +8,7 @@ a message, the commands in flight (past them we stop reading), the silence of a 
 import asyncio
 import http
 import logging
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, cast
 
 from uvicorn.config import Config
@@ -40,6 +41,9 @@ class OrderSocket(asyncio.Protocol):
     plain: ClassVar[PlainMessages]
     shown: ClassVar[Shown]
 
+    awaited_since = 0.0  # see crowd.Connection; who is silent is dropped by the pings
+    unread_since = 0.0
+
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         self._state = server_state
         self._loop = asyncio.get_running_loop()
@@ -50,6 +54,7 @@ class OrderSocket(asyncio.Protocol):
         self._paused = False
         self._heard = True
         self._timer: asyncio.TimerHandle | None = None
+        self.on_lost: Callable[[], None] = lambda: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -66,6 +71,7 @@ class OrderSocket(asyncio.Protocol):
         self._handle()
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.on_lost()
         self._state.connections.discard(cast(Any, self))
         if self._timer is not None:
             self._timer.cancel()
@@ -81,6 +87,12 @@ class OrderSocket(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._paused_by_peer = False
         self._throttle()
+
+    def is_unread(self) -> bool:
+        return self._paused_by_peer
+
+    def drop(self) -> None:
+        self._transport.abort()
 
     def shutdown(self) -> None:
         """uvicorn stops."""

@@ -15,6 +15,7 @@ from ingress.call import Reply, error_reply
 from ingress.crowd import Crowd
 from ingress.errors import ApiError, Code, bad_request
 from ingress.hot import HotCycle, HotRoutes, render
+from ingress.order_socket import OrderSocket
 from ingress.plain_orders import PlainOrder, PlainOrders
 
 MAX_HEAD: Final = 32 * 1024  # bytes of request line and headers
@@ -45,8 +46,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._leave()
 
     def handle_websocket_upgrade(self) -> None:
-        self._leave()
         super().handle_websocket_upgrade()
+        socket = self.transport.get_protocol()
+        assert isinstance(socket, OrderSocket)
+        socket.on_lost = self._leave  # until then it is one of the crowd
 
     def _leave(self) -> None:
         if self.crowd is not None:

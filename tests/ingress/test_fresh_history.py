@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from tests.conftest import short_folder
@@ -87,3 +88,35 @@ def test_a_worker_without_the_ring_knows_what_others_answered(venue: Venue, tmp_
                 worker.send_signal(signal.SIGCONT)
                 check(client, *orders)
     shutil.rmtree(runtime, ignore_errors=True)
+
+
+def test_what_the_writer_has_not_stored_is_there_and_stays_the_same_when_it_has(venue: Venue) -> None:
+    """The writer stands still, then works off what came meanwhile while history is read again and again."""
+    with stopped(venue.writer):
+        pairs = [trade(venue) for _ in range(5)]
+        for orders in pairs:
+            check(venue.client, *orders)
+        before = everything(venue)
+    with psycopg.connect(venue.environment["DATABASE_URL"], autocommit=True) as connection:
+        deadline = time.monotonic() + 30
+        stored = False
+        while not stored:
+            row = connection.execute("select max(order_id) >= %s from orders", (int(pairs[-1][1]),)).fetchone()
+            stored = bool(row and row[0])
+            assert everything(venue) == before
+            assert time.monotonic() < deadline
+    assert everything(venue) == before
+
+
+def everything(venue: Venue) -> list[Any]:
+    """All that history says of one account, page totals included."""
+    answers = [
+        venue.send("GET", f"/wapi/v1/history/{name}", instruction, {"limit": "200"})
+        for name, instruction in (("orders", "orderHistoryQueryAll"), ("fills", "fillHistoryQueryAll"))
+    ]
+    answers.append(venue.client.get("/api/v1/trades/history?symbol=SOL_USDC&limit=200"))
+    start = int(time.time()) // 86_400 * 86_400 - 86_400
+    answers.append(
+        venue.client.get(f"/api/v1/klines?symbol=SOL_USDC&interval=1d&startTime={start}&endTime={start + 200_000}")
+    )
+    return [(answer.headers.get("X-TOTAL"), answer.json()) for answer in answers]

@@ -5,6 +5,7 @@ import base64
 import itertools
 import json
 import random
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -240,6 +241,29 @@ async def test_a_clean_stop_says_goodbye_and_cancels(venue: Venue, tmp_path: Pat
                 await trader.answer()
             assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
     await until_none_is_open(venue)
+
+
+async def test_its_connections_are_counted_and_slow_clients_still_dropped(venue: Venue, tmp_path: Path) -> None:
+    port, config = free_port(), tmp_path / "exchange.toml"
+    text = Path(venue.environment["EXCHANGE_CONFIG"]).read_text()
+    few = re.sub(r"of_one_address = \d+", "of_one_address = 3", text)
+    config.write_text(re.sub(r"slow_client_seconds = \d+", "slow_client_seconds = 1", few))
+    own = {"EXCHANGE_HTTP_PORT": str(port), "EXCHANGE_WORKER": "9", "EXCHANGE_CONFIG": str(config)}
+    with process("ingress", venue.environment | own, tmp_path):
+        async with trading(port) as first, trading(port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n")
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(f"ws://127.0.0.1:{port}/ws/orders", proxy=None):
+                    pass
+            assert refused.value.response.status_code == 429
+            async with asyncio.timeout(20):
+                assert await reader.read() == b"", "the half request is dropped"
+            writer.close()
+            assert (await first.ask("order.cancelAll", {"symbol": "SOL_USDC"}))["status"] == 200
+        for _ in range(6):
+            async with asyncio.timeout(20), trading(port):
+                pass
 
 
 def engine_orders(venue: Venue, side: Side) -> list[tuple[str, str, str]]:

@@ -23,6 +23,7 @@ from ingress.config import LAST_DEMO_ACCOUNT
 from tests.ingress.document import misfit
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT, Signer
 from tests.ingress.markets import admin, key_record, setup_records
+from tests.ingress.payload import forbidden
 
 COMPILE_SECONDS = 240.0
 ADMIN = SigningKey(b"a" * 32)
@@ -88,12 +89,14 @@ def open_venue(folder: Path, sockets: Path, workers: int = 1) -> Iterator[Venue]
 
 
 def _keeps_the_document(response: httpx.Response) -> None:
-    """Every answer that a test gets is held against the OpenAPI document."""
+    """Every answer that a test gets is held against the OpenAPI document, and its numbers and times against SPEC §1."""
     response.read()
     request, content_type = response.request, response.headers.get("content-type", "")
     body = response.json() if content_type == "application/json" else None
     problem = misfit(request.method, request.url.path, response.status_code, content_type, body)
     assert not problem, problem
+    if content_type == "application/json" and request.url.path != "/openapi.json":
+        assert not forbidden(response.text), f"{request.url.path}: {forbidden(response.text)!r}"
 
 
 @contextmanager
