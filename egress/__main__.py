@@ -26,6 +26,7 @@ from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData
 from engine_core.wire import metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
+from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
 from engine_core.wire.settings import Settings
 
 BEAT_SECONDS = 1.0
@@ -54,7 +55,8 @@ async def run(config: EgressConfig) -> None:
     sources = Sources(data, hub, order_feeds)
     private = PrivateStreams(data, hub, gateway.query)
     publisher = Publisher(config.redis_url, config.shard, data.setup, hub)
-    server = Egress(config, data, hub, private, Authenticator(data.setup, config.session_secret))
+    ended = Remembered(config.runtime / ENDED_SESSIONS)
+    server = Egress(config, data, hub, private, Authenticator(data.setup, config.session_secret, ended))
     history = asyncio.create_task(_history(data, config))
     shown = monitor(config, gateway, data, hub, publisher)
     metrics.serve(shown, config.runtime, config.metrics_port, config.host)
@@ -71,6 +73,7 @@ async def run(config: EgressConfig) -> None:
         history.cancel()
         await asyncio.gather(history, return_exceptions=True)
         await server.stop()
+        ended.close()
         await publisher.stop()
         await private.stop()
         sources.stop()

@@ -1,7 +1,8 @@
 """Whose private streams a SUBSCRIBE frame may name: by an ED25519 signature (SPEC §2, §6.1) or a page's stream token.
 
-A key that is revoked, or whose account is frozen for reading, loses its streams: `valid` is asked again whenever the
-setup changes. Non-goals: what is subscribed (server.py).
+A key that is revoked, or whose account is frozen for reading, loses its streams, and so does a session that was ended
+by a log-out: `valid` is asked again whenever the setup changes, and for sessions several times a second.
+Non-goals: what is subscribed (session.py).
 """
 
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from engine_core.replica.setup import Setup
 from engine_core.wire import session, signing
 from engine_core.wire.codes import KeyPermission
+from engine_core.wire.remembered import Remembered
 
 INSTRUCTION = "subscribe"
 
@@ -22,12 +24,14 @@ class NotAuthorised(Exception):
 class Owner:
     account: int
     public_key: bytes = b""  # empty: a session
+    session: bytes = b""  # its name
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
     setup: Setup
     session_secret: bytes
+    ended: Remembered | None = None  # sessions; None: nobody can log out
 
     def owner(self, signature: object, token: object) -> Owner:
         """Who sent a frame with these members (None: absent); a signature, if present, wins."""
@@ -35,14 +39,17 @@ class Authenticator:
             return self._signed(signature)
         if isinstance(token, str):
             account = session.read(token, self.session_secret)
-            if account is None:
+            owner = None if account is None else Owner(account, session=session.name_of(token))
+            if owner is None or not self.valid(owner):
                 raise NotAuthorised("the session token is wrong or has expired")
-            return Owner(account)
+            return owner
         raise NotAuthorised("private streams need `signature` or `session`")
 
     def valid(self, owner: Owner) -> bool:
-        """Whether the key still exists and may read."""
-        return not owner.public_key or self._may_read(owner.public_key)
+        """Whether the key still exists and may read, or the session has not been ended."""
+        if owner.public_key:
+            return self._may_read(owner.public_key)
+        return self.ended is None or not self.ended.has(owner.session, time.time_ns() // 1_000_000)
 
     def _may_read(self, public_key: bytes) -> bool:
         key = self.setup.keys.get(public_key)

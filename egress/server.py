@@ -24,6 +24,7 @@ PATHS = ("/", "/ws")
 HEALTH = "/health"
 TRY_AGAIN_LATER = 1013
 GOING_AWAY = 1001
+SESSION_CHECK_SECONDS = 0.25
 
 logger = logging.getLogger(__name__)
 _closing: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
@@ -70,6 +71,7 @@ class Egress:
         self._authenticator = authenticator
         self._sessions: set[Session] = set()
         self._server: Server | None = None
+        self._watch: asyncio.Task[None] | None = None
         data.listeners.append(self._changed)
 
     @property
@@ -96,10 +98,14 @@ class Egress:
             logger=_quiet(),
             reuse_port=True if self._config.workers > 1 else None,
         )
+        self._watch = asyncio.create_task(self._watch_sessions())
 
     async def stop(self) -> None:
         """Tell every client that we are going away, and wait for their goodbyes, not for long."""
         self._data.listeners.remove(self._changed)
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         if self._server is not None:
             self._server.close(code=GOING_AWAY, reason="the server is going away; connect again")
             await self._server.wait_closed()
@@ -133,4 +139,11 @@ class Egress:
     def _changed(self, changes: Changes) -> None:
         if changes.setup:
             for session in list(self._sessions):
-                session.setup_changed()
+                session.check()
+
+    async def _watch_sessions(self) -> None:
+        """A log-out is heard of in memory that ingress shares, which tells nobody that it changed."""
+        while True:
+            await asyncio.sleep(SESSION_CHECK_SECONDS)
+            for session in [session for session in self._sessions if session.has_session]:
+                session.check()

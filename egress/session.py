@@ -87,11 +87,16 @@ class Session:
         if self._owners:
             self._private.unsubscribe(self._client)
 
-    def setup_changed(self) -> None:
-        """Keys may be gone, and with them the right to private streams."""
+    @property
+    def has_session(self) -> bool:
+        """Whether a page's session, rather than a key, gave the right to a private stream."""
+        return any(owner.session for owner in self._owners.values())
+
+    def check(self) -> None:
+        """Keys may be gone, or sessions ended, and with them the right to private streams."""
         if not all(map(self._authenticator.valid, self._owners.values())):
             self.close()
-            self._client.socket.drop("the API key of a private stream was revoked")
+            self._client.socket.drop("the API key or the session of a private stream has ended")
 
     def _count(self) -> None:
         now = self._clock()

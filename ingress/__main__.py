@@ -22,6 +22,7 @@ from engine_core.wire import metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.gateway import GatewayError
 from engine_core.wire.metrics import Monitor
+from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings
 from ingress import app, replays
@@ -36,7 +37,7 @@ from ingress.limits import opened
 from ingress.monitoring import Shown
 from ingress.order_socket import socket_class
 from ingress.protocol import protocol
-from ingress.replays import Remembered, UsedSignatures
+from ingress.replays import UsedSignatures
 from ingress.service import Service
 from ingress.users import Users
 
@@ -70,7 +71,7 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
         engine = Engine(gateway)
         used = UsedSignatures(config.runtime / replays.FILE)
         stack.callback(used.close)
-        ended = Remembered(config.runtime / replays.ENDED_SESSIONS_FILE)
+        ended = Remembered(config.runtime / ENDED_SESSIONS)
         stack.callback(ended.close)
         auth = Authenticator(market_data.setup, config.session_secret, used, ended)
         users = Users(config.database_url)

@@ -3,7 +3,6 @@
 A signature, if present, wins. Non-goals: what the request says (commands.py), and rate limits.
 """
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ from typing import NamedTuple
 from engine_core.replica.setup import Setup
 from engine_core.wire import session, signing
 from engine_core.wire.codes import KeyPermission
+from engine_core.wire.remembered import Remembered
 from engine_core.wire.session import Purpose
 from engine_core.wire.signing import Pairs
 from ingress.call import Call
 from ingress.errors import ApiError, Code, bad_request
-from ingress.replays import NAME_BYTES, Remembered, UsedSignatures
+from ingress.replays import UsedSignatures
 
 COOKIE = "session"
 _SESSION_PERMISSIONS = KeyPermission.READ | KeyPermission.TRADE
@@ -108,7 +108,7 @@ class Authenticator:
         """(token, account) of the cookie, if that is a session which nobody has ended."""
         token = cookie_of(call)
         account = session.read(token, self.session_secret, Purpose.COOKIE) if token else None
-        if token is None or account is None or self.ended.has(session_name(token), time.time_ns() // 1_000_000):
+        if token is None or account is None or self.ended.has(session.name_of(token), time.time_ns() // 1_000_000):
             return None
         return token, account
 
@@ -124,11 +124,6 @@ class Authenticator:
         if not _SESSION_PERMISSIONS & permission:
             raise ApiError(Code.FORBIDDEN, "A browser session cannot do this: use an API key")
         return Caller(account)
-
-
-def session_name(token: str) -> bytes:
-    """What an ended session is remembered by."""
-    return hashlib.blake2b(token.encode(), digest_size=NAME_BYTES).digest()
 
 
 def cookie_of(call: Call) -> str | None:

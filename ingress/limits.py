@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from engine_core.wire.edge_limits import RateLimits
+from engine_core.wire.shared_words import SharedWords
 from ingress.call import Headers
 from ingress.errors import ApiError, Code
-from ingress.shared_words import SharedWords
 
 FILE: Final = "rate-limits"
 SETS: Final = 1 << 15

@@ -1,79 +1,28 @@
-"""Remembers, for all ingress processes of the host, what may be used only once and when it may be forgotten.
+"""Signatures that were used: a request that is not idempotent by itself is executed once, by whichever worker.
 
-Signatures: only of requests that are not idempotent by themselves (a placement without a clientId, a batch, an amend, a
-withdrawal). A retry of one with a clientId, or of a cancel, is harmless and must give its answer again. Sessions: those
-that were ended by a log-out. Both are named by 16 bytes that nobody can choose.
-
-    sets of WAYS entries:   WAYS words   until when (Unix ms), 0: free
-                            2 * WAYS     the names
-
-A set without a free place refuses, because forgetting would admit a replay. Non-goals: other hosts (a load balancer has
-to keep a client on one), and a host that reboots within the window.
+Only those of a placement without a clientId, a batch, an amend, a withdrawal. A retry of one with a clientId, or of a
+cancel, is harmless and must give its answer again. Non-goals: other hosts (a load balancer has to keep a client on
+one), and a host that reboots within the window.
 """
 
-from pathlib import Path
 from typing import Final
 
+from engine_core.wire.remembered import NAME_BYTES, Full, Remembered
 from ingress.errors import ApiError, Code
-from ingress.shared_words import WORD, SharedWords
 
 FILE: Final = "used-signatures"
-ENDED_SESSIONS_FILE: Final = "ended-sessions"
-SETS: Final = 1 << 17  # 25 MB of address space; memory only for what is used
-NAME_BYTES: Final = 16
-WAYS: Final = 8
-_LAYOUT: Final = 2
-_SET_WORDS: Final = 3 * WAYS
-
-
-class Remembered:
-    """A set of names with an end each, shared through the file at `path`."""
-
-    def __init__(self, path: Path, sets: int = SETS) -> None:
-        self._shared = SharedWords(path, sets * _SET_WORDS, _LAYOUT)
-        self._sets = sets
-
-    def close(self) -> None:
-        self._shared.close()
-
-    def add(self, name: bytes, until_ms: int, now_ms: int) -> bool:
-        """Whether the name was not there; it is now. ApiError if there is no room."""
-        first, shared = self._first(name), self._shared
-        shared.lock()
-        try:
-            if self._is_at(first, name, now_ms):
-                return False
-            words = shared.words
-            for way in range(WAYS):
-                if words[first + way] < now_ms:
-                    at = (first + WAYS) * WORD + way * NAME_BYTES
-                    shared.bytes[at : at + NAME_BYTES] = name
-                    words[first + way] = until_ms
-                    return True
-        finally:
-            shared.unlock()
-        raise ApiError(Code.MAINTENANCE, "Too many requests are remembered at present; try again in a minute")
-
-    def has(self, name: bytes, now_ms: int) -> bool:
-        return self._is_at(self._first(name), name, now_ms)
-
-    def _first(self, name: bytes) -> int:
-        assert len(name) == NAME_BYTES
-        return int.from_bytes(name[:8], "little") % self._sets * _SET_WORDS
-
-    def _is_at(self, first: int, name: bytes, now_ms: int) -> bool:
-        begin = (first + WAYS) * WORD
-        names = bytes(self._shared.bytes[begin : begin + WAYS * NAME_BYTES])
-        at = names.find(name)
-        while at >= 0:
-            if at % NAME_BYTES == 0 and self._shared.words[first + at // NAME_BYTES] >= now_ms:
-                return True
-            at = names.find(name, at + 1)
-        return False
 
 
 class UsedSignatures(Remembered):
     def use(self, signature: bytes, valid_until_ms: int, now_ms: int) -> None:
         """Refuse a signature that was used before, else remember it until its window has passed."""
-        if not self.add(signature[:NAME_BYTES], valid_until_ms, now_ms):
+        try:
+            is_new = self.add(signature[:NAME_BYTES], valid_until_ms, now_ms)
+        except Full:
+            raise busy() from None
+        if not is_new:
             raise ApiError(Code.INVALID_SIGNATURE, "Invalid signature: this request was already received")
+
+
+def busy() -> ApiError:
+    return ApiError(Code.MAINTENANCE, "Too many requests are remembered at present; try again in a minute")

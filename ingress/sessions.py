@@ -38,7 +38,7 @@ async def demo(service: Service, request: Request) -> Reply:
     answer = DemoSession(
         account=DEMO_ACCOUNT,
         csrfToken=session.csrf_token(token, secret),
-        streamToken=session.issue(DEMO_ACCOUNT, secret, SESSION_SECONDS, Purpose.STREAM),
+        streamToken=session.stream_token(token, secret),
         wsUrl=streams(service, host),
     )
     cookie = cookie_header(request.call, token, SESSION_SECONDS)

@@ -14,15 +14,17 @@ from nacl.signing import SigningKey
 
 from engine_core.wire import session, signing
 from engine_core.wire.codes import KeyPermission
+from engine_core.wire.remembered import Full
 from engine_core.wire.session import Purpose
 from ingress import fields
 from ingress.admin_commands import create_account, create_key, revoke_key
-from ingress.auth import cookie_of, session_name
+from ingress.auth import cookie_of
 from ingress.call import Call, Headers, Reply, json_reply
 from ingress.demo import grant, is_settled
 from ingress.errors import ApiError, Code, bad_request, not_found
 from ingress.history_database import HistoryUnavailable
 from ingress.members import Member
+from ingress.replays import busy
 from ingress.schemas import ApiKey, NewApiKey, PermissionName, UserSession
 from ingress.service import Request, Service
 from ingress.sessions import SESSION_SECONDS, cookie_header, host_name, is_own_page, streams
@@ -86,11 +88,14 @@ async def current(service: Service, request: Request) -> Reply:
 
 
 async def log_out(service: Service, request: Request) -> Reply:
-    """End the session in every worker: its cookie is worth nothing from now on, wherever a copy of it may be."""
+    """End the session in every worker: its tokens are worth nothing from now on, wherever a copy may be."""
     token = cookie_of(request.call)
     assert token is not None, "a session has a cookie"
     now_ms = time.time_ns() // 1_000_000
-    service.auth.ended.add(session_name(token), now_ms + SESSION_SECONDS * 1000, now_ms)
+    try:
+        service.auth.ended.add(session.name_of(token), now_ms + SESSION_SECONDS * 1000, now_ms)
+    except Full:
+        raise busy() from None
     return json_reply({}, ((b"Set-Cookie", cookie_header(request.call, "", 0)),))
 
 
@@ -190,7 +195,7 @@ def _session(service: Service, call: Call, account: int, name: str | None, token
     return UserSession(
         account=account,
         csrfToken=session.csrf_token(token, secret),
-        streamToken=session.issue(account, secret, SESSION_SECONDS, Purpose.STREAM),
+        streamToken=session.stream_token(token, secret),
         wsUrl=streams(service, host_name(call)),
         name=name,
     )

@@ -22,6 +22,7 @@ from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderT
 from engine_core.wire.edge_limits import Connections, RateLimits
 from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS, join
 from engine_core.wire.outbox import Answer
+from engine_core.wire.remembered import Remembered
 from ingress.app import build_fastapi, edge
 from ingress.auth import Authenticator
 from ingress.config import IngressConfig
@@ -30,7 +31,7 @@ from ingress.health import Health
 from ingress.history import HistoryUnavailable
 from ingress.limits import opened
 from ingress.monitoring import Shown
-from ingress.replays import Remembered, UsedSignatures
+from ingress.replays import UsedSignatures
 from ingress.service import Service
 from ingress.users import Users
 from tests.ingress.markets import SOL, key_record, setup_records

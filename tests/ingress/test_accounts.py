@@ -1,18 +1,22 @@
 """Users, their keys and withdrawals, and the administrator, on real processes with two ingress workers."""
 
+import asyncio
 import base64
 import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from nacl.signing import SigningKey
+from websockets.asyncio.client import connect
 
+from tests.egress.rig import signature
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, Signer
-from tests.ingress.venue import ADMIN, Venue
+from tests.ingress.venue import ADMIN, Venue, free_port, process
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -334,3 +338,28 @@ def test_several_orders_are_cancelled_by_their_ids(venue: Venue) -> None:
 
 def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
+
+
+async def test_a_log_out_and_a_revoked_key_end_the_streams_of_every_egress(
+    venue: Venue, page: httpx.Client, tmp_path: Path
+) -> None:
+    _, session = sign_up(page)
+    made = page.post(KEYS, json={"permissions": ["read"]}).json()
+    key, port = SigningKey(_bytes(made["secret"])), free_port()
+    with process("egress", venue.environment | {"EXCHANGE_WS_PORT": str(port)}, tmp_path):
+        url = f"ws://127.0.0.1:{port}/ws"
+        async with connect(url, proxy=None) as of_page, connect(url, proxy=None) as of_key:
+            streams = {"method": "SUBSCRIBE", "params": ["account.orderUpdate"], "id": 1}
+            await of_page.send(json.dumps(streams | {"session": session["streamToken"]}))
+            await of_key.send(json.dumps(streams | {"signature": signature(0, key=key)}))
+            for socket in (of_page, of_key):
+                assert json.loads(await socket.recv()) == {"id": 1, "result": None}
+            assert page.request("DELETE", KEYS, json={"apiKey": made["apiKey"]}).status_code == 200
+            assert page.request("DELETE", SESSION).status_code == 200
+            for socket in (of_page, of_key):
+                async with asyncio.timeout(5):
+                    await socket.wait_closed()
+                assert socket.close_reason == "the API key or the session of a private stream has ended"
+        async with connect(url, proxy=None) as again:
+            await again.send(json.dumps(streams | {"session": session["streamToken"]}))
+            assert json.loads(await again.recv())["error"]["code"] == 4005

@@ -11,12 +11,13 @@ import pytest_asyncio
 
 from engine_core.wire.codes import EventKind
 from engine_core.wire.edge_limits import Connections, RateLimits
+from engine_core.wire.remembered import WAYS, Full, Remembered
 from ingress import limits as module
 from ingress.crowd import FULL, TOO_MANY, Crowd
 from ingress.errors import ApiError, Code
 from ingress.limits import Cost, Limits, network
-from ingress.replays import WAYS, Remembered
 from tests.ingress.fakes import READER, Exchange, event, open_exchange
+from tests.ingress.racing import use
 
 ORDER = "/api/v1/order"
 BODY = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "99", "quantity": "1", "clientId": 1}
@@ -185,17 +186,11 @@ async def test_without_limits_there_are_no_headers(exchange: Exchange) -> None:
     assert "x-ratelimit-limit" not in (await exchange.client.get("/api/v1/ping")).headers
 
 
-def _use(path: Path, names: list[bytes], start: Any, results: Any) -> None:
-    with closing(Remembered(path, sets=64)) as remembered:
-        start.wait()
-        results.put([name for name in names if remembered.add(name, 2_000, 1_000)])
-
-
 def test_processes_that_race_use_each_name_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     names = [number.to_bytes(8, "little") * 2 for number in range(200)]
     start, results = context.Event(), context.Queue()
-    workers = [context.Process(target=_use, args=(tmp_path / "used", names, start, results)) for _ in range(2)]
+    workers = [context.Process(target=use, args=(tmp_path / "used", names, start, results)) for _ in range(2)]
     for worker in workers:
         worker.start()
     start.set()
@@ -211,7 +206,7 @@ def test_a_name_is_free_again_after_its_end_and_a_full_set_refuses(tmp_path: Pat
         for name in names[:-1]:
             assert remembered.add(name, 2_000, 1_000)
             assert not remembered.add(name, 2_000, 2_000)
-        with pytest.raises(ApiError):
+        with pytest.raises(Full):
             remembered.add(names[-1], 2_000, 2_000)
         assert remembered.add(names[-1], 3_000, 2_001)
         assert remembered.has(names[-1], 3_000)

@@ -44,3 +44,12 @@ def test_the_csrf_token_belongs_to_the_cookie() -> None:
     assert session.same(session.csrf_token(token, SECRET), session.csrf_token(token, SECRET))
     assert not session.same(session.csrf_token(token, SECRET), session.csrf_token(other, SECRET))
     assert not session.same("é", session.csrf_token(token, SECRET))
+
+
+def test_both_tokens_of_a_session_end_together() -> None:
+    cookie, other = (session.issue(5, SECRET, 60, Purpose.COOKIE) for _ in range(2))
+    stream = session.stream_token(cookie, SECRET)
+    assert session.read(stream, SECRET) == 5 and session.read(stream, SECRET, Purpose.COOKIE) is None
+    assert session.name_of(stream) == session.name_of(cookie) != session.name_of(other)
+    ended = session.issue(5, SECRET, -1, Purpose.COOKIE)
+    assert session.read(session.stream_token(ended, SECRET), SECRET) is None

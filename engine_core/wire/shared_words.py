@@ -1,4 +1,4 @@
-"""Memory that the ingress processes of one host share: 64-bit words in a file of the runtime folder, behind a header.
+"""Memory that the servers of one host share: 64-bit words in a file of the runtime folder, behind a header.
 
     word 0  magic            word 1  number of words after the header
          2  layout, given by whoever uses it              3-7  zero
@@ -6,7 +6,7 @@
 
 Loading and storing one aligned word is atomic; whoever needs more takes `lock`, which ends with the process that held
 it. The file outlives its processes, so a worker that restarts forgets nothing. Non-goals: what the words mean
-(limits.py, replays.py), and other hosts.
+(remembered.py; ingress/limits.py), and other hosts.
 """
 
 import fcntl
