@@ -125,10 +125,8 @@ async def test_refusals_have_the_codes_of_rest(venue: Venue) -> None:
     async with trading(venue.port) as trader:
         assert await trader.error("order.place", {**LIMIT, "price": "100.001"}) == (400, "INVALID_PRICE")
         assert await trader.error("order.place", {**LIMIT, "stopLossPrice": "1"}) == (400, "INVALID_CLIENT_REQUEST")
-        assert await trader.error("order.place", {**LIMIT, "quantity": "99999", "price": "90000"}) == (
-            400,
-            "INSUFFICIENT_FUNDS",
-        )
+        dear = {"symbol": "BTC_USDC", "quantity": "100", "price": "200000000"}
+        assert await trader.error("order.place", LIMIT | dear) == (400, "INSUFFICIENT_FUNDS")
         assert await trader.error("order.cancel", {"symbol": "SOL_USDC", "orderId": "1"}) == (404, "RESOURCE_NOT_FOUND")
         assert await trader.error("order.modify", {"symbol": "SOL_USDC", "orderId": "1", "quantity": "1"}) == (
             404,
@@ -156,7 +154,7 @@ async def test_commands_take_effect_in_the_order_in_which_they_were_sent(venue: 
     async with trading(venue.port) as trader:
         messages = []
         for number in range(1_001, 1_301):
-            place = {**LIMIT, "clientId": number, "price": str(50 + number % 7)}
+            place = {**LIMIT, "clientId": number, "price": str(90 + number % 7)}
             refer = {"symbol": "SOL_USDC", "clientId": number}
             messages += [("order.place", place), ("order.modify", {**refer, "quantity": "2"}), ("order.cancel", refer)]
         for request_id, (method, params) in enumerate(messages):
@@ -246,7 +244,7 @@ async def test_a_clean_stop_says_goodbye_and_cancels(venue: Venue, tmp_path: Pat
 async def test_its_connections_are_counted_and_slow_clients_still_dropped(venue: Venue, tmp_path: Path) -> None:
     port, config = free_port(), tmp_path / "exchange.toml"
     text = Path(venue.environment["EXCHANGE_CONFIG"]).read_text()
-    few = re.sub(r"of_one_address = \d+", "of_one_address = 3", text)
+    few = re.sub(r"of_one_address = [\d_]+", "of_one_address = 3", text)
     config.write_text(re.sub(r"slow_client_seconds = \d+", "slow_client_seconds = 1", few))
     own = {"EXCHANGE_HTTP_PORT": str(port), "EXCHANGE_WORKER": "9", "EXCHANGE_CONFIG": str(config)}
     with process("ingress", venue.environment | own, tmp_path):
