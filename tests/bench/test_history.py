@@ -33,13 +33,15 @@ def test_the_tables_fit_together(postgres: str) -> None:
                 assert rows(gaps) == []
         unlike = """select o.order_id from orders o join fills f using (order_id, account, market, side)
             group by o.order_id having sum(f.quantity_lots) <> executed_lots or count(*) not in (2, 4)
-            or sum(f.price_ticks * f.quantity_lots) * (case when min(market) = 1 then 100 else 1 end) <> executed_atoms"""
+            or sum(f.price_ticks * f.quantity_lots) * (case when min(market) = 1 then 100 else 1 end)
+                <> executed_atoms"""
         assert rows(unlike) == []
         assert rows("select count(*), count(distinct order_id) from fills") == [(2 * TRADES, TRADES // 2 + TRADES // 4)]
         assert rows("select count(*) from orders") == [(TRADES // 2 + TRADES // 4,)]
         for name, interval in INTERVALS.items():
             found = rows(
-                f"""select market, start, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots, quote_atoms, trades
+                f"""select market, start, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots, quote_atoms,
+                    trades
                 from candles where interval = {interval.number}"""
             )
             assert {row[:2]: list(row[2:]) for row in found} == candles(trades, name), name
