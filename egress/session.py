@@ -96,7 +96,7 @@ class Session:
         """Keys may be gone, or sessions ended, and with them the right to private streams."""
         if not all(map(self._authenticator.valid, self._owners.values())):
             self.close()
-            self._client.socket.drop("the API key or the session of a private stream has ended")
+            self._client.socket.drop("the API key of a private stream was revoked, or its session ended")
 
     def _count(self) -> None:
         now = self._clock()

@@ -97,7 +97,7 @@ def test_no_payload_has_a_float_an_exponent_or_a_zone(venue: Venue, symbol: str,
     small = {"symbol": symbol, "price": price, "quantity": quantity}
     made = venue.send("POST", ORDER, "orderExecute", LIMIT | small | {"side": "Ask"}, READER)
     taken = venue.send("POST", ORDER, "orderExecute", LIMIT | small)
-    rest = venue.send("POST", ORDER, "orderExecute", LIMIT | small | {"clientId": 4_000_000_000}).json()
+    rest = venue.send("POST", ORDER, "orderExecute", LIMIT | small | {"clientId": 4_000_000_000 + len(quantity)}).json()
     answers = [made, taken]
     with httpx.Client(base_url=venue.client.base_url, timeout=30) as page:
         page.post("/api/v1/session/demo")

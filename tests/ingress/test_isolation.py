@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(300)
 VICTIM, INTRUDER = READER, TRADER
 CLIENT_ID = 4_000_000_123
 SYMBOL = {"symbol": "SOL_USDC"}
-LIMIT = {**SYMBOL, "side": "Bid", "orderType": "Limit", "price": "79", "quantity": "1"}
+LIMIT = {**SYMBOL, "side": "Bid", "orderType": "Limit", "price": "89", "quantity": "1"}
 VICTIM_KEY = base64.b64encode(bytes(VICTIM.verify_key)).decode()
 ANY = {**SYMBOL, "orderId": "{order}"}
 NEW_KEY = base64.b64encode(bytes(31) + b"k").decode()
@@ -36,7 +36,7 @@ ATTACKS: dict[tuple[str, str], list[Any]] = {
     ("POST", "/api/v1/order"): [LIMIT | {"clientId": CLIENT_ID}],
     ("GET", "/api/v1/order"): [ANY, {**SYMBOL, "clientId": str(CLIENT_ID)}],
     ("DELETE", "/api/v1/order"): [ANY, {**SYMBOL, "clientId": CLIENT_ID}],
-    ("PATCH", "/api/v1/order"): [ANY | {"quantity": "0.5"}, {**SYMBOL, "clientId": CLIENT_ID, "price": "78"}],
+    ("PATCH", "/api/v1/order"): [ANY | {"quantity": "0.5"}, {**SYMBOL, "clientId": CLIENT_ID, "price": "88"}],
     ("POST", "/api/v1/orders"): [[LIMIT | {"clientId": CLIENT_ID}, LIMIT]],
     ("GET", "/api/v1/orders"): [{}, SYMBOL],
     ("DELETE", "/api/v1/orders"): [SYMBOL, SYMBOL | {"orderType": "RestingLimitOrder"}],

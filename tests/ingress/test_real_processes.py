@@ -183,7 +183,7 @@ def test_many_clients_at_once_each_get_their_own_order(venue: Venue) -> None:
     """More orders in flight than one block holds answers; each answer is that of its own request."""
     requests = [
         venue.signer.request(
-            "POST", ORDER, "orderExecute", LIMIT | {"clientId": 1000 + n, "price": "90"}, window=60_000
+            "POST", ORDER, "orderExecute", LIMIT | {"clientId": 2_000_000 + n, "price": "90"}, window=60_000
         )
         for n in range(60)
     ]
@@ -200,7 +200,7 @@ def test_many_clients_at_once_each_get_their_own_order(venue: Venue) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [answers[number]["clientId"] for number in range(60)] == [1000 + number for number in range(60)]
+    assert [answers[number]["clientId"] for number in range(60)] == [2_000_000 + number for number in range(60)]
     assert len({answer["id"] for answer in answers.values()}) == 60
 
 
