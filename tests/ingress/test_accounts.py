@@ -85,7 +85,7 @@ def test_sign_up_trade_log_out_and_in_again_on_the_other_worker(page: httpx.Clie
     name, session = sign_up(page)
     assert session["name"] == name
     assert page.get("/api/v1/capital").json()["USDC"]["available"] == "100000"  # a gift of the demo profile
-    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "80", "quantity": "1"}
+    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "1"}
     placed = page.post("/api/v1/order", json=order)
     assert placed.status_code == 200, placed.text
     stolen = {"Cookie": f"session={page.cookies['session']}"}
@@ -175,7 +175,7 @@ def test_a_key_of_the_user_works_at_once_and_is_revoked_within_a_second_in_every
     ):
         for client in (one, two):
             eventually(lambda client=client: answers(client) == 200, 1)  # type: ignore[misc]
-        order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "80", "quantity": "1"}
+        order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "90", "quantity": "1"}
         refused = one.send(Signer(one).request("POST", "/api/v1/order", "orderExecute", order, key))
         assert error_of(refused) == (403, "FORBIDDEN")
         assert page.request("DELETE", KEYS, json={"apiKey": made["apiKey"]}).status_code == 200
@@ -201,7 +201,7 @@ def _bytes(text: str) -> bytes:
 
 
 def test_a_request_is_executed_by_one_worker_only(venue: Venue) -> None:
-    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "81", "quantity": "1"}
+    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "91", "quantity": "1"}
     request = venue.signer.request("POST", "/api/v1/order", "orderExecute", order)
     first = venue.client.send(request)
     url = f"http://127.0.0.1:{venue.ports[1]}/api/v1/order"
