@@ -276,11 +276,11 @@ def test_an_administrator_makes_an_account_that_trades(venue: Venue) -> None:
     assert administer(venue, "POST", "withdrawals", "adminWithdraw", moved | {"quantity": "100"})["available"] == "400"
     (deposit,) = venue.send("GET", "/wapi/v1/capital/deposits", "depositQueryAll", None, key).json()
     assert (deposit["quantity"], deposit["source"]) == ("500", "administrator")
-    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "82", "quantity": "1"}
+    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "92", "quantity": "1"}
     placed = venue.send("POST", "/api/v1/order", "orderExecute", order, key)
     assert placed.status_code == 200
     shown = administer(venue, "PATCH", "account", "adminAccountUpdate", {"account": number, "frozen": True})
-    assert (shown["frozen"], shown["balances"]["USDC"]["locked"]) == (True, "82")
+    assert (shown["frozen"], shown["balances"]["USDC"]["locked"]) == (True, "92")
     assert error_of(venue.send("POST", "/api/v1/order", "orderExecute", order, key)) == (403, "ACCOUNT_DEACTIVATED")
     cancel = {"symbol": "SOL_USDC", "orderId": placed.json()["id"]}
     assert venue.send("DELETE", "/api/v1/order", "orderCancel", cancel, key).status_code == 200
@@ -320,7 +320,7 @@ def test_what_an_administrator_looks_for_in_vain(
 
 
 def test_several_orders_are_cancelled_by_their_ids(venue: Venue) -> None:
-    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "83", "quantity": "1"}
+    order = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "93", "quantity": "1"}
     batch = [order | {"clientId": number} for number in (9001, 9002, 9003)]
     placed = venue.send("POST", "/api/v1/orders", "orderExecute", batch).json()
     body = {"symbol": "SOL_USDC", "orderIds": [placed[0]["id"], "999999999"], "clientIds": [9002]}
