@@ -148,7 +148,7 @@ def permissions_of(value: Member) -> KeyPermission:
 
 def public_key(text: str, name: str) -> bytes:
     public = signing.decode_base64(text.encode(), signing.PUBLIC_KEY_BYTES)
-    if public is None:
+    if public is None or not signing.is_public_key(public):
         raise bad_request(f"{name} must be the base64 text of the {signing.PUBLIC_KEY_BYTES} bytes of an ED25519 key")
     return public
 

@@ -10,11 +10,12 @@ the time window has passed; those are the caller's rules.
 import binascii
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from urllib.parse import quote
 
-from nacl.bindings import crypto_sign_open
-from nacl.exceptions import BadSignatureError
+from ed25519_zebra import ed_verify
+from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 DEFAULT_WINDOW_MS = 5_000
 MAX_WINDOW_MS = 60_000
@@ -22,6 +23,8 @@ FUTURE_SKEW_MS = 1_000  # allowed however small the window is: clocks differ
 
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
+
+_KEYS_REMEMBERED = 65_536
 
 Value = str | None  # text as it is signed; None is JSON null
 Pairs = Sequence[tuple[str, Value]]
@@ -64,15 +67,19 @@ def _text(instruction: str, items: Sequence[Pairs], timestamp: str, window: str,
     return "&".join(parts).encode()
 
 
+@lru_cache(_KEYS_REMEMBERED)
+def is_public_key(key: bytes) -> bool:
+    """Whether these bytes can be somebody's key: a point of the curve's main subgroup, so not one for which anybody
+    can make signatures. verify() relies on it, because the verifier is more lenient (ZIP 215)."""
+    return len(key) == PUBLIC_KEY_BYTES and crypto_core_ed25519_is_valid_point(key)
+
+
 def verify(public_key: bytes, text: bytes, signature: bytes) -> bool:
-    """Whether `signature` (64 bytes) is the key's signature of `text`."""
-    if len(signature) != SIGNATURE_BYTES or len(public_key) != PUBLIC_KEY_BYTES:
-        return False
-    try:
-        crypto_sign_open(signature + text, public_key)
-    except BadSignatureError:
-        return False
-    return True
+    """Whether `signature` (64 bytes) is the key's signature of `text`.
+
+    ed25519-zebra takes three quarters of libsodium's time, and this is the largest part of an order's cost in ingress.
+    """
+    return len(signature) == SIGNATURE_BYTES and is_public_key(public_key) and ed_verify(signature, text, public_key)
 
 
 def verify_any(public_key: bytes, texts: Iterator[bytes], signature: bytes) -> bool:

@@ -70,6 +70,29 @@ def test_a_tampered_value_another_key_and_a_short_signature_do_not_verify() -> N
     assert not signing.verify(PUBLIC[:-1], text, signature)
 
 
+def test_a_signature_is_good_in_its_one_form_only() -> None:
+    """Whoever saw a signature must not be able to make another one of it, which nobody would remember as used."""
+    text = b"instruction=x&timestamp=1&window=2"
+    signature = KEY.sign(text).signature
+    group_order = 2**252 + 27742317777372353535851937790883648493
+    s = int.from_bytes(signature[32:], "little")
+    assert not signing.verify(PUBLIC, text, signature[:32] + (s + group_order).to_bytes(32, "little"))
+    for bit in range(512):
+        changed = bytearray(signature)
+        changed[bit // 8] ^= 1 << bit % 8
+        assert not signing.verify(PUBLIC, text, bytes(changed))
+
+
+@pytest.mark.parametrize(
+    "key", [bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f", b"\xff" * 32, bytes(31)]
+)
+def test_a_key_for_which_anybody_can_sign_is_no_key(key: bytes) -> None:
+    """Points of small order, a text that is no point, and one that is too short."""
+    assert signing.is_public_key(PUBLIC)
+    assert not signing.is_public_key(key)
+    assert not signing.verify(key, b"text", key + bytes(64 - len(key)))
+
+
 @pytest.mark.parametrize(
     ("timestamp", "window", "problem"),
     [
