@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ class Exchange:
     def __init__(self, port: int, host: str, accounts: list[Account], market: str) -> None:
         self.port, self.host, self.accounts, self.symbol = port, host, accounts, market
         self.price, self.quantity = self._terms()
-        self._next_client_id = time.time_ns() // 1_000_000 % _CLIENT_IDS
+        self._next_client_id = secrets.randbelow(_CLIENT_IDS)  # a run prepares more ids than milliseconds pass
 
     @classmethod
     def find(cls, data: Path | None, market: str) -> "Exchange":

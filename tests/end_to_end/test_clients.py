@@ -65,12 +65,14 @@ def test_the_bots_of_the_readme(exchange: Exchange, tmp_path: Path) -> None:
         assert '"error"' not in done.stdout and re.search("""['"]status['"]: ?['"]""", done.stdout), done.stdout
 
 
-def test_the_benchmark_of_order_entry_accounts_for_every_order(exchange: Exchange, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["http", "orders_ws"])
+def test_the_benchmarks_of_order_entry_account_for_every_order(exchange: Exchange, tmp_path: Path, name: str) -> None:
     report = tmp_path / "report.json"
-    done = exchange.command("bench", "orders_ws", "--seconds", "0.6", "--connections", "2", "--json", str(report))
+    options = ["--client", "python"] if name == "http" else []
+    done = exchange.command("bench", name, "--seconds", "0.6", "--connections", "2", "--json", str(report), *options)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(report.read_text())
-    assert result["accounted"] and result["accepted"] > 100 and result["refused"] == 0
+    assert result["accounted"] and result["accounts"]["accepted"] > 100 and result["accounts"]["refused"] == 0
 
 
 def test_the_benchmark_of_streams_moves_the_real_market(exchange: Exchange, tmp_path: Path) -> None:

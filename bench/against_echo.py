@@ -1,0 +1,126 @@
+"""What `bench http` and `bench orders_ws` share: the echo in a process of its own, options, rounds, the accounting."""
+
+import argparse
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.http_client import BenchError, Exchange
+from bench.http_load import Load
+
+ROUNDS = 2  # of exchange and echo in turns, so that what else the machine does hits both
+ECHO_START_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Orders that clients were told of, against those that the history has more than before."""
+
+    accepted: int
+    refused: int
+    unanswered: int  # at most so many were in flight when the time was up
+    known: int
+
+    @property
+    def fit(self) -> bool:
+        return self.accepted <= self.known <= self.accepted + self.unanswered
+
+    @classmethod
+    def of(cls, loads: list[Load], known: int, unanswered: int = 0) -> "Accounts":
+        accepted = sum(load.accepted for load in loads)
+        return cls(accepted, sum(load.answered for load in loads) - accepted, unanswered, known)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a benchmark says. Times in milliseconds."""
+
+    load: str  # who loaded how, in words
+    exchange_per_second: float
+    echo_per_second: float
+    p50_ms: float
+    p99_ms: float
+    unloaded_p50_ms: float
+    unloaded_p99_ms: float
+    accounts: Accounts
+
+    @property
+    def ratio(self) -> float:
+        return self.exchange_per_second / self.echo_per_second
+
+
+def rate(loads: list[Load]) -> float:
+    return sum(load.answered for load in loads) / sum(load.seconds for load in loads)
+
+
+def report(result: Result, bar_ratio: float, bar_p50_ms: float | None = None) -> None:
+    bar = f"bar {bar_p50_ms} ms, " if bar_p50_ms else ""
+    latency = f"p50 {result.p50_ms:.2f} ms, p99 {result.p99_ms:.2f} ms"
+    print(f"exchange  {result.exchange_per_second:9,.0f} orders/s   {result.load}: {latency}")
+    print(f"echo      {result.echo_per_second:9,.0f} requests/s")
+    print(f"ratio     {result.ratio:9.2f}            bar {bar_ratio}")
+    print(f"unloaded  {result.unloaded_p50_ms:9.2f} ms p50      {bar}p99 {result.unloaded_p99_ms:.2f} ms")
+    accounts = result.accounts
+    fits = "every order is accounted for" if accounts.fit else "ORDERS ARE MISSING OR DOUBLED"
+    print(f"accepted {accounts.accepted}, refused {accounts.refused}, in the history {accounts.known}: {fits}")
+    if accounts.refused:
+        print("orders were refused: run the exchange with --profile bare, which has no limits")
+
+
+def parser(program: str, doc: str | None, connections: int) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog=f"exchange bench {program}", description=(doc or "").split("\n", 1)[0])
+    made.add_argument("--seconds", type=float, default=10.0, help="of load on each of the two servers (default: 10)")
+    made.add_argument("--connections", type=int, default=connections, help=f"kept open (default: {connections})")
+    made.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
+    made.add_argument("--data", type=Path, metavar="DIR", default=None, help="data folder of the running exchange")
+    made.add_argument("--market", default="SOL_USDC", help="where to trade (default: SOL_USDC)")
+    return made
+
+
+def run(
+    options: argparse.Namespace,
+    measure: Callable[[Exchange, int], Result],
+    bar_ratio: float,
+    bar_p50_ms: float | None = None,
+) -> int:
+    """Measure a running exchange beside an echo on a port of its own; the exit status."""
+    try:
+        exchange = Exchange.find(options.data, options.market)
+        with _echo() as port:
+            result = measure(exchange, port)
+    except (BenchError, RuntimeError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    report(result, bar_ratio, bar_p50_ms)
+    if options.json:
+        document = asdict(result) | {"ratio": result.ratio, "accounted": result.accounts.fit}
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
+    return 0 if result.accounts.fit else 1
+
+
+@contextmanager
+def _echo() -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    process = subprocess.Popen([sys.executable, "-P", "-m", "bench.http_echo", str(port)])
+    try:
+        deadline = time.monotonic() + ECHO_START_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise BenchError("the echo server did not start") from None
+                time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
