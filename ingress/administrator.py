@@ -21,7 +21,7 @@ from ingress.errors import ApiError, Code, bad_request, not_found
 from ingress.market_data import MARKET_STATES, market_body
 from ingress.schemas import AdminAccount, AdminFees, AdminTransfer
 from ingress.service import Request, Service
-from ingress.sign_in import key_of, permissions_of, public_key
+from ingress.sign_in import key_of, new_public_key, permissions_of, public_key
 from ingress.transfers import quantity_of
 
 ADMINISTRATOR: Final = 1
@@ -107,7 +107,7 @@ async def fees(service: Service, request: Request) -> Reply:
 async def add_key(service: Service, request: Request) -> Reply:
     fields.check_names(request.fields, frozenset(("account", "apiKey", "permissions")))
     number, permissions = _account(service, request), permissions_of(request.fields.get("permissions"))
-    public = public_key(fields.required_text(request.fields, "apiKey"), "apiKey")
+    public = new_public_key(fields.required_text(request.fields, "apiKey"), "apiKey")
     await create_key(service, number, public, permissions)
     return json_reply(key_of(public, permissions))
 

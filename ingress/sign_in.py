@@ -119,7 +119,7 @@ async def make_key(service: Service, request: Request) -> Reply:
         pair = SigningKey.generate()
         public, secret = bytes(pair.verify_key), _text(bytes(pair))
     else:
-        public = public_key(given, "publicKey")
+        public = new_public_key(given, "publicKey")
     await create_key(service, account, public, permissions)
     return json_reply(NewApiKey(_text(public), _names(permissions), secret))
 
@@ -147,9 +147,17 @@ def permissions_of(value: Member) -> KeyPermission:
 
 
 def public_key(text: str, name: str) -> bytes:
+    """The 32 bytes that a key is named by."""
     public = signing.decode_base64(text.encode(), signing.PUBLIC_KEY_BYTES)
-    if public is None or not signing.is_public_key(public):
+    if public is None:
         raise bad_request(f"{name} must be the base64 text of the {signing.PUBLIC_KEY_BYTES} bytes of an ED25519 key")
+    return public
+
+
+def new_public_key(text: str, name: str) -> bytes:
+    public = public_key(text, name)
+    if not signing.is_public_key(public):
+        raise bad_request(f"{name} is no ED25519 key for which only its owner can sign")
     return public
 
 

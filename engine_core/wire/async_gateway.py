@@ -193,10 +193,10 @@ class AsyncGateway:
         """Whoever still waits gets OutcomeUnknown."""
         for task in [*self._tasks, *([self._patrol] if self._patrol else [])]:
             task.cancel()
+        await self._feed.close()  # ends who follows it, should Redis' client have swallowed the cancellation
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._fail(OutcomeUnknown("this process is stopping"))
         await self._pressure.close()
-        await self._feed.close()
         await self._redis.aclose()
 
     # Events
