@@ -70,6 +70,7 @@ class Exchange:
     def end(self) -> None:
         """For the end of a test, however it went."""
         if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)  # the test may have stopped it
             self.stop()
 
     @property
