@@ -30,6 +30,7 @@ from engine_core.wire import metrics, process
 from engine_core.wire.markets import ConfigError, MarketDef
 from engine_core.wire.metrics import Monitor, Sample
 from engine_core.wire.settings import Settings
+from engine_core.wire.tasks import ended
 
 MAKER_KEY, TAKER_KEY = "market-maker-key.json", "taker-key.json"
 STOP_S = 2.5  # the supervisor gives three seconds
@@ -85,9 +86,7 @@ class MarketMaker:
             tasks.append(asyncio.create_task(self._keep_going(f"{taker.symbol} taker", partial(self._take, taker))))
         waiting = asyncio.create_task(stopped.wait())
         done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        for task in (waiting, *tasks):
-            task.cancel()
-        await asyncio.gather(waiting, *tasks, return_exceptions=True)
+        await ended(waiting, *tasks)
         await self._leave()
         for task in done - {waiting}:
             task.result()  # a task that ended by itself ended by a bug: say which

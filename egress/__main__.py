@@ -28,6 +28,7 @@ from engine_core.wire import metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
 from engine_core.wire.settings import Settings
+from engine_core.wire.tasks import ended
 
 BEAT_SECONDS = 1.0
 
@@ -55,8 +56,8 @@ async def run(config: EgressConfig) -> None:
     sources = Sources(data, hub, order_feeds)
     private = PrivateStreams(data, hub, gateway.query)
     publisher = Publisher(config.redis_url, config.shard, data.setup, hub)
-    ended = Remembered(config.runtime / ENDED_SESSIONS)
-    server = Egress(config, data, hub, private, Authenticator(data.setup, config.session_secret, ended))
+    logged_out = Remembered(config.runtime / ENDED_SESSIONS)
+    server = Egress(config, data, hub, private, Authenticator(data.setup, config.session_secret, logged_out))
     history = asyncio.create_task(_history(data, config))
     shown = monitor(config, gateway, data, hub, publisher)
     metrics.serve(shown, config.runtime, config.metrics_port, config.host)
@@ -70,10 +71,9 @@ async def run(config: EgressConfig) -> None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), BEAT_SECONDS)
     finally:
-        history.cancel()
-        await asyncio.gather(history, return_exceptions=True)
+        await ended(history)
         await server.stop()
-        ended.close()
+        logged_out.close()
         await publisher.stop()
         await private.stop()
         sources.stop()

@@ -35,6 +35,7 @@ from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Side
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.streams import EntryId
+from engine_core.wire.tasks import ended
 
 RETRY_SECONDS = 0.5
 FEE_ACCOUNT = 1
@@ -77,10 +78,7 @@ class PrivateStreams:
 
     async def stop(self) -> None:
         self._data.listeners.remove(self._changed)
-        tasks = [account.task for account in self._accounts.values() if account.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*[account.task for account in self._accounts.values()])
 
     def subscribe(self, client: Client, name: str, stream: Stream, number: int) -> None:
         account = self._accounts.get(number)

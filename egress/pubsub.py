@@ -19,6 +19,7 @@ from egress.hub import Hub
 from egress.names import Kind, Stream
 from engine_core.replica.setup import Setup
 from engine_core.wire.streams import keys
+from engine_core.wire.tasks import ended
 
 LEASE_MS = 3_000
 LOOK_SECONDS = 1.0
@@ -59,9 +60,7 @@ class Publisher:
         self._tasks = [loop.create_task(self._look()), loop.create_task(self._publish())]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         self._listen({})
         try:
             async with asyncio.timeout(0.5):

@@ -19,6 +19,7 @@ from egress.hub import Client, Hub
 from egress.private import PrivateStreams
 from egress.session import Session
 from engine_core.replica.market_data import Changes, MarketData
+from engine_core.wire.tasks import ended
 
 PATHS = ("/", "/ws")
 HEALTH = "/health"
@@ -103,9 +104,7 @@ class Egress:
     async def stop(self) -> None:
         """Tell every client that we are going away, and wait for their goodbyes, not for long."""
         self._data.listeners.remove(self._changed)
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        await ended(self._watch)
         if self._server is not None:
             self._server.close(code=GOING_AWAY, reason="the server is going away; connect again")
             await self._server.wait_closed()

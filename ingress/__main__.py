@@ -25,6 +25,7 @@ from engine_core.wire.metrics import Monitor
 from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings
+from engine_core.wire.tasks import ended
 from ingress import app, replays
 from ingress.auth import Authenticator
 from ingress.config import IngressConfig, from_settings
@@ -93,8 +94,7 @@ async def serve(config: IngressConfig) -> None:
             try:
                 await _serve_http(service, listener, shown)
             finally:
-                statistics.cancel()
-                await asyncio.gather(statistics, return_exceptions=True)
+                await ended(statistics)
 
 
 async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -> None:

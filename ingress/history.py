@@ -20,6 +20,7 @@ from engine_core.replica.setup import Setup
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.intervals import INTERVALS
 from engine_core.wire.streams import ORIGIN, EntryId
+from engine_core.wire.tasks import ended
 from ingress import history_queries as queries
 from ingress import history_rows as rows
 from ingress.history_database import Database, HistoryUnavailable
@@ -59,9 +60,7 @@ class History:
         self._forms = Forms(setup)
 
     async def close(self) -> None:
-        if self._trimming:
-            self._trimming.cancel()
-            await asyncio.gather(self._trimming, return_exceptions=True)
+        await ended(self._trimming)
         await self._database.close()
 
     def observe(self, slots: np.ndarray) -> None:

@@ -30,6 +30,7 @@ from engine_core.wire.codes import QueryKind, Side
 from engine_core.wire.intervals import DAY_MS
 from engine_core.wire.layout import ADMIN_EVENT, SLOT
 from engine_core.wire.streams import ORIGIN, EntryId
+from engine_core.wire.tasks import ended
 
 HELD_BYTES = 64 * 2**20  # events that wait for a book; beyond, they are dropped and the book is asked once more
 RETRY_SECONDS = 0.5
@@ -124,9 +125,7 @@ class MarketData:
         return self._take(slots, replayed=False)
 
     async def close(self) -> None:
-        for task in list(self._resyncs.values()):
-            task.cancel()
-        await asyncio.gather(*self._resyncs.values(), return_exceptions=True)
+        await ended(*self._resyncs.values())
 
     def book(self, market: int) -> Book:
         return Book(market, self)

@@ -39,6 +39,7 @@ from engine_core.wire.log import RESTORE_SECONDS, LogBehind
 from engine_core.wire.outbox import Answer, Block, Outbox
 from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer, encode_query
 from engine_core.wire.streams import FIELD, EntryId, decode_block, keys, pack
+from engine_core.wire.tasks import ended
 
 MAX_APPENDS = 4  # not yet confirmed by Redis; what comes meanwhile goes into the next, larger block
 ANSWER_SECONDS = 5.0
@@ -191,10 +192,8 @@ class AsyncGateway:
 
     async def close(self) -> None:
         """Whoever still waits gets OutcomeUnknown."""
-        for task in [*self._tasks, *([self._patrol] if self._patrol else [])]:
-            task.cancel()
-        await self._feed.close()  # ends who follows it, should Redis' client have swallowed the cancellation
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks, self._patrol)
+        await self._feed.close()
         self._fail(OutcomeUnknown("this process is stopping"))
         await self._pressure.close()
         await self._redis.aclose()
@@ -278,9 +277,7 @@ class AsyncGateway:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(*tasks)
             for connection in (commands, hearing):
                 await connection.disconnect(nowait=True)
                 await pool.release(connection)

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from engine_core.wire.feed import describe
 from engine_core.wire.streams import EntryId, Keys
+from engine_core.wire.tasks import ended
 
 LOOK_SECONDS = 1.0
 logger = logging.getLogger(__name__)
@@ -88,9 +89,7 @@ class Pressure:
         return self.reason
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     async def _measure(self) -> None:
         try:
