@@ -9,13 +9,14 @@ LISTS ?= 2000000
 ROUNDS ?= 5
 SEEDS ?= 2000
 REQUESTS ?= 500
+WORKERS ?= 2
 
 .PHONY: help setup setup-dev run test lint soak chaos lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
 	@echo "make run     setup, then start everything until Ctrl-C; options: UP=\"--http 9000\""
-	@echo "make test    setup with the development packages, lint, and all tests"
+	@echo "make test    setup with the development packages, lint, and all tests, WORKERS=$(WORKERS) files at a time"
 	@echo "make lint    ruff, mypy and the direction of imports"
 	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
 	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, SEEDS=$(SEEDS) simulations,"
@@ -41,7 +42,7 @@ lint: setup-dev
 	.venv/bin/lint-imports
 
 test: lint
-	.venv/bin/pytest
+	.venv/bin/pytest -n $(WORKERS) --dist loadfile
 
 soak: setup-dev
 	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)

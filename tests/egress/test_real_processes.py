@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from engine_core.replica.setup import Setup
+from engine_core.supervisor import free_port
 from engine_core.wire.codes import CommandKind, OrderType, QueryKind, SelfTrade, Side, TimeInForce
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND, join
@@ -27,12 +27,6 @@ from tests.replica.flow import SOL_USDC, admin, setup_records
 
 FUNDS = 10**16
 START_SECONDS = 240.0  # an empty kernel cache has to be filled
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @contextmanager
@@ -127,7 +121,7 @@ async def listen(port: int) -> AsyncIterator[Listener]:
 async def test_a_client_of_the_real_egress_sees_what_the_engine_does(
     valkey: str, runtime: Path, tmp_path: Path
 ) -> None:
-    port = free_port()
+    port = free_port("127.0.0.1")
     environment = {"REDIS_URL": valkey, "EXCHANGE_RUNTIME": str(runtime), "EXCHANGE_DATA": str(tmp_path)}
     environment |= {"EXCHANGE_WS_PORT": str(port), "EXCHANGE_PROFILE": "bare"}
     flow = random.Random(11)
