@@ -104,11 +104,7 @@ class OrderSession:
         self._lease: Lease | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._unstarted = 0  # of these; while there are any, nothing may overtake them
-        self._plain = 0  # placements and cancels without a task
-
-    @property
-    def in_flight(self) -> int:
-        return len(self._tasks) + self._plain
+        self.in_flight = 0  # messages whose answer is not sent; tasks may be counted out before they have ended
 
     def receive(self, text: bytes) -> None:
         """Begin to execute one message of the client."""
@@ -135,6 +131,7 @@ class OrderSession:
             self._answer(request_id, error_reply(failure(error)), began)
             return
         self._unstarted += 1
+        self.in_flight += 1
         task = self._loop.create_task(self._run(request_id, work, began))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -152,7 +149,7 @@ class OrderSession:
                 self._service.limits.charge(Cost.ORDERS, self._caller.account, "")
             self._authenticated()
             self._service.engine.gateway.append(read.record, waiting)
-            self._plain += 1
+            self.in_flight += 1
         except ApiError as error:
             self._answer(read.request_id, error_reply(error), waiting.began)
         except FAILURES as error:
@@ -170,7 +167,7 @@ class OrderSession:
         else:
             return False
         self._service.engine.gateway.append(command.pack(), plain)
-        self._plain += 1
+        self.in_flight += 1
         return True
 
     def _work(self, method: Member, params: Members) -> Coroutine[Any, Any, Reply]:
@@ -191,7 +188,7 @@ class OrderSession:
             await self._lease.end()
 
     def answer_plain(self, request_id: bytes, reply: Reply, began: float) -> None:
-        self._plain -= 1
+        self.in_flight -= 1  # before the answer: the socket that sends it then decides whether to read on
         self._answer(request_id, reply, began)
 
     async def _run(self, request_id: bytes, work: Coroutine[Any, Any, Reply], began: float) -> None:
@@ -203,6 +200,7 @@ class OrderSession:
         except Exception:
             logger.exception("a message on %s failed", PATH)
             reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+        self.in_flight -= 1
         self._answer(request_id, reply, began)
 
     def _answer(self, request_id: bytes, reply: Reply, began: float) -> None:
