@@ -7,7 +7,6 @@ says, each with the environment that image and compose file give it; only addres
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,17 +20,10 @@ import pytest
 
 from bench.market_maker_api import Client, Credentials
 from tests.docker.compose import ROOT, image_environment, ours
+from tests.process import free_ports
 
 HEALTH_SECONDS = 90.0  # kernels may have to be compiled
 STOP_SECONDS = 10.0  # stop_grace_period
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def wait(what: str, seconds: float, done: Callable[[], Any]) -> Any:

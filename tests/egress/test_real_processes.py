@@ -1,11 +1,7 @@
 """Engine and egress as processes of their own on a real log: what clients rebuild equals the engine's book."""
 
 import asyncio
-import os
 import random
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,38 +13,16 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from engine_core.replica.setup import Setup
-from engine_core.supervisor import free_port
 from engine_core.wire.codes import CommandKind, OrderType, QueryKind, SelfTrade, Side, TimeInForce
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND, join
 from engine_core.wire.units import MarketUnits
 from tests.egress.rig import KEYS, Listener, signature
+from tests.process import free_port, process
 from tests.replica.flow import SOL_USDC, admin, setup_records
 
 FUNDS = 10**16
 START_SECONDS = 240.0  # an empty kernel cache has to be filled
-
-
-@contextmanager
-def process(module: str, environment: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """`python -m module`, ready; it ends with the block."""
-    ready, tell = os.pipe()
-    with log.open("ab") as output:
-        running = subprocess.Popen(
-            [sys.executable, "-m", module],
-            env={**os.environ, **environment, "EXCHANGE_READY_FD": str(tell)},
-            pass_fds=[tell],
-            stdout=output,
-            stderr=output,
-        )
-    os.close(tell)
-    try:
-        assert os.read(ready, 1) == b"1", f"{module} did not start:\n{log.read_text()}"
-        yield running
-    finally:
-        os.close(ready)
-        running.terminate()
-        assert running.wait(10) in (0, -signal.SIGKILL), log.read_text()
 
 
 @contextmanager
@@ -121,15 +95,15 @@ async def listen(port: int) -> AsyncIterator[Listener]:
 async def test_a_client_of_the_real_egress_sees_what_the_engine_does(
     valkey: str, runtime: Path, tmp_path: Path
 ) -> None:
-    port = free_port("127.0.0.1")
+    port = free_port()
     environment = {"REDIS_URL": valkey, "EXCHANGE_RUNTIME": str(runtime), "EXCHANGE_DATA": str(tmp_path)}
     environment |= {"EXCHANGE_WS_PORT": str(port), "EXCHANGE_PROFILE": "bare"}
     flow = random.Random(11)
-    with process("engine_core.runtime", environment, tmp_path / "engine.log"), market(valkey) as gateway:
+    with process("engine_core.runtime", environment, tmp_path), market(valkey) as gateway:
         setup = Setup()
         setup.apply(gateway.query(QueryKind.SETUP)[1])
         units = setup.markets[SOL_USDC].units
-        with process("egress", environment, tmp_path / "egress.log") as egress:
+        with process("egress", environment, tmp_path) as egress:
             async with listen(port) as client, listen(port) as owner:
                 await client.subscribe("depth.SOL_USDC", "trade@SOL_USDC")
                 names = ("account.orderUpdate", "account.balanceUpdate")
@@ -149,7 +123,7 @@ async def test_a_client_of_the_real_egress_sees_what_the_engine_does(
                         await client.event()
                 assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
         await asyncio.to_thread(gateway.execute, orders(flow, 50))
-        with process("egress", environment, tmp_path / "egress.log"):
+        with process("egress", environment, tmp_path):
             async with listen(port) as client:
                 await client.subscribe("depth.SOL_USDC", "ticker.SOL_USDC")
                 _, update_id = await asyncio.to_thread(engine_book, gateway, units)

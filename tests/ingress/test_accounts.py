@@ -16,7 +16,8 @@ from websockets.asyncio.client import connect
 
 from tests.egress.rig import signature
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, Signer
-from tests.ingress.venue import ADMIN, Venue, free_port, process
+from tests.ingress.venue import ADMIN, Venue
+from tests.process import free_port, process
 
 pytestmark = pytest.mark.timeout(300)
 

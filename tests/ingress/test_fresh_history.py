@@ -15,7 +15,8 @@ import pytest
 
 from tests.conftest import short_folder
 from tests.ingress.fakes import READER, Signer
-from tests.ingress.venue import Venue, free_port, process
+from tests.ingress.venue import Venue
+from tests.process import free_port, process
 
 pytestmark = pytest.mark.timeout(300)  # an empty kernel cache has to be filled
 

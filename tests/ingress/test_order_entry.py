@@ -26,7 +26,8 @@ from tests.egress.order_replica import OrderReplica
 from tests.egress.rig import Listener
 from tests.ingress.fakes import READER, TRADER, TRADER_ACCOUNT
 from tests.ingress.markets import SOL, admin, key_record
-from tests.ingress.venue import Venue, free_port, process
+from tests.ingress.venue import Venue
+from tests.process import free_port, process
 
 pytestmark = pytest.mark.timeout(300)  # an empty kernel cache has to be filled
 

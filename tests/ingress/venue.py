@@ -1,10 +1,6 @@
 """Real processes for these tests: Valkey, PostgreSQL, engine, writer and ingress, with markets of our own."""
 
-import os
-import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,6 +20,7 @@ from tests.ingress.document import misfit
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT, Signer
 from tests.ingress.markets import admin, key_record, setup_records
 from tests.ingress.payload import forbidden
+from tests.process import free_port, process
 
 COMPILE_SECONDS = 240.0
 ADMIN = SigningKey(b"a" * 32)
@@ -99,29 +96,6 @@ def _keeps_the_document(response: httpx.Response) -> None:
         assert not forbidden(response.text), f"{request.url.path}: {forbidden(response.text)!r}"
 
 
-@contextmanager
-def process(module: str, environment: dict[str, str], folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """`python -m module`, ready; it ends with the block."""
-    log = folder / f"{module}.log"
-    ready, tell = os.pipe()
-    with log.open("ab") as output:
-        running = subprocess.Popen(
-            [sys.executable, "-m", module],
-            env={**os.environ, **environment, "EXCHANGE_READY_FD": str(tell), "EXCHANGE_PARENT_PID": str(os.getpid())},
-            pass_fds=[tell],
-            stdout=output,
-            stderr=output,
-        )
-    os.close(tell)
-    try:
-        assert os.read(ready, 1) == b"1", f"{module} did not start:\n{log.read_text()}"
-        yield running
-    finally:
-        os.close(ready)
-        running.terminate()
-        assert running.wait(10) in (0, -signal.SIGKILL), log.read_text()
-
-
 def _fill(gateway: Gateway) -> None:
     """Two accounts with funds and keys that may do everything."""
     records = [setup_records()[1:]]  # the engine has written GENESIS itself
@@ -134,9 +108,3 @@ def _fill(gateway: Gateway) -> None:
     gateway.execute(join(records))
     for kind in QueryKind:  # with an empty kernel cache, each takes its time once, more than a request may
         gateway.query(kind, account=TRADER_ACCOUNT, market=1)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

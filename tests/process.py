@@ -1,0 +1,46 @@
+"""One process of the exchange for tests that need no supervisor, and where it may listen."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def process(module: str, environment: dict[str, str], folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """`python -m module`, ready, its output in `folder`; it ends with the block."""
+    log = folder / f"{module}.log"
+    ready, tell = os.pipe()
+    with log.open("ab") as output:
+        running = subprocess.Popen(
+            [sys.executable, "-m", module],
+            env={**os.environ, **environment, "EXCHANGE_READY_FD": str(tell), "EXCHANGE_PARENT_PID": str(os.getpid())},
+            pass_fds=[tell],
+            stdout=output,
+            stderr=output,
+        )
+    os.close(tell)
+    try:
+        assert os.read(ready, 1) == b"1", f"{module} did not start:\n{log.read_text()}"
+        yield running
+    finally:
+        os.close(ready)
+        running.terminate()
+        assert running.wait(10) in (0, -signal.SIGKILL), log.read_text()
+
+
+def free_port() -> int:
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ones, on which nobody listens now."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
