@@ -23,6 +23,7 @@ from engine_core.replica.market_data import Changes, MarketData, Query
 from engine_core.replica.orders import OrderBook, OrderChange
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, QueryKind
+from engine_core.wire.tasks import ended
 
 MAX_CHANGES = 1_000  # of a message: about 50 kB
 MAX_WAITING = 200_000  # events that may wait for a book; beyond, they are dropped and it is asked again
@@ -60,7 +61,7 @@ class OrderFeeds:
         tasks = [feed.task for feed in self._feeds.values() if feed.task is not None]
         for number in list(self._feeds):
             self.close(number)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*tasks)
 
     def open(self, stream: Stream, market: Market) -> None:
         feed = self._feeds[market.number] = Feed(stream, market, Texts(market))
@@ -160,6 +161,8 @@ class OrderFeeds:
             except (OSError, TimeoutError, RuntimeError) as error:
                 logger.warning("orders of %s are not available, asking again: %s", feed.market.symbol, error)
                 await asyncio.sleep(RETRY_SECONDS)
+            if self._feeds.get(feed.market.number) is not feed:
+                return  # nobody listens any more, and the cancellation was lost
         began, update_id = feed.said_at == 0.0, int(header["update_id"])
         changes = feed.book.replace(orders, update_id)
         feed.task = None

@@ -114,6 +114,8 @@ class PrivateStreams:
             except (OSError, TimeoutError, RuntimeError) as error:
                 logger.warning("balances of account %d are not available, asking again: %s", account.number, error)
                 await asyncio.sleep(RETRY_SECONDS)
+            if self._accounts.get(account.number) is not account:
+                return  # nobody listens any more, and the cancellation was lost
         for record in orders:
             self._remember(account, OrderEvent(*record.item()))
         for asset, available, locked in balances[["asset", "available", "locked"]].tolist():

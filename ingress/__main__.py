@@ -125,7 +125,7 @@ async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -
         logger.info("serving http://%s:%d", service.config.host, service.config.http_port)
     watch = asyncio.create_task(_until_failure(service.engine.gateway, server, shown.monitor, crowd))
     await serving
-    watch.cancel()
+    await ended(watch)
     if service.engine.gateway.failure is not None:
         raise GatewayError(str(service.engine.gateway.failure))
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN
+from engine_core.wire.tasks import ended
 from ingress.engine import Engine
 from ingress.errors import ApiError, refusal
 
@@ -41,8 +42,7 @@ class Lease:
 
     async def end(self) -> None:
         """Let the account's orders be cancelled now. If this cannot be said, the lease runs out by itself."""
-        if self._renewing is not None:
-            self._renewing.cancel()
+        await ended(self._renewing)
         try:
             await self._say(_AT_ONCE_MS)
         except ApiError as error:

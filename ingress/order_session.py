@@ -10,7 +10,7 @@
 
 The operations, their checks and their answers are those of REST. Commands reach the log in the order in which they were
 sent; answers come as they are ready. Signed once: instruction `sessionLogon`; a key that is revoked, or loses its
-permission to trade, loses its sessions. Non-goals: sockets (order_socket.py).
+permission to trade, loses its sessions at that moment. Non-goals: sockets (order_socket.py).
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from ingress.leases import Lease
 from ingress.limits import Cost
 from ingress.members import Member, Members, Number, compact_json, parse_object, signed_pairs
 from ingress.monitoring import Shown
+from ingress.open_sessions import OpenSessions
 from ingress.plain_messages import PlainMessages
 from ingress.records import Event
 from ingress.service import Request
@@ -57,6 +58,7 @@ _CREDENTIALS: Final = {
 _LOGON_MEMBERS: Final = _CREDENTIALS.keys() | {"cancelOnDisconnect"}
 _CALL: Final = Call("WS", PATH, b"", {}, b"")  # its operations look at nothing of it
 _NO_ID: Final = b"null"
+REVOKED: Final = "the API key of this session was revoked"
 
 logger = logging.getLogger(__name__)
 
@@ -94,9 +96,14 @@ class OrderSession:
     """One connection's session. `send` takes the JSON text of an answer; `drop` ends the connection, with a reason."""
 
     def __init__(
-        self, plain: PlainMessages, shown: Shown, send: Callable[[bytes], None], drop: Callable[[str], None]
+        self,
+        plain: PlainMessages,
+        sessions: OpenSessions,
+        shown: Shown,
+        send: Callable[[bytes], None],
+        drop: Callable[[str], None],
     ) -> None:
-        self._service, self._plain_messages = plain.service, plain
+        self._service, self._plain_messages, self._sessions = plain.service, plain, sessions
         self._shown, self._send, self._drop = shown, send, drop
         self._loop = asyncio.get_running_loop()
         self._caller: Caller | None = None
@@ -104,7 +111,11 @@ class OrderSession:
         self._lease: Lease | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._unstarted = 0  # of these; while there are any, nothing may overtake them
-        self.in_flight = 0  # messages whose answer is not sent; tasks may be counted out before they have ended
+        self._plain = 0  # placements and cancels without a task
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._tasks) + self._plain
 
     def receive(self, text: bytes) -> None:
         """Begin to execute one message of the client."""
@@ -131,10 +142,7 @@ class OrderSession:
             self._answer(request_id, error_reply(failure(error)), began)
             return
         self._unstarted += 1
-        self.in_flight += 1
-        task = self._loop.create_task(self._run(request_id, work, began))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.add(self._loop.create_task(self._run(request_id, work, began)))
 
     def _begin_order(self, text: bytes) -> bool:
         """Append a placement in its common form; False for everything that is not one."""
@@ -149,7 +157,7 @@ class OrderSession:
                 self._service.limits.charge(Cost.ORDERS, self._caller.account, "")
             self._authenticated()
             self._service.engine.gateway.append(read.record, waiting)
-            self.in_flight += 1
+            self._plain += 1
         except ApiError as error:
             self._answer(read.request_id, error_reply(error), waiting.began)
         except FAILURES as error:
@@ -167,7 +175,7 @@ class OrderSession:
         else:
             return False
         self._service.engine.gateway.append(command.pack(), plain)
-        self.in_flight += 1
+        self._plain += 1
         return True
 
     def _work(self, method: Member, params: Members) -> Coroutine[Any, Any, Reply]:
@@ -184,11 +192,18 @@ class OrderSession:
         """The connection is gone. What was sent is executed all the same, then the lease ends."""
         if self._tasks:
             await asyncio.wait(self._tasks)
+        self._sessions.discard(self)
         if self._lease is not None:
             await self._lease.end()
 
+    def end_if_revoked(self) -> None:
+        """A key has changed: if it was this session's, what was executed before is still answered."""
+        if not self._may_trade():
+            self._sessions.discard(self)
+            self._loop.call_soon(self._drop, REVOKED)
+
     def answer_plain(self, request_id: bytes, reply: Reply, began: float) -> None:
-        self.in_flight -= 1  # before the answer: the socket that sends it then decides whether to read on
+        self._plain -= 1
         self._answer(request_id, reply, began)
 
     async def _run(self, request_id: bytes, work: Coroutine[Any, Any, Reply], began: float) -> None:
@@ -200,7 +215,8 @@ class OrderSession:
         except Exception:
             logger.exception("a message on %s failed", PATH)
             reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
-        self.in_flight -= 1
+        # Before the answer, with which the socket looks whether it may read on: nobody else would tell it later.
+        self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         self._answer(request_id, reply, began)
 
     def _answer(self, request_id: bytes, reply: Reply, began: float) -> None:
@@ -212,11 +228,14 @@ class OrderSession:
         """The session's account, as long as its key may trade."""
         if self._caller is None:
             raise ApiError(Code.UNAUTHORIZED, f"Not logged on: send {LOGON} first, and wait for its answer")
-        key = self._service.setup.keys.get(self._public_key)
-        if key is None or not key.permissions & KeyPermission.TRADE:
-            self._loop.call_soon(self._drop, "the API key of this session was revoked")  # after the answer
+        if not self._may_trade():
+            self._loop.call_soon(self._drop, REVOKED)  # after the answer
             raise ApiError(Code.UNAUTHORIZED, "Unknown API key")
         return self._caller
+
+    def _may_trade(self) -> bool:
+        key = self._service.setup.keys.get(self._public_key)
+        return key is not None and bool(key.permissions & KeyPermission.TRADE)
 
     async def _log_on(self, params: Members) -> Reply:
         if unknown := params.keys() - _LOGON_MEMBERS:
@@ -237,6 +256,8 @@ class OrderSession:
                 self._lease = None
                 raise
         self._caller = Caller(caller.account)
+        self._sessions.add(self)
+        self.end_if_revoked()  # while the lease was taken
         return json_reply({"account": caller.account, "cancelOnDisconnect": wants_lease})
 
     def _check(self, params: Members) -> Caller:

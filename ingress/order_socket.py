@@ -22,6 +22,7 @@ from engine_core.wire.text_frame import text_frame
 from ingress.call import error_reply
 from ingress.errors import ApiError, Code
 from ingress.monitoring import Shown
+from ingress.open_sessions import OpenSessions
 from ingress.order_session import PATH, OrderSession
 from ingress.plain_messages import PlainMessages
 from ingress.service import Service
@@ -36,9 +37,10 @@ _QUIET.setLevel(logging.WARNING)
 
 
 class OrderSocket(asyncio.Protocol):
-    """One connection. `plain` and `shown` are those of the process: see socket_class."""
+    """One connection. `plain`, `sessions` and `shown` are those of the process: see socket_class."""
 
     plain: ClassVar[PlainMessages]
+    sessions: ClassVar[OpenSessions]
     shown: ClassVar[Shown]
 
     awaited_since = 0.0  # see crowd.Connection; who is silent is dropped by the pings
@@ -75,10 +77,7 @@ class OrderSocket(asyncio.Protocol):
         self._state.connections.discard(cast(Any, self))
         if self._timer is not None:
             self._timer.cancel()
-        if self._session is not None:
-            task = self._loop.create_task(self._session.close())
-            self._state.tasks.add(task)  # uvicorn waits for these when it stops
-            task.add_done_callback(self._state.tasks.discard)
+        self._end_session()
 
     def pause_writing(self) -> None:
         self._paused_by_peer = True
@@ -115,7 +114,7 @@ class OrderSocket(asyncio.Protocol):
             response = self._protocol.accept(request)
         self._protocol.send_response(response)
         if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
-            self._session = OrderSession(self.plain, self.shown, self._send, self._drop)
+            self._session = OrderSession(self.plain, self.sessions, self.shown, self._send, self._drop)
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.CONT) and self._session is not None:
@@ -162,7 +161,16 @@ class OrderSocket(asyncio.Protocol):
         self._timer = self._loop.call_later(PING_SECONDS, self._ping)
 
     def _drop(self, reason: str) -> None:
+        """Against the client's will: its session ends now, whenever it will have closed the connection."""
         self._close(POLICY_VIOLATION, reason)
+        self._end_session()
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            task = self._loop.create_task(session.close())
+            self._state.tasks.add(task)  # uvicorn waits for these when it stops
+            task.add_done_callback(self._state.tasks.discard)
 
     def _close(self, code: int, reason: str) -> None:
         if self._protocol.state is State.OPEN:
@@ -174,4 +182,5 @@ class OrderSocket(asyncio.Protocol):
 
 def socket_class(service: Service, shown: Shown) -> type[OrderSocket]:
     """The class that uvicorn makes a connection of, bound to this process."""
-    return type("BoundOrderSocket", (OrderSocket,), {"plain": PlainMessages(service), "shown": shown})
+    own = {"plain": PlainMessages(service), "sessions": OpenSessions(service.market_data), "shown": shown}
+    return type("BoundOrderSocket", (OrderSocket,), own)

@@ -7,7 +7,6 @@ plain, and everything that has to be refused before the engine sees it, goes the
 
 import logging
 import time
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -15,13 +14,14 @@ import numpy as np
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import OrderFlag
 from engine_core.wire.layout import COMMAND
-from engine_core.wire.order_request import NO_WINDOW, Rules, buffers, read_order, rules_of
+from engine_core.wire.order_request import NO_WINDOW, buffers, read_order
 from engine_core.wire.plain_request import KEY_CHARACTERS, SIGNATURE_CHARACTERS
 from engine_core.wire.signing import DEFAULT_WINDOW_MS
 from ingress.auth import Caller
 from ingress.call import Headers, Reply, error_reply, json_reply
 from ingress.engine import FAILURES, failure, outcome
 from ingress.errors import ApiError, Code
+from ingress.known_markets import KnownMarkets
 from ingress.orders import placed
 from ingress.service import Service
 
@@ -96,15 +96,13 @@ class PlainOrders:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._buffers = buffers()
-        self._changes = -1
-        self._markets: Sequence[Market] = ()
-        self._rules = rules_of(())
+        self._known = KnownMarkets(service.setup)
 
     def take(self, data: bytes, client: Client) -> bool:
         """Begin the order that these bytes are, or decline."""
         command, text, found, spans = self._buffers
-        symbols, words = self._known_markets()
-        length = read_order(data, symbols, words, command, text, found, spans)
+        markets, rules = self._known.now()
+        length = read_order(data, rules.symbols, rules.words, command, text, found, spans)
         if not length:
             return False
         key_at, signature_at, timestamp, window, row = found.tolist()
@@ -121,7 +119,7 @@ class PlainOrders:
         allowance = () if limits is None else limits.order(caller.account, client.peer())
         if allowance is None:
             return False  # the general way says why
-        order = PlainOrder(client, self._markets[row], allowance)
+        order = PlainOrder(client, markets[row], allowance)
         client.begin_plain(order)
         self._submit(with_account(command.tobytes(), caller.account), caller, order)
         return True
@@ -135,14 +133,6 @@ class PlainOrders:
             order.answer(error_reply(error))
         except FAILURES as error:
             order.set_exception(error)
-
-    def _known_markets(self) -> Rules:
-        setup = self._service.setup
-        if setup.market_changes != self._changes:
-            self._changes = setup.market_changes
-            self._markets = list(setup.markets.values())
-            self._rules = rules_of(self._markets)
-        return self._rules
 
 
 assert COMMAND.fields is not None and COMMAND.fields["flags"][1] == _FLAGS_AT

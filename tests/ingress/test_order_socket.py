@@ -1,0 +1,167 @@
+"""The connection of order entry, without a network: when it reads on, and when its session ends."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from engine_core.wire.codes import CommandKind, EventKind, Reason
+from engine_core.wire.layout import ADMIN_EVENT, EVENT, SLOT
+from ingress.monitoring import Shown
+from ingress.order_socket import MAX_IN_FLIGHT, OrderSocket, socket_class
+from tests.ingress.fakes import TRADER, TRADER_ACCOUNT, Exchange, config, event
+from tests.ingress.markets import admin
+from tests.ingress.test_order_entry import logon
+
+pytestmark = pytest.mark.timeout(60)
+
+AMEND = {"symbol": "SOL_USDC", "orderId": "1", "quantity": "1"}
+
+
+class Transport(asyncio.Transport):
+    """What the socket writes, and whether it reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.reading = True
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def is_closing(self) -> bool:
+        return False
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+@dataclass
+class Peer:
+    """A client, and the server's end of its connection."""
+
+    socket: OrderSocket
+    transport: Transport
+    protocol: ClientProtocol
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+    def send(self, *messages: tuple[str, Any]) -> None:
+        """All in one piece."""
+        for number, (method, params) in enumerate(messages):
+            self.protocol.send_text(json.dumps({"id": number, "method": method, "params": params}).encode())
+        self.socket.data_received(b"".join(self.protocol.data_to_send()))
+
+    def hear(self) -> None:
+        """Take what the server has written so far."""
+        self.protocol.receive_data(bytes(self.transport.written))
+        self.transport.written.clear()
+        for part in self.protocol.events_received():
+            if isinstance(part, Frame) and part.opcode is Opcode.TEXT:
+                self.answers.append(json.loads(bytes(part.data)))
+
+
+@asynccontextmanager
+async def connected(exchange: Exchange, **params: Any) -> AsyncIterator[Peer]:
+    """A session that is logged on."""
+    state = ServerState()
+    bound = socket_class(exchange.service, Shown(config(Path("/nowhere"))))
+    peer = Peer(bound(cast(Config, None), state, {}), Transport(), ClientProtocol(parse_uri("ws://exchange/ws/orders")))
+    peer.socket.connection_made(peer.transport)
+    peer.protocol.send_request(peer.protocol.connect())
+    peer.socket.data_received(b"".join(peer.protocol.data_to_send()))
+    peer.hear()
+    assert peer.protocol.state is State.OPEN
+    peer.send(("session.logon", logon(TRADER, **params)))
+    await settle()
+    peer.hear()
+    assert peer.answers.pop()["status"] == 200
+    try:
+        yield peer
+    finally:
+        peer.socket.connection_lost(None)
+        await asyncio.gather(*state.tasks)
+
+
+async def settle() -> None:
+    """Let everything that is ready run."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_it_reads_on_when_a_full_house_is_answered_at_once(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer comes afterwards with which it could look again; so it would stay silent for ever."""
+    waiting: list[asyncio.Future[np.ndarray]] = []
+
+    def submit(record: bytes) -> "asyncio.Future[np.ndarray]":
+        waiting.append(asyncio.get_running_loop().create_future())
+        return waiting[-1]
+
+    async with connected(exchange) as peer:
+        monkeypatch.setattr(exchange.gateway, "submit", submit)
+        peer.send(*[("order.modify", AMEND)] * (MAX_IN_FLIGHT + 100))
+        await settle()
+        assert len(waiting) == MAX_IN_FLIGHT + 100 and not peer.transport.reading
+        for answer in waiting:
+            answer.set_result(event(EventKind.REJECTED, reason=Reason.ORDER_NOT_FOUND))
+        await settle()
+        peer.hear()
+        assert len(peer.answers) == MAX_IN_FLIGHT + 100
+        assert peer.transport.reading
+
+
+def revocation(exchange: Exchange, key: bytes) -> np.ndarray:
+    """The event of a revoked key, as the feed brings it."""
+    command = admin(CommandKind.KEY_REVOKE, account=TRADER_ACCOUNT)
+    command["public_key"] = np.frombuffer(key, np.uint8)
+    record = np.zeros(1, ADMIN_EVENT)
+    record["kind"], record["command"] = EventKind.APPLIED, command
+    slots = np.zeros(1, SLOT)
+    slots["event"] = record.view(EVENT)
+    slots["entry_ms"], slots["block_events"] = exchange.service.market_data.position.ms + 1, 1
+    return slots
+
+
+async def test_a_revoked_key_ends_its_session_at_once(exchange: Exchange) -> None:
+    """And with it the lease, though the client says nothing, not even goodbye."""
+    applied = event(EventKind.APPLIED)
+    exchange.gateway.answers.extend([applied, applied])
+    async with connected(exchange, cancelOnDisconnect=True) as peer:
+        data = exchange.service.market_data
+        data.apply(revocation(exchange, b"another" * 4 + b"keys"))
+        await settle()
+        assert len(exchange.gateway.commands) == 1, "the lease; another key does not matter"
+        data.apply(revocation(exchange, bytes(TRADER.verify_key)))
+        await settle()
+        peer.send(("order.modify", AMEND))
+        await settle()
+        peer.hear()
+        assert peer.protocol.close_rcvd is not None and peer.protocol.close_rcvd.code == 1008 and not peer.answers
+        assert len(exchange.gateway.commands) == 2, "nothing more is executed"
+        ended = np.frombuffer(exchange.gateway.commands[-1].tobytes(), admin(CommandKind.LEASE).dtype)
+        assert ended["kind"] == CommandKind.LEASE and ended["b"] == 1
