@@ -32,8 +32,9 @@ from engine_core.wire.backlog import parse_stored
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN_EVENT, EVENT
 from engine_core.wire.streams import FIELD, EntryId, decode_block, keys
+from engine_core.wire.tasks import ended
 from tests.end_to_end.chaos_clients import SYMBOL, Bulk, HttpTrader, Replica
-from tests.end_to_end.harness import Exchange, eventually
+from tests.end_to_end.harness import Exchange, configured, eventually
 from tests.persistence.database import assert_equals_log
 from tests.persistence.flow import Block
 
@@ -58,16 +59,6 @@ class Outcome:
     events: int = 0
     snapshots: int = 0
     replicas: int = 0
-
-
-def configured(folder: Path) -> Path:
-    text = Path("exchange.toml").read_text(encoding="utf-8")
-    for old, new in CONFIG.items():
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    path = folder / "exchange.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 class Chaos:
@@ -98,9 +89,8 @@ class Chaos:
         finally:
             for client in (*self._traders, *self._bulks):
                 client.stop = True
-            for task in clients:
-                task.cancel()
-            await asyncio.gather(*clients, *bulks, return_exceptions=True)
+            await ended(*clients)
+            await asyncio.gather(*bulks, return_exceptions=True)  # threads: they end by their own `stop`
 
     def _kill(self, role: str) -> None:
         """kill -9; and go on once another one is in its place and orders are taken."""
@@ -175,7 +165,7 @@ def _markets(blocks: list[Block]) -> dict[int, tuple[int, int, int, int]]:
 
 def survive(folder: Path, rounds: int, seed: int) -> Outcome:
     """One run from an empty folder to the audit."""
-    exchange = Exchange(folder / "data", "--profile", "bare", "--config", str(configured(folder)))
+    exchange = Exchange(folder / "data", "--profile", "bare", "--config", str(configured(folder, CONFIG)))
     try:
         exchange.start()
         chaos = Chaos(exchange, seed)

@@ -27,6 +27,17 @@ def eventually(get: Callable[[], T], fits: Callable[[T], bool], what: str, timeo
     return value
 
 
+def configured(folder: Path, changes: dict[str, str]) -> Path:
+    """A configuration file: the repository's, with each text that is a key of `changes` replaced."""
+    text = Path("exchange.toml").read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path = folder / "exchange.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 class Exchange:
     """`exchange up` on one data folder; may be started and stopped several times."""
 

@@ -22,7 +22,7 @@ import redis
 
 from engine_core.wire.streams import keys
 from tests.end_to_end.chaos_clients import Bulk
-from tests.end_to_end.harness import Exchange
+from tests.end_to_end.harness import Exchange, configured
 
 ROLES = ("engine", "ingress", "egress", "writer", "market_maker")
 ROUND_S = 15.0
@@ -42,16 +42,6 @@ def trade(exchange: Exchange) -> None:
     seller.create_order("SOL/USDC", "market", "sell", 1)
     buyer.cancel_all_orders("SOL/USDC")
     assert bid["id"]
-
-
-def configured(folder: Path) -> Path:
-    text = Path("exchange.toml").read_text(encoding="utf-8")
-    for old, new in CONFIG.items():
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    path = folder / "exchange.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def redis_use(exchange: Exchange, most: int) -> str:
@@ -74,7 +64,7 @@ def main() -> int:
     chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="exchange-soak-") as folder:
         if options.load:
-            config = str(configured(Path(folder)))
+            config = str(configured(Path(folder), CONFIG))
             exchange = Exchange(Path(folder) / "data", "--profile", "bare", "--config", config)
         else:
             exchange = Exchange(Path(folder) / "data", "--profile", "demo")
