@@ -197,7 +197,7 @@ class OrderSession:
             await self._lease.end()
 
     def end_if_revoked(self) -> None:
-        """A key has changed: if it was this session's, what was executed before is still answered."""
+        """A key has changed: if it was this session's, the connection ends after this turn of the feed."""
         if not self._may_trade():
             self._sessions.discard(self)
             self._loop.call_soon(self._drop, REVOKED)

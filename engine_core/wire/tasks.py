@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-AGAIN_SECONDS = 0.1
+AGAIN_SECONDS = 1.0  # a clean-up may take so long before it is disturbed
 
 
 async def ended(*tasks: "asyncio.Task[Any] | None") -> None:

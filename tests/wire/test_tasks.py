@@ -2,10 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from engine_core.wire.tasks import ended
 
 
-async def test_a_task_that_swallows_its_cancellation_ends() -> None:
+async def test_a_task_that_swallows_its_cancellation_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine_core.wire.tasks.AGAIN_SECONDS", 0.01)
     swallowed = 0
 
     async def stubborn() -> None:
@@ -26,3 +29,21 @@ async def test_a_task_that_swallows_its_cancellation_ends() -> None:
     async with asyncio.timeout(30):
         await ended(*tasks, None)
     assert swallowed == 3 and all(task.done() for task in tasks)
+
+
+async def test_a_clean_up_that_takes_some_turns_is_not_disturbed() -> None:
+    finished = False
+
+    async def careful() -> None:
+        nonlocal finished
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(100):
+                await asyncio.sleep(0)
+            finished = True
+
+    task = asyncio.create_task(careful())
+    await asyncio.sleep(0)
+    await ended(task)
+    assert finished
