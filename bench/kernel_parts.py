@@ -27,7 +27,7 @@ from engine_core.wire.limits import MAX_BLOCK_EVENTS
 
 BATCH = 1024
 ORDER_ARRAYS = (
-    "orders", "info", "free_orders", "levels", "pages", "page_levels", "page_heads", "nodes", "client_heads"
+    "orders", "info", "terms", "free_orders", "levels", "pages", "page_levels", "page_heads", "nodes", "client_heads"
 )  # fmt: skip
 
 

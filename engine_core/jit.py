@@ -82,33 +82,18 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return cgutils.get_item_pointer(context, builder, array_type, view, [index], wraparound=False)
 
 
-def _ask_for(builder: Any, pointer: Any, offset: Any = None) -> None:
-    byte_pointer, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
-    address = builder.bitcast(pointer, byte_pointer)
-    if offset is not None:
-        address = builder.gep(address, [offset])
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), [byte_pointer, i32, i32, i32]), "llvm.prefetch.p0i8"
-    )
-    builder.call(function, [address, i32(1), i32(3), i32(1)])  # for writing, keep in all caches, data
-
-
 @intrinsic  # type: ignore[untyped-decorator]
 def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _ask_for(builder, _pointer(context, builder, signature.args[0], *args))
+        byte_pointer, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+        address = builder.bitcast(_pointer(context, builder, signature.args[0], *args), byte_pointer)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte_pointer, i32, i32, i32]), "llvm.prefetch.p0i8"
+        )
+        builder.call(function, [address, i32(1), i32(3), i32(1)])  # for writing, keep in all caches, data
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _prefetch_inside(typing_context: Any, array: Any, index: Any, offset: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _ask_for(builder, _pointer(context, builder, signature.args[0], *args[:2]), args[2])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, types.int64), codegen
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -134,6 +119,27 @@ def _load_acquire(typing_context: Any, array: Any, index: Any) -> Any:
 def _trailing_zeros(typing_context: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))  # never called with 0
+
+    return types.int64(types.int64), codegen
+
+
+_ODD = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio
+_M64 = (1 << 64) - 1
+
+
+def plain_mixed(value: int) -> int:
+    """The same as `mixed`, in plain Python."""
+    product = (int(value) * _ODD) & _M64
+    product ^= product >> 32
+    return product - (product >> 63 << 64)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _mixed(typing_context: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        i64 = ir.IntType(64)
+        product = builder.mul(args[0], ir.Constant(i64, _ODD))
+        return builder.xor(product, builder.lshr(product, ir.Constant(i64, 32)))
 
     return types.int64(types.int64), codegen
 
@@ -182,9 +188,6 @@ if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
     def prefetch(array: Any, index: int) -> None:
         return None
 
-    def prefetch_inside(array: Any, index: int, offset: int) -> None:
-        return None
-
     def store_release(array: Any, index: int, value: int) -> None:
         array[index] = value
 
@@ -194,9 +197,11 @@ if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
     def trailing_zeros(value: int) -> int:
         return (int(value) & -int(value)).bit_length() - 1
 
+    mixed = plain_mixed
     fence_acquire = fence_release = fence_seq_cst = apart = rare = _nothing
 else:
-    prefetch, prefetch_inside = _prefetch, _prefetch_inside  # `offset`: bytes from the start of the element
+    prefetch = _prefetch
     store_release, load_acquire, trailing_zeros = _store_release, _load_acquire, _trailing_zeros
+    mixed = _mixed  # a hash of 64 bits; no two numbers have the same
     fence_acquire, fence_release, fence_seq_cst = _fence_acquire, _fence_release, _fence_seq_cst
     apart, rare = _apart, _rare

@@ -78,8 +78,8 @@ def atoms_to_lock(state: State, slot: int) -> int:
     leaves = info["quantity_lots"] - info["executed_lots"]
     if info["order_type"] == OrderType.MARKET and info["flags"] & BY_QUOTE:
         if info["side"] == Side.BID:
-            return wide(info["amount_atoms"])
-        leaves = (info["amount_atoms"] + unit - 1) // unit  # the most that its bound can make it sell
+            return wide(state.terms[index(slot)]["amount_atoms"])
+        leaves = (state.terms[index(slot)]["amount_atoms"] + unit - 1) // unit  # the most its bound can make it sell
     if info["side"] == Side.BID:
         return wide(leaves * unit)
     return wide(leaves * market["lot_atoms"])

@@ -163,7 +163,7 @@ def _audit_order(state: State, slot: int, book: int, price: int) -> None:
     assert info["order_type"] == OrderType.LIMIT and info["status"] in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
     shown = int(order["remaining_lots"])
     if info["flags"] & ICEBERG:
-        assert 0 < shown <= min(leaves, int(info["amount_atoms"]))
+        assert 0 < shown <= min(leaves, int(state.terms[slot]["amount_atoms"]))
     else:
         assert 0 < shown == leaves
 
@@ -224,8 +224,8 @@ def _locked_by(state: State, slot: int) -> int:
     unit = int(info["price_ticks"]) * int(market["tick_atoms"])
     if info["order_type"] == OrderType.MARKET and info["flags"] & BY_QUOTE:
         if info["side"] == Side.BID:
-            return int(info["amount_atoms"])
-        leaves = -(-int(info["amount_atoms"]) // unit)
+            return int(state.terms[slot]["amount_atoms"])
+        leaves = -(-int(state.terms[slot]["amount_atoms"]) // unit)
     return leaves * unit if info["side"] == Side.BID else leaves * int(market["lot_atoms"])
 
 

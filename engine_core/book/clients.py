@@ -2,7 +2,7 @@
 
 A retry with the same client id and the same economics is answered with the order that exists, so no order doubles.
 Known are the open orders, and per account the last `ended_per_account` ended ones, within `ended` of all accounts:
-first in, first out in log order. `economics` is a 62-bit mark of what the order was when it was placed (amending
+first in, first out in log order. `economics` is a 64-bit mark of what the order was when it was placed (amending
 changes the order, not the mark).
 
 In the chains a positive number is a slot, a negative one an ENDED record.
@@ -10,41 +10,27 @@ In the chains a positive number is a slot, a negative one an ENDED record.
 
 import numpy as np
 
-from engine_core.book.nodes import mix
+from engine_core.book.records import HAS_AMOUNT
 from engine_core.book.state import ENDED_FREE, ENDED_NEWEST, ENDED_OLDEST, ENDED_USED, State
-from engine_core.jit import apart, hot, inner, rare, wide
-
-_M31 = (1 << 31) - 1
-_FIRST, _SECOND = 0x2C1B3C6D, 0x297A2D39  # odd, 31 bits
+from engine_core.jit import apart, hot, index, inner, mixed, rare, wide
 
 
-@inner
+@hot
 def economics_of(commands: np.ndarray, i: int) -> int:
-    """A mark of everything in a PLACE that a retry repeats."""
-    apart()
-    command = commands[i]
+    """A mark of everything in a PLACE that a retry repeats; two orders that differ in one field differ in it."""
+    command = commands[index(i)]
     codes = (wide(command["side"]) << 24) | (wide(command["order_type"]) << 16) | (wide(command["time_in_force"]) << 8)
     codes = (codes << 16) | (wide(command["self_trade"]) << 8) | wide(command["flags"])
-    first, second = wide(17), wide(29)
-    for word in (
-        codes,
-        wide(command["market"]),
-        command["price_ticks"],
-        command["quantity_lots"],
-        command["trigger_ticks"],
-        command["amount_atoms"],
-    ):
-        for half in (word & _M31, (word >> 31) & _M31):
-            product = (first ^ half) * _FIRST
-            first = (product ^ (product >> 31)) & _M31
-            product = (second ^ half) * _SECOND
-            second = (product ^ (product >> 29)) & _M31
-    return (first << 31) | second
+    mark = mixed((codes << 24) ^ wide(command["market"]))
+    mark = mixed(mark ^ command["price_ticks"])
+    mark = mixed(mark ^ command["quantity_lots"])
+    mark = mixed(mark ^ command["trigger_ticks"])
+    return mixed(mark ^ command["amount_atoms"])
 
 
 @hot
 def client_bucket(state: State, account: int, client_id: int) -> int:
-    return mix((account << 32) ^ (mix(client_id) << 1) ^ client_id) & (state.client_heads.size - 1)
+    return mixed((account << 32) ^ client_id) & (state.client_heads.size - 1)
 
 
 @inner
@@ -138,13 +124,13 @@ def _new_ended(state: State, account: int) -> int:
 
 @inner
 def _copy_order(state: State, slot: int, number: int) -> None:
-    info, record = state.info[slot], state.ended[number]
+    info, terms, record = state.info[slot], state.terms[slot], state.ended[number]
     record["quantity_lots"] = info["quantity_lots"]
     record["executed_lots"] = info["executed_lots"]
     record["executed_atoms"] = info["executed_atoms"]
-    record["amount_atoms"] = info["amount_atoms"]
+    record["amount_atoms"] = terms["amount_atoms"] if info["flags"] & HAS_AMOUNT else 0
     record["created_ms"] = info["created_ms"]
-    record["economics"] = info["economics"]
+    record["economics"] = terms["economics"]
     record["price_ticks"] = info["price_ticks"]
     record["trigger_ticks"] = info["trigger_ticks"]
     record["client_id"] = info["client_id"]

@@ -1,10 +1,10 @@
 """Memory fetched ahead of its use, for the whole engine: see lookahead.py.
 
-While few orders are open, only what belongs to the many accounts lies outside the nearest caches, and only that is
-asked for: looking ahead at more would cost more than it brings. In a deep book a command far ahead names its account,
-its price, and its order if there is one; nearer, what those point to, step by step: the order's neighbours and level,
-the page of the price, the level there, the order at its end. No branch depends on what kind of command it is: one that
-is guessed wrong costs more than asking for a line in vain.
+A command far ahead names its account, its order if there is one, and its client id. While few orders are open, little
+else lies outside the nearest caches, and looking ahead at more would cost more than it brings. In a deep book it names
+its price, too; nearer, what those point to is asked for, step by step: the order's neighbours and level, the page of
+the price, the level there, the order at its end. No branch depends on what kind of command it is: one that is guessed
+wrong costs more than asking for a line in vain.
 """
 
 import numpy as np
@@ -21,23 +21,22 @@ from engine_core.book.lookahead import (
     fetch_place,
     fetch_tail,
 )
-from engine_core.book.records import HAS_CLIENT_ID, INFO
+from engine_core.book.records import HAS_CLIENT_ID
 from engine_core.book.state import FREE_ORDERS, OPEN_ORDERS, State
-from engine_core.jit import hot, index, prefetch, prefetch_inside, wide
+from engine_core.jit import hot, index, prefetch, wide
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.limits import MAX_PRICE_TICKS, SLOT_BITS
 
-AHEAD = 24  # commands
-DEEP = 16_384  # open orders from which it pays to look ahead at more than accounts
+AHEAD = 12  # commands
+DEEP = 16_384  # open orders from which it pays to look ahead at more than the command names
 _SLOT_MASK = (1 << SLOT_BITS) - 1
-_LINE = 64  # bytes that come at once
-_LIST = int(INFO.fields["account_next"][1]) if INFO.fields else 0  # where the account's list stands in INFO
 
 
 @hot
 def _fetch_account(state: State, commands: np.ndarray, i: int) -> None:
+    """Wherever a wrong number points to: asking for memory cannot fail."""
     command = commands[index(i)]
-    account = min(wide(command["account"]), state.accounts.size - 1)
+    account = wide(command["account"])
     market = min(wide(command["market"]), state.markets.size - 1)
     prefetch(state.accounts, account)
     prefetch(state.balances, wide(balance_of(state, account, wide(state.markets[index(market)]["base"]))))
@@ -62,17 +61,11 @@ def _price_of(state: State, commands: np.ndarray, i: int) -> tuple[int, int]:
 
 
 @hot
-def _fetch_info(state: State, slot: int) -> None:
-    prefetch(state.info, slot)
-    prefetch_inside(state.info, slot, _LINE)  # each record lies across two lines
-
-
-@hot
 def _fetch_order(state: State, commands: np.ndarray, i: int) -> None:
-    slot = _slot_of(state, commands, i)
-    prefetch(state.orders, slot)
-    _fetch_info(state, slot)
     command = commands[index(i)]
+    slot = wide(command["order_id"] & _SLOT_MASK)
+    prefetch(state.orders, slot)
+    prefetch(state.info, slot)
     is_named = (wide(command["flags"]) & HAS_CLIENT_ID) // HAS_CLIENT_ID
     bucket = client_bucket(state, wide(command["account"]), wide(command["client_id"]))
     prefetch(state.client_heads, is_named * bucket)
@@ -85,16 +78,15 @@ def _fetch_around(state: State, commands: np.ndarray, i: int) -> None:
     slot = _slot_of(state, commands, i)
     info = state.info[index(slot)]
     fetch_neighbours(state, slot)
-    prefetch_inside(state.info, wide(info["account_next"]), _LIST)
-    prefetch_inside(state.info, max(wide(info["account_prev"]), 0), _LIST)
-    prefetch_inside(state.info, wide(state.accounts[index(account)]["last_order"]), _LIST)
+    prefetch(state.info, wide(info["account_next"]))
+    prefetch(state.info, wide(info["account_prev"]))
+    prefetch(state.info, wide(state.accounts[index(account)]["last_order"]))
     is_named = (wide(info["flags"]) & HAS_CLIENT_ID) // HAS_CLIENT_ID
     prefetch(state.client_heads, is_named * client_bucket(state, account, wide(info["client_id"])))
 
 
 @hot
 def _look_deeper(state: State, commands: np.ndarray, i: int) -> None:
-    _fetch_order(state, commands, i + AHEAD)
     _fetch_around(state, commands, i + 5 * AHEAD // 8)
     fetch_bucket(state, *_price_of(state, commands, i + 5 * AHEAD // 8))
     fetch_page(state, *_price_of(state, commands, i + AHEAD // 2))
@@ -104,7 +96,7 @@ def _look_deeper(state: State, commands: np.ndarray, i: int) -> None:
     fetch_tail(state, *_price_of(state, commands, i + AHEAD // 8))
     free = wide(state.free_orders[index(max(state.counters[FREE_ORDERS] - AHEAD // 8, 0))])  # the slots of new orders
     prefetch(state.orders, free)
-    _fetch_info(state, free)
+    prefetch(state.info, free)
 
 
 @hot
@@ -112,5 +104,6 @@ def look_ahead(state: State, commands: np.ndarray, i: int, count: int) -> None:
     """Ask for what the commands after number `i` will touch."""
     if i + AHEAD < count:
         _fetch_account(state, commands, i + AHEAD)
+        _fetch_order(state, commands, i + AHEAD)
         if state.counters[OPEN_ORDERS] > DEEP:
             _look_deeper(state, commands, i)

@@ -4,7 +4,7 @@ import numpy as np
 
 from engine_core.book.accounts import balance_of
 from engine_core.book.levels import ASKS
-from engine_core.book.records import HAS_CLIENT_ID, TAKER
+from engine_core.book.records import BY_QUOTE, HAS_CLIENT_ID, ICEBERG, TAKER
 from engine_core.book.state import BOOKS, INDEX, TIME_MS, State
 from engine_core.jit import hot, index, inner, rare, wide
 from engine_core.wire.codes import EventKind, OrderType, Side
@@ -18,11 +18,13 @@ def write_order(
     kind: int,
     reason: int,
     infos: np.ndarray,
+    terms: np.ndarray,
     at: int,
     order_id: int,
     account: int,
 ) -> None:
-    """An event of an order, with its balances after; no level change. `infos`: state.info or state.ended."""
+    """An event of an order, with its balances after; no level change. `infos`, `terms`: state.info and state.terms,
+    or state.ended as both."""
     info, event = infos[index(at)], events[index(n)]
     market = state.markets[info["market"]]
     given, received = wide(market["quote"]), wide(market["base"])
@@ -52,12 +54,12 @@ def write_order(
     event["executed_atoms"] = info["executed_atoms"]
     event["received_available"] = state.balances[balance_of(state, account, received)]["available"]
     event["trigger_ticks"] = info["trigger_ticks"]
-    if info["order_type"] == OrderType.MARKET:
-        event["amount_atoms"] = info["amount_atoms"]
-        event["display_lots"] = 0
-    else:
-        event["amount_atoms"] = 0
-        event["display_lots"] = info["amount_atoms"]
+    event["amount_atoms"] = 0
+    event["display_lots"] = 0
+    if info["flags"] & BY_QUOTE:
+        event["amount_atoms"] = terms[index(at)]["amount_atoms"]
+    elif info["flags"] & ICEBERG:
+        event["display_lots"] = terms[index(at)]["amount_atoms"]
     event["created_ms"] = info["created_ms"]
 
 
@@ -65,7 +67,8 @@ def write_order(
 def write(state: State, events: np.ndarray, n: int, kind: int, reason: int, slot: int) -> int:
     """An event of the order in `slot`. Returns the next position."""
     order = state.orders[index(slot)]
-    write_order(state, events, n, kind, reason, state.info, slot, order["order_id"], wide(order["account"]))
+    order_id, account = order["order_id"], wide(order["account"])
+    write_order(state, events, n, kind, reason, state.info, state.terms, slot, order_id, account)
     return n + 1
 
 

@@ -65,7 +65,7 @@ def _walk_for(state: State, walked: np.ndarray, n: int, slot: int, book: int, li
     info = state.info[index(slot)]
     amount = wide(-1)
     if info["flags"] & BY_QUOTE:
-        amount = wide(info["amount_atoms"])
+        amount = wide(state.terms[index(slot)]["amount_atoms"])
     walk(
         state,
         walked,
@@ -116,7 +116,8 @@ def _plan_market(state: State, n: int, slot: int, book: int, limit_key: int) -> 
     complete = walked[FILLED] == leaves
     locked = wide(walked[COST]) if info["side"] == Side.BID else leaves * wide(market["lot_atoms"])
     if info["flags"] & BY_QUOTE:
-        if info["side"] == Side.BID and available(state, account, given_asset(state, slot)) < info["amount_atoms"]:
+        amount = wide(state.terms[index(slot)]["amount_atoms"])
+        if info["side"] == Side.BID and available(state, account, given_asset(state, slot)) < amount:
             return wide(Reason.INSUFFICIENT_FUNDS), wide(0), wide(0), wide(0)
         complete = walked[BY_AMOUNT] == 1 and stop == Reason.NONE
         if complete and walked[FILLED] < market["min_lots"]:
@@ -182,7 +183,7 @@ def rest(state: State, slot: int) -> int:
     info = state.info[index(slot)]
     if info["flags"] & ICEBERG:
         state.orders[index(slot)]["remaining_lots"] = min(
-            info["amount_atoms"], state.orders[index(slot)]["remaining_lots"]
+            state.terms[index(slot)]["amount_atoms"], state.orders[index(slot)]["remaining_lots"]
         )
     book = own_book(state, slot)
     return keep(state, slot, book, key_of(book, wide(info["price_ticks"])))

@@ -17,7 +17,7 @@ from engine_core.book.emit import tell_level, write, write_order, write_rejected
 from engine_core.book.execution import crosses, execute, keep, plan, reserve, rest
 from engine_core.book.levels import ABOVE, BELOW, book_of, can_add_level, find_level, key_of
 from engine_core.book.orders import free_slot, take_slot
-from engine_core.book.records import HAS_CLIENT_ID, TRIGGER, TRIGGER_ABOVE, UNLISTED
+from engine_core.book.records import HAS_AMOUNT, HAS_CLIENT_ID, TRIGGER, TRIGGER_ABOVE, UNLISTED
 from engine_core.book.state import ORDERS_MADE, TIME_MS, State
 from engine_core.jit import hot, index, inner, rare, wide
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason, TimeInForce
@@ -50,11 +50,11 @@ def answer_retry(state: State, events: np.ndarray, n: int, commands: np.ndarray,
     account = wide(commands[index(i)]["account"])
     duplicate, none = wide(EventKind.DUPLICATE), wide(Reason.NONE)
     if entry > 0:
-        if state.info[entry]["economics"] == economics:
+        if state.terms[entry]["economics"] == economics:
             return write(state, events, n, duplicate, none, entry)
     elif state.ended[-entry]["economics"] == economics:
         order_id = wide(state.ended[-entry]["order_id"])
-        write_order(state, events, n, duplicate, none, state.ended, -entry, order_id, account)
+        write_order(state, events, n, duplicate, none, state.ended, state.ended, -entry, order_id, account)
         return n + 1
     return write_rejected(state, events, n, commands, i, wide(Reason.DUPLICATE_CLIENT_ID))
 
@@ -97,12 +97,10 @@ def _fill_slot(state: State, commands: np.ndarray, i: int, slot: int) -> None:
     info["quantity_lots"] = command["quantity_lots"]
     info["executed_lots"] = 0
     info["executed_atoms"] = 0
-    info["amount_atoms"] = command["amount_atoms"]
     info["created_ms"] = state.counters[TIME_MS]
-    info["economics"] = economics_of(commands, i) if flags & HAS_CLIENT_ID else 0
     info["price_ticks"] = command["price_ticks"]
     info["trigger_ticks"] = command["trigger_ticks"]
-    info["client_id"] = command["client_id"] if flags & HAS_CLIENT_ID else 0
+    info["client_id"] = 0
     info["market"] = command["market"]
     info["side"] = command["side"]
     info["order_type"] = command["order_type"]
@@ -113,6 +111,11 @@ def _fill_slot(state: State, commands: np.ndarray, i: int, slot: int) -> None:
     info["flags"] = flags
     info["status"] = OrderStatus.NEW
     info["account_prev"] = UNLISTED
+    if flags & HAS_AMOUNT:
+        state.terms[index(slot)]["amount_atoms"] = command["amount_atoms"]
+    if flags & HAS_CLIENT_ID:
+        info["client_id"] = command["client_id"]
+        state.terms[index(slot)]["economics"] = economics_of(commands, i)
 
 
 @inner

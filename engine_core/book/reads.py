@@ -38,7 +38,7 @@ from engine_core.wire.limits import ALL_MARKETS
 def _tell(state: State, out: np.ndarray, n: int, slot: int) -> int:
     order = state.orders[slot]
     kind, none = wide(EventKind.ORDER_STATE), wide(Reason.NONE)
-    write_order(state, out, n, kind, none, state.info, slot, order["order_id"], wide(order["account"]))
+    write_order(state, out, n, kind, none, state.info, state.terms, slot, order["order_id"], wide(order["account"]))
     return n + 1
 
 

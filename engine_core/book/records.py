@@ -1,16 +1,17 @@
 """Records of the book's memory, each declared once. Not wire formats: only snapshots hold them, with a fingerprint.
 
-Indexes are 32-bit and start at 1; 0 means none. Units end the names. The two records of an order share its slot:
+Indexes are 32-bit and start at 1; 0 means none. Units end the names. The three records of an order share its slot:
 
-    ORDER, 32 bytes, what matching touches          INFO, 80 bytes, what fills, cancels and events touch
-     0 order_id        i8  0: the slot is free       0 quantity_lots   i8   32 created_ms   i8
-     8 remaining_lots  i8  shown part if iceberg     8 executed_lots   i8   40 economics    i8  (see clients.py)
-    16 level           u4  0: a fired trigger       16 executed_atoms  i8   48 price_ticks, trigger_ticks i4
-    20 next, 24 prev   u4  neighbours in the queue  24 amount_atoms    i8   56 client_id    u4  60 market u2
-    28 account         i4                              or display_lots      62 side order_type time_in_force
-                                                                                self_trade flags status  u1 each
-                                                                            68 account_next, account_prev i4
-                                                                            76 client_chain i4
+    ORDER, 32 bytes, what matching touches          INFO, 64 bytes, one cache line: what fills, cancels, events touch
+     0 order_id        i8  0: the slot is free       0 quantity_lots   i8   40 client_id    u4  44 market u2
+     8 remaining_lots  i8  shown part if iceberg     8 executed_lots   i8   46 side order_type time_in_force
+    16 level           u4  0: a fired trigger       16 executed_atoms  i8      self_trade flags status  u1 each
+    20 next, 24 prev   u4  neighbours in the queue  24 created_ms      i8   52 account_next, account_prev i4
+    28 account         i4                           32 price_ticks, trigger_ticks i4    60 client_chain i4
+
+    TERMS, 16 bytes, what few orders have: stale, and not to be looked at, without the flag
+     0 amount_atoms    i8  with BY_QUOTE; with ICEBERG display_lots
+     8 economics       i8  with HAS_CLIENT_ID (see clients.py)
 
 Slot 0 is the scratch of an order that can never rest. `account_prev` is -1 while an order is not in its account's list.
 """
@@ -44,9 +45,7 @@ _ORDER_DATA = [
     ("quantity_lots", "<i8"),
     ("executed_lots", "<i8"),
     ("executed_atoms", "<i8"),
-    ("amount_atoms", "<i8"),
     ("created_ms", "<i8"),
-    ("economics", "<i8"),
     ("price_ticks", "<i4"),
     ("trigger_ticks", "<i4"),
     ("client_id", "<u4"),
@@ -54,13 +53,17 @@ _ORDER_DATA = [
     *_CODES,
 ]
 
+_TERMS = [("amount_atoms", "<i8"), ("economics", "<i8")]
+
 INFO = np.dtype([*_ORDER_DATA, ("account_next", "<i4"), ("account_prev", "<i4"), ("client_chain", "<i4")])
+TERMS = np.dtype(_TERMS)
 
 # An ended order with a client id, remembered for idempotent retries: global FIFO (older, newer), account's FIFO (next).
 ENDED = np.dtype(
     [
         *_ORDER_DATA,
         ("account", "<i4"),
+        *_TERMS,
         ("order_id", "<i8"),
         ("older", "<i4"),
         ("newer", "<i4"),
@@ -182,11 +185,12 @@ TRIGGER_ABOVE = int(OrderFlag.TRIGGER_ABOVE)
 ICEBERG = int(OrderFlag.ICEBERG)
 TAKER = int(OrderFlag.TAKER)
 HAS_BOUND = int(OrderFlag.HAS_BOUND)
+HAS_AMOUNT = BY_QUOTE | ICEBERG  # TERMS.amount_atoms holds
 COMMAND_FLAGS = POST_ONLY | HAS_CLIENT_ID | BY_QUOTE | TRIGGER | ICEBERG | HAS_BOUND
 
 UNLISTED = -1  # INFO.account_prev of an order outside its account's list
 
 assert ORDER.itemsize == 32
-assert INFO.itemsize == 80
+assert INFO.itemsize == 64
 assert LEVEL_RECORD.itemsize == 32
-assert NODE.itemsize == BALANCE_RECORD.itemsize == 16
+assert TERMS.itemsize == NODE.itemsize == BALANCE_RECORD.itemsize == 16

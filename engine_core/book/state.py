@@ -25,6 +25,7 @@ from engine_core.book.records import (
     ORDER,
     PAGE,
     REFERENCE,
+    TERMS,
     TIMER,
 )
 from engine_core.wire.limits import MAX_ASSETS, MAX_MARKETS, SLOT_BITS
@@ -98,6 +99,7 @@ class State(NamedTuple):
     limits: np.ndarray  # the Capacities, as int64
     orders: np.ndarray  # by slot; slot 0 is scratch
     info: np.ndarray  # by slot
+    terms: np.ndarray  # by slot
     free_orders: np.ndarray  # stack of free slots: last in, first out keeps the live ones in cache
     levels: np.ndarray  # level 0 is the queue of fired triggers
     pages: np.ndarray  # of neighbouring prices
@@ -149,6 +151,7 @@ def new_state(capacities: Capacities) -> State:
         limits=np.array(c, np.int64),
         orders=zeros(c.orders + 1, ORDER),
         info=zeros(c.orders + 1, INFO),
+        terms=zeros(c.orders + 1, TERMS),
         free_orders=zeros(c.orders, np.uint32),
         levels=zeros(c.levels + 1, LEVEL_RECORD),
         pages=zeros(pages + 1, PAGE),

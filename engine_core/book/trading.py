@@ -67,7 +67,7 @@ def _unlocked_by_taker(state: State, slot: int, lots: int, atoms: int) -> int:
 def _replenish(state: State, events: Any, n: int, slot: int, level: int, hidden: int) -> int:
     """Show the next part of an iceberg, behind the queue."""
     rare()
-    display = wide(state.info[index(slot)]["amount_atoms"])
+    display = wide(state.terms[index(slot)]["amount_atoms"])
     state.orders[index(slot)]["remaining_lots"] = min(display, hidden)
     append(state, level, slot)
     write(state, events, n, wide(EventKind.REPLENISHED), wide(Reason.NONE), slot)

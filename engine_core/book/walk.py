@@ -94,7 +94,8 @@ def _walk_hidden(
         if info["flags"] & ICEBERG and order["account"] != account:
             hidden = info["quantity_lots"] - info["executed_lots"] - order["remaining_lots"]
             if hidden > 0:
-                rounds = (hidden + info["amount_atoms"] - 1) // info["amount_atoms"]
+                display = wide(state.terms[slot]["amount_atoms"])
+                rounds = (hidden + display - 1) // display
                 if rounds > budget or walked[STEPS] + rounds * EVENTS_A_STEP > budget:
                     walked[STOP] = Reason.EVENT_LIMIT
                     return True

@@ -12,12 +12,13 @@ import numpy as np
 
 from engine_core.book.nodes import mix
 from engine_core.book.state import FREE_ORDERS, Capacities, State, capacities_of, new_state
+from engine_core.jit import plain_mixed
 
 _mix: Any = getattr(mix, "py_func", mix)  # for numbers, and for whole arrays of them
 _M61 = (1 << 61) - 1
 _LONGER = (
-    *("orders", "info", "levels", "pages", "page_levels", "books", "markets", "fees", "assets", "accounts", "ended"),
-    *("keys", "references", "timers", "timer_heap", "gateways", "walked", "counters"),
+    *("orders", "info", "terms", "levels", "pages", "page_levels", "books", "markets", "fees", "assets", "accounts"),
+    *("ended", "keys", "references", "timers", "timer_heap", "gateways", "walked", "counters"),
 )
 
 
@@ -101,7 +102,7 @@ def _clients(state: State, result: State) -> None:
             account, client = int(state.orders[entry]["account"]), int(state.info[entry]["client_id"])
         else:
             account, client = int(state.ended[-entry]["account"]), int(state.ended[-entry]["client_id"])
-        return int(_mix((account << 32) ^ (int(_mix(client)) << 1) ^ client)) & mask
+        return plain_mixed((account << 32) ^ client) & mask
 
     link: dict[int, int] = {}
     _chain(result.client_heads, entries, (bucket(entry) for entry in entries), link)
