@@ -20,7 +20,7 @@ from bench.conformance import Flow, digest_of, max_reports, name_of, read_flow, 
 from bench.conformance_kernel import MESSAGE, REPORT, Book, new_book, run_flow
 from bench.workloads import NORMAL, TIME_MS, deep_flow, mixed_flow, with_order_ids
 from engine_core.book.audit import conservation
-from engine_core.book.commands import execute_batch
+from engine_core.book.commands import apply_batch
 from engine_core.book.state import MARKETS, OPEN_ORDERS, Capacities, State, new_state
 from engine_core.wire.layout import ADMIN, COMMAND, EVENT
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
@@ -105,7 +105,7 @@ def _run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tup
     started = time.perf_counter()
     while first < len(commands):
         last = min(first + BATCH, len(commands))
-        first, count = execute_batch(state, commands, admin, first, last, TIME_MS, events)
+        first, count = apply_batch(state, commands, admin, first, last, TIME_MS, events)
         total += count
     return total, time.perf_counter() - started
 

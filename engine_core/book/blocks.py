@@ -1,8 +1,23 @@
 """The table of gateways: which block of a gateway is the next one. What makes an append safe to repeat."""
 
+import numpy as np
+
 from engine_core.book.state import BLOCKS, State
-from engine_core.jit import entry, inner, wide
+from engine_core.jit import inner, wide
 from engine_core.wire.codes import Reason
+
+# A block of the command log as the kernel takes it: commands[first:end] of an array that may hold many blocks.
+BLOCK = np.dtype(
+    [
+        ("gateway", "<i8"),  # NO_GATEWAY: nobody asks which block is the next one
+        ("incarnation", "<i8"),
+        ("sequence", "<i8"),
+        ("time_ms", "<i8"),
+        ("first", "<i8"),
+        ("end", "<i8"),
+    ]
+)
+NO_GATEWAY = -1
 
 
 @inner
@@ -17,7 +32,7 @@ def _place_of(state: State, gateway: int) -> int:
     return oldest
 
 
-@entry
+@inner
 def check_block(state: State, gateway: int, incarnation: int, sequence: int) -> int:
     """Reason.NONE, and the block counts as executed; or why it must not be."""
     record = state.gateways[_place_of(state, gateway)]

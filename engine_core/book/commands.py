@@ -1,4 +1,4 @@
-"""apply_batch: commands in, events out. The one entry point of the state machine.
+"""execute_blocks: commands in, events out. The one entry point of the state machine.
 
 Precedence of reasons: the checks run in this order, and the first that fails names the reason.
 
@@ -28,6 +28,7 @@ import numpy as np
 
 from engine_core.book.admin import administer
 from engine_core.book.amending import amend
+from engine_core.book.blocks import BLOCK, NO_GATEWAY, check_block
 from engine_core.book.checks import account_exists, check_shape, market_of
 from engine_core.book.clients import find_client
 from engine_core.book.command_lookahead import look_ahead
@@ -201,18 +202,17 @@ def _dispatch(state: State, events: np.ndarray, n: int, commands: np.ndarray, i:
     return write_rejected(state, events, n, commands, i, reason)
 
 
-@entry
-def execute_batch(
-    state: State, commands: np.ndarray, admin: np.ndarray, first: int, count: int, time_ms: int, events: np.ndarray
+@hot
+def _execute(
+    state: State, commands: np.ndarray, admin: np.ndarray, block: np.ndarray, first: int, events: np.ndarray
 ) -> tuple[int, int]:
-    """The kernel of apply_batch."""
-    state = by_reference(state)
+    """commands[first:] of a block, until their events might not fit. Returns (next command, number of events)."""
     n = wide(0)
-    i = wide(first)
-    state.counters[TIME_MS] = max(state.counters[TIME_MS], time_ms)
-    while i < count and n + MAX_EVENTS_PER_COMMAND <= events.size:
-        look_ahead(state, commands, i, count)
-        state.counters[INDEX] = i
+    i, origin, end = wide(first), wide(block["first"]), wide(block["end"])
+    state.counters[TIME_MS] = max(state.counters[TIME_MS], block["time_ms"])
+    while i < end and n + MAX_EVENTS_PER_COMMAND <= events.size:
+        look_ahead(state, commands, i, end)
+        state.counters[INDEX] = i - origin
         start = n
         if state.counters[TIMERS] != 0 or state.levels[FIRED]["head"] != 0:
             state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND // 2
@@ -235,6 +235,38 @@ def execute_batch(
     return i, n
 
 
+@entry
+def execute_blocks(
+    state: State,
+    blocks: np.ndarray,
+    number: int,
+    stop: int,
+    first: int,
+    commands: np.ndarray,
+    admin: np.ndarray,
+    events: np.ndarray,
+) -> tuple[int, int, int, int]:
+    """Execute blocks[number:stop], the first of them from command `first` on; `admin`: the commands as ADMIN records.
+
+    The events of each block overwrite those of the one before. Returns (block, next command in it, number of its
+    events, reason): ends before a block that must not be executed, with the reason; within one whose events might not
+    fit; after one that asks for another behaviour; and after the last.
+    """
+    state = by_reference(state)
+    number, first = wide(number), wide(first)
+    while True:
+        block = blocks[index(number)]
+        if block["gateway"] != NO_GATEWAY and first == block["first"]:
+            reason = check_block(state, block["gateway"], block["incarnation"], block["sequence"])
+            if reason != Reason.NONE:
+                return number, first, wide(0), reason
+        first, n = _execute(state, commands, admin, block, first, events)
+        if first < block["end"] or number + 1 == stop or state.counters[BEHAVIOUR] != BEHAVIOUR_VERSION:
+            return number, first, n, wide(Reason.NONE)
+        number += 1
+        first = wide(blocks[index(number)]["first"])
+
+
 def apply_batch(
     state: State, commands: np.ndarray, admin: np.ndarray, first: int, count: int, time_ms: int, events: np.ndarray
 ) -> tuple[int, int]:
@@ -246,4 +278,6 @@ def apply_batch(
     if not commands.flags.writeable:  # another type to Numba, which would compile everything once more
         commands = np.frombuffer(bytearray(commands.tobytes()), COMMAND)
         admin = commands.view(ADMIN)
-    return execute_batch(state, commands, admin, first, count, time_ms, events)
+    block = np.array([(NO_GATEWAY, 0, 0, time_ms, 0, count)], BLOCK)
+    _, reached, written, _ = execute_blocks(state, block, 0, 1, first, commands, admin, events)
+    return reached, written

@@ -8,26 +8,33 @@ that crashes there later, on another machine perhaps, finds that mirror and skip
 The note also tells a log that went back in time: what was executed can only be missing from it if Redis lost it.
 
     file, int64 words:  0 entry_ms · 1 entry_seq · 2 executing (0, 1) · 3 crashes at this entry so far · 4 log_id
+                        5 last_ms · 6 last_seq: of a run of entries that a replay executes in one call; 0 if it is one
+
+After a crash in a run its entries are executed one by one, so the next crash names the entry.
 """
 
 import logging
 import mmap
 import os
 import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import redis
 
-from engine_core.runtime.machine import Machine, Mirror, Parsed
+from engine_core.runtime.chunk import Chunk
+from engine_core.runtime.machine import Machine, Mirror
 from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.layout import ADMIN, COMMAND, EVENT
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block
 
 MAX_CRASHES = 3
 LOOK_SECONDS = 1.0
-_MS, _SEQ, _EXECUTING, _CRASHES, _LOG_ID, _WORDS = range(6)
+_MS, _SEQ, _EXECUTING, _CRASHES, _LOG_ID, _LAST_MS, _LAST_SEQ, _WORDS = range(8)
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
@@ -38,9 +45,12 @@ class CrashGuard:
         self._client, self._names = client, names
         self._words = _mapped(path)
         self._suspect: EntryId | None = None
+        self._doubtful = ORIGIN, ORIGIN  # first and last entry of those at one of which the last engine ended
         if self._words[_EXECUTING]:
             self._words[_CRASHES] += 1
             self._suspect = EntryId(int(self._words[_MS]), int(self._words[_SEQ]))
+            last = EntryId(int(self._words[_LAST_MS]), int(self._words[_LAST_SEQ]))
+            self._doubtful = self._suspect, max(self._suspect, last)
             logger.warning("the last engine ended while executing entry %s (%d times)", self._suspect, self.crashes)
 
     @property
@@ -56,7 +66,7 @@ class CrashGuard:
         """The last entry of this log that an engine here began to execute; ORIGIN if it is not known."""
         return EntryId(int(self._words[_MS]), int(self._words[_SEQ])) if self._words[_LOG_ID] == log_id else ORIGIN
 
-    def execute(self, machine: Machine, entry: EntryId, block: bytes, parsed: Parsed | None = None) -> Mirror:
+    def execute(self, machine: Machine, entry: EntryId, block: bytes) -> Mirror:
         if entry == self._suspect:
             if self._is_skipped(entry) or (self.crashes >= MAX_CRASHES and self._wait_for_skip(entry)):
                 logger.warning("entry %s is skipped", entry)
@@ -64,19 +74,37 @@ class CrashGuard:
                 return machine.refuse(entry, block, Reason.SKIPPED)
         elif self._suspect is None:
             self._words[_CRASHES] = 0
+        with self._noted(entry, machine.log_id):
+            mirror = machine.execute(entry, block)
+        if entry == self._suspect:
+            self._suspect = None
+        return mirror
+
+    def execute_run(self, machine: Machine, chunk: Chunk, start: int, stop: int) -> int:
+        """Machine.execute_run, under a note of its first and last entry; not of those at which an engine ended."""
+        first, last = self._doubtful
+        if chunk.entries[start][0] <= last:
+            stop = bisect_left(chunk.entries, (first, b""), start, stop)
+        if start == stop:
+            return start
+        with self._noted(chunk.entries[start][0], machine.log_id, chunk.entries[stop - 1][0]):
+            number = machine.execute_run(chunk, start, stop)
+        self._words[_MS], self._words[_SEQ] = chunk.entries[max(number - 1, start)][0]
+        return number
+
+    @contextmanager
+    def _noted(self, entry: EntryId, log_id: int, last: EntryId = ORIGIN) -> Iterator[None]:
         words = self._words
+        words[_LAST_MS], words[_LAST_SEQ] = last
         words[_MS], words[_SEQ] = entry
-        words[_LOG_ID] = machine.log_id
+        words[_LOG_ID] = log_id
         words[_EXECUTING] = 1
         try:
-            mirror = machine.execute(entry, block, parsed)
+            yield
         except SystemExit:  # a clean stop that came in the middle
             words[_EXECUTING] = 0
             raise
         words[_EXECUTING] = 0
-        if entry == self._suspect:
-            self._suspect = None
-        return mirror
 
     def _is_skipped(self, entry: EntryId) -> bool:
         """Whether the published mirror of the entry says so."""

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.book.blocks import check_block
-from engine_core.book.commands import apply_batch
+from engine_core.book.blocks import BLOCK
+from engine_core.book.commands import execute_blocks
 from engine_core.book.state import BEHAVIOUR, GENESIS, LOG_ID, Capacities, State, engine_time, new_state
+from engine_core.runtime.chunk import Chunk
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.layout import (
     ADMIN,
@@ -42,32 +43,6 @@ class Mirror(NamedTuple):
     events: np.ndarray
 
 
-class Parsed(NamedTuple):
-    """A block as it was read: what can be said of it without the state, and so on another core."""
-
-    reason: Reason  # NONE, or why it cannot be read
-    log_id: int
-    epoch: int
-    gateway: int
-    incarnation: int
-    sequence: int
-    time_ms: int
-    commands: np.ndarray  # writable, so kernels are compiled for one type
-
-
-_NO_COMMANDS = np.empty(0, COMMAND)
-
-
-def parse(block: bytes) -> Parsed:
-    try:
-        header, records = decode_block(block, COMMAND)
-    except BlockError as error:
-        return Parsed(error.reason, 0, 0, 0, 0, 0, 0, _NO_COMMANDS)
-    _, _, _, log_id, epoch, gateway, _, incarnation, sequence, time_ms, _, _ = header.item()
-    commands = records.view(_RAW_COMMAND).copy().view(COMMAND)
-    return Parsed(Reason.NONE, log_id, epoch, gateway, incarnation, sequence, time_ms, commands)
-
-
 class Machine:
     def __init__(self, capacities: Capacities, *, buffer: int = MAX_BLOCK_EVENTS) -> None:
         self.state: State = new_state(capacities)
@@ -89,18 +64,49 @@ class Machine:
     def time_ms(self) -> int:
         return engine_time(self.state)
 
-    def execute(self, entry: EntryId, block: bytes, parsed: Parsed | None = None) -> Mirror:
-        """Execute one entry of the command log. `parsed`: the block, if it was parsed before."""
+    def execute(self, entry: EntryId, block: bytes) -> Mirror:
+        """Execute one entry of the command log."""
         assert entry > self.position, f"entry {entry} after {self.position}"
-        parsed = parsed or parse(block)
-        reason = self._check(parsed)
+        try:
+            header, records = decode_block(block, COMMAND)
+        except BlockError as error:
+            return self.refuse(entry, block, error.reason)
+        _, _, _, log_id, epoch, gateway, count, incarnation, sequence, time_ms, _, _ = header.item()
+        if self.state.counters[GENESIS] and (log_id != self.log_id or epoch != self.epoch):
+            return self.refuse(entry, block, Reason.BAD_LOG)
+        commands = records.view(_RAW_COMMAND).copy().view(COMMAND)  # writable, so kernels are compiled for one type
+        call = np.array([(gateway, incarnation, sequence, min(time_ms, entry.ms), 0, count)], BLOCK)
+        events, reason = self._apply(call, commands)
         if reason != Reason.NONE:
             return self.refuse(entry, block, reason)
-        events = self._apply(parsed.commands, min(parsed.time_ms, entry.ms))
         self._check_behaviour(entry)
         self.position = entry
-        stamp = Stamp(entry, parsed.gateway, parsed.incarnation, parsed.sequence, self.time_ms)
-        return Mirror(stamp, len(parsed.commands), events)
+        stamp = Stamp(entry, gateway, incarnation, sequence, self.time_ms)
+        return Mirror(stamp, count, events)
+
+    def execute_run(self, chunk: Chunk, start: int, stop: int) -> int:
+        """Execute entries of start:stop until one that has to be executed alone, keeping none of their events.
+
+        Returns the next entry; `start` if that one is such an entry.
+        """
+        if not self.state.counters[GENESIS]:
+            return start
+        stop = chunk.first_odd(start, stop, self.log_id, self.epoch)
+        if start == stop:
+            return start
+        number, reason = start, int(Reason.NONE)
+        admin, first = chunk.records.view(ADMIN), int(chunk.blocks["first"][start])
+        while number < stop and reason == Reason.NONE:
+            number, first, _, reason = execute_blocks(
+                self.state, chunk.blocks, number, stop, first, chunk.records, admin, self._buffer
+            )
+            if reason == Reason.NONE and first == chunk.blocks["end"][number]:
+                self._check_behaviour(chunk.entries[number][0])
+                number += 1
+                first = int(chunk.blocks["first"][number]) if number < stop else 0
+        if number > start:
+            self.position = chunk.entries[number - 1][0]
+        return number
 
     def refuse(self, entry: EntryId, block: bytes, reason: Reason) -> Mirror:
         """Execute nothing of the entry: its mirror says why."""
@@ -119,24 +125,19 @@ class Machine:
         header["commands"] = mirror.commands
         return encode_block(header, mirror.events)
 
-    def _check(self, parsed: Parsed) -> Reason:
-        if parsed.reason != Reason.NONE:
-            return parsed.reason
-        if self.state.counters[GENESIS] and (parsed.log_id != self.log_id or parsed.epoch != self.epoch):
-            return Reason.BAD_LOG
-        reason = check_block(self.state, parsed.gateway, parsed.incarnation, parsed.sequence)
-        return Reason(int(reason)) if reason else Reason.NONE
-
-    def _apply(self, commands: np.ndarray, time_ms: int) -> np.ndarray:
-        admin, count, first = commands.view(ADMIN), len(commands), 0
+    def _apply(self, block: np.ndarray, commands: np.ndarray) -> tuple[np.ndarray, Reason]:
+        """(events of one block, NONE) or (nothing, why it must not be executed)."""
+        admin, first = commands.view(ADMIN), 0
         parts: list[np.ndarray] = []
         while True:
-            first, written = apply_batch(self.state, commands, admin, first, count, time_ms, self._buffer)
-            if first == count and not parts:
-                return self._buffer[:written]
+            _, first, written, reason = execute_blocks(self.state, block, 0, 1, first, commands, admin, self._buffer)
+            if reason != Reason.NONE:
+                return self._buffer[:0], Reason(reason)
+            if first == len(commands) and not parts:
+                return self._buffer[:written], Reason.NONE
             parts.append(self._buffer[:written].copy())
-            if first == count:
-                return join(parts)
+            if first == len(commands):
+                return join(parts), Reason.NONE
 
     def _check_behaviour(self, entry: EntryId) -> None:
         behaviour = int(self.state.counters[BEHAVIOUR])

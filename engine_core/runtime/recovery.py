@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 import redis
 
+from engine_core.runtime.chunk import Chunk, chunk_of
 from engine_core.runtime.connection import Connection, describe
 from engine_core.runtime.guard import CrashGuard
 from engine_core.runtime.intake import block_of
-from engine_core.runtime.machine import FIRST_EPOCH, Machine, Parsed, parse
+from engine_core.runtime.machine import FIRST_EPOCH, Machine, Mirror
 from engine_core.runtime.publish import Publisher
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, COMMAND, SCHEMA_VERSION
@@ -37,7 +38,6 @@ from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, d
 CHUNK_BYTES = 4 << 20
 REPORT_SECONDS = 2.0
 
-Entries = list[tuple[EntryId, bytes, Parsed]]
 logger = logging.getLogger(__name__)
 
 
@@ -105,32 +105,47 @@ def replay(
     """Execute all up to `top`, the published high-water mark; the number of commands, and the last entry's mirror."""
     started = reported = time.monotonic()
     commands, last = 0, b""
-    for entries in ahead(_chunks(connection, names, machine.position, top)):
+    for chunk in ahead(_chunks(connection, names, machine.position, top)):
         if machine.position == ORIGIN:
-            _check_genesis(names, *entries[0][:2])
-        for entry, block, parsed in entries:
-            mirror = guard.execute(machine, entry, block, parsed)
-            commands += mirror.commands
+            _check_genesis(names, *chunk.entries[0])
+        mirror, executed = _execute(machine, guard, chunk)
+        commands += executed
         last = machine.encode(mirror)
         publisher.compare(machine.position, last)
         beat()
         now = time.monotonic()
         if now - reported >= REPORT_SECONDS or machine.position >= top:
             reported = now
-            logger.info("replayed %d commands up to %s of %s in %.1f s", commands, entry, top, now - started)
+            logger.info("replayed %d commands up to %s of %s in %.1f s", commands, machine.position, top, now - started)
     return commands, last
 
 
-def ahead(chunks: Iterator[Entries]) -> Iterator[Entries]:
+def _execute(machine: Machine, guard: CrashGuard, chunk: Chunk) -> tuple[Mirror, int]:
+    """All of the chunk, in runs as long as possible; the mirror of its last entry, and the number of commands."""
+    number, commands, last = 0, 0, len(chunk.entries) - 1
+    while True:
+        if number < last:
+            reached = guard.execute_run(machine, chunk, number, last)
+            blocks = chunk.blocks[number:reached]
+            commands += int((blocks["end"] - blocks["first"]).sum())
+            number = reached
+        mirror = guard.execute(machine, *chunk.entries[number])
+        commands += mirror.commands
+        if number == last:
+            return mirror, commands
+        number += 1
+
+
+def ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     """The same, each one read while the one before is executed: kernels leave the interpreter to the reading thread."""
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(next, chunks, None)
-        while (entries := coming.result()) is not None:
+        while (chunk := coming.result()) is not None:
             coming = reader.submit(next, chunks, None)
-            yield entries
+            yield chunk
 
 
-def _chunks(connection: Connection, names: Keys, after: EntryId, top: EntryId) -> Iterator[Entries]:
+def _chunks(connection: Connection, names: Keys, after: EntryId, top: EntryId) -> Iterator[Chunk]:
     """The command log from `after` to `top`; Redis is asked for the next chunk as soon as one is there."""
     count = 64
     if after < top:
@@ -146,7 +161,7 @@ def _chunks(connection: Connection, names: Keys, after: EntryId, top: EntryId) -
         count, after = max(1, min(8192, CHUNK_BYTES // max(1, size))), blocks[-1][0]
         if after < top:
             _request(connection, names, after, top, count)
-        yield [(entry, block, parse(block)) for entry, block in blocks]
+        yield chunk_of(blocks)
 
 
 def _request(connection: Connection, names: Keys, after: EntryId, top: EntryId, count: int) -> None:

@@ -12,7 +12,7 @@ import redis
 
 from engine_core.embedded import Valkey, running
 from engine_core.runtime.guard import MAX_CRASHES, CrashGuard
-from engine_core.runtime.machine import Machine, Mirror, Parsed
+from engine_core.runtime.machine import Machine, Mirror
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason, Side
 from engine_core.wire.gateway import Gateway
@@ -101,10 +101,10 @@ def test_redis_goes_away_and_comes_back(tmp_path: Path, runtime: Path) -> None:
 class Crashing(Machine):
     """Dies at orders of one price."""
 
-    def execute(self, entry: EntryId, block: bytes, parsed: Parsed | None = None) -> Mirror:
+    def execute(self, entry: EntryId, block: bytes) -> Mirror:
         if b"\x39\x05\x00\x00" in block:  # 1337
             raise AssertionError("a bug")
-        return super().execute(entry, block, parsed)
+        return super().execute(entry, block)
 
 
 def test_an_entry_that_crashes_the_engine_halts_it_until_it_is_skipped(valkey: str, runtime: Path) -> None:

@@ -1,0 +1,160 @@
+"""Runs of entries executed in one call: the same state as one by one, whatever stands in the log."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import redis
+
+from bench.workloads import mixed_flow
+from engine_core.book.audit import digest
+from engine_core.book.state import Capacities
+from engine_core.runtime.chunk import Chunk, chunk_of
+from engine_core.runtime.guard import CrashGuard
+from engine_core.runtime.machine import Machine, Mirror
+from engine_core.wire.codes import CommandKind, Reason, Side
+from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION
+from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
+from engine_core.wire.log import LogError
+from engine_core.wire.streams import FIELD, EntryId
+from tests.runtime.rig import NAMES, SMALL, admin, block_of, place, setup
+
+LOG_ID = 77
+BAD_PRICE = 1337
+Entries = list[tuple[EntryId, bytes]]
+
+
+def numbered(blocks: list[bytes]) -> Entries:
+    """Some entries share a millisecond, as in life."""
+    return [(EntryId(1_700_000_000_000 + at // 3, at % 3), block) for at, block in enumerate(blocks)]
+
+
+def busy_log(seed: int) -> tuple[Entries, Capacities]:
+    """A log of two gateways with everything that goes wrong on the way: damaged, foreign, repeated, early blocks."""
+    random = np.random.default_rng(seed)
+    flow = mixed_flow(seed, 1_500, 2, 40, spread=20)
+    records = flow.commands.copy()
+    at, blocks, last = 0, [], [0, 0]
+
+    def add(rows: np.ndarray, gateway: int = 0, **fields: int) -> None:
+        last[gateway] += 1
+        stamp = 1_700_000_000_000 + int(random.integers(-5, 400))
+        fields = {"log_id": 1, "sequence": last[gateway], "gateway": 5 + gateway, "time_ms": stamp} | fields
+        blocks.append(block_of(rows, **fields))  # type: ignore[arg-type]
+
+    add(flow.setup[:1])
+    for first in range(1, len(flow.setup), 50):
+        add(flow.setup[first : first + 50])
+    while at < len(records):
+        gateway, size, fault = int(random.integers(2)), int(random.integers(1, 40)), int(random.integers(12))
+        rows, at = records[at : at + size], at + size
+        if fault == 0:
+            add(rows, gateway, log_id=2)
+            last[gateway] -= 1
+        elif fault == 1:
+            add(rows, gateway, sequence=last[gateway] + int(random.integers(-1, 4)))
+            last[gateway] -= 1
+        elif fault == 2:
+            blocks.append(b"junk"[: int(random.integers(5))] + blocks[-1][: 64 * int(random.integers(3))])
+        add(rows, gateway)
+        if fault == 3:
+            blocks.append(blocks[-1])
+        elif fault == 4:
+            blocks.append(blocks[-1][:-1] + b"\xff")
+    return numbered(blocks), flow.capacities
+
+
+def by_runs(machine: Machine, chunk: Chunk) -> tuple[Mirror, int]:
+    """The last mirror, and how many entries had to be executed alone."""
+    number, alone, last = 0, 0, len(chunk.entries) - 1
+    while True:
+        number = machine.execute_run(chunk, number, last) if number < last else number
+        mirror, alone = machine.execute(*chunk.entries[number]), alone + 1
+        if number == last:
+            return mirror, alone
+        number += 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("buffer", [MAX_EVENTS_PER_COMMAND, 4 * MAX_EVENTS_PER_COMMAND])
+def test_runs_give_the_same_state_and_the_same_last_mirror(seed: int, buffer: int) -> None:
+    entries, capacities = busy_log(seed)
+    one_by_one, runs = Machine(capacities), Machine(capacities, buffer=buffer)
+    mirrors = [one_by_one.encode(one_by_one.execute(*entry)) for entry in entries]
+    mirror, alone = by_runs(runs, chunk_of(entries))
+    assert digest(runs.state) == digest(one_by_one.state)
+    assert runs.position == one_by_one.position
+    assert runs.encode(mirror) == mirrors[-1]
+    assert 2 < alone < len(entries) // 2, "both ways were gone"
+
+
+def small_log(*orders: np.ndarray) -> Entries:
+    genesis = admin(CommandKind.GENESIS, code=SCHEMA_VERSION, a=LOG_ID, b=BEHAVIOUR_VERSION)
+    blocks = [genesis, setup(), *orders]
+    return numbered([block_of(rows, log_id=LOG_ID, sequence=at) for at, rows in enumerate(blocks, 1)])
+
+
+def test_a_run_ends_where_another_behaviour_begins() -> None:
+    upgrade = admin(CommandKind.UPGRADE, a=BEHAVIOUR_VERSION + 1)
+    entries = small_log(place(Side.BID, 100, 1), upgrade, place(Side.BID, 101, 1), place(Side.BID, 102, 1))
+    machine, chunk = Machine(SMALL), chunk_of(entries)
+    machine.execute(*entries[0])
+    with pytest.raises(LogError, match=str(entries[3][0])):
+        machine.execute_run(chunk, 1, len(entries))
+
+
+class Crashing(Machine):
+    """Dies at orders of one price."""
+
+    def execute(self, entry: EntryId, block: bytes) -> Mirror:
+        assert BAD_PRICE not in np.frombuffer(block, COMMAND)["price_ticks"][1:], "a bug"
+        return super().execute(entry, block)
+
+    def execute_run(self, chunk: Chunk, start: int, stop: int) -> int:
+        span = slice(chunk.blocks["first"][start], chunk.blocks["end"][stop - 1])
+        assert BAD_PRICE not in chunk.records["price_ticks"][span], "a bug"
+        return super().execute_run(chunk, start, stop)
+
+
+def test_a_crash_in_a_run_is_traced_to_its_entry(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    entries = small_log(*(place(Side.BID, price, 1) for price in (100, 101, BAD_PRICE)))
+    for sequence in (1, 2):  # of another gateway: the skipped block is missing in front of those of its own
+        block = block_of(place(Side.BID, 102, 1), log_id=LOG_ID, sequence=sequence, gateway=6)
+        entries.append((EntryId(1_700_000_001_000, sequence), block))
+    bad, chunk, note = entries[4][0], chunk_of(entries), tmp_path / "entry"
+
+    def replay(client: redis.Redis) -> int:
+        """What one engine does until its end; the number of runs that executed something."""
+        machine, guard, number, runs = Crashing(SMALL), CrashGuard(note, client, NAMES), 1, 0
+        guard.execute(machine, *entries[0])
+        while number < len(entries):
+            reached = guard.execute_run(machine, chunk, number, len(entries))
+            runs += reached > number
+            if reached < len(entries):
+                guard.execute(machine, *entries[reached])
+                reached += 1
+            number = reached
+        return runs
+
+    class EventLog(redis.Redis):
+        """Says whether the entry was published as skipped."""
+
+        skipped = False
+
+        def xrange(self, *_: object, **__: object) -> list[tuple[bytes, dict[bytes, bytes]]]:
+            machine = Machine(SMALL)
+            machine.execute(*entries[0])
+            mirror = machine.encode(machine.refuse(bad, entries[4][1], Reason.SKIPPED))
+            return [(str(bad).encode(), {FIELD: mirror})] if self.skipped else []
+
+    events = EventLog()
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="a bug"):
+            replay(events)
+    guard = CrashGuard(note, events, NAMES)
+    assert (guard.crashes, guard.executed(LOG_ID)) == (1, bad), "the second crash names the entry"
+    events.skipped = True
+    with caplog.at_level(logging.WARNING):
+        assert replay(events) == 2, "one run before it, one behind"
+    assert f"entry {bad} is skipped" in caplog.text
