@@ -6,14 +6,25 @@ import pytest
 from bench.workloads import TIME_MS, deep_flow, mixed_flow
 from engine_core.book import reads
 from engine_core.book.audit import audit, conservation, digest
-from engine_core.book.blocks import check_block
-from engine_core.book.commands import apply_batch
-from engine_core.book.state import Capacities, copy_state, engine_time, new_state
-from engine_core.wire.codes import Reason
+from engine_core.book.blocks import BLOCK
+from engine_core.book.commands import apply_batch, execute_blocks
+from engine_core.book.state import COMMANDS, Capacities, State, copy_state, engine_time, new_state
+from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.layout import ADMIN, COMMAND, EVENT
 from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
 from tests.model.generator import setup
 from tests.model.pair import SMALL, Pair, run_book
+
+
+def check_block(state: State, gateway: int, incarnation: int, sequence: int) -> Reason:
+    """Why a block of one TICK is not executed."""
+    commands, events = np.zeros(1, COMMAND), np.zeros(MAX_EVENTS_PER_COMMAND, EVENT)
+    commands["kind"] = CommandKind.TICK
+    block = np.array([(gateway, incarnation, sequence, TIME_MS, 0, 1)], BLOCK)
+    before = int(state.counters[COMMANDS])
+    *_, reason = execute_blocks(state, block, 0, 1, 0, commands, commands.view(ADMIN), events)
+    assert state.counters[COMMANDS] - before == (reason == Reason.NONE)
+    return Reason(reason)
 
 
 def test_new_block_of_each_gateway_is_the_next_one() -> None:

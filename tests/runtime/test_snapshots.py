@@ -1,7 +1,9 @@
 """Snapshots: every byte proven, any damage seen; an engine that starts from one goes on as if it had never ended."""
 
 import os
+import resource
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -171,3 +173,45 @@ def test_a_log_that_went_back_in_time_is_named(valkey: str, runtime: Path, witne
         assert process.returncode == 1
         assert f"the {witness} {runtime}" in said and "Redis lost its last entries" in said
     client.close()
+
+
+def test_a_snapshot_of_other_code_and_a_trimmed_log_are_named(valkey: str, runtime: Path) -> None:
+    client = redis.Redis.from_url(valkey)
+    with engine(valkey, runtime) as process, Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out:
+        out.execute(setup())
+        taken = take_snapshot(process.pid, runtime)
+        out.execute(flow(10))
+    content = bytearray(taken.read_bytes())
+    np.frombuffer(content, snapshot.HEADER, 1)["fingerprint"][:] += 1
+    taken.write_bytes(content)
+    place = entries(client, NAMES.orders)[-2][0]
+    client.xtrim(NAMES.orders, minid=str(place), approximate=False)
+    with engine(valkey, runtime, wait=False) as process:
+        said = process.communicate(timeout=ANSWER_SECONDS)[1]
+        assert process.returncode == 1
+        assert f"{taken} was written by other code" in said
+        assert f"{NAMES.orders} begins at {place}" in said and "trimmed" in said
+    client.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of another process is Linux's")
+def test_a_full_disk_costs_the_snapshot_and_nothing_else(valkey: str, runtime: Path) -> None:
+    """The engine may write no file of more than 4 KB, as if the disk were full; later there is room again."""
+    limited = (4096, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+    with engine(valkey, runtime) as process, Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out:
+        out.execute(setup())
+        first = take_snapshot(process.pid, runtime)
+        whole = first.read_bytes()
+        out.execute(flow(10))
+        unlimited = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limited)
+        os.kill(process.pid, signal.SIGUSR1)
+        assert process.stderr is not None
+        while "no snapshot after entry" not in (line := process.stderr.readline()):
+            assert line, "the engine ended"
+        assert "File too large" in line
+        assert (out.execute(flow(10, 2))["kind"] != EventKind.BLOCK_REFUSED).all(), "trading goes on"
+        assert [path.name for path in snapshot.folder_of(runtime).iterdir()] == [first.name], "nothing half-written"
+        assert first.read_bytes() == whole
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, unlimited)
+        second = take_snapshot(process.pid, runtime)
+        assert snapshot.read(second)[0].place.entry > snapshot.read(first)[0].place.entry
