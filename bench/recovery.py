@@ -124,7 +124,7 @@ def measure_replay(url: str, folder: Path, size: int, commands: int) -> float:
         with closing(Connection(url, 60)) as reading, closing(Connection(url, 60)) as appends:
             publisher.connect(appends, client, machine.position)
             began = time.perf_counter()
-            count, _ = replay(recovered, guard, reading, NAMES, publisher, machine.position, lambda: None)
+            count, _ = replay(recovered, guard, client, reading, NAMES, publisher, machine.position, lambda: None)
             seconds = time.perf_counter() - began
     if digest(recovered.state) != digest(machine.state):
         raise BenchError("replay came to another state")

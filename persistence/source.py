@@ -24,6 +24,11 @@ _TIMEOUT_S = 5
 # Also when Redis is full, because only then can the log be trimmed.
 _TELL = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], ARGV[1])"
 
+_LOST = (
+    "restore the log from a copy, or go on with the log as it is: `exchange accept-loss` lets the database follow "
+    "it back"
+)
+
 Entries = list[tuple[EntryId, bytes]]
 
 
@@ -72,20 +77,34 @@ class EventSource:
             return
         stored = f"the database holds events up to {position.entry} of log {position.log_id}"
         if first is None or top is None:
-            raise SourceError(f"{stored}, but {self._stream} is empty: Redis lost the log, or this is another Redis")
+            raise SourceError(
+                f"{stored}, but {self._stream} is empty: Redis lost the log, or this is another Redis; give the "
+                "right one, or restore the log from a copy"
+            )
         same = self._range(position.entry, position.entry)
         if same:
             header, _ = _decode(same[0][1], position.entry)
             if header["log_id"] != position.log_id:
-                raise SourceError(f"{stored}, but {self._stream} is log {header['log_id']}: one of the two is foreign")
+                raise SourceError(
+                    f"{stored}, but {self._stream} is log {header['log_id']}: one of the two is foreign; give the "
+                    "database and the Redis that belong together"
+                )
             if _checksum(same[0][1]) != position.block_crc:
-                raise SourceError(f"{stored}, but that entry is different now: {self._stream} went back in time")
+                raise SourceError(
+                    f"{stored}, but that entry is different now: {self._stream} went back in time and grew "
+                    f"again; {_LOST}"
+                )
         elif position.entry > top[0]:
-            raise SourceError(f"{stored}, but {self._stream} ends at {top[0]}: Redis lost its last entries")
+            raise SourceError(f"{stored}, but {self._stream} ends at {top[0]}: Redis lost its last entries; {_LOST}")
         elif position.entry < first[0]:
-            raise SourceError(f"{stored}, but {self._stream} begins at {first[0]}: it was trimmed too far")
+            raise SourceError(
+                f"{stored}, but {self._stream} begins at {first[0]}: it was trimmed too far; restore a copy of the "
+                f"database that reaches {first[0]}, or the log from a copy that reaches back"
+            )
         else:
-            raise SourceError(f"{stored}, but {self._stream} has no such entry: this is another log")
+            raise SourceError(
+                f"{stored}, but {self._stream} has no such entry: this is another log, or a part of it; {_LOST}"
+            )
 
     def tell_stored(self, batch: Batch) -> None:
         """The batch is in the database: let everybody know how far that is, for bounds and trimming."""

@@ -33,13 +33,15 @@ class Intake:
         self._after, self._questions_after = after, questions_after
         self._entries = 64  # of one read: follows the size of blocks
         self._client, self._name = client, names.orders
-        self._proven_at = time.monotonic()
+        self._asked_at = 0.0
+        self._caught_up_at = float("-inf")  # what was appended before that is read
         self.fileno = connection.fileno()
 
     def request(self) -> None:
         """Ask for what comes next; Redis answers as soon as there is anything."""
         count = b"%d" % self._entries
         after, questions_after = str(self._after).encode(), str(self._questions_after).encode()
+        self._asked_at = time.monotonic()
         arguments = (b"XREAD", b"COUNT", count, b"BLOCK", b"%d" % BLOCK_MS, b"STREAMS")
         self._connection.send([pack(*arguments, self._orders, self._queries, after, questions_after)])
 
@@ -48,6 +50,7 @@ class Intake:
         reply = self._connection.receive()
         if isinstance(reply, Exception):
             raise LogError(f"the command log cannot be read: {reply}")
+        asked = self._entries
         entries: list[tuple[EntryId, bytes]] = []
         questions: list[bytes] = []
         for name, rows in reply or ():
@@ -60,16 +63,17 @@ class Intake:
             else:
                 questions = [block_of(fields) for _, fields in rows]
                 self._questions_after = EntryId.parse(rows[-1][0])
+        if len(entries) < asked:
+            self._caught_up_at = self._asked_at
         return Batch(entries, questions)
 
     def _prove(self) -> None:
-        """LogTrimmed if what came now may not be what comes next, because we were away for so long.
+        """LogTrimmed if what came now may not be what comes next: we were away for so long, or are far behind.
 
         The entry before it is in the log *after* it was read, so those between were not trimmed away before.
         """
-        if time.monotonic() - self._proven_at > UNSEEN_SECONDS:
+        if time.monotonic() - self._caught_up_at > UNSEEN_SECONDS:
             describe(self._client, self._name).check(self._after)
-            self._proven_at = time.monotonic()
 
 
 def block_of(fields: list[bytes] | None) -> bytes:

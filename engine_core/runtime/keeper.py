@@ -130,6 +130,7 @@ class Keeper:
                 die_with_parent(0)
             os.nice(19)
             rules = self._rules
+            snapshot.sweep(rules.data, rules.shard)  # before, since it may be they that fill the disk
             path = snapshot.write(rules.data, rules.shard, state, place, _Gently().done)
             logger.info("snapshot after entry %s: %s, %d bytes", place.entry, path.name, path.stat().st_size)
             for old in snapshot.found(rules.data, rules.shard)[rules.keep :]:

@@ -154,7 +154,12 @@ class Engine:
         place = resume(machine, client, names, config.data, config.shard, logs)
         check_position(logs, machine.position, machine.log_id)
         top = logs[1].top
-        commands, mirror = replay(machine, self._guard, connection, names, self.publisher, top, self._beat)
+        try:
+            commands, mirror = replay(machine, self._guard, client, connection, names, self.publisher, top, self._beat)
+        except LogTrimmed:  # by another engine, meanwhile: there is a newer snapshot then
+            self._begin_anew()
+            self._patient_until = time.monotonic() + RESTORE_SECONDS
+            raise
         self._mirror_crc = crc_of(mirror) if mirror else place.mirror_crc if place is not None else 0
         self._tail.begin(machine.position)
         self.counters.replayed_commands += commands

@@ -96,6 +96,7 @@ def create_log(client: redis.Redis, names: Keys) -> None:
 def replay(
     machine: Machine,
     guard: CrashGuard,
+    client: redis.Redis,
     connection: Connection,
     names: Keys,
     publisher: Publisher,
@@ -106,6 +107,7 @@ def replay(
     started = reported = time.monotonic()
     commands, last = 0, b""
     for chunk in ahead(_chunks(connection, names, machine.position, top)):
+        describe(client, names.orders).check(machine.position)  # after it was read: none before it is trimmed
         if machine.position == ORIGIN:
             _check_genesis(names, *chunk.entries[0])
         mirror, executed = _execute(machine, guard, chunk)

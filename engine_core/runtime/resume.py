@@ -6,6 +6,7 @@
     above the events published so far                  passed over: an older one makes the events that are missing
     above the end of the command log                   LogError: Redis lost commands that were executed
     at an entry whose events are others now            LogError: the log went back in time and grew again
+    not there, and the log was trimmed                 LogTrimmed: there is nothing to start from
 
 Non-goals: what comes after it (recovery.py).
 """
@@ -23,7 +24,7 @@ from engine_core.runtime.machine import Machine
 from engine_core.runtime.resize import ResizeError, resized
 from engine_core.runtime.snapshot import Place, SnapshotError
 from engine_core.wire.layout import BLOCK_HEADER
-from engine_core.wire.log import LogError, LogState
+from engine_core.wire.log import LogError, LogState, LogTrimmed
 from engine_core.wire.streams import FIELD, EntryId, Keys
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
@@ -47,6 +48,13 @@ def resume(
         machine.adopt(state, place.entry, place.epoch)
         logger.info("starting from %s", path.name)
         return place
+    for log in logs:
+        if log.length and not log.is_complete:
+            raise LogTrimmed(
+                f"{log.name} begins at {log.first}: it was trimmed, or entries were deleted, and no snapshot in "
+                f"{snapshot.folder_of(data)} can be used to start from. Restore a snapshot or the log from a copy; a "
+                "snapshot that was written by other code needs that code"
+            )
     return None
 
 

@@ -11,6 +11,7 @@ A file is complete or not there: it is synced before it gets its name. Reading c
 believed. Non-goals: when one is taken (keeper.py), and which one an engine starts from (recovery.py).
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -31,6 +32,7 @@ from engine_core.wire.streams import ORIGIN, EntryId
 MAGIC = 0x31504E5348435845  # "EXCHSNP1"
 FORMAT = 1
 CHUNK_BYTES = 1 << 17  # about
+TORN_SECONDS = 600.0
 DIGEST_BYTES = 32
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)\.snapshot")
 
@@ -122,6 +124,16 @@ def write(
     finally:
         os.close(descriptor)
     return path
+
+
+def sweep(data: Path, shard: int) -> None:
+    """Remove what a child left that was killed in the middle: a file that nobody has written to for long.
+    A standby may be writing one now.
+    """
+    for torn in folder_of(data).glob(f".{shard}-*.snapshot.*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - torn.stat().st_mtime > TORN_SECONDS:
+                torn.unlink()
 
 
 def describe(path: Path) -> Snapshot:

@@ -1,5 +1,6 @@
 """Snapshots: every byte proven, any damage seen; an engine that starts from one goes on as if it had never ended."""
 
+import hashlib
 import os
 import resource
 import signal
@@ -175,43 +176,76 @@ def test_a_log_that_went_back_in_time_is_named(valkey: str, runtime: Path, witne
     client.close()
 
 
-def test_a_snapshot_of_other_code_and_a_trimmed_log_are_named(valkey: str, runtime: Path) -> None:
+def of_other_code(path: Path, field: str) -> None:
+    """As a release before or after this one would have written it."""
+    whole = bytearray(path.read_bytes())
+    at = snapshot.HEADER.fields[field][1]  # type: ignore[index]
+    whole[at] += 1
+    whole[-snapshot.DIGEST_BYTES :] = hashlib.sha256(whole[: -snapshot.DIGEST_BYTES]).digest()
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [("format", "is no snapshot of format"), ("behaviour", "other code"), ("fingerprint", "other code")],
+)
+def test_snapshots_of_other_code_and_a_trimmed_log(valkey: str, runtime: Path, field: str, said: str) -> None:
+    """A whole log is replayed instead; a trimmed one leaves nothing to begin from, which is said with what to do."""
     client = redis.Redis.from_url(valkey)
     with engine(valkey, runtime) as process, Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out:
         out.execute(setup())
-        taken = take_snapshot(process.pid, runtime)
-        out.execute(flow(10))
-    content = bytearray(taken.read_bytes())
-    np.frombuffer(content, snapshot.HEADER, 1)["fingerprint"][:] += 1
-    taken.write_bytes(content)
-    place = entries(client, NAMES.orders)[-2][0]
-    client.xtrim(NAMES.orders, minid=str(place), approximate=False)
+        out.execute(flow(20, 1))
+        first = take_snapshot(process.pid, runtime)
+        out.execute(flow(20, 2))
+        second = take_snapshot(process.pid, runtime)
+        out.execute(flow(20, 3))
+        levels = out.query(QueryKind.BOOK, market=1)[1].tobytes()
+    for path in (first, second):
+        of_other_code(path, field)
+    with engine(valkey, runtime) as process, Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out:
+        assert out.query(QueryKind.BOOK, market=1)[1].tobytes() == levels
+        process.kill()
+        output = process.communicate()[1]
+        assert output.count(said) == 2 and "the whole log" in output
+    before = entries(client, NAMES.events)
+    for name in (NAMES.orders, NAMES.events):
+        client.xtrim(name, minid=first.name.split("-", 1)[1].removesuffix(".snapshot"), approximate=False)
+    kept = entries(client, NAMES.events)
+    assert 0 < len(kept) < len(before)
     with engine(valkey, runtime, wait=False) as process:
-        said = process.communicate(timeout=ANSWER_SECONDS)[1]
-        assert process.returncode == 1
-        assert f"{taken} was written by other code" in said
-        assert f"{NAMES.orders} begins at {place}" in said and "trimmed" in said
+        output = process.communicate(timeout=ANSWER_SECONDS)[1]
+        assert process.returncode == 1 and said in output
+        assert f"no snapshot in {runtime / 'snapshots'} can be used" in output and "Traceback" not in output
+    assert entries(client, NAMES.events) == kept and snapshot.found(runtime, 0) == [second, first], "nothing is touched"
     client.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of another process is Linux's")
-def test_a_full_disk_costs_the_snapshot_and_nothing_else(valkey: str, runtime: Path) -> None:
-    """The engine may write no file of more than 4 KB, as if the disk were full; later there is room again."""
-    limited = (4096, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+def test_a_disk_that_is_full_for_a_snapshot(valkey: str, runtime: Path) -> None:
+    """It fails by name and leaves nothing behind; the old one stays, trading goes on, and the next one succeeds."""
+    client = redis.Redis.from_url(valkey)
     with engine(valkey, runtime) as process, Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out:
         out.execute(setup())
         first = take_snapshot(process.pid, runtime)
         whole = first.read_bytes()
-        out.execute(flow(10))
-        unlimited = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limited)
-        os.kill(process.pid, signal.SIGUSR1)
+        torn = first.with_name(f".0-1-1.snapshot.{process.pid}")  # of a child that was killed long ago
+        torn.write_bytes(whole[:100])
+        os.utime(torn, (0, 0))
+        _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        out.execute(flow(20, 1))
+        young = first.with_name(".0-1-2.snapshot.2")
+        young.write_bytes(b"")  # another engine is writing it
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_000, hard))
+        process.send_signal(signal.SIGUSR1)
         assert process.stderr is not None
-        while "no snapshot after entry" not in (line := process.stderr.readline()):
-            assert line, "the engine ended"
-        assert "File too large" in line
-        assert (out.execute(flow(10, 2))["kind"] != EventKind.BLOCK_REFUSED).all(), "trading goes on"
-        assert [path.name for path in snapshot.folder_of(runtime).iterdir()] == [first.name], "nothing half-written"
-        assert first.read_bytes() == whole
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, unlimited)
+        while "no snapshot after entry" not in (said := process.stderr.readline()):
+            assert said, "the engine has ended"
+        assert "File too large" in said
+        assert snapshot.found(runtime, 0) == [first] and first.read_bytes() == whole
+        assert sorted(os.listdir(first.parent)) == [young.name, first.name], "what was torn fills no disk"
+        assert (out.execute(flow(20, 2))["kind"] != EventKind.BLOCK_REFUSED).all()
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
         second = take_snapshot(process.pid, runtime)
-        assert snapshot.read(second)[0].place.entry > snapshot.read(first)[0].place.entry
+        assert snapshot.found(runtime, 0) == [second, first]
+    assert_mirrored(client)
+    client.close()
