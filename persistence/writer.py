@@ -25,7 +25,8 @@ from persistence.store import Store, StoreError
 log = logging.getLogger(__name__)
 
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 2.0
-_EXPECTED = (psycopg.OperationalError, redis.RedisError, SourceError, StoreError, SchemaError)
+# Whatever the database refuses: it may be read-only, full, or in the middle of somebody's maintenance.
+_EXPECTED = (psycopg.Error, redis.RedisError, SourceError, StoreError, SchemaError)
 
 
 def run(config: WriterConfig, ready: Callable[[], None], shown: Shown | None = None) -> None:
