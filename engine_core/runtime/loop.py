@@ -34,7 +34,7 @@ from engine_core.runtime.recovery import check_pair, check_position, create_log,
 from engine_core.runtime.resume import check_not_behind, check_same_log, crc_of, resume
 from engine_core.runtime.snapshot import Place
 from engine_core.runtime.standby import Lookout, active_name
-from engine_core.runtime.tail import Forgotten, Tail
+from engine_core.runtime.tail import Forgotten, NotTaken, Tail
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND, EVENT
@@ -95,8 +95,10 @@ class Engine:
                     raise
                 else:  # another engine may be about to give back what Redis lost
                     time.sleep(RETRY_SECONDS)
-            except UNREACHABLE as error:
-                if isinstance(error, redis.BusyLoadingError):
+            except (*UNREACHABLE, NotTaken) as error:
+                if isinstance(error, NotTaken):
+                    logger.warning("trying again: %s", error)
+                elif isinstance(error, redis.BusyLoadingError):
                     logger.info("Redis is loading its data")
                 else:
                     logger.warning("Redis cannot be reached, trying again: %s", error)

@@ -30,6 +30,10 @@ class Forgotten(LogError):
     """Events that Redis lost are not remembered, but their commands are in the log."""
 
 
+class NotTaken(LogError):
+    """Redis has no room now for what it lost; what it took of it stays, and the rest is given back later."""
+
+
 class Kept(NamedTuple):
     entry: EntryId
     commands: bytes
@@ -118,6 +122,10 @@ def _append(client: redis.Redis, name: str, entries: list[tuple[EntryId, bytes]]
         with client.pipeline(transaction=True) as pipe:
             for entry, block in entries[first : first + STEP]:
                 pipe.xadd(name, {FIELD: block}, id=str(entry))
-            for outcome in pipe.execute(raise_on_error=False):
+            try:
+                outcomes = pipe.execute(raise_on_error=False)
+            except redis.ResponseError as error:  # the transaction as a whole
+                outcomes = [error]
+            for outcome in outcomes:
                 if isinstance(outcome, Exception) and NOT_ABOVE_TOP not in str(outcome):
-                    raise LogError(f"{name} does not take back what it lost: {outcome}")
+                    raise NotTaken(f"{name} does not take back what it lost: {outcome}")
