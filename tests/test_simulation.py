@@ -31,8 +31,8 @@ def test_seeds_that_once_failed(seed: int) -> None:
 
     44: a second copy that Redis refused was never sent again, so nobody learnt what became of the first.
 
-    69: Redis lost a confirmed block that no engine had executed yet; its gateway waited for it for ever. Later, with other
-    draws: Redis had no room for what an engine gave back to it, and that ended the engine.
+    69: Redis lost a confirmed block that no engine had executed yet; its gateway waited for it for ever. Later, with
+    other draws: Redis had no room for what an engine gave back to it, and that ended the engine.
 
     390: Redis lost events that were published before the engine came up, and it did not miss them. 547: a lapped reader
     did not notice that what it had not read was trimmed. 2014: the only snapshot was damaged, and the log trimmed.
