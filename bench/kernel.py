@@ -90,12 +90,11 @@ def verdicts(results: dict[str, Any]) -> list[tuple[str, float, str, bool]]:
     found = [
         (f"book, {r['flow']}", r["ratio"], f">= {BARS['book']}", r["ratio"] >= BARS["book"]) for r in results["book"]
     ]
-    busy, deep = (entry["commands_a_second"] for entry in results["engine"])
-    share = results["engine"][0]["ratio"]
+    share, deep = (entry["ratio"] for entry in results["engine"])  # a minute apart: each beside its own yardstick
     found.append(("engine / yardstick", share, f">= {BARS['engine']:.2f}", share >= BARS["engine"]))
     shallow, level, spread = results["depth_ns"].values()
     for name, value in (
-        ("engine: busy / deep", busy / deep),
+        ("engine: busy / deep", share / deep),
         ("depth: many / few resting", level / shallow),
         ("depth: wide / narrow prices", spread / level),
     ):
