@@ -37,7 +37,8 @@ from engine_core.wire.layout import EVENT
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.log import RESTORE_SECONDS, LogBehind
 from engine_core.wire.outbox import Answer, Block, Outbox
-from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer, encode_query
+from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer
+from engine_core.wire.questions import Answered, Question, Questions
 from engine_core.wire.streams import FIELD, EntryId, decode_block, keys, pack
 from engine_core.wire.tasks import ended
 
@@ -46,12 +47,10 @@ ANSWER_SECONDS = 5.0
 COMPLETE_SECONDS, COMPLETE_POLL_SECONDS = 2.0, 0.002  # for a feed without the ring to come up to the log's top
 LOOKUP_SECONDS = 1.0  # unanswered so long: look into the event log
 PATROL_SECONDS = 0.25
-QUERY_SECONDS = 5.0
 RETRY_SECONDS = 0.1
 _GROWING = frozenset({CommandKind.PLACE, CommandKind.AMEND, CommandKind.REPLACE})  # refused under pressure
 
 EventHandler = Callable[[np.ndarray], object]
-Answered = tuple[np.void, np.ndarray]
 logger = logging.getLogger(__name__)
 
 
@@ -62,12 +61,6 @@ class _Waiting:
     record: bytes
     answer: Answer
     since: float
-
-
-@dataclass(slots=True)
-class _Question:
-    answer: asyncio.Future[Answered]
-    script: bytes
 
 
 class AsyncGateway:
@@ -90,10 +83,9 @@ class AsyncGateway:
         self._waiting: deque[_Waiting] = deque()
         self._work = asyncio.Event()
         self._repeat = False  # append all unanswered blocks again
-        self._replies: deque[Block | _Question] = deque()  # what Redis has still to confirm, in order
+        self._replies: deque[Block | Question] = deque()  # what Redis has still to confirm, in order
         self._appends = 0  # of these, blocks
-        self._questions: dict[int, _Question] = {}
-        self._query_id = 0
+        self._questions = Questions(self._asker, self._work.set)
         self._connected = False
         self._tasks: list[asyncio.Task[None]] = []
         self._patrol: asyncio.Task[None] | None = None
@@ -168,27 +160,12 @@ class AsyncGateway:
 
         On a host with a ring, `on_events` has seen all events up to the answer's entry when this returns.
         """
-        deadline = self._loop.time() + QUERY_SECONDS
-        while True:
-            if self.failure is not None:
-                raise GatewayError(str(self.failure)) from self.failure
-            self._query_id += 1
-            query_id = self._query_id
-            asker = Asker(self.number, self._outbox.incarnation)
-            script = encode_query(
-                asker, query_id, kind, market=market, account=account, order_id=order_id, client_id=client_id
-            )
-            question = _Question(self._loop.create_future(), script)
-            self._questions[query_id] = question
-            self._work.set()
-            try:
-                return await asyncio.wait_for(question.answer, min(1.0, max(0.05, deadline - self._loop.time())))
-            except TimeoutError:
-                if self._loop.time() >= deadline:
-                    what = f"the engine does not answer {kind.name} ({QUERY_SECONDS:g} s)"
-                    raise TimeoutError(f"{what}: is it running, or still replaying its log?") from None
-            finally:
-                self._questions.pop(query_id, None)
+        return await self._questions.ask(kind, market, account, order_id, client_id)
+
+    def _asker(self) -> Asker:
+        if self.failure is not None:
+            raise GatewayError(str(self.failure)) from self.failure
+        return Asker(self.number, self._outbox.incarnation)
 
     async def close(self) -> None:
         """Whoever still waits gets OutcomeUnknown."""
@@ -314,7 +291,7 @@ class AsyncGateway:
                     commands.append(self._append(block))
             while self._waiting and self._appends < MAX_APPENDS:
                 commands.append(self._append(self._next_block()))
-            for question in [question for question in self._questions.values() if question.script]:
+            for question in self._questions.unsent():
                 arguments = (script, 2, self._keys.orders, self._keys.queries, question.script)
                 commands += connection.pack_command("EVALSHA", *arguments)
                 question.script = b""
@@ -360,8 +337,8 @@ class AsyncGateway:
             if message[0] != b"message":
                 continue
             header, records = decode_answer(message[2])
-            question = self._questions.get(int(header["query_id"]))
-            if question is not None and header["incarnation"] == self._outbox.incarnation:
+            question = self._questions.find(header)
+            if question is not None:
                 self.catch_up()
                 if not question.answer.done():
                     question.answer.set_result((header, records))
@@ -419,9 +396,7 @@ class AsyncGateway:
         self._fail_waiting(error)
         for block in self._outbox.blocks:
             self._outbox.drop(block, error)
-        for question in self._questions.values():
-            if not question.answer.done():
-                question.answer.set_exception(error)
+        self._questions.fail(error)
 
     async def _guard(self, work: Any) -> None:
         """Run a task; what ends it ends the gateway, and everybody who waits is told."""

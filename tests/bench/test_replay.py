@@ -63,11 +63,28 @@ def test_a_size_that_the_venue_says_otherwise_is_counted(tmp_path: Path) -> None
     assert (report["verdict"]["cancels_compared"], report["verdict"]["cancels_exact"]) == (3, 2)
 
 
-def test_the_captures_own_pace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+class Clock:
+    """Stands still, but for sleeping."""
+
+    now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    perf_counter = monotonic
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 1e-6)
+
+
+def test_the_captures_own_pace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "time", Clock())
     status, report = play(tmp_path, LIVE, [TRADE], "--speed", "20")  # 0.8 s of the capture in 40 ms
     assert status == 0
-    assert report["run"]["seconds"] >= 0.04
-    assert report["run"]["blocks"] >= 4  # what is not due yet is not sent
+    assert report["run"]["seconds"] == pytest.approx(0.04, abs=1e-4)
+    assert report["run"]["blocks"] == 5  # what is not due yet is not sent
     assert "1 of 1 real trades" in capsys.readouterr().out
 
 
