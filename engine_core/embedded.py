@@ -37,6 +37,7 @@ from engine_core.wire.settings import VALKEY_SOCKET, write_private
 _LEASH = Path(__file__).with_name("leash.py")
 _POSTGRES_PORT = 5432  # only a part of the socket's name
 _FALLBACK = Path("/var/lib/exchange-postgres")
+_ENDING_SECONDS = 15.0  # for a server to end whose supervisor was killed
 
 
 class EmbeddedError(RuntimeError):
@@ -164,7 +165,7 @@ class Postgres:
     def prepare(self) -> None:
         if self._user == "--nobody":
             self._move_to_fallback()
-        self._remove_stale_lock()
+        self._remove_stale_locks()
         if not (self.folder / "PG_VERSION").exists():
             self._create_cluster()
 
@@ -225,17 +226,24 @@ class Postgres:
         if done.returncode != 0:
             raise EmbeddedError(f"initdb could not create {self.folder}: {(done.stderr or done.stdout).strip()}")
 
-    def _remove_stale_lock(self) -> None:
-        """A killed server leaves its pid behind; PostgreSQL refuses to start if that number now belongs to anybody."""
-        lock = self.folder / "postmaster.pid"
-        try:
-            pid = int(lock.read_text().split("\n", 1)[0])
-            if psutil.Process(pid).name() != "postgres":
-                lock.unlink()
-        except (OSError, ValueError):
-            return
-        except psutil.NoSuchProcess:
-            lock.unlink()
+    def _remove_stale_locks(self) -> None:
+        """A killed server leaves its pid behind, and PostgreSQL refuses to start if that number belongs to anybody: to
+        somebody else by now, or to that server itself while it ends, and until somebody has taken note of its end.
+        """
+        deadline = time.monotonic() + _ENDING_SECONDS
+        for lock in (self.folder / "postmaster.pid", self._sockets / f".s.PGSQL.{_POSTGRES_PORT}.lock"):
+            while time.monotonic() < deadline:
+                try:
+                    process = psutil.Process(int(lock.read_text().split("\n", 1)[0]))
+                    if process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE:
+                        time.sleep(0.05)
+                        continue
+                    lock.unlink()
+                except psutil.NoSuchProcess:
+                    lock.unlink(missing_ok=True)
+                except (OSError, ValueError):
+                    pass
+                break
 
     def _move_to_fallback(self) -> None:
         home = self.folder.parent

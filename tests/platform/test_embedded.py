@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -44,6 +45,31 @@ def test_each_test_has_a_database_of_its_own(postgres: str) -> None:
 def test_postgres_wants_the_password(postgres: str) -> None:
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(postgres, password="wrong")
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_server_that_was_just_killed_is_waited_for(tmp_path: Path, runtime: Path, ended: bool) -> None:
+    """After a power failure of the processes its number may still be there: nobody has taken note of its end, or it
+    has not ended yet."""
+    shutil.copy(shutil.which("sleep") or "", program := tmp_path / "postgres")
+    server = Postgres(tmp_path / "data", runtime)
+    server.folder.mkdir(parents=True)
+    (server.folder / "PG_VERSION").write_text("18\n")
+    with subprocess.Popen([program, "600"]) as process:
+        locks = server.folder / "postmaster.pid", runtime / ".s.PGSQL.5432.lock"
+        for lock in locks:
+            lock.write_text(f"{process.pid}\n")
+        if ended:
+            process.kill()  # and stays a zombie, as long as we do not wait for it
+            server.prepare()
+            assert process.returncode is None
+        else:
+            killer = threading.Timer(0.3, process.kill)
+            killer.start()
+            server.prepare()
+            assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+            killer.join()
+    assert not any(lock.exists() for lock in locks)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become another user")
