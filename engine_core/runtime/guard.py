@@ -7,10 +7,12 @@ that crashes there later, on another machine perhaps, finds that mirror and skip
 
 The note also tells a log that went back in time: what was executed can only be missing from it if Redis lost it.
 
-    file, int64 words:  0 entry_ms · 1 entry_seq · 2 executing (0, 1) · 3 crashes at this entry so far · 4 log_id
+    file, int64 words:  0 entry_ms · 1 entry_seq · 2 executing (0, 1) · 3 crashes at the suspect so far · 4 log_id
                         5 last_ms · 6 last_seq: of a run of entries that a replay executes in one call; 0 if it is one
+                        7 suspect_ms · 8 suspect_seq: the entry at which an engine ended last
 
-After a crash in a run its entries are executed one by one, so the next crash names the entry.
+After a crash in a run its entries are executed one by one, so the next crash names the entry. Crashes count for one
+entry only: engines that are killed here and there, while they come up perhaps, halt nothing.
 """
 
 import logging
@@ -34,7 +36,7 @@ from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, d
 
 MAX_CRASHES = 3
 LOOK_SECONDS = 1.0
-_MS, _SEQ, _EXECUTING, _CRASHES, _LOG_ID, _LAST_MS, _LAST_SEQ, _WORDS = range(8)
+_MS, _SEQ, _EXECUTING, _CRASHES, _LOG_ID, _LAST_MS, _LAST_SEQ, _SUSPECT_MS, _SUSPECT_SEQ, _WORDS = range(10)
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
@@ -44,14 +46,30 @@ class CrashGuard:
     def __init__(self, path: Path, client: redis.Redis, names: Keys) -> None:
         self._client, self._names = client, names
         self._words = _mapped(path)
-        self._suspect: EntryId | None = None
-        self._doubtful = ORIGIN, ORIGIN  # first and last entry of those at one of which the last engine ended
+        self._doubtful: list[tuple[EntryId, EntryId]] = []  # first and last of entries that are executed one by one
         if self._words[_EXECUTING]:
-            self._words[_CRASHES] += 1
-            self._suspect = EntryId(int(self._words[_MS]), int(self._words[_SEQ]))
-            last = EntryId(int(self._words[_LAST_MS]), int(self._words[_LAST_SEQ]))
-            self._doubtful = self._suspect, max(self._suspect, last)
-            logger.warning("the last engine ended while executing entry %s (%d times)", self._suspect, self.crashes)
+            self._note_the_end()
+        if (suspect := self._suspect) is not None:
+            self._doubtful.append((suspect, suspect))
+
+    def _note_the_end(self) -> None:
+        """The last engine ended while executing: at an entry, whose crash counts, or in a run, nobody knows where."""
+        words = self._words
+        entry, last = EntryId(int(words[_MS]), int(words[_SEQ])), EntryId(int(words[_LAST_MS]), int(words[_LAST_SEQ]))
+        if last > entry:
+            self._doubtful.append((entry, last))
+            logger.warning("the last engine ended while executing entries %s to %s", entry, last)
+        else:
+            words[_CRASHES] = self.crashes + 1 if entry == self._suspect else 1
+            words[_SUSPECT_MS], words[_SUSPECT_SEQ] = entry
+            logger.warning("the last engine ended while executing entry %s (%d times)", entry, self.crashes)
+        words[_EXECUTING] = 0
+
+    @property
+    def _suspect(self) -> EntryId | None:
+        """The entry that has crashed an engine, and was not executed since."""
+        words = self._words
+        return EntryId(int(words[_SUSPECT_MS]), int(words[_SUSPECT_SEQ])) if words[_CRASHES] else None
 
     @property
     def crashes(self) -> int:
@@ -67,24 +85,22 @@ class CrashGuard:
         return EntryId(int(self._words[_MS]), int(self._words[_SEQ])) if self._words[_LOG_ID] == log_id else ORIGIN
 
     def execute(self, machine: Machine, entry: EntryId, block: bytes) -> Mirror:
-        if entry == self._suspect:
-            if self._is_skipped(entry) or (self.crashes >= MAX_CRASHES and self._wait_for_skip(entry)):
-                logger.warning("entry %s is skipped", entry)
-                self._suspect, self._words[_EXECUTING] = None, 0
-                return machine.refuse(entry, block, Reason.SKIPPED)
-        elif self._suspect is None:
+        suspected = entry == self._suspect
+        if suspected and (self._is_skipped(entry) or (self.crashes >= MAX_CRASHES and self._wait_for_skip(entry))):
+            logger.warning("entry %s is skipped", entry)
             self._words[_CRASHES] = 0
+            return machine.refuse(entry, block, Reason.SKIPPED)
         with self._noted(entry, machine.log_id):
             mirror = machine.execute(entry, block)
-        if entry == self._suspect:
-            self._suspect = None
+        if suspected:
+            self._words[_CRASHES] = 0
         return mirror
 
     def execute_run(self, machine: Machine, chunk: Chunk, start: int, stop: int) -> int:
         """Machine.execute_run, under a note of its first and last entry; not of those at which an engine ended."""
-        first, last = self._doubtful
-        if chunk.entries[start][0] <= last:
-            stop = bisect_left(chunk.entries, (first, b""), start, stop)
+        for first, last in self._doubtful:
+            if chunk.entries[start][0] <= last:
+                stop = bisect_left(chunk.entries, (first, b""), start, stop)
         if start == stop:
             return start
         with self._noted(chunk.entries[start][0], machine.log_id, chunk.entries[stop - 1][0]):

@@ -116,42 +116,71 @@ class Crashing(Machine):
         return super().execute_run(chunk, start, stop)
 
 
+class EventLog(redis.Redis):
+    """Says of one entry that it was published as skipped, once it is told so."""
+
+    skipped: EntryId | None = None
+
+    def xrange(self, _: object, entry: str, *__: object, **___: object) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        machine = Machine(SMALL)
+        machine.execute(*small_log()[0])
+        mirror = machine.encode(machine.refuse(EntryId.parse(entry), b"", Reason.SKIPPED))
+        return [(entry.encode(), {FIELD: mirror})] if EntryId.parse(entry) == self.skipped else []
+
+
+def replay(machine: Machine, guard: CrashGuard, entries: Entries) -> tuple[int, list[EntryId]]:
+    """What one engine does until its end: how many runs executed something, and which entries were skipped."""
+    number, runs, skipped, chunk = 1, 0, [], chunk_of(entries)
+    guard.execute(machine, *entries[0])
+    while number < len(entries):
+        reached = guard.execute_run(machine, chunk, number, len(entries))
+        runs += reached > number
+        if reached < len(entries):
+            mirror = guard.execute(machine, *entries[reached])
+            skipped += [entries[reached][0]] if mirror.events["reason"][0] == Reason.SKIPPED else []
+            reached += 1
+        number = reached
+    return runs, skipped
+
+
 def test_a_crash_in_a_run_is_traced_to_its_entry(tmp_path: Path) -> None:
     entries = small_log(*(place(Side.BID, price, 1) for price in (100, 101, BAD_PRICE)))
     for sequence in (1, 2):  # of another gateway: the skipped block is missing in front of those of its own
         block = block_of(place(Side.BID, 102, 1), log_id=LOG_ID, sequence=sequence, gateway=6)
         entries.append((EntryId(1_700_000_001_000, sequence), block))
-    bad, chunk, note = entries[4][0], chunk_of(entries), tmp_path / "entry"
-
-    def replay(client: redis.Redis) -> int:
-        """What one engine does until its end; the number of runs that executed something."""
-        machine, guard, number, runs = Crashing(SMALL), CrashGuard(note, client, NAMES), 1, 0
-        guard.execute(machine, *entries[0])
-        while number < len(entries):
-            reached = guard.execute_run(machine, chunk, number, len(entries))
-            runs += reached > number
-            if reached < len(entries):
-                guard.execute(machine, *entries[reached])
-                reached += 1
-            number = reached
-        return runs
-
-    class EventLog(redis.Redis):
-        """Says whether the entry was published as skipped."""
-
-        skipped = False
-
-        def xrange(self, *_: object, **__: object) -> list[tuple[bytes, dict[bytes, bytes]]]:
-            machine = Machine(SMALL)
-            machine.execute(*entries[0])
-            mirror = machine.encode(machine.refuse(bad, entries[4][1], Reason.SKIPPED))
-            return [(str(bad).encode(), {FIELD: mirror})] if self.skipped else []
-
-    events = EventLog()
-    for _ in range(2):
+    bad, note, events = entries[4][0], tmp_path / "entry", EventLog()
+    for crashes in (0, 0, 1):
+        guard = CrashGuard(note, events, NAMES)
+        assert guard.crashes == crashes, "a run is no entry: its crash counts for none"
         with pytest.raises(AssertionError, match="a bug"):
-            replay(events)
+            replay(Crashing(SMALL), guard, entries)
     guard = CrashGuard(note, events, NAMES)
-    assert (guard.crashes, guard.executed(LOG_ID)) == (1, bad), "the second crash names the entry"
-    events.skipped = True
-    assert replay(events) == 2, "it is skipped; one run before it, one behind"
+    assert (guard.crashes, guard.executed(LOG_ID)) == (2, bad)
+    events.skipped = bad
+    assert replay(Crashing(SMALL), guard, entries) == (2, [bad]), "one run before it, one behind"
+
+
+def test_engines_killed_at_different_entries_halt_nothing(tmp_path: Path) -> None:
+    """Killed while it came up, again and again, each time at an earlier entry: no entry crashed three times."""
+    entries = small_log(*(place(Side.BID, price, 1) for price in range(100, 108)))
+    note, events = tmp_path / "entry", EventLog()
+
+    class Killed(Machine):
+        at = len(entries)
+
+        def execute(self, entry: EntryId, block: bytes) -> Mirror:
+            assert entry < entries[self.at][0], "killed"
+            return super().execute(entry, block)
+
+        def execute_run(self, chunk: Chunk, start: int, stop: int) -> int:
+            return start  # so that each kill is at one entry
+
+    for at in (8, 6, 4, 2):
+        machine, guard = Killed(SMALL), CrashGuard(note, events, NAMES)
+        machine.at = at
+        with pytest.raises(AssertionError, match="killed"):
+            replay(machine, guard, entries)
+    guard = CrashGuard(note, events, NAMES)
+    assert guard.crashes == 1
+    assert replay(Machine(SMALL), guard, entries)[1] == []
+    assert guard.crashes == 0, "it has been executed since"

@@ -186,11 +186,21 @@ def test_bad_blocks_are_answered_and_harm_nothing_else(valkey: str, runtime: Pat
             {b"other": b"field"},
             {FIELD: block_of(place(Side.BID, 1, 1), log_id=log_id, sequence=3)},
             {FIELD: block_of(place(Side.BID, 1, 1), log_id=log_id + 1, sequence=2)},
+            {FIELD: good[:4] + b"\x09" + good[5:]},  # of a newer schema
         ]
         sent = [EntryId.parse(client.xadd(NAMES.orders, each)) for each in fields]  # type: ignore[arg-type]
         outcomes = [out.outcome(entry)[0] for entry in (*sent[:4], *sent[5:])]
         reasons = [Reason(int(each["reason"])).name for each in outcomes]
-        assert reasons == ["BAD_SIZE", "BAD_SIZE", "BAD_CRC", "NONE", "BAD_SIZE", "SEQUENCE_GAP", "BAD_LOG"]
+        assert reasons == [
+            "BAD_SIZE",
+            "BAD_SIZE",
+            "BAD_CRC",
+            "NONE",
+            "BAD_SIZE",
+            "SEQUENCE_GAP",
+            "BAD_LOG",
+            "BAD_SCHEMA",
+        ]
         mirrored = dict(entries(client, NAMES.events))
         assert decode_block(mirrored[sent[4]], EVENT)[1][0]["reason"] == Reason.DUPLICATE_BLOCK
         assert out.execute(place(Side.BID, 101, 1))[0]["kind"] == EventKind.ACCEPTED
