@@ -20,12 +20,13 @@ from bench.conformance import Flow, digest_of, max_reports, name_of, read_flow, 
 from bench.conformance_kernel import MESSAGE, REPORT, Book, new_book, run_flow
 from bench.workloads import NORMAL, TIME_MS, deep_flow, mixed_flow, with_order_ids
 from engine_core.book.audit import conservation
-from engine_core.book.commands import apply_batch
-from engine_core.book.state import MARKETS, OPEN_ORDERS, Capacities, State, new_state
+from engine_core.book.blocks import BLOCK, NO_GATEWAY
+from engine_core.book.commands import execute_blocks
+from engine_core.book.state import EVENTS, MARKETS, OPEN_ORDERS, Capacities, State, new_state
 from engine_core.wire.layout import ADMIN, COMMAND, EVENT
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
 
-BATCH = 1024
+BATCH = 256  # commands in a block
 ORDER_ARRAYS = (
     "orders", "info", "terms", "free_orders", "levels", "pages", "page_levels", "page_heads", "nodes", "client_heads"
 )  # fmt: skip
@@ -100,14 +101,18 @@ def measure_book(path: Path, module: ModuleType, pairs: int, limit: int | None) 
 
 
 def _run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tuple[int, float]:
-    """(events, seconds) of a COMMAND array, in batches as the engine makes them."""
-    admin, first, total = commands.view(ADMIN), 0, 0
+    """(events, seconds) of a COMMAND array, in blocks of BATCH, all in one call of the kernel."""
+    blocks = np.zeros(-(-len(commands) // BATCH), BLOCK)
+    blocks["gateway"], blocks["time_ms"] = NO_GATEWAY, TIME_MS
+    blocks["first"] = np.arange(0, len(commands), BATCH)
+    blocks["end"] = np.minimum(blocks["first"] + BATCH, len(commands))
+    before, admin = int(state.counters[EVENTS]), commands.view(ADMIN)
+    number = first = 0
     started = time.perf_counter()
-    while first < len(commands):
-        last = min(first + BATCH, len(commands))
-        first, count = apply_batch(state, commands, admin, first, last, TIME_MS, events)
-        total += count
-    return total, time.perf_counter() - started
+    while first < len(commands):  # ends early only in a block whose events might not fit
+        number, first, _, _ = execute_blocks(state, blocks, number, len(blocks), first, commands, admin, events)
+    seconds = time.perf_counter() - started
+    return int(state.counters[EVENTS]) - before, seconds
 
 
 def measure_engine(
@@ -124,11 +129,11 @@ def measure_engine(
     messages = len(read_flow(normal).messages)
     rates, ratios, total, state = [], [], 0, new_state(flow.capacities)
     for turn in range(pairs + 1):
+        theirs = messages / yardstick.seconds()
         state = new_state(flow.capacities)
         touch(state)
         _run_commands(state, setup, events)
         _run_commands(state, before, events)
-        theirs = messages / yardstick.seconds()
         total, seconds = _run_commands(state, timed, events)
         if turn:
             rates.append(len(timed) / seconds)

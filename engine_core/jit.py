@@ -123,6 +123,35 @@ def _trailing_zeros(typing_context: Any, value: Any) -> Any:
     return types.int64(types.int64), codegen
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def _either(typing_context: Any, condition: Any, one: Any, other: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        chosen = builder.select(*args)
+        chosen.set_metadata("unpredictable", builder.module.add_metadata([]))
+        return chosen
+
+    return types.int64(types.boolean, types.int64, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _load_word(typing_context: Any, array: Any, index: Any, word: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        words = builder.bitcast(_pointer(context, builder, signature.args[0], *args[:2]), ir.IntType(64).as_pointer())
+        return builder.load(builder.gep(words, [args[2]]), align=8)
+
+    return types.int64(array, index, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _store_word(typing_context: Any, array: Any, index: Any, word: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        words = builder.bitcast(_pointer(context, builder, signature.args[0], *args[:2]), ir.IntType(64).as_pointer())
+        builder.store(args[3], builder.gep(words, [args[2]]), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, index, types.int64, types.int64), codegen
+
+
 _ODD = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio
 _M64 = (1 << 64) - 1
 
@@ -194,6 +223,15 @@ if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
     def load_acquire(array: Any, index: int) -> int:
         return int(array[index])
 
+    def either(condition: bool, one: int, other: int) -> int:
+        return one if condition else other
+
+    def load_word(array: np.ndarray, index: int, word: int) -> int:
+        return int(array[index : index + 1].view(np.int64)[word])
+
+    def store_word(array: np.ndarray, index: int, word: int, value: int) -> None:
+        array[index : index + 1].view(np.int64)[word] = value
+
     def trailing_zeros(value: int) -> int:
         return (int(value) & -int(value)).bit_length() - 1
 
@@ -201,6 +239,8 @@ if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
     fence_acquire = fence_release = fence_seq_cst = apart = rare = _nothing
 else:
     prefetch = _prefetch
+    either = _either  # a choice between two numbers without a branch, where none could be foreseen
+    load_word, store_word = _load_word, _store_word  # word w of a record: its bytes 8 w to 8 w + 7
     store_release, load_acquire, trailing_zeros = _store_release, _load_acquire, _trailing_zeros
     mixed = _mixed  # a hash of 64 bits; no two numbers have the same
     fence_acquire, fence_release, fence_seq_cst = _fence_acquire, _fence_release, _fence_seq_cst

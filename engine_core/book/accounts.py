@@ -4,10 +4,11 @@ Conservation: every function here moves atoms between balances, none makes or de
 in admin.py. Notionals fit in int64 because placement has checked them (see checks.py).
 """
 
+from engine_core.book.order_codes import by_side, codes_of_order
 from engine_core.book.records import BY_QUOTE, UNLISTED
 from engine_core.book.state import OPEN_ORDERS, TIERS, State
-from engine_core.jit import hot, index, wide
-from engine_core.wire.codes import OrderType, Side
+from engine_core.jit import hot, index, inner, rare, wide
+from engine_core.wire.codes import Side
 from engine_core.wire.limits import PPM
 
 FEE_ACCOUNT = 1
@@ -20,14 +21,23 @@ def balance_of(state: State, account: int, asset: int) -> int:
 
 
 @hot
-def available(state: State, account: int, asset: int) -> int:
-    return wide(state.balances[balance_of(state, account, asset)]["available"])
+def giving_of(state: State, slot: int) -> int:
+    """Position in state.balances of what the order gives: quote for a Bid, base for an Ask."""
+    market = state.markets[state.info[index(slot)]["market"]]
+    base, quote = wide(market["base"]), wide(market["quote"])
+    asset = by_side(codes_of_order(state, slot), quote, base)
+    return balance_of(state, wide(state.orders[index(slot)]["account"]), asset)
 
 
 @hot
-def lock(state: State, account: int, asset: int, atoms: int) -> None:
+def available(state: State, place: int) -> int:
+    return wide(state.balances[place]["available"])
+
+
+@hot
+def lock(state: State, place: int, atoms: int) -> None:
     """Reserve; negative atoms release."""
-    balance = state.balances[balance_of(state, account, asset)]
+    balance = state.balances[place]
     balance["available"] -= atoms
     balance["locked"] += atoms
 
@@ -61,28 +71,31 @@ def exchange_atoms(
 
 
 @hot
-def given_asset(state: State, slot: int) -> int:
-    """The asset that the order gives: quote for a Bid, base for an Ask."""
+def atoms_of(state: State, slot: int, price: int, lots: int) -> int:
+    """What the order gives for so many lots at this price."""
     market = state.markets[state.info[index(slot)]["market"]]
-    if state.info[index(slot)]["side"] == Side.BID:
-        return wide(market["quote"])
-    return wide(market["base"])
+    lot, tick = wide(market["lot_atoms"]), wide(market["tick_atoms"])
+    return lots * by_side(codes_of_order(state, slot), price * tick, lot)
+
+
+@inner
+def _atoms_by_quote(state: State, slot: int) -> int:
+    """Of a pending market order by quote; an Ask has a bound, which limits what it can have to sell."""
+    rare()
+    info, amount = state.info[index(slot)], wide(state.terms[index(slot)]["amount_atoms"])
+    if info["side"] == Side.BID:
+        return amount
+    unit = wide(info["price_ticks"]) * state.markets[info["market"]]["tick_atoms"]
+    return atoms_of(state, slot, wide(info["price_ticks"]), (amount + unit - 1) // unit)
 
 
 @hot
 def atoms_to_lock(state: State, slot: int) -> int:
     """What an open order, resting or pending, keeps locked for its unfilled part."""
     info = state.info[index(slot)]
-    market = state.markets[info["market"]]
-    unit = wide(info["price_ticks"]) * market["tick_atoms"]
-    leaves = info["quantity_lots"] - info["executed_lots"]
-    if info["order_type"] == OrderType.MARKET and info["flags"] & BY_QUOTE:
-        if info["side"] == Side.BID:
-            return wide(state.terms[index(slot)]["amount_atoms"])
-        leaves = (state.terms[index(slot)]["amount_atoms"] + unit - 1) // unit  # the most its bound can make it sell
-    if info["side"] == Side.BID:
-        return wide(leaves * unit)
-    return wide(leaves * market["lot_atoms"])
+    if info["flags"] & BY_QUOTE:
+        return _atoms_by_quote(state, slot)
+    return atoms_of(state, slot, wide(info["price_ticks"]), wide(info["quantity_lots"] - info["executed_lots"]))
 
 
 @hot

@@ -2,23 +2,23 @@
 
 import numpy as np
 
-from engine_core.book.accounts import atoms_to_lock
+from engine_core.book.accounts import atoms_of, atoms_to_lock, available, giving_of, lock
 from engine_core.book.checks import ACCOUNT_FROZEN, check_market_state, check_notional, check_price, check_quantity
 from engine_core.book.emit import tell_level, write, write_rejected
 from engine_core.book.ending import shrink
-from engine_core.book.execution import execute, plan, reserve
-from engine_core.book.levels import drop_level
+from engine_core.book.execution import crosses, execute, opposite_of, plan_to_rest, rest_again
+from engine_core.book.levels import drop_level, key_of
 from engine_core.book.orders import unlink
 from engine_core.book.state import State
-from engine_core.jit import apart, inner, wide
+from engine_core.jit import hot, index, wide
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
 
 
-@inner
+@hot
 def _check_requeue(state: State, slot: int, price: int, quantity: int) -> int:
-    info = state.info[slot]
+    info = state.info[index(slot)]
     market = wide(info["market"])
-    if state.accounts[state.orders[slot]["account"]]["state"] == ACCOUNT_FROZEN:
+    if state.accounts[index(state.orders[index(slot)]["account"])]["state"] == ACCOUNT_FROZEN:
         return wide(Reason.ACCOUNT_FROZEN)
     reason = check_market_state(state, market, wide(info["order_type"]), wide(info["flags"]))
     if reason == Reason.NONE:
@@ -27,57 +27,53 @@ def _check_requeue(state: State, slot: int, price: int, quantity: int) -> int:
         reason = check_quantity(state, market, quantity)
     if reason == Reason.NONE:
         reason = check_notional(state, market, price, quantity)
+    if reason == Reason.NONE:
+        reason = plan_to_rest(state, slot, price)
     return reason
 
 
-@inner
-def _set(state: State, slot: int, price: int, quantity: int, remaining: int) -> None:
-    state.info[slot]["price_ticks"] = price
-    state.info[slot]["quantity_lots"] = quantity
-    state.orders[slot]["remaining_lots"] = remaining
-
-
-@inner
+@hot
 def _leave_level(state: State, events: np.ndarray, n: int, slot: int) -> int:
     """UNRESTED, with the old level's change."""
-    level = wide(state.orders[slot]["level"])
+    level = wide(state.orders[index(slot)]["level"])
     unlink(state, slot)
     write(state, events, n, wide(EventKind.UNRESTED), wide(Reason.NONE), slot)
-    tell_level(state, events, n, wide(state.info[slot]["market"]), level)
-    if state.levels[level]["head"] == 0:
+    tell_level(state, events, n, wide(state.info[index(slot)]["market"]), level)
+    if state.levels[index(level)]["head"] == 0:
         drop_level(state, level)
     return n + 1
 
 
-@inner
+@hot
 def _requeue(
     state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int, price: int, quantity: int
 ) -> int:
-    info = state.info[slot]
+    info, giving = state.info[index(slot)], giving_of(state, slot)
+    lots = quantity - wide(info["executed_lots"])
+    held, locked = atoms_to_lock(state, slot), wide(0)
     reason = _check_requeue(state, slot, price, quantity)
-    if reason != Reason.NONE:
-        return write_rejected(state, events, n, commands, i, reason)
-    held = atoms_to_lock(state, slot)
-    old_price, old_quantity = wide(info["price_ticks"]), wide(info["quantity_lots"])
-    old_remaining = wide(state.orders[slot]["remaining_lots"])
-    leaves = quantity - wide(info["executed_lots"])
-    _set(state, slot, price, quantity, leaves)
-    reason, limit_key, lots, locked, stop = plan(state, n, slot, held)
-    _set(state, slot, old_price, old_quantity, old_remaining)
+    if reason == Reason.NONE:
+        locked = atoms_of(state, slot, price, lots)
+        if locked > available(state, giving) + held:
+            reason = wide(Reason.INSUFFICIENT_FUNDS)
     if reason != Reason.NONE:
         return write_rejected(state, events, n, commands, i, reason)
     n = _leave_level(state, events, n, slot)
-    _set(state, slot, price, quantity, leaves)
-    reserve(state, slot, locked, held)
+    info["price_ticks"] = price
+    info["quantity_lots"] = quantity
+    state.orders[index(slot)]["remaining_lots"] = lots
+    lock(state, giving, locked - held)
     n = write(state, events, n, wide(EventKind.AMENDED), wide(Reason.NONE), slot)
-    return execute(state, events, n, slot, limit_key, lots, stop)
+    limit_key = key_of(opposite_of(state, slot), price)
+    if crosses(state, slot, limit_key):
+        return execute(state, events, n, slot, limit_key, lots, locked, wide(Reason.NONE))
+    return rest_again(state, events, n, slot)
 
 
-@inner
+@hot
 def amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int) -> int:
     """Change the open order in `slot` to the command's price and total quantity (0: keep)."""
-    apart()
-    command, info = commands[i], state.info[slot]
+    command, info = commands[index(i)], state.info[index(slot)]
     if command["price_ticks"] < 0 or command["quantity_lots"] < 0:
         return write_rejected(state, events, n, commands, i, wide(Reason.BAD_FIELD))
     if info["status"] == OrderStatus.TRIGGER_PENDING:

@@ -157,7 +157,7 @@ def _audit_order(state: State, slot: int, book: int, price: int) -> None:
     leaves = int(info["quantity_lots"]) - int(info["executed_lots"])
     assert info["market"] == book // BOOKS
     if book % BOOKS >= 2:
-        assert info["status"] == OrderStatus.TRIGGER_PENDING and info["trigger_ticks"] == price
+        assert info["status"] == OrderStatus.TRIGGER_PENDING and state.terms[slot]["trigger_ticks"] == price
         return
     assert info["price_ticks"] == price and info["side"] == book % BOOKS + 1
     assert info["order_type"] == OrderType.LIMIT and info["status"] in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)

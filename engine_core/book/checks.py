@@ -3,6 +3,7 @@
 import numpy as np
 
 from engine_core.book.accounts import open_count_of
+from engine_core.book.order_codes import codes_of_command, flags_in, is_limit, not_among_choices, not_plain
 from engine_core.book.records import (
     BY_QUOTE,
     COMMAND_FLAGS,
@@ -12,8 +13,8 @@ from engine_core.book.records import (
     TRIGGER,
 )
 from engine_core.book.state import ACCOUNTS, FREE_ORDERS, MARKETS, State
-from engine_core.jit import hot, index, wide
-from engine_core.wire.codes import MarketState, OrderType, Reason, SelfTrade, Side, TimeInForce
+from engine_core.jit import apart, hot, index, inner, wide
+from engine_core.wire.codes import MarketState, OrderType, Reason, Side, TimeInForce
 from engine_core.wire.limits import MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
 
 ACCOUNT_OK, ACCOUNT_FROZEN = 1, 2
@@ -22,24 +23,24 @@ ACCOUNT_OK, ACCOUNT_FROZEN = 1, 2
 @hot
 def check_shape(commands: np.ndarray, i: int) -> int:
     """Codes that exist, and combinations that make sense."""
-    command = commands[index(i)]
-    flags = wide(command["flags"])
-    bad = wide(Reason.BAD_FIELD)
-    if command["side"] < Side.BID or command["side"] > Side.ASK:
-        return bad
-    if command["self_trade"] < SelfTrade.REJECT_TAKER or command["self_trade"] > SelfTrade.DECREMENT:
-        return bad
-    if command["time_in_force"] < TimeInForce.GTC or command["time_in_force"] > TimeInForce.FOK:
-        return bad
-    if flags & ~wide(COMMAND_FLAGS) != 0:
-        return bad
+    command, codes = commands[index(i)], codes_of_command(commands, i)
+    if not_among_choices(codes) | not_plain(codes) | command["trigger_ticks"] | command["display_lots"] == 0:
+        return wide(Reason.NONE)  # most orders, with one branch
+    return _check_unusual_shape(commands, i)
+
+
+@inner
+def _check_unusual_shape(commands: np.ndarray, i: int) -> int:
+    apart()
+    command, codes = commands[index(i)], codes_of_command(commands, i)
+    flags = flags_in(codes)
+    if not_among_choices(codes) != 0 or flags & ~wide(COMMAND_FLAGS) != 0:
+        return wide(Reason.BAD_FIELD)
     if flags & TRIGGER == 0 and command["trigger_ticks"] != 0:
-        return bad
-    if command["order_type"] == OrderType.LIMIT:
+        return wide(Reason.BAD_FIELD)
+    if is_limit(codes):
         return _limit_shape(commands, i, flags)
-    if command["order_type"] == OrderType.MARKET:
-        return _market_shape(commands, i, flags)
-    return bad
+    return _market_shape(commands, i, flags)
 
 
 @hot

@@ -10,7 +10,7 @@ In the chains a positive number is a slot, a negative one an ENDED record.
 
 import numpy as np
 
-from engine_core.book.records import HAS_AMOUNT
+from engine_core.book.records import HAS_AMOUNT, TRIGGER
 from engine_core.book.state import ENDED_FREE, ENDED_NEWEST, ENDED_OLDEST, ENDED_USED, State
 from engine_core.jit import apart, hot, index, inner, mixed, rare, wide
 
@@ -132,7 +132,7 @@ def _copy_order(state: State, slot: int, number: int) -> None:
     record["created_ms"] = info["created_ms"]
     record["economics"] = terms["economics"]
     record["price_ticks"] = info["price_ticks"]
-    record["trigger_ticks"] = info["trigger_ticks"]
+    record["trigger_ticks"] = terms["trigger_ticks"] if info["flags"] & TRIGGER else 0
     record["client_id"] = info["client_id"]
     record["market"] = info["market"]
     record["side"] = info["side"]

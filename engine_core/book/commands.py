@@ -52,7 +52,7 @@ from engine_core.book.state import (
 from engine_core.book.timers import DEAD_MAN, arm, disarm, find_timer, run_due
 from engine_core.book.triggers import FIRED, collect_fired, run_fired
 from engine_core.by_reference import by_reference
-from engine_core.jit import entry, hot, index, inner, rare, wide
+from engine_core.jit import apart, entry, hot, index, inner, rare, wide
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
 from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
@@ -88,6 +88,7 @@ def _cancel(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: i
 
 @inner
 def _amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
+    apart()
     reason = check_sender(state, commands, i)
     if reason == Reason.NONE:
         slot = _named_order(state, commands, i, commands[index(i)]["flags"] & HAS_CLIENT_ID != 0)
@@ -140,7 +141,6 @@ def _check_scope(state: State, commands: np.ndarray, i: int) -> int:
 
 @inner
 def _cancel_all(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
-    rare()
     command = commands[i]
     reason = _check_scope(state, commands, i)
     if reason == Reason.NONE and command["order_type"] > 2:  # 0, or a CancelScope
@@ -158,7 +158,6 @@ def _cancel_all(state: State, events: np.ndarray, n: int, commands: np.ndarray, 
 @inner
 def _cancel_after(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
     """Arm the account's dead-man timer anew, or disarm it: one timer an account."""
-    rare()
     command = commands[i]
     named, account, delay = wide(command["market"]), wide(command["account"]), wide(command["amount_atoms"])
     reason = _check_scope(state, commands, i)
@@ -177,6 +176,18 @@ def _cancel_after(state: State, events: np.ndarray, n: int, commands: np.ndarray
     return write_account(state, events, n, wide(EventKind.TIMER_ARMED), reason, account, named, wide(0), delay)
 
 
+@inner
+def _execute_other(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, kind: int) -> int:
+    rare()
+    if kind == CommandKind.CANCEL_ALL:
+        return _cancel_all(state, events, n, commands, i)
+    if kind == CommandKind.CANCEL_AFTER:
+        return _cancel_after(state, events, n, commands, i)
+    if kind == CommandKind.TICK:  # its work was done before it: due timers
+        return n
+    return write_rejected(state, events, n, commands, i, wide(Reason.UNKNOWN_COMMAND))
+
+
 @hot
 def _dispatch(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, kind: int) -> int:
     """The commands of the ORDER shape."""
@@ -191,14 +202,8 @@ def _dispatch(state: State, events: np.ndarray, n: int, commands: np.ndarray, i:
         return _cancel(state, events, n, commands, i)
     elif kind == CommandKind.AMEND:
         return _amend(state, events, n, commands, i)
-    elif kind == CommandKind.CANCEL_ALL:
-        return _cancel_all(state, events, n, commands, i)
-    elif kind == CommandKind.CANCEL_AFTER:
-        return _cancel_after(state, events, n, commands, i)
-    elif kind == CommandKind.TICK:  # its work was done before it: due timers
-        return n
     else:
-        reason = wide(Reason.UNKNOWN_COMMAND)
+        return _execute_other(state, events, n, commands, i, kind)
     return write_rejected(state, events, n, commands, i, reason)
 
 
@@ -227,8 +232,8 @@ def _execute(
                 n = run_fired(state, events, n)
         else:
             n = administer(state, events, n, admin, i, kind)
-        state.counters[COMMANDS] += 1
         i += 1
+    state.counters[COMMANDS] += i - first
     state.counters[INDEX] = 0
     state.counters[BUDGET] = 0
     state.counters[EVENTS] += n

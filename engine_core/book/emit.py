@@ -4,10 +4,11 @@ import numpy as np
 
 from engine_core.book.accounts import balance_of
 from engine_core.book.levels import ASKS
-from engine_core.book.records import BY_QUOTE, HAS_CLIENT_ID, ICEBERG, TAKER
+from engine_core.book.order_codes import by_side, codes_in, flags_in, write_codes
+from engine_core.book.records import BY_QUOTE, HAS_CLIENT_ID, ICEBERG, TAKER, TRIGGER
 from engine_core.book.state import BOOKS, INDEX, TIME_MS, State
 from engine_core.jit import hot, index, inner, rare, wide
-from engine_core.wire.codes import EventKind, OrderType, Side
+from engine_core.wire.codes import EventKind, OrderType
 
 
 @inner
@@ -26,19 +27,12 @@ def write_order(
     """An event of an order, with its balances after; no level change. `infos`, `terms`: state.info and state.terms,
     or state.ended as both."""
     info, event = infos[index(at)], events[index(n)]
+    codes = codes_in(infos, at)
     market = state.markets[info["market"]]
-    given, received = wide(market["quote"]), wide(market["base"])
-    if info["side"] == Side.ASK:
-        given, received = received, given
+    base, quote = wide(market["base"]), wide(market["quote"])
+    given, received = by_side(codes, quote, base), by_side(codes, base, quote)
     giving = state.balances[balance_of(state, account, given)]
-    event["kind"] = kind
-    event["side"] = info["side"]
-    event["order_type"] = info["order_type"]
-    event["time_in_force"] = info["time_in_force"]
-    event["self_trade"] = info["self_trade"]
-    event["flags"] = info["flags"]
-    event["status"] = info["status"]
-    event["reason"] = reason
+    write_codes(events, n, codes, kind, reason)
     event["market"] = info["market"]
     event["index"] = state.counters[INDEX]
     event["account"] = account
@@ -53,14 +47,18 @@ def write_order(
     event["executed_lots"] = info["executed_lots"]
     event["executed_atoms"] = info["executed_atoms"]
     event["received_available"] = state.balances[balance_of(state, account, received)]["available"]
-    event["trigger_ticks"] = info["trigger_ticks"]
+    event["trigger_ticks"] = 0
     event["amount_atoms"] = 0
     event["display_lots"] = 0
-    if info["flags"] & BY_QUOTE:
-        event["amount_atoms"] = terms[index(at)]["amount_atoms"]
-    elif info["flags"] & ICEBERG:
-        event["display_lots"] = terms[index(at)]["amount_atoms"]
     event["created_ms"] = info["created_ms"]
+    flags = flags_in(codes)
+    if flags & (BY_QUOTE | ICEBERG | TRIGGER):
+        if flags & TRIGGER:
+            event["trigger_ticks"] = terms[index(at)]["trigger_ticks"]
+        if flags & BY_QUOTE:
+            event["amount_atoms"] = terms[index(at)]["amount_atoms"]
+        elif flags & ICEBERG:
+            event["display_lots"] = terms[index(at)]["amount_atoms"]
 
 
 @hot

@@ -3,10 +3,11 @@ written."""
 
 import numpy as np
 
-from engine_core.book.accounts import atoms_to_lock, delist, given_asset, lock
+from engine_core.book.accounts import atoms_to_lock, delist, giving_of, lock
 from engine_core.book.clients import remember_ended
 from engine_core.book.emit import is_shown, tell_level, write
 from engine_core.book.levels import drop_level
+from engine_core.book.order_codes import set_status
 from engine_core.book.orders import free_slot, unlink
 from engine_core.book.records import HAS_CLIENT_ID, UNLISTED
 from engine_core.book.state import State
@@ -28,10 +29,10 @@ def forget(state: State, slot: int) -> None:
 @hot
 def finish(state: State, events: np.ndarray, n: int, kind: int, status: int, reason: int, slot: int) -> int:
     """End an open order, resting or pending, with an event that carries the level change."""
-    lock(state, wide(state.orders[index(slot)]["account"]), given_asset(state, slot), -atoms_to_lock(state, slot))
+    lock(state, giving_of(state, slot), -atoms_to_lock(state, slot))
     level = wide(state.orders[index(slot)]["level"])
     unlink(state, slot)
-    state.info[index(slot)]["status"] = status
+    set_status(state, slot, status)
     write(state, events, n, kind, reason, slot)
     if is_shown(state, level):
         tell_level(state, events, n, wide(state.info[index(slot)]["market"]), level)
@@ -65,7 +66,7 @@ def shrink(state: State, events: np.ndarray, n: int, reason: int, slot: int, lot
     if order["remaining_lots"] > leaves:
         state.levels[index(level)]["lots"] -= order["remaining_lots"] - leaves
         order["remaining_lots"] = leaves
-    lock(state, wide(order["account"]), given_asset(state, slot), atoms_to_lock(state, slot) - before)
+    lock(state, giving_of(state, slot), atoms_to_lock(state, slot) - before)
     write(state, events, n, wide(EventKind.AMENDED), reason, slot)
     tell_level(state, events, n, market, level)
     return n + 1
@@ -98,8 +99,8 @@ def cancel_matching(
 def end_taker(state: State, events: np.ndarray, n: int, reason: int, slot: int, locked: int) -> int:
     """End an order in the act of matching, which is on no level, with EXPIRED; `locked`: what it still holds."""
     apart()
-    lock(state, wide(state.orders[index(slot)]["account"]), given_asset(state, slot), -locked)
-    state.info[index(slot)]["status"] = OrderStatus.EXPIRED
+    lock(state, giving_of(state, slot), -locked)
+    set_status(state, slot, wide(OrderStatus.EXPIRED))
     write(state, events, n, EventKind.EXPIRED, reason, slot)
     forget(state, slot)
     return n + 1

@@ -1,25 +1,26 @@
 """An order that is in memory but on no level: what it needs, what it trades, how it ends. For new orders, fired
 triggers and amended orders alike.
 
-`plan` looks and changes nothing; `execute` does what was planned. Between the two the caller writes its own event
-(ACCEPTED, AMENDED), for which `reserve` has moved the funds.
+`plan` looks and changes nothing; `execute` does what was planned. Between the two the caller locks the funds and writes
+its own event (ACCEPTED, AMENDED).
 """
 
 import numpy as np
 
-from engine_core.book.accounts import atoms_to_lock, available, enlist, given_asset, lock
+from engine_core.book.accounts import atoms_of, available, enlist
 from engine_core.book.clients import add_client
 from engine_core.book.emit import tell_level, write
 from engine_core.book.ending import end_taker, forget
 from engine_core.book.levels import can_add_level, find_level, key_of
 from engine_core.book.matching import sweep_with
+from engine_core.book.order_codes import can_rest, codes_of_order, is_limit
 from engine_core.book.orders import enter
 from engine_core.book.records import BY_QUOTE, HAS_BOUND, HAS_CLIENT_ID, ICEBERG, POST_ONLY, UNLISTED
 from engine_core.book.state import BOOKS, BUDGET, TAKER_LOCKED, State
 from engine_core.book.trading import meet_own, trade
 from engine_core.book.walk import BY_AMOUNT, COST, FILLED, STOP, TAKEN, walk
-from engine_core.jit import apart, hot, index, inner, wide
-from engine_core.wire.codes import EventKind, OrderType, Reason, Side, TimeInForce
+from engine_core.jit import apart, hot, index, inner, rare, wide
+from engine_core.wire.codes import EventKind, Reason, Side, TimeInForce
 from engine_core.wire.limits import MAX_PRICE_TICKS, PPM
 
 OWN_EVENTS = 3  # at most, before the first trade: TRIGGERED, ACCEPTED
@@ -43,7 +44,7 @@ def own_book(state: State, slot: int) -> int:
 def limit_key_of(state: State, slot: int, book: int) -> int:
     """The worst key of the opposite book that the order trades at: its limit, its bound, the market's impact limit."""
     info = state.info[index(slot)]
-    if info["order_type"] == OrderType.LIMIT:
+    if is_limit(codes_of_order(state, slot)):
         return key_of(book, wide(info["price_ticks"]))
     worst = wide(MAX_PRICE_TICKS)
     if info["flags"] & HAS_BOUND:
@@ -80,35 +81,45 @@ def _walk_for(state: State, walked: np.ndarray, n: int, slot: int, book: int, li
     )
 
 
+@inner
+def _has_level(state: State, book: int, price: int) -> bool:
+    rare()
+    return find_level(state, book, key_of(book, price)) != 0
+
+
+@hot
+def plan_to_rest(state: State, slot: int, price: int) -> int:
+    """Why a limit order that is good till cancelled may not go to the book at this price, or Reason.NONE."""
+    if state.info[index(slot)]["flags"] & POST_ONLY:
+        book = opposite_of(state, slot)
+        if state.books[index(book)]["best_key"] <= key_of(book, price):
+            return wide(Reason.POST_ONLY_WOULD_TAKE)
+    if not can_add_level(state) and not _has_level(state, own_book(state, slot), price):
+        return wide(Reason.LEVELS_FULL)
+    return wide(Reason.NONE)
+
+
 @hot
 def _plan_limit(state: State, n: int, slot: int, book: int, limit_key: int) -> tuple[int, int, int, int]:
-    info = state.info[index(slot)]
-    leaves = wide(state.orders[index(slot)]["remaining_lots"])
-    if info["flags"] & POST_ONLY and state.books[book]["best_key"] <= limit_key:
-        return wide(Reason.POST_ONLY_WOULD_TAKE), wide(0), wide(0), wide(0)
-    stop = wide(Reason.NONE)
-    if info["time_in_force"] == TimeInForce.GTC:
-        own = own_book(state, slot)
-        if not can_add_level(state) and find_level(state, own, key_of(own, wide(info["price_ticks"]))) == 0:
-            return wide(Reason.LEVELS_FULL), wide(0), wide(0), wide(0)
-    else:
-        stop = wide(Reason.IMMEDIATE_OR_CANCEL)
-    lots = leaves
-    if info["time_in_force"] == TimeInForce.FOK:
-        walked = state.walked
-        _walk_for(state, walked, n, slot, book, limit_key)
-        if walked[FILLED] < leaves:
-            lots, stop = wide(0), wide(Reason.FILL_OR_KILL)
-    return wide(Reason.NONE), lots, atoms_to_lock(state, slot), stop
+    lots, price = wide(state.orders[index(slot)]["remaining_lots"]), wide(state.info[index(slot)]["price_ticks"])
+    locked = atoms_of(state, slot, price, lots)
+    if can_rest(codes_of_order(state, slot)):
+        return plan_to_rest(state, slot, price), lots, locked, wide(Reason.NONE)
+    if state.info[index(slot)]["time_in_force"] == TimeInForce.IOC:
+        return wide(Reason.NONE), lots, locked, wide(Reason.IMMEDIATE_OR_CANCEL)
+    walked = state.walked
+    _walk_for(state, walked, n, slot, book, limit_key)
+    if walked[FILLED] < lots:
+        return wide(Reason.NONE), wide(0), locked, wide(Reason.FILL_OR_KILL)
+    return wide(Reason.NONE), lots, locked, wide(Reason.IMMEDIATE_OR_CANCEL)
 
 
 @inner
-def _plan_market(state: State, n: int, slot: int, book: int, limit_key: int) -> tuple[int, int, int, int]:
+def _plan_market(state: State, n: int, slot: int, giving: int, book: int, limit_key: int) -> tuple[int, int, int, int]:
     """A market order locks exactly what its trades will take: the walk has found them."""
     apart()
     info = state.info[index(slot)]
     market = state.markets[info["market"]]
-    account = wide(state.orders[index(slot)]["account"])
     leaves = wide(state.orders[index(slot)]["remaining_lots"])
     walked = state.walked
     _walk_for(state, walked, n, slot, book, limit_key)
@@ -117,7 +128,7 @@ def _plan_market(state: State, n: int, slot: int, book: int, limit_key: int) -> 
     locked = wide(walked[COST]) if info["side"] == Side.BID else leaves * wide(market["lot_atoms"])
     if info["flags"] & BY_QUOTE:
         amount = wide(state.terms[index(slot)]["amount_atoms"])
-        if info["side"] == Side.BID and available(state, account, given_asset(state, slot)) < amount:
+        if info["side"] == Side.BID and available(state, giving) < amount:
             return wide(Reason.INSUFFICIENT_FUNDS), wide(0), wide(0), wide(0)
         complete = walked[BY_AMOUNT] == 1 and stop == Reason.NONE
         if complete and walked[FILLED] < market["min_lots"]:
@@ -137,34 +148,25 @@ def _plan_market(state: State, n: int, slot: int, book: int, limit_key: int) -> 
 
 
 @hot
-def plan(state: State, n: int, slot: int, held: int) -> tuple[int, int, int, int, int]:
-    """What the order in `slot` would do now. `held`: atoms that it has locked already.
+def plan(state: State, n: int, slot: int, giving: int) -> tuple[int, int, int, int, int]:
+    """What the order in `slot`, for which nothing is locked, would do now. `giving`: see giving_of.
 
     Returns (why it is refused or Reason.NONE, limit key, lots to sweep, atoms to lock, why a remainder ends: NONE = it
     rests)."""
     book = opposite_of(state, slot)
     limit_key = limit_key_of(state, slot, book)
-    if state.info[index(slot)]["order_type"] == OrderType.LIMIT:
+    if is_limit(codes_of_order(state, slot)):
         reason, lots, locked, stop = _plan_limit(state, n, slot, book, limit_key)
     else:
-        reason, lots, locked, stop = _plan_market(state, n, slot, book, limit_key)
-    if reason == Reason.NONE:
-        spendable = available(state, wide(state.orders[index(slot)]["account"]), given_asset(state, slot)) + held
-        if locked > spendable:
-            reason = wide(Reason.INSUFFICIENT_FUNDS)
+        reason, lots, locked, stop = _plan_market(state, n, slot, giving, book, limit_key)
+    if reason == Reason.NONE and locked > available(state, giving):
+        reason = wide(Reason.INSUFFICIENT_FUNDS)
     return reason, limit_key, lots, locked, stop
 
 
 @hot
 def crosses(state: State, slot: int, limit_key: int) -> bool:
-    return bool(state.books[opposite_of(state, slot)]["best_key"] <= limit_key)
-
-
-@hot
-def reserve(state: State, slot: int, locked: int, held: int) -> None:
-    """Lock what was planned, beyond what is held already."""
-    lock(state, wide(state.orders[index(slot)]["account"]), given_asset(state, slot), locked - held)
-    state.counters[TAKER_LOCKED] = locked
+    return bool(state.books[index(opposite_of(state, slot))]["best_key"] <= limit_key)
 
 
 @hot
@@ -189,10 +191,22 @@ def rest(state: State, slot: int) -> int:
     return keep(state, slot, book, key_of(book, wide(info["price_ticks"])))
 
 
+@hot
+def rest_again(state: State, events: np.ndarray, n: int, slot: int) -> int:
+    """RESTED: what an event before told of the order does not say that it is in the book."""
+    level = rest(state, slot)
+    write(state, events, n, wide(EventKind.RESTED), wide(Reason.NONE), slot)
+    tell_level(state, events, n, wide(state.info[index(slot)]["market"]), level)
+    return n + 1
+
+
 @inner
-def execute(state: State, events: np.ndarray, n: int, slot: int, limit_key: int, lots: int, stop: int) -> int:
-    """Match the order, then let the remainder rest or expire."""
+def execute(
+    state: State, events: np.ndarray, n: int, slot: int, limit_key: int, lots: int, locked: int, stop: int
+) -> int:
+    """Match the order, for which `locked` atoms are locked, then let the remainder rest or expire."""
     apart()
+    state.counters[TAKER_LOCKED] = locked
     n, _, why = _sweep(
         state,
         opposite_of(state, slot),
@@ -205,14 +219,10 @@ def execute(state: State, events: np.ndarray, n: int, slot: int, limit_key: int,
     )
     if why == Reason.NONE:
         why = stop
-        if lots != 0 and state.orders[index(slot)]["remaining_lots"] == 0:
+        if state.orders[index(slot)]["remaining_lots"] == 0:
             assert state.counters[TAKER_LOCKED] == 0
             forget(state, slot)
             return n
     if why != Reason.NONE:
         return end_taker(state, events, n, why, slot, state.counters[TAKER_LOCKED])
-    market = wide(state.info[index(slot)]["market"])
-    level = rest(state, slot)
-    write(state, events, n, wide(EventKind.RESTED), wide(Reason.NONE), slot)
-    tell_level(state, events, n, market, level)
-    return n + 1
+    return rest_again(state, events, n, slot)

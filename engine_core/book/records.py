@@ -3,15 +3,16 @@
 Indexes are 32-bit and start at 1; 0 means none. Units end the names. The three records of an order share its slot:
 
     ORDER, 32 bytes, what matching touches          INFO, 64 bytes, one cache line: what fills, cancels, events touch
-     0 order_id        i8  0: the slot is free       0 quantity_lots   i8   40 client_id    u4  44 market u2
-     8 remaining_lots  i8  shown part if iceberg     8 executed_lots   i8   46 side order_type time_in_force
-    16 level           u4  0: a fired trigger       16 executed_atoms  i8      self_trade flags status  u1 each
-    20 next, 24 prev   u4  neighbours in the queue  24 created_ms      i8   52 account_next, account_prev i4
-    28 account         i4                           32 price_ticks, trigger_ticks i4    60 client_chain i4
+     0 order_id        i8  0: the slot is free       0 quantity_lots   i8   32 its codes (see order_codes.py)
+     8 remaining_lots  i8  shown part if iceberg     8 executed_lots   i8   40 client_id u4  44 price_ticks i4
+    16 level           u4  0: a fired trigger       16 executed_atoms  i8   48 market u2
+    20 next, 24 prev   u4  neighbours in the queue  24 created_ms      i8   52 account_next, 56 account_prev i4
+    28 account         i4                                                   60 client_chain i4
 
-    TERMS, 16 bytes, what few orders have: stale, and not to be looked at, without the flag
+    TERMS, 24 bytes, what few orders have: stale, and not to be looked at, without the flag
      0 amount_atoms    i8  with BY_QUOTE; with ICEBERG display_lots
      8 economics       i8  with HAS_CLIENT_ID (see clients.py)
+    16 trigger_ticks   i8  with TRIGGER
 
 Slot 0 is the scratch of an order that can never rest. `account_prev` is -1 while an order is not in its account's list.
 """
@@ -33,12 +34,14 @@ ORDER = np.dtype(
 )
 
 _CODES = [
+    ("pad0", "u1"),
     ("side", "u1"),
     ("order_type", "u1"),
     ("time_in_force", "u1"),
     ("self_trade", "u1"),
     ("flags", "u1"),
     ("status", "u1"),
+    ("pad1", "u1"),
 ]
 
 _ORDER_DATA = [
@@ -46,14 +49,14 @@ _ORDER_DATA = [
     ("executed_lots", "<i8"),
     ("executed_atoms", "<i8"),
     ("created_ms", "<i8"),
-    ("price_ticks", "<i4"),
-    ("trigger_ticks", "<i4"),
-    ("client_id", "<u4"),
-    ("market", "<u2"),
     *_CODES,
+    ("client_id", "<u4"),
+    ("price_ticks", "<i4"),
+    ("market", "<u2"),
+    ("pad2", "<u2"),
 ]
 
-_TERMS = [("amount_atoms", "<i8"), ("economics", "<i8")]
+_TERMS = [("amount_atoms", "<i8"), ("economics", "<i8"), ("trigger_ticks", "<i8")]
 
 INFO = np.dtype([*_ORDER_DATA, ("account_next", "<i4"), ("account_prev", "<i4"), ("client_chain", "<i4")])
 TERMS = np.dtype(_TERMS)
@@ -186,6 +189,7 @@ ICEBERG = int(OrderFlag.ICEBERG)
 TAKER = int(OrderFlag.TAKER)
 HAS_BOUND = int(OrderFlag.HAS_BOUND)
 HAS_AMOUNT = BY_QUOTE | ICEBERG  # TERMS.amount_atoms holds
+HAS_TERMS = HAS_AMOUNT | TRIGGER | HAS_CLIENT_ID
 COMMAND_FLAGS = POST_ONLY | HAS_CLIENT_ID | BY_QUOTE | TRIGGER | ICEBERG | HAS_BOUND
 
 UNLISTED = -1  # INFO.account_prev of an order outside its account's list
@@ -193,4 +197,6 @@ UNLISTED = -1  # INFO.account_prev of an order outside its account's list
 assert ORDER.itemsize == 32
 assert INFO.itemsize == 64
 assert LEVEL_RECORD.itemsize == 32
-assert TERMS.itemsize == NODE.itemsize == BALANCE_RECORD.itemsize == 16
+assert TERMS.itemsize == 24
+assert NODE.itemsize == BALANCE_RECORD.itemsize == 16
+assert INFO.fields is not None and INFO.fields["pad0"][1] == 32 and INFO.fields["client_id"][1] == 40

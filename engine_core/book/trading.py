@@ -7,9 +7,10 @@ on no level; what it still has locked stands in counters[TAKER_LOCKED], its unfi
 
 from typing import Any
 
-from engine_core.book.accounts import exchange_atoms, fee_of, fee_place, given_asset, lock
+from engine_core.book.accounts import exchange_atoms, fee_of, fee_place, giving_of, lock
 from engine_core.book.emit import tell_level, tell_taker, write, write_fill
 from engine_core.book.ending import expire_order, forget, shrink
+from engine_core.book.order_codes import set_status
 from engine_core.book.orders import append
 from engine_core.book.records import BY_QUOTE, ICEBERG
 from engine_core.book.state import TAKER_LOCKED, TRIGGERS_DUE, State
@@ -32,7 +33,7 @@ def _executed(state: State, slot: int, lots: int, atoms: int, filled: bool) -> N
     info = state.info[index(slot)]
     info["executed_lots"] += lots
     info["executed_atoms"] += atoms
-    info["status"] = OrderStatus.FILLED if filled else OrderStatus.PARTIALLY_FILLED
+    set_status(state, slot, wide(OrderStatus.FILLED if filled else OrderStatus.PARTIALLY_FILLED))
 
 
 @inner
@@ -126,7 +127,7 @@ def _decrement(state: State, events: Any, n: int, maker: int, taker: int, left: 
         info["quantity_lots"] -= lots
         if info["side"] == Side.ASK or info["order_type"] == OrderType.LIMIT:  # a market Bid locked its trades only
             freed = _unlocked_by_taker(state, taker, lots, 0)
-            lock(state, wide(state.orders[index(taker)]["account"]), given_asset(state, taker), -freed)
+            lock(state, giving_of(state, taker), -freed)
             state.counters[TAKER_LOCKED] -= freed
     if lots == left:
         return n, left - lots, wide(Reason.SELF_TRADE)

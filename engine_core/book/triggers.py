@@ -9,12 +9,13 @@ every replay.
 
 import numpy as np
 
-from engine_core.book.accounts import atoms_to_lock, given_asset, lock
+from engine_core.book.accounts import atoms_to_lock, giving_of, lock
 from engine_core.book.checks import ACCOUNT_FROZEN, check_market_state, check_price
 from engine_core.book.emit import write
 from engine_core.book.ending import forget
 from engine_core.book.execution import AFTER_SWEEP, OWN_EVENTS, plan
 from engine_core.book.levels import ABOVE, BELOW, NO_KEY, book_of, key_of
+from engine_core.book.order_codes import set_status
 from engine_core.book.orders import append, leave, unlink
 from engine_core.book.placing import start
 from engine_core.book.state import BUDGET, TRIGGERS_DUE, State
@@ -65,19 +66,20 @@ def _activate(state: State, events: np.ndarray, n: int, slot: int) -> int:
     """A fired trigger becomes an ordinary order, with the funds that it held, or fails."""
     none = wide(Reason.NONE)
     unlink(state, slot)
-    lock(state, wide(state.orders[slot]["account"]), given_asset(state, slot), -atoms_to_lock(state, slot))
+    giving = giving_of(state, slot)
+    lock(state, giving, -atoms_to_lock(state, slot))
     limit_key, lots, locked, stop = wide(0), wide(0), wide(0), none
     reason = _check_fired(state, slot)
     if reason == Reason.NONE:
-        reason, limit_key, lots, locked, stop = plan(state, n, slot, wide(0))
+        reason, limit_key, lots, locked, stop = plan(state, n, slot, giving)
     if reason != Reason.NONE:
-        state.info[slot]["status"] = OrderStatus.TRIGGER_FAILED
+        set_status(state, slot, wide(OrderStatus.TRIGGER_FAILED))
         n = write(state, events, n, wide(EventKind.TRIGGER_FAILED), reason, slot)
         forget(state, slot)
         return n
-    state.info[slot]["status"] = OrderStatus.NEW
+    set_status(state, slot, wide(OrderStatus.NEW))
     n = write(state, events, n, wide(EventKind.TRIGGERED), none, slot)
-    return start(state, events, n, wide(EventKind.ACCEPTED), slot, limit_key, lots, locked, stop)
+    return start(state, events, n, wide(EventKind.ACCEPTED), slot, giving, limit_key, lots, locked, stop)
 
 
 @inner
