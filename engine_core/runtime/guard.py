@@ -2,8 +2,9 @@
 
 Before an entry is executed its ID is noted in a small mapped file, which survives the process (not the machine). An
 engine that comes up and finds the note counts: after MAX_CRASHES at the same entry it executes nothing more and says
-so, until an operator appends SKIP for that entry. The mirror of a skipped entry is BLOCK_REFUSED (SKIPPED); an engine
-that crashes there later, on another machine perhaps, finds that mirror and skips the entry too.
+so, until an operator appends SKIP for that entry. The mirror of a skipped entry is BLOCK_REFUSED (SKIPPED), and its ID
+stands in a set in Redis: so each engine that comes by later skips it too, also one whose code would not crash. What was
+published counts: an entry that was executed cannot be skipped any more.
 
 The note also tells a log that went back in time: what was executed can only be missing from it if Redis lost it.
 
@@ -30,8 +31,10 @@ import redis
 
 from engine_core.runtime.chunk import Chunk
 from engine_core.runtime.machine import Machine, Mirror
+from engine_core.runtime.tail import NotTaken
 from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.layout import ADMIN, COMMAND, EVENT
+from engine_core.wire.log import LogError
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block
 
 MAX_CRASHES = 3
@@ -49,6 +52,9 @@ class CrashGuard:
         self._doubtful: list[tuple[EntryId, EntryId]] = []  # first and last of entries that are executed one by one
         if self._words[_EXECUTING]:
             self._note_the_end()
+        members = cast(set[bytes], client.smembers(names.skipped))
+        self._skipped = {EntryId.parse(name) for name in members}
+        self._doubtful += [(entry, entry) for entry in self._skipped]
         if (suspect := self._suspect) is not None:
             self._doubtful.append((suspect, suspect))
 
@@ -86,8 +92,10 @@ class CrashGuard:
 
     def execute(self, machine: Machine, entry: EntryId, block: bytes) -> Mirror:
         suspected = entry == self._suspect
-        if suspected and (self._is_skipped(entry) or (self.crashes >= MAX_CRASHES and self._wait_for_skip(entry))):
+        if (suspected or entry in self._skipped) and self._must_skip(entry):
             logger.warning("entry %s is skipped", entry)
+            self._skipped.add(entry)
+            self.remember(self._client)
             self._words[_CRASHES] = 0
             return machine.refuse(entry, block, Reason.SKIPPED)
         with self._noted(entry, machine.log_id):
@@ -122,10 +130,28 @@ class CrashGuard:
             raise
         words[_EXECUTING] = 0
 
-    def _is_skipped(self, entry: EntryId) -> bool:
-        """Whether the published mirror of the entry says so."""
+    def remember(self, client: redis.Redis) -> None:
+        """Have Redis know what was skipped, before the mirror is published; again if it may have lost that."""
+        if self._skipped:
+            try:
+                client.sadd(self._names.skipped, *map(str, self._skipped))
+            except redis.ResponseError as error:
+                raise NotTaken(f"{self._names.skipped} cannot be written: {error}") from error
+
+    def _must_skip(self, entry: EntryId) -> bool:
+        """As its mirror says, if that is published; else as an operator says, or has said."""
+        halted = self.crashes >= MAX_CRASHES and entry == self._suspect
         rows = cast(Rows, self._client.xrange(self._names.events, str(entry), str(entry)))
-        return any(decode_block(fields[FIELD], EVENT)[1][0]["reason"] == Reason.SKIPPED for _, fields in rows)
+        if not rows:
+            return entry in self._skipped or (halted and self._wait_for_skip(entry))
+        skipped = decode_block(rows[0][1][FIELD], EVENT)[1][0]["reason"] == Reason.SKIPPED
+        if halted and not skipped:
+            self._words[_CRASHES] = 0  # the next engine may be one that can
+            raise LogError(
+                f"entry {entry} crashed this engine {MAX_CRASHES} times, and cannot be skipped: one that executed it "
+                "has published its events; run that engine, or start from a snapshot taken after the entry"
+            )
+        return bool(skipped)
 
     def _wait_for_skip(self, entry: EntryId) -> bool:
         """Look through what was appended after the entry until there is a SKIP of it."""

@@ -112,6 +112,8 @@ class Engine:
         url, machine, config = self._config.redis_url, self.machine, self._config
         with ExitStack() as stack:
             client = stack.enter_context(closing(client_of(url, PATIENCE_SECONDS)))
+            if self._guard is not None:
+                self._guard.remember(client)
             orders, events = logs = self._logs(client)
             if self._guard is None:
                 self._guard = CrashGuard(config.note, client, self._names)

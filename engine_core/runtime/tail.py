@@ -31,7 +31,7 @@ class Forgotten(LogError):
 
 
 class NotTaken(LogError):
-    """Redis has no room now for what it lost; what it took of it stays, and the rest is given back later."""
+    """Redis has no room now for what it must hold before the engine goes on; what it took stays, the rest later."""
 
 
 class Kept(NamedTuple):

@@ -26,11 +26,13 @@ class Keys(NamedTuple):
     answers: str  # pub/sub channel prefix; the gateway's number follows
     leases: str  # key prefix: who holds a role, e.g. the publisher of market data
     stored: str  # how far the writer is; see backlog.py
+    skipped: str  # set of the entries that an operator had the engine skip; see guard.py
 
 
 def keys(shard: int = 0) -> Keys:
     tag = f"{{s{shard}}}"
-    return Keys(f"orders:{tag}", f"events:{tag}", f"queries:{tag}", f"answers:{tag}:", f"lease:{tag}:", f"stored:{tag}")
+    names = ("orders:{}", "events:{}", "queries:{}", "answers:{}:", "lease:{}:", "stored:{}", "skipped:{}")
+    return Keys(*(name.format(tag) for name in names))
 
 
 class EntryId(NamedTuple):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any, TypeVar
 import ccxt
 import httpx
 import psutil
+
+from engine_core.wire.settings import runtime_folder
 
 CLI = (sys.executable, "-m", "engine_core.cli")
 T = TypeVar("T")
@@ -44,13 +47,14 @@ class Exchange:
     def __init__(self, data: Path, *options: str) -> None:
         self.data = data
         self.options = options
+        self.variables: dict[str, str] = {}  # of its environment, besides what is there
         self.process: subprocess.Popen[str] | None = None
         self.output: list[str] = []
 
     def start(self) -> None:
         """Until it says that it is ready."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("EXCHANGE_")}
-        environment |= {key: os.environ[key] for key in ("EXCHANGE_CACHE_DIR",) if key in os.environ}
+        environment |= {key: os.environ[key] for key in ("EXCHANGE_CACHE_DIR",) if key in os.environ} | self.variables
         self.process = subprocess.Popen(
             [*CLI, "up", "--data", str(self.data), "--http", "0", "--ws", "0", *self.options],
             stdout=subprocess.PIPE,
@@ -83,6 +87,7 @@ class Exchange:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)  # the test may have stopped it
             self.stop()
+        shutil.rmtree(runtime_folder(self.data), ignore_errors=True)
 
     @property
     def run(self) -> dict[str, Any]:

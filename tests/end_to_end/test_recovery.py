@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 
 import ccxt
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.end_to_end.harness import Exchange, eventually
+from tests.runtime.deadly.sitecustomize import DEADLY_LOTS
 
 
 def _trade(exchange: Exchange, quantity: float = 1.0) -> str:
@@ -65,6 +67,25 @@ def test_each_role_is_killed_and_everything_is_found_again(own_exchange: Exchang
 
         eventually(trades, lambda count: count == 5, "five trades, each exactly once")
     assert own_exchange.stop() == 0
+
+
+def test_an_operator_skips_the_order_that_kills_the_engine(own_exchange: Exchange) -> None:
+    own_exchange.variables = {"PYTHONPATH": "tests/runtime/deadly"}
+    own_exchange.start()
+    _trade(own_exchange)
+    before = _view(own_exchange)
+    trader = own_exchange.trader(0)
+    trader.load_markets()
+    with pytest.raises(ccxt.BaseError):
+        trader.create_order("SOL/USDC", "limit", "buy", DEADLY_LOTS / 100, 80)
+    log = own_exchange.data / "logs" / "engine.log"
+    halted = eventually(lambda: re.search(r"HALTED: entry (\S+)", log.read_text()), bool, "an engine that waits", 90)
+    assert halted and own_exchange.health() != "Ok"
+    assert own_exchange.command("skip", halted[1]).returncode == 0
+    own_exchange.until_healthy()
+    assert _view(own_exchange) == before
+    _trade(own_exchange)
+    assert own_exchange.verified()["ok"] is True
 
 
 def test_the_servers_are_killed_too(own_exchange: Exchange) -> None:

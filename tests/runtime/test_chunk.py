@@ -127,6 +127,12 @@ class EventLog(redis.Redis):
         mirror = machine.encode(machine.refuse(EntryId.parse(entry), b"", Reason.SKIPPED))
         return [(entry.encode(), {FIELD: mirror})] if EntryId.parse(entry) == self.skipped else []
 
+    def smembers(self, name: str) -> set[bytes]:
+        return set()
+
+    def sadd(self, name: str, *values: object) -> int:
+        return len(values)
+
 
 def replay(machine: Machine, guard: CrashGuard, entries: Entries) -> tuple[int, list[EntryId]]:
     """What one engine does until its end: how many runs executed something, and which entries were skipped."""

@@ -85,6 +85,16 @@ class SimClient:
     def info(self, section: str) -> dict[str, int]:
         return {"used_memory": sum(len(log.entries) for log in self._ask().streams.values())}
 
+    def smembers(self, name: str) -> set[bytes]:
+        return set(self._ask().sets.get(name, ()))
+
+    def sadd(self, name: str, *members: str) -> int:
+        server = self._ask()
+        if server.full:
+            raise redis.ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
+        server.sets.setdefault(name, set()).update(member.encode() for member in members)
+        return len(members)
+
     def get(self, name: str) -> bytes | None:
         return self._ask().values.get(name)
 

@@ -41,6 +41,7 @@ class Server:
         self.durability = durability
         self.streams: dict[str, Stream] = {}
         self.values: dict[str, bytes] = {}
+        self.sets: dict[str, set[bytes]] = {}
         self.history: dict[str, dict[EntryId, bytes]] = {}  # nothing trimmed; what a crash lost is gone here too
         self.connections: dict[int, SimConnection] = {}
         self.up = True
