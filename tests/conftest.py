@@ -4,8 +4,11 @@
 `fresh_valkey`  a Valkey of its own, so that the test may stop or damage it                   → redis URL
 `postgres`      an empty database of its own, on one PostgreSQL for the whole session         → database URL
 `runtime`       a short folder for sockets and ring files
+
+The runtime folders that exchanges choose by themselves, for a data folder of a test, go with the session.
 """
 
+import hashlib
 import itertools
 import os
 import shutil
@@ -26,6 +29,21 @@ def short_folder() -> Path:
     """A private folder whose path is short enough for a Unix socket; pytest's own are not."""
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     return Path(tempfile.mkdtemp(prefix="xt-", dir=base))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_runtime_folder_stays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Their names tell which data folder they belong to, so only those of this session are touched."""
+    yield
+    own = {_digest(Path(folder)) for folder, _, _ in os.walk(tmp_path_factory.getbasetemp())}
+    for base in {"/dev/shm", "/tmp", tempfile.gettempdir()}:
+        for folder in Path(base).glob(f"exchange-{os.getuid()}-*"):
+            if folder.name.rpartition("-")[2] in own:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _digest(data: Path) -> str:
+    return hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:8]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -72,10 +73,34 @@ def up(options: argparse.Namespace) -> int:
             metrics_port=server.metrics_port,
         )
         plan = Plan(settings, _phases(settings, servers), lambda: _banner(settings, time.monotonic() - began))
-        return Supervisor(plan, lock, print).run()
+        try:
+            return Supervisor(plan, lock, print).run()
+        finally:
+            _tidy(runtime)
     except (ConfigError, StartError, EmbeddedError, ExternalError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _tidy(runtime: Path) -> None:
+    """Give back the memory of rings that nobody writes any more, unless a role that was started by hand still runs.
+
+    Ended sessions, used signatures and rate limits stay: forgetting those would make a restart a way around them.
+    """
+    if any(_is_served(path) for path in runtime.glob("*.metrics")):
+        return
+    for pattern in ("ring-*", "bell-*", "*.metrics"):
+        for path in runtime.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, ...], ...]:

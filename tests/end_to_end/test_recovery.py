@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+from pathlib import Path
 
 import ccxt
 import psutil
@@ -66,7 +67,11 @@ def test_each_role_is_killed_and_everything_is_found_again(own_exchange: Exchang
             return row and row[0]
 
         eventually(trades, lambda count: count == 5, "five trades, each exactly once")
+    runtime = Path(own_exchange.run["runtime"])
     assert own_exchange.stop() == 0
+    left = {path.name for path in runtime.iterdir()}
+    assert "used-signatures" in left, "a restart is no way to use one twice"
+    assert not [name for name in left if name.startswith(("ring-", "bell-")) or name.endswith(".metrics")]
 
 
 def test_an_operator_skips_the_order_that_kills_the_engine(own_exchange: Exchange) -> None:

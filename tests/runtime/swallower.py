@@ -1,4 +1,7 @@
-"""A proxy between a client and Redis that can swallow replies: what was sent arrives, what comes back does not."""
+"""A proxy between a client and Redis that can swallow replies: what was sent arrives, what comes back does not.
+
+It can cut requests too: half of what was sent arrives, and the connection ends.
+"""
 
 import contextlib
 import socket
@@ -8,12 +11,17 @@ from pathlib import Path
 
 
 class Swallower:
-    """Listens on `path`. While `swallowing`, replies are dropped and the connection is closed after the first."""
+    """Listens on `path`. While `swallowing`, replies are dropped and the connection is closed after the first.
+
+    While `cutting`, requests of blocks are, in the middle.
+    """
 
     def __init__(self, path: Path, target: str) -> None:
         self.path, self._target = path, target
         self.swallowing = False
         self.swallowed = 0
+        self.cutting = False
+        self.cut = 0
         self._open: list[socket.socket] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -43,8 +51,13 @@ class Swallower:
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := client.recv(65_536):
+                if self.cutting and b"XADD" in data:
+                    self.cut += 1
+                    server.sendall(data[: len(data) // 2])
+                    break
                 server.sendall(data)
         _close(server)
+        _close(client)
 
     def _return(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):

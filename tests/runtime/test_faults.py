@@ -54,6 +54,34 @@ def test_an_append_whose_reply_is_lost_is_executed_once(valkey: str, runtime: Pa
     client.close()
 
 
+async def test_a_connection_that_breaks_in_the_middle_of_a_block_appends_nothing(valkey: str, runtime: Path) -> None:
+    """Of half a request nothing is in the log; it is sent again until one arrives whole, and executed once."""
+    client = redis.Redis.from_url(valkey)
+
+    def prepare() -> None:
+        with Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out:
+            out.execute(setup())
+
+    with engine(valkey, runtime), swallower(runtime, valkey) as (url, proxy):
+        await asyncio.to_thread(prepare)
+        out = await AsyncGateway.open(url, runtime, 0, 100)
+        before = client.xlen(NAMES.orders)
+        proxy.cutting = True
+        answers = [out.submit(deposit(100 + each).tobytes()) for each in range(3)]
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while proxy.cut < 3:
+                await asyncio.sleep(0.001)
+        assert client.xlen(NAMES.orders) == before and not any(answer.done() for answer in answers)
+        proxy.cutting = False
+        events = await asyncio.gather(*answers)
+        assert [each["kind"].tolist() for each in events] == [[EventKind.APPLIED]] * 3
+        _, rows = await out.query(QueryKind.BALANCES, account=2)
+        assert rows[rows["asset"] == 1]["available"].tolist() == [FUNDS + 3]
+        await out.close()
+        assert_mirrored(client)
+    client.close()
+
+
 async def test_a_gateway_of_a_server_repeats_what_may_be_lost(valkey: str, runtime: Path) -> None:
     client = redis.Redis.from_url(valkey)
 

@@ -92,6 +92,26 @@ async def test_a_living_engine_gives_back_what_redis_lost(tmp_path: Path, runtim
             assert "lost its last 20 entries: appending them again" in said
 
 
+def test_a_log_cut_in_the_middle_of_a_record_is_completed(tmp_path: Path, runtime: Path) -> None:
+    """A torn write at the end of the append-only file: Valkey forgets the torn record, the living engine has it."""
+    with server_of(tmp_path, runtime) as (url, pid), engine(url, runtime) as process:
+        with redis.Redis.from_url(url) as client, Gateway(url, answer_seconds=ANSWER_SECONDS) as out:
+            out.execute(setup())
+            for price in range(50, 60):
+                out.execute(place(Side.BID, price, 1))
+            before = [entries(client, name) for name in (NAMES.orders, NAMES.events)]
+            kill(pid, client)
+        (file,) = (tmp_path / AOF).glob("*.incr.aof")
+        os.truncate(file, file.stat().st_size - 100)
+        with server_of(tmp_path, runtime), Gateway(url, answer_seconds=ANSWER_SECONDS) as out:
+            assert out.execute(place(Side.BID, 70, 1))[0]["kind"] == EventKind.ACCEPTED
+            with redis.Redis.from_url(url) as client:
+                assert [entries(client, name)[:-1] for name in (NAMES.orders, NAMES.events)] == before
+                assert_mirrored(client)
+        assert "truncat" in (tmp_path / "valkey.log").read_text().lower()
+        assert process.poll() is None
+
+
 def test_a_loss_with_nobody_left_is_noticed(tmp_path: Path, runtime: Path) -> None:
     """Power failure with everysec: engine and Redis die together, the log is short. It is named, never passed over."""
     with server_of(tmp_path, runtime) as (url, pid), redis.Redis.from_url(url) as client:
