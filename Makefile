@@ -19,7 +19,7 @@ help:
 	@echo "make test    setup with the development packages, lint, and all tests, WORKERS=$(WORKERS) files at a time"
 	@echo "make lint    ruff, mypy and the direction of imports"
 	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
-	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, SEEDS=$(SEEDS) simulations,"
+	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, twice SEEDS=$(SEEDS) simulations,"
 	@echo "            and REQUESTS=$(REQUESTS) made from the OpenAPI document to each route"
 	@echo "make chaos   kill every process again and again under load, ROUNDS=$(ROUNDS), then account for everything"
 	@echo "make lock    resolve the locked requirements anew"
@@ -49,6 +49,7 @@ soak: setup-dev
 	DEPTH_SINGLE_BLOCKS=5000 .venv/bin/pytest -q tests/end_to_end/test_depth.py
 	.venv/bin/python -m tests.model.soak --lists $(LISTS)
 	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s)
+	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s) --harder
 	.venv/bin/python -m tests.ingress.fuzz --examples $(REQUESTS)
 
 chaos: setup-dev

@@ -1,13 +1,15 @@
 """The real engine loop, gateway bookkeeping and writer, in one process, against everything that can go wrong.
 
-    python -m tests.simulation [--seed N] [--runs N]
+    python -m tests.simulation [--seed N] [--runs N] [--harder]
 
 From the seed come: who runs when, crashes of engines and writers between any two of their steps, of Redis (with
 `always`, or with `everysec` and a lost end), broken connections, lost replies, engines that freeze,
-damaged snapshots, trimming, a Redis without memory, lapped readers. Then the accidents end, everything settles, and:
+damaged snapshots, trimming, a Redis without memory, lapped readers. With --harder besides: torn snapshots, a database
+or a Redis restored from an older copy, clocks that jump, and an order that kills some engines or all of them, until an
+operator has it skipped. Then the accidents end, everything settles, and:
 
     the event log is what a machine computes from all commands ever kept, byte for byte, each entry once
-    every acknowledged command was executed, once, with the very events that its sender was told
+    every acknowledged command was executed, once, with the very events that its sender was told; none that was refused
     the database holds exactly these events, and its rows do not depend on how they were batched
     the engines' states are the replayed state, and no money appeared or vanished
 
@@ -28,31 +30,41 @@ import numpy as np
 from engine_core.book.audit import audit, digest
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.publish import MirrorBroken
-from engine_core.wire.codes import EventKind
+from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import EVENT
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import decode_block, keys
-from tests.runtime.rig import block_of, setup
-from tests.simulated.actors import TINY, Client, Host, Writer, rows_of, simulated
+from engine_core.wire.streams import EntryId, decode_block, keys
+from tests.runtime.rig import admin, block_of, setup
+from tests.simulated.actors import TINY, Client, Host, simulated
 from tests.simulated.server import Server
 from tests.simulated.world import Actor, World
+from tests.simulated.writer import Writer, rows_of
 
 NAMES = keys(0)
 LOAD_SECONDS = 4.0
 SETTLE_SECONDS = 60.0
-NAMED = ("Redis lost", "went back in time", "ends at")  # what an engine says of a log that lacks its end
+LOOK_SECONDS = 1.0
+NAMED = (
+    "Redis lost",
+    "went back in time",
+    "ends at",
+    "it lost everything",
+)  # what an engine says of a log that lacks its end
 
 
 class Simulation:
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, harder: bool = False) -> None:
         self.world = World(seed)
+        self.harder = harder
         self.chance = self.world.chance
         self.server = Server(self.world, self.chance.choice(("always", "always", "everysec")))
-        self.host = Host(self.world, self.server, folder)
+        self.host = Host(self.world, self.server, folder, tears=harder)
         self.clients = [Client(self.host, 100 + number, seed) for number in range(2)]
         self.writer = Writer(self.host)
         self.engines = self.chance.choice((1, 2, 2, 3))
         self.accidents: list[str] = []
+        self.skips: dict[EntryId, EntryId] = {}  # which entry an operator's SKIP of which is
+        self._operator = 0
         self.named = ""  # the loss that an engine stopped for
 
     def run(self) -> None:
@@ -92,18 +104,22 @@ class Simulation:
                 (
                     *(self._kill_engine, self._kill_engine, self._kill_writer, self._kill_redis),
                     *(self._break, self._freeze, self._fill),
+                    *((self._restore, self._copy_redis, self._jump, self._poison, self._poison) if self.harder else ()),
                 )
             )
             self.accidents.append(f"{self.world.now:.3f} {accident.__name__}")
             accident()
 
     def _settle(self) -> None:
+        self.host.deadly_to = frozenset()
         for client in self.clients:
             client.stop = True
         end = self.world.now + SETTLE_SECONDS
         while not self.named and not self._is_quiet():
             assert self.world.step(end), f"it does not settle: {self._where()}"
             self._look()
+            if self.skips and self._is_quiet():  # a standby's next look tells it if it has executed what was skipped
+                self._run(LOOK_SECONDS)
 
     def _is_quiet(self) -> bool:
         orders, events = (self.server.stream(name).top for name in (NAMES.orders, NAMES.events))
@@ -123,15 +139,20 @@ class Simulation:
         return f"tops {tops}, writer {self.writer.position.entry}, engines {engines}, {self.accidents}"
 
     def _look(self) -> None:
-        """An actor that ended by itself: a loss that was named, or a bug."""
-        for actor in self.world.actors:
-            if actor.done and actor.error is not None:
-                said = str(actor.error)
-                lost = isinstance(actor.error, LogError) and not isinstance(actor.error, MirrorBroken)
-                if lost and self.server.lost and any(name in said for name in NAMED):
-                    self.named = said
-                else:
-                    raise AssertionError(f"{actor.name} ended: {self.accidents}") from actor.error
+        """An actor that ended by itself: what a supervisor starts again, a loss that was named, or a bug."""
+        for actor in [each for each in self.world.actors if each.done]:
+            said, broken = str(actor.error), isinstance(actor.error, MirrorBroken)
+            if actor.error is None or "cannot be skipped" in said or (broken and self.skips):
+                self.world.actors.remove(actor)  # an order killed it; or it executed what another engine skipped
+                number = int(actor.name.partition("-")[2])
+                self._engine(number, standby=number > 0)
+                continue
+            lost = isinstance(actor.error, LogError) and not broken
+            if lost and self.server.lost and any(name in said for name in NAMED):
+                self.named = said
+            else:
+                raise AssertionError(f"{actor.name} ended: {self.accidents}") from actor.error
+        self._operate()
 
     # Accidents
 
@@ -167,6 +188,40 @@ class Simulation:
         self._run(self.chance.uniform(0.05, 0.5))
         self.server.full = False
 
+    def _restore(self) -> None:
+        """The database is one from an older copy; not older than the log reaches back, which would be for good."""
+        self.world.kill(self._pick("writer"))
+        first = next(iter(self.server.stream(NAMES.events).entries), None)
+        kept = sum(first is None or each.entry < first for each in self.writer.positions)
+        batches = len(self.writer.positions) - kept - 1
+        if batches > 0:
+            self.writer.go_back(self.chance.randint(1, batches))
+        self.world.start("writer", self.writer.run)
+
+    def _copy_redis(self) -> None:
+        self.server.crash(self.chance.uniform(0.1, 2.0))
+        self._run(self.chance.uniform(0.0, 0.4))
+        self.server.restart()
+
+    def _jump(self) -> None:
+        self.world.skew = self.chance.choice((0.0, self.chance.uniform(-2.0, 2.0)))
+
+    def _poison(self) -> None:
+        """An order that kills all engines, or those on some machines; an operator sees the first that halts."""
+        names = [f"engine-{number}" for number in range(self.engines)]
+        self.host.deadly_to = frozenset(self.chance.sample(names, self.chance.randint(1, self.engines)))
+        self.chance.choice(self.clients).send_deadly = True
+
+    def _operate(self) -> None:
+        """An operator has skipped what an engine halts at; again if Redis lost that."""
+        for engine in self._living():
+            halted = engine._guard and engine._guard.halted
+            if halted and self.skips.get(halted) not in self.server.stream(NAMES.orders).entries:
+                self._operator += 1
+                skip = admin(CommandKind.SKIP, a=halted.ms, b=halted.seq)
+                names = {"log_id": engine.machine.log_id, "gateway": 1000 + self._operator}
+                self.skips[halted] = self.server.add(NAMES.orders, block_of(skip, sequence=1, **names), None)
+
     def _run(self, seconds: float) -> None:
         end = self.world.now + seconds
         while self.world.step(end):
@@ -177,7 +232,11 @@ class Simulation:
     def _check(self) -> None:
         machine = Machine(TINY)
         commands, mirrors = (self.server.history[name] for name in (NAMES.orders, NAMES.events))
-        expected = {entry: machine.encode(machine.execute(entry, block)) for entry, block in commands.items()}
+        skipped = {entry for entry in self.skips if entry in mirrors and _says_skipped(mirrors[entry])}
+        expected = {
+            entry: machine.encode((machine.skip if entry in skipped else machine.execute)(entry, block))
+            for entry, block in commands.items()
+        }
         assert list(expected.items()) == list(mirrors.items()), "the event log is not what the commands give"
         log = [decode_block(block, EVENT) for block in mirrors.values()]
         events = np.concatenate([records.view("V128") for _, records in log]).view(EVENT)
@@ -211,13 +270,17 @@ class Simulation:
         assert rows_of(batches) == rows_of([(events, times)]), "the rows depend on the batches"
 
 
+def _says_skipped(mirror: bytes) -> bool:
+    return bool(decode_block(mirror, EVENT)[1][0]["reason"] == Reason.SKIPPED)
+
+
 def _memory() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def simulate(seed: int) -> Simulation:
+def simulate(seed: int, harder: bool = False) -> Simulation:
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=_memory()) as name:
-        simulation = Simulation(seed, Path(name))
+        simulation = Simulation(seed, Path(name), harder)
         with simulated(simulation.host):
             simulation.run()
         return simulation
@@ -227,13 +290,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1, help="the first one (default: 1)")
     parser.add_argument("--runs", type=int, default=1, help="how many seeds from there on (default: 1)")
+    parser.add_argument("--harder", action="store_true", help="with the rarer accidents, too")
     options = parser.parse_args()
     if options.runs > 1:
         logging.getLogger("engine_core").setLevel(logging.CRITICAL)  # what one run says is told when it is run alone
     began, named = time.monotonic(), 0
     for seed in range(options.seed, options.seed + options.runs):
         try:
-            simulation = simulate(seed)
+            simulation = simulate(seed, options.harder)
         except BaseException:
             print(f"seed {seed} failed", file=sys.stderr, flush=True)
             raise

@@ -7,6 +7,7 @@ import pytest
 from tests.simulation import simulate
 
 SEEDS = 200
+HARDER_SEEDS = 60
 PARTS = 8
 
 
@@ -23,6 +24,23 @@ def test_seeds(part: int) -> None:
         except BaseException as error:
             error.add_note(f"seed {seed}: python -m tests.simulation --seed {seed}")
             raise
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_harder_seeds(part: int) -> None:
+    for seed in range(1 + part, 1 + HARDER_SEEDS, 2):
+        try:
+            simulate(seed, harder=True)
+        except BaseException as error:
+            error.add_note(f"seed {seed}: python -m tests.simulation --harder --seed {seed}")
+            raise
+
+
+@pytest.mark.parametrize("seed", [46000051, 46000052, 46000058, 46000059, 46000060])
+def test_harder_seeds_that_once_failed(seed: int) -> None:
+    """An engine executed an order that another one, which it had killed, was told to skip. 46000052: an engine waited for
+    an operator although another one had published what became of the order."""
+    simulate(seed, harder=True)
 
 
 @pytest.mark.parametrize("seed", [30, 44, 69, 390, 547, 2014, 9064, 45408297, 45408329, 45408466, 45408537, 45409003])

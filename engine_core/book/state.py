@@ -71,6 +71,7 @@ LEVELS_HELD = 31
 SPARE_PAGE = 32  # top of the stack of pages that were empty once
 PAGES_USED = 33
 PAGES_LIVE = 34  # that hold levels
+SKIPS = 35  # entries of the command log that were skipped on an operator's word
 COUNTERS = 40
 
 

@@ -164,7 +164,7 @@ def _execute(machine: Machine, entry: EntryId, block: bytes, published: bytes | 
         try:
             first = decode_block(published, EVENT)[1][0]
             if first["kind"] == EventKind.BLOCK_REFUSED and first["reason"] == Reason.SKIPPED:
-                return machine.refuse(entry, block, Reason.SKIPPED)
+                return machine.skip(entry, block)
         except (BlockError, IndexError):
             pass  # damaged: the comparison will tell
     return machine.execute(entry, block)

@@ -29,17 +29,20 @@ from typing import cast
 import numpy as np
 import redis
 
+from engine_core.book.state import SKIPS, State
 from engine_core.runtime.chunk import Chunk
 from engine_core.runtime.machine import Machine, Mirror
-from engine_core.runtime.tail import NotTaken
+from engine_core.runtime.tail import Forgotten, NotTaken
 from engine_core.wire.codes import CommandKind, Reason
-from engine_core.wire.layout import ADMIN, COMMAND, EVENT
+from engine_core.wire.layout import ADMIN, BLOCK_HEADER, COMMAND, EVENT
 from engine_core.wire.log import LogError
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block
 
 MAX_CRASHES = 3
 LOOK_SECONDS = 1.0
 _MS, _SEQ, _EXECUTING, _CRASHES, _LOG_ID, _LAST_MS, _LAST_SEQ, _SUSPECT_MS, _SUSPECT_SEQ, _WORDS = range(10)
+
+_SKIP = bytes([CommandKind.SKIP])
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
@@ -49,11 +52,11 @@ class CrashGuard:
     def __init__(self, path: Path, client: redis.Redis, names: Keys) -> None:
         self._client, self._names = client, names
         self._words = _mapped(path)
+        self.halted: EntryId | None = None  # the entry that waits for an operator
         self._doubtful: list[tuple[EntryId, EntryId]] = []  # first and last of entries that are executed one by one
         if self._words[_EXECUTING]:
             self._note_the_end()
-        members = cast(set[bytes], client.smembers(names.skipped))
-        self._skipped = {EntryId.parse(name) for name in members}
+        self._skipped = _members(client, names)
         self._doubtful += [(entry, entry) for entry in self._skipped]
         if (suspect := self._suspect) is not None:
             self._doubtful.append((suspect, suspect))
@@ -95,9 +98,9 @@ class CrashGuard:
         if (suspected or entry in self._skipped) and self._must_skip(entry):
             logger.warning("entry %s is skipped", entry)
             self._skipped.add(entry)
-            self.remember(self._client)
+            self._remember()
             self._words[_CRASHES] = 0
-            return machine.refuse(entry, block, Reason.SKIPPED)
+            return machine.skip(entry, block)
         with self._noted(entry, machine.log_id):
             mirror = machine.execute(entry, block)
         if suspected:
@@ -130,54 +133,88 @@ class CrashGuard:
             raise
         words[_EXECUTING] = 0
 
-    def remember(self, client: redis.Redis) -> None:
-        """Have Redis know what was skipped, before the mirror is published; again if it may have lost that."""
+    def connect(self, client: redis.Redis) -> None:
+        """Go on with another connection, to a Redis that may have lost what was skipped."""
+        self._client = client
+        self._remember()
+
+    def _remember(self) -> None:
+        """Have Redis know what was skipped, before the mirror is published."""
         if self._skipped:
             try:
-                client.sadd(self._names.skipped, *map(str, self._skipped))
+                self._client.sadd(self._names.skipped, *map(str, self._skipped))
             except redis.ResponseError as error:
                 raise NotTaken(f"{self._names.skipped} cannot be written: {error}") from error
 
     def _must_skip(self, entry: EntryId) -> bool:
         """As its mirror says, if that is published; else as an operator says, or has said."""
         halted = self.crashes >= MAX_CRASHES and entry == self._suspect
-        rows = cast(Rows, self._client.xrange(self._names.events, str(entry), str(entry)))
-        if not rows:
-            return entry in self._skipped or (halted and self._wait_for_skip(entry))
-        skipped = decode_block(rows[0][1][FIELD], EVENT)[1][0]["reason"] == Reason.SKIPPED
-        if halted and not skipped:
+        published = _published(self._client, self._names, entry)
+        if published is None:
+            if entry in self._skipped or not halted:
+                return entry in self._skipped
+            published = self._wait_for_skip(entry)
+        if halted and published != Reason.SKIPPED:
             self._words[_CRASHES] = 0  # the next engine may be one that can
             raise LogError(
                 f"entry {entry} crashed this engine {MAX_CRASHES} times, and cannot be skipped: one that executed it "
                 "has published its events; run that engine, or start from a snapshot taken after the entry"
             )
-        return bool(skipped)
+        return published == Reason.SKIPPED
 
-    def _wait_for_skip(self, entry: EntryId) -> bool:
-        """Look through what was appended after the entry until there is a SKIP of it."""
+    def _wait_for_skip(self, entry: EntryId) -> Reason:
+        """Until a SKIP of the entry was appended after it, or another engine has published what became of it."""
         logger.error(
             "HALTED: entry %s crashed the engine %d times. Nothing is executed until an operator appends SKIP for it "
             "(`exchange skip %s`)",
             *(entry, self.crashes, entry),
         )
-        after = entry
+        after = self.halted = entry
         while True:
             rows = cast(Rows, self._client.xrange(self._names.orders, f"({after}", count=256))
             for name, fields in rows:
                 after = EntryId.parse(name)
-                if _skips(fields.get(FIELD, b""), entry):
-                    return True
+                if skip_of(fields.get(FIELD, b"")) == entry:
+                    self.halted = None
+                    return Reason.SKIPPED
             if not rows:
+                if (published := _published(self._client, self._names, entry)) is not None:
+                    return published
                 time.sleep(LOOK_SECONDS)
 
 
-def _skips(block: bytes, entry: EntryId) -> bool:
+def check_skips(state: State, position: EntryId, client: redis.Redis, names: Keys, top: EntryId) -> None:
+    """Forgotten if a state at this position has executed what the published events, up to `top`, show as skipped."""
+    skipped = 0
+    for entry in _members(client, names):
+        if entry <= min(position, top):
+            if _published(client, names, entry) in (Reason.SKIPPED, None):  # None: trimmed
+                skipped += 1
+            else:  # who wanted to skip it ended before it was published, and then it was executed
+                client.srem(names.skipped, str(entry))
+    if skipped > state.counters[SKIPS]:
+        raise Forgotten(f"entries up to {position} were executed that the engine which publishes has skipped")
+
+
+def _members(client: redis.Redis, names: Keys) -> set[EntryId]:
+    return {EntryId.parse(name) for name in cast(set[bytes], client.smembers(names.skipped))}
+
+
+def _published(client: redis.Redis, names: Keys, entry: EntryId) -> Reason | None:
+    """The reason in the entry's published mirror, if there is one."""
+    rows = cast(Rows, client.xrange(names.events, str(entry), str(entry)))
+    return Reason(int(decode_block(rows[0][1][FIELD], EVENT)[1][0]["reason"])) if rows else None
+
+
+def skip_of(block: bytes) -> EntryId | None:
+    """The entry that this block has skipped: SKIP is the first command of its block."""
+    if block[BLOCK_HEADER.itemsize : BLOCK_HEADER.itemsize + 1] != _SKIP:
+        return None
     try:
-        records = decode_block(block, COMMAND)[1].view(ADMIN)
+        record = decode_block(block, COMMAND)[1].view(ADMIN)[0]
     except BlockError:
-        return False
-    skips = records[records["kind"] == CommandKind.SKIP]
-    return bool(((skips["a"] == entry.ms) & (skips["b"] == entry.seq)).any())
+        return None
+    return EntryId(int(record["a"]), int(record["b"]))
 
 
 def _mapped(path: Path) -> np.ndarray:

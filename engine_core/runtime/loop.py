@@ -24,7 +24,7 @@ from engine_core.runtime import snapshot
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
 from engine_core.runtime.connection import UNREACHABLE, Connection, client_of
 from engine_core.runtime.counters import Counters, Stages
-from engine_core.runtime.guard import CrashGuard
+from engine_core.runtime.guard import CrashGuard, check_skips
 from engine_core.runtime.intake import BLOCK_MS, Intake
 from engine_core.runtime.keeper import Keeper
 from engine_core.runtime.machine import Machine
@@ -113,7 +113,7 @@ class Engine:
         with ExitStack() as stack:
             client = stack.enter_context(closing(client_of(url, PATIENCE_SECONDS)))
             if self._guard is not None:
-                self._guard.remember(client)
+                self._guard.connect(client)
             orders, events = logs = self._logs(client)
             if self._guard is None:
                 self._guard = CrashGuard(config.note, client, self._names)
@@ -138,7 +138,7 @@ class Engine:
             )
             ready()
             self.following = True
-            self._follow(intake, appends, answers, lookout)
+            self._follow(intake, appends, answers, lookout, client)
 
     def _logs(self, client: redis.Redis) -> tuple[LogState, LogState]:
         """Both logs, whole again if Redis had lost their ends and this engine still has them."""
@@ -211,7 +211,9 @@ class Engine:
         config, machine = self._config, self.machine
         self.ring = RingWriter(config.runtime, config.shard, config.ring_slots, machine.log_id, machine.epoch, base)
 
-    def _follow(self, intake: Intake, appends: Connection, answers: Answers, lookout: Lookout) -> None:
+    def _follow(
+        self, intake: Intake, appends: Connection, answers: Answers, lookout: Lookout, client: redis.Redis
+    ) -> None:
         poller = select.poll()
         for descriptor in (intake.fileno, appends.fileno(), self._wake):
             if descriptor is not None:
@@ -235,16 +237,17 @@ class Engine:
                     publisher.flush()
                 self._tick()
             elif lookout.is_due():
-                self._look_out(lookout, appends)
+                self._look_out(lookout, appends, client)
             if self._wake in readable:
                 self.keeper.heard(self._wake)
             commands = self.counters.replayed_commands + self.counters.commands  # since the snapshot we began with
             self.keeper.look(self.machine.state, self._place, commands, active=self.active)
 
-    def _look_out(self, lookout: Lookout, appends: Connection) -> None:
+    def _look_out(self, lookout: Lookout, appends: Connection, client: redis.Redis) -> None:
         """A standby's turn: forget what was published, and see whether the active engine lives."""
         take_over = lookout.look(self.machine.position)
         self.publisher.advance(lookout.top)
+        check_skips(self.machine.state, self.machine.position, client, self._names, lookout.top)
         if take_over:
             logger.warning("taking over after %s: there is no active engine any more", self.publisher.confirmed)
             if not self.machine.log_id:

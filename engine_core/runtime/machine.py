@@ -6,13 +6,14 @@ refused before it reaches the book (damaged, foreign, repeated, out of order) gi
 Non-goals: reading and writing logs.
 """
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 
 from engine_core.book.blocks import BLOCK
 from engine_core.book.commands import execute_blocks
-from engine_core.book.state import BEHAVIOUR, GENESIS, LOG_ID, Capacities, State, engine_time, new_state
+from engine_core.book.state import BEHAVIOUR, GENESIS, LOG_ID, SKIPS, Capacities, State, engine_time, new_state
 from engine_core.runtime.chunk import Chunk
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.layout import (
@@ -107,6 +108,17 @@ class Machine:
         if number > start:
             self.position = chunk.entries[number - 1][0]
         return number
+
+    def skip(self, entry: EntryId, block: bytes) -> Mirror:
+        """Execute nothing of the entry. Its block counts as executed all the same: or another copy of it, which may be
+        in the log already, would be executed after its sender was told that it is not."""
+        with suppress(BlockError):
+            header, _ = decode_block(block, COMMAND)
+            if header["log_id"] == self.log_id and header["epoch"] == self.epoch:
+                names = (header["gateway"], header["incarnation"], header["sequence"])
+                self._apply(np.array([(*names, 0, 0, 0)], BLOCK), np.zeros(0, COMMAND))
+        self.state.counters[SKIPS] += 1
+        return self.refuse(entry, block, Reason.SKIPPED)
 
     def refuse(self, entry: EntryId, block: bytes, reason: Reason) -> Mirror:
         """Execute nothing of the entry: its mirror says why."""

@@ -3,6 +3,7 @@
     snapshot                                           is
     damaged, or written by other code                  passed over
     of another log, or from before the log begins      passed over
+    of an engine that executed what was skipped        passed over
     above the events published so far                  passed over: an older one makes the events that are missing
     above the end of the command log                   LogError: Redis lost commands that were executed
     at an entry whose events are others now            LogError: the log went back in time and grew again
@@ -20,9 +21,11 @@ import redis
 
 from engine_core.book.state import State
 from engine_core.runtime import snapshot
+from engine_core.runtime.guard import check_skips
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.resize import ResizeError, resized
 from engine_core.runtime.snapshot import Place, SnapshotError
+from engine_core.runtime.tail import Forgotten
 from engine_core.wire.layout import BLOCK_HEADER
 from engine_core.wire.log import LogError, LogState, LogTrimmed
 from engine_core.wire.streams import FIELD, EntryId, Keys
@@ -42,7 +45,8 @@ def resume(
             if not _is_usable(path, place, orders, events) or not _is_there(client, names, place, path, events):
                 continue
             state = _state(path, machine)
-        except (SnapshotError, ResizeError) as error:
+            check_skips(state, place.entry, client, names, events.top)
+        except (SnapshotError, ResizeError, Forgotten) as error:
             logger.error("%s; falling back to the one before, or to the whole log", error)
             continue
         machine.adopt(state, place.entry, place.epoch)

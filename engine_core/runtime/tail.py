@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Forgotten(LogError):
-    """Events that Redis lost are not remembered, but their commands are in the log."""
+    """What this engine remembers is not what the logs hold; a replay computes it anew."""
 
 
 class NotTaken(LogError):

@@ -1,4 +1,4 @@
-"""Who takes part: engines (the real loop), gateways (the real outbox), writers (the real source and rows)."""
+"""Who takes part: engines (the real loop) and gateways (the real outbox); writers are in writer.py."""
 
 import contextlib
 import random
@@ -12,30 +12,28 @@ import redis
 
 from engine_core.runtime import guard as guards
 from engine_core.runtime import intake, loop, publish, recovery, snapshot, standby, tail, trim
+from engine_core.runtime.chunk import Chunk
 from engine_core.runtime.config import EngineConfig
 from engine_core.runtime.connection import describe
 from engine_core.runtime.keeper import Keeper, Rules
 from engine_core.runtime.loop import Engine
+from engine_core.runtime.machine import Machine, Mirror
 from engine_core.runtime.snapshot import Place
 from engine_core.runtime.trim import Limits
 from engine_core.wire import outbox as outboxes
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, Reason, Side
 from engine_core.wire.feed import slots_of
+from engine_core.wire.gateway_errors import GatewayError
 from engine_core.wire.layout import EVENT, SLOT, join
 from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError
 from engine_core.wire.outbox import Outbox
 from engine_core.wire.ring import Stamp
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, decode_block, keys
-from persistence.balances import FeeBalances
-from persistence.numbering import Numbering
-from persistence.rows import Books, make_rows
-from persistence.setup import Setup
-from persistence.source import EventSource, SourceError
-from persistence.store import Position
+from tests.runtime.deadly.sitecustomize import DEADLY_LOTS
 from tests.runtime.rig import SMALL, place
 from tests.simulated.client import SimClient
 from tests.simulated.server import Server, SimConnection
-from tests.simulated.world import Clock, World
+from tests.simulated.world import Clock, Crash, World
 
 NAMES = keys(0)
 RING_BLOCKS = 24  # beyond, a reader is lapped
@@ -91,8 +89,9 @@ class SimKeeper(Keeper):
         path = snapshot.write(self._rules.data, 0, state, where)
         if path not in known and self._host.world.chance.random() < 0.15:
             data = bytearray(path.read_bytes())
-            data[self._host.world.chance.randrange(len(data))] ^= 0x10
-            path.write_bytes(data)
+            at = self._host.world.chance.randrange(len(data))
+            data[at] ^= 0x10
+            path.write_bytes(data[:at] if self._host.tears and at % 2 else data)
         for old in snapshot.found(self._rules.data, 0)[self._rules.keep :]:
             old.unlink()
         with contextlib.suppress(redis.ConnectionError):
@@ -117,6 +116,8 @@ class Host:
     folder: Path
     ring: SimRing | None = None
     engines: dict[str, Engine] = field(default_factory=dict)
+    tears: bool = False  # a damaged snapshot may be torn
+    deadly_to: frozenset[str] = frozenset()  # engines that orders of DEADLY_LOTS kill
 
     def engine(self, number: int, standby: bool) -> Callable[[], None]:
         def body() -> None:
@@ -126,6 +127,27 @@ class Host:
             engine.run(lambda: None)
 
         return body
+
+
+class SimMachine(Machine):
+    """Of an engine that orders of DEADLY_LOTS may kill."""
+
+    host: Host
+
+    def execute(self, entry: EntryId, block: bytes) -> Mirror:
+        self._die_of(block)
+        return super().execute(entry, block)
+
+    def execute_run(self, chunk: Chunk, start: int, stop: int) -> int:
+        for _, block in chunk.entries[start:stop]:
+            self._die_of(block)
+        return super().execute_run(chunk, start, stop)
+
+    def _die_of(self, block: bytes) -> None:
+        actor = self.host.world.current
+        assert actor is not None
+        if actor.name in self.host.deadly_to and DEADLY_LOTS.to_bytes(8, "little") in block:
+            raise Crash
 
 
 class _Poller:
@@ -169,6 +191,7 @@ def simulated(host: Host) -> Iterator[None]:
         (loop, "Connection", lambda url, seconds: SimConnection(host.server, seconds)),
         (loop, "RingWriter", lambda runtime, shard, slots, log_id, epoch, base: SimRing(host, base)),
         (loop, "Gateway", Ticks),
+        (loop, "Machine", type("HostMachine", (SimMachine,), {"host": host})),
         (snapshot.os, "fsync", lambda descriptor: None),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
@@ -191,6 +214,7 @@ class Client:
         self.refused: set[int] = set()  # by Redis: certainly not executed
         self._next = number << 20
         self.stop = False
+        self.send_deadly = False  # once
         self._outbox: Outbox | None = None
         self._position = ORIGIN
 
@@ -210,7 +234,7 @@ class Client:
                 behind_since = world.now if behind_since is None else behind_since
                 if world.now - behind_since > RESTORE_SECONDS:
                     self._outbox, behind_since = None, None
-            except LogError:  # it was away for so long that events were trimmed: the same
+            except (LogError, GatewayError):  # events were trimmed while it was away, or the clock went back: the same
                 self._outbox, behind_since = None, None
             world.wait(seconds=0.1)
 
@@ -264,6 +288,8 @@ class Client:
             )
             if self._chance.random() < 0.2:
                 record["kind"], record["order_type"], record["market"] = CommandKind.CANCEL_ALL, 0, 1
+            if self.send_deadly and record["kind"] == CommandKind.PLACE:
+                record["quantity_lots"], self.send_deadly = DEADLY_LOTS, False
             record["client_id"], record["flags"] = self._next, int(OrderFlag.HAS_CLIENT_ID)
             records.append(record.tobytes())
             answers.append(Answer(self, self._next))
@@ -296,71 +322,14 @@ class Answer:
         self._client, self._client_id = client, client_id
 
     def done(self) -> bool:
-        return self._client_id in self._client.acknowledged
+        return self._client_id in self._client.acknowledged or self._client_id in self._client.refused
 
     def set_result(self, events: np.ndarray) -> None:
-        assert events["kind"][0] != EventKind.BLOCK_REFUSED, Reason(int(events["reason"][0]))
-        self._client.acknowledged[self._client_id] = events.tobytes()
+        if events["kind"][0] == EventKind.BLOCK_REFUSED:
+            assert events["reason"][0] == Reason.SKIPPED, Reason(int(events["reason"][0]))
+            self._client.refused.add(self._client_id)
+        else:
+            self._client.acknowledged[self._client_id] = events.tobytes()
 
     def set_exception(self, error: Exception) -> None:
         self._client.refused.add(self._client_id)
-
-
-class Writer:
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self.events: list[np.ndarray] = []
-        self.times: list[np.ndarray] = []
-        self.position = Position()
-
-    def run(self) -> None:
-        """Any life of it: from what is stored."""
-        world = self._host.world
-        while True:
-            with contextlib.suppress(redis.RedisError, SourceError):
-                self._connected()
-            world.wait(seconds=0.2)
-
-    def _connected(self) -> None:
-        world = self._host.world
-        source = EventSource.__new__(EventSource)
-        client: Any = SimClient(self._host.server)
-        source._client, source._stream, source._stored, source._entries = client, NAMES.events, NAMES.stored, 0
-        source.check(self.position)
-        while True:
-            batch = source.read(self.position, 4096)
-            if batch is None:
-                continue
-            world.pause()  # the transaction begins, and perhaps never ends
-            self.events.append(batch.events.copy())
-            self.times.append(batch.times_ms)
-            self.position = batch.position
-            world.pause()  # stored, but nobody was told
-            source.tell_stored(batch)
-
-
-def rows_of(batches: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
-    """The tables after these batches, each turned into rows as the writer does it."""
-    setup = Setup()
-    orders_made, fills_made = (Numbering(lambda pairs: [0] * len(pairs)) for _ in range(2))
-    books = Books(orders_made, fills_made, FeeBalances(lambda asset: 0), 0, 0)
-    orders: dict[int, Any] = {}
-    balances: dict[tuple[int, int], list[int]] = {}
-    tables: dict[str, Any] = {"trades": [], "fills": [], "orders": orders, "balances": balances}
-    for events, times_ms in batches:
-        rows = make_rows(events, times_ms, setup, books)
-        tables["trades"] += rows.trades.tolist()
-        tables["fills"] += rows.fills.tolist()
-        for row in rows.new_orders:
-            orders[int(row["order_id"])] = {name: row[name].item() for name in row.dtype.names}
-        for change in rows.order_changes:
-            order = orders[int(change["order_id"])]
-            for name in ("status", "reason", "quantity_lots", "executed_lots", "executed_atoms"):
-                order[name] = change[name].item()
-        for change in rows.balance_changes:
-            kept = balances.setdefault((int(change["account"]), int(change["asset"])), [0, 0])
-            kept[0] = int(change["available"])
-            kept[1] = int(change["locked"]) if change["locked"] >= 0 else kept[1]
-    for order in orders.values():
-        order.pop("updated", None)
-    return tables

@@ -88,6 +88,10 @@ class SimClient:
     def smembers(self, name: str) -> set[bytes]:
         return set(self._ask().sets.get(name, ()))
 
+    def srem(self, name: str, *members: str) -> int:
+        self._ask().sets[name].difference_update(member.encode() for member in members)
+        return len(members)
+
     def sadd(self, name: str, *members: str) -> int:
         server = self._ask()
         if server.full:

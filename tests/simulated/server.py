@@ -75,21 +75,28 @@ class Server:
             del log.entries[entry]
         return len(old)
 
-    def crash(self) -> None:
-        """kill -9, or the power: connections end, and so does what was not on the disk."""
+    def crash(self, copied: float | None = None) -> None:
+        """kill -9, or the power: connections end, and so does what was not on the disk.
+
+        `copied`: it comes back with a copy of the logs that is so many seconds old.
+        """
         self.up = False
         for connection in list(self.connections.values()):
             connection.broken = True
         self.connections.clear()
-        if self.durability == "everysec":
+        if copied is not None:
+            self._lose([moment <= self.world.now - copied for moment, *_ in self._journal].count(True))
+        elif self.durability == "everysec":
             since = self.world.now - SYNC_SECONDS
             unsynced = [at for at, (moment, *_) in enumerate(self._journal) if moment > since]
             if unsynced:
-                keep = self.world.chance.randrange(unsynced[0], len(self._journal) + 1)
-                for _, name, entry, _ in self._journal[keep:]:
-                    self._forget(name, entry)
-                self.lost += len(self._journal) - keep
-                del self._journal[keep:]
+                self._lose(self.world.chance.randrange(unsynced[0], len(self._journal) + 1))
+
+    def _lose(self, keep: int) -> None:
+        for _, name, entry, _ in self._journal[keep:]:
+            self._forget(name, entry)
+        self.lost += len(self._journal) - keep
+        del self._journal[keep:]
 
     def restart(self) -> None:
         self.up = True

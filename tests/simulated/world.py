@@ -42,6 +42,7 @@ class World:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.now = 0.0  # seconds
+        self.skew = 0.0  # how far the clock on the wall of our processes is wrong; that of Redis never is
         self.actors: list[Actor] = []
         self.current: Actor | None = None
         self._referee = getcurrent()
@@ -114,10 +115,10 @@ class Clock:
     perf_counter = monotonic
 
     def time(self) -> float:
-        return START_MS / 1000 + self._world.now
+        return self.time_ns() / 1e9
 
     def time_ns(self) -> int:
-        return START_MS * 1_000_000 + round(self._world.now * 1e9)
+        return START_MS * 1_000_000 + round((self._world.now + self._world.skew) * 1e9)
 
     def sleep(self, seconds: float) -> None:
         self._world.wait(seconds=seconds)
