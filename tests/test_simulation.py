@@ -38,8 +38,10 @@ def test_harder_seeds(part: int) -> None:
 
 @pytest.mark.parametrize("seed", [46000051, 46000052, 46000058, 46000059, 46000060])
 def test_harder_seeds_that_once_failed(seed: int) -> None:
-    """An engine executed an order that another one, which it had killed, was told to skip. 46000052: an engine waited for
-    an operator although another one had published what became of the order."""
+    """An engine executed an order that another one was told to skip, after it had been killed by it.
+
+    46000052: an engine waited for an operator although another one had published what became of the order.
+    """
     simulate(seed, harder=True)
 
 
