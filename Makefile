@@ -42,7 +42,7 @@ lint: setup-dev
 	.venv/bin/lint-imports
 
 test: lint
-	.venv/bin/pytest -n $(WORKERS) --dist loadfile
+	.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 soak: setup-dev
 	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)
