@@ -10,14 +10,17 @@ replays the whole log. Exit status 0 only if every round and the audit were righ
 """
 
 import argparse
+import contextlib
 import random
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import psutil
 import redis
 
 from engine_core.wire.streams import keys
@@ -54,6 +57,16 @@ def redis_use(exchange: Exchange, most: int) -> str:
     return f"Redis {used / 2**20:.0f} MB, {log['length']} of {log['entries-added']} blocks"
 
 
+def memory_use(exchange: Exchange) -> str:
+    """Megabytes that the processes of each role have for themselves, and all of them together."""
+    roles = {pid: role for role, pids in exchange.run["processes"].items() for pid in pids}
+    used: Counter[str] = Counter()
+    for process in exchange.family():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            used[roles.get(process.pid, "others")] += process.memory_full_info().uss // 2**20
+    return f"{used.total()} MB: " + ", ".join(f"{role} {megabytes}" for role, megabytes in sorted(used.items()))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0)
@@ -84,8 +97,7 @@ def main() -> int:
                 trade(exchange)
                 rounds += 1
                 use = redis_use(exchange, REDIS_BYTES if options.load else 0)
-                memory = sum(process.memory_info().rss for process in exchange.family()) // 2**20
-                print(f"round {rounds}: killed {role}, traded, {memory} MB, {use}", flush=True)
+                print(f"round {rounds}: killed {role}, traded, {use}; {memory_use(exchange)}", flush=True)
             _stop(bulks, producers)
             print(exchange.verified())
         finally:
