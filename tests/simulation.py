@@ -215,7 +215,7 @@ class Simulation:
     def _operate(self) -> None:
         """An operator has skipped what an engine halts at; again if Redis lost that."""
         for engine in self._living():
-            halted = engine._guard and engine._guard.halted
+            halted = engine._guard and engine._guard.halts_at
             if halted and self.skips.get(halted) not in self.server.stream(NAMES.orders).entries:
                 self._operator += 1
                 skip = admin(CommandKind.SKIP, a=halted.ms, b=halted.seq)

@@ -29,22 +29,17 @@ from typing import cast
 import numpy as np
 import redis
 
-from engine_core.book.state import SKIPS, State
 from engine_core.runtime.chunk import Chunk
 from engine_core.runtime.machine import Machine, Mirror
-from engine_core.runtime.tail import Forgotten, NotTaken
-from engine_core.wire.codes import CommandKind, Reason
-from engine_core.wire.layout import ADMIN, BLOCK_HEADER, COMMAND, EVENT
+from engine_core.runtime.skips import Rows, published_reason, remember, skip_of, skipped_entries
+from engine_core.wire.codes import Reason
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys
 
 MAX_CRASHES = 3
 LOOK_SECONDS = 1.0
 _MS, _SEQ, _EXECUTING, _CRASHES, _LOG_ID, _LAST_MS, _LAST_SEQ, _SUSPECT_MS, _SUSPECT_SEQ, _WORDS = range(10)
 
-_SKIP = bytes([CommandKind.SKIP])
-
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
 
 
@@ -52,12 +47,12 @@ class CrashGuard:
     def __init__(self, path: Path, client: redis.Redis, names: Keys) -> None:
         self._client, self._names = client, names
         self._words = _mapped(path)
-        self.halted: EntryId | None = None  # the entry that waits for an operator
         self._doubtful: list[tuple[EntryId, EntryId]] = []  # first and last of entries that are executed one by one
         if self._words[_EXECUTING]:
             self._note_the_end()
-        self._skipped = _members(client, names)
-        self._doubtful += [(entry, entry) for entry in self._skipped]
+        self._skipped: set[EntryId] = set()  # by this engine
+        self._to_skip = skipped_entries(client, names)  # as others did
+        self._doubtful += [(entry, entry) for entry in self._to_skip]
         if (suspect := self._suspect) is not None:
             self._doubtful.append((suspect, suspect))
 
@@ -73,6 +68,11 @@ class CrashGuard:
             words[_SUSPECT_MS], words[_SUSPECT_SEQ] = entry
             logger.warning("the last engine ended while executing entry %s (%d times)", entry, self.crashes)
         words[_EXECUTING] = 0
+
+    @property
+    def halts_at(self) -> EntryId | None:
+        """The entry that is not executed again unless an operator, or another engine, decides what becomes of it."""
+        return self._suspect if self.crashes >= MAX_CRASHES else None
 
     @property
     def _suspect(self) -> EntryId | None:
@@ -95,10 +95,10 @@ class CrashGuard:
 
     def execute(self, machine: Machine, entry: EntryId, block: bytes) -> Mirror:
         suspected = entry == self._suspect
-        if (suspected or entry in self._skipped) and self._must_skip(entry):
+        if (suspected or entry in self._to_skip) and self._must_skip(entry):
             logger.warning("entry %s is skipped", entry)
             self._skipped.add(entry)
-            self._remember()
+            remember(self._client, self._names, {entry})  # before its mirror is published
             self._words[_CRASHES] = 0
             return machine.skip(entry, block)
         with self._noted(entry, machine.log_id):
@@ -134,25 +134,17 @@ class CrashGuard:
         words[_EXECUTING] = 0
 
     def connect(self, client: redis.Redis) -> None:
-        """Go on with another connection, to a Redis that may have lost what was skipped."""
+        """Go on with another connection, to a Redis that may have lost what was skipped here."""
         self._client = client
-        self._remember()
-
-    def _remember(self) -> None:
-        """Have Redis know what was skipped, before the mirror is published."""
-        if self._skipped:
-            try:
-                self._client.sadd(self._names.skipped, *map(str, self._skipped))
-            except redis.ResponseError as error:
-                raise NotTaken(f"{self._names.skipped} cannot be written: {error}") from error
+        remember(client, self._names, self._skipped)
 
     def _must_skip(self, entry: EntryId) -> bool:
         """As its mirror says, if that is published; else as an operator says, or has said."""
-        halted = self.crashes >= MAX_CRASHES and entry == self._suspect
-        published = _published(self._client, self._names, entry)
+        halted = entry == self.halts_at
+        published = published_reason(self._client, self._names, entry)
         if published is None:
-            if entry in self._skipped or not halted:
-                return entry in self._skipped
+            if entry in self._to_skip or not halted:
+                return entry in self._to_skip
             published = self._wait_for_skip(entry)
         if halted and published != Reason.SKIPPED:
             self._words[_CRASHES] = 0  # the next engine may be one that can
@@ -169,52 +161,17 @@ class CrashGuard:
             "(`exchange skip %s`)",
             *(entry, self.crashes, entry),
         )
-        after = self.halted = entry
+        after = entry
         while True:
             rows = cast(Rows, self._client.xrange(self._names.orders, f"({after}", count=256))
             for name, fields in rows:
                 after = EntryId.parse(name)
                 if skip_of(fields.get(FIELD, b"")) == entry:
-                    self.halted = None
                     return Reason.SKIPPED
             if not rows:
-                if (published := _published(self._client, self._names, entry)) is not None:
+                if (published := published_reason(self._client, self._names, entry)) is not None:
                     return published
                 time.sleep(LOOK_SECONDS)
-
-
-def check_skips(state: State, position: EntryId, client: redis.Redis, names: Keys, top: EntryId) -> None:
-    """Forgotten if a state at this position has executed what the published events, up to `top`, show as skipped."""
-    skipped = 0
-    for entry in _members(client, names):
-        if entry <= min(position, top):
-            if _published(client, names, entry) in (Reason.SKIPPED, None):  # None: trimmed
-                skipped += 1
-            else:  # who wanted to skip it ended before it was published, and then it was executed
-                client.srem(names.skipped, str(entry))
-    if skipped > state.counters[SKIPS]:
-        raise Forgotten(f"entries up to {position} were executed that the engine which publishes has skipped")
-
-
-def _members(client: redis.Redis, names: Keys) -> set[EntryId]:
-    return {EntryId.parse(name) for name in cast(set[bytes], client.smembers(names.skipped))}
-
-
-def _published(client: redis.Redis, names: Keys, entry: EntryId) -> Reason | None:
-    """The reason in the entry's published mirror, if there is one."""
-    rows = cast(Rows, client.xrange(names.events, str(entry), str(entry)))
-    return Reason(int(decode_block(rows[0][1][FIELD], EVENT)[1][0]["reason"])) if rows else None
-
-
-def skip_of(block: bytes) -> EntryId | None:
-    """The entry that this block has skipped: SKIP is the first command of its block."""
-    if block[BLOCK_HEADER.itemsize : BLOCK_HEADER.itemsize + 1] != _SKIP:
-        return None
-    try:
-        record = decode_block(block, COMMAND)[1].view(ADMIN)[0]
-    except BlockError:
-        return None
-    return EntryId(int(record["a"]), int(record["b"]))
 
 
 def _mapped(path: Path) -> np.ndarray:

@@ -24,7 +24,7 @@ from engine_core.runtime import snapshot
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
 from engine_core.runtime.connection import UNREACHABLE, Connection, client_of
 from engine_core.runtime.counters import Counters, Stages
-from engine_core.runtime.guard import CrashGuard, check_skips
+from engine_core.runtime.guard import CrashGuard
 from engine_core.runtime.intake import BLOCK_MS, Intake
 from engine_core.runtime.keeper import Keeper
 from engine_core.runtime.machine import Machine
@@ -32,6 +32,7 @@ from engine_core.runtime.publish import Publisher, Refused
 from engine_core.runtime.queries import Answers
 from engine_core.runtime.recovery import check_pair, check_position, create_log, read_logs, replay
 from engine_core.runtime.resume import check_not_behind, check_same_log, crc_of, resume
+from engine_core.runtime.skips import check_skips
 from engine_core.runtime.snapshot import Place
 from engine_core.runtime.standby import Lookout, active_name
 from engine_core.runtime.tail import Forgotten, NotTaken, Tail

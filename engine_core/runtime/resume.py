@@ -21,9 +21,9 @@ import redis
 
 from engine_core.book.state import State
 from engine_core.runtime import snapshot
-from engine_core.runtime.guard import check_skips
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.resize import ResizeError, resized
+from engine_core.runtime.skips import check_skips
 from engine_core.runtime.snapshot import Place, SnapshotError
 from engine_core.runtime.tail import Forgotten
 from engine_core.wire.layout import BLOCK_HEADER
@@ -42,10 +42,15 @@ def resume(
     for path in snapshot.found(data, shard):
         try:
             place = snapshot.describe(path).place
-            if not _is_usable(path, place, orders, events) or not _is_there(client, names, place, path, events):
+            if not _is_usable(path, place, orders, events):
+                continue
+            mirror = _mirror_at(client, names, place.entry)
+            if mirror is None and place.entry < events.first:
+                logger.warning("%s begins at %s, after %s: passed over", names.events, events.first, path.name)
                 continue
             state = _state(path, machine)
             check_skips(state, place.entry, client, names, events.top)
+            _check_same(names.events, mirror, place, path)
         except (SnapshotError, ResizeError, Forgotten) as error:
             logger.error("%s; falling back to the one before, or to the whole log", error)
             continue
@@ -99,20 +104,19 @@ def check_not_behind(orders: LogState, executed: EntryId, witness: str) -> None:
         )
 
 
-def _is_there(client: redis.Redis, names: Keys, place: Place, path: Path, events: LogState) -> bool:
-    """Whether the event log still has the entry of the snapshot, and it is the same one."""
-    entry = str(place.entry)
-    rows = cast(Rows, client.xrange(names.events, entry, entry))
-    if not rows and place.entry < events.first:
-        logger.warning("%s begins at %s, after %s: passed over", names.events, events.first, path.name)
-        return False
-    if not rows or crc_of(rows[0][1].get(FIELD, b"")) != place.mirror_crc:
+def _mirror_at(client: redis.Redis, names: Keys, entry: EntryId) -> bytes | None:
+    rows = cast(Rows, client.xrange(names.events, str(entry), str(entry)))
+    return rows[0][1].get(FIELD, b"") if rows else None
+
+
+def _check_same(events: str, mirror: bytes | None, place: Place, path: Path) -> None:
+    """LogError if the event log has not the entry of the snapshot any more, or other events there."""
+    if mirror is None or crc_of(mirror) != place.mirror_crc:
         raise LogError(
-            f"{names.events} {'has no' if not rows else 'holds other events at'} entry {entry}, after which {path} was "
-            "taken: the log went back in time and grew again. Restore it from a copy, or go on with the log as it is: "
-            "`exchange accept-loss`"
+            f"{events} {'has no' if mirror is None else 'holds other events at'} entry {place.entry}, after which "
+            f"{path} was taken: the log went back in time and grew again. Restore it from a copy, or go on with the "
+            "log as it is: `exchange accept-loss`"
         )
-    return True
 
 
 def crc_of(block: bytes) -> int:

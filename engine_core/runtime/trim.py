@@ -17,9 +17,10 @@ from typing import Any
 import redis
 
 from engine_core.runtime import snapshot
+from engine_core.runtime.skips import settle_skips
 from engine_core.runtime.snapshot import SnapshotError
 from engine_core.wire.backlog import parse_stored
-from engine_core.wire.streams import EntryId, Keys
+from engine_core.wire.streams import ORIGIN, EntryId, Keys
 
 STEP = 1000  # entries at once: Redis answers nobody else meanwhile
 DAY_MS = 86_400_000
@@ -45,6 +46,7 @@ def trim(client: redis.Redis, names: Keys, data: Path, shard: int, limits: Limit
         bounds[names.events] = min(kept, stored.entry)
     young = EntryId(time.time_ns() // 1_000_000 - limits.young_ms, 0)
     bounds = {name: min(bound, young) for name, bound in bounds.items()}
+    settle_skips(client, names, bounds.get(names.events, ORIGIN))
     said = []
     for name, bound in bounds.items():
         aged = EntryId(time.time_ns() // 1_000_000 - limits.keep_ms, 0)
