@@ -18,7 +18,7 @@ import redis
 from engine_core.book import audit
 from engine_core.operator.log_access import open_log, servers_of
 from engine_core.operator.run import CommandError, find, require
-from engine_core.runtime import snapshot
+from engine_core.runtime import resume, snapshot
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.queries import answer
 from engine_core.runtime.recovery import read_logs
@@ -203,20 +203,15 @@ def accept_loss(options: argparse.Namespace) -> int:
         )
     with open_log(options) as client:
         try:
-            orders, events = read_logs(client, keys(0))
+            orders, events = logs = read_logs(client, keys(0))
+            if events.top > orders.top:
+                raise CommandError(
+                    f"the event log reaches {events.top}, the command log only {orders.top}: one alone cannot be gone "
+                    "on with; restore both from the same copy, or begin anew with `exchange reset`"
+                )
+            aside = resume.accept_loss(client, keys(0), data, 0, logs)
         except (redis.RedisError, LogError) as error:
             raise CommandError(f"the log cannot be read: {error}") from None
-    if events.top > orders.top:
-        raise CommandError(
-            f"the event log reaches {events.top}, the command log only {orders.top}: one alone cannot be gone on with; "
-            "restore both from the same copy, or begin anew with `exchange reset`"
-        )
-    aside = [path for path in snapshot.found(data, 0) if _describe(path).place.entry > orders.top]
-    for path in aside:
-        path.replace(path.with_name(f"lost-{path.name}"))
-    notes = list(data.glob("engine-0*.entry"))
-    for note in notes:
-        note.unlink()
     print(json.dumps({"commandsUpTo": str(orders.top), "snapshotsPutAside": [path.name for path in aside]}))
     with servers_of(data) as environment:
         done = subprocess.run(

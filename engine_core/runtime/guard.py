@@ -11,6 +11,7 @@ The note also tells a log that went back in time: what was executed can only be 
     file, int64 words:  0 entry_ms · 1 entry_seq · 2 executing (0, 1) · 3 crashes at the suspect so far · 4 log_id
                         5 last_ms · 6 last_seq: of a run of entries that a replay executes in one call; 0 if it is one
                         7 suspect_ms · 8 suspect_seq: the entry at which an engine ended last
+                        9 top_ms · 10 top_seq: of the log when an entry was skipped
 
 After a crash in a run its entries are executed one by one, so the next crash names the entry. Crashes count for one
 entry only: engines that are killed here and there, while they come up perhaps, halt nothing.
@@ -30,6 +31,7 @@ import numpy as np
 import redis
 
 from engine_core.runtime.chunk import Chunk
+from engine_core.runtime.connection import describe
 from engine_core.runtime.machine import Machine, Mirror
 from engine_core.runtime.skips import Rows, published_reason, remember, skip_of, skipped_entries
 from engine_core.wire.codes import Reason
@@ -38,7 +40,8 @@ from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys
 
 MAX_CRASHES = 3
 LOOK_SECONDS = 1.0
-_MS, _SEQ, _EXECUTING, _CRASHES, _LOG_ID, _LAST_MS, _LAST_SEQ, _SUSPECT_MS, _SUSPECT_SEQ, _WORDS = range(10)
+_MS, _SEQ, _EXECUTING, _CRASHES, _LOG_ID, _LAST_MS, _LAST_SEQ, _SUSPECT_MS, _SUSPECT_SEQ, _TOP_MS, _TOP_SEQ = range(11)
+_WORDS = 11
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +53,6 @@ class CrashGuard:
         self._doubtful: list[tuple[EntryId, EntryId]] = []  # first and last of entries that are executed one by one
         if self._words[_EXECUTING]:
             self._note_the_end()
-        self._skipped: set[EntryId] = set()  # by this engine
         self._to_skip = skipped_entries(client, names)  # as others did
         self._doubtful += [(entry, entry) for entry in self._to_skip]
         if (suspect := self._suspect) is not None:
@@ -89,17 +91,20 @@ class CrashGuard:
         """Of the log that an engine here has executed; 0: none yet."""
         return int(self._words[_LOG_ID])
 
-    def executed(self, log_id: int) -> EntryId:
-        """The last entry of this log that an engine here began to execute; ORIGIN if it is not known."""
-        return EntryId(int(self._words[_MS]), int(self._words[_SEQ])) if self._words[_LOG_ID] == log_id else ORIGIN
+    def seen(self, log_id: int) -> list[EntryId]:
+        """Entries of this log that an engine here saw: the last one begun, and perhaps a later one."""
+        words = self._words.tolist()
+        seen = EntryId(words[_MS], words[_SEQ]), EntryId(words[_TOP_MS], words[_TOP_SEQ])
+        return [entry for entry in seen if entry != ORIGIN and words[_LOG_ID] == log_id]
 
     def execute(self, machine: Machine, entry: EntryId, block: bytes) -> Mirror:
         suspected = entry == self._suspect
         if (suspected or entry in self._to_skip) and self._must_skip(entry):
             logger.warning("entry %s is skipped", entry)
-            self._skipped.add(entry)
             remember(self._client, self._names, {entry})  # before its mirror is published
             self._words[_CRASHES] = 0
+            # A log that loses the SKIP would execute the entry after all: that it lost something must be seen.
+            self._words[_TOP_MS], self._words[_TOP_SEQ] = describe(self._client, self._names.orders).top
             return machine.skip(entry, block)
         with self._noted(entry, machine.log_id):
             mirror = machine.execute(entry, block)
@@ -134,9 +139,8 @@ class CrashGuard:
         words[_EXECUTING] = 0
 
     def connect(self, client: redis.Redis) -> None:
-        """Go on with another connection, to a Redis that may have lost what was skipped here."""
+        """Go on with another connection."""
         self._client = client
-        remember(client, self._names, self._skipped)
 
     def _must_skip(self, entry: EntryId) -> bool:
         """As its mirror says, if that is published; else as an operator says, or has said."""

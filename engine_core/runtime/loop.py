@@ -31,8 +31,8 @@ from engine_core.runtime.machine import Machine
 from engine_core.runtime.publish import Publisher, Refused
 from engine_core.runtime.queries import Answers
 from engine_core.runtime.recovery import check_pair, check_position, create_log, read_logs, replay
-from engine_core.runtime.resume import check_not_behind, check_same_log, crc_of, resume
-from engine_core.runtime.skips import check_skips
+from engine_core.runtime.resume import check_has, check_same_log, crc_of, resume
+from engine_core.runtime.skips import check_skips, remember
 from engine_core.runtime.snapshot import Place
 from engine_core.runtime.standby import Lookout, active_name
 from engine_core.runtime.tail import Forgotten, NotTaken, Tail
@@ -119,7 +119,8 @@ class Engine:
             if self._guard is None:
                 self._guard = CrashGuard(config.note, client, self._names)
                 check_same_log(self._guard.log_id, logs, config.data)
-                check_not_behind(orders, self._guard.executed(events.log_id), f"the note {config.note}")
+                for entry in self._guard.seen(events.log_id):
+                    check_has(client, orders, entry, f"the note {config.note}")
             if not orders.length and not config.standby:
                 create_log(client, self._names)
             appends, answering, reading = (
@@ -143,6 +144,7 @@ class Engine:
 
     def _logs(self, client: redis.Redis) -> tuple[LogState, LogState]:
         """Both logs, whole again if Redis had lost their ends and this engine still has them."""
+        remember(client, self._names, self._tail.skipped())
         orders, events = read_logs(client, self._names)
         if self._tail.restore(client, self._names, orders, events, self.publisher.confirmed):
             self.counters.restored += 1

@@ -5,7 +5,7 @@
     of another log, or from before the log begins      passed over
     of an engine that executed what was skipped        passed over
     above the events published so far                  passed over: an older one makes the events that are missing
-    above the end of the command log                   LogError: Redis lost commands that were executed
+    at an entry that the command log lacks             LogError: Redis lost commands that were executed
     at an entry whose events are others now            LogError: the log went back in time and grew again
     not there, and the log was trimmed                 LogTrimmed: there is nothing to start from
 
@@ -42,7 +42,7 @@ def resume(
     for path in snapshot.found(data, shard):
         try:
             place = snapshot.describe(path).place
-            if not _is_usable(path, place, orders, events):
+            if not _is_usable(client, path, place, orders, events):
                 continue
             mirror = _mirror_at(client, names, place.entry)
             if mirror is None and place.entry < events.first:
@@ -67,16 +67,35 @@ def resume(
     return None
 
 
+def accept_loss(
+    client: redis.Redis, names: Keys, data: Path, shard: int, logs: tuple[LogState, LogState]
+) -> list[Path]:
+    """Forget here what Redis has lost; no engine may run. The snapshots that are put aside: nothing proves them now."""
+    _, events = logs
+    aside = []
+    for path in snapshot.found(data, shard):
+        try:
+            place = snapshot.describe(path).place
+        except SnapshotError:
+            continue  # a start passes it over
+        mirror = _mirror_at(client, names, place.entry)
+        if place.entry > events.top or (mirror is None and place.entry >= events.first) or _differs(mirror, place):
+            aside.append(path.replace(path.with_name(f"lost-{path.name}")))
+    for note in data.glob(f"engine-{shard}*.entry"):
+        note.unlink()
+    return aside
+
+
 def _state(path: Path, machine: Machine) -> State:
     """The state in the file, with the capacities that this engine is to have."""
     return resized(snapshot.read(path)[1], machine.state)
 
 
-def _is_usable(path: Path, place: Place, orders: LogState, events: LogState) -> bool:
+def _is_usable(client: redis.Redis, path: Path, place: Place, orders: LogState, events: LogState) -> bool:
     if place.log_id != events.log_id:
         logger.warning("%s is of log %d, Redis holds log %d: passed over", path.name, place.log_id, events.log_id)
         return False
-    check_not_behind(orders, place.entry, f"the snapshot {path}")
+    check_has(client, orders, place.entry, f"the snapshot {path}")
     if place.entry > events.top:
         logger.info("%s is ahead of the published events: passed over", path.name)
         return False
@@ -94,14 +113,22 @@ def check_same_log(executed: int, logs: tuple[LogState, LogState], data: Path) -
         )
 
 
-def check_not_behind(orders: LogState, executed: EntryId, witness: str) -> None:
-    """LogError if the command log ends before what was executed of it; `witness` tells that it was."""
+def check_has(client: redis.Redis, orders: LogState, executed: EntryId, witness: str) -> None:
+    """LogError if the command log lacks an entry that was executed; `witness` tells that it was. Not if it is trimmed.
+
+    A log that lost its end grows again as soon as a gateway appends to it: its top alone proves nothing.
+    """
     if executed > orders.top:
-        raise LogError(
-            f"{orders.name} ends at {orders.top}, but {witness} shows that {executed} was executed: Redis lost its "
-            "last entries (power loss, or kill -9 with durability everysec), perhaps acknowledged orders among them. "
-            "Restore it from a copy, or go on without what was lost: `exchange accept-loss`"
-        )
+        how = f"ends at {orders.top}"
+    elif executed >= orders.first and not client.xrange(orders.name, str(executed), str(executed)):
+        how = "has no such entry"
+    else:
+        return
+    raise LogError(
+        f"{witness} shows that {executed} was executed, but {orders.name} {how}: Redis lost its last entries (power "
+        "loss, or kill -9 with durability everysec), perhaps acknowledged orders among them. Restore it from a copy, "
+        "or go on without what was lost: `exchange accept-loss`"
+    )
 
 
 def _mirror_at(client: redis.Redis, names: Keys, entry: EntryId) -> bytes | None:
@@ -111,12 +138,16 @@ def _mirror_at(client: redis.Redis, names: Keys, entry: EntryId) -> bytes | None
 
 def _check_same(events: str, mirror: bytes | None, place: Place, path: Path) -> None:
     """LogError if the event log has not the entry of the snapshot any more, or other events there."""
-    if mirror is None or crc_of(mirror) != place.mirror_crc:
+    if mirror is None or _differs(mirror, place):
         raise LogError(
             f"{events} {'has no' if mirror is None else 'holds other events at'} entry {place.entry}, after which "
             f"{path} was taken: the log went back in time and grew again. Restore it from a copy, or go on with the "
             "log as it is: `exchange accept-loss`"
         )
+
+
+def _differs(mirror: bytes | None, place: Place) -> bool:
+    return mirror is not None and crc_of(mirror) != place.mirror_crc
 
 
 def crc_of(block: bytes) -> int:

@@ -14,8 +14,8 @@ import redis
 from engine_core.book.state import SKIPS, State
 from engine_core.runtime.tail import Forgotten, NotTaken
 from engine_core.wire.codes import CommandKind, Reason
-from engine_core.wire.layout import ADMIN, BLOCK_HEADER, COMMAND, EVENT
-from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block
+from engine_core.wire.layout import ADMIN, BLOCK_HEADER, COMMAND
+from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block, reason_of
 
 _SKIP = bytes([CommandKind.SKIP])
 
@@ -38,28 +38,36 @@ def remember(client: redis.Redis, names: Keys, entries: set[EntryId]) -> None:
             raise NotTaken(f"{names.skipped} cannot be written: {error}") from error
 
 
-def settle_skips(client: redis.Redis, names: Keys, end: EntryId) -> int:
-    """How many entries up to `end`, all of them published, were skipped; the others among them leave the set."""
-    skipped = 0
-    for entry in skipped_entries(client, names):
-        if entry <= end:
-            if published_reason(client, names, entry) in (Reason.SKIPPED, None):  # None: trimmed
-                skipped += 1
-            else:
-                client.srem(names.skipped, str(entry))
-    return skipped
+def settle_skips(client: redis.Redis, names: Keys, end: EntryId) -> set[EntryId]:
+    """What is in the set; entries up to `end`, all of them published, leave it unless they were skipped."""
+    entries = skipped_entries(client, names)
+    executed = {
+        entry
+        for entry in entries
+        if entry <= end and published_reason(client, names, entry) not in (Reason.SKIPPED, None)  # None: trimmed
+    }
+    if executed:
+        client.srem(names.skipped, *map(str, executed))
+    return entries - executed
 
 
 def check_skips(state: State, position: EntryId, client: redis.Redis, names: Keys, top: EntryId) -> None:
-    """Forgotten if a state at this position has executed what the published events, up to `top`, show as skipped."""
-    if settle_skips(client, names, min(position, top)) > state.counters[SKIPS]:
-        raise Forgotten(f"entries up to {position} were executed that the engine which publishes has skipped")
+    """Forgotten unless a state at this position has skipped what the published events, up to `top`, show as skipped.
+
+    After them it may have skipped what is in the set, or another engine that ended before it was published.
+    """
+    entries = {entry for entry in settle_skips(client, names, min(position, top)) if entry <= position}
+    least = sum(entry <= top for entry in entries)
+    if not least <= state.counters[SKIPS] <= len(entries):
+        raise Forgotten(
+            f"{state.counters[SKIPS]} entries up to {position} were skipped, but by the engine which publishes {least}"
+        )
 
 
 def published_reason(client: redis.Redis, names: Keys, entry: EntryId) -> Reason | None:
     """The reason in the entry's published mirror, if there is one."""
     rows = cast(Rows, client.xrange(names.events, str(entry), str(entry)))
-    return Reason(int(decode_block(rows[0][1][FIELD], EVENT)[1][0]["reason"])) if rows else None
+    return reason_of(rows[0][1][FIELD]) if rows else None
 
 
 def skip_of(block: bytes) -> EntryId | None:

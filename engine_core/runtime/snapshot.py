@@ -151,7 +151,7 @@ def read(path: Path) -> tuple[Snapshot, State]:
         with path.open("rb", buffering=0) as file:
             head = file.read(HEADER.itemsize)
             snapshot = _describe(path, head)
-            state, digest = new_state(snapshot.capacities), hashlib.sha256(head)
+            state, digest = _new_state(path, snapshot.capacities), hashlib.sha256(head)
             for array in state:
                 _read_array(file, array, digest, path)
             if file.read(DIGEST_BYTES + 1) != digest.digest():
@@ -161,6 +161,13 @@ def read(path: Path) -> tuple[Snapshot, State]:
     if int(state.counters[LOG_ID]) != snapshot.place.log_id:
         raise SnapshotError(f"{path} is damaged: its header names another log than its state")
     return snapshot, state
+
+
+def _new_state(path: Path, capacities: Capacities) -> State:
+    try:
+        return new_state(capacities)
+    except (ValueError, MemoryError) as error:  # the checksum comes last
+        raise SnapshotError(f"{path} is damaged, or too large for this machine: {error}") from None
 
 
 @functools.cache

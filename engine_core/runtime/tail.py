@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, cast
 
 import redis
 
+from engine_core.wire.codes import Reason
 from engine_core.wire.log import LogError, LogState
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, reason_of
 
 KEEP_SECONDS = 5.0  # at least; Redis promises to lose no more than two
 KEEP_BYTES = 256 << 20  # at most
@@ -62,6 +63,10 @@ class Tail:
             old = kept.popleft()
             self.before = old.entry
             self._bytes -= len(old.commands) + len(old.mirror)
+
+    def skipped(self) -> set[EntryId]:
+        """Entries whose mirror says that they were skipped; what Redis has of that may be lost, too."""
+        return {kept.entry for kept in self._kept if reason_of(kept.mirror) == Reason.SKIPPED}
 
     def restore(self, client: redis.Redis, names: Keys, orders: LogState, events: LogState, confirmed: EntryId) -> int:
         """Append what the logs lost, events up to `confirmed`; the number of entries.
@@ -119,13 +124,30 @@ def _append(client: redis.Redis, name: str, entries: list[tuple[EntryId, bytes]]
     """Each under its own ID; one that is there already (another engine does the same) is left alone."""
     pipe: Any
     for first in range(0, len(entries), STEP):
+        step = entries[first : first + STEP]
         with client.pipeline(transaction=True) as pipe:
-            for entry, block in entries[first : first + STEP]:
+            for entry, block in step:
                 pipe.xadd(name, {FIELD: block}, id=str(entry))
             try:
                 outcomes = pipe.execute(raise_on_error=False)
             except redis.ResponseError as error:  # the transaction as a whole
                 outcomes = [error]
-            for outcome in outcomes:
-                if isinstance(outcome, Exception) and NOT_ABOVE_TOP not in str(outcome):
-                    raise NotTaken(f"{name} does not take back what it lost: {outcome}")
+        refusals = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        for refusal in refusals:
+            if NOT_ABOVE_TOP not in str(refusal):
+                raise NotTaken(f"{name} does not take back what it lost: {refusal}")
+        if refusals:
+            _check_all(client, name, step)
+
+
+def _check_all(client: redis.Redis, name: str, entries: list[tuple[EntryId, bytes]]) -> None:
+    """LogError unless the log has all of these: somebody else appended before what was lost could be given back."""
+    rows = cast(Rows, client.xrange(name, str(entries[0][0]), str(entries[-1][0])))
+    found = {entry: fields.get(FIELD, b"") for entry, fields in rows}
+    missing = [entry for entry, block in entries if found.get(str(entry).encode()) != block]
+    if missing:
+        raise LogError(
+            f"{name} lost its end and grew again before engines could give it back: it has no room for {missing[0]}, "
+            f"and {len(missing)} entries of these in all. Redis lost them for good; restore it from a copy, or go on "
+            "without what was lost: `exchange accept-loss`"
+        )

@@ -73,6 +73,13 @@ def encode_block(header: np.ndarray, records: np.ndarray) -> bytes:
     return bytes(header.tobytes() + body)
 
 
+def reason_of(mirror: bytes) -> Reason:
+    """Why the whole block was not executed, in its mirror; NONE, or that of its first event, if it was."""
+    assert EVENT.fields is not None
+    at = BLOCK_HEADER.itemsize + EVENT.fields["reason"][1]
+    return Reason(mirror[at]) if len(mirror) > at else Reason.NONE
+
+
 def decode_block(block: bytes, record: np.dtype) -> tuple[np.void, np.ndarray]:
     """(header, records of dtype `record`, read-only) of a block, or BlockError with the reason."""
     if len(block) < BLOCK_HEADER.itemsize:

@@ -161,7 +161,7 @@ def test_a_crash_in_a_run_is_traced_to_its_entry(tmp_path: Path) -> None:
         with pytest.raises(AssertionError, match="a bug"):
             replay(Crashing(SMALL), guard, entries)
     guard = CrashGuard(note, events, NAMES)
-    assert (guard.crashes, guard.executed(LOG_ID)) == (2, bad)
+    assert (guard.crashes, guard.seen(LOG_ID)) == (2, [bad])
     events.skipped = bad
     assert replay(Crashing(SMALL), guard, entries) == (2, [bad]), "one run before it, one behind"
 

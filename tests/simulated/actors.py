@@ -1,7 +1,6 @@
-"""Who takes part: engines (the real loop) and gateways (the real outbox); writers are in writer.py."""
+"""The machine that engines run on, each the real loop: their ring, disk and clock, and orders that kill them."""
 
 import contextlib
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,23 +20,18 @@ from engine_core.runtime.machine import Machine, Mirror
 from engine_core.runtime.snapshot import Place
 from engine_core.runtime.trim import Limits
 from engine_core.wire import outbox as outboxes
-from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, Reason, Side
-from engine_core.wire.feed import slots_of
-from engine_core.wire.gateway_errors import GatewayError
-from engine_core.wire.layout import EVENT, SLOT, join
-from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError
-from engine_core.wire.outbox import Outbox
+from engine_core.wire.layout import SLOT
 from engine_core.wire.ring import Stamp
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, decode_block, keys
+from engine_core.wire.streams import FIELD, EntryId, keys
 from tests.runtime.deadly.sitecustomize import DEADLY_LOTS
-from tests.runtime.rig import SMALL, place
+from tests.runtime.rig import SMALL, block_of
 from tests.simulated.client import SimClient
 from tests.simulated.server import Server, SimConnection
 from tests.simulated.world import Clock, Crash, World
 
 NAMES = keys(0)
 RING_BLOCKS = 24  # beyond, a reader is lapped
-TINY = SMALL._replace(ended=2048, references=1024, orders=2048, levels=512)
+TINY = SMALL._replace(ended=2048, references=1024, orders=2048, levels=512, gateways=64)  # each engine's life is one
 TRIM_LIMITS = Limits(keep_ms=1_100, redis_bytes=1 << 40, young_ms=1_100)  # engines may stay frozen for longer
 
 
@@ -65,11 +59,25 @@ class SimRing:
         return None
 
 
-class Ticks:
-    """No timers are armed here."""
+class SimTicks:
+    """Stands in for the gateway by which an engine appends TICK."""
 
-    def __init__(self, url: str, shard: int) -> None:
-        raise AssertionError("nothing is due")
+    def __init__(self, host: "Host") -> None:
+        self._server = host.server
+        state = describe(SimClient(host.server), NAMES.events)  # type: ignore[arg-type]
+        self._names = {"log_id": state.log_id, "gateway": 10_000 + host.server.number()}
+        self._sequence = 0
+
+    def append(self, records: np.ndarray) -> None:
+        client: Any = SimClient(self._server)
+        self._sequence += 1
+        block = block_of(records, sequence=self._sequence, **self._names)
+        try:
+            client.xadd(NAMES.orders, {FIELD: block})
+        except redis.ResponseError as error:
+            raise redis.ConnectionError(str(error)) from error  # as the gateway, which tries again and gives up
+        finally:
+            client.close()
 
 
 class SimKeeper(Keeper):
@@ -87,7 +95,7 @@ class SimKeeper(Keeper):
         self._host.world.pause()
         known = snapshot.found(self._rules.data, 0)
         path = snapshot.write(self._rules.data, 0, state, where)
-        if path not in known and self._host.world.chance.random() < 0.15:
+        if path not in known and all(map(_whole, known)) and self._host.world.chance.random() < 0.15:
             data = bytearray(path.read_bytes())
             at = self._host.world.chance.randrange(len(data))
             data[at] ^= 0x10
@@ -190,7 +198,7 @@ def simulated(host: Host) -> Iterator[None]:
         (loop, "client_of", lambda url, seconds: SimClient(host.server)),
         (loop, "Connection", lambda url, seconds: SimConnection(host.server, seconds)),
         (loop, "RingWriter", lambda runtime, shard, slots, log_id, epoch, base: SimRing(host, base)),
-        (loop, "Gateway", Ticks),
+        (loop, "Gateway", lambda url, shard: SimTicks(host)),
         (loop, "Machine", type("HostMachine", (SimMachine,), {"host": host})),
         (snapshot.os, "fsync", lambda descriptor: None),
     ]
@@ -202,134 +210,3 @@ def simulated(host: Host) -> Iterator[None]:
     finally:
         for owner, name, value in before:
             setattr(owner, name, value)
-
-
-class Client:
-    """A gateway and those who trade through it. `acknowledged`: what they were told, by clientId."""
-
-    def __init__(self, host: Host, number: int, seed: int) -> None:
-        self._host, self._number = host, number
-        self._chance = random.Random(seed * 31 + number)
-        self.acknowledged: dict[int, bytes] = {}
-        self.refused: set[int] = set()  # by Redis: certainly not executed
-        self._next = number << 20
-        self.stop = False
-        self.send_deadly = False  # once
-        self._outbox: Outbox | None = None
-        self._position = ORIGIN
-
-    @property
-    def is_done(self) -> bool:
-        return self._outbox is not None and self._outbox.oldest is None
-
-    def run(self) -> None:
-        world = self._host.world
-        behind_since: float | None = None
-        while True:
-            try:
-                self._connected()
-            except (redis.ConnectionError, redis.TimeoutError):
-                behind_since = None
-            except LogBehind:  # Redis lost what it had confirmed, and nobody has it: the gateway's process begins anew
-                behind_since = world.now if behind_since is None else behind_since
-                if world.now - behind_since > RESTORE_SECONDS:
-                    self._outbox, behind_since = None, None
-            except (LogError, GatewayError):  # events were trimmed while it was away, or the clock went back: the same
-                self._outbox, behind_since = None, None
-            world.wait(seconds=0.1)
-
-    def _connected(self) -> None:
-        server, world = self._host.server, self._host.world
-        client: Any = SimClient(server)
-        if self._outbox is None:
-            self._begin(client)
-        assert self._outbox is not None
-        orders = describe(client, NAMES.orders)
-        orders.check(max([self._position, *(b.entry for b in self._outbox.blocks if b.entry is not None)]))
-        repeat = True
-        while True:
-            if repeat:
-                for block in self._outbox.blocks:
-                    self._append(client, block)
-            repeat = self._take(client)
-            if not self.stop and self._outbox.commands < 40 and self._chance.random() < 0.4:
-                self._append(client, self._outbox.add(*self._commands()))
-            world.wait(seconds=self._chance.choice((0.001, 0.01, 0.05)))
-
-    def _begin(self, client: Any) -> None:
-        while (events := self._host.server.stream(NAMES.events)).top == ORIGIN:
-            self._host.world.wait(seconds=0.05)
-        state = describe(client, NAMES.events)
-        self._outbox, self._position = Outbox(self._number, state.log_id, state.epoch), events.top
-
-    def _append(self, client: Any, block: Any) -> None:
-        assert self._outbox is not None
-        try:
-            entry = client.xadd(NAMES.orders, {FIELD: self._outbox.encode(block)})
-        except redis.ResponseError as error:
-            if block.copies > 1:
-                raise redis.ConnectionError(str(error)) from None
-            self._outbox.drop(block, error)
-            return
-        if self._chance.random() < 0.02:
-            client.close()  # the reply is lost
-            raise redis.ConnectionError("in the middle")
-        block.entry = EntryId.parse(entry)
-
-    def _commands(self) -> tuple[list[bytes], list[Any]]:
-        records, answers = [], []
-        for _ in range(self._chance.randrange(1, 5)):
-            self._next += 1
-            record = place(
-                self._chance.choice((Side.BID, Side.ASK)),
-                self._chance.randrange(95, 106),
-                self._chance.randrange(1, 9),
-                self._chance.randrange(2, 5),
-            )
-            if self._chance.random() < 0.2:
-                record["kind"], record["order_type"], record["market"] = CommandKind.CANCEL_ALL, 0, 1
-            if self.send_deadly and record["kind"] == CommandKind.PLACE:
-                record["quantity_lots"], self.send_deadly = DEADLY_LOTS, False
-            record["client_id"], record["flags"] = self._next, int(OrderFlag.HAS_CLIENT_ID)
-            records.append(record.tobytes())
-            answers.append(Answer(self, self._next))
-        return records, answers
-
-    def _take(self, client: Any) -> bool:
-        """Events from the ring if it has all since the last one, else from the stream."""
-        assert self._outbox is not None
-        ring = self._host.ring
-        if ring is not None and ring.base <= self._position and self._chance.random() < 0.9:
-            found = [(entry, slots) for entry, slots in ring.blocks if entry > self._position]
-        else:
-            rows = client.xrange(NAMES.events, f"({self._position}", count=50)
-            if rows:
-                describe(client, NAMES.events).check(self._position)
-            found = [
-                (EntryId.parse(entry), slots_of(EntryId.parse(entry), *decode_block(fields[FIELD], EVENT)))
-                for entry, fields in rows
-            ]
-        if not found:
-            return False
-        self._position = found[-1][0]
-        return self._outbox.take(join([slots for _, slots in found]))
-
-
-class Answer:
-    """What a waiting request gets; stands in for a future."""
-
-    def __init__(self, client: Client, client_id: int) -> None:
-        self._client, self._client_id = client, client_id
-
-    def done(self) -> bool:
-        return self._client_id in self._client.acknowledged or self._client_id in self._client.refused
-
-    def set_result(self, events: np.ndarray) -> None:
-        if events["kind"][0] == EventKind.BLOCK_REFUSED:
-            assert events["reason"][0] == Reason.SKIPPED, Reason(int(events["reason"][0]))
-            self._client.refused.add(self._client_id)
-        else:
-            self._client.acknowledged[self._client_id] = events.tobytes()
-
-    def set_exception(self, error: Exception) -> None:
-        self._client.refused.add(self._client_id)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import redis
 
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, keys
 from tests.simulated.server import Server, SimConnection
 
+NAMES = keys(0)
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 
@@ -89,14 +91,14 @@ class SimClient:
         return set(self._ask().sets.get(name, ()))
 
     def srem(self, name: str, *members: str) -> int:
-        self._ask().sets[name].difference_update(member.encode() for member in members)
+        self._ask().members(name, [member.encode() for member in members], are=False)
         return len(members)
 
     def sadd(self, name: str, *members: str) -> int:
         server = self._ask()
         if server.full:
             raise redis.ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
-        server.sets.setdefault(name, set()).update(member.encode() for member in members)
+        server.members(name, [member.encode() for member in members], are=True)
         return len(members)
 
     def get(self, name: str) -> bytes | None:
@@ -107,8 +109,14 @@ class SimClient:
         if "XREVRANGE" in script:
             return str(server.stream(arguments[0]).top).encode()
         assert "SET" in script
-        server.values[arguments[0]] = arguments[1].encode()
+        server.set(arguments[0], arguments[1].encode())
         return b"OK"
+
+    def ask(self, question: bytes) -> None:
+        """ASK_SCRIPT: stamped with the top of the command log, and in no journal."""
+        server = self._ask()
+        stamp = np.array(server.stream(NAMES.orders).top, "<i8").tobytes()
+        server.add(NAMES.queries, question + stamp, None, kept=False)
 
     def client_list(self) -> list[dict[str, str]]:
         return [{"id": str(each.number), "name": each.name} for each in self._ask().connections.values()]

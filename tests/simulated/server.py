@@ -2,12 +2,12 @@
 
 Everything that changes it is written to a journal, as to the append-only file. A crash may lose the end of it: what was
 not synced, `everysec` up to two seconds of it, `always` only what nobody was answered. Connections break, and then a
-command may have arrived or not.
+command may have arrived or not. Questions and answers are not in the journal.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 
@@ -35,6 +35,14 @@ class Stream:
         return found[::-1]
 
 
+class Lost(NamedTuple):
+    """An entry that a crash took away."""
+
+    name: str
+    entry: EntryId
+    block: bytes
+
+
 class Server:
     def __init__(self, world: World, durability: str) -> None:
         self.world = world
@@ -44,16 +52,18 @@ class Server:
         self.sets: dict[str, set[bytes]] = {}
         self.history: dict[str, dict[EntryId, bytes]] = {}  # nothing trimmed; what a crash lost is gone here too
         self.connections: dict[int, SimConnection] = {}
+        self.published: dict[str, list[bytes]] = {}  # by channel
         self.up = True
         self.full = False
-        self.lost = 0  # entries, by crashes so far
+        self.lost: list[Lost] = []  # by crashes so far
         self._numbers = 0
-        self._journal: list[tuple[float, str, EntryId, bytes]] = []
+        self._journal: list[tuple[float, Callable[[], None]]] = []  # when, and how to undo it
 
     def stream(self, name: str) -> Stream:
         return self.streams.setdefault(name, Stream())
 
-    def add(self, name: str, block: bytes, entry: EntryId | None) -> EntryId:
+    def add(self, name: str, block: bytes, entry: EntryId | None, *, kept: bool = True) -> EntryId:
+        """`kept`: in the journal, too."""
         if self.full:
             raise redis.ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
         log = self.stream(name)
@@ -62,18 +72,53 @@ class Server:
             entry = EntryId(now_ms, 0) if now_ms > log.top.ms else EntryId(log.top.ms, log.top.seq + 1)
         if entry <= log.top:
             raise redis.ResponseError(f"The ID specified in XADD is {NOT_ABOVE_TOP}")
+        if kept:
+            self.history.setdefault(name, {})[entry] = block
+            self._journal.append((self.world.now, self._forgets(name, entry, log.top)))
         log.entries[entry] = block
         log.top, log.added = entry, log.added + 1
-        self.history.setdefault(name, {})[entry] = block
-        self._journal.append((self.world.now, name, entry, block))
         return entry
+
+    def _forgets(self, name: str, entry: EntryId, before: EntryId) -> Callable[[], None]:
+        def forget() -> None:
+            log = self.streams[name]
+            log.entries.pop(entry, None)
+            log.top, log.added = before, log.added - 1
+            self.lost.append(Lost(name, entry, self.history[name].pop(entry)))
+
+        return forget
 
     def trim(self, name: str, bound: EntryId, limit: int) -> int:
         log = self.stream(name)
-        old = [entry for entry in log.entries if entry < bound][:limit]
+        old = {entry: block for entry, block in log.entries.items() if entry < bound}
+        old = dict(list(old.items())[:limit])
         for entry in old:
             del log.entries[entry]
+
+        def put_back() -> None:
+            log.entries = {**old, **log.entries}
+
+        if old:
+            self._journal.append((self.world.now, put_back))
         return len(old)
+
+    def set(self, name: str, value: bytes) -> None:
+        before = self.values.get(name)
+
+        def put_back() -> None:
+            if before is None:
+                del self.values[name]
+            else:
+                self.values[name] = before
+
+        self.values[name] = value
+        self._journal.append((self.world.now, put_back))
+
+    def members(self, name: str, members: Iterable[bytes], *, are: bool) -> None:
+        """Have these in the set, or not."""
+        before = frozenset(self.sets.get(name, ()))
+        self.sets[name] = {*before, *members} if are else {*before}.difference(members)
+        self._journal.append((self.world.now, lambda: self.sets.update({name: {*before}})))
 
     def crash(self, copied: float | None = None) -> None:
         """kill -9, or the power: connections end, and so does what was not on the disk.
@@ -85,28 +130,20 @@ class Server:
             connection.broken = True
         self.connections.clear()
         if copied is not None:
-            self._lose([moment <= self.world.now - copied for moment, *_ in self._journal].count(True))
+            self._lose([moment <= self.world.now - copied for moment, _ in self._journal].count(True))
         elif self.durability == "everysec":
             since = self.world.now - SYNC_SECONDS
-            unsynced = [at for at, (moment, *_) in enumerate(self._journal) if moment > since]
+            unsynced = [at for at, (moment, _) in enumerate(self._journal) if moment > since]
             if unsynced:
                 self._lose(self.world.chance.randrange(unsynced[0], len(self._journal) + 1))
 
     def _lose(self, keep: int) -> None:
-        for _, name, entry, _ in self._journal[keep:]:
-            self._forget(name, entry)
-        self.lost += len(self._journal) - keep
+        for _, undo in reversed(self._journal[keep:]):
+            undo()
         del self._journal[keep:]
 
     def restart(self) -> None:
         self.up = True
-
-    def _forget(self, name: str, entry: EntryId) -> None:
-        log = self.streams[name]
-        log.entries.pop(entry, None)
-        log.added -= 1
-        self.history[name].pop(entry)
-        log.top = next(reversed(self.history[name]), ORIGIN)
 
     def number(self) -> int:
         self._numbers += 1
@@ -202,7 +239,8 @@ class SimConnection:
                 self.name = arguments[1].decode()
                 return b"OK"
             assert name == b"PUBLISH", command
-            return 0
+            server.published.setdefault(arguments[0].decode(), []).append(arguments[1])
+            return 1
         except redis.ResponseError as error:
             return error
 

@@ -25,10 +25,21 @@ class Writer:
         self.events: list[np.ndarray] = []
         self.times: list[np.ndarray] = []
         self.positions = [Position()]
+        self.complaint = ""  # why it does not go on
 
     def go_back(self, batches: int) -> None:
         """The database is one that was restored from a copy: without the last so many transactions."""
         del self.events[-batches:], self.times[-batches:], self.positions[-batches:]
+
+    def follow(self, client: Any) -> bool:
+        """As persistence.refill does it, but from the newest copy that fits the log; False if there is none."""
+        while True:
+            with contextlib.suppress(SourceError):
+                self._source(client).check(self.position)
+                return True
+            if len(self.positions) == 1:
+                return False
+            self.go_back(1)
 
     @property
     def position(self) -> Position:
@@ -38,16 +49,19 @@ class Writer:
         """Any life of it: from what is stored."""
         world = self._host.world
         while True:
-            with contextlib.suppress(redis.RedisError, SourceError):
+            try:
                 self._connected()
+            except redis.RedisError:
+                pass
+            except SourceError as error:
+                self.complaint = str(error)
             world.wait(seconds=0.2)
 
     def _connected(self) -> None:
         world = self._host.world
-        source = EventSource.__new__(EventSource)
-        client: Any = SimClient(self._host.server)
-        source._client, source._stream, source._stored, source._entries = client, NAMES.events, NAMES.stored, 0
+        source = self._source(SimClient(self._host.server))
         source.check(self.position)
+        self.complaint = ""
         while True:
             batch = source.read(self.position, 4096)
             if batch is None:
@@ -58,6 +72,12 @@ class Writer:
             self.positions.append(batch.position)
             world.pause()  # stored, but nobody was told
             source.tell_stored(batch)
+
+    @staticmethod
+    def _source(client: Any) -> EventSource:
+        source = EventSource.__new__(EventSource)
+        source._client, source._stream, source._stored, source._entries = client, NAMES.events, NAMES.stored, 0
+        return source
 
 
 def rows_of(batches: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
@@ -78,6 +98,8 @@ def rows_of(batches: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
             order = orders[int(change["order_id"])]
             for name in ("status", "reason", "quantity_lots", "executed_lots", "executed_atoms"):
                 order[name] = change[name].item()
+            if change["price_ticks"] >= 0:
+                order["price_ticks"] = change["price_ticks"].item()
         for change in rows.balance_changes:
             kept = balances.setdefault((int(change["account"]), int(change["asset"])), [0, 0])
             kept[0] = int(change["available"])
