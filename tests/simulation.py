@@ -2,11 +2,11 @@
 
     python -m tests.simulation [--seed N] [--runs N] [--harder]
 
-From the seed come: who runs when, crashes of engines and writers between any two of their steps, of Redis (with
-`always`, or with `everysec` and a lost end), broken connections, lost replies, engines that freeze,
+From the seed come: who runs when, crashes of engines, gateways, readers and the writer between any two of their steps,
+of Redis (with `always`, or with `everysec` and a lost end), broken connections, lost replies, processes that freeze,
 damaged snapshots, trimming, a Redis without memory, lapped readers. With --harder besides: torn snapshots, a database
-or a Redis restored from an older copy, clocks that jump, and an order that kills some engines or all of them, until an
-operator has it skipped. Then the accidents end, everything settles, and:
+or a Redis restored from an older copy, clocks that jump, a book that is full until it is made larger, and an order that
+kills some engines or all of them, until an operator has it skipped. Then the accidents end, everything settles, and:
 
     the event log is what a machine computes from all commands ever kept, byte for byte, each entry once
     every acknowledged command was executed, once, with the very events that its sender was told; none that was refused
@@ -45,6 +45,8 @@ class Simulation:
         self.chance = self.world.chance
         self.server = Server(self.world, self.chance.choice(("always", "always", "everysec")))
         self.host = Host(self.world, self.server, folder, tears=harder)
+        if harder:
+            self.host.orders = self.chance.choice((8, 32, self.host.orders))  # a book that is full, now and then
         self.operator = Operator(self.host, self.chance.choice((1, 2, 2, 3)), seed)
         self.accidents: list[str] = []
 
@@ -63,20 +65,17 @@ class Simulation:
                 self.world.kill(actor)
 
     def _load(self) -> None:
+        accidents = [self._kill_engine, self._kill_engine, self._kill_writer, self._kill_redis, self._kill_trader]
+        accidents += [self._kill_reader, self._break, self._freeze, self._fill]
+        if self.harder:
+            accidents += [self._restore, self._copy_redis, self._jump, self._poison, self._poison, self._grow]
         end = self.world.now + LOAD_SECONDS
         while self.world.now < end and not self.operator.ended:
             pause = self.world.now + self.chance.uniform(0.05, 0.8)
             while self.world.step(pause):
                 pass
             self.operator.look()
-            accident = self.chance.choice(
-                (
-                    *(self._kill_engine, self._kill_engine, self._kill_writer, self._kill_redis),
-                    *(self._kill_trader, self._kill_reader),
-                    *(self._break, self._freeze, self._fill),
-                    *((self._restore, self._copy_redis, self._jump, self._poison, self._poison) if self.harder else ()),
-                )
-            )
+            accident = self.chance.choice(accidents)
             self.accidents.append(f"{self.world.now:.3f} {accident.__name__}")
             accident()
 
@@ -175,6 +174,11 @@ class Simulation:
 
     def _jump(self) -> None:
         self.world.skew = self.chance.choice((0.0, self.chance.uniform(-2.0, 2.0)))
+
+    def _grow(self) -> None:
+        """An operator has configured a larger book; engines that start from here on know."""
+        self.host.orders += 16
+        self._kill_engine()
 
     def _poison(self) -> None:
         """An order that kills all engines, or those on some machines; an operator sees the first that halts."""

@@ -15,9 +15,11 @@ from engine_core.book.state import (
     BEHAVIOUR,
     CREATED_MS,
     GENESIS,
+    GROWS,
     INDEX,
     LOG_ID,
     MARKETS,
+    MOST,
     TIERS,
     State,
 )
@@ -31,6 +33,7 @@ from engine_core.wire.limits import MAX_DECIMALS, MAX_PRICE_TICKS, MAX_SUPPLY_AT
 MAX_BAND_PPM = 1_000 * PPM
 MAX_LEASE_MS = 24 * 3600 * 1000
 DEPOSITS, WITHDRAWALS = 1, 2  # directions of a reference
+_MOST = np.array(MOST[:-1], np.int64)  # pages follow from levels
 
 
 @inner
@@ -59,6 +62,16 @@ def _upgrade(state: State, admin: np.ndarray, i: int) -> int:
     if admin[i]["a"] <= state.counters[BEHAVIOUR]:
         return wide(Reason.BEHAVIOUR_VERSION)
     state.counters[BEHAVIOUR] = admin[i]["a"]
+    return wide(Reason.NONE)
+
+
+@inner
+def _capacity(state: State, admin: np.ndarray, i: int) -> int:
+    """Checked here; whoever holds the state makes it larger after the block."""
+    number, wanted = wide(admin[i]["code"]), admin[i]["a"]
+    if number >= _MOST.size or wanted < state.limits[number] or wanted > _MOST[number]:
+        return wide(Reason.BAD_DEFINITION)
+    state.counters[GROWS] = 1
     return wide(Reason.NONE)
 
 
@@ -323,6 +336,8 @@ def _apply(state: State, admin: np.ndarray, i: int, kind: int) -> int:
         return _account(state, admin, i)
     if kind == CommandKind.UPGRADE:
         return _upgrade(state, admin, i)
+    if kind == CommandKind.CAPACITY:
+        return _capacity(state, admin, i)
     if kind == CommandKind.SKIP:  # says what the runtime did; changes nothing here
         return wide(Reason.NONE)
     if CommandKind.ACCOUNT_STATE <= kind <= CommandKind.LEASE:

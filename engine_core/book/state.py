@@ -72,6 +72,7 @@ SPARE_PAGE = 32  # top of the stack of pages that were empty once
 PAGES_USED = 33
 PAGES_LIVE = 34  # that hold levels
 SKIPS = 35  # entries of the command log that were skipped on an operator's word
+GROWS = 36  # CAPACITY was applied, and the state is to be made larger
 COUNTERS = 40
 
 
@@ -90,6 +91,21 @@ class Capacities(NamedTuple):
     ended_per_account: int = 1024
     references: int = 1 << 20  # deposits and withdrawals
     pages: int = 0  # of PRICES_A_PAGE neighbouring prices that hold levels; 0: an eighth of `levels`
+
+
+MOST = Capacities(
+    accounts=1 << 30,
+    assets=MAX_ASSETS - 1,
+    markets=MAX_MARKETS - 1,
+    orders=(1 << SLOT_BITS) - 1,
+    levels=1 << 30,
+    keys=1 << 30,
+    gateways=1 << 30,
+    timers=1 << 30,
+    ended=1 << 30,
+    ended_per_account=1 << 30,
+    references=1 << 30,
+)
 
 
 class State(NamedTuple):

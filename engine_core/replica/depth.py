@@ -40,7 +40,7 @@ EPOCH, LEVELS, TRADES, SPANS, SUBJECT = 0, 1, 2, 3, 4
 _FILL, _APPLIED = int(EventKind.FILL), int(EventKind.APPLIED)
 _FIRST_ADMIN = 32  # kinds from here on have the ADMIN shape
 _TAKER, _BID = int(OrderFlag.TAKER), int(Side.BID)
-_DEPOSIT, _WITHDRAW, _LEASE, _SKIP = (int(kind) for kind in NOT_SETUP)
+_DEPOSIT, _WITHDRAW, _LEASE, _SKIP, _CAPACITY = (int(kind) for kind in NOT_SETUP)
 
 
 @inner
@@ -133,7 +133,8 @@ def _note_trade(event: np.void, markets: np.ndarray, trades: np.ndarray, control
 @inner
 def _concerns_setup(event: np.void) -> bool:
     command = event["command_kind"]
-    setup = command != _DEPOSIT and command != _WITHDRAW and command != _LEASE and command != _SKIP
+    setup = command != _DEPOSIT and command != _WITHDRAW and command != _LEASE
+    setup = setup and command != _SKIP and command != _CAPACITY
     return bool(event["kind"] == _APPLIED and setup)
 
 

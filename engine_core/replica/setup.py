@@ -12,7 +12,13 @@ from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, Market
 from engine_core.wire.units import MarketUnits
 
 # APPLIED commands that change nothing here; there may be millions of the first two.
-NOT_SETUP = (CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.LEASE, CommandKind.SKIP)
+NOT_SETUP = (
+    CommandKind.DEPOSIT,
+    CommandKind.WITHDRAW,
+    CommandKind.LEASE,
+    CommandKind.SKIP,
+    CommandKind.CAPACITY,
+)
 FROZEN = 2  # ADMIN.code of ACCOUNT_STATE
 
 

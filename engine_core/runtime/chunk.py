@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine_core.book.blocks import BLOCK
+from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, COMMAND_MAGIC, SCHEMA_VERSION
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.streams import EntryId
@@ -26,12 +27,16 @@ class Chunk(NamedTuple):
     whole: np.ndarray  # by entry: bool, the block can be read
     log_id: np.ndarray  # by entry, of its block, as `epoch`
     epoch: np.ndarray
+    grows: np.ndarray  # by entry: bool, the block raises capacities
     blocks: np.ndarray  # BLOCK by entry, without meaning where it is not whole
     records: np.ndarray  # COMMAND: of each block its header, then its commands
 
     def first_odd(self, start: int, stop: int, log_id: int, epoch: int) -> int:
-        """The first entry of start:stop that is not whole, or not of this log and epoch; else `stop`."""
+        """The first entry of start:stop that is not whole, not of this log and epoch, or that raises capacities; else
+        `stop`.
+        """
         odd = ~(self.whole[start:stop] & (self.log_id[start:stop] == log_id) & (self.epoch[start:stop] == epoch))
+        odd |= self.grows[start:stop]
         return start + int(odd.argmax()) if odd.any() else stop
 
 
@@ -57,4 +62,7 @@ def chunk_of(entries: list[tuple[EntryId, bytes]]) -> Chunk:
         blocks[field] = own[field]
     blocks["time_ms"] = np.minimum(own["time_ms"], np.array([entry.ms for entry, _ in entries]))
     blocks["first"], blocks["end"] = starts + 1, ends
-    return Chunk(entries, whole, own["log_id"], own["epoch"], blocks, np.frombuffer(joined, COMMAND))
+    records = np.frombuffer(joined, COMMAND)
+    grows = np.zeros(len(entries), bool)
+    grows[np.searchsorted(ends, np.flatnonzero(records["kind"] == CommandKind.CAPACITY), side="right")] = True
+    return Chunk(entries, whole, own["log_id"], own["epoch"], grows, blocks, records)

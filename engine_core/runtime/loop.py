@@ -18,7 +18,7 @@ from contextlib import ExitStack, closing
 import numpy as np
 import redis
 
-from engine_core.book.state import TIMERS
+from engine_core.book.state import TIMERS, Capacities, capacities_of
 from engine_core.book.triggers import FIRED
 from engine_core.runtime import snapshot
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
@@ -30,7 +30,7 @@ from engine_core.runtime.keeper import Keeper
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.publish import Publisher, Refused
 from engine_core.runtime.queries import Answers
-from engine_core.runtime.recovery import check_pair, check_position, create_log, read_logs, replay
+from engine_core.runtime.recovery import capacity_records, check_pair, check_position, create_log, read_logs, replay
 from engine_core.runtime.resume import check_has, check_same_log, crc_of, resume
 from engine_core.runtime.skips import check_skips, remember
 from engine_core.runtime.snapshot import Place
@@ -67,7 +67,8 @@ class Engine:
         self.ring: RingWriter | None = None
         self._beat = beat
         self._wake = wake  # descriptor that becomes readable at a signal, so that poll() ends
-        self._ticks: Gateway | None = None
+        self._gateway: Gateway | None = None  # for commands of the engine's own
+        self._growth: np.ndarray | None = None  # capacities to tell the log
         self._next_tick = 0.0
         self._patient_until = 0.0  # with logs that this engine cannot begin anew from
         self._begin_anew()
@@ -105,7 +106,7 @@ class Engine:
                     logger.warning("Redis cannot be reached, trying again: %s", error)
                 self.following = False
                 self.counters.reconnects += 1
-                self._ticks = None
+                self._gateway = None
                 self._beat()
                 time.sleep(RETRY_SECONDS)
 
@@ -122,7 +123,7 @@ class Engine:
                 for entry in self._guard.seen(events.log_id):
                     check_has(client, orders, entry, f"the note {config.note}")
             if not orders.length and not config.standby:
-                create_log(client, self._names)
+                create_log(client, self._names, config.capacities)
             appends, answering, reading = (
                 stack.enter_context(closing(Connection(url, seconds)))
                 for seconds in (PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS + BLOCK_MS / 1000)
@@ -188,6 +189,7 @@ class Engine:
             return
         self.active = True
         self.on_activation()
+        self._raise_capacities()
         unpublished = self.publisher.unpublished()
         if self.machine.log_id:
             self._open_ring(self.publisher.confirmed if unpublished else self.machine.position)
@@ -197,6 +199,33 @@ class Engine:
                 assert self.ring is not None
                 self.ring.write(events.copy(), Stamp(entry, *sender, int(header["time_ms"])))
                 self.ring.ring()
+
+    def _raise_capacities(self) -> None:
+        """Have the log say that the configuration has larger ones: so all execute the same from there on."""
+        if not self.machine.log_id:
+            return  # GENESIS says them
+        now, wanted = capacities_of(self.machine.state), self._config.capacities
+        raised = Capacities(*map(max, now, wanted))
+        if raised[:-1] != wanted[:-1]:
+            logger.warning("capacities can only be raised: these stay as they are, %s", now)
+        self._growth = capacity_records(raised) if raised[:-1] != now[:-1] else None
+        self._tell_growth()
+
+    def _tell_growth(self) -> None:
+        if self._growth is not None and self._append(self._growth):
+            self._growth = None
+
+    def _append(self, records: np.ndarray) -> bool:
+        """Append a block of our own; False if Redis has no room for it now."""
+        if self._gateway is None:
+            self._gateway = Gateway(self._config.redis_url, self._config.shard)
+        try:
+            self._gateway.append(records)
+        except redis.ResponseError as error:
+            self.counters.append_refusals += 1
+            logger.error("Redis takes no command of the engine's own, trying again: %s", error)
+            return False
+        return True
 
     def _step_back(self, why: str) -> None:
         if self.active:
@@ -208,7 +237,7 @@ class Engine:
         if self.ring is not None:
             self.ring.close()
             self.ring = None
-        self._ticks = None
+        self._gateway = None
 
     def _open_ring(self, base: EntryId) -> None:
         config, machine = self._config, self.machine
@@ -239,6 +268,7 @@ class Engine:
                 if publisher.waiting and not publisher.under_way:
                     publisher.flush()
                 self._tick()
+                self._tell_growth()
             elif lookout.is_due():
                 self._look_out(lookout, appends, client)
             if self._wake in readable:
@@ -358,9 +388,6 @@ class Engine:
         if due_ms is None or due_ms > time.time_ns() // 1_000_000 or now < self._next_tick:
             return
         self._next_tick = now + TICK_MS / 1000
-        if self._ticks is None:
-            self._ticks = Gateway(self._config.redis_url, self._config.shard)
         tick = np.zeros(1, COMMAND)
         tick["kind"] = CommandKind.TICK
-        self._ticks.append(tick)
-        self.counters.ticks += 1
+        self.counters.ticks += self._append(tick)

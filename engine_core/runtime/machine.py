@@ -6,6 +6,7 @@ refused before it reaches the book (damaged, foreign, repeated, out of order) gi
 Non-goals: reading and writing logs.
 """
 
+import logging
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -13,9 +14,21 @@ import numpy as np
 
 from engine_core.book.blocks import BLOCK
 from engine_core.book.commands import execute_blocks
-from engine_core.book.state import BEHAVIOUR, GENESIS, LOG_ID, SKIPS, Capacities, State, engine_time, new_state
+from engine_core.book.state import (
+    BEHAVIOUR,
+    GENESIS,
+    GROWS,
+    LOG_ID,
+    SKIPS,
+    Capacities,
+    State,
+    capacities_of,
+    engine_time,
+    new_state,
+)
 from engine_core.runtime.chunk import Chunk
-from engine_core.wire.codes import EventKind, Reason
+from engine_core.runtime.resize import resized
+from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import (
     ADMIN,
     ADMIN_EVENT,
@@ -33,6 +46,7 @@ from engine_core.wire.ring import Stamp
 from engine_core.wire.streams import ORIGIN, BlockError, EntryId, decode_block, encode_block
 
 FIRST_EPOCH = 1
+logger = logging.getLogger(__name__)
 _RAW_COMMAND = np.dtype(("V", COMMAND.itemsize))
 
 
@@ -76,14 +90,32 @@ class Machine:
         if self.state.counters[GENESIS] and (log_id != self.log_id or epoch != self.epoch):
             return self.refuse(entry, block, Reason.BAD_LOG)
         commands = records.view(_RAW_COMMAND).copy().view(COMMAND)  # writable, so kernels are compiled for one type
+        if commands["kind"][0] == CommandKind.GENESIS and not self.state.counters[GENESIS]:
+            self._begin(commands)
         call = np.array([(gateway, incarnation, sequence, min(time_ms, entry.ms), 0, count)], BLOCK)
         events, reason = self._apply(call, commands)
         if reason != Reason.NONE:
             return self.refuse(entry, block, reason)
         self._check_behaviour(entry)
+        if self.state.counters[GROWS]:
+            self._grow(entry, events)
         self.position = entry
         stamp = Stamp(entry, gateway, incarnation, sequence, self.time_ms)
         return Mirror(stamp, count, events)
+
+    def _begin(self, commands: np.ndarray) -> None:
+        """The capacities that a log begins with stand beside its GENESIS: with others some commands end otherwise."""
+        wanted = _capacities_in(commands.view(ADMIN), capacities_of(self.state))
+        if wanted != capacities_of(self.state):
+            self.state = new_state(wanted)
+
+    def _grow(self, entry: EntryId, events: np.ndarray) -> None:
+        applied = events.view(ADMIN_EVENT)["command"][events["kind"] == EventKind.APPLIED]
+        wanted = _capacities_in(applied, capacities_of(self.state))
+        self.state.counters[GROWS] = 0
+        if wanted != capacities_of(self.state):
+            logger.info("entry %s raises capacities: %s", entry, wanted)
+            self.state = resized(self.state, wanted)
 
     def execute_run(self, chunk: Chunk, start: int, stop: int) -> int:
         """Execute entries of start:stop until one that has to be executed alone, keeping none of their events.
@@ -158,6 +190,13 @@ class Machine:
                 f"entry {entry} of the command log asks for behaviour version {behaviour}, this code is version "
                 f"{BEHAVIOUR_VERSION}: run the engine of that version"
             )
+
+
+def _capacities_in(records: np.ndarray, now: Capacities) -> Capacities:
+    """Those that ADMIN records name, and else the present ones."""
+    wanted = records[(records["kind"] == CommandKind.CAPACITY) & (records["code"] < len(now) - 1)]
+    names = [Capacities._fields[code] for code in wanted["code"].tolist()]
+    return now._replace(**dict(zip(names, wanted["a"].tolist(), strict=True)))
 
 
 def _names_of(block: bytes) -> tuple[int, int, int, int]:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import redis
 
+from engine_core.book.state import Capacities
 from engine_core.runtime.chunk import Chunk, chunk_of
 from engine_core.runtime.connection import Connection, describe
 from engine_core.runtime.guard import CrashGuard
@@ -31,7 +32,7 @@ from engine_core.runtime.intake import block_of
 from engine_core.runtime.machine import FIRST_EPOCH, Machine, Mirror
 from engine_core.runtime.publish import Publisher
 from engine_core.wire.codes import CommandKind
-from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, COMMAND, SCHEMA_VERSION
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, COMMAND, SCHEMA_VERSION, join
 from engine_core.wire.log import LogError, LogState
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block, encode_block, pack
 
@@ -70,8 +71,8 @@ def check_position(logs: tuple[LogState, LogState], position: EntryId, log_id: i
     orders.check(position)
 
 
-def create_log(client: redis.Redis, names: Keys) -> None:
-    """Append GENESIS, unless another engine did so first."""
+def create_log(client: redis.Redis, names: Keys, capacities: Capacities) -> None:
+    """Append GENESIS and what fits, unless another engine did so first."""
     header, record = np.zeros(1, BLOCK_HEADER), np.zeros(1, ADMIN)
     now_ns = time.time_ns()
     log_id = secrets.randbits(62) | 1
@@ -85,12 +86,19 @@ def create_log(client: redis.Redis, names: Keys) -> None:
         if pipe.xlen(names.orders):
             return
         pipe.multi()
-        pipe.xadd(names.orders, {FIELD: encode_block(header, record)})
+        pipe.xadd(names.orders, {FIELD: encode_block(header, join([record, capacity_records(capacities)]))})
         try:
             pipe.execute()
         except redis.WatchError:
             return
     logger.info("created log %d", log_id)
+
+
+def capacity_records(capacities: Capacities) -> np.ndarray:
+    """CAPACITY for each of them; pages follow from levels."""
+    records = np.zeros(len(capacities) - 1, ADMIN)
+    records["kind"], records["code"], records["a"] = CommandKind.CAPACITY, np.arange(len(records)), capacities[:-1]
+    return records
 
 
 def replay(

@@ -1,4 +1,4 @@
-"""A state with larger capacities: how a snapshot is taken over after [capacity] was raised.
+"""A state with larger capacities: what CAPACITY in the log does, after [capacity] was raised.
 
 Records keep their numbers, so most arrays only get longer. Tables of two dimensions are laid out anew, hash tables are
 filled anew: in the order of the old chains, whose entries stay together because sizes are powers of two. Slow and
@@ -6,6 +6,7 @@ plain, because it is rare. Non-goals: making anything smaller, which could have 
 """
 
 from collections.abc import Iterable
+from operator import le
 from typing import Any
 
 import numpy as np
@@ -22,20 +23,13 @@ _LONGER = (
 )
 
 
-class ResizeError(RuntimeError):
-    """The capacities wanted are smaller than those of the state; the message says which."""
-
-
-def resized(state: State, like: State) -> State:
-    """The state itself if its capacities are those of `like`, else a larger copy of it."""
-    old, new = capacities_of(state), capacities_of(like)
+def resized(state: State, new: Capacities) -> State:
+    """The state itself if its capacities are these, else a larger copy of it. None may be smaller."""
+    old = capacities_of(state)
     if old == new:
         return state
-    smaller = [name for name in Capacities._fields if getattr(new, name) < getattr(old, name) and name != "pages"]
-    if smaller or len(like.pages) < len(state.pages):
-        names = ", ".join(f"capacity.{name} was {getattr(old, name)}" for name in smaller) or "capacity.levels shrank"
-        raise ResizeError(f"the state does not fit the configuration: {names}; it can only be raised")
     result = new_state(new)
+    assert all(map(le, old[:-1], new[:-1])) and len(result.pages) >= len(state.pages), "capacities can only be raised"
     for name in _LONGER:
         getattr(result, name)[: len(getattr(state, name))] = getattr(state, name)
     more = new.orders - old.orders

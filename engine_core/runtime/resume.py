@@ -19,10 +19,8 @@ from typing import cast
 import numpy as np
 import redis
 
-from engine_core.book.state import State
 from engine_core.runtime import snapshot
 from engine_core.runtime.machine import Machine
-from engine_core.runtime.resize import ResizeError, resized
 from engine_core.runtime.skips import check_skips
 from engine_core.runtime.snapshot import Place, SnapshotError
 from engine_core.runtime.tail import Forgotten
@@ -48,10 +46,10 @@ def resume(
             if mirror is None and place.entry < events.first:
                 logger.warning("%s begins at %s, after %s: passed over", names.events, events.first, path.name)
                 continue
-            state = _state(path, machine)
+            state = snapshot.read(path)[1]
             check_skips(state, place.entry, client, names, events.top)
             _check_same(names.events, mirror, place, path)
-        except (SnapshotError, ResizeError, Forgotten) as error:
+        except (SnapshotError, Forgotten) as error:
             logger.error("%s; falling back to the one before, or to the whole log", error)
             continue
         machine.adopt(state, place.entry, place.epoch)
@@ -84,11 +82,6 @@ def accept_loss(
     for note in data.glob(f"engine-{shard}*.entry"):
         note.unlink()
     return aside
-
-
-def _state(path: Path, machine: Machine) -> State:
-    """The state in the file, with the capacities that this engine is to have."""
-    return resized(snapshot.read(path)[1], machine.state)
 
 
 def _is_usable(client: redis.Redis, path: Path, place: Place, orders: LogState, events: LogState) -> bool:

@@ -166,7 +166,7 @@ def read(path: Path) -> tuple[Snapshot, State]:
 def _new_state(path: Path, capacities: Capacities) -> State:
     try:
         return new_state(capacities)
-    except (ValueError, MemoryError) as error:  # the checksum comes last
+    except (ValueError, MemoryError, OverflowError, OSError) as error:  # the checksum comes last
         raise SnapshotError(f"{path} is damaged, or too large for this machine: {error}") from None
 
 

@@ -98,6 +98,7 @@ class CommandKind(IntEnum):
     FEE_TIER = 45
     LEASE = 46  # a gateway's lease for cancel-on-disconnect
     SKIP = 47  # an operator's order not to execute a block that crashes the engine
+    CAPACITY = 48  # how much of one thing fits from here on
 
 
 class CancelScope(IntEnum):

@@ -43,6 +43,8 @@ What a, b, c, d, code, flags of an ADMIN record mean:
     LEASE         account             1 take,      gateway         ttl_ms         -             -
                                       2 give up
     SKIP          -                   -            entry_ms        entry_seq      -             -
+    CAPACITY      -                   of state.    how many, at
+                                      Capacities   least as now
 
 `lot_atoms`: base atoms of one lot. `tick_atoms`: quote atoms of one lot at one tick; the price of one tick in whole
 units is tick_atoms/10^quote_decimals divided by lot_atoms/10^base_decimals. `reference`: unique per asset and

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from engine_core.book.state import MOST, Capacities
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, EVENT, SCHEMA_VERSION
 from engine_core.wire.limits import MAX_DECIMALS, MAX_TICK_DECIMALS
@@ -17,10 +18,11 @@ TAKE, GIVE_UP = 1, 2  # of a lease
 
 
 class AdminTwin(Twin):
-    """The whole twin. `capacity`: of accounts, assets and markets."""
+    """The whole twin. `capacities` are those of the book, `capacity` that of accounts, assets and markets."""
 
-    def __init__(self, slots: int, remembered: int, remembered_per_account: int, capacity: int) -> None:
-        super().__init__(slots, remembered, remembered_per_account)
+    def __init__(self, capacities: Capacities, capacity: int) -> None:
+        super().__init__(capacities.orders, capacities.ended, capacities.ended_per_account)
+        self.capacities = capacities
         self.capacity = capacity
         self.assets: dict[int, bytes] = {}
         self.decimals: dict[int, int] = {}
@@ -73,9 +75,16 @@ class AdminTwin(Twin):
             CommandKind.FEE_TIER: self._fee_tier,
             CommandKind.LEASE: self._lease,
             CommandKind.SKIP: lambda record: None,
+            CommandKind.CAPACITY: self._raise_capacity,
         }
         require(kind in list(actions), Reason.UNKNOWN_COMMAND)
         actions[CommandKind(kind)](record)
+
+    def _raise_capacity(self, record: np.void) -> None:
+        """Checked only: who holds the book makes it larger."""
+        code, wanted = int(record["code"]), int(record["a"])
+        good = code < len(MOST) - 1 and self.capacities[code] <= wanted <= MOST[code]
+        require(good, Reason.BAD_DEFINITION)
 
     def _next(self, number: int, existing: int, full: Reason) -> None:
         require(not 1 <= number <= existing, Reason.ALREADY_EXISTS)

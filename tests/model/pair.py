@@ -60,9 +60,7 @@ def describe(events: np.ndarray) -> str:
 class Pair:
     def __init__(self, capacities: Capacities = SMALL) -> None:
         self.state = new_state(capacities)
-        self.twin = AdminTwin(
-            capacities.orders, capacities.ended, capacities.ended_per_account, min(capacities.accounts, 6)
-        )
+        self.twin = AdminTwin(capacities, min(capacities.accounts, 6))
 
     def run(self, commands: Iterable[np.ndarray], time_ms: int = START_MS) -> np.ndarray:
         """Execute on both, one block; the events, which must be equal byte for byte."""

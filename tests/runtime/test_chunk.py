@@ -121,11 +121,16 @@ class EventLog(redis.Redis):
 
     skipped: EntryId | None = None
 
-    def xrange(self, _: object, entry: str, *__: object, **___: object) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    def xrange(
+        self, _: object, entry: str = "0-0", *__: object, **___: object
+    ) -> list[tuple[bytes, dict[bytes, bytes]]]:
         machine = Machine(SMALL)
         machine.execute(*small_log()[0])
         mirror = machine.encode(machine.refuse(EntryId.parse(entry), b"", Reason.SKIPPED))
         return [(entry.encode(), {FIELD: mirror})] if EntryId.parse(entry) == self.skipped else []
+
+    def xinfo_stream(self, name: str) -> dict[str, object]:
+        return {"last-generated-id": "0-0", "entries-added": 0, "length": 0, "last-entry": None}
 
     def smembers(self, name: str) -> set[bytes]:
         return set()

@@ -2,10 +2,8 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import redis
 
 from engine_core.book.state import Capacities
@@ -19,12 +17,6 @@ from tests.runtime.deadly.sitecustomize import DEADLY_LOTS
 from tests.runtime.rig import NAMES, admin, block_of, engine, entries, flow, place, setup
 
 DEADLY = str(Path(__file__).parent / "deadly")
-
-
-@pytest.fixture
-def client(valkey: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(valkey) as client:
-        yield client
 
 
 def gateway(redis_url: str) -> Gateway:

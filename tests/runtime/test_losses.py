@@ -14,13 +14,16 @@ import redis
 
 from engine_core.embedded import Valkey, running
 from engine_core.runtime import snapshot, trim
+from engine_core.runtime.connection import describe
+from engine_core.runtime.tail import Tail
 from engine_core.runtime.trim import Limits
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.backlog import Backlog, Stored, measure
 from engine_core.wire.codes import EventKind, QueryKind, Side
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.gateway_errors import Overloaded
-from engine_core.wire.streams import EntryId
+from engine_core.wire.log import LogError, no_log
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId
 from tests.runtime.rig import NAMES, assert_mirrored, engine, entries, flow, place, setup
 from tests.runtime.test_snapshots import take_snapshot
 
@@ -206,3 +209,20 @@ async def test_new_orders_are_refused_while_the_database_is_far_behind(valkey: s
         assert (await out.submit(place(Side.BID, 100, 1).tobytes()))[0]["kind"] == EventKind.ACCEPTED
         await out.close()
     await client.aclose()
+
+
+def test_a_log_that_grew_before_it_was_given_back_is_named(client: redis.Redis) -> None:
+    """Somebody who knows of nothing appends after the engine has looked: there is no room for what was lost."""
+    tail, log = Tail(), [(EntryId(number, 0), b"commands %d" % number) for number in range(1, 8)]
+    tail.begin(log[0][0])
+    for entry, block in log:
+        if entry <= log[2][0]:
+            client.xadd(NAMES.orders, {FIELD: block}, id=str(entry))  # type: ignore[arg-type]
+        if entry > log[0][0]:
+            tail.add(entry, block, b"mirror")
+    orders, events = describe(client, NAMES.orders), no_log(NAMES.events)
+    for entry, block in log[3:5]:  # another engine gives back the same, and is killed
+        client.xadd(NAMES.orders, {FIELD: block}, id=str(entry))  # type: ignore[arg-type]
+    client.xadd(NAMES.orders, {FIELD: b"of a gateway"}, id=str(log[5][0].ms) + "-1")  # type: ignore[arg-type]
+    with pytest.raises(LogError, match="no room for 6-0, and 1 entries"):
+        tail.restore(client, NAMES, orders, events, ORIGIN)

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import redis
 
+from engine_core.book.state import TIMERS
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.backlog import Backlog, measure
-from engine_core.wire.codes import EventKind, Side
+from engine_core.wire.codes import CommandKind, EventKind, Side
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.gateway_errors import Overloaded
+from engine_core.wire.layout import COMMAND
 from tests.runtime.rig import NAMES, assert_mirrored, block_of, engine, flow, place, setup
 
 ANSWER_SECONDS = 120.0
@@ -30,9 +32,17 @@ async def prepared(url: str, runtime: Path, backlog: Backlog | None = None) -> A
     return await AsyncGateway.open(url, runtime, 0, 100, backlog=backlog)
 
 
+def switch_off(after_ms: int) -> np.ndarray:
+    """A dead-man switch: time passes for it by TICK, which the engine appends."""
+    command = np.zeros(1, COMMAND)
+    command["kind"], command["account"], command["market"] = CommandKind.CANCEL_AFTER, 2, 1
+    command["amount_atoms"] = after_ms
+    return command
+
+
 async def accepted(out: AsyncGateway, price: int) -> bool:
     events = await out.submit(place(Side.BID, price, 1).tobytes())
-    return bool(events[0]["kind"] == EventKind.ACCEPTED)
+    return bool((events["kind"] == EventKind.ACCEPTED).any())  # timers that were due come first
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -42,11 +52,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_a_full_redis_refuses_with_its_reason(fresh_valkey: str, runtime: Path) -> None:
-    """Orders are refused while nothing fits; events of one that did fit wait in the engine, and come later."""
+    """Orders are refused while nothing fits; what did fit, and what the engine has to say itself, comes later."""
     client = redis.Redis.from_url(fresh_valkey)
     with engine(fresh_valkey, runtime) as process:
         out = await prepared(fresh_valkey, runtime)
         assert await accepted(out, 50)
+        await out.submit(switch_off(200).tobytes())
         process.send_signal(signal.SIGSTOP)
         before = client.xlen(NAMES.orders)
         waiting = out.submit(place(Side.BID, 51, 1).tobytes())
@@ -56,11 +67,13 @@ async def test_a_full_redis_refuses_with_its_reason(fresh_valkey: str, runtime: 
             await out.submit(place(Side.BID, 52, 1).tobytes())
         process.send_signal(signal.SIGCONT)
         assert process.stderr is not None
-        while "Redis takes no events" not in await asyncio.to_thread(process.stderr.readline):
-            pass
+        for said in ("Redis takes no events", "Redis takes no command of the engine's own"):
+            while said not in await asyncio.to_thread(process.stderr.readline):
+                pass
         client.config_set("maxmemory", 0)
         assert (await waiting)[0]["kind"] == EventKind.ACCEPTED
         assert await accepted(out, 53)
+        await until(lambda: assert_mirrored(client).state.counters[TIMERS] == 0)
         await out.close()
         assert_mirrored(client)
     client.close()

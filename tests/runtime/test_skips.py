@@ -1,6 +1,5 @@
 """Skipped entries as Redis remembers them: what is told of each state, and what trimming must not forget."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,6 @@ from tests.runtime.rig import NAMES, SMALL, admin, block_of, flow, setup
 LOG_ID = 7
 DISPUTED = EntryId(3, 0)  # one engine executes it, another one had it skipped
 LAST = EntryId(6, 0)
-
-
-@pytest.fixture
-def client(valkey: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(valkey) as client:
-        yield client
 
 
 class Life:

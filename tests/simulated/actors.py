@@ -72,12 +72,8 @@ class SimTicks:
         client: Any = SimClient(self._server)
         self._sequence += 1
         block = block_of(records, sequence=self._sequence, **self._names)
-        try:
-            client.xadd(NAMES.orders, {FIELD: block})
-        except redis.ResponseError as error:
-            raise redis.ConnectionError(str(error)) from error  # as the gateway, which tries again and gives up
-        finally:
-            client.close()
+        client.xadd(NAMES.orders, {FIELD: block})
+        client.close()
 
 
 class SimKeeper(Keeper):
@@ -124,12 +120,14 @@ class Host:
     folder: Path
     ring: SimRing | None = None
     engines: dict[str, Engine] = field(default_factory=dict)
+    orders: int = TINY.orders  # that engines which start from here on are configured for
     tears: bool = False  # a damaged snapshot may be torn
     deadly_to: frozenset[str] = frozenset()  # engines that orders of DEADLY_LOTS kill
 
     def engine(self, number: int, standby: bool) -> Callable[[], None]:
         def body() -> None:
-            config = EngineConfig("", self.folder, self.folder, 0, TINY, 64, None, False, 0, standby, number)
+            capacities = TINY._replace(orders=self.orders)
+            config = EngineConfig("", self.folder, self.folder, 0, capacities, 64, None, False, 0, standby, number)
             engine = Engine(config, SimKeeper(self))
             self.engines[f"engine-{number}"] = engine
             engine.run(lambda: None)
