@@ -254,9 +254,13 @@ async def ended(client: Client, order_id: str, symbol: str) -> Any:
     def filled(orders: Any) -> Any:
         return next((order for order in orders or () if order["id"] == order_id and order["status"] == "closed"), None)
 
-    if found := filled(client.raw.orders):
-        return found
-    return filled(await client.watch("watch_orders", filled, symbol))
+    watching = client.watch("watch_orders", filled, symbol)
+    while (found := filled(client.raw.orders)) is None:  # it may also come before the call waits for it
+        if watching.done():
+            return filled(watching.result())
+        await asyncio.sleep(0.02)
+    watching.cancel()
+    return found
 
 
 @pytest.fixture
