@@ -1,8 +1,9 @@
 """The settings of one egress process, read once from the environment; and the bounds of a connection."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine_core.wire.addresses import TrustedProxies
 from engine_core.wire.settings import Settings
 
 GATEWAY_BASE = 200  # gateway numbers of egress workers: 200, 201, ...; they ask, and never append
@@ -37,6 +38,7 @@ class EgressConfig:
     session_secret: bytes
     metrics_port: int
     limits: Limits = Limits()
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
 
 def from_settings(settings: Settings) -> EgressConfig:
@@ -51,4 +53,5 @@ def from_settings(settings: Settings) -> EgressConfig:
         workers=settings.config.server.egress_workers,
         session_secret=settings.session_secret,
         metrics_port=settings.metrics_port,
+        proxies=TrustedProxies(settings.config.http.trusted_proxies),
     )

@@ -98,14 +98,14 @@ async def serve(config: IngressConfig) -> None:
 
 
 async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -> None:
-    crowd = Crowd(service.config.connections)
+    crowd = Crowd(service.config.connections, service.config.proxies)
     server = uvicorn.Server(
         uvicorn.Config(
             app.build(service, shown),
             http=protocol(app.hot_routes(service, shown), crowd),
             ws=socket_class(service, shown),
             lifespan="off",
-            proxy_headers=False,  # nobody stands before us whose word on the client's address would count
+            proxy_headers=False,  # whose word on the client's address counts, addresses.py says
             access_log=False,
             server_header=False,
             log_config=None,

@@ -86,7 +86,8 @@ def _serve_asyncapi(app: FastAPI, service: Service) -> None:
 
 def _handler(service: Service, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
-        return _response(await answer(service, endpoint, call_of(request.scope, await request.body())))
+        call = call_of(request.scope, await request.body(), service.config.proxies)
+        return _response(await answer(service, endpoint, call))
 
     return handle
 

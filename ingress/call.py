@@ -3,15 +3,20 @@
 The bare ASGI function, the FastAPI routes and (later) order entry over WebSocket all speak these two.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
 
+from engine_core.wire.addresses import FORWARDED_FOR, FORWARDED_PROTO, Origin, TrustedProxies
 from ingress.errors import ApiError
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
+
+NOWHERE = Origin("")
+_FORWARDED_FOR, _FORWARDED_PROTO = FORWARDED_FOR.encode(), FORWARDED_PROTO.encode()
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -23,8 +28,24 @@ class Call:
     query: bytes
     headers: dict[bytes, bytes]  # names in lower case; of a repeated header the last one
     body: bytes
-    peer: str = ""  # address of the client, "" when unknown
+    origin: Origin = NOWHERE
     allowance: Headers = ()  # what the client may still ask, for the answer; set once it is counted
+
+    @property
+    def peer(self) -> str:
+        """The client's address, "" when unknown."""
+        return self.origin.address
+
+
+def origin_of(proxies: TrustedProxies, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> Origin:
+    """Where a request came from that a peer sent with these headers, names in lower case."""
+    if not proxies.trusts(peer):
+        return Origin(peer)
+    said: dict[bytes, list[str]] = {_FORWARDED_FOR: [], _FORWARDED_PROTO: []}
+    for name, value in headers:
+        if name in said:
+            said[name].append(value.decode("latin-1"))
+    return proxies.origin(peer, said[_FORWARDED_FOR], said[_FORWARDED_PROTO])
 
 
 class Reply(NamedTuple):

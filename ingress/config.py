@@ -1,9 +1,9 @@
 """The settings of one ingress process, read once from the environment."""
 
-import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine_core.wire.addresses import TrustedProxies, is_loopback
 from engine_core.wire.backlog import Backlog
 from engine_core.wire.edge_limits import Connections, RateLimits
 from engine_core.wire.settings import Settings
@@ -35,6 +35,7 @@ class IngressConfig:
     demo: bool  # new users get something to trade with
     demo_session: bool  # POST /api/v1/session/demo exists
     page: Path = PAGE_FOLDER
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
 
 def from_settings(settings: Settings) -> IngressConfig:
@@ -61,14 +62,5 @@ def from_settings(settings: Settings) -> IngressConfig:
         asset_names={asset.symbol: asset.name for asset in settings.config.assets},
         demo=settings.profile == "demo",
         demo_session=settings.profile == "demo" and is_loopback(settings.host),
+        proxies=TrustedProxies(settings.config.http.trusted_proxies),
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address of ours can only be reached from this machine."""
-    if host in ("localhost", ""):
-        return host == "localhost"
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

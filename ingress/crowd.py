@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Protocol
 
+from engine_core.wire.addresses import TrustedProxies, network
 from engine_core.wire.edge_limits import Connections
 from ingress.errors import ApiError, Code
-from ingress.limits import network
 
 FULL: Final = ApiError(Code.MAINTENANCE, "Too many connections")
 TOO_MANY: Final = ApiError(Code.TOO_MANY_REQUESTS, "Too many connections from this address", ((b"Retry-After", b"1"),))
@@ -29,8 +29,11 @@ class Connection(Protocol):
 
 
 class Crowd:
-    def __init__(self, bounds: Connections) -> None:
+    """A connection of a trusted proxy counts for the client whose request it brought last."""
+
+    def __init__(self, bounds: Connections, proxies: TrustedProxies | None = None) -> None:
         self._bounds = bounds
+        self.proxies = proxies or TrustedProxies()
         self._count = 0
         self._of_address: Counter[str] = Counter()
 
@@ -41,12 +44,28 @@ class Crowd:
         self._of_address[address] += 1
         if self._count > self._bounds.most:
             return FULL
+        return TOO_MANY if self._is_over(peer, self._of_address[address]) else None
+
+    def move(self, peer: str, other: str) -> ApiError | None:
+        """Count a connection for another address from now on, unless that has too many."""
+        old, new = network(peer), network(other)
+        if old == new:
+            return None
+        if self._is_over(other, self._of_address[new] + 1):
+            return TOO_MANY
+        self._of_address[new] += 1
+        self._forget(old)
+        return None
+
+    def _is_over(self, peer: str, count: int) -> bool:
         most = self._bounds.of_one_address
-        return TOO_MANY if 0 < most < self._of_address[address] else None
+        return 0 < most < count and not self.proxies.trusts(peer)
 
     def leave(self, peer: str) -> None:
-        address = network(peer)
         self._count -= 1
+        self._forget(network(peer))
+
+    def _forget(self, address: str) -> None:
         self._of_address[address] -= 1
         if not self._of_address[address]:
             del self._of_address[address]

@@ -8,7 +8,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from ingress.call import Call, Reply, error_reply
+from engine_core.wire.addresses import TrustedProxies
+from ingress.call import Call, Reply, error_reply, origin_of
 from ingress.dispatch import Endpoint, answer, limited
 from ingress.errors import ApiError, Code
 from ingress.limits import LIMIT_HEADER
@@ -68,9 +69,9 @@ class Edge:
             try:
                 body = await _read_body(receive)
             except ApiError as error:
-                await self._send(send, call_of(scope, b""), error_reply(error))
+                await self._send(send, call_of(scope, b"", self._service.config.proxies), error_reply(error))
                 return
-        call = call_of(scope, body)
+        call = call_of(scope, body, self._service.config.proxies)
         endpoint = self._hot.get((method, path))
         if endpoint is not None:
             began = time.perf_counter()
@@ -115,11 +116,10 @@ class Edge:
         return counted
 
 
-def call_of(scope: Scope, body: bytes) -> Call:
-    client = scope.get("client")
-    return Call(
-        scope["method"], scope["path"], scope["query_string"], dict(scope["headers"]), body, client[0] if client else ""
-    )
+def call_of(scope: Scope, body: bytes, proxies: TrustedProxies) -> Call:
+    client, headers = scope.get("client"), scope["headers"]
+    origin = origin_of(proxies, client[0] if client else "", headers)
+    return Call(scope["method"], scope["path"], scope["query_string"], dict(headers), body, origin)
 
 
 async def send_reply(send: Send, reply: Reply) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from ingress.call import Call, Reply
+from ingress.call import Call, Reply, origin_of
 from ingress.dispatch import Endpoint, answer
 from ingress.edge import COMMON_HEADERS, MAX_BODY
 from ingress.monitoring import Shown
@@ -45,7 +45,8 @@ class HotRoutes:
             return None
         if b"expect" in by_name or b"transfer-encoding" in by_name:
             return None
-        return endpoint, Call(method.decode(), path.decode(), query, by_name, b"", peer)
+        origin = origin_of(self.service.config.proxies, peer, headers)
+        return endpoint, Call(method.decode(), path.decode(), query, by_name, b"", origin)
 
 
 class HotCycle:

@@ -12,12 +12,12 @@ full set forgets the bucket that is full soonest. Non-goals: order-count limits 
 """
 
 import hashlib
-import ipaddress
 import time
 from enum import IntEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from engine_core.wire.addresses import network
 from engine_core.wire.edge_limits import RateLimits
 from engine_core.wire.shared_words import SharedWords
 from ingress.call import Headers
@@ -167,17 +167,6 @@ class Limits:
 def opened(path: Path, limits: RateLimits) -> Limits | None:
     """The limits of a process; none if nothing is limited."""
     return None if limits == RateLimits.none() else Limits(path, limits)
-
-
-def network(peer: str) -> str:
-    """What counts as one address."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return peer
-    if isinstance(address, ipaddress.IPv4Address):
-        return peer
-    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def _rate(per_period: int, burst: int, seconds: int = 1) -> _Rate | None:

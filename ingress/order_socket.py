@@ -18,8 +18,9 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from engine_core.wire.addresses import Origin
 from engine_core.wire.text_frame import text_frame
-from ingress.call import error_reply
+from ingress.call import NOWHERE, error_reply
 from ingress.errors import ApiError, Code
 from ingress.monitoring import Shown
 from ingress.open_sessions import OpenSessions
@@ -45,6 +46,7 @@ class OrderSocket(asyncio.Protocol):
 
     awaited_since = 0.0  # see crowd.Connection; who is silent is dropped by the pings
     unread_since = 0.0
+    origin: Origin = NOWHERE  # of the upgrade request
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         self._state = server_state

@@ -33,7 +33,9 @@ logger = logging.getLogger(__name__)
 class Client(Protocol):
     """The connection that an order came by."""
 
-    def peer(self) -> str: ...
+    def address(self, data: bytes) -> str | None:
+        """The client's, of a whole request that was found plain; None if it has too many connections."""
+        ...
 
     def begin_plain(self, order: "PlainOrder") -> None: ...
 
@@ -115,8 +117,10 @@ class PlainOrders:
         )
         if caller is None:
             return False
-        limits = self._service.limits
-        allowance = () if limits is None else limits.order(caller.account, client.peer())
+        limits, address = self._service.limits, client.address(data)
+        if address is None:
+            return False
+        allowance = () if limits is None else limits.order(caller.account, address)
         if allowance is None:
             return False  # the general way says why
         order = PlainOrder(client, markets[row], allowance)

@@ -7,11 +7,14 @@ become a request is refused with the same `{"code","message"}` body as everythin
 
 import asyncio
 import http
+import re
+from collections.abc import Iterable
 from typing import ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ingress.call import Reply, error_reply
+from engine_core.wire.addresses import Origin
+from ingress.call import NOWHERE, Reply, error_reply, origin_of
 from ingress.crowd import Crowd
 from ingress.errors import ApiError, Code, bad_request
 from ingress.hot import HotCycle, HotRoutes, render
@@ -19,6 +22,7 @@ from ingress.order_socket import OrderSocket
 from ingress.plain_orders import PlainOrder, PlainOrders
 
 MAX_HEAD: Final = 32 * 1024  # bytes of request line and headers
+_FORWARDED: Final = re.compile(rb"\r\n(x-forwarded-(?:for|proto)):[ ]*([^\r]*)", re.IGNORECASE)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -30,6 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     awaited_since = 0.0  # see crowd.Connection
     unread_since = 0.0
+    origin = NOWHERE  # of the latest request
     _between_requests = True  # the parser holds no part of one
     _last_answer = 0.0  # when a plain order was answered, in the loop's time
     _head_bytes = 0  # received of a head that is not complete
@@ -37,6 +42,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.origin = Origin(self.peer())
         self.awaited_since = self.loop.time()  # a first request has to follow
         if self.crowd is not None and (refusal := self.crowd.enter(self.peer())):
             self._refuse(refusal)
@@ -49,11 +55,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
         socket = self.transport.get_protocol()
         assert isinstance(socket, OrderSocket)
+        socket.origin = self.origin
         socket.on_lost = self._leave  # until then it is one of the crowd
 
     def _leave(self) -> None:
         if self.crowd is not None:
-            self.crowd.leave(self.peer())
+            self.crowd.leave(self.origin.address)
             self.crowd = None  # type: ignore[misc]
 
     def data_received(self, data: bytes) -> None:
@@ -93,8 +100,26 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._head_complete = True
         self._head_bytes = 0
+        if refusal := self._arrives(self.headers):
+            self._refuse(refusal)
+            return
         if self.hot is None or not self._start_hot(self.hot):
             super().on_headers_complete()
+
+    def _arrives(self, headers: Iterable[tuple[bytes, bytes]]) -> ApiError | None:
+        """Note whose request this is, if a trusted proxy brings it; why it has to go again, if it has."""
+        if self.crowd is None or not self.crowd.proxies.trusts(self.peer()):
+            return None
+        origin = origin_of(self.crowd.proxies, self.peer(), headers)
+        if refusal := self.crowd.move(self.origin.address, origin.address):
+            return refusal
+        self.origin = origin
+        return None
+
+    def address(self, data: bytes) -> str | None:
+        head = data[: data.index(b"\r\n\r\n")]
+        refusal = self._arrives((name.lower(), value) for name, value in _FORWARDED.findall(head))
+        return None if refusal else self.origin.address
 
     def _start_hot(self, routes: HotRoutes) -> bool:
         """Begin a request of a hot route, as the overridden method does it for all others; False if it is none."""

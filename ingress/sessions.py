@@ -7,10 +7,11 @@ headers have to be of this machine. Non-goals: users (sign_in.py).
 from urllib.parse import urlsplit
 
 from engine_core.wire import session
+from engine_core.wire.addresses import is_loopback
 from engine_core.wire.session import Purpose
 from ingress.auth import COOKIE
 from ingress.call import Call, Reply, json_reply
-from ingress.config import DEMO_ACCOUNT, is_loopback
+from ingress.config import DEMO_ACCOUNT
 from ingress.errors import ApiError, Code
 from ingress.schemas import DemoSession, SessionConfig
 from ingress.service import Request, Service

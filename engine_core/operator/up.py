@@ -15,12 +15,12 @@ from engine_core.embedded import EmbeddedError, Postgres, Server, Valkey
 from engine_core.external import ExternalError, check_database, check_redis
 from engine_core.operator.roles import ROLES
 from engine_core.supervisor import Plan, StartError, Supervisor, check_port, free_port, lock_data
-from engine_core.wire.markets import load
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import (
     KEYS_FILE,
     Settings,
     default_config,
+    read_config,
     runtime_folder,
     session_secret,
     without_password,
@@ -32,7 +32,7 @@ def up(options: argparse.Namespace) -> int:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         data = options.data.absolute()
-        config = load(options.config or default_config()).for_profile(options.profile)
+        config = read_config(options.config or default_config(), options.profile)
         server = config.server
         host = options.host or server.host
         http_port = server.http_port if options.http is None else options.http or free_port(host)

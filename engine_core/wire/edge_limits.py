@@ -1,10 +1,11 @@
-"""The `[rate_limits]` and `[connections]` tables of exchange.toml: how much one client may ask of the REST API.
+"""The `[http]`, `[rate_limits]` and `[connections]` tables of exchange.toml: who a client is, and how much it may ask.
 
-They stand here, beside the other tables, because the file is read whole and in one place; only ingress uses them.
+They stand here, beside the other tables, because the file is read whole and in one place; only the edges use them.
 """
 
 from dataclasses import dataclass
 
+from engine_core.wire.addresses import network_of
 from engine_core.wire.sections import Section
 
 _TOP = 10_000_000
@@ -32,12 +33,30 @@ class RateLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Http:
+    """What stands in front of the exchange."""
+
+    trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For and -Proto count; see addresses.py
+
+
+@dataclass(frozen=True, slots=True)
 class Connections:
     """Bounds of one ingress process."""
 
     most: int
     of_one_address: int
     slow_client_seconds: int  # for a whole request to come, and for an answer to be taken
+
+
+def read_http(table: Section) -> Http:
+    proxies = table.texts("trusted_proxies")
+    for text in proxies:
+        try:
+            network_of(text)
+        except ValueError:
+            raise table.error("trusted_proxies", f'must name networks, as "10.0.0.0/8", is {text!r}') from None
+    table.done()
+    return Http(proxies)
 
 
 def read_rate_limits(table: Section) -> RateLimits:

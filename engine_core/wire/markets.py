@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine_core.wire import quoting
-from engine_core.wire.edge_limits import Connections, RateLimits, read_connections, read_rate_limits
+from engine_core.wire.edge_limits import Connections, Http, RateLimits, read_connections, read_http, read_rate_limits
 from engine_core.wire.limits import (
     MAX_ASSETS,
     MAX_DECIMALS,
@@ -129,6 +129,7 @@ class Config:
     snapshots: Snapshots
     engine: Engine
     bounds: Bounds
+    http: Http
     rate_limits: RateLimits
     connections: Connections
     server: Server
@@ -168,7 +169,7 @@ def load(path: Path | str) -> Config:
     server, engine = _server(root.section("server")), _engine(root.section("engine"))
     snapshots = _snapshots(root.section("snapshots"))
     bounds, rate_limits = _bounds(root.section("bounds")), read_rate_limits(root.section("rate_limits"))
-    connections = read_connections(root.section("connections"))
+    http, connections = read_http(root.section("http")), read_connections(root.section("connections"))
     capacity = _capacity(root.section("capacity"))
     market_maker = quoting.read(root.section("market_maker"))
     asset_tables, market_tables = root.section("assets"), root.section("markets")
@@ -189,6 +190,7 @@ def load(path: Path | str) -> Config:
         snapshots,
         engine,
         bounds,
+        http,
         rate_limits,
         connections,
         server,

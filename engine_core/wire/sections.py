@@ -61,6 +61,13 @@ class Section:
             raise self.error(key, f"must be one of {', '.join(allowed)}, is {value!r}")
         return value
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts, empty if absent."""
+        values = self._take(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise self.error(key, f'must be a list of texts in quotes, for example ["a", "b"], is {values!r}')
+        return tuple(values)
+
     def section(self, key: str) -> "Section":
         """The table `key`; an absent one is an empty one, so that its defaults hold."""
         return Section(self._file, f"{self._path}.{key}" if self._path else key, self._values.pop(key, {}))

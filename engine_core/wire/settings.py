@@ -12,12 +12,13 @@ import secrets
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from engine_core.wire.edge_limits import read_http
 from engine_core.wire.markets import PROFILES, Config, load
-from engine_core.wire.sections import ConfigError
+from engine_core.wire.sections import ConfigError, Section
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel allows 107, file names of ours need a few more
 VALKEY_SOCKET = "valkey.sock"
@@ -47,7 +48,7 @@ class Settings:
         if profile not in PROFILES:
             raise ConfigError(f"EXCHANGE_PROFILE: must be one of {', '.join(PROFILES)}, is {profile!r}")
         running = _running(Path(environment.get("EXCHANGE_DATA") or "data"))
-        config = load(environment.get("EXCHANGE_CONFIG") or default_config()).for_profile(profile)
+        config = read_config(environment.get("EXCHANGE_CONFIG") or default_config(), profile, environment)
         data = Path(environment.get("EXCHANGE_DATA") or "data").absolute()
         runtime = Path(environment["EXCHANGE_RUNTIME"]) if environment.get("EXCHANGE_RUNTIME") else runtime_folder(data)
         return cls(
@@ -83,6 +84,16 @@ class Settings:
             "EXCHANGE_SESSION_SECRET": self.session_secret.hex(),
             "EXCHANGE_METRICS_PORT": str(self.metrics_port),
         }
+
+
+def read_config(path: Path | str, profile: str, environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration as a profile has it; what depends on where the exchange stands, the environment may say."""
+    config = load(path).for_profile(profile)
+    proxies = environment.get("EXCHANGE_TRUSTED_PROXIES")
+    if proxies is not None:
+        networks = [network.strip() for network in proxies.split(",") if network.strip()]
+        config = replace(config, http=read_http(Section("environment", "EXCHANGE", {"trusted_proxies": networks})))
+    return config
 
 
 def default_config() -> Path:

@@ -1,21 +1,22 @@
 """Rate limits, remembered signatures and connection bounds: what one client may ask, whoever of the workers answers."""
 
 import multiprocessing
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from engine_core.wire.addresses import TrustedProxies, network
 from engine_core.wire.codes import EventKind
 from engine_core.wire.edge_limits import Connections, RateLimits
 from engine_core.wire.remembered import WAYS, Full, Remembered
 from ingress import limits as module
 from ingress.crowd import FULL, TOO_MANY, Crowd
 from ingress.errors import ApiError, Code
-from ingress.limits import Cost, Limits, network
+from ingress.limits import Cost, Limits
 from tests.ingress.fakes import READER, Exchange, event, open_exchange
 from tests.ingress.racing import use
 
@@ -126,15 +127,23 @@ def test_what_one_address_is(one: str, other: str, same: bool) -> None:
     assert (network(one) == network(other)) is same
 
 
+@asynccontextmanager
+async def aclosing_exchange(page: Path, **changes: Any) -> AsyncIterator[Exchange]:
+    exchange = await open_exchange(page, **changes)
+    try:
+        yield exchange
+    finally:
+        await exchange.close()
+
+
 @pytest_asyncio.fixture
 async def limited(tmp_path: Path) -> Any:
     made = rates(
         **{f"{kind}_per_second": 1 for kind in ("requests", "orders", "cancels", "reads")},
         **{"requests_burst": 200, "orders_burst": 20, "cancels_burst": 60, "reads_burst": 20},
     )
-    exchange = await open_exchange(tmp_path / "dist", rate_limits=made)
-    yield exchange
-    await exchange.close()
+    async with aclosing_exchange(tmp_path / "dist", rate_limits=made) as exchange:
+        yield exchange
 
 
 async def test_orders_over_the_limit_are_429_while_cancels_pass(limited: Exchange, clock: Clock) -> None:
@@ -180,6 +189,21 @@ async def test_every_answer_says_what_is_left_and_an_address_has_one_bucket(
     assert int(response.headers["retry-after"]) >= 1
     clock.now += 3600 * SECOND
     assert (await limited.client.get(path)).status_code != 429
+
+
+@pytest.mark.parametrize("path", ["/api/v1/ping", "/api/v1/nothing", ORDER, "/", "/docs"])
+async def test_requests_count_for_the_client_behind_a_trusted_proxy(tmp_path: Path, clock: Clock, path: str) -> None:
+    made = rates(requests_per_second=1, requests_burst=20)
+    proxies = TrustedProxies(("127.0.0.1",))
+    async with aclosing_exchange(tmp_path / "dist", rate_limits=made, proxies=proxies) as exchange:
+        for address, expected in (
+            ("192.0.2.1", 19),
+            ("192.0.2.1", 18),
+            ("192.0.2.2, 192.0.2.1", 17),
+            ("192.0.2.2", 19),
+        ):
+            response = await exchange.client.get(path, headers={"X-Forwarded-For": address})
+            assert int(response.headers["x-ratelimit-remaining"]) == expected
 
 
 async def test_without_limits_there_are_no_headers(exchange: Exchange) -> None:

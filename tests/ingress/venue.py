@@ -1,5 +1,6 @@
 """Real processes for these tests: Valkey, PostgreSQL, engine, writer and ingress, with markets of our own."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -51,15 +52,21 @@ class Venue:
 
 
 @contextmanager
-def open_venue(folder: Path, sockets: Path, workers: int = 1) -> Iterator[Venue]:
-    """`workers` ingress processes, each on a port of its own; the first one's is the venue's."""
+def open_venue(
+    folder: Path, sockets: Path, workers: int = 1, changes: dict[str, int] | None = None, **variables: str
+) -> Iterator[Venue]:
+    """`workers` ingress processes, each on a port of its own; the first one's is the venue's. `changes`: of keys of the
+    shipped configuration; `variables`: more of the environment."""
     with ExitStack() as stack:
         valkey = stack.enter_context(running(Valkey(folder, sockets), folder / "valkey.log"))
         postgres = stack.enter_context(running(Postgres(folder, sockets), folder / "postgres.log"))
         port = free_port()
-        many_users = default_config().read_text().replace("logins_per_minute = 20 ", "logins_per_minute = 6_000 ")
+        config_text = default_config().read_text()
+        for key, value in {"logins_per_minute": 6_000, **(changes or {})}.items():
+            config_text, count = re.subn(rf"(?m)^{key} = \S+", f"{key} = {value}", config_text)
+            assert count == 1, key
         config = folder / "exchange.toml"
-        config.write_text(many_users)
+        config.write_text(config_text)
         environment = {
             "REDIS_URL": valkey,
             "DATABASE_URL": postgres,
@@ -69,6 +76,7 @@ def open_venue(folder: Path, sockets: Path, workers: int = 1) -> Iterator[Venue]
             "EXCHANGE_HTTP_PORT": str(port),
             "EXCHANGE_PROFILE": "demo",
             "EXCHANGE_METRICS_PORT": "0",
+            **variables,
         }
         stack.enter_context(process("engine_core.runtime", environment, folder))
         gateway = stack.enter_context(Gateway(valkey, answer_seconds=COMPILE_SECONDS))

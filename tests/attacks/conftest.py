@@ -1,0 +1,30 @@
+"""One exchange of real processes for these tests: 127.0.0.2 is a trusted proxy of it, 127.0.0.1 is anybody."""
+
+import shutil
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.conftest import short_folder
+from tests.ingress.venue import Venue, open_venue
+
+ANYBODY, PROXY = "127.0.0.1", "127.0.0.2"
+LOGINS = 20  # a minute
+CONNECTIONS = 100  # of one address
+
+
+@pytest.fixture(scope="package")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    sockets = short_folder()
+    folder = tmp_path_factory.mktemp("venue")
+    changes = {"logins_per_minute": LOGINS, "of_one_address": CONNECTIONS}
+    with open_venue(folder, sockets, 2, changes, EXCHANGE_TRUSTED_PROXIES=PROXY) as opened:
+        yield opened
+    shutil.rmtree(sockets, ignore_errors=True)
+
+
+def client_at(venue: Venue, address: str, worker: int = 0) -> httpx.Client:
+    """A client whose connections come from this address of the machine."""
+    transport = httpx.HTTPTransport(local_address=address)
+    return httpx.Client(base_url=f"http://127.0.0.1:{venue.ports[worker]}", transport=transport, timeout=30)
