@@ -19,15 +19,6 @@ export function parse(text: string): bigint {
   return match[1] ? -units : units;
 }
 
-/** Like parse, but null for what is not a number: for text that is still being typed. */
-export function tryParse(text: string): bigint | null {
-  try {
-    return parse(text);
-  } catch {
-    return null;
-  }
-}
-
 /** The shortest plain text that parses to exactly this value: what goes on the wire. */
 export function toText(value: bigint): string {
   const digits = (value < 0n ? -value : value).toString().padStart(SCALE + 1, "0");

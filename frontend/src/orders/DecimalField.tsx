@@ -1,6 +1,7 @@
 /** A text field for an exact decimal: arrow keys step it, and a problem is tied to it for screen readers. */
 import { useId, type KeyboardEvent, type ReactElement } from "react";
-import { ceilTo, floorTo, toText, tryParse } from "../decimal/decimal";
+import { ceilTo, floorTo } from "../decimal/decimal";
+import { toTyped, tryTyped } from "../decimal/typed";
 
 export interface DecimalFieldProps {
   label: string;
@@ -12,19 +13,12 @@ export interface DecimalFieldProps {
   left: () => unknown;
 }
 
-const ALLOWED = /^\d*\.?\d*$/;
-
-/** The next multiple of the step above or below, never under one step. */
+/** The next multiple of the step above or below, never under one step; what cannot be read stays for its writer to mend. */
 export function stepped(text: string, step: bigint, by: 1 | -1): string {
-  const value = tryParse(text) ?? 0n;
+  const value = text.trim() === "" ? 0n : tryTyped(text);
+  if (value === null) return text;
   const next = by === 1 ? floorTo(value, step) + step : ceilTo(value, step) - step;
-  return toText(next < step ? step : next);
-}
-
-/** What people paste: "1,234.5 " is 1234.5. A comma alone is read as a thousands separator, never as a decimal point. */
-export function cleaned(text: string): string | null {
-  const plain = text.replaceAll(/[\s,]/g, "");
-  return ALLOWED.test(plain) ? plain : null;
+  return toTyped(next < step ? step : next);
 }
 
 export function DecimalField({ label, unit, value, step, problem, change, left }: DecimalFieldProps): ReactElement {
@@ -33,6 +27,11 @@ export function DecimalField({ label, unit, value, step, problem, change, left }
     if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
     event.preventDefault();
     change(stepped(value, step, event.key === "ArrowUp" ? 1 : -1));
+  };
+  const leave = (): void => {
+    const read = tryTyped(value);
+    if (read !== null) change(toTyped(read)); // shows how it was understood
+    left();
   };
   return (
     <div className={`field${problem ? " wrong" : ""}`}>
@@ -45,12 +44,9 @@ export function DecimalField({ label, unit, value, step, problem, change, left }
           placeholder="0"
           aria-invalid={problem !== undefined}
           aria-describedby={problem ? `${id}problem` : undefined}
-          onChange={(event) => {
-            const text = cleaned(event.target.value);
-            if (text !== null) change(text);
-          }}
+          onChange={(event) => change(event.target.value)}
           onKeyDown={steer}
-          onBlur={left}
+          onBlur={leave}
         />
         <span className="unit" aria-hidden="true">
           {unit}

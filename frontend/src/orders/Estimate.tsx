@@ -1,8 +1,9 @@
 /** What the order would come to: total, average price of a market order, the fee. Estimates from the book as it stands. */
 import type { ReactElement } from "react";
 import { useVenue } from "../app/venue";
-import { divide, multiply, tryParse } from "../decimal/decimal";
+import { divide, multiply } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
+import { tryTyped } from "../decimal/typed";
 import { useStore } from "../feed/store";
 import type { Market } from "../markets/markets";
 import type { Draft } from "./checks";
@@ -15,9 +16,9 @@ export function Estimate({ market, draft, total }: { market: Market; draft: Draf
   const fees = useStore(account.fees);
   useStore(book.touch);
   const isBuy = draft.side === "Bid";
-  const sized = draft.sizedBy === "base" ? tryParse(draft.quantity) : tryParse(draft.quoteQuantity);
+  const sized = draft.sizedBy === "base" ? tryTyped(draft.quantity) : tryTyped(draft.quoteQuantity);
   const walked = draft.kind === "market" && sized && book.live ? walkBook(draft, sized, book.live) : null;
-  const received = draft.kind === "market" ? (isBuy ? walked?.base : walked?.quote) : isBuy ? tryParse(draft.quantity) : total;
+  const received = draft.kind === "market" ? (isBuy ? walked?.base : walked?.quote) : isBuy ? tryTyped(draft.quantity) : total;
   const rate = fees && (draft.handling === "PostOnly" && draft.kind === "limit" ? fees.maker : fees.taker);
   const fee = rate && received ? multiply(received, rate) / BASIS_POINTS : null;
   const asset = isBuy ? market.base : market.quote;

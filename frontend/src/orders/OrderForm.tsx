@@ -2,8 +2,9 @@
 import { useId, useState, type FormEvent, type ReactElement } from "react";
 import type { Side } from "../api/types";
 import { useVenue } from "../app/venue";
-import { multiply, toText, tryParse } from "../decimal/decimal";
+import { floorTo, multiply } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
+import { toTyped, tryTyped } from "../decimal/typed";
 import { useStore } from "../feed/store";
 import type { Market } from "../markets/markets";
 import { check, type Draft, type Field, type Handling, type Kind, type Problems } from "./checks";
@@ -47,7 +48,7 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
   const [taken, setTaken] = useState(picked);
   if (picked !== taken) {
     setTaken(picked);
-    if (picked) set({ kind: "limit", price: toText(picked.price) });
+    if (picked) set({ kind: "limit", price: toTyped(picked.price) });
   }
 
   // A price to start from, once, when the book is there: one that moved under the reader's hands would be a trap.
@@ -55,7 +56,7 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
   const [isStarted, setStarted] = useState(false);
   if (start !== null && !isStarted) {
     setStarted(true);
-    if (draft.price === "") set({ price: toText(start) });
+    if (draft.price === "") set({ price: toTyped(start) });
   }
 
   const around = {
@@ -84,15 +85,15 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
 
   const takeShare = (percent: bigint): void => {
     if (!isLimit && draft.sizedBy === "quote" && isBuy) {
-      return set({ quoteQuantity: trimmed((around.availableQuote * percent) / 100n, 0, market.priceDecimals).replaceAll(",", "") });
+      return set({ quoteQuantity: toTyped(floorTo((around.availableQuote * percent) / 100n, market.tick)) });
     }
-    const price = isLimit ? tryParse(draft.price) : isBuy ? touch.ask : touch.bid;
+    const price = isLimit ? tryTyped(draft.price) : isBuy ? touch.ask : touch.bid;
     const quantity = share(draft.side, percent, price, market, around.availableBase, around.availableQuote);
-    set({ quantity: quantity > 0n ? toText(quantity) : "", sizedBy: "base" });
+    set({ quantity: quantity > 0n ? toTyped(quantity) : "", sizedBy: "base" });
   };
 
-  const price = tryParse(draft.price);
-  const quantity = tryParse(draft.quantity);
+  const price = tryTyped(draft.price);
+  const quantity = tryTyped(draft.quantity);
   const total = isLimit && price !== null && quantity !== null ? multiply(price, quantity) : null;
   const touched = (field: Field) => () => setShown((before) => new Set([...before, field]));
 

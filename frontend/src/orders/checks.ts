@@ -3,8 +3,9 @@
  * round trip and says it kindly. Pure.
  */
 import type { NewOrder, Side } from "../api/types";
-import { divide, floorTo, multiply, toText, tryParse } from "../decimal/decimal";
+import { divide, floorTo, multiply, toText } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
+import { readTyped } from "../decimal/typed";
 import type { Market } from "../markets/markets";
 
 export type Kind = "limit" | "market";
@@ -40,8 +41,8 @@ export interface Checked {
 
 function checkPrice(text: string, market: Market): [bigint | null, string | null] {
   if (text.trim() === "") return [null, "Enter a price"];
-  const price = tryParse(text.trim());
-  if (price === null) return [null, "The price is not a number"];
+  const { value: price, problem } = readTyped(text, "The price");
+  if (problem !== undefined) return [null, problem];
   if (price <= 0n) return [null, "The price must be above zero"];
   if (price % market.tick !== 0n) {
     const below = floorTo(price, market.tick);
@@ -55,8 +56,8 @@ function checkPrice(text: string, market: Market): [bigint | null, string | null
 
 function checkQuantity(text: string, market: Market): [bigint | null, string | null] {
   if (text.trim() === "") return [null, "Enter an amount"];
-  const quantity = tryParse(text.trim());
-  if (quantity === null) return [null, "The amount is not a number"];
+  const { value: quantity, problem } = readTyped(text, "The amount");
+  if (problem !== undefined) return [null, problem];
   if (quantity <= 0n) return [null, "The amount must be above zero"];
   if (quantity < market.minQuantity) return [null, `The smallest order is ${toText(market.minQuantity)} ${market.base}`];
   if (quantity % market.step !== 0n) {
@@ -131,10 +132,9 @@ function checkMarketByQuote(
   problems: Problems,
   common: { symbol: string; side: Side; orderType: "Market" },
 ): Checked {
-  const text = draft.quoteQuantity.trim();
-  const amount = tryParse(text);
-  if (text === "") problems.quoteQuantity = "Enter an amount";
-  else if (amount === null) problems.quoteQuantity = "The amount is not a number";
+  const { value: amount, problem } = readTyped(draft.quoteQuantity, "The amount");
+  if (draft.quoteQuantity.trim() === "") problems.quoteQuantity = "Enter an amount";
+  else if (problem !== undefined) problems.quoteQuantity = problem;
   else if (amount <= 0n) problems.quoteQuantity = "The amount must be above zero";
   else if (draft.side === "Bid" && amount > availableQuote) problems.quoteQuantity = shortOf(market.quote, amount, availableQuote);
   else if (opposite !== null) {
@@ -146,7 +146,7 @@ function checkMarketByQuote(
       problems.quoteQuantity = shortOf(market.base, base, availableBase);
     }
   }
-  if (amount === null || Object.keys(problems).length > 0) return { problems, order: null };
+  if (amount === undefined || Object.keys(problems).length > 0) return { problems, order: null };
   return { problems, order: { ...common, quoteQuantity: toText(amount) } };
 }
 
