@@ -27,6 +27,7 @@ from websockets.exceptions import WebSocketException
 from bench.market_maker_api import ApiError, Client, Credentials, Json, Unreachable, private_stream
 from bench.market_maker_market import Balances, Quoter, Taker
 from engine_core.wire import metrics, process
+from engine_core.wire.hosts import reachable
 from engine_core.wire.markets import ConfigError, MarketDef
 from engine_core.wire.metrics import Monitor, Sample
 from engine_core.wire.settings import Settings
@@ -211,7 +212,7 @@ class MarketMaker:
 
 
 async def _main(settings: Settings) -> None:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
+    host = reachable(settings.host)
     api_url = os.environ.get("EXCHANGE_API_URL") or f"http://{host}:{settings.http_port}"
     ws_url = os.environ.get("EXCHANGE_WS_URL") or f"ws://{host}:{settings.ws_port}/"
     stopped = asyncio.Event()

@@ -19,6 +19,7 @@ import msgspec
 import websockets
 from nacl.signing import SigningKey
 
+from engine_core.wire.hosts import in_url
 from engine_core.wire.signing import Pairs, batch_signing_text, signing_text
 
 WINDOW_MS = "10000"
@@ -92,7 +93,7 @@ class Client:
     async def _call(
         self, method: str, target: str, body: bytes, instruction: str, items: list[Pairs], *, retry: bool
     ) -> Json:
-        head = [f"{method} {self._prefix}{target} HTTP/1.1", f"Host: {self._host}:{self._port}"]
+        head = [f"{method} {self._prefix}{target} HTTP/1.1", f"Host: {in_url(self._host)}:{self._port}"]
         if body:
             head += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         if instruction and self._credentials:

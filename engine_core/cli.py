@@ -50,9 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--json", action="store_true", help="for programs")
     verify.add_argument("--snapshot", metavar="FILE", type=Path, help="start from it (default: the whole log)")
     _state_commands(add)
-    add(
-        "apply", _late("apply", "apply"), "append what exchange.toml says and the log does not, to the running exchange"
-    )
+    apply = add("apply", _late("apply", "apply"), "append what the configuration says and the log does not")
+    apply.add_argument("--config", metavar="FILE", type=Path, help="default: the exchange's own")
+    apply.add_argument("--yes", action="store_true", help="do not ask")
     skip = add("skip", _late("accounts", "skip"), "let the engine pass over an entry that crashes it")
     skip.add_argument("entry", metavar="ENTRY", help="for example 1790000000000-0")
     warm = add("warm", _late("warm", "warm"), "compile the kernels into the cache, with progress")

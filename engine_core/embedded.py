@@ -99,7 +99,7 @@ class Valkey:
     def __init__(self, data: Path, runtime: Path, durability: str = "everysec") -> None:
         self.folder = data / "valkey"
         self.socket = runtime / VALKEY_SOCKET
-        self.url = f"unix://{self.socket}"
+        self.url = f"unix://{quote(str(self.socket))}"
         self._durability = durability
 
     def prepare(self) -> None:
@@ -107,7 +107,7 @@ class Valkey:
         self.socket.unlink(missing_ok=True)
 
     def command(self, parent_pipe: int) -> list[str]:
-        settings = {
+        settings: dict[str, str | tuple[str, ...]] = {
             "port": "0",
             "unixsocket": str(self.socket),
             "unixsocketperm": "700",
@@ -119,11 +119,13 @@ class Valkey:
             # Trimmed streams would otherwise rewrite the file again and again.
             "auto-aof-rewrite-min-size": "8gb",
             # Readers of the answers and feeds may pause; a dead one is found by its own timeout.
-            "client-output-buffer-limit": "pubsub 256mb 64mb 60",
+            "client-output-buffer-limit": ("pubsub", "256mb", "64mb", "60"),
             "always-show-logo": "no",
         }
         options = [
-            part for key, value in settings.items() for part in (f"--{key}", *(value.split(" ") if value else [""]))
+            part
+            for key, value in settings.items()
+            for part in (f"--{key}", *((value,) if isinstance(value, str) else value))
         ]
         return _leashed([str(_valkey_binary()), *options], self.stop_signal, parent_pipe)
 
@@ -172,7 +174,7 @@ class Postgres:
     def command(self, parent_pipe: int) -> list[str]:
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": str(self._sockets),
+            "unix_socket_directories": _quoted(self._sockets),
             "unix_socket_permissions": "0700" if self._user != "--nobody" else "0777",
             "shared_buffers": "128MB",
             "max_connections": "50",
@@ -266,6 +268,11 @@ class Postgres:
         self._binaries = copy / source.name
         # initdb makes the folder itself, so its parent must be that user's while it does
         os.chown(home, NOBODY, NOBODY)
+
+
+def _quoted(folder: Path) -> str:
+    """One item of a list in PostgreSQL's settings, whatever is in its name."""
+    return '"' + str(folder).replace('"', '""') + '"'
 
 
 def remove_fallback(runtime: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine_core.administration import ApplyError, LogSetup, admin, describe, execute, read_setup
+from engine_core.administration import ApplyError, LogSetup, admin, execute, read_setup
 from engine_core.demo import fund
 from engine_core.wire.codes import CommandKind, MarketState
 from engine_core.wire.gateway import Gateway
@@ -94,13 +94,43 @@ def _market(config: Config, market: MarketDef, setup: LogSetup) -> list[np.ndarr
     return []
 
 
-def apply(settings: Settings, say: Callable[[str], None]) -> int:
-    """Bring the log to what the configuration says; the number of commands applied."""
+def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
+    """One command of the difference, as the change that it makes."""
+    record = command[0]
+    kind, number = CommandKind(int(record["kind"])), int(record["market"])
+    if kind == CommandKind.ASSET:
+        return f"new asset {record['symbol'].decode()}: number {record['asset']}, {record['decimals']} decimals"
+    market = next(market for market in config.markets if market.number == number)
+    if kind == CommandKind.MARKET:
+        sizes = f"tick {market.tick_size}, lot {market.lot_size}, number {number}"
+        return f"new market {market.symbol}: {sizes}; all of that is permanent"
+    keys: tuple[str, ...] = ("maker_ppm", "taker_ppm")
+    before: tuple[int, ...] = setup.fees.get(number, (0, 0))
+    if kind == CommandKind.MARKET_BANDS:
+        keys = ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders")
+        before = setup.bands.get(number, (0, 0, 0, 0))
+    changed = [
+        f"{key} {old} → {new}"
+        for key, old, column in zip(keys, before, "abcd", strict=False)
+        if old != (new := int(record[column]))
+    ]
+    return f"{market.symbol}: {', '.join(changed)}"
+
+
+def apply(settings: Settings, say: Callable[[str], None], agree: Callable[[], None] | None = None) -> int:
+    """Bring the log to what the configuration says; the number of commands applied. `agree` is called before a
+    change, when all of it was said, and raises what it likes instead; where there is none to ask, the demo's accounts
+    are looked after even if the configuration changes nothing.
+    """
     with Gateway(settings.redis_url, settings.shard) as gateway:
         setup = read_setup(gateway)
         commands = difference(settings.config, setup)
         for command in commands:
-            say(f"append {describe(command)}")
+            say(in_words(command, settings.config, setup))
+        if agree is not None:
+            if not commands:
+                return 0
+            agree()
         applied = execute(gateway, commands)
         applied += fund(gateway, settings, setup, say)
         known = {market.number for market in settings.config.markets}

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine_core.children import Child, Program, rotate
+from engine_core.wire.hosts import reachable, to_bind
 from engine_core.wire.settings import Settings, write_private
 
 SAY_SOMETHING_EVERY_S = 5.0  # while something takes long
@@ -102,8 +103,8 @@ def _alive(pid: str) -> bool:
 def check_port(host: str, port: int, what: str, option: str) -> None:
     """StartError if somebody listens there, before anything is started."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
+        family, address = to_bind(host, port)
+        with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
@@ -114,9 +115,13 @@ def check_port(host: str, port: int, what: str, option: str) -> None:
 
 
 def free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    try:
+        family, address = to_bind(host, 0)
+        with socket.socket(family) as probe:
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise StartError(f"--host {host}: cannot be used here: {error.strerror or error}") from None
 
 
 class Supervisor:
@@ -286,13 +291,13 @@ class Supervisor:
         run = {
             "supervisor": os.getpid(),
             "processes": processes,
-            "http": f"http://{_reachable(settings.host)}:{settings.http_port}",
-            "ws": f"ws://{_reachable(settings.host)}:{settings.ws_port}",
+            "http": f"http://{reachable(settings.host)}:{settings.http_port}",
+            "ws": f"ws://{reachable(settings.host)}:{settings.ws_port}",
             "redis": settings.redis_url,
             "database": settings.database_url,
             "logs": str(self._data / "logs"),
             "profile": settings.profile,
-            "config": settings.config.path,
+            "config": str(Path(settings.config.path).absolute()),
             "runtime": str(settings.runtime),
         }
         write_private(self._data / "run.json", json.dumps(run, indent=2) + "\n")
@@ -300,12 +305,6 @@ class Supervisor:
 
 class _Stopped(Exception):
     """Somebody asked to stop while the exchange was starting."""
-
-
-def _reachable(host: str) -> str:
-    """An address of this machine for a host that may mean "all addresses"."""
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
-    return f"[{local}]" if ":" in local and not local.startswith("[") else local
 
 
 def _name(child: Child) -> str:

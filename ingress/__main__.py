@@ -21,6 +21,7 @@ from engine_core.replica.market_data import MarketData
 from engine_core.wire import metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.gateway import GatewayError
+from engine_core.wire.hosts import in_url, to_bind
 from engine_core.wire.metrics import Monitor
 from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
 from engine_core.wire.sections import ConfigError
@@ -154,15 +155,16 @@ def listening_socket(config: IngressConfig) -> socket.socket:
     Bound now, so that a taken port is known at once; uvicorn listens. A worker that listened before it can answer would
     get its share of the connections meanwhile.
     """
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if config.workers > 1:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listener.bind((config.host, config.http_port))
+        family, address = to_bind(config.host, config.http_port)
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if config.workers > 1:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
     except OSError as error:
-        raise ConfigError(f"cannot listen on {config.host}:{config.http_port}: {error.strerror}") from None
+        where = f"{in_url(config.host)}:{config.http_port}"
+        raise ConfigError(f"cannot listen on {where}: {error.strerror or error}") from None
     listener.setblocking(False)
     return listener
 

@@ -1,18 +1,27 @@
-"""`exchange apply`: what `exchange up` does at its start, for an exchange that runs: exchange.toml → commands."""
+"""`exchange apply`: what `exchange up` does at its start, for an exchange that runs: its configuration → commands.
+
+The configuration is the exchange's own, wherever one stands, unless another one is named. What would change is shown
+first, and somebody has to agree.
+"""
 
 import argparse
 
 from engine_core import reconcile
 from engine_core.administration import ApplyError
-from engine_core.operator.run import CommandError, join, require
-from engine_core.wire.settings import Settings
+from engine_core.operator.run import CommandError, confirmed, require, settings_of
 
 
 def apply(options: argparse.Namespace) -> int:
     require(options.data)
-    join(options.data)
+    settings = settings_of(options.data, options.config)
+    print(f"{settings.config.path}, compared with the log of the exchange on {settings.data}:", flush=True)
+
+    def agree() -> None:
+        if not options.yes and not confirmed("append this to the log? Type yes: "):
+            raise CommandError("nothing was changed (confirm with yes, or use --yes)")
+
     try:
-        applied = reconcile.apply(Settings.from_environment(), print)
+        applied = reconcile.apply(settings, lambda line: print(f"  {line}", flush=True), agree)
     except (ApplyError, TimeoutError) as error:
         raise CommandError(str(error)) from None
     print(f"{applied} commands applied" if applied else "the log already says what the configuration says")

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -14,9 +15,9 @@ from typing import IO
 import psutil
 
 from engine_core.embedded import remove_fallback
-from engine_core.operator.run import CommandError, Run, find, require
+from engine_core.operator.run import CommandError, Run, confirmed, find, require
 from engine_core.supervisor import holder_of
-from engine_core.wire.settings import KEYS_FILE, runtime_folder
+from engine_core.wire.settings import CONFIGURATION_FILE, KEYS_FILE, runtime_folder
 
 FOLLOW_EVERY_S = 0.25
 OURS = (
@@ -24,6 +25,7 @@ OURS = (
     *(
         "run.json",
         KEYS_FILE,
+        CONFIGURATION_FILE,
         "market-maker-key.json",
         "taker-key.json",
         "session-secret",
@@ -46,7 +48,7 @@ def status(options: argparse.Namespace) -> int:
     health, message = _health(run)
     processes = {role: [_describe(pid) for pid in pids] for role, pids in run.processes.items()}
     if options.json:
-        urls = {"http": run.http, "ws": run.ws, "logs": str(run.logs), "profile": run.profile}
+        urls = {"http": run.http, "ws": run.ws, "logs": str(run.logs), "profile": run.profile, "config": run.config}
         print(
             json.dumps(
                 {"running": True, "health": health, "message": message, "processes": processes, **urls}, indent=2
@@ -59,6 +61,7 @@ def status(options: argparse.Namespace) -> int:
             memory = f"{process['memoryMB']:>6} MB" if "memoryMB" in process else ""
             print(f"  {role:<13} {process['pid'] or '-':>8}  {process['state']:<12} {memory}")
     print(f"  REST {run.http}   WebSocket {run.ws}   logs {run.logs}")
+    print(f"  configuration {run.config}")
     return 0 if health == "Ok" else 1
 
 
@@ -135,7 +138,7 @@ def reset(options: argparse.Namespace) -> int:
         return 0
     if not options.yes:
         question = f"delete the whole exchange in {data}: accounts, balances, orders, history, keys? Type yes: "
-        if not sys.stdin.isatty() or input(question).strip() != "yes":
+        if not confirmed(question):
             raise CommandError("nothing was deleted (confirm with yes, or use --yes)")
     runtime = runtime_folder(data)
     remove_fallback(runtime)
@@ -152,5 +155,5 @@ def reset(options: argparse.Namespace) -> int:
 def environment(options: argparse.Namespace) -> int:
     """Print the variables that let another tool join the running exchange, for a shell to evaluate."""
     for name, value in require(options.data).environment().items():
-        print(f"export {name}='{value}'")
+        print(f"export {name}={shlex.quote(value)}")
     return 0

@@ -18,7 +18,12 @@ ROLES = {
 
 
 def add_up_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", type=Path, help="configuration (default: ./exchange.toml)")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="configuration (default: that of the last start, else exchange.toml)",
+    )
     parser.add_argument("--host", help="address to bind to (default: 127.0.0.1, as the configuration says)")
     parser.add_argument("--http", metavar="PORT", type=_port, help="port of the REST API and the page; 0: any free one")
     parser.add_argument("--ws", metavar="PORT", type=_port, help="port of the WebSocket streams; 0: any free one")

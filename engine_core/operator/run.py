@@ -2,11 +2,14 @@
 
 import json
 import os
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine_core.supervisor import holder_of
+from engine_core.wire.settings import Settings
 
 
 class CommandError(RuntimeError):
@@ -73,9 +76,30 @@ def require(data: Path) -> Run:
     return run
 
 
+def settings_of(data: Path, config: Path | None = None) -> Settings:
+    """Of the exchange on `data`, running or not, wherever one stands; `config` is another configuration for it."""
+    run = find(data)
+    variables: Mapping[str, str] = os.environ | {"EXCHANGE_DATA": str(data.absolute())}
+    if run is not None:
+        variables = {**variables, **run.environment()}
+    if config is not None:
+        variables = {**variables, "EXCHANGE_CONFIG": str(config.absolute())}
+    return Settings.from_environment(variables)
+
+
 def join(data: Path) -> None:
     """Make this process part of the exchange that runs on `data`, if one does; what is already set wins."""
     run = find(data)
     os.environ.setdefault("EXCHANGE_DATA", str(data.absolute()))
     for name, value in (run.environment() if run else {}).items():
         os.environ.setdefault(name, value)
+
+
+def confirmed(question: str) -> bool:
+    """Whether a person said yes; without a terminal nobody can."""
+    if not sys.stdin or not sys.stdin.isatty():
+        return False
+    try:
+        return input(question).strip() == "yes"
+    except EOFError:
+        return False

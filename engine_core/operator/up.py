@@ -15,12 +15,14 @@ from engine_core.embedded import EmbeddedError, Postgres, Server, Valkey
 from engine_core.external import ExternalError, check_database, check_redis
 from engine_core.operator.roles import ROLES
 from engine_core.supervisor import Plan, StartError, Supervisor, check_port, free_port, lock_data
+from engine_core.wire.hosts import reachable
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import (
     KEYS_FILE,
     Settings,
-    default_config,
+    own_config,
     read_config,
+    remember_config,
     runtime_folder,
     session_secret,
     without_password,
@@ -32,7 +34,8 @@ def up(options: argparse.Namespace) -> int:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         data = options.data.absolute()
-        config = read_config(options.config or default_config(), options.profile)
+        path = options.config or Path(os.environ.get("EXCHANGE_CONFIG") or own_config(data))
+        config = read_config(path, options.profile)
         server = config.server
         host = options.host or server.host
         http_port = server.http_port if options.http is None else options.http or free_port(host)
@@ -41,7 +44,8 @@ def up(options: argparse.Namespace) -> int:
         check_port(host, http_port, "the REST API", "--http")
         check_port(host, ws_port, "the WebSocket streams", "--ws")
         runtime = runtime_folder(data)
-        print(f"starting the exchange on {data}", flush=True)
+        print(f"starting the exchange on {data}, configured by {path.absolute()}", flush=True)
+        remember_config(data, path)
         servers: list[Server] = []
         redis_url = os.environ.get("REDIS_URL", "")
         if redis_url:
@@ -147,7 +151,7 @@ def _program(server: Server, data: Path) -> Program:
 
 
 def _banner(settings: Settings, seconds: float) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    host = reachable(settings.host)
     lines = [
         f"the exchange is ready, {seconds:.1f} s after its start",
         f"  trading page, REST   http://{host}:{settings.http_port}",

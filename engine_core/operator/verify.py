@@ -20,7 +20,7 @@ import redis
 from engine_core.book import audit, reads
 from engine_core.book.state import capacities_of
 from engine_core.operator.log_access import open_log
-from engine_core.operator.run import CommandError, join
+from engine_core.operator.run import CommandError, settings_of
 from engine_core.runtime import snapshot
 from engine_core.runtime.config import capacities
 from engine_core.runtime.connection import describe
@@ -50,8 +50,7 @@ class Findings:
 
 
 def verify(options: argparse.Namespace) -> int:
-    join(options.data)
-    settings = Settings.from_environment()
+    settings = settings_of(options.data)
     began = time.monotonic()
     machine, findings = Machine(capacities(settings.config.capacity)), Findings()
     try:

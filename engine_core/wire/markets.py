@@ -161,7 +161,7 @@ def load(path: Path | str) -> Config:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
-    root = Section(path.name, "", values)
+    root = Section(str(path), "", values)
     log = root.section("log")
     durability = log.choice("durability", DURABILITIES, "everysec")
     keep_days = log.integer("keep_days", 0, 3650, 8)

@@ -34,6 +34,8 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from engine_core.wire.hosts import to_bind
+
 PREFIX = "exchange_"
 HEALTHY_S = 15.0
 # Upper bounds of latencies in seconds: three a decade, from 10 microseconds to 10 seconds.
@@ -157,6 +159,10 @@ class _Answers(BaseHTTPRequestHandler):
 class _TcpServer(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, host: str, port: int, handler: type[_Answers]) -> None:
+        self.address_family, address = to_bind(host, port)
+        super().__init__(address[:2], handler)
+
 
 class _UnixServer(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
@@ -182,7 +188,7 @@ def serve(monitor: Monitor, runtime: Path | None = None, port: int = 0, host: st
         path.unlink(missing_ok=True)  # of the process that was this one before
         servers.append(_UnixServer(str(path), handler))
     if port:
-        servers.append(_TcpServer((host, port), handler))
+        servers.append(_TcpServer(host, port, handler))
     for server in servers:
         threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return servers

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from engine_core.wire.edge_limits import read_http
 from engine_core.wire.markets import PROFILES, Config, load
@@ -22,6 +22,7 @@ from engine_core.wire.sections import ConfigError, Section
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel allows 107, file names of ours need a few more
 VALKEY_SOCKET = "valkey.sock"
+CONFIGURATION_FILE = "configuration"  # in the data folder: where the exchange.toml is that it was last started with
 KEYS_FILE = "demo-keys.json"  # in the data folder: API keys of the two demo accounts
 
 
@@ -48,14 +49,16 @@ class Settings:
         if profile not in PROFILES:
             raise ConfigError(f"EXCHANGE_PROFILE: must be one of {', '.join(PROFILES)}, is {profile!r}")
         running = _running(Path(environment.get("EXCHANGE_DATA") or "data"))
-        config = read_config(environment.get("EXCHANGE_CONFIG") or default_config(), profile, environment)
         data = Path(environment.get("EXCHANGE_DATA") or "data").absolute()
+        config = read_config(environment.get("EXCHANGE_CONFIG") or own_config(data), profile, environment)
         runtime = Path(environment["EXCHANGE_RUNTIME"]) if environment.get("EXCHANGE_RUNTIME") else runtime_folder(data)
         return cls(
             config=config,
             data=data,
             runtime=runtime,
-            redis_url=environment.get("REDIS_URL") or running.get("redis") or f"unix://{runtime / VALKEY_SOCKET}",
+            redis_url=environment.get("REDIS_URL")
+            or running.get("redis")
+            or f"unix://{quote(str(runtime / VALKEY_SOCKET))}",
             database_url=environment.get("DATABASE_URL") or running.get("database", ""),
             profile=profile,
             shard=_number(environment, "EXCHANGE_SHARD", 0, 16_383),
@@ -100,6 +103,29 @@ def default_config() -> Path:
     """./exchange.toml, else the one of the checkout that this code belongs to."""
     here = Path("exchange.toml")
     return here if here.exists() else Path(__file__).resolve().parents[2] / "exchange.toml"
+
+
+def own_config(data: Path) -> Path:
+    """The configuration that the exchange on `data` was last started with; default_config() if it never was."""
+    try:
+        text = (data / CONFIGURATION_FILE).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return default_config().absolute()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{data / CONFIGURATION_FILE}: cannot be read: {error}") from None
+    path = Path(os.path.normpath(data / text))
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: is gone, and it is the configuration of the exchange on {data}: name another with --config FILE"
+        )
+    return path
+
+
+def remember_config(data: Path, config: Path) -> None:
+    """Say in the data folder which configuration it belongs to; one beside it moves along with the folder."""
+    path = config.resolve()
+    beside = path.parent in (data.resolve(), data.resolve().parent)
+    write_private(data / CONFIGURATION_FILE, f"{os.path.relpath(path, data.resolve()) if beside else path}\n")
 
 
 def runtime_folder(data: Path) -> Path:
