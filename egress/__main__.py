@@ -7,6 +7,7 @@ gc.disable()  # until process.ready()
 import asyncio
 import logging
 import signal
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -24,9 +25,10 @@ from egress.server import Egress
 from egress.sources import Sources
 from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData
-from engine_core.wire import metrics, process
+from engine_core.wire import exposure, metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
+from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings
 from engine_core.wire.tasks import ended
 
@@ -93,7 +95,12 @@ async def _history(data: MarketData, config: EgressConfig) -> None:
 
 def main() -> None:
     process.start("egress")
-    uvloop.run(run(from_settings(Settings.from_environment())))
+    try:
+        settings = Settings.from_environment()
+        exposure.check(settings.profile, settings.host, bool(settings.config.http.trusted_proxies))
+    except ConfigError as error:
+        sys.exit(f"exchange egress: {error}")
+    uvloop.run(run(from_settings(settings)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 The log decides: what stands there permanently (numbers, symbols, decimals, tick, lot, order sizes) cannot be changed by
 the file, and trying to is an error that names the key. New assets and markets, fees and bands become ADMIN commands.
-The demo accounts, their keys and their deposits follow, each of them safe to append again and again.
+The demo accounts, their keys and their deposits follow, each of them safe to append again and again; not in a venue,
+whose accounts are real.
 
 Runs as `python -m engine_core.reconcile` at every start of the exchange, and as `exchange apply`.
 """
@@ -17,10 +18,10 @@ from engine_core.administration import ApplyError, LogSetup, admin, execute, rea
 from engine_core.demo import fund
 from engine_core.wire.codes import CommandKind, MarketState
 from engine_core.wire.gateway import Gateway
-from engine_core.wire.markets import AssetDef, Config, MarketDef
+from engine_core.wire.markets import FUNDED_PROFILES, AssetDef, Config, MarketDef
 from engine_core.wire.process import start
 from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import Settings
+from engine_core.wire.settings import KEYS_FILE, PROFILE_FILE, Settings, write_private
 
 log = logging.getLogger("reconcile")
 
@@ -117,11 +118,31 @@ def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
     return f"{market.symbol}: {', '.join(changed)}"
 
 
+def check_profile(settings: Settings) -> None:
+    """A venue stays one: funding it would give its users' accounts money and keys; and what was funded is no venue."""
+    note = settings.data / PROFILE_FILE
+    began = note.read_text(encoding="utf-8").strip() if note.exists() else ""
+    is_venue = settings.profile not in FUNDED_PROFILES
+    if is_venue and ((settings.data / KEYS_FILE).exists() or began in FUNDED_PROFILES):
+        raise ConfigError(
+            f"{settings.data} began with the profile {began or 'demo or bare'}: its accounts 2 to 6 have money that "
+            "nobody paid for, and keys on the disk; start the venue on a new folder with --data DIR"
+        )
+    if not is_venue and began == "venue":
+        raise ConfigError(
+            f"{settings.data} is a venue's: the profile {settings.profile} would fund the accounts of its users; go on "
+            "with --profile venue, or name another folder with --data DIR"
+        )
+    if not began and settings.data.is_dir():
+        write_private(note, settings.profile + "\n")
+
+
 def apply(settings: Settings, say: Callable[[str], None], agree: Callable[[], None] | None = None) -> int:
     """Bring the log to what the configuration says; the number of commands applied. `agree` is called before a
     change, when all of it was said, and raises what it likes instead; where there is none to ask, the demo's accounts
     are looked after even if the configuration changes nothing.
     """
+    check_profile(settings)
     with Gateway(settings.redis_url, settings.shard) as gateway:
         setup = read_setup(gateway)
         commands = difference(settings.config, setup)
@@ -132,7 +153,8 @@ def apply(settings: Settings, say: Callable[[str], None], agree: Callable[[], No
                 return 0
             agree()
         applied = execute(gateway, commands)
-        applied += fund(gateway, settings, setup, say)
+        if settings.profile in FUNDED_PROFILES:
+            applied += fund(gateway, settings, setup, say)
         known = {market.number for market in settings.config.markets}
         for number in sorted(set(setup.markets) - known):
             say(f"market {number} is in the log but not in {settings.config.path}: it stays as it is")

@@ -18,7 +18,7 @@ import uvloop
 
 from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData
-from engine_core.wire import metrics, process
+from engine_core.wire import exposure, metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.gateway import GatewayError
 from engine_core.wire.hosts import in_url, to_bind
@@ -172,7 +172,9 @@ def listening_socket(config: IngressConfig) -> socket.socket:
 def main() -> None:
     process.start("ingress")
     try:
-        uvloop.run(serve(from_settings(Settings.from_environment())))
+        settings = Settings.from_environment()
+        exposure.check(settings.profile, settings.host, bool(settings.config.http.trusted_proxies))
+        uvloop.run(serve(from_settings(settings)))
     except (ConfigError, GatewayError) as error:
         sys.exit(f"exchange ingress: {error}")
 

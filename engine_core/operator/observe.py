@@ -17,7 +17,7 @@ import psutil
 from engine_core.embedded import remove_fallback
 from engine_core.operator.run import CommandError, Run, confirmed, find, require
 from engine_core.supervisor import holder_of
-from engine_core.wire.settings import CONFIGURATION_FILE, KEYS_FILE, runtime_folder
+from engine_core.wire.settings import CONFIGURATION_FILE, KEYS_FILE, PROFILE_FILE, runtime_folder
 
 FOLLOW_EVERY_S = 0.25
 OURS = (
@@ -26,6 +26,7 @@ OURS = (
         "run.json",
         KEYS_FILE,
         CONFIGURATION_FILE,
+        PROFILE_FILE,
         "market-maker-key.json",
         "taker-key.json",
         "session-secret",

@@ -31,7 +31,11 @@ def add_up_options(parser: argparse.ArgumentParser) -> None:
         "--profile",
         choices=PROFILES,
         default="demo",
-        help="demo: funded demo accounts and a market maker; bare: no market maker, bands or limits (default: demo)",
+        help="demo: funded demo accounts and a market maker; bare: funded too, no market maker, bands or limits; "
+        "venue: nobody is funded, for the public (default: demo)",
+    )
+    parser.add_argument(
+        "--i-know", action="store_true", help="open to other machines what should not be (also EXCHANGE_I_KNOW=1)"
     )
 
 

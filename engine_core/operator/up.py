@@ -7,15 +7,17 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 
 from engine_core import kernel_cache
 from engine_core.children import Program
 from engine_core.embedded import EmbeddedError, Postgres, Server, Valkey
 from engine_core.external import ExternalError, check_database, check_redis
+from engine_core.operator.first_key import first_administrator
 from engine_core.operator.roles import ROLES
 from engine_core.supervisor import Plan, StartError, Supervisor, check_port, free_port, lock_data
-from engine_core.wire.hosts import reachable
+from engine_core.wire import exposure
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import (
     KEYS_FILE,
@@ -38,6 +40,9 @@ def up(options: argparse.Namespace) -> int:
         config = read_config(path, options.profile)
         server = config.server
         host = options.host or server.host
+        if options.i_know:
+            os.environ[exposure.I_KNOW] = "1"  # the roles ask for it as well
+        warnings = exposure.check(options.profile, host, bool(config.http.trusted_proxies))
         http_port = server.http_port if options.http is None else options.http or free_port(host)
         ws_port = server.ws_port if options.ws is None else options.ws or free_port(host)
         lock = lock_data(data)
@@ -46,6 +51,8 @@ def up(options: argparse.Namespace) -> int:
         runtime = runtime_folder(data)
         print(f"starting the exchange on {data}, configured by {path.absolute()}", flush=True)
         remember_config(data, path)
+        for warning in warnings:
+            print(f"  warning, on {host}: {warning}")
         servers: list[Server] = []
         redis_url = os.environ.get("REDIS_URL", "")
         if redis_url:
@@ -151,14 +158,20 @@ def _program(server: Server, data: Path) -> Program:
 
 
 def _banner(settings: Settings, seconds: float) -> str:
-    host = reachable(settings.host)
+    hosts = exposure.addresses(settings.host)
     lines = [
         f"the exchange is ready, {seconds:.1f} s after its start",
-        f"  trading page, REST   http://{host}:{settings.http_port}",
-        f"  API documentation    http://{host}:{settings.http_port}/docs",
-        f"  WebSocket            ws://{host}:{settings.ws_port}",
+        *_listed("trading page, REST", [f"http://{host}:{settings.http_port}" for host in hosts]),
+        f"  API documentation    http://{hosts[0]}:{settings.http_port}/docs",
+        *_listed("WebSocket", [f"ws://{host}:{settings.ws_port}" for host in hosts]),
         f"  logs                 {settings.data / 'logs'}",
     ]
     if settings.profile == "demo":
-        lines.insert(4, f"  demo API keys        {settings.data / KEYS_FILE}")
+        lines.insert(-1, f"  demo API keys        {settings.data / KEYS_FILE}")
+    if settings.profile == "venue":
+        lines += first_administrator(settings)
     return "\n".join([*lines, "Ctrl-C stops it."])
+
+
+def _listed(what: str, values: list[str]) -> list[str]:
+    return [f"  {name:<20} {value}" for name, value in zip_longest([what], values, fillvalue="")]

@@ -27,7 +27,8 @@ from engine_core.wire.units import MarketUnits, UnitError, format_decimal, marke
 
 __all__ = ["AssetDef", "Capacity", "Config", "ConfigError", "MarketDef", "load"]
 
-PROFILES = ("demo", "bare")
+FUNDED_PROFILES = ("demo", "bare")  # they begin with accounts that have money, and keys for them on the disk
+PROFILES = (*FUNDED_PROFILES, "venue")
 DURABILITIES = ("always", "everysec")
 _SYMBOL = re.compile(rf"[A-Z][A-Z0-9]{{0,{MAX_SYMBOL_BYTES - 1}}}")
 _GIB = 2**30

@@ -24,6 +24,7 @@ MAX_SOCKET_PATH = 100  # bytes; the kernel allows 107, file names of ours need a
 VALKEY_SOCKET = "valkey.sock"
 CONFIGURATION_FILE = "configuration"  # in the data folder: where the exchange.toml is that it was last started with
 KEYS_FILE = "demo-keys.json"  # in the data folder: API keys of the two demo accounts
+PROFILE_FILE = "profile"  # in the data folder: whether it began as a venue, in which nobody may be funded
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,9 @@ class Client:
         self.begun: list[PlainOrder] = []
         self.replies: list[Reply] = []
 
+    def address(self, data: bytes) -> str | None:
+        return ""
+
     def begin_plain(self, order: PlainOrder) -> None:
         self.begun.append(order)
 
