@@ -67,6 +67,7 @@ def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser])
     inspect.add_argument("what", nargs="?", default="live", help="live, latest, or a snapshot file (default: live)")
     inspect.add_argument("--account", type=int, metavar="N", help="its balances and open orders")
     inspect.add_argument("--market", metavar="SYMBOL", help="its book, for example SOL_USDC")
+    add("upgrade", _late("upgrade", "upgrade"), "let this code go on with a stopped exchange of the version before")
     loss = add("accept-loss", _late("state", "accept_loss"), "go on after Redis lost the end of the log for good")
     loss.add_argument("--yes", action="store_true", help="what is lost may stay lost")
 

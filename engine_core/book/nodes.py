@@ -25,14 +25,14 @@ def mix(value: int) -> int:
 
 
 @hot
-def _node_name(book: int, height: int, prefix: int) -> int:
+def node_name(book: int, height: int, prefix: int) -> int:
     return (((book << 3) | height) << 25) | prefix
 
 
 @hot
 def node_home(state: State, book: int, number: int) -> int:
     """Where the search for the node above a page begins."""
-    return mix(_node_name(book, 1, number >> 6)) & (state.nodes.size - 1)
+    return mix(node_name(book, 1, number >> 6)) & (state.nodes.size - 1)
 
 
 @inner
@@ -70,7 +70,7 @@ def _remove_node(state: State, hole: int) -> None:
 @hot
 def _node_above(state: State, page: int, book: int, number: int) -> int:
     """Position of the node above a page, or of the empty place where it belongs: mostly where it was last seen."""
-    name = _node_name(book, 1, number >> 6)
+    name = node_name(book, 1, number >> 6)
     at = wide(state.pages[index(page)]["node"])
     if state.nodes[index(at)]["name"] != name:
         at = _find_node(state, name)
@@ -84,7 +84,7 @@ def mark_page(state: State, page: int, book: int, number: int) -> None:
     at = index(_node_above(state, page, book, number))
     state.nodes[at]["bits"] |= wide(1) << (number & 63)
     if state.nodes[at]["name"] == 0:
-        state.nodes[at]["name"] = _node_name(book, 1, number >> 6)
+        state.nodes[at]["name"] = node_name(book, 1, number >> 6)
         state.counters[NODES_USED] += 1
         _mark(state, book, number >> 6)
 
@@ -100,7 +100,7 @@ def _mark(state: State, book: int, number: int) -> None:
     """Node `number` of height 1 exists."""
     rare()
     for height in range(2, ROOT + 1):
-        name = _node_name(book, height, number >> 6)
+        name = node_name(book, height, number >> 6)
         at = index(_find_node(state, name))
         state.nodes[at]["bits"] |= wide(1) << (number & 63)
         if state.nodes[at]["name"] != 0:
@@ -114,7 +114,7 @@ def _mark(state: State, book: int, number: int) -> None:
 def _unmark(state: State, book: int, height: int, number: int) -> int:
     """Child `number` of a node of this height is not in use any more. The node stays. Returns the node's position."""
     rare()
-    at = _find_node(state, _node_name(book, height, number >> 6))
+    at = _find_node(state, node_name(book, height, number >> 6))
     state.nodes[index(at)]["bits"] &= ~(wide(1) << (number & 63))
     return at
 
@@ -124,7 +124,7 @@ def remove_if_empty(state: State, book: int, height: int, prefix: int) -> None:
     """Remove this node if it has no children, and then those above it that it leaves without any."""
     rare()
     while height <= ROOT:
-        at = _find_node(state, _node_name(book, height, prefix))
+        at = _find_node(state, node_name(book, height, prefix))
         if state.nodes[at]["name"] == 0 or state.nodes[at]["bits"] != 0:
             return
         _remove_node(state, at)
@@ -140,7 +140,7 @@ def _descend(state: State, book: int, height: int, number: int) -> int:
     removed."""
     rare()
     for below in range(height - 1, 0, -1):
-        bits = state.nodes[_find_node(state, _node_name(book, below, number))]["bits"]
+        bits = state.nodes[_find_node(state, node_name(book, below, number))]["bits"]
         if bits == 0:
             remove_if_empty(state, book, below, number)
             return wide(-1)
@@ -158,7 +158,7 @@ def next_page(state: State, page: int, book: int, number: int) -> int:
     number >>= 6
     height = 2
     while height <= ROOT:
-        at = _find_node(state, _node_name(book, height, number >> 6))
+        at = _find_node(state, node_name(book, height, number >> 6))
         bits = state.nodes[index(at)]["bits"] & (wide(-2) << (number & 63))
         if bits == 0:
             number >>= 6

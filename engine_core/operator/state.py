@@ -16,13 +16,14 @@ import numpy as np
 import redis
 
 from engine_core.book import audit
+from engine_core.book.state import State
 from engine_core.operator.log_access import open_log, servers_of
 from engine_core.operator.run import CommandError, find, require
-from engine_core.runtime import resume, snapshot
+from engine_core.runtime import migration, resume, snapshot
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.queries import answer
 from engine_core.runtime.recovery import read_logs
-from engine_core.runtime.snapshot import Snapshot, SnapshotError
+from engine_core.runtime.snapshot import OldSnapshot, Snapshot, SnapshotError
 from engine_core.wire.codes import CommandKind, QueryKind, Side
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.limits import ALL_MARKETS
@@ -48,7 +49,7 @@ class Stored:
 
     def __init__(self, path: Path) -> None:
         try:
-            self.snapshot, state = snapshot.read(path)
+            self.snapshot, state = _read(path)
         except SnapshotError as error:
             raise CommandError(str(error)) from None
         self.machine = Machine(self.snapshot.capacities)
@@ -108,6 +109,14 @@ def _asked(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Asked]
         path = paths[0]
     stored = Stored(path)
     yield {**_identity(stored.snapshot), "digest": audit.digest(stored.machine.state)}, stored
+
+
+def _read(path: Path) -> tuple[Snapshot, State]:
+    """Also one that is to be upgraded."""
+    try:
+        return snapshot.read(path)
+    except OldSnapshot:
+        return migration.read(path)
 
 
 def _describe(path: Path) -> Snapshot:

@@ -1,6 +1,7 @@
 """`exchange up`: decides what to start, from the options, the environment and the configuration, and runs it."""
 
 import argparse
+import importlib
 import importlib.util
 import os
 import socket
@@ -46,6 +47,7 @@ def up(options: argparse.Namespace) -> int:
         http_port = server.http_port if options.http is None else options.http or free_port(host)
         ws_port = server.ws_port if options.ws is None else options.ws or free_port(host)
         lock = lock_data(data)
+        _check_upgraded(data)
         check_port(host, http_port, "the REST API", "--http")
         check_port(host, ws_port, "the WebSocket streams", "--ws")
         runtime = runtime_folder(data)
@@ -91,6 +93,14 @@ def up(options: argparse.Namespace) -> int:
     except (ConfigError, StartError, EmbeddedError, ExternalError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _check_upgraded(data: Path) -> None:
+    """StartError before anything runs that changes the log, if its snapshots are of an earlier behaviour version."""
+    if any((data / "snapshots").glob("*.snapshot")):
+        snapshot = importlib.import_module("engine_core.runtime.snapshot")  # with NumPy, which nothing else here needs
+        if (why := snapshot.not_upgraded(data, shard=0)) is not None:
+            raise StartError(why)
 
 
 def _tidy(runtime: Path) -> None:

@@ -1,10 +1,10 @@
 """`exchange verify`: replays the log through the real book, beside the exchange or while it is stopped, and audits it.
 
-Replayed is the whole log; what was trimmed is taken from the oldest snapshot, or from any that is named. Checked are:
-that every entry of the command log gives the very bytes that stand in the event log; that every snapshot on the way is
-the very state that replay comes to; every invariant of the resulting state; and for each asset that what all accounts
-have available or locked, the fees on the fee account among it, is exactly what was deposited minus what was withdrawn.
-Equal digests mean equal states.
+Replayed is the whole log; what was trimmed, or executed by code of an earlier behaviour version, is taken from the
+oldest snapshot of this one, or from any that is named. Checked are: that every entry of the command log gives the very
+bytes that stand in the event log; that every snapshot on the way is the very state that replay comes to; every
+invariant of the resulting state; and for each asset that what all accounts have available or locked, the fees on the
+fee account among it, is exactly what was deposited minus what was withdrawn. Equal digests mean equal states.
 """
 
 import argparse
@@ -25,9 +25,10 @@ from engine_core.runtime import snapshot
 from engine_core.runtime.config import capacities
 from engine_core.runtime.connection import describe
 from engine_core.runtime.machine import Machine, Mirror
-from engine_core.runtime.snapshot import SnapshotError
+from engine_core.runtime.snapshot import OldSnapshot, SnapshotError
+from engine_core.runtime.upgrade import begun_by
 from engine_core.wire.codes import CommandKind, EventKind, Reason
-from engine_core.wire.layout import EVENT
+from engine_core.wire.layout import BEHAVIOUR_VERSION, EVENT
 from engine_core.wire.log import LogError
 from engine_core.wire.settings import Settings
 from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block, keys
@@ -59,8 +60,8 @@ def verify(options: argparse.Namespace) -> int:
             known = _snapshots(settings, findings)
             _begin(client, names, machine, known, findings, options.snapshot)
             _replay(client, names, machine, findings, known, options.json)
-    except redis.RedisError as error:
-        raise CommandError(f"the log cannot be read: {error}") from None
+    except (redis.RedisError, LogError) as error:
+        raise CommandError(f"the log cannot be replayed: {error}") from None
     try:
         audit.audit(machine.state)
     except AssertionError as error:
@@ -76,6 +77,8 @@ def _snapshots(settings: Settings, findings: Findings) -> dict[EntryId, Path]:
     for path in snapshot.found(settings.data, settings.shard):
         try:
             known[snapshot.describe(path).place.entry] = path
+        except OldSnapshot:
+            continue  # for the code that wrote it to prove
         except SnapshotError as error:
             findings.problems.append(str(error))
     return known
@@ -91,10 +94,16 @@ def _begin(
 ) -> None:
     """Go to where the replay starts: nowhere if the log is whole, else a snapshot."""
     orders = describe(client, names.orders)
+    behaviour = begun_by(client, names)
+    is_old = behaviour not in (0, BEHAVIOUR_VERSION)
     path = wanted
-    if path is None and not orders.is_complete:
+    if path is None and (is_old or not orders.is_complete):
         if not known:
-            raise CommandError(f"{names.orders} was trimmed, and there is no snapshot to start from")
+            why = f"begun by code of behaviour version {behaviour}" if is_old else "trimmed"
+            raise CommandError(
+                f"{names.orders} was {why}, and there is no snapshot of behaviour version {BEHAVIOUR_VERSION} to start "
+                "from; if the exchange is of an earlier one: verify it with that code, or `exchange upgrade` it first"
+            )
         path = known[min(known)]
     if path is None:
         return
@@ -111,6 +120,8 @@ def _begin(
         raise CommandError(str(error)) from None
     machine.adopt(state, found.place.entry, found.place.epoch)
     findings.began = path.name
+    if is_old:
+        findings.began += f" (what came before it was executed by behaviour version {behaviour}, whose code proves it)"
 
 
 def _compare(machine: Machine, path: Path, findings: Findings) -> None:

@@ -29,7 +29,18 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
-from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BLOCK_HEADER, COMMAND, EVENT, LEVEL, SLOT, join
+from engine_core.wire.layout import (
+    ADMIN,
+    ANSWER_HEADER,
+    BEHAVIOUR_VERSION,
+    BLOCK_HEADER,
+    COMMAND,
+    EVENT,
+    LEVEL,
+    SCHEMA_VERSION,
+    SLOT,
+    join,
+)
 from engine_core.wire.order_message import message_buffers, read_message
 from engine_core.wire.order_request import buffers, read_order, rules_of
 from engine_core.wire.ring import RingReader, RingWriter, Stamp
@@ -79,7 +90,7 @@ def book() -> None:
     """The state machine as the engine drives it, its reads, and its audit."""
     machine = Machine(SMALL)
     header = np.zeros(1, BLOCK_HEADER)
-    genesis = _record(ADMIN, kind=CommandKind.GENESIS, code=1, a=LOG_ID, b=1, c=TIME_MS)
+    genesis = _record(ADMIN, kind=CommandKind.GENESIS, code=SCHEMA_VERSION, a=LOG_ID, b=BEHAVIOUR_VERSION, c=TIME_MS)
     orders = [
         _record(COMMAND, kind=CommandKind.PLACE, side=side, order_type=OrderType.LIMIT, time_in_force=TimeInForce.GTC)
         for side in (Side.BID, Side.ASK)

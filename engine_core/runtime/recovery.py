@@ -38,6 +38,10 @@ from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, d
 
 CHUNK_BYTES = 4 << 20
 REPORT_SECONDS = 2.0
+FROM_THE_OLD_CODE = (
+    "Start the exchange with the code that it ran with before (`exchange up --profile bare`, and let nobody trade), "
+    "take a snapshot (`exchange snapshot`), stop it with Ctrl-C, and then upgrade with the new one (`exchange upgrade`)"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -73,25 +77,31 @@ def check_position(logs: tuple[LogState, LogState], position: EntryId, log_id: i
 
 def create_log(client: redis.Redis, names: Keys, capacities: Capacities) -> None:
     """Append GENESIS and what fits, unless another engine did so first."""
-    header, record = np.zeros(1, BLOCK_HEADER), np.zeros(1, ADMIN)
-    now_ns = time.time_ns()
+    record = np.zeros(1, ADMIN)
     log_id = secrets.randbits(62) | 1
     record["kind"], record["code"], record["a"] = CommandKind.GENESIS, SCHEMA_VERSION, log_id
-    record["b"], record["c"] = BEHAVIOUR_VERSION, now_ns // 1_000_000
-    header["log_id"], header["epoch"], header["gateway"] = log_id, FIRST_EPOCH, secrets.randbits(31) | 1 << 31
-    header["incarnation"], header["sequence"], header["time_ms"] = now_ns, 1, now_ns // 1_000_000
+    record["b"], record["c"] = BEHAVIOUR_VERSION, time.time_ns() // 1_000_000
+    block = own_block(log_id, FIRST_EPOCH, join([record, capacity_records(capacities)]))
     pipe: Any
     with client.pipeline(transaction=True) as pipe:
         pipe.watch(names.orders)
         if pipe.xlen(names.orders):
             return
         pipe.multi()
-        pipe.xadd(names.orders, {FIELD: encode_block(header, join([record, capacity_records(capacities)]))})
+        pipe.xadd(names.orders, {FIELD: block})
         try:
             pipe.execute()
         except redis.WatchError:
             return
     logger.info("created log %d", log_id)
+
+
+def own_block(log_id: int, epoch: int, records: np.ndarray) -> bytes:
+    """A block from a gateway that sends no other."""
+    header, now_ns = np.zeros(1, BLOCK_HEADER), time.time_ns()
+    header["log_id"], header["epoch"], header["gateway"] = log_id, epoch, secrets.randbits(31) | 1 << 31
+    header["incarnation"], header["sequence"], header["time_ms"] = now_ns, 1, now_ns // 1_000_000
+    return encode_block(header, records)
 
 
 def capacity_records(capacities: Capacities) -> np.ndarray:
@@ -180,10 +190,21 @@ def _request(connection: Connection, names: Keys, after: EntryId, top: EntryId, 
 
 
 def _check_genesis(names: Keys, entry: EntryId, block: bytes) -> None:
-    try:
-        _, records = decode_block(block, COMMAND)
-        genesis = records.view(ADMIN)["kind"][0] == CommandKind.GENESIS
-    except BlockError:
-        genesis = False
-    if not genesis:
+    behaviour = behaviour_of(block)
+    if not behaviour:
         raise LogError(f"{names.orders} begins at {entry} without GENESIS: it was trimmed; start from a snapshot")
+    if behaviour != BEHAVIOUR_VERSION:
+        raise LogError(
+            f"{names.orders} was begun by code of behaviour version {behaviour}; this is version {BEHAVIOUR_VERSION}, "
+            "which must not replay what that code executed, and no snapshot in the data folder tells what came of it. "
+            f"{FROM_THE_OLD_CODE}. If it was upgraded before: restore a snapshot that was taken since"
+        )
+
+
+def behaviour_of(block: bytes) -> int:
+    """That a log which begins with this block was begun by; 0 if it is no GENESIS."""
+    try:
+        first = decode_block(block, COMMAND)[1].view(ADMIN)[0]
+    except BlockError:
+        return 0
+    return int(first["b"]) if first["kind"] == CommandKind.GENESIS else 0

@@ -5,17 +5,19 @@ filled anew: in the order of the old chains, whose entries stay together because
 plain, because it is rare. Non-goals: making anything smaller, which could have to throw something away.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from operator import le
 from typing import Any
 
 import numpy as np
 
-from engine_core.book.nodes import mix
-from engine_core.book.state import FREE_ORDERS, Capacities, State, capacities_of, new_state
+from engine_core.book.nodes import PAGE_NUMBERS, ROOT, mix, node_name
+from engine_core.book.state import FREE_ORDERS, NODES_USED, PAGES_USED, Capacities, State, capacities_of, new_state
 from engine_core.jit import plain_mixed
 
 _mix: Any = getattr(mix, "py_func", mix)  # for numbers, and for whole arrays of them
+_node_name: Any = getattr(node_name, "py_func", node_name)
 _M61 = (1 << 61) - 1
 _LONGER = (
     *("orders", "info", "terms", "levels", "pages", "page_levels", "books", "markets", "fees", "assets", "accounts"),
@@ -48,12 +50,32 @@ def resized(state: State, new: Capacities) -> State:
 
 
 def _nodes(state: State, result: State) -> None:
-    mask = len(result.nodes) - 1
     for node in state.nodes[state.nodes["name"] != 0]:
-        at = int(_mix(int(node["name"]))) & mask
-        while result.nodes[at]["name"]:
-            at = (at + 1) & mask
-        result.nodes[at] = node
+        _put_node(result, int(node["name"]), int(node["bits"]))
+
+
+def _put_node(state: State, name: int, bits: int) -> None:
+    mask = len(state.nodes) - 1
+    at = int(_mix(name)) & mask
+    while state.nodes[at]["name"]:
+        at = (at + 1) & mask
+    state.nodes[at]["name"], state.nodes[at]["bits"] = name, bits
+
+
+def rebuild_nodes(state: State) -> None:
+    """The bitmaps above the pages from the pages alone: without nodes that are empty, and the same in every state that
+    has the same prices."""
+    bits: defaultdict[int, int] = defaultdict(int)
+    for page in state.pages[: int(state.counters[PAGES_USED]) + 1]:
+        page["node"] = 0
+        book, number = divmod(int(page["name"]), 1 << PAGE_NUMBERS)
+        for height in range(1, ROOT + 1) if page["bits"] else ():
+            bits[int(_node_name(book, height, number >> 6))] |= 1 << (number & 63)
+            number >>= 6
+    state.nodes[state.nodes["name"] != 0] = np.zeros((), state.nodes.dtype)
+    for name in sorted(bits):
+        _put_node(state, name, bits[name] - (bits[name] >> 63 << 64))  # as int64
+    state.counters[NODES_USED] = len(bits)
 
 
 def _chain(heads: np.ndarray, entries: Iterable[int], buckets: Iterable[int], link: "dict[int, int]") -> None:

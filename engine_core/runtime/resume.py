@@ -2,6 +2,7 @@
 
     snapshot                                           is
     damaged, or written by other code                  passed over
+    of an earlier behaviour, and none of this one      LogError: it is to be upgraded
     of another log, or from before the log begins      passed over
     of an engine that executed what was skipped        passed over
     above the events published so far                  passed over: an older one makes the events that are missing
@@ -9,20 +10,22 @@
     at an entry whose events are others now            LogError: the log went back in time and grew again
     not there, and the log was trimmed                 LogTrimmed: there is nothing to start from
 
-Non-goals: what comes after it (recovery.py).
+Non-goals: what comes after it (recovery.py), and reading those of an earlier behaviour (migration.py).
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import redis
 
-from engine_core.runtime import snapshot
+from engine_core.book.state import State
+from engine_core.runtime import migration, snapshot
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.skips import check_skips
-from engine_core.runtime.snapshot import Place, SnapshotError
+from engine_core.runtime.snapshot import OldSnapshot, Place, Snapshot, SnapshotError
 from engine_core.runtime.tail import Forgotten
 from engine_core.wire.layout import BLOCK_HEADER
 from engine_core.wire.log import LogError, LogState, LogTrimmed
@@ -36,25 +39,14 @@ def resume(
     machine: Machine, client: redis.Redis, names: Keys, data: Path, shard: int, logs: tuple[LogState, LogState]
 ) -> Place | None:
     """Let the machine go on from a snapshot; which place that is, None if there is none to use."""
-    orders, events = logs
-    for path in snapshot.found(data, shard):
-        try:
-            place = snapshot.describe(path).place
-            if not _is_usable(client, path, place, orders, events):
-                continue
-            mirror = _mirror_at(client, names, place.entry)
-            if mirror is None and place.entry < events.first:
-                logger.warning("%s begins at %s, after %s: passed over", names.events, events.first, path.name)
-                continue
-            state = snapshot.read(path)[1]
-            check_skips(state, place.entry, client, names, events.top)
-            _check_same(names.events, mirror, place, path)
-        except (SnapshotError, Forgotten) as error:
-            logger.error("%s; falling back to the one before, or to the whole log", error)
-            continue
+    read = snapshot.describe, snapshot.read
+    if (found := usable(*read, client, names, data, shard, logs)) is not None:
+        path, place, state = found
         machine.adopt(state, place.entry, place.epoch)
         logger.info("starting from %s", path.name)
         return place
+    if (why := snapshot.not_upgraded(data, shard)) is not None:
+        raise LogError(why)
     for log in logs:
         if log.length and not log.is_complete:
             raise LogTrimmed(
@@ -62,6 +54,39 @@ def resume(
                 f"{snapshot.folder_of(data)} can be used to start from. Restore a snapshot or the log from a copy; a "
                 "snapshot that was written by other code needs that code"
             )
+    return None
+
+
+def usable(
+    describe: Callable[[Path], Snapshot],
+    read: Callable[[Path], tuple[Snapshot, State]],
+    client: redis.Redis,
+    names: Keys,
+    data: Path,
+    shard: int,
+    logs: tuple[LogState, LogState],
+) -> tuple[Path, Place, State] | None:
+    """The newest snapshot that can be gone on from, of those that these functions read."""
+    orders, events = logs
+    for path in snapshot.found(data, shard):
+        try:
+            place = describe(path).place
+            if not _is_usable(client, path, place, orders, events):
+                continue
+            mirror = _mirror_at(client, names, place.entry)
+            if mirror is None and place.entry < events.first:
+                logger.warning("%s begins at %s, after %s: passed over", names.events, events.first, path.name)
+                continue
+            state = read(path)[1]
+            check_skips(state, place.entry, client, names, events.top)
+            _check_same(names.events, mirror, place, path)
+        except OldSnapshot as error:
+            logger.info("%s: passed over", error)
+            continue
+        except (SnapshotError, Forgotten) as error:
+            logger.error("%s; falling back to the one before, or to the whole log", error)
+            continue
+        return path, place, state
     return None
 
 
@@ -73,7 +98,7 @@ def accept_loss(
     aside = []
     for path in snapshot.found(data, shard):
         try:
-            place = snapshot.describe(path).place
+            place = _place_of(path)
         except SnapshotError:
             continue  # a start passes it over
         mirror = _mirror_at(client, names, place.entry)
@@ -82,6 +107,13 @@ def accept_loss(
     for note in data.glob(f"engine-{shard}*.entry"):
         note.unlink()
     return aside
+
+
+def _place_of(path: Path) -> Place:
+    try:
+        return snapshot.describe(path).place
+    except OldSnapshot:
+        return migration.describe(path).place
 
 
 def _is_usable(client: redis.Redis, path: Path, place: Place, orders: LogState, events: LogState) -> bool:

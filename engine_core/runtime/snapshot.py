@@ -8,7 +8,8 @@
     end - 32 SHA-256 of everything before
 
 A file is complete or not there: it is synced before it gets its name. Reading checks the digest before anything is
-believed. Non-goals: when one is taken (keeper.py), and which one an engine starts from (recovery.py).
+believed. One of an earlier behaviour version is told apart (OldSnapshot), and read by migration.py alone. Non-goals:
+when one is taken (keeper.py), and which one an engine starts from (recovery.py).
 """
 
 import contextlib
@@ -20,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -49,13 +50,37 @@ HEADER = np.dtype(
         ("entry_seq", "<i8"),
         ("mirror_crc", "<i8"),  # checksum of that entry in the event log: one that went back and grew again differs
         ("written_ms", "<i8"),
-        ("capacities", "<i8", (len(Capacities._fields),)),
+        # and as many int64 as there are Capacities
     ]
 )
 
 
 class SnapshotError(RuntimeError):
     """A file that is no whole snapshot of this code's; the message says which and why."""
+
+
+class OldSnapshot(SnapshotError):
+    """One that code of an earlier behaviour version wrote."""
+
+
+class Arrays(Protocol):
+    """A State, or what another code had for one."""
+
+    @property
+    def counters(self) -> np.ndarray: ...
+
+    def __iter__(self) -> Iterator[np.ndarray]: ...
+
+
+A = TypeVar("A", bound=Arrays)
+
+
+class Code(NamedTuple):
+    """What the files of one code have in common, and those of another have not."""
+
+    behaviour: int
+    fingerprint: int  # of the records that its states consist of
+    capacities: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +117,21 @@ def newest(data: Path, shard: int) -> EntryId:
     """The entry that the newest file is named after; ORIGIN if there is none."""
     match = next((_NAME.fullmatch(path.name) for path in found(data, shard)), None)
     return EntryId(int(match[2]), int(match[3])) if match else ORIGIN
+
+
+def not_upgraded(data: Path, shard: int) -> str | None:
+    """Why this code can start from none of the files, if that is because an earlier behaviour version wrote them."""
+    why = None
+    for path in found(data, shard):
+        try:
+            describe(path)
+        except OldSnapshot as error:
+            why = why or f"{error}, and must be told to go on from there, once: `exchange upgrade`"
+        except SnapshotError:
+            continue
+        else:
+            return None
+    return why
 
 
 def write(
@@ -136,22 +176,26 @@ def sweep(data: Path, shard: int) -> None:
                 torn.unlink()
 
 
-def describe(path: Path) -> Snapshot:
-    """What the header says, unproven; SnapshotError if this code cannot read such a file."""
+def describe(path: Path, code: Code | None = None) -> Snapshot:
+    """What the header says, unproven; SnapshotError unless `code` (None: this one) wrote it."""
     try:
         with path.open("rb") as file:
-            return _describe(path, file.read(HEADER.itemsize))
+            return _read_header(file, path, code or this_code())[0]
     except OSError as error:
         raise SnapshotError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def read(path: Path) -> tuple[Snapshot, State]:
     """A snapshot and its state; SnapshotError unless every byte is as it was written."""
+    return read_arrays(path, this_code(), new_state)
+
+
+def read_arrays(path: Path, code: Code, make: Callable[[Capacities], A]) -> tuple[Snapshot, A]:
+    """The same of any code; `make` gives the arrays to read into: as that code laid them out, and in its order."""
     try:
         with path.open("rb", buffering=0) as file:
-            head = file.read(HEADER.itemsize)
-            snapshot = _describe(path, head)
-            state, digest = _new_state(path, snapshot.capacities), hashlib.sha256(head)
+            snapshot, head = _read_header(file, path, code)
+            state, digest = _made(path, make, snapshot.capacities), hashlib.sha256(head)
             for array in state:
                 _read_array(file, array, digest, path)
             if file.read(DIGEST_BYTES + 1) != digest.digest():
@@ -163,48 +207,59 @@ def read(path: Path) -> tuple[Snapshot, State]:
     return snapshot, state
 
 
-def _new_state(path: Path, capacities: Capacities) -> State:
+def _made(path: Path, make: Callable[[Capacities], A], capacities: Capacities) -> A:
     try:
-        return new_state(capacities)
+        return make(capacities)
     except (ValueError, MemoryError, OverflowError, OSError) as error:  # the checksum comes last
         raise SnapshotError(f"{path} is damaged, or too large for this machine: {error}") from None
 
 
 @functools.cache
-def fingerprint() -> int:
-    """63 bits that change with any record, array or counter that a state consists of."""
+def this_code() -> Code:
+    """Its fingerprint: 63 bits that change with any record, array or counter that a state consists of."""
     state = new_state(Capacities(*(1 for _ in Capacities._fields)))
     arrays = [(name, array.dtype.descr) for name, array in zip(State._fields, state, strict=True)]
-    text = repr((arrays, COUNTERS, wire_fingerprint()))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+    text = repr((arrays, COUNTERS, Capacities._fields, wire_fingerprint()))
+    fingerprint = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+    return Code(BEHAVIOUR_VERSION, fingerprint, Capacities._fields)
 
 
-def _describe(path: Path, head: bytes) -> Snapshot:
+def _read_header(file: BinaryIO, path: Path, code: Code) -> tuple[Snapshot, bytes]:
+    """What stands before the arrays, and its bytes."""
+    head = file.read(HEADER.itemsize)
+    sizes = file.read(8 * len(code.capacities))
     if len(head) < HEADER.itemsize:
         raise SnapshotError(f"{path} is damaged: it ends within its header")
     header = np.frombuffer(head, HEADER)[0]
     if header["magic"] != MAGIC or header["format"] != FORMAT:
         raise SnapshotError(f"{path} is no snapshot of format {FORMAT}")
+    if 0 < header["behaviour"] < code.behaviour:
+        raise OldSnapshot(
+            f"{path} was written by code of behaviour version {header['behaviour']}; this is version {code.behaviour}"
+        )
     versions = int(header["schema"]), int(header["behaviour"])
-    if versions != (SCHEMA_VERSION, BEHAVIOUR_VERSION) or header["fingerprint"] != fingerprint():
+    if versions != (SCHEMA_VERSION, code.behaviour) or header["fingerprint"] != code.fingerprint:
         raise SnapshotError(
             f"{path} was written by other code (schema {versions[0]}, behaviour {versions[1]}; this is schema "
-            f"{SCHEMA_VERSION}, behaviour {BEHAVIOUR_VERSION}, and the records of the book must be the same too)"
+            f"{SCHEMA_VERSION}, behaviour {code.behaviour}, and the records of the book must be the same too)"
         )
+    if len(sizes) < 8 * len(code.capacities):
+        raise SnapshotError(f"{path} is damaged: it ends within its header")
     entry = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
     place = Place(int(header["log_id"]), int(header["epoch"]), entry, int(header["mirror_crc"]))
-    capacities = Capacities(*(int(value) for value in header["capacities"]))
-    return Snapshot(path, place, int(header["written_ms"]), capacities, path.stat().st_size)
+    capacities = Capacities(**dict(zip(code.capacities, np.frombuffer(sizes, "<i8").tolist(), strict=True)))
+    return Snapshot(path, place, int(header["written_ms"]), capacities, path.stat().st_size), head + sizes
 
 
 def _pieces(state: State, place: Place, done: Callable[[np.ndarray], None]) -> Iterator[np.ndarray]:
     header = np.zeros(1, HEADER)
-    header["magic"], header["format"], header["fingerprint"] = MAGIC, FORMAT, fingerprint()
+    header["magic"], header["format"], header["fingerprint"] = MAGIC, FORMAT, this_code().fingerprint
     header["schema"], header["behaviour"] = SCHEMA_VERSION, BEHAVIOUR_VERSION
     header["log_id"], header["epoch"], header["mirror_crc"] = place.log_id, place.epoch, place.mirror_crc
     header["entry_ms"], header["entry_seq"] = place.entry
-    header["written_ms"], header["capacities"] = time.time_ns() // 1_000_000, capacities_of(state)
+    header["written_ms"] = time.time_ns() // 1_000_000
     yield header
+    yield np.array(capacities_of(state), "<i8")
     for array in state:
         chunks = _chunks(array)
         alike = np.zeros(len(chunks), np.uint8)

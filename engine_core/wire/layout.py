@@ -89,7 +89,7 @@ from collections.abc import Sequence
 import numpy as np
 
 SCHEMA_VERSION = 1
-BEHAVIOUR_VERSION = 1
+BEHAVIOUR_VERSION = 2  # of what commands give; raised with `exchange upgrade` only (see runtime/upgrade.py)
 
 
 def _record(size: int, fields: list[tuple[str, str, int]]) -> np.dtype:

@@ -35,6 +35,7 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
+from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from tests.model.pair import SMALL, command, describe, run_book
 
 FOLDER = Path(__file__).resolve().parents[1] / "scenarios"
@@ -83,7 +84,7 @@ def load() -> list[Scenario]:
 
 def setup() -> list[np.ndarray]:
     """Market 1, SOL in USDC: a lot is 10 atoms of SOL, a tick of it 2 atoms of USDC; 0.1 % fees; accounts 2, 3, 4."""
-    records = [command(CommandKind.GENESIS, code=1, a=7, b=1)]
+    records = [command(CommandKind.GENESIS, code=SCHEMA_VERSION, a=7, b=BEHAVIOUR_VERSION)]
     for symbol, number in ASSETS.items():
         records.append(command(CommandKind.ASSET, asset=number, symbol=symbol.encode(), decimals=6))
     records.append(command(CommandKind.MARKET, market=1, asset=2, quote_asset=1, code=1, a=10, b=2, c=1, d=100_000))

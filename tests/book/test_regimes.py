@@ -11,6 +11,7 @@ from bench.conformance_kernel import TRADE
 from engine_core.book.audit import audit
 from engine_core.book.state import State, new_state
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from tests.book.test_conformance import DIGESTS, shared
 from tests.model.pair import SMALL, command, run_book
 
@@ -28,7 +29,7 @@ class Trade(NamedTuple):
 
 
 def engine() -> State:
-    records = [command(CommandKind.GENESIS, code=1, a=7, b=1)]
+    records = [command(CommandKind.GENESIS, code=SCHEMA_VERSION, a=7, b=BEHAVIOUR_VERSION)]
     for number, symbol in enumerate((b"USDC", b"SOL"), 1):
         records.append(command(CommandKind.ASSET, asset=number, symbol=symbol, decimals=6))
     records.append(command(CommandKind.MARKET, market=1, asset=2, quote_asset=1, code=1, a=1, b=1, c=1))

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine_core.replica.setup import Setup
 from engine_core.wire.codes import CommandKind, MarketState
-from engine_core.wire.layout import ADMIN, join
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, join
 
 SOL, BTC = 1, 2
 
@@ -30,7 +30,7 @@ def setup_records() -> np.ndarray:
     state = MarketState.OPEN
     return join(
         [
-            admin(CommandKind.GENESIS, code=1, a=77, b=1, c=1_700_000_000_123),
+            admin(CommandKind.GENESIS, code=1, a=77, b=BEHAVIOUR_VERSION, c=1_700_000_000_123),
             admin(CommandKind.ASSET, asset=1, symbol=b"USDC", decimals=6),
             admin(CommandKind.ASSET, asset=2, symbol=b"SOL", decimals=9),
             admin(CommandKind.ASSET, asset=3, symbol=b"BTC", decimals=8),

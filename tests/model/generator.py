@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from engine_core.wire.codes import CommandKind, MarketState, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
-from engine_core.wire.layout import COMMAND
+from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION
 from engine_core.wire.limits import ALL_MARKETS
 from tests.model.pair import command
 from tests.model.twin import Twin
@@ -17,7 +17,7 @@ TRADERS = (2, 3, 4)
 
 def setup(with_last_price: bool = True) -> list[np.ndarray]:
     """Two markets on one quote asset, with fees; three accounts with funds that some orders exceed; a trade in each."""
-    records = [command(CommandKind.GENESIS, code=1, a=7, b=1, c=5)]
+    records = [command(CommandKind.GENESIS, code=SCHEMA_VERSION, a=7, b=BEHAVIOUR_VERSION, c=5)]
     for number, symbol in enumerate((b"USDC", b"SOL", b"BTC"), 1):
         records.append(command(CommandKind.ASSET, asset=number, symbol=symbol, decimals=6))
     for number in (1, 2):

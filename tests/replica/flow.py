@@ -18,7 +18,7 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
-from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BALANCE, EVENT, LEVEL, SLOT, join
+from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BALANCE, BEHAVIOUR_VERSION, EVENT, LEVEL, SLOT, join
 
 START_MS = 1_790_000_000_000
 SOL_USDC, BTC_USDC = 1, 2
@@ -37,7 +37,7 @@ def setup_records() -> np.ndarray:
     open_ = MarketState.OPEN
     return join(
         [
-            admin(CommandKind.GENESIS, a=77, b=1, c=START_MS),
+            admin(CommandKind.GENESIS, a=77, b=BEHAVIOUR_VERSION, c=START_MS),
             admin(CommandKind.ASSET, asset=1, symbol=b"USDC", decimals=6),
             admin(CommandKind.ASSET, asset=2, symbol=b"SOL", decimals=9),
             admin(CommandKind.ASSET, asset=3, symbol=b"BTC", decimals=8),

@@ -1,0 +1,78 @@
+"""A snapshot that code of behaviour version 1 wrote, as a state of this code: what `exchange upgrade` begins from.
+
+Whoever changes what a state consists of writes down here how it was (`_RECORDS`, `_ARRAYS`, `OLD_CODE.capacities`), and
+in `_derive` counts what that code did not keep. The data folders in tests/data/behaviour_1 hold it to that.
+"""
+
+from collections import namedtuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine_core.book.memory import zeros
+from engine_core.book.state import Capacities, State, new_state
+from engine_core.runtime import snapshot
+from engine_core.runtime.resize import rebuild_nodes
+from engine_core.runtime.snapshot import Code, Snapshot
+
+OLD_CODE = Code(
+    behaviour=1,
+    fingerprint=0x343C95D907E5FBB2,
+    capacities=(
+        *("accounts", "assets", "markets", "orders", "levels", "keys", "gateways", "timers"),
+        *("ended", "ended_per_account", "references", "pages"),
+    ),
+)
+_ARRAYS = (
+    *("counters", "limits", "orders", "info", "terms", "free_orders", "levels", "pages", "page_levels", "page_heads"),
+    *("nodes", "books", "markets", "fees", "assets", "accounts", "balances", "open_counts", "client_heads", "ended"),
+    *("keys", "key_heads", "references", "reference_heads", "timers", "timer_heap", "gateways", "walked"),
+)
+_LENGTHS = {"counters": 40, "limits": len(OLD_CODE.capacities)}  # where they do not follow from the capacities as now
+_RECORDS: dict[str, np.dtype] = {}  # of arrays whose record has changed since: as it was
+
+
+def describe(path: Path) -> Snapshot:
+    """What the header says, unproven; SnapshotError unless that code wrote it."""
+    return snapshot.describe(path, OLD_CODE)
+
+
+def read(path: Path) -> tuple[Snapshot, State]:
+    """The snapshot and its state, still of behaviour 1: the next command that it may execute is UPGRADE."""
+    found, old = snapshot.read_arrays(path, OLD_CODE, _old_state)
+    state = new_state(found.capacities)
+    for name, array in zip(_ARRAYS, old, strict=True):
+        _copy(array, getattr(state, name))
+    _derive(state)
+    return found, state
+
+
+if TYPE_CHECKING:
+    _OldState: Any
+else:
+    _OldState = namedtuple("_OldState", _ARRAYS)
+
+
+def _old_state(capacities: Capacities) -> Any:
+    now = new_state(capacities)
+
+    def array(name: str) -> np.ndarray:
+        same: np.ndarray = getattr(now, name)
+        return zeros(_LENGTHS.get(name, len(same)), _RECORDS.get(name, same.dtype))
+
+    return _OldState(*map(array, _ARRAYS))
+
+
+def _copy(old: np.ndarray, now: np.ndarray) -> None:
+    """The fields that both have; `now` keeps what it was made with in the others."""
+    if old.dtype == now.dtype:
+        now[: len(old)] = old
+        return
+    for field in old.dtype.names or ():
+        now[field][: len(old)] = old[field]
+
+
+def _derive(state: State) -> None:
+    """What follows from the rest, and what that code did not keep."""
+    rebuild_nodes(state)  # its reads removed empty ones: no two engines had the same

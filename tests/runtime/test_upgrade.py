@@ -1,0 +1,179 @@
+"""`exchange upgrade`: data folders that the last code of behaviour version 1 left are gone on with, nothing lost.
+
+tests/data/behaviour_1/README.md says what is in them.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+
+from engine_core.book.audit import audit, digest
+from engine_core.book.state import BEHAVIOUR
+from engine_core.embedded import Valkey, running
+from engine_core.runtime import migration, snapshot
+from engine_core.runtime.machine import Machine
+from engine_core.runtime.recovery import own_block
+from engine_core.runtime.snapshot import OldSnapshot
+from engine_core.runtime.upgrade import upgrade
+from engine_core.wire.codes import CommandKind, EventKind
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, EVENT
+from engine_core.wire.log import LogError
+from engine_core.wire.streams import FIELD, EntryId, decode_block
+from tests.runtime.rig import NAMES, admin, entries
+
+FOLDERS = Path(__file__).resolve().parents[1] / "data" / "behaviour_1"
+
+
+def unpacked(name: str, folder: Path) -> Path:
+    data = folder / "data"
+    with tarfile.open(FOLDERS / f"{name}.tar.xz") as archive:
+        archive.extractall(data, filter="data")
+    return data
+
+
+def facts_of(data: Path) -> dict[str, Any]:
+    """What the old code said of itself, just before it ended."""
+    facts: dict[str, Any] = json.loads((data / "facts.json").read_text())["facts"]
+    return facts
+
+
+def exchange(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "engine_core.cli", *arguments, "--data", str(data)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
+def logs_of(client: redis.Redis) -> tuple[Any, Any]:
+    return entries(client, NAMES.orders), entries(client, NAMES.events)
+
+
+@pytest.mark.parametrize("name", ["stopped", "standby", "killed"])
+def test_an_old_snapshot_becomes_a_state_of_this_code(name: str, tmp_path: Path) -> None:
+    data = unpacked(name, tmp_path)
+    (path,) = snapshot.found(data, 0)
+    with pytest.raises(OldSnapshot, match="behaviour version 1; this is version 2"):
+        snapshot.read(path)
+    found, state = migration.read(path)
+    audit(state)
+    assert state.counters[BEHAVIOUR] == 1
+    assert digest(migration.read(path)[1]) == digest(state)
+    machine = Machine(found.capacities)
+    machine.adopt(state, found.place.entry, found.place.epoch)
+    block = own_block(machine.log_id, machine.epoch, admin(CommandKind.UPGRADE, a=BEHAVIOUR_VERSION))
+    mirror = machine.execute(found.place.entry._replace(seq=7), block)
+    assert mirror.events["kind"].tolist() == [EventKind.APPLIED]
+    assert state.counters[BEHAVIOUR] == BEHAVIOUR_VERSION
+    audit(state)
+
+
+def test_an_old_snapshot_that_is_damaged_is_seen(tmp_path: Path) -> None:
+    (path,) = snapshot.found(unpacked("stopped", tmp_path), 0)
+    whole = path.read_bytes()
+    for at in (100, 180, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1 :])
+        with pytest.raises(snapshot.SnapshotError, match=r"damaged|too large"):
+            migration.read(path)
+
+
+@pytest.mark.parametrize("name", ["stopped", "standby"])
+def test_what_the_old_code_knew_is_there_after_the_upgrade(name: str, tmp_path: Path) -> None:
+    data = unpacked(name, tmp_path)
+    for command in (("up", "--http", "0", "--ws", "0"), ("verify",)):
+        refused = exchange(data, *command)
+        assert refused.returncode == 1 and "`exchange upgrade`" in refused.stderr, refused.stderr
+        assert "Traceback" not in refused.stderr and "behaviour version" in refused.stderr
+    assert not (data / "postgres").exists(), "nothing was started"
+    done = exchange(data, "upgrade")
+    assert done.returncode == 0 and "from behaviour version 1 to 2 at entry" in done.stdout, done.stderr
+    facts = facts_of(data)
+    for number, was in facts["accounts"].items():
+        now = json.loads(exchange(data, "inspect", "latest", "--account", number).stdout)
+        assert now["openOrders"] == was["openOrders"] and now["balances"] == was["balances"], number
+    for symbol, was in facts["books"].items():
+        assert json.loads(exchange(data, "inspect", "latest", "--market", symbol).stdout)["book"] == was, symbol
+    verified = exchange(data, "verify")
+    assert verified.returncode == 0 and "everything is accounted for" in verified.stdout, verified.stdout
+    assert "what came before it was executed by behaviour version 1" in verified.stdout
+    again = exchange(data, "upgrade")
+    assert again.returncode == 0 and "nothing to upgrade" in again.stdout
+
+
+def test_a_log_beyond_its_snapshot_is_for_the_old_code(tmp_path: Path) -> None:
+    """Only that may execute what came after the snapshot: what to do is said, and nothing is changed."""
+    data = unpacked("killed", tmp_path)
+    with running(Valkey(data, tmp_path), tmp_path / "valkey.log") as url, redis.Redis.from_url(url) as client:
+        before = logs_of(client)
+        with pytest.raises(LogError, match=r"goes on after .*\. Only that code may execute these commands\. Start the"):
+            upgrade(client, NAMES, data, 0)
+        assert logs_of(client) == before
+    refused = exchange(data, "upgrade")
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert re.search(r"`exchange up --profile bare`.*`exchange snapshot`.*Ctrl-C.*`exchange upgrade`", refused.stderr)
+
+
+def test_without_a_snapshot_too(tmp_path: Path) -> None:
+    """An exchange that was stopped before it took its first one."""
+    data = unpacked("stopped", tmp_path)
+    shutil.rmtree(data / "snapshots")
+    refused = exchange(data, "upgrade")
+    assert refused.returncode == 1 and "there is no snapshot in" in refused.stderr
+    assert "`exchange snapshot`" in refused.stderr and "Traceback" not in refused.stderr
+    refused = exchange(data, "up", "--profile", "bare", "--http", "0", "--ws", "0")
+    assert refused.returncode == 1 and "begun by code of behaviour version 1; this is version 2" in refused.stderr
+    assert "HALTED" not in (data / "logs" / "engine.log").read_text(), "no crash is counted"
+
+
+def test_an_interrupted_upgrade_is_only_repeated(tmp_path: Path) -> None:
+    data = unpacked("stopped", tmp_path)
+    with running(Valkey(data, tmp_path), tmp_path / "valkey.log") as url, redis.Redis.from_url(url) as client:
+        done = upgrade(client, NAMES, data, 0)
+        assert done is not None and upgrade(client, NAMES, data, 0) is None
+        whole, first = logs_of(client), done.snapshot.read_bytes()
+        assert whole[0][-1][0] == whole[1][-1][0] == done.entry
+
+        done.snapshot.unlink()  # ended before the snapshot was there
+        assert upgrade(client, NAMES, data, 0) == done
+        done.snapshot.unlink()  # ended before the mirror was published
+        _publish(client, whole[1][:-1])
+        assert upgrade(client, NAMES, data, 0) == done
+        assert logs_of(client) == whole
+        assert digest(snapshot.read(done.snapshot)[1]) == digest(_state_in(first, tmp_path))
+
+        done.snapshot.unlink()  # lost later, when the new code had gone on: the old one is there still
+        log_id = int(decode_block(whole[1][-1][1], EVENT)[0]["log_id"])
+        client.xadd(NAMES.orders, {FIELD: own_block(log_id, 1, np.zeros(1, COMMAND))})
+        assert upgrade(client, NAMES, data, 0) == done
+
+        done.snapshot.unlink()  # somebody else's code upgraded
+        _publish(client, [*whole[1][:-1], (done.entry, whole[1][-2][1])])
+        with pytest.raises(LogError, match="another code upgraded the log"):
+            upgrade(client, NAMES, data, 0)
+
+
+def _publish(client: redis.Redis, mirrors: list[tuple[EntryId, bytes]]) -> None:
+    """Make the event log this."""
+    client.delete(NAMES.events)
+    for entry, mirror in mirrors:
+        client.xadd(NAMES.events, {FIELD: mirror}, id=str(entry))
+
+
+def _state_in(file: bytes, folder: Path) -> Any:
+    path = folder / "0-1-1.snapshot"
+    path.write_bytes(file)
+    return snapshot.read(path)[1]
+
+
+def test_a_new_log_needs_none(client: redis.Redis, tmp_path: Path) -> None:
+    assert upgrade(client, NAMES, tmp_path, 0) is None
+    genesis = np.zeros(1, ADMIN)
+    genesis["kind"], genesis["b"] = CommandKind.GENESIS, BEHAVIOUR_VERSION
+    client.xadd(NAMES.orders, {FIELD: own_block(1, 1, genesis)})
+    assert upgrade(client, NAMES, tmp_path, 0) is None
