@@ -66,16 +66,17 @@ logger = logging.getLogger(__name__)
 class _Plain:
     """A placement or a cancel on its way: appended at once, answered from within the feed, without a task."""
 
-    __slots__ = ("_id", "_market", "_session", "_show", "began")
+    __slots__ = ("_answered", "_id", "_market", "_session", "_show", "began")
 
     def __init__(
         self, session: "OrderSession", request_id: bytes, market: Market, show: Callable[[Market, list[Event]], object]
     ) -> None:
         self._session, self._id, self._market, self._show = session, request_id, market, show
+        self._answered = False
         self.began = time.perf_counter()
 
     def done(self) -> bool:
-        return False
+        return self._answered
 
     def set_result(self, events: np.ndarray, /) -> None:
         """Called by the gateway from within the feed, so nothing may be raised."""
@@ -86,10 +87,14 @@ class _Plain:
         except Exception:
             logger.exception("an order was executed, and cannot be shown")
             reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
-        self._session.answer_plain(self._id, reply, self.began)
+        self._answer(reply)
 
     def set_exception(self, error: Exception, /) -> None:
-        self._session.answer_plain(self._id, error_reply(failure(error)), self.began)
+        self._answer(error_reply(failure(error)))
+
+    def _answer(self, reply: Reply) -> None:
+        self._answered = True
+        self._session.answer_plain(self._id, reply, self.began)
 
 
 class OrderSession:
@@ -156,8 +161,7 @@ class OrderSession:
             if self._service.limits is not None:
                 self._service.limits.charge(Cost.ORDERS, self._caller.account, "")
             self._authenticated()
-            self._service.engine.gateway.append(read.record, waiting)
-            self._plain += 1
+            self._append(read.record, waiting)
         except ApiError as error:
             self._answer(read.request_id, error_reply(error), waiting.began)
         except FAILURES as error:
@@ -174,9 +178,16 @@ class OrderSession:
             plain = _Plain(self, request_id, market, orders.cancelled)
         else:
             return False
-        self._service.engine.gateway.append(command.pack(), plain)
-        self._plain += 1
+        self._append(command.pack(), plain)
         return True
+
+    def _append(self, record: bytes, waiting: _Plain) -> None:
+        self._plain += 1
+        try:
+            self._service.engine.gateway.append(record, waiting)
+        except FAILURES:
+            self._plain -= 1  # it is not on its way, and answered by who catches this
+            raise
 
     def _work(self, method: Member, params: Members) -> Coroutine[Any, Any, Reply]:
         if method == LOGON:

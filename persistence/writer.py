@@ -41,9 +41,9 @@ def run(config: WriterConfig, ready: Callable[[], None], shown: Shown | None = N
                 try:
                     source.check(store.position)
                     log.info("storing events after %s", store.position.entry)
+                    shown.waiting("")
                     ready()
                     retry_s, complaint = _FIRST_RETRY_S, ""
-                    shown.waiting("")
                     while True:
                         store_next(store, source, config, shown)
                 finally:

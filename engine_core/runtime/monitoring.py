@@ -64,7 +64,8 @@ def _samples(engine: Engine) -> Iterator[Sample]:
         labels = (("of", what),)
         yield Sample("capacity_used", "how many of them there are", int(state.counters[counter]), labels)
         yield Sample("capacity", "how many of them there may be", capacities[what], labels)
-    if engine.ring is not None:
-        readers = engine.ring.readers()
+    ring = engine.ring  # the engine may close it while this thread looks
+    if ring is not None:
+        readers = ring.readers()
         yield Sample("ring_readers", "processes reading the ring", len(readers))
         yield Sample("ring_lapped_total", "times that a reader was overtaken", sum(lapped for _, _, lapped in readers))

@@ -4,8 +4,8 @@
     events:{s}   first ...... oldest kept snapshot ...... writer's position ... top
                  └── may go ──┘ the entry itself stays: a reader proves by it that this is its log
 
-What may go is kept for `keep_days` all the same (statistics of the last days are rebuilt from it), unless Redis uses
-more than half of `redis_bytes`: then the oldest entries go until it does not, but for the last seconds. With a single
+What may go is kept for `keep_days` all the same (statistics of the last days are rebuilt from it), unless they take
+more than half of `redis_bytes`: then the oldest entries go until they do not, but for the last seconds. With a single
 snapshot, which might be damaged, or before a writer has ever stored anything, nothing is trimmed.
 """
 
@@ -24,7 +24,7 @@ from engine_core.wire.streams import ORIGIN, EntryId, Keys
 
 STEP = 1000  # entries at once: Redis answers nobody else meanwhile
 DAY_MS = 86_400_000
-YOUNG_MS = 5_000  # younger entries stay whatever Redis uses: somebody may be about to read them
+YOUNG_MS = 5_000  # younger entries stay whatever the logs take: somebody may be about to read them
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +91,4 @@ def _step(client: redis.Redis, name: str, bound: EntryId) -> int:
 
 def _used(client: redis.Redis) -> int:
     memory: Any = client.info("memory")
-    return int(memory["used_memory"])
+    return int(memory["used_memory_dataset"])  # without what waits for subscribers who read too slowly

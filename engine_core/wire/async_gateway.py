@@ -103,12 +103,17 @@ class AsyncGateway:
         backlog: Backlog | None = None,
         on_events: Iterable[EventHandler] = (),
     ) -> "AsyncGateway":
-        """Connect, and feed on events from `after` on. `only_own`: events of others may come up to 50 ms late."""
+        """Connect, and feed on events from `after` on. `only_own`: events of others may come up to 50 ms late.
+
+        Without a `backlog`, who sends no orders, nothing is measured.
+        """
         assert 1 <= number < 1 << 31, "gateway numbers of servers are below those that tools draw"
         feed = await Feed.open(redis_url, runtime, shard, after, gateway=number if only_own else 0)
         self = cls(redis_url, shard, number, feed, backlog or Backlog())
         self.on_events.extend(on_events)
         self._tasks = [self._loop.create_task(self._guard(work)) for work in (self._follow(), self._serve())]
+        if backlog is not None:
+            self._tasks.append(self._loop.create_task(self._guard(self._pressure.watch())))
         try:
             await self._ready
         except BaseException:
@@ -122,8 +127,8 @@ class AsyncGateway:
 
     @property
     def pressure(self) -> str:
-        """Why new orders are refused, if they are."""
-        return self._pressure.look()
+        """Why new orders are refused, if they are. From any thread."""
+        return self._pressure.reason
 
     @property
     def position(self) -> EntryId:
@@ -172,7 +177,6 @@ class AsyncGateway:
         await ended(*self._tasks, self._patrol)
         await self._feed.close()
         self._fail(OutcomeUnknown("this process is stopping"))
-        await self._pressure.close()
         await self._redis.aclose()
 
     # Events

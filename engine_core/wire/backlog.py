@@ -3,7 +3,8 @@
     orders:{s} ──▶ engine ──▶ events:{s} ──▶ writer
     entries added            entries added   stored:{s} = "LOG ENTRY COUNT", told by the writer after each commit
 
-Measured at most once a second, and only while somebody sends orders. Non-goals: who refuses what (async_gateway.py).
+Measured once a second; whoever wants to know, in whatever thread, reads the last measurement. Non-goals: who refuses
+what (async_gateway.py).
 """
 
 import asyncio
@@ -15,10 +16,11 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from engine_core.wire.feed import describe
+from engine_core.wire.log import LogState
 from engine_core.wire.streams import EntryId, Keys
-from engine_core.wire.tasks import ended
 
 LOOK_SECONDS = 1.0
+RECOUNT_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
 
@@ -29,7 +31,7 @@ class Backlog:
     commands: int = 20_000  # of one gateway, unanswered
     entries: int = 20_000  # of the command log, by anybody, not yet in the event log
     events: int = 0  # entries of the event log not yet in the database; 0: any number
-    redis_bytes: int = 0  # memory used by Redis; 0: only its own limit counts
+    redis_bytes: int = 0  # that the logs take in Redis; 0: only its own limit counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,26 @@ def parse_stored(value: Any) -> Stored | None:
     return Stored(int(log_id), EntryId.parse(entry), int(entries))
 
 
-async def measure(client: Any, names: Keys, bounds: Backlog) -> str:
+class LogSize:
+    """What both logs take of Redis' memory; not what Redis keeps for subscribers who read too slowly.
+
+    Counted exactly at most once a minute, because Redis walks all of it (0.3 s for 8 GB) and answers nobody meanwhile,
+    and only while it uses more than is allowed altogether; between two counts by the entry.
+    """
+
+    def __init__(self) -> None:
+        self._counted_at = -RECOUNT_SECONDS
+        self._bytes_each = 0.0
+
+    async def bytes(self, client: Any, logs: tuple[LogState, LogState]) -> int:
+        entries = sum(log.length for log in logs)
+        if time.monotonic() - self._counted_at >= RECOUNT_SECONDS:
+            counted = [int(await client.memory_usage(log.name, samples=0) or 0) for log in logs]
+            self._bytes_each, self._counted_at = sum(counted) / max(entries, 1), time.monotonic()
+        return int(self._bytes_each * entries)
+
+
+async def measure(client: Any, names: Keys, bounds: Backlog, size: LogSize | None = None) -> str:
     """Why new orders must be refused now, or nothing."""
     orders, events = [await describe(client, name) for name in (names.orders, names.events)]
     behind = orders.entries_added - events.entries_added  # the logs mirror each other, entry by entry
@@ -64,39 +85,36 @@ async def measure(client: Any, names: Keys, bounds: Backlog) -> str:
             behind = events.entries_added - stored.entries
             if behind > bounds.events:
                 return f"{behind} blocks of events are not in the database yet"
-    if bounds.redis_bytes:
-        used = int((await client.info("memory"))["used_memory"])
+    if bounds.redis_bytes and int((await client.info("memory"))["used_memory"]) > bounds.redis_bytes:
+        used = await (size or LogSize()).bytes(client, (orders, events))
         if used > bounds.redis_bytes:
-            return f"Redis uses {used} bytes, allowed are {bounds.redis_bytes}"
+            return f"the logs take {used} bytes of Redis' memory, allowed are {bounds.redis_bytes}"
     return ""
 
 
 class Pressure:
-    """The last measurement, renewed in the background whenever somebody asks and it is old."""
+    """Why new orders are refused, as of a second ago at most; or nothing. `reason` may be read from any thread."""
 
     def __init__(self, client: Any, names: Keys, bounds: Backlog) -> None:
         self.reason = ""
         self._client, self._names, self._bounds = client, names, bounds
-        self._measured_at = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._size = LogSize()
+        self._trouble = ""
 
-    def look(self) -> str:
-        """Why new orders are refused, as of a second ago at most once orders keep coming; or nothing."""
-        now = time.monotonic()
-        if now - self._measured_at > LOOK_SECONDS and (self._task is None or self._task.done()):
-            self._measured_at = now
-            self._task = asyncio.get_running_loop().create_task(self._measure())
-        return self.reason
-
-    async def close(self) -> None:
-        await ended(self._task)
+    async def watch(self) -> None:
+        while True:
+            await self._measure()
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _measure(self) -> None:
         try:
-            reason = await measure(self._client, self._names, self._bounds)
+            reason = await measure(self._client, self._names, self._bounds, self._size)
         except (RedisError, OSError) as error:
-            logger.warning("the backlog cannot be measured: %s", error)
+            if str(error) != self._trouble:  # said once, not every second
+                logger.warning("the backlog cannot be measured: %s", error)
+            self._trouble = str(error)
             return
+        self._trouble = ""
         if reason and not self.reason:
             logger.warning("new orders are refused: %s", reason)
         self.reason = reason

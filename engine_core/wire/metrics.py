@@ -14,6 +14,7 @@ Non-goals: pushing, storing, alerting.
 """
 
 import json
+import logging
 import socketserver
 import threading
 import time
@@ -36,6 +37,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from engine_core.wire.hosts import to_bind
 
+logger = logging.getLogger(__name__)
 PREFIX = "exchange_"
 HEALTHY_S = 15.0
 # Upper bounds of latencies in seconds: three a decade, from 10 microseconds to 10 seconds.
@@ -129,7 +131,13 @@ class _Answers(BaseHTTPRequestHandler):
     registry: CollectorRegistry
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
+        try:
+            self._look(self.path.partition("?")[0])
+        except Exception as error:  # a fault of ours is told, not an empty answer that looks like a network's
+            logger.exception("%s cannot be answered", self.path)
+            self._answer(500, "text/plain", f"{type(error).__name__}: {error}\n".encode())
+
+    def _look(self, path: str) -> None:
         if path == "/metrics":
             self._answer(200, CONTENT_TYPE_LATEST, generate_latest(self.registry))
         elif path == "/health":

@@ -32,7 +32,7 @@ from engine_core.wire.streams import EntryId, encode_block
 
 
 class Answer(Protocol):
-    """Who waits for the events of a command: a future, or anything that behaves like one."""
+    """Who waits for the events of a command: a future, or anything that behaves like one. It is told once, ever."""
 
     def done(self) -> bool: ...
     def set_result(self, events: np.ndarray, /) -> None: ...
@@ -77,14 +77,29 @@ class Block:
     entry: EntryId | None = None  # of its last copy in the log, once Redis has confirmed it
     copies: int = 0  # sent so far: of a second one a refusal says nothing about the first
     left: int = field(init=False)
+    told: bytearray = field(init=False)  # of each answer: 1 once it has been given something, if only an error
 
     def __post_init__(self) -> None:
         self.left = len(self.answers)
+        self.told = bytearray(self.left)
+
+    def tell(self, index: int, events: np.ndarray) -> None:
+        answer = self._waiting(index)
+        if answer is not None:
+            answer.set_result(events)
 
     def fail(self, error: Exception) -> None:
-        for answer in self.answers:
-            if not answer.done():
+        """Whoever still waits is told this; what becomes of the commands after all is told nobody any more."""
+        for index in range(len(self.answers)):
+            answer = self._waiting(index)
+            if answer is not None:
                 answer.set_exception(error)
+
+    def _waiting(self, index: int) -> Answer | None:
+        """Who has to be told now, and is not found a second time; a future may have been given up by its owner."""
+        told, self.told[index] = self.told[index], 1
+        answer = self.answers[index]
+        return None if told or answer.done() else answer
 
 
 class Outbox:
@@ -164,9 +179,7 @@ class Outbox:
             return False
         if kind == _REFUSED:
             return self._refused(block, Reason(int(events["reason"][0])), events)
-        answer = block.answers[index]
-        if not answer.done():
-            answer.set_result(events)
+        block.tell(index, events)
         block.left -= 1
         if block.left == 0:
             self._remove(block)
@@ -184,9 +197,8 @@ class Outbox:
                 f"another process took over gateway number {self.gateway}: give each process a number of its own"
             )
         self._remove(block)
-        for answer in block.answers:
-            if not answer.done():
-                answer.set_result(events)
+        for index in range(len(block.answers)):
+            block.tell(index, events)
         return False
 
     def _number(self, block: Block) -> None:

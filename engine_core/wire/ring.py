@@ -249,9 +249,12 @@ class RingWriter:
         return count
 
     def readers(self) -> list[tuple[int, int, int]]:
-        """(pid, slots behind, times lapped) of each reader, for metrics; `behind` is as of its last sleep."""
-        rows = self._words[_ROWS_AT : _ROWS_AT + READER_ROWS * _ROW_WORDS].reshape(READER_ROWS, _ROW_WORDS)
-        published = int(self._words[_PUBLISHED])
+        """(pid, slots behind, times lapped) of each reader; `behind` is as of its last sleep. From any thread."""
+        words = getattr(self, "_words", None)  # the owner may close the ring meanwhile
+        if words is None:
+            return []
+        rows = words[_ROWS_AT : _ROWS_AT + READER_ROWS * _ROW_WORDS].reshape(READER_ROWS, _ROW_WORDS)
+        published = int(words[_PUBLISHED])
         return [
             (int(row[_ROW_PID]), published - int(row[_ROW_CURSOR]), int(row[_ROW_LAPPED])) for row in rows if row[0]
         ]

@@ -6,6 +6,7 @@ says, each with the environment that image and compose file give it; only addres
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -71,12 +72,14 @@ class Containers:
         own = {"PYTHONPATH": str(ROOT), "EXCHANGE_METRICS_PORT": str(self._metrics[name])}
         return {key: value for key, value in given.items() if key not in unplaced} | here | kept | own
 
-    def _run(self, name: str, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    def _run(
+        self, name: str, command: list[str], own: dict[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[bytes]:
         assert command[0] == "python"
         return subprocess.Popen(
             [sys.executable, *command[1:]],
             cwd=self.data,
-            env=self._environment(name),
+            env=self._environment(name) | (own or {}),
             start_new_session=True,
             **options,
         )
@@ -92,8 +95,23 @@ class Containers:
         return "\n".join((self._logs / name).read_text().splitlines()[-15:])
 
     def start(self, name: str) -> None:
+        """Until it says that it is ready; `setup` never does, it ends."""
+        ready, tell = os.pipe()
         with (self._logs / name).open("ab") as log:
-            self.running[name] = self._run(name, self._services[name]["command"], stdout=log, stderr=log)
+            command, own = self._services[name]["command"], {"EXCHANGE_READY_FD": str(tell)}
+            self.running[name] = self._run(name, command, own, stdout=log, stderr=log, pass_fds=[tell])
+        os.close(tell)
+        answered, _, _ = select.select([ready], [], [], HEALTH_SECONDS)
+        said = os.read(ready, 1) if answered else b""
+        os.close(ready)
+        assert said == b"1" or name == "setup", self.log(name)
+
+    def check(self, name: str) -> None:
+        """The first health check after it is ready is answered, and so are metrics: nobody may have asked before."""
+        assert self.healthy(name), self.log(name)
+        url = f"http://127.0.0.1:{self._metrics[name]}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            assert b"exchange_" in answer.read()
 
     def up(self) -> None:
         waiting = list(self._services)
@@ -106,7 +124,7 @@ class Containers:
             if name == "setup":
                 assert self.running.pop(name).wait(HEALTH_SECONDS) == 0, self.log(name)
             else:
-                wait(f"{name} healthy", HEALTH_SECONDS, lambda name=name: self.healthy(name))
+                self.check(name)
 
     def kill(self, name: str) -> None:
         """As the kernel would; and Docker starts it again."""
@@ -114,7 +132,7 @@ class Containers:
         process.kill()
         process.wait(5)
         self.start(name)
-        wait(f"{name} healthy again", HEALTH_SECONDS, lambda: self.healthy(name))
+        self.check(name)
 
     def stop(self, name: str) -> None:
         process = self.running.pop(name)

@@ -39,7 +39,9 @@ class Venue:
     environment: dict[str, str]
     folder: Path
     ports: list[int]
+    engine: "subprocess.Popen[bytes]"
     writer: "subprocess.Popen[bytes]"
+    stack: ExitStack  # ends what a test starts in the place of one of these
 
     def send(self, *request: object, **options: object) -> httpx.Response:
         return self.client.send(self.signer.request(*request, **options))  # type: ignore[arg-type]
@@ -78,7 +80,7 @@ def open_venue(
             "EXCHANGE_METRICS_PORT": "0",
             **variables,
         }
-        stack.enter_context(process("engine_core.runtime", environment, folder))
+        engine = stack.enter_context(process("engine_core.runtime", environment, folder))
         gateway = stack.enter_context(Gateway(valkey, answer_seconds=COMPILE_SECONDS))
         _fill(gateway)
         writer = stack.enter_context(process("persistence", environment, folder))
@@ -90,7 +92,7 @@ def open_venue(
         client = stack.enter_context(
             httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False, event_hooks=hooks)
         )
-        yield Venue(port, Signer(client), gateway, environment, folder, ports, writer)
+        yield Venue(port, Signer(client), gateway, environment, folder, ports, engine, writer, stack)
 
 
 def _keeps_the_document(response: httpx.Response) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,4 +136,38 @@ async def test_a_stalled_engine_bounds_what_waits_for_it(valkey: str, runtime: P
         with redis.Redis.from_url(valkey) as reader:
             await asyncio.to_thread(assert_mirrored, reader)
         assert await measure(client, NAMES, Backlog(entries=5)) == ""
+    await client.aclose()
+
+
+async def test_pressure_is_read_from_any_thread_and_known_without_orders(valkey: str, runtime: Path) -> None:
+    """Health checks ask from a thread of their own, of a process to which nobody has sent anything."""
+    client = redis.asyncio.Redis.from_url(valkey)
+    with engine(valkey, runtime):
+        out = await prepared(valkey, runtime, Backlog(redis_bytes=1))
+        async with asyncio.timeout(30):
+            while not (said := await asyncio.to_thread(lambda: out.pressure)):
+                await asyncio.sleep(0.01)
+        assert "the logs take" in said
+        await out.close()
+    await client.aclose()
+
+
+async def test_slow_subscribers_are_not_counted_as_log(fresh_valkey: str, runtime: Path) -> None:
+    """What Redis keeps for those who do not read stops nobody's trading; what the logs take does."""
+    client = redis.asyncio.Redis.from_url(fresh_valkey)
+    with engine(fresh_valkey, runtime):
+        out = await prepared(fresh_valkey, runtime)
+        slow = socket.socket(socket.AF_UNIX)
+        slow.connect(fresh_valkey.removeprefix("unix://"))
+        slow.sendall(b"SUBSCRIBE depth@TEST\r\n")
+        assert b"depth@TEST" in slow.recv(1024)  # and reads no more
+        before = int((await client.info("memory"))["used_memory"])
+        bounds = Backlog(redis_bytes=before + 8 * 2**20)
+        async with asyncio.timeout(60):
+            while int((await client.info("memory"))["used_memory"]) < before + 24 * 2**20:
+                await client.publish("depth@TEST", bytes(2**20))
+        assert await measure(client, NAMES, bounds) == ""
+        assert "the logs take" in await measure(client, NAMES, Backlog(redis_bytes=1000))
+        slow.close()
+        await out.close()
     await client.aclose()

@@ -85,7 +85,7 @@ class SimClient:
         return str(self._ask().add(name, fields[FIELD], entry)).encode()
 
     def info(self, section: str) -> dict[str, int]:
-        return {"used_memory": sum(len(log.entries) for log in self._ask().streams.values())}
+        return {"used_memory_dataset": sum(len(log.entries) for log in self._ask().streams.values())}
 
     def smembers(self, name: str) -> set[bytes]:
         return set(self._ask().sets.get(name, ()))

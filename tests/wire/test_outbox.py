@@ -4,10 +4,12 @@ import asyncio
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.feed import slots_of
-from engine_core.wire.gateway_errors import GatewayError
+from engine_core.wire.gateway_errors import GatewayError, OutcomeUnknown
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, COMMAND, EVENT, WHOLE_BLOCK
 from engine_core.wire.outbox import Block, Outbox
 from engine_core.wire.streams import EntryId, decode_block
@@ -116,3 +118,40 @@ async def test_a_second_process_with_the_same_number_ends_this_one() -> None:
     block = add(box, 1)
     with pytest.raises(GatewayError, match="number 100"):
         box.take(refusal(box, block, Reason.STALE_INCARNATION))
+
+
+class Counting:
+    """Who waits, counts what it is told, and never says that it has been told."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, events: np.ndarray, /) -> None:
+        self.told += 1
+
+    def set_exception(self, error: Exception, /) -> None:
+        self.told += 1
+
+
+@given(st.lists(st.sampled_from(["fail", "answer", "again", "refuse", "drop"]), max_size=12), st.integers(1, 4))
+def test_one_answer_whatever_happens_in_whatever_order(steps: list[str], count: int) -> None:
+    """Time runs out, and again; the engine answers late; the block is refused; everything is given up."""
+    box, waiting = outbox(), [Counting() for _ in range(count)]
+    block = box.add([bytes(64)] * count, waiting)
+    for step in steps:
+        if step == "fail":
+            block.fail(OutcomeUnknown("the engine did not answer"))
+        elif step == "again":
+            box.begin_incarnation()
+        elif step == "answer":
+            box.take(answer(box, block, list(range(count))))
+        elif step == "refuse":
+            box.take(refusal(box, block, Reason.BAD_LOG))
+        elif step == "drop" and block in box.blocks:
+            box.drop(block, GatewayError("this process is stopping"))
+        assert all(each.told <= 1 for each in waiting) and box.commands in (0, count)
+    assert all(each.told == (steps != [] and steps != ["again"] * len(steps)) for each in waiting)
+    assert box.commands == (0 if set(steps) - {"fail", "again"} else count)
