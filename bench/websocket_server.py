@@ -95,6 +95,7 @@ async def run(changes: int, trades: int, seed: int) -> None:
     warm()
     on_events: list[EventHandler] = []
     data = await MarketData.bootstrap(query, on_events)
+    data.filled = True  # this market begins here
     hub = Hub()
     Sources(data, hub, OrderFeeds(data, hub, query))
     private = PrivateStreams(data, hub, query)

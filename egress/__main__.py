@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import Any
 
 import uvloop
-from redis.exceptions import RedisError
 
 from egress.auth import Authenticator
 from egress.config import EgressConfig, from_settings
@@ -23,7 +22,7 @@ from egress.private import PrivateStreams
 from egress.pubsub import Publisher
 from egress.server import Egress
 from egress.sources import Sources
-from engine_core.replica.backfill import backfill
+from engine_core.replica.backfill import keep_filling
 from engine_core.replica.market_data import MarketData
 from engine_core.wire import exposure, metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
@@ -60,7 +59,7 @@ async def run(config: EgressConfig) -> None:
     publisher = Publisher(config.redis_url, config.shard, data.setup, hub)
     logged_out = Remembered(config.runtime / ENDED_SESSIONS)
     server = Egress(config, data, hub, private, Authenticator(data.setup, config.session_secret, logged_out))
-    history = asyncio.create_task(_history(data, config))
+    history = asyncio.create_task(keep_filling(data, config.redis_url, config.shard))
     shown = monitor(config, gateway, data, hub, publisher)
     metrics.serve(shown, config.runtime, config.metrics_port, config.host)
     try:
@@ -84,13 +83,6 @@ async def run(config: EgressConfig) -> None:
         await gateway.close()
     if gateway.failure is not None or bugs:
         raise SystemExit(f"egress stops: {gateway.failure or bugs[0]!r}")
-
-
-async def _history(data: MarketData, config: EgressConfig) -> None:
-    try:
-        await backfill(data, config.redis_url, config.shard)
-    except (RedisError, OSError) as error:
-        logger.warning("24 h statistics begin with this process: the event log could not be read: %s", error)
 
 
 def main() -> None:

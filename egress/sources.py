@@ -39,7 +39,7 @@ class DepthTopic:
 class CandleTopic:
     stream: Stream
     market: Market
-    said: tuple[int, int, bool]  # start, trades, closed
+    said: tuple[int, int, bool] | None = None  # start, trades, closed; None: statistics were not there yet
 
 
 @dataclass(slots=True)
@@ -106,7 +106,8 @@ class Sources:
             case Kind.TICKER:
                 topics.ticker = stream
             case Kind.KLINE:
-                topics.candles[stream.interval] = CandleTopic(stream, market, self._candle_said(market, stream))
+                topics.candles[stream.interval] = CandleTopic(stream, market)
+                self._begin_candles(topics.candles[stream.interval])
         if self._second is None and topics.wants_seconds():
             self._schedule_second()
 
@@ -134,13 +135,16 @@ class Sources:
         if topics.idle():
             del self._markets[number]
 
-    def _candle_said(self, market: Market, stream: Stream) -> tuple[int, int, bool]:
+    def _begin_candles(self, topic: CandleTopic) -> None:
         """A new listener is told the candle of now if it has trades, and none that ended before."""
-        newest = next(iter(self._data.candles(market.number, stream.interval)), None)
+        if not self._data.filled:
+            return
+        newest = next(iter(self._data.candles(topic.market.number, topic.stream.interval)), None)
         if newest is None:
-            return 0, 0, False
-        closed = newest.end_ms <= _now_ms()
-        return newest.start_ms, newest.trades if closed else 0, closed
+            topic.said = 0, 0, False
+        else:
+            closed = newest.end_ms <= _now_ms()
+            topic.said = newest.start_ms, newest.trades if closed else 0, closed
 
     # -- events in ----------------------------------------------------------------------------------------------------
 
@@ -226,6 +230,8 @@ class Sources:
 
     def _say_best(self, topics: MarketTopics, stream: Stream) -> None:
         book = self._data.book(topics.market.number)
+        if not book.live:  # told when it has been read again
+            return
         best = book.best()
         if best != topics.best:
             topics.best = best
@@ -247,6 +253,8 @@ class Sources:
         for topics in self._markets.values():
             for topic in topics.depth.values():
                 self._heartbeat(topic)
+            if not self._data.filled:  # whoever waits for statistics hears nothing until they are whole
+                continue
             if topics.ticker is not None:
                 day = self._data.ticker(topics.market.number)
                 data = frames.ticker(topics.market, topics.texts, day, now_us)
@@ -263,6 +271,9 @@ class Sources:
 
     def _say_candles(self, topic: CandleTopic, texts: Texts, now_us: int) -> None:
         """Candles that changed since they were told, oldest first; one that has ended is told once more, closed."""
+        if topic.said is None:
+            self._begin_candles(topic)
+        assert topic.said is not None, "candles are told from filled statistics only"
         now_ms = now_us // 1000
         for candle in reversed(self._data.candles(topic.market.number, topic.stream.interval)):
             said = _said(candle, now_ms)

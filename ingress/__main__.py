@@ -16,7 +16,7 @@ import numpy as np
 import uvicorn
 import uvloop
 
-from engine_core.replica.backfill import backfill
+from engine_core.replica.backfill import keep_filling
 from engine_core.replica.market_data import MarketData
 from engine_core.wire import exposure, metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
@@ -91,7 +91,7 @@ async def serve(config: IngressConfig) -> None:
     with listening_socket(config) as listener:
         async with open_service(config) as service:
             shown.gateway = service.engine.gateway
-            statistics = asyncio.create_task(_backfill(service))
+            statistics = asyncio.create_task(keep_filling(service.market_data, config.redis_url, config.shard))
             try:
                 await _serve_http(service, listener, shown)
             finally:
@@ -138,15 +138,6 @@ async def _until_failure(gateway: Gateway, server: uvicorn.Server, monitor: Moni
         crowd.drop_slow(cast(Iterable[Connection], server.server_state.connections), asyncio.get_running_loop().time())
         await asyncio.sleep(FAILURE_CHECK_SECONDS)
     server.should_exit = True
-
-
-async def _backfill(service: Service) -> None:
-    """Statistics of the time before this start; without them the tickers begin empty."""
-    try:
-        entries = await backfill(service.market_data, service.config.redis_url, service.config.shard)
-        logger.info("statistics rebuilt from %d log entries", entries)
-    except Exception:
-        logger.exception("statistics of the time before this start are missing")
 
 
 def listening_socket(config: IngressConfig) -> socket.socket:

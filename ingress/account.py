@@ -9,6 +9,7 @@ from engine_core.wire.units import UnitError, format_decimal
 from ingress import commands, fields
 from ingress.call import Reply, json_reply
 from ingress.errors import ApiError, Code, bad_request
+from ingress.replica import live_book, require_filled
 from ingress.schemas import Account, Balance, Collateral, MaxBorrow, MaxOrder
 from ingress.service import Request, Service
 
@@ -104,8 +105,10 @@ def _price(service: Service, market: Market, members: fields.Fields) -> int:
             return market.units.ticks(text)
         except UnitError as error:
             raise ApiError(Code.INVALID_PRICE, f"Invalid price: {error}") from None
-    book = service.market_data.book(market.number)
+    book = live_book(service, market)
     ask = book.best()[1]
+    if ask is None:
+        require_filled(service)
     ticks = ask[0] if ask else book.last_price
     if ticks is None:
         raise ApiError(Code.INVALID_CLIENT_REQUEST, "price is required: the market has no price yet")

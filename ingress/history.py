@@ -10,6 +10,7 @@ Non-goals: parameters and HTTP (history_reads.py), open orders and balances (the
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -146,7 +147,8 @@ class History:
     async def klines(self, market: int, interval: str, start_ms: int, end_ms: int, *, limit: int = 1000) -> list[Json]:
         """Candles, ascending, whose start is not before the bucket of `start_ms` and is before `end_ms`.
 
-        Buckets without trades carry the close before them; those before a market's first trade are left out.
+        Buckets without trades carry the close before them; those before a market's first trade, and those that begin
+        after now, are left out.
         """
         kind = INTERVALS[interval]
         first_ms = kind.start(start_ms)
@@ -158,7 +160,7 @@ class History:
                 if kind.start(trade.time_ms) < first_ms:
                     before = trade.price_ticks
             rows.add_trades(candles, fresh, kind, self._forms[market].tick_atoms)
-            filled = rows.without_gaps(candles, before, kind, first_ms, end_ms, limit)
+            filled = rows.without_gaps(candles, before, kind, (first_ms, end_ms), _now_ms(), limit)
             return [candle.json(self._forms, market, kind) for candle in filled]
 
         return await self._read(work)
@@ -241,3 +243,7 @@ class History:
         except HistoryUnavailable:
             pass
         await asyncio.sleep(_RETRY_S)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

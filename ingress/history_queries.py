@@ -23,7 +23,7 @@ _FILL = f"""select trade_id, order_id, client_id, market, side, is_maker, price_
     {_MS.format("time")} from fills"""
 _TRADE = f"""select trade_id, price_ticks, quantity_lots, buyer_is_maker, {_MS.format("time")} from trades"""
 _CANDLE = f"""select {_MS.format("start")}, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots::text,
-    quote_atoms::text, trades from "candles_{{}}" where market = %s"""
+    quote_atoms::text, trades from candles where interval = {{}} and market = %s"""
 _SPAN = "time >= to_timestamp(%s / 1000.0) and time < to_timestamp(%s / 1000.0)"
 
 
@@ -165,7 +165,7 @@ async def candles(
     connection: AsyncConnection, market: int, interval: Interval, first_ms: int, end_ms: int, limit: int
 ) -> tuple[dict[int, CandleRow], int | None]:
     """(the first `limit` candles from `first_ms` to before `end_ms`, by start; the close before them, if any)."""
-    select = _CANDLE.format(interval.name)
+    select = _CANDLE.format(interval.number)
     before = await _fetch(
         connection, f"{select} and start < to_timestamp(%s / 1000.0) order by start desc limit 1", (market, first_ms)
     )

@@ -31,6 +31,11 @@ async def trades(service: Service, request: Request) -> Reply:
     return _paged(rows, page, total)
 
 
+async def newest_trades(service: Service, market: Market, limit: int) -> list[dict[str, Any]]:
+    rows, _ = await _read(service.history.trades(market.number, limit=limit))
+    return rows  # type: ignore[no-any-return]
+
+
 async def klines(service: Service, request: Request) -> Reply:
     """Candles from the bucket of startTime up to endTime, at most 1000."""
     market = commands.market_of(service.setup, request.fields)

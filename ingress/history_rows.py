@@ -372,21 +372,31 @@ def add_trades(candles: dict[int, CandleRow], trades: list[TradeRow], interval: 
 
 
 def without_gaps(
-    candles: dict[int, CandleRow], before: int | None, interval: Interval, first_ms: int, end_ms: int, limit: int
+    candles: dict[int, CandleRow],
+    before: int | None,
+    interval: Interval,
+    span_ms: tuple[int, int],
+    now_ms: int,
+    limit: int,
 ) -> list[CandleRow]:
-    """The candles of every bucket of a span; one without trades carries the close before it, if there is one."""
-    starts = [start for start in candles if first_ms <= start < end_ms]
+    """The candles of every bucket of a span; one without trades carries the close before it, if there is one.
+
+    None of these begins after `now_ms`: that the price will stay is not known. One with trades is always among them,
+    whatever clock the engine goes by.
+    """
+    first_ms, end_ms = span_ms
+    starts = sorted(start for start in candles if first_ms <= start < end_ms)
     if before is None:
         if not starts:
             return []
-        first_ms = min(starts)
+        first_ms = starts[0]
     result: list[CandleRow] = []
     close, start = before, first_ms
-    while start < end_ms and len(result) < limit:
+    while start < min(end_ms, now_ms + 1) and len(result) < limit:
         candle = candles.get(start)
         if candle is None:
             assert close is not None, "the first bucket has a candle when there is no close before it"
             candle = CandleRow(start, *(4 * (close,)), 0, 0, 0)
         result.append(candle)
         close, start = candle.close_ticks, interval.next(start)
-    return result
+    return [*result, *(candles[later] for later in starts if later >= start)][:limit]

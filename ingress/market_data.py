@@ -14,9 +14,10 @@ from engine_core.wire.codes import MarketState
 from engine_core.wire.intervals import DAY_MS
 from engine_core.wire.limits import MAX_PRICE_TICKS, PPM
 from engine_core.wire.units import format_decimal
-from ingress import commands, fields
+from ingress import commands, fields, history_reads
 from ingress.call import Reply, json_reply, text_reply
-from ingress.errors import ApiError, Code
+from ingress.errors import Code
+from ingress.replica import live_book, require_filled
 from ingress.schemas import Asset, Depth, Filters, Market, PriceFilter, QuantityFilter, Ticker, Token, Trade
 from ingress.service import Request, Service
 
@@ -127,6 +128,7 @@ def _window(members: fields.Fields) -> int:
 
 
 def _ticker(service: Service, market: replica.Market, window_ms: int) -> Ticker:
+    require_filled(service)
     numbers, units = service.market_data.ticker(market.number, window_ms), market.units
     change = units.price(abs(numbers.change_ticks))
     return Ticker(
@@ -146,11 +148,7 @@ def _ticker(service: Service, market: replica.Market, window_ms: int) -> Ticker:
 async def depth(service: Service, request: Request) -> Reply:
     market = commands.market_of(service.setup, request.fields)
     limit = fields.integer_or(request.fields, "limit", MAX_LEVELS, 1, MAX_LEVELS)
-    book = service.market_data.book(market.number)
-    if not book.live:
-        raise ApiError(
-            Code.MAINTENANCE, "The order book is being read again; try in a moment", ((b"Retry-After", b"1"),)
-        )
+    book = live_book(service, market)
     bids, asks, update_id = book.snapshot(limit)
     price, quantity = market.units.price, market.units.quantity
     answer = Depth(
@@ -171,7 +169,11 @@ async def order_book(service: Service, request: Request) -> Reply:
 async def trades(service: Service, request: Request) -> Reply:
     market = commands.market_of(service.setup, request.fields)
     limit = fields.integer_or(request.fields, "limit", DEFAULT_TRADES, 1, MAX_TRADES)
-    return json_reply([_trade(market, trade) for trade in service.market_data.recent_trades(market.number, limit)])
+    require_filled(service)
+    found = service.market_data.recent_trades(market.number, limit)
+    if len(found) < limit and service.market_data.begins_midway and service.config.database_url:
+        return json_reply(await history_reads.newest_trades(service, market, limit))  # the log has no more of them
+    return json_reply([_trade(market, trade) for trade in found])
 
 
 def _trade(market: replica.Market, trade: TapeTrade) -> Trade:

@@ -14,6 +14,7 @@ from ingress.errors import ApiError, bad_request, not_found, refusal
 from ingress.live_orders import live_order, state_of
 from ingress.members import Members
 from ingress.records import Command, Event, events_of, last_of, own_story
+from ingress.replica import live_book
 from ingress.schemas import BatchError, BatchOrder, CancelAfter, LiveOrder
 from ingress.service import Request, Service
 
@@ -56,7 +57,7 @@ def placement_of(service: Service, account: int, members: fields.Fields) -> Plac
 
 
 def _best_opposite(service: Service, market: Market, side: int) -> int | None:
-    bid, ask = service.market_data.book(market.number).best()
+    bid, ask = live_book(service, market).best()
     level = ask if side == Side.BID else bid
     return level[0] if level else None
 

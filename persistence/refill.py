@@ -54,7 +54,7 @@ def _empty(database_url: str, variant: Variant) -> None:
         connection.execute(sql.SQL("truncate {}").format(names))
         if variant is Variant.TIMESCALE:
             for name in INTERVALS:  # and forget how far they were materialised, or what comes again stays out of sight
-                connection.execute(sql.SQL("truncate {}").format(sql.Identifier(f"candles_{name}")))
+                connection.execute(sql.SQL("truncate {}").format(sql.Identifier(f"candle_rows_{name}")))
 
 
 def main() -> int:

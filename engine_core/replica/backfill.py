@@ -12,10 +12,12 @@ from typing import cast
 
 import numpy as np
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.records import TRADE
 from engine_core.wire.codes import EventKind, OrderFlag
+from engine_core.wire.feed import describe
 from engine_core.wire.intervals import DAY_MS, INTERVALS
 from engine_core.wire.layout import EVENT
 from engine_core.wire.streams import FIELD, EntryId, decode_block, keys
@@ -24,6 +26,7 @@ CHUNK_BYTES = 2 * 2**20  # read at once: bounds the pause of the event loop to a
 FIRST_COUNT = 64
 WAIT_SECONDS = 0.05  # for the log's top to reach the replica's position
 PATIENCE_SECONDS = 10.0
+RETRY_SECONDS = 1.0
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
@@ -41,13 +44,17 @@ def trades_of(events: np.ndarray, time_ms: int) -> np.ndarray:
 
 
 async def backfill(data: MarketData, redis_url: str, shard: int = 0) -> int:
-    """Complete the statistics of `data`; the number of entries read. OSError or redis errors pass to the caller."""
+    """Complete the statistics of `data`; the number of entries read. OSError or redis errors pass to the caller.
+
+    TimeoutError, an OSError, if the log does not hold what the replica has seen.
+    """
     now_ms = time.time_ns() // 1_000_000
     target, history = data.begin_history()
     cursor, entries, count = f"{min(INTERVALS['1month'].start(now_ms), now_ms - 7 * DAY_MS)}-0", 0, FIRST_COUNT
     deadline = time.monotonic() + PATIENCE_SECONDS
     try:
         async with Redis.from_url(redis_url) as redis:
+            data.begins_midway = await _begins_midway(redis, keys(shard).events, cursor)
             while True:
                 rows = cast(Rows, await redis.xrange(keys(shard).events, min=cursor, count=count))
                 blocks = [fields[FIELD] for _, fields in rows]
@@ -60,8 +67,10 @@ async def backfill(data: MarketData, redis_url: str, shard: int = 0) -> int:
                     if last >= target:
                         break
                     count = max(1, CHUNK_BYTES * len(blocks) // sum(map(len, blocks)))
-                elif target == EntryId(0, 0) or time.monotonic() > deadline:
+                elif target == EntryId(0, 0):
                     break
+                elif time.monotonic() > deadline:
+                    raise TimeoutError(f"the event log does not come up to {target}, where the replica stands")
                 else:
                     await asyncio.sleep(WAIT_SECONDS)
     except BaseException:
@@ -70,6 +79,22 @@ async def backfill(data: MarketData, redis_url: str, shard: int = 0) -> int:
     data.end_history(history)
     logger.info("statistics rebuilt from %d entries of the event log", entries)
     return entries
+
+
+async def keep_filling(data: MarketData, redis_url: str, shard: int = 0) -> None:
+    """Backfill, again and again until it is done: nobody can be told statistics before."""
+    while not data.filled:
+        try:
+            await backfill(data, redis_url, shard)
+        except (RedisError, OSError) as error:
+            logger.warning("statistics of the time before this start cannot be rebuilt, trying again: %s", error)
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _begins_midway(redis: Redis, name: str, cursor: str) -> bool:
+    """Whether the log has, or had, entries before `cursor`."""
+    log = await describe(redis, name)
+    return not log.is_complete or log.first < EntryId.parse(cursor)
 
 
 def _decode(block: bytes) -> tuple[np.void, np.ndarray]:

@@ -8,7 +8,8 @@ It asks the engine for the setup and every book once, while events that arrive m
 answer already contains, so an event is never taken twice. A gap in a market's numbers halts that market alone: its
 book is asked again, and listeners get the difference as one change that keeps their sequence whole.
 
-Statistics start empty; backfill.py fills in what happened before. Non-goals: private data, and texts of any kind.
+Statistics start empty; backfill.py fills in what happened before, and until it has (`filled`) nobody may be told what
+trades, tickers and candles add up to. Non-goals: private data, and texts of any kind.
 """
 
 import asyncio
@@ -99,6 +100,8 @@ class MarketData:
         self.listeners: list[Callable[[Changes], None]] = []
         self.position = ORIGIN  # last entry of which events were taken
         self.time_ms = 0  # engine time of the last event
+        self.filled = False  # statistics hold what happened before this process began
+        self.begins_midway = False  # and still there were entries before those that they are made from
         self.gaps = 0  # times that a market had to be asked again
         self._query = query
         self._setup_position = ORIGIN
@@ -156,6 +159,7 @@ class MarketData:
             history.add(trades)
         self.trades = history
         self._since_history = None
+        self.filled = True
 
     def drop_history(self) -> None:
         self._since_history = None

@@ -130,6 +130,7 @@ async def running(flow: Flow | None = None, **limits: Any) -> AsyncIterator[Rig]
     engine = Engine(flow, join([setup_records(), *key_records()]))
     on_events: list[EventHandler] = []
     data = await MarketData.bootstrap(engine.query, on_events)
+    data.filled = True
     hub = Hub()
     order_feeds = OrderFeeds(data, hub, engine.query)
     sources = Sources(data, hub, order_feeds)

@@ -1,6 +1,8 @@
 """Public streams over a real socket: shapes of SPEC §6.5, sequences of §8, spellings, windows, heartbeats."""
 
+import asyncio
 import re
+import time
 import zlib
 from datetime import UTC, datetime
 from typing import Any
@@ -269,3 +271,16 @@ async def test_candles_of_every_interval_are_told_closed_when_they_have_ended() 
 
 def _ms(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1000
+
+
+async def test_tickers_and_candles_begin_when_statistics_are_whole() -> None:
+    async with running() as rig, rig.listen() as client:
+        rig.data.filled = False
+        await client.subscribe("ticker.SOL_USDC", "kline.1month.SOL_USDC")
+        rig.flow.time_ms = time.time_ns() // 1_000_000
+        rig.flow.trade(Side.BID, 10_000, 100, 1)
+        rig.feed()
+        await asyncio.sleep(1.2)  # they are told once a second
+        assert await client.silent()
+        rig.data.filled = True
+        assert {(await client.event())["stream"] for _ in range(2)} == {"ticker.SOL_USDC", "kline.1month.SOL_USDC"}

@@ -109,7 +109,9 @@ def test_the_database_has_what_happened(exchange: Exchange) -> None:
             lambda: rows(query, int(maker["id"]), int(taker["id"])), lambda found: len(found) == 2, "both orders"
         )
         assert {str(row[0]) for row in orders} == {maker["id"], taker["id"]}
-        assert eventually(lambda: rows("SELECT * FROM candles_1m"), lambda found: len(found) > 0, "candles")
+        assert eventually(
+            lambda: rows("SELECT symbol, close, volume FROM candles_1m"), lambda found: len(found) > 0, "candles"
+        )
 
 
 BAD_ORDERS: list[tuple[str, dict[str, object]]] = [

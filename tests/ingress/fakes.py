@@ -261,6 +261,7 @@ class _Lazy:
 async def open_exchange(page: Path, **changes: Any) -> Exchange:
     gateway, history = FakeGateway(records=default_records()), FakeHistory()
     market_data = await MarketData.bootstrap(gateway.query, [])
+    market_data.filled = True
     gateway.queries.clear()
     engine = Engine(gateway)
     settings = config(page, **changes)

@@ -237,3 +237,23 @@ async def test_transfers_end_at_to_or_at_end_time(exchange: Exchange, name: str,
 async def test_klines_ask_for_the_span_in_milliseconds(exchange: Exchange) -> None:
     await get(exchange, "/api/v1/klines?symbol=BTC_USDC&interval=1month&startTime=10&endTime=20&priceType=Mark")
     assert exchange.history.asked == [("klines", (BTC, "1month", 10_000, 20_000), {"limit": 1000})]
+
+
+@pytest.mark.parametrize("path", ["trades?symbol=SOL_USDC", "ticker?symbol=SOL_USDC", "tickers"])
+async def test_nothing_is_told_of_trades_before_those_of_earlier_are_there(exchange: Exchange, path: str) -> None:
+    """An empty list from a process that has just been started would say that there were none."""
+    exchange.service.market_data.filled = False
+    response = await exchange.client.get(f"/api/v1/{path}")
+    assert response.status_code == 503 and response.json()["code"] == "MAINTENANCE" and response.headers["Retry-After"]
+    exchange.service.market_data.filled = True
+    assert (await exchange.client.get(f"/api/v1/{path}")).status_code == 200
+    await get(exchange, "/api/v1/depth?symbol=SOL_USDC")
+
+
+async def test_trades_that_the_log_has_no_more_come_from_the_database(exchange: Exchange) -> None:
+    exchange.history.rows = [{"id": 9}]
+    exchange.service.market_data.begins_midway = True
+    object.__setattr__(exchange.service.config, "database_url", "postgresql:///elsewhere")
+    assert await get(exchange, "/api/v1/trades?symbol=SOL_USDC&limit=5") == [{"id": 9}]
+    exchange.history.available = False
+    assert (await exchange.client.get("/api/v1/trades?symbol=SOL_USDC")).status_code == 503

@@ -188,7 +188,9 @@ async def check_trades(reader: History, expected: slow.Tables) -> None:
 
 
 @pytest.mark.parametrize("stored", [1, 40, 61])
-async def test_klines_equal_the_log(valkey: str, postgres: str, flow_blocks: list[Block], stored: int) -> None:
+async def test_klines_equal_the_log(
+    valkey: str, postgres: str, flow_blocks: list[Block], stored: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store(valkey, postgres, flow_blocks[:stored])
     trades = [row for row in slow.tables(flow_blocks).trades if row[0] == 1]
     last_ms = int(trades[-1][2].timestamp() * 1000)
@@ -202,6 +204,15 @@ async def test_klines_equal_the_log(valkey: str, postgres: str, flow_blocks: lis
                 for candle in found:
                     assert milliseconds(candle["end"]) == interval.next(milliseconds(candle["start"]))
         assert await reader.klines(1, "1m", last_ms + 60_000, last_ms + 60_001) != []  # the close is carried on
+        monkeypatch.setattr("ingress.history._now_ms", lambda: last_ms - 50_000)  # and the engine's clock is ahead
+        for name, interval in INTERVALS.items():
+            found = await reader.klines(1, name, last_ms - 100_000, last_ms + 10**8)
+            starts = [milliseconds(candle["start"]) for candle in found]
+            empty = {start for start, candle in zip(starts, found, strict=True) if candle["trades"] == "0"}
+            traded = {interval.start(int(row[2].timestamp() * 1000)) for row in trades}
+            assert starts == sorted(set(starts)) and max(empty, default=0) <= last_ms - 50_000
+            assert {start for start in traded if start >= interval.start(last_ms - 100_000)} <= set(starts)
+        assert await reader.klines(1, "1s", last_ms + 60_000, last_ms + 120_000) == []
         assert await reader.klines(1, "1m", START_MS - 10**9, START_MS - 10**8) == []  # before the first trade
 
 

@@ -73,7 +73,7 @@ def refresh(url: str, until_ms: int) -> None:
         for name, interval in INTERVALS.items():
             end_ms = interval.start(until_ms) - 2 * (interval.width_ms or 31 * 86_400_000)
             end = f"timestamptz 'epoch' + interval '{end_ms} milliseconds'"
-            connection.execute(f"call refresh_continuous_aggregate('candles_{name}', null, {end})".encode())
+            connection.execute(f"call refresh_continuous_aggregate('candle_rows_{name}', null, {end})".encode())
 
 
 def compress(url: str) -> int:

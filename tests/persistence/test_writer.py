@@ -4,6 +4,7 @@ import pytest
 import redis
 
 from engine_core.wire.codes import CommandKind
+from engine_core.wire.intervals import INTERVALS
 from persistence.config import WriterConfig
 from persistence.migrate import Variant, migrations
 from persistence.monitoring import Shown
@@ -90,6 +91,10 @@ def test_views_give_decimals_and_names(valkey: str, postgres: str) -> None:
     assert texts("select interval, open, volume, quote_volume, trades from klines where interval = '1month'") == [
         ["1month", "100.5", "1.5", "150.75", "1"]
     ]
+    for name in INTERVALS:
+        assert texts(f"select symbol, open, high, low, close, volume, quote_volume, trades from candles_{name}") == [
+            ["SOL_USDC", *4 * ["100.5"], "1.5", "150.75", "1"]
+        ]
 
 
 def test_odd_definitions_do_not_stop_the_writer(valkey: str, postgres: str) -> None:
@@ -118,7 +123,7 @@ def test_sums_beyond_64_bits(valkey: str, postgres: str) -> None:
     with redis.Redis.from_url(valkey) as client:
         append(client, blocks)
     store_all(config(valkey, postgres), count(blocks))
-    total = sum(int(row[0]) for row in select(postgres, "select quote_atoms from candles_1month"))
+    total = sum(int(row[0]) for row in select(postgres, "select quote_atoms from candles where interval = 16"))
     assert total == 6 * 2**30 * (2**31 - 1) > 2**63
 
 
@@ -217,3 +222,22 @@ def test_logs_that_lie_are_named(valkey: str, postgres: str) -> None:
         with pytest.raises(SourceError, match="is damaged"):
             check(valkey, postgres)
     assert_equals_log(postgres, blocks)
+
+
+def test_a_database_of_before_gets_the_candle_views_with_its_rows(
+    valkey: str, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow()
+    blocks = [flow.genesis()]
+    flow.trade(flow.place(2, 1, 2, 10_050, 150), flow.place(3, 1, 1, 10_050, 150), 150)
+    blocks.append(flow.close())
+    with redis.Redis.from_url(valkey) as client:
+        append(client, blocks)
+    known = migrations(Variant.PLAIN)
+    monkeypatch.setattr("persistence.migrate.migrations", lambda variant: known[:4])
+    store_all(config(valkey, postgres), count(blocks))
+    assert select(postgres, "select market, open_ticks from candles_1m") == [(1, 10_050)]
+    monkeypatch.undo()
+    Store(postgres, 0).close()
+    found = select(postgres, "select symbol, open::text, volume::text, quote_volume::text from candles_1m")
+    assert found == [("SOL_USDC", "100.5", "1.5", "150.75")]

@@ -144,7 +144,7 @@ def append(client: "redis.Redis[bytes]", slots: np.ndarray) -> None:
     header = np.zeros(1, BLOCK_HEADER)
     header["time_ms"] = slots["time_ms"][0]
     events = np.frombuffer(b"".join(slot["event"].tobytes() for slot in slots), EVENT)
-    entry = f"{slots['entry_ms'][0]}-{slots['entry_seq'][0]}"
+    entry = f"{slots['entry_ms'][-1]}-{slots['entry_seq'][-1]}"
     client.execute_command("XADD", keys().events, entry, FIELD, encode_block(header, events))
 
 
