@@ -27,6 +27,7 @@ from engine_core.replica.market_data import MarketData
 from engine_core.wire import exposure, metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
+from engine_core.wire.remembered import FILE as USED_SIGNATURES
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings
 from engine_core.wire.tasks import ended
@@ -58,7 +59,9 @@ async def run(config: EgressConfig) -> None:
     private = PrivateStreams(data, hub, gateway.query)
     publisher = Publisher(config.redis_url, config.shard, data.setup, hub)
     logged_out = Remembered(config.runtime / ENDED_SESSIONS)
-    server = Egress(config, data, hub, private, Authenticator(data.setup, config.session_secret, logged_out))
+    used = Remembered(config.runtime / USED_SIGNATURES)
+    authenticator = Authenticator(data.setup, config.session_secret, logged_out, used)
+    server = Egress(config, data, hub, private, authenticator)
     history = asyncio.create_task(keep_filling(data, config.redis_url, config.shard))
     shown = monitor(config, gateway, data, hub, publisher)
     metrics.serve(shown, config.runtime, config.metrics_port, config.host)
@@ -75,6 +78,7 @@ async def run(config: EgressConfig) -> None:
         await ended(history)
         await server.stop()
         logged_out.close()
+        used.close()
         await publisher.stop()
         await private.stop()
         sources.stop()

@@ -2,16 +2,17 @@
 
 A key that is revoked, or whose account is frozen for reading, loses its streams, and so does a session that was ended
 by a log-out: `valid` is asked again whenever the setup changes, and for sessions several times a second.
-Non-goals: what is subscribed (session.py).
+A signature is good for one connection, on which it may come again: it names no streams, so clients that subscribe twice
+in a millisecond make the same. Non-goals: what is subscribed (session.py).
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from engine_core.replica.setup import Setup
 from engine_core.wire import session, signing
 from engine_core.wire.codes import KeyPermission
-from engine_core.wire.remembered import Remembered
+from engine_core.wire.remembered import NAME_BYTES, Full, Remembered
 
 INSTRUCTION = "subscribe"
 
@@ -32,6 +33,11 @@ class Authenticator:
     setup: Setup
     session_secret: bytes
     ended: Remembered | None = None  # sessions; None: nobody can log out
+    used: Remembered | None = None  # signatures
+    own: set[bytes] = field(default_factory=set)  # signatures of this connection
+
+    def for_connection(self) -> "Authenticator":
+        return replace(self, own=set())
 
     def owner(self, signature: object, token: object) -> Owner:
         """Who sent a frame with these members (None: absent); a signature, if present, wins."""
@@ -71,4 +77,16 @@ class Authenticator:
             raise NotAuthorised("invalid signature")
         if not self._may_read(public_key):
             raise NotAuthorised("the API key lacks the permission to read")
+        self._once(signature, int(timestamp) + int(window))
         return Owner(self.setup.keys[public_key].account, public_key)
+
+    def _once(self, signature: bytes, valid_until_ms: int) -> None:
+        """Refuse what was sent on another connection: whoever saw it there could listen too."""
+        if signature in self.own or self.used is None:
+            return
+        try:
+            if not self.used.add(signature[:NAME_BYTES], valid_until_ms, time.time_ns() // 1_000_000):
+                raise NotAuthorised("this signature was already used on another connection: take another timestamp")
+        except Full:
+            raise NotAuthorised("too many signatures are remembered at present; try again in a minute") from None
+        self.own.add(signature)

@@ -123,7 +123,7 @@ class Egress:
         assert isinstance(connection, Connection)
         client = self._hub.connect(connection)
         connection.client, connection.hub = client, self._hub
-        session = Session(client, self._hub, self._private, self._authenticator, self._config.limits)
+        session = Session(client, self._hub, self._private, self._authenticator.for_connection(), self._config.limits)
         self._sessions.add(session)
         try:
             async for text in connection:

@@ -17,7 +17,7 @@ from engine_core.wire.session import Purpose
 from engine_core.wire.signing import Pairs
 from ingress.call import Call
 from ingress.errors import ApiError, Code, bad_request
-from ingress.replays import UsedSignatures
+from ingress.replays import UsedSignatures, duplicate
 
 COOKIE = "session"
 _SESSION_PERMISSIONS = KeyPermission.READ | KeyPermission.TRADE
@@ -31,6 +31,7 @@ class Caller(NamedTuple):
     account: int
     signature: bytes = b""
     valid_until_ms: int = 0
+    is_former: bool = False  # signed with the instruction that this request had formerly
 
 
 @dataclass(slots=True)
@@ -40,16 +41,19 @@ class Authenticator:
     used: UsedSignatures
     ended: Remembered  # sessions
 
-    def check(self, call: Call, instruction: str, items: Sequence[Pairs], permission: KeyPermission) -> Caller:
+    def check(
+        self, call: Call, instruction: str, items: Sequence[Pairs], permission: KeyPermission, former: str = ""
+    ) -> Caller:
         """The caller of a request whose parameters are `items` (one, or those of a batch), or a refusal.
 
-        Without an instruction only a session will do: the request is the page's own business.
+        Without an instruction only a session will do: the request is the page's own business. `former`: an instruction
+        with which older clients sign the same.
         """
         headers = call.headers
         if not instruction:
             return self._check_session(call, permission)
         if b"x-signature" in headers or b"x-api-key" in headers:
-            return self._check_signature(headers, instruction, items, permission)
+            return self._check_signature(headers, (instruction, former), items, permission)
         if b"cookie" in headers:
             return self._check_session(call, permission)
         raise ApiError(Code.UNAUTHORIZED, "Missing credentials: X-API-Key, X-Timestamp and X-Signature are required")
@@ -83,26 +87,48 @@ class Authenticator:
         return texts
 
     def once(self, caller: Caller) -> None:
-        """Refuse what any worker has executed before; for requests that a repetition would execute again."""
-        if caller.signature:
-            self.used.use(caller.signature, caller.valid_until_ms, time.time_ns() // 1_000_000)
+        """Refuse what any worker was sent before."""
+        if not self.is_first(caller):
+            raise duplicate()
+
+    def is_first(self, caller: Caller) -> bool:
+        """Whether no worker was sent this before; always of a session, which signs nothing."""
+        now_ms = time.time_ns() // 1_000_000
+        return not caller.signature or self.used.is_first(caller.signature, caller.valid_until_ms, now_ms)
+
+    def tested(self, caller: Caller) -> None:
+        """What was signed as an order and sent to be tested must never be executed."""
+        if caller.is_former:
+            self.used.mark_test(caller.signature, caller.valid_until_ms, time.time_ns() // 1_000_000)
+
+    def is_test(self, caller: Caller) -> bool:
+        return self.used.is_test(caller.signature, time.time_ns() // 1_000_000)
 
     def _check_signature(
-        self, headers: dict[bytes, bytes], instruction: str, items: Sequence[Pairs], permission: KeyPermission
+        self,
+        headers: dict[bytes, bytes],
+        instructions: tuple[str, str],
+        items: Sequence[Pairs],
+        permission: KeyPermission,
     ) -> Caller:
         public_key = signing.decode_base64(headers.get(b"x-api-key", b""), signing.PUBLIC_KEY_BYTES)
         key = self.setup.keys.get(public_key) if public_key else None
         if public_key is None or key is None:
             raise ApiError(Code.UNAUTHORIZED, "Unknown API key")
         timestamp, window = self.check_window(headers)
+
+        def signed(instruction: str, signature: bytes) -> bool:
+            return signing.verify_any(public_key, signing.spellings(instruction, items, timestamp, window), signature)
+
         signature = signing.decode_base64(headers.get(b"x-signature", b""), signing.SIGNATURE_BYTES)
-        if signature is None or not signing.verify_any(
-            public_key, signing.spellings(instruction, items, timestamp, window), signature
-        ):
+        fitting = None
+        if signature is not None:
+            fitting = next((name for name in filter(None, instructions) if signed(name, signature)), None)
+        if signature is None or fitting is None:
             raise ApiError(Code.INVALID_SIGNATURE, "Invalid signature")
         if not int(key.permissions) & int(permission):
             raise ApiError(Code.FORBIDDEN, f"API key lacks the permission to {(permission.name or '').lower()}")
-        return Caller(key.account, signature, int(timestamp) + int(window))
+        return Caller(key.account, signature, int(timestamp) + int(window), fitting != instructions[0])
 
     def session_of(self, call: Call) -> tuple[str, int] | None:
         """(token, account) of the cookie, if that is a session which nobody has ended."""

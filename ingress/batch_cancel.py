@@ -13,16 +13,17 @@ from ingress.schemas import BatchError, BatchOrder, LiveOrder
 from ingress.service import Request, Service
 
 MAX_BATCH: Final = 100
-_LISTS = {"orderIds": "orderId", "clientIds": "clientId"}
+_ID_NAMES = {"orderIds": "orderId", "clientIds": "clientId"}
+LISTS: Final = tuple(_ID_NAMES)
 
 
 async def cancel_batch(service: Service, request: Request) -> Reply:
     """The answers are those of the order ids, then those of the client ids, in the order given."""
-    fields.check_names(request.fields, frozenset((*_LISTS, "symbol")))
+    fields.check_names(request.fields, frozenset((*LISTS, "symbol")))
     symbol = commands.market_of(service.setup, request.fields).symbol
     wanted = [
         {"symbol": symbol, name: value}
-        for names, name in _LISTS.items()
+        for names, name in _ID_NAMES.items()
         for value in _ids(request.fields.get(names), names)
     ]
     if not 1 <= len(wanted) <= MAX_BATCH:

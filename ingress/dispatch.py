@@ -32,10 +32,16 @@ _QUERY, _OBJECT, _ARRAY = Body  # looking members up costs a microsecond each
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a private route asks of its caller: the instruction that was signed, and the permission of the key."""
+    """What a private route asks of its caller: the instruction that was signed, and the permission of the key.
+
+    `former`: an instruction that older clients sign. `by_operation`: the operation itself sees to it that a repeat
+    executes nothing twice; of every other route a signature is good once, unless it only reads.
+    """
 
     instruction: str
     permission: KeyPermission
+    former: str = ""
+    by_operation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class Endpoint:
     body: Body = Body.QUERY
     credentials: Credentials | None = None
     cost: Cost = Cost.READS
+    lists: tuple[str, ...] = ()  # members whose items are the work that it costs
 
 
 async def answer(service: Service, endpoint: Endpoint, call: Call) -> Reply:
@@ -62,6 +69,12 @@ async def answer(service: Service, endpoint: Endpoint, call: Call) -> Reply:
         logger.exception("%s %s failed", call.method, call.path)
         reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
     return reply if service.limits is None else limited(service.limits, call, reply)
+
+
+def _work(endpoint: Endpoint, members: fields.Fields, items: list[Members]) -> int:
+    """How many tokens a request takes: one for each order that it is about."""
+    listed = [value for name in endpoint.lists if isinstance(value := members.get(name), list)]
+    return max(1, len(items), sum(map(len, listed)))
 
 
 def limited(limits: Limits, call: Call, reply: Reply) -> Reply:
@@ -88,9 +101,14 @@ def _request(service: Service, endpoint: Endpoint, call: Call) -> Request:
         signed = [parse_query(call.query)]
     caller = NOBODY
     if endpoint.credentials:
-        caller = service.auth.check(call, endpoint.credentials.instruction, signed, endpoint.credentials.permission)
+        needed = endpoint.credentials
+        caller = service.auth.check(call, needed.instruction, signed, needed.permission, needed.former)
     if service.limits is not None:
-        call.allowance = service.limits.charge(endpoint.cost, caller.account, call.peer, len(items) or 1)
+        call.allowance = service.limits.charge(
+            endpoint.cost, caller.account, call.peer, _work(endpoint, members, items)
+        )
+    if endpoint.credentials and call.method != "GET" and not endpoint.credentials.by_operation:
+        service.auth.once(caller)
     if endpoint.body is _QUERY:
         members = fields.single(parse_query(call.query), REPEATABLE)
     return Request(call, caller, members, items)

@@ -26,8 +26,9 @@ from ingress import history_queries as queries
 from ingress import history_rows as rows
 from ingress.history_database import Database, HistoryUnavailable
 from ingress.history_queries import OrderFills, Page, Scope, TransferFilter
-from ingress.history_rows import AskedWith, Forms, Json, TransferRow
+from ingress.history_rows import AskedWith, Forms, Json, OrderRow, TransferRow
 from ingress.history_tail import Tail, fills_of, orders_of, trades_of, transfers_of
+from ingress.schemas import LiveOrder
 
 __all__ = ["History", "HistoryUnavailable"]
 
@@ -97,6 +98,22 @@ class History:
             return [order.json(self._forms) for order in page.join(found, begun)], page.total
 
         return await self._read(work)
+
+    async def order_of_client(self, account: int, market: int, client_id: int, since_ms: int) -> LiveOrder | None:
+        """The newest order of this clientId since then, as the answer to its placement shows it."""
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> OrderRow | None:
+            begun, changed = rows.order_rows(orders_of(tail, account, market, None))
+            fresh = [order for order in begun if order.client_id == client_id and order.created_ms >= since_ms]
+            if fresh:
+                return fresh[-1]
+            order = await queries.order_of_client(connection, account, market, client_id, since_ms)
+            if order is not None and (progress := changed.get(order.order_id)):
+                progress.apply(order)
+            return order
+
+        found = await self._read(work)
+        return None if found is None else found.live(self._forms)
 
     async def fills(
         self,

@@ -14,11 +14,13 @@ from ingress.history_rows import AskedWith, CandleRow, FillRow, OrderRow, TradeR
 
 T = TypeVar("T")
 FOREVER_MS = 253_402_300_800_000  # the year 10000
+_NEWEST = 100_000  # orders of an account in a market: more than it can place within the window of a signature
 
 _MS = "(extract(epoch from {}) * 1000)::bigint"
-_ORDER = f"""select order_id, market, client_id, side, order_type, time_in_force, self_trade, flags, status, reason,
-    price_ticks, quantity_lots, amount_atoms, trigger_ticks, executed_lots, executed_atoms, {_MS.format("created")}
-    from orders"""
+_ORDER_COLUMNS = f"""select order_id, market, client_id, side, order_type, time_in_force, self_trade, flags, status,
+    reason, price_ticks, quantity_lots, amount_atoms, trigger_ticks, executed_lots, executed_atoms,
+    {_MS.format("created")}"""
+_ORDER = f"{_ORDER_COLUMNS} from orders"
 _FILL = f"""select trade_id, order_id, client_id, market, side, is_maker, price_ticks, quantity_lots, fee_atoms,
     {_MS.format("time")} from fills"""
 _TRADE = f"""select trade_id, price_ticks, quantity_lots, buyer_is_maker, {_MS.format("time")} from trades"""
@@ -145,6 +147,17 @@ class OrderFills:
         direction = "asc" if page.ascending else "desc"
         statement = f"{_FILL} where {self._where} order by number {direction} offset %s limit %s"
         return [FillRow(*row) for row in await _fetch(connection, statement, (*self._values, page.skip, page.take))]
+
+
+async def order_of_client(
+    connection: AsyncConnection, account: int, market: int, client_id: int, since_ms: int
+) -> OrderRow | None:
+    """The newest of this clientId, if it is among the account's newest orders."""
+    statement = f"""{_ORDER_COLUMNS} from
+        (select * from orders where account = %s and market = %s order by market_number desc limit {_NEWEST}) newest
+        where client_id = %s and created >= to_timestamp(%s / 1000.0) order by order_id desc limit 1"""
+    found = await _fetch(connection, statement, (account, market, client_id, since_ms))
+    return OrderRow(*found[0]) if found else None
 
 
 async def newest_trade(connection: AsyncConnection, market: int) -> int:

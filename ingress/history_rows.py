@@ -17,6 +17,7 @@ from engine_core.wire.intervals import Interval
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.units import format_decimal
 from ingress.records import events_of
+from ingress.schemas import LiveOrder
 
 Json = dict[str, Any]
 
@@ -154,6 +155,11 @@ class OrderRow:
             "triggerBy": "LastPrice" if is_trigger else None,
             **_NEVER,
         }
+
+    def live(self, forms: Forms) -> LiveOrder:
+        """As the answer to its placement shows it."""
+        shown = self.json(forms) | {"createdAt": self.created_ms}
+        return LiveOrder(**{name: shown[name] for name in LiveOrder.__struct_fields__ if name in shown})
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,8 @@ def _statuses(route: Route) -> list[int]:
         statuses.append(404)
     if route.method != "GET":
         statuses += (413, 501, 504)
+        if route.endpoint.credentials and route.endpoint.credentials.instruction:
+            statuses.append(409)
     return sorted(statuses)
 
 
@@ -116,6 +118,7 @@ _ERRORS = {
         (401, "Unknown or missing credentials, or a wrong signature"),
         (403, "These credentials may not do this, or the account is frozen"),
         (404, "There is no such thing, or it is not yours"),
+        (409, "The same signed request was already received: use clientId or another timestamp"),
         (413, "The body is too large"),
         (429, "Too many requests, or more than the exchange can take at present"),
         (431, "The head of the request is too large"),

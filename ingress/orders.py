@@ -7,13 +7,16 @@ from typing import Final
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
 from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
+from engine_core.wire.signing import MAX_WINDOW_MS
 from ingress import commands, fields
 from ingress.call import Reply, json_reply
 from ingress.commands import Placement
 from ingress.errors import ApiError, bad_request, not_found, refusal
+from ingress.history_database import HistoryUnavailable
 from ingress.live_orders import live_order, state_of
 from ingress.members import Members
 from ingress.records import Command, Event, events_of, last_of, own_story
+from ingress.replays import duplicate
 from ingress.replica import live_book
 from ingress.schemas import BatchError, BatchOrder, CancelAfter, LiveOrder
 from ingress.service import Request, Service
@@ -25,13 +28,29 @@ _MORE_MAY_REMAIN: Final = MAX_EVENTS_PER_COMMAND // 2
 
 async def place(service: Service, request: Request) -> Reply:
     placement = placement_of(service, request.caller.account, request.fields)
-    if fields.absent(request.fields.get("clientId")):
-        service.auth.once(request.caller)
+    if not service.auth.is_first(request.caller):
+        if fields.absent(request.fields.get("clientId")) or service.auth.is_test(request.caller):
+            raise duplicate()
+        if existing := await _existing(service, placement, request.caller.valid_until_ms - 2 * MAX_WINDOW_MS):
+            return json_reply(existing)
     return json_reply(await _placed(service, placement, LiveOrder))
+
+
+async def _existing(service: Service, placement: Placement, since_ms: int) -> LiveOrder | None:
+    """The order of a request that comes again: the engine knows an account's last ended ones, the history all.
+
+    None: it was not placed, or ended so lately that the engine will say so.
+    """
+    command = placement.command
+    try:
+        return await service.history.order_of_client(command.account, command.market, command.client_id, since_ms)
+    except HistoryUnavailable:
+        return None
 
 
 async def test_place(service: Service, request: Request) -> Reply:
     """Everything that can be said about an order without placing it."""
+    service.auth.tested(request.caller)
     placement_of(service, request.caller.account, request.fields)
     return json_reply({})
 
@@ -40,7 +59,6 @@ async def place_batch(service: Service, request: Request) -> Reply:
     """Places the items independently, in their order; each answers for itself."""
     if not 1 <= len(request.items) <= MAX_BATCH:
         raise bad_request(f"A batch has 1 to {MAX_BATCH} orders, not {len(request.items)}")
-    service.auth.once(request.caller)
     answers = [_place_item(service, request.caller.account, members) for members in request.items]
     return json_reply(await asyncio.gather(*answers))
 
@@ -111,7 +129,6 @@ def _is_cancelled_by(event: Event, command: Command) -> bool:
 
 async def amend(service: Service, request: Request) -> Reply:
     command, market = commands.amend(service.setup, request.caller.account, request.fields)
-    service.auth.once(request.caller)
     events = await service.engine.execute(command)
     opening = next(event for event in events if event.kind in (EventKind.AMENDED, EventKind.REJECTED))
     if opening.kind == EventKind.REJECTED:
@@ -122,7 +139,6 @@ async def amend(service: Service, request: Request) -> Reply:
 async def replace(service: Service, request: Request) -> Reply:
     best = partial(_best_opposite, service)
     placement = commands.replace(service.setup, request.caller.account, request.fields, best)
-    service.auth.once(request.caller)
     return json_reply(await _placed(service, placement, LiveOrder))
 
 

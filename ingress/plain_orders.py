@@ -12,7 +12,6 @@ from typing import Protocol
 import numpy as np
 
 from engine_core.replica.setup import Market
-from engine_core.wire.codes import OrderFlag
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.order_request import NO_WINDOW, buffers, read_order
 from engine_core.wire.plain_request import KEY_CHARACTERS, SIGNATURE_CHARACTERS
@@ -25,8 +24,7 @@ from ingress.known_markets import KnownMarkets
 from ingress.orders import placed
 from ingress.service import Service
 
-_FLAGS_AT, _ACCOUNT_AT, _ACCOUNT_END = 5, 12, 16  # bytes of a COMMAND
-_HAS_CLIENT_ID = OrderFlag.HAS_CLIENT_ID.value
+_ACCOUNT_AT, _ACCOUNT_END = 12, 16  # bytes of a COMMAND
 logger = logging.getLogger(__name__)
 
 
@@ -121,23 +119,25 @@ class PlainOrders:
         if address is None:
             return False
         allowance = () if limits is None else limits.order(caller.account, address)
-        if allowance is None:
-            return False  # the general way says why
+        if allowance is None or not self._is_first(caller):
+            return False  # the general way says why, or finds the order that exists
         order = PlainOrder(client, markets[row], allowance)
         client.begin_plain(order)
-        self._submit(with_account(command.tobytes(), caller.account), caller, order)
+        self._submit(with_account(command.tobytes(), caller.account), order)
         return True
 
-    def _submit(self, record: bytes, caller: Caller, order: PlainOrder) -> None:
+    def _is_first(self, caller: Caller) -> bool:
         try:
-            if not record[_FLAGS_AT] & _HAS_CLIENT_ID:
-                self._service.auth.once(caller)
+            return self._service.auth.is_first(caller)
+        except ApiError:
+            return False
+
+    def _submit(self, record: bytes, order: PlainOrder) -> None:
+        try:
             self._service.engine.gateway.append(record, order)
-        except ApiError as error:
-            order.answer(error_reply(error))
         except FAILURES as error:
             order.set_exception(error)
 
 
-assert COMMAND.fields is not None and COMMAND.fields["flags"][1] == _FLAGS_AT
+assert COMMAND.fields is not None
 assert COMMAND.fields["account"][1] == _ACCOUNT_AT and COMMAND.fields["order_id"][1] == _ACCOUNT_END

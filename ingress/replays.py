@@ -1,27 +1,49 @@
-"""Signatures that were used: a request that is not idempotent by itself is executed once, by whichever worker.
+"""Signatures that were used: what changes state is executed once, by whichever worker, before or after a restart.
 
-Only those of a placement without a clientId, a batch, an amend, a withdrawal. A retry of one with a clientId, or of a
-cancel, is harmless and must give its answer again. Non-goals: other hosts (a load balancer has to keep a client on
-one), and a host that reboots within the window.
+Reads stay repeatable. A byte-equal repeat of an order with a clientId gives the existing order again (orders.py); that
+of a withdrawal with one the existing withdrawal (transfers.py). Non-goals: other hosts (a load balancer has to keep a
+client on one), and a host that reboots within the window.
 """
 
+import hashlib
 from typing import Final
 
-from engine_core.wire.remembered import NAME_BYTES, Full, Remembered
+from engine_core.wire.remembered import FILE, NAME_BYTES, Full, Remembered
 from ingress.errors import ApiError, Code
 
-FILE: Final = "used-signatures"
+__all__ = ["FILE", "UsedSignatures", "busy", "duplicate"]
+_TEST: Final = b"test"
 
 
 class UsedSignatures(Remembered):
-    def use(self, signature: bytes, valid_until_ms: int, now_ms: int) -> None:
-        """Refuse a signature that was used before, else remember it until its window has passed."""
+    def is_first(self, signature: bytes, valid_until_ms: int, now_ms: int) -> bool:
+        """Whether nobody used this signature before; it is remembered until its window has passed."""
         try:
-            is_new = self.add(signature[:NAME_BYTES], valid_until_ms, now_ms)
+            return self.add(signature[:NAME_BYTES], valid_until_ms, now_ms)
         except Full:
             raise busy() from None
-        if not is_new:
-            raise ApiError(Code.INVALID_SIGNATURE, "Invalid signature: this request was already received")
+
+    def mark_test(self, signature: bytes, valid_until_ms: int, now_ms: int) -> None:
+        """It was signed as an order is, and sent to be tested: it will never be executed."""
+        try:
+            self.add(_test_name(signature), valid_until_ms, now_ms)
+        except Full:
+            raise busy() from None
+        self.is_first(signature, valid_until_ms, now_ms)
+
+    def is_test(self, signature: bytes, now_ms: int) -> bool:
+        return self.has(_test_name(signature), now_ms)
+
+
+def _test_name(signature: bytes) -> bytes:
+    return hashlib.blake2b(signature, digest_size=NAME_BYTES, key=_TEST).digest()
+
+
+def duplicate() -> ApiError:
+    return ApiError(
+        Code.DUPLICATE_REQUEST,
+        "This request was already received, and is executed once: use clientId or another timestamp",
+    )
 
 
 def busy() -> ApiError:

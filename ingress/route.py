@@ -58,6 +58,7 @@ FROM, TO = Param("from", MS), Param("to", MS)
 STRATEGY, FILL_TYPE = Param("strategyId", TEXT), Param("fillType", TEXT)
 
 ORDER, ORDERS = "/api/v1/order", "/api/v1/orders"
+TEST_INSTRUCTION = "orderTest"
 
 
 def public(path: str, summary: str, operation: Operation, answer: Any, params: tuple[Param, ...] = ()) -> Route:
@@ -73,11 +74,21 @@ def private_read(
 
 
 def trading(
-    method: str, path: str, instruction: str, summary: str, operation: Operation, types: tuple[Any, Any]
+    method: str,
+    path: str,
+    instruction: str,
+    summary: str,
+    operation: Operation,
+    types: tuple[Any, Any],
+    lists: tuple[str, ...] = (),
 ) -> Route:
     """A change of orders; `types` are those of its body and of its answer."""
     body, answer = types
     form = Body.ARRAY if body == list[bodies.PlaceOrder] else Body.OBJECT
     cost = Cost.CANCELS if instruction.startswith("orderCancel") else Cost.ORDERS
-    endpoint = Endpoint(operation, form, Credentials(instruction, KeyPermission.TRADE), cost)
+    former = "orderExecute" if instruction == TEST_INSTRUCTION else ""
+    by_operation = (method, path) == ("POST", ORDER) or instruction == TEST_INSTRUCTION
+    endpoint = Endpoint(
+        operation, form, Credentials(instruction, KeyPermission.TRADE, former, by_operation), cost, lists
+    )
     return Route(method, path, "Orders", summary, endpoint, answer, body=body, hot=path in (ORDER, ORDERS))

@@ -18,6 +18,7 @@ from ingress.route import (
     SECONDS,
     STRATEGY,
     SYMBOL,
+    TEST_INSTRUCTION,
     TEXT,
     TO,
     WINDOW,
@@ -102,6 +103,7 @@ _ORDERS = (
         "Cancel up to 100 orders by their ids",
         batch_cancel.cancel_batch,
         (bodies.CancelBatch, list[schemas.BatchOrder | schemas.BatchError]),
+        batch_cancel.LISTS,
     ),
     trading(
         "POST",
@@ -114,7 +116,7 @@ _ORDERS = (
     trading(
         "POST",
         f"{ORDER}/test",
-        "orderExecute",
+        TEST_INSTRUCTION,
         "Check an order without placing it",
         orders.test_place,
         (_PLACE, dict[str, str]),

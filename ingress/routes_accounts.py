@@ -33,8 +33,9 @@ def _user(method: str, path: str, summary: str, operation: Operation, answer: An
 def _change(
     method: str, path: str, instruction: str, summary: str, operation: Operation, types: tuple[Any, Any]
 ) -> Route:
-    """A change that needs the permission to withdraw; `types` are those of its body and of its answer."""
-    endpoint = Endpoint(operation, Body.OBJECT, Credentials(instruction, KeyPermission.WITHDRAW), Cost.ORDERS)
+    """A change that needs the permission to withdraw, once by its clientId; `types`: of its body and of its answer."""
+    credentials = Credentials(instruction, KeyPermission.WITHDRAW, by_operation=True)
+    endpoint = Endpoint(operation, Body.OBJECT, credentials, Cost.ORDERS)
     return Route(method, path, "Account", summary, endpoint, types[1], body=types[0])
 
 
@@ -44,7 +45,9 @@ def _admin(
     """`work`: the operation, and the types of its body (None: parameters) and of its answer."""
     operation, body, answer = work
     form = Body.OBJECT if body is not None else Body.QUERY
-    endpoint = Endpoint(administrator.only(operation), form, Credentials(instruction, permission), Cost.ORDERS)
+    by_operation = operation in (administrator.deposit, administrator.withdraw)  # by their reference
+    credentials = Credentials(instruction, permission, by_operation=by_operation)
+    endpoint = Endpoint(administrator.only(operation), form, credentials, Cost.ORDERS)
     params = (_ACCOUNT,) if body is None else ()
     return Route(method, f"{_ADMIN}/{path}", "Administrator", summary, endpoint, answer, params, body)
 

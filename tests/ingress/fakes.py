@@ -126,6 +126,9 @@ class FakeHistory:
         self.available = True
         self.asked: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
 
+    async def order_of_client(self, *asked: int) -> dict[str, Any] | None:
+        return None
+
     def __getattr__(self, name: str) -> Any:
         async def read(*args: Any, **kwargs: Any) -> Any:
             self.asked.append((name, args, kwargs))

@@ -208,7 +208,7 @@ def test_a_request_is_executed_by_one_worker_only(venue: Venue) -> None:
     url = f"http://127.0.0.1:{venue.ports[1]}/api/v1/order"
     replayed = httpx.post(url, headers=request.headers, content=request.content, verify=False)
     assert first.status_code == 200
-    assert error_of(replayed) == (401, "INVALID_SIGNATURE")
+    assert error_of(replayed) == (409, "DUPLICATE_REQUEST")
     gone = venue.send("DELETE", "/api/v1/order", "orderCancel", {"symbol": "SOL_USDC", "orderId": first.json()["id"]})
     assert gone.status_code == 200
 

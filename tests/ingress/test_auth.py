@@ -164,7 +164,9 @@ async def test_a_placement_without_client_id_is_executed_once(exchange: Exchange
     exchange.gateway.answers += [ACCEPTED, ACCEPTED, ACCEPTED]
     request = exchange.request(*ORDER, LIMIT)
     assert (await exchange.client.send(request)).status_code == 200
-    assert error_of(await exchange.client.send(request)) == (401, "INVALID_SIGNATURE")
+    repeated = await exchange.client.send(request)
+    assert error_of(repeated) == (409, "DUPLICATE_REQUEST")
+    assert "use clientId or another timestamp" in repeated.json()["message"]
     assert len(exchange.gateway.commands) == 1
 
 

@@ -179,7 +179,7 @@ async def test_nobody_trades_without_a_valid_logon(venue: Venue) -> None:
         assert (await trader.ask("session.logon", signed))["status"] == 200
         assert await trader.error("session.logon", logon(TRADER)) == (400, "INVALID_CLIENT_REQUEST"), "once a session"
         async with trading(venue.port, None) as thief:
-            assert await thief.error("session.logon", signed) == (401, "INVALID_SIGNATURE"), "a logon works once"
+            assert await thief.error("session.logon", signed) == (409, "DUPLICATE_REQUEST"), "a logon works once"
     with pytest.raises(InvalidStatus) as refused:
         async with connect(f"ws://127.0.0.1:{venue.port}/ws/other", proxy=None):
             pass

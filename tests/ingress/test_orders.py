@@ -188,8 +188,9 @@ async def test_a_refused_order_never_reaches_the_engine(exchange: Exchange) -> N
 
 async def test_order_test_checks_and_places_nothing(exchange: Exchange) -> None:
     path = "/api/v1/order/test"
-    assert (await exchange.signed("POST", path, "orderExecute", LIMIT)).json() == {}
-    assert (await exchange.signed("POST", path, "orderExecute", LIMIT | {"side": "x"})).status_code == 400
+    for instruction in ("orderTest", "orderExecute"):  # the latter of clients that know no other
+        assert (await exchange.signed("POST", path, instruction, LIMIT)).json() == {}
+        assert (await exchange.signed("POST", path, instruction, LIMIT | {"side": "x"})).status_code == 400
     assert exchange.gateway.commands == []
 
 

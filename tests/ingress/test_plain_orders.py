@@ -239,11 +239,12 @@ async def test_refusals_and_failures(exchange: Exchange, answer: Any, status: in
     assert client.replies[0].body == response.content
 
 
-async def test_a_replay_without_a_client_id_is_refused(exchange: Exchange) -> None:
+@pytest.mark.parametrize("members", [LIMIT, LIMIT | {"clientId": 5}])
+async def test_what_comes_again_is_left_to_the_general_way(exchange: Exchange, members: dict[str, Any]) -> None:
     exchange.gateway.answers.append(event(EventKind.ACCEPTED))
-    client, orders, data = Client(), PlainOrders(exchange.service), signed(LIMIT)
-    assert orders.take(data, client) and orders.take(data, client)
-    assert [reply.status for reply in client.replies] == [200, 401]
+    client, orders, data = Client(), PlainOrders(exchange.service), signed(members)
+    assert orders.take(data, client) and not orders.take(data, client)
+    assert [reply.status for reply in client.replies] == [200]
     assert len(exchange.gateway.commands) == 1
 
 

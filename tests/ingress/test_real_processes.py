@@ -275,7 +275,7 @@ def test_orders_and_other_requests_take_turns_on_one_connection(venue: Venue) ->
     with socket.create_connection(("127.0.0.1", venue.port), 10) as connection:
         for data, expected in (
             *((orders[0], b'"price":"90"'), (ping, b"pong"), (orders[1], b'"price":"91"'), (ping, b"pong")),
-            (orders[0], b"already received"),
+            (orders[0], b"DUPLICATE_REQUEST"),
         ):
             connection.sendall(data)
             answer = connection.recv(65_536)
