@@ -20,7 +20,7 @@ that walks far takes its pages along, and each step costs the same.
 All functions work on any state; none knows of money, accounts or events.
 """
 
-from engine_core.book.nodes import PAGE_NUMBERS, mark_page, mix, next_page, remove_if_empty, unmark_page
+from engine_core.book.nodes import PAGE_NUMBERS, mark_page, mix, next_page, page_after, remove_if_empty, unmark_page
 from engine_core.book.records import NO_PAGE_BELOW
 from engine_core.book.state import (
     BOOKS,
@@ -110,6 +110,21 @@ def next_level(state: State, level: int) -> int:
     if bits == 0:
         book = wide(record["book"])
         number = next_page(state, page, book, key >> PAGE_BITS)
+        if number < 0:
+            return wide(0)
+        page = _find_page(state, (book << PAGE_NUMBERS) | number)
+        bits = state.pages[index(page)]["bits"]
+    return _level_of(state, page, trailing_zeros(bits))
+
+
+@inner
+def level_after(state: State, level: int) -> int:
+    """The same for those who only look: it changes nothing, not even what the index of prices remembers."""
+    record = state.levels[index(level)]
+    page, key, book = wide(record["page"]), wide(record["key"]), wide(record["book"])
+    bits = state.pages[index(page)]["bits"] & (wide(-2) << (key & _IN_PAGE))
+    if bits == 0:
+        number = page_after(state, book, key >> PAGE_BITS)
         if number < 0:
             return wide(0)
         page = _find_page(state, (book << PAGE_NUMBERS) | number)

@@ -149,6 +149,30 @@ def _descend(state: State, book: int, height: int, number: int) -> int:
 
 
 @inner
+def page_after(state: State, book: int, number: int) -> int:
+    """next_page for those who only look: what they find empty stays, and no page remembers what they saw."""
+    rare()
+    height = 1
+    while height <= ROOT:
+        at = _find_node(state, node_name(book, height, number >> 6))
+        bits = state.nodes[index(at)]["bits"] & (wide(-2) << (number & 63))
+        if bits == 0:
+            number >>= 6
+            height += 1
+            continue
+        number = ((number >> 6) << 6) | trailing_zeros(bits)
+        while height > 1:
+            bits = state.nodes[_find_node(state, node_name(book, height - 1, number))]["bits"]
+            if bits == 0:  # an empty node: look behind it
+                break
+            number = (number << 6) | trailing_zeros(bits)
+            height -= 1
+        if height == 1:
+            return number
+    return wide(-1)
+
+
+@inner
 def next_page(state: State, page: int, book: int, number: int) -> int:
     """The number of the next page that holds levels, or -1."""
     rare()

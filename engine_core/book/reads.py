@@ -1,16 +1,21 @@
-"""Answers about the state, between batches: copies, as records of the wire. Changes nothing.
+"""Answers about the state, between batches: copies, as records of the wire.
+
+Nothing here can change the state: it is handed on with read-only arrays, and the kernels use only what looks
+(level_after, not next_level, which tidies the index of prices up). Or a replay would have to repeat the questions, too.
 
 Orders come as EVENT records of kind ORDER_STATE; the set-up as the ADMIN records that would rebuild it.
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from engine_core.book.checks import ACCOUNT_FROZEN
 from engine_core.book.clients import find_client
 from engine_core.book.emit import write_order
-from engine_core.book.levels import ASKS, BIDS, key_of, next_level
+from engine_core.book.levels import ASKS, BIDS, key_of, level_after
 from engine_core.book.orders import slot_of
 from engine_core.book.state import (
     ACCOUNTS,
@@ -27,11 +32,24 @@ from engine_core.book.state import (
     OPEN_ORDERS,
     TIERS,
     State,
+    read_only,
 )
 from engine_core.jit import entry, inner, wide
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN, BALANCE, EVENT, LEVEL, SCHEMA_VERSION, STATUS
 from engine_core.wire.limits import ALL_MARKETS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _looking(function: F) -> F:
+    """Whatever state it is called with, the function gets one that cannot be written to."""
+
+    @wraps(function)
+    def guarded(state: State, *arguments: Any, **named: Any) -> Any:
+        return function(read_only(state), *arguments, **named)
+
+    return cast(F, guarded)
 
 
 @inner
@@ -62,7 +80,7 @@ def _orders_of_book(state: State, out: np.ndarray, n: int, book: int) -> int:
             out[_tell(state, out, n, slot) - 1]["level_lots"] = state.orders[slot]["remaining_lots"]
             n += 1
             slot = wide(state.orders[slot]["next"])
-        level = next_level(state, level)
+        level = level_after(state, level)
     return n
 
 
@@ -76,7 +94,7 @@ def _levels_of_book(state: State, out: np.ndarray, n: int, book: int, side: int)
         out[n]["lots"] = record["lots"]
         out[n]["orders"] = record["orders"]
         n += 1
-        level = next_level(state, level)
+        level = level_after(state, level)
     return n
 
 
@@ -89,6 +107,7 @@ def _find_order(state: State, out: np.ndarray, account: int, market: int, order_
     return _tell(state, out, wide(0), slot)
 
 
+@_looking
 def levels(state: State, market: int) -> tuple[np.ndarray, int]:
     """(LEVEL records, best first, bids then asks; the market's depth sequence)."""
     bids, asks = market * BOOKS + BIDS, market * BOOKS + ASKS
@@ -98,6 +117,7 @@ def levels(state: State, market: int) -> tuple[np.ndarray, int]:
     return out, int(state.markets[market]["updates"])
 
 
+@_looking
 def open_orders(state: State, account: int, market: int = ALL_MARKETS) -> np.ndarray:
     """The account's open orders, pending triggers included, oldest first."""
     if not 1 <= account <= state.counters[ACCOUNTS]:
@@ -106,6 +126,7 @@ def open_orders(state: State, account: int, market: int = ALL_MARKETS) -> np.nda
     return out[: _orders_of_account(state, out, account, market)]
 
 
+@_looking
 def find_order(state: State, account: int, market: int, order_id: int, client_id: int, by_client: bool) -> np.ndarray:
     """The account's open order of that market, or none."""
     out = np.zeros(1, EVENT)
@@ -114,6 +135,7 @@ def find_order(state: State, account: int, market: int, order_id: int, client_id
     return out[: _find_order(state, out, account, market, 0 if by_client else order_id, client_id)]
 
 
+@_looking
 def market_orders(state: State, market: int) -> np.ndarray:
     """Every resting order of the market in priority order, bids then asks; `level_lots` is what the order shows."""
     out = np.zeros(int(state.markets[market]["open_orders"]), EVENT)
@@ -121,6 +143,7 @@ def market_orders(state: State, market: int) -> np.ndarray:
     return out[: _orders_of_book(state, out, n, market * BOOKS + ASKS)]
 
 
+@_looking
 def balances(state: State, account: int) -> np.ndarray:
     """BALANCE of every asset."""
     count = int(state.counters[ASSETS])
@@ -133,6 +156,7 @@ def balances(state: State, account: int) -> np.ndarray:
     return out
 
 
+@_looking
 def status(state: State) -> np.ndarray:
     """One STATUS record; its epoch is the runtime's."""
     out = np.zeros(1, STATUS)
@@ -189,6 +213,7 @@ def _setup_market(setup: _Setup, state: State, number: int) -> None:
             setup.add(CommandKind.FEES, market=number, code=tier, a=fee["maker_ppm"], b=fee["taker_ppm"])
 
 
+@_looking
 def setup(state: State) -> np.ndarray:
     """ADMIN records that would rebuild assets, markets, states, bands, fees, accounts and keys; GENESIS first."""
     out, counters = _Setup(), state.counters

@@ -209,6 +209,14 @@ def copy_state(state: State) -> State:
     return copied
 
 
+def read_only(state: State) -> State:
+    """The same memory, for those who only look: NumPy refuses to write to it, and Numba to compile what would."""
+    views = State(*(array.view() for array in state))
+    for view in views:
+        view.flags.writeable = False
+    return views
+
+
 def capacities_of(state: State) -> Capacities:
     return Capacities(*(int(value) for value in state.limits))
 

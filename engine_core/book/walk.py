@@ -1,4 +1,4 @@
-"""A dry run of the matching loop: what a market or all-or-none order would get, changing nothing.
+"""A dry run of the matching loop: what a market or all-or-none order would get, moving nothing.
 
 It meets the same orders in the same sequence as sweep() and meet_own(): at each level first what is shown, in the
 order of the queue, with own orders under the order's self-trade mode; then, if the level was passed, the hidden lots

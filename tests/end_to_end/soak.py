@@ -5,8 +5,9 @@
 With --load two producers append blocks of orders all the time, beside the profile `bare`, and Redis has REDIS_BYTES:
 trimming must keep it below that however long it goes on, and no order may be refused for it.
 
-Every round kills one role with -9, waits until orders are accepted again, and trades once. At the end `exchange verify`
-replays the whole log. Exit status 0 only if every round and the audit were right. The seed repeats the order of kills.
+Every round kills one role with -9, waits until orders are accepted again, trades once, asks for every book, and has a
+snapshot taken. At the end `exchange verify` replays the whole log, and compares the snapshots. Exit status 0 only if
+every round and the audit were right. The seed repeats the order of kills.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import redis
 
@@ -45,6 +47,15 @@ def trade(exchange: Exchange) -> None:
     seller.create_order("SOL/USDC", "market", "sell", 1)
     buyer.cancel_all_orders("SOL/USDC")
     assert bid["id"]
+
+
+def look(exchange: Exchange) -> None:
+    """At every book, order by order; then a snapshot, which verify compares with a replay that nobody asks anything."""
+    for market in exchange.trader(0).load_markets().values():
+        answer = httpx.get(f"{exchange.run['http']}/api/v1/depth/orders", params={"symbol": market["id"]}, timeout=30)
+        answer.raise_for_status()
+    taken = exchange.command("snapshot")
+    assert taken.returncode == 0, taken.stderr
 
 
 def redis_use(exchange: Exchange, most: int) -> str:
@@ -95,6 +106,7 @@ def main() -> int:
                 if role != "nobody":
                     exchange.kill(role)
                 trade(exchange)
+                look(exchange)
                 rounds += 1
                 use = redis_use(exchange, REDIS_BYTES if options.load else 0)
                 print(f"round {rounds}: killed {role}, traded, {use}; {memory_use(exchange)}", flush=True)
