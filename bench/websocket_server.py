@@ -14,7 +14,7 @@ import numpy as np
 import uvloop
 
 from egress.auth import Authenticator
-from egress.config import EgressConfig
+from egress.config import EgressConfig, Limits
 from egress.hub import Hub
 from egress.order_feeds import OrderFeeds
 from egress.private import PrivateStreams
@@ -30,6 +30,7 @@ MARKET = 1
 MIDDLE = 10_000
 SPREAD = 40  # levels on each side that change
 BEAT_SECONDS = 0.002
+UNBOUNDED = Limits(of_one_address=0, address_burst=10**9, address_per_second=10**9)  # all clients come from here
 
 
 def setup() -> np.ndarray:
@@ -91,7 +92,7 @@ async def feed(handler: EventHandler, changes: int, trades: int, seed: int) -> N
             made_changes, made_trades = made_changes + due_changes, made_trades + due_trades
 
 
-async def run(changes: int, trades: int, seed: int) -> None:
+async def run(changes: int, trades: int, seed: int, limits: Limits = UNBOUNDED) -> None:
     warm()
     on_events: list[EventHandler] = []
     data = await MarketData.bootstrap(query, on_events)
@@ -99,7 +100,7 @@ async def run(changes: int, trades: int, seed: int) -> None:
     hub = Hub()
     Sources(data, hub, OrderFeeds(data, hub, query))
     private = PrivateStreams(data, hub, query)
-    config = EgressConfig("", Path(), 0, 0, 0, "127.0.0.1", 0, 1, b"", 0)
+    config = EgressConfig("", Path(), 0, 0, 0, "127.0.0.1", 0, 1, b"", 0, limits)
     server = Egress(config, data, hub, private, Authenticator(data.setup, b""))
     await server.start()
     print(server.port, flush=True)

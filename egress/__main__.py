@@ -63,7 +63,7 @@ async def run(config: EgressConfig) -> None:
     authenticator = Authenticator(data.setup, config.session_secret, logged_out, used)
     server = Egress(config, data, hub, private, authenticator)
     history = asyncio.create_task(keep_filling(data, config.redis_url, config.shard))
-    shown = monitor(config, gateway, data, hub, publisher)
+    shown = monitor(config, gateway, data, hub, publisher, server.crowd)
     metrics.serve(shown, config.runtime, config.metrics_port, config.host)
     try:
         await server.start()

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine_core.wire import process
 from engine_core.wire.addresses import TrustedProxies
 from engine_core.wire.settings import Settings
 
 GATEWAY_BASE = 200  # gateway numbers of egress workers: 200, 201, ...; they ask, and never append
+OWN_DESCRIPTORS = 128  # for all that is no client: Redis, the ring, files; and for clients that are told to go
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +16,15 @@ class Limits:
     """Bounds of one connection; SPEC §6 leaves them to us."""
 
     connections: int = 10_000  # of this process
-    streams: int = 2_048  # names held by a connection
+    of_one_address: int = 2_000  # of them; 0: no bound
+    streams: int = 2_048  # names held by a connection, and named in a frame
     message_bytes: int = 128 * 1024
-    burst: int = 1_000  # messages that a connection may send at once,
+    burst: int = 1_000  # units of work (see session.py) that a connection may ask for at once,
     per_second: int = 50  # and how fast that comes back
+    address_burst: int = 20_000  # the same of an address, all its connections together
+    address_per_second: int = 1_000
     refused: int = 100  # messages over the limit that are answered before the connection is closed
+    idle_seconds: float = 60.0  # without a stream, until the connection is closed
     transport_bytes: int = 64 * 1024  # unsent bytes above which a connection counts as slow
     ping_seconds: float = 60.0
     pong_seconds: float = 60.0  # after a ping: closed 120 s after the last sign of life
@@ -53,5 +59,12 @@ def from_settings(settings: Settings) -> EgressConfig:
         workers=settings.config.server.egress_workers,
         session_secret=settings.session_secret,
         metrics_port=settings.metrics_port,
+        limits=own_limits(settings.config.connections.of_one_address),
         proxies=TrustedProxies(settings.config.http.trusted_proxies),
     )
+
+
+def own_limits(of_one_address: int) -> Limits:
+    """As many connections as there are descriptors for, whatever else is set."""
+    most = min(Limits().connections, process.most_descriptors() - OWN_DESCRIPTORS)
+    return Limits(connections=most, of_one_address=of_one_address)

@@ -11,7 +11,7 @@ No message is ever left out silently. Non-goals: what the messages say (sources.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -129,6 +129,7 @@ class Hub:
         self._spellings: defaultdict[str, dict[str, int]] = defaultdict(dict)  # topic: name: clients
         self._taps: dict[str, Tap] = {}
         self._private: set[Client] = set()
+        self._changed: set[Client] = set()  # clients with other names than their audience's, until the next tick
         self._timer: asyncio.Handle | None = None
         self._earliest = 0.0
 
@@ -138,18 +139,25 @@ class Hub:
         return client
 
     def disconnect(self, client: Client) -> None:
-        self.set_names(client, {})
+        self.remove_names(client, list(client.names))
+        self._changed.discard(client)
+        self._move(client, frozenset())
         self._private.discard(client)
         self.clients.discard(client)
 
-    def set_names(self, client: Client, names: dict[str, Stream]) -> None:
-        """From now on the client hears exactly these public names."""
-        before, client.names = client.names, names
-        self._move(client, frozenset(names))
-        for name in names.keys() - before.keys():
-            self._listen(names[name], name, 1)
-        for name in before.keys() - names.keys():
-            self._listen(before[name], name, -1)
+    def add_names(self, client: Client, names: Mapping[str, Stream]) -> None:
+        for name, stream in names.items():
+            if name not in client.names:
+                client.names[name] = stream
+                self._listen(stream, name, 1)
+        self._changed.add(client)
+
+    def remove_names(self, client: Client, names: Iterable[str]) -> None:
+        for name in names:
+            stream = client.names.pop(name, None)
+            if stream is not None:
+                self._listen(stream, name, -1)
+        self._changed.add(client)
 
     def tap(self, name: str, stream: Stream, tap: Tap) -> None:
         if name not in self._taps:
@@ -182,6 +190,9 @@ class Hub:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        changed, self._changed = self._changed, set()
+        for client in changed:
+            self._move(client, frozenset(client.names))
         frames = [frame for item in self.collect() for frame in self._spell(item)]
         for key in set().union(*(self._by_name[frame.name] for frame in frames if frame.name in self._by_name)):
             self._send(self._audiences[key], frames, started)

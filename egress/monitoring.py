@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 from egress.config import EgressConfig
+from egress.crowd import Crowd
 from egress.hub import Hub
 from egress.pubsub import Publisher
 from engine_core.replica.market_data import MarketData
@@ -11,9 +12,13 @@ from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.metrics import Monitor, Sample
 
 
-def monitor(config: EgressConfig, gateway: AsyncGateway, data: MarketData, hub: Hub, publisher: Publisher) -> Monitor:
+def monitor(
+    config: EgressConfig, gateway: AsyncGateway, data: MarketData, hub: Hub, publisher: Publisher, crowd: Crowd
+) -> Monitor:
     def samples() -> Iterator[Sample]:
         yield Sample("websocket_connections", "Open WebSocket connections", len(hub.clients))
+        yield Sample("websocket_most_connections", "Connections that there may be", config.limits.connections)
+        yield Sample("websocket_refused_total", "Connections refused for want of a place", crowd.refused)
         yield Sample("websocket_frames_total", "Frames handed to connections", hub.frames_sent)
         yield Sample("websocket_dropped_total", "Connections closed because they read too slowly", hub.dropped)
         yield Sample("published_channels", "Pub/sub channels that this process publishes on", publisher.channels)

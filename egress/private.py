@@ -11,6 +11,7 @@ Non-goals: authentication (auth.py) and texts (order_frames.py).
 import asyncio
 import logging
 import time
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,17 +89,21 @@ class PrivateStreams:
             self._watch()
         account.subscriptions.append(Subscription(client, name, stream))
 
-    def unsubscribe(self, client: Client, name: str | None = None) -> None:
-        """Forget one name of a client, or all of them."""
-        for account in list(self._accounts.values()):
-            account.subscriptions = [
-                one for one in account.subscriptions if one.client is not client or (name and one.name != name)
-            ]
-            if not account.subscriptions:
-                if account.task is not None:
-                    account.task.cancel()
-                del self._accounts[account.number]
-                self._watch()
+    def unsubscribe(self, client: Client, number: int, names: Container[str] | None = None) -> None:
+        """Forget these names of a client at an account, or all of them."""
+        account = self._accounts.get(number)
+        if account is None:
+            return
+        account.subscriptions = [
+            one
+            for one in account.subscriptions
+            if one.client is not client or (names is not None and one.name not in names)
+        ]
+        if not account.subscriptions:
+            if account.task is not None:
+                account.task.cancel()
+            del self._accounts[account.number]
+            self._watch()
 
     def _watch(self) -> None:
         self._watched = np.zeros(max(self._accounts, default=0) + 2, np.bool_)  # the last one: nobody
@@ -154,7 +159,7 @@ class PrivateStreams:
         account.waiting.append(slot)
         if len(account.waiting) > MAX_WAITING:
             for client in {subscription.client for subscription in account.subscriptions}:
-                self.unsubscribe(client)
+                self.unsubscribe(client, account.number)
                 client.socket.drop("the balances of this account are not available")
 
     def _take(self, account: Account, slot: np.void) -> None:

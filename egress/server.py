@@ -6,19 +6,25 @@ client. That is sound because these connections have no compression and never se
 
 import asyncio
 import logging
+from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.datastructures import Headers
+from websockets.frames import DATA_OPCODES, Frame
 from websockets.http11 import Request, Response
-from websockets.protocol import State
+from websockets.protocol import Event, State
 
 from egress.auth import Authenticator
 from egress.config import EgressConfig
+from egress.crowd import FULL, Crowd
 from egress.hub import Client, Hub
+from egress.intake import Intake
 from egress.private import PrivateStreams
 from egress.session import Session
 from engine_core.replica.market_data import Changes, MarketData
+from engine_core.wire.addresses import FORWARDED_FOR, FORWARDED_PROTO
 from engine_core.wire.tasks import ended
 
 PATHS = ("/", "/ws")
@@ -39,10 +45,68 @@ def _quiet() -> logging.Logger:
 
 
 class Connection(ServerConnection):
-    """A WebSocket that the hub writes to."""
+    """A WebSocket that the hub writes to. What it says is read in turns (intake.py) and handed to its session."""
 
     client: Client | None = None
-    hub: Hub | None = None
+    session: Session | None = None
+
+    def __init__(self, *arguments: Any, house: "Egress", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._house = house
+        self._input = bytearray()  # not yet read
+        self._parts: list[bytes] = []  # of a message that came in fragments
+        self._is_dropped = False
+        self.address = ""  # that this connection counts for
+
+    # -- what comes in ------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.address = str(transport.get_extra_info("peername")[0])
+        if not self._house.crowd.enter(self.address):
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._input.clear()
+        self._house.crowd.leave(self.address)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_dropped:
+            return
+        waits = bool(self._input)
+        self._input += data
+        if not waits and self.has_input():
+            self._house.intake.add(self)
+        if self._input:
+            self.transport.pause_reading()
+
+    def has_input(self) -> bool:
+        opens = self.request is not None and self.session is None  # the answer to the handshake is on its way
+        return bool(self._input) and not self.paused and not self._is_dropped and not opens
+
+    def read_slice(self, size: int) -> None:
+        if not self.has_input():
+            return
+        data = bytes(self._input[:size])
+        del self._input[:size]
+        super().data_received(data)
+        if not self._input and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def process_event(self, event: Event) -> None:
+        if self.session is None or not isinstance(event, Frame):
+            super().process_event(event)
+        elif event.opcode in DATA_OPCODES:
+            self._parts.append(bytes(event.data))
+            if event.fin:
+                message, self._parts = b"".join(self._parts), []
+                self.session.receive(message)
+        else:
+            self.session.receive_control()
+            super().process_event(event)
+
+    # -- what goes out ------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         if self.protocol.state is State.OPEN:
@@ -51,15 +115,21 @@ class Connection(ServerConnection):
     def congested(self) -> bool:
         return self.paused
 
-    def drop(self, reason: str) -> None:
-        task = self.loop.create_task(self.close(TRY_AGAIN_LATER, reason))
+    def drop(self, reason: str, code: int = TRY_AGAIN_LATER) -> None:
+        """Say goodbye; what else the client says is not heard."""
+        self._is_dropped = True
+        self._input.clear()
+        self.transport.resume_reading()  # it may hang up
+        task = self.loop.create_task(self.close(code, reason))
         _closing.add(task)
         task.add_done_callback(_closing.discard)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self.hub is not None and self.client is not None:
-            self.hub.release(self.client)
+        if self.client is not None:
+            self._house.hub.release(self.client)
+        if self.has_input():
+            self._house.intake.add(self)
 
 
 class Egress:
@@ -68,9 +138,10 @@ class Egress:
     def __init__(
         self, config: EgressConfig, data: MarketData, hub: Hub, private: PrivateStreams, authenticator: Authenticator
     ) -> None:
-        self._config, self._data, self._hub, self._private = config, data, hub, private
+        self._config, self._data, self.hub, self._private = config, data, hub, private
         self._authenticator = authenticator
-        self._sessions: set[Session] = set()
+        self.crowd, self.intake = Crowd(config.limits, config.proxies), Intake()
+        self._sessions: dict[Session, float] = {}  # and since when each has had no stream
         self._server: Server | None = None
         self._watch: asyncio.Task[None] | None = None
         data.listeners.append(self._changed)
@@ -86,11 +157,10 @@ class Egress:
             self._handle,
             self._config.host,
             self._config.port,
-            create_connection=Connection,
+            create_connection=partial(Connection, house=self),  # type: ignore[arg-type]
             process_request=self._check_path,
             compression=None,
             max_size=limits.message_bytes,
-            max_queue=16,
             write_limit=(limits.transport_bytes, limits.transport_bytes // 4),
             ping_interval=limits.ping_seconds,
             ping_timeout=limits.pong_seconds,
@@ -115,24 +185,39 @@ class Egress:
             return connection.respond(HTTPStatus.OK, "ok\n")
         if path not in PATHS:
             return connection.respond(HTTPStatus.NOT_FOUND, "the streams are at / and /ws\n")
-        if len(self._sessions) >= self._config.limits.connections:
-            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n")
-        return None
+        return self._settle(connection, request.headers)
+
+    def _settle(self, connection: ServerConnection, headers: Headers) -> Response | None:
+        """Count it for the client that a trusted proxy names, if one does."""
+        assert isinstance(connection, Connection)
+        forwarded = headers.get_all(FORWARDED_FOR), headers.get_all(FORWARDED_PROTO)
+        address = self.crowd.origin(connection.address, *forwarded).address
+        peer, connection.address = connection.address, address
+        refusal = self.crowd.settle(peer, address)
+        if not refusal:
+            return None
+        full = refusal == FULL
+        status = HTTPStatus.SERVICE_UNAVAILABLE if full else HTTPStatus.TOO_MANY_REQUESTS
+        response = connection.respond(status, f"{refusal}\n")
+        response.headers["Retry-After"] = "1"
+        return response
 
     async def _handle(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Connection)
-        client = self._hub.connect(connection)
-        connection.client, connection.hub = client, self._hub
-        session = Session(client, self._hub, self._private, self._authenticator.for_connection(), self._config.limits)
-        self._sessions.add(session)
+        client = self.hub.connect(connection)
+        allowance = self.crowd.allowance(connection.address)
+        session = Session(
+            client, self.hub, self._private, self._authenticator.for_connection(), self._config.limits, allowance
+        )
+        connection.client, connection.session = client, session
+        if connection.has_input():
+            self.intake.add(connection)
+        self._sessions[session] = asyncio.get_running_loop().time()
         try:
-            async for text in connection:
-                session.receive(text)
-        except ConnectionClosed:
-            pass
+            await connection.wait_closed()
         finally:
-            connection.client = connection.hub = None
-            self._sessions.discard(session)
+            connection.client = connection.session = None
+            del self._sessions[session]
             session.close()
 
     def _changed(self, changes: Changes) -> None:
@@ -144,5 +229,12 @@ class Egress:
         """A log-out is heard of in memory that ingress shares, which tells nobody that it changed."""
         while True:
             await asyncio.sleep(SESSION_CHECK_SECONDS)
-            for session in [session for session in self._sessions if session.has_session]:
-                session.check()
+            now = asyncio.get_running_loop().time()
+            for session, idle_since in list(self._sessions.items()):
+                if session.has_session:
+                    session.check()
+                if not session.is_idle:
+                    self._sessions[session] = now
+                elif now - idle_since > self._config.limits.idle_seconds:
+                    session.end(f"no stream for {self._config.limits.idle_seconds:.0f} s: connect again and subscribe")
+            self.crowd.forget()

@@ -1,11 +1,14 @@
 """What one client may say on its WebSocket, and what it is answered: SUBSCRIBE and UNSUBSCRIBE of SPEC §6.
 
 Names in a frame are handled one by one: a bad name is refused and the others count. Frames with an `id` are
-acknowledged. An error frame makes some clients give up everything, so nothing harmless gets one. Non-goals: sockets.
+acknowledged. An error frame makes some clients give up everything, so nothing harmless gets one.
+
+What a frame makes us do is charged before it is done: a unit for the message, for each 256 bytes of it, for each 16
+names; a signature counts 4. Non-goals: sockets.
 """
 
-import time
-from collections.abc import Callable
+from collections import defaultdict
+from contextlib import suppress
 from enum import IntEnum
 from typing import Any
 
@@ -13,8 +16,9 @@ import msgspec
 
 from egress.auth import Authenticator, NotAuthorised, Owner
 from egress.config import Limits
+from egress.crowd import Allowance
 from egress.hub import Client, Hub
-from egress.names import Kind, Stream, parse
+from egress.names import MAX_NAME, Kind, Stream, parse
 from egress.private import PrivateStreams
 from engine_core.wire.text_frame import text_frame
 
@@ -45,9 +49,15 @@ class Request(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(Request).decode
+BYTES_OF_A_UNIT = 256
+NAMES_OF_A_UNIT = 16
+SIGNATURE_UNITS = 4
+LISTED = 32  # bad names that an answer tells; of the others their number
 
 
 class Session:
+    """`own` and `address`: what this connection, and all of its address, may still ask for, in units of work."""
+
     def __init__(
         self,
         client: Client,
@@ -55,21 +65,24 @@ class Session:
         private: PrivateStreams,
         authenticator: Authenticator,
         limits: Limits,
-        clock: Callable[[], float] = time.monotonic,
+        address: Allowance,
     ) -> None:
         self._client, self._hub, self._private, self._authenticator = client, hub, private, authenticator
-        self._limits, self._clock = limits, clock
+        self._limits, self._address = limits, address
+        self._own = Allowance(limits.burst, limits.per_second)
         self._owners: dict[str, Owner] = {}  # of private names
         self._silent: dict[str, Stream] = {}  # names that are held and never heard
-        self._tokens, self._counted_at, self._refused = float(limits.burst), clock(), 0
+        self._refused = 0
 
-    def receive(self, text: str | bytes) -> None:
+    def receive(self, text: bytes) -> None:
         """Act on one frame of the client and answer it."""
         request_id: Any = None
         try:
-            self._count()
+            self._charge(1 + len(text) // BYTES_OF_A_UNIT)
             request = self._parse(text)
             request_id = request.id
+            self._check_room(len(request.params))
+            self._charge(len(request.params) // NAMES_OF_A_UNIT)
             if request.method == "SUBSCRIBE":
                 self._subscribe(request)
             elif request.method == "UNSUBSCRIBE":
@@ -82,10 +95,23 @@ class Session:
             if request_id is not None:
                 self._answer({"id": request_id, "result": None})
 
+    def receive_control(self) -> None:
+        """A ping or pong: it costs as much as a message."""
+        with suppress(Refused):
+            self._charge(1)
+
     def close(self) -> None:
         self._hub.disconnect(self._client)
-        if self._owners:
-            self._private.unsubscribe(self._client)
+        for account in {owner.account for owner in self._owners.values()}:
+            self._private.unsubscribe(self._client, account)
+
+    def end(self, reason: str) -> None:
+        self.close()
+        self._client.socket.drop(reason)
+
+    @property
+    def is_idle(self) -> bool:
+        return not (self._client.names or self._silent or self._owners)
 
     @property
     def has_session(self) -> bool:
@@ -95,62 +121,66 @@ class Session:
     def check(self) -> None:
         """Keys may be gone, or sessions ended, and with them the right to private streams."""
         if not all(map(self._authenticator.valid, self._owners.values())):
-            self.close()
-            self._client.socket.drop("the API key of a private stream was revoked, or its session ended")
+            self.end("the API key of a private stream was revoked, or its session ended")
 
-    def _count(self) -> None:
-        now = self._clock()
-        earned = (now - self._counted_at) * self._limits.per_second
-        self._tokens, self._counted_at = min(self._tokens + earned, float(self._limits.burst)), now
-        if self._tokens < 1:
-            self._refused += 1
-            if self._refused == self._limits.refused + 1:
-                self._client.socket.drop("too many messages")
-            raise Refused(ErrorCode.TOO_MANY, f"Too many messages: {self._limits.per_second} a second are allowed")
-        self._tokens -= 1
+    def _charge(self, units: int) -> None:
+        """Before the work is done. Who goes on after many refusals is closed."""
+        if self._own.take(units) and self._address.take(units):
+            return
+        self._refused += 1
+        if self._refused == self._limits.refused + 1:
+            self._client.socket.drop("too many messages")
+        raise Refused(
+            ErrorCode.TOO_MANY, f"Too many messages: {self._limits.per_second} small ones a second are allowed"
+        )
 
-    def _parse(self, text: str | bytes) -> Request:
+    def _parse(self, text: bytes) -> Request:
         try:
             return _decode(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise Refused(ErrorCode.MALFORMED, f"Malformed frame: {error}") from None
 
     def _subscribe(self, request: Request) -> None:
-        problems: list[Refused] = []
-        public, silent, private = dict(self._client.names), dict(self._silent), []
+        """A bad name is refused and the others count; all problems stand in one answer."""
+        symbols, bad = self._authenticator.setup.market_by_symbol, []
+        public: dict[str, Stream] = {}
+        silent: dict[str, Stream] = {}
+        private: dict[str, Stream] = {}
         for name in request.params:
-            stream = parse(name, self._authenticator.setup.market_by_symbol)
+            stream = parse(name, symbols)
             if stream is None:
-                problems.append(Refused(ErrorCode.INVALID_STREAM, f"Invalid stream: {name[:64]}"))
+                bad.append(name)
             elif stream.private:
-                private.append((name, stream))
-            elif stream.kind is Kind.SILENT:
-                silent[name] = stream
+                private[name] = stream
             else:
-                public[name] = stream
-        self._check_room(len(public) + len(silent) + len(self._owners) + len(private))
-        self._silent = silent
-        self._hub.set_names(self._client, public)
+                (silent if stream.kind is Kind.SILENT else public)[name] = stream
+        held = self._client.names.keys(), self._silent.keys(), self._owners.keys()
+        new = sum(len(names.keys() - old) for names, old in zip((public, silent, private), held, strict=True))
+        self._check_room(sum(map(len, held)) + new)
+        self._silent |= silent
+        self._hub.add_names(self._client, public)
+        problems = [Refused(ErrorCode.INVALID_STREAM, _named(bad))] if bad else []
         if private:
-            problems += self._subscribe_private(request, private)
+            try:
+                self._subscribe_private(request, private)
+            except Refused as error:
+                problems.append(error)
         if problems:
-            raise problems[0]
+            raise Refused(problems[0].code, "; ".join(map(str, problems)))
 
-    def _subscribe_private(self, request: Request, wanted: list[tuple[str, Stream]]) -> list[Refused]:
+    def _subscribe_private(self, request: Request, wanted: dict[str, Stream]) -> None:
+        self._charge(SIGNATURE_UNITS)
         try:
             owner = self._authenticator.owner(request.signature, request.session)
         except NotAuthorised as error:
-            return [Refused(ErrorCode.NOT_AUTHORISED, f"Not authorised: {error}")]
-        for name, stream in wanted:
-            held = self._owners.get(name)
+            raise Refused(ErrorCode.NOT_AUTHORISED, f"Not authorised: {error}") from None
+        changed = [name for name in wanted if name in self._owners and self._owners[name].account != owner.account]
+        self._forget(changed)
+        for name, stream in wanted.items():
+            held = name in self._owners
             self._owners[name] = owner
-            if held is not None and held.account == owner.account:
-                continue
-            if held is not None:
-                self._private.unsubscribe(self._client, name)
-            if stream.kind is not Kind.SILENT:
+            if not held and stream.kind is not Kind.SILENT:
                 self._private.subscribe(self._client, name, stream, owner.account)
-        return []
 
     def _check_room(self, wanted: int) -> None:
         if wanted > self._limits.streams:
@@ -158,14 +188,27 @@ class Session:
 
     def _unsubscribe(self, names: list[str]) -> None:
         """Names that are not held are ignored: the client has what it wants."""
-        gone = set(names)
-        if gone & self._client.names.keys():
-            left = {name: stream for name, stream in self._client.names.items() if name not in gone}
-            self._hub.set_names(self._client, left)
-        for name in gone:
+        self._hub.remove_names(self._client, names)
+        for name in names:
             self._silent.pop(name, None)
-            if self._owners.pop(name, None) is not None:
-                self._private.unsubscribe(self._client, name)
+        self._forget(names)
+
+    def _forget(self, names: list[str]) -> None:
+        """Private names, which somebody may have held."""
+        gone: defaultdict[int, set[str]] = defaultdict(set)
+        for name in names:
+            owner = self._owners.pop(name, None)
+            if owner is not None:
+                gone[owner.account].add(name)
+        for account, of_account in gone.items():
+            self._private.unsubscribe(self._client, account, of_account)
 
     def _answer(self, answer: dict[str, Any]) -> None:
         self._client.socket.write(text_frame(msgspec.json.encode(answer)))
+
+
+def _named(bad: list[str]) -> str:
+    """All bad names, as far as there is room for them."""
+    shown = [name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…" for name in bad[:LISTED]]
+    more = f" and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
+    return f"Invalid stream{'s' if len(bad) > 1 else ''}: {', '.join(shown)}{more}"

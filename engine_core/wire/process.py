@@ -13,6 +13,7 @@ import ctypes
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ import time
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
+MAX_DESCRIPTORS = 65_536
 
 
 def die_with_parent(parent: int, death_signal: int = signal.SIGKILL) -> None:
@@ -44,6 +46,19 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
+def most_descriptors() -> int:
+    """How many files and sockets this process may hold."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def _raise_descriptors(wanted: int = MAX_DESCRIPTORS) -> None:
+    """The soft limit is 1,024 on many systems, for the sake of programs that use select(); ours do not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def start(role: str) -> None:
     """Begin life as `role`. SIGTERM and SIGINT raise SystemExit(0) until the role installs its own handlers."""
     parent = int(os.environ.get("EXCHANGE_PARENT_PID", "0"))
@@ -54,6 +69,7 @@ def start(role: str) -> None:
         threading.Thread(target=_watch_pipe, args=(int(pipe),), name="parent-watch", daemon=True).start()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
+    _raise_descriptors()
     worker = os.environ.get("EXCHANGE_WORKER", "0")
     name = role if worker == "0" else f"{role}.{worker}"
     logging.Formatter.converter = time.gmtime

@@ -69,12 +69,22 @@ async def test_a_bad_name_is_refused_and_the_others_count() -> None:
         await client.say(method="SUBSCRIBE", params=["nonsense", "trade.SOL_USDC", "trade.NO_SUCH"], id="a")
         error = await client.answer()
         assert (error["id"], error["error"]["code"]) == ("a", 4006)
-        assert error["error"]["message"] == "Invalid stream: nonsense"
+        assert error["error"]["message"] == "Invalid streams: nonsense, trade.NO_SUCH"
         rig.flow.trade(Side.BID, 10, 1, 1)
         rig.feed()
         assert (await client.event())["stream"] == "trade.SOL_USDC"
         await client.say(method="SUBSCRIBE", params=["nonsense"])
         assert (await client.answer())["id"] is None
+
+
+async def test_all_bad_names_are_told_as_far_as_there_is_room() -> None:
+    async with running() as rig, rig.listen() as client:
+        await client.say(method="SUBSCRIBE", params=[f"bad{n}" for n in range(40)] + ["x" * 100_000], id=1)
+        message = (await client.answer())["error"]["message"]
+        assert message.startswith("Invalid streams: bad0, bad1,") and message.endswith("bad31 and 9 more")
+        await client.say(method="SUBSCRIBE", params=["x" * 100_000, "account.orderUpdate"], id=2)
+        answer = (await client.answer())["error"]
+        assert answer["message"].startswith(f"Invalid stream: {'x' * 64}…; Not authorised") and answer["code"] == 4006
 
 
 async def test_without_an_id_nothing_is_acknowledged_and_extra_members_are_tolerated() -> None:

@@ -1,0 +1,21 @@
+"""`python -m tests.attacks.stream_server [descriptors]`: egress, with its bounds, and a busy market."""
+
+import resource
+import sys
+
+import uvloop
+
+from bench.websocket_server import run
+from egress.config import own_limits
+from engine_core.wire import process
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, int(sys.argv[1])))
+    process.start("egress")
+    uvloop.run(run(500, 100, 1, own_limits(2_000)))
+
+
+if __name__ == "__main__":
+    main()

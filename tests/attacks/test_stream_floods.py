@@ -1,0 +1,181 @@
+"""What one address can do to the streams of all others without a key: nothing but lose its own connections."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import psutil
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
+
+pytestmark = pytest.mark.timeout(300)
+
+GAP_SECONDS = 2.0  # with the faults it was 6 to 40
+ATTACKERS = 20
+
+
+@contextmanager
+def server(*arguments: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    command = [sys.executable, "-m", "tests.attacks.stream_server", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield int(process.stdout.readline()), process
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with server() as (opened, _):
+        yield opened
+
+
+def upgrade(port: int, source: str = "127.0.0.1") -> socket.socket:
+    """A WebSocket without a library, that nothing slows down; whoever refuses it closes it."""
+    connection = socket.create_connection(("127.0.0.1", port), 30, source_address=(source, 0))
+    connection.sendall(
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    return connection
+
+
+def framed(payload: bytes, opcode: Opcode = Opcode.TEXT, fin: bool = True) -> bytes:
+    return Frame(opcode, payload, fin).serialize(mask=True)
+
+
+def junk_names(size: int) -> bytes:
+    names = ",".join(f'"{n}"' for n in range(size // 8))
+    return framed(f'{{"method":"SUBSCRIBE","params":[{names}]}}'.encode())
+
+
+FLOODS: dict[str, Callable[[], bytes]] = {
+    "junk names": lambda: junk_names(131_000) * 40,
+    "empty names": lambda: framed(b'{"method":"SUBSCRIBE","params":[' + b'"",' * 40_000 + b'""]}') * 40,
+    "names to forget": lambda: junk_names(131_000).replace(b"SUBSCRIBE", b"UNSUBSCRIBE") * 40,
+    "empty objects": lambda: framed(b"{}") * 200_000,
+    "pings": lambda: framed(b"", Opcode.PING) * 300_000,
+    "fragments": lambda: framed(b"", fin=False) + framed(b"", Opcode.CONT, fin=False) * 300_000,
+    "deep ids": lambda: framed(b'{"method":"SUBSCRIBE","id":' + b"[" * 60_000 + b"]" * 60_000 + b"}") * 40,
+    "everything, one by one": lambda: b"".join(
+        framed(f'{{"method":"SUBSCRIBE","params":["kline.{n}m.SOL_USDC","trade@SOL_USDC"]}}'.encode())
+        for n in range(9_000)
+    ),
+    "signatures": lambda: (
+        framed(
+            b'{"method":"SUBSCRIBE","params":["account.orderUpdate"],"signature":["' + b"A" * 43 + b'=","x","1","1"]}'
+        )
+        * 20_000
+    ),
+}
+
+
+async def largest_gap(witness: ClientConnection, work: asyncio.Task[None]) -> float:
+    """The longest time without a frame for a client that does nothing wrong, until the work is done."""
+    largest, last = 0.0, time.monotonic()
+    while not work.done():
+        await witness.recv()
+        now = time.monotonic()
+        largest, last = max(largest, now - last), now
+    await work
+    return largest
+
+
+async def attack(port: int, flood: bytes, source: str) -> None:
+    """The same from many connections at once, by a thread each, as far as the server takes it."""
+
+    def send() -> None:
+        with upgrade(port, source) as connection:
+            connection.settimeout(10)
+            try:
+                connection.recv(4096)
+                connection.sendall(flood)
+            except OSError:
+                pass  # it was closed
+
+    await asyncio.gather(*[asyncio.to_thread(send) for _ in range(ATTACKERS)])
+
+
+@pytest.mark.parametrize(("number", "name"), list(enumerate(FLOODS)))
+async def test_a_flood_does_not_delay_the_others(port: int, number: int, name: str) -> None:
+    async with connect(f"ws://127.0.0.1:{port}/") as witness:
+        await witness.send('{"method":"SUBSCRIBE","params":["depth.SOL_USDC"],"id":1}')
+        await witness.recv()
+        work = asyncio.create_task(attack(port, FLOODS[name](), f"127.0.1.{number + 1}"))
+        assert await largest_gap(witness, work) < GAP_SECONDS
+        began = time.monotonic()
+        async with connect(f"ws://127.0.0.1:{port}/") as late:  # newcomers are served, too
+            await late.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
+            assert json.loads(await late.recv()) == {"id": 1, "result": None}
+        assert time.monotonic() - began < 5 * GAP_SECONDS
+
+
+async def test_a_client_that_takes_no_answer_is_not_heard(port: int) -> None:
+    """Its answers do not pile up in our memory."""
+    with upgrade(port, "127.0.2.1") as connection:
+        connection.recv(4096)
+        connection.settimeout(2)
+        sent, ping = 0, framed(b"x" * 125, Opcode.PING) * 1000
+        with pytest.raises(OSError):
+            while sent < 200_000_000:
+                sent += connection.send(ping)
+    assert sent < 50_000_000
+
+
+async def test_an_address_has_a_share_of_the_places(port: int) -> None:
+    async with connect(f"ws://127.0.0.1:{port}/") as early:
+        await early.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
+        await early.recv()
+        with ExitStack() as stack:
+            held = [stack.enter_context(upgrade(port, "127.0.3.1")) for _ in range(2_400)]
+            statuses = [_status(connection) for connection in held]
+            taken = statuses.count(b"101")
+            assert 1_900 <= taken <= 2_000 and set(statuses) <= {b"101", b"429", b""}
+            async with connect(f"ws://127.0.0.1:{port}/") as other:
+                await other.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
+                await other.recv()
+            for _ in range(100):
+                await early.recv()
+
+
+def _status(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(4096)[9:12]
+    except ConnectionError:
+        return b""
+
+
+async def test_at_the_limit_of_descriptors_clients_go_on_and_newcomers_are_told() -> None:
+    """The soft limit is raised to the hard one; there, newcomers are refused, the log says so, and nothing spins."""
+    with server("300") as (port, process), ExitStack() as stack:
+        limits = psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE)
+        assert limits == (300, 300)
+        async with connect(f"ws://127.0.0.1:{port}/") as early:
+            await early.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
+            await early.recv()
+            held = [stack.enter_context(upgrade(port, f"127.0.4.{n % 200 + 1}")) for n in range(400)]
+            statuses = [_status(connection) for connection in held]
+            assert 300 - 128 - 32 <= statuses.count(b"101") < 300 - 128 and b"503" in statuses
+            before, began = sum(psutil.Process(process.pid).cpu_times()[:2]), time.monotonic()
+            while time.monotonic() - began < 2:
+                await early.recv()
+            assert sum(psutil.Process(process.pid).cpu_times()[:2]) - before < 1.0
+            for connection in held:
+                connection.close()
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    async with connect(f"ws://127.0.0.1:{port}/"):
+                        break
+                except (InvalidStatus, ConnectionClosed, EOFError):
+                    await asyncio.sleep(0.1)
+        process.kill()
+        assert process.stderr and "a connection was refused: too many connections" in process.stderr.read()
