@@ -16,7 +16,12 @@ OrderId = Annotated[str, msgspec.Meta(pattern=r"^\d+$")]
 
 
 class PlaceOrder(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A limit order needs `price` and `quantity`, a market order exactly one of `quantity` and `quoteQuantity`."""
+    """A limit order needs `price` and `quantity`, a market order exactly one of `quantity` and `quoteQuantity`.
+
+    A trigger order has `triggerPrice`, and `triggerQuantity` instead of `quantity`; a stop-market order may be sized by
+    `quoteQuantity`. A stop-market buy by quantity reserves it at the worst price that it accepts: `slippageTolerance`
+    away from the trigger, else the market's `maxImpactMultiplier` or `maxMultiplier`. What does not apply is refused.
+    """
 
     symbol: str
     side: Side
@@ -39,7 +44,7 @@ class PlaceOrder(msgspec.Struct, kw_only=True, omit_defaults=True):
     autoLendRedeem: bool | None = None
     autoBorrow: bool | None = None
     autoBorrowRepay: bool | None = None
-    brokerId: int | None = None
+    brokerId: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1, description="Accepted, and not kept")] | None = None
     stopLossTriggerPrice: Decimal | None = None
     stopLossLimitPrice: Decimal | None = None
     stopLossTriggerBy: str | None = None

@@ -12,7 +12,7 @@ from engine_core.wire.codes import CancelScope, CommandKind, OrderFlag, OrderTyp
 from engine_core.wire.limits import ALL_MARKETS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
 from engine_core.wire.units import UnitError, parse_decimal
 from ingress import fields
-from ingress.errors import ApiError, Code, bad_request
+from ingress.errors import NO_BOUND, ApiError, Code, bad_request
 from ingress.fields import Fields
 from ingress.records import Command
 
@@ -41,6 +41,8 @@ _IGNORED_WHEN_FALSE = ("reduceOnly", "autoLend", "autoLendRedeem", "autoBorrow",
 _EXITS = tuple(
     f"{kind}{member}" for kind in ("stopLoss", "takeProfit") for member in ("TriggerPrice", "LimitPrice", "TriggerBy")
 )
+_SLIPPAGE = ("slippageTolerance", "slippageToleranceType")
+MAX_BROKER_ID = 2**32 - 1
 PLACE_MEMBERS = frozenset(
     (
         *("symbol", "side", "orderType", "quantity", "quoteQuantity", "price", "timeInForce", "postOnly", "clientId"),
@@ -87,16 +89,20 @@ def place(setup: Setup, account: int, members: Fields, best: BestOpposite) -> Pl
     trigger_ticks = 0
     if not members.keys() <= _PLAIN_MEMBERS:
         flags |= _post_only(members, is_limit, time_in_force)
-        trigger_ticks = _trigger(market, members)
+        trigger_ticks = _trigger(market, members, is_limit)
         flags |= _TRIGGER if trigger_ticks else 0
-        _check_extras(members)
+        _check_extras(members, is_limit)
+    if "brokerId" in members:  # its orders may be told apart by it elsewhere; here they are not
+        fields.integer(members, "brokerId", 0, MAX_BROKER_ID)
     if is_limit:
         price_ticks, quantity_lots = _limit(market, members, bool(trigger_ticks))
-        amount = _display(market, members, quantity_lots)
+        amount = _display(market, members, quantity_lots, time_in_force)
         flags |= _ICEBERG if amount else 0
     else:
         quantity_lots, amount = _market(market, members, bool(trigger_ticks))
         price_ticks = _bound(market, members, side, trigger_ticks, best)
+        if trigger_ticks and not price_ticks and (side == _BID) == (amount == 0):
+            price_ticks = _band(market, side, trigger_ticks)
         flags |= (_BY_QUOTE if amount else 0) | (_HAS_BOUND if price_ticks else 0)
     command = Command(
         *(_PLACE, side, order_type, time_in_force, self_trade, flags, market.number, account),
@@ -113,7 +119,11 @@ def _post_only(members: Fields, is_limit: bool, time_in_force: int) -> int:
     return _POST_ONLY
 
 
-def _check_extras(members: Fields) -> None:
+def _check_extras(members: Fields, is_limit: bool) -> None:
+    if is_limit:
+        for name in _SLIPPAGE:
+            if not fields.absent(members.get(name)):
+                raise bad_request(f"{name} is only valid for market orders: the price of a limit order is its bound")
     for name in _IGNORED_WHEN_FALSE:
         if name in members and fields.flag(members, name):
             raise bad_request(f"{name} is not available on a spot exchange")
@@ -147,7 +157,7 @@ def _lots(market: Market, members: Fields, name: str) -> int:
 def _quantity(market: Market, members: Fields, is_trigger: bool) -> int:
     """The order's quantity in lots within the market's limits, 0 if absent; of a trigger order its triggerQuantity."""
     if is_trigger and not fields.absent(members.get("quantity")):
-        raise bad_request("quantity must be absent when triggerQuantity is given")
+        raise bad_request("quantity must be absent when triggerPrice is given: its place is triggerQuantity")
     name = "triggerQuantity" if is_trigger else "quantity"
     lots = _lots(market, members, name)
     if lots and lots < market.min_lots:
@@ -181,11 +191,12 @@ def _market(market: Market, members: Fields, is_trigger: bool) -> tuple[int, int
     if not fields.absent(members.get("displayQuantity")):
         raise bad_request("displayQuantity is only valid for limit orders")
     if not fields.absent(members.get("price")):
-        raise bad_request("price is not valid for market orders")
+        raise bad_request("price is not valid for market orders: slippageTolerance bounds what they pay")
     quantity_lots = _quantity(market, members, is_trigger)
     quote_text = fields.decimal(members, "quoteQuantity")
     if (quantity_lots == 0) == (quote_text is None):
-        raise bad_request("Market orders need exactly one of quantity and quoteQuantity")
+        name = "triggerQuantity" if is_trigger else "quantity"
+        raise bad_request(f"Market orders need exactly one of {name} and quoteQuantity")
     return quantity_lots, 0 if quote_text is None else _quote_amount(market, quote_text)
 
 
@@ -200,22 +211,28 @@ def _quote_amount(market: Market, text: str) -> int:
     return atoms
 
 
-def _trigger(market: Market, members: Fields) -> int:
-    """The trigger price in ticks, 0 if the order has none."""
+def _trigger(market: Market, members: Fields, is_limit: bool) -> int:
+    """The trigger price in ticks, 0 if the order has none. A market order may be sized by quoteQuantity instead."""
     has_price = not fields.absent(members.get("triggerPrice"))
-    if has_price == fields.absent(members.get("triggerQuantity")):
-        raise bad_request("Must specify both `triggerPrice` and `triggerQuantity` or neither")
+    by_quote = not is_limit and not fields.absent(members.get("quoteQuantity"))
+    if has_price == fields.absent(members.get("triggerQuantity")) and not (has_price and by_quote):
+        more = "" if is_limit else "; a market order may have `quoteQuantity` instead of `triggerQuantity`"
+        raise bad_request(f"Must specify both `triggerPrice` and `triggerQuantity` or neither{more}")
+    if not has_price and not fields.absent(members.get("triggerBy")):
+        raise bad_request("triggerBy is only valid with triggerPrice")
     trigger_by = fields.text(members, "triggerBy") if "triggerBy" in members else None
     if trigger_by not in (None, "LastPrice"):
         raise bad_request("Invalid triggerBy: must be LastPrice on spot markets")
     return _ticks(market, members, "triggerPrice") if has_price else 0
 
 
-def _display(market: Market, members: Fields, quantity_lots: int) -> int:
+def _display(market: Market, members: Fields, quantity_lots: int, time_in_force: int) -> int:
     """The shown part of an iceberg in lots, 0 if it is none."""
     if "displayQuantity" not in members:
         return 0
     lots = _lots(market, members, "displayQuantity")
+    if lots and time_in_force != _GTC:
+        raise bad_request("displayQuantity is only valid for GTC limit orders")
     if lots > quantity_lots:
         raise ApiError(Code.INVALID_QUANTITY, "displayQuantity is above quantity")
     return lots if lots < quantity_lots else 0
@@ -241,6 +258,19 @@ def _bound(market: Market, members: Fields, side: int, trigger_ticks: int, best:
     span = amount if kind == "TickSize" else reference_ticks * amount // PPM  # a percent has 4 decimals: 10^-6
     bound = reference_ticks + span if side == _BID else reference_ticks - span
     return min(max(bound, 1), MAX_PRICE_TICKS)
+
+
+def _band(market: Market, side: int, trigger_ticks: int) -> int:
+    """The worst price of a stop-market order that says no slippageTolerance, though what it may cost has no bound.
+
+    A buy by quantity reserves the quantity at this price until it is done; the bound is the market's own, from the
+    trigger on.
+    """
+    band_ppm = market.impact_ppm or (market.band_up_ppm if side == _BID else market.band_down_ppm)
+    if not band_ppm:
+        raise ApiError(Code.INVALID_ORDER, NO_BOUND)
+    span = trigger_ticks * band_ppm // PPM
+    return min(max(trigger_ticks + span if side == _BID else trigger_ticks - span, 1), MAX_PRICE_TICKS)
 
 
 class OrderRef(NamedTuple):

@@ -73,6 +73,12 @@ class ApiError(Exception):
         self.headers = headers
 
 
+NO_BOUND = (
+    "What this stop-market order may cost has no bound, for the market has no price band: give slippageTolerance and "
+    "slippageToleranceType, or size a buy by quoteQuantity and a sell by triggerQuantity"
+)
+
+
 class Refusal(NamedTuple):
     code: Code
     message: str
@@ -105,7 +111,7 @@ REASONS: dict[Reason, Refusal] = {
     Reason.TOO_MANY_OPEN_ORDERS: Refusal(Code.ORDER_LIMIT, "Too many open orders"),
     Reason.TRIGGER_EQUALS_LAST: Refusal(_ORDER, "Trigger price equals the last price"),
     Reason.NO_LAST_PRICE: Refusal(_ORDER, "Market has no last price yet"),
-    Reason.BOUND_REQUIRED: Refusal(_ORDER, "A trigger market buy needs a price bound: give triggerPrice and price"),
+    Reason.BOUND_REQUIRED: Refusal(_ORDER, NO_BOUND),
     Reason.NOT_AMENDABLE: Refusal(_ORDER, "Order cannot be modified"),
     Reason.PRICE_IMPACT: Refusal(_ORDER, "Order would move the price too far"),
     Reason.SELF_TRADE: Refusal(_ORDER, "Order would trade with an order of the same account"),

@@ -21,7 +21,7 @@ MAX_OFFSET: Final = 2**31 - 1
 _MAX_TIME_MS: Final = 253_402_300_799_999  # the end of the year 9999
 _DIRECTIONS: Final = {"Desc": 1, "Asc": 2}
 _ASCENDING: Final = 2
-_PRICE_TYPES: Final = {"Last": 1, "Mark": 2, "Index": 3}
+_FILL_TYPES: Final = {"User": 1}  # fills of other kinds (liquidations, settlements) are of other exchanges
 
 
 async def trades(service: Service, request: Request) -> Reply:
@@ -42,7 +42,8 @@ async def klines(service: Service, request: Request) -> Reply:
     name = fields.required_text(request.fields, "interval")
     if name not in INTERVALS:
         raise bad_request(f"Invalid interval: must be one of {', '.join(INTERVALS)}")
-    fields.choice(request.fields, "priceType", _PRICE_TYPES, 1)
+    if fields.text(request.fields, "priceType") not in (None, "Last"):
+        raise bad_request("Invalid priceType: must be Last on a spot exchange, which has no mark or index price")
     start = fields.integer(request.fields, "startTime", 0, _MAX_TIME_MS // 1000)
     if start is None:
         raise bad_request("startTime is required, in Unix seconds")
@@ -53,7 +54,7 @@ async def klines(service: Service, request: Request) -> Reply:
 
 async def orders(service: Service, request: Request) -> Reply:
     page, market = _page(request.fields), _market(service, request.fields)
-    if not fields.spot_wanted(request.fields):
+    if not fields.spot_wanted(request.fields) or _of_a_strategy(request.fields):
         return _paged([], page, 0)
     rows, total = await _read(
         service.history.orders(
@@ -71,7 +72,8 @@ async def orders(service: Service, request: Request) -> Reply:
 async def fills(service: Service, request: Request) -> Reply:
     page, market = _page(request.fields), _market(service, request.fields)
     from_ms, to_ms = _span(request.fields)
-    if not fields.spot_wanted(request.fields):
+    fields.choice(request.fields, "fillType", _FILL_TYPES, _FILL_TYPES["User"])
+    if not fields.spot_wanted(request.fields) or _of_a_strategy(request.fields):
         return _paged([], page, 0)
     rows, total = await _read(
         service.history.fills(
@@ -133,6 +135,11 @@ def _paged(rows: list[dict[str, Any]], page: Page, total: int) -> Reply:
 
 def _market(service: Service, members: fields.Fields) -> Market | None:
     return None if fields.absent(members.get("symbol")) else commands.market_of(service.setup, members)
+
+
+def _of_a_strategy(members: fields.Fields) -> bool:
+    """Only the orders of a strategy are asked for: there are none here."""
+    return fields.integer(members, "strategyId", 0, MAX_INT64) is not None
 
 
 def _ascending(members: fields.Fields) -> bool:

@@ -24,7 +24,7 @@ import numpy as np
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import KeyPermission
 from engine_core.wire.signing import PUBLIC_KEY_BYTES, decode_base64
-from ingress import commands, orders
+from ingress import commands, fields, orders
 from ingress.auth import Caller
 from ingress.call import Call, Reply, error_reply, json_reply
 from ingress.dispatch import Operation
@@ -49,6 +49,7 @@ METHODS: Final[dict[str, Operation]] = {
 }
 _CANCELS: Final = ("order.cancel", "order.cancelAll")
 MAX_ID: Final = 64
+_MESSAGE_MEMBERS: Final = frozenset(("id", "method", "params"))
 _CREDENTIALS: Final = {
     "apiKey": b"x-api-key",
     "signature": b"x-signature",
@@ -131,6 +132,7 @@ class OrderSession:
             self._service.engine.gateway.catch_up()
             message = parse_object(text)
             request_id = _id_of(message)
+            fields.check_names(message, _MESSAGE_MEMBERS)
             method, params = message.get("method"), message.get("params", {})
             if not isinstance(params, dict):
                 raise bad_request("`params` must be an object")

@@ -55,7 +55,7 @@ WINDOW = Param("interval", choice("1d", "1w"))
 LIMIT, OFFSET = Param("limit", integer(1, 1000, 100)), Param("offset", integer(0, 2**31 - 1, 0))
 DIRECTION = Param("sortDirection", choice("Desc", "Asc"))
 FROM, TO = Param("from", MS), Param("to", MS)
-STRATEGY, FILL_TYPE = Param("strategyId", TEXT), Param("fillType", TEXT)
+STRATEGY, FILL_TYPE = Param("strategyId", TEXT), Param("fillType", choice("User"))
 
 ORDER, ORDERS = "/api/v1/order", "/api/v1/orders"
 TEST_INSTRUCTION = "orderTest"

@@ -46,7 +46,7 @@ _SIDE = Param("side", choice("Bid", "Ask"), required=True)
 _LEVELS = Param("limit", integer(1, 1000, 1000))
 _INTERVAL = Param("interval", choice(*history_reads.INTERVAL_NAMES), required=True)
 _START, _END = Param("startTime", SECONDS, required=True), Param("endTime", SECONDS)
-_PRICE_TYPE = Param("priceType", choice("Last", "Mark", "Index"))
+_PRICE_TYPE = Param("priceType", choice("Last"))
 _KLINES_PAGE = (SYMBOL, _INTERVAL, _START, _END, _PRICE_TYPE)
 
 _PUBLIC = (

@@ -1,5 +1,6 @@
 """Every rule between the members of a request and a COMMAND."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -318,3 +319,55 @@ def test_cancel_after() -> None:
 )
 def test_the_documented_members_are_the_accepted_ones(body: Any, members: frozenset[str]) -> None:
     assert set(body.__struct_fields__) == members
+
+
+STOP: Members = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Market", "triggerPrice": "200"}
+
+
+def test_a_stop_market_buy_by_quantity_is_bounded_by_the_market_or_by_its_slippage() -> None:
+    market = SETUP.markets[SOL]
+    record = place(STOP, triggerQuantity="1")
+    assert record["flags"] == OrderFlag.TRIGGER | OrderFlag.HAS_BOUND
+    assert record["price_ticks"] == 20_000 + 20_000 * (market.impact_ppm or market.band_up_ppm) // 1_000_000
+    record = place(STOP, triggerQuantity="1", slippageTolerance="1", slippageToleranceType="Percent")
+    assert record["price_ticks"] == 20_200
+
+
+def test_a_stop_market_buy_by_quote_amount_needs_nothing_else() -> None:
+    record = place(STOP, quoteQuantity="50")
+    assert record["flags"] == OrderFlag.TRIGGER | OrderFlag.BY_QUOTE
+    assert (record["amount_atoms"], record["quantity_lots"], record["price_ticks"]) == (50_000_000, 0, 0)
+    record = place(STOP, side="Ask", quoteQuantity="50")
+    assert record["flags"] == OrderFlag.TRIGGER | OrderFlag.BY_QUOTE | OrderFlag.HAS_BOUND and record["price_ticks"]
+    assert not place(STOP, side="Ask", triggerQuantity="1")["flags"] & OrderFlag.HAS_BOUND
+
+
+def test_a_stop_market_buy_without_any_bound_is_told_what_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = replace(SETUP.markets[SOL], impact_ppm=0, band_up_ppm=0, band_down_ppm=0)
+    monkeypatch.setitem(SETUP.market_by_symbol, "SOL_USDC", bare)
+    error = refused(STOP, triggerQuantity="1")
+    assert error.code is Code.INVALID_ORDER
+    assert all(name in error.message for name in ("slippageTolerance", "slippageToleranceType", "quoteQuantity"))
+
+
+@pytest.mark.parametrize(
+    ("members", "changes", "said"),
+    [
+        (LIMIT, {"slippageTolerance": "banana"}, "slippageTolerance is only valid for market orders"),
+        (LIMIT, {"slippageTolerance": "1", "slippageToleranceType": "Percent"}, "only valid for market orders"),
+        (LIMIT, {"slippageToleranceType": "Percent"}, "slippageToleranceType is only valid for market orders"),
+        (LIMIT, {"triggerBy": "LastPrice"}, "triggerBy is only valid with triggerPrice"),
+        (LIMIT, {"displayQuantity": "0.5", "timeInForce": "IOC"}, "displayQuantity is only valid for GTC"),
+        (LIMIT, {"brokerId": "banana"}, "brokerId must be a whole number"),
+        (LIMIT, {"quoteQuantity": "1"}, "quoteQuantity is only valid for market orders"),
+        (STOP, {}, "quoteQuantity"),
+        (STOP, {"triggerQuantity": "1", "quoteQuantity": "1"}, "exactly one of triggerQuantity and quoteQuantity"),
+        (STOP, {"quantity": "1"}, "triggerQuantity"),
+        (STOP, {"triggerQuantity": "1", "price": "210"}, "slippageTolerance bounds"),
+        (MARKET, {"price": "1"}, "price is not valid for market orders"),
+        (MARKET, {"displayQuantity": "1"}, "displayQuantity is only valid for limit orders"),
+        (MARKET, {"postOnly": True}, "postOnly is only valid for GTC limit orders"),
+    ],
+)
+def test_what_does_not_apply_is_refused_in_words(members: Members, changes: Members, said: str) -> None:
+    assert said in refused(members, **changes).message

@@ -235,7 +235,7 @@ async def test_transfers_end_at_to_or_at_end_time(exchange: Exchange, name: str,
 
 
 async def test_klines_ask_for_the_span_in_milliseconds(exchange: Exchange) -> None:
-    await get(exchange, "/api/v1/klines?symbol=BTC_USDC&interval=1month&startTime=10&endTime=20&priceType=Mark")
+    await get(exchange, "/api/v1/klines?symbol=BTC_USDC&interval=1month&startTime=10&endTime=20&priceType=Last")
     assert exchange.history.asked == [("klines", (BTC, "1month", 10_000, 20_000), {"limit": 1000})]
 
 

@@ -312,3 +312,21 @@ def test_a_client_that_leaves_before_its_body_is_complete_places_nothing(venue: 
         connection.sendall(data[:-5])
     assert venue.client.get("/api/v1/ping").text == "pong"
     assert venue.send("GET", ORDERS, "orderQueryAll").json() == []
+
+
+def test_stop_market_buys_fire_by_quantity_and_by_quote_amount(venue: Venue) -> None:
+    """With nothing but the parameters of the API: the market's own bound is theirs."""
+    place(venue, READER, side="Ask", quantity="1", price="100")
+    place(venue, quantity="1", price="100")  # the last price is 100
+    stop = {"orderType": "Market", "price": None, "quantity": None, "triggerPrice": "104"}
+    by_quantity = place(venue, **stop, triggerQuantity="1", clientId=71)
+    by_amount = place(venue, **stop, quoteQuantity="52.25", clientId=72)
+    assert {by_quantity["status"], by_amount["status"]} == {"TriggerPending"}
+    assert (by_quantity["triggerQuantity"], by_amount["quoteQuantity"]) == ("1", "52.25")
+    for price in ("104", "104.5"):
+        place(venue, READER, side="Ask", quantity="1", price=price)
+    place(venue, quantity="0.5", price="104", timeInForce="IOC")
+    history = venue.send("GET", "/wapi/v1/history/orders", "orderHistoryQueryAll", {"limit": 20}).json()
+    found = {order["clientId"]: order for order in history}
+    assert (found[71]["status"], found[71]["executedQuantity"]) == ("Filled", "1")
+    assert found[72]["status"] == "Filled" and float(found[72]["executedQuoteQuantity"]) > 50
