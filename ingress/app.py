@@ -123,6 +123,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     response = _response(error_reply(ApiError(code, message)))
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
+    if response.headers.get("Allow") == "GET":
+        response.headers["Allow"] = "GET, HEAD"  # edge.py makes the one of the other
     return response
 
 

@@ -14,6 +14,7 @@ from ingress.errors import ApiError
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
+ORDER_ENTRY = "/ws/orders"  # the one path of this process that is a WebSocket
 
 NOWHERE = Origin("")
 _FORWARDED_FOR, _FORWARDED_PROTO = FORWARDED_FOR.encode(), FORWARDED_PROTO.encode()

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from engine_core.wire.addresses import TrustedProxies
-from ingress.call import Call, Reply, error_reply, origin_of
+from ingress.call import ORDER_ENTRY, Call, Reply, error_reply, origin_of
 from ingress.dispatch import Endpoint, answer, limited
 from ingress.errors import ApiError, Code
 from ingress.limits import LIMIT_HEADER
@@ -24,7 +24,8 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LIMIT_HEADER: Final = LIMIT_HEADER.lower()
-_WITHOUT_BODY: Final = ("GET", "HEAD", "OPTIONS")
+_OF_FILES: Final = b"GET, HEAD, OPTIONS"
+_UPGRADE: Final = ((b"Upgrade", b"websocket"), (b"Connection", b"Upgrade"))
 MAX_BODY: Final = 64 * 1024  # a batch of 20 orders with every member is a tenth of it
 DRAINED_BODY: Final = 4 * 2**20  # read and dropped so that the client gets to read the refusal; past it, we hang up
 CLOSE: Final = ((b"Connection", b"close"),)
@@ -55,6 +56,7 @@ class Edge:
         self._service = service
         self._hot = hot
         self._routes = routes
+        self._methods = _methods_of(routes)
         self._page = page
         self._application = application
         self._shown = shown
@@ -63,32 +65,53 @@ class Edge:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        method, path = scope["method"], scope["path"]
-        body = b""
-        if method not in _WITHOUT_BODY:
-            try:
-                body = await _read_body(receive)
-            except ApiError as error:
-                await self._send(send, call_of(scope, b"", self._service.config.proxies), error_reply(error))
-                return
+        try:
+            body = await _read_body(receive)
+        except ApiError as error:
+            await self._send(send, call_of(scope, b"", self._service.config.proxies), error_reply(error))
+            return
+        if body is None:  # the client left before its request was complete: there is nothing to execute
+            return
+        if scope["method"] == "HEAD":  # a GET whose answer the server sends without its body
+            scope = {**scope, "method": "GET"}
         call = call_of(scope, body, self._service.config.proxies)
-        endpoint = self._hot.get((method, path))
+        endpoint = self._hot.get((call.method, call.path))
         if endpoint is not None:
             began = time.perf_counter()
             reply = await answer(self._service, endpoint, call)
             self._shown.order(began, reply.status)
             await send_reply(send, reply)
-        elif (refusal := self._over_the_limit(call)) is not None:
-            await self._send(send, call, refusal)
-        elif method in ("GET", "HEAD") and (file := self._page.reply(call)):
-            await self._send(send, call, file)
+        elif (reply_here := self._reply(call)) is not None:
+            await self._send(send, call, reply_here)
         else:
             await self._application(scope, _replayed(body, receive), self._counted(send, call))
+
+    def _reply(self, call: Call) -> Reply | None:
+        """What needs no route: the page's files, and what is none."""
+        if (call.method, call.path) in self._routes:
+            return None
+        return self._over_the_limit(call) or self._page_or_refusal(call)
+
+    def _page_or_refusal(self, call: Call) -> Reply | None:
+        if call.path == ORDER_ENTRY:
+            return error_reply(ApiError(Code.UPGRADE_REQUIRED, "This is a WebSocket", _UPGRADE))
+        allowed = self._methods.get(call.path)
+        file = None if allowed else self._page.reply(call)
+        if file is not None and call.method == "GET":
+            return file
+        if allowed is None and file is not None:
+            allowed = _OF_FILES
+        if allowed is None or _is_preflight(call):
+            return None
+        header = ((b"Allow", allowed),)
+        if call.method == "OPTIONS":
+            return Reply(204, b"", headers=header)
+        return error_reply(ApiError(Code.METHOD_NOT_ALLOWED, f"Method Not Allowed: use {allowed.decode()}", header))
 
     def _over_the_limit(self, call: Call) -> Reply | None:
         """Count what no route of the API answers; those count for themselves (dispatch.py)."""
         limits = self._service.limits
-        if limits is None or (call.method, call.path) in self._routes:
+        if limits is None:
             return None
         try:
             limits.arrive(call.peer)
@@ -116,6 +139,18 @@ class Edge:
         return counted
 
 
+def _methods_of(routes: frozenset[tuple[str, str]]) -> dict[str, bytes]:
+    """The Allow header of each path: what it has, HEAD where there is a GET, and OPTIONS."""
+    methods: dict[str, set[str]] = {}
+    for method, path in routes:
+        methods.setdefault(path, {"OPTIONS"}).update({method, "HEAD"} if method == "GET" else {method})
+    return {path: ", ".join(sorted(names)).encode() for path, names in methods.items()}
+
+
+def _is_preflight(call: Call) -> bool:
+    return call.method == "OPTIONS" and b"access-control-request-method" in call.headers
+
+
 def call_of(scope: Scope, body: bytes, proxies: TrustedProxies) -> Call:
     client, headers = scope.get("client"), scope["headers"]
     origin = origin_of(proxies, client[0] if client else "", headers)
@@ -123,11 +158,8 @@ def call_of(scope: Scope, body: bytes, proxies: TrustedProxies) -> Call:
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
-    headers = [
-        (b"content-type", reply.content_type),
-        (b"content-length", str(len(reply.body)).encode()),
-        *(COMMON_HEADERS if reply.status != 304 else ()),
-    ]
+    described = (b"content-type", reply.content_type), (b"content-length", str(len(reply.body)).encode())
+    headers = [*(described if reply.status != 204 else ()), *(COMMON_HEADERS if reply.status != 304 else ())]
     if reply.headers:
         own = {name.lower() for name, _ in reply.headers}
         headers = [header for header in headers if header[0] not in own] + list(reply.headers)
@@ -135,22 +167,22 @@ async def send_reply(send: Send, reply: Reply) -> None:
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def _read_body(receive: Receive) -> bytes:
-    """The whole body. One over the limit is refused, after so much of it was dropped that the client listens."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    size = len(body)
-    while message.get("more_body", False):
+async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body; None if its end never came. One over the limit is refused, after so much of it was dropped that
+    the client listens."""
+    body, size, more = bytearray(), 0, True
+    while more and size <= DRAINED_BODY:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         part = message.get("body", b"")
         size += len(part)
         if size <= MAX_BODY:
             body += part
-        elif size > DRAINED_BODY:
-            break
+        more = message.get("more_body", False)
     if size > MAX_BODY:
         raise ApiError(Code.REQUEST_TOO_LARGE, f"Request body is larger than {MAX_BODY} bytes", CLOSE)
-    return body
+    return bytes(body)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

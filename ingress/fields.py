@@ -15,6 +15,7 @@ MAX_CLIENT_ID: Final = 2**32 - 1
 MAX_SYMBOL: Final = 32
 
 Fields = Mapping[str, Member]
+CHAIN: Final = "Internal"  # assets live in this exchange's ledger only; clients want at least one chain per asset
 
 
 def check_names(fields: Fields, allowed: frozenset[str]) -> None:

@@ -14,13 +14,15 @@ from typing import Final
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from ingress.call import Call, Reply, origin_of
+from engine_core.wire.addresses import Origin
+from ingress.call import Call, Reply
 from ingress.dispatch import Endpoint, answer
 from ingress.edge import COMMON_HEADERS, MAX_BODY
+from ingress.errors import ApiError
+from ingress.head import RawHeaders
 from ingress.monitoring import Shown
 from ingress.service import Service
 
-RawHeaders = list[tuple[bytes, bytes]]
 _COMMON: Final = b"".join(b"%s: %s\r\n" % header for header in COMMON_HEADERS)
 _LONGEST_LENGTH: Final = 6  # digits of a Content-Length worth reading
 
@@ -33,19 +35,19 @@ class HotRoutes:
     shown: Shown
     endpoints: dict[tuple[bytes, bytes], Endpoint]
 
-    def find(self, method: bytes, url: bytes, headers: RawHeaders, peer: str) -> "tuple[Endpoint, Call] | None":
+    def find(
+        self, method: bytes, url: bytes, by_name: dict[bytes, bytes], origin: Origin
+    ) -> "tuple[Endpoint, Call] | None":
         """The endpoint and the call (its body still to come), or None if another way must be taken."""
         path, _, query = url.partition(b"?")
         endpoint = self.endpoints.get((method, path))
         if endpoint is None:
             return None
-        by_name = dict(headers)
         length = by_name.get(b"content-length", b"0" if method == b"GET" else b"")
         if len(length) > _LONGEST_LENGTH or not length.isdigit() or int(length) > MAX_BODY:
             return None
         if b"expect" in by_name or b"transfer-encoding" in by_name:
             return None
-        origin = origin_of(self.service.config.proxies, peer, headers)
         return endpoint, Call(method.decode(), path.decode(), query, by_name, b"", origin)
 
 
@@ -94,6 +96,16 @@ class HotCycle:
         if not self.keep_alive:
             self._transport.close()
         self._on_response()
+
+
+class LastWord:
+    """A refusal that waits for its turn among uvicorn's cycles; after it the connection ends. None: only the end."""
+
+    def __init__(self, refusal: ApiError | None, say: Callable[[ApiError | None], None]) -> None:
+        self._refusal, self._say = refusal, say
+
+    async def run_asgi(self, app: object) -> None:
+        self._say(self._refusal)
 
 
 def render(reply: Reply, default_headers: RawHeaders, keep_alive: bool) -> bytes:

@@ -24,7 +24,6 @@ from ingress.service import Request, Service
 MAX_LEVELS: Final = 1000
 MAX_TRADES: Final = 1000
 DEFAULT_TRADES: Final = 100
-CHAIN: Final = "Internal"  # assets live in this exchange's ledger only; clients want at least one chain per asset
 
 _PPM_DECIMALS = 6
 _WINDOWS = {"1d": DAY_MS, "1w": 7 * DAY_MS}
@@ -61,7 +60,7 @@ async def assets(service: Service, request: Request) -> Reply:
 def _asset(service: Service, asset: replica.Asset) -> Asset:
     smallest = format_decimal(1, asset.decimals)
     token = Token(
-        blockchain=CHAIN,
+        blockchain=fields.CHAIN,
         displayName=asset.symbol,
         minimumDeposit=smallest,
         minimumWithdrawal=smallest,

@@ -69,7 +69,7 @@ def _statuses(route: Route) -> list[int]:
     if route.endpoint.credentials:
         statuses.append(404)
     if route.method != "GET":
-        statuses += (413, 501, 504)
+        statuses += (413, 415, 501, 504)
         if route.endpoint.credentials and route.endpoint.credentials.instruction:
             statuses.append(409)
     return sorted(statuses)
@@ -120,6 +120,7 @@ _ERRORS = {
         (404, "There is no such thing, or it is not yours"),
         (409, "The same signed request was already received: use clientId or another timestamp"),
         (413, "The body is too large"),
+        (415, "The body is compressed, or not UTF-8"),
         (429, "Too many requests, or more than the exchange can take at present"),
         (431, "The head of the request is too large"),
         (500, "A fault of the exchange"),

@@ -26,7 +26,7 @@ from engine_core.wire.codes import KeyPermission
 from engine_core.wire.signing import PUBLIC_KEY_BYTES, decode_base64
 from ingress import commands, fields, orders
 from ingress.auth import Caller
-from ingress.call import Call, Reply, error_reply, json_reply
+from ingress.call import ORDER_ENTRY, Call, Reply, error_reply, json_reply
 from ingress.dispatch import Operation
 from ingress.engine import FAILURES, failure, outcome
 from ingress.errors import ApiError, Code, bad_request
@@ -39,7 +39,7 @@ from ingress.plain_messages import PlainMessages
 from ingress.records import Event
 from ingress.service import Request
 
-PATH: Final = "/ws/orders"
+PATH: Final = ORDER_ENTRY
 LOGON, INSTRUCTION = "session.logon", "sessionLogon"
 METHODS: Final[dict[str, Operation]] = {
     "order.place": orders.place,

@@ -21,7 +21,7 @@ from websockets.server import ServerProtocol
 from engine_core.wire.addresses import Origin
 from engine_core.wire.text_frame import text_frame
 from ingress.call import NOWHERE, error_reply
-from ingress.errors import ApiError, Code
+from ingress.errors import bad_request
 from ingress.monitoring import Shown
 from ingress.open_sessions import OpenSessions
 from ingress.order_session import PATH, OrderSession
@@ -33,6 +33,8 @@ MAX_IN_FLIGHT: Final = 512
 PING_SECONDS: Final = 5.0  # a peer that says nothing for two of these is gone
 CLOSE_SECONDS: Final = 2.0
 GOING_AWAY, POLICY_VIOLATION, UNSUPPORTED = 1001, 1008, 1003
+_HANDSHAKE: Final = (b"host", b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version")
+_USUAL: Final = range(1, 1024)  # bytes of one of these
 _QUIET: Final = logging.getLogger("ingress.websocket")
 _QUIET.setLevel(logging.WARNING)
 
@@ -64,6 +66,11 @@ class OrderSocket(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._state.connections.add(cast(Any, self))
         self._timer = self._loop.call_later(PING_SECONDS, self._ping)
+
+    def begin(self, headers: dict[bytes, bytes]) -> None:
+        """Answer the handshake, of which HTTP was read already."""
+        lines = [b"%b: %b" % (name, headers[name]) for name in _HANDSHAKE if len(headers.get(name, b"")) in _USUAL]
+        self.data_received(b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (PATH.encode(), b"\r\n".join(lines)))
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
@@ -109,14 +116,15 @@ class OrderSocket(asyncio.Protocol):
         self._throttle()
 
     def _shake_hands(self, request: Request) -> None:
-        if request.path.partition("?")[0] != PATH:
-            reply = error_reply(ApiError(Code.RESOURCE_NOT_FOUND, "Not Found"))
-            response = self._protocol.reject(http.HTTPStatus.NOT_FOUND, reply.body.decode())
-        else:
-            response = self._protocol.accept(request)
-        self._protocol.send_response(response)
+        response = self._protocol.accept(request)
         if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
             self._session = OrderSession(self.plain, self.sessions, self.shown, self._send, self._drop)
+        else:
+            response.body = error_reply(bad_request(bytes(response.body or b"").decode().strip())).body
+            for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(response.body)))):
+                del response.headers[name]
+                response.headers[name] = value
+        self._protocol.send_response(response)
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.CONT) and self._session is not None:

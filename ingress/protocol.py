@@ -2,27 +2,37 @@
 
 A plain order that arrives in one piece, between two requests, never meets the parser (plain_orders.py); other requests
 of the hot routes skip ASGI (hot.py). Keep-alive, pipelining, disconnects and shutdown stay uvicorn's. What cannot
-become a request is refused with the same `{"code","message"}` body as everything else.
+become a request is refused with the same `{"code","message"}` body as everything else, after the answers to what was
+begun before it. What is read at a time is bounded: while a whole request waits for its turn, the rest waits unread.
+
+An offer to change the protocol is taken only where there is one to change to, and else ignored (RFC 9110, section 7.8):
+the parser, which stops at each, is given the head once more without the offer. So a body is read by its length always.
 """
 
 import asyncio
-import http
 import re
 from collections.abc import Iterable
-from typing import ClassVar, Final, cast
+from typing import Any, ClassVar, Final, cast
 
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from engine_core.wire.addresses import Origin
-from ingress.call import NOWHERE, Reply, error_reply, origin_of
+from ingress import head
+from ingress.call import NOWHERE, ORDER_ENTRY, Reply, error_reply, origin_of
 from ingress.crowd import Crowd
 from ingress.errors import ApiError, Code, bad_request
-from ingress.hot import HotCycle, HotRoutes, render
+from ingress.hot import HotCycle, HotRoutes, LastWord, render
 from ingress.order_socket import OrderSocket
 from ingress.plain_orders import PlainOrder, PlainOrders
 
-MAX_HEAD: Final = 32 * 1024  # bytes of request line and headers
+MAX_HEAD: Final = 32 * 1024  # bytes of request line and headers; as many between two parts of a body, or after the last
+PIECE: Final = 4096  # bytes that are read at a time
+LINGER_SECONDS: Final = 2.0  # for the client to read a refusal, before what it still sends resets the connection
 _FORWARDED: Final = re.compile(rb"\r\n(x-forwarded-(?:for|proto)):[ ]*([^\r]*)", re.IGNORECASE)
+
+_TOO_LARGE: Final = ApiError(Code.HEADERS_TOO_LARGE, f"Request head is larger than {MAX_HEAD} bytes")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -35,55 +45,42 @@ class BoundedProtocol(HttpToolsProtocol):
     awaited_since = 0.0  # see crowd.Connection
     unread_since = 0.0
     origin = NOWHERE  # of the latest request
+    _unread = memoryview(b"")  # came, and waits until what came before is answered
     _between_requests = True  # the parser holds no part of one
     _last_answer = 0.0  # when a plain order was answered, in the loop's time
-    _head_bytes = 0  # received of a head that is not complete
+    _unframed = 0  # bytes that came since a request began, or since the last part of its body
     _head_complete = False
+    _offer = False  # the present head offers another protocol, for which the parser is about to stop
+    _deaf = False  # nothing more is read
+    _sent_all = False  # the client will send no more
+    _lingering: asyncio.TimerHandle | None = None  # after a refusal
+    flow: "HeldFlow"
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.parser = httptools.HttpRequestParser(self)  # a strict one: after `Connection: close` comes nothing
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.origin = Origin(self.peer())
+        self.flow = HeldFlow(transport)
         self.awaited_since = self.loop.time()  # a first request has to follow
         if self.crowd is not None and (refusal := self.crowd.enter(self.peer())):
-            self._refuse(refusal)
+            self._deaf = True
+            self._write_refusal(refusal)
+            transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._deaf = True
+        if self._lingering is not None:
+            self._lingering.cancel()
         super().connection_lost(exc)
         self._leave()
-
-    def handle_websocket_upgrade(self) -> None:
-        super().handle_websocket_upgrade()
-        socket = self.transport.get_protocol()
-        assert isinstance(socket, OrderSocket)
-        socket.origin = self.origin
-        socket.on_lost = self._leave  # until then it is one of the crowd
 
     def _leave(self) -> None:
         if self.crowd is not None:
             self.crowd.leave(self.origin.address)
             self.crowd = None  # type: ignore[misc]
-
-    def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
-            return
-        if self._between_requests and self.plain is not None and self._is_idle() and self.plain.take(data, self):
-            return
-        if not self._head_complete:
-            self._head_bytes += len(data)
-        super().data_received(data)
-        if not self._head_complete and self._head_bytes > MAX_HEAD:
-            self._refuse_head()
-
-    def on_message_begin(self) -> None:
-        self._between_requests = False
-        self._head_complete = False
-        self.awaited_since = self.loop.time()
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        self._between_requests = True
-        self.awaited_since = 0.0
-        super().on_message_complete()
 
     def is_unread(self) -> bool:
         return self.flow.write_paused
@@ -94,17 +91,111 @@ class BoundedProtocol(HttpToolsProtocol):
     def peer(self) -> str:
         return self.client[0] if self.client else ""
 
+    # Reading
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf or self.transport.is_closing():
+            return
+        if self._unread:
+            self._unread = memoryview(bytes(self._unread) + data)
+            return
+        if (
+            self._between_requests
+            and len(data) <= PIECE
+            and self.plain is not None
+            and self._is_idle()
+            and self.plain.take(data, self)
+        ):
+            return
+        self._unread = memoryview(data)
+        self._read_on()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more; what it has sent completely is answered still."""
+        self._sent_all = True
+        self._read_on()
+        return self._lingering is None and not self.transport.is_closing()
+
+    def _read_on(self) -> None:
+        """Read what has come, as long as no whole request has to wait for its turn."""
+        while self._unread and not self.pipeline and not self._deaf:
+            piece, self._unread = self._unread[:PIECE], self._unread[PIECE:]
+            self._unframed += len(piece)
+            self._read(piece)
+            if self._unframed > MAX_HEAD and not self._between_requests:
+                self._end(_TOO_LARGE)
+        self._hold(bool(self._unread) and not self._deaf)
+        if self._sent_all and not self._unread and not self._deaf:
+            self._end(None)
+
+    def _hold(self, back: bool) -> None:
+        if back:
+            self.flow.hold()
+        elif self.flow.held:
+            self.flow.held = False
+            if not self.pipeline:  # else uvicorn reads on when its turn has come
+                self.flow.resume_reading()
+
+    def _read(self, piece: memoryview) -> None:
+        while not self._deaf:
+            try:
+                self.parser.feed_data(piece)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                piece = piece[offer.args[0] :]
+                self._offer = False
+                if self._is_order_entry():
+                    self._hand_over(piece)
+                    return
+                self._begin_again()
+            except httptools.HttpParserError as error:
+                cause = error.__context__
+                self._end(cause if isinstance(cause, ApiError) else self._malformed())
+
+    def _malformed(self) -> ApiError | None:
+        """None if nothing may follow the last request, which said so itself: then it is not looked at."""
+        is_last = self._between_requests and self.cycle is not None and not self.cycle.keep_alive
+        return None if is_last else bad_request("Invalid HTTP request received")
+
+    # The parser's findings
+
+    def on_message_begin(self) -> None:
+        self._unset_keepalive_if_required()
+        self._between_requests = False
+        self._head_complete = False
+        self._unframed = 0
+        self.awaited_since = self.loop.time()
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._head_complete:  # else it is a trailer, which must not pass for a header
+            super().on_header(name, value.strip(b" \t"))
+
     def on_headers_complete(self) -> None:
-        if self._head_bytes > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
-            self._refuse_head()
-            return
-        self._head_complete = True
-        self._head_bytes = 0
+        method = self.parser.get_method()
+        if self._unframed > MAX_HEAD - PIECE and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
+            raise _TOO_LARGE
+        self.url, by_name = head.read(method, self.url, self.parser.get_http_version(), self.headers)
         if refusal := self._arrives(self.headers):
-            self._refuse(refusal)
+            raise refusal
+        if self.parser.should_upgrade():
+            self._offer = True
             return
-        if self.hot is None or not self._start_hot(self.hot):
+        if self.hot is None or not self._start_hot(self.hot, method, by_name):
             super().on_headers_complete()
+        self._head_complete = True
+        self._unframed = 0
+
+    def on_body(self, body: bytes) -> None:
+        self._unframed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._offer:
+            return
+        self._between_requests = True
+        self.awaited_since = 0.0
+        super().on_message_complete()
 
     def _arrives(self, headers: Iterable[tuple[bytes, bytes]]) -> ApiError | None:
         """Note whose request this is, if a trusted proxy brings it; why it has to go again, if it has."""
@@ -121,9 +212,9 @@ class BoundedProtocol(HttpToolsProtocol):
         refusal = self._arrives((name.lower(), value) for name, value in _FORWARDED.findall(head))
         return None if refusal else self.origin.address
 
-    def _start_hot(self, routes: HotRoutes) -> bool:
+    def _start_hot(self, routes: HotRoutes, method: bytes, headers: dict[bytes, bytes]) -> bool:
         """Begin a request of a hot route, as the overridden method does it for all others; False if it is none."""
-        found = routes.find(self.parser.get_method(), self.url, self.headers, self.peer())
+        found = routes.find(method, self.url, headers, self.origin)
         if found is None:
             return False
         existing = self.cycle
@@ -140,9 +231,53 @@ class BoundedProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, self.app))
         return True
 
+    # Offers of another protocol
+
+    def _is_order_entry(self) -> bool:
+        """Whether the head is a WebSocket's, where there is one, and nobody waits for an answer."""
+        headers = dict(self.headers)
+        return (
+            self.parser.get_method() == b"GET"
+            and self.parser.get_http_version() == "1.1"
+            and self.url.partition(b"?")[0] == ORDER_ENTRY.encode()
+            and headers[b"upgrade"].lower() == b"websocket"
+            and headers.get(b"content-length", b"0") == b"0"
+            and b"transfer-encoding" not in headers
+            and self._is_idle()
+        )
+
+    def _begin_again(self) -> None:
+        """Read the head again, without the offer."""
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self._read(memoryview(b"\r\n".join(lines) + b"\r\n\r\n"))
+
+    def _hand_over(self, rest: memoryview) -> None:
+        self._deaf = True
+        self.connections.discard(self)
+        socket = self.ws_protocol_class(  # type: ignore[call-arg, misc]
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        assert isinstance(socket, OrderSocket)
+        socket.origin = self.origin
+        socket.on_lost = self._leave  # until then it is one of the crowd
+        socket.connection_made(self.transport)
+        self.transport.set_protocol(socket)
+        socket.begin(dict(self.headers))
+        if rest or self._unread:
+            socket.data_received(bytes(rest) + bytes(self._unread))
+
+    # Answers
+
     def _is_idle(self) -> bool:
         """Whether every request so far is answered, and the client reads its answers."""
         return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self._read_on()
 
     def begin_plain(self, order: PlainOrder) -> None:
         self.awaited_since = 0.0
@@ -157,7 +292,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(render(reply, self.server_state.default_headers, order.keep_alive))
         if not order.keep_alive:
             self.transport.close()
-        if self.pipeline or not self._between_requests:  # more came meanwhile
+        if self.pipeline or self._unread or not self._between_requests:  # more came meanwhile
             self.on_response_complete()
             return
         self.server_state.total_requests += 1
@@ -176,23 +311,60 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.timeout_keep_alive_handler()
 
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(bad_request(msg))
+    def _end(self, refusal: ApiError | None) -> None:
+        """Read no more. What was begun is answered first, then the refusal, if any, and the connection ends. A request
+        that has not come whole is dropped: nothing of it is executed."""
+        if self._deaf or self.transport.is_closing():
+            return
+        self._deaf = True
+        if not self._between_requests and self._head_complete:
+            must_wait = self._drop_present()
+        else:
+            must_wait = self.cycle is not None and not self.cycle.response_complete
+        if must_wait:
+            word = cast(RequestResponseCycle, LastWord(refusal, self._say_last))
+            self.pipeline.appendleft((word, self.app))
+        else:
+            self._say_last(refusal)
 
-    def _refuse_head(self) -> None:
-        self._refuse(ApiError(Code.HEADERS_TOO_LARGE, f"Request head is larger than {MAX_HEAD} bytes"))
+    def _drop_present(self) -> bool:
+        """Forget the request whose body has not come; whether there are others before it that will be answered."""
+        if self.pipeline and self.pipeline[0][0] is self.cycle:
+            self.pipeline.popleft()
+            return True
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        return False
 
-    def _refuse(self, error: ApiError) -> None:
+    def _say_last(self, refusal: ApiError | None) -> None:
         if self.transport.is_closing():
             return
-        reply = error_reply(error)
-        more = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in reply.headers)
-        head = (
-            f"HTTP/1.1 {reply.status} {http.HTTPStatus(reply.status).phrase}\r\n{more}"
-            f"content-type: application/json\r\ncontent-length: {len(reply.body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + reply.body)
-        self.transport.close()
+        if refusal is None:
+            self.transport.close()
+            return
+        self._write_refusal(refusal)
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._lingering = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _write_refusal(self, refusal: ApiError) -> None:
+        if self.hot is not None:
+            self.hot.shown.answered(refusal.code.status)
+        self.transport.write(render(error_reply(refusal), self.server_state.default_headers, keep_alive=False))
+
+
+class HeldFlow(FlowControl):
+    """One that does not read on, whoever asks for it, while something that came is held back."""
+
+    held = False
+
+    def hold(self) -> None:
+        self.held = True
+        self.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self.held:
+            super().resume_reading()
 
 
 def protocol(routes: HotRoutes, crowd: Crowd) -> type[BoundedProtocol]:

@@ -5,8 +5,8 @@ from typing import Any
 from engine_core.wire.codes import KeyPermission
 from ingress import account, administrator, bodies, history_reads, schemas, sessions, sign_in, transfers
 from ingress.dispatch import Body, Credentials, Endpoint, Operation
+from ingress.fields import CHAIN
 from ingress.limits import Cost
-from ingress.market_data import CHAIN
 from ingress.route import FROM, ID, LIMIT, MS, OFFSET, TEXT, TO, Param, Route, private_read
 
 _TRANSFERS_PAGE = (FROM, TO, Param("endTime", MS), LIMIT, OFFSET)

@@ -18,8 +18,8 @@ from ingress.admin_commands import Admin, Refused, apply, numbers
 from ingress.call import Reply, json_reply
 from ingress.engine import RETRY_LATER
 from ingress.errors import ApiError, Code, bad_request
+from ingress.fields import CHAIN
 from ingress.history_database import HistoryUnavailable
-from ingress.market_data import CHAIN
 from ingress.schemas import DepositAddress, MaxWithdrawal
 from ingress.service import Request, Service
 from ingress.users import WithdrawalRequest

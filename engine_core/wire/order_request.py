@@ -22,9 +22,11 @@ from engine_core.wire.limits import MAX_PRICE_TICKS, MAX_QUANTITY_LOTS, MAX_SUPP
 from engine_core.wire.plain_request import (
     API_KEY,
     CLIENT_ID,
+    CODING,
     CONNECTION,
     ENCODING,
     EXPECT,
+    HOST,
     KEY_CHARACTERS,
     LENGTH,
     MEMBERS,
@@ -42,6 +44,7 @@ from engine_core.wire.plain_request import (
     SYMBOL,
     TIME_IN_FORCE,
     TIMESTAMP,
+    TYPE,
     UPGRADE,
     WINDOW,
     byte_rows,
@@ -74,6 +77,7 @@ _SIDE_CHOICES, _TIME_CHOICES, _SELF_TRADE_CHOICES, _TYPE_CHOICES, _END_OF_CHOICE
 
 _REQUEST_LINE = text_bytes("POST /api/v1/order HTTP/1.1\r\n")
 _KEEP_ALIVE = text_bytes("keep-alive")
+_JSON, _JSON_UTF_8 = text_bytes("application/json"), text_bytes("application/json; charset=utf-8")
 _INSTRUCTION, _TIMESTAMP_EQUALS, _WINDOW_EQUALS = (
     text_bytes("instruction=orderExecute"),
     text_bytes("timestamp="),
@@ -166,10 +170,13 @@ def read_order(
 
 @kernel
 def _check_headers(data: bytes, body_bytes: int, spans: np.ndarray, found: np.ndarray) -> bool:
-    if spans[EXPECT, 0] != 0 or spans[ENCODING, 0] != 0 or spans[UPGRADE, 0] != 0:
+    if spans[EXPECT, 0] != 0 or spans[ENCODING, 0] != 0 or spans[UPGRADE, 0] != 0 or spans[CODING, 0] != 0:
         return False
-    start, end = spans[CONNECTION, 0], spans[CONNECTION, 1]
-    if start != 0 and not (end - start == len(_KEEP_ALIVE) and starts(data, start, end, _KEEP_ALIVE)):
+    if spans[CONNECTION, 0] != 0 and not _stands(data, spans, CONNECTION, _KEEP_ALIVE):
+        return False
+    if spans[TYPE, 0] != 0 and not (_stands(data, spans, TYPE, _JSON) or _stands(data, spans, TYPE, _JSON_UTF_8)):
+        return False
+    if not _is_host(data, spans[HOST, 0], spans[HOST, 1]):
         return False
     if whole(data, spans[LENGTH, 0], spans[LENGTH, 1], 6) != body_bytes:
         return False
@@ -181,6 +188,25 @@ def _check_headers(data: bytes, body_bytes: int, spans: np.ndarray, found: np.nd
     found[FOUND_TIMESTAMP] = whole(data, spans[TIMESTAMP, 0], spans[TIMESTAMP, 1], 15)
     found[FOUND_WINDOW] = whole(data, spans[WINDOW, 0], spans[WINDOW, 1], 15) if spans[WINDOW, 0] else NO_WINDOW
     return bool(found[FOUND_TIMESTAMP] >= 0 and (found[FOUND_WINDOW] >= 0 or spans[WINDOW, 0] == 0))
+
+
+@kernel
+def _stands(data: bytes, spans: np.ndarray, name: int, expected: np.ndarray) -> bool:
+    start, end = spans[name, 0], spans[name, 1]
+    return bool(end - start == len(expected) and starts(data, start, end, expected))
+
+
+@kernel
+def _is_host(data: bytes, start: int, end: int) -> bool:
+    """Whether a name or an IPv4 address stands there, with or without a port."""
+    at = start
+    while at < end and (
+        97 <= data[at] | 32 <= 122 or 48 <= data[at] <= 57 or data[at] == 45 or data[at] == 46 or data[at] == 95
+    ):
+        at += 1
+    if at == start or start == 0:
+        return False
+    return at == end or (data[at] == 58 and whole(data, at + 1, end, 5) >= 0)
 
 
 @kernel

@@ -18,8 +18,8 @@ KEY_CHARACTERS, SIGNATURE_CHARACTERS = 44, 88
 # What is looked for: members of the object in the order in which they are signed, then headers.
 CLIENT_ID, ORDER_TYPE, POST_ONLY, PRICE, QUANTITY, SELF_TRADE, SIDE, SYMBOL, TIME_IN_FORCE = range(9)
 MEMBERS = 9
-API_KEY, TIMESTAMP, WINDOW, SIGNATURE, LENGTH, CONNECTION, EXPECT, ENCODING, UPGRADE, NAMES = range(
-    MEMBERS, MEMBERS + 10
+API_KEY, TIMESTAMP, WINDOW, SIGNATURE, LENGTH, CONNECTION, HOST, TYPE, EXPECT, ENCODING, UPGRADE, CODING, NAMES = range(
+    MEMBERS, MEMBERS + 13
 )
 
 
@@ -40,7 +40,7 @@ NAME, NAME_LENGTH = byte_rows(
     (
         *("clientId", "orderType", "postOnly", "price", "quantity", "selfTradePrevention", "side", "symbol"),
         *("timeInForce", "x-api-key", "x-timestamp", "x-window", "x-signature", "content-length", "connection"),
-        *("expect", "transfer-encoding", "upgrade"),
+        *("host", "content-type", "expect", "transfer-encoding", "upgrade", "content-encoding"),
     )
 )
 _TRUE, _FALSE = text_bytes("true"), text_bytes("false")

@@ -1,4 +1,7 @@
-"""One exchange of real processes for these tests: 127.0.0.2 is a trusted proxy of it, 127.0.0.1 is anybody."""
+"""One exchange of real processes for these tests: 127.0.0.2 is a trusted proxy of it, 127.0.0.1 is anybody.
+
+`front` is the shipped nginx before its first ingress process.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -6,6 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.attacks.proxy import careless, nginx
 from tests.conftest import short_folder
 from tests.ingress.venue import Venue, open_venue
 
@@ -29,3 +33,12 @@ def client_at(venue: Venue, address: str, worker: int = 0) -> httpx.Client:
     """A client whose connections come from this address of the machine."""
     transport = httpx.HTTPTransport(local_address=address)
     return httpx.Client(base_url=f"http://127.0.0.1:{venue.ports[worker]}", transport=transport, timeout=30)
+
+
+@pytest.fixture(scope="package", params=["shipped", "careless"])
+def front(venue: Venue, request: pytest.FixtureRequest) -> Iterator[int]:
+    """The port of nginx before it: as it is shipped, and one that passes on what it should not."""
+    folder = short_folder()
+    with nginx(folder, venue.port, changed=careless if request.param == "careless" else str) as port:
+        yield port
+    shutil.rmtree(folder, ignore_errors=True)

@@ -16,7 +16,7 @@ from engine_core.wire import signing
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
 from engine_core.wire.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.order_request import buffers, read_order, rules_of
-from ingress import commands
+from ingress import commands, head
 from ingress.call import Reply
 from ingress.errors import ApiError
 from ingress.members import parse_object, signed_pairs
@@ -46,6 +46,8 @@ def plain(data: bytes, known: Setup = SETUP) -> tuple[bytes, bytes] | None:
 class _Parsed:
     def __init__(self) -> None:
         self.url, self.body, self.complete = b"", b"", 0
+        self.all: list[tuple[bytes, bytes]] = []
+        self.parser = httptools.HttpRequestParser(self)
         self.headers: dict[bytes, bytes] = {}
 
     def on_url(self, url: bytes) -> None:
@@ -53,9 +55,13 @@ class _Parsed:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.lower()] = value
+        self.all.append((name.lower(), value))
 
     def on_body(self, body: bytes) -> None:
         self.body += body
+
+    def on_headers_complete(self) -> None:
+        head.read(self.parser.get_method(), self.url, self.parser.get_http_version(), list(self.all))
 
     def on_message_complete(self) -> None:
         self.complete += 1
@@ -64,10 +70,9 @@ class _Parsed:
 def general(data: bytes) -> tuple[bytes, bytes] | None:
     """The same as the parser and the rules see it; None if they refuse, or find anything but one whole request."""
     parsed = _Parsed()
-    parser = httptools.HttpRequestParser(parsed)
     try:
-        parser.feed_data(data)
-        if parsed.complete != 1 or parsed.url != b"/api/v1/order" or parser.get_method() != b"POST":
+        parsed.parser.feed_data(data)
+        if parsed.complete != 1 or parsed.url != b"/api/v1/order" or parsed.parser.get_method() != b"POST":
             return None
         members = parse_object(parsed.body)
         command = commands.place(SETUP, 0, members, lambda market, side: None).command.pack()
@@ -108,6 +113,12 @@ HEADERS = st.lists(
         [
             *(b"Accept: */*", b"Connection: keep-alive", b"Connection: close", b"X-Window: 5000", b"x-window:60000"),
             *(b"X-Window: abc", b"Cookie: session=x", b"Expect: 100-continue", b"Transfer-Encoding: chunked"),
+            *(
+                b"Content-Type: application/json",
+                b"Content-Type: application/json; charset=utf-16",
+                b"Content-Encoding: gzip",
+            ),
+            *(b"Content-Type: application/json; charset=utf-8", b"Host: other", b"Content-Encoding: identity"),
             *(b"X-API-KEY: other", b"User-Agent: some bot/1.0 (\xe4)", b"Upgrade: websocket", b"X-Empty:", b" folded"),
         ]
     ),

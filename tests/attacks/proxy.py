@@ -1,0 +1,68 @@
+"""The shipped nginx before real processes: docker/proxy/nginx.conf, with the addresses and folders of a test."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.process import free_port
+
+CONFIGURATION = Path(__file__).resolve().parents[2] / "docker" / "proxy" / "nginx.conf"
+
+
+def adapted(folder: Path, fronts: tuple[int, int], ingress: int, egress: int) -> str:
+    """The shipped text; only where it listens, whom it asks, and where its files are differ."""
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    text = re.sub(r"server ingress:\d+;", f"server 127.0.0.1:{ingress};", text)
+    text = re.sub(r"server egress:\d+;", f"server 127.0.0.1:{egress};", text)
+    for shipped, front in zip((8080, 8081), fronts, strict=True):
+        text, changed = re.subn(rf"listen {shipped}\b", f"listen 127.0.0.1:{front}", text)
+        assert changed == 1, shipped
+    text = text.replace("/tmp/", f"{folder}/").replace("include /etc/nginx/mime.types;", "")
+    return text if os.geteuid() else f"user root;\n{text}"  # or its workers could not write to the folder
+
+
+def careless(text: str) -> str:
+    """One that passes on every offer of another protocol, as many a proxy in the world does."""
+    assert text.count("Upgrade $upgrade;") == text.count("map $upgrade ") == 1
+    return text.replace("Upgrade $upgrade;", "Upgrade $http_upgrade;").replace("map $upgrade ", "map $http_upgrade ")
+
+
+@contextmanager
+def nginx(
+    folder: Path, ingress: int, egress: int = 1, changed: Callable[[str], str] = lambda text: text
+) -> Iterator[int]:
+    """The port of the page and of REST."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    fronts = free_port(), free_port()
+    configuration, log = folder / "nginx.conf", folder / "nginx.log"
+    configuration.write_text(changed(adapted(folder, fronts, ingress, egress)))
+    with log.open("wb") as output:
+        command = [program, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;", "-e", str(log)]
+        running = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        _until_it_listens(fronts[0], running, log)
+        yield fronts[0]
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def _until_it_listens(port: int, running: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/api/v1/ping", timeout=5)
+            return
+        except httpx.ConnectError:
+            assert running.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
