@@ -204,7 +204,7 @@ def test_curl(venue: Venue, method: str, options: tuple[str, ...]) -> None:
     order = venue.send("POST", "/api/v1/order", "orderExecute", BODY | {"quantity": "2"}, TRADER).json()
     known = {"symbol": "SOL_USDC", "orderId": order["id"]}
     instruction, body = {
-        "POST": ("orderExecute", BODY | {"clientId": 77}),
+        "POST": ("orderExecute", BODY | {"clientId": 5_900_077}),
         "PATCH": ("orderModify", known | {"quantity": "1"}),
         "DELETE": ("orderCancel", known),
     }[method]
@@ -232,7 +232,7 @@ def test_the_http_client_of_java(venue: Venue) -> None:
     known = {"symbol": "SOL_USDC", "orderId": order["id"]}
     asked = []
     for method, instruction, body in (
-        ("POST", "orderExecute", BODY | {"clientId": 78}),
+        ("POST", "orderExecute", BODY | {"clientId": 5_900_078}),
         ("PATCH", "orderModify", known | {"quantity": "1"}),
         ("DELETE", "orderCancel", known),
     ):

@@ -3,7 +3,7 @@
 import socket
 from dataclasses import dataclass
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
