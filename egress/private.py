@@ -211,7 +211,7 @@ class PrivateStreams:
         self._set(account, asset, BalanceState(held.available + fill.fee_atoms, held.locked), time_ms, now_us)
 
     def _take_admin(self, account: Account, event: np.void, time_ms: int, now_us: int) -> None:
-        if event["command"]["kind"] in (CommandKind.DEPOSIT, CommandKind.WITHDRAW):
+        if event["command"]["kind"] in (CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER):
             asset = self._data.setup.assets[int(event["command"]["asset"])]
             balance = BalanceState(int(event["given_available"]), int(event["given_locked"]))
             self._set(account, asset, balance, time_ms, now_us)

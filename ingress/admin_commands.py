@@ -9,10 +9,11 @@ from ingress.errors import ApiError, refusal
 from ingress.records import Event
 from ingress.service import Service
 
-_ADMIN = struct.Struct("<4B4I4x8s32s")
+_ADMIN = struct.Struct("<4B5I8s32s")
 _NUMBERS = struct.Struct("<4q")
 _OUTCOMES = (EventKind.APPLIED.value, EventKind.REFUSED.value)
 _NO_KEY = bytes(32)
+SIGN_UP = 1  # Admin.code of an ACCOUNT: the last accounts are not for sign-ups
 assert _ADMIN.size == ADMIN.itemsize
 
 
@@ -25,9 +26,11 @@ class Admin(NamedTuple):
     account: int = 0
     asset: int = 0
     payload: bytes = _NO_KEY
+    to_account: int = 0
 
     def pack(self) -> bytes:
-        return _ADMIN.pack(self.kind, self.code, 0, 0, self.market, self.account, self.asset, 0, b"", self.payload)
+        places = (self.market, self.account, self.asset, 0, self.to_account)
+        return _ADMIN.pack(self.kind, self.code, 0, 0, *places, b"", self.payload)
 
 
 def numbers(a: int, b: int = 0, c: int = 0, d: int = 0) -> bytes:
@@ -52,13 +55,14 @@ async def apply(service: Service, command: Admin) -> Event:
     return event
 
 
-async def create_account(service: Service) -> int:
-    """The next account. Somebody else may take its number at the same moment; then the one after it is tried."""
+async def create_account(service: Service, code: int = 0) -> int:
+    """The next account (`code`: SIGN_UP, or 0 of an administrator's). Somebody else may take its number at the same
+    moment; then the one after it is tried."""
     number = service.setup.accounts
     while True:
         number += 1
         try:
-            await apply(service, Admin(CommandKind.ACCOUNT, account=number))
+            await apply(service, Admin(CommandKind.ACCOUNT, code=code, account=number))
             return number
         except Refused as error:
             if error.reason is not Reason.ALREADY_EXISTS:

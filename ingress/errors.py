@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from engine_core.wire.codes import Reason
+from engine_core.wire.limits import KEYS_OF_ONE_ACCOUNT
 
 
 class Code(StrEnum):
@@ -133,6 +134,16 @@ REASONS: dict[Reason, Refusal] = {
     Reason.ASSETS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many assets"),
     Reason.KEYS_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many API keys"),
     Reason.REFERENCES_FULL: Refusal(Code.MAINTENANCE, "Exchange is at capacity: too many transfers"),
+    Reason.ORDERS_SHARE: Refusal(Code.ORDER_LIMIT, "Account holds its share of all open orders: cancel some first"),
+    Reason.MARKET_SHARE: Refusal(
+        Code.ORDER_LIMIT, "Market holds its share of all open orders, and the account its own in it: cancel some first"
+    ),
+    Reason.KEYS_SHARE: Refusal(
+        Code.INVALID_CLIENT_REQUEST,
+        f"Account has its share of API keys ({KEYS_OF_ONE_ACCOUNT} at most): revoke one first",
+    ),
+    Reason.TIMERS_SHARE: Refusal(Code.ORDER_LIMIT, "Account has its share of timers and sessions: end one first"),
+    Reason.REPEATED: Refusal(Code.INVALID_CLIENT_REQUEST, "Withdrawal was executed before"),
     Reason.SKIPPED: Refusal(Code.SERVER_ERROR, "Request was skipped by an operator and not executed"),
     Reason.NO_GENESIS: Refusal(Code.MAINTENANCE, "Exchange is starting"),
 }

@@ -188,7 +188,7 @@ class History:
         """Newest first; both ends are part of the span."""
         wanted = TransferFilter(account, from_ms, to_ms)
         found, total = await self._transfers(CommandKind.DEPOSIT, wanted, limit, offset)
-        return [rows.deposit_json(row, self._setup.assets[row.asset]) for row in found], total
+        return [rows.deposit_json(row, self._setup.assets[row.asset], account) for row in found], total
 
     async def withdrawals(
         self,
@@ -204,13 +204,21 @@ class History:
         """Newest first; both ends are part of the span."""
         wanted = TransferFilter(account, from_ms, to_ms, number, references)
         found, total = await self._transfers(CommandKind.WITHDRAW, wanted, limit, offset)
+        return await self._told(account, found), total
+
+    async def withdrawal(self, account: int, reference: int) -> tuple[TransferRow, Json] | None:
+        """The one with this reference, as it stands in the log and as it is told."""
+        wanted = TransferFilter(account, references=[reference])
+        found, _ = await self._transfers(CommandKind.WITHDRAW, wanted, 1, 0)
+        return (found[0], (await self._told(account, found))[0]) if found else None
+
+    async def _told(self, account: int, found: list[TransferRow]) -> list[Json]:
         async with self._database.snapshot() as connection:  # a later one than that of the rows: requests come first
             asked = await queries.asked_with(connection, self._setup.log_id, account, found)
         nothing = AskedWith()
         return [
-            rows.withdrawal_json(row, self._setup.assets[row.asset], asked.get((row.asset, row.reference), nothing))
-            for row in found
-        ], total
+            rows.withdrawal_json(row, self._setup.assets[row.asset], asked.get(row.number, nothing)) for row in found
+        ]
 
     async def _transfers(
         self, kind: CommandKind, wanted: TransferFilter, limit: int, offset: int

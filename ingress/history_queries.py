@@ -232,19 +232,28 @@ async def transfer_count(
 
 async def transfers(connection: AsyncConnection, table: str, wanted: TransferFilter, page: Page) -> list[TransferRow]:
     """Newest first."""
-    statement = f"""select id, asset, amount_atoms, reference, {_MS.format("time")} from {table}
-        where {wanted.where} order by id desc offset %s limit %s"""
-    return [TransferRow(*row) for row in await _fetch(connection, statement, (*wanted.values, page.skip, page.take))]
+    statement = f"""select id, asset, amount_atoms, reference, {_MS.format("time")}, counterparty, asked_address, asked
+        from {table} where {wanted.where} order by id desc offset %s limit %s"""
+    found = await _fetch(connection, statement, (*wanted.values, page.skip, page.take))
+    return [
+        TransferRow(number, asset, atoms, reference, time_ms, other, (address, asked))
+        for number, asset, atoms, reference, time_ms, other, address, asked in found
+    ]
 
 
 async def asked_with(
     connection: AsyncConnection, log_id: int, account: int, rows: Sequence[TransferRow]
-) -> dict[tuple[int, int], AskedWith]:
-    """What an account asked these withdrawals with, by asset and reference."""
+) -> dict[int, AskedWith]:
+    """By their numbers, what an account asked these withdrawals with: only text that fits what the log says."""
     statement = """select asset, reference, address, blockchain, client_id from withdrawal_requests
         where log_id = %s and account = %s and reference = any(%s)"""
     found = await _fetch(connection, statement, (log_id, account, [row.reference for row in rows]))
-    return {(asset, reference): AskedWith(*asked) for asset, reference, *asked in found}
+    return {
+        row.number: asked
+        for row in rows
+        for asset, reference, *text in found
+        if (asset, reference) == (row.asset, row.reference) and (asked := AskedWith(*text)).fits(row.words)
+    }
 
 
 async def position(connection: AsyncConnection, shard: int) -> tuple[int, int, int] | None:

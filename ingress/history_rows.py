@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine_core.replica.setup import Asset, Market, Setup
-from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, OrderType, Reason, SelfTrade, Side, TimeInForce
+from engine_core.wire import destinations
+from engine_core.wire.codes import (
+    CommandKind,
+    EventKind,
+    OrderFlag,
+    OrderStatus,
+    OrderType,
+    Reason,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
 from engine_core.wire.intervals import Interval
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.units import format_decimal
@@ -238,6 +249,8 @@ class TransferRow:
     amount_atoms: int
     reference: int
     time_ms: int
+    counterparty: int = 0  # the account at the other end; 0: none of this exchange
+    words: tuple[int, int] = (0, 0)  # of the log, which the text of a withdrawal must fit
 
 
 @dataclass(slots=True)
@@ -273,9 +286,13 @@ class CandleRow:
         }
 
 
-def deposit_json(row: TransferRow, asset: Asset) -> Json:
-    nothing = ("toAddress", "fromAddress", "transactionHash", "platformMemo", "fiatAmount", "fiatCurrency")
-    return _transfer_json(row, asset) | {"source": "administrator"} | dict.fromkeys((*nothing, "institutionBic"))
+def deposit_json(row: TransferRow, asset: Asset, account: int) -> Json:
+    nothing = ("transactionHash", "platformMemo", "fiatAmount", "fiatCurrency", "institutionBic")
+    ends = {"source": "administrator", "toAddress": None, "fromAddress": None}
+    if row.counterparty:
+        sender = destinations.of_account(row.counterparty)
+        ends = {"source": "internal", "toAddress": destinations.of_account(account), "fromAddress": sender}
+    return _transfer_json(row, asset) | ends | dict.fromkeys(nothing)
 
 
 class AskedWith(NamedTuple):
@@ -285,12 +302,19 @@ class AskedWith(NamedTuple):
     blockchain: str | None = None
     client_id: str | None = None
 
+    def fits(self, words: tuple[int, int]) -> bool:
+        """Whether it is what the log says; withdrawals of behaviour version 1 have no words there."""
+        return self.address is not None and words in ((0, 0), destinations.words_of(self.address, self.client_id))
+
 
 def withdrawal_json(row: TransferRow, asset: Asset, asked: AskedWith) -> Json:
     nothing = ("transactionHash", "identifier", "subaccountId", "fiatFee")
     more = ("fiatState", "fiatSymbol", "providerId", "bankName", "bankIdentifier", "accountIdentifier", "triggerAt")
     known = {"blockchain": asked.blockchain, "toAddress": asked.address, "clientId": asked.client_id}
-    return _transfer_json(row, asset) | known | {"fee": "0", "isInternal": True} | dict.fromkeys((*nothing, *more))
+    if row.counterparty:
+        known["toAddress"] = destinations.of_account(row.counterparty)
+    inside = {"fee": "0", "isInternal": row.counterparty != 0}
+    return _transfer_json(row, asset) | known | inside | dict.fromkeys((*nothing, *more))
 
 
 def _transfer_json(row: TransferRow, asset: Asset) -> Json:
@@ -357,14 +381,16 @@ def trade_rows(slots: np.ndarray) -> list[TradeRow]:
 
 def transfer_rows(slots: np.ndarray, last_id: int) -> list[tuple[int, TransferRow]]:
     """(account, row) of deposits or of withdrawals; they are numbered on from `last_id`."""
-    admin = np.frombuffer(slots["event"].tobytes(), ADMIN_EVENT)["command"]
-    return [
-        (
-            int(command["account"]),
-            TransferRow(last_id + place, int(command["asset"]), int(command["a"]), int(command["b"]), time_ms),
-        )
-        for place, (command, time_ms) in enumerate(zip(admin, slots["time_ms"].tolist(), strict=True), start=1)
-    ]
+    result = []
+    applied = np.frombuffer(slots["event"].tobytes(), ADMIN_EVENT)
+    for place, (event, time_ms) in enumerate(zip(applied, slots["time_ms"].tolist(), strict=True), start=1):
+        command, account, other = event["command"], int(event["account"]), 0
+        if command["kind"] == CommandKind.TRANSFER:
+            other = int(command["account"]) + int(command["to_account"]) - account
+        moved = int(command["asset"]), int(command["a"]), int(command["b"])
+        words = int(command["c"]), int(command["d"])
+        result.append((account, TransferRow(last_id + place, *moved, time_ms, other, words)))
+    return result
 
 
 def add_trades(candles: dict[int, CandleRow], trades: list[TradeRow], interval: Interval, tick_atoms: int) -> None:

@@ -31,6 +31,7 @@ _KEPT[
         EventKind.APPLIED,
     ]
 ] = True
+_TRANSFERS = (CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER)
 _COMMAND_KIND = EVENT.itemsize - ADMIN_EVENT["command"].itemsize  # byte of an ADMIN_EVENT where its command begins
 
 
@@ -56,8 +57,7 @@ class Tail:
         wanted = _KEPT[kinds]
         if (kinds == EventKind.APPLIED).any():
             commands = slots.view(np.uint8).reshape(len(slots), SLOT.itemsize)[:, _COMMAND_KIND]
-            is_transfer = (commands == CommandKind.DEPOSIT) | (commands == CommandKind.WITHDRAW)
-            wanted &= (kinds != EventKind.APPLIED) | is_transfer
+            wanted &= (kinds != EventKind.APPLIED) | np.isin(commands, _TRANSFERS)
         places = np.flatnonzero(wanted)
         if len(places) == 0:
             return
@@ -134,6 +134,9 @@ def trades_of(tail: np.ndarray, market: int) -> np.ndarray:
 
 
 def transfers_of(tail: np.ndarray, kind: CommandKind) -> np.ndarray:
-    """The deposits or withdrawals of all accounts."""
+    """The deposits or withdrawals of all accounts; a transfer is one for its sender, the other for its receiver."""
     kinds = tail.view(np.uint8).reshape(len(tail), SLOT.itemsize)[:, _COMMAND_KIND]
-    return pick(tail, np.flatnonzero((tail["event"]["kind"] == EventKind.APPLIED) & (kinds == kind)))
+    applied = tail["event"].view(ADMIN_EVENT)
+    receives = applied["account"] != applied["command"]["account"]
+    ends = (kinds == CommandKind.TRANSFER) & (receives if kind == CommandKind.DEPOSIT else ~receives)
+    return pick(tail, np.flatnonzero((tail["event"]["kind"] == EventKind.APPLIED) & ((kinds == kind) | ends)))

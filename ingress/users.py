@@ -11,6 +11,7 @@ from typing import Any, Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from engine_core.wire.destinations import words_of
 from ingress.history_database import Database
 
 # 19 MiB and two passes, one lane: some 25 ms of a core, which the few attempts that the limits admit may cost.
@@ -34,6 +35,11 @@ class WithdrawalRequest:
     address: str
     blockchain: str
     client_id: str | None
+
+    @property
+    def words(self) -> tuple[int, int]:
+        """What the command carries of it."""
+        return words_of(self.address, self.client_id)
 
 
 class Users:
@@ -68,26 +74,20 @@ class Users:
         rows = await self._run("select name from users where log_id = %s and account = %s", log_id, account)
         return str(rows[0][0]) if rows else None
 
-    async def request_withdrawal(self, log_id: int, request: WithdrawalRequest) -> bool:
-        """Whether this is the first one with its reference."""
+    async def has_withdrawal(self, log_id: int, request: WithdrawalRequest) -> bool:
+        """Whether the very same was asked for before."""
+        statement = """select 1 from withdrawal_requests where log_id = %s and account = %s and reference = %s
+            and asset = %s and asked_address = %s and asked = %s"""
+        key = (request.account, request.reference, request.asset, *request.words)
+        return bool(await self._run(statement, log_id, *key))
+
+    async def note_withdrawal(self, log_id: int, request: WithdrawalRequest) -> None:
+        """Keep its text, for whoever pays it out. Never changed: the words of the log say which text counts."""
         statement = """insert into withdrawal_requests
-            (log_id, account, asset, reference, address, blockchain, client_id)
-            values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning 1"""
-        values = (request.account, request.asset, request.reference, request.address, request.blockchain)
-        return bool(await self._run(statement, log_id, *values, request.client_id))
-
-    async def forget_withdrawal(self, log_id: int, request: WithdrawalRequest) -> None:
-        """The engine refused it: nothing was withdrawn."""
-        statement = """delete from withdrawal_requests
-            where log_id = %s and account = %s and asset = %s and reference = %s returning 1"""
-        await self._run(statement, log_id, request.account, request.asset, request.reference)
-
-    async def withdrawal_request(self, log_id: int, like: WithdrawalRequest) -> WithdrawalRequest | None:
-        """The one with the same account, asset and reference."""
-        statement = """select account, asset, reference, address, blockchain, client_id from withdrawal_requests
-            where log_id = %s and account = %s and asset = %s and reference = %s"""
-        rows = await self._run(statement, log_id, like.account, like.asset, like.reference)
-        return WithdrawalRequest(*rows[0]) if rows else None
+            (log_id, account, reference, asset, asked_address, asked, address, blockchain, client_id)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning 1"""
+        key = (request.account, request.reference, request.asset, *request.words)
+        await self._run(statement, log_id, *key, request.address, request.blockchain, request.client_id)
 
     async def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         async with self._database.snapshot() as connection:

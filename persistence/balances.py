@@ -52,7 +52,8 @@ def balance_changes(
 ) -> np.ndarray:
     """BALANCE_CHANGES rows after `events` (the whole batch, as EVENT).
 
-    `carries`: places of the order events that hold balances; `transfers`: places of the deposits and withdrawals.
+    `carries`: places of the order events that hold balances; `transfers`: places of deposits and withdrawals,
+    and of both ends of transfers.
     """
     values = [*_of_orders(events, carries, columns), _of_transfers(events, transfers)]
     values.append(_of_fee_account(events, columns, _join(values), fee_balances))
@@ -87,7 +88,7 @@ def _of_orders(events: np.ndarray, carries: np.ndarray, columns: MarketColumns) 
 
 def _of_transfers(events: np.ndarray, transfers: np.ndarray) -> _Values:
     records = take(events, transfers).view(ADMIN_EVENT)
-    keys = records["command"]["account"].astype(np.int64) << _ASSET_BITS | records["command"]["asset"]
+    keys = records["account"].astype(np.int64) << _ASSET_BITS | records["command"]["asset"]
     return _Values(transfers, keys, records["given_available"], records["given_locked"])
 
 

@@ -79,8 +79,10 @@ def make_rows(events: np.ndarray, times_ms: np.ndarray, setup: Setup, books: Boo
     admin = take(events, admin_places).view(ADMIN_EVENT)
     definitions = setup.apply(admin, times_ms[admin_places]) if len(admin) else []
     columns = setup.columns()
-    deposit_places = admin_places[admin["command"]["kind"] == CommandKind.DEPOSIT]
-    withdrawal_places = admin_places[admin["command"]["kind"] == CommandKind.WITHDRAW]
+    done = admin["command"]["kind"]
+    transfers, receives = done == CommandKind.TRANSFER, admin["account"] != admin["command"]["account"]
+    deposit_places = admin_places[(done == CommandKind.DEPOSIT) | (transfers & receives)]
+    withdrawal_places = admin_places[(done == CommandKind.WITHDRAW) | (transfers & ~receives)]
     of_orders = np.flatnonzero(_OF_ORDERS[kinds])
     fills = np.flatnonzero(kinds == EventKind.FILL)
     taken = fills[events["flags"][fills] & OrderFlag.TAKER != 0]
@@ -168,9 +170,14 @@ def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.
 def _transfers(
     rows: np.ndarray, events: np.ndarray, times_ms: np.ndarray, places: np.ndarray, before: int
 ) -> np.ndarray:
-    commands = take(events, places).view(ADMIN_EVENT)["command"]
+    applied = take(events, places).view(ADMIN_EVENT)
+    commands = applied["command"]
     rows["id"] = before + 1 + np.arange(len(places))
-    rows["account"], rows["asset"] = commands["account"], commands["asset"]
+    rows["account"], rows["asset"] = applied["account"], commands["asset"]
+    parties = commands["account"].astype(np.int64) + commands["to_account"]
+    is_transfer = commands["kind"] == CommandKind.TRANSFER
+    rows["counterparty"] = np.where(is_transfer, parties - applied["account"], 0)
+    rows["asked_address"], rows["asked"] = commands["c"], commands["d"]
     rows["amount_atoms"], rows["reference"] = commands["a"], commands["b"]
     rows["time"] = timestamps(times_ms[places])
     return rows

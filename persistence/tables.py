@@ -162,6 +162,9 @@ _TRANSFER: Columns = (
     ("amount_atoms", "bigint"),
     ("reference", "bigint"),
     ("time", "time"),
+    ("counterparty", "integer"),
+    ("asked_address", "bigint"),
+    ("asked", "bigint"),
 )
 DEPOSITS = Table("deposits", _TRANSFER)
 WITHDRAWALS = Table("withdrawals", _TRANSFER)

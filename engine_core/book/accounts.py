@@ -6,7 +6,8 @@ in admin.py. Notionals fit in int64 because placement has checked them (see chec
 
 from engine_core.book.order_codes import by_side, codes_of_order
 from engine_core.book.records import BY_QUOTE, UNLISTED
-from engine_core.book.state import OPEN_ORDERS, TIERS, State
+from engine_core.book.shares import give_share, take_share
+from engine_core.book.state import OPEN_ORDERS, SHARED_ORDERS, TIERS, State
 from engine_core.jit import hot, index, inner, rare, wide
 from engine_core.wire.codes import Side
 from engine_core.wire.limits import PPM
@@ -118,6 +119,7 @@ def enlist(state: State, slot: int) -> None:
     else:
         owner["first_order"] = slot
     owner["last_order"] = slot
+    take_share(state, wide(SHARED_ORDERS), wide(owner["open_orders"]))
     owner["open_orders"] += 1
     state.open_counts[open_count_of(state, account, market)] += 1
     state.markets[index(market)]["open_orders"] += 1
@@ -141,6 +143,7 @@ def delist(state: State, slot: int) -> None:
         owner["last_order"] = before
     state.info[index(slot)]["account_prev"] = UNLISTED
     owner["open_orders"] -= 1
+    give_share(state, wide(SHARED_ORDERS), wide(owner["open_orders"]))
     state.open_counts[open_count_of(state, account, market)] -= 1
     state.markets[index(market)]["open_orders"] -= 1
     state.counters[OPEN_ORDERS] -= 1

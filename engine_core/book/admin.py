@@ -8,7 +8,8 @@ import numpy as np
 
 from engine_core.book.accounts import FEE_ACCOUNT, balance_of
 from engine_core.book.checks import ACCOUNT_FROZEN, ACCOUNT_OK, account_exists, market_of
-from engine_core.book.registry import FOUND, FULL, add_key, add_reference, find_key
+from engine_core.book.registry import add_key, find_key, revoke
+from engine_core.book.shares import may_sign_up, set_shares
 from engine_core.book.state import (
     ACCOUNTS,
     ASSETS,
@@ -24,6 +25,7 @@ from engine_core.book.state import (
     State,
 )
 from engine_core.book.timers import LEASE, arm, disarm, find_timer
+from engine_core.book.transfers import move_money
 from engine_core.book.triggers import NO_LOW
 from engine_core.jit import inner, rare, wide
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
@@ -32,7 +34,7 @@ from engine_core.wire.limits import MAX_DECIMALS, MAX_PRICE_TICKS, MAX_SUPPLY_AT
 
 MAX_BAND_PPM = 1_000 * PPM
 MAX_LEASE_MS = 24 * 3600 * 1000
-DEPOSITS, WITHDRAWALS = 1, 2  # directions of a reference
+SIGN_UP = 1  # ADMIN.code of an ACCOUNT that somebody makes for himself
 _MOST = np.array(MOST[:-1], np.int64)  # pages follow from levels
 
 
@@ -72,6 +74,14 @@ def _capacity(state: State, admin: np.ndarray, i: int) -> int:
     if number >= _MOST.size or wanted < state.limits[number] or wanted > _MOST[number]:
         return wide(Reason.BAD_DEFINITION)
     state.counters[GROWS] = 1
+    return wide(Reason.NONE)
+
+
+@inner
+def _shares(state: State, admin: np.ndarray, i: int) -> int:
+    if admin[i]["code"] > 1:
+        return wide(Reason.BAD_FIELD)
+    set_shares(state, admin[i]["code"] == 1)
     return wide(Reason.NONE)
 
 
@@ -215,7 +225,7 @@ def _account(state: State, admin: np.ndarray, i: int) -> int:
         return wide(Reason.ALREADY_EXISTS)
     if number != state.counters[ACCOUNTS] + 1:
         return wide(Reason.BAD_DEFINITION)
-    if number >= state.accounts.size:
+    if number >= state.accounts.size or (admin[i]["code"] == SIGN_UP and not may_sign_up(state)):
         return wide(Reason.ACCOUNTS_FULL)
     _add_account(state)
     return wide(Reason.NONE)
@@ -241,7 +251,7 @@ def _of_account(state: State, admin: np.ndarray, i: int, kind: int) -> int:
         key = find_key(state, admin, i)
         if key == 0 or state.keys[key]["account"] != account or state.keys[key]["permissions"] == 0:
             return wide(Reason.UNKNOWN_KEY)
-        state.keys[key]["permissions"] = 0
+        revoke(state, key)
     else:
         return _lease(state, admin, i)
     return wide(Reason.NONE)
@@ -258,9 +268,7 @@ def _key(state: State, admin: np.ndarray, i: int) -> int:
             return wide(Reason.ALREADY_EXISTS)
         state.keys[key]["permissions"] = admin[i]["code"]
         return wide(Reason.NONE)
-    if not add_key(state, admin, i):
-        return wide(Reason.KEYS_FULL)
-    return wide(Reason.NONE)
+    return add_key(state, admin, i)
 
 
 @inner
@@ -274,44 +282,7 @@ def _lease(state: State, admin: np.ndarray, i: int) -> int:
         return wide(Reason.NONE)
     if record["code"] != 1 or not 1 <= record["b"] <= MAX_LEASE_MS:
         return wide(Reason.BAD_FIELD)
-    if not arm(state, account, wide(LEASE), record["a"], wide(0), record["b"]):
-        return wide(Reason.TIMERS_FULL)
-    return wide(Reason.NONE)
-
-
-@inner
-def _transfer(state: State, admin: np.ndarray, i: int, deposit: bool) -> int:
-    record = admin[i]
-    account, number, atoms = wide(record["account"]), wide(record["asset"]), wide(record["a"])
-    if not account_exists(state, account):
-        return wide(Reason.UNKNOWN_ACCOUNT)
-    if number < 1 or number > state.counters[ASSETS]:
-        return wide(Reason.UNKNOWN_ASSET)
-    if atoms < 1 or atoms > MAX_SUPPLY_ATOMS:
-        return wide(Reason.BAD_FIELD)
-    asset = state.assets[number]
-    balance = state.balances[balance_of(state, account, number)]
-    if deposit:
-        if atoms > MAX_SUPPLY_ATOMS - (asset["deposited"] - asset["withdrawn"]):
-            return wide(Reason.SUPPLY_LIMIT)
-        if asset["deposited"] > MAX_SUPPLY_ATOMS * 2 - 1 - atoms:  # the sum over all time must fit as well
-            return wide(Reason.SUPPLY_LIMIT)
-    elif state.accounts[account]["state"] == ACCOUNT_FROZEN:
-        return wide(Reason.ACCOUNT_FROZEN)
-    elif balance["available"] < atoms:
-        return wide(Reason.INSUFFICIENT_FUNDS)
-    entered = add_reference(state, number, wide(DEPOSITS if deposit else WITHDRAWALS), record["b"])
-    if entered == FOUND:
-        return wide(Reason.DUPLICATE_REFERENCE)
-    if entered == FULL:
-        return wide(Reason.REFERENCES_FULL)
-    if deposit:
-        asset["deposited"] += atoms
-        balance["available"] += atoms
-    else:
-        asset["withdrawn"] += atoms
-        balance["available"] -= atoms
-    return wide(Reason.NONE)
+    return arm(state, account, wide(LEASE), record["a"], wide(0), record["b"])
 
 
 @inner
@@ -320,8 +291,8 @@ def _apply(state: State, admin: np.ndarray, i: int, kind: int) -> int:
         return _genesis(state, admin, i)
     if state.counters[GENESIS] == 0:
         return wide(Reason.NO_GENESIS)
-    if kind == CommandKind.DEPOSIT or kind == CommandKind.WITHDRAW:
-        return _transfer(state, admin, i, kind == CommandKind.DEPOSIT)
+    if kind == CommandKind.DEPOSIT or kind == CommandKind.WITHDRAW or kind == CommandKind.TRANSFER:
+        return move_money(state, admin, i)
     if kind == CommandKind.ASSET:
         return _asset(state, admin, i)
     if kind == CommandKind.MARKET:
@@ -338,6 +309,8 @@ def _apply(state: State, admin: np.ndarray, i: int, kind: int) -> int:
         return _upgrade(state, admin, i)
     if kind == CommandKind.CAPACITY:
         return _capacity(state, admin, i)
+    if kind == CommandKind.SHARES:
+        return _shares(state, admin, i)
     if kind == CommandKind.SKIP:  # says what the runtime did; changes nothing here
         return wide(Reason.NONE)
     if CommandKind.ACCOUNT_STATE <= kind <= CommandKind.LEASE:
@@ -346,8 +319,10 @@ def _apply(state: State, admin: np.ndarray, i: int, kind: int) -> int:
 
 
 @inner
-def write_admin(state: State, events: np.ndarray, n: int, admin: np.ndarray, i: int, kind: int, reason: int) -> int:
-    """APPLIED or REFUSED, repeating the command; with the account's balance after a transfer."""
+def _write(
+    state: State, events: np.ndarray, n: int, admin: np.ndarray, i: int, kind: int, reason: int, account: int
+) -> int:
+    """APPLIED or REFUSED, repeating the command; with the account's balance after money moved."""
     words = events.view(np.int64)
     for word in range(n * 16, n * 16 + 8):
         words[word] = 0
@@ -356,11 +331,12 @@ def write_admin(state: State, events: np.ndarray, n: int, admin: np.ndarray, i: 
     event["kind"] = kind
     event["reason"] = reason
     event["index"] = state.counters[INDEX]
-    event["account"] = record["account"]
+    event["account"] = account
     event["command"] = record
-    transfer = record["kind"] == CommandKind.DEPOSIT or record["kind"] == CommandKind.WITHDRAW
-    if transfer and kind == EventKind.APPLIED:
-        balance = state.balances[balance_of(state, wide(record["account"]), wide(record["asset"]))]
+    moved = record["kind"] == CommandKind.DEPOSIT or record["kind"] == CommandKind.WITHDRAW
+    moved = moved or record["kind"] == CommandKind.TRANSFER
+    if moved and kind == EventKind.APPLIED:
+        balance = state.balances[balance_of(state, account, wide(record["asset"]))]
         event["given_available"] = balance["available"]
         event["given_locked"] = balance["locked"]
     return n + 1
@@ -371,7 +347,10 @@ def administer(state: State, events: np.ndarray, n: int, admin: np.ndarray, i: i
     rare()
     reason = _apply(state, admin, i, kind)
     told = wide(EventKind.APPLIED) if reason == Reason.NONE else wide(EventKind.REFUSED)
-    return write_admin(state, events, n, admin, i, told, reason)
+    n = _write(state, events, n, admin, i, told, reason, wide(admin[i]["account"]))
+    if kind == CommandKind.TRANSFER and reason == Reason.NONE:  # the other half
+        n = _write(state, events, n, admin, i, told, reason, wide(admin[i]["to_account"]))
+    return n
 
 
 assert FEE_ACCOUNT == 1  # the account that GENESIS makes

@@ -17,14 +17,17 @@ from engine_core.book.state import (
     BOOKS,
     ENDED_OLDEST,
     FREE_ORDERS,
+    KEYS_HELD,
     LEVELS_HELD,
     MARKETS,
     NODES_USED,
     OPEN_ORDERS,
+    OPERATOR_REFERENCES,
     PAGE_BITS,
     PAGES_LIVE,
     PAGES_USED,
     PRICES_A_PAGE,
+    REFERENCES,
     TIMERS,
     State,
 )
@@ -44,6 +47,7 @@ def audit(state: State) -> None:
     _audit_locks(state, live)
     _audit_clients(state, live)
     _audit_timers(state)
+    _audit_shares(state)
     for asset, (supplied, held) in conservation(state).items():
         assert supplied == held, f"asset {asset}: {held} atoms in accounts, {supplied} deposited less withdrawn"
 
@@ -269,3 +273,28 @@ def _audit_timers(state: State) -> None:
         if place > 1:
             parent = state.timers[state.timer_heap[place // 2]]
             assert (parent["due_ms"], parent["number"]) < (timer["due_ms"], timer["number"])
+
+
+def _audit_shares(state: State) -> None:
+    """What accounts hold of the shared tables is counted right, and what they hold beyond their own share."""
+    accounts = state.accounts[1 : int(state.counters[ACCOUNTS]) + 1]
+    armed = Counter(state.timers["account"][state.timers["kind"] != 0].tolist())
+    keys = Counter(state.keys["account"][state.keys["permissions"] != 0].tolist())
+    for number, account in enumerate(accounts.tolist(), 1):
+        owner = dict(zip(accounts.dtype.names or (), account, strict=True))
+        assert (owner["timers_armed"], owner["keys"]) == (armed[number], keys[number]), (
+            f"account {number}: wrong counts"
+        )
+        known, last = 0, 0
+        reference = owner["withdrawal_first"]
+        while reference:
+            assert state.references[reference]["scope"] == number
+            known, last, reference = known + 1, reference, int(state.references[reference]["newer"])
+        assert (owner["withdrawals"], owner["withdrawal_last"]) == (known, last), f"account {number}: its references"
+    assert state.counters[KEYS_HELD] == keys.total()
+    own_references = int(accounts["withdrawals"].sum())
+    assert state.counters[OPERATOR_REFERENCES] + own_references == state.counters[REFERENCES], "references are lost"
+    held = ("open_orders", "keys", "timers_armed", "withdrawals", "ended")
+    for share, name in zip(state.shares, held, strict=True):
+        beyond = int(np.maximum(accounts[name].astype(np.int64) - share["own"], 0).sum())
+        assert share["taken"] == beyond, f"{name}: {share['taken']} beyond own shares, {beyond} found"

@@ -12,7 +12,8 @@ from engine_core.book.records import (
     POST_ONLY,
     TRIGGER,
 )
-from engine_core.book.state import ACCOUNTS, FREE_ORDERS, MARKETS, State
+from engine_core.book.shares import is_full, may_grow, may_take
+from engine_core.book.state import ACCOUNTS, FREE_ORDERS, MARKETS, SHARED_ORDERS, State
 from engine_core.jit import apart, hot, index, inner, wide
 from engine_core.wire.codes import MarketState, OrderType, Reason, Side, TimeInForce
 from engine_core.wire.limits import MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
@@ -192,4 +193,9 @@ def check_room(state: State, account: int, market: int, needs_slot: bool) -> int
         return wide(Reason.TOO_MANY_OPEN_ORDERS)
     if state.counters[FREE_ORDERS] == 0:
         return wide(Reason.ORDERS_FULL)
+    held = wide(state.accounts[index(account)]["open_orders"])
+    if not may_take(state, wide(SHARED_ORDERS), held):
+        return wide(Reason.ORDERS_FULL) if is_full(state, wide(SHARED_ORDERS)) else wide(Reason.ORDERS_SHARE)
+    if not may_grow(state, market, held):
+        return wide(Reason.MARKET_SHARE)
     return wide(Reason.NONE)

@@ -1,9 +1,9 @@
 """Client order ids: one chained hash from (account, client id) to an open order or to a remembered ended one.
 
 A retry with the same client id and the same economics is answered with the order that exists, so no order doubles.
-Known are the open orders, and per account the last `ended_per_account` ended ones, within `ended` of all accounts:
-first in, first out in log order. `economics` is a 64-bit mark of what the order was when it was placed (amending
-changes the order, not the mark).
+Known are the open orders, and per account the last `ended_per_account` ended ones, within its share of `ended` (see
+shares.py): first in, first out in log order. `economics` is a 64-bit mark of what the order was when it was placed
+(amending changes the order, not the mark).
 
 In the chains a positive number is a slot, a negative one an ENDED record.
 """
@@ -11,7 +11,16 @@ In the chains a positive number is a slot, a negative one an ENDED record.
 import numpy as np
 
 from engine_core.book.records import HAS_AMOUNT, TRIGGER
-from engine_core.book.state import ENDED_FREE, ENDED_NEWEST, ENDED_OLDEST, ENDED_USED, State
+from engine_core.book.shares import give_share, may_take, take_share
+from engine_core.book.state import (
+    DIVIDED,
+    ENDED_FREE,
+    ENDED_NEWEST,
+    ENDED_OLDEST,
+    ENDED_USED,
+    SHARED_ENDED,
+    State,
+)
 from engine_core.jit import apart, hot, index, inner, mixed, rare, wide
 
 
@@ -91,6 +100,7 @@ def _forget_oldest(state: State, account: int) -> None:
     if record["account_next"] == 0:
         owner["ended_last"] = 0
     owner["ended"] -= 1
+    give_share(state, wide(SHARED_ENDED), wide(owner["ended"]))
     _drop_entry(state, -number, account, wide(record["client_id"]))
     older, newer = wide(record["older"]), wide(record["newer"])
     if older != 0:
@@ -109,8 +119,11 @@ def _forget_oldest(state: State, account: int) -> None:
 @inner
 def _new_ended(state: State, account: int) -> int:
     """A place for one more, after forgetting what the two caps demand."""
-    if state.accounts[account]["ended"] >= state.limits[9]:  # Capacities.ended_per_account
+    held = wide(state.accounts[account]["ended"])
+    if held >= state.limits[9]:  # Capacities.ended_per_account
         _forget_oldest(state, account)
+    elif held != 0 and state.counters[DIVIDED] != 0 and not may_take(state, wide(SHARED_ENDED), held):
+        _forget_oldest(state, account)  # its own, and nobody else's
     if state.counters[ENDED_FREE] == 0 and state.counters[ENDED_USED] + 1 == state.ended.size:
         _forget_oldest(state, wide(state.ended[state.counters[ENDED_OLDEST]]["account"]))
     number = state.counters[ENDED_FREE]
@@ -168,6 +181,7 @@ def remember_ended(state: State, slot: int, listed: bool) -> None:
     else:
         owner["ended_first"] = number
     owner["ended_last"] = number
+    take_share(state, wide(SHARED_ENDED), wide(owner["ended"]))
     owner["ended"] += 1
     bucket = client_bucket(state, account, client_id)
     record["client_chain"] = state.client_heads[bucket]

@@ -8,7 +8,7 @@ Precedence of reasons: the checks run in this order, and the first that fails na
              PRICE_OUT_OF_RANGE  PRICE_OUT_OF_BAND  QUANTITY_TOO_SMALL  QUANTITY_TOO_LARGE
              of a trigger: PRICE_OUT_OF_RANGE  NO_LAST_PRICE  TRIGGER_EQUALS_LAST  BOUND_REQUIRED
              NOTIONAL_OVERFLOW (by quote with a bound: QUANTITY_TOO_LARGE)
-             TOO_MANY_OPEN_ORDERS  ORDERS_FULL  (only for orders that could stay)
+             TOO_MANY_OPEN_ORDERS  ORDERS_FULL  ORDERS_SHARE  MARKET_SHARE  (only for orders that could stay)
              POST_ONLY_WOULD_TAKE  LEVELS_FULL
              of a market order by quote: INSUFFICIENT_FUNDS for the amount, QUANTITY_TOO_SMALL, QUANTITY_TOO_LARGE
              INSUFFICIENT_FUNDS
@@ -16,7 +16,7 @@ Precedence of reasons: the checks run in this order, and the first that fails na
     AMEND    as CANCEL, then BAD_FIELD  NOT_AMENDABLE  QUANTITY_TOO_SMALL
              in its place: QUANTITY_TOO_SMALL; queued again: as PLACE from ACCOUNT_FROZEN on
     REPLACE  as PLACE up to the client id, then ORDER_NOT_FOUND; after that the old order is gone whatever happens
-    CANCEL_ALL, CANCEL_AFTER   UNKNOWN_MARKET  UNKNOWN_ACCOUNT  BAD_FIELD  TIMERS_FULL
+    CANCEL_ALL, CANCEL_AFTER   UNKNOWN_MARKET  UNKNOWN_ACCOUNT  BAD_FIELD  TIMERS_FULL  TIMERS_SHARE
     ADMIN    NO_GENESIS, then what exists, then what is well formed, then what fits (see admin.py)
 
 Events of one command are at most MAX_EVENTS_PER_COMMAND. Before it, timers that are due and triggers left over from
@@ -169,8 +169,7 @@ def _cancel_after(state: State, events: np.ndarray, n: int, commands: np.ndarray
             disarm(state, timer)
     elif reason == Reason.NONE:
         market = named if named != ALL_MARKETS else wide(0)
-        if not arm(state, account, wide(DEAD_MAN), wide(0), market, delay):
-            reason = wide(Reason.TIMERS_FULL)
+        reason = arm(state, account, wide(DEAD_MAN), wide(0), market, delay)
     if reason != Reason.NONE:
         return write_rejected(state, events, n, commands, i, reason)
     return write_account(state, events, n, wide(EventKind.TIMER_ARMED), reason, account, named, wide(0), delay)

@@ -24,6 +24,7 @@ from engine_core.book.state import (
     BOOKS,
     COMMANDS,
     CREATED_MS,
+    DIVIDED,
     EVENTS,
     GENESIS,
     KEYS,
@@ -220,6 +221,8 @@ def setup(state: State) -> np.ndarray:
     if not counters[GENESIS]:
         return np.zeros(0, ADMIN)
     out.add(CommandKind.GENESIS, code=SCHEMA_VERSION, a=counters[LOG_ID], b=counters[BEHAVIOUR], c=counters[CREATED_MS])
+    if counters[DIVIDED]:
+        out.add(CommandKind.SHARES, code=1)
     for number in range(1, int(counters[ASSETS]) + 1):
         asset = state.assets[number]
         out.add(CommandKind.ASSET, asset=number, symbol=asset["symbol"], decimals=asset["decimals"])

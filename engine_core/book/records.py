@@ -147,7 +147,11 @@ ACCOUNT_RECORD = np.dtype(
         ("ended_last", "<i4"),
         ("ended", "<i4"),
         ("timers", "<i4"),
-        ("pad0", "<i4"),
+        ("timers_armed", "<i4"),
+        ("keys", "<i4"),  # that are not revoked
+        ("withdrawals", "<i4"),  # references of its own that are remembered, oldest first
+        ("withdrawal_first", "<i4"),
+        ("withdrawal_last", "<i4"),
     ]
 )
 BALANCE_RECORD = np.dtype([("available", "<i8"), ("locked", "<i8")])
@@ -160,10 +164,28 @@ KEY_RECORD = np.dtype(
         ("account", "<i4"),
         ("permissions", "<i4"),  # 0: revoked
         ("chain", "<i4"),
-        ("pad0", "<i4"),
+        ("newer", "<i4"),  # of a revoked one: the one revoked after it
     ]
 )
-REFERENCE = np.dtype([("reference", "<i8"), ("asset", "<i4"), ("direction", "<i2"), ("pad0", "<i2"), ("chain", "<i8")])
+REFERENCE = np.dtype(
+    [
+        ("reference", "<i8"),
+        ("content", "<i8"),  # of one that an account made: a mark of all that a repeat repeats
+        ("scope", "<i4"),  # the asset; of one that an account made, the account
+        ("direction", "<i4"),
+        ("chain", "<i4"),
+        ("newer", "<i4"),  # of one that an account made: its next one
+    ]
+)
+# How one table is divided among the accounts that share it (see shares.py).
+SHARE = np.dtype(
+    [
+        ("own", "<i8"),  # entries that each account has for itself
+        ("pool", "<i8"),  # entries for all, beyond those
+        ("most", "<i8"),  # of them for one account
+        ("taken", "<i8"),  # of them now
+    ]
+)
 TIMER = np.dtype(
     [
         ("due_ms", "<i8"),

@@ -25,6 +25,7 @@ from engine_core.book.records import (
     ORDER,
     PAGE,
     REFERENCE,
+    SHARE,
     TERMS,
     TIMER,
 )
@@ -73,7 +74,15 @@ PAGES_USED = 33
 PAGES_LIVE = 34  # that hold levels
 SKIPS = 35  # entries of the command log that were skipped on an operator's word
 GROWS = 36  # CAPACITY was applied, and the state is to be made larger
-COUNTERS = 40
+DIVIDED = 37  # 1: what all accounts share is divided among them (see shares.py)
+KEYS_HELD = 38  # not revoked
+REVOKED_OLDEST = 39  # keys, by the time they were revoked
+REVOKED_NEWEST = 40
+OPERATOR_REFERENCES = 41  # of deposits and withdrawals that no account asked for itself
+COUNTERS = 64
+
+# tables that accounts share: rows of State.shares
+SHARED_ORDERS, SHARED_KEYS, SHARED_TIMERS, SHARED_WITHDRAWALS, SHARED_ENDED = 0, 1, 2, 3, 4
 
 
 class Capacities(NamedTuple):
@@ -90,7 +99,9 @@ class Capacities(NamedTuple):
     ended: int = 1 << 16  # ended orders whose client ids are remembered, all accounts together
     ended_per_account: int = 1024
     references: int = 1 << 20  # deposits and withdrawals
-    pages: int = 0  # of PRICES_A_PAGE neighbouring prices that hold levels; 0: an eighth of `levels`
+    pages: int = (
+        0  # of PRICES_A_PAGE neighbouring prices that hold levels; 0: one for each level, the most there can be
+    )
 
 
 MOST = Capacities(
@@ -139,6 +150,7 @@ class State(NamedTuple):
     timers: np.ndarray
     timer_heap: np.ndarray  # timer numbers, earliest first; position 0 unused
     gateways: np.ndarray
+    shares: np.ndarray  # by shared table
     walked: np.ndarray  # scratch of walk.py
 
 
@@ -162,7 +174,7 @@ def new_state(capacities: Capacities) -> State:
         raise ValueError(f"capacity of {c.markets} markets, {c.assets} assets: must stay below {MAX_MARKETS}")
     if min(c[:-1]) < 1 or c.pages < 0:
         raise ValueError(f"every capacity must be at least 1: {c}")
-    pages = c.pages or c.levels // 8 + 64
+    pages = c.pages or c.levels
     state = State(
         counters=zeros(COUNTERS, np.int64),
         limits=np.array(c, np.int64),
@@ -191,8 +203,11 @@ def new_state(capacities: Capacities) -> State:
         timers=zeros(c.timers + 1, TIMER),
         timer_heap=zeros(c.timers + 1, np.int32),
         gateways=zeros(c.gateways, GATEWAY),
+        shares=zeros(5, SHARE),
         walked=zeros(8, np.int64),
     )
+    sizes = c.orders, c.keys, c.timers, c.references, c.ended
+    state.shares["pool"] = state.shares["most"] = sizes  # not divided
     state.free_orders[:] = np.arange(c.orders, 0, -1, dtype=np.uint32)
     state.counters[FREE_ORDERS] = c.orders
     state.info["account_prev"] = -1

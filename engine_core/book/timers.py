@@ -8,7 +8,17 @@ import numpy as np
 
 from engine_core.book.emit import write_account
 from engine_core.book.ending import cancel_matching
-from engine_core.book.state import BUDGET, TIME_MS, TIMER_FREE, TIMERS, TIMERS_MADE, TIMERS_USED, State
+from engine_core.book.shares import give_share, is_full, may_take, take_share
+from engine_core.book.state import (
+    BUDGET,
+    SHARED_TIMERS,
+    TIME_MS,
+    TIMER_FREE,
+    TIMERS,
+    TIMERS_MADE,
+    TIMERS_USED,
+    State,
+)
 from engine_core.jit import inner, rare, wide
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.limits import ALL_MARKETS
@@ -58,10 +68,13 @@ def find_timer(state: State, account: int, kind: int, gateway: int) -> int:
 
 
 @inner
-def arm(state: State, account: int, kind: int, gateway: int, market: int, delay_ms: int) -> bool:
-    """Set or reset the timer. False if there is no room for one more."""
+def arm(state: State, account: int, kind: int, gateway: int, market: int, delay_ms: int) -> int:
+    """Set or reset the timer, or say why there is no room for one more."""
     timer = find_timer(state, account, kind, gateway)
     if timer == 0:
+        owner = state.accounts[account]
+        if not may_take(state, wide(SHARED_TIMERS), wide(owner["timers_armed"])):
+            return wide(Reason.TIMERS_FULL) if is_full(state, wide(SHARED_TIMERS)) else wide(Reason.TIMERS_SHARE)
         timer = state.counters[TIMER_FREE]
         if timer != 0:
             state.counters[TIMER_FREE] = state.timers[timer]["next"]
@@ -69,9 +82,11 @@ def arm(state: State, account: int, kind: int, gateway: int, market: int, delay_
             state.counters[TIMERS_USED] += 1
             timer = state.counters[TIMERS_USED]
         else:
-            return False
-        state.timers[timer]["next"] = state.accounts[account]["timers"]
-        state.accounts[account]["timers"] = timer
+            return wide(Reason.TIMERS_FULL)
+        state.timers[timer]["next"] = owner["timers"]
+        owner["timers"] = timer
+        take_share(state, wide(SHARED_TIMERS), wide(owner["timers_armed"]))
+        owner["timers_armed"] += 1
         state.counters[TIMERS] += 1
         _put(state, state.counters[TIMERS], timer)
     record = state.timers[timer]
@@ -83,7 +98,7 @@ def arm(state: State, account: int, kind: int, gateway: int, market: int, delay_
     record["market"] = market
     record["kind"] = kind
     _sift(state, wide(record["place"]))
-    return True
+    return wide(Reason.NONE)
 
 
 @inner
@@ -97,6 +112,8 @@ def disarm(state: State, timer: int) -> None:
         while state.timers[before]["next"] != timer:
             before = wide(state.timers[before]["next"])
         state.timers[before]["next"] = record["next"]
+    owner["timers_armed"] -= 1
+    give_share(state, wide(SHARED_TIMERS), wide(owner["timers_armed"]))
     size = state.counters[TIMERS]
     place, last = wide(record["place"]), wide(state.timer_heap[size])
     state.counters[TIMERS] = size - 1

@@ -4,7 +4,8 @@ Replayed is the whole log; what was trimmed, or executed by code of an earlier b
 oldest snapshot of this one, or from any that is named. Checked are: that every entry of the command log gives the very
 bytes that stand in the event log; that every snapshot on the way is the very state that replay comes to; every
 invariant of the resulting state; and for each asset that what all accounts have available or locked, the fees on the
-fee account among it, is exactly what was deposited minus what was withdrawn. Equal digests mean equal states.
+fee account among it, is exactly what was deposited minus what was withdrawn to somewhere outside. What was withdrawn to
+an account of this exchange that did not get it is lost, and said to be. Equal digests mean equal states.
 """
 
 import argparse
@@ -13,12 +14,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+import numpy as np
 import redis
 
 from engine_core.book import audit, reads
-from engine_core.book.state import capacities_of
+from engine_core.book.accounts import FEE_ACCOUNT
+from engine_core.book.state import ACCOUNTS, State, capacities_of
 from engine_core.operator.log_access import open_log
 from engine_core.operator.run import CommandError, settings_of
 from engine_core.runtime import snapshot
@@ -27,8 +30,9 @@ from engine_core.runtime.connection import describe
 from engine_core.runtime.machine import Machine, Mirror
 from engine_core.runtime.snapshot import OldSnapshot, SnapshotError
 from engine_core.runtime.upgrade import begun_by
+from engine_core.wire import destinations
 from engine_core.wire.codes import CommandKind, EventKind, Reason
-from engine_core.wire.layout import BEHAVIOUR_VERSION, EVENT
+from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, EVENT
 from engine_core.wire.log import LogError
 from engine_core.wire.settings import Settings
 from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block, keys
@@ -40,6 +44,15 @@ MIRROR_TIMEOUT_S = 10.0  # for the engine to have published what was appended ju
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 
+class Lost(NamedTuple):
+    """A withdrawal to an address of this exchange that credited nobody."""
+
+    account: int
+    asset: int
+    atoms: int
+    to_account: int
+
+
 @dataclass(slots=True)
 class Findings:
     began: str = "the beginning of the log"
@@ -48,6 +61,7 @@ class Findings:
     commands: int = 0
     events: int = 0
     problems: list[str] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -148,12 +162,13 @@ def _replay(
     if top is None:
         findings.problems.append(f"{names.orders} is empty")
         return
-    said_at = time.monotonic()
+    said_at, inside = time.monotonic(), Inside()
     for entry, block, published in _entries(client, names, machine.position, top):
         mirror = _execute(machine, entry, block, published)
         findings.entries += 1
         findings.commands += mirror.commands
         findings.events += len(mirror.events)
+        findings.lost += _lost(machine.state, mirror.events, inside)
         if published is None:
             findings.problems.append(f"entry {entry} of {names.orders} has no mirror in {names.events}")
         elif machine.encode(mirror) != published:
@@ -166,6 +181,29 @@ def _replay(
         if not quiet and time.monotonic() - said_at > 2.0:
             said_at = time.monotonic()
             print(f"  replayed {findings.commands} commands, up to entry {entry} of {top}", flush=True)
+
+
+class Inside:
+    """The addresses of the exchange's own accounts, by the word that the log has of each."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[int, int] = {}
+
+    def account_of(self, word: int, accounts: int) -> int:
+        """0 for any other address."""
+        for account in range(len(self._accounts) + 1, accounts + 1):
+            self._accounts[destinations.word_of(destinations.of_account(account))] = account
+        return self._accounts.get(word, 0)
+
+
+def _lost(state: State, events: np.ndarray, inside: Inside) -> list[Lost]:
+    applied = events[events["kind"] == EventKind.APPLIED].view(ADMIN_EVENT)["command"]
+    found = []
+    for command in applied[(applied["kind"] == CommandKind.WITHDRAW) & (applied["c"] != 0)]:
+        account = inside.account_of(int(command["c"]), int(state.counters[ACCOUNTS]))
+        if account:
+            found.append(Lost(int(command["account"]), int(command["asset"]), int(command["a"]), account))
+    return found
 
 
 def _execute(machine: Machine, entry: EntryId, block: bytes, published: bytes | None) -> Mirror:
@@ -218,14 +256,26 @@ def _answer(machine: Machine, findings: Findings, seconds: float) -> dict[str, A
     setup = {
         int(record["asset"]): record for record in reads.setup(machine.state) if record["kind"] == CommandKind.ASSET
     }
-    for number, (deposited, held) in audit.conservation(machine.state).items():
-        symbol, decimals = setup[number]["symbol"].decode(), int(setup[number]["decimals"])
-        if deposited != held:
-            findings.problems.append(f"{symbol}: {deposited} atoms were deposited, {held} are there")
-        assets[symbol] = {
-            "depositsMinusWithdrawals": format_decimal(deposited, decimals),
-            "availableLockedAndFees": format_decimal(held, decimals),
+    units = {number: (one["symbol"].decode(), int(one["decimals"])) for number, one in setup.items()}
+    for number, (supplied, held) in audit.conservation(machine.state).items():
+        symbol, decimals = units[number]
+        if supplied != held:
+            findings.problems.append(f"{symbol}: {supplied} atoms were deposited, {held} are there")
+        asset = machine.state.assets[number]
+        amounts = {
+            "deposited": int(asset["deposited"]),
+            "withdrawnOutside": int(asset["withdrawn"]),
+            "depositsMinusWithdrawals": supplied,
+            "availableLockedAndFees": held,
+            "feeAccount": int(reads.balances(machine.state, FEE_ACCOUNT)["available"][number - 1]),
         }
+        assets[symbol] = {name: format_decimal(atoms, decimals) for name, atoms in amounts.items()}
+    for lost in findings.lost:
+        symbol, decimals = units[lost.asset]
+        findings.problems.append(
+            f"{format_decimal(lost.atoms, decimals)} {symbol} are lost: account {lost.account} withdrew them to "
+            f"{destinations.of_account(lost.to_account)}, an account of this exchange, which was not credited"
+        )
     return {
         "ok": not findings.problems,
         "problems": findings.problems,
@@ -247,10 +297,11 @@ def _text(answer: dict[str, Any]) -> str:
         f"{answer['entries']} entries, {answer['commands']} commands, {answer['events']} events replayed "
         f"in {answer['seconds']:.1f} s, from {answer['from']} up to {answer['position']}; {answer['snapshots']} "
         "snapshots are equal to it",
-        f"{'asset':<8} {'deposits - withdrawals':>28} {'available + locked + fees':>28}",
+        f"{'asset':<8} {'deposited':>24} {'withdrawn outside':>24} {'available + locked + fees':>28}",
     ]
     for symbol, sums in answer["assets"].items():
-        lines.append(f"{symbol:<8} {sums['depositsMinusWithdrawals']:>28} {sums['availableLockedAndFees']:>28}")
+        amounts = f"{sums['deposited']:>24} {sums['withdrawnOutside']:>24} {sums['availableLockedAndFees']:>28}"
+        lines.append(f"{symbol:<8} {amounts}")
     lines.append(f"digest {answer['digest']}")
     lines += [f"PROBLEM: {problem}" for problem in answer["problems"]] or ["everything is accounted for"]
     return "\n".join(lines)

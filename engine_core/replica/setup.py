@@ -18,6 +18,8 @@ NOT_SETUP = (
     CommandKind.LEASE,
     CommandKind.SKIP,
     CommandKind.CAPACITY,
+    CommandKind.TRANSFER,
+    CommandKind.SHARES,
 )
 FROZEN = 2  # ADMIN.code of ACCOUNT_STATE
 

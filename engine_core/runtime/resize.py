@@ -6,13 +6,14 @@ plain, because it is rare. Non-goals: making anything smaller, which could have 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import le
 from typing import Any
 
 import numpy as np
 
 from engine_core.book.nodes import PAGE_NUMBERS, ROOT, mix, node_name
+from engine_core.book.shares import recount
 from engine_core.book.state import FREE_ORDERS, NODES_USED, PAGES_USED, Capacities, State, capacities_of, new_state
 from engine_core.jit import plain_mixed
 
@@ -45,7 +46,9 @@ def resized(state: State, new: Capacities) -> State:
     _nodes(state, result)
     _pages(state, result)
     _clients(state, result)
-    _numbered(result)
+    _numbered(state, result, "keys", "key_heads", _of_keys)
+    _numbered(state, result, "references", "reference_heads", _of_references)
+    recount(result)
     return result
 
 
@@ -76,6 +79,16 @@ def rebuild_nodes(state: State) -> None:
     for name in sorted(bits):
         _put_node(state, name, bits[name] - (bits[name] >> 63 << 64))  # as int64
     state.counters[NODES_USED] = len(bits)
+
+
+def rebuild_pages(state: State) -> None:
+    """The hash table of the pages, from the pages alone."""
+    state.page_heads[:] = 0
+    mask = len(state.page_heads) - 1
+    for page in range(1, int(state.counters[PAGES_USED]) + 1):
+        bucket = int(_mix(int(state.pages[page]["name"]))) & mask
+        state.pages[page]["chain"] = state.page_heads[bucket]
+        state.page_heads[bucket] = page
 
 
 def _chain(heads: np.ndarray, entries: Iterable[int], buckets: Iterable[int], link: "dict[int, int]") -> None:
@@ -129,23 +142,23 @@ def _clients(state: State, result: State) -> None:
             result.ended[-entry]["client_chain"] = after
 
 
-def _numbered(result: State) -> None:
-    """Keys and references were entered in the order of their numbers, each at the head of its chain."""
-    keys, references = result.keys, result.references
-    wanted = (
-        ((keys["a"] ^ (keys["c"] >> 3)) & _M61, keys, result.key_heads),
-        (
-            (references["reference"] & _M61)
-            ^ (references["asset"].astype(np.int64) << 33)
-            ^ (references["direction"].astype(np.int64) << 59),
-            references,
-            result.reference_heads,
-        ),
-    )
-    for values, records, heads in wanted:
-        used = np.flatnonzero(records["account"] if "account" in (records.dtype.names or ()) else records["asset"])
-        buckets = np.asarray(_mix(values[used])) & (len(heads) - 1)
-        link: dict[int, int] = {}
-        _chain(heads, used.tolist(), buckets.tolist(), link)
-        for number, after in link.items():
-            records[number]["chain"] = after
+def _numbered(state: State, result: State, records: str, heads: str, named: Callable[[np.ndarray], np.ndarray]) -> None:
+    """A table whose records are found by what `named` says of them."""
+    entries = _walk(getattr(state, heads), getattr(state, records)["chain"])
+    table, link = getattr(result, records), dict[int, int]()
+    new_heads = getattr(result, heads)
+    buckets = np.asarray(_mix(named(table[entries]))) & (len(new_heads) - 1) if entries else np.zeros(0, np.int64)
+    _chain(new_heads, entries, buckets.tolist(), link)
+    for number, after in link.items():
+        table[number]["chain"] = after
+
+
+def _of_keys(keys: np.ndarray) -> np.ndarray:
+    named: np.ndarray = (keys["a"] ^ (keys["c"] >> 3)) & _M61
+    return named
+
+
+def _of_references(references: np.ndarray) -> np.ndarray:
+    scope, direction = references["scope"].astype(np.int64) << 33, references["direction"].astype(np.int64) << 59
+    named: np.ndarray = ((references["reference"] & _M61) ^ scope ^ direction) & _M61
+    return named

@@ -99,6 +99,8 @@ class CommandKind(IntEnum):
     LEASE = 46  # a gateway's lease for cancel-on-disconnect
     SKIP = 47  # an operator's order not to execute a block that crashes the engine
     CAPACITY = 48  # how much of one thing fits from here on
+    TRANSFER = 49  # from one account to another: both halves in one command, told by one APPLIED for each
+    SHARES = 50  # whether what all accounts share is divided among them (book/shares.py)
 
 
 class CancelScope(IntEnum):
@@ -179,6 +181,11 @@ class Reason(IntEnum):
     KEYS_FULL = 53
     TIMERS_FULL = 54
     REFERENCES_FULL = 55
+    # not full, but the account or the market has its share (book/shares.py)
+    ORDERS_SHARE = 56
+    MARKET_SHARE = 57
+    KEYS_SHARE = 58
+    TIMERS_SHARE = 59
     # admin
     ALREADY_EXISTS = 64
     BAD_DEFINITION = 65
@@ -187,6 +194,7 @@ class Reason(IntEnum):
     UNKNOWN_KEY = 68
     ALREADY_GENESIS = 69
     NO_GENESIS = 70
+    REPEATED = 71  # the same withdrawal once more: nothing moved, what was asked for is done already
     # why an order ended
     USER = 80
     IMMEDIATE_OR_CANCEL = 81

@@ -10,7 +10,7 @@ EVENT (which are only stored and widened). Units end the names: ticks, lots, ato
      8 market            u4                          8 account           u4
     12 account           u4                         12 asset             u4   (base asset of a market)
     16 order_id          i8                         16 quote_asset       u4
-    24 client_id         u4  (HAS_CLIENT_ID)        20 pad               u4
+    24 client_id         u4  (HAS_CLIENT_ID)        20 to_account        u4   (of a TRANSFER)
     28 pad               u4                         24 symbol            S8   (of an asset)
     32 price_ticks       i8                         32 a  i8 ┐ or public_key, 32 bytes (KEY, KEY_REVOKE)
     40 quantity_lots     i8                         40 b  i8 │
@@ -33,23 +33,28 @@ What a, b, c, d, code, flags of an ADMIN record mean:
                                                    (0: no band)    (0: none)      (0: none)     (an account; 0: none)
     FEES          market              tier         maker_ppm       taker_ppm      -             -
     FEE_TIER      account             tier         -               -              -             -
-    ACCOUNT       account             -            -               -              -             -
+    ACCOUNT       account             1 sign-up    -               -              -             -
     ACCOUNT_STATE account             1 ok         -               -              -             -
                                       2 frozen
     KEY           account, public_key permissions
     KEY_REVOKE    account, public_key -
     DEPOSIT       account, asset      -            amount_atoms    reference      -             -
-    WITHDRAW      account, asset      -            amount_atoms    reference      -             -
+    WITHDRAW      account, asset      -            amount_atoms    reference      asked ┐ see wire/destinations.py;
+    TRANSFER      account,            -            amount_atoms    reference      asked ┘ 0: by an operator
+                  to_account, asset
     LEASE         account             1 take,      gateway         ttl_ms         -             -
                                       2 give up
     SKIP          -                   -            entry_ms        entry_seq      -             -
     CAPACITY      -                   of state.    how many, at
                                       Capacities   least as now
+    SHARES        -                   1 divided    -               -              -             -
+                                      0 not
 
 `lot_atoms`: base atoms of one lot. `tick_atoms`: quote atoms of one lot at one tick; the price of one tick in whole
 units is tick_atoms/10^quote_decimals divided by lot_atoms/10^base_decimals. `reference`: unique per asset and
-direction, so a repeated deposit is refused. Accounts, assets and markets are numbered 1, 2, 3, ... without gaps
-(0 = unset); account 1 is the fee account, created by GENESIS.
+direction, so a repeated deposit is refused; of what an account asks for itself (asked is not 0), per account. Accounts,
+assets and markets are numbered 1, 2, 3, ... without gaps (0 = unset); account 1 is the fee account, created by GENESIS.
+A TRANSFER has two APPLIED: the first with `account`, the second with `to_account` and its balance.
 
     EVENT, 128 bytes                                ADMIN_EVENT, 128 bytes
       0 kind side order_type time_in_force            0 kind pad.. reason at 7
@@ -60,7 +65,7 @@ direction, so a repeated deposit is refused. Accounts, assets and markets are nu
      16 order_id         i8                          16 pad
      24 client_id        u4                          24 pad
      28 price_ticks      i4  (FILL: of the trade)    28 pad
-     32 given_available  i8  atoms, after            32 given_available  i8  (DEPOSIT, WITHDRAW)
+     32 given_available  i8  atoms, after            32 given_available  i8  (money moved)
      40 given_locked     i8  atoms, after            40 given_locked     i8
      48 update_id        i8  depth sequence, 0: no   48 pad
                              level changed
@@ -142,7 +147,7 @@ ADMIN = _record(
         ("account", "<u4", 8),
         ("asset", "<u4", 12),
         ("quote_asset", "<u4", 16),
-        ("pad0", "(4,)u1", 20),
+        ("to_account", "<u4", 20),
         ("symbol", "S8", 24),
         ("a", "<i8", 32),
         ("b", "<i8", 40),

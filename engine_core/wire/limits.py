@@ -14,6 +14,8 @@ MAX_DECIMALS = 9
 MAX_TICK_DECIMALS = 18  # enough for any tick of two assets of at most MAX_DECIMALS
 MAX_SYMBOL_BYTES = 8
 
+KEYS_OF_ONE_ACCOUNT = 50  # API keys that are not revoked
+
 MAX_BLOCK_COMMANDS = 1024
 MAX_EVENTS_PER_COMMAND = 4096  # fills, triggers and cancel-all of one command; the rest continues or expires
 MAX_BLOCK_EVENTS = 65_536  # the kernel yields between commands before its buffer could overflow

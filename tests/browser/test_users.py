@@ -76,7 +76,7 @@ def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Ex
     bot.load_markets()
     assert bot.fetch_balance()["USDC"]["total"] == 100_000
     with pytest.raises(ccxt.OperationRejected):  # what the dialog leaves out unless it is asked for
-        bot.withdraw("USDC", 1, "somewhere", {"network": "Internal"})
+        bot.withdraw("USDC", 1, "DE89370400440532013000", {"network": "Internal"})
     key = box.get_by_role("listitem").filter(has_text=bot.apiKey)
     expect(key).to_contain_text("read, trade")
     key.get_by_role("button").click()

@@ -118,11 +118,11 @@ async def move_funds(client: Client, form: str) -> None:
     address = await client.fetch_deposit_address("USDC", network)
     assert address["address"].startswith("account-") and address["currency"] == "USDC"
     before = await client.fetch_balance()
-    sent = await client.withdraw("USDC", 12.5, "somewhere", {**network, "clientId": f"rent of {form}"})
+    sent = await client.withdraw("USDC", 12.5, "DE89370400440532013000", {**network, "clientId": f"rent of {form}"})
     after = await client.fetch_balance()
     assert after["USDC"]["free"] == pytest.approx(before["USDC"]["free"] - 12.5)
     told = {one["id"]: one for one in await client.fetch_withdrawals()}[sent["id"]]
-    assert (told["amount"], told["addressTo"], told["status"]) == (12.5, "somewhere", "ok")
+    assert (told["amount"], told["addressTo"], told["status"]) == (12.5, "DE89370400440532013000", "ok")
 
 
 def keys_of_the_fee_account(exchange: Exchange) -> Any:

@@ -15,14 +15,13 @@ from nacl.signing import SigningKey
 from websockets.asyncio.client import connect
 
 from tests.egress.rig import signature
-from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, Signer
+from tests.ingress.fakes import READER_ACCOUNT, TRADER, Signer
 from tests.ingress.venue import ADMIN, Venue
 from tests.process import free_port, process
 
 pytestmark = pytest.mark.timeout(300)
 
 SESSION, KEYS, ADMINISTRATION = "/api/v1/session", "/api/v1/keys", "/api/v1/admin"
-WITHDRAWALS = "/wapi/v1/capital/withdrawals"
 PASSWORD = "correct horse"
 _names = itertools.count(1)
 
@@ -211,57 +210,6 @@ def test_a_request_is_executed_by_one_worker_only(venue: Venue) -> None:
     assert error_of(replayed) == (409, "DUPLICATE_REQUEST")
     gone = venue.send("DELETE", "/api/v1/order", "orderCancel", {"symbol": "SOL_USDC", "orderId": first.json()["id"]})
     assert gone.status_code == 200
-
-
-def test_withdrawals_are_debited_once_and_listed_at_once(venue: Venue) -> None:
-    before = venue.send("GET", "/api/v1/account/limits/withdrawal", "maxWithdrawalQuantity", {"symbol": "USDC"})
-    client_id = f"rent {time.time_ns()}"
-    body = {"symbol": "USDC", "quantity": "12.5", "address": "my bank", "blockchain": "Internal", "clientId": client_id}
-    response = venue.send("POST", WITHDRAWALS, "withdraw", body)
-    assert response.status_code == 200, response.text
-    done = response.json()
-    assert (done["quantity"], done["toAddress"], done["clientId"], done["symbol"]) == (
-        "12.5",
-        "my bank",
-        client_id,
-        "USDC",
-    )
-    after = venue.send("GET", "/api/v1/account/limits/withdrawal", "maxWithdrawalQuantity", {"symbol": "USDC"})
-    quantities = [float(each.json()["maxWithdrawalQuantity"]) for each in (before, after)]
-    assert quantities[0] - quantities[1] == 12.5
-    for parameters in ({"clientId": client_id}, {"id": str(done["id"])}):
-        assert venue.send("GET", WITHDRAWALS, "withdrawalQueryAll", parameters).json() == [done]
-        assert venue.send("GET", WITHDRAWALS, "withdrawalQueryAll", parameters, READER).json() == []
-    for change in ({}, {"address": "elsewhere"}):
-        assert error_of(venue.send("POST", WITHDRAWALS, "withdraw", body | change)) == (400, "INVALID_CLIENT_REQUEST")
-    assert (
-        after.json()
-        == venue.send("GET", "/api/v1/account/limits/withdrawal", "maxWithdrawalQuantity", {"symbol": "USDC"}).json()
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "code"),
-    [
-        ({"quantity": "0"}, 400, "INVALID_QUANTITY"),
-        ({"quantity": "0.0000001"}, 400, "INVALID_QUANTITY"),
-        ({"quantity": "100000000000"}, 400, "INSUFFICIENT_FUNDS"),
-        ({"symbol": "EUR"}, 400, "INVALID_SYMBOL"),
-        ({"blockchain": "Solana"}, 400, "INVALID_CLIENT_REQUEST"),
-        ({"address": ""}, 400, "INVALID_CLIENT_REQUEST"),
-        ({"address": "a\nb"}, 400, "INVALID_CLIENT_REQUEST"),
-        ({"memo": "x"}, 400, "INVALID_CLIENT_REQUEST"),
-    ],
-)
-def test_withdrawals_that_are_refused(venue: Venue, change: dict[str, str], status: int, code: str) -> None:
-    body = {"symbol": "USDC", "quantity": "1", "address": "my bank", "blockchain": "Internal"}
-    assert error_of(venue.send("POST", WITHDRAWALS, "withdraw", body | change)) == (status, code)
-
-
-def test_the_deposit_address(venue: Venue) -> None:
-    path, instruction = "/wapi/v1/capital/deposit/address", "depositAddressQuery"
-    assert venue.send("GET", path, instruction, {"blockchain": "Internal"}).json() == {"address": "account-2"}
-    assert error_of(venue.send("GET", path, instruction, {"blockchain": "Bitcoin"})) == (400, "INVALID_CLIENT_REQUEST")
 
 
 def test_an_administrator_makes_an_account_that_trades(venue: Venue) -> None:

@@ -29,7 +29,7 @@ VICTIM_KEY = base64.b64encode(bytes(VICTIM.verify_key)).decode()
 ANY = {**SYMBOL, "orderId": "{order}"}
 NEW_KEY = base64.b64encode(bytes(31) + b"k").decode()
 MOVE = {"account": READER_ACCOUNT, "symbol": "USDC", "quantity": "1"}
-WITHDRAWAL = {"symbol": "USDC", "quantity": "1", "address": "mine", "blockchain": "Internal"}
+WITHDRAWAL = {"symbol": "USDC", "quantity": "1", "address": "my-own-bank-account", "blockchain": "Internal"}
 
 # What an intruder sends; {order} is an order of the victim. Where nothing names anybody's, asking is the attack.
 ATTACKS: dict[tuple[str, str], list[Any]] = {
@@ -104,7 +104,7 @@ def order(venue: Venue) -> Iterator[str]:
     """An order of the victim that rests, after a trade with a third party, and a deposit and a withdrawal."""
     third = admin(CommandKind.DEPOSIT, account=READER_ACCOUNT, asset=1, a=777, b=10**12)
     venue.gateway.execute(third)
-    withdrawal = WITHDRAWAL | {"address": "the victim's", "clientId": "victim"}
+    withdrawal = WITHDRAWAL | {"address": "bank-of-the-victim", "clientId": "victim"}
     assert venue.send("POST", "/wapi/v1/capital/withdrawals", "withdraw", withdrawal, VICTIM).status_code == 200
     placed = venue.send("POST", "/api/v1/order", "orderExecute", LIMIT | {"clientId": CLIENT_ID}, VICTIM)
     assert placed.status_code == 200, placed.text
@@ -135,7 +135,7 @@ def test_an_intruder_sees_and_changes_nothing(venue: Venue, order: str, route: R
         filled = json.loads(json.dumps(attack).replace("{order}", order))
         response = _attack(venue, route, filled)
         text = response.text
-        for secret in (f'"{order}"', "the victim's", VICTIM_KEY):
+        for secret in (f'"{order}"', "bank-of-the-victim", VICTIM_KEY):
             assert secret not in text, f"{response.status_code}: {text[:500]}"
         if route.tag == "Administrator":
             assert (response.status_code, response.json()["code"]) == (403, "FORBIDDEN")

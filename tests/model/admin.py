@@ -7,9 +7,10 @@ import numpy as np
 from engine_core.book.state import MOST, Capacities
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, EVENT, SCHEMA_VERSION
-from engine_core.wire.limits import MAX_DECIMALS, MAX_TICK_DECIMALS
+from engine_core.wire.limits import KEYS_OF_ONE_ACCOUNT, MAX_DECIMALS, MAX_TICK_DECIMALS
 from tests.model.book import MAX_PRICE, Market
 from tests.model.ledger import Account, Refused
+from tests.model.shares import Shares, counts
 from tests.model.twin import DAY_MS, MAX_SUPPLY, Twin, require
 
 TIERS = 16
@@ -17,19 +18,19 @@ PPM = 1_000_000
 TAKE, GIVE_UP = 1, 2  # of a lease
 
 
-class AdminTwin(Twin):
+class AdminTwin(Twin, Shares):
     """The whole twin. `capacities` are those of the book, `capacity` that of accounts, assets and markets."""
 
     def __init__(self, capacities: Capacities, capacity: int) -> None:
-        super().__init__(capacities.orders, capacities.ended, capacities.ended_per_account)
-        self.capacities = capacities
+        Twin.__init__(self, capacities.orders, capacities.ended, capacities.ended_per_account)
+        Shares.__init__(self, capacities)
         self.capacity = capacity
         self.assets: dict[int, bytes] = {}
         self.decimals: dict[int, int] = {}
         self.supply: dict[int, int] = {}
         self.deposited: dict[int, int] = {}
         self.references: set[tuple[CommandKind, int, int]] = set()
-        self.keys: dict[bytes, list[int]] = {}  # [account, permissions], 0 once revoked
+        self.keys: dict[bytes, list[int]] = {}  # [account, permissions], 0 once revoked; in the order of revoking
 
     def administer(self, record: np.void, index: int, time_ms: int) -> list[np.ndarray]:
         """The events of one command of the ADMIN shape."""
@@ -41,14 +42,17 @@ class AdminTwin(Twin):
             self._apply(record, kind)
         except Refused as refused:
             reason = refused.reason
-        event = np.zeros(1, ADMIN_EVENT)
-        event["kind"] = EventKind.REFUSED if reason else EventKind.APPLIED
-        event["reason"], event["index"], event["account"] = reason, index, record["account"]
-        event["command"][0] = record
-        if not reason and kind in (CommandKind.DEPOSIT, CommandKind.WITHDRAW):
-            balance = self.balance(int(record["account"]), int(record["asset"]))
-            event["given_available"], event["given_locked"] = balance
-        self.events.append(event.view(EVENT))
+        accounts = [int(record["account"])]
+        if kind == CommandKind.TRANSFER and not reason:
+            accounts.append(int(record["to_account"]))
+        for account in accounts:
+            event = np.zeros(1, ADMIN_EVENT)
+            event["kind"] = EventKind.REFUSED if reason else EventKind.APPLIED
+            event["reason"], event["index"], event["account"] = reason, index, account
+            event["command"][0] = record
+            if not reason and kind in (CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER):
+                event["given_available"], event["given_locked"] = self.balance(account, int(record["asset"]))
+            self.events.append(event.view(EVENT))
         return self.events
 
     def _apply(self, record: np.void, kind: int) -> None:
@@ -72,6 +76,8 @@ class AdminTwin(Twin):
             CommandKind.KEY_REVOKE: self._key_revoke,
             CommandKind.DEPOSIT: self._transfer,
             CommandKind.WITHDRAW: self._transfer,
+            CommandKind.TRANSFER: self._transfer,
+            CommandKind.SHARES: self._shares,
             CommandKind.FEE_TIER: self._fee_tier,
             CommandKind.LEASE: self._lease,
             CommandKind.SKIP: lambda record: None,
@@ -141,7 +147,13 @@ class AdminTwin(Twin):
     def _account(self, record: np.void) -> None:
         self._next(int(record["account"]), len(self.accounts), Reason.ACCOUNTS_FULL)
         require(int(record["account"]) <= self.capacity, Reason.ACCOUNTS_FULL)
+        most = self.capacities.accounts - self.capacities.accounts // 16
+        require(record["code"] != 1 or not self.divided or len(self.accounts) < most, Reason.ACCOUNTS_FULL)
         self.accounts[int(record["account"])] = Account()
+
+    def _shares(self, record: np.void) -> None:
+        require(record["code"] <= 1, Reason.BAD_FIELD)
+        self.divided = bool(record["code"])
 
     def _known_account(self, record: np.void) -> Account:
         require(int(record["account"]) in self.accounts, Reason.UNKNOWN_ACCOUNT)
@@ -164,35 +176,109 @@ class AdminTwin(Twin):
         if name in self.keys:
             owner, permissions = self.keys[name]
             require(owner == account and permissions != 0, Reason.ALREADY_EXISTS)
+        else:
+            held = sum(permissions != 0 for _, permissions in self.keys.values())
+            require(held < self.capacities.keys, Reason.KEYS_FULL)
+            require(self.keys_of(account) < KEYS_OF_ONE_ACCOUNT, Reason.KEYS_SHARE)
+            everybodys = [self.keys_of(one) for one in self.accounts]
+            held = self.keys_of(account)
+            self.require_share(self.capacities.keys, everybodys, held, Reason.KEYS_FULL, Reason.KEYS_SHARE)
+            if len(self.keys) == self.capacities.keys:
+                del self.keys[next(key for key, (_, permissions) in self.keys.items() if not permissions)]
         self.keys[name] = [account, int(record["code"])]
+
+    def keys_of(self, account: int) -> int:
+        return sum(owner == account and permissions != 0 for owner, permissions in self.keys.values())
 
     def _key_revoke(self, record: np.void) -> None:
         self._known_account(record)
-        owner, permissions = self.keys.get(record["public_key"].tobytes(), [0, 0])
+        name = record["public_key"].tobytes()
+        owner, permissions = self.keys.get(name, [0, 0])
         require(owner == record["account"] and permissions != 0, Reason.UNKNOWN_KEY)
-        self.keys[record["public_key"].tobytes()][1] = 0
+        del self.keys[name]
+        self.keys[name] = [owner, 0]
 
     def _transfer(self, record: np.void) -> None:
+        kind, number = CommandKind(int(record["kind"])), int(record["account"])
         account, asset, atoms = self._known_account(record), int(record["asset"]), int(record["a"])
+        if kind == CommandKind.TRANSFER:
+            require(int(record["to_account"]) in self.accounts, Reason.UNKNOWN_ACCOUNT)
+            require(record["to_account"] != number, Reason.BAD_FIELD)
         require(asset in self.assets, Reason.UNKNOWN_ASSET)
-        require(1 <= atoms <= MAX_SUPPLY, Reason.BAD_FIELD)
-        kind = CommandKind(int(record["kind"]))
-        balance = self.balance(int(record["account"]), asset)
+        require(atoms >= 1, Reason.BAD_FIELD)
+        require(atoms <= MAX_SUPPLY, Reason.SUPPLY_LIMIT)
+        own = kind != CommandKind.DEPOSIT and bool(kind == CommandKind.TRANSFER or record["c"] or record["d"])
+        if own:
+            self._check_repeat(account, record)
+        balance = self.balance(number, asset)
         if kind == CommandKind.DEPOSIT:
             require(self.supply[asset] + atoms <= MAX_SUPPLY, Reason.SUPPLY_LIMIT)
             require(self.deposited[asset] + atoms < 2**63, Reason.SUPPLY_LIMIT)
         else:
             require(not account.frozen, Reason.ACCOUNT_FROZEN)
             require(balance[0] >= atoms, Reason.INSUFFICIENT_FUNDS)
-        name = kind, asset, int(record["b"])
-        require(name not in self.references, Reason.DUPLICATE_REFERENCE)
-        self.references.add(name)
+        self._remember(account, record, kind, own)
         if kind == CommandKind.DEPOSIT:
             self.deposited[asset] += atoms
+            self.supply[asset] += atoms
+            balance[0] += atoms
+            return
+        balance[0] -= atoms
+        if kind == CommandKind.WITHDRAW:
+            self.supply[asset] -= atoms
         else:
-            atoms = -atoms
-        self.supply[asset] += atoms
-        balance[0] += atoms
+            self.balance(int(record["to_account"]), asset)[0] += atoms
+
+    def _check_repeat(self, account: Account, record: np.void) -> None:
+        reference = int(record["b"])
+        for known, content in account.withdrawals:
+            if known == reference:
+                raise Refused(Reason.REPEATED if content == _content(record) else Reason.DUPLICATE_REFERENCE)
+        before = (CommandKind.WITHDRAW, int(record["asset"]), reference)
+        require(before not in self.references, Reason.DUPLICATE_REFERENCE)
+
+    def _remember(self, account: Account, record: np.void, kind: CommandKind, own: bool) -> None:
+        if own:
+            size, everybodys = self.capacities.references, counts(self.accounts, lambda one: len(one.withdrawals))
+            is_full = len(self.references) + sum(everybodys) == size
+            if is_full or not self.has_share(size, everybodys, len(account.withdrawals), half=True):
+                require(bool(account.withdrawals), Reason.REFERENCES_FULL)
+                del account.withdrawals[0]
+            account.withdrawals.append((int(record["b"]), _content(record)))
+            return
+        name = kind, int(record["asset"]), int(record["b"])
+        require(name not in self.references, Reason.DUPLICATE_REFERENCE)
+        self._check_operators_room()
+        self.references.add(name)
+
+    def _check_operators_room(self) -> None:
+        size = self.capacities.references
+        most = size
+        if self.divided:
+            most = (size - self.own_share(size) * self.capacities.accounts + 1) // 2
+        withdrawals = sum(len(one.withdrawals) for one in self.accounts.values())
+        good = len(self.references) < most and len(self.references) + withdrawals < size
+        require(good, Reason.REFERENCES_FULL)
+
+    # what orders and timers ask
+
+    def check_orders_share(self, market: Market, account: Account) -> None:
+        size, held = self.capacities.orders, len(account.orders)
+        everybodys = counts(self.accounts, lambda one: len(one.orders))
+        self.require_share(size, everybodys, held, Reason.ORDERS_FULL, Reason.ORDERS_SHARE)
+        if self.divided and len(self.markets) > 1 and held >= self.own_share(size):
+            here = sum(order.market == market.number for one in self.accounts.values() for order in one.orders)
+            require(here < (size + 1) // 2, Reason.MARKET_SHARE)
+
+    def check_timers_share(self, account: int) -> None:
+        size = self.capacities.timers
+        everybodys = [sum(timer.account == one for timer in self.timers) for one in self.accounts]
+        held = sum(timer.account == account for timer in self.timers)
+        self.require_share(size, everybodys, held, Reason.TIMERS_FULL, Reason.TIMERS_SHARE)
+
+    def may_remember(self, account: Account) -> bool:
+        everybodys = counts(self.accounts, lambda one: len(one.ended))
+        return not self.divided or self.has_share(self.capacities.ended, everybodys, len(account.ended))
 
     def _lease(self, record: np.void) -> None:
         self._known_account(record)
@@ -201,5 +287,9 @@ class AdminTwin(Twin):
             self.disarm(Reason.DISCONNECTED, account, gateway)
             return
         require(record["code"] == TAKE and 1 <= ttl <= DAY_MS, Reason.BAD_FIELD)
-        self.disarm(Reason.DISCONNECTED, account, gateway)
         self.arm(Reason.DISCONNECTED, account, gateway, 0xFFFF_FFFF, ttl)
+
+
+def _content(record: np.void) -> tuple[int, ...]:
+    """What a repeated withdrawal repeats."""
+    return tuple(int(record[name]) for name in ("kind", "asset", "to_account", "a", "c", "d"))

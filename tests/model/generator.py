@@ -191,10 +191,26 @@ class Generator:
             command(CommandKind.FEES, market=market, code=pick.choice((0, 3)), a=pick.randint(0, 9_999), b=10**6),
             command(CommandKind.DEPOSIT, account=account, asset=pick.choice((1, 2, 3)), a=900, b=self._reference),
             command(CommandKind.WITHDRAW, account=account, asset=pick.choice((1, 2, 3)), a=900, b=self._reference),
+            self._own_transfer(account),
+            self._key(account),
             command(CommandKind.LEASE, account=account, code=pick.choice((1, 1, 2)), a=pick.choice((1, 2)), b=30),
             self._any_admin(),
         ]
         return pick.choice(makers)
+
+    def _own_transfer(self, account: int) -> np.ndarray:
+        """A withdrawal that an account asks for, outside or to another one; every second one is a repeat, perhaps not
+        of the same."""
+        pick = self._random
+        fields = {"account": account, "asset": pick.choice((1, 2)), "a": pick.choice((1, 20, 60_000)), "c": 1}
+        kind = pick.choice((CommandKind.WITHDRAW, CommandKind.TRANSFER))
+        if kind == CommandKind.TRANSFER:
+            fields["to_account"] = pick.choice((*TRADERS, 1, 0, 9))
+        return command(kind, b=self._reference - pick.choice((0, 3)), d=pick.choice((0, 0, 5)), **fields)
+
+    def _key(self, account: int) -> np.ndarray:
+        kind = self._random.choice((CommandKind.KEY, CommandKind.KEY, CommandKind.KEY_REVOKE))
+        return command(kind, account=account, code=7, a=self._random.randint(1, 12))
 
     def _any_admin(self) -> np.ndarray:
         pick = self._random

@@ -17,6 +17,7 @@ class Account:
     tier: int = 0
     orders: list[Order] = field(default_factory=list)  # open, oldest first
     ended: list[Order] = field(default_factory=list)  # remembered for their client ids, oldest first
+    withdrawals: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # (reference, content), oldest first
 
 
 class Refused(Exception):
@@ -125,6 +126,10 @@ class Ledger:
             order.listed = True
             self.accounts[order.account].orders.append(order)
 
+    def may_remember(self, account: Account) -> bool:
+        """Whether the account's share has room for one more ended order."""
+        return True
+
     def forget(self, order: Order) -> None:
         """The order has ended; its final status is set."""
         account = self.accounts[order.account]
@@ -134,7 +139,7 @@ class Ledger:
             self.free.append(order.slot)
         if not order.has(OrderFlag.HAS_CLIENT_ID):
             return
-        if len(account.ended) == self.remembered_per_account:
+        if len(account.ended) == self.remembered_per_account or (account.ended and not self.may_remember(account)):
             self._drop_ended(account.ended[0])
         if len(self.ended) == self.remembered:
             self._drop_ended(self.ended[0])

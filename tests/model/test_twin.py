@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine_core.book.audit import digest
 from engine_core.book.state import State, copy_state, new_state
+from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import COMMAND
 from tests.model.generator import Generator, setup
 from tests.model.pair import SMALL, START_MS, Pair, command, run_book
@@ -34,6 +35,8 @@ def fresh_pair() -> Pair:
 def test_book_equals_twin(random: Random, blocks: int) -> None:
     pair = fresh_pair()
     generator = Generator(random, pair.twin)
+    if random.random() < 0.5:
+        pair.run([command(CommandKind.SHARES, code=1)])
     time_ms = START_MS
     for _ in range(blocks):
         time_ms += random.choice((0, 1, 10, 60))

@@ -24,7 +24,7 @@ from engine_core.wire.codes import (
 )
 from engine_core.wire.limits import ALL_MARKETS, PPM
 from tests.model.book import MAX_PRICE, Market, Order
-from tests.model.ledger import Refused
+from tests.model.ledger import Account, Refused
 from tests.model.matcher import Matcher
 
 MAX_SUPPLY = 2**62
@@ -146,6 +146,7 @@ class Twin(Matcher):
             here = sum(order.market == market.number for order in account.orders)
             require(not market.max_open or here < market.max_open, Reason.TOO_MANY_OPEN_ORDERS)
             require(bool(self.free), Reason.ORDERS_FULL)
+            self.check_orders_share(market, account)
         order = self._order_of(command, self.free[-1] if can_stay else 0, market)
         if flags & OrderFlag.TRIGGER:
             given = self.balance(order.account, self.assets_of(order)[0])
@@ -160,6 +161,12 @@ class Twin(Matcher):
         plan = self.plan(order)
         self._take_number(can_stay)
         self.start(order, plan, EventKind.ACCEPTED)
+
+    def check_orders_share(self, market: Market, account: Account) -> None:
+        """Whether the account's and the market's share of open orders have room for one more."""
+
+    def check_timers_share(self, account: int) -> None:
+        """The same for timers."""
 
     def _take_number(self, can_stay: bool) -> None:
         self.orders_made += 1
@@ -303,8 +310,9 @@ class Twin(Matcher):
         self._scope(command)
         delay, account, market = int(command["amount_atoms"]), int(command["account"]), int(command["market"])
         require(0 <= delay <= DAY_MS, Reason.BAD_FIELD)
-        self.disarm(Reason.DEAD_MAN, account, 0)
-        if delay:
+        if not delay:
+            self.disarm(Reason.DEAD_MAN, account, 0)
+        else:
             self.arm(Reason.DEAD_MAN, account, 0, market, delay)
         self.tell_account(EventKind.TIMER_ARMED, Reason.NONE, account, market, 0, delay)
 
@@ -314,6 +322,9 @@ class Twin(Matcher):
         self.timers = [t for t in self.timers if (t.kind, t.account, t.gateway) != (kind, account, gateway)]
 
     def arm(self, kind: Reason, account: int, gateway: int, market: int, delay: int) -> None:
+        if not any((t.kind, t.account, t.gateway) == (kind, account, gateway) for t in self.timers):
+            self.check_timers_share(account)
+        self.disarm(kind, account, gateway)
         self.timers_made += 1
         self.timers.append(Timer(self.time + delay, self.timers_made, kind, account, gateway, market))
 

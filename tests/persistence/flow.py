@@ -190,6 +190,16 @@ class Flow:
             kind=kind, account=account, asset=asset, a=atoms, b=self.references, available=balance[0], locked=balance[1]
         )
 
+    def transfer(self, account: int, to: int, asset: int, atoms: int) -> None:
+        self.references += 1
+        for owner, change in ((account, -atoms), (to, atoms)):
+            balance = self._balance(owner, asset)
+            balance[0] += change
+            self.admin(
+                kind=CommandKind.TRANSFER, account=account, to_account=to, asset=asset, a=atoms, b=self.references,
+                c=self.random.randrange(2**62), d=-7, available=balance[0], locked=balance[1], owner=owner,
+            )  # fmt: skip
+
     # -- the drawn commands --------------------------------------------------------------------------------------
 
     def _draw(self) -> dict[str, Any]:
@@ -272,11 +282,13 @@ class Flow:
         self.event(order, EventKind.REJECTED, reason=Reason.INSUFFICIENT_FUNDS, status=0, balances=False)
 
     def _transfer(self) -> None:
-        kind = self.random.choice((CommandKind.DEPOSIT, CommandKind.WITHDRAW))
+        kind = self.random.choice((CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER))
         account = self.random.choice((1, FIRST_TRADER, FIRST_TRADER + 1))
         asset = self.random.choice(list(ASSETS))
-        if kind == CommandKind.WITHDRAW and self._balance(account, asset)[0] < 10:
+        if kind != CommandKind.DEPOSIT and self._balance(account, asset)[0] < 10:
             return
+        if kind == CommandKind.TRANSFER:
+            return self.transfer(account, FIRST_TRADER + 2, asset, self.random.randrange(1, 10))
         self.deposit(account, asset, self.random.randrange(1, 10), kind)
 
     def _state(self) -> None:
@@ -311,10 +323,19 @@ class Flow:
             record[name] = value
         self.events.append(record)
 
-    def admin(self, *, event: int = EventKind.APPLIED, available: int = 0, locked: int = 0, **command: Any) -> None:
+    def admin(
+        self,
+        *,
+        event: int = EventKind.APPLIED,
+        available: int = 0,
+        locked: int = 0,
+        owner: int | None = None,
+        **command: Any,
+    ) -> None:
+        """`owner`: whom the event is about, if not the account that the command names."""
         record = np.zeros(1, ADMIN_EVENT)
         record["kind"], record["given_available"], record["given_locked"] = event, available, locked
-        record["account"] = command.get("account", 0)
+        record["account"] = command.get("account", 0) if owner is None else owner
         for name, value in command.items():
             record["command"][name] = value
         self.events.append(record.view(EVENT))

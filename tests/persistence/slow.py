@@ -114,11 +114,17 @@ def _fill(result: Tables, event: dict[str, int], time_ms: int) -> None:
 def _admin(result: Tables, event: Any, time_ms: int) -> None:
     command = event["command"]
     kind, account = int(command["kind"]), int(command["account"])
-    if kind in result.transfers:
+    if kind in (*result.transfers, CommandKind.TRANSFER):
+        other = 0
+        if kind == CommandKind.TRANSFER:
+            ends = account, int(command["to_account"])
+            account = int(event["account"])
+            other = ends[1] if account == ends[0] else ends[0]
+            kind = CommandKind.WITHDRAW if account == ends[0] else CommandKind.DEPOSIT
         rows = result.transfers[kind]
-        rows.append(
-            (len(rows) + 1, account, int(command["asset"]), int(command["a"]), int(command["b"]), moment(time_ms))
-        )
+        words = int(command["c"]), int(command["d"])
+        moved = int(command["asset"]), int(command["a"]), int(command["b"])
+        rows.append((len(rows) + 1, account, *moved, moment(time_ms), other, *words))
         balance = [int(event["given_available"]), int(event["given_locked"])]
         result.balances[account, int(command["asset"])] = balance
     elif kind == CommandKind.GENESIS:
