@@ -2,8 +2,8 @@
 
 from engine_core.book.state import new_state
 from engine_core.operator.verify import Inside, Lost, _lost
-from engine_core.wire.destinations import words_of
 from engine_core.wire.codes import CommandKind
+from engine_core.wire.destinations import words_of
 from tests.book.scenario import setup
 from tests.model.pair import SMALL, command, run_book
 
