@@ -45,6 +45,7 @@ class LogSetup:
     bands: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
     accounts: set[int] = field(default_factory=set)
     keys: set[tuple[int, bytes]] = field(default_factory=set)
+    divided: bool = False  # whether what all accounts share is divided among them
 
     @classmethod
     def read(cls, records: np.ndarray) -> "LogSetup":
@@ -64,6 +65,8 @@ class LogSetup:
                     setup.accounts.add(FEE_ACCOUNT)
                 case CommandKind.ACCOUNT:
                     setup.accounts.add(int(record["account"]))
+                case CommandKind.SHARES:
+                    setup.divided = bool(record["code"])
                 case CommandKind.KEY:
                     setup.keys.add((int(record["account"]), record["public_key"].tobytes()))
         return setup

@@ -17,6 +17,7 @@ import numpy as np
 from engine_core.administration import ApplyError, LogSetup, admin, execute, read_setup
 from engine_core.demo import fund
 from engine_core.wire.codes import CommandKind, MarketState
+from engine_core.wire.fees import fee_of
 from engine_core.wire.gateway import Gateway
 from engine_core.wire.markets import FUNDED_PROFILES, AssetDef, Config, MarketDef
 from engine_core.wire.process import start
@@ -25,10 +26,13 @@ from engine_core.wire.settings import KEYS_FILE, PROFILE_FILE, Settings, write_p
 
 log = logging.getLogger("reconcile")
 
+_COARSE_TICKS = 100
+_MOST_FEE = 100  # of the smallest trade: one part of so many
+
 
 def difference(config: Config, setup: LogSetup) -> list[np.ndarray]:
     """The commands that bring the log to what `config` says; ConfigError where that is impossible."""
-    commands: list[np.ndarray] = []
+    commands: list[np.ndarray] = [] if setup.divided else [admin(CommandKind.SHARES, code=1)]
     names = {int(record["asset"]): symbol for symbol, record in setup.assets.items()}
     for asset in config.assets:
         commands += _asset(config, asset, setup, names)
@@ -69,6 +73,8 @@ def _asset(config: Config, asset: AssetDef, setup: LogSetup, names: dict[int, st
 def _market(config: Config, market: MarketDef, setup: LogSetup) -> list[np.ndarray]:
     record = setup.markets.get(market.number)
     if record is None:
+        if (why := fee_of_smallest(market)) is not None:
+            raise ConfigError(f"{config.path}: markets.{market.symbol}: {why}")
         return [
             admin(
                 CommandKind.MARKET,
@@ -137,6 +143,41 @@ def check_profile(settings: Settings) -> None:
         write_private(note, settings.profile + "\n")
 
 
+def fee_of_smallest(market: MarketDef) -> str | None:
+    """Why the fee of the smallest trade, one lot, is more than a hundredth of what a side receives, if it is.
+
+    Fees are rounded up to one atom. What the seller receives is looked at where the market begins, or at a hundred
+    ticks: below that one tick is more than a hundredth of the price."""
+    ppm = max(market.maker_ppm, market.taker_ppm)
+    ticks = market.units.ticks(market.start_price) if market.start_price else _COARSE_TICKS
+    receives = {"buyer": (market.lot_atoms, "lot_size"), "seller": (ticks * market.tick_atoms, "lot_size or tick_size")}
+    for side, (atoms, key) in receives.items():
+        fee = fee_of(atoms, ppm)
+        if fee * _MOST_FEE > atoms:
+            return (
+                f"the {side} of one lot receives {atoms} atoms, of which the fee takes {fee} (more than 1 %: it is "
+                f"rounded up to one atom): make {key} larger, or the fees 0"
+            )
+    return None
+
+
+def warnings(config: Config, setup: LogSetup) -> list[str]:
+    """What is wrong with markets that exist, and what is not enough for the accounts that there may be."""
+    told = [
+        f"market {market.symbol}: {why}"
+        for market in config.markets
+        if market.number in setup.markets and (why := fee_of_smallest(market)) is not None
+    ]
+    accounts = config.capacity.accounts
+    for name in ("orders", "keys", "timers", "ended", "references"):
+        if getattr(config.capacity, name) < accounts:
+            told.append(
+                f"[capacity] {name} = {getattr(config.capacity, name)} is less than accounts = {accounts}: no account "
+                "has a share of its own"
+            )
+    return told
+
+
 def apply(settings: Settings, say: Callable[[str], None], agree: Callable[[], None] | None = None) -> int:
     """Bring the log to what the configuration says; the number of commands applied. `agree` is called before a
     change, when all of it was said, and raises what it likes instead; where there is none to ask, the demo's accounts
@@ -145,6 +186,8 @@ def apply(settings: Settings, say: Callable[[str], None], agree: Callable[[], No
     check_profile(settings)
     with Gateway(settings.redis_url, settings.shard) as gateway:
         setup = read_setup(gateway)
+        for warning in warnings(settings.config, setup):
+            say(f"warning: {warning}")
         commands = difference(settings.config, setup)
         for command in commands:
             say(in_words(command, settings.config, setup))

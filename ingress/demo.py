@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from engine_core.wire.codes import CommandKind
-from ingress.admin_commands import Admin, apply, numbers
+from engine_core.wire.codes import CommandKind, QueryKind, Reason
+from ingress.admin_commands import Admin, Refused, apply, numbers
 from ingress.config import LAST_DEMO_ACCOUNT
 from ingress.service import Service
 
@@ -23,4 +23,15 @@ async def grant(service: Service, account: int) -> None:
     for asset in list(service.setup.assets.values()):
         units = QUOTE_UNITS if asset.number in quotes - bases else BASE_UNITS
         payload = numbers(units * 10**asset.decimals, _FIRST_REFERENCE + account)
-        await apply(service, Admin(CommandKind.DEPOSIT, account=account, asset=asset.number, payload=payload))
+        try:
+            await apply(service, Admin(CommandKind.DEPOSIT, account=account, asset=asset.number, payload=payload))
+        except Refused as error:
+            if error.reason is not Reason.DUPLICATE_REFERENCE:
+                raise
+
+
+async def grant_if_empty(service: Service, account: int) -> None:
+    """What a sign-up that was interrupted did not get to; nothing is paid twice."""
+    records = await service.engine.query(QueryKind.BALANCES, account=account)
+    if not (records["available"].any() or records["locked"].any()):
+        await grant(service, account)

@@ -6,7 +6,7 @@ from typing import Final
 
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
-from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
+from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.signing import MAX_WINDOW_MS
 from ingress import commands, fields
 from ingress.call import Reply, json_reply
@@ -15,7 +15,7 @@ from ingress.errors import ApiError, bad_request, not_found, refusal
 from ingress.history_database import HistoryUnavailable
 from ingress.live_orders import live_order, state_of
 from ingress.members import Members
-from ingress.records import Command, Event, events_of, last_of, own_story
+from ingress.records import Command, Event, answer_of, events_of, last_of, own_story
 from ingress.replays import duplicate
 from ingress.replica import live_book
 from ingress.schemas import BatchError, BatchOrder, CancelAfter, LiveOrder
@@ -23,7 +23,8 @@ from ingress.service import Request, Service
 
 MAX_BATCH: Final = 20
 _REJECTED: Final = EventKind.REJECTED.value  # looking an enum's member up costs more than the comparison
-_MORE_MAY_REMAIN: Final = MAX_EVENTS_PER_COMMAND // 2
+_CANCEL_ALL_DONE: Final = frozenset((EventKind.CANCEL_ALL_DONE.value,))
+_TIMER_ARMED: Final = frozenset((EventKind.TIMER_ARMED.value,))
 
 
 async def place(service: Service, request: Request) -> Reply:
@@ -99,22 +100,26 @@ async def cancel(service: Service, request: Request) -> Reply:
 
 def cancelled(market: Market, events: list[Event]) -> LiveOrder:
     """The order after its CANCEL, or the refusal."""
-    last = events[-1]  # its only event; timers that fired come before it
-    if last.kind == _REJECTED:
-        raise refusal(last.reason)
-    return state_of(market, last)
+    answer = next(event for event in reversed(events) if event.kind == _REJECTED or _is_cancelled_by_user(event))
+    if answer.kind == _REJECTED:
+        raise refusal(answer.reason)
+    return state_of(market, answer)
+
+
+def _is_cancelled_by_user(event: Event) -> bool:
+    return event.kind == EventKind.CANCELLED and event.reason == Reason.USER
 
 
 async def cancel_all(service: Service, request: Request) -> Reply:
     command, market = commands.cancel_all(service.setup, request.caller.account, request.fields)
     cancelled: list[Event] = []
-    while True:  # one command cancels a bounded number of orders
+    while True:  # one command cancels a bounded number of orders, and says whether it is done
         events = await service.engine.execute(command)
-        if events[-1].kind == EventKind.REJECTED:
-            raise refusal(events[-1].reason)
-        batch = [event for event in events if _is_cancelled_by(event, command)]
-        cancelled += batch
-        if len(batch) < _MORE_MAY_REMAIN:
+        answer = answer_of(command, events, _CANCEL_ALL_DONE)
+        if answer.kind == EventKind.REJECTED:
+            raise refusal(answer.reason)
+        cancelled += [event for event in events if _is_cancelled_by(event, command)]
+        if answer.reason != Reason.EVENT_LIMIT:
             return json_reply([state_of(market, event) for event in cancelled])
 
 
@@ -144,9 +149,9 @@ async def replace(service: Service, request: Request) -> Reply:
 
 async def cancel_after(service: Service, request: Request) -> Reply:
     command = commands.cancel_after(service.setup, request.caller.account, request.fields)
-    last = (await service.engine.execute(command))[-1]
-    if last.kind == EventKind.REJECTED:
-        raise refusal(last.reason)
+    answer = answer_of(command, await service.engine.execute(command), _TIMER_ARMED)
+    if answer.kind == EventKind.REJECTED:
+        raise refusal(answer.reason)
     return json_reply(CancelAfter(command.amount_atoms))
 
 

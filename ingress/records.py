@@ -91,6 +91,12 @@ def own_story(events: list[Event]) -> tuple[Event, Event]:
     return opening, last_of(opening, events)
 
 
+def answer_of(command: Command, events: list[Event], kinds: frozenset[int]) -> Event:
+    """What answers a command: its last event of one of these kinds. Timers and triggers have events around it."""
+    answers = kinds | {EventKind.REJECTED.value}
+    return next(event for event in reversed(events) if event.kind in answers and event.account == command.account)
+
+
 def last_of(opening: Event, events: list[Event]) -> Event:
     """The last event of the order that `opening` is about."""
     return next(event for event in reversed(events) if event.order_id == opening.order_id)

@@ -17,10 +17,10 @@ from engine_core.wire.codes import KeyPermission
 from engine_core.wire.remembered import Full
 from engine_core.wire.session import Purpose
 from ingress import fields
-from ingress.admin_commands import create_account, create_key, revoke_key
+from ingress.admin_commands import SIGN_UP, Refused, create_account, create_key, revoke_key
 from ingress.auth import cookie_of
 from ingress.call import Call, Headers, Reply, json_reply
-from ingress.demo import grant, is_settled
+from ingress.demo import grant, grant_if_empty, is_settled
 from ingress.errors import ApiError, Code, bad_request, not_found
 from ingress.history_database import HistoryUnavailable
 from ingress.members import Member
@@ -54,7 +54,7 @@ async def sign_up(service: Service, request: Request) -> Reply:
         raise ApiError(Code.MAINTENANCE, "The exchange is being set up; try again in a moment")
     try:
         if not await service.users.create(service.setup.log_id, name, password):
-            raise bad_request("This name is taken")
+            await _check_unfinished(service, name, password)
         account = await _new_account(service, name)
     except HistoryUnavailable as error:
         raise _no_users(error) from None
@@ -70,6 +70,8 @@ async def log_in(service: Service, request: Request) -> Reply:
         if user is None:
             raise ApiError(Code.UNAUTHORIZED, _WRONG)
         account = await _account_of(service, user)
+        if service.config.demo:
+            await grant_if_empty(service, account)
     except HistoryUnavailable as error:
         raise _no_users(error) from None
     return _granted(service, request.call, account, name)
@@ -179,13 +181,25 @@ def _credentials(service: Service, request: Request) -> tuple[str, str]:
     return name, password
 
 
+async def _check_unfinished(service: Service, name: str, password: str) -> None:
+    """A name that is taken is free for whoever began to sign up with it and has no account yet: he knows its
+    password."""
+    user = await service.users.find(service.setup.log_id, name, password)
+    if user is None or user.account is not None:
+        raise bad_request("This name is taken")
+
+
 async def _account_of(service: Service, user: User) -> int:
     """The user's account; one whose sign-up was interrupted gets it now."""
     return await _new_account(service, user.name) if user.account is None else user.account
 
 
 async def _new_account(service: Service, name: str) -> int:
-    account = await create_account(service)
+    try:
+        account = await create_account(service, SIGN_UP)
+    except Refused:
+        await service.users.forget(service.setup.log_id, name)  # there is no account, so the name stays nobody's
+        raise
     await service.users.set_account(service.setup.log_id, name, account)
     if service.config.demo:
         await grant(service, account)

@@ -57,6 +57,11 @@ class Users:
         statement = "insert into users (log_id, name, password) values (%s, %s, %s) on conflict do nothing returning 1"
         return bool(await self._run(statement, log_id, name, hashed))
 
+    async def forget(self, log_id: int, name: str) -> None:
+        """Give a name back that has no account."""
+        statement = "delete from users where log_id = %s and name = %s and account is null returning 1"
+        await self._run(statement, log_id, name)
+
     async def find(self, log_id: int, name: str, password: str) -> User | None:
         """The user, if that is the password."""
         statement = "select name, password, account from users where log_id = %s and name = %s"

@@ -1,6 +1,7 @@
 """`exchange status`, `logs` and `reset`: what runs, what it wrote, and beginning anew."""
 
 import argparse
+import importlib
 import json
 import os
 import shlex
@@ -20,6 +21,7 @@ from engine_core.supervisor import holder_of
 from engine_core.wire.settings import CONFIGURATION_FILE, KEYS_FILE, PROFILE_FILE, runtime_folder
 
 FOLLOW_EVERY_S = 0.25
+WARN_AT = 0.8  # as the engine says it in its log (runtime/fullness.py)
 OURS = (
     *("valkey", "postgres", "logs", "snapshots", "archive"),
     *(
@@ -47,12 +49,14 @@ def status(options: argparse.Namespace) -> int:
             print(f"no exchange runs on {options.data.absolute()}")
         return 1
     health, message = _health(run)
+    used = _tables(run)
     processes = {role: [_describe(pid) for pid in pids] for role, pids in run.processes.items()}
     if options.json:
         urls = {"http": run.http, "ws": run.ws, "logs": str(run.logs), "profile": run.profile, "config": run.config}
         print(
             json.dumps(
-                {"running": True, "health": health, "message": message, "processes": processes, **urls}, indent=2
+                {"running": True, "health": health, "message": message, "processes": processes, "tables": used, **urls},
+                indent=2,
             )
         )
         return 0 if health == "Ok" else 1
@@ -63,6 +67,11 @@ def status(options: argparse.Namespace) -> int:
             print(f"  {role:<13} {process['pid'] or '-':>8}  {process['state']:<12} {memory}")
     print(f"  REST {run.http}   WebSocket {run.ws}   logs {run.logs}")
     print(f"  configuration {run.config}")
+    for name, table in used.items():
+        fullness = max(table["used"] / table["size"], table["poolUsed"] / table["pool"] if table["pool"] else 0)
+        if fullness >= WARN_AT:
+            pool = f", {table['poolUsed']} of {table['pool']} beyond the accounts' own shares" if table["pool"] else ""
+            print(f"  WARNING {name} are filling: {table['used']} of {table['size']}{pool}; raise [capacity] {name}")
     return 0 if health == "Ok" else 1
 
 
@@ -75,6 +84,21 @@ def _health(run: Run) -> tuple[str, str | None]:
         return "Down", f"{run.http}/api/v1/status answers {error.code}"
     except (OSError, ValueError, KeyError) as error:
         return "Down", f"{run.http}/api/v1/status: {error}"
+
+
+def _tables(run: Run) -> dict[str, dict[str, int]]:
+    """How full the engine's tables are; empty if it does not answer."""
+    top = importlib.import_module("engine_core.operator.top")  # with a parser of metrics, which nothing else here needs
+    look = next(filter(None, map(top.look_at, sorted(run.runtime.glob("engine*.metrics")))), None)
+    if look is None:
+        return {}
+    names = {"capacity_used": "used", "capacity": "size", "pool_used": "poolUsed", "pool": "pool"}
+    found: dict[str, dict[str, int]] = {}
+    for (name, labels), value in look.gauges.items():
+        if name in names:
+            table = found.setdefault(dict(labels)["of"], {"used": 0, "size": 0, "poolUsed": 0, "pool": 0})
+            table[names[name]] = int(value)
+    return found
 
 
 def _describe(pid: int) -> dict[str, object]:

@@ -83,7 +83,7 @@ def capacities(capacity: Capacity) -> Capacities:
         assets=capacity.assets,
         markets=capacity.markets,
         orders=capacity.orders,
-        levels=capacity.levels,
+        levels=max(capacity.levels, capacity.orders),  # an order more is never a level too many: see book/shares.py
         keys=capacity.keys,
         gateways=capacity.gateways,
         timers=capacity.timers,

@@ -24,6 +24,7 @@ from engine_core.runtime import snapshot
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
 from engine_core.runtime.connection import UNREACHABLE, Connection, client_of
 from engine_core.runtime.counters import Counters, Stages
+from engine_core.runtime.fullness import Fullness
 from engine_core.runtime.guard import CrashGuard
 from engine_core.runtime.intake import BLOCK_MS, Intake
 from engine_core.runtime.keeper import Keeper
@@ -60,6 +61,7 @@ class Engine:
         self._names = keys(config.shard)
         self.keeper = keeper
         self.counters = Counters()
+        self._fullness = Fullness()
         self.stages = Stages.new()
         self.following = False  # everything that the log held at the start is executed, and Redis is there
         self.active = False  # the one that publishes
@@ -269,6 +271,7 @@ class Engine:
                     publisher.flush()
                 self._tick()
                 self._tell_growth()
+                self._fullness.look(self.machine.state)
             elif lookout.is_due():
                 self._look_out(lookout, appends, client)
             if self._wake in readable:

@@ -5,30 +5,9 @@ The numbers are those that the loop keeps anyway; they are read from another thr
 
 from collections.abc import Iterator
 
-from engine_core.book.state import (
-    ACCOUNTS,
-    ASSETS,
-    KEYS,
-    LEVELS_HELD,
-    MARKETS,
-    OPEN_ORDERS,
-    REFERENCES,
-    TIMERS,
-    capacities_of,
-)
+from engine_core.runtime.fullness import tables
 from engine_core.runtime.loop import Engine
 from engine_core.wire.metrics import Monitor, Sample
-
-IN_USE = {
-    "accounts": ACCOUNTS,
-    "assets": ASSETS,
-    "markets": MARKETS,
-    "orders": OPEN_ORDERS,
-    "levels": LEVELS_HELD,
-    "keys": KEYS,
-    "timers": TIMERS,
-    "references": REFERENCES,
-}
 
 
 def show(engine: Engine, monitor: Monitor) -> None:
@@ -59,11 +38,13 @@ def _samples(engine: Engine) -> Iterator[Sample]:
     yield Sample("snapshot_fork_seconds", "time for which the last snapshot stopped matching", keeper.fork_seconds)
     yield Sample("snapshot_write_seconds", "time until the last snapshot was on the disk", keeper.write_seconds)
     yield Sample("replay_seconds", "time of the replay at the last start", counters.replay_seconds)
-    state, capacities = engine.machine.state, capacities_of(engine.machine.state)._asdict()
-    for what, counter in IN_USE.items():
-        labels = (("of", what),)
-        yield Sample("capacity_used", "how many of them there are", int(state.counters[counter]), labels)
-        yield Sample("capacity", "how many of them there may be", capacities[what], labels)
+    for table in tables(engine.machine.state):
+        labels = (("of", table.name),)
+        yield Sample("capacity_used", "how many of them there are", table.used, labels)
+        yield Sample("capacity", "how many of them there may be", table.size, labels)
+        if table.pool:
+            yield Sample("pool_used", "of them beyond the accounts' own shares", table.pool_used, labels)
+            yield Sample("pool", "how many may be beyond the accounts' own shares", table.pool, labels)
     ring = engine.ring  # the engine may close it while this thread looks
     if ring is not None:
         readers = ring.readers()

@@ -1,0 +1,8 @@
+"""The fee of a trade, in plain Python, for whoever is not on the way of an order."""
+
+from engine_core.wire.limits import PPM
+
+
+def fee_of(atoms: int, ppm: int) -> int:
+    """Parts per million of `atoms`, rounded up to one atom (see book/accounts.py)."""
+    return -(-atoms * ppm // PPM)
