@@ -200,7 +200,7 @@ async def _new_account(service: Service, name: str) -> int:
     except Refused:
         await service.users.forget(service.setup.log_id, name)  # there is no account, so the name stays nobody's
         raise
-    await service.users.set_account(service.setup.log_id, name, account)
+    account = await service.users.set_account(service.setup.log_id, name, account)
     if service.config.demo:
         await grant(service, account)
     return account

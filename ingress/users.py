@@ -71,9 +71,12 @@ class Users:
             right = await asyncio.to_thread(_matches, user.password if user else _NOBODY, password)
         return user if right else None
 
-    async def set_account(self, log_id: int, name: str, account: int) -> None:
+    async def set_account(self, log_id: int, name: str, account: int) -> int:
+        """The name's account from here on: this one, unless another request gave it one meanwhile."""
         statement = "update users set account = %s where log_id = %s and name = %s and account is null returning 1"
         await self._run(statement, account, log_id, name)
+        rows = await self._run("select account from users where log_id = %s and name = %s", log_id, name)
+        return int(rows[0][0]) if rows and rows[0][0] is not None else account
 
     async def name_of(self, log_id: int, account: int) -> str | None:
         rows = await self._run("select name from users where log_id = %s and account = %s", log_id, account)
