@@ -1,7 +1,7 @@
 """Whose private streams a SUBSCRIBE frame may name: by an ED25519 signature (SPEC §2, §6.1) or a page's stream token.
 
-A key that is revoked, or whose account is frozen for reading, loses its streams, and so does a session that was ended
-by a log-out: `valid` is asked again whenever the setup changes, and for sessions several times a second.
+A key that is revoked loses its streams, so does a session that has ended (by a log-out, a new password, its time), and
+an account that is frozen: `valid` is asked again whenever the setup changes, and for sessions several times a second.
 A signature is good for one connection, on which it may come again: it names no streams, so clients that subscribe twice
 in a millisecond make the same. Non-goals: what is subscribed (session.py).
 """
@@ -26,6 +26,7 @@ class Owner:
     account: int
     public_key: bytes = b""  # empty: a session
     session: bytes = b""  # its name
+    until_ms: int = 0  # of a session
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +46,32 @@ class Authenticator:
             return self._signed(signature)
         if isinstance(token, str):
             account = session.read(token, self.session_secret)
-            owner = None if account is None else Owner(account, session=session.name_of(token))
-            if owner is None or not self.valid(owner):
+            if account is None:
                 raise NotAuthorised("the session token is wrong or has expired")
-            return owner
+            return self._admitted(Owner(account, b"", session.name_of(token), session.expires_ms(token)))
         raise NotAuthorised("private streams need `signature` or `session`")
 
     def valid(self, owner: Owner) -> bool:
-        """Whether the key still exists and may read, or the session has not been ended."""
-        if owner.public_key:
-            return self._may_read(owner.public_key)
-        return self.ended is None or not self.ended.has(owner.session, time.time_ns() // 1_000_000)
+        return not self._objection(owner)
 
-    def _may_read(self, public_key: bytes) -> bool:
-        key = self.setup.keys.get(public_key)
-        return key is not None and bool(key.permissions & KeyPermission.READ)
+    def _admitted(self, owner: Owner) -> Owner:
+        objection = self._objection(owner)
+        if objection:
+            raise NotAuthorised(objection)
+        return owner
+
+    def _objection(self, owner: Owner) -> str:
+        """Why an owner who proved to be it may not listen, or not any more."""
+        if owner.account in self.setup.frozen:
+            return "the account is frozen"
+        if owner.public_key:
+            key = self.setup.keys.get(owner.public_key)
+            if key is None or key.account != owner.account:
+                return "the API key was revoked"
+            return "" if key.permissions & KeyPermission.READ else "the API key lacks the permission to read"
+        now_ms = time.time_ns() // 1_000_000
+        has_ended = owner.until_ms < now_ms or (self.ended is not None and self.ended.has(owner.session, now_ms))
+        return "the session has ended" if has_ended else ""
 
     def _signed(self, parts: object) -> Owner:
         if not (isinstance(parts, list) and len(parts) == 4 and all(isinstance(part, str | int) for part in parts)):
@@ -75,10 +87,9 @@ class Authenticator:
         text = signing.signing_text(INSTRUCTION, (), timestamp, window)
         if signature is None or not signing.verify(public_key, text, signature):
             raise NotAuthorised("invalid signature")
-        if not self._may_read(public_key):
-            raise NotAuthorised("the API key lacks the permission to read")
+        owner = self._admitted(Owner(self.setup.keys[public_key].account, public_key))
         self._once(signature, int(timestamp) + int(window))
-        return Owner(self.setup.keys[public_key].account, public_key)
+        return owner
 
     def _once(self, signature: bytes, valid_until_ms: int) -> None:
         """Refuse what was sent on another connection: whoever saw it there could listen too."""

@@ -3,7 +3,8 @@ The messages are the WebSocket's JSON texts.
 
 One egress process of a shard publishes: the one that holds the lease. Once a second it looks which channels somebody
 hears (a pattern subscription hears all) and publishes only those. Pub/sub promises nothing: if Redis is gone for long,
-the oldest events are dropped; subscribers see the gap in the depth numbers. Non-goals: the log, and private events.
+the oldest events are dropped; subscribers see the gap in the depth numbers. Nobody waits for it: not the hub, which$
+only queues, nor for a subscriber who reads slowly, whom Redis drops. Non-goals: the log, and private events.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from engine_core.wire.tasks import ended
 
 LEASE_MS = 3_000
 LOOK_SECONDS = 1.0
+ANSWER_SECONDS = 5.0  # a Redis that says nothing for so long is asked on a new connection
 QUEUE_BYTES = 8 * 2**20
 KINDS = (Kind.TRADE, Kind.DEPTH, Kind.TICKER, Kind.ORDER)
 
@@ -40,7 +42,9 @@ logger = logging.getLogger(__name__)
 
 class Publisher:
     def __init__(self, redis_url: str, shard: int, setup: Setup, hub: Hub) -> None:
-        self._redis: Redis = Redis.from_url(redis_url)
+        self._redis: Redis = Redis.from_url(
+            redis_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
+        )
         self._lease = keys(shard).leases + "market-data"
         self._token = secrets.token_hex(8)
         self._setup, self._hub = setup, hub

@@ -119,9 +119,9 @@ class Session:
         return any(owner.session for owner in self._owners.values())
 
     def check(self) -> None:
-        """Keys may be gone, or sessions ended, and with them the right to private streams."""
+        """Keys may be gone, sessions ended, accounts frozen, and with them the right to private streams."""
         if not all(map(self._authenticator.valid, self._owners.values())):
-            self.end("the API key of a private stream was revoked, or its session ended")
+            self.end("a private stream's API key was revoked, its session ended, or its account frozen")
 
     def _charge(self, units: int) -> None:
         """Before the work is done. Who goes on after many refusals is closed."""

@@ -59,7 +59,7 @@ _CREDENTIALS: Final = {
 _LOGON_MEMBERS: Final = _CREDENTIALS.keys() | {"cancelOnDisconnect"}
 _CALL: Final = Call("WS", PATH, b"", {}, b"")  # its operations look at nothing of it
 _NO_ID: Final = b"null"
-REVOKED: Final = "the API key of this session was revoked"
+REVOKED: Final = "the API key of this session was revoked, or its account frozen"
 
 logger = logging.getLogger(__name__)
 
@@ -248,7 +248,8 @@ class OrderSession:
 
     def _may_trade(self) -> bool:
         key = self._service.setup.keys.get(self._public_key)
-        return key is not None and bool(key.permissions & KeyPermission.TRADE)
+        may = key is not None and bool(key.permissions & KeyPermission.TRADE)
+        return may and (self._caller is None or self._caller.account not in self._service.setup.frozen)
 
     async def _log_on(self, params: Members) -> Reply:
         if unknown := params.keys() - _LOGON_MEMBERS:
@@ -259,6 +260,8 @@ class OrderSession:
         if not isinstance(wants_lease, bool):
             raise bad_request("cancelOnDisconnect must be true or false")
         caller = self._check(params)
+        if caller.account in self._service.setup.frozen:
+            raise ApiError(Code.FORBIDDEN, "The account is frozen: it can only cancel, by REST")
         if wants_lease:
             self._lease = Lease(
                 self._service.engine, caller.account, lambda: self._drop("the session's lease was lost")

@@ -47,6 +47,11 @@ def name_of(token: str) -> bytes:
     return hashlib.blake2b(nonce, digest_size=NAME_BYTES).digest()
 
 
+def expires_ms(token: str) -> int:
+    """When a token ends; of one that was read before."""
+    return int(_BODY.unpack(base64.urlsafe_b64decode(token)[: _BODY.size])[3])
+
+
 def read(token: str, secret: bytes, purpose: Purpose = Purpose.STREAM) -> int | None:
     """The account of a token that is ours, of this purpose and not expired; None otherwise."""
     try:

@@ -2,6 +2,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
 import { inspect } from "./app/inspect";
 import { Venue, VenueContext } from "./app/venue";
+import { onChanged } from "./users/users";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/layout.css";
@@ -12,6 +13,7 @@ import "./styles/users.css";
 const venue = new Venue();
 venue.start();
 inspect(venue);
+onChanged(() => location.reload());
 
 const root = document.getElementById("root");
 if (!root) throw new Error("The page has no #root element");

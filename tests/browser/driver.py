@@ -43,7 +43,7 @@ class TradingPage:
         self.size = size
         self.is_phone = size == "phone"
         self.complaints: list[str] = []
-        self._screenshots = screenshots
+        self.screenshots = screenshots
         page.set_default_timeout(PATIENCE_MS)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -92,8 +92,8 @@ class TradingPage:
         return values
 
     def shoot(self, name: str) -> None:
-        self._screenshots.mkdir(exist_ok=True)
-        self.page.screenshot(path=self._screenshots / f"{self.size}-{name}.png", full_page=self.is_phone)
+        self.screenshots.mkdir(exist_ok=True)
+        self.page.screenshot(path=self.screenshots / f"{self.size}-{name}.png", full_page=self.is_phone)
 
     def show(self, view: str) -> None:
         """On a phone one of chart, book and trades is visible; elsewhere all are."""

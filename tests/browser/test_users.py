@@ -138,3 +138,33 @@ def unnamed(page: TradingPage) -> list[Any]:
     operated = [node for node in nodes if node.get("role", {}).get("value") in FOCUSABLE and not node["ignored"]]
     assert operated
     return [node for node in operated if not node.get("name", {}).get("value")]
+
+
+def test_a_log_out_in_one_tab_takes_the_account_from_the_others(page: TradingPage) -> None:
+    name = f"u{time.time_ns() % 10**12}"
+    enter(page, "Sign up", name)
+    is_user(page, name)
+    other = TradingPage(page.page.context.new_page(), page.exchange, page.screenshots, page.size)
+    other.open("SOL_USDC")
+    is_user(other, name)
+    eventually(lambda: other.available("USDC"), lambda has: has == 100_000, "the balance in the other tab")
+    button(page, "Log out").click()
+    expect(other.page.locator(".account-name").filter(has_text=name)).to_have_count(0, timeout=PATIENCE_MS)
+    other.until_live()  # as whoever one is now, by the demo's rules
+    assert name not in other.page.inner_text("body")
+    assert other.complaints == []
+    other.page.close()
+
+
+def test_a_revoked_key_takes_its_secret_off_the_screen(page: TradingPage) -> None:
+    enter(page, "Sign up", f"u{time.time_ns() % 10**12}")
+    page.until_live()
+    button(page, "API keys").click()
+    box = dialog(page, "API keys")
+    box.get_by_role("button", name="Make a key").click()
+    expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"), timeout=PATIENCE_MS)
+    box.get_by_role("button", name="Revoke").click()
+    expect(box.get_by_label("Secret")).to_have_count(0)
+    expect(box).to_contain_text("There are none yet")
+    box.get_by_role("button", name="Close").first.click()
+    button(page, "Log out").click()

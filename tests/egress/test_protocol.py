@@ -7,6 +7,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from egress.names import Kind, Stream, parse
+from engine_core.replica.setup import FROZEN
 from engine_core.wire import session
 from engine_core.wire.codes import CommandKind, Side
 from tests.egress.rig import KEYS, READ_NOTHING, SECRET, running, signature
@@ -205,6 +206,34 @@ async def test_a_revoked_key_loses_its_private_streams_at_once() -> None:
             await revoked.event()
         assert closed.value.rcvd is not None and "revoked" in closed.value.rcvd.reason
         assert await other.silent()
+
+
+async def test_a_frozen_account_loses_its_private_streams_at_once_and_gets_none() -> None:
+    token = session.issue(2, SECRET, 60)
+    async with running() as rig, rig.listen() as of_key, rig.listen() as of_page, rig.listen() as other:
+        await of_key.subscribe("account.orderUpdate", signature=signature(2))
+        await of_page.subscribe("account.balanceUpdate", session=token)
+        await other.subscribe("account.orderUpdate", signature=signature(3))
+        rig.flow.admin(admin(CommandKind.ACCOUNT_STATE, account=2, code=FROZEN))
+        rig.flow.level(Side.BID, 10, 1)
+        rig.feed()
+        for ended in (of_key, of_page):
+            with pytest.raises(ConnectionClosed) as closed:
+                await ended.event()
+            assert closed.value.rcvd is not None and "frozen" in closed.value.rcvd.reason
+        for proof in ({"signature": signature(2)}, {"session": token}):
+            await other.say(method="SUBSCRIBE", params=["account.balanceUpdate"], id=1, **proof)
+            assert (await other.answer())["error"]["message"] == "Not authorised: the account is frozen"
+
+
+async def test_a_session_that_runs_out_ends_its_streams() -> None:
+    async with running() as rig, rig.listen() as short, rig.listen() as long:
+        await short.subscribe("account.orderUpdate", session=session.issue(2, SECRET, 0.5))
+        await long.subscribe("account.orderUpdate", session=session.issue(2, SECRET, 60))
+        with pytest.raises(ConnectionClosed) as closed:
+            await short.event()
+        assert closed.value.rcvd is not None and "session ended" in closed.value.rcvd.reason
+        assert await long.silent()
 
 
 async def test_a_client_that_does_not_read_is_closed_and_others_are_not_delayed() -> None:

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from egress.names import Kind, Stream
 from egress.pubsub import LEASE_MS, Publisher
 from engine_core.wire.codes import Side
 from engine_core.wire.streams import keys
@@ -112,6 +113,48 @@ async def test_a_redis_that_takes_nothing_costs_events_and_nothing_else(
             rig.flow.trade(Side.BID, 10, 1, 1)
             rig.feed()
             assert (await heard(pubsub))[1]["data"]["t"] == 51
+
+
+async def test_a_redis_that_says_nothing_holds_up_nobody_and_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped, or behind a cable that was pulled: connections stand, and nothing comes."""
+    monkeypatch.setattr("egress.pubsub.ANSWER_SECONDS", 0.2)
+    asked = 0
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        while await reader.read(65_536):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(mute, "127.0.0.1", 0)
+    url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with running() as rig, publishing(rig, url) as publisher, rig.listen() as client:
+        await client.subscribe("trade.SOL_USDC")
+        rig.hub.tap("trade@SOL_USDC", Stream(Kind.TRADE, "SOL_USDC"), publisher)
+        for number in range(1, 200):
+            rig.flow.trade(Side.BID, 10, 1, 1)
+            rig.feed()
+            assert (await client.data())["t"] == number
+        await until(lambda: asked >= 4 and publisher.dropped > 0)
+    server.close()
+
+
+async def test_a_subscriber_who_never_reads_holds_up_nobody(valkey: str) -> None:
+    async with running() as rig, publishing(rig, valkey) as publisher, hearing(valkey, "trade@SOL_USDC") as pubsub:
+        deaf = Redis.from_url(valkey)
+        deaf_pubsub = deaf.pubsub()
+        await deaf_pubsub.subscribe("trade@SOL_USDC")  # and never asks for a message
+        await until(lambda: publisher.channels == 1)
+        for batch in range(40):
+            for _ in range(500):
+                rig.flow.trade(Side.BID, 10, 1, 1)
+            rig.feed()
+            for number in range(batch * 500, batch * 500 + 500):
+                assert (await heard(pubsub))[1]["data"]["t"] == number + 1
+        assert publisher.dropped == 0
+        await deaf_pubsub.aclose()
+        await deaf.aclose()
 
 
 def gone(**options: Any) -> Any:

@@ -17,6 +17,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+from engine_core.replica.setup import FROZEN
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT, EVENT, SLOT
 from ingress.monitoring import Shown
@@ -139,12 +140,32 @@ def revocation(exchange: Exchange, key: bytes) -> np.ndarray:
     """The event of a revoked key, as the feed brings it."""
     command = admin(CommandKind.KEY_REVOKE, account=TRADER_ACCOUNT)
     command["public_key"] = np.frombuffer(key, np.uint8)
+    return applied_now(exchange, command)
+
+
+def applied_now(exchange: Exchange, command: np.ndarray) -> np.ndarray:
     record = np.zeros(1, ADMIN_EVENT)
     record["kind"], record["command"] = EventKind.APPLIED, command
     slots = np.zeros(1, SLOT)
     slots["event"] = record.view(EVENT)
     slots["entry_ms"], slots["block_events"] = exchange.service.market_data.position.ms + 1, 1
     return slots
+
+
+async def test_a_frozen_account_loses_its_sessions_and_gets_no_new_one(exchange: Exchange) -> None:
+    data = exchange.service.market_data
+    async with connected(exchange) as peer:
+        data.apply(applied_now(exchange, admin(CommandKind.ACCOUNT_STATE, account=TRADER_ACCOUNT + 1, code=FROZEN)))
+        await settle()
+        peer.hear()
+        assert peer.protocol.close_rcvd is None, "another account does not matter"
+        data.apply(applied_now(exchange, admin(CommandKind.ACCOUNT_STATE, account=TRADER_ACCOUNT, code=FROZEN)))
+        await settle()
+        peer.hear()
+        assert peer.protocol.close_rcvd is not None and peer.protocol.close_rcvd.code == 1008
+    with pytest.raises(AssertionError, match="403"):
+        async with connected(exchange):
+            pass
 
 
 async def test_a_revoked_key_ends_its_session_at_once(exchange: Exchange) -> None:

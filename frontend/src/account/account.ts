@@ -65,6 +65,19 @@ export class Account {
     feed.subscribe<BalanceEvent>({ name: "account.balanceUpdate", isPrivate: true, event: (event) => this.receive(event) });
   }
 
+  /** What was shown belongs to somebody else now, or to nobody. */
+  clear(): void {
+    this.epoch += 1;
+    this.early = [];
+    this.isCurrent.set(false);
+    this.balances.set(new Map());
+    this.table.reset([]);
+    this.orders.set(this.table.orders);
+    this.fills.set([]);
+    this.fees.set(null);
+    this.fillsProblem.set(null);
+  }
+
   private receive(event: OrderEvent | BalanceEvent): void {
     if (this.early) this.early.push(event);
     else this.apply(event);

@@ -16,9 +16,14 @@ const RETRY_MS = 2_000;
 const NOT_FOUND = 404;
 const LOG_IN = "Log in to trade";
 
-/** Where the streams are when the exchange does not say: behind the same address as the page. */
-function sameHost(): string {
-  return `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`;
+/**
+ * Where the streams are: where the exchange says, else behind the same address as the page. A page that came by TLS may
+ * open nothing else, and an exchange that does not know of the proxy before it says otherwise.
+ */
+export function streamsAt(said: string, page: { protocol: string; host: string }): string {
+  const isSecure = page.protocol === "https:";
+  if (said !== "" && !(isSecure && said.startsWith("ws:"))) return said;
+  return `${isSecure ? "wss:" : "ws:"}//${page.host}/ws`;
 }
 
 export class SessionHolder {
@@ -34,7 +39,7 @@ export class SessionHolder {
     if (this.wsUrl !== null) return this.wsUrl;
     const config = await this.config();
     if (config === null) return null;
-    this.wsUrl = config.wsUrl || sameHost();
+    this.wsUrl = streamsAt(config.wsUrl, location);
     if (config.signedIn && (await this.restore())) return this.wsUrl;
     if (config.demo) await this.renew();
     else this.store.set({ kind: "none", reason: LOG_IN });
@@ -65,7 +70,7 @@ export class SessionHolder {
     this.isAsking = true;
     try {
       const { body } = await request<DemoSession>("POST", "/api/v1/session/demo", { body: {} });
-      this.wsUrl = body.wsUrl || this.wsUrl;
+      this.wsUrl = streamsAt(body.wsUrl, location);
       const { account, csrfToken, streamToken } = body;
       this.store.set({ kind: "open", account, name: null, csrfToken, streamToken });
     } catch (error) {

@@ -37,12 +37,22 @@ export class Venue {
   readonly trading = new Trading(this.api, this.toasts);
   readonly account = new Account(this.api, new Announcer(this.toasts, (symbol) => this.market(symbol)).hear);
 
+  private owner: number | null = null;
+
   start(): void {
     this.account.follow(this.feed);
     this.feed.start();
-    this.session.store.subscribe(() => this.feed.resubscribePrivate());
+    this.session.store.subscribe(() => this.followSession());
     this.feed.state.subscribe(() => this.feed.state.get() === "live" && void this.refreshTickers());
     void this.load();
+  }
+
+  private followSession(): void {
+    const session = this.session.store.get();
+    const owner = session.kind === "open" ? session.account : null;
+    if (owner !== this.owner && this.owner !== null) this.account.clear();
+    this.owner = owner;
+    this.feed.resubscribePrivate();
   }
 
   market(symbol: string): Market | undefined {

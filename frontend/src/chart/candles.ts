@@ -30,10 +30,13 @@ export interface CandleListener {
 const PAGE = 500;
 const RETRY_MS = 1_500;
 
+/** Null for what is no bar: nothing was traded before it, or it is empty and has not begun. */
 export function fromWire(wire: WireKline): Candle | null {
   const { open, high, low, close, volume } = wire;
   if (open === null || high === null || low === null || close === null) return null;
-  return { time: parseUtc(wire.start) / 1000, open, high, low, close, volume };
+  const time = parseUtc(wire.start) / 1000;
+  const isYetToCome = time > Date.now() / 1000 && Number(wire.trades) === 0;
+  return isYetToCome ? null : { time, open, high, low, close, volume };
 }
 
 export function fromEvent(event: KlineEvent): Candle {
@@ -127,7 +130,13 @@ export class Candles {
 
   private receive(candle: Candle): void {
     const last = this.candles.at(-1);
-    if (last && candle.time < last.time) return;
+    if (last && candle.time < last.time) {
+      // The last word on one that has ended, after its successor began; none is older than what was loaded.
+      if (this.candles[0] && candle.time < this.candles[0].time) return;
+      this.candles = merge(this.candles, [candle]);
+      this.listener.replaced(this.candles);
+      return;
+    }
     if (last?.time === candle.time) this.candles[this.candles.length - 1] = candle;
     else this.candles.push(candle);
     this.listener.updated(candle);

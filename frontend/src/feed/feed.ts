@@ -33,6 +33,7 @@ const SILENCE_MS = 6_000;
 const WATCH_MS = 1_000;
 const CONNECT_MS = 5_000;
 const BAD_SIGNATURE = 4005;
+const RENEWAL_MS = 10_000;
 
 export class Feed {
   readonly state = new Store<FeedState>("opening");
@@ -42,6 +43,7 @@ export class Feed {
   private readonly backoff = new Backoff(250, 4_000);
   private socket: WebSocket | null = null;
   private lastFrameMs = 0;
+  private renewedMs = -RENEWAL_MS;
   private nextId = 1;
   private isOpening = false;
   private retry: ReturnType<typeof setTimeout> | undefined;
@@ -157,11 +159,18 @@ export class Feed {
     this.awaited.delete(frame.id ?? 0);
     if (frame.error) {
       console.warn(`The exchange refused ${names.join(", ") || "a frame"}: ${frame.error.code} ${frame.error.message}`);
-      if (frame.error.code === BAD_SIGNATURE) void this.options.renewSession();
+      if (frame.error.code === BAD_SIGNATURE) this.renewSession();
       return;
     }
     this.live();
     for (const name of names) for (const stream of this.streams.get(name) ?? []) stream.active?.();
+  }
+
+  /** Not at once again: an account that may not listen is refused with every session. */
+  private renewSession(): void {
+    if (performance.now() - this.renewedMs < RENEWAL_MS) return;
+    this.renewedMs = performance.now();
+    void this.options.renewSession();
   }
 
   private live(): void {

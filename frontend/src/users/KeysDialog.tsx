@@ -67,7 +67,7 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
           Make a key
         </button>
       </form>
-      {made !== null && (
+      {made !== null && known?.some(({ apiKey }) => apiKey === made.apiKey) && (
         <div className="new-key" role="status">
           <p>The secret is shown only now. Keep it where nobody else can read it.</p>
           <label>

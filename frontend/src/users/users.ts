@@ -1,4 +1,7 @@
-/** Signing up, in and out, and a user's API keys. After a change of who one is, the page is loaded anew. */
+/**
+ * Signing up, in and out, and a user's API keys. After a change of who one is, the page is loaded anew: here and in the
+ * browser's other tabs, which have the same cookie and would go on showing somebody else's account.
+ */
 import { request } from "../api/http";
 import type { SessionHolder } from "../api/session";
 
@@ -14,6 +17,7 @@ export interface NewApiKey extends ApiKey {
 }
 
 const SESSION = "/api/v1/session";
+const OTHER_TABS = "session";
 const KEYS = "/api/v1/keys";
 
 export type Entrance = "login" | "signup";
@@ -21,10 +25,24 @@ export type Entrance = "login" | "signup";
 export async function enter(entrance: Entrance, name: string, password: string): Promise<void> {
   const path = entrance === "signup" ? `${SESSION}/signup` : SESSION;
   await request("POST", path, { body: { name, password } });
+  changed();
 }
 
 export async function leave(session: SessionHolder): Promise<void> {
   await session.send("DELETE", SESSION, {});
+  changed();
+}
+
+function changed(): void {
+  const tabs = new BroadcastChannel(OTHER_TABS);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel is of one origin
+  tabs.postMessage("changed");
+  tabs.close();
+}
+
+/** Calls back when another tab of this browser has become somebody else. */
+export function onChanged(reload: () => void): void {
+  new BroadcastChannel(OTHER_TABS).addEventListener("message", reload);
 }
 
 export async function keys(session: SessionHolder): Promise<ApiKey[]> {

@@ -1,0 +1,75 @@
+// @vitest-environment happy-dom
+import { act } from "react";
+import { createRoot, type Root } from "react-dom/client";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { Venue, VenueContext } from "../app/venue";
+import { parse } from "../decimal/decimal";
+import { KeysDialog } from "./KeysDialog";
+import { leave, onChanged } from "./users";
+
+(globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
+
+let venue: Venue;
+let root: Root;
+let host: HTMLElement;
+
+beforeEach(() => {
+  venue = new Venue();
+  venue.session.store.set({ kind: "open", account: 5, name: "ada", csrfToken: "token", streamToken: "stream" });
+  host = document.createElement("div");
+  document.body.append(host);
+  root = createRoot(host);
+  HTMLDialogElement.prototype.showModal = vi.fn();
+});
+
+afterEach(async () => {
+  await act(async () => root.unmount());
+  host.remove();
+  vi.unstubAllGlobals();
+});
+
+it("shows the secret of a new key only as long as there is that key", async () => {
+  const keys: { apiKey: string; permissions: string[] }[] = [];
+  vi.stubGlobal("fetch", async (_: string, { method, body }: RequestInit) => {
+    if (method === "POST") keys.push({ apiKey: "made", permissions: ["read"] });
+    if (method === "DELETE") keys.splice(keys.findIndex(({ apiKey }) => apiKey === (JSON.parse(String(body)) as { apiKey: string }).apiKey), 1);
+    return Response.json(method === "POST" ? { apiKey: "made", permissions: ["read"], secret: "very secret" } : keys);
+  });
+  await act(async () => {
+    root.render(
+      <VenueContext.Provider value={venue}>
+        <KeysDialog close={() => {}} />
+      </VenueContext.Provider>,
+    );
+  });
+  const secrets = (): string[] => [...host.querySelectorAll<HTMLInputElement>(".new-key input")].map(({ value }) => value);
+  await act(async () => host.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true })));
+  await vi.waitFor(() => expect(secrets()).toContain("very secret"));
+  await act(async () => host.querySelector<HTMLButtonElement>('[aria-label^="Revoke"]')?.click());
+  await vi.waitFor(() => expect(secrets()).toEqual([]));
+});
+
+it("tells the browser's other tabs of a log-out", async () => {
+  vi.stubGlobal("fetch", async () => Response.json({}));
+  const reload = vi.fn();
+  onChanged(reload);
+  await leave(venue.session);
+  await vi.waitFor(() => expect(reload).toHaveBeenCalledOnce());
+});
+
+it("forgets the account's picture when the session is somebody else's, or nobody's", async () => {
+  vi.stubGlobal("WebSocket", class extends EventTarget { static readonly OPEN = 1; });
+  vi.stubGlobal("fetch", async () => new Response("{}", { status: 503 }));
+  const frame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  const open = { kind: "open", account: 5, name: "ada", csrfToken: "token" } as const;
+  venue.start();
+  venue.session.store.set({ ...open, streamToken: "new one" });
+  await frame();
+  venue.account.balances.set(new Map([["USDC", { available: parse("7"), locked: 0n }]]));
+  venue.session.store.set({ ...open, streamToken: "newer" });
+  await frame();
+  expect(venue.account.balances.get().size).toBe(1);
+  venue.session.store.set({ kind: "none", reason: "The session has ended: log in again" });
+  await vi.waitFor(() => expect(venue.account.balances.get().size).toBe(0));
+  expect(venue.account.isCurrent.get()).toBe(false);
+});
