@@ -17,6 +17,7 @@ from engine_core.runtime.monitoring import show
 from engine_core.wire import process
 from engine_core.wire.log import LogError
 from engine_core.wire.metrics import Monitor, serve
+from engine_core.wire.reserved import NoRoom
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import Settings
 
@@ -48,7 +49,7 @@ def main() -> None:
     gc.freeze()  # what stays for ever is never looked at again
     try:
         engine.run(process.ready)
-    except LogError as error:
+    except (LogError, NoRoom) as error:
         logger.critical("the engine stops: %s", error)
         sys.exit(1)
 

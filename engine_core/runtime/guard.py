@@ -36,6 +36,7 @@ from engine_core.runtime.machine import Machine, Mirror
 from engine_core.runtime.skips import Rows, published_reason, remember, skip_of, skipped_entries
 from engine_core.wire.codes import Reason
 from engine_core.wire.log import LogError
+from engine_core.wire.reserved import reserve
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys
 
 MAX_CRASHES = 3
@@ -182,7 +183,7 @@ def _mapped(path: Path) -> np.ndarray:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        os.ftruncate(descriptor, 8 * _WORDS)
+        reserve(descriptor, 8 * _WORDS, path, "the note of the entry that is executed")
         return np.frombuffer(mmap.mmap(descriptor, 8 * _WORDS), np.int64)
     finally:
         os.close(descriptor)

@@ -17,7 +17,7 @@ SETS: Final = 1 << 17  # 25 MB of address space; memory only for what is used
 NAME_BYTES: Final = 16
 WAYS: Final = 8
 _LAYOUT: Final = 2
-_SET_WORDS: Final = 3 * WAYS
+SET_WORDS: Final = 3 * WAYS
 
 
 class Full(Exception):
@@ -28,7 +28,7 @@ class Remembered:
     """A set of names with an end each, shared through the file at `path`."""
 
     def __init__(self, path: Path, sets: int = SETS) -> None:
-        self._shared = SharedWords(path, sets * _SET_WORDS, _LAYOUT)
+        self._shared = SharedWords(path, sets * SET_WORDS, _LAYOUT)
         self._sets = sets
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class Remembered:
 
     def _first(self, name: bytes) -> int:
         assert len(name) == NAME_BYTES
-        return int.from_bytes(name[:8], "little") % self._sets * _SET_WORDS
+        return int.from_bytes(name[:8], "little") % self._sets * SET_WORDS
 
     def _is_at(self, first: int, name: bytes, now_ms: int) -> bool:
         begin = (first + WAYS) * WORD

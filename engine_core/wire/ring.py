@@ -35,6 +35,7 @@ import numpy as np
 
 from engine_core.jit import fence_acquire, fence_release, fence_seq_cst, kernel, load_acquire, store_release
 from engine_core.wire.layout import EVENT, SLOT, fingerprint
+from engine_core.wire.reserved import NoRoom, reserve
 from engine_core.wire.streams import EntryId
 
 MAGIC = 0x31474E4952484358  # "XCHRING1"
@@ -203,7 +204,7 @@ class RingWriter:
         self._runtime, self._shard = runtime, shard
         self.incarnation = time.time_ns()
         self.path = runtime / f"ring-{shard}-{self.incarnation:x}"
-        self._memory = _create(self.path, SLOTS_AT + capacity * SLOT.itemsize)
+        self._memory = _create(self.path, ring_bytes(capacity))
         self._words, self._slots = _arrays(self._memory, capacity)
         header = {
             **{_VERSION: LAYOUT_VERSION, _FINGERPRINT: fingerprint(), _LOG_ID: log_id, _EPOCH: epoch},
@@ -375,11 +376,19 @@ class RingReader:
         Path(self._bell_path).unlink(missing_ok=True)
 
 
+def ring_bytes(capacity: int) -> int:
+    """The size of a ring's file."""
+    return SLOTS_AT + capacity * SLOT.itemsize
+
+
 def _create(path: Path, size: int) -> mmap.mmap:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.ftruncate(descriptor, size)
+        reserve(descriptor, size, path, "the ring of events")
         return mmap.mmap(descriptor, size)
+    except NoRoom:
+        path.unlink()
+        raise
     finally:
         os.close(descriptor)
 

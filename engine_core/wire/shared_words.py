@@ -15,9 +15,16 @@ import os
 from pathlib import Path
 from typing import Final
 
+from engine_core.wire.reserved import NoRoom, reserve
+
 WORD: Final = 8
 _HEADER_WORDS: Final = 8
 _MAGIC: Final = 0x5344524F57485358  # "XSHWORDS" in memory
+
+
+def file_bytes(count: int) -> int:
+    """The size of the file of `count` words."""
+    return (_HEADER_WORDS + count) * WORD
 
 
 class SharedWords:
@@ -26,12 +33,18 @@ class SharedWords:
     def __init__(self, path: Path, count: int, layout: int) -> None:
         header = [_MAGIC, count, layout]
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        size = (_HEADER_WORDS + count) * WORD
+        size = file_bytes(count)
         self.lock()
-        if os.fstat(self._descriptor).st_size != size or not self._has(header, size):
-            os.ftruncate(self._descriptor, 0)  # new, or of another version of this code
-            os.ftruncate(self._descriptor, size)
-            os.pwrite(self._descriptor, b"".join(word.to_bytes(WORD, "little") for word in header), 0)
+        try:
+            if os.fstat(self._descriptor).st_size != size or not self._has(header, size):
+                os.ftruncate(self._descriptor, 0)  # new, or of another version of this code
+                os.ftruncate(self._descriptor, size)
+                os.pwrite(self._descriptor, b"".join(word.to_bytes(WORD, "little") for word in header), 0)
+            # also where it was there: an exchange that ended kept only the pages in use
+            reserve(self._descriptor, size, path, "what the servers share")
+        except NoRoom:
+            os.close(self._descriptor)
+            raise
         self.unlock()
         self._memory = mmap.mmap(self._descriptor, size)
         self._view = memoryview(self._memory)
