@@ -17,6 +17,7 @@ KEPT_LOGS = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 HEALTHY_AFTER_S = 30.0  # a child that lived this long starts its back-off anew
 PROBE_EVERY_S = 0.02
+SECRETS = ("REDIS_URL", "DATABASE_URL", "EXCHANGE_SESSION_SECRET")  # which only those get who need them
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Program:
     probe: Callable[[], bool] | None = None
     prepare: Callable[[], None] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    look: Callable[[], None] | None = None  # called again and again while the exchange runs; must not wait
     once: bool = False  # ends by itself, with success, and is not started again
 
     @property
@@ -68,7 +70,7 @@ class Child:
         ready_read, ready_write = os.pipe()
         os.set_blocking(ready_read, False)
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in SECRETS},
             **program.environment,
             "EXCHANGE_PARENT_PID": str(os.getpid()),
             "EXCHANGE_PARENT_FD": str(self._parent_pipe),

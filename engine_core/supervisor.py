@@ -14,6 +14,7 @@ Non-goals: what the processes do, and command line options (operator/).
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -21,16 +22,17 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine_core.children import Child, Program, rotate
 from engine_core.wire.hosts import reachable, to_bind
-from engine_core.wire.settings import Settings, write_private
+from engine_core.wire.settings import URLS_FILE, Settings, has_password, without_password, write_private
 
 SAY_SOMETHING_EVERY_S = 5.0  # while something takes long
 ROTATE_EVERY_S = 30.0
+LOOK_EVERY_S = 0.5  # at what a program wants to have looked at
 STAGE_TIMEOUT_S = 4.0  # for one stage of the stop
 GIVE_UP_AFTER_STARTS = 3  # of a process that never became ready while the exchange starts
 LOCK_TIMEOUT_S = 10.0
@@ -53,8 +55,11 @@ class Plan:
 
 def lock_data(data: Path) -> int:
     """Take the data folder for this process; StartError if another exchange has it."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartError(f"--data {data}: cannot be used as the data folder: {error.strerror}") from None
     deadline = time.monotonic() + LOCK_TIMEOUT_S
     while True:
         try:
@@ -79,13 +84,14 @@ def holder_of(data: Path) -> int:
     """The pid of the supervisor that runs on `data`, 0 if none does."""
     try:
         descriptor = os.open(data / "lock", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return 0
     except BlockingIOError:
-        return int(os.pread(descriptor, 32, 0).decode().strip() or "0")
+        holder = os.pread(descriptor, 32, 0).strip()
+        return int(holder) if holder.isdigit() else 0
     finally:
         os.close(descriptor)
 
@@ -100,18 +106,47 @@ def _alive(pid: str) -> bool:
     return True
 
 
+def check_host(host: str) -> None:
+    """StartError unless `host` is an address, or a name that has one."""
+    try:
+        to_bind(host, 0)
+    except OSError as error:
+        raise _no_host(host, error) from None
+
+
+def check_ports(host: str, ports: Iterable[tuple[str, str, int]], taken: Iterable[int] = ()) -> None:
+    """StartError, before anything is started, if one of (what, option, port) cannot be had, or is wanted twice."""
+    users = dict.fromkeys(taken, "something else of this exchange")
+    for what, option, port in ports:
+        if port in users:
+            raise StartError(f"port {port} is wanted for {what} and for {users[port]}: change {option}")
+        users[port] = what
+        check_port(host, port, what, option)
+
+
 def check_port(host: str, port: int, what: str, option: str) -> None:
-    """StartError if somebody listens there, before anything is started."""
+    """StartError if `host` is not of this machine, or somebody listens there."""
     try:
         family, address = to_bind(host, port)
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno in (None, errno.EADDRNOTAVAIL):
+            raise _no_host(host, error) from None
+        advice = "stop what uses it, or choose another one"
+        if error.errno == errno.EACCES:
+            advice = "ports below 1024 need rights; choose another one"
         raise StartError(
-            f"port {port} on {host} cannot be used for {what} ({error.strerror or error}): "
-            f"stop what uses it, or choose another one with {option} PORT"
+            f"port {port} on {host} cannot be used for {what} ({error.strerror}): {advice} with {option} PORT"
         ) from None
+
+
+def _no_host(host: str, error: OSError) -> StartError:
+    return StartError(
+        f"--host {host!r}: is not a name or an address of this machine ({error.strerror or error}): 127.0.0.1 is for "
+        "this machine alone, 0.0.0.0 are all its addresses"
+    )
 
 
 def free_port(host: str) -> int:
@@ -121,7 +156,7 @@ def free_port(host: str) -> int:
             probe.bind(address)
             return int(probe.getsockname()[1])
     except OSError as error:
-        raise StartError(f"--host {host}: cannot be used here: {error.strerror or error}") from None
+        raise _no_host(host, error) from None
 
 
 class Supervisor:
@@ -201,6 +236,8 @@ class Supervisor:
             status = child.reap()
             if status is not None:
                 self._ended(child, status, starting)
+            if child.program.look is not None:
+                child.program.look()
             if child.restart_at is not None and time.monotonic() >= child.restart_at:
                 self._start(child)
         if time.monotonic() >= self._rotate_at:
@@ -227,6 +264,8 @@ class Supervisor:
         now = time.monotonic()
         moments = [self._rotate_at - now]
         for child in self._children:
+            if child.program.look is not None:
+                moments.append(LOOK_EVERY_S)
             if child.restart_at is not None:
                 moments.append(child.restart_at - now)
             elif child.process and not child.ready:
@@ -277,24 +316,27 @@ class Supervisor:
             if child.process:
                 child.signal_stop()
                 child.wait_stopped(time.monotonic() + STAGE_TIMEOUT_S)
-        (self._data / "run.json").unlink(missing_ok=True)
+        for name in ("run.json", URLS_FILE):
+            (self._data / name).unlink(missing_ok=True)
         if running:
             self._say(f"stopped after {time.monotonic() - began:.1f} s; the data is in {self._data}")
 
     def _write_run(self) -> None:
-        """DIR/run.json: what runs now and how to reach it. Private, because the database's URL has its password."""
+        """DIR/run.json: what runs now and how to reach it. Passwords stand in a file of their own."""
         settings = self._plan.settings
         processes: dict[str, list[int]] = {}
         for child in self._children:
             if not child.program.once:
                 processes.setdefault(child.program.role, []).extend([child.pid] if child.pid else [])
+        urls = {"redis": settings.redis_url, "database": settings.database_url}
+        if private := {name: url for name, url in urls.items() if has_password(url)}:
+            write_private(self._data / URLS_FILE, json.dumps(private) + "\n")
         run = {
             "supervisor": os.getpid(),
             "processes": processes,
             "http": f"http://{reachable(settings.host)}:{settings.http_port}",
             "ws": f"ws://{reachable(settings.host)}:{settings.ws_port}",
-            "redis": settings.redis_url,
-            "database": settings.database_url,
+            **{name: without_password(url) for name, url in urls.items()},
             "logs": str(self._data / "logs"),
             "profile": settings.profile,
             "config": str(Path(settings.config.path).absolute()),

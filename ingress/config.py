@@ -55,6 +55,8 @@ def from_settings(settings: Settings) -> IngressConfig:
             entries=settings.config.bounds.command_backlog,
             events=settings.config.bounds.event_backlog,
             redis_bytes=settings.config.bounds.redis_bytes,
+            disk=log_folder if (log_folder := settings.data / "valkey").is_dir() else None,
+            disk_bytes=settings.config.bounds.disk_bytes,
         ),
         metrics_port=settings.metrics_port,
         rate_limits=settings.config.rate_limits,

@@ -21,6 +21,7 @@ import redis
 from engine_core.book.state import TIMERS, Capacities, capacities_of
 from engine_core.book.triggers import FIRED
 from engine_core.runtime import snapshot
+from engine_core.runtime.clock import Clock
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
 from engine_core.runtime.connection import UNREACHABLE, Connection, client_of
 from engine_core.runtime.counters import Counters, Stages
@@ -67,6 +68,7 @@ class Engine:
         self.active = False  # the one that publishes
         self.on_activation: Callable[[], None] = lambda: None
         self.ring: RingWriter | None = None
+        self._clock = Clock()
         self._beat = beat
         self._wake = wake  # descriptor that becomes readable at a signal, so that poll() ends
         self._gateway: Gateway | None = None  # for commands of the engine's own
@@ -259,6 +261,7 @@ class Engine:
         while True:
             readable = {descriptor for descriptor, _ in poller.poll(self._timeout_ms(lookout))}
             self._beat()
+            self._clock.look(self.machine.time_ms)
             if appends.fileno() in readable:
                 if publisher.under_way:
                     self._settle(lookout)

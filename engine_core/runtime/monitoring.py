@@ -5,6 +5,7 @@ The numbers are those that the loop keeps anyway; they are read from another thr
 
 from collections.abc import Iterator
 
+from engine_core.runtime.clock import ahead_ms
 from engine_core.runtime.fullness import tables
 from engine_core.runtime.loop import Engine
 from engine_core.wire.metrics import Monitor, Sample
@@ -30,6 +31,8 @@ def _samples(engine: Engine) -> Iterator[Sample]:
     yield Sample("events_confirmed_bytes_total", "bytes of events that Redis has confirmed", publisher.confirmed_bytes)
     yield Sample("events_unconfirmed_bytes", "bytes of events computed but not confirmed", publisher.unconfirmed_bytes)
     yield Sample("engine_active", "1: it publishes, 0: it stands by", int(engine.active))
+    ahead = ahead_ms(engine.machine.time_ms) / 1000
+    yield Sample("clock_ahead_seconds", "by how much engine time is ahead of this machine's clock", ahead)
     yield Sample("takeovers_total", "times that this standby became active", counters.takeovers)
     yield Sample("log_restored_total", "times that Redis lost the end of a log and got it back", counters.restored)
     keeper = engine.keeper

@@ -9,8 +9,10 @@ what (async_gateway.py).
 
 import asyncio
 import logging
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -32,6 +34,8 @@ class Backlog:
     entries: int = 20_000  # of the command log, by anybody, not yet in the event log
     events: int = 0  # entries of the event log not yet in the database; 0: any number
     redis_bytes: int = 0  # that the logs take in Redis; 0: only its own limit counts
+    disk: Path | None = None  # a folder on the disk of the log; None: that disk is not ours to see
+    disk_bytes: int = 0  # of it that must be free; what is left below is for cancels
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,16 @@ class LogSize:
         return int(self._bytes_each * entries)
 
 
+def free_bytes(folder: Path) -> int:
+    """What the disk of a folder has left for us."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
 async def measure(client: Any, names: Keys, bounds: Backlog, size: LogSize | None = None) -> str:
     """Why new orders must be refused now, or nothing."""
+    if bounds.disk is not None and (free := free_bytes(bounds.disk)) < bounds.disk_bytes:
+        return f"the disk of the log has {free >> 20} MB left, and {bounds.disk_bytes >> 20} MB are kept for cancels"
     orders, events = [await describe(client, name) for name in (names.orders, names.events)]
     behind = orders.entries_added - events.entries_added  # the logs mirror each other, entry by entry
     if behind > bounds.entries:
