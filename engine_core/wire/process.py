@@ -61,12 +61,12 @@ def _raise_descriptors(wanted: int = MAX_DESCRIPTORS) -> None:
 
 def start(role: str) -> None:
     """Begin life as `role`. SIGTERM and SIGINT raise SystemExit(0) until the role installs its own handlers."""
-    parent = int(os.environ.get("EXCHANGE_PARENT_PID", "0"))
-    pipe = os.environ.get("EXCHANGE_PARENT_FD")
+    parent, pipe = _given("EXCHANGE_PARENT_PID"), _given("EXCHANGE_PARENT_FD")
     if sys.platform == "linux" and parent:
         die_with_parent(parent)
     elif pipe:
-        threading.Thread(target=_watch_pipe, args=(int(pipe),), name="parent-watch", daemon=True).start()
+        threading.Thread(target=_watch_pipe, args=(pipe,), name="parent-watch", daemon=True).start()
+    no_core_dumps()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     _raise_descriptors()
@@ -75,11 +75,33 @@ def start(role: str) -> None:
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(
         stream=sys.stderr,
-        level=os.environ.get("EXCHANGE_LOG_LEVEL", "INFO"),
+        level=_log_level(),
         format=f"%(asctime)s.%(msecs)03dZ {name} %(levelname)s %(message)s",
         datefmt="%Y-%m-%dT%H:%M:%S",
         force=True,
     )
+
+
+def no_core_dumps() -> None:
+    """What this process and its children have in memory, keys and passwords among it, is never written to a disk."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+
+
+def _given(name: str) -> int:
+    """A number that the supervisor gives; 0 where there is none."""
+    text = os.environ.get(name) or "0"
+    if not (text.isascii() and text.isdigit()):
+        sys.exit(f"error: {name}: must be a number, which the supervisor sets; leave it out (is {text[:40]!r})")
+    return int(text)
+
+
+def _log_level() -> str:
+    level = os.environ.get("EXCHANGE_LOG_LEVEL") or "INFO"
+    if level not in logging.getLevelNamesMapping():
+        known = "DEBUG, INFO, WARNING, ERROR, CRITICAL"
+        sys.exit(f"error: EXCHANGE_LOG_LEVEL: must be one of {known}, is {level[:40]!r}")
+    return level
 
 
 def ready() -> None:

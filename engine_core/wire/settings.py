@@ -8,6 +8,7 @@ database's address in run.json.
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 import tempfile
@@ -21,8 +22,11 @@ from engine_core.wire.markets import PROFILES, Config, load
 from engine_core.wire.sections import ConfigError, Section
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel allows 107, file names of ours need a few more
+_USER_INFO = re.compile(r"(?<=://)([^:/?#@]*):(.*)@", re.DOTALL)
+_PARAMETER = re.compile(r"((?:^|[?&\s])(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^&\s]*)", re.IGNORECASE)
 VALKEY_SOCKET = "valkey.sock"
 CONFIGURATION_FILE = "configuration"  # in the data folder: where the exchange.toml is that it was last started with
+URLS_FILE = "server-urls.json"  # in the data folder, while it runs: URLs with a password
 KEYS_FILE = "demo-keys.json"  # in the data folder: API keys of the two demo accounts
 PROFILE_FILE = "profile"  # in the data folder: whether it began as a venue, in which nobody may be funded
 
@@ -59,7 +63,7 @@ class Settings:
             runtime=runtime,
             redis_url=environment.get("REDIS_URL")
             or running.get("redis")
-            or f"unix://{quote(str(runtime / VALKEY_SOCKET))}",
+            or f"unix://{quote(os.fsencode(runtime / VALKEY_SOCKET))}",
             database_url=environment.get("DATABASE_URL") or running.get("database", ""),
             profile=profile,
             shard=_number(environment, "EXCHANGE_SHARD", 0, 16_383),
@@ -109,10 +113,10 @@ def default_config() -> Path:
 def own_config(data: Path) -> Path:
     """The configuration that the exchange on `data` was last started with; default_config() if it never was."""
     try:
-        text = (data / CONFIGURATION_FILE).read_text(encoding="utf-8").strip()
+        text = os.fsdecode((data / CONFIGURATION_FILE).read_bytes()).strip()
     except FileNotFoundError:
         return default_config().absolute()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ConfigError(f"{data / CONFIGURATION_FILE}: cannot be read: {error}") from None
     path = Path(os.path.normpath(data / text))
     if not path.is_file():
@@ -140,8 +144,18 @@ def runtime_folder(data: Path) -> Path:
     folder = base / f"exchange-{os.getuid()}-{digest}"
     if len(os.fsencode(folder)) > MAX_SOCKET_PATH - 20:
         folder = Path("/tmp") / folder.name
-    folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()
+    return private_folder(folder)
+
+
+def private_folder(folder: Path) -> Path:
+    """Ours alone, made now or before; ConfigError if it cannot be, or is too deep for the sockets in it."""
+    if len(os.fsencode(folder)) > MAX_SOCKET_PATH - 20:
+        raise ConfigError(f"{folder}: is too long for sockets (at most {MAX_SOCKET_PATH - 20} bytes): EXCHANGE_RUNTIME")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be made: {error.strerror}; set EXCHANGE_RUNTIME") from None
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise ConfigError(f"{folder}: must be a folder of this user with mode 0700; remove it, or set EXCHANGE_RUNTIME")
     return folder
@@ -151,7 +165,7 @@ def write_private(path: Path, text: str) -> None:
     """Replace `path` by a file that only this user can read, atomically: a reader sees the old text or the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -159,15 +173,34 @@ def write_private(path: Path, text: str) -> None:
 
 
 def without_password(url: str) -> str:
-    """A URL fit for logs and error messages."""
-    password = urlsplit(url).password
-    return url.replace(f":{password}@", ":…@", 1) if password else url
+    """A URL, or a connection string in words, fit for logs and error messages."""
+    return _PARAMETER.sub(r"\1…", _USER_INFO.sub(r"\1:…@", url))
+
+
+def has_password(url: str) -> bool:
+    return without_password(url) != url
+
+
+def check_redis_url(url: str) -> str:
+    """`url` if it can be one of a Redis; the message never repeats it, since what is wrong may be in its password."""
+    try:
+        parts = urlsplit(url)
+        is_right = bool(parts.path if parts.scheme == "unix" else parts.hostname)
+        is_right = is_right and parts.scheme in ("redis", "rediss", "unix") and (parts.port or 1) > 0
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise ConfigError(
+            "REDIS_URL: must be redis://[[user]:password@]host[:port][/number], rediss://… (TLS) or unix:///path; in "
+            "a password, signs like / # ? @ are written %2F %23 %3F %40"
+        )
+    return url
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, high: int) -> int:
     text = environment.get(name) or str(default)
-    if not (text.isascii() and text.isdigit()) or int(text) > high:
-        raise ConfigError(f"{name}: must be a whole number from 0 to {high}, is {text!r}")
+    if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > high:
+        raise ConfigError(f"{name}: must be a whole number from 0 to {high}, is {text[:40]!r}")
     return int(text)
 
 
@@ -175,9 +208,18 @@ def _running(data: Path) -> dict[str, str]:
     """The URLs of the exchange that runs on `data`, as its run.json says; empty if none does."""
     try:
         run = json.loads((data / "run.json").read_text(encoding="utf-8"))
-        return {name: str(run[name]) for name in ("redis", "database")}
-    except (OSError, ValueError, KeyError):
+        return {name: str(run[name]) for name in ("redis", "database")} | private_urls(data)
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def private_urls(data: Path) -> dict[str, str]:
+    """What run.json does not tell: the URLs of servers that want a password in them, by `redis` and `database`."""
+    try:
+        urls: dict[str, str] = json.loads((data / URLS_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return urls
 
 
 def session_secret(data: Path, text: str = "") -> bytes:
