@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from bench.http_client import BenchError, Exchange
 from bench.http_load import Load
+from engine_core.arguments import folder, new_file, seconds, whole
 
 ROUNDS = 2  # of exchange and echo in turns, so that what else the machine does hits both
 ECHO_START_SECONDS = 20.0
@@ -75,10 +75,14 @@ def report(result: Result, bar_ratio: float, bar_p50_ms: float | None = None) ->
 
 def parser(program: str, doc: str | None, connections: int) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=f"exchange bench {program}", description=(doc or "").split("\n", 1)[0])
-    made.add_argument("--seconds", type=float, default=10.0, help="of load on each of the two servers (default: 10)")
-    made.add_argument("--connections", type=int, default=connections, help=f"kept open (default: {connections})")
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
-    made.add_argument("--data", type=Path, metavar="DIR", default=None, help="data folder of the running exchange")
+    made.add_argument(
+        "--seconds", type=seconds(0.1, 86_400), default=10.0, help="of load on each of the two servers (default: 10)"
+    )
+    made.add_argument(
+        "--connections", type=whole(1, 100_000), default=connections, help=f"kept open (default: {connections})"
+    )
+    made.add_argument("--json", type=new_file, metavar="FILE", help="write the result there, too")
+    made.add_argument("--data", type=folder, metavar="DIR", default=None, help="data folder of the running exchange")
     made.add_argument("--market", default="SOL_USDC", help="where to trade (default: SOL_USDC)")
     return made
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.conformance_kernel import MESSAGE, REPORT, TRADE, new_book, run_flow
+from engine_core.arguments import file
 
 MAGIC = 0x4D4542575F303031
 VERSION = 1
@@ -181,7 +182,7 @@ def name_of(path: Path) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.conformance", description=__doc__.split("\n\n")[0])
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a flow: .bin, or .bin.xz")
+    parser.add_argument("files", nargs="+", type=file, metavar="FILE", help="a flow: .bin, or .bin.xz")
     options: Any = parser.parse_args(arguments)
     run(Flow(np.zeros(0, MESSAGE), 0))  # compile, so that the first file's seconds are of matching
     status = 0

@@ -22,6 +22,7 @@ from bench.kernel_parts import (
     memory_of,
     seconds_to_first_command,
 )
+from engine_core.arguments import folder, new_file, whole
 from engine_core.book.state import Capacities
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "conformance"
@@ -32,12 +33,16 @@ BARS = {"book": 0.95, "engine": 1 / 3, "slower": 2.0, "bytes": 200.0, "start": 3
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.kernel", description=__doc__.split("\n\n")[0])
     parser.add_argument(
-        "--shared", type=Path, default=SHARED, help="folder of the flows and the yardstick (%(default)s)"
+        "--shared", type=folder, default=SHARED, help="folder of the flows and the yardstick (%(default)s)"
     )
-    parser.add_argument("--pairs", type=int, default=9, help="interleaved pairs a measurement (%(default)s)")
+    parser.add_argument(
+        "--pairs", type=whole(1, 10_000), default=9, help="interleaved pairs a measurement (%(default)s)"
+    )
     parser.add_argument("--smoke", action="store_true", help="small sizes: shows that it works, not how fast")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a bar chart of the ratios (needs matplotlib)")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write everything measured")
+    parser.add_argument(
+        "--plot", type=new_file, metavar="FILE", help="write a bar chart of the ratios (needs matplotlib)"
+    )
     return parser.parse_args(arguments)
 
 

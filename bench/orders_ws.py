@@ -17,6 +17,7 @@ from bench.http_client import Exchange
 from bench.http_load import Load, run_python
 from bench.orders_ws_load import Entry
 from bench.orders_ws_load import run as run_entries
+from engine_core.arguments import whole
 
 PREPARED_PER_SECOND = 40_000  # more than one ingress process answers
 ECHO_PER_SECOND = 12_000
@@ -64,7 +65,9 @@ def _entries(exchange: Exchange, connections: int, orders: int) -> list[Entry]:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = parser("orders_ws", __doc__, connections=8)
-    arguments.add_argument("--in-flight", type=int, default=32, help="unanswered orders of each (default: 32)")
+    arguments.add_argument(
+        "--in-flight", type=whole(1, 100_000), default=32, help="unanswered orders of each (default: 32)"
+    )
     options = arguments.parse_args(argv)
     if options.seconds <= 0 or options.connections < 1 or options.in_flight < 1:
         arguments.error("--seconds, --connections and --in-flight must be greater than zero")

@@ -20,6 +20,7 @@ from bench.conformance import read_flow, run, with_dense_ids
 from bench.conformance_kernel import TRADE
 from bench.kernel import SHARED, flow_path
 from bench.peer_adapters import PEERS
+from engine_core.arguments import folder, new_file, seconds, whole
 
 ROOT = Path(__file__).resolve().parents[1]
 ADAPTERS = Path(__file__).with_name("peer_adapters.py")
@@ -38,13 +39,17 @@ class Result(NamedTuple):
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__.split("\n\n")[0])
     parser.add_argument("peers", nargs="*", metavar="PEER", help=f"which ones (all: {', '.join(PEERS)})")
-    parser.add_argument("--shared", type=Path, default=SHARED, help="folder of the flows (%(default)s)")
+    parser.add_argument("--shared", type=folder, default=SHARED, help="folder of the flows (%(default)s)")
     parser.add_argument("--flow", default="normal", help="name of the flow (%(default)s)")
-    parser.add_argument("--messages", type=int, default=50_000, help="how much of the flow (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="each peer plays at most so long (%(default)s)")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "peers", help="of the installed peers")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="a bar chart (needs matplotlib)")
+    parser.add_argument(
+        "--messages", type=whole(1, 1_000_000_000), default=50_000, help="how much of the flow (%(default)s)"
+    )
+    parser.add_argument(
+        "--seconds", type=seconds(0.1, 86_400), default=20.0, help="each peer plays at most so long (%(default)s)"
+    )
+    parser.add_argument("--folder", type=folder, default=ROOT / "build" / "peers", help="of the installed peers")
+    parser.add_argument("--json", type=new_file, metavar="FILE")
+    parser.add_argument("--plot", type=new_file, metavar="FILE", help="a bar chart (needs matplotlib)")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.peers if name not in PEERS]:
         parser.error(f"unknown peers {', '.join(unknown)}; known are {', '.join(PEERS)}")

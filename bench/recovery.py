@@ -31,6 +31,7 @@ import redis
 
 from bench.pipeline import ENGINE_START_SECONDS, BenchError, engine
 from bench.workloads import TIME_MS, Flow, Mix, mixed_flow
+from engine_core.arguments import new_file, whole
 from engine_core.book.audit import digest
 from engine_core.book.state import OPEN_ORDERS
 from engine_core.embedded import Valkey, running
@@ -245,10 +246,17 @@ def measure(orders: int, commands: int, rounds: int = ROUNDS) -> Result:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="exchange bench recovery", description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--orders", type=int, default=1_000_000, help="open while the snapshot is taken (default: 1 M)")
-    parser.add_argument("--commands", type=int, default=2_000_000, help="replayed in blocks of 256 (default: 2 M)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of the fail-over (default: {ROUNDS})")
+    parser.add_argument(
+        "--orders",
+        type=whole(1, 1_000_000_000),
+        default=1_000_000,
+        help="open while the snapshot is taken (default: 1 M)",
+    )
+    parser.add_argument(
+        "--commands", type=whole(1, 1_000_000_000), default=2_000_000, help="replayed in blocks of 256 (default: 2 M)"
+    )
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write the result there, too")
+    parser.add_argument("--rounds", type=whole(1, 10_000), default=ROUNDS, help=f"of the fail-over (default: {ROUNDS})")
     options = parser.parse_args(argv)
     if options.orders < 1_000 or options.commands < 1_000:
         parser.error("--orders and --commands must be at least 1000")

@@ -28,6 +28,7 @@ from bench.capture import Capture, CaptureError
 from bench.capture_flow import Flow, infer
 from bench.replay_judge import Verdict, judge
 from bench.replay_target import Kernel, Pipeline, ReplayError, Target, venue
+from engine_core.arguments import folder, new_file, whole
 from engine_core.book.state import Capacities
 from engine_core.operator.run import CommandError, require
 from engine_core.wire.gateway import Gateway, GatewayError
@@ -145,11 +146,15 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         "--speed", type=_speed, default=0.0, metavar="X|max", help="times the capture's pace (default: max)"
     )
     parser.add_argument(
-        "--block", type=int, default=512, metavar="N", help="commands in a block, at most 1024 (default: 512)"
+        "--block",
+        type=whole(1, 1024),
+        default=512,
+        metavar="N",
+        help="commands in a block, at most 1024 (default: 512)",
     )
     parser.add_argument("--kernel", action="store_true", help="match in this process, without a running exchange")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="data folder of the exchange (default: ./data)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
+    parser.add_argument("--data", type=folder, metavar="DIR", help="data folder of the exchange (default: ./data)")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write the whole report there")
     arguments = parser.parse_args(argv)
     if not 1 <= arguments.block <= 1024:
         parser.error("--block must be from 1 to 1024")

@@ -27,6 +27,7 @@ import uvloop
 from bench.http_client import BenchError
 from bench.websocket_client import CLOSED, FRAMES, TIMED, Client, Totals
 from bench.websocket_server import SYMBOL
+from engine_core.arguments import folder, new_file, seconds, whole
 
 SETTLE_SECONDS = 1.0
 OPEN_SECONDS = 10.0
@@ -123,16 +124,18 @@ async def measure(options: argparse.Namespace, url: str, pid: int) -> dict[str, 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clients", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--clients", type=whole(1, 100_000), default=1000)
+    parser.add_argument("--seconds", type=seconds(0.1, 86_400), default=10.0)
     parser.add_argument("--streams", default="depth,trade", help="comma-separated kinds (default: depth,trade)")
     parser.add_argument("--symbol", default=SYMBOL, help=f"market (default: {SYMBOL})")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="data folder of the running exchange")
+    parser.add_argument("--data", type=folder, metavar="DIR", help="data folder of the running exchange")
     parser.add_argument("--alone", action="store_true", help="start an egress and feed it with made-up events instead")
-    parser.add_argument("--changes", type=int, default=500, help="level changes a second (default: 500)")
-    parser.add_argument("--trades", type=int, default=100, help="trades a second (default: 100)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", metavar="FILE", help="also write the report there")
+    parser.add_argument(
+        "--changes", type=whole(1, 1_000_000_000), default=500, help="level changes a second (default: 500)"
+    )
+    parser.add_argument("--trades", type=whole(1, 1_000_000_000), default=100, help="trades a second (default: 100)")
+    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=1)
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="also write the report there")
     return parser.parse_args(argv)
 
 

@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 
+from engine_core.arguments import whole
 from engine_core.replica.setup import Setup
 from engine_core.wire.codes import CommandKind, OrderType, QueryKind, SelfTrade, Side, TimeInForce
 from engine_core.wire.gateway import Gateway
@@ -74,9 +75,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--redis", required=True, metavar="URL", help="of the running exchange")
     parser.add_argument("--symbol", default="SOL_USDC")
-    parser.add_argument("--changes", type=int, default=500, help="level changes a second, about")
-    parser.add_argument("--trades", type=int, default=100, help="trades a second; each is also a level change")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--changes", type=whole(1, 1_000_000_000), default=500, help="level changes a second, about")
+    parser.add_argument(
+        "--trades", type=whole(1, 1_000_000_000), default=100, help="trades a second; each is also a level change"
+    )
+    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=1)
     options = parser.parse_args()
     with Gateway(options.redis) as gateway:
         setup = Setup()

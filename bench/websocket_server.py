@@ -20,6 +20,7 @@ from egress.order_feeds import OrderFeeds
 from egress.private import PrivateStreams
 from egress.server import Egress
 from egress.sources import Sources
+from engine_core.arguments import whole
 from engine_core.replica.market_data import EventHandler, MarketData
 from engine_core.replica.warm import warm
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, OrderFlag, QueryKind, Side
@@ -109,9 +110,11 @@ async def run(changes: int, trades: int, seed: int, limits: Limits = UNBOUNDED) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--changes", type=int, default=500, help="level changes a second")
-    parser.add_argument("--trades", type=int, default=100, help="trades a second; each is also a level change")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--changes", type=whole(1, 1_000_000_000), default=500, help="level changes a second")
+    parser.add_argument(
+        "--trades", type=whole(1, 1_000_000_000), default=100, help="trades a second; each is also a level change"
+    )
+    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=1)
     options = parser.parse_args()
     uvloop.run(run(options.changes, options.trades, options.seed))
 

@@ -26,6 +26,7 @@ from engine_core.replica.backfill import keep_filling
 from engine_core.replica.market_data import MarketData
 from engine_core.wire import exposure, metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
+from engine_core.wire.gateway import GatewayError
 from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
 from engine_core.wire.remembered import FILE as USED_SIGNATURES
 from engine_core.wire.sections import ConfigError
@@ -94,9 +95,9 @@ def main() -> None:
     try:
         settings = Settings.from_environment()
         exposure.check(settings.profile, settings.host, bool(settings.config.http.trusted_proxies))
-    except ConfigError as error:
+        uvloop.run(run(from_settings(settings)))
+    except (ConfigError, GatewayError) as error:
         sys.exit(f"exchange egress: {error}")
-    uvloop.run(run(from_settings(settings)))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import argparse
 import importlib
 import importlib.metadata
 import importlib.util
+import io
 import os
 import pkgutil
 import sys
@@ -14,12 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+from engine_core import kernel_cache
+from engine_core.arguments import account, file, folder, reference, seconds, whole
 from engine_core.operator.roles import ROLES, add_up_options
 from engine_core.operator.run import CommandError, join
 from engine_core.wire.sections import ConfigError
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
+MAX_FEE_PPM = 100_000  # as in exchange.toml
 ALONE = ("engine", "ingress", "egress", "writer", "market_maker")
 
 
@@ -37,21 +41,23 @@ def _parser() -> argparse.ArgumentParser:
     ).add_argument("--json", action="store_true", help="for programs")
     top = add("top", _late("top", "top"), "show the processes' rates, latencies, lags and capacities, live")
     top.add_argument("--once", action="store_true", help="print one look, then stop")
-    top.add_argument("--interval", type=float, default=1.0, metavar="S", help="seconds between two looks (default: 1)")
+    top.add_argument(
+        "--interval", type=seconds(0.1, 3600), default=1.0, metavar="S", help="seconds between (default: 1)"
+    )
     logs = add("logs", _late("observe", "logs"), "show the logs of all roles or of one")
     logs.add_argument("role", nargs="?", help="engine, ingress, egress, writer, valkey, postgres, …")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
-    logs.add_argument("-n", "--lines", type=int, default=20, help="lines to begin with (default: 20)")
+    logs.add_argument("-n", "--lines", type=whole(0, 10_000_000), default=20, help="lines to begin with (default: 20)")
     reset = add("reset", _late("observe", "reset"), "delete all data: accounts, log, history, keys")
     reset.add_argument("--yes", action="store_true", help="do not ask")
     add("env", _late("observe", "environment"), "print the variables that join other tools to the running exchange")
     _account_commands(commands)
     verify = add("verify", _late("verify", "verify"), "replay the log and check that no money appeared or vanished")
     verify.add_argument("--json", action="store_true", help="for programs")
-    verify.add_argument("--snapshot", metavar="FILE", type=Path, help="start from it (default: the whole log)")
+    verify.add_argument("--snapshot", metavar="FILE", type=file, help="start from it (default: the whole log)")
     _state_commands(add)
     apply = add("apply", _late("apply", "apply"), "append what the configuration says and the log does not")
-    apply.add_argument("--config", metavar="FILE", type=Path, help="default: the exchange's own")
+    apply.add_argument("--config", metavar="FILE", type=file, help="default: the exchange's own")
     apply.add_argument("--yes", action="store_true", help="do not ask")
     skip = add("skip", _late("accounts", "skip"), "let the engine pass over an entry that crashes it")
     skip.add_argument("entry", metavar="ENTRY", help="for example 1790000000000-0")
@@ -65,7 +71,7 @@ def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser])
     add("snapshot", _late("state", "take"), "let the engine write its state to the disk, without pausing")
     inspect = add("inspect", _late("state", "inspect"), "show position, balances and book of a snapshot or the engine")
     inspect.add_argument("what", nargs="?", default="live", help="live, latest, or a snapshot file (default: live)")
-    inspect.add_argument("--account", type=int, metavar="N", help="its balances and open orders")
+    inspect.add_argument("--account", type=account, metavar="N", help="its balances and open orders")
     inspect.add_argument("--market", metavar="SYMBOL", help="its book, for example SOL_USDC")
     add("upgrade", _late("upgrade", "upgrade"), "let this code go on with a stopped exchange of the version before")
     loss = add("accept-loss", _late("state", "accept_loss"), "go on after Redis lost the end of the log for good")
@@ -74,7 +80,7 @@ def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser])
 
 def _add(where: "Commands", name: str, run: Command, text: str) -> argparse.ArgumentParser:
     command = where.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    command.add_argument("--data", metavar="DIR", type=Path, default=_data(), help="data folder (default: ./data)")
+    command.add_argument("--data", metavar="DIR", type=folder, default=_data(), help="data folder (default: ./data)")
     command.set_defaults(run=run)
     return command
 
@@ -87,20 +93,20 @@ def _account_commands(commands: "Commands") -> None:
         metavar="COMMAND", required=True
     )
     create = _add(keys, "create", _late("accounts", "create_key"), "create an API key and print its secret, once")
-    create.add_argument("--account", type=int, required=True, metavar="N", help="whose key")
+    create.add_argument("--account", type=account, required=True, metavar="N", help="whose key")
     create.add_argument(
         "--permissions", default="read,trade", metavar="LIST", help="of read,trade,withdraw (default: read,trade)"
     )
     revoke = _add(keys, "revoke", _late("accounts", "revoke_key"), "make an API key invalid")
-    revoke.add_argument("--account", type=int, required=True, metavar="N", help="whose key")
+    revoke.add_argument("--account", type=account, required=True, metavar="N", help="whose key")
     revoke.add_argument("key", help="the apiKey, in base64")
     for name, text in (("deposit", "credit an account"), ("withdraw", "debit an account")):
         command = _add(commands, name, _late("accounts", name), text)
-        command.add_argument("account", type=int, metavar="ACCOUNT", help="its number")
+        command.add_argument("account", type=account, metavar="ACCOUNT", help="its number")
         command.add_argument("asset", metavar="ASSET", help="its symbol, for example USDC")
         command.add_argument("amount", metavar="AMOUNT", help="for example 1000.50")
         command.add_argument(
-            "--reference", type=int, metavar="N", help="unique number; a repeat is refused (default: random)"
+            "--reference", type=reference, metavar="N", help="unique number; a repeat is refused (default: random)"
         )
 
 
@@ -109,16 +115,22 @@ def _rule_commands(commands: "Commands", accounts: "Commands") -> None:
     freeze = "let an account only cancel"
     for name, text in (("freeze", freeze), ("unfreeze", "let it trade again"), ("tier", "set its fee tier")):
         command = _add(accounts, name, _late("rules", name), text)
-        command.add_argument("account", type=int, metavar="ACCOUNT", help="its number")
-    command.add_argument("tier", type=int, choices=range(16), metavar="TIER", help="0 to 15")
+        command.add_argument("account", type=account, metavar="ACCOUNT", help="its number")
+    command.add_argument("tier", type=whole(0, 15), metavar="TIER", help="0 to 15")
     market = _add(commands, "market", _late("rules", "market_state"), "open, close or restrict a market")
     market.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
     market.add_argument("state", choices=("open", "closed", "cancel-only", "limit-only", "post-only"))
     fees = _add(commands, "fees", _late("rules", "fees"), "set the fees of a tier on a market")
     fees.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
-    fees.add_argument("tier", type=int, choices=range(1, 16), metavar="TIER", help="1 to 15; exchange.toml says tier 0")
+    fees.add_argument("tier", type=whole(1, 15), metavar="TIER", help="1 to 15; exchange.toml says tier 0")
     for side in ("maker", "taker"):
-        fees.add_argument(f"--{side}-ppm", type=int, required=True, metavar="PPM", help="100 ppm are one basis point")
+        fees.add_argument(
+            f"--{side}-ppm",
+            type=whole(0, MAX_FEE_PPM),
+            required=True,
+            metavar="PPM",
+            help="100: one basis point",
+        )
 
 
 def _delegates(commands: "Commands") -> None:
@@ -137,8 +149,8 @@ def _benchmarks() -> list[str]:
     return [name for name in names if name in measures]
 
 
-def _data() -> Path:
-    return Path(os.environ.get("EXCHANGE_DATA") or "data")
+def _data() -> str:
+    return os.environ.get("EXCHANGE_DATA") or "data"
 
 
 def _late(module: str, function: str) -> Command:
@@ -164,29 +176,52 @@ def _delegate(arguments: list[str]) -> None:
     elif name in ALONE:
         module = ROLES[name]
         options = argparse.ArgumentParser(prog=f"exchange {name}", description=f"Run the {name} alone, until Ctrl-C.")
-        options.add_argument("--data", metavar="DIR", type=Path, default=_data(), help="data folder (default: ./data)")
+        options.add_argument(
+            "--data", metavar="DIR", type=folder, default=_data(), help="data folder (default: ./data)"
+        )
         known_options, rest = options.parse_known_args(rest)
         os.environ["EXCHANGE_DATA"] = str(known_options.data.absolute())
     else:
         return
-    join(_data())
+    if not {"-h", "--help"} & set(rest):
+        kernel_cache.ensure()
+    join(Path(_data()))
     os.execv(sys.executable, [sys.executable, "-P", "-m", module, *rest])
+
+
+def _check(arguments: list[str]) -> None:
+    """Refuse what argparse itself stumbles over."""
+    if arguments.count("--") > 1:
+        raise CommandError("-- can be given once")
+    for argument in arguments:
+        if "\0" in argument:
+            raise CommandError("no argument can have a NUL character in it")
+        if argument.startswith("--") and argument.endswith("=--"):
+            raise CommandError(f"{argument.removesuffix('=--')}: -- is not a value")
 
 
 def main() -> None:
     arguments = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever is in a file's name, and in any locale
     try:
+        _check(arguments)
         if arguments:
             _delegate(arguments)
         options = _parser().parse_args(arguments)
+        os.environ["EXCHANGE_DATA"] = str(options.data.absolute())
         sys.exit(options.run(options))
-    except (CommandError, ConfigError) as error:
+    except (CommandError, ConfigError, kernel_cache.CacheError) as error:
         sys.exit(f"error: {error}")
     except BrokenPipeError:  # `exchange logs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:  # a file or a folder that a person named, and its disk or its rights
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"error: {where}{error.strerror or error}")
 
 
 if __name__ == "__main__":

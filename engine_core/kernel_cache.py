@@ -1,34 +1,91 @@
 """Where compiled kernels are kept. Apart from jit.py so that asking costs no import of Numba.
 
 The folder is named by a hash of the sources that kernels come from, of all that these import (Numba's own cache key
-leaves out constants of other files), and of its flags, so a stale kernel can never be loaded, and an edit elsewhere
-compiles nothing again.
+leaves out constants of other files), and of what they are compiled by and for: flags, Python, NumPy, Numba, the
+processor. So a stale kernel can never be loaded, an edit elsewhere compiles nothing again, and a folder that is marked
+complete holds all that this very program needs.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 COMPLETE = "complete"  # a file that `exchange warm` leaves in the folder once every kernel is there
+KERNELS_FOLDER = "kernels"  # in the data folder, where there is no better place
 _HERE = Path(__file__).parent
 _KERNEL_FOLDERS = ("book", "replica", "wire")
 _IMPORT = re.compile(r"^from engine_core\.?(\S*) import (\([^)]*\)|.*)", re.MULTILINE)
 
 
+class CacheError(RuntimeError):
+    """Kernels cannot be kept anywhere, or not be compiled; the message says where and what to do."""
+
+
 def folder() -> Path:
-    flags = [os.environ.get(name, "0") for name in ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_CPU_NAME")]
-    digest = hashlib.sha256(f"{importlib.metadata.version('numba')} {flags}".encode())
+    """The first place that has these kernels or can take them."""
+    digest = hashlib.sha256(repr(_made_by()).encode())
     for name, text in sorted(_sources().items()):
         digest.update(f"\0{name}\0".encode() + text)
-    given, home = os.environ.get("EXCHANGE_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME")
-    base = Path(given) if given else (Path(home) if home else Path.home() / ".cache") / "exchange"
-    return base / f"kernels-{digest.hexdigest()[:16]}"
+    places = [base / f"kernels-{digest.hexdigest()[:16]}" for base in _bases(os.environ)]
+    for place in places:
+        if os.path.exists(place / COMPLETE) or _can_be_written(place):
+            return place
+    return places[0]
 
 
 def is_complete() -> bool:
-    return (folder() / COMPLETE).exists()
+    return os.path.exists(folder() / COMPLETE)
+
+
+def ensure() -> None:
+    """Compile what is missing, with progress, before processes start that would each do it in silence."""
+    place = folder()
+    if os.path.exists(place / COMPLETE) or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return
+    if not _can_be_written(place):
+        raise CacheError(f"{place}: cannot be written, and compiled kernels must be kept: set EXCHANGE_CACHE_DIR=DIR")
+    mine = {"EXCHANGE_PARENT_PID": str(os.getpid()), "EXCHANGE_PARENT_FD": "", "EXCHANGE_WORKER": "0"}
+    command = [sys.executable, "-P", "-m", "engine_core.operator.warm"]
+    if subprocess.run(command, env={**os.environ, **mine}, check=False).returncode:
+        raise CacheError("the kernels could not be compiled (see above)")
+
+
+def _bases(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Where caches may be, the wished place first: a user without a home has the data folder."""
+    given, home = environment.get("EXCHANGE_CACHE_DIR"), environment.get("XDG_CACHE_HOME")
+    if given:
+        yield Path(given).absolute()
+        return
+    with contextlib.suppress(RuntimeError):  # HOME is not set, and the user has no entry in the system's list
+        yield (Path(home) if home else Path.home() / ".cache").absolute() / "exchange"
+    yield Path(environment.get("EXCHANGE_DATA") or "data").absolute() / KERNELS_FOLDER
+
+
+def _can_be_written(place: Path) -> bool:
+    """Whether files can be made there, or the folders that lead there."""
+    while not os.path.exists(place) and place != place.parent:  # unlike Path.exists, false where one may not look
+        place = place.parent
+    return os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)
+
+
+def _made_by() -> list[str]:
+    names = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")
+    flags = [os.environ.get(name, "0") for name in names]
+    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
+    return [*flags, *versions, str(sys.implementation.cache_tag), *([] if flags[2] != "0" else _processor())]
+
+
+def _processor() -> list[str]:
+    """What the compiler takes this processor for."""
+    from llvmlite import binding  # a tenth of a second, which only those pay who ask
+
+    return [binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()]
 
 
 def _sources() -> dict[str, bytes]:

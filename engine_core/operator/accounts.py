@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-import binascii
 import json
 import secrets
 
@@ -10,10 +9,10 @@ import numpy as np
 
 from engine_core.administration import admin, execute
 from engine_core.demo import key_command, new_key
-from engine_core.operator.rules import session
+from engine_core.operator.rules import reached, session
 from engine_core.operator.run import CommandError, require
 from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, Reason
-from engine_core.wire.gateway import Gateway
+from engine_core.wire.limits import MAX_INT64, MAX_SUPPLY_ATOMS
 from engine_core.wire.streams import EntryId
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 
@@ -47,7 +46,7 @@ def create_key(options: argparse.Namespace) -> int:
 def revoke_key(options: argparse.Namespace) -> int:
     try:
         public_key = base64.b64decode(options.key, validate=True)
-    except binascii.Error:
+    except ValueError:
         public_key = b""
     if len(public_key) != 32:
         raise CommandError("an API key is the base64 text of 32 bytes, as `keys create` printed it")
@@ -63,10 +62,12 @@ def skip(options: argparse.Namespace) -> int:
     """Let the engine pass over an entry that crashes it. Its commands are then never executed: the last resort."""
     try:
         entry = EntryId.parse(options.entry)
+        if max(entry) > MAX_INT64:
+            raise ValueError
     except ValueError:
         raise CommandError(f"{options.entry!r} is not an entry ID, like 1790000000000-0") from None
     run = require(options.data)
-    with Gateway(run.redis, 0) as gateway:
+    with reached(run) as gateway:
         gateway.append(admin(CommandKind.SKIP, a=entry.ms, b=entry.seq))
     print(f"SKIP of {entry} is in the log; `exchange logs engine` shows the engine going on")
     return 0
@@ -91,11 +92,15 @@ def _move(options: argparse.Namespace, kind: CommandKind) -> int:
         try:
             amount = parse_decimal(options.amount, decimals)
         except UnitError as error:
-            raise CommandError(str(error)) from None
+            raise CommandError(f"the amount: {error}") from None
+        if not 0 < amount <= MAX_SUPPLY_ATOMS:
+            most = format_decimal(MAX_SUPPLY_ATOMS, decimals)
+            raise CommandError(f"the amount must be more than 0 and at most {most} {options.asset}, its whole supply")
         fields = {"account": options.account, "asset": int(asset["asset"]), "a": amount, "b": reference}
         event = gateway.execute(admin(kind, **fields))[0]
         if event["kind"] != EventKind.APPLIED:
-            raise CommandError(f"refused: {Reason(int(event['reason'])).name}")
+            reason = Reason(int(event["reason"]))
+            raise CommandError(f"the engine refused it: {reason.name.lower().replace('_', ' ')} ({reason.name})")
         available = format_decimal(int(event["given_available"]), decimals)
     done = {"account": options.account, "asset": options.asset, "amount": format_decimal(amount, decimals)}
     print(json.dumps(done | {"reference": reference, "available": available}))

@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import IO
 
 import psutil
+import redis
 
-from engine_core.embedded import remove_fallback
+from engine_core.embedded import PASSWORDS_FILE, remove_fallback
+from engine_core.kernel_cache import KERNELS_FOLDER
 from engine_core.operator.run import CommandError, Run, confirmed, find, require
+from engine_core.runtime.clock import ahead_ms, in_words
 from engine_core.supervisor import holder_of
-from engine_core.wire.settings import CONFIGURATION_FILE, KEYS_FILE, PROFILE_FILE, runtime_folder
+from engine_core.wire.codes import QueryKind
+from engine_core.wire.gateway import Gateway, GatewayError
+from engine_core.wire.settings import CONFIGURATION_FILE, KEYS_FILE, PROFILE_FILE, URLS_FILE, runtime_folder
 
 FOLLOW_EVERY_S = 0.25
 WARN_AT = 0.8  # as the engine says it in its log (runtime/fullness.py)
@@ -29,6 +34,9 @@ OURS = (
         KEYS_FILE,
         CONFIGURATION_FILE,
         PROFILE_FILE,
+        PASSWORDS_FILE,
+        URLS_FILE,
+        KERNELS_FOLDER,
         "market-maker-key.json",
         "taker-key.json",
         "session-secret",
@@ -50,17 +58,23 @@ def status(options: argparse.Namespace) -> int:
         return 1
     health, message = _health(run)
     used = _tables(run)
+    ahead = _clock_ahead(run)
     processes = {role: [_describe(pid) for pid in pids] for role, pids in run.processes.items()}
     if options.json:
         urls = {"http": run.http, "ws": run.ws, "logs": str(run.logs), "profile": run.profile, "config": run.config}
         print(
             json.dumps(
-                {"running": True, "health": health, "message": message, "processes": processes, "tables": used, **urls},
+                {
+                    **{"running": True, "health": health, "message": message, "processes": processes},
+                    **{"tables": used, "clockAheadSeconds": ahead[0], **urls},
+                },
                 indent=2,
             )
         )
         return 0 if health == "Ok" else 1
     print(f"{health}{f': {message}' if message else ''}   (supervisor {run.supervisor}, profile {run.profile})")
+    if ahead[0]:
+        print(f"WARNING: {ahead[1]}")
     for role, described in processes.items():
         for process in described or [{"pid": 0, "state": "not running"}]:
             memory = f"{process['memoryMB']:>6} MB" if "memoryMB" in process else ""
@@ -101,6 +115,17 @@ def _tables(run: Run) -> dict[str, dict[str, int]]:
     return found
 
 
+def _clock_ahead(run: Run) -> tuple[float, str]:
+    """By how many seconds the engine's time is ahead of the clock, and what that means; 0 if it does not answer."""
+    try:
+        with Gateway(run.redis, 0, answer_seconds=2.0) as gateway:
+            time_ms = int(gateway.query(QueryKind.STATUS)[0]["time_ms"])
+    except (GatewayError, TimeoutError, redis.RedisError):
+        return 0.0, ""
+    ahead = ahead_ms(time_ms)
+    return ahead / 1000, in_words(time_ms, ahead)
+
+
 def _describe(pid: int) -> dict[str, object]:
     try:
         process = psutil.Process(pid)
@@ -118,7 +143,9 @@ def _describe(pid: int) -> dict[str, object]:
 def logs(options: argparse.Namespace) -> int:
     """Print the end of the logs, of one role or of all; with --follow go on until Ctrl-C."""
     folder = options.data.absolute() / "logs"
-    files = sorted(folder.glob(f"{options.role or '*'}.log")) + sorted(folder.glob(f"{options.role or '*'}.*.log"))
+    files = [
+        path for path in sorted(folder.glob("*.log")) if options.role in (None, path.name.partition(".")[0], path.stem)
+    ]
     if not files:
         known = ", ".join(sorted(path.name.split(".")[0] for path in folder.glob("*.log"))) or "none yet"
         raise CommandError(f"no log of {options.role or 'any role'} in {folder} (there are: {known})")

@@ -1,8 +1,8 @@
 """The roles and the programs that play them, and the options of `exchange up`. Light: every command imports it."""
 
 import argparse
-from pathlib import Path
 
+from engine_core.arguments import file, port
 from engine_core.wire.markets import PROFILES
 
 ROLES = {
@@ -21,12 +21,12 @@ def add_up_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         metavar="FILE",
-        type=Path,
+        type=file,
         help="configuration (default: that of the last start, else exchange.toml)",
     )
     parser.add_argument("--host", help="address to bind to (default: 127.0.0.1, as the configuration says)")
-    parser.add_argument("--http", metavar="PORT", type=_port, help="port of the REST API and the page; 0: any free one")
-    parser.add_argument("--ws", metavar="PORT", type=_port, help="port of the WebSocket streams; 0: any free one")
+    parser.add_argument("--http", metavar="PORT", type=port, help="port of the REST API and the page; 0: any free one")
+    parser.add_argument("--ws", metavar="PORT", type=port, help="port of the WebSocket streams; 0: any free one")
     parser.add_argument(
         "--profile",
         choices=PROFILES,
@@ -37,9 +37,3 @@ def add_up_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--i-know", action="store_true", help="open to other machines what should not be (also EXCHANGE_I_KNOW=1)"
     )
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
-    return int(text)

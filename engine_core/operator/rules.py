@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import redis
 
 from engine_core.administration import ApplyError, LogSetup, admin, execute, read_setup
-from engine_core.operator.run import CommandError, require
+from engine_core.operator.run import CommandError, Run, require
 from engine_core.wire.codes import CommandKind, MarketState
-from engine_core.wire.gateway import Gateway
+from engine_core.wire.gateway import Gateway, GatewayError
 
 ANSWER_TIMEOUT_S = 10.0
 _OK, _FROZEN = 1, 2  # ADMIN.code of ACCOUNT_STATE
@@ -21,12 +22,18 @@ _OK, _FROZEN = 1, 2  # ADMIN.code of ACCOUNT_STATE
 @contextmanager
 def session(options: argparse.Namespace) -> Iterator[tuple[Gateway, LogSetup]]:
     """The running exchange of `options.data`, and what its log says."""
-    run = require(options.data)
+    with reached(require(options.data)) as gateway:
+        yield gateway, read_setup(gateway, ANSWER_TIMEOUT_S)
+
+
+@contextmanager
+def reached(run: Run) -> Iterator[Gateway]:
+    """A way into the engine; what keeps it from answering is a message."""
     try:
         with Gateway(run.redis, 0) as gateway:
-            yield gateway, read_setup(gateway, ANSWER_TIMEOUT_S)
-    except (ApplyError, TimeoutError) as error:
-        raise CommandError(str(error)) from None
+            yield gateway
+    except (ApplyError, GatewayError, TimeoutError, redis.RedisError) as error:
+        raise CommandError(f"the engine could not be asked: {error}") from None
 
 
 def freeze(options: argparse.Namespace) -> int:

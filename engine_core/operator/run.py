@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine_core.supervisor import holder_of
-from engine_core.wire.settings import Settings
+from engine_core.wire.settings import Settings, private_urls
 
 
 class CommandError(RuntimeError):
@@ -50,8 +50,14 @@ def find(data: Path) -> Run | None:
         return None
     try:
         values: dict[str, Any] = json.loads((data / "run.json").read_text(encoding="utf-8"))
+        return _run_of(data, values | private_urls(data))
     except FileNotFoundError:
         return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{data / 'run.json'}: is damaged ({error}): stop the exchange and start it") from None
+
+
+def _run_of(data: Path, values: dict[str, Any]) -> Run:
     return Run(
         data=data.absolute(),
         supervisor=int(values["supervisor"]),

@@ -18,6 +18,7 @@ import redis
 from engine_core.book import audit
 from engine_core.book.state import State
 from engine_core.operator.log_access import open_log, servers_of
+from engine_core.operator.rules import reached
 from engine_core.operator.run import CommandError, find, require
 from engine_core.runtime import migration, resume, snapshot
 from engine_core.runtime.machine import Machine
@@ -25,7 +26,6 @@ from engine_core.runtime.queries import answer
 from engine_core.runtime.recovery import read_logs
 from engine_core.runtime.snapshot import OldSnapshot, Snapshot, SnapshotError
 from engine_core.wire.codes import CommandKind, QueryKind, Side
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.log import LogError
 from engine_core.wire.queries import Asker, decode_answer, decode_query, encode_query
@@ -48,6 +48,8 @@ class Stored:
     """A snapshot that answers like an engine."""
 
     def __init__(self, path: Path) -> None:
+        if not os.path.isfile(path):
+            raise CommandError(f"{path}: is not a file; live, latest, or a snapshot file of DIR/snapshots is wanted")
         try:
             self.snapshot, state = _read(path)
         except SnapshotError as error:
@@ -98,7 +100,7 @@ def inspect(options: argparse.Namespace) -> int:
 @contextmanager
 def _asked(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Asked]]:
     if options.what == "live":
-        with Gateway(require(options.data).redis, 0) as gateway:
+        with reached(require(options.data)) as gateway:
             yield {}, gateway
         return
     path = Path(options.what)

@@ -4,7 +4,6 @@ import argparse
 import importlib
 import importlib.util
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -12,18 +11,22 @@ from itertools import zip_longest
 from pathlib import Path
 
 from engine_core import kernel_cache
-from engine_core.children import Program
+from engine_core.children import SECRETS, Program
+from engine_core.disk_reserve import DiskReserve
 from engine_core.embedded import EmbeddedError, Postgres, Server, Valkey
 from engine_core.external import ExternalError, check_database, check_redis
 from engine_core.operator.first_key import first_administrator
 from engine_core.operator.roles import ROLES
-from engine_core.supervisor import Plan, StartError, Supervisor, check_port, free_port, lock_data
-from engine_core.wire import exposure
+from engine_core.runtime_folders import check_room, own, sweep, tidy
+from engine_core.supervisor import Plan, StartError, Supervisor, check_host, check_ports, free_port, lock_data
+from engine_core.wire import exposure, process
+from engine_core.wire.markets import Config
 from engine_core.wire.sections import ConfigError
 from engine_core.wire.settings import (
     KEYS_FILE,
     Settings,
     own_config,
+    private_folder,
     read_config,
     remember_config,
     runtime_folder,
@@ -31,51 +34,43 @@ from engine_core.wire.settings import (
     without_password,
 )
 
+_SERVERS_OF_MEMBERS = ("ingress", "egress")
+NEEDED_BY = {
+    "REDIS_URL": ("engine", "standby", "reconcile", "writer", *_SERVERS_OF_MEMBERS),
+    "DATABASE_URL": ("ingress", "writer"),
+    "EXCHANGE_SESSION_SECRET": _SERVERS_OF_MEMBERS,
+}
+
 
 def up(options: argparse.Namespace) -> int:
     began = time.monotonic()
+    process.no_core_dumps()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         data = options.data.absolute()
         path = options.config or Path(os.environ.get("EXCHANGE_CONFIG") or own_config(data))
         config = read_config(path, options.profile)
-        server = config.server
-        host = options.host or server.host
+        host, http_port, ws_port = _addresses(options, config)
         if options.i_know:
             os.environ[exposure.I_KNOW] = "1"  # the roles ask for it as well
         warnings = exposure.check(options.profile, host, bool(config.http.trusted_proxies))
-        http_port = server.http_port if options.http is None else options.http or free_port(host)
-        ws_port = server.ws_port if options.ws is None else options.ws or free_port(host)
         lock = lock_data(data)
         _check_upgraded(data)
-        check_port(host, http_port, "the REST API", "--http")
-        check_port(host, ws_port, "the WebSocket streams", "--ws")
-        runtime = runtime_folder(data)
+        check_ports(host, (("the REST API", "--http", http_port), ("the WebSocket streams", "--ws", ws_port)))
+        runtime = _runtime(data)
+        check_room(runtime, config.engine.ring_slots)
+        kernel_cache.ensure()
         print(f"starting the exchange on {data}, configured by {path.absolute()}", flush=True)
         remember_config(data, path)
         for warning in warnings:
             print(f"  warning, on {host}: {warning}")
         servers: list[Server] = []
-        redis_url = os.environ.get("REDIS_URL", "")
-        if redis_url:
-            check_redis(redis_url, config.durability)
-            print(f"  using Redis at {without_password(redis_url)}")
-        else:
-            servers.append(valkey := Valkey(data, runtime, config.durability))
-            redis_url = valkey.url
-        database_url = os.environ.get("DATABASE_URL", "")
-        if database_url:
-            check_database(database_url)
-            print(f"  using the database at {without_password(database_url)}")
-        else:
-            servers.append(postgres := Postgres(data, runtime))
-            database_url = postgres.url
         settings = Settings(
             config=config,
             data=data,
             runtime=runtime,
-            redis_url=redis_url,
-            database_url=database_url,
+            redis_url=_redis(servers, config, data, runtime),
+            database_url=_database(servers, data, runtime),
             profile=options.profile,
             shard=0,
             host=host,
@@ -83,14 +78,16 @@ def up(options: argparse.Namespace) -> int:
             ws_port=ws_port,
             worker=0,
             session_secret=session_secret(data),
-            metrics_port=server.metrics_port,
+            metrics_port=config.server.metrics_port,
         )
-        plan = Plan(settings, _phases(settings, servers), lambda: _banner(settings, time.monotonic() - began))
+        phases = _phases(settings, servers)
+        check_ports(host, _metrics_ports(phases), taken=(http_port, ws_port))
+        plan = Plan(settings, phases, lambda: _banner(settings, time.monotonic() - began))
         try:
             return Supervisor(plan, lock, print).run()
         finally:
-            _tidy(runtime)
-    except (ConfigError, StartError, EmbeddedError, ExternalError) as error:
+            tidy(runtime)
+    except (ConfigError, StartError, EmbeddedError, ExternalError, kernel_cache.CacheError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -103,34 +100,64 @@ def _check_upgraded(data: Path) -> None:
             raise StartError(why)
 
 
-def _tidy(runtime: Path) -> None:
-    """Give back the memory of rings that nobody writes any more, unless a role that was started by hand still runs.
-
-    Ended sessions, used signatures and rate limits stay: forgetting those would make a restart a way around them.
-    """
-    if any(_is_served(path) for path in runtime.glob("*.metrics")):
-        return
-    for pattern in ("ring-*", "bell-*", "*.metrics"):
-        for path in runtime.glob(pattern):
-            path.unlink(missing_ok=True)
+def _addresses(options: argparse.Namespace, config: Config) -> tuple[str, int, int]:
+    """Host and ports of the REST API and the streams; each option wins over the configuration."""
+    server = config.server
+    host: str = server.host if options.host is None else options.host
+    check_host(host)
+    http_port = server.http_port if options.http is None else options.http or free_port(host)
+    ws_port = server.ws_port if options.ws is None else options.ws or free_port(host)
+    return host, http_port, ws_port
 
 
-def _is_served(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-    return True
+def _runtime(data: Path) -> Path:
+    """The folder of sockets and rings, ours now; what killed exchanges left beside it is given back."""
+    given = os.environ.get("EXCHANGE_RUNTIME")
+    runtime = private_folder(Path(given).absolute()) if given else runtime_folder(data)
+    own(runtime, data)
+    for folder in sweep(runtime.parent, runtime):
+        print(f"  gave back the memory of an exchange that was killed: {folder}")
+    return runtime
+
+
+def _redis(servers: list[Server], config: Config, data: Path, runtime: Path) -> str:
+    """The URL of the operator's Redis if it will do, else of one that is added to `servers`."""
+    url = os.environ.get("REDIS_URL", "")
+    if url:
+        check_redis(url, config.durability)
+        print(f"  using Redis at {without_password(url)}")
+        return url
+    servers.append(valkey := Valkey(data, runtime, config.durability))
+    return valkey.url
+
+
+def _database(servers: list[Server], data: Path, runtime: Path) -> str:
+    url = os.environ.get("DATABASE_URL", "")
+    if url:
+        check_database(url)
+        print(f"  using the database at {without_password(url)}")
+        return url
+    servers.append(postgres := Postgres(data, runtime))
+    return postgres.url
+
+
+def _metrics_ports(phases: tuple[tuple[Program, ...], ...]) -> list[tuple[str, str, int]]:
+    ports = [
+        (program.role, int(program.environment.get("EXCHANGE_METRICS_PORT", 0)))
+        for phase in phases
+        for program in phase
+    ]
+    return [(f"the metrics of {role}", "[server] metrics_port", port) for role, port in ports if port]
 
 
 def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, ...], ...]:
-    server = settings.config.server
+    server, given = settings.config.server, settings.environment()
     metrics = iter(range(settings.metrics_port, settings.metrics_port + 1024)) if settings.metrics_port else None
 
     def role(name: str, worker: int = 0, once: bool = False) -> Program:
         port = next(metrics) if metrics and not once else 0
-        environment = settings.environment() | {"EXCHANGE_WORKER": str(worker), "EXCHANGE_METRICS_PORT": str(port)}
+        environment = {key: value for key, value in given.items() if key not in SECRETS or name in NEEDED_BY[key]}
+        environment |= {"EXCHANGE_WORKER": str(worker), "EXCHANGE_METRICS_PORT": str(port)}
         log = settings.data / "logs" / (f"{name}.log" if worker == 0 else f"{name}.{worker}.log")
         arguments = ("--standby",) if name == "standby" else ()
         return Program(name, _module(ROLES[name], *arguments), log, environment, once=once)
@@ -141,9 +168,8 @@ def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, .
         role("writer"),
         *(role("standby", number) for number in range(1, settings.config.engine.standbys + 1)),
     ]
-    compiling = () if kernel_cache.is_complete() else (role("warm", once=True),)
     phases = [
-        (*compiling, *(_program(server, settings.data) for server in servers)),
+        tuple(_program(server, settings.data) for server in servers),
         (role("engine"), role("reconcile", once=True), *edges),
     ]
     if settings.profile == "demo" and importlib.util.find_spec(ROLES["market_maker"]):
@@ -157,6 +183,7 @@ def _module(module: str, *arguments: str) -> Callable[[int], list[str]]:
 
 
 def _program(server: Server, data: Path) -> Program:
+    reserve = DiskReserve(server.folder, print) if isinstance(server, Valkey) else None
     return Program(
         role=server.name,
         command=server.command,
@@ -164,6 +191,7 @@ def _program(server: Server, data: Path) -> Program:
         probe=server.probe,
         prepare=server.prepare,
         stop_signal=server.stop_signal,
+        look=reserve.look if reserve else None,
     )
 
 

@@ -23,7 +23,7 @@ def to_bind(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
     """The family and address of a listening TCP socket; OSError if the name means nothing here."""
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except UnicodeError:
+    except ValueError:  # a name that is too long, or has a NUL in it
         raise OSError("it is not a host name") from None
     family, _, _, _, address = found[0]
     return family, address

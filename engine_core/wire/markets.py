@@ -32,6 +32,7 @@ PROFILES = (*FUNDED_PROFILES, "venue")
 DURABILITIES = ("always", "everysec")
 _SYMBOL = re.compile(rf"[A-Z][A-Z0-9]{{0,{MAX_SYMBOL_BYTES - 1}}}")
 _GIB = 2**30
+MAX_FILE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class Bounds:
     command_backlog: int  # entries of the command log not yet matched
     event_backlog: int  # entries of the event log not yet stored
     redis_bytes: int
+    disk_bytes: int  # that the disk of the embedded log must have left
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +157,16 @@ def load(path: Path | str) -> Config:
     """Read and validate the file, or raise ConfigError."""
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(_text(path))
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; name the configuration with --config FILE") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{path}: no such file; name the configuration with --config FILE or EXCHANGE_CONFIG"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not text in UTF-8 (at byte {error.start}): save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is one; a number of 5,000 digits another
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
     root = Section(str(path), "", values)
     log = root.section("log")
@@ -197,6 +203,17 @@ def load(path: Path | str) -> Config:
         server,
         market_maker,
     )
+
+
+def _text(path: Path) -> str:
+    """Of a file of a sensible size; editors on Windows begin one with a byte order mark."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: is not a file; name the configuration with --config FILE")
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigError(f"{path}: is larger than {MAX_FILE_BYTES} bytes, which no configuration is")
+    return content.decode("utf-8-sig")
 
 
 def _check_numbers(table: Section, numbered: list[tuple[str, int]], capacity: int, what: str) -> None:
@@ -345,6 +362,7 @@ def _bounds(table: Section) -> Bounds:
         command_backlog=table.integer("command_backlog", 64, 10_000_000, 20_000),
         event_backlog=table.integer("event_backlog", 64, 100_000_000, 2_000_000),
         redis_bytes=table.integer("redis_bytes", 64 * 2**20, 1024 * _GIB, 8 * _GIB),
+        disk_bytes=table.integer("disk_bytes", 0, 1024 * _GIB, _GIB // 4),
     )
     table.done()
     return bounds

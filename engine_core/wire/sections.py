@@ -13,6 +13,16 @@ class ConfigError(ValueError):
 
 
 _REQUIRED = object()
+_MAX_SHOWN = 80
+
+
+def _shown(value: Any) -> str:
+    """A value of the file, fit for a message."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "a number of thousands of digits"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 class Section:
@@ -22,7 +32,7 @@ class Section:
         self._file = file
         self._path = path
         if not isinstance(values, dict):
-            raise ConfigError(f"{file}: {path}: must be a table, is {values!r}")
+            raise ConfigError(f"{file}: {path}: must be a table, is {_shown(values)}")
         self._values: dict[str, Any] = dict(values)
 
     def error(self, key: str, problem: str) -> ConfigError:
@@ -38,34 +48,34 @@ class Section:
     def text(self, key: str, default: Any = _REQUIRED) -> str:
         value = self._take(key, default)
         if not isinstance(value, str):
-            raise self.error(key, f'must be text in quotes, for example "0.01", is {value!r}')
+            raise self.error(key, f'must be text in quotes, for example "0.01", is {_shown(value)}')
         return value
 
     def integer(self, key: str, low: int, high: int, default: Any = _REQUIRED) -> int:
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.error(key, f"must be a whole number, is {value!r}")
+            raise self.error(key, f"must be a whole number, is {_shown(value)}")
         if not low <= value <= high:
-            raise self.error(key, f"must be from {low} to {high}, is {value}")
+            raise self.error(key, f"must be from {low} to {high}, is {_shown(value)}")
         return value
 
     def flag(self, key: str, default: Any = _REQUIRED) -> bool:
         value = self._take(key, default)
         if not isinstance(value, bool):
-            raise self.error(key, f"must be true or false, is {value!r}")
+            raise self.error(key, f"must be true or false, is {_shown(value)}")
         return value
 
     def choice(self, key: str, allowed: tuple[str, ...], default: Any = _REQUIRED) -> str:
         value = self.text(key, default)
         if value not in allowed:
-            raise self.error(key, f"must be one of {', '.join(allowed)}, is {value!r}")
+            raise self.error(key, f"must be one of {', '.join(allowed)}, is {_shown(value)}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts, empty if absent."""
         values = self._take(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise self.error(key, f'must be a list of texts in quotes, for example ["a", "b"], is {values!r}')
+            raise self.error(key, f'must be a list of texts in quotes, for example ["a", "b"], is {_shown(values)}')
         return tuple(values)
 
     def section(self, key: str) -> "Section":

@@ -98,8 +98,8 @@ def test_up_with_a_taken_port_starts_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
-        (["--config", "/nowhere/exchange.toml"], {}, "/nowhere/exchange.toml: no such file"),
-        (["--http", "99999"], {}, "'99999' is not a port"),
+        (["--config", "/nowhere/exchange.toml"], {}, "'/nowhere/exchange.toml': no such file"),
+        (["--http", "99999"], {}, "must be from 0 to 65535, is 99999"),
         (["--profile", "prod"], {}, "invalid choice: 'prod'"),
         ([], {"REDIS_URL": "unix:///nowhere.sock"}, "REDIS_URL unix:///nowhere.sock: cannot be reached"),
         ([], {"DATABASE_URL": "postgresql://u@/d?host=/nowhere"}, "DATABASE_URL"),

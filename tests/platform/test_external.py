@@ -5,6 +5,7 @@ import pytest
 import redis
 
 from engine_core.external import ExternalError, check_database, check_redis
+from engine_core.wire.sections import ConfigError
 
 
 def test_a_redis_that_keeps_the_promise(valkey: str) -> None:
@@ -32,7 +33,7 @@ def test_a_redis_that_does_not_is_refused_with_what_to_set(
 def test_a_redis_that_is_not_there() -> None:
     with pytest.raises(ExternalError, match=r"REDIS_URL unix:///nowhere/valkey\.sock: cannot be reached"):
         check_redis("unix:///nowhere/valkey.sock", "everysec")
-    with pytest.raises(ExternalError, match="REDIS_URL"):
+    with pytest.raises(ConfigError, match="REDIS_URL"):
         check_redis("no-url", "everysec")
 
 
