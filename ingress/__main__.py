@@ -41,7 +41,7 @@ from ingress.order_socket import socket_class
 from ingress.protocol import protocol
 from ingress.replays import UsedSignatures
 from ingress.service import Service
-from ingress.users import Users
+from ingress.user_guards import GuardedUsers
 
 KEEP_ALIVE_SECONDS = 75  # above the idle time of common clients, so that they close first
 SHUTDOWN_SECONDS = 2  # for requests in flight
@@ -76,7 +76,7 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
         ended = Remembered(config.runtime / ENDED_SESSIONS)
         stack.callback(ended.close)
         auth = Authenticator(market_data.setup, config.session_secret, used, ended)
-        users = Users(config.database_url)
+        users = GuardedUsers(config.database_url)
         stack.push_async_callback(users.close)
         limits = None
         limits = opened(config.runtime / limits_file, config.rate_limits)

@@ -5,6 +5,9 @@ a command in the log, so it reaches every process at once and is replayed like a
 themselves and the fees of tier 0, which exchange.toml says (`exchange apply`).
 """
 
+import base64
+import json
+import logging
 import secrets
 from typing import Final
 
@@ -18,13 +21,15 @@ from ingress.admin_commands import Admin, apply, create_account, create_key, num
 from ingress.call import Reply, json_reply
 from ingress.dispatch import Operation
 from ingress.errors import ApiError, Code, bad_request, not_found
+from ingress.keys import key_of, new_public_key, permissions_of, public_key
 from ingress.market_data import MARKET_STATES, market_body
 from ingress.schemas import AdminAccount, AdminFees, AdminTransfer
 from ingress.service import Request, Service
-from ingress.sign_in import key_of, new_public_key, permissions_of, public_key
 from ingress.transfers import quantity_of
 
 ADMINISTRATOR: Final = 1
+MAX_LOGGED: Final = 500
+logger = logging.getLogger(__name__)
 LAST_TIER: Final = 15
 MAX_FEE_PPM: Final = PPM // 10
 _OK: Final = 1
@@ -37,6 +42,12 @@ def only(operation: Operation) -> Operation:
     async def guarded(service: Service, request: Request) -> Reply:
         if request.caller.account != ADMINISTRATOR:
             raise ApiError(Code.FORBIDDEN, f"Only keys of account {ADMINISTRATOR}, the exchange's own, may do this")
+        if request.call.method != "GET":  # the log has what was done; this line, who signed it, and where
+            key = base64.b64encode(request.caller.public_key).decode()
+            said = json.dumps(request.fields, default=str)[:MAX_LOGGED]
+            logger.info(
+                "administrator %s at %s: %s %s %s", key, request.call.peer, request.call.method, request.call.path, said
+            )
         return await operation(service, request)
 
     return guarded

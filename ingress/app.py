@@ -18,7 +18,7 @@ from ingress.edge import EXPOSED_HEADERS, Application, Edge, call_of
 from ingress.errors import ApiError, Code, bad_request, code_of_status
 from ingress.hot import HotRoutes
 from ingress.monitoring import Shown
-from ingress.page import Page
+from ingress.page import Page, document_headers
 from ingress.routes import ROUTES
 from ingress.service import Service
 
@@ -26,6 +26,24 @@ TITLE = "Exchange"
 VERSION = "1"
 DESCRIPTION = "The WebSockets are described by the AsyncAPI document at [/asyncapi.json](/asyncapi.json)."
 _PREFLIGHT_SECONDS = 86_400
+DOCS = "/docs"
+_FILES = "/static-offline-docs"  # of Swagger UI
+_DOCUMENTATION = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{TITLE}: API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{_FILES}/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="{_FILES}/swagger-ui-bundle.js"></script>
+<script src="{DOCS}/start.js"></script>
+</body>
+</html>
+""".encode()
+_START = b'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true});'
 
 
 def build(service: Service, shown: Shown) -> Edge:
@@ -46,7 +64,7 @@ def edge(service: Service, application: Application, shown: Shown) -> Edge:
 
 def build_fastapi(service: Service) -> FastAPI:
     app: FastAPI = FastAPIOffline(
-        redoc_url=None, title=TITLE, version=VERSION, description=DESCRIPTION, redirect_slashes=False
+        docs_url=None, redoc_url=None, title=TITLE, version=VERSION, description=DESCRIPTION, redirect_slashes=False
     )
     for route in ROUTES:
         app.add_api_route(
@@ -60,6 +78,7 @@ def build_fastapi(service: Service) -> FastAPI:
         )
     _describe_components(app)
     _serve_asyncapi(app, service)
+    _serve_documentation(app, service)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _internal_error)
@@ -82,6 +101,21 @@ def _serve_asyncapi(app: FastAPI, service: Service) -> None:
         return _response(reply)
 
     app.add_api_route(asyncapi.DOCUMENT_PATH, handle, methods=["GET"], include_in_schema=False)
+
+
+def _serve_documentation(app: FastAPI, service: Service) -> None:
+    """Swagger UI, under the headers of the page: its script is a file, because none may stand in a document."""
+
+    async def page(request: Request) -> Response:
+        call = call_of(request.scope, b"", service.config.proxies)
+        headers = document_headers(call, service.config.ws_port)
+        return _response(Reply(200, _DOCUMENTATION, b"text/html; charset=utf-8", headers))
+
+    async def script(request: Request) -> Response:
+        return _response(Reply(200, _START, b"text/javascript; charset=utf-8"))
+
+    app.add_api_route(DOCS, page, methods=["GET"], include_in_schema=False)
+    app.add_api_route(f"{DOCS}/start.js", script, methods=["GET"], include_in_schema=False)
 
 
 def _handler(service: Service, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:

@@ -6,7 +6,6 @@ A signature, if present, wins. Non-goals: what the request says (commands.py), a
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 
 from engine_core.replica.setup import Setup
@@ -20,6 +19,7 @@ from ingress.errors import ApiError, Code, bad_request
 from ingress.replays import UsedSignatures, duplicate
 
 COOKIE = "session"
+SECURE_COOKIE = "__Host-session"  # over TLS: browsers take it from nobody but us, for no other host or path
 _SESSION_PERMISSIONS = KeyPermission.READ | KeyPermission.TRADE
 _SAFE_METHODS = ("GET", "HEAD")
 _TRADE = KeyPermission.TRADE.value
@@ -31,6 +31,7 @@ class Caller(NamedTuple):
     account: int
     signature: bytes = b""
     valid_until_ms: int = 0
+    public_key: bytes = b""
     is_former: bool = False  # signed with the instruction that this request had formerly
 
 
@@ -128,7 +129,7 @@ class Authenticator:
             raise ApiError(Code.INVALID_SIGNATURE, "Invalid signature")
         if not int(key.permissions) & int(permission):
             raise ApiError(Code.FORBIDDEN, f"API key lacks the permission to {(permission.name or '').lower()}")
-        return Caller(key.account, signature, int(timestamp) + int(window), fitting != instructions[0])
+        return Caller(key.account, signature, int(timestamp) + int(window), public_key, fitting != instructions[0])
 
     def session_of(self, call: Call) -> tuple[str, int] | None:
         """(token, account) of the cookie, if that is a session which nobody has ended."""
@@ -153,9 +154,14 @@ class Authenticator:
 
 
 def cookie_of(call: Call) -> str | None:
-    """The session token in the Cookie header."""
-    try:
-        cookies = SimpleCookie(call.headers.get(b"cookie", b"").decode("latin-1"))
-    except CookieError:
-        return None
-    return cookies[COOKIE].value if COOKIE in cookies else None
+    """The session token in the Cookie header, read once from its start to its end; of several the last one."""
+    wanted, token = cookie_name(call).encode(), None
+    for pair in call.headers.get(b"cookie", b"").split(b";"):
+        name, _, value = pair.partition(b"=")
+        if name.strip() == wanted:
+            token = value.strip().decode("latin-1")
+    return token
+
+
+def cookie_name(call: Call) -> str:
+    return SECURE_COOKIE if call.origin.is_secure else COOKIE

@@ -79,6 +79,9 @@ class CancelOrders(msgspec.Struct, kw_only=True, omit_defaults=True):
     orderType: Literal["RestingLimitOrder", "ConditionalOrder"] | None = None
 
 
+Code = Annotated[str, msgspec.Meta(pattern=r"^\d{6}$")]
+
+
 class SignIn(msgspec.Struct, kw_only=True):
     """A name has 3 to 32 letters, digits and . _ - in any case; a password has 8 characters or more."""
 
@@ -86,8 +89,37 @@ class SignIn(msgspec.Struct, kw_only=True):
     password: Annotated[str, msgspec.Meta(min_length=8, max_length=256)]
 
 
-class MakeKey(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Without `publicKey` the exchange makes the pair, and the answer has its secret."""
+class LogIn(SignIn, kw_only=True, omit_defaults=True):
+    """`code` is one of the second factor, where the user has one."""
+
+    code: Code | None = None
+
+
+class Proof(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The password again and, where there is a second factor, a code of it."""
+
+    password: str | None = None
+    code: Code | None = None
+
+
+class ChangePassword(Proof, kw_only=True):
+    """Every other session ends."""
+
+    newPassword: Annotated[str, msgspec.Meta(min_length=8, max_length=256)]
+
+
+class ConfirmCode(msgspec.Struct, kw_only=True):
+    code: Code
+
+
+class EndSessions(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Without `id`, all but the present one."""
+
+    id: str | None = None
+
+
+class MakeKey(Proof, kw_only=True, omit_defaults=True):
+    """Without `publicKey` the exchange makes the pair, and the answer has its secret. It asks for the password."""
 
     permissions: Annotated[list[Literal["read", "trade", "withdraw"]], msgspec.Meta(min_length=1)]
     publicKey: str | None = None

@@ -10,6 +10,7 @@ from engine_core.wire.settings import Settings
 
 GATEWAY_BASE = 100  # gateway numbers of ingress workers: 100, 101, ...
 DEMO_ACCOUNT = 5  # the account of the page's demo session
+VENUE_WITHDRAW_MINUTES = 24 * 60
 LAST_DEMO_ACCOUNT = 6  # the demo's own accounts are up to here
 PAGE_FOLDER = Path(__file__).resolve().parents[1] / "frontend" / "dist"
 
@@ -34,6 +35,8 @@ class IngressConfig:
     asset_names: dict[str, str]  # display names by symbol; only for show, so the file may say them
     demo: bool  # new users get something to trade with
     demo_session: bool  # POST /api/v1/session/demo exists
+    withdraw_delay_ms: int = 0  # until a key that a session made may withdraw
+    demo_visitors: bool = False  # whoever comes from elsewhere gets one, too
     page: Path = PAGE_FOLDER
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
@@ -63,6 +66,15 @@ def from_settings(settings: Settings) -> IngressConfig:
         connections=settings.config.connections,
         asset_names={asset.symbol: asset.name for asset in settings.config.assets},
         demo=settings.profile == "demo",
-        demo_session=settings.profile == "demo" and is_loopback(settings.host),
+        demo_session=settings.profile == "demo" and (is_loopback(settings.host) or settings.config.http.demo_visitors),
+        demo_visitors=settings.config.http.demo_visitors,
+        withdraw_delay_ms=_withdraw_delay_ms(settings),
         proxies=TrustedProxies(settings.config.http.trusted_proxies),
     )
+
+
+def _withdraw_delay_ms(settings: Settings) -> int:
+    minutes = settings.config.users.withdraw_delay_minutes
+    if minutes < 0:
+        minutes = VENUE_WITHDRAW_MINUTES if settings.profile == "venue" else 0
+    return minutes * 60_000

@@ -13,9 +13,9 @@ from ingress.members import Member, Number
 
 MAX_CLIENT_ID: Final = 2**32 - 1
 MAX_SYMBOL: Final = 32
+CHAIN: Final = "Internal"  # assets live in this exchange's ledger only; clients want at least one chain per asset
 
 Fields = Mapping[str, Member]
-CHAIN: Final = "Internal"  # assets live in this exchange's ledger only; clients want at least one chain per asset
 
 
 def check_names(fields: Fields, allowed: frozenset[str]) -> None:

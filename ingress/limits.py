@@ -45,6 +45,7 @@ class Cost(IntEnum):
     CANCELS = 3
     READS = 4
     LOGINS = 5
+    CODES = 6  # of a second factor
 
 
 class _Rate(NamedTuple):
@@ -69,6 +70,7 @@ class Limits:
                 (Cost.CANCELS, _rate(limits.cancels_per_second, limits.cancels_burst)),
                 (Cost.READS, _rate(limits.reads_per_second, limits.reads_burst)),
                 (Cost.LOGINS, _rate(limits.logins_per_minute, limits.logins_per_minute, 60)),
+                (Cost.CODES, _rate(limits.logins_per_minute, limits.logins_per_minute, 60)),
             )
             if rate is not None
         }
@@ -106,15 +108,23 @@ class Limits:
         return _headers(orders, left_ns) if orders is not None else self.shown(peer)
 
     def log_in(self, name: str, peer: str) -> Headers:
-        """Count an attempt to sign up or in, of the address and for the name."""
+        """Count an attempt to sign up or in: of the address for this name, and of the address until it was right.
+
+        Never of the name alone, or anybody could lock its owner out.
+        """
         rate = self._rates.get(Cost.LOGINS)
         if rate is None:
             return self.shown(peer)
-        for whose in (self._address(peer), _hash(b"name:" + name.encode())):
+        for whose in (self._address(peer), _hash(f"name:{network(peer)}:{name}".encode())):
             left_ns = self._take(Cost.LOGINS << 56 | whose, rate, 1)
             if left_ns < 0:
                 raise _refusal(rate, left_ns)
         return _headers(rate, left_ns)
+
+    def logged_in(self, peer: str) -> None:
+        """The attempt was right: it counts for the name from there only."""
+        if rate := self._rates.get(Cost.LOGINS):
+            self._take(Cost.LOGINS << 56 | self._address(peer), rate, -1)
 
     def shown(self, peer: str) -> Headers:
         """The headers of an answer for which only the address counts; empty without such a limit."""

@@ -6,19 +6,19 @@ clients that take it. Non-goals: building it, and compressing.
 """
 
 import mimetypes
-import re
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
 from typing import Final
 
 from ingress.call import TEXT, Call, Headers, Reply
-from ingress.sessions import host_name
+from ingress.sessions import streams
 
 _FOREVER: Final = b"public, max-age=31536000, immutable"
 _REVALIDATE: Final = b"no-cache"
+_NO_REFERRER: Final = (b"Referrer-Policy", b"no-referrer")
+_ONLY_TLS: Final = (b"Strict-Transport-Security", b"max-age=31536000")
 _API_PREFIXES: Final = ("/api/", "/wapi/")
-_HOST = re.compile(r"[A-Za-z0-9.\-]+|\[[0-9a-fA-F:.]+\]")
 _NOT_BUILT: Final = b"""The exchange is running, but its page is not built. Build it with
 
     cd frontend && npm ci && npm run build
@@ -67,26 +67,27 @@ class Page:
             (b"Cache-Control", _FOREVER if hashed else _REVALIDATE),
             (b"ETag", tag),
             (b"Last-Modified", modified),
-            (b"Referrer-Policy", b"no-referrer"),
         )
-        return (*headers, (b"Content-Security-Policy", self._policy(call))) if path.suffix == ".html" else headers
+        return (*headers, *document_headers(call, self.ws_port)) if path.suffix == ".html" else (*headers, _NO_REFERRER)
 
-    def _policy(self, call: Call) -> bytes:
-        """Nothing but our own files, and the stream of this exchange under the name by which the page was opened."""
-        host = host_name(call)
-        stream = f" ws://{host}:{self.ws_port}" if _HOST.fullmatch(host) else ""
-        rules = (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' data:",
-            "font-src 'self'",
-            f"connect-src 'self'{stream}",
-            "base-uri 'none'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-        )
-        return "; ".join(rules).encode()
+
+def document_headers(call: Call, ws_port: int) -> Headers:
+    """Of every document that a browser shows: nothing but our own files, and the stream of this exchange under the name
+    by which the page was opened; over TLS, never without it again."""
+    stream = streams(call, ws_port)
+    rules = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        f"connect-src 'self'{f' {stream}' if stream else ''}",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+    headers: Headers = ((b"Content-Security-Policy", "; ".join(rules).encode()), _NO_REFERRER)
+    return (*headers, _ONLY_TLS) if call.origin.is_secure else headers
 
 
 def _content_type(path: Path) -> bytes:

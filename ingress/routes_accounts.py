@@ -3,7 +3,19 @@
 from typing import Any
 
 from engine_core.wire.codes import KeyPermission
-from ingress import account, administrator, bodies, history_reads, schemas, sessions, sign_in, transfers
+from ingress import (
+    account,
+    administrator,
+    bodies,
+    guards,
+    history_reads,
+    keys,
+    schemas,
+    sessions,
+    sign_in,
+    transfers,
+    visitors,
+)
 from ingress.dispatch import Body, Credentials, Endpoint, Operation
 from ingress.fields import CHAIN
 from ingress.limits import Cost
@@ -14,6 +26,7 @@ _ASSET = Param("symbol", {"type": "string", "examples": ["USDC"]}, required=True
 _CHAIN = Param("blockchain", {"type": "string", "enum": [CHAIN]}, required=True)
 _ACCOUNT = Param("account", {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}, required=True)
 _SESSION, _KEYS, _ADMIN = "/api/v1/session", "/api/v1/keys", "/api/v1/admin"
+_TOTP, _PASSWORD = f"{_SESSION}/totp", f"{_SESSION}/password"
 _OF_SESSION = Credentials("", KeyPermission.READ)
 _NOTHING = dict[str, str]
 
@@ -63,17 +76,25 @@ _SESSIONS = (
     _page(
         "POST",
         f"{_SESSION}/demo",
-        "A session of the demo account, for the page on this machine",
-        sessions.demo,
+        "A session of a demo account, for the page on this machine or where the operator lets visitors in",
+        visitors.demo,
         schemas.DemoSession,
     ),
     _page("POST", f"{_SESSION}/signup", "Make a user", sign_in.sign_up, schemas.UserSession, bodies.SignIn),
-    _page("POST", _SESSION, "Log in", sign_in.log_in, schemas.UserSession, bodies.SignIn),
+    _page("POST", _SESSION, "Log in", sign_in.log_in, schemas.UserSession, bodies.LogIn),
     _user("GET", _SESSION, "The present session", sign_in.current, schemas.UserSession),
     _user("DELETE", _SESSION, "Log out", sign_in.log_out, _NOTHING),
-    _user("GET", _KEYS, "The account's API keys", sign_in.list_keys, list[schemas.ApiKey]),
-    _user("POST", _KEYS, "Make an API key", sign_in.make_key, schemas.NewApiKey, bodies.MakeKey),
-    _user("DELETE", _KEYS, "Revoke an API key, at once", sign_in.delete_key, schemas.ApiKey, bodies.DeleteKey),
+    _user(
+        "PATCH", f"{_SESSION}/password", "Change the password", guards.change_password, _NOTHING, bodies.ChangePassword
+    ),
+    _user("GET", f"{_SESSION}/all", "The open sessions", guards.list_sessions, list[schemas.SessionInfo]),
+    _user("DELETE", f"{_SESSION}/all", "End sessions", guards.end_sessions, _NOTHING, bodies.EndSessions),
+    _user("POST", _TOTP, "Begin a second factor (TOTP)", guards.begin_totp, schemas.SecondFactor, bodies.Proof),
+    _user("PATCH", _TOTP, "Confirm it with a first code", guards.confirm_totp, _NOTHING, bodies.ConfirmCode),
+    _user("DELETE", _TOTP, "Give it up", guards.remove_totp, _NOTHING, bodies.Proof),
+    _user("GET", _KEYS, "The account's API keys", keys.list_keys, list[schemas.ApiKey]),
+    _user("POST", _KEYS, "Make an API key", keys.make_key, schemas.NewApiKey, bodies.MakeKey),
+    _user("DELETE", _KEYS, "Revoke an API key, at once", keys.delete_key, schemas.ApiKey, bodies.DeleteKey),
 )
 
 _TRANSFERS = (

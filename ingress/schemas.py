@@ -295,9 +295,28 @@ class ApiKey(msgspec.Struct):
 
 
 class NewApiKey(ApiKey):
-    """`secret` is shown once and kept nowhere; null if the client made the pair itself."""
+    """`secret` is shown once and kept nowhere; null if the client made the pair itself. `withdrawsFrom`: Unix ms."""
 
     secret: str | None
+    withdrawsFrom: int | None = None  # null: at once, if at all
+
+
+class SecondFactor(msgspec.Struct):
+    """For an authenticator: the secret in base32, and the same as a link. It counts once a code is confirmed."""
+
+    secret: str
+    uri: str
+
+
+class SessionInfo(msgspec.Struct):
+    """An open session; `current`: the one that asks."""
+
+    id: str
+    createdAt: int
+    expiresAt: int
+    address: str
+    userAgent: str
+    current: bool
 
 
 class AdminAccount(msgspec.Struct):

@@ -15,7 +15,7 @@ from ingress.history import History
 from ingress.limits import Limits
 from ingress.members import Members
 from ingress.order_books import OrderBooks
-from ingress.users import Users
+from ingress.user_guards import GuardedUsers
 
 NOBODY = Caller(0)
 
@@ -28,7 +28,7 @@ class Service:
     history: History
     auth: Authenticator
     health: Health
-    users: Users
+    users: GuardedUsers
     limits: Limits | None  # None: nobody is limited
     order_books: OrderBooks = field(default_factory=OrderBooks)
 

@@ -1,76 +1,77 @@
-"""The page's demo session: a cookie for this origin, and the tokens that go with it. Loopback and demo profile only.
+"""What a page must know before it has a session, and the cookie and the streams that belong to one.
 
-A page of another origin must not get one, also not by pointing a name of its own at this machine: the Host and Origin
-headers have to be of this machine. Non-goals: users (sign_in.py).
+A page of another origin must not get a demo session, also not by pointing a name of its own at this machine: the Host
+and Origin headers have to be of this machine. Non-goals: users (sign_in.py), demo accounts (visitors.py).
 """
 
+import re
 from urllib.parse import urlsplit
 
-from engine_core.wire import session
 from engine_core.wire.addresses import is_loopback
-from engine_core.wire.session import Purpose
-from ingress.auth import COOKIE
+from ingress.auth import cookie_name
 from ingress.call import Call, Reply, json_reply
-from ingress.config import DEMO_ACCOUNT
-from ingress.errors import ApiError, Code
-from ingress.schemas import DemoSession, SessionConfig
+from ingress.schemas import SessionConfig
 from ingress.service import Request, Service
 
 SESSION_SECONDS = 12 * 3600
+_FORWARDING = frozenset((b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"))
+_HOST = re.compile(r"[A-Za-z0-9.\-]+|\[[0-9a-fA-F:.]+\]")
 
 
 async def config(service: Service, request: Request) -> Reply:
     """What the page has to know before it has a session: where the streams are, and whether it may ask for one."""
-    demo = _demo_host(service, request.call) is not None
+    demo = may_have_demo(service, request.call)
     signed_in = service.auth.session_of(request.call) is not None
-    answer = SessionConfig(streams(service, host_name(request.call)), demo, signed_in)
+    answer = SessionConfig(stream_url(service, request.call), demo, signed_in)
     return json_reply(answer, ((b"Cache-Control", b"no-store"),))
 
 
-async def demo(service: Service, request: Request) -> Reply:
-    """A session of the demo account for the page that this process serves."""
-    host = _demo_host(service, request.call)
-    if host is None:
-        raise ApiError(Code.FORBIDDEN, "Demo sessions exist only in the demo profile, on this machine")
-    if service.setup.accounts < DEMO_ACCOUNT:
-        raise ApiError(Code.MAINTENANCE, "The demo account does not exist yet")
-    secret = service.config.session_secret
-    token = session.issue(DEMO_ACCOUNT, secret, SESSION_SECONDS, Purpose.COOKIE)
-    answer = DemoSession(
-        account=DEMO_ACCOUNT,
-        csrfToken=session.csrf_token(token, secret),
-        streamToken=session.stream_token(token, secret),
-        wsUrl=streams(service, host),
-    )
-    cookie = cookie_header(request.call, token, SESSION_SECONDS)
-    return json_reply(answer, ((b"Set-Cookie", cookie), (b"Cache-Control", b"no-store")))
-
-
 def cookie_header(call: Call, token: str, seconds: int) -> bytes:
-    """The cookie of a session. Off this machine, browsers keep and send it only over TLS."""
-    secure = "" if is_loopback(host_name(call)) else "; Secure"
-    return f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}".encode()
+    """The cookie of a session. Over TLS, and off this machine, browsers keep and send it only over TLS."""
+    secure = "; Secure" if call.origin.is_secure or not is_loopback(host_name(call)) else ""
+    return f"{cookie_name(call)}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}".encode()
 
 
-def streams(service: Service, host: str) -> str:
-    return f"ws://{host}:{service.config.ws_port}/ws"
-
-
-def _demo_host(service: Service, call: Call) -> str | None:
-    """The host name by which the client knows us, if it may have a demo session."""
-    return _local_host(call) if service.config.demo_session and is_loopback(call.peer) else None
-
-
-def _local_host(call: Call) -> str | None:
-    """The host name by which the client knows us, if that name and the page's origin are of this machine."""
+def streams(call: Call, ws_port: int) -> str:
+    """Where the streams are for whoever knows us by this Host: a trusted proxy has them at its own door."""
     host = host_name(call)
-    return host if is_own_page(call) and is_loopback(host) else None
+    if not _HOST.fullmatch(host):
+        return ""
+    if not call.origin.is_forwarded:
+        return f"ws://{host}:{ws_port}"
+    port = _port_of(call)
+    return f"{'wss' if call.origin.is_secure else 'ws'}://{host}{f':{port}' if port else ''}"
+
+
+def stream_url(service: Service, call: Call) -> str:
+    door = streams(call, service.config.ws_port)
+    return f"{door}/ws" if door else ""  # the Host is malformed
+
+
+def may_have_demo(service: Service, call: Call) -> bool:
+    """Whether this client may have a demo session: on this machine, or where the operator lets everybody."""
+    if not service.config.demo_session or not is_own_page(call):
+        return False
+    return service.config.demo_visitors or is_local(call)
+
+
+def is_local(call: Call) -> bool:
+    """Whether the client is on this machine, and knows us by a name of it. Behind a proxy, only whom a trusted one
+    names; of another one's clients nobody is, whatever it says."""
+    is_direct = not call.origin.is_forwarded and _FORWARDING.isdisjoint(call.headers)
+    return is_loopback(call.peer) and is_loopback(host_name(call)) and (is_direct or call.origin.hops > 0)
 
 
 def is_own_page(call: Call) -> bool:
     """Whether the page that asks, if a page does, came from us."""
     origin = call.headers.get(b"origin")
-    return origin is None or urlsplit(origin.decode("latin-1")).netloc == _text(call, b"host")
+    if origin is None:
+        return True
+    try:
+        parts = urlsplit(origin.decode("latin-1"))
+    except ValueError:
+        return False
+    return parts.netloc == _text(call, b"host") and (parts.scheme == "https" or not call.origin.is_secure)
 
 
 def host_name(call: Call) -> str:
@@ -80,6 +81,13 @@ def host_name(call: Call) -> str:
     except ValueError:
         return ""
     return f"[{name}]" if ":" in name else name
+
+
+def _port_of(call: Call) -> int | None:
+    try:
+        return urlsplit(f"//{_text(call, b'host')}").port
+    except ValueError:
+        return None
 
 
 def _text(call: Call, header: bytes) -> str:

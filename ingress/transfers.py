@@ -25,6 +25,7 @@ from ingress.errors import ApiError, Code, bad_request, refusal
 from ingress.fields import CHAIN
 from ingress.history_database import HistoryUnavailable
 from ingress.history_rows import Json
+from ingress.keys import check_may_withdraw
 from ingress.schemas import DepositAddress, MaxWithdrawal
 from ingress.service import Request, Service
 from ingress.users import WithdrawalRequest
@@ -58,6 +59,7 @@ async def withdraw(service: Service, request: Request) -> Reply:
     if asked.request.client_id is None:
         service.auth.once(request.caller)
     try:
+        await check_may_withdraw(service, request.caller)
         known = await _known(service, asked)
         if known is None:
             await _check_funds(service, asked)
@@ -171,8 +173,8 @@ def quantity_of(asset: Asset, members: fields.Fields) -> int:
 
 
 def check_chain(members: fields.Fields) -> None:
-    if fields.required_text(members, "blockchain") != CHAIN:
-        raise bad_request(f"Invalid blockchain: assets live on {CHAIN!r} only")
+    if fields.required_text(members, "blockchain") != fields.CHAIN:
+        raise bad_request(f"Invalid blockchain: assets live on {fields.CHAIN!r} only")
 
 
 async def deposit_address(service: Service, request: Request) -> Reply:

@@ -8,16 +8,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-
 from engine_core.wire.destinations import words_of
 from ingress.history_database import Database
+from ingress.passwords import NOBODY, hash_password, matches
 
-# 19 MiB and two passes, one lane: some 25 ms of a core, which the few attempts that the limits admit may cost.
-_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _AT_ONCE: Final = 2  # hashes, so that the other requests keep a core
-_NOBODY: Final = _HASHER.hash("nobody has this password")  # checked for unknown names, so that time tells nothing
+_USER: Final = "select name, password, account, totp, totp_pending from users where log_id = %s and "
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +21,8 @@ class User:
     name: str
     password: str  # its hash
     account: int | None
+    totp: str = ""  # the secret of the second factor
+    totp_pending: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,7 @@ class Users:
 
     async def create(self, log_id: int, name: str, password: str) -> bool:
         """Whether the name was free; it has no account yet."""
-        async with self._hashing:
-            hashed = await asyncio.to_thread(_HASHER.hash, password)
+        hashed = await self.hashed(password)
         statement = "insert into users (log_id, name, password) values (%s, %s, %s) on conflict do nothing returning 1"
         return bool(await self._run(statement, log_id, name, hashed))
 
@@ -64,12 +61,23 @@ class Users:
 
     async def find(self, log_id: int, name: str, password: str) -> User | None:
         """The user, if that is the password."""
-        statement = "select name, password, account from users where log_id = %s and name = %s"
-        rows = await self._run(statement, log_id, name)
+        rows = await self._run(f"{_USER} name = %s", log_id, name)
         user = User(*rows[0]) if rows else None
+        return user if await self.is_password(user, password) else None
+
+    async def of_account(self, log_id: int, account: int) -> User | None:
+        rows = await self._run(f"{_USER} account = %s", log_id, account)
+        return User(*rows[0]) if rows else None
+
+    async def is_password(self, user: User | None, password: str) -> bool:
+        """It takes as long without a user, so that time tells nothing."""
         async with self._hashing:
-            right = await asyncio.to_thread(_matches, user.password if user else _NOBODY, password)
-        return user if right else None
+            right = await asyncio.to_thread(matches, user.password if user else NOBODY, password)
+        return right and user is not None
+
+    async def hashed(self, password: str) -> str:
+        async with self._hashing:
+            return await asyncio.to_thread(hash_password, password)
 
     async def set_account(self, log_id: int, name: str, account: int) -> int:
         """The name's account from here on: this one, unless another request gave it one meanwhile."""
@@ -79,8 +87,8 @@ class Users:
         return int(rows[0][0]) if rows and rows[0][0] is not None else account
 
     async def name_of(self, log_id: int, account: int) -> str | None:
-        rows = await self._run("select name from users where log_id = %s and account = %s", log_id, account)
-        return str(rows[0][0]) if rows else None
+        user = await self.of_account(log_id, account)
+        return user.name if user else None
 
     async def has_withdrawal(self, log_id: int, request: WithdrawalRequest) -> bool:
         """Whether the very same was asked for before."""
@@ -101,10 +109,3 @@ class Users:
         async with self._database.snapshot() as connection:
             cursor = await connection.execute(statement.encode(), values)
             return await cursor.fetchall()
-
-
-def _matches(hashed: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(hashed, password)
-    except (VerificationError, InvalidHashError):
-        return False

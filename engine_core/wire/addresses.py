@@ -24,6 +24,7 @@ class Origin(NamedTuple):
     address: str  # of the client
     is_secure: bool = False  # it came by TLS, to the first proxy
     is_forwarded: bool = False  # by a trusted proxy
+    hops: int = 0  # addresses that were read; 0: the proxy named none
 
 
 class TrustedProxies:
@@ -52,7 +53,7 @@ class TrustedProxies:
             if not self.trusts(address):
                 break
         schemes = [part.strip().lower() for part in ",".join(forwarded_proto).rsplit(",", MOST_HOPS)]
-        return Origin(address, schemes[-min(max(hops, 1), len(schemes))] in _SECURE, True)
+        return Origin(address, schemes[-min(max(hops, 1), len(schemes))] in _SECURE, True, hops)
 
     def _is_within(self, address: str) -> bool:
         parsed = parse(address)

@@ -25,7 +25,7 @@ class RateLimits:
     cancels_burst: int
     reads_per_second: int  # an account's or, without a key, an address's reads
     reads_burst: int
-    logins_per_minute: int  # of one address, and for one user name: sign-ups and log-ins
+    logins_per_minute: int  # of one address: sign-ups and wrong log-ins; and all log-ins with one name
 
     @classmethod
     def none(cls) -> "RateLimits":
@@ -37,6 +37,12 @@ class Http:
     """What stands in front of the exchange."""
 
     trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For and -Proto count; see addresses.py
+    demo_visitors: bool = False  # demo sessions for everybody, not only on this machine
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    withdraw_delay_minutes: int = -1  # until a key that a session made may withdraw; -1: as the profile has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,9 @@ def read_http(table: Section) -> Http:
             network_of(text)
         except ValueError:
             raise table.error("trusted_proxies", f'must name networks, as "10.0.0.0/8", is {text!r}') from None
+    http = Http(proxies, table.flag("demo_visitors", False))
     table.done()
-    return Http(proxies)
+    return http
 
 
 def read_rate_limits(table: Section) -> RateLimits:
@@ -70,6 +77,12 @@ def read_rate_limits(table: Section) -> RateLimits:
     limits = RateLimits(**values, logins_per_minute=table.integer("logins_per_minute", 0, _TOP, 0))
     table.done()
     return limits
+
+
+def read_users(table: Section) -> Users:
+    users = Users(table.integer("withdraw_delay_minutes", -1, 525_600, -1))
+    table.done()
+    return users
 
 
 def read_connections(table: Section) -> Connections:

@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine_core.wire import quoting
-from engine_core.wire.edge_limits import Connections, Http, RateLimits, read_connections, read_http, read_rate_limits
+from engine_core.wire.edge_limits import (
+    Connections,
+    Http,
+    RateLimits,
+    Users,
+    read_connections,
+    read_http,
+    read_rate_limits,
+    read_users,
+)
 from engine_core.wire.limits import (
     MAX_ASSETS,
     MAX_DECIMALS,
@@ -133,6 +142,7 @@ class Config:
     engine: Engine
     bounds: Bounds
     http: Http
+    users: Users
     rate_limits: RateLimits
     connections: Connections
     server: Server
@@ -176,7 +186,8 @@ def load(path: Path | str) -> Config:
     server, engine = _server(root.section("server")), _engine(root.section("engine"))
     snapshots = _snapshots(root.section("snapshots"))
     bounds, rate_limits = _bounds(root.section("bounds")), read_rate_limits(root.section("rate_limits"))
-    http, connections = read_http(root.section("http")), read_connections(root.section("connections"))
+    http, users = read_http(root.section("http")), read_users(root.section("users"))
+    connections = read_connections(root.section("connections"))
     capacity = _capacity(root.section("capacity"))
     market_maker = quoting.read(root.section("market_maker"))
     asset_tables, market_tables = root.section("assets"), root.section("markets")
@@ -198,6 +209,7 @@ def load(path: Path | str) -> Config:
         engine,
         bounds,
         http,
+        users,
         rate_limits,
         connections,
         server,

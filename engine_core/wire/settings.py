@@ -100,7 +100,8 @@ def read_config(path: Path | str, profile: str, environment: Mapping[str, str] =
     proxies = environment.get("EXCHANGE_TRUSTED_PROXIES")
     if proxies is not None:
         networks = [network.strip() for network in proxies.split(",") if network.strip()]
-        config = replace(config, http=read_http(Section("environment", "EXCHANGE", {"trusted_proxies": networks})))
+        named = read_http(Section("environment", "EXCHANGE", {"trusted_proxies": networks}))
+        config = replace(config, http=replace(config.http, trusted_proxies=named.trusted_proxies))
     return config
 
 

@@ -17,13 +17,20 @@ ANYBODY, PROXY = "127.0.0.1", "127.0.0.2"
 LOGINS = 20  # a minute
 CONNECTIONS = 100  # of one address
 ENDED_PER_ACCOUNT = 40
+WITHDRAW_DELAY_MINUTES = 60
 
 
 @pytest.fixture(scope="package")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
     sockets = short_folder()
     folder = tmp_path_factory.mktemp("venue")
-    changes = {"logins_per_minute": LOGINS, "of_one_address": CONNECTIONS, "ended_per_account": ENDED_PER_ACCOUNT}
+    changes = {
+        "logins_per_minute": LOGINS,
+        "of_one_address": CONNECTIONS,
+        "ended_per_account": ENDED_PER_ACCOUNT,
+        "withdraw_delay_minutes": WITHDRAW_DELAY_MINUTES,
+        "demo_visitors": "true",
+    }
     with open_venue(folder, sockets, 2, changes, EXCHANGE_TRUSTED_PROXIES=PROXY) as opened:
         yield opened
     shutil.rmtree(sockets, ignore_errors=True)

@@ -68,6 +68,9 @@ def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Ex
     expect(box).to_contain_text("There are none yet")
     page.shoot("keys-none")
     box.get_by_role("button", name="Make a key").click()
+    expect(box.get_by_role("alert")).to_contain_text("password", timeout=PATIENCE_MS)  # it is asked for again
+    box.get_by_label("Password").fill(PASSWORD)
+    box.get_by_role("button", name="Make a key").click()
     expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"), timeout=PATIENCE_MS)
     page.shoot("keys-made")
     width = "document.querySelector('.dialog-body')"

@@ -33,7 +33,7 @@ from ingress.limits import opened
 from ingress.monitoring import Shown
 from ingress.replays import UsedSignatures
 from ingress.service import Service
-from ingress.users import Users
+from ingress.user_guards import GuardedUsers
 from tests.ingress.markets import SOL, key_record, setup_records
 
 SECRET = bytes(range(32))
@@ -272,7 +272,7 @@ async def open_exchange(page: Path, **changes: Any) -> Exchange:
     ended = Remembered(page.parent / "ended-sessions", sets=1024)
     auth = Authenticator(market_data.setup, settings.session_secret, used, ended)
     limits = opened(page.parent / "rate-limits", settings.rate_limits)
-    service = Service(settings, engine, market_data, history, auth, Health(engine), Users(""), limits)  # type: ignore[arg-type]
+    service = Service(settings, engine, market_data, history, auth, Health(engine), GuardedUsers(""), limits)  # type: ignore[arg-type]
     application = edge(service, _Lazy(service), Shown(settings))
     transport = httpx.ASGITransport(application, client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
     client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", verify=False)

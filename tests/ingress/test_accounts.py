@@ -159,9 +159,11 @@ def test_a_key_of_the_user_works_at_once_and_is_revoked_within_a_second_in_every
     venue: Venue, page: httpx.Client, other_page: httpx.Client
 ) -> None:
     _, session = sign_up(page)
-    made = page.post(KEYS, json={"permissions": ["read"]}).json()
+    made = page.post(KEYS, json={"permissions": ["read"], "password": PASSWORD}).json()
     own = SigningKey(b"own key of user 7" + b"." * 15)
-    given = page.post(KEYS, json={"permissions": ["trade", "read"], "publicKey": _public(own)}).json()
+    given = page.post(
+        KEYS, json={"permissions": ["trade", "read"], "publicKey": _public(own), "password": PASSWORD}
+    ).json()
     assert given == {"apiKey": _public(own), "permissions": ["read", "trade"], "secret": None}
     assert {key["apiKey"] for key in page.get(KEYS).json()} == {made["apiKey"], given["apiKey"]}
     key = SigningKey(_bytes(made["secret"]))
@@ -182,7 +184,7 @@ def test_a_key_of_the_user_works_at_once_and_is_revoked_within_a_second_in_every
         for client in (one, two):
             eventually(lambda client=client: answers(client) == 401, 1)  # type: ignore[misc]
     assert [each["apiKey"] for each in page.get(KEYS).json()] == [given["apiKey"]]
-    again = page.post(KEYS, json={"permissions": ["read"], "publicKey": made["apiKey"]})
+    again = page.post(KEYS, json={"permissions": ["read"], "publicKey": made["apiKey"], "password": PASSWORD})
     assert error_of(again) == (400, "INVALID_CLIENT_REQUEST")
     assert session["account"] > 6
 
@@ -293,7 +295,7 @@ async def test_a_log_out_and_a_revoked_key_end_the_streams_of_every_egress(
     venue: Venue, page: httpx.Client, tmp_path: Path
 ) -> None:
     _, session = sign_up(page)
-    made = page.post(KEYS, json={"permissions": ["read"]}).json()
+    made = page.post(KEYS, json={"permissions": ["read"], "password": PASSWORD}).json()
     key, port = SigningKey(_bytes(made["secret"])), free_port()
     with process("egress", venue.environment | {"EXCHANGE_WS_PORT": str(port)}, tmp_path):
         url = f"ws://127.0.0.1:{port}/ws"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from nacl.signing import SigningKey
@@ -55,7 +56,7 @@ class Venue:
 
 @contextmanager
 def open_venue(
-    folder: Path, sockets: Path, workers: int = 1, changes: dict[str, int] | None = None, **variables: str
+    folder: Path, sockets: Path, workers: int = 1, changes: dict[str, Any] | None = None, **variables: str
 ) -> Iterator[Venue]:
     """`workers` ingress processes, each on a port of its own; the first one's is the venue's. `changes`: of keys of the
     shipped configuration; `variables`: more of the environment."""

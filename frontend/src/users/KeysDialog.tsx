@@ -33,7 +33,8 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
     event.preventDefault();
     const chosen = new FormData(event.currentTarget);
     const permissions = PERMISSIONS.filter((each) => chosen.has(each));
-    void attempt(async () => setMade(await makeKey(session, permissions)));
+    const [password, code] = ["password", "code"].map((name) => String(chosen.get(name) ?? ""));
+    void attempt(async () => setMade(await makeKey(session, permissions, password ?? "", code ?? "")));
   };
   return (
     <Dialog title="API keys" close={close}>
@@ -63,6 +64,14 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
             </label>
           ))}
         </fieldset>
+        <label>
+          Password
+          <input name="password" type="password" autoComplete="current-password" maxLength={256} />
+        </label>
+        <label>
+          Code of the second factor, if you have one
+          <input name="code" inputMode="numeric" autoComplete="one-time-code" pattern="[0-9]{6}" maxLength={6} />
+        </label>
         <button type="submit" className="primary">
           Make a key
         </button>
@@ -70,6 +79,7 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
       {made !== null && known?.some(({ apiKey }) => apiKey === made.apiKey) && (
         <div className="new-key" role="status">
           <p>The secret is shown only now. Keep it where nobody else can read it.</p>
+          {made.withdrawsFrom !== null && <p>It may withdraw from {new Date(made.withdrawsFrom).toLocaleString()} on.</p>}
           <label>
             API key
             <input readOnly value={made.apiKey} onFocus={(event) => event.currentTarget.select()} />

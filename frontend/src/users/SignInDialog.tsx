@@ -8,6 +8,7 @@ const MIN_PASSWORD = 8;
 export function SignInDialog({ close }: { close: () => void }): ReactElement {
   const [entrance, setEntrance] = useState<Entrance>("login");
   const [problem, setProblem] = useState("");
+  const [needsCode, setNeedsCode] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const isNew = entrance === "signup";
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
@@ -15,10 +16,11 @@ export function SignInDialog({ close }: { close: () => void }): ReactElement {
     const form = new FormData(event.currentTarget);
     setBusy(true);
     try {
-      await enter(entrance, String(form.get("name")), String(form.get("password")));
+      await enter(entrance, String(form.get("name")), String(form.get("password")), String(form.get("code") ?? ""));
       location.reload();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      setNeedsCode(needsCode || error.code === "SECOND_FACTOR_REQUIRED");
       setProblem(error.message);
       setBusy(false);
     }
@@ -42,6 +44,20 @@ export function SignInDialog({ close }: { close: () => void }): ReactElement {
             maxLength={256}
           />
         </label>
+        {needsCode && !isNew && (
+          <label>
+            Code of the second factor
+            <input
+              name="code"
+              inputMode="numeric"
+              autoComplete="one-time-code"
+              pattern="[0-9]{6}"
+              maxLength={6}
+              required
+              autoFocus
+            />
+          </label>
+        )}
         {problem && (
           <p className="dialog-problem" role="alert">
             {problem}

@@ -14,6 +14,7 @@ export interface ApiKey {
 
 export interface NewApiKey extends ApiKey {
   secret: string | null;
+  withdrawsFrom: number | null;
 }
 
 const SESSION = "/api/v1/session";
@@ -22,9 +23,10 @@ const KEYS = "/api/v1/keys";
 
 export type Entrance = "login" | "signup";
 
-export async function enter(entrance: Entrance, name: string, password: string): Promise<void> {
+/** `code` is of the second factor, where the user has one. */
+export async function enter(entrance: Entrance, name: string, password: string, code: string): Promise<void> {
   const path = entrance === "signup" ? `${SESSION}/signup` : SESSION;
-  await request("POST", path, { body: { name, password } });
+  await request("POST", path, { body: { name, password, ...given(code) } });
   changed();
 }
 
@@ -49,8 +51,19 @@ export async function keys(session: SessionHolder): Promise<ApiKey[]> {
   return session.get<ApiKey[]>(KEYS);
 }
 
-export async function makeKey(session: SessionHolder, permissions: Permission[]): Promise<NewApiKey> {
-  return (await session.send<NewApiKey>("POST", KEYS, { permissions })).body;
+/** A session alone makes no key: the password is asked for again. */
+export async function makeKey(
+  session: SessionHolder,
+  permissions: Permission[],
+  password: string,
+  code: string,
+): Promise<NewApiKey> {
+  const body = { permissions, ...(password ? { password } : {}), ...given(code) };
+  return (await session.send<NewApiKey>("POST", KEYS, body)).body;
+}
+
+function given(code: string): { code?: string } {
+  return code ? { code } : {};
 }
 
 export async function revokeKey(session: SessionHolder, apiKey: string): Promise<void> {

@@ -1,0 +1,101 @@
+"""`exchange trail`: who changed accounts, keys, funds, fees and markets, as the log has it.
+
+Everything that an administrator does is a command in the log, with its outcome in the entry of the same ID in the event
+log; `exchange verify` proves that the one gives the other, and nothing else changes a balance, a key or a market. Which
+key signed a command that came by REST stands in the log of that ingress, at the time of the entry. Non-goals: orders.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import numpy as np
+import redis
+
+from engine_core.operator.log_access import open_log
+from engine_core.operator.run import CommandError
+from engine_core.runtime.connection import describe
+from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, MarketState, Reason
+from engine_core.wire.layout import ADMIN_EVENT, EVENT
+from engine_core.wire.streams import FIELD, BlockError, decode_block, keys
+
+CHUNK = 512  # entries read at once
+INGRESS_GATEWAYS = range(100, 200)
+_OUTCOMES = (EventKind.APPLIED, EventKind.REFUSED)
+_OWN = (CommandKind.LEASE, CommandKind.CAPACITY)  # the exchange's own housekeeping
+_KINDS = {kind.value for kind in CommandKind} - {kind.value for kind in _OWN}
+_ACCOUNT_STATES = {1: "OK", 2: "FROZEN"}
+_NUMBERS = {
+    CommandKind.DEPOSIT: ("amount_atoms", "reference"),
+    CommandKind.WITHDRAW: ("amount_atoms", "reference"),
+    CommandKind.FEES: ("maker_ppm", "taker_ppm"),
+    CommandKind.MARKET_BANDS: ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders"),
+}
+
+Rows = list[tuple[bytes, dict[bytes, bytes]]]
+
+
+def trail(options: argparse.Namespace) -> int:
+    try:
+        with open_log(options) as client:
+            names = keys(0)
+            if not describe(client, names.events).is_complete:
+                print("# the log was trimmed: what came before its first entry is in backups and in the database only")
+            for action in _actions(client, names.events):
+                if options.account is None or action.get("account") == options.account:
+                    print(json.dumps(action) if options.json else _line(action))
+    except (redis.RedisError, BlockError) as error:
+        raise CommandError(f"the log cannot be read: {error}") from None
+    return 0
+
+
+def _actions(client: redis.Redis, stream: str) -> Iterator[dict[str, Any]]:
+    after = "-"
+    while rows := cast(Rows, client.xrange(stream, after, "+", count=CHUNK)):
+        for entry, fields in rows:
+            header, events = decode_block(fields[FIELD], EVENT)
+            chosen = events[np.isin(events["kind"], _OUTCOMES)]
+            for event in chosen.view(ADMIN_EVENT):
+                command = event["command"]
+                if int(command["kind"]) in _KINDS:
+                    yield _action(entry.decode(), header, event, command)
+        after = f"({rows[-1][0].decode()}"
+
+
+def _action(entry: str, header: np.void, event: np.void, command: np.void) -> dict[str, Any]:
+    kind, gateway = CommandKind(int(command["kind"])), int(header["gateway"])
+    moment = datetime.fromtimestamp(int(header["time_ms"]) / 1000, UTC)
+    action: dict[str, Any] = {
+        "entry": entry,
+        "time": moment.isoformat(timespec="milliseconds"),
+        "by": f"ingress {gateway - INGRESS_GATEWAYS.start}" if gateway in INGRESS_GATEWAYS else "operator",
+        "action": kind.name,
+    }
+    for name in ("account", "asset", "market"):
+        if command[name]:
+            action[name] = int(command[name])
+    match kind:
+        case CommandKind.KEY | CommandKind.KEY_REVOKE:
+            action["key"] = command["public_key"].tobytes().hex()
+            if kind == CommandKind.KEY:
+                action["permissions"] = KeyPermission(int(command["code"])).name
+        case CommandKind.ACCOUNT_STATE:
+            action["state"] = _ACCOUNT_STATES.get(int(command["code"]), "?")
+        case CommandKind.MARKET_STATE:
+            action["state"] = MarketState(int(command["code"])).name
+        case CommandKind.FEE_TIER | CommandKind.FEES:
+            action["tier"] = int(command["code"])
+        case CommandKind.ASSET:
+            action["symbol"] = bytes(command["symbol"]).decode()
+    action |= {name: int(command[column]) for name, column in zip(_NUMBERS.get(kind, ()), "abcd", strict=False)}
+    reason = Reason(int(event["reason"]))
+    action["outcome"] = "applied" if event["kind"] == EventKind.APPLIED else reason.name
+    return action
+
+
+def _line(action: dict[str, Any]) -> str:
+    head = ("entry", "time", "by", "action", "outcome")
+    rest = " ".join(f"{name}={value}" for name, value in action.items() if name not in head)
+    return f"{action['time']}  {action['entry']}  {action['by']:<10} {action['action']:<14} {rest}  {action['outcome']}"
