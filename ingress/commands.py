@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from engine_core.replica.setup import Market, Setup
 from engine_core.wire.codes import CancelScope, CommandKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
-from engine_core.wire.limits import ALL_MARKETS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
+from engine_core.wire.limits import ALL_MARKETS, MAX_ICEBERG_PARTS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
 from engine_core.wire.units import UnitError, parse_decimal
 from ingress import fields
 from ingress.errors import NO_BOUND, ApiError, Code, bad_request
@@ -235,6 +235,10 @@ def _display(market: Market, members: Fields, quantity_lots: int, time_in_force:
         raise bad_request("displayQuantity is only valid for GTC limit orders")
     if lots > quantity_lots:
         raise ApiError(Code.INVALID_QUANTITY, "displayQuantity is above quantity")
+    if lots and quantity_lots > lots * MAX_ICEBERG_PARTS:
+        least = market.units.quantity(-(-quantity_lots // MAX_ICEBERG_PARTS))
+        told = f"displayQuantity must be at least {least}: an order shows itself in at most {MAX_ICEBERG_PARTS} parts"
+        raise ApiError(Code.INVALID_QUANTITY, told)
     return lots if lots < quantity_lots else 0
 
 

@@ -120,6 +120,7 @@ REASONS: dict[Reason, Refusal] = {
     Reason.NO_LAST_PRICE: Refusal(_ORDER, "Market has no last price yet"),
     Reason.BOUND_REQUIRED: Refusal(_ORDER, NO_BOUND),
     Reason.NOT_AMENDABLE: Refusal(_ORDER, "Order cannot be modified"),
+    Reason.MARKET_BUSY: Refusal(Code.MAINTENANCE, "Market is busy with a very large order: try again in a moment"),
     Reason.PRICE_IMPACT: Refusal(_ORDER, "Order would move the price too far"),
     Reason.SELF_TRADE: Refusal(_ORDER, "Order would trade with an order of the same account"),
     Reason.BAD_FIELD: Refusal(Code.INVALID_CLIENT_REQUEST, "Invalid combination of fields"),

@@ -26,7 +26,9 @@ _PRICE_FILTER: Final = {
     **{"minMultiplier": "0.1", "maxImpactMultiplier": "1.1", "minImpactMultiplier": "0.9", "meanMarkPriceBand": None},
     **{"meanPremiumBand": None, "borrowEntryFeeMaxMultiplier": None, "borrowEntryFeeMinMultiplier": None},
 }
-_QUANTITY_FILTER: Final = {"stepSize": "0.01", "minQuantity": "0.01", "maxQuantity": "1000000"}
+_QUANTITY_FILTER: Final = {
+    **{"stepSize": "0.01", "minQuantity": "0.01", "maxQuantity": "1000000", "maxIcebergParts": 2000}
+}
 _FILTERS: Final = {"price": _PRICE_FILTER, "quantity": _QUANTITY_FILTER}
 _TOKEN: Final = {
     **{"blockchain": "Internal", "displayName": "SOL", "contractAddress": None, "depositEnabled": True},

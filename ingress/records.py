@@ -79,15 +79,22 @@ _OPENING = frozenset(
     kind.value for kind in (EventKind.ACCEPTED, EventKind.TRIGGER_PLACED, EventKind.DUPLICATE, EventKind.REJECTED)
 )
 
+_ACCEPTED, _TRIGGERED = EventKind.ACCEPTED.value, EventKind.TRIGGERED.value
+
 
 def own_story(events: list[Event]) -> tuple[Event, Event]:
     """(the event that opened this PLACE's own order, the last event of that order) among a command's events.
 
-    Timers that fired before it, makers that it met and triggers that it set off have events of their own in between.
+    Timers and triggers that fired before it, makers that it met and triggers that it set off have events of their own.
     """
     if len(events) == 1:
         return events[0], events[0]
-    opening = next(event for event in events if event.kind in _OPENING)
+    fired = {event.order_id for event in events if event.kind == _TRIGGERED}  # whose ACCEPTED is not the command's
+    opening = next(
+        event
+        for event in events
+        if event.kind in _OPENING and not (event.kind == _ACCEPTED and event.order_id in fired)
+    )
     return opening, last_of(opening, events)
 
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from engine_core.wire.limits import MAX_ICEBERG_PARTS
+
 Side = Literal["Bid", "Ask"]
 OrderTypeName = Literal["Limit", "Market"]
 StatusName = Literal["New", "PartiallyFilled", "Filled", "Cancelled", "Expired", "TriggerPending", "TriggerFailed"]
@@ -108,6 +110,7 @@ class QuantityFilter(msgspec.Struct):
     stepSize: str
     minQuantity: str
     maxQuantity: str | None
+    maxIcebergParts: int = MAX_ICEBERG_PARTS  # quantity is at most so many times displayQuantity
 
 
 class Filters(msgspec.Struct):

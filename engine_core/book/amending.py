@@ -3,12 +3,20 @@
 import numpy as np
 
 from engine_core.book.accounts import atoms_of, atoms_to_lock, available, giving_of, lock
-from engine_core.book.checks import ACCOUNT_FROZEN, check_market_state, check_notional, check_price, check_quantity
+from engine_core.book.checks import (
+    ACCOUNT_FROZEN,
+    check_market_state,
+    check_notional,
+    check_parts,
+    check_price,
+    check_quantity,
+)
 from engine_core.book.emit import tell_level, write, write_rejected
 from engine_core.book.ending import shrink
 from engine_core.book.execution import crosses, execute, opposite_of, plan_to_rest, rest_again
 from engine_core.book.levels import drop_level, key_of
 from engine_core.book.orders import unlink
+from engine_core.book.records import ICEBERG
 from engine_core.book.state import State
 from engine_core.jit import hot, index, wide
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
@@ -25,6 +33,8 @@ def _check_requeue(state: State, slot: int, price: int, quantity: int) -> int:
         reason = check_price(state, market, price)
     if reason == Reason.NONE:
         reason = check_quantity(state, market, quantity)
+    if reason == Reason.NONE and info["flags"] & ICEBERG:
+        reason = check_parts(quantity, wide(state.terms[index(slot)]["amount_atoms"]))
     if reason == Reason.NONE:
         reason = check_notional(state, market, price, quantity)
     if reason == Reason.NONE:

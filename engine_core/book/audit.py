@@ -16,6 +16,7 @@ from engine_core.book.state import (
     ASSETS,
     BOOKS,
     ENDED_OLDEST,
+    FIRED,
     FREE_ORDERS,
     KEYS_HELD,
     LEVELS_HELD,
@@ -31,7 +32,7 @@ from engine_core.book.state import (
     TIMERS,
     State,
 )
-from engine_core.wire.codes import OrderStatus, OrderType, Side
+from engine_core.wire.codes import OrderStatus, OrderType, Side, TimeInForce
 from engine_core.wire.limits import MAX_PRICE_TICKS, SLOT_BITS
 
 
@@ -43,6 +44,7 @@ def audit(state: State) -> None:
     assert queued == Counter(live.tolist()), "an order is on no queue, or on two"
     audit_nodes(state)
     _audit_orders(state)
+    _audit_fired(state)
     _audit_accounts(state, live)
     _audit_locks(state, live)
     _audit_clients(state, live)
@@ -122,7 +124,7 @@ def _live_levels(state: State) -> dict[tuple[int, int], int]:
 
 def audit_levels(state: State) -> Counter[int]:
     """Levels and their queues; every slot that is on one."""
-    queued = Counter(_queue(state, 0))
+    queued = Counter(_queue(state, FIRED))
     best: dict[int, tuple[int, int]] = {}
     count = Counter[int]()
     live = _live_levels(state)
@@ -154,6 +156,18 @@ def _audit_orders(state: State) -> None:
         price = key if book & 1 else MAX_PRICE_TICKS - key
         for slot in _queue(state, level):
             _audit_order(state, slot, book, price)
+
+
+def _audit_fired(state: State) -> None:
+    """In front those that were suspended in the middle of a sweep, then fired triggers."""
+    slots = list(_queue(state, FIRED))
+    pending = [state.info[slot]["status"] == OrderStatus.TRIGGER_PENDING for slot in slots]
+    assert pending == sorted(pending), "a suspended order stands behind a trigger"
+    for slot in slots[: pending.count(False)]:
+        info = state.info[slot]
+        leaves = int(info["quantity_lots"]) - int(info["executed_lots"])
+        assert info["order_type"] == OrderType.LIMIT and info["time_in_force"] == TimeInForce.GTC
+        assert 0 < int(state.orders[slot]["remaining_lots"]) == leaves
 
 
 def _audit_order(state: State, slot: int, book: int, price: int) -> None:

@@ -16,7 +16,7 @@ from engine_core.book.shares import is_full, may_grow, may_take
 from engine_core.book.state import ACCOUNTS, FREE_ORDERS, MARKETS, SHARED_ORDERS, State
 from engine_core.jit import apart, hot, index, inner, wide
 from engine_core.wire.codes import MarketState, OrderType, Reason, Side, TimeInForce
-from engine_core.wire.limits import MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
+from engine_core.wire.limits import MAX_ICEBERG_PARTS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
 
 ACCOUNT_OK, ACCOUNT_FROZEN = 1, 2
 
@@ -125,6 +125,12 @@ def check_quantity(state: State, market: int, lots: int) -> int:
 
 
 @hot
+def check_parts(lots: int, display: int) -> int:
+    """Of an iceberg: whoever takes it pays for each part with events, of which a command has so many."""
+    return wide(Reason.QUANTITY_TOO_LARGE if (lots - 1) // display >= MAX_ICEBERG_PARTS else Reason.NONE)
+
+
+@hot
 def check_notional(state: State, market: int, price: int, lots: int) -> int:
     """Before anything is multiplied: lots * price in quote atoms must fit into a supply."""
     unit = price * state.markets[index(market)]["tick_atoms"]
@@ -173,6 +179,8 @@ def check_order(state: State, commands: np.ndarray, i: int, market: int) -> int:
         reason = wide(Reason.PRICE_OUT_OF_RANGE)
     if reason == Reason.NONE and flags & BY_QUOTE == 0:
         reason = check_quantity(state, market, command["quantity_lots"])
+    if reason == Reason.NONE and flags & ICEBERG:
+        reason = check_parts(command["quantity_lots"], command["display_lots"])
     if reason == Reason.NONE and flags & TRIGGER:
         reason = _check_trigger(state, commands, i, market, flags)
     if reason == Reason.NONE and command["price_ticks"] != 0:

@@ -4,8 +4,9 @@ Precedence of reasons: the checks run in this order, and the first that fails na
 
     PLACE    NO_GENESIS  BEHAVIOUR_VERSION  BAD_FIELD  UNKNOWN_MARKET  UNKNOWN_ACCOUNT
              a known client id: DUPLICATE (event) or DUPLICATE_CLIENT_ID
-             ACCOUNT_FROZEN  MARKET_CLOSED  MARKET_CANCEL_ONLY  MARKET_LIMIT_ONLY  MARKET_POST_ONLY
+             MARKET_BUSY  ACCOUNT_FROZEN  MARKET_CLOSED  MARKET_CANCEL_ONLY  MARKET_LIMIT_ONLY  MARKET_POST_ONLY
              PRICE_OUT_OF_RANGE  PRICE_OUT_OF_BAND  QUANTITY_TOO_SMALL  QUANTITY_TOO_LARGE
+             of an iceberg: QUANTITY_TOO_LARGE, if it has too many parts
              of a trigger: PRICE_OUT_OF_RANGE  NO_LAST_PRICE  TRIGGER_EQUALS_LAST  BOUND_REQUIRED
              NOTIONAL_OVERFLOW (by quote with a bound: QUANTITY_TOO_LARGE)
              TOO_MANY_OPEN_ORDERS  ORDERS_FULL  ORDERS_SHARE  MARKET_SHARE  (only for orders that could stay)
@@ -13,15 +14,16 @@ Precedence of reasons: the checks run in this order, and the first that fails na
              of a market order by quote: INSUFFICIENT_FUNDS for the amount, QUANTITY_TOO_SMALL, QUANTITY_TOO_LARGE
              INSUFFICIENT_FUNDS
     CANCEL   NO_GENESIS  BEHAVIOUR_VERSION  UNKNOWN_MARKET  UNKNOWN_ACCOUNT  ORDER_NOT_FOUND
-    AMEND    as CANCEL, then BAD_FIELD  NOT_AMENDABLE  QUANTITY_TOO_SMALL
+    AMEND    as CANCEL, then MARKET_BUSY  BAD_FIELD  NOT_AMENDABLE  QUANTITY_TOO_SMALL
              in its place: QUANTITY_TOO_SMALL; queued again: as PLACE from ACCOUNT_FROZEN on
     REPLACE  as PLACE up to the client id, then ORDER_NOT_FOUND; after that the old order is gone whatever happens
     CANCEL_ALL, CANCEL_AFTER   UNKNOWN_MARKET  UNKNOWN_ACCOUNT  BAD_FIELD  TIMERS_FULL  TIMERS_SHARE
     ADMIN    NO_GENESIS, then what exists, then what is well formed, then what fits (see admin.py)
 
-Events of one command are at most MAX_EVENTS_PER_COMMAND. Before it, timers that are due and triggers left over from
-earlier commands get up to half of them; what does not fit goes on before the next command. A sweep that runs out
-expires with EVENT_LIMIT; a CANCEL_ALL that does says so in the reason of CANCEL_ALL_DONE, and is to be sent again.
+Events of one command are at most MAX_EVENTS_PER_COMMAND. Before it, timers that are due, orders that were suspended and
+triggers left over from earlier commands get up to half of them, before TICK all; what does not fit goes on before the
+next command. A sweep that runs out is suspended if what is left may rest (see triggers.py), else it expires with
+EVENT_LIMIT; a CANCEL_ALL that does says so in the reason of CANCEL_ALL_DONE, and is to be sent again.
 """
 
 import numpy as np
@@ -42,6 +44,7 @@ from engine_core.book.state import (
     BUDGET,
     COMMANDS,
     EVENTS,
+    FIRED,
     GENESIS,
     INDEX,
     TIME_MS,
@@ -50,7 +53,7 @@ from engine_core.book.state import (
     State,
 )
 from engine_core.book.timers import DEAD_MAN, arm, disarm, find_timer, run_due
-from engine_core.book.triggers import FIRED, collect_fired, run_fired
+from engine_core.book.triggers import collect_fired, is_busy, run_fired
 from engine_core.by_reference import by_reference
 from engine_core.jit import apart, entry, hot, index, inner, rare, wide
 from engine_core.wire.codes import CommandKind, EventKind, Reason
@@ -86,6 +89,12 @@ def _cancel(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: i
     return write_rejected(state, events, n, commands, i, reason)
 
 
+@hot
+def _is_busy(state: State, commands: np.ndarray, i: int) -> bool:
+    """Whether an order that came before is to trade on before anything is placed in this market."""
+    return bool(state.levels[FIRED]["head"] != 0 and is_busy(state, wide(commands[index(i)]["market"])))
+
+
 @inner
 def _amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
     apart()
@@ -93,6 +102,8 @@ def _amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: in
     if reason == Reason.NONE:
         slot = _named_order(state, commands, i, commands[index(i)]["flags"] & HAS_CLIENT_ID != 0)
         if slot != 0:
+            if _is_busy(state, commands, i):
+                return write_rejected(state, events, n, commands, i, wide(Reason.MARKET_BUSY))
             return amend(state, events, n, commands, i, slot)
         reason = wide(Reason.ORDER_NOT_FOUND)
     return write_rejected(state, events, n, commands, i, reason)
@@ -117,7 +128,9 @@ def _place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: in
         entry = find_retry(state, commands, i)
         if entry != 0:
             return answer_retry(state, events, n, commands, i, entry)
-        if replaces:
+        if _is_busy(state, commands, i):
+            reason = wide(Reason.MARKET_BUSY)
+        elif replaces:
             after = _cancel_replaced(state, events, n, commands, i)
             if after < 0:
                 reason = wide(Reason.ORDER_NOT_FOUND)
@@ -218,12 +231,12 @@ def _execute(
         look_ahead(state, commands, i, end)
         state.counters[INDEX] = i - origin
         start = n
+        kind = wide(commands[index(i)]["kind"])
         if state.counters[TIMERS] != 0 or state.levels[FIRED]["head"] != 0:
-            state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND // 2
+            state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND // (1 if kind == CommandKind.TICK else 2)
             n = run_due(state, events, n)
             n = run_fired(state, events, n)
         state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND
-        kind = wide(commands[index(i)]["kind"])
         if kind < CommandKind.GENESIS:
             n = _dispatch(state, events, n, commands, i, kind)
             if state.counters[TRIGGERS_DUE]:

@@ -7,16 +7,16 @@ its own event (ACCEPTED, AMENDED).
 
 import numpy as np
 
-from engine_core.book.accounts import atoms_of, available, enlist
+from engine_core.book.accounts import atoms_of, atoms_to_lock, available, enlist
 from engine_core.book.clients import add_client
 from engine_core.book.emit import tell_level, write
 from engine_core.book.ending import end_taker, forget
 from engine_core.book.levels import can_add_level, find_level, key_of
 from engine_core.book.matching import sweep_with
 from engine_core.book.order_codes import can_rest, codes_of_order, is_limit
-from engine_core.book.orders import enter
+from engine_core.book.orders import enter, put_in_front
 from engine_core.book.records import BY_QUOTE, HAS_BOUND, HAS_CLIENT_ID, ICEBERG, POST_ONLY, UNLISTED
-from engine_core.book.state import BOOKS, BUDGET, TAKER_LOCKED, State
+from engine_core.book.state import BOOKS, BUDGET, FIRED, TAKER_LOCKED, State
 from engine_core.book.trading import meet_own, trade
 from engine_core.book.walk import BY_AMOUNT, COST, FILLED, STOP, TAKEN, walk
 from engine_core.jit import apart, hot, index, inner, rare, wide
@@ -110,8 +110,14 @@ def _plan_limit(state: State, n: int, slot: int, book: int, limit_key: int) -> t
     walked = state.walked
     _walk_for(state, walked, n, slot, book, limit_key)
     if walked[FILLED] < lots:
-        return wide(Reason.NONE), wide(0), locked, wide(Reason.FILL_OR_KILL)
+        return wide(Reason.NONE), wide(0), locked, _why_killed(wide(walked[STOP]))
     return wide(Reason.NONE), lots, locked, wide(Reason.IMMEDIATE_OR_CANCEL)
+
+
+@hot
+def _why_killed(stop: int) -> int:
+    """Of an all-or-none order: what it wants is not there, or more than one command can give."""
+    return stop if stop == Reason.EVENT_LIMIT else wide(Reason.FILL_OR_KILL)
 
 
 @inner
@@ -140,10 +146,14 @@ def _plan_market(state: State, n: int, slot: int, giving: int, book: int, limit_
         if info["side"] == Side.ASK:
             locked = wide(walked[FILLED]) * wide(market["lot_atoms"])
     if info["time_in_force"] == TimeInForce.FOK and not complete:
-        return wide(Reason.NONE), wide(0), wide(0), wide(Reason.FILL_OR_KILL)
+        return wide(Reason.NONE), wide(0), wide(0), _why_killed(stop)
+    lots = taken
+    if stop == Reason.SELF_TRADE:
+        lots = min(taken + 1, leaves)  # one more lot, to meet the own order
+    elif stop == Reason.IMMEDIATE_OR_CANCEL or stop == Reason.PRICE_IMPACT:
+        lots = leaves  # own orders behind the last trade are met, too, as a limit order meets them
     if stop == Reason.IMMEDIATE_OR_CANCEL and taken == 0:
         stop = wide(Reason.INSUFFICIENT_LIQUIDITY)
-    lots = min(taken + 1, leaves) if stop == Reason.SELF_TRADE else taken  # one more lot, to meet the own order
     return wide(Reason.NONE), lots, locked, stop
 
 
@@ -170,13 +180,28 @@ def crosses(state: State, slot: int, limit_key: int) -> bool:
 
 
 @hot
-def keep(state: State, slot: int, book: int, key: int) -> int:
-    """Put the order on a level and, if it is new there, on its account's list. Returns the level."""
+def _open(state: State, slot: int) -> None:
+    """The order outlives its command: put it on its account's list, if it is not there yet."""
     if state.info[index(slot)]["account_prev"] == UNLISTED:
         enlist(state, slot)
         if state.info[index(slot)]["flags"] & HAS_CLIENT_ID:
             add_client(state, slot)
+
+
+@hot
+def keep(state: State, slot: int, book: int, key: int) -> int:
+    """Put the order on a level and, if it is new there, on its account's list. Returns the level."""
+    _open(state, slot)
     return enter(state, book, key, slot)
+
+
+@inner
+def _suspend(state: State, slot: int) -> None:
+    """No events are left for an order that may rest: it goes on before the next command (see triggers.py)."""
+    rare()
+    assert state.counters[TAKER_LOCKED] == atoms_to_lock(state, slot)
+    _open(state, slot)
+    put_in_front(state, wide(FIRED), slot)
 
 
 @hot
@@ -223,6 +248,9 @@ def execute(
             assert state.counters[TAKER_LOCKED] == 0
             forget(state, slot)
             return n
+    if why == Reason.EVENT_LIMIT and can_rest(codes_of_order(state, slot)):
+        _suspend(state, slot)
+        return n
     if why != Reason.NONE:
         return end_taker(state, events, n, why, slot, state.counters[TAKER_LOCKED])
     return rest_again(state, events, n, slot)

@@ -6,7 +6,7 @@ that stands in it.
 
 from engine_core.book.levels import drop_level, level_at
 from engine_core.book.state import FREE_ORDERS, State
-from engine_core.jit import hot, index, wide
+from engine_core.jit import hot, index, inner, rare, wide
 from engine_core.wire.limits import SLOT_BITS
 
 _SLOT_MASK = (1 << SLOT_BITS) - 1
@@ -54,6 +54,24 @@ def append(state: State, level: int, slot: int) -> None:
         state.orders[tail]["next"] = slot
     else:
         record["head"] = slot
+
+
+@inner
+def put_in_front(state: State, level: int, slot: int) -> None:
+    """Queue the order, with its remaining lots, before all others of the level."""
+    rare()
+    record, order = state.levels[level], state.orders[slot]
+    head = record["head"]
+    order["level"] = level
+    order["next"] = head
+    order["prev"] = 0
+    record["head"] = slot
+    record["lots"] += order["remaining_lots"]
+    record["orders"] += 1
+    if head != 0:
+        state.orders[head]["prev"] = slot
+    else:
+        record["tail"] = slot
 
 
 @hot

@@ -33,6 +33,7 @@ from engine_core.wire.limits import MAX_ASSETS, MAX_MARKETS, SLOT_BITS
 
 BOOKS = 4  # of one market: bids, asks, triggers below the last price, triggers above it
 TIERS = 16  # fee tiers 0-15
+FIRED = 0  # the level that is no level: the queue of what goes on before the next command (see triggers.py)
 PAGE_BITS = 6
 PRICES_A_PAGE = 1 << PAGE_BITS
 
@@ -129,7 +130,7 @@ class State(NamedTuple):
     info: np.ndarray  # by slot
     terms: np.ndarray  # by slot
     free_orders: np.ndarray  # stack of free slots: last in, first out keeps the live ones in cache
-    levels: np.ndarray  # level 0 is the queue of fired triggers
+    levels: np.ndarray  # level 0 is the queue FIRED
     pages: np.ndarray  # of neighbouring prices
     page_levels: np.ndarray  # by page and price
     page_heads: np.ndarray  # hash (book, page number) -> first page of the chain

@@ -5,6 +5,10 @@ the triggers that its trades have reached move to one queue (level 0): first tho
 downwards. The queue is worked off one by one; each may trade, and so send more to the end of the queue. What does not
 fit into the events of one command stays queued, and goes on before the next command. So a cascade has one order, in
 every replay.
+
+In front of them stand orders that were *suspended*: good till cancelled, and out of events in the middle of a sweep.
+They keep what they hold and go on where they stopped; until one is done nothing is placed in its market (MARKET_BUSY).
+A trigger whose order would be cut short only for want of the events that others have used waits for the next command.
 """
 
 import numpy as np
@@ -12,17 +16,27 @@ import numpy as np
 from engine_core.book.accounts import atoms_to_lock, giving_of, lock
 from engine_core.book.checks import ACCOUNT_FROZEN, check_market_state, check_price
 from engine_core.book.emit import write
-from engine_core.book.ending import forget
-from engine_core.book.execution import AFTER_SWEEP, OWN_EVENTS, plan
+from engine_core.book.ending import end_taker, forget
+from engine_core.book.execution import (
+    AFTER_SWEEP,
+    OWN_EVENTS,
+    crosses,
+    execute,
+    limit_key_of,
+    opposite_of,
+    plan,
+    plan_to_rest,
+    rest_again,
+)
 from engine_core.book.levels import ABOVE, BELOW, NO_KEY, book_of, key_of
 from engine_core.book.order_codes import set_status
-from engine_core.book.orders import append, leave, unlink
+from engine_core.book.orders import append, leave, put_in_front, unlink
 from engine_core.book.placing import start
-from engine_core.book.state import BUDGET, TRIGGERS_DUE, State
+from engine_core.book.state import BUDGET, FIRED, TRIGGERS_DUE, State
 from engine_core.jit import apart, inner, rare, wide
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason
+from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
 
-FIRED = 0  # the level that is the queue of fired triggers
 NO_LOW = NO_KEY  # low_ticks of a market without trades since the last look
 
 
@@ -62,16 +76,49 @@ def _check_fired(state: State, slot: int) -> int:
 
 
 @inner
+def is_busy(state: State, market: int) -> bool:
+    """Whether an order of this market is suspended."""
+    rare()
+    slot = wide(state.levels[FIRED]["head"])
+    while slot != 0 and state.info[slot]["status"] != OrderStatus.TRIGGER_PENDING:
+        if state.info[slot]["market"] == market:
+            return True
+        slot = wide(state.orders[slot]["next"])
+    return False
+
+
+@inner
+def _go_on(state: State, events: np.ndarray, n: int, slot: int) -> int:
+    """A suspended order sweeps on, with the funds that it holds."""
+    unlink(state, slot)
+    price, locked = wide(state.info[slot]["price_ticks"]), atoms_to_lock(state, slot)
+    limit_key = limit_key_of(state, slot, opposite_of(state, slot))
+    stop = plan_to_rest(state, slot, price)
+    if crosses(state, slot, limit_key):
+        lots = wide(state.orders[slot]["remaining_lots"])
+        return execute(state, events, n, slot, limit_key, lots, locked, stop)
+    if stop != Reason.NONE:
+        return end_taker(state, events, n, stop, slot, locked)
+    return rest_again(state, events, n, slot)
+
+
+@inner
 def _activate(state: State, events: np.ndarray, n: int, slot: int) -> int:
-    """A fired trigger becomes an ordinary order, with the funds that it held, or fails."""
+    """A fired trigger becomes an ordinary order, with the funds that it held, or fails; or it waits: no event."""
     none = wide(Reason.NONE)
+    lots_before, held = wide(state.orders[slot]["remaining_lots"]), atoms_to_lock(state, slot)
     unlink(state, slot)
     giving = giving_of(state, slot)
-    lock(state, giving, -atoms_to_lock(state, slot))
+    lock(state, giving, -held)
     limit_key, lots, locked, stop = wide(0), wide(0), wide(0), none
     reason = _check_fired(state, slot)
     if reason == Reason.NONE:
         reason, limit_key, lots, locked, stop = plan(state, n, slot, giving)
+    if stop == Reason.EVENT_LIMIT and state.counters[BUDGET] - n < MAX_EVENTS_PER_COMMAND // 2:
+        lock(state, giving, held)
+        state.orders[slot]["remaining_lots"] = lots_before
+        put_in_front(state, wide(FIRED), slot)
+        return n
     if reason != Reason.NONE:
         set_status(state, slot, wide(OrderStatus.TRIGGER_FAILED))
         n = write(state, events, n, wide(EventKind.TRIGGER_FAILED), reason, slot)
@@ -89,7 +136,13 @@ def run_fired(state: State, events: np.ndarray, n: int) -> int:
     while state.levels[FIRED]["head"] != 0 and n + OWN_EVENTS + AFTER_SWEEP < state.counters[BUDGET]:
         slot = wide(state.levels[FIRED]["head"])
         market = wide(state.info[slot]["market"])
-        n = _activate(state, events, n, slot)
+        if state.info[slot]["status"] != OrderStatus.TRIGGER_PENDING:
+            n = _go_on(state, events, n, slot)
+        else:
+            before = n
+            n = _activate(state, events, n, slot)
+            if n == before:
+                break
         if state.counters[TRIGGERS_DUE]:
             collect_fired(state, market)
     return n

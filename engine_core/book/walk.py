@@ -14,7 +14,8 @@ from engine_core.jit import inner, wide
 from engine_core.wire.codes import Reason, SelfTrade
 from engine_core.wire.limits import MAX_INT64, MAX_SUPPLY_ATOMS
 
-EVENTS_A_STEP = 3  # of one trade at most: two FILLs, REPLENISHED
+TWO_FILLS = 2  # events of a trade
+EVENTS_A_PART = 3  # of an iceberg: two FILLs, REPLENISHED
 
 # walked: what the walk found
 TAKEN = 0  # lots consumed of those wanted, own ones decremented included
@@ -28,7 +29,7 @@ WALKED = 7
 
 
 @inner
-def _take(walked: np.ndarray, lots: int, wanted: int, amount: int, unit: int, fills: bool) -> bool:
+def _take(walked: np.ndarray, lots: int, wanted: int, amount: int, unit: int, fills: bool, events: int) -> bool:
     """Take up to `lots` at `unit` quote atoms a lot. Returns whether the want is satisfied."""
     take = min(lots, wanted - walked[TAKEN])
     if amount >= 0:
@@ -43,7 +44,7 @@ def _take(walked: np.ndarray, lots: int, wanted: int, amount: int, unit: int, fi
         walked[COST] += take * unit if take <= room // unit else room
     if amount >= 0:
         walked[USED] += take * unit
-    walked[STEPS] += EVENTS_A_STEP
+    walked[STEPS] += events
     return bool(walked[TAKEN] == wanted or walked[BY_AMOUNT] == 1)
 
 
@@ -67,11 +68,12 @@ def _walk_shown(
             return True
         order = state.orders[slot]
         if order["account"] != account:
-            if _take(walked, wide(order["remaining_lots"]), wanted, amount, unit, True):
+            events = wide(EVENTS_A_PART if state.info[slot]["flags"] & ICEBERG else TWO_FILLS)
+            if _take(walked, wide(order["remaining_lots"]), wanted, amount, unit, True, events):
                 return True
         elif mode == SelfTrade.DECREMENT:
             left = state.info[slot]["quantity_lots"] - state.info[slot]["executed_lots"]
-            if _take(walked, wide(left), wanted, amount, unit, False):
+            if _take(walked, wide(left), wanted, amount, unit, False, wide(1)):
                 walked[STOP] = Reason.SELF_TRADE
                 return True
         elif mode == SelfTrade.REJECT_MAKER:
@@ -84,25 +86,60 @@ def _walk_shown(
 
 
 @inner
+def _hidden_of(state: State, slot: int, account: int) -> int:
+    """Lots of an iceberg of somebody else that it does not show now; 0 of any other order."""
+    order, info = state.orders[slot], state.info[slot]
+    if info["flags"] & ICEBERG == 0 or order["account"] == account:
+        return wide(0)
+    return wide(info["quantity_lots"] - info["executed_lots"] - order["remaining_lots"])
+
+
+@inner
+def _parts_of(state: State, level: int, account: int) -> tuple[int, int]:
+    """(lots, parts) that the icebergs of a level hide."""
+    lots, parts = wide(0), wide(0)
+    slot = wide(state.levels[level]["head"])
+    while slot != 0:
+        hidden = _hidden_of(state, slot, account)
+        if hidden > 0:
+            display = wide(state.terms[slot]["amount_atoms"])
+            lots += hidden
+            parts += (hidden + display - 1) // display
+        slot = wide(state.orders[slot]["next"])
+    return lots, parts
+
+
+@inner
 def _walk_hidden(
     state: State, walked: np.ndarray, level: int, account: int, wanted: int, amount: int, unit: int, budget: int
 ) -> bool:
-    """The hidden round of a level whose shown lots are all taken. Returns whether the walk is over."""
-    slot = wide(state.levels[level]["head"])
-    while slot != 0:
-        order, info = state.orders[slot], state.info[slot]
-        if info["flags"] & ICEBERG and order["account"] != account:
-            hidden = info["quantity_lots"] - info["executed_lots"] - order["remaining_lots"]
-            if hidden > 0:
-                display = wide(state.terms[slot]["amount_atoms"])
-                rounds = (hidden + display - 1) // display
-                if rounds > budget or walked[STEPS] + rounds * EVENTS_A_STEP > budget:
+    """The hidden rounds of a level whose shown lots are all taken. Returns whether the walk is over.
+
+    All of it in one step, if all of it is wanted. Else part by part, as they would be shown: in each round one of each
+    iceberg that has one left, in the order of the queue.
+    """
+    lots, parts = _parts_of(state, level, account)
+    wants = wanted - walked[TAKEN]
+    if amount >= 0:
+        wants = min(wants, (amount - walked[USED]) // unit)
+    if lots < wants and walked[STEPS] + parts * EVENTS_A_PART <= budget:
+        return lots != 0 and _take(walked, lots, wanted, amount, unit, True, parts * EVENTS_A_PART)
+    round_number = wide(0)
+    while lots > 0:
+        slot = wide(state.levels[level]["head"])
+        while slot != 0:
+            hidden = _hidden_of(state, slot, account)
+            display = wide(state.terms[slot]["amount_atoms"])
+            if hidden > 0 and round_number <= (hidden - 1) // display:
+                if walked[STEPS] > budget:
                     walked[STOP] = Reason.EVENT_LIMIT
                     return True
-                walked[STEPS] += rounds * EVENTS_A_STEP
-                if _take(walked, wide(hidden), wanted, amount, unit, True):
+                part = min(hidden - round_number * display, display)
+                if _take(walked, part, wanted, amount, unit, True, wide(EVENTS_A_PART)):
                     return True
-        slot = wide(order["next"])
+                lots -= part
+            slot = wide(state.orders[slot]["next"])
+        round_number += 1
     return False
 
 

@@ -18,8 +18,7 @@ from contextlib import ExitStack, closing
 import numpy as np
 import redis
 
-from engine_core.book.state import TIMERS, Capacities, capacities_of
-from engine_core.book.triggers import FIRED
+from engine_core.book.state import FIRED, TIMERS, Capacities, capacities_of
 from engine_core.runtime import snapshot
 from engine_core.runtime.clock import Clock
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
@@ -382,7 +381,7 @@ class Engine:
         """When work that waits for time to pass is due, in engine time."""
         state = self.machine.state
         if state.levels[FIRED]["head"] != 0:
-            return 0  # triggers that did not fit into the last command
+            return 0  # what did not fit into the last command
         if state.counters[TIMERS] == 0:
             return None
         return int(state.timers[state.timer_heap[1]]["due_ms"])
@@ -393,7 +392,7 @@ class Engine:
         now = time.monotonic()
         if due_ms is None or due_ms > time.time_ns() // 1_000_000 or now < self._next_tick:
             return
-        self._next_tick = now + TICK_MS / 1000
+        self._next_tick = now + (TICK_MS if due_ms else TICK_MS / 20) / 1000  # a market may be waiting for it
         tick = np.zeros(1, COMMAND)
         tick["kind"] = CommandKind.TICK
         self.counters.ticks += self._append(tick)

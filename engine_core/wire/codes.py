@@ -172,6 +172,7 @@ class Reason(IntEnum):
     NO_LAST_PRICE = 37
     BOUND_REQUIRED = 38
     NOT_AMENDABLE = 39
+    MARKET_BUSY = 40  # an order that came before and trades more than the events of one command is not done yet
     # capacity
     ORDERS_FULL = 48
     ACCOUNTS_FULL = 49
@@ -205,7 +206,7 @@ class Reason(IntEnum):
     CANCEL_ALL = 86
     DEAD_MAN = 87
     DISCONNECTED = 88
-    EVENT_LIMIT = 89  # MAX_EVENTS_PER_COMMAND reached: the remainder of a sweep expires
+    EVENT_LIMIT = 89  # MAX_EVENTS_PER_COMMAND reached: what may not rest expires
     REPLACED = 90
 
 

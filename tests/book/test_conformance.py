@@ -137,6 +137,20 @@ def test_empty_flow(tmp_path: Path) -> None:
     assert digest_of(run(flow)[0]) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
+def test_any_positive_price_is_one(tmp_path: Path) -> None:
+    rows = messages(
+        (NEW, SELL, 0, 5, 1, (1 << 31) - 1),
+        (NEW, BUY, 0, 5, 2, 1),
+        (NEW, SELL, 0, 3, 3, 69_441),
+        (NEW, BUY, 0, 3, 4, 69_441),
+    )
+    flow = read_flow(write(tmp_path / "wide.bin", rows))
+    lines = report_text(run(flow)[0]).decode().splitlines()
+    assert lines[-1] == "1,3,69441,3,3,4" and len(lines) == 5
+    apart = messages((NEW, SELL, 0, 5, 1, (1 << 31) - 1), (NEW, BUY, 0, 5, 2, (1 << 31) - 1), (NEW, BUY, 1, 5, 3, 1))
+    assert len(run(read_flow(write(tmp_path / "apart.bin", apart)))[0]) == 5
+
+
 GOOD = (NEW, BUY, 0, 5, 1, 30_000)
 BAD_ROWS = {
     "unknown type 3": (3, BUY, 0, 5, 2, 30_000),
@@ -145,8 +159,9 @@ BAD_ROWS = {
     "used before": (NEW, BUY, 0, 5, 1, 30_000),
     "zero quantity": (NEW, BUY, 0, 0, 2, 30_000),
     "other side": (MODIFY, SELL, 0, 5, 1, 30_000),
-    "price 19439 outside": (NEW, BUY, 0, 5, 2, 19_439),
-    "price 68993 outside": (NEW, BUY, 0, 5, 2, 68_993),
+    "price 0 below 1": (NEW, BUY, 0, 5, 2, 0),
+    "price -1 below 1": (MODIFY, BUY, 0, 5, 1, -1),
+    "price 2147483648 above 2147483647": (NEW, BUY, 0, 5, 2, 1 << 31),
 }
 
 

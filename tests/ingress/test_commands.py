@@ -196,6 +196,7 @@ _REQUEST, _PRICE, _QUANTITY = Code.INVALID_CLIENT_REQUEST, Code.INVALID_PRICE, C
         ({"triggerPrice": "90", "triggerQuantity": "0.001", "quantity": "absent"}, _QUANTITY),
         ({"triggerPrice": "90", "triggerQuantity": "1", "quantity": "absent", "triggerBy": "MarkPrice"}, _REQUEST),
         ({"displayQuantity": "2"}, _QUANTITY),
+        ({"displayQuantity": "0.01", "quantity": "20.01"}, _QUANTITY),
         ({"displayQuantity": "0.001"}, _QUANTITY),
         ({"reduceOnly": True}, _REQUEST),
         ({"autoBorrow": True}, _REQUEST),

@@ -81,6 +81,16 @@ async def test_the_last_own_event_tells_the_state_whatever_else_happened(exchang
     assert (order["price"], order["quantity"], order["createdAt"]) == ("100.5", "1.25", CREATED_MS)
 
 
+async def test_a_trigger_that_fired_before_it_is_not_the_order(exchange: Exchange) -> None:
+    """What was left over by an earlier command is accepted first, under the index of this one."""
+    other = {"order_id": 6_900, "account": 9, "price_ticks": 9_000, "quantity_lots": 5}
+    fired = event(EventKind.TRIGGERED, **other), event(EventKind.ACCEPTED, **other)
+    own = (await place(exchange, *fired, ACCEPTED)).json()
+    assert (own["id"], own["price"]) == ("7001", "100.5")
+    refused = await place(exchange, *fired, event(EventKind.REJECTED, reason=Reason.MARKET_BUSY))
+    assert refused.status_code == 503 and "busy" in refused.json()["message"]
+
+
 async def test_a_market_order_by_quote(exchange: Exchange) -> None:
     market = {"order_type": OrderType.MARKET, "time_in_force": 2, "flags": OrderFlag.BY_QUOTE}
     response = await place(

@@ -69,7 +69,8 @@ async def test_market(exchange: Exchange) -> None:
     assert market["filters"]["price"] | {"maxPrice": "21474836.47"} == market["filters"]["price"]
     assert market["filters"]["price"]["tickSize"] == market["filters"]["price"]["minPrice"] == "0.01"
     assert (market["filters"]["price"]["maxMultiplier"], market["filters"]["price"]["minMultiplier"]) == ("1.25", "0.8")
-    assert market["filters"]["quantity"] == {"stepSize": "0.01", "minQuantity": "0.1", "maxQuantity": "100000"}
+    quantity = {"stepSize": "0.01", "minQuantity": "0.1", "maxQuantity": "100000", "maxIcebergParts": 2000}
+    assert market["filters"]["quantity"] == quantity
     assert (market["orderBookState"], market["visible"], market["marketType"]) == ("Open", True, "SPOT")
     assert market["createdAt"] == "2023-11-14T22:13:20.123"
     assert market["fundingInterval"] is None

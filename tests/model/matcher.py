@@ -94,7 +94,11 @@ class Matcher(Ledger):
                 locked = trial.filled * market.lot_atoms
         if order.time_in_force == TimeInForce.FOK and not complete:
             return Plan(0, 0, Reason.FILL_OR_KILL)
-        lots = min(trial.taken + 1, order.left) if trial.met_own else trial.taken  # one more lot, to meet the own order
+        lots = trial.taken
+        if trial.met_own:
+            lots = min(trial.taken + 1, order.left)  # one more lot, to meet the own order
+        elif trial.ended:
+            lots = order.left  # own orders behind the last trade are met, too
         return Plan(locked, lots, self._why_it_ends(trial))
 
     def _why_it_ends(self, trial: Trial) -> Reason:

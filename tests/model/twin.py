@@ -22,7 +22,7 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
-from engine_core.wire.limits import ALL_MARKETS, PPM
+from engine_core.wire.limits import ALL_MARKETS, MAX_ICEBERG_PARTS, PPM
 from tests.model.book import MAX_PRICE, Market, Order
 from tests.model.ledger import Account, Refused
 from tests.model.matcher import Matcher
@@ -227,6 +227,8 @@ class Twin(Matcher):
             require(1 <= price <= MAX_PRICE, Reason.PRICE_OUT_OF_RANGE)
         if not by_quote:
             self.check_quantity(market, lots)
+        if flags & OrderFlag.ICEBERG:
+            require(lots <= MAX_ICEBERG_PARTS * int(command["display_lots"]), Reason.QUANTITY_TOO_LARGE)
         if flags & OrderFlag.TRIGGER:
             require(1 <= command["trigger_ticks"] <= MAX_PRICE, Reason.PRICE_OUT_OF_RANGE)
             require(market.last != 0, Reason.NO_LAST_PRICE)
@@ -268,6 +270,8 @@ class Twin(Matcher):
         self.check_state(market, order.order_type, order.flags)
         self.check_price(market, price)
         self.check_quantity(market, quantity)
+        if order.has(OrderFlag.ICEBERG):
+            require(quantity <= MAX_ICEBERG_PARTS * order.amount, Reason.QUANTITY_TOO_LARGE)
         require(quantity * price * market.tick_atoms <= MAX_SUPPLY, Reason.NOTIONAL_OVERFLOW)
         self._requeue(market, order, price, quantity)
 
