@@ -53,7 +53,8 @@ def document(config: IngressConfig) -> dict[str, Any]:
 
 _DESCRIPTION = (
     "Subscribe to streams by name; `.` and `@` are equal separators, and each event repeats the name as subscribed. "
-    "Depth and single orders share one sequence of numbers a market: U(next) = u(previous) + 1."
+    "Depth and single orders share one sequence of numbers a market: U(next) = u(previous) + 1. "
+    "A signature is good once: that of a logon for one session, that of a SUBSCRIBE for one connection."
 )
 
 
