@@ -1,7 +1,7 @@
 """The texts of private events: orderUpdate from an EVENT of the log, balanceUpdate from its balances.
 
-An order's fixed facts that a FILL has no room for (trigger, quote amount) come from `Extras`, kept while it lives.
-Non-goals: who gets them (private.py).
+An order's fixed facts that a FILL has no room for (trigger, quote amount, shown quantity) come from `Extras`, kept
+while it lives. Non-goals: who gets them (private.py).
 """
 
 from typing import Any, NamedTuple
@@ -59,6 +59,7 @@ class Extras(NamedTuple):
     trigger_ticks: int
     amount_atoms: int
     quantity_lots: int
+    display_lots: int
 
 
 class BalanceState(NamedTuple):
@@ -117,8 +118,8 @@ EXPIRY_REASONS = {
 
 def extras_of(event: OrderEvent) -> Extras | None:
     """What to remember of an order, from any of its events but a FILL; None if its fills say everything."""
-    if event.flags & (OrderFlag.TRIGGER | OrderFlag.BY_QUOTE):
-        return Extras(event.trigger_ticks, event.amount_atoms, event.quantity_lots)
+    if event.flags & (OrderFlag.TRIGGER | OrderFlag.BY_QUOTE | OrderFlag.ICEBERG):
+        return Extras(event.trigger_ticks, event.amount_atoms, event.quantity_lots, event.display_lots)
     return None
 
 
@@ -154,6 +155,8 @@ def order_update(event: OrderEvent, market: Market, extras: Extras | None, time_
     if event.flags & OrderFlag.TRIGGER and extras is not None:
         update |= {"P": units.price(extras.trigger_ticks), "B": "LastPrice"}
         update["Y"] = units.quantity(extras.quantity_lots)
+    if event.flags & OrderFlag.ICEBERG and extras is not None:
+        update["D"] = units.quantity(extras.display_lots)
     if event.kind == EventKind.FILL:
         update |= _fill(event, market)
     if event.kind == EventKind.EXPIRED:

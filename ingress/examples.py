@@ -18,7 +18,8 @@ _LIVE: Final = {
     **{"id": "117440513", "clientId": 42, "symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "status": "New"},
     **{"timeInForce": "GTC", "selfTradePrevention": "RejectTaker", "postOnly": False, "price": "140.5"},
     **{"quantity": "1.5", "quoteQuantity": None, "executedQuantity": "0", "executedQuoteQuantity": "0"},
-    **{"createdAt": 1790000000123, "triggerPrice": None, "triggerQuantity": None, "triggerBy": None},
+    **{"createdAt": 1790000000123, "displayQuantity": None},
+    **{"triggerPrice": None, "triggerQuantity": None, "triggerBy": None},
     **{"triggeredAt": None, **_EXITS, "reduceOnly": None, "relatedOrderId": None},
 }
 _PRICE_FILTER: Final = {

@@ -20,6 +20,7 @@ from psycopg import AsyncConnection
 from engine_core.replica.setup import Setup
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.intervals import INTERVALS
+from engine_core.wire.limits import MAX_INT64
 from engine_core.wire.streams import ORIGIN, EntryId
 from engine_core.wire.tasks import ended
 from ingress import history_queries as queries
@@ -30,13 +31,17 @@ from ingress.history_rows import AskedWith, Forms, Json, OrderRow, TransferRow
 from ingress.history_tail import Tail, fills_of, orders_of, trades_of, transfers_of
 from ingress.schemas import LiveOrder
 
-__all__ = ["History", "HistoryUnavailable"]
+__all__ = ["History", "HistoryUnavailable", "UnknownRow"]
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection, np.ndarray], Awaitable[T]]
 
 _ATTEMPTS, _RETRY_S = 40, 0.05  # how long a read waits for the writer to come up to where the tail begins
 _TABLES = {CommandKind.DEPOSIT: "deposits", CommandKind.WITHDRAW: "withdrawals"}
+
+
+class UnknownRow(Exception):
+    """A page is to begin after a row that there is not."""
 
 
 class History:
@@ -80,8 +85,9 @@ class History:
         limit: int = 100,
         offset: int = 0,
         ascending: bool = False,
+        from_id: int | None = None,
     ) -> tuple[list[Json], int]:
-        """Open and ended ones, by creation."""
+        """Open and ended ones, by creation; from_id: those that come after this one in the page's direction."""
         scope = Scope(account, market)
 
         async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
@@ -90,6 +96,12 @@ class History:
                 low, high = await queries.bounds(connection, "orders", scope)
             else:
                 low, high = await queries.order_bounds(connection, scope, order_id)
+            if from_id is not None:
+                number = await queries.order_number(connection, scope, from_id)
+                if number is None and all(row.order_id != from_id for row in begun):
+                    raise UnknownRow(from_id)
+                low, high = _cut(low, high, number, ascending)
+                begun = [row for row in begun if (row.order_id > from_id) == ascending and row.order_id != from_id]
             page = Page(high - low, len(begun), limit, offset, ascending)
             found = await queries.orders(connection, scope, low, high, page)
             for order in found:
@@ -126,15 +138,26 @@ class History:
         limit: int = 100,
         offset: int = 0,
         ascending: bool = False,
+        from_id: int | None = None,
     ) -> tuple[list[Json], int]:
-        """By time; `from_ms` and `to_ms` are both part of the span."""
+        """By time; `from_ms` and `to_ms` are both part of the span. from_id, of a trade of `market`: those after it."""
+        assert from_id is None or market is not None
         scope = Scope(account, market)
 
         async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
             first_ms, end_ms = queries.span(from_ms, to_ms)
             fresh = rows.fill_rows(fills_of(tail, account, market, order_id, first_ms, end_ms))
+            number = None
+            if from_id is not None:
+                number = await queries.fill_number(
+                    connection, scope, *await queries.bounds(connection, "fills", scope), from_id
+                )
+                if number is None and all(row.trade_id != from_id for row in fresh):
+                    raise UnknownRow(from_id)
+                fresh = [row for row in fresh if (row.trade_id > from_id) == ascending and row.trade_id != from_id]
             if order_id is not None:
-                of_order = OrderFills(scope, order_id, from_ms, to_ms)
+                after = None if from_id is None else (from_id, ascending)
+                of_order = OrderFills(scope, order_id, from_ms, to_ms, after)
                 page = Page(await of_order.count(connection), len(fresh), limit, offset, ascending)
                 found = await of_order.page(connection, page)
             else:
@@ -143,18 +166,27 @@ class History:
                     low = await queries.fills_before(connection, scope, first_ms)
                 if to_ms is not None:
                     high = max(low, await queries.fills_before(connection, scope, end_ms))
+                if from_id is not None:
+                    low, high = _cut(low, high, number, ascending)
                 page = Page(high - low, len(fresh), limit, offset, ascending)
                 found = await queries.fills(connection, scope, low, high, page)
             return [fill.json(self._forms) for fill in page.join(found, fresh)], page.total
 
         return await self._read(work)
 
-    async def trades(self, market: int, *, limit: int = 100, offset: int = 0) -> tuple[list[Json], int]:
-        """Newest first. A market's trades are numbered without gaps, so the newest one's id is the total."""
+    async def trades(
+        self, market: int, *, limit: int = 100, offset: int = 0, from_id: int | None = None
+    ) -> tuple[list[Json], int]:
+        """Newest first, or those before the trade from_id.
+
+        A market's trades are numbered without gaps, so the newest one's id is the total.
+        """
 
         async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
             fresh = rows.trade_rows(trades_of(tail, market))
             newest = await queries.newest_trade(connection, market)
+            if from_id is not None:
+                newest, fresh = min(newest, from_id - 1), [trade for trade in fresh if trade.trade_id < from_id]
             page = Page(newest, len(fresh), limit, offset)
             found = await queries.trades(connection, market, *page.numbers(0, newest))
             return [trade.json(self._forms, market) for trade in page.join(found, fresh)], page.total
@@ -183,10 +215,17 @@ class History:
         return await self._read(work)
 
     async def deposits(
-        self, account: int, *, from_ms: int | None = None, to_ms: int | None = None, limit: int = 100, offset: int = 0
+        self,
+        account: int,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        from_id: int | None = None,
     ) -> tuple[list[Json], int]:
-        """Newest first; both ends are part of the span."""
-        wanted = TransferFilter(account, from_ms, to_ms)
+        """Newest first, or those before from_id; both ends are part of the span."""
+        wanted = TransferFilter(account, from_ms, to_ms, before=from_id or MAX_INT64)
         found, total = await self._transfers(CommandKind.DEPOSIT, wanted, limit, offset)
         return [rows.deposit_json(row, self._setup.assets[row.asset], account) for row in found], total
 
@@ -200,9 +239,10 @@ class History:
         references: list[int] | None = None,
         limit: int = 100,
         offset: int = 0,
+        from_id: int | None = None,
     ) -> tuple[list[Json], int]:
-        """Newest first; both ends are part of the span."""
-        wanted = TransferFilter(account, from_ms, to_ms, number, references)
+        """Newest first, or those before from_id; both ends are part of the span."""
+        wanted = TransferFilter(account, from_ms, to_ms, number, references, from_id or MAX_INT64)
         found, total = await self._transfers(CommandKind.WITHDRAW, wanted, limit, offset)
         return await self._told(account, found), total
 
@@ -268,6 +308,13 @@ class History:
         except HistoryUnavailable:
             pass
         await asyncio.sleep(_RETRY_S)
+
+
+def _cut(low: int, high: int, number: int | None, ascending: bool) -> tuple[int, int]:
+    """The running numbers (low, high] that come after a row; `number` None: it is newer than all that is stored."""
+    if ascending:
+        return (high, high) if number is None else (max(low, number), max(low, number, high))
+    return (low, high) if number is None else (low, max(low, min(high, number - 1)))
 
 
 def _now_ms() -> int:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from psycopg import AsyncConnection
 
 from engine_core.wire.intervals import Interval
+from engine_core.wire.limits import MAX_INT64
 from ingress.history_rows import AskedWith, CandleRow, FillRow, OrderRow, TradeRow, TransferRow
 
 T = TypeVar("T")
@@ -18,7 +19,7 @@ _NEWEST = 100_000  # orders of an account in a market: more than it can place wi
 
 _MS = "(extract(epoch from {}) * 1000)::bigint"
 _ORDER_COLUMNS = f"""select order_id, market, client_id, side, order_type, time_in_force, self_trade, flags, status,
-    reason, price_ticks, quantity_lots, amount_atoms, trigger_ticks, executed_lots, executed_atoms,
+    reason, price_ticks, quantity_lots, amount_atoms, trigger_ticks, display_lots, executed_lots, executed_atoms,
     {_MS.format("created")}"""
 _ORDER = f"{_ORDER_COLUMNS} from orders"
 _FILL = f"""select trade_id, order_id, client_id, market, side, is_maker, price_ticks, quantity_lots, fee_atoms,
@@ -132,12 +133,35 @@ async def _numbered(
     return await _fetch(connection, statement, (*scope.values, *page.numbers(low, high)))
 
 
+async def order_number(connection: AsyncConnection, scope: Scope, order_id: int) -> int | None:
+    """The running number of a stored order in scope."""
+    low, high = await order_bounds(connection, scope, order_id)
+    return high if high > low else None
+
+
+async def fill_number(connection: AsyncConnection, scope: Scope, low: int, high: int, trade_id: int) -> int | None:
+    """The running number of the account's stored fill of a trade: their trades' numbers ascend, so it is bisected."""
+    statement = "select trade_id from fills where account = %s and market = %s and market_number = %s"
+    while low < high:
+        middle = (low + high + 1) // 2
+        [(found,)] = await _fetch(connection, statement, (*scope.values, middle))
+        if found == trade_id:
+            return middle
+        low, high = (middle, high) if found < trade_id else (low, middle - 1)
+    return None
+
+
 class OrderFills:
     """The fills of one order; they are few, so they are counted and skipped."""
 
-    def __init__(self, scope: Scope, order_id: int, from_ms: int | None, to_ms: int | None) -> None:
+    def __init__(
+        self, scope: Scope, order_id: int, from_ms: int | None, to_ms: int | None, after: "tuple[int, bool] | None"
+    ) -> None:
         self._where = f"order_id = %s and {scope.condition} and {_SPAN}"
         self._values = (order_id, *scope.values, *span(from_ms, to_ms))
+        if after is not None:  # (a trade's id, whether the page ascends)
+            self._where += f" and trade_id {'>' if after[1] else '<'} %s"
+            self._values += (after[0],)
 
     async def count(self, connection: AsyncConnection) -> int:
         [(count,)] = await _fetch(connection, f"select count(*) from fills where {self._where}", self._values)
@@ -201,14 +225,15 @@ class TransferFilter:
     to_ms: int | None = None
     number: int | None = None
     references: list[int] | None = None
+    before: int = MAX_INT64  # ids below this one
 
     where = f"""account = %s and {_SPAN} and (%s::bigint is null or id = %s)
-        and (%s::bigint[] is null or reference = any(%s))"""
+        and (%s::bigint[] is null or reference = any(%s)) and id < %s"""
 
     @property
     def values(self) -> tuple[Any, ...]:
         repeated = (self.number, self.number, self.references, self.references)
-        return (self.account, *span(self.from_ms, self.to_ms), *repeated)
+        return (self.account, *span(self.from_ms, self.to_ms), *repeated, self.before)
 
     def admits(self, account: int, row: TransferRow) -> bool:
         first_ms, end_ms = span(self.from_ms, self.to_ms)
@@ -216,6 +241,7 @@ class TransferFilter:
             account == self.account
             and first_ms <= row.time_ms < end_ms
             and self.number in (None, row.number)
+            and row.number < self.before
             and (self.references is None or row.reference in self.references)
         )
 

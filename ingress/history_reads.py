@@ -10,7 +10,7 @@ from ingress import commands, fields
 from ingress.call import Page, Reply, json_reply
 from ingress.engine import RETRY_LATER
 from ingress.errors import ApiError, Code, bad_request
-from ingress.history import HistoryUnavailable
+from ingress.history import HistoryUnavailable, UnknownRow
 from ingress.service import Request, Service
 from ingress.transfers import withdrawal_reference
 
@@ -27,7 +27,10 @@ _FILL_TYPES: Final = {"User": 1}  # fills of other kinds (liquidations, settleme
 async def trades(service: Service, request: Request) -> Reply:
     market = commands.market_of(service.setup, request.fields)
     page = _page(request.fields)
-    rows, total = await _read(service.history.trades(market.number, limit=page.limit, offset=page.offset))
+    from_id = _from_id(request.fields)
+    rows, total = await _read(
+        service.history.trades(market.number, limit=page.limit, offset=page.offset, from_id=from_id)
+    )
     return _paged(rows, page, total)
 
 
@@ -64,6 +67,7 @@ async def orders(service: Service, request: Request) -> Reply:
             limit=page.limit,
             offset=page.offset,
             ascending=_ascending(request.fields),
+            from_id=_from_id(request.fields),
         )
     )
     return _paged(rows, page, total)
@@ -72,6 +76,8 @@ async def orders(service: Service, request: Request) -> Reply:
 async def fills(service: Service, request: Request) -> Reply:
     page, market = _page(request.fields), _market(service, request.fields)
     from_ms, to_ms = _span(request.fields)
+    if market is None and _from_id(request.fields) is not None:
+        raise bad_request("symbol is required with fromId: trades are numbered in each market")
     fields.choice(request.fields, "fillType", _FILL_TYPES, _FILL_TYPES["User"])
     if not fields.spot_wanted(request.fields) or _of_a_strategy(request.fields):
         return _paged([], page, 0)
@@ -85,6 +91,7 @@ async def fills(service: Service, request: Request) -> Reply:
             limit=page.limit,
             offset=page.offset,
             ascending=_ascending(request.fields),
+            from_id=_from_id(request.fields),
         )
     )
     return _paged(rows, page, total)
@@ -94,7 +101,12 @@ async def deposits(service: Service, request: Request) -> Reply:
     page, (from_ms, to_ms) = _page(request.fields), _span(request.fields)
     rows, total = await _read(
         service.history.deposits(
-            request.caller.account, from_ms=from_ms, to_ms=to_ms, limit=page.limit, offset=page.offset
+            request.caller.account,
+            from_ms=from_ms,
+            to_ms=to_ms,
+            limit=page.limit,
+            offset=page.offset,
+            from_id=_from_id(request.fields),
         )
     )
     return _paged(rows, page, total)
@@ -112,6 +124,7 @@ async def withdrawals(service: Service, request: Request) -> Reply:
             references=[withdrawal_reference(account, client_id)] if client_id else None,
             limit=page.limit,
             offset=page.offset,
+            from_id=_from_id(request.fields),
         )
     )
     return _paged(rows, page, total)
@@ -122,11 +135,18 @@ async def _read(reading: Any) -> Any:
         return await reading
     except HistoryUnavailable as error:
         raise ApiError(Code.MAINTENANCE, f"History is not available: {error}"[:200], RETRY_LATER) from None
+    except UnknownRow as error:
+        raise bad_request(f"Invalid fromId: there is no {error} among these rows") from None
 
 
 def _page(members: fields.Fields) -> Page:
     limit = fields.integer_or(members, "limit", DEFAULT_ROWS, 1, MAX_ROWS)
     return Page(limit, fields.integer_or(members, "offset", 0, 0, MAX_OFFSET))
+
+
+def _from_id(members: fields.Fields) -> int | None:
+    """The row that a page begins after: of its list new ones do not change the rest, as they do with an offset."""
+    return fields.integer(members, "fromId", 1, MAX_INT64)
 
 
 def _paged(rows: list[dict[str, Any]], page: Page, total: int) -> Reply:

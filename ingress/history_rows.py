@@ -38,6 +38,7 @@ _EPOCH = datetime(1970, 1, 1)
 # Plain integers: the operators of enum members take microseconds.
 _HAS_CLIENT_ID, _TAKER = OrderFlag.HAS_CLIENT_ID.value, OrderFlag.TAKER.value
 _BY_QUOTE, _TRIGGER, _POST_ONLY = OrderFlag.BY_QUOTE.value, OrderFlag.TRIGGER.value, OrderFlag.POST_ONLY.value
+_ICEBERG = OrderFlag.ICEBERG.value
 _LIMIT, _BID, _ASK = OrderType.LIMIT.value, Side.BID.value, Side.ASK.value
 _BEGINS = (EventKind.ACCEPTED.value, EventKind.TRIGGER_PLACED.value)
 _HAS_OWN_PRICE = (*_BEGINS, EventKind.AMENDED.value)
@@ -136,6 +137,7 @@ class OrderRow:
     quantity_lots: int
     amount_atoms: int
     trigger_ticks: int
+    display_lots: int
     executed_lots: int
     executed_atoms: int
     created_ms: int
@@ -160,6 +162,7 @@ class OrderRow:
             "executedQuantity": form.quantity[self.executed_lots],
             "executedQuoteQuantity": form.quote[self.executed_atoms],
             "createdAt": iso(self.created_ms),
+            "displayQuantity": form.quantity[self.display_lots] if flags & _ICEBERG else None,
             "expiryReason": _EXPIRY_REASONS.get(self.reason, "Unknown") if self.status in _EXPIRED else None,
             "triggerPrice": form.price[self.trigger_ticks] if is_trigger else None,
             "triggerQuantity": quantity if is_trigger else None,
@@ -344,8 +347,8 @@ def order_rows(slots: np.ndarray) -> tuple[list[OrderRow], dict[int, Progress]]:
             begun[event.order_id] = OrderRow(
                 *(event.order_id, event.market, client_id, event.side, event.order_type, event.time_in_force),
                 *(event.self_trade, event.flags, event.status, event.reason, event.price_ticks, event.quantity_lots),
-                *(event.amount_atoms, event.trigger_ticks, event.executed_lots, event.executed_atoms),
-                event.created_ms,
+                *(event.amount_atoms, event.trigger_ticks, event.display_lots),
+                *(event.executed_lots, event.executed_atoms, event.created_ms),
             )
         else:
             changed[event.order_id] = progress

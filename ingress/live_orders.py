@@ -30,7 +30,7 @@ _STATUSES = {
 
 _LIMIT, _FILL = OrderType.LIMIT.value, EventKind.FILL.value
 _CLIENT_ID, _POST_ONLY = OrderFlag.HAS_CLIENT_ID.value, OrderFlag.POST_ONLY.value
-_BY_QUOTE, _TRIGGER = OrderFlag.BY_QUOTE.value, OrderFlag.TRIGGER.value
+_BY_QUOTE, _TRIGGER, _ICEBERG = OrderFlag.BY_QUOTE.value, OrderFlag.TRIGGER.value, OrderFlag.ICEBERG.value
 
 
 def live_order(market: Market, opening: Event, last: Event, kind: type[LiveOrder] = LiveOrder) -> LiveOrder:
@@ -58,6 +58,8 @@ def live_order(market: Market, opening: Event, last: Event, kind: type[LiveOrder
         executedQuoteQuantity=units.quote(last.executed_atoms) if last.executed_atoms else "0",
         createdAt=opening.created_ms,
     )
+    if flags & _ICEBERG:
+        order.displayQuantity = units.quantity(opening.display_lots)
     if is_trigger:
         order.triggerPrice = units.price(opening.trigger_ticks)
         order.triggerQuantity, order.triggerBy = quantity, "LastPrice"

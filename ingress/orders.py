@@ -8,7 +8,7 @@ from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.signing import MAX_WINDOW_MS
-from ingress import commands, fields
+from ingress import commands, fields, trial
 from ingress.call import Reply, json_reply
 from ingress.commands import Placement
 from ingress.errors import ApiError, bad_request, not_found, refusal
@@ -50,9 +50,9 @@ async def _existing(service: Service, placement: Placement, since_ms: int) -> Li
 
 
 async def test_place(service: Service, request: Request) -> Reply:
-    """Everything that can be said about an order without placing it."""
+    """Everything that can be said about an order without placing it, its funds included."""
     service.auth.tested(request.caller)
-    placement_of(service, request.caller.account, request.fields)
+    await trial.check(service, placement_of(service, request.caller.account, request.fields))
     return json_reply({})
 
 

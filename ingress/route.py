@@ -53,6 +53,15 @@ ORDER_ID, CLIENT_ID = Param("orderId", ID), Param("clientId", integer(0, 2**32 -
 MARKET_TYPE = Param("marketType", choice("SPOT"))
 WINDOW = Param("interval", choice("1d", "1w"))
 LIMIT, OFFSET = Param("limit", integer(1, 1000, 100)), Param("offset", integer(0, 2**31 - 1, 0))
+FROM_ID = Param(
+    "fromId",
+    ID
+    | {
+        "description": "The page begins with the row after the one of this id (an order's `id`, a fill's `tradeId` "
+        "with `symbol`, the `id` of others), in the page's direction: take it from the last row of the page before. "
+        "Unlike `offset` it neither repeats nor misses a row while new ones come"
+    },
+)
 DIRECTION = Param("sortDirection", choice("Desc", "Asc"))
 FROM, TO = Param("from", MS), Param("to", MS)
 STRATEGY, FILL_TYPE = Param("strategyId", TEXT), Param("fillType", choice("User"))

@@ -9,6 +9,7 @@ from ingress.route import (
     DIRECTION,
     FILL_TYPE,
     FROM,
+    FROM_ID,
     LIMIT,
     MARKET_TYPE,
     OFFSET,
@@ -32,8 +33,8 @@ from ingress.route import (
 )
 from ingress.routes_accounts import ACCOUNT_ROUTES
 
-_ORDERS_PAGE = (ORDER_ID, ANY_SYMBOL, LIMIT, OFFSET, MARKET_TYPE, DIRECTION, STRATEGY)
-_FILLS_PAGE = (ORDER_ID, ANY_SYMBOL, FROM, TO, LIMIT, OFFSET, FILL_TYPE, MARKET_TYPE, DIRECTION, STRATEGY)
+_ORDERS_PAGE = (ORDER_ID, ANY_SYMBOL, LIMIT, OFFSET, FROM_ID, MARKET_TYPE, DIRECTION, STRATEGY)
+_FILLS_PAGE = (ORDER_ID, ANY_SYMBOL, FROM, TO, LIMIT, OFFSET, FROM_ID, FILL_TYPE, MARKET_TYPE, DIRECTION, STRATEGY)
 
 
 _LIVE: TypeAlias = schemas.LiveOrder
@@ -61,7 +62,7 @@ _PUBLIC = (
     public("/api/v1/depth", "The order book, ascending", market_data.depth, schemas.Depth, (SYMBOL, _LEVELS)),
     public("/api/v1/depth/orders", "The book order by order", market_data.order_book, schemas.OrderBook, (SYMBOL,)),
     public("/api/v1/trades", "The newest trades", market_data.trades, _TRADES, (SYMBOL, LIMIT)),
-    public("/api/v1/trades/history", "Older trades", history_reads.trades, _TRADES, (SYMBOL, LIMIT, OFFSET)),
+    public("/api/v1/trades/history", "Older trades", history_reads.trades, _TRADES, (SYMBOL, LIMIT, OFFSET, FROM_ID)),
     public("/api/v1/klines", "Candles, at most 1000", history_reads.klines, list[schemas.Kline], _KLINES_PAGE),
 )
 

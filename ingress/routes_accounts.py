@@ -19,9 +19,9 @@ from ingress import (
 from ingress.dispatch import Body, Credentials, Endpoint, Operation
 from ingress.fields import CHAIN
 from ingress.limits import Cost
-from ingress.route import FROM, ID, LIMIT, MS, OFFSET, TEXT, TO, Param, Route, private_read
+from ingress.route import FROM, FROM_ID, ID, LIMIT, MS, OFFSET, TEXT, TO, Param, Route, private_read
 
-_TRANSFERS_PAGE = (FROM, TO, Param("endTime", MS), LIMIT, OFFSET)
+_TRANSFERS_PAGE = (FROM, TO, Param("endTime", MS), LIMIT, OFFSET, FROM_ID)
 _ASSET = Param("symbol", {"type": "string", "examples": ["USDC"]}, required=True)
 _CHAIN = Param("blockchain", {"type": "string", "enum": [CHAIN]}, required=True)
 _ACCOUNT = Param("account", {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}, required=True)

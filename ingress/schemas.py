@@ -39,6 +39,7 @@ class LiveOrder(msgspec.Struct, kw_only=True):
     executedQuantity: str
     executedQuoteQuantity: str
     createdAt: int
+    displayQuantity: str | None = None
     triggerPrice: str | None = None
     triggerQuantity: str | None = None
     triggerBy: str | None = None
@@ -348,6 +349,7 @@ class HistoryOrder(msgspec.Struct, kw_only=True):
     executedQuantity: str
     executedQuoteQuantity: str
     createdAt: str
+    displayQuantity: str | None
     expiryReason: str | None
     systemOrderType: str | None
 

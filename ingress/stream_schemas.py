@@ -100,7 +100,7 @@ class KlineEvent(_Event, kw_only=True):
 
 
 class OrderUpdateEvent(_Event, kw_only=True):
-    """What happened to an order of the account (SPEC §6.6)."""
+    """What happened to an order of the account (SPEC §6.6). `D`: the quantity that an iceberg shows."""
 
     e: Literal[
         "orderAccepted",
@@ -131,6 +131,7 @@ class OrderUpdateEvent(_Event, kw_only=True):
     P: Decimal | msgspec.UnsetType = msgspec.UNSET
     B: Literal["LastPrice"] | msgspec.UnsetType = msgspec.UNSET
     Y: Decimal | msgspec.UnsetType = msgspec.UNSET
+    D: Decimal | msgspec.UnsetType = msgspec.UNSET
     l: Decimal | msgspec.UnsetType = msgspec.UNSET  # noqa: E741
     L: Decimal | msgspec.UnsetType = msgspec.UNSET
     m: bool | msgspec.UnsetType = msgspec.UNSET

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -330,3 +331,83 @@ def test_stop_market_buys_fire_by_quantity_and_by_quote_amount(venue: Venue) -> 
     found = {order["clientId"]: order for order in history}
     assert (found[71]["status"], found[71]["executedQuantity"]) == ("Filled", "1")
     assert found[72]["status"] == "Filled" and float(found[72]["executedQuoteQuantity"]) > 50
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"price": "90", "quantity": "1000000"},
+        {"price": "90", "quantity": "1"},
+        {"price": "101", "quantity": "1", "postOnly": True},
+        {"price": "99", "quantity": "1", "postOnly": True},
+        {"side": "Ask", "price": "110", "quantity": "1000000"},
+        {"side": "Ask", "price": "110", "quantity": "1000000", "postOnly": True},
+        {"price": "99999", "quantity": "1"},
+        {"orderType": "Market", "price": None, "quantity": "1"},
+        {"orderType": "Market", "price": None, "quantity": "1000000"},
+        {"orderType": "Market", "price": None, "quantity": None, "quoteQuantity": "9000000000"},
+        {"orderType": "Market", "price": None, "quantity": None, "quoteQuantity": "10"},
+        {"orderType": "Market", "side": "Ask", "price": None, "quantity": "1000000"},
+        {"quantity": None, "triggerPrice": "105", "triggerQuantity": "1000000", "price": "105"},
+        {"quantity": None, "triggerPrice": "100", "triggerQuantity": "1"},
+        {"orderType": "Market", "price": None, "quantity": None, "triggerPrice": "105", "triggerQuantity": "1000000"},
+        {"orderType": "Market", "price": None, "quantity": None, "triggerPrice": "105", "quoteQuantity": "9000000000"},
+    ],
+)
+def test_a_trial_answers_as_the_order_would(venue: Venue, changes: dict[str, Any]) -> None:
+    place(venue, READER, side="Ask", quantity="2", price="100")
+    place(venue, quantity="1", price="100")  # the last price
+    place(venue, READER, side="Bid", quantity="2", price="98")
+    body = {name: value for name, value in (LIMIT | changes).items() if value is not None}
+    before = [balance(venue, asset) for asset in ("SOL", "USDC")]
+    trial = venue.send("POST", f"{ORDER}/test", "orderExecute", body)
+    assert [balance(venue, asset) for asset in ("SOL", "USDC")] == before, "nothing is placed"
+    time.sleep(0.002)  # another timestamp: the same one would be the same request
+    order = venue.send("POST", ORDER, "orderExecute", body)
+    assert trial.status_code == order.status_code, (trial.text, order.text)
+    if trial.status_code != 200:
+        assert trial.json() == order.json()
+
+
+def test_an_iceberg_shows_what_it_shows_wherever_it_is_told(venue: Venue) -> None:
+    made = place(venue, price="90", quantity="5", displayQuantity="2")
+    assert made["displayQuantity"] == "2"
+    plain = place(venue, price="90")
+    assert plain["displayQuantity"] is None
+    for path, instruction in ((ORDERS, "orderQueryAll"), ("/wapi/v1/history/orders", "orderHistoryQueryAll")):
+        found = {order["id"]: order for order in venue.send("GET", path, instruction, {"symbol": "SOL_USDC"}).json()}
+        assert found[made["id"]]["displayQuantity"] == "2" and found[plain["id"]]["displayQuantity"] is None
+    one = venue.send("GET", ORDER, "orderQuery", {"symbol": "SOL_USDC", "orderId": made["id"]}).json()
+    gone = venue.send("DELETE", ORDER, "orderCancel", {"symbol": "SOL_USDC", "orderId": made["id"]}).json()
+    assert one["displayQuantity"] == gone["displayQuantity"] == "2"
+
+
+def test_a_cursor_neither_repeats_nor_misses_a_row_while_new_ones_come(venue: Venue) -> None:
+    for _ in range(7):
+        place(venue, READER, side="Ask", price="95")
+        place(venue, price="95")
+    paged = (
+        ("/wapi/v1/history/orders", "orderHistoryQueryAll", "id"),
+        ("/wapi/v1/history/fills", "fillHistoryQueryAll", "tradeId"),
+    )
+    for path, instruction, name in paged:
+        for direction in ("Desc", "Asc"):
+            asked = {"symbol": "SOL_USDC", "limit": 5, "sortDirection": direction}
+            whole = venue.send("GET", path, instruction, asked | {"limit": 1000}).json()
+            seen: list[Any] = []
+            page = venue.send("GET", path, instruction, asked).json()
+            while page and len(seen) < len(whole):
+                seen += [row[name] for row in page]
+                place(venue, READER, side="Ask", price="95")
+                place(venue, price="95")
+                page = venue.send("GET", path, instruction, asked | {"fromId": str(page[-1][name])}).json()
+            assert seen[: len(whole)] == [row[name] for row in whole]
+    whole = venue.client.get("/api/v1/trades/history?symbol=SOL_USDC&limit=1000").json()
+    seen = venue.client.get("/api/v1/trades/history?symbol=SOL_USDC&limit=5").json()
+    while len(seen) < len(whole):
+        seen += venue.client.get(f"/api/v1/trades/history?symbol=SOL_USDC&limit=5&fromId={seen[-1]['id']}").json()
+    assert seen[: len(whole)] == whole
+    unknown = venue.send("GET", "/wapi/v1/history/orders", "orderHistoryQueryAll", {"fromId": "1234567890123"})
+    assert error_of(unknown) == (400, "INVALID_CLIENT_REQUEST")
+    without = venue.send("GET", "/wapi/v1/history/fills", "fillHistoryQueryAll", {"fromId": "1"})
+    assert error_of(without) == (400, "INVALID_CLIENT_REQUEST")
