@@ -11,7 +11,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from ingress import asyncapi, openapi
+from ingress import asyncapi, bounds, openapi
 from ingress.call import Reply, error_reply, json_reply
 from ingress.dispatch import Endpoint, answer
 from ingress.edge import EXPOSED_HEADERS, Application, Edge, call_of
@@ -24,7 +24,9 @@ from ingress.service import Service
 
 TITLE = "Exchange"
 VERSION = "1"
-DESCRIPTION = "The WebSockets are described by the AsyncAPI document at [/asyncapi.json](/asyncapi.json)."
+DESCRIPTION = (
+    f"The WebSockets are described by the AsyncAPI document at [/asyncapi.json](/asyncapi.json).\n\n{bounds.REST}"
+)
 _PREFLIGHT_SECONDS = 86_400
 DOCS = "/docs"
 _FILES = "/static-offline-docs"  # of Swagger UI
@@ -95,10 +97,10 @@ def build_fastapi(service: Service) -> FastAPI:
 
 def _serve_asyncapi(app: FastAPI, service: Service) -> None:
     """The document of the WebSockets stands beside /docs."""
-    reply = json_reply(asyncapi.document(service.config))
 
     async def handle(request: Request) -> Response:
-        return _response(reply)
+        call = call_of(request.scope, b"", service.config.proxies)
+        return _response(json_reply(asyncapi.document(service.config, call)))
 
     app.add_api_route(asyncapi.DOCUMENT_PATH, handle, methods=["GET"], include_in_schema=False)
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-import msgspec
-
 from engine_core.wire.intervals import INTERVALS
+from ingress import bounds, json_schema
 from ingress import stream_schemas as schemas
+from ingress.call import Call
 from ingress.config import IngressConfig
 from ingress.order_session import PATH
+from ingress.sessions import streams
 
 DOCUMENT_PATH = "/asyncapi.json"
 _REF = "#/components/schemas/{name}"
@@ -21,6 +22,7 @@ _SENT = {  # by clients, on the streams and on order entry
     "orders": (schemas.LogonMessage, schemas.PlaceMessage, schemas.CancelMessage, schemas.ModifyMessage),
 }
 _ANSWERED = {"streams": (schemas.StreamAnswer,), "orders": (schemas.LogonAnswer, schemas.OrderAnswer)}
+_BOUNDS = {"streams": bounds.STREAMS, "orders": bounds.ORDERS}
 _SESSION = {"streams": "SUBSCRIBE and UNSUBSCRIBE, and their answers", "orders": "Order entry, signed once a session"}
 
 
@@ -29,10 +31,10 @@ def _types() -> list[Any]:
     return list(dict.fromkeys([*plain, *schemas.EVENTS.values()]))
 
 
-def document(config: IngressConfig) -> dict[str, Any]:
-    """Everything that is said, with the schema of each message."""
+def document(config: IngressConfig, call: Call) -> dict[str, Any]:
+    """Everything that is said, with the schema of each message; addresses are those by which the client knows us."""
     types = _types()
-    found, components = msgspec.json.schema_components(types, ref_template=_REF)
+    found, components = json_schema.components(types, _REF)
     messages = {kind.__name__: _message(kind, schema) for kind, schema in zip(types, found, strict=True)}
     for name, kind in schemas.EVENTS.items():
         messages[_channel_of(name)] = _event_message(name, kind)
@@ -41,13 +43,24 @@ def document(config: IngressConfig) -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {"title": "Exchange streams and order entry", "version": "1", "description": _DESCRIPTION},
         "defaultContentType": "application/json",
-        "servers": {
-            "streams": {"host": f"{config.host}:{config.ws_port}", "pathname": "/ws", "protocol": "ws"},
-            "orders": {"host": f"{config.host}:{config.http_port}", "pathname": PATH, "protocol": "ws"},
-        },
+        "servers": _servers(config, call),
         "channels": channels,
         "operations": _operations(),
         "components": {"schemas": components, "messages": messages},
+    }
+
+
+def _servers(config: IngressConfig, call: Call) -> dict[str, Any]:
+    """Where the request itself went to, whatever address is bound; the streams have another port, or a proxy's door."""
+    door = streams(call, config.ws_port)
+    asked = call.headers[b"host"].decode("latin-1") if door else ""
+    if not door:  # the Host is malformed
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        door, asked = f"ws://{host}:{config.ws_port}", f"{host}:{config.http_port}"
+    protocol, _, host = door.partition("://")
+    return {
+        "streams": {"host": host, "pathname": "/ws", "protocol": protocol, "description": bounds.STREAMS},
+        "orders": {"host": asked, "pathname": PATH, "protocol": protocol, "description": bounds.ORDERS},
     }
 
 
@@ -77,7 +90,7 @@ def _plain_channel(name: str) -> dict[str, Any]:
     kinds = [*_SENT[name], *_ANSWERED[name]]
     return {
         "address": PATH if name == "orders" else "/ws",
-        "description": _SESSION[name],
+        "description": f"{_SESSION[name]}. {_BOUNDS[name]}",
         "servers": [{"$ref": f"#/servers/{name}"}],
         "messages": {kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"} for kind in kinds},
     }

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import msgspec
-
+from ingress import json_schema
 from ingress.examples import EXAMPLES
 from ingress.route import Param, Route
 from ingress.routes import ROUTES
@@ -32,7 +31,7 @@ def _types() -> list[Any]:
     return types
 
 
-_SCHEMAS, COMPONENTS = msgspec.json.schema_components(_types(), ref_template=_REF)
+_SCHEMAS, COMPONENTS = json_schema.components(_types(), _REF)
 _SCHEMA_OF = {repr(kind): schema for kind, schema in zip(_types(), _SCHEMAS, strict=True)}
 
 

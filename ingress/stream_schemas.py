@@ -15,6 +15,7 @@ Decimal = Annotated[str, msgspec.Meta(pattern=r"^-?\d+(\.\d+)?$", description="a
 Digits = Annotated[str, msgspec.Meta(pattern=r"^\d+$")]
 Instant = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$", description="UTC, without zone")]
 LevelText = tuple[Decimal, Decimal]
+MessageId = int | Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class _Event(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -156,7 +157,7 @@ class Subscription(msgspec.Struct, kw_only=True):
     """Names are handled one by one. Private ones need `signature`: [apiKey, signature, timestamp, window]."""
 
     method: Literal["SUBSCRIBE", "UNSUBSCRIBE"]
-    params: list[str]
+    params: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=2_048)]
     id: Any = None
     signature: tuple[str, str, str, str] | msgspec.UnsetType = msgspec.UNSET
 
@@ -192,25 +193,25 @@ class LogonAnswer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class LogonMessage(msgspec.Struct, kw_only=True):
-    id: int | str
+    id: MessageId
     method: Literal["session.logon"]
     params: Logon
 
 
 class PlaceMessage(msgspec.Struct, kw_only=True):
-    id: int | str
+    id: MessageId
     method: Literal["order.place"]
     params: PlaceOrder
 
 
 class CancelMessage(msgspec.Struct, kw_only=True):
-    id: int | str
+    id: MessageId
     method: Literal["order.cancel"]
     params: CancelOrder
 
 
 class ModifyMessage(msgspec.Struct, kw_only=True):
-    id: int | str
+    id: MessageId
     method: Literal["order.modify"]
     params: AmendOrder
 

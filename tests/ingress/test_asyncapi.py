@@ -11,9 +11,14 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from egress.config import Limits
+from egress.names import MAX_NAME
 from engine_core.wire import session
 from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, Reason, Side
 from engine_core.wire.intervals import INTERVALS
+from ingress import bounds
+from ingress.order_session import MAX_ID
+from ingress.order_socket import MAX_IN_FLIGHT, MAX_MESSAGE
 from ingress.stream_schemas import EVENTS, StreamAnswer
 from tests.egress.rig import SECRET, Listener, running
 from tests.egress.test_private_streams import order
@@ -112,3 +117,27 @@ async def test_errors_are_as_documented(frame: dict[str, Any]) -> None:
         await client.say(**frame)
         answer = msgspec.convert(await client.answer(), StreamAnswer, strict=True)
         assert answer.error
+
+
+@pytest.mark.parametrize("host", ["exchange.example:8443", "127.0.0.1:8080", "[::1]:8080", "localhost"])
+async def test_it_names_the_address_that_was_asked_for(exchange: Exchange, host: str) -> None:
+    """Not the one that is bound, which is every address of a machine, or none that a client can reach."""
+    response = await exchange.client.get("/asyncapi.json", headers={"Host": host})
+    servers = response.json()["servers"]
+    assert servers["orders"]["host"] == host
+    name = host if "]" not in host and ":" not in host else host.rpartition(":")[0]
+    assert servers["streams"]["host"] == f"{name}:8081"
+    assert "0.0.0.0" not in response.text
+
+
+async def test_it_states_the_bounds_that_are_kept(exchange: Exchange) -> None:
+    limits, document = Limits(), (await exchange.client.get("/asyncapi.json")).json()
+    assert {name: getattr(limits, name) for name in bounds.STREAM_BOUNDS} == bounds.STREAM_BOUNDS
+    assert MAX_NAME == bounds.MAX_STREAM_NAME
+    streams, orders = document["channels"]["streams"]["description"], document["channels"]["orders"]["description"]
+    for stated in (limits.message_bytes, limits.streams, MAX_NAME, limits.per_second):
+        assert f"{stated:,}" in streams
+    for stated in (MAX_MESSAGE, MAX_IN_FLIGHT, MAX_ID):
+        assert f"{stated:,}" in orders
+    params = document["components"]["schemas"]["Subscription"]["properties"]["params"]
+    assert (params["maxItems"], params["items"]["maxLength"]) == (limits.streams, MAX_NAME)
