@@ -8,7 +8,6 @@ from engine_core.wire.addresses import TrustedProxies
 from engine_core.wire.settings import Settings
 
 GATEWAY_BASE = 200  # gateway numbers of egress workers: 200, 201, ...; they ask, and never append
-OWN_DESCRIPTORS = 128  # for all that is no client: Redis, the ring, files; and for clients that are told to go
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,4 @@ def from_settings(settings: Settings) -> EgressConfig:
 
 
 def own_limits(of_one_address: int) -> Limits:
-    """As many connections as there are descriptors for, whatever else is set."""
-    most = min(Limits().connections, process.most_descriptors() - OWN_DESCRIPTORS)
-    return Limits(connections=most, of_one_address=of_one_address)
+    return Limits(connections=process.room_for_clients(Limits().connections), of_one_address=of_one_address)

@@ -29,6 +29,7 @@ MAX_CHANGES = 1_000  # of a message: about 50 kB
 MAX_WAITING = 200_000  # events that may wait for a book; beyond, they are dropped and it is asked again
 RETRY_SECONDS = 0.5
 HEARTBEAT_SECONDS = 1.0
+LINGER_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class OrderFeeds:
     def __init__(self, data: MarketData, hub: Hub, query: Query) -> None:
         self._data, self._hub, self._query = data, hub, query
         self._feeds: dict[int, Feed] = {}
+        self._idle: dict[int, asyncio.TimerHandle] = {}  # markets that nobody listens to, until they are given up
         self.gaps = 0  # times that a book had to be asked again
         self._ready: list[Item] = []  # heartbeats
         self._heartbeat: asyncio.TimerHandle | None = None
@@ -60,16 +62,31 @@ class OrderFeeds:
         self._data.listeners.remove(self._changed)
         tasks = [feed.task for feed in self._feeds.values() if feed.task is not None]
         for number in list(self._feeds):
-            self.close(number)
+            self._end(number)
         await ended(*tasks)
 
     def open(self, stream: Stream, market: Market) -> None:
+        idle = self._idle.pop(market.number, None)
+        if idle is not None:
+            idle.cancel()
+            feed = self._feeds[market.number]
+            if feed.task is None and not feed.changes and not feed.as_one:
+                self._say_nothing_new(feed)  # else what there is to say tells where the book stands
+            return
         feed = self._feeds[market.number] = Feed(stream, market, Texts(market))
         self._ask(feed)
         if self._heartbeat is None:
             self._schedule_heartbeat()
 
     def close(self, number: int) -> None:
+        """Nobody listens any more. The book is followed a while longer: who comes and goes, without a key, must not
+        make the engine say it each time."""
+        self._idle[number] = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end, number)
+
+    def _end(self, number: int) -> None:
+        idle = self._idle.pop(number, None)
+        if idle is not None:
+            idle.cancel()
         feed = self._feeds.pop(number)
         if feed.task is not None:
             feed.task.cancel()

@@ -4,16 +4,22 @@ One look at all connections each second instead of a timer for each request. Non
 and how many requests a client may send (limits.py).
 """
 
+import logging
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Protocol
 
+from engine_core.wire import process
 from engine_core.wire.addresses import TrustedProxies, network
 from engine_core.wire.edge_limits import Connections
 from ingress.errors import ApiError, Code
 
 FULL: Final = ApiError(Code.MAINTENANCE, "Too many connections")
 TOO_MANY: Final = ApiError(Code.TOO_MANY_REQUESTS, "Too many connections from this address", ((b"Retry-After", b"1"),))
+LOG_SECONDS: Final = 10.0
+
+logger = logging.getLogger(__name__)
 
 
 class Connection(Protocol):
@@ -34,6 +40,9 @@ class Crowd:
     def __init__(self, bounds: Connections, proxies: TrustedProxies | None = None) -> None:
         self._bounds = bounds
         self.proxies = proxies or TrustedProxies()
+        self.most = process.room_for_clients(bounds.most)
+        self.refused = 0
+        self._logged_at = -LOG_SECONDS
         self._count = 0
         self._of_address: Counter[str] = Counter()
 
@@ -42,9 +51,9 @@ class Crowd:
         address = network(peer)
         self._count += 1
         self._of_address[address] += 1
-        if self._count > self._bounds.most:
-            return FULL
-        return TOO_MANY if self._is_over(peer, self._of_address[address]) else None
+        if self._count > self.most:
+            return self._refuse(FULL, peer)
+        return self._refuse(TOO_MANY, peer) if self._is_over(peer, self._of_address[address]) else None
 
     def move(self, peer: str, other: str) -> ApiError | None:
         """Count a connection for another address from now on, unless that has too many."""
@@ -52,10 +61,17 @@ class Crowd:
         if old == new:
             return None
         if self._is_over(other, self._of_address[new] + 1):
-            return TOO_MANY
+            return self._refuse(TOO_MANY, other)
         self._of_address[new] += 1
         self._forget(old)
         return None
+
+    def _refuse(self, why: ApiError, peer: str) -> ApiError:
+        self.refused += 1
+        if time.monotonic() - self._logged_at >= LOG_SECONDS:
+            self._logged_at = time.monotonic()
+            logger.warning("a connection of %s was refused: %s (%d refused so far)", peer, why, self.refused)
+        return why
 
     def _is_over(self, peer: str, count: int) -> bool:
         most = self._bounds.of_one_address

@@ -5,16 +5,18 @@ from collections.abc import Iterator
 
 from engine_core.wire.metrics import Monitor, Sample
 from ingress.config import IngressConfig
+from ingress.crowd import Crowd
 from ingress.engine import Gateway
 
 CLASSES = 6  # of HTTP statuses, by their first digit
 
 
 class Shown:
-    """`gateway` joins later: a process that waits for the log is alive, and not ready."""
+    """`gateway` and `crowd` join later: a process that waits for the log is alive, and not ready."""
 
     def __init__(self, config: IngressConfig) -> None:
         self.gateway: Gateway | None = None
+        self.crowd: Crowd | None = None
         self._answers = [0] * CLASSES
         self.monitor = Monitor("ingress", config.worker, self._samples, self._not_ready)
         self._order_time = self.monitor.histogram(
@@ -32,6 +34,10 @@ class Shown:
         for first_digit in (2, 3, 4, 5):
             labels = (("status", f"{first_digit}xx"),)
             yield Sample("http_requests_total", "Requests answered", self._answers[first_digit], labels)
+
+        if self.crowd is not None:
+            yield Sample("http_most_connections", "Connections that there may be", self.crowd.most)
+            yield Sample("http_refused_total", "Connections refused for want of a place", self.crowd.refused)
 
     def _not_ready(self) -> str:
         if self.gateway is None:

@@ -22,6 +22,7 @@ from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
 MAX_DESCRIPTORS = 65_536
+OWN_DESCRIPTORS = 128  # for all that is no client, and for clients that are told to go
 
 
 def die_with_parent(parent: int, death_signal: int = signal.SIGKILL) -> None:
@@ -49,6 +50,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def most_descriptors() -> int:
     """How many files and sockets this process may hold."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def room_for_clients(wanted: int) -> int:
+    """So many connections, or as many as there are descriptors for beside our own files and sockets."""
+    return min(wanted, most_descriptors() - OWN_DESCRIPTORS)
 
 
 def _raise_descriptors(wanted: int = MAX_DESCRIPTORS) -> None:

@@ -152,6 +152,44 @@ async def test_events_that_come_before_the_book_wait_for_it() -> None:
     await rig.close()
 
 
+async def test_who_comes_and_goes_asks_the_engine_once_and_hears_where_the_book_stands() -> None:
+    """Listening needs no key, so it must not make the engine read out its whole book each time."""
+    rig = await rig_of(17, 900)
+    ask, asked = rig.feeds._query, 0
+
+    async def counted(kind: QueryKind, *, market: int = 0, account: int = 0) -> tuple[np.void, np.ndarray]:
+        nonlocal asked
+        asked += 1
+        return await ask(kind, market=market, account=account)
+
+    rig.feeds._query = counted
+    await rig.begin()
+    replica = OrderReplica()
+    for slots in rig.kernel.run(rig.kernel.flow.commands, [30] * 30):
+        rig.hub.untap(rig.name, rig.stream)
+        rig.data.apply(slots)
+        assert await rig.said() == []
+        rig.hub.tap(rig.name, rig.stream, rig.tap)
+        (message,) = await rig.said()
+        assert (message["o"], message["U"]) == ([], message["u"] + 1)
+        replica.load(await rig.snapshot())
+        rig.check(replica)
+    assert asked == 1
+    rig.hub.untap(rig.name, rig.stream)
+    await rig.close()
+
+
+async def test_a_book_that_nobody_wants_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("egress.order_feeds.LINGER_SECONDS", 0.01)
+    rig = await rig_of(18, 30)
+    await rig.begin()
+    rig.hub.untap(rig.name, rig.stream)
+    await asyncio.sleep(0.05)
+    assert not rig.feeds._feeds
+    await rig.begin()
+    await rig.close()
+
+
 async def test_nobody_is_named() -> None:
     rig = await rig_of(16, 300)
     await rig.begin()

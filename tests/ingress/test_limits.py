@@ -264,6 +264,16 @@ def test_slow_clients_are_dropped_and_others_are_not() -> None:
     assert [each.dropped for each in everybody] == [True, False, True, False]
 
 
+def test_there_are_never_more_connections_than_descriptors_for_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("engine_core.wire.process.most_descriptors", lambda: 130)
+    crowd = Crowd(Connections(20_000, 0, 15))
+    assert crowd.most == 2
+    assert [crowd.enter(f"192.0.2.{n}") for n in range(4)] == [None, None, FULL, FULL]
+    assert crowd.refused == 2 and caplog.text.count("was refused: Too many connections") == 1
+
+
 def test_connections_are_bounded_together_and_by_address() -> None:
     crowd = Crowd(Connections(3, 2, 15))
     assert [crowd.enter(peer) for peer in ("1.1.1.1", "1.1.1.1", "1.1.1.1")] == [None, None, TOO_MANY]

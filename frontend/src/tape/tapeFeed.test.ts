@@ -35,3 +35,29 @@ it("replaces what it showed once a lost connection is back, whatever the ids", a
   expect(tape.trades.get().map(({ id }) => id)).toEqual([2, 1]);
   vi.unstubAllGlobals();
 });
+
+it("asks again while the exchange cannot answer truly, and shows no empty tape as the answer", async () => {
+  vi.useFakeTimers();
+  let stream: Stream<TradeEvent> | null = null;
+  const feed = {
+    subscribe: (wanted: Stream<TradeEvent>) => {
+      stream = wanted;
+      return () => {};
+    },
+  } as unknown as Feed;
+  const tape = new TapeFeed(feed, () => {});
+  tape.show("SOL_USDC");
+  (stream as unknown as Required<Stream<TradeEvent>>).event(event(7));
+  const restarting = { status: 503, headers: { "Retry-After": "1" } };
+  vi.stubGlobal("fetch", async () => new Response('{"code":"MAINTENANCE","message":"not yet"}', restarting));
+  (stream as unknown as Required<Stream<TradeEvent>>).lost();
+  (stream as unknown as Required<Stream<TradeEvent>>).active();
+  await vi.advanceTimersByTimeAsync(3_500);
+  expect(tape.trades.get().map(({ id }) => id)).toEqual([7]);
+  const wire = { id: 8, price: "1", quantity: "1", quoteQuantity: "1", timestamp: 8, isBuyerMaker: false };
+  vi.stubGlobal("fetch", async () => Response.json([wire]));
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(tape.trades.get().map(({ id }) => id)).toEqual([8]);
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
