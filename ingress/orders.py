@@ -11,14 +11,14 @@ from engine_core.wire.signing import MAX_WINDOW_MS
 from ingress import commands, fields, trial
 from ingress.call import Reply, json_reply
 from ingress.commands import Placement
-from ingress.errors import ApiError, bad_request, not_found, refusal
+from ingress.errors import ApiError, Code, bad_request, not_found, refusal
 from ingress.history_database import HistoryUnavailable
 from ingress.live_orders import live_order, state_of
 from ingress.members import Members
 from ingress.records import Command, Event, answer_of, events_of, last_of, own_story
 from ingress.replays import duplicate
 from ingress.replica import live_book
-from ingress.schemas import BatchError, BatchOrder, CancelAfter, LiveOrder
+from ingress.schemas import BatchError, BatchOrder, CancelAfter, LiveOrder, ReplacedOrder
 from ingress.service import Request, Service
 
 MAX_BATCH: Final = 20
@@ -144,7 +144,20 @@ async def amend(service: Service, request: Request) -> Reply:
 async def replace(service: Service, request: Request) -> Reply:
     best = partial(_best_opposite, service)
     placement = commands.replace(service.setup, request.caller.account, request.fields, best)
-    return json_reply(await _placed(service, placement, LiveOrder))
+    events = await service.engine.execute(placement.command)
+    try:
+        order = placed(placement.market, events, ReplacedOrder)
+    except ApiError as error:  # the old order ends only when the new one can be placed as asked
+        if error.code is Code.RESOURCE_NOT_FOUND:
+            raise
+        still = f"{error.message}; order {placement.command.order_id} was not replaced and stays as it was"
+        raise ApiError(error.code, still, error.headers) from None
+    for event in events:
+        if event.kind == EventKind.CANCELLED and event.reason == Reason.REPLACED:
+            assert isinstance(order, ReplacedOrder)
+            order.relatedOrderId = str(event.order_id)
+            order.relatedExecutedQuantity = placement.market.units.quantity(event.executed_lots)
+    return json_reply(order)
 
 
 async def cancel_after(service: Service, request: Request) -> Reply:

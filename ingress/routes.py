@@ -110,9 +110,9 @@ _ORDERS = (
         "POST",
         f"{ORDER}/replace",
         "orderReplace",
-        "Cancel one order and place another",
+        "Replace one order by another: both, or neither",
         orders.replace,
-        (bodies.ReplaceOrder, _LIVE),
+        (bodies.ReplaceOrder, schemas.ReplacedOrder),
     ),
     trading(
         "POST",

@@ -57,6 +57,12 @@ class LiveOrder(msgspec.Struct, kw_only=True):
     slippageToleranceType: str | None = None
 
 
+class ReplacedOrder(LiveOrder, kw_only=True):
+    """A new order; `relatedOrderId` is the one that it replaced, which had executed `relatedExecutedQuantity`."""
+
+    relatedExecutedQuantity: str | None = None
+
+
 class BatchOrder(LiveOrder, kw_only=True, tag_field="operation", tag="Ok"):
     """An item of a batch that was placed."""
 

@@ -108,17 +108,25 @@ def open_count_of(state: State, account: int, market: int) -> int:
 @hot
 def enlist(state: State, slot: int) -> None:
     """Put the order at the end of its account's list of open orders."""
+    owner = state.accounts[index(state.orders[index(slot)]["account"])]
+    enlist_between(state, slot, wide(owner["last_order"]), wide(0))
+
+
+@hot
+def enlist_between(state: State, slot: int, before: int, following: int) -> None:
     account = wide(state.orders[index(slot)]["account"])
     market = wide(state.info[index(slot)]["market"])
     owner = state.accounts[index(account)]
-    last = wide(owner["last_order"])
-    state.info[index(slot)]["account_next"] = 0
-    state.info[index(slot)]["account_prev"] = last
-    if last != 0:
-        state.info[index(last)]["account_next"] = slot
+    state.info[index(slot)]["account_next"] = following
+    state.info[index(slot)]["account_prev"] = before
+    if before != 0:
+        state.info[index(before)]["account_next"] = slot
     else:
         owner["first_order"] = slot
-    owner["last_order"] = slot
+    if following != 0:
+        state.info[index(following)]["account_prev"] = slot
+    else:
+        owner["last_order"] = slot
     take_share(state, wide(SHARED_ORDERS), wide(owner["open_orders"]))
     owner["open_orders"] += 1
     state.open_counts[open_count_of(state, account, market)] += 1

@@ -16,7 +16,8 @@ Precedence of reasons: the checks run in this order, and the first that fails na
     CANCEL   NO_GENESIS  BEHAVIOUR_VERSION  UNKNOWN_MARKET  UNKNOWN_ACCOUNT  ORDER_NOT_FOUND
     AMEND    as CANCEL, then MARKET_BUSY  BAD_FIELD  NOT_AMENDABLE  QUANTITY_TOO_SMALL
              in its place: QUANTITY_TOO_SMALL; queued again: as PLACE from ACCOUNT_FROZEN on
-    REPLACE  as PLACE up to the client id, then ORDER_NOT_FOUND; after that the old order is gone whatever happens
+    REPLACE  as PLACE up to the client id, then ORDER_NOT_FOUND, then as PLACE without the old order, then why the new
+             one would end at once; whatever is refused, the old order stays as it was (see replacing.py)
     CANCEL_ALL, CANCEL_AFTER   UNKNOWN_MARKET  UNKNOWN_ACCOUNT  BAD_FIELD  TIMERS_FULL  TIMERS_SHARE
     ADMIN    NO_GENESIS, then what exists, then what is well formed, then what fits (see admin.py)
 
@@ -39,6 +40,7 @@ from engine_core.book.ending import cancel_matching, cancel_order
 from engine_core.book.orders import slot_of
 from engine_core.book.placing import answer_retry, check_sender, find_retry, place
 from engine_core.book.records import HAS_CLIENT_ID
+from engine_core.book.replacing import replace
 from engine_core.book.state import (
     BEHAVIOUR,
     BUDGET,
@@ -109,16 +111,6 @@ def _amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: in
     return write_rejected(state, events, n, commands, i, reason)
 
 
-@inner
-def _cancel_replaced(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
-    """Cancel the order that a REPLACE names. Returns the next position, or -1 if there is none of it."""
-    rare()
-    slot = _named_order(state, commands, i, False)
-    if slot == 0:
-        return wide(-1)
-    return cancel_order(state, events, n, wide(Reason.REPLACED), slot)
-
-
 @hot
 def _place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, replaces: bool) -> int:
     reason = check_shape(commands, i)
@@ -131,11 +123,10 @@ def _place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: in
         if _is_busy(state, commands, i):
             reason = wide(Reason.MARKET_BUSY)
         elif replaces:
-            after = _cancel_replaced(state, events, n, commands, i)
-            if after < 0:
-                reason = wide(Reason.ORDER_NOT_FOUND)
-            else:
-                n = after
+            slot = _named_order(state, commands, i, False)
+            if slot != 0:
+                return replace(state, events, n, commands, i, slot)
+            reason = wide(Reason.ORDER_NOT_FOUND)
     if reason != Reason.NONE:
         return write_rejected(state, events, n, commands, i, reason)
     return place(state, events, n, commands, i)

@@ -77,7 +77,7 @@ def check_place(state: State, commands: np.ndarray, i: int) -> int:
 
 
 @hot
-def _fill_slot(state: State, commands: np.ndarray, i: int, slot: int) -> None:
+def fill_slot(state: State, commands: np.ndarray, i: int, slot: int) -> None:
     """The command becomes an order, not yet on any list."""
     command, order, info = commands[index(i)], state.orders[index(slot)], state.info[index(slot)]
     codes = codes_of_command(commands, i)
@@ -110,24 +110,36 @@ def _fill_slot(state: State, commands: np.ndarray, i: int, slot: int) -> None:
 
 
 @inner
-def _place_trigger(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int) -> int:
-    """Hold the order until the last price reaches its trigger, with its funds locked."""
-    rare()
+def _trigger_place(state: State, slot: int) -> tuple[int, int]:
+    """(book, key) of the level where a trigger waits."""
     info = state.info[index(slot)]
     side = wide(ABOVE) if info["flags"] & TRIGGER_ABOVE else wide(BELOW)
     book = book_of(wide(info["market"]), side)
-    key = key_of(book, wide(state.terms[index(slot)]["trigger_ticks"]))
-    locked, giving = atoms_to_lock(state, slot), giving_of(state, slot)
-    reason = wide(Reason.NONE)
+    return book, key_of(book, wide(state.terms[index(slot)]["trigger_ticks"]))
+
+
+@inner
+def check_trigger(state: State, slot: int) -> int:
+    """Whether there is room and money for a trigger."""
+    book, key = _trigger_place(state, slot)
     if not can_add_level(state) and find_level(state, book, key) == 0:
-        reason = wide(Reason.LEVELS_FULL)
-    elif available(state, giving) < locked:
-        reason = wide(Reason.INSUFFICIENT_FUNDS)
+        return wide(Reason.LEVELS_FULL)
+    if available(state, giving_of(state, slot)) < atoms_to_lock(state, slot):
+        return wide(Reason.INSUFFICIENT_FUNDS)
+    return wide(Reason.NONE)
+
+
+@inner
+def _place_trigger(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int) -> int:
+    """Hold the order until the last price reaches its trigger, with its funds locked."""
+    rare()
+    reason = check_trigger(state, slot)
     if reason != Reason.NONE:
         free_slot(state, slot)
         return write_rejected(state, events, n, commands, i, reason)
     state.counters[ORDERS_MADE] += 1
-    lock(state, giving, locked)
+    book, key = _trigger_place(state, slot)
+    lock(state, giving_of(state, slot), atoms_to_lock(state, slot))
     set_status(state, slot, wide(OrderStatus.TRIGGER_PENDING))
     keep(state, slot, book, key)
     return write(state, events, n, wide(EventKind.TRIGGER_PLACED), wide(Reason.NONE), slot)
@@ -167,7 +179,7 @@ def place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int
     if reason != Reason.NONE:
         return write_rejected(state, events, n, commands, i, reason)
     slot = take_slot(state) if can_stay(codes_of_command(commands, i)) else wide(0)
-    _fill_slot(state, commands, i, slot)
+    fill_slot(state, commands, i, slot)
     if commands[index(i)]["flags"] & TRIGGER:
         return _place_trigger(state, events, n, commands, i, slot)
     giving = giving_of(state, slot)

@@ -79,7 +79,7 @@ class CommandKind(IntEnum):
     AMEND = 3  # new price_ticks and/or quantity_lots (0: keep)
     CANCEL_ALL = 4  # of one account; market 0xFFFFFFFF: all markets; order_type: 0 all, else a CancelScope
     CANCEL_AFTER = 5  # dead-man timer: amount_atoms = milliseconds, 0 disarms
-    REPLACE = 6  # cancel order_id, then place the rest of this record; nothing is placed if the cancel fails
+    REPLACE = 6  # cancel order_id and place the rest of this record: both, or neither with a reason
     TICK = 7  # lets due timers fire; carries no time of its own
 
     GENESIS = 32

@@ -5,6 +5,7 @@ capacity except the number of slots and of remembered orders, and no limit on th
 the others.
 """
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,8 +130,21 @@ class Twin(Matcher):
         self.sender(command)
         if not self.known_retry(command):
             order = self.named(command, False)
+            self._check_replace(command)
             self.finish(order, EventKind.CANCELLED, OrderStatus.CANCELLED, Reason.REPLACED)
             self.place_new(command)
+
+    def _check_replace(self, command: np.void) -> None:
+        """Try it on a copy: a new order that is refused, or ends at once, leaves the old one alone."""
+        trial = copy.deepcopy(self)
+        old = trial.named(command, False)
+        trial.finish(old, EventKind.CANCELLED, OrderStatus.CANCELLED, Reason.REPLACED)
+        told = len(trial.events)
+        trial.place_new(command)
+        story = [(event["kind"].item(), event["reason"].item()) for event in trial.events[told : told + 2]]
+        if len(story) == 2 and (story[0][0], story[1][0]) == (EventKind.ACCEPTED, EventKind.EXPIRED):
+            asked_for = story[1][1] == Reason.SELF_TRADE and command["self_trade"] != SelfTrade.REJECT_TAKER
+            require(bool(asked_for), Reason(story[1][1]))
 
     def place_new(self, command: np.void) -> None:
         market = self.markets[int(command["market"])]
