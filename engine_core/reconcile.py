@@ -32,7 +32,7 @@ _MOST_FEE = 100  # of the smallest trade: one part of so many
 
 def difference(config: Config, setup: LogSetup) -> list[np.ndarray]:
     """The commands that bring the log to what `config` says; ConfigError where that is impossible."""
-    commands: list[np.ndarray] = [] if setup.divided else [admin(CommandKind.SHARES, code=1)]
+    commands: list[np.ndarray] = []
     names = {int(record["asset"]): symbol for symbol, record in setup.assets.items()}
     for asset in config.assets:
         commands += _asset(config, asset, setup, names)
@@ -45,6 +45,8 @@ def difference(config: Config, setup: LogSetup) -> list[np.ndarray]:
         if setup.bands.get(market.number, (0, 0, 0, 0)) != bands:
             values = dict(zip("abcd", bands, strict=True))
             commands.append(admin(CommandKind.MARKET_BANDS, market=market.number, **values))
+    if not setup.divided:
+        commands.append(admin(CommandKind.SHARES, code=1))
     return commands
 
 

@@ -105,6 +105,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         **{"low": "140.1", "close": "140.5", "volume": "31.5", "quoteVolume": "4420.3", "trades": "17"},
     },
     "LiveOrder": _LIVE,
+    "ReplacedOrder": {**_LIVE, "relatedOrderId": "117440513", "relatedExecutedQuantity": "0.5"},
     "BatchOrder": {"operation": "Ok", **_LIVE},
     "BatchError": {"operation": "Err", "code": "INSUFFICIENT_FUNDS", "message": "Insufficient funds"},
     "Balance": _BALANCE,

@@ -177,6 +177,10 @@ def test_amend_and_replace(venue: Venue) -> None:
     body = LIMIT | {"price": "91", "cancelOrderId": order["id"]}
     replaced = venue.send("POST", f"{ORDER}/replace", "orderReplace", body).json()
     assert (replaced["price"], replaced["status"]) == ("91", "New")
+    assert (replaced["relatedOrderId"], replaced["relatedExecutedQuantity"]) == (order["id"], "0")
+    body = LIMIT | {"price": "91", "quantity": "10000000", "cancelOrderId": replaced["id"]}
+    refused = venue.send("POST", f"{ORDER}/replace", "orderReplace", body)
+    assert refused.status_code == 400 and f"{replaced['id']} was not replaced" in refused.json()["message"]
     assert [order["id"] for order in venue.send("GET", ORDERS, "orderQueryAll").json()] == [replaced["id"]]
 
 

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engine_core.administration import LogSetup, admin
-from engine_core.reconcile import difference
+from engine_core.reconcile import difference, warnings
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, join
 from engine_core.wire.markets import Config, load
@@ -95,3 +96,32 @@ def test_records_are_joined_byte_by_byte() -> None:
     records = join([key, admin(CommandKind.DEPOSIT, account=2, asset=1, a=5, b=6)])
     assert records.dtype == ADMIN and len(records.tobytes()) == 128
     assert records[0]["public_key"].tolist() == list(range(32)) and records[1]["a"] == 5
+
+
+@pytest.mark.parametrize(
+    ("fields", "side"),
+    [({"lot_atoms": 1, "tick_atoms": 1}, "buyer"), ({"tick_atoms": 1, "start_price": "0.01"}, "seller")],
+)
+def test_a_market_whose_smallest_trade_pays_more_than_a_hundredth_is_refused(fields: dict[str, Any], side: str) -> None:
+    """Fees are rounded up to one atom: of one atom that is all of it."""
+    config = change("SOL_USDC", **fields)
+    with pytest.raises(ConfigError, match=rf"markets\.SOL_USDC: the {side} of one lot .*more than 1 %"):
+        difference(config, LogSetup())
+    known = change("SOL_USDC", maker_ppm=0, taker_ppm=0, **fields)
+    assert warnings(known, after(known)) == []
+    (warning,) = warnings(config, after(known))
+    assert warning.startswith(f"market SOL_USDC: the {side} of one lot")
+
+
+def test_the_shipped_markets_are_in_order() -> None:
+    assert warnings(SHIPPED, after(SHIPPED)) == []
+
+
+def test_a_table_that_is_too_small_for_shares_is_named() -> None:
+    few = replace(SHIPPED, capacity=replace(SHIPPED.capacity, keys=100))
+    (warning,) = warnings(few, after(SHIPPED))
+    assert warning.startswith("[capacity] keys = 100 is less than accounts = 10000")
+
+
+def test_what_is_shared_is_divided_once() -> None:
+    assert kinds(difference(SHIPPED, LogSetup())).count(CommandKind.SHARES) == 1
