@@ -234,7 +234,7 @@ def test_a_database_of_before_gets_the_candle_views_with_its_rows(
     with redis.Redis.from_url(valkey) as client:
         append(client, blocks)
     known = migrations(Variant.PLAIN)
-    monkeypatch.setattr("persistence.migrate.migrations", lambda variant: known[:5])
+    monkeypatch.setattr("persistence.migrate.migrations", lambda variant: known[:4])
     store_all(config(valkey, postgres), count(blocks))
     assert select(postgres, "select market, open_ticks from candles_1m") == [(1, 10_050)]
     monkeypatch.undo()
