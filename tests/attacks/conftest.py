@@ -15,6 +15,7 @@ from tests.ingress.venue import Venue, open_venue
 
 ANYBODY, PROXY = "127.0.0.1", "127.0.0.2"
 LOGINS = 20  # a minute
+TRIES = 3 * LOGINS  # more than that, and than what comes back while they are made, however slow the machine
 CONNECTIONS = 100  # of one address
 ENDED_PER_ACCOUNT = 40
 WITHDRAW_DELAY_MINUTES = 60

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.attacks.conftest import ANYBODY, CONNECTIONS, LOGINS, PROXY, client_at
+from tests.attacks.conftest import ANYBODY, CONNECTIONS, PROXY, TRIES, client_at
 from tests.ingress.fakes import TRADER, Signer
 from tests.ingress.venue import Venue
 
@@ -23,7 +23,7 @@ def attempts(venue: Venue, source: str, forwarded_for: str) -> list[int]:
                 json={"name": f"user-{n}", "password": "a wrong one"},
                 headers={"X-Forwarded-For": forwarded_for.format(n)},
             ).status_code
-            for n in range(LOGINS + 4)
+            for n in range(TRIES)
         ]
 
 
@@ -32,11 +32,11 @@ def test_log_ins_from_many_addresses_behind_a_proxy_all_pass(venue: Venue) -> No
 
 
 def test_who_is_no_proxy_stays_one_address(venue: Venue) -> None:
-    assert attempts(venue, ANYBODY, "203.0.113.{}")[-4:] == [429] * 4
+    assert attempts(venue, ANYBODY, "203.0.113.{}")[-1] == 429
 
 
 def test_what_a_client_sends_through_a_proxy_that_appends_does_not_count(venue: Venue) -> None:
-    assert attempts(venue, PROXY, "127.0.0.1, 203.0.113.{}, 192.0.2.99")[-4:] == [429] * 4
+    assert attempts(venue, PROXY, "127.0.0.1, 203.0.113.{}, 192.0.2.99")[-1] == 429
 
 
 def upgraded(venue: Venue, source: str, forwarded_for: str) -> tuple[socket.socket, bytes]:
