@@ -164,7 +164,7 @@ def test_a_key_of_the_user_works_at_once_and_is_revoked_within_a_second_in_every
     given = page.post(
         KEYS, json={"permissions": ["trade", "read"], "publicKey": _public(own), "password": PASSWORD}
     ).json()
-    assert given == {"apiKey": _public(own), "permissions": ["read", "trade"], "secret": None}
+    assert given == {"apiKey": _public(own), "permissions": ["read", "trade"], "secret": None, "withdrawsFrom": None}
     assert {key["apiKey"] for key in page.get(KEYS).json()} == {made["apiKey"], given["apiKey"]}
     key = SigningKey(_bytes(made["secret"]))
 
