@@ -48,8 +48,11 @@ def ensure() -> None:
     place = folder()
     if os.path.exists(place / COMPLETE) or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return
-    if not _can_be_written(place):
-        raise CacheError(f"{place}: cannot be written, and compiled kernels must be kept: set EXCHANGE_CACHE_DIR=DIR")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = f"{place}: cannot be made ({error.strerror}), and compiled kernels must be kept somewhere"
+        raise CacheError(f"{why}: set EXCHANGE_CACHE_DIR=DIR") from None
     mine = {"EXCHANGE_PARENT_PID": str(os.getpid()), "EXCHANGE_PARENT_FD": "", "EXCHANGE_WORKER": "0"}
     command = [sys.executable, "-P", "-m", "engine_core.operator.warm"]
     if subprocess.run(command, env={**os.environ, **mine}, check=False).returncode:

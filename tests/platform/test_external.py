@@ -55,3 +55,12 @@ def test_a_database_without_the_right_to_create(postgres: str) -> None:
 def test_a_database_that_is_not_there() -> None:
     with pytest.raises(ExternalError, match="DATABASE_URL"):
         check_database("postgresql://nobody@/nothing?host=/nowhere")
+
+
+def test_a_replica_is_refused_with_the_name_of_its_primary(fresh_valkey: str) -> None:
+    with redis.Redis.from_url(fresh_valkey) as client:
+        client.replicaof("127.0.0.1", "9")
+        with pytest.raises(ExternalError, match=r"is a replica, .* 127\.0\.0\.1:9"):
+            check_redis(fresh_valkey, "everysec")
+        client.replicaof("NO", "ONE")
+    check_redis(fresh_valkey, "everysec")
