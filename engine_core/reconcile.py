@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine_core.administration import ApplyError, LogSetup, admin, execute, read_setup
+from engine_core.administration import ApplyError, LogSetup, admin, describe, execute, read_setup
 from engine_core.demo import fund
 from engine_core.wire.codes import CommandKind, MarketState
 from engine_core.wire.fees import fee_of
@@ -109,12 +109,16 @@ def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
     kind, number = CommandKind(int(record["kind"])), int(record["market"])
     if kind == CommandKind.ASSET:
         return f"new asset {record['symbol'].decode()}: number {record['asset']}, {record['decimals']} decimals"
-    market = next(market for market in config.markets if market.number == number)
+    market = next((market for market in config.markets if market.number == number), None)
+    if market is None:
+        return describe(command)  # of no asset and no market
     if kind == CommandKind.MARKET:
         sizes = f"tick {market.tick_size}, lot {market.lot_size}, number {number}"
         return f"new market {market.symbol}: {sizes}; all of that is permanent"
     keys: tuple[str, ...] = ("maker_ppm", "taker_ppm")
     before: tuple[int, ...] = setup.fees.get(number, (0, 0))
+    if kind not in (CommandKind.FEES, CommandKind.MARKET_BANDS):
+        return f"{market.symbol}: {describe(command)}"
     if kind == CommandKind.MARKET_BANDS:
         keys = ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders")
         before = setup.bands.get(number, (0, 0, 0, 0))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine_core.administration import LogSetup, admin
-from engine_core.reconcile import difference, warnings
+from engine_core.reconcile import difference, in_words, warnings
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, join
 from engine_core.wire.markets import Config, load
@@ -125,3 +125,13 @@ def test_a_table_that_is_too_small_for_shares_is_named() -> None:
 
 def test_what_is_shared_is_divided_once() -> None:
     assert kinds(difference(SHIPPED, LogSetup())).count(CommandKind.SHARES) == 1
+
+
+def test_every_change_is_told_in_words() -> None:
+    told = [in_words(command, SHIPPED, LogSetup()) for command in difference(SHIPPED, LogSetup())]
+    assert all(told) and "new market SOL_USDC: tick 0.01, lot 0.01, number 1; all of that is permanent" in told
+    changed = change("SOL_USDC", taker_ppm=900, max_open_orders=5)
+    log = after(SHIPPED)
+    assert [in_words(command, changed, log) for command in difference(changed, log)] == [
+        *("SOL_USDC: taker_ppm 500 → 900", "SOL_USDC: max_open_orders 1000 → 5")
+    ]
