@@ -38,8 +38,9 @@ REST: Final = (
 STREAMS: Final = (
     f"Bounds: {STREAM_BOUNDS['message_bytes']:,} bytes of a frame (more closes with 1009); "
     f"{STREAM_BOUNDS['streams']:,} names held by a connection or named in a frame, of {MAX_STREAM_NAME} characters; "
-    f"{STREAM_BOUNDS['burst']:,} units of work at once and {STREAM_BOUNDS['per_second']} a second (a frame is one, "
-    f"and a name that is changed), {STREAM_BOUNDS['address_burst']:,} and {STREAM_BOUNDS['address_per_second']:,} a "
+    f"{STREAM_BOUNDS['burst']:,} units of work at once and {STREAM_BOUNDS['per_second']} a second (a frame is one, and "
+    f"so are each 256 bytes and each 16 names of it; a signature is 4), "
+    f"{STREAM_BOUNDS['address_burst']:,} and {STREAM_BOUNDS['address_per_second']:,} a "
     f"second for all connections of an address; after {STREAM_BOUNDS['refused']} refusals for that the connection "
     f"ends. Without a stream it ends after {STREAM_BOUNDS['idle_seconds']:.0f} s; a ping comes every "
     f"{STREAM_BOUNDS['ping_seconds']:.0f} s and is to be answered within {STREAM_BOUNDS['pong_seconds']:.0f} s. "
