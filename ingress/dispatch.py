@@ -87,7 +87,7 @@ def limited(limits: Limits, call: Call, reply: Reply) -> Reply:
 def _request(service: Service, endpoint: Endpoint, call: Call) -> Request:
     """Read and authenticate. The signature covers what was sent, unknown members included, so it is checked first."""
     if service.limits is not None:
-        service.limits.arrive(call.peer)
+        service.limits.arrive(call.peer, len(call.body) + len(call.query))
     members: fields.Fields = {}
     items: list[Members] = []
     signed: list[Pairs]

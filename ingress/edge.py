@@ -66,7 +66,7 @@ class Edge:
             await self._application(scope, receive, send)
             return
         try:
-            body = await _read_body(receive)
+            body = await read_body(receive)
         except ApiError as error:
             await self._send(send, call_of(scope, b"", self._service.config.proxies), error_reply(error))
             return
@@ -114,7 +114,7 @@ class Edge:
         if limits is None:
             return None
         try:
-            limits.arrive(call.peer)
+            limits.arrive(call.peer, len(call.body) + len(call.query))
         except ApiError as error:
             return error_reply(error)
         return None
@@ -167,7 +167,7 @@ async def send_reply(send: Send, reply: Reply) -> None:
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def _read_body(receive: Receive) -> bytes | None:
+async def read_body(receive: Receive) -> bytes | None:
     """The whole body; None if its end never came. One over the limit is refused, after so much of it was dropped that
     the client listens."""
     body, size, more = bytearray(), 0, True

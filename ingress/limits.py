@@ -26,6 +26,7 @@ from ingress.errors import ApiError, Code
 FILE: Final = "rate-limits"
 SETS: Final = 1 << 15
 WAYS: Final = 4
+BYTES_OF_A_REQUEST: Final = 4096
 LIMIT_HEADER: Final = b"X-RateLimit-Limit"
 _LAYOUT: Final = 1
 _ENTRY_WORDS: Final = 2
@@ -79,13 +80,19 @@ class Limits:
         self._words.release()
         self._shared.close()
 
-    def arrive(self, peer: str) -> None:
-        """Count a request of an address, before anything of it is looked at; 429 if there are too many."""
+    def arrive(self, peer: str, size: int = 0) -> None:
+        """Count a request of an address, before anything of it is looked at; 429 if there are too many. A large one
+        counts as several: what it costs to read grows with its bytes."""
         rate = self._rates.get(Cost.REQUESTS)
         if rate is not None:
-            left_ns = self._take(Cost.REQUESTS << 56 | self._address(peer), rate, 1)
+            left_ns = self._take(Cost.REQUESTS << 56 | self._address(peer), rate, 1 + size // BYTES_OF_A_REQUEST)
             if left_ns < 0:
                 raise _refusal(rate, left_ns)
+
+    def may_arrive(self, peer: str) -> bool:
+        """Whether a request of an address would be let through now; nothing is counted."""
+        rate = self._rates.get(Cost.REQUESTS)
+        return rate is None or self._take(Cost.REQUESTS << 56 | self._address(peer), rate, 0) >= rate.interval_ns
 
     def charge(self, cost: Cost, account: int, peer: str, count: int = 1) -> Headers:
         """Take `count` tokens of an account or, if that is 0, of an address: the headers of the answer, or 429."""

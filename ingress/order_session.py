@@ -48,6 +48,8 @@ METHODS: Final[dict[str, Operation]] = {
     "order.cancelAll": orders.cancel_all,
 }
 _CANCELS: Final = ("order.cancel", "order.cancelAll")
+MOST_REFUSED: Final = 8  # messages before a logon; then the connection ends
+STRANGER: Final = f"log on first: {LOGON}"
 MAX_ID: Final = 64
 _MESSAGE_MEMBERS: Final = frozenset(("id", "method", "params"))
 _CREDENTIALS: Final = {
@@ -108,16 +110,23 @@ class OrderSession:
         shown: Shown,
         send: Callable[[bytes], None],
         drop: Callable[[str], None],
+        address: str = "",
     ) -> None:
         self._service, self._plain_messages, self._sessions = plain.service, plain, sessions
         self._shown, self._send, self._drop = shown, send, drop
         self._loop = asyncio.get_running_loop()
+        self._address = address  # of the client
         self._caller: Caller | None = None
+        self._refused = 0  # messages before a logon
         self._public_key = b""
         self._lease: Lease | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._unstarted = 0  # of these; while there are any, nothing may overtake them
         self._plain = 0  # placements and cancels without a task
+
+    @property
+    def is_logged_on(self) -> bool:
+        return self._caller is not None
 
     @property
     def in_flight(self) -> int:
@@ -129,6 +138,8 @@ class OrderSession:
         try:
             if self._begin_order(text):
                 return
+            if self._service.limits is not None:
+                self._service.limits.arrive(self._address, len(text))
             self._service.engine.gateway.catch_up()
             message = parse_object(text)
             request_id = _id_of(message)
@@ -236,6 +247,10 @@ class OrderSession:
         self._shown.order(began, reply.status)
         name = b"result" if reply.status < 400 else b"error"
         self._send(b'{"id":%b,"status":%d,"%b":%b}' % (request_id, reply.status, name, reply.body))
+        if self._caller is None and reply.status >= 400:
+            self._refused += 1
+            if self._refused == MOST_REFUSED:
+                self._drop(STRANGER)
 
     def _authenticated(self) -> Caller:
         """The session's account, as long as its key may trade."""

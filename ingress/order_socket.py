@@ -24,12 +24,15 @@ from ingress.call import NOWHERE, error_reply
 from ingress.errors import bad_request
 from ingress.monitoring import Shown
 from ingress.open_sessions import OpenSessions
-from ingress.order_session import PATH, OrderSession
+from ingress.order_session import PATH, STRANGER, OrderSession
 from ingress.plain_messages import PlainMessages
 from ingress.service import Service
 
 MAX_MESSAGE: Final = 64 * 1024
 MAX_IN_FLIGHT: Final = 512
+MAX_FRAGMENTS: Final = 1024
+PIECE: Final = 4096  # bytes that are read at a time
+LOGON_SECONDS: Final = 10.0  # from the handshake
 PING_SECONDS: Final = 5.0  # a peer that says nothing for two of these is gone
 CLOSE_SECONDS: Final = 2.0
 GOING_AWAY, POLICY_VIOLATION, UNSUPPORTED = 1001, 1008, 1003
@@ -60,6 +63,9 @@ class OrderSocket(asyncio.Protocol):
         self._paused = False
         self._heard = True
         self._timer: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None
+        self._unread = memoryview(b"")
+        self._opened = self._loop.time()
         self.on_lost: Callable[[], None] = lambda: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -74,18 +80,31 @@ class OrderSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
-        self._protocol.receive_data(data)
-        self._handle()
+        self._unread = memoryview(bytes(self._unread) + data if self._unread else data)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read one piece of what has come; the rest in later turns of the loop, so that others get theirs."""
+        self._turn = None
+        if self._unread and not self._is_busy():
+            piece, self._unread = self._unread[:PIECE], self._unread[PIECE:]
+            self._protocol.receive_data(bytes(piece))
+            self._handle()
+        self._throttle()
 
     def eof_received(self) -> None:
+        self._protocol.receive_data(bytes(self._unread))
+        self._unread = memoryview(b"")
         self._protocol.receive_eof()
         self._handle()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.on_lost()
         self._state.connections.discard(cast(Any, self))
-        if self._timer is not None:
-            self._timer.cancel()
+        for handle in (self._timer, self._turn):
+            if handle is not None:
+                handle.cancel()
+        self._unread = memoryview(b"")
         self._end_session()
 
     def pause_writing(self) -> None:
@@ -118,7 +137,8 @@ class OrderSocket(asyncio.Protocol):
     def _shake_hands(self, request: Request) -> None:
         response = self._protocol.accept(request)
         if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
-            self._session = OrderSession(self.plain, self.sessions, self.shown, self._send, self._drop)
+            address = self.origin.address
+            self._session = OrderSession(self.plain, self.sessions, self.shown, self._send, self._drop, address)
         else:
             response.body = error_reply(bad_request(bytes(response.body or b"").decode().strip())).body
             for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(response.body)))):
@@ -127,7 +147,9 @@ class OrderSocket(asyncio.Protocol):
         self._protocol.send_response(response)
 
     def _take_frame(self, frame: Frame) -> None:
-        if frame.opcode in (Opcode.TEXT, Opcode.CONT) and self._session is not None:
+        if self._session is None or self._protocol.state is not State.OPEN:
+            return  # who was told to go is not listened to
+        if frame.opcode in (Opcode.TEXT, Opcode.CONT):
             if frame.fin and not self._fragments:
                 self._session.receive(bytes(frame.data))
             else:
@@ -135,6 +157,8 @@ class OrderSocket(asyncio.Protocol):
                 if frame.fin:
                     text, self._fragments = b"".join(self._fragments), []
                     self._session.receive(text)
+                elif len(self._fragments) > MAX_FRAGMENTS:
+                    self._close(POLICY_VIOLATION, f"a message has at most {MAX_FRAGMENTS} fragments")
         elif frame.opcode is Opcode.BINARY:
             self._close(UNSUPPORTED, "messages are JSON texts")
 
@@ -154,17 +178,25 @@ class OrderSocket(asyncio.Protocol):
 
     def _throttle(self) -> None:
         """Read on only while the client reads its answers and has not too many commands on their way."""
-        busy = self._session is not None and self._session.in_flight >= MAX_IN_FLIGHT
-        wanted = busy or self._paused_by_peer
+        busy = self._is_busy()
+        wanted = busy or bool(self._unread)
         if wanted != self._paused and not self._transport.is_closing():
             self._paused = wanted
             (self._transport.pause_reading if wanted else self._transport.resume_reading)()
+        if self._unread and not busy and self._turn is None:
+            self._turn = self._loop.call_soon(self._read_on)
+
+    def _is_busy(self) -> bool:
+        return self._paused_by_peer or (self._session is not None and self._session.in_flight >= MAX_IN_FLIGHT)
 
     def _ping(self) -> None:
         if not self._heard and (self._paused_by_peer or not self._paused):
             self._transport.abort()
             return
         self._heard = False
+        late = self._loop.time() - self._opened > LOGON_SECONDS
+        if late and self._session is not None and not self._session.is_logged_on:
+            self._drop(STRANGER)
         if self._protocol.state is State.OPEN:
             self._protocol.send_ping(b"")
             self._flush()

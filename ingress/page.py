@@ -15,6 +15,7 @@ from ingress.call import TEXT, Call, Headers, Reply
 from ingress.sessions import streams
 
 _FOREVER: Final = b"public, max-age=31536000, immutable"
+_LONGEST: Final = 255  # characters of a path
 _REVALIDATE: Final = b"no-cache"
 _NO_REFERRER: Final = (b"Referrer-Policy", b"no-referrer")
 _ONLY_TLS: Final = (b"Strict-Transport-Security", b"max-age=31536000")
@@ -54,6 +55,8 @@ class Page:
         return Reply(200, source.read_bytes(), _content_type(path), (*headers, *encoding))
 
     def _file(self, path: str) -> Path | None:
+        if len(path) > _LONGEST:  # resolving costs the square of what it is given
+            return None
         root = self.folder.resolve()
         try:
             file = (root / ("index.html" if path == "/" else path.lstrip("/"))).resolve()

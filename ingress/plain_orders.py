@@ -105,6 +105,9 @@ class PlainOrders:
         length = read_order(data, rules.symbols, rules.words, command, text, found, spans)
         if not length:
             return False
+        limits, address = self._service.limits, client.address(data)
+        if address is None or (limits is not None and not limits.may_arrive(address)):
+            return False
         key_at, signature_at, timestamp, window, row = found.tolist()
         caller = self._service.auth.check_plain(
             data[key_at : key_at + KEY_CHARACTERS],
@@ -114,9 +117,6 @@ class PlainOrders:
             data[signature_at : signature_at + SIGNATURE_CHARACTERS],
         )
         if caller is None:
-            return False
-        limits, address = self._service.limits, client.address(data)
-        if address is None:
             return False
         allowance = () if limits is None else limits.order(caller.account, address)
         if allowance is None or not self._is_first(caller):

@@ -20,7 +20,9 @@ from websockets.uri import parse_uri
 from engine_core.replica.setup import FROZEN
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT, EVENT, SLOT
+from ingress import order_socket
 from ingress.monitoring import Shown
+from ingress.order_session import MOST_REFUSED
 from ingress.order_socket import MAX_IN_FLIGHT, OrderSocket, socket_class
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT, Exchange, config, event
 from tests.ingress.markets import admin
@@ -107,9 +109,9 @@ async def connected(exchange: Exchange, **params: Any) -> AsyncIterator[Peer]:
         await asyncio.gather(*state.tasks)
 
 
-async def settle() -> None:
+async def settle(turns: int = 10) -> None:
     """Let everything that is ready run."""
-    for _ in range(10):
+    for _ in range(turns):
         await asyncio.sleep(0)
 
 
@@ -126,11 +128,12 @@ async def test_it_reads_on_when_a_full_house_is_answered_at_once(
     async with connected(exchange) as peer:
         monkeypatch.setattr(exchange.gateway, "submit", submit)
         peer.send(*[("order.modify", AMEND)] * (MAX_IN_FLIGHT + 100))
-        await settle()
-        assert len(waiting) == MAX_IN_FLIGHT + 100 and not peer.transport.reading
-        for answer in waiting:
+        await settle(100)
+        assert MAX_IN_FLIGHT <= len(waiting) < MAX_IN_FLIGHT + 100 and not peer.transport.reading
+        for answer in waiting:  # which grows, as the rest is read
             answer.set_result(event(EventKind.REJECTED, reason=Reason.ORDER_NOT_FOUND))
-        await settle()
+            await settle(3)
+        await settle(100)
         peer.hear()
         assert len(peer.answers) == MAX_IN_FLIGHT + 100
         assert peer.transport.reading
@@ -186,3 +189,75 @@ async def test_a_revoked_key_ends_its_session_at_once(exchange: Exchange) -> Non
         assert len(exchange.gateway.commands) == 2, "nothing more is executed"
         ended = np.frombuffer(exchange.gateway.commands[-1].tobytes(), admin(CommandKind.LEASE).dtype)
         assert ended["kind"] == CommandKind.LEASE and ended["b"] == 1
+
+
+@asynccontextmanager
+async def stranger(exchange: Exchange) -> AsyncIterator[Peer]:
+    """A connection on which nobody has logged on."""
+    async with connected(exchange) as peer:
+        other = await opened(exchange)
+        try:
+            yield other
+        finally:
+            other.socket.connection_lost(None)
+            peer.hear()
+
+
+async def opened(exchange: Exchange) -> Peer:
+    bound = socket_class(exchange.service, Shown(config(Path("/nowhere"))))
+    peer = Peer(
+        bound(cast(Config, None), ServerState(), {}), Transport(), ClientProtocol(parse_uri("ws://exchange/ws/orders"))
+    )
+    peer.socket.connection_made(peer.transport)
+    peer.protocol.send_request(peer.protocol.connect())
+    peer.socket.data_received(b"".join(peer.protocol.data_to_send()))
+    peer.hear()
+    return peer
+
+
+async def test_one_turn_of_the_loop_reads_a_bounded_piece(exchange: Exchange) -> None:
+    """However much a client sends at once, others get their turns between."""
+    async with connected(exchange) as peer:
+        for _ in range(5_000):
+            peer.protocol.send_text(b"{}")
+        peer.socket.data_received(b"".join(peer.protocol.data_to_send()))
+        await settle(3)
+        peer.hear()
+        assert 0 < len(peer.answers) < 2_500 and not peer.transport.reading
+        await settle(100)
+        peer.hear()
+        assert len(peer.answers) == 5_000 and peer.transport.reading
+
+
+async def test_who_does_not_log_on_is_sent_away_after_a_few_messages(exchange: Exchange) -> None:
+    async with stranger(exchange) as peer:
+        for _ in range(5_000):
+            peer.protocol.send_text(b"{}")
+        peer.socket.data_received(b"".join(peer.protocol.data_to_send()))
+        await settle(100)
+        peer.hear()
+        assert len(peer.answers) == MOST_REFUSED
+        assert peer.protocol.close_rcvd is not None and peer.protocol.close_rcvd.code == 1008
+
+
+async def test_who_says_nothing_is_sent_away_after_a_time(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_socket, "PING_SECONDS", 0.05)
+    monkeypatch.setattr(order_socket, "LOGON_SECONDS", 0.2)
+    async with stranger(exchange) as peer:
+        while peer.protocol.close_rcvd is None:
+            peer.protocol.send_ping(b"alive")
+            peer.socket.data_received(b"".join(peer.protocol.data_to_send()))
+            await asyncio.sleep(0.02)
+            peer.hear()
+        assert peer.protocol.close_rcvd.code == 1008
+
+
+async def test_a_message_has_so_many_fragments(exchange: Exchange) -> None:
+    async with connected(exchange) as peer:
+        peer.protocol.send_text(b"{", fin=False)
+        for _ in range(order_socket.MAX_FRAGMENTS + 1):
+            peer.protocol.send_continuation(b"", fin=False)
+        peer.socket.data_received(b"".join(peer.protocol.data_to_send()))
+        await settle(100)
+        peer.hear()
+        assert peer.protocol.close_rcvd is not None and peer.protocol.close_rcvd.code == 1008
