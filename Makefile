@@ -11,7 +11,7 @@ SEEDS ?= 2000
 REQUESTS ?= 500
 WORKERS ?= 2
 
-.PHONY: help setup setup-dev run test lint soak chaos lock clean
+.PHONY: help setup setup-dev run test lint soak chaos fuzz lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
@@ -22,6 +22,7 @@ help:
 	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, twice SEEDS=$(SEEDS) simulations,"
 	@echo "            and REQUESTS=$(REQUESTS) made from the OpenAPI document to each route"
 	@echo "make chaos   kill every process again and again under load, ROUNDS=$(ROUNDS), then account for everything"
+	@echo "make fuzz    random bytes to all readers for MINUTES=$(MINUTES), going on where it stopped (build/fuzz)"
 	@echo "make lock    resolve the locked requirements anew"
 	@echo "make clean   delete what setup made (not the data)"
 
@@ -51,6 +52,9 @@ soak: setup-dev
 	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s)
 	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s) --harder
 	.venv/bin/python -m tests.ingress.fuzz --examples $(REQUESTS)
+
+fuzz: setup-dev
+	nice -n 10 .venv/bin/python -m tests.fuzz --minutes $(MINUTES)
 
 chaos: setup-dev
 	.venv/bin/python -m tests.end_to_end.chaos --rounds $(ROUNDS)

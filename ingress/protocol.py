@@ -93,8 +93,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # Reading
 
+    def listens(self) -> bool:
+        """Whether what the client will send is going to be read."""
+        return not self._deaf and not self.transport.is_closing()
+
     def data_received(self, data: bytes) -> None:
-        if self._deaf or self.transport.is_closing():
+        if not self.listens():
             return
         if self._unread:
             self._unread = memoryview(bytes(self._unread) + data)
@@ -314,7 +318,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _end(self, refusal: ApiError | None) -> None:
         """Read no more. What was begun is answered first, then the refusal, if any, and the connection ends. A request
         that has not come whole is dropped: nothing of it is executed."""
-        if self._deaf or self.transport.is_closing():
+        if not self.listens():
             return
         self._deaf = True
         if not self._between_requests and self._head_complete:

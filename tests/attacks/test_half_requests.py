@@ -31,11 +31,13 @@ GARBAGE = (
 @pytest.fixture(autouse=True)
 def _empty_book(venue: Venue) -> Iterator[None]:
     yield
-    venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, TRADER)
+    venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, TRADER, window=60_000)
 
 
 def resting(venue: Venue) -> int:
-    return len(venue.send("GET", "/api/v1/orders", "orderQueryAll", {"symbol": "SOL_USDC"}, TRADER).json())
+    return len(
+        venue.send("GET", "/api/v1/orders", "orderQueryAll", {"symbol": "SOL_USDC"}, TRADER, window=60_000).json()
+    )
 
 
 def wire(request: httpx.Request, *more: str, length: bool = True) -> bytes:
@@ -65,13 +67,13 @@ def asgi(venue: Venue) -> bytes:
 
 
 def cancel(venue: Venue) -> bytes:
-    order = venue.send("POST", ORDER, "orderExecute", LIMIT, TRADER).json()
+    order = venue.send("POST", ORDER, "orderExecute", LIMIT, TRADER, window=60_000).json()
     body = {"symbol": "SOL_USDC", "orderId": order["id"]}
     return wire(venue.signer.request("DELETE", ORDER, "orderCancel", body, TRADER, window=60_000))
 
 
 def amend(venue: Venue) -> bytes:
-    order = venue.send("POST", ORDER, "orderExecute", LIMIT | {"quantity": "2"}, TRADER).json()
+    order = venue.send("POST", ORDER, "orderExecute", LIMIT | {"quantity": "2"}, TRADER, window=60_000).json()
     body = {"symbol": "SOL_USDC", "orderId": order["id"], "quantity": "1"}
     return wire(venue.signer.request("PATCH", ORDER, "orderModify", body, TRADER, window=60_000))
 
@@ -159,10 +161,10 @@ def test_what_never_came_whole_is_not_executed(venue: Venue, leaving: str, befor
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 def test_nor_by_another_method(venue: Venue, method: str) -> None:
     data = {"PATCH": amend, "DELETE": cancel}[method](venue)
-    before = venue.send("GET", "/api/v1/orders", "orderQueryAll", None, TRADER).json()
+    before = venue.send("GET", "/api/v1/orders", "orderQueryAll", None, TRADER, window=60_000).json()
     longer = data.replace(b"content-length: ", b"content-length: 1").replace(b"Content-Length: ", b"Content-Length: 1")
     for half in (longer, data[:-1]):
         with Connection(venue.port) as connection:
             connection.send(half).hang_up()
             assert connection.statuses() == []
-    assert venue.send("GET", "/api/v1/orders", "orderQueryAll", None, TRADER).json() == before
+    assert venue.send("GET", "/api/v1/orders", "orderQueryAll", None, TRADER, window=60_000).json() == before

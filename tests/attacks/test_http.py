@@ -164,7 +164,7 @@ def test_framing(venue: Venue, path: str, headers: tuple[str, ...], status: int)
 def test_a_body_without_a_coding_may_say_so(venue: Venue, coding: str) -> None:
     data = wire(placement(venue), f"Content-Encoding: {coding}")
     assert ask(venue, data).status == 200
-    venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, TRADER)
+    venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, TRADER, window=60_000)
 
 
 def test_a_compressed_order_is_not_taken_for_another_one(venue: Venue) -> None:
@@ -201,7 +201,7 @@ def test_curl(venue: Venue, method: str, options: tuple[str, ...]) -> None:
     curl = shutil.which("curl")
     if curl is None:
         pytest.skip("curl is not installed")
-    order = venue.send("POST", "/api/v1/order", "orderExecute", BODY | {"quantity": "2"}, TRADER).json()
+    order = venue.send("POST", "/api/v1/order", "orderExecute", BODY | {"quantity": "2"}, TRADER, window=60_000).json()
     known = {"symbol": "SOL_USDC", "orderId": order["id"]}
     instruction, body = {
         "POST": ("orderExecute", BODY | {"clientId": 5_900_077}),
@@ -215,7 +215,7 @@ def test_curl(venue: Venue, method: str, options: tuple[str, ...]) -> None:
     command = [curl, "-sS", "-m", "20", "-w", " %{http_code}", "-X", method, *options, *headers]
     command += ["--data-binary", request.content.decode(), f"http://127.0.0.1:{venue.port}/api/v1/order"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, TRADER)
+    venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, TRADER, window=60_000)
     assert done.stdout.endswith(" 200"), done
 
 
@@ -228,7 +228,7 @@ def test_the_http_client_of_java(venue: Venue) -> None:
     java = shutil.which("java")
     if java is None:
         pytest.skip("java is not installed")
-    order = venue.send("POST", "/api/v1/order", "orderExecute", BODY | {"quantity": "2"}, TRADER).json()
+    order = venue.send("POST", "/api/v1/order", "orderExecute", BODY | {"quantity": "2"}, TRADER, window=60_000).json()
     known = {"symbol": "SOL_USDC", "orderId": order["id"]}
     asked = []
     for method, instruction, body in (
@@ -241,5 +241,5 @@ def test_the_http_client_of_java(venue: Venue) -> None:
         asked += [method, request.content.decode(), *credentials]
     url = f"http://127.0.0.1:{venue.port}/api/v1/order"
     done = subprocess.run([java, str(JAVA), url, *asked], capture_output=True, text=True, timeout=120, check=False)
-    venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, TRADER)
+    venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, TRADER, window=60_000)
     assert done.stdout.split() == ["200", "200", "200"], done

@@ -85,7 +85,7 @@ def test_a_signed_request_with_an_offer_is_executed_as_without(
     venue: Venue, method: str, offer: bytes, split: str
 ) -> None:
     """As Java's own client and `curl --http2` send it: the offer is ignored (RFC 9110, section 7.8)."""
-    resting = venue.send("POST", "/api/v1/order", "orderExecute", LIMIT, TRADER).json()
+    resting = venue.send("POST", "/api/v1/order", "orderExecute", LIMIT, TRADER, window=60_000).json()
     known = {"symbol": "SOL_USDC", "orderId": resting["id"]}
     body, instruction = {
         "POST": (LIMIT, "orderExecute"),
@@ -98,7 +98,9 @@ def test_a_signed_request_with_an_offer_is_executed_as_without(
     with Connection(venue.port) as connection:
         answer = connection.send(*parts(data, split)).answer()
     assert answer is not None and answer.status == 200, answer
-    everything = venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, TRADER).json()
+    everything = venue.send(
+        "DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, TRADER, window=60_000
+    ).json()
     assert len(everything) == {"POST": 2, "PATCH": 1, "DELETE": 0}[method]
 
 
@@ -106,4 +108,4 @@ LIMIT = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "10
 
 
 def test_nothing_was_left_behind(venue: Venue) -> None:
-    assert venue.send("GET", "/api/v1/orders", "orderQueryAll", None, TRADER).json() == []
+    assert venue.send("GET", "/api/v1/orders", "orderQueryAll", None, TRADER, window=60_000).json() == []

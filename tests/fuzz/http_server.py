@@ -64,7 +64,15 @@ class Connection:
     transport: Transport = field(default_factory=Transport)
 
     def __post_init__(self) -> None:
-        config = Config(self._application, lifespan="off", access_log=False, log_config=None, ws="none")
+        config = Config(
+            self._application,
+            interface="asgi3",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            ws="none",
+            proxy_headers=False,
+        )
         config.load()
         state = ServerState()
         state.default_headers = []
@@ -87,6 +95,11 @@ class Connection:
             await asyncio.sleep(0)
         for _ in range(turns):
             await asyncio.sleep(0)
+
+    def is_busy(self) -> bool:
+        """Whether a request that came whole is not answered yet, or something was not read yet."""
+        protocol = self.protocol
+        return bool(protocol.pipeline) or bool(protocol._unread and protocol.listens())
 
     async def end(self) -> None:
         """The client hangs up."""

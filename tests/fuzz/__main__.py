@@ -1,0 +1,113 @@
+"""Fuzzing of everything that reads what others write: `make fuzz`, or
+
+    python -m tests.fuzz --minutes 60                      all targets, the compiled loops with half of the time
+    python -m tests.fuzz --inputs 1000000 --target http    one of them
+
+It goes on where it stopped: build/fuzz/progress.json holds how many inputs each target has had, and the CPU seconds.
+Input n of a target is a function of n alone. One that fails is kept in tests/fuzz/found/TARGET/, where the tests try it
+again for ever (test_fuzz.py), and ends the run with status 1.
+"""
+
+import argparse
+import json
+import random
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from engine_core.wire.order_request import rules_of
+from tests.fuzz import loops
+from tests.fuzz.targets import JSON_PIECES, MESSAGES, ORDER_PIECES, ORDERS, TARGETS, check_message
+from tests.ingress.test_plain_orders import SETUP
+
+FOUND = Path(__file__).with_name("found")
+PROGRESS = Path(__file__).resolve().parents[2] / "build" / "fuzz" / "progress.json"
+COMPILED = ("order-request-and-llhttp", "order-message-compiled")
+BATCH, COMPILED_BATCH = 200, 1_000_000
+
+
+def run(name: str, first: int, count: int) -> int:
+    """Inputs first, first + 1, …; how many of them got past the first look. An input that fails is kept and raised."""
+    if name in COMPILED:
+        return _compiled(name, first, count)
+    target = TARGETS[name]
+    for number in range(first, first + count):
+        draw = random.Random(f"{name} {number}")
+        data = target.make(draw)
+        try:
+            target.check(data, draw)
+        except Exception:
+            keep(name, number, data)
+            raise
+    return count
+
+
+def _compiled(name: str, first: int, count: int) -> int:
+    rules = rules_of(SETUP.markets.values())
+    if name == "order-message-compiled":
+        given = loops.seeds([text[:-1] for text in MESSAGES[:2]], JSON_PIECES)
+        taken = loops.messages(first, count, given, rules)
+        for number in taken[:200]:  # the kernel takes them; the general way must understand the same
+            check_message(loops.made(number, given) + b"}", random.Random())
+        return len(taken)
+    given = loops.seeds(ORDERS, ORDER_PIECES)
+    failed, accepted = loops.requests(first, count, given, rules)
+    if failed >= 0:
+        data = loops.made(failed, given)
+        keep("order-request", failed, data)
+        raise AssertionError(f"the kernel takes what is not one whole request to llhttp: {data!r}")
+    return accepted
+
+
+def keep(name: str, number: int, data: bytes) -> None:
+    folder = FOUND / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{number}.bin").write_bytes(data)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0, help="in all, shared by the targets (default: 10)")
+    parser.add_argument("--inputs", type=int, default=0, help="to each target, however long it takes")
+    parser.add_argument("--target", action="append", choices=[*COMPILED, *TARGETS], help="default: all")
+    arguments = parser.parse_args()
+    names = arguments.target or [*COMPILED, *TARGETS]
+    progress = json.loads(PROGRESS.read_text()) if PROGRESS.exists() else {}
+    for name in names:
+        share = sum(len(TARGETS) if each in COMPILED else len(COMPILED) for each in names)
+        weight = len(TARGETS) if name in COMPILED else len(COMPILED)
+        seconds = arguments.minutes * 60 * weight / share
+        try:
+            _go_on(name, progress, arguments.inputs, seconds)
+        except Exception:
+            traceback.print_exc()
+            return 1
+    total = sum(state["inputs"] for state in progress.values())
+    print(f"{total:,} inputs in all, {sum(state['cpu_seconds'] for state in progress.values()) / 3600:.2f} CPU hours")
+    return 0
+
+
+def _go_on(name: str, progress: dict[str, dict[str, float]], inputs: int, seconds: float) -> None:
+    state = progress.setdefault(name, {"inputs": 0, "taken": 0, "cpu_seconds": 0.0})
+    batch = COMPILED_BATCH if name in COMPILED else BATCH
+    ends, done = time.monotonic() + seconds, 0
+    while done < inputs if inputs else time.monotonic() < ends:
+        began = time.process_time()
+        count = min(batch, inputs - done) if inputs else batch
+        state["taken"] += run(name, int(state["inputs"]), count)
+        state["inputs"] += count
+        state["cpu_seconds"] += time.process_time() - began
+        done += count
+        PROGRESS.parent.mkdir(parents=True, exist_ok=True)
+        PROGRESS.write_text(json.dumps(progress, indent=1))
+    rate = state["inputs"] / max(state["cpu_seconds"], 1e-9)
+    print(
+        f"{name:28} {int(state['inputs']):>15,} inputs, {int(state['taken']):>13,} taken,"
+        f" {state['cpu_seconds'] / 3600:8.3f} CPU hours, {rate:>11,.0f} a second",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""A short run of each target, and every input again that a long run has found (`make fuzz`)."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.__main__ import COMPILED, FOUND, run
+from tests.fuzz.targets import TARGETS
+
+pytestmark = pytest.mark.timeout(600)  # the loops have to be compiled
+INPUTS = {"http": 300, "websocket": 30, "snapshot": 40, "configuration": 20, "commands": 200}
+AFRESH = 10**12  # where a long run does not come to
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_short_run(name: str) -> None:
+    assert run(name, AFRESH, INPUTS.get(name, 500))
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_short_run_of_the_compiled_loops(name: str) -> None:
+    assert run(name, AFRESH, 200_000) > 1_000, "hardly anything is taken, so hardly anything is compared"
+
+
+@pytest.mark.parametrize("path", sorted(FOUND.glob("*/*.bin")), ids=str)
+def test_what_was_found_before(path: Path) -> None:
+    TARGETS[path.parent.name].check(path.read_bytes(), random.Random(0))
