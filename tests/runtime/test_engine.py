@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, QueryKind, Reason, Side
 from engine_core.wire.feed import Feed
 from engine_core.wire.gateway import Gateway
-from engine_core.wire.layout import COMMAND, EVENT, SLOT
+from engine_core.wire.layout import COMMAND, EVENT, SLOT, join
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, decode_block
 from tests.runtime.rig import FUNDS, NAMES, admin, assert_mirrored, block_of, engine, entries, flow, place, setup
@@ -270,3 +271,26 @@ def test_a_machine_that_replays_reaches_the_same_state(valkey: str, runtime: Pat
         assert out.query(QueryKind.BOOK, market=1)[1].tobytes() == levels
         assert out.query(QueryKind.STATUS)[1][0]["events"] == machine.state.counters[EVENTS]
     client.close()
+
+
+def test_an_order_larger_than_one_command_is_done_without_another(
+    client: redis.Redis, valkey: str, runtime: Path
+) -> None:
+    """It is out of events, and the engine's own TICKs have it go on: nobody must trade for it, or wait long."""
+    small = join([place(Side.ASK, 100, 1, 2)] * 1_000)
+    with engine(valkey, runtime), gateway(valkey) as out:
+        out.execute(setup())
+        for _ in range(4):
+            out.execute(small)
+        told = out.execute(place(Side.BID, 100, 4_100, 3))
+        own = told[told["account"] == 3][-1]
+        assert 2_000 < own["executed_lots"] < 2_100 and own["kind"] == EventKind.FILL
+        deadline = time.monotonic() + 60
+        while True:
+            (order,) = out.query(QueryKind.ORDERS, account=3, market=1)[1]
+            if order["executed_lots"] == 4_000:
+                break
+            assert time.monotonic() < deadline, order
+        after = out.execute(place(Side.ASK, 100, 1, 4))
+        assert after["kind"].tolist() == [EventKind.ACCEPTED, EventKind.FILL, EventKind.FILL]
+    audit(assert_mirrored(client).state)
