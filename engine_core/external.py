@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import redis
 
+from engine_core.wire.database import UnfitDatabase, check_for_writing
 from engine_core.wire.settings import check_redis_url, without_password
 
 MIN_REDIS = (7, 0)
@@ -58,7 +59,7 @@ def check_database(url: str) -> None:
     """ExternalError unless `url` is a PostgreSQL in which the writer may create its tables."""
     name = f"DATABASE_URL {without_password(url)}"
     try:
-        with psycopg.connect(url, connect_timeout=5) as connection:
+        with psycopg.connect(url, connect_timeout=5, prepare_threshold=None) as connection:
             version = connection.info.server_version // 10_000
             row = connection.execute("SELECT has_schema_privilege('public', 'CREATE')").fetchone()
     except psycopg.Error as error:
@@ -70,3 +71,9 @@ def check_database(url: str) -> None:
         raise ExternalError(f"{name}: is PostgreSQL {version}, at least {MIN_POSTGRES} is needed")
     if not (row and row[0]):
         raise ExternalError(f"{name}: its user may not create tables: GRANT CREATE ON SCHEMA public TO that user")
+    try:
+        check_for_writing(url)
+    except UnfitDatabase as error:
+        raise ExternalError(f"{name}: {error}") from None
+    except psycopg.Error as error:
+        raise ExternalError(f"{name}: cannot be used: {str(error).strip()}") from None

@@ -12,8 +12,9 @@ from psycopg import AsyncConnection
 
 CONNECTIONS = 4
 _WAIT_S = 2.0
-_OPTIONS = "-c statement_timeout=3000 -c jit=off -c timezone=UTC"
-_SNAPSHOT = " -c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
+# Of each transaction, not of the session, and nothing is prepared: so a pooler may stand before the server.
+_SETTINGS = "set local statement_timeout = 3000; set local jit = off; set local timezone = 'UTC'"
+_SNAPSHOT = "set transaction isolation level repeatable read, read only; "
 
 
 class HistoryUnavailable(Exception):
@@ -25,7 +26,7 @@ class Database:
 
     def __init__(self, url: str, *, writes: bool = False) -> None:
         self._url = url
-        self._options = _OPTIONS if writes else _OPTIONS + _SNAPSHOT
+        self._settings = (_SETTINGS if writes else _SNAPSHOT + _SETTINGS).encode()
         self._idle: list[AsyncConnection] = []
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._closed = False
@@ -46,6 +47,7 @@ class Database:
             connection = self._idle.pop() if self._idle else await self._connect()
             try:
                 async with connection.transaction():
+                    await connection.execute(self._settings)
                     yield connection
             finally:
                 await self._give_back(connection)
@@ -60,7 +62,11 @@ class Database:
 
     async def _connect(self) -> AsyncConnection:
         return await AsyncConnection.connect(
-            self._url, autocommit=True, options=self._options, application_name="exchange history", connect_timeout=2
+            self._url,
+            autocommit=True,
+            prepare_threshold=None,
+            application_name="exchange history",
+            connect_timeout=2,
         )
 
     async def _give_back(self, connection: AsyncConnection) -> None:

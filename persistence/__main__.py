@@ -9,6 +9,7 @@ import logging
 import sys
 
 from engine_core.wire import metrics, process
+from engine_core.wire.database import UnfitDatabase
 from engine_core.wire.sections import ConfigError
 from persistence.config import WriterConfig
 from persistence.monitoring import Shown
@@ -29,7 +30,10 @@ def main() -> None:
     logging.getLogger(__name__).info("from %s", config)
     shown = Shown()
     metrics.serve(shown.monitor, config.runtime, config.metrics_port, config.host)
-    run(config, process.ready, shown)
+    try:
+        run(config, process.ready, shown)
+    except UnfitDatabase as error:
+        sys.exit(f"exchange writer: DATABASE_URL: {error}")
 
 
 if __name__ == "__main__":

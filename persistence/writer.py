@@ -15,6 +15,7 @@ from collections.abc import Callable
 import psycopg
 import redis
 
+from engine_core.wire.database import check_for_writing
 from persistence.config import WriterConfig
 from persistence.migrate import SchemaError
 from persistence.monitoring import Shown
@@ -30,11 +31,15 @@ _EXPECTED = (psycopg.Error, redis.RedisError, SourceError, StoreError, SchemaErr
 
 
 def run(config: WriterConfig, ready: Callable[[], None], shown: Shown | None = None) -> None:
-    """Until the process is stopped. `ready` is called once database and log are there and fit together."""
+    """Until the process is stopped. `ready` is called once database and log are there and fit together.
+
+    UnfitDatabase, if that is what it is: waiting would not make it another one.
+    """
     shown = shown or Shown()
     retry_s, complaint = _FIRST_RETRY_S, ""
     while True:
         try:
+            check_for_writing(config.database_url)
             store = Store(config.database_url, config.shard)
             try:
                 source = EventSource(config.redis_url, config.shard)

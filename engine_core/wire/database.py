@@ -1,0 +1,51 @@
+"""What a connection to PostgreSQL must be like, and how a pooler is known that does not keep sessions.
+
+Behind PgBouncer in transaction mode every transaction may run in another session. The reads of ingress can do with
+that: their settings are the transaction's, and nothing is prepared. The writer cannot: its temporary tables and its
+advisory lock are the session's. Non-goals: poolers that keep sessions, which are as good as none.
+"""
+
+import secrets
+
+import psycopg
+
+POOLED = (
+    "a pooler gives each transaction another session (PgBouncer with pool_mode = transaction or statement), but the "
+    "writer needs its own: name the server itself, or a pool with pool_mode = session. History reads may use the pooler"
+)
+_WAIT_S = 5
+_NAME = "exchange.session"
+_NEVER_OFF = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+class UnfitDatabase(Exception):
+    """The writer's promise cannot be kept on this server; the message says why and what to change."""
+
+
+def check_for_writing(url: str) -> None:
+    """UnfitDatabase unless what the writer commits there stays, and each connection is one session. psycopg.Error."""
+    with psycopg.connect(url, autocommit=True, connect_timeout=_WAIT_S, prepare_threshold=None) as connection:
+        if connection.execute("select pg_is_in_recovery()").fetchone() == (True,):
+            raise UnfitDatabase("is a replica, which stores nothing: name its primary instead")
+        for setting in _NEVER_OFF:
+            if connection.execute("select current_setting(%s)", (setting,)).fetchone() == ("off",):
+                raise UnfitDatabase(
+                    f"{setting} is off, so what is said to be stored may be lost, and the log trimmed after it: "
+                    f"ALTER SYSTEM SET {setting} = on; SELECT pg_reload_conf()"
+                )
+        if not _keeps_session(url, connection):
+            raise UnfitDatabase(POOLED)
+
+
+def _keeps_session(url: str, connection: "psycopg.Connection[tuple[object, ...]]") -> bool:
+    """Whether what a connection sets is still set while others are inside transactions."""
+    token = secrets.token_hex(8)
+    connection.execute("select set_config(%s, %s, false)", (_NAME, token))
+    with psycopg.connect(url, connect_timeout=_WAIT_S, prepare_threshold=None) as other:
+        other.execute("select 1")  # its transaction stays open, in the session that was used last if there is a pool
+        try:
+            connection.execute(f"set statement_timeout = {_WAIT_S * 1000}".encode())
+            row = connection.execute("select current_setting(%s, true)", (_NAME,)).fetchone()
+        except psycopg.OperationalError:  # a pool of one
+            return False
+        return row == (token,)
