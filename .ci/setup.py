@@ -78,11 +78,25 @@ def current(stamp: Path, value: str) -> bool:
     return stamp.exists() and stamp.read_text(encoding="utf-8") == value
 
 
+def python_of_venv() -> str:
+    """The Python of .venv, which may be another one than this: it stays what it was made with, and that is said."""
+    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    try:
+        lines = (VENV / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return mine
+    versions = [value.strip() for name, _, value in (line.partition("=") for line in lines) if "version" in name]
+    its = ".".join(versions[0].split(".")[:2]) if versions else mine
+    if its != mine:
+        say(f".venv is of Python {its}, and stays so; to make it with {mine}: make clean, then this again")
+    return its
+
+
 def install_packages(dev: bool) -> None:
     """The venv and what is in it. The development packages contain the others, so they are never taken away again."""
     wanted = [ROOT / "requirements.txt", ROOT / "pyproject.toml"]
     wanted_dev = [*wanted, ROOT / "requirements-dev.txt"]
-    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    python = python_of_venv()
     stamp, stamp_dev = VENV / "packages.stamp", VENV / "packages-dev.stamp"
     if PYTHON.exists() and current(stamp_dev, digest(wanted_dev, python)):
         return
