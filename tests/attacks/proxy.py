@@ -35,12 +35,16 @@ def careless(text: str) -> str:
     return text.replace("Upgrade $upgrade;", "Upgrade $http_upgrade;").replace("map $upgrade ", "map $http_upgrade ")
 
 
+def installed() -> str | None:
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
 @contextmanager
 def nginx(
     folder: Path, ingress: int, egress: int = 1, changed: Callable[[str], str] = lambda text: text
 ) -> Iterator[int]:
     """The port of the page and of REST."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    program = installed()
     if program is None:
         pytest.skip("nginx is not installed")
     fronts = free_port(), free_port()

@@ -33,7 +33,7 @@ from ingress.auth import cookie_of
 from ingress.call import Call
 from ingress.errors import ApiError
 from ingress.members import Number, compact_json, parse_body, parse_query
-from tests.fuzz import http_differential
+from tests.fuzz import behind_nginx, http_differential
 from tests.fuzz.mutate import mutated, split
 from tests.ingress import test_plain_messages, test_plain_orders
 from tests.ingress.fakes import open_exchange
@@ -299,6 +299,7 @@ def _configuration() -> list[bytes]:
 
 TARGETS: Final[dict[str, Target]] = {
     "http": Target(http_differential.make, http_differential.check),
+    "http-behind-nginx": Target(http_differential.make, behind_nginx.check),
     "order-request": Target(_of(ORDERS, ORDER_PIECES, 2048), check_order),
     "order-message": Target(_of(MESSAGES, JSON_PIECES, 2048), check_message),
     "json-members": Target(_of(JSON_SEEDS, JSON_PIECES), check_members),

@@ -9,7 +9,7 @@ from tests.fuzz.__main__ import COMPILED, FOUND, run
 from tests.fuzz.targets import TARGETS
 
 pytestmark = pytest.mark.timeout(600)  # the loops have to be compiled
-INPUTS = {"http": 300, "websocket": 30, "snapshot": 40, "configuration": 20, "commands": 200}
+INPUTS = {"http": 300, "http-behind-nginx": 100, "websocket": 30, "snapshot": 40, "configuration": 20, "commands": 200}
 AFRESH = 10**12  # where a long run does not come to
 
 
