@@ -4,6 +4,7 @@ The routes come from the table of routes, so one that is added without an attack
 """
 
 import base64
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -62,6 +63,12 @@ ATTACKS: dict[tuple[str, str], list[Any]] = {
     ("GET", "/wapi/v1/capital/deposit/address"): [{"blockchain": "Internal"}],
     ("GET", "/api/v1/session"): [{}],
     ("DELETE", "/api/v1/session"): [{}],
+    ("PATCH", "/api/v1/session/password"): [{"password": "a wrong one", "newPassword": "nine green bottles"}],
+    ("GET", "/api/v1/session/all"): [{}],
+    ("DELETE", "/api/v1/session/all"): [{}, {"id": "00" * 16}],
+    ("POST", "/api/v1/session/totp"): [{}, {"password": "a wrong one"}],
+    ("PATCH", "/api/v1/session/totp"): [{"code": "123456"}],
+    ("DELETE", "/api/v1/session/totp"): [{}, {"password": "a wrong one"}],
     ("GET", "/api/v1/keys"): [{}],
     ("POST", "/api/v1/keys"): [{"permissions": ["read"], "publicKey": VICTIM_KEY}],
     ("DELETE", "/api/v1/keys"): [{"apiKey": VICTIM_KEY}],
@@ -83,6 +90,7 @@ ATTACKS: dict[tuple[str, str], list[Any]] = {
     },
 }
 PUBLIC_TAGS = {"Public", "Session"}
+_numbers = itertools.count(1)
 PRIVATE = [route for route in ROUTES if route.endpoint.credentials is not None]
 
 
@@ -170,7 +178,7 @@ def _attack(venue: Venue, route: Route, members: Any) -> httpx.Response:
         content = json.dumps(members).encode()
         return venue.send(route.method, route.path, credentials.instruction, signed, INTRUDER, content=content)
     with httpx.Client(base_url=venue.client.base_url, timeout=30, verify=False) as page:
-        credentials_of_page = {"name": f"intruder.{len(route.path)}.{route.method.lower()}", "password": "let me in!"}
+        credentials_of_page = {"name": f"intruder.{next(_numbers)}", "password": "let me in!"}
         opened = page.post("/api/v1/session/signup", json=credentials_of_page)
         assert opened.status_code == 200, opened.text
         headers = {"X-CSRF-Token": opened.json()["csrfToken"]}
