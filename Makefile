@@ -10,8 +10,9 @@ ROUNDS ?= 5
 SEEDS ?= 2000
 REQUESTS ?= 500
 WORKERS ?= 2
+KEEP ?=
 
-.PHONY: help setup setup-dev run test lint soak chaos fuzz lock clean
+.PHONY: help setup setup-dev run test lint soak chaos fuzz containers audit lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
@@ -23,6 +24,8 @@ help:
 	@echo "            and REQUESTS=$(REQUESTS) made from the OpenAPI document to each route"
 	@echo "make chaos   kill every process again and again under load, ROUNDS=$(ROUNDS), then account for everything"
 	@echo "make fuzz    random bytes to all readers for MINUTES=$(MINUTES), going on where it stopped (build/fuzz)"
+	@echo "make containers   build docker/ and run it in real containers (root, Debian); KEEP=--keep keeps the images"
+	@echo "make audit   check the installed packages against the lock and against known vulnerabilities"
 	@echo "make lock    resolve the locked requirements anew"
 	@echo "make clean   delete what setup made (not the data)"
 
@@ -58,6 +61,12 @@ fuzz: setup-dev
 
 chaos: setup-dev
 	.venv/bin/python -m tests.end_to_end.chaos --rounds $(ROUNDS)
+
+containers: setup-dev
+	.venv/bin/python -m tests.docker.containers $(KEEP)
+
+audit: setup-dev
+	.venv/bin/python .ci/audit.py
 
 lock:
 	.venv/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url \

@@ -56,7 +56,7 @@ def from_settings(settings: Settings) -> EgressConfig:
         host=settings.host,
         port=settings.ws_port,
         workers=settings.config.server.egress_workers,
-        session_secret=settings.session_secret,
+        session_secret=settings.secret(),
         metrics_port=settings.metrics_port,
         limits=own_limits(settings.config.connections.of_one_address),
         proxies=TrustedProxies(settings.config.http.trusted_proxies),

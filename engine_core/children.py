@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,11 @@ KEPT_LOGS = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 HEALTHY_AFTER_S = 30.0  # a child that lived this long starts its back-off anew
 PROBE_EVERY_S = 0.02
-SECRETS = ("REDIS_URL", "DATABASE_URL", "EXCHANGE_SESSION_SECRET")  # which only those get who need them
+_PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "GLIBC_TUNABLES")
+_PASSED_ON_PREFIXES = (
+    *("LC_", "XDG_", "LD_", "DYLD_", "SSL_CERT_", "PYTHON", "NUMBA_", "OMP_", "OPENBLAS_", "MKL_", "MALLOC_"),
+    "EXCHANGE_",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Child:
         ready_read, ready_write = os.pipe()
         os.set_blocking(ready_read, False)
         environment = {
-            **{name: value for name, value in os.environ.items() if name not in SECRETS},
+            **passed_on(os.environ, "DATABASE_URL" in program.environment),
             **program.environment,
             "EXCHANGE_PARENT_PID": str(os.getpid()),
             "EXCHANGE_PARENT_FD": str(self._parent_pipe),
@@ -168,6 +172,17 @@ class Child:
         if self.ready_pipe is not None:
             os.close(self.ready_pipe)
             self.ready_pipe = None
+
+
+def passed_on(environment: Mapping[str, str], with_libpq: bool) -> dict[str, str]:
+    """What a child gets of the environment that the exchange was started in: how programs run here. A shell holds other
+    people's secrets too; libpq's variables, a password among them, are for who has a database."""
+    prefixes = (*_PASSED_ON_PREFIXES, "PG") if with_libpq else _PASSED_ON_PREFIXES
+    return {
+        name: value
+        for name, value in environment.items()
+        if (name in _PASSED_ON or name.startswith(prefixes)) and name != "EXCHANGE_SESSION_SECRET"
+    }
 
 
 def rotate(log: Path) -> None:

@@ -5,7 +5,6 @@ Modules are imported when their command runs, so that `exchange --help` and the 
 
 import argparse
 import importlib
-import importlib.metadata
 import importlib.util
 import io
 import os
@@ -15,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from engine_core import kernel_cache
+from engine_core import VERSION, kernel_cache
 from engine_core.arguments import account, file, folder, reference, seconds, whole
 from engine_core.operator.roles import ROLES, add_up_options
 from engine_core.operator.run import CommandError, join
@@ -29,7 +28,7 @@ ALONE = ("engine", "ingress", "egress", "writer", "market_maker")
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="exchange", description="A real-time spot exchange on one machine.")
-    parser.add_argument("--version", action="version", version=f"exchange {importlib.metadata.version('exchange')}")
+    parser.add_argument("--version", action="version", version=f"exchange {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, run: Command, text: str) -> argparse.ArgumentParser:

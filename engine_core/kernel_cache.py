@@ -91,6 +91,11 @@ def _processor() -> list[str]:
     return [binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()]
 
 
+def is_read_only() -> bool:
+    """Whether all kernels are there, and nobody like us may change them: they are a part of a container's image."""
+    return is_complete() and not os.access(folder(), os.W_OK)
+
+
 def _sources() -> dict[str, bytes]:
     """Every file of engine_core that holds kernels, and every one that these import, by path."""
     texts: dict[str, bytes] = {}

@@ -16,6 +16,7 @@ import numpy as np
 
 from engine_core.administration import ApplyError, LogSetup, admin, describe, execute, read_setup
 from engine_core.demo import fund
+from engine_core.external import ExternalError, check_redis
 from engine_core.wire.codes import CommandKind, MarketState
 from engine_core.wire.fees import fee_of
 from engine_core.wire.gateway import Gateway
@@ -214,8 +215,9 @@ def main() -> None:
     start("reconcile")
     try:
         settings = Settings.from_environment()
+        check_redis(settings.redis_url, settings.config.durability)  # nobody did if the roles were started one by one
         log.info("%d commands applied", apply(settings, log.info))
-    except (ConfigError, ApplyError, TimeoutError) as error:
+    except (ConfigError, ApplyError, ExternalError, TimeoutError) as error:
         sys.exit(f"error: {error}")
 
 

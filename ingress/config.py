@@ -53,7 +53,7 @@ def from_settings(settings: Settings) -> IngressConfig:
         http_port=settings.http_port,
         ws_port=settings.ws_port,
         workers=settings.config.server.ingress_workers,
-        session_secret=settings.session_secret,
+        session_secret=settings.secret(),
         backlog=Backlog(
             entries=settings.config.bounds.command_backlog,
             events=settings.config.bounds.event_backlog,

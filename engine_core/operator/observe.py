@@ -18,7 +18,8 @@ import redis
 
 from engine_core.embedded import PASSWORDS_FILE, remove_fallback
 from engine_core.kernel_cache import KERNELS_FOLDER
-from engine_core.operator.run import CommandError, Run, confirmed, find, require
+from engine_core.operator.run import CommandError, Run, confirmed, find, is_running, require
+from engine_core.operator.sockets import ask, of_roles
 from engine_core.runtime.clock import ahead_ms, in_words
 from engine_core.supervisor import holder_of
 from engine_core.wire.codes import QueryKind
@@ -59,7 +60,7 @@ def status(options: argparse.Namespace) -> int:
     health, message = _health(run)
     used = _tables(run)
     ahead = _clock_ahead(run)
-    processes = {role: [_describe(pid) for pid in pids] for role, pids in run.processes.items()}
+    processes = {role: [_describe(pid) for pid in pids] for role, pids in run.processes.items()} or _by_socket(run)
     if options.json:
         urls = {"http": run.http, "ws": run.ws, "logs": str(run.logs), "profile": run.profile, "config": run.config}
         print(
@@ -72,7 +73,8 @@ def status(options: argparse.Namespace) -> int:
             )
         )
         return 0 if health == "Ok" else 1
-    print(f"{health}{f': {message}' if message else ''}   (supervisor {run.supervisor}, profile {run.profile})")
+    by = f"supervisor {run.supervisor}" if run.supervisor else "no supervisor"
+    print(f"{health}{f': {message}' if message else ''}   ({by}, profile {run.profile})")
     if ahead[0]:
         print(f"WARNING: {ahead[1]}")
     for role, described in processes.items():
@@ -103,7 +105,7 @@ def _health(run: Run) -> tuple[str, str | None]:
 def _tables(run: Run) -> dict[str, dict[str, int]]:
     """How full the engine's tables are; empty if it does not answer."""
     top = importlib.import_module("engine_core.operator.top")  # with a parser of metrics, which nothing else here needs
-    look = next(filter(None, map(top.look_at, sorted(run.runtime.glob("engine*.metrics")))), None)
+    look = next(filter(None, map(top.look_at, of_roles(run.runtime, "engine"))), None)
     if look is None:
         return {}
     names = {"capacity_used": "used", "capacity": "size", "pool_used": "poolUsed", "pool": "pool"}
@@ -124,6 +126,16 @@ def _clock_ahead(run: Run) -> tuple[float, str]:
         return 0.0, ""
     ahead = ahead_ms(time_ms)
     return ahead / 1000, in_words(time_ms, ahead)
+
+
+def _by_socket(run: Run) -> dict[str, list[dict[str, object]]]:
+    """The roles of an exchange without a supervisor: who answers in the runtime folder."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for path in of_roles(run.runtime):
+        if answer := ask(path, "/ready"):
+            state = "ready" if answer[0] == 200 else f"not ready: {json.loads(answer[1])['reason']}"
+            found.setdefault(path.name.split(".")[0], []).append({"pid": 0, "state": state})
+    return found
 
 
 def _describe(pid: int) -> dict[str, object]:
@@ -148,7 +160,10 @@ def logs(options: argparse.Namespace) -> int:
     ]
     if not files:
         known = ", ".join(sorted(path.name.split(".")[0] for path in folder.glob("*.log"))) or "none yet"
-        raise CommandError(f"no log of {options.role or 'any role'} in {folder} (there are: {known})")
+        elsewhere = "; whoever started the roles has them, for example docker compose logs" * (
+            "REDIS_URL" in os.environ
+        )
+        raise CommandError(f"no log of {options.role or 'any role'} in {folder} (there are: {known}{elsewhere})")
     opened: list[tuple[str, IO[bytes]]] = []
     for path in files:
         name = path.name.removesuffix(".log")
@@ -184,6 +199,10 @@ def reset(options: argparse.Namespace) -> int:
     data: Path = options.data.absolute()
     if holder := holder_of(data):
         raise CommandError(f"the exchange with pid {holder} runs on {data}: stop it first")
+    if is_running(data):
+        raise CommandError(
+            f"an engine still runs on {data}: stop the roles first; the log is in Redis, which stays as it is"
+        )
     present = [data / name for name in OURS if (data / name).exists()]
     if not present:
         print(f"nothing to delete in {data}")

@@ -16,6 +16,19 @@ ROLES = {
     "warm": "engine_core.operator.warm",
 }
 
+# The secrets that each role gets, and no other: SECURITY.md has the table, and a test reads what running roles have.
+SECRETS = ("REDIS_URL", "DATABASE_URL", "EXCHANGE_SESSION_SECRET")
+NEEDS = {
+    "engine": ("REDIS_URL",),
+    "standby": ("REDIS_URL",),
+    "ingress": SECRETS,
+    "egress": ("REDIS_URL", "EXCHANGE_SESSION_SECRET"),
+    "writer": ("REDIS_URL", "DATABASE_URL"),
+    "market_maker": (),
+    "reconcile": ("REDIS_URL",),
+    "warm": (),
+}
+
 
 def add_up_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(

@@ -1,4 +1,6 @@
-"""What `DIR/run.json` says of a running exchange, for the commands that talk to one."""
+"""Which exchange a command talks to: the one that `exchange up` runs on the data folder, as its run.json says; else the
+one whose servers the environment names, where every role is started by somebody else (containers, systemd, by hand).
+"""
 
 import json
 import os
@@ -8,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine_core.operator.sockets import ask, of_roles
 from engine_core.supervisor import holder_of
+from engine_core.wire.hosts import reachable
 from engine_core.wire.settings import Settings, private_urls
 
 
@@ -19,8 +23,8 @@ class CommandError(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Run:
     data: Path
-    supervisor: int
-    processes: dict[str, list[int]]
+    supervisor: int  # 0: none, its roles are started by somebody else
+    processes: dict[str, list[int]]  # empty without a supervisor
     http: str
     ws: str
     redis: str
@@ -45,7 +49,30 @@ class Run:
 
 
 def find(data: Path) -> Run | None:
-    """The exchange that runs on `data` now, or None."""
+    """The exchange that runs on `data` now, else the one that REDIS_URL names, or None."""
+    return _supervised(data) or (_joined(data) if os.environ.get("REDIS_URL") else None)
+
+
+def _joined(data: Path) -> Run:
+    """The exchange of these variables, wherever its roles run."""
+    settings = Settings.from_environment({**os.environ, "EXCHANGE_DATA": str(data)})
+    host = reachable(settings.host)
+    return Run(
+        data=settings.data,
+        supervisor=0,
+        processes={},
+        http=(os.environ.get("EXCHANGE_API_URL") or f"http://{host}:{settings.http_port}").rstrip("/"),
+        ws=(os.environ.get("EXCHANGE_WS_URL") or f"ws://{host}:{settings.ws_port}").rstrip("/"),
+        redis=settings.redis_url,
+        database=settings.database_url,
+        logs=settings.data / "logs",
+        profile=settings.profile,
+        config=settings.config.path,
+        runtime=settings.runtime,
+    )
+
+
+def _supervised(data: Path) -> Run | None:
     if not holder_of(data):
         return None
     try:
@@ -73,11 +100,20 @@ def _run_of(data: Path, values: dict[str, Any]) -> Run:
     )
 
 
+def is_running(data: Path) -> bool:
+    """Whether a supervisor runs on `data`, or an engine of an exchange that the environment names answers."""
+    run = find(data)
+    return run is not None and (
+        run.supervisor > 0 or any(ask(path, "/health") for path in of_roles(run.runtime, "engine"))
+    )
+
+
 def require(data: Path) -> Run:
     run = find(data)
     if run is None:
         raise CommandError(
-            f"no exchange runs on {data.absolute()}: start it with `exchange up`, or name its folder with --data"
+            f"no exchange runs on {data.absolute()}: start it with `exchange up`, or name its folder with --data, "
+            "or join one without a supervisor (containers) with REDIS_URL"
         )
     return run
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +18,8 @@ from engine_core.book import audit
 from engine_core.book.state import State
 from engine_core.operator.log_access import open_log, servers_of
 from engine_core.operator.rules import reached
-from engine_core.operator.run import CommandError, find, require
+from engine_core.operator.run import CommandError, is_running, require
+from engine_core.operator.sockets import ask, of_roles
 from engine_core.runtime import migration, resume, snapshot
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.queries import answer
@@ -66,12 +66,11 @@ class Stored:
 def take(options: argparse.Namespace) -> int:
     """Ask the running engine for a snapshot and wait until it is on the disk."""
     run = require(options.data)
-    pids = [*run.processes.get("engine", []), *run.processes.get("standby", [])]
-    if not pids:
-        raise CommandError("no engine runs at the moment: `exchange logs engine` says why")
     began_ms = time.time_ns() // 1_000_000
-    for pid in pids:
-        os.kill(pid, signal.SIGUSR1)
+    if not [path for path in of_roles(run.runtime, "engine") if ask(path, "/snapshot", "POST")]:
+        raise CommandError(
+            f"no engine answers in {run.runtime}: `exchange logs engine` says why (in containers: those of the engine)"
+        )
     deadline = time.monotonic() + SNAPSHOT_TIMEOUT_S
     while time.monotonic() < deadline:
         for path in snapshot.found(run.data, 0)[:1]:
@@ -205,8 +204,8 @@ def _book(asked: Asked, market: str, symbols: dict[int, str]) -> dict[str, Any]:
 def accept_loss(options: argparse.Namespace) -> int:
     """After Redis lost the end of the log: put aside what knows of it, so that the engine goes on with what is left."""
     data: Path = options.data.absolute()
-    if find(options.data) is not None:
-        raise CommandError("stop the exchange first (Ctrl-C where it runs)")
+    if is_running(options.data):
+        raise CommandError("stop the exchange first (Ctrl-C where it runs; in containers, all but its servers)")
     if not options.yes:
         raise CommandError(
             "acknowledged orders may be among what is lost, and nothing will remember them. Restoring the log from a "

@@ -9,21 +9,19 @@ memory are shown. Non-goal: history (that is Prometheus's).
 import argparse
 import contextlib
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine_core.operator.run import Run, require
+from engine_core.operator.sockets import ask, of_roles
 from engine_core.wire.metrics import PREFIX
 
-TIMEOUT_S = 1.0
 COLUMN = 40
 CLEAR, HIDE, SHOW, BOLD, PLAIN = "\x1b[H\x1b[J", "\x1b[?25l", "\x1b[?25h", "\x1b[1m", "\x1b[0m"
 PERCENTILES = (0.5, 0.99)
@@ -45,32 +43,13 @@ class Look:
     not_ready: str = ""
 
 
-class _UnixConnection(HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
 def look_at(path: Path) -> Look | None:
     """What the process behind the socket shows; None if it does not answer."""
-    connection = _UnixConnection(path)
-    try:
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.request("GET", "/ready")
-        ready = connection.getresponse()
-        content = ready.read().decode()
-    except (OSError, HTTPException):
+    shown, ready = ask(path, "/metrics"), ask(path, "/ready")
+    if shown is None or ready is None:
         return None
-    finally:
-        connection.close()
-    look = _parse(text)
-    look.not_ready = "" if ready.status == 200 else content
+    look = _parse(shown[1])
+    look.not_ready = "" if ready[0] == 200 else ready[1]
     return look
 
 
@@ -152,7 +131,7 @@ class Top:
     def lines(self, width: int) -> Iterator[str]:
         yield f"{BOLD}exchange on {self.run.data}{PLAIN}   p50 / p99 since the last look"
         answered = set()
-        for path in sorted(self.run.runtime.glob("*.metrics")):
+        for path in of_roles(self.run.runtime):
             now = look_at(path)
             if now is None:
                 continue

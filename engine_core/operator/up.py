@@ -11,12 +11,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 from engine_core import kernel_cache
-from engine_core.children import SECRETS, Program
+from engine_core.children import Program
 from engine_core.disk_reserve import DiskReserve
 from engine_core.embedded import EmbeddedError, Postgres, Server, Valkey
 from engine_core.external import ExternalError, check_database, check_redis
 from engine_core.operator.first_key import first_administrator
-from engine_core.operator.roles import ROLES
+from engine_core.operator.roles import NEEDS, ROLES, SECRETS
 from engine_core.runtime_folders import check_room, own, sweep, tidy
 from engine_core.supervisor import Plan, StartError, Supervisor, check_host, check_ports, free_port, lock_data
 from engine_core.wire import exposure, process
@@ -34,17 +34,11 @@ from engine_core.wire.settings import (
     without_password,
 )
 
-_SERVERS_OF_MEMBERS = ("ingress", "egress")
-NEEDED_BY = {
-    "REDIS_URL": ("engine", "standby", "reconcile", "writer", *_SERVERS_OF_MEMBERS),
-    "DATABASE_URL": ("ingress", "writer"),
-    "EXCHANGE_SESSION_SECRET": _SERVERS_OF_MEMBERS,
-}
-
 
 def up(options: argparse.Namespace) -> int:
     began = time.monotonic()
     process.no_core_dumps()
+    os.umask(0o077)  # what the exchange writes is its own user's
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         data = options.data.absolute()
@@ -156,7 +150,7 @@ def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, .
 
     def role(name: str, worker: int = 0, once: bool = False) -> Program:
         port = next(metrics) if metrics and not once else 0
-        environment = {key: value for key, value in given.items() if key not in SECRETS or name in NEEDED_BY[key]}
+        environment = {key: value for key, value in given.items() if key not in SECRETS or key in NEEDS[name]}
         environment |= {"EXCHANGE_WORKER": str(worker), "EXCHANGE_METRICS_PORT": str(port)}
         log = settings.data / "logs" / (f"{name}.log" if worker == 0 else f"{name}.{worker}.log")
         arguments = ("--standby",) if name == "standby" else ()

@@ -5,7 +5,7 @@ import argparse
 import redis
 
 from engine_core.operator.log_access import open_log
-from engine_core.operator.run import CommandError, find
+from engine_core.operator.run import CommandError, is_running
 from engine_core.runtime.snapshot import SnapshotError
 from engine_core.runtime.standby import active_name
 from engine_core.runtime.upgrade import upgrade as upgrade_log
@@ -15,7 +15,7 @@ from engine_core.wire.streams import keys
 
 
 def upgrade(options: argparse.Namespace) -> int:
-    if find(options.data) is not None:
+    if is_running(options.data):
         raise CommandError("stop the exchange first (Ctrl-C where it runs)")
     with open_log(options) as client:
         try:

@@ -43,6 +43,7 @@ def main() -> None:
     keeper = Keeper(snapshot_rules(settings))
     engine = Engine(config, keeper, monitor.beat, wake=_hear_signals(keeper))
     show(engine, monitor)
+    monitor.wishes["/snapshot"] = lambda: os.kill(os.getpid(), signal.SIGUSR1)  # as a signal, which wakes the loop too
     serve(monitor, config.runtime, config.metrics_port, settings.host)
     engine.on_activation = lambda: _take_a_core(config)
     gc.collect()
@@ -61,7 +62,7 @@ def _take_a_core(config: EngineConfig) -> None:
 
 
 def _hear_signals(keeper: Keeper) -> int:
-    """SIGUSR1 asks for a snapshot (`exchange snapshot`). A descriptor that signals make readable."""
+    """SIGUSR1 asks for a snapshot. A descriptor that signals make readable."""
     read, write = os.pipe()
     os.set_blocking(write, False)
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)

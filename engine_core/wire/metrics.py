@@ -9,6 +9,8 @@ own, so a process that hangs is seen to hang:
     GET /metrics   the samples, and prometheus-client's own of the process and its garbage collector
     GET /health    200 while the process beats (Monitor.beat, at least every HEALTHY_S), else 503: restart it
     GET /ready     200 while it can do its job, else 503 and why: send it no work
+    POST /NAME     202 and one of the role's wishes is done (the engine's: /snapshot); in the runtime folder only, which
+                   nobody else may enter
 
 Non-goals: pushing, storing, alerting.
 """
@@ -90,6 +92,7 @@ class Monitor:
     samples: Callable[[], Iterable[Sample]] = _nothing
     not_ready: Callable[[], str] = _ready  # why no work should come here; empty: it may
     histograms: list[Histogram] = field(default_factory=list)
+    wishes: dict[str, Callable[[], None]] = field(default_factory=dict)  # what may be asked of it, by path
     _beat: float = field(default_factory=time.monotonic)
 
     def beat(self) -> None:
@@ -148,6 +151,14 @@ class _Answers(BaseHTTPRequestHandler):
             self._status(self.monitor.not_ready())
         else:
             self._answer(404, "text/plain", b"/metrics, /health, /ready\n")
+
+    def do_POST(self) -> None:
+        wish = self.monitor.wishes.get(self.path) if isinstance(self.server, _UnixServer) else None
+        if wish is None:
+            self._answer(404, "text/plain", b"there is no such wish\n")
+            return
+        wish()
+        self._answer(202, "text/plain", b"")
 
     def _status(self, why: str) -> None:
         content = {"role": self.monitor.role, "worker": self.monitor.worker, "ok": not why, "reason": why}

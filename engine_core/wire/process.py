@@ -67,6 +67,7 @@ def _raise_descriptors(wanted: int = MAX_DESCRIPTORS) -> None:
 
 def start(role: str) -> None:
     """Begin life as `role`. SIGTERM and SIGINT raise SystemExit(0) until the role installs its own handlers."""
+    os.umask(0o077)  # snapshots, logs and sockets hold what only our user may know
     parent, pipe = _given("EXCHANGE_PARENT_PID"), _given("EXCHANGE_PARENT_FD")
     if sys.platform == "linux" and parent:
         die_with_parent(parent)

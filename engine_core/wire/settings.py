@@ -27,6 +27,7 @@ _PARAMETER = re.compile(r"((?:^|[?&\s])(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*
 VALKEY_SOCKET = "valkey.sock"
 CONFIGURATION_FILE = "configuration"  # in the data folder: where the exchange.toml is that it was last started with
 URLS_FILE = "server-urls.json"  # in the data folder, while it runs: URLs with a password
+SECRET_FILE = "session-secret"
 KEYS_FILE = "demo-keys.json"  # in the data folder: API keys of the two demo accounts
 PROFILE_FILE = "profile"  # in the data folder: whether it began as a venue, in which nobody may be funded
 
@@ -44,7 +45,7 @@ class Settings:
     http_port: int
     ws_port: int
     worker: int
-    session_secret: bytes
+    session_secret: bytes  # empty where none is given: whoever signs or reads sessions asks for secret()
     metrics_port: int  # 0: no metrics endpoint
 
     @classmethod
@@ -53,7 +54,8 @@ class Settings:
         profile = environment.get("EXCHANGE_PROFILE", "demo")
         if profile not in PROFILES:
             raise ConfigError(f"EXCHANGE_PROFILE: must be one of {', '.join(PROFILES)}, is {profile!r}")
-        running = _running(Path(environment.get("EXCHANGE_DATA") or "data"))
+        is_supervised = "EXCHANGE_PARENT_PID" in environment  # then it has been given what it needs
+        running = {} if is_supervised else _running(Path(environment.get("EXCHANGE_DATA") or "data"))
         data = Path(environment.get("EXCHANGE_DATA") or "data").absolute()
         config = read_config(environment.get("EXCHANGE_CONFIG") or own_config(data), profile, environment)
         runtime = Path(environment["EXCHANGE_RUNTIME"]) if environment.get("EXCHANGE_RUNTIME") else runtime_folder(data)
@@ -71,9 +73,13 @@ class Settings:
             http_port=_number(environment, "EXCHANGE_HTTP_PORT", config.server.http_port, 65_535),
             ws_port=_number(environment, "EXCHANGE_WS_PORT", config.server.ws_port, 65_535),
             worker=_number(environment, "EXCHANGE_WORKER", 0, 1023),
-            session_secret=session_secret(data, environment.get("EXCHANGE_SESSION_SECRET", "")),
+            session_secret=_secret(environment.get("EXCHANGE_SESSION_SECRET", ""), "EXCHANGE_SESSION_SECRET"),
             metrics_port=_number(environment, "EXCHANGE_METRICS_PORT", 0, 65_535),
         )
+
+    def secret(self) -> bytes:
+        """What signs browser sessions: given, or kept in the data folder so that all workers agree."""
+        return self.session_secret or session_secret(self.data)
 
     def environment(self) -> dict[str, str]:
         """The variables that give these settings again in a child process."""
@@ -223,19 +229,36 @@ def private_urls(data: Path) -> dict[str, str]:
     return urls
 
 
-def session_secret(data: Path, text: str = "") -> bytes:
-    """The secret that signs browser sessions: given, or kept in the data folder so that all workers agree."""
-    path = data / "session-secret"
-    if not text and path.exists():
-        text = path.read_text(encoding="utf-8").strip()
-    if not text:
-        text = secrets.token_hex(32)
-        if data.is_dir():
-            write_private(path, text + "\n")
+def _secret(text: str, where: str) -> bytes:
+    """The bytes of a secret in hexadecimal digits; empty where there is none."""
     try:
         secret = bytes.fromhex(text)
     except ValueError:
-        secret = b""
-    if len(secret) < 16:
-        raise ConfigError("EXCHANGE_SESSION_SECRET: must be at least 32 hexadecimal digits")
+        secret = b"?"
+    if secret and len(secret) < 16:
+        raise ConfigError(f"{where}: must be at least 32 hexadecimal digits")
+    return secret
+
+
+def session_secret(data: Path) -> bytes:
+    """The secret of the data folder, made by whoever asks first; all others get the same."""
+    path = data / SECRET_FILE
+    if not path.exists() and data.is_dir():
+        made = path.with_name(f".{path.name}.{os.getpid()}.new")
+        write_private(made, secrets.token_hex(32) + "\n")
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            pass  # another process was faster
+        finally:
+            made.unlink()
+    try:
+        secret = _secret(path.read_text(encoding="utf-8").strip(), str(path))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: there is no secret for browser sessions ({error.strerror}): set EXCHANGE_SESSION_SECRET to 64 "
+            "hexadecimal digits, the same for every ingress and egress"
+        ) from None
+    if not secret:
+        raise ConfigError(f"{path}: is empty: delete it, and everybody has to log in again")
     return secret

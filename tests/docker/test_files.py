@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.docker.compose import DOCKER, ROOT, compose, image_environment, interpolate, ours
+from engine_core.wire.markets import PROFILES
+from tests.docker.compose import DOCKER, ROOT, SECRETS, compose, image_environment, interpolate, ours
 
 
 def tool(name: str) -> str:
@@ -47,10 +48,9 @@ def test_images_are_pinned_and_ours_is_not_root() -> None:
 
 def test_passwords_have_no_default() -> None:
     text = (DOCKER / "compose.yaml").read_text()
-    with pytest.raises(KeyError):
-        interpolate(text, {"POSTGRES_PASSWORD": "p"})
-    with pytest.raises(KeyError):
-        interpolate(text, {"VALKEY_PASSWORD": "v"})
+    for name in SECRETS:
+        with pytest.raises(KeyError, match=name):
+            interpolate(text, {other: "p" for other in SECRETS if other != name})
     names = set(re.findall(r"^([A-Z_]+)=", (DOCKER / "env.example").read_text(), re.MULTILINE))
     used = {name for name, _, _ in re.findall(r"\$\{([A-Z_]+)(:[-?])?([^}]*)\}", text)}
     assert names - used == {"COMPOSE_PROFILES"}
@@ -59,15 +59,35 @@ def test_passwords_have_no_default() -> None:
 @pytest.mark.parametrize("name", sorted(ours()))
 def test_every_process_is_confined_and_stops_gracefully(name: str) -> None:
     service = ours()[name]
-    assert service["read_only"] and service["cap_drop"] == ["ALL"]
-    assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["stop_grace_period"] == "10s"
-    assert service["command"][:3] == ["python", "-P", "-m"]
-    module = service["command"][3].replace(".", "/")
-    assert (ROOT / f"{module}.py").is_file() or (ROOT / module / "__main__.py").is_file()
-    targets = {volume.split(":")[1] for volume in service["volumes"]}
+    if name != "admin":
+        assert service["command"][:3] == ["python", "-P", "-m"]
+        module = service["command"][3].replace(".", "/")
+        assert (ROOT / f"{module}.py").is_file() or (ROOT / module / "__main__.py").is_file()
+    targets = {volume.split(":")[1] for volume in service.get("volumes", ())}
     environment = image_environment()
-    assert {environment[key] for key in ("EXCHANGE_DATA", "EXCHANGE_RUNTIME", "EXCHANGE_CACHE_DIR")} == targets
+    assert {environment[key] for key in ("EXCHANGE_DATA", "EXCHANGE_RUNTIME")} >= targets
+    writable = {volume.split(":")[1] for volume in service.get("volumes", ()) if not volume.endswith(":ro")}
+    assert ("/data" in writable) == (name in ("engine", "setup", "admin"))
+
+
+def test_nothing_runs_with_more_than_it_needs() -> None:
+    for name, service in compose()["services"].items():
+        assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["pids_limit"] and service["mem_limit"], name
+    script = (DOCKER / "database" / "create-user.sh").read_text()
+    assert "NOSUPERUSER" in script and compose()["services"]["database"]["environment"]["POSTGRES_USER"] != "exchange"
+    for service in compose()["services"].values():  # arguments can be read by every process of the machine
+        assert not any(secret.lower() in str(service.get("command")) for secret in SECRETS)
+
+
+def test_the_default_is_a_venue_behind_its_own_proxy() -> None:
+    assert image_environment()["EXCHANGE_PROFILE"] == "venue" and "venue" in PROFILES
+    subnet = compose()["networks"]["inside"]["ipam"]["config"][0]["subnet"]
+    for name in ("ingress", "egress"):
+        environment = compose()["services"][name]["environment"]
+        assert (environment["EXCHANGE_PROFILE"], environment["EXCHANGE_TRUSTED_PROXIES"]) == ("venue", subnet)
 
 
 def test_only_the_proxy_is_reachable_from_outside() -> None:
@@ -80,8 +100,9 @@ def test_only_the_proxy_is_reachable_from_outside() -> None:
 def test_the_engine_has_a_core_of_its_own_and_the_log_never_evicts() -> None:
     services = compose()["services"]
     assert services["engine"]["cpuset"] == "1"
+    assert services["valkey"]["environment"]["VALKEY_FSYNC"] == "everysec"
     command = " ".join(services["valkey"]["command"])
-    for setting in ("--appendonly yes", "--appendfsync everysec", "--maxmemory-policy noeviction", '--save ""'):
+    for setting in ("--appendonly yes", '--appendfsync "$VALKEY_FSYNC"', "--maxmemory-policy noeviction", '--save ""'):
         assert setting in command
 
 
@@ -108,7 +129,8 @@ def test_the_proxy_and_prometheus_know_the_right_ports() -> None:
     assert all("proxy_set_header" not in location for location in locations), "one there takes away all of the others"
     scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())
     targets = scraped["scrape_configs"][0]["static_configs"][0]["targets"]
-    assert set(targets) == {f"{name}:{environment['EXCHANGE_METRICS_PORT']}" for name in ours() if name != "setup"}
+    lasting = [name for name in ours() if name not in ("setup", "admin")]
+    assert set(targets) == {f"{name}:{environment['EXCHANGE_METRICS_PORT']}" for name in lasting}
 
 
 def test_alerts_and_dashboard_name_metrics_that_exist() -> None:

@@ -4,6 +4,7 @@ Against a Valkey and a PostgreSQL that nobody of ours started (REDIS_URL, DATABA
 says, each with the environment that image and compose file give it; only addresses and folders are those of this test.
 """
 
+import base64
 import json
 import os
 import select
@@ -18,6 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from nacl.signing import SigningKey
 
 from bench.market_maker_api import Client, Credentials
 from tests.docker.compose import ROOT, image_environment, ours
@@ -40,7 +42,9 @@ class Containers:
     """What Compose would run, without the containers."""
 
     def __init__(self, folder: Path, runtime: Path, redis_url: str, database_url: str) -> None:
-        self.data, self._logs, self._services = folder / "data", folder / "logs", ours()
+        self.data, self._logs = folder / "data", folder / "logs"
+        self._services = ours(EXCHANGE_PROFILE="demo", EXCHANGE_I_KNOW="1")
+        self._runtime = runtime
         self.data.mkdir()
         self._logs.mkdir()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
@@ -55,15 +59,13 @@ class Containers:
             "EXCHANGE_HTTP_PORT": str(self.http),
             "EXCHANGE_WS_PORT": str(self.ws),
             "EXCHANGE_CONFIG": str(ROOT / "exchange.toml"),
-            "EXCHANGE_DATA": str(self.data),
-            "EXCHANGE_RUNTIME": str(runtime),
         }
 
     def _environment(self, name: str) -> dict[str, str]:
         """The image's and the service's variables; those that name a place say where it is here."""
         given = image_environment() | {key: str(value) for key, value in self._services[name]["environment"].items()}
-        unplaced = {"PATH", "PYTHONPATH", "EXCHANGE_CACHE_DIR"}
-        here = {key: value for key, value in self._here.items() if key in given}
+        unplaced = {"PATH", "PYTHONPATH", "EXCHANGE_CACHE_DIR", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"}
+        here = {key: value for key, value in self._here.items() if key in given} | self._places(name)
         kept = {
             key: os.environ[key]
             for key in ("PATH", "HOME", "EXCHANGE_CACHE_DIR", "XDG_CACHE_HOME")
@@ -71,6 +73,16 @@ class Containers:
         }
         own = {"PYTHONPATH": str(ROOT), "EXCHANGE_METRICS_PORT": str(self._metrics[name])}
         return {key: value for key, value in given.items() if key not in unplaced} | here | kept | own
+
+    def _places(self, name: str) -> dict[str, str]:
+        """The folders that a service mounts; where it mounts none it finds nothing, or a folder of its own."""
+        mounted = {volume.split(":")[1] for volume in self._services[name].get("volumes", ())}
+        runtime = self._runtime / ("shared" if "/run/exchange" in mounted else name)
+        runtime.mkdir(exist_ok=True)
+        return {
+            "EXCHANGE_DATA": str(self.data if "/data" in mounted else self.data.with_name("none")),
+            "EXCHANGE_RUNTIME": str(runtime),
+        }
 
     def _run(
         self, name: str, command: list[str], own: dict[str, str] | None = None, **options: Any
@@ -114,7 +126,7 @@ class Containers:
             assert b"exchange_" in answer.read()
 
     def up(self) -> None:
-        waiting = list(self._services)
+        waiting = [name for name, service in self._services.items() if service.get("profiles") != ["admin"]]
         while waiting:
             for name in waiting:
                 if not set(self._services[name].get("depends_on", {})) & set(waiting):
@@ -139,6 +151,18 @@ class Containers:
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_SECONDS) == 0, f"{name} did not stop well:\n{self.log(name)}"
 
+    def exchange(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """An `exchange` command, as whoever administers the containers runs it."""
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "engine_core.cli", *arguments],
+            cwd=self.data.parent,
+            env=self._environment("admin"),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=HEALTH_SECONDS,
+        )
+
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=5) as answer:
             return json.load(answer)
@@ -146,9 +170,7 @@ class Containers:
 
 @pytest.fixture
 def containers(tmp_path: Path, runtime: Path, fresh_valkey: str, postgres: str) -> Iterator[Containers]:
-    sockets = runtime / "ring"
-    sockets.mkdir()
-    made = Containers(tmp_path, sockets, fresh_valkey, postgres)
+    made = Containers(tmp_path, runtime, fresh_valkey, postgres)
     yield made
     for process in made.running.values():
         process.kill()
@@ -157,6 +179,47 @@ def containers(tmp_path: Path, runtime: Path, fresh_valkey: str, postgres: str) 
 
 def trades_of(containers: Containers) -> dict[str, int]:
     return {ticker["symbol"]: int(ticker["trades"]) for ticker in containers.get("/api/v1/tickers")}
+
+
+async def administer(containers: Containers) -> None:
+    """Every command does beside single roles what it does beside `exchange up`, or says why not."""
+
+    def does(*arguments: str) -> Any:
+        done = containers.exchange(*arguments)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return json.loads(done.stdout) if done.stdout.startswith("{") else done.stdout
+
+    def refuses(why: str, *arguments: str) -> None:
+        done = containers.exchange(*arguments)
+        assert done.returncode == 1 and why in done.stderr and "Traceback" not in done.stderr, done.stdout + done.stderr
+
+    status = does("status", "--json")
+    assert (status["running"], status["health"]) == (True, "Ok")
+    assert {"engine", "ingress", "egress"} == set(status["processes"])
+    assert all(process["state"] == "ready" for processes in status["processes"].values() for process in processes)
+    account = does("accounts", "create").strip()
+    assert does("deposit", account, "USDC", "5")["available"] == "5"
+    does("accounts", "freeze", account)
+    does("market", "SOL_USDC", "cancel-only")
+    does("market", "SOL_USDC", "open")
+    does("fees", "SOL_USDC", "1", "--maker-ppm", "1", "--taker-ppm", "2")
+    assert does("inspect", "--account", account)["balances"]["USDC"]["available"] == "5"
+    snapshot = does("snapshot")
+    assert does("inspect", "latest")["position"] == snapshot["position"]
+    assert "engine" in does("top", "--once", "--interval", "0.1")
+    assert f"export EXCHANGE_API_URL=http://127.0.0.1:{containers.http}" in does("env")
+    does("apply", "--yes")
+    assert does("verify", "--json")["ok"]
+    refuses("docker compose logs", "logs")
+    refuses("stop the roles first", "reset", "--yes")
+    refuses("stop the exchange first", "accept-loss", "--yes")
+
+    made = does("keys", "create", "--account", "1", "--permissions", "read")
+    key = Credentials(made["apiKey"], SigningKey(base64.b64decode(made["secret"])))
+    client = Client(f"http://127.0.0.1:{containers.http}", key)
+    assert await client.get("/api/v1/admin/account", {"account": account}, instruction="adminAccountQuery")
+    await client.close()
+    does("keys", "revoke", "--account", "1", made["apiKey"])
 
 
 async def test_the_services_run_live_and_stop_as_plain_processes(containers: Containers, postgres: str) -> None:
@@ -179,6 +242,7 @@ async def test_the_services_run_live_and_stop_as_plain_processes(containers: Con
         containers.kill(name)
         wait(f"trades after {name} was killed", 30, lambda before=before: sum(trades_of(containers).values()) > before)
 
+    await administer(containers)
     containers.stop("market-maker")
     client = Client(f"http://127.0.0.1:{containers.http}", Credentials.load(containers.data / "market-maker-key.json"))
     assert await client.get("/api/v1/orders", instruction="orderQueryAll") == []

@@ -1,0 +1,247 @@
+"""`make containers`: builds the Dockerfile and runs every service of the compose file in real containers, then trades.
+
+Build, up as a venue, an administrator's key and two funded accounts by `exchange` commands in the service `admin`,
+trade through nginx with ccxt, look at what each process has and may, kill the engine and go on, verify, stop; then the
+same file with the profiles demo and metrics. Needs root on a Debian with the programs of podman.PROGRAMS; without them
+it says which are missing and ends with status 3. All that it makes is gone at the end; with --keep the images stay.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import ccxt
+import ccxt.pro
+import psutil
+
+from engine_core.operator.roles import SECRETS
+from tests.docker.bases import LEFT_OUT, build, make_bases
+from tests.docker.compose import DOCKER, ROOT, compose, read
+from tests.docker.compose import SECRETS as PASSWORDS
+from tests.docker.podman import Podman, PodmanError, missing
+from tests.docker.stack import Stack
+from tests.process import free_ports
+
+CANNOT = 3
+DEADLINE_S = 1_500
+BUILD_S = 900.0  # most of it packages and kernels
+SYMBOL = "SOL/USDC"
+_WAIT_S = 60.0
+_began = time.monotonic()
+
+
+def say(text: str) -> None:
+    print(f"{time.monotonic() - _began:6.1f} s  {text}", flush=True)
+
+
+def _require(is_so: bool, what: str) -> None:
+    if not is_so:
+        raise PodmanError(what)
+
+
+class Venue:
+    """The stack, from the outside: its address behind nginx, and its operator's commands."""
+
+    def __init__(self, podman: Podman, **variables: str) -> None:
+        http, ws = free_ports(2)
+        values = {name: secrets.token_hex(32 if name == "SESSION_SECRET" else 12) for name in PASSWORDS}
+        values |= {"HTTP_PORT": str(http), "WS_PORT": str(ws), "ENGINE_CPU": str(max(os.sched_getaffinity(0)))}
+        values |= {name: "4g" for name in ("ENGINE_MEMORY", "VALKEY_MEMORY", "DATABASE_MEMORY")} | variables
+        self.stack = Stack(podman, read(values), LEFT_OUT, say)
+        self.podman = podman
+        self.url, self.stream = f"http://127.0.0.1:{http}", f"ws://127.0.0.1:{ws}"
+
+    def exchange(self, *arguments: str) -> Any:
+        said = self.stack.run("admin", "exchange", *arguments)
+        return json.loads(said) if said.startswith("{") else said
+
+    def trader(self, pro: bool = False) -> Any:
+        """A new account with 100,000 USDC and 1,000 SOL, behind ccxt of which only the addresses are changed."""
+        account = self.exchange("accounts", "create")
+        self.exchange("deposit", account, "USDC", "100000")
+        self.exchange("deposit", account, "SOL", "1000")
+        key = self.exchange("keys", "create", "--account", account)
+        return self.client(ccxt, key)
+
+    def client(self, library: Any, key: dict[str, str] | None = None) -> Any:
+        streams = {"public": self.stream, "private": self.stream}
+        urls = {"api": {"public": self.url, "private": self.url, "ws": streams}}
+        given = {"apiKey": key["apiKey"], "secret": key["secret"]} if key else {}
+        return library.backpack({**given, "urls": urls, "enableRateLimit": False, "timeout": 20_000})
+
+
+def trade(buyer: Any, seller: Any) -> None:
+    before = float(buyer.fetch_balance()["SOL"]["total"])
+    resting = buyer.create_order(SYMBOL, "limit", "buy", 3, 100)
+    _require(resting["status"] == "open", f"an order does not rest: {resting}")
+    taken = seller.create_order(SYMBOL, "market", "sell", 1)
+    _require(taken["status"] == "closed" and taken["average"] == 100, f"it was not taken: {taken}")
+    _require(buyer.fetch_open_order(resting["id"], SYMBOL)["remaining"] == 2, "the rest of it is not what it should be")
+    gained = float(buyer.fetch_balance()["SOL"]["total"]) - before
+    _require(0.99 < gained <= 1, f"a fill of 1 SOL gave {gained}")
+
+
+async def stream(venue: Venue) -> None:
+    client = venue.client(ccxt.pro)
+    try:
+        book = await asyncio.wait_for(client.watch_order_book(SYMBOL), _WAIT_S)
+        _require(book["bids"][0][0] == 100, f"the stream shows another book: {book['bids'][:3]}")
+    finally:
+        await client.close()
+
+
+def processes_of(venue: Venue, name: str) -> list[psutil.Process]:
+    """Of a container: its first process, and all that came from it."""
+    first = psutil.Process(venue.stack.state(name)["State"]["Pid"])
+    return [first, *first.children(recursive=True)]
+
+
+def confined(venue: Venue) -> None:
+    """What the compose file denies is denied to the processes, and nobody has a secret that is not its own."""
+    for name in venue.stack.running:
+        if name == "setup":
+            continue
+        allowed = {*(venue.stack.services[name].get("environment") or {})}
+        for process in processes_of(venue, name):
+            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+            _require(int(status["CapEff"], 16) == 0 and int(status["CapBnd"], 16) == 0, f"{name} has capabilities")
+            _require(status["NoNewPrivs"] == "1", f"{name} may get new privileges")
+            _require(status["Uid"].split()[0] != "0", f"{name} runs as root: {process.cmdline()}")
+            has = {*process.environ()} & {*SECRETS}
+            _require(has <= allowed, f"{name} has {has - allowed} in its environment")
+            line = " ".join(process.cmdline())
+            _require("PASSWORD" not in line and "redis://" not in line, f"a secret is among {name}'s arguments")
+        written = venue.podman.try_("exec", venue.stack.container(name), "sh", "-c", "echo x > /x")
+        _require(written.returncode != 0, f"{name} may write its root")
+    for name in ("engine", "ingress"):
+        into = "echo x > /var/cache/exchange/x || echo x > /app/engine_core/x || echo x > /venv/x"
+        written = venue.podman.try_("exec", venue.stack.container(name), "sh", "-c", into)
+        _require(written.returncode != 0, f"{name} may write kernels or code")
+    for name in ("ingress", "egress", "writer"):
+        listed = venue.podman.try_("exec", venue.stack.container(name), "sh", "-c", "ls -A /data; echo x > /data/x")
+        _require(listed.returncode != 0 and not listed.stdout.strip(), f"{name} has a data folder: {listed.stdout}")
+    query = "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = 'exchange'"
+    psql = ("psql", "-U", "postgres", "-d", "exchange", "-Atc", query)
+    _require(venue.podman("exec", venue.stack.container("database"), *psql) == "f", "the database's user may too much")
+    say("confined: no capabilities, no root, read-only roots, each process its own secrets, a plain database user")
+
+
+def killed(venue: Venue) -> None:
+    """kill -9 of the engine inside its container: Podman starts it again, as the compose file says."""
+    engine = processes_of(venue, "engine")[-1]
+    before = venue.stack.state("engine")["State"]["StartedAt"]
+    say(f"kill -9 of the engine, pid {engine.pid}")
+    engine.kill()
+    deadline = time.monotonic() + _WAIT_S
+    while (state := venue.stack.state("engine")["State"])["StartedAt"] == before or not state["Running"]:
+        _require(time.monotonic() < deadline, f"the engine was not started again: {state}")
+        time.sleep(0.2)
+    venue.stack.wait_healthy("engine")
+    public = venue.client(ccxt)
+    while public.fetch_status()["status"] != "ok":
+        _require(time.monotonic() < deadline, "the exchange's status is not ok again")
+        time.sleep(0.2)
+
+
+def as_a_venue(podman: Podman) -> None:
+    venue = Venue(podman)
+    venue.stack.prepare()
+    venue.stack.up(())
+    administrator = venue.exchange("keys", "create", "--account", "1", "--permissions", "read,trade,withdraw")
+    say(f"an administrator's key: {administrator['apiKey']}")
+    buyer, seller = venue.trader(), venue.trader()
+    trade(buyer, seller)
+    asyncio.run(stream(venue))
+    say("traded through nginx with ccxt, and saw it on the stream")
+    confined(venue)
+    snapshot = venue.exchange("snapshot")
+    killed(venue)
+    (kept,) = buyer.fetch_open_orders(SYMBOL)
+    _require(kept["remaining"] == 2, f"the open order is another one: {kept}")
+    buyer.cancel_order(kept["id"], SYMBOL)
+    trade(buyer, seller)
+    say(f"traded again; a snapshot was taken before: {snapshot['snapshot']}")
+    status = venue.exchange("status", "--json")
+    _require(status["health"] == "Ok" and "engine" in status["processes"], f"status says {status}")
+    verified = venue.exchange("verify", "--json")
+    _require(verified["ok"] is True, f"verify says {verified}")
+    say(f"verified: {verified['commands']} commands, nothing appeared or vanished")
+    venue.stack.down()
+    podman.clear()
+
+
+def as_a_demo(podman: Podman) -> None:
+    venue = Venue(podman, EXCHANGE_PROFILE="demo", EXCHANGE_I_KNOW="1")
+    venue.stack.prepare()
+    venue.stack.up(("demo", "metrics"))
+    public, deadline = venue.client(ccxt), time.monotonic() + _WAIT_S
+    while not public.fetch_trades(SYMBOL):
+        _require(time.monotonic() < deadline, "the market maker does not trade")
+        time.sleep(1)
+    say("the market maker trades")
+    targets = "http://127.0.0.1:9090/api/v1/query?query=up"
+    while True:
+        told = podman.try_("exec", venue.stack.container("prometheus"), "wget", "-qO-", targets)
+        rows = json.loads(told.stdout)["data"]["result"] if told.returncode == 0 else []
+        if len(rows) >= 5 and all(row["value"][1] == "1" for row in rows):
+            break
+        _require(time.monotonic() < deadline, f"Prometheus does not reach everybody: {rows}")
+        time.sleep(1)
+    say(f"Prometheus reads {len(rows)} processes")
+    venue.stack.down()
+
+
+def _too_long(number: int, frame: FrameType | None) -> None:
+    raise PodmanError(f"not done after {DEADLINE_S} s")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make containers", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="keep the images, so that the next run is quick")
+    parser.add_argument(
+        "--store", type=Path, default=ROOT / "build" / "containers", help="where images and volumes are"
+    )
+    options = parser.parse_args()
+    lacking = missing() + ([] if os.geteuid() == 0 else ["root's rights"])
+    if lacking:
+        say(f"containers cannot be run here: missing {', '.join(lacking)} (Debian: apt install podman buildah runc "
+            "mmdebstrap catatonit netavark aardvark-dns iptables)")  # fmt: skip
+        return CANNOT
+    podman = Podman(options.store.absolute())
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+    signal.alarm(DEADLINE_S)
+    podman.clear()  # what a killed run left
+    try:
+        make_bases(podman, say)
+        say("building docker/Dockerfile")
+        image = compose()["services"]["engine"]["image"]
+        build(podman, DOCKER / "Dockerfile", ROOT, f"localhost/{image}", timeout=BUILD_S)
+        say("built")
+        as_a_venue(podman)
+        as_a_demo(podman)
+    except (PodmanError, ccxt.BaseError) as error:
+        say(f"FAILED: {type(error).__name__}: {error}")
+        return 1
+    finally:
+        signal.alarm(0)
+        podman.clear()
+        if not options.keep:
+            podman.remove_store()
+    for image, why in LEFT_OUT.items():
+        say(f"not run: {image} ({why}); TimescaleDB was a plain PostgreSQL")
+    say("all of it worked")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

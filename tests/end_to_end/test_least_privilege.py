@@ -1,0 +1,66 @@
+"""Each role has the secrets that SECURITY.md's table gives it, and no other; what is on the disk is its owner's."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine_core.operator.roles import NEEDS, SECRETS
+from tests.docker.compose import ROOT, ours
+from tests.end_to_end.harness import Exchange
+
+IN_COMPOSE = {"reconcile": "setup", "market_maker": "market-maker"}  # where the service is named otherwise
+FOREIGN = {"AWS_SECRET_ACCESS_KEY": "of somebody else", "PGPASSWORD": "for the database", "TZ": "UTC"}
+
+
+def documented() -> dict[str, set[str]]:
+    """The table of SECURITY.md."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    begin = next(number for number, row in enumerate(rows) if row[1:4] == [f"`{secret}`" for secret in SECRETS])
+    table = {}
+    for row in rows[begin + 2 :]:
+        if row[1] not in ("yes", ""):
+            break
+        for role in re.sub(r"\(.*\)", "", row[0]).split(","):
+            table[role.strip()] = {secret for secret, cell in zip(SECRETS, row[1:4], strict=True) if cell == "yes"}
+    return table
+
+
+def test_the_code_and_the_compose_file_say_what_the_table_says() -> None:
+    assert {role: set(secrets) for role, secrets in NEEDS.items()} == documented()
+    for role, secrets in documented().items():
+        service = ours().get(IN_COMPOSE.get(role, role))
+        assert service is None or {*service["environment"]} & {*SECRETS} == secrets, role
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Exchange]:
+    running = Exchange(tmp_path / "data", "--profile", "demo")
+    running.variables = FOREIGN
+    running.start()
+    yield running
+    running.end()
+
+
+def test_running_roles_have_what_the_table_says(demo: Exchange) -> None:
+    table, seen = documented(), set()
+    secret = (demo.data / "session-secret").read_text().strip()
+    for role, pids in demo.run["processes"].items():
+        for pid in pids:
+            environment = psutil.Process(pid).environ()
+            assert {*environment} & {*SECRETS} == table.get(role, set()), role  # servers have none
+            assert "AWS_SECRET_ACCESS_KEY" not in environment, role
+            assert role not in table or environment["TZ"] == "UTC", role
+            assert ("PGPASSWORD" in environment) == ("DATABASE_URL" in table.get(role, set())), role
+            assert (secret in environment.values()) == ("EXCHANGE_SESSION_SECRET" in table.get(role, set())), role
+            seen.add(role)
+    assert seen == {"valkey", "postgres", "engine", "ingress", "egress", "writer", "market_maker"}
+
+
+def test_nobody_else_may_read_what_is_on_the_disk(demo: Exchange) -> None:
+    assert demo.command("snapshot").returncode == 0
+    open_to_others = [path for path in demo.data.rglob("*") if path.lstat().st_mode & 0o077 and not path.is_symlink()]
+    assert not open_to_others
