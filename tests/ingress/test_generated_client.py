@@ -5,7 +5,8 @@ import json
 import pkgutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
 
@@ -61,15 +62,21 @@ def test_every_module_of_it_is_sound(generated: ModuleType) -> None:
 
 def test_it_reads_and_trades(generated: ModuleType, venue: Venue) -> None:
     base = f"http://127.0.0.1:{venue.port}"
+    with ExitStack() as opened:
 
-    def signed(instruction: str) -> Any:
-        client = generated.Client(base_url=base, raise_on_unexpected_status=True)
-        return client.set_httpx_client(httpx.Client(base_url=base, auth=Signed(venue, instruction), timeout=30))
+        def client(auth: httpx.Auth | None = None) -> Any:
+            made = opened.enter_context(httpx.Client(base_url=base, auth=auth, timeout=30))
+            return generated.Client(base_url=base, raise_on_unexpected_status=True).set_httpx_client(made)
 
-    models, public = api(generated, "models"), generated.Client(base_url=base)
+        trade(generated, client(), lambda instruction: client(Signed(venue, instruction)))
+
+
+def trade(generated: ModuleType, public: Any, signed: Callable[[str], Any]) -> None:
+    models = api(generated, "models")
     markets = api(generated, "api.public.get_api_v1_markets").sync(client=public)
     assert "SOL_USDC" in {market.symbol for market in markets}
-    body = models.PlaceOrder(symbol="SOL_USDC", side="Bid", order_type="Limit", price="90.5", quantity="1.25")
+    side, kind = models.PlaceOrderSide.BID, models.PlaceOrderOrderType.LIMIT
+    body = models.PlaceOrder(symbol="SOL_USDC", side=side, order_type=kind, price="90.5", quantity="1.25")
     order = api(generated, "api.orders.post_api_v1_order").sync(client=signed("orderExecute"), body=body)
     assert (order.status, order.price, order.quantity) == ("New", "90.5", "1.25")
     depth = api(generated, "api.public.get_api_v1_depth").sync(client=public, symbol="SOL_USDC")
