@@ -30,6 +30,7 @@ _ACCOUNT_STATES = {1: "OK", 2: "FROZEN"}
 _NUMBERS = {
     CommandKind.DEPOSIT: ("amount_atoms", "reference"),
     CommandKind.WITHDRAW: ("amount_atoms", "reference"),
+    CommandKind.TRANSFER: ("amount_atoms", "reference"),
     CommandKind.FEES: ("maker_ppm", "taker_ppm"),
     CommandKind.MARKET_BANDS: ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders"),
 }
@@ -59,7 +60,7 @@ def _actions(client: redis.Redis, stream: str) -> Iterator[dict[str, Any]]:
             chosen = events[np.isin(events["kind"], _OUTCOMES)]
             for event in chosen.view(ADMIN_EVENT):
                 command = event["command"]
-                if int(command["kind"]) in _KINDS:
+                if int(command["kind"]) in _KINDS and event["account"] == command["account"]:  # not its other half
                     yield _action(entry.decode(), header, event, command)
         after = f"({rows[-1][0].decode()}"
 
@@ -87,6 +88,10 @@ def _action(entry: str, header: np.void, event: np.void, command: np.void) -> di
             action["state"] = MarketState(int(command["code"])).name
         case CommandKind.FEE_TIER | CommandKind.FEES:
             action["tier"] = int(command["code"])
+        case CommandKind.TRANSFER:
+            action["toAccount"] = int(command["to_account"])
+        case CommandKind.SHARES:
+            action["divided"] = bool(command["code"])
         case CommandKind.ASSET:
             action["symbol"] = bytes(command["symbol"]).decode()
     action |= {name: int(command[column]) for name, column in zip(_NUMBERS.get(kind, ()), "abcd", strict=False)}
