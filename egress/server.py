@@ -91,7 +91,7 @@ class Connection(ServerConnection):
         data = bytes(self._input[:size])
         del self._input[:size]
         super().data_received(data)
-        if not self._input and not self.transport.is_closing():
+        if not self._input and not self._is_dropped and not self.transport.is_closing():
             self.transport.resume_reading()
 
     def process_event(self, event: Event) -> None:
@@ -119,7 +119,7 @@ class Connection(ServerConnection):
         """Say goodbye; what else the client says is not heard."""
         self._is_dropped = True
         self._input.clear()
-        self.transport.resume_reading()  # it may hang up
+        self.transport.pause_reading()
         task = self.loop.create_task(self.close(code, reason))
         _closing.add(task)
         task.add_done_callback(_closing.discard)
