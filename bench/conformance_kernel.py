@@ -16,11 +16,12 @@ from engine_core.book.lookahead import (
     fetch_tail,
 )
 from engine_core.book.matching import sweep_with
-from engine_core.book.memory import zeros
 from engine_core.book.orders import enter, free_slot, leave, take_slot
 from engine_core.book.state import FREE_ORDERS, PAGE_BITS, PAGES_LIVE, Capacities, State, new_state
-from engine_core.by_reference import by_reference
-from engine_core.jit import entry, hot, index, inner, prefetch, wide
+from engine_core.jit.by_reference import by_reference
+from engine_core.jit.huge_pages import zeros
+from engine_core.jit.kernel import entry, hot, inner
+from engine_core.jit.rows import Row, Rows, prefetch, rows
 from engine_core.wire.codes import Reason
 
 MESSAGE = np.dtype(
@@ -74,14 +75,14 @@ def new_book(messages: np.ndarray, max_id: int) -> Book:
 
 
 @hot
-def _report(reports: np.ndarray, n: int, kind: int, message: Any, side: int, price: int, quantity: int) -> int:
-    report = reports[index(n)]
-    report["sequence"] = message["sequence"]
-    report["order_id"] = message["order_id"]
-    report["price"] = price
-    report["quantity"] = quantity
-    report["kind"] = kind
-    report["side"] = side
+def _report(reports: Rows[Row], n: int, kind: int, message: Any, side: int, price: int, quantity: int) -> int:
+    report = reports[n]
+    report.sequence = message.sequence
+    report.order_id = message.order_id
+    report.price = price
+    report.quantity = quantity
+    report.kind = kind
+    report.side = side
     return n + 1
 
 
@@ -89,44 +90,45 @@ def _report(reports: np.ndarray, n: int, kind: int, message: Any, side: int, pri
 def _report_trade(context: Any, maker: int, price: int, lots: int, left: int, n: int) -> int:
     state, slots, reports, messages, at = context
     message, report = messages[at], reports[n]
-    maker_id = wide(state.orders[maker]["order_id"])
-    report["sequence"] = message["sequence"]
-    report["order_id"] = message["order_id"]
-    report["maker_id"] = maker_id
-    report["price"] = price
-    report["quantity"] = lots
-    report["kind"] = TRADE
-    report["side"] = message["side"]
-    if state.orders[maker]["remaining_lots"] == 0:
-        slots[index(maker_id)] = 0
+    maker_id = state.orders[maker].order_id
+    report.sequence = message.sequence
+    report.order_id = message.order_id
+    report.maker_id = maker_id
+    report.price = price
+    report.quantity = lots
+    report.kind = TRADE
+    report.side = message.side
+    if state.orders[maker].remaining_lots == 0:
+        slots[maker_id] = 0
         free_slot(state, maker)
     return n + 1
 
 
 @inner
 def _meet_nobody(context: Any, maker: int, left: int, n: int) -> tuple[int, int, int]:
-    return n, left, wide(Reason.NONE)
+    return n, left, Reason.NONE
 
 
 _sweep = sweep_with(_report_trade, _meet_nobody)
 
 
 @hot
-def _price_of(messages: np.ndarray, at: int) -> tuple[int, int]:
+def _price_of(messages: Rows[Row], at: int) -> tuple[int, int]:
     """(book, key) of a message that will rest; of a cancel one that is always in the cache."""
-    message = messages[index(at)]
-    book = FIRST_BOOK + wide(message["side"])
-    rests = wide(message["type"]) & 1 ^ 1
-    return book, key_of(book, wide(message["price"])) * rests
+    message = messages[at]
+    book = FIRST_BOOK + message.side
+    rests = message.type & 1 ^ 1
+    return book, key_of(book, message.price) * rests
 
 
 @hot
-def _slot_of(slots: np.ndarray, messages: np.ndarray, at: int) -> int:
-    return wide(slots[index(messages[index(at)]["order_id"])])
+def _slot_of(slots: Rows[int], messages: Rows[Row], at: int) -> int:
+    slot: int = slots[messages[at].order_id]
+    return slot
 
 
 @hot
-def _look_deeper(state: State, slots: np.ndarray, messages: np.ndarray, at: int) -> None:
+def _look_deeper(state: State, slots: Rows[int], messages: Rows[Row], at: int) -> None:
     """In a book that is larger than the nearest caches: ask step by step for the price where an order will rest, and
     for what stands around one that leaves."""
     book, key = _price_of(messages, at + AHEAD)
@@ -149,52 +151,56 @@ def _look_deeper(state: State, slots: np.ndarray, messages: np.ndarray, at: int)
 @entry
 def run_flow(state: State, slots: np.ndarray, messages: np.ndarray, reports: np.ndarray) -> int:
     """Match all messages. Returns the number of reports. (`maker_id` is written for trades only.)"""
-    state = by_reference(state)
-    n = wide(0)
+    return _run(by_reference(state), rows(slots), rows(messages), rows(reports))
+
+
+@inner
+def _run(state: State, slots: Rows[int], messages: Rows[Row], reports: Rows[Row]) -> int:
+    n = 0
     last = reports.size
     for at in range(messages.size):
         if at + AHEAD < messages.size:
-            prefetch(slots, wide(messages[index(at + AHEAD)]["order_id"]))
+            prefetch(slots, messages[at + AHEAD].order_id)
             if state.counters[FREE_ORDERS] + DEEP < state.orders.size:
                 _look_deeper(state, slots, messages, at)
-        message = messages[index(at)]
-        kind = wide(message["type"])
-        order_id = wide(message["order_id"])
-        side = wide(message["side"])
+        message = messages[at]
+        kind = message.type
+        order_id = message.order_id
+        side = message.side
         if kind != 0:
-            slot = wide(slots[index(order_id)])
+            slot = slots[order_id]
             if slot == 0:
                 n = _report(reports, n, kind + 3, message, 0, 0, 0)
                 continue
-            level = state.levels[state.orders[index(slot)]["level"]]
-            book = wide(level["book"])
-            price = key_of(book, wide(level["key"]))
+            level = state.levels[state.orders[slot].level]
+            book = level.book
+            price = key_of(book, level.key)
             side = book & 1
             leave(state, slot)
             free_slot(state, slot)
-            slots[index(order_id)] = 0
+            slots[order_id] = 0
             if kind == 1:
                 n = _report(reports, n, CANCELLED, message, side, price, 0)
                 continue
-        lots = wide(message["quantity"])
-        price = wide(message["price"])
+        lots = message.quantity
+        price = message.price
         n = _report(reports, n, ACCEPTED if kind == 0 else MODIFIED, message, side, price, lots)
         own = FIRST_BOOK + side
         opposite = own ^ 1
         limit_key = key_of(opposite, price)
-        if state.books[index(opposite)]["best_key"] <= limit_key:
+        if state.books[opposite].best_key <= limit_key:
             n, lots, _ = _sweep(
                 state, opposite, limit_key, NOBODY, lots, n, last, (state, slots, reports, messages, at)
             )
             if lots == 0:
                 continue
-        if kind == 0 and message["ioc"] != 0:
+        if kind == 0 and message.ioc != 0:
             n = _report(reports, n, CANCELLED, message, side, price, 0)
             continue
         slot = take_slot(state)
-        slots[index(order_id)] = slot
-        order = state.orders[index(slot)]
-        order["order_id"] = order_id
-        order["remaining_lots"] = lots
+        slots[order_id] = slot
+        order = state.orders[slot]
+        order.order_id = order_id
+        order.remaining_lots = lots
         enter(state, own, key_of(own, price), slot)
     return n

@@ -13,7 +13,7 @@ from typing import cast
 
 import numpy as np
 
-from engine_core.jit import entry, inner, wide
+from engine_core.jit.kernel import entry, inner, wide
 
 STEP_US = 100  # resolution of latencies
 STEPS = 100_000  # up to 10 s

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from engine_core import VERSION, kernel_cache
+from engine_core import VERSION
 from engine_core.arguments import account, file, folder, reference, seconds, whole
+from engine_core.jit import cache as kernel_cache
 from engine_core.operator.roles import ROLES, add_up_options
 from engine_core.operator.run import CommandError, join
 from engine_core.wire.sections import ConfigError

@@ -8,7 +8,8 @@ from engine_core.book.order_codes import by_side, codes_of_order
 from engine_core.book.records import BY_QUOTE, UNLISTED
 from engine_core.book.shares import give_share, take_share
 from engine_core.book.state import OPEN_ORDERS, SHARED_ORDERS, TIERS, State
-from engine_core.jit import hot, index, inner, rare, wide
+from engine_core.jit.intrinsics import rare
+from engine_core.jit.kernel import hot, inner
 from engine_core.wire.codes import Side
 from engine_core.wire.limits import PPM
 
@@ -18,29 +19,29 @@ FEE_ACCOUNT = 1
 @hot
 def balance_of(state: State, account: int, asset: int) -> int:
     """Position in state.balances."""
-    return index(account * state.assets.size + asset)
+    return account * state.assets.size + asset
 
 
 @hot
 def giving_of(state: State, slot: int) -> int:
     """Position in state.balances of what the order gives: quote for a Bid, base for an Ask."""
-    market = state.markets[state.info[index(slot)]["market"]]
-    base, quote = wide(market["base"]), wide(market["quote"])
+    market = state.markets[state.info[slot].market]
+    base, quote = market.base, market.quote
     asset = by_side(codes_of_order(state, slot), quote, base)
-    return balance_of(state, wide(state.orders[index(slot)]["account"]), asset)
+    return balance_of(state, state.orders[slot].account, asset)
 
 
 @hot
 def available(state: State, place: int) -> int:
-    return wide(state.balances[place]["available"])
+    return state.balances[place].available
 
 
 @hot
 def lock(state: State, place: int, atoms: int) -> None:
     """Reserve; negative atoms release."""
     balance = state.balances[place]
-    balance["available"] -= atoms
-    balance["locked"] += atoms
+    balance.available -= atoms
+    balance.locked += atoms
 
 
 @hot
@@ -55,7 +56,7 @@ def fee_of(atoms: int, ppm: int) -> int:
 @hot
 def fee_place(state: State, market: int, account: int) -> int:
     """Position in state.fees."""
-    return index(market * TIERS + wide(state.accounts[index(account)]["tier"]))
+    return market * TIERS + state.accounts[account].tier
 
 
 @hot
@@ -65,17 +66,17 @@ def exchange_atoms(
     """One side of a trade: `spent` of the given asset leaves what was locked for it, the rest of that becomes
     available."""
     giving = state.balances[balance_of(state, account, given)]
-    giving["locked"] -= unlocked
-    giving["available"] += unlocked - spent
-    state.balances[balance_of(state, account, received)]["available"] += gained - fee
-    state.balances[balance_of(state, FEE_ACCOUNT, received)]["available"] += fee
+    giving.locked -= unlocked
+    giving.available += unlocked - spent
+    state.balances[balance_of(state, account, received)].available += gained - fee
+    state.balances[balance_of(state, FEE_ACCOUNT, received)].available += fee
 
 
 @hot
 def atoms_of(state: State, slot: int, price: int, lots: int) -> int:
     """What the order gives for so many lots at this price."""
-    market = state.markets[state.info[index(slot)]["market"]]
-    lot, tick = wide(market["lot_atoms"]), wide(market["tick_atoms"])
+    market = state.markets[state.info[slot].market]
+    lot, tick = market.lot_atoms, market.tick_atoms
     return lots * by_side(codes_of_order(state, slot), price * tick, lot)
 
 
@@ -83,75 +84,75 @@ def atoms_of(state: State, slot: int, price: int, lots: int) -> int:
 def _atoms_by_quote(state: State, slot: int) -> int:
     """Of a pending market order by quote; an Ask has a bound, which limits what it can have to sell."""
     rare()
-    info, amount = state.info[index(slot)], wide(state.terms[index(slot)]["amount_atoms"])
-    if info["side"] == Side.BID:
+    info, amount = state.info[slot], state.terms[slot].amount_atoms
+    if info.side == Side.BID:
         return amount
-    unit = wide(info["price_ticks"]) * state.markets[info["market"]]["tick_atoms"]
-    return atoms_of(state, slot, wide(info["price_ticks"]), (amount + unit - 1) // unit)
+    unit = info.price_ticks * state.markets[info.market].tick_atoms
+    return atoms_of(state, slot, info.price_ticks, (amount + unit - 1) // unit)
 
 
 @hot
 def atoms_to_lock(state: State, slot: int) -> int:
     """What an open order, resting or pending, keeps locked for its unfilled part."""
-    info = state.info[index(slot)]
-    if info["flags"] & BY_QUOTE:
+    info = state.info[slot]
+    if info.flags & BY_QUOTE:
         return _atoms_by_quote(state, slot)
-    return atoms_of(state, slot, wide(info["price_ticks"]), wide(info["quantity_lots"] - info["executed_lots"]))
+    return atoms_of(state, slot, info.price_ticks, info.quantity_lots - info.executed_lots)
 
 
 @hot
 def open_count_of(state: State, account: int, market: int) -> int:
     """Position in state.open_counts."""
-    return index(account * state.markets.size + market)
+    return account * state.markets.size + market
 
 
 @hot
 def enlist(state: State, slot: int) -> None:
     """Put the order at the end of its account's list of open orders."""
-    owner = state.accounts[index(state.orders[index(slot)]["account"])]
-    enlist_between(state, slot, wide(owner["last_order"]), wide(0))
+    owner = state.accounts[state.orders[slot].account]
+    enlist_between(state, slot, owner.last_order, 0)
 
 
 @hot
 def enlist_between(state: State, slot: int, before: int, following: int) -> None:
-    account = wide(state.orders[index(slot)]["account"])
-    market = wide(state.info[index(slot)]["market"])
-    owner = state.accounts[index(account)]
-    state.info[index(slot)]["account_next"] = following
-    state.info[index(slot)]["account_prev"] = before
+    account = state.orders[slot].account
+    market = state.info[slot].market
+    owner = state.accounts[account]
+    state.info[slot].account_next = following
+    state.info[slot].account_prev = before
     if before != 0:
-        state.info[index(before)]["account_next"] = slot
+        state.info[before].account_next = slot
     else:
-        owner["first_order"] = slot
+        owner.first_order = slot
     if following != 0:
-        state.info[index(following)]["account_prev"] = slot
+        state.info[following].account_prev = slot
     else:
-        owner["last_order"] = slot
-    take_share(state, wide(SHARED_ORDERS), wide(owner["open_orders"]))
-    owner["open_orders"] += 1
+        owner.last_order = slot
+    take_share(state, SHARED_ORDERS, owner.open_orders)
+    owner.open_orders += 1
     state.open_counts[open_count_of(state, account, market)] += 1
-    state.markets[index(market)]["open_orders"] += 1
+    state.markets[market].open_orders += 1
     state.counters[OPEN_ORDERS] += 1
 
 
 @hot
 def delist(state: State, slot: int) -> None:
-    account = wide(state.orders[index(slot)]["account"])
-    market = wide(state.info[index(slot)]["market"])
-    owner = state.accounts[index(account)]
-    following = wide(state.info[index(slot)]["account_next"])
-    before = wide(state.info[index(slot)]["account_prev"])
+    account = state.orders[slot].account
+    market = state.info[slot].market
+    owner = state.accounts[account]
+    following = state.info[slot].account_next
+    before = state.info[slot].account_prev
     if before != 0:
-        state.info[index(before)]["account_next"] = following
+        state.info[before].account_next = following
     else:
-        owner["first_order"] = following
+        owner.first_order = following
     if following != 0:
-        state.info[index(following)]["account_prev"] = before
+        state.info[following].account_prev = before
     else:
-        owner["last_order"] = before
-    state.info[index(slot)]["account_prev"] = UNLISTED
-    owner["open_orders"] -= 1
-    give_share(state, wide(SHARED_ORDERS), wide(owner["open_orders"]))
+        owner.last_order = before
+    state.info[slot].account_prev = UNLISTED
+    owner.open_orders -= 1
+    give_share(state, SHARED_ORDERS, owner.open_orders)
     state.open_counts[open_count_of(state, account, market)] -= 1
-    state.markets[index(market)]["open_orders"] -= 1
+    state.markets[market].open_orders -= 1
     state.counters[OPEN_ORDERS] -= 1

@@ -1,7 +1,5 @@
 """AMEND: less of the same price keeps its place in the queue; anything else leaves and queues again, and may trade."""
 
-import numpy as np
-
 from engine_core.book.accounts import atoms_of, atoms_to_lock, available, giving_of, lock
 from engine_core.book.checks import (
     ACCOUNT_FROZEN,
@@ -18,23 +16,24 @@ from engine_core.book.levels import drop_level, key_of
 from engine_core.book.orders import unlink
 from engine_core.book.records import ICEBERG
 from engine_core.book.state import State
-from engine_core.jit import hot, index, wide
+from engine_core.jit.kernel import hot
+from engine_core.jit.rows import Row, Rows
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
 
 
 @hot
 def _check_requeue(state: State, slot: int, price: int, quantity: int) -> int:
-    info = state.info[index(slot)]
-    market = wide(info["market"])
-    if state.accounts[index(state.orders[index(slot)]["account"])]["state"] == ACCOUNT_FROZEN:
-        return wide(Reason.ACCOUNT_FROZEN)
-    reason = check_market_state(state, market, wide(info["order_type"]), wide(info["flags"]))
+    info = state.info[slot]
+    market = info.market
+    if state.accounts[state.orders[slot].account].state == ACCOUNT_FROZEN:
+        return Reason.ACCOUNT_FROZEN
+    reason = check_market_state(state, market, info.order_type, info.flags)
     if reason == Reason.NONE:
         reason = check_price(state, market, price)
     if reason == Reason.NONE:
         reason = check_quantity(state, market, quantity)
-    if reason == Reason.NONE and info["flags"] & ICEBERG:
-        reason = check_parts(quantity, wide(state.terms[index(slot)]["amount_atoms"]))
+    if reason == Reason.NONE and info.flags & ICEBERG:
+        reason = check_parts(quantity, state.terms[slot].amount_atoms)
     if reason == Reason.NONE:
         reason = check_notional(state, market, price, quantity)
     if reason == Reason.NONE:
@@ -43,58 +42,56 @@ def _check_requeue(state: State, slot: int, price: int, quantity: int) -> int:
 
 
 @hot
-def _leave_level(state: State, events: np.ndarray, n: int, slot: int) -> int:
+def _leave_level(state: State, events: Rows[Row], n: int, slot: int) -> int:
     """UNRESTED, with the old level's change."""
-    level = wide(state.orders[index(slot)]["level"])
+    level = state.orders[slot].level
     unlink(state, slot)
-    write(state, events, n, wide(EventKind.UNRESTED), wide(Reason.NONE), slot)
-    tell_level(state, events, n, wide(state.info[index(slot)]["market"]), level)
-    if state.levels[index(level)]["head"] == 0:
+    write(state, events, n, EventKind.UNRESTED, Reason.NONE, slot)
+    tell_level(state, events, n, state.info[slot].market, level)
+    if state.levels[level].head == 0:
         drop_level(state, level)
     return n + 1
 
 
 @hot
-def _requeue(
-    state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int, price: int, quantity: int
-) -> int:
-    info, giving = state.info[index(slot)], giving_of(state, slot)
-    lots = quantity - wide(info["executed_lots"])
-    held, locked = atoms_to_lock(state, slot), wide(0)
+def _requeue(state: State, events: Rows[Row], n: int, command: Row, slot: int, price: int, quantity: int) -> int:
+    info, giving = state.info[slot], giving_of(state, slot)
+    lots = quantity - info.executed_lots
+    held, locked = atoms_to_lock(state, slot), 0
     reason = _check_requeue(state, slot, price, quantity)
     if reason == Reason.NONE:
         locked = atoms_of(state, slot, price, lots)
         if locked > available(state, giving) + held:
-            reason = wide(Reason.INSUFFICIENT_FUNDS)
+            reason = Reason.INSUFFICIENT_FUNDS
     if reason != Reason.NONE:
-        return write_rejected(state, events, n, commands, i, reason)
+        return write_rejected(state, events, n, command, reason)
     n = _leave_level(state, events, n, slot)
-    info["price_ticks"] = price
-    info["quantity_lots"] = quantity
-    state.orders[index(slot)]["remaining_lots"] = lots
+    info.price_ticks = price
+    info.quantity_lots = quantity
+    state.orders[slot].remaining_lots = lots
     lock(state, giving, locked - held)
-    n = write(state, events, n, wide(EventKind.AMENDED), wide(Reason.NONE), slot)
+    n = write(state, events, n, EventKind.AMENDED, Reason.NONE, slot)
     limit_key = key_of(opposite_of(state, slot), price)
     if crosses(state, slot, limit_key):
-        return execute(state, events, n, slot, limit_key, lots, locked, wide(Reason.NONE))
+        return execute(state, events, n, slot, limit_key, lots, locked, Reason.NONE)
     return rest_again(state, events, n, slot)
 
 
 @hot
-def amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, slot: int) -> int:
+def amend(state: State, events: Rows[Row], n: int, command: Row, slot: int) -> int:
     """Change the open order in `slot` to the command's price and total quantity (0: keep)."""
-    command, info = commands[index(i)], state.info[index(slot)]
-    if command["price_ticks"] < 0 or command["quantity_lots"] < 0:
-        return write_rejected(state, events, n, commands, i, wide(Reason.BAD_FIELD))
-    if info["status"] == OrderStatus.TRIGGER_PENDING:
-        return write_rejected(state, events, n, commands, i, wide(Reason.NOT_AMENDABLE))
-    price = wide(command["price_ticks"]) if command["price_ticks"] != 0 else wide(info["price_ticks"])
-    quantity = wide(command["quantity_lots"]) if command["quantity_lots"] != 0 else wide(info["quantity_lots"])
-    if quantity <= info["executed_lots"]:
-        return write_rejected(state, events, n, commands, i, wide(Reason.QUANTITY_TOO_SMALL))
-    if price == info["price_ticks"] and quantity <= info["quantity_lots"]:
-        reason = check_quantity(state, wide(info["market"]), quantity)
+    info = state.info[slot]
+    if command.price_ticks < 0 or command.quantity_lots < 0:
+        return write_rejected(state, events, n, command, Reason.BAD_FIELD)
+    if info.status == OrderStatus.TRIGGER_PENDING:
+        return write_rejected(state, events, n, command, Reason.NOT_AMENDABLE)
+    price = command.price_ticks if command.price_ticks != 0 else info.price_ticks
+    quantity = command.quantity_lots if command.quantity_lots != 0 else info.quantity_lots
+    if quantity <= info.executed_lots:
+        return write_rejected(state, events, n, command, Reason.QUANTITY_TOO_SMALL)
+    if price == info.price_ticks and quantity <= info.quantity_lots:
+        reason = check_quantity(state, info.market, quantity)
         if reason != Reason.NONE:
-            return write_rejected(state, events, n, commands, i, reason)
-        return shrink(state, events, n, wide(Reason.NONE), slot, wide(info["quantity_lots"]) - quantity)
-    return _requeue(state, events, n, commands, i, slot, price, quantity)
+            return write_rejected(state, events, n, command, reason)
+        return shrink(state, events, n, Reason.NONE, slot, info.quantity_lots - quantity)
+    return _requeue(state, events, n, command, slot, price, quantity)

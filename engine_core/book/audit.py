@@ -139,12 +139,12 @@ def audit_levels(state: State) -> Counter[int]:
         best[book] = min(best.get(book, (key, level)), (key, level))
     for book in range(len(state.books)):
         key, level = best.get(book, (1 << 31, 0))
-        record = state.books[book]
-        assert (record["best_key"], record["best"]) == (key, level), f"book {book}: best is {record}, not {key}"
-        assert record["levels"] == count[book]
-        if record["second"]:
+        side = state.books[book]
+        assert (side["best_key"], side["best"]) == (key, level), f"book {book}: best is {side}, not {key}"
+        assert side["levels"] == count[book]
+        if side["second"]:
             keys = sorted(key for other, key in live if other == book)
-            assert record["second_key"] == keys[1] and live[book, keys[1]] == record["second"], f"book {book}: second"
+            assert side["second_key"] == keys[1] and live[book, keys[1]] == side["second"], f"book {book}: second"
     for market in range(1, int(state.counters[MARKETS]) + 1):
         crossed = state.books[market * BOOKS]["best_key"] + state.books[market * BOOKS + 1]["best_key"]
         assert crossed > MAX_PRICE_TICKS, f"market {market} is crossed"

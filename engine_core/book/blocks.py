@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine_core.book.state import BLOCKS, State
-from engine_core.jit import inner, wide
+from engine_core.jit.kernel import inner
 from engine_core.wire.codes import Reason
 
 # A block of the command log as the kernel takes it: commands[first:end] of an array that may hold many blocks.
@@ -23,12 +23,12 @@ NO_GATEWAY = -1
 @inner
 def _place_of(state: State, gateway: int) -> int:
     """The gateway's place, or the one to give it: a free one, else the least recently used (in log order)."""
-    oldest = wide(0)
+    oldest = 0
     for place in range(state.gateways.size):
-        if state.gateways[place]["used"] != 0 and state.gateways[place]["gateway"] == gateway:
-            return wide(place)
-        if state.gateways[place]["used"] < state.gateways[oldest]["used"]:
-            oldest = wide(place)
+        if state.gateways[place].used != 0 and state.gateways[place].gateway == gateway:
+            return place
+        if state.gateways[place].used < state.gateways[oldest].used:
+            oldest = place
     return oldest
 
 
@@ -36,20 +36,20 @@ def _place_of(state: State, gateway: int) -> int:
 def check_block(state: State, gateway: int, incarnation: int, sequence: int) -> int:
     """Reason.NONE, and the block counts as executed; or why it must not be."""
     record = state.gateways[_place_of(state, gateway)]
-    known = record["used"] != 0 and record["gateway"] == gateway
-    last = wide(0)
+    known = record.used != 0 and record.gateway == gateway
+    last = 0
     if known:
-        if incarnation < record["incarnation"]:
-            return wide(Reason.STALE_INCARNATION)
-        if incarnation == record["incarnation"]:
-            last = wide(record["sequence"])
+        if incarnation < record.incarnation:
+            return Reason.STALE_INCARNATION
+        if incarnation == record.incarnation:
+            last = record.sequence
     if sequence <= last:
-        return wide(Reason.DUPLICATE_BLOCK)
+        return Reason.DUPLICATE_BLOCK
     if sequence != last + 1:
-        return wide(Reason.SEQUENCE_GAP)
+        return Reason.SEQUENCE_GAP
     state.counters[BLOCKS] += 1
-    record["gateway"] = gateway
-    record["incarnation"] = incarnation
-    record["sequence"] = sequence
-    record["used"] = state.counters[BLOCKS]
-    return wide(Reason.NONE)
+    record.gateway = gateway
+    record.incarnation = incarnation
+    record.sequence = sequence
+    record.used = state.counters[BLOCKS]
+    return Reason.NONE

@@ -7,8 +7,6 @@ the price, the level there, the order at its end. No branch depends on what kind
 wrong costs more than asking for a line in vain.
 """
 
-import numpy as np
-
 from engine_core.book.accounts import balance_of, open_count_of
 from engine_core.book.clients import client_bucket
 from engine_core.book.levels import book_of, key_of
@@ -23,7 +21,8 @@ from engine_core.book.lookahead import (
 )
 from engine_core.book.records import HAS_CLIENT_ID
 from engine_core.book.state import FREE_ORDERS, OPEN_ORDERS, State
-from engine_core.jit import hot, index, prefetch, wide
+from engine_core.jit.kernel import hot
+from engine_core.jit.rows import Row, Rows, prefetch
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.limits import MAX_PRICE_TICKS, SLOT_BITS
 
@@ -33,77 +32,75 @@ _SLOT_MASK = (1 << SLOT_BITS) - 1
 
 
 @hot
-def _fetch_account(state: State, commands: np.ndarray, i: int) -> None:
+def _fetch_account(state: State, command: Row) -> None:
     """Wherever a wrong number points to: asking for memory cannot fail."""
-    command = commands[index(i)]
-    account = wide(command["account"])
-    market = min(wide(command["market"]), state.markets.size - 1)
+    account = command.account
+    market = min(command.market, state.markets.size - 1)
     prefetch(state.accounts, account)
-    prefetch(state.balances, wide(balance_of(state, account, wide(state.markets[index(market)]["base"]))))
-    prefetch(state.balances, wide(balance_of(state, account, wide(state.markets[index(market)]["quote"]))))
-    prefetch(state.open_counts, wide(open_count_of(state, account, market)))
+    prefetch(state.balances, balance_of(state, account, state.markets[market].base))
+    prefetch(state.balances, balance_of(state, account, state.markets[market].quote))
+    prefetch(state.open_counts, open_count_of(state, account, market))
 
 
 @hot
-def _slot_of(state: State, commands: np.ndarray, i: int) -> int:
+def _slot_of(state: State, command: Row) -> int:
     """Of the order that a command names by its id; else some slot that is as good as another."""
-    return wide(min(commands[index(i)]["order_id"] & _SLOT_MASK, state.orders.size - 1))
+    slot: int = command.order_id & _SLOT_MASK
+    return min(slot, state.orders.size - 1)
 
 
 @hot
-def _price_of(state: State, commands: np.ndarray, i: int) -> tuple[int, int]:
+def _price_of(state: State, command: Row) -> tuple[int, int]:
     """(book, key) where a PLACE, or an AMEND that names the order by its id, goes; of anything else some other pair."""
-    command = commands[index(i)]
-    named = state.info[index(_slot_of(state, commands, i))]["side"]
-    side = wide(named if command["kind"] == CommandKind.AMEND else command["side"])
-    book = book_of(wide(command["market"]), side - 1)
-    return book, key_of(book, command["price_ticks"] & MAX_PRICE_TICKS)
+    named = state.info[_slot_of(state, command)].side
+    side = named if command.kind == CommandKind.AMEND else command.side
+    book = book_of(command.market, side - 1)
+    return book, key_of(book, command.price_ticks & MAX_PRICE_TICKS)
 
 
 @hot
-def _fetch_order(state: State, commands: np.ndarray, i: int) -> None:
-    command = commands[index(i)]
-    slot = wide(command["order_id"] & _SLOT_MASK)
+def _fetch_order(state: State, command: Row) -> None:
+    slot = command.order_id & _SLOT_MASK
     prefetch(state.orders, slot)
     prefetch(state.info, slot)
-    is_named = (wide(command["flags"]) & HAS_CLIENT_ID) // HAS_CLIENT_ID
-    bucket = client_bucket(state, wide(command["account"]), wide(command["client_id"]))
+    is_named = (command.flags & HAS_CLIENT_ID) // HAS_CLIENT_ID
+    bucket = client_bucket(state, command.account, command.client_id)
     prefetch(state.client_heads, is_named * bucket)
 
 
 @hot
-def _fetch_around(state: State, commands: np.ndarray, i: int) -> None:
+def _fetch_around(state: State, command: Row) -> None:
     """What the order names that the command names, and the last one of the account."""
-    account = min(wide(commands[index(i)]["account"]), state.accounts.size - 1)
-    slot = _slot_of(state, commands, i)
-    info = state.info[index(slot)]
+    account = min(command.account, state.accounts.size - 1)
+    slot = _slot_of(state, command)
+    info = state.info[slot]
     fetch_neighbours(state, slot)
-    prefetch(state.info, wide(info["account_next"]))
-    prefetch(state.info, wide(info["account_prev"]))
-    prefetch(state.info, wide(state.accounts[index(account)]["last_order"]))
-    is_named = (wide(info["flags"]) & HAS_CLIENT_ID) // HAS_CLIENT_ID
-    prefetch(state.client_heads, is_named * client_bucket(state, account, wide(info["client_id"])))
+    prefetch(state.info, info.account_next)
+    prefetch(state.info, info.account_prev)
+    prefetch(state.info, state.accounts[account].last_order)
+    is_named = (info.flags & HAS_CLIENT_ID) // HAS_CLIENT_ID
+    prefetch(state.client_heads, is_named * client_bucket(state, account, info.client_id))
 
 
 @hot
-def _look_deeper(state: State, commands: np.ndarray, i: int) -> None:
-    _fetch_around(state, commands, i + 5 * AHEAD // 8)
-    fetch_bucket(state, *_price_of(state, commands, i + 5 * AHEAD // 8))
-    fetch_page(state, *_price_of(state, commands, i + AHEAD // 2))
-    fetch_place(state, *_price_of(state, commands, i + 3 * AHEAD // 8))
-    fetch_level(state, *_price_of(state, commands, i + AHEAD // 4))
-    fetch_page_of(state, _slot_of(state, commands, i + AHEAD // 4))
-    fetch_tail(state, *_price_of(state, commands, i + AHEAD // 8))
-    free = wide(state.free_orders[index(max(state.counters[FREE_ORDERS] - AHEAD // 8, 0))])  # the slots of new orders
+def _look_deeper(state: State, commands: Rows[Row], i: int) -> None:
+    _fetch_around(state, commands[i + 5 * AHEAD // 8])
+    fetch_bucket(state, *_price_of(state, commands[i + 5 * AHEAD // 8]))
+    fetch_page(state, *_price_of(state, commands[i + AHEAD // 2]))
+    fetch_place(state, *_price_of(state, commands[i + 3 * AHEAD // 8]))
+    fetch_level(state, *_price_of(state, commands[i + AHEAD // 4]))
+    fetch_page_of(state, _slot_of(state, commands[i + AHEAD // 4]))
+    fetch_tail(state, *_price_of(state, commands[i + AHEAD // 8]))
+    free = state.free_orders[max(state.counters[FREE_ORDERS] - AHEAD // 8, 0)]  # the slots of new orders
     prefetch(state.orders, free)
     prefetch(state.info, free)
 
 
 @hot
-def look_ahead(state: State, commands: np.ndarray, i: int, count: int) -> None:
+def look_ahead(state: State, commands: Rows[Row], i: int, count: int) -> None:
     """Ask for what the commands after number `i` will touch."""
     if i + AHEAD < count:
-        _fetch_account(state, commands, i + AHEAD)
-        _fetch_order(state, commands, i + AHEAD)
+        _fetch_account(state, commands[i + AHEAD])
+        _fetch_order(state, commands[i + AHEAD])
         if state.counters[OPEN_ORDERS] > DEEP:
             _look_deeper(state, commands, i)

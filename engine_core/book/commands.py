@@ -56,8 +56,10 @@ from engine_core.book.state import (
 )
 from engine_core.book.timers import DEAD_MAN, arm, disarm, find_timer, run_due
 from engine_core.book.triggers import collect_fired, is_busy, run_fired
-from engine_core.by_reference import by_reference
-from engine_core.jit import apart, entry, hot, index, inner, rare, wide
+from engine_core.jit.by_reference import by_reference
+from engine_core.jit.intrinsics import apart, rare
+from engine_core.jit.kernel import entry, hot, inner
+from engine_core.jit.rows import Row, Rows, rows
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
 from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
@@ -66,175 +68,173 @@ MAX_TIMER_MS = 24 * 3600 * 1000
 
 
 @hot
-def _named_order(state: State, commands: np.ndarray, i: int, by_client: bool) -> int:
+def _named_order(state: State, command: Row, by_client: bool) -> int:
     """Slot of the open order that the command names, if it is the sender's and of that market; else 0."""
-    command = commands[index(i)]
-    account = wide(command["account"])
+    account = command.account
     if by_client:
-        slot = max(find_client(state, account, wide(command["client_id"])), wide(0))
+        slot = max(find_client(state, account, command.client_id), 0)
     else:
-        slot = slot_of(state, wide(command["order_id"]))
-    found = index(slot)
-    if slot != 0 and (state.orders[found]["account"] != account or state.info[found]["market"] != command["market"]):
-        return wide(0)
+        slot = slot_of(state, command.order_id)
+    found = slot
+    if slot != 0 and (state.orders[found].account != account or state.info[found].market != command.market):
+        return 0
     return slot
 
 
 @hot
-def _cancel(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
-    reason = check_sender(state, commands, i)
+def _cancel(state: State, events: Rows[Row], n: int, command: Row) -> int:
+    reason = check_sender(state, command)
     if reason == Reason.NONE:
-        slot = _named_order(state, commands, i, commands[index(i)]["flags"] & HAS_CLIENT_ID != 0)
+        slot = _named_order(state, command, command.flags & HAS_CLIENT_ID != 0)
         if slot != 0:
-            return cancel_order(state, events, n, wide(Reason.USER), slot)
-        reason = wide(Reason.ORDER_NOT_FOUND)
-    return write_rejected(state, events, n, commands, i, reason)
+            return cancel_order(state, events, n, Reason.USER, slot)
+        reason = Reason.ORDER_NOT_FOUND
+    return write_rejected(state, events, n, command, reason)
 
 
 @hot
-def _is_busy(state: State, commands: np.ndarray, i: int) -> bool:
+def _is_busy(state: State, command: Row) -> bool:
     """Whether an order that came before is to trade on before anything is placed in this market."""
-    return bool(state.levels[FIRED]["head"] != 0 and is_busy(state, wide(commands[index(i)]["market"])))
+    return bool(state.levels[FIRED].head != 0 and is_busy(state, command.market))
 
 
 @inner
-def _amend(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
+def _amend(state: State, events: Rows[Row], n: int, command: Row) -> int:
     apart()
-    reason = check_sender(state, commands, i)
+    reason = check_sender(state, command)
     if reason == Reason.NONE:
-        slot = _named_order(state, commands, i, commands[index(i)]["flags"] & HAS_CLIENT_ID != 0)
+        slot = _named_order(state, command, command.flags & HAS_CLIENT_ID != 0)
         if slot != 0:
-            if _is_busy(state, commands, i):
-                return write_rejected(state, events, n, commands, i, wide(Reason.MARKET_BUSY))
-            return amend(state, events, n, commands, i, slot)
-        reason = wide(Reason.ORDER_NOT_FOUND)
-    return write_rejected(state, events, n, commands, i, reason)
+            if _is_busy(state, command):
+                return write_rejected(state, events, n, command, Reason.MARKET_BUSY)
+            return amend(state, events, n, command, slot)
+        reason = Reason.ORDER_NOT_FOUND
+    return write_rejected(state, events, n, command, reason)
 
 
 @hot
-def _place(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, replaces: bool) -> int:
-    reason = check_shape(commands, i)
+def _place(state: State, events: Rows[Row], n: int, command: Row, replaces: bool) -> int:
+    reason = check_shape(command)
     if reason == Reason.NONE:
-        reason = check_sender(state, commands, i)
+        reason = check_sender(state, command)
     if reason == Reason.NONE:
-        entry = find_retry(state, commands, i)
+        entry = find_retry(state, command)
         if entry != 0:
-            return answer_retry(state, events, n, commands, i, entry)
-        if _is_busy(state, commands, i):
-            reason = wide(Reason.MARKET_BUSY)
+            return answer_retry(state, events, n, command, entry)
+        if _is_busy(state, command):
+            reason = Reason.MARKET_BUSY
         elif replaces:
-            slot = _named_order(state, commands, i, False)
+            slot = _named_order(state, command, False)
             if slot != 0:
-                return replace(state, events, n, commands, i, slot)
-            reason = wide(Reason.ORDER_NOT_FOUND)
+                return replace(state, events, n, command, slot)
+            reason = Reason.ORDER_NOT_FOUND
     if reason != Reason.NONE:
-        return write_rejected(state, events, n, commands, i, reason)
-    return place(state, events, n, commands, i)
+        return write_rejected(state, events, n, command, reason)
+    return place(state, events, n, command)
 
 
 @inner
-def _check_scope(state: State, commands: np.ndarray, i: int) -> int:
+def _check_scope(state: State, command: Row) -> int:
     """Of commands for one market or all of them."""
-    market = wide(commands[i]["market"])
+    market = command.market
     if market != ALL_MARKETS and market_of(state, market) == 0:
-        return wide(Reason.UNKNOWN_MARKET)
-    if not account_exists(state, wide(commands[i]["account"])):
-        return wide(Reason.UNKNOWN_ACCOUNT)
-    return wide(Reason.NONE)
+        return Reason.UNKNOWN_MARKET
+    if not account_exists(state, command.account):
+        return Reason.UNKNOWN_ACCOUNT
+    return Reason.NONE
 
 
 @inner
-def _cancel_all(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
-    command = commands[i]
-    reason = _check_scope(state, commands, i)
-    if reason == Reason.NONE and command["order_type"] > 2:  # 0, or a CancelScope
-        reason = wide(Reason.BAD_FIELD)
+def _cancel_all(state: State, events: Rows[Row], n: int, command: Row) -> int:
+    reason = _check_scope(state, command)
+    if reason == Reason.NONE and command.order_type > 2:  # 0, or a CancelScope
+        reason = Reason.BAD_FIELD
     if reason != Reason.NONE:
-        return write_rejected(state, events, n, commands, i, reason)
-    named, account, scope = wide(command["market"]), wide(command["account"]), wide(command["order_type"])
-    market = named if named != ALL_MARKETS else wide(0)
+        return write_rejected(state, events, n, command, reason)
+    named, account, scope = command.market, command.account, command.order_type
+    market = named if named != ALL_MARKETS else 0
     last = state.counters[BUDGET] - 1
-    n, count, done = cancel_matching(state, events, n, last, account, market, scope, wide(Reason.CANCEL_ALL))
-    reason = wide(Reason.NONE) if done else wide(Reason.EVENT_LIMIT)
-    return write_account(state, events, n, wide(EventKind.CANCEL_ALL_DONE), reason, account, named, count, wide(0))
+    n, count, done = cancel_matching(state, events, n, last, account, market, scope, Reason.CANCEL_ALL)
+    reason = Reason.NONE if done else Reason.EVENT_LIMIT
+    return write_account(state, events, n, EventKind.CANCEL_ALL_DONE, reason, account, named, count, 0)
 
 
 @inner
-def _cancel_after(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int) -> int:
+def _cancel_after(state: State, events: Rows[Row], n: int, command: Row) -> int:
     """Arm the account's dead-man timer anew, or disarm it: one timer an account."""
-    command = commands[i]
-    named, account, delay = wide(command["market"]), wide(command["account"]), wide(command["amount_atoms"])
-    reason = _check_scope(state, commands, i)
+    named, account, delay = command.market, command.account, command.amount_atoms
+    reason = _check_scope(state, command)
     if reason == Reason.NONE and not 0 <= delay <= MAX_TIMER_MS:
-        reason = wide(Reason.BAD_FIELD)
+        reason = Reason.BAD_FIELD
     if reason == Reason.NONE and delay == 0:
-        timer = find_timer(state, account, wide(DEAD_MAN), wide(0))
+        timer = find_timer(state, account, DEAD_MAN, 0)
         if timer != 0:
             disarm(state, timer)
     elif reason == Reason.NONE:
-        market = named if named != ALL_MARKETS else wide(0)
-        reason = arm(state, account, wide(DEAD_MAN), wide(0), market, delay)
+        market = named if named != ALL_MARKETS else 0
+        reason = arm(state, account, DEAD_MAN, 0, market, delay)
     if reason != Reason.NONE:
-        return write_rejected(state, events, n, commands, i, reason)
-    return write_account(state, events, n, wide(EventKind.TIMER_ARMED), reason, account, named, wide(0), delay)
+        return write_rejected(state, events, n, command, reason)
+    return write_account(state, events, n, EventKind.TIMER_ARMED, reason, account, named, 0, delay)
 
 
 @inner
-def _execute_other(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, kind: int) -> int:
+def _execute_other(state: State, events: Rows[Row], n: int, command: Row, kind: int) -> int:
     rare()
     if kind == CommandKind.CANCEL_ALL:
-        return _cancel_all(state, events, n, commands, i)
+        return _cancel_all(state, events, n, command)
     if kind == CommandKind.CANCEL_AFTER:
-        return _cancel_after(state, events, n, commands, i)
+        return _cancel_after(state, events, n, command)
     if kind == CommandKind.TICK:  # its work was done before it: due timers
         return n
-    return write_rejected(state, events, n, commands, i, wide(Reason.UNKNOWN_COMMAND))
+    return write_rejected(state, events, n, command, Reason.UNKNOWN_COMMAND)
 
 
 @hot
-def _dispatch(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, kind: int) -> int:
+def _dispatch(state: State, events: Rows[Row], n: int, command: Row, kind: int) -> int:
     """The commands of the ORDER shape."""
-    reason = wide(Reason.NONE)
+    reason = Reason.NONE
     if state.counters[GENESIS] == 0:
-        reason = wide(Reason.NO_GENESIS)
+        reason = Reason.NO_GENESIS
     elif state.counters[BEHAVIOUR] != BEHAVIOUR_VERSION:
-        reason = wide(Reason.BEHAVIOUR_VERSION)
+        reason = Reason.BEHAVIOUR_VERSION
     elif kind == CommandKind.PLACE or kind == CommandKind.REPLACE:
-        return _place(state, events, n, commands, i, kind == CommandKind.REPLACE)
+        return _place(state, events, n, command, kind == CommandKind.REPLACE)
     elif kind == CommandKind.CANCEL:
-        return _cancel(state, events, n, commands, i)
+        return _cancel(state, events, n, command)
     elif kind == CommandKind.AMEND:
-        return _amend(state, events, n, commands, i)
+        return _amend(state, events, n, command)
     else:
-        return _execute_other(state, events, n, commands, i, kind)
-    return write_rejected(state, events, n, commands, i, reason)
+        return _execute_other(state, events, n, command, kind)
+    return write_rejected(state, events, n, command, reason)
 
 
 @hot
 def _execute(
-    state: State, commands: np.ndarray, admin: np.ndarray, block: np.ndarray, first: int, events: np.ndarray
+    state: State, commands: Rows[Row], admin: Rows[Row], block: Row, first: int, events: Rows[Row]
 ) -> tuple[int, int]:
     """commands[first:] of a block, until their events might not fit. Returns (next command, number of events)."""
-    n = wide(0)
-    i, origin, end = wide(first), wide(block["first"]), wide(block["end"])
-    state.counters[TIME_MS] = max(state.counters[TIME_MS], block["time_ms"])
+    n = 0
+    i, origin, end = first, block.first, block.end
+    state.counters[TIME_MS] = max(state.counters[TIME_MS], block.time_ms)
     while i < end and n + MAX_EVENTS_PER_COMMAND <= events.size:
+        command = commands[i]
         look_ahead(state, commands, i, end)
         state.counters[INDEX] = i - origin
         start = n
-        kind = wide(commands[index(i)]["kind"])
-        if state.counters[TIMERS] != 0 or state.levels[FIRED]["head"] != 0:
+        kind = command.kind
+        if state.counters[TIMERS] != 0 or state.levels[FIRED].head != 0:
             state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND // (1 if kind == CommandKind.TICK else 2)
             n = run_due(state, events, n)
             n = run_fired(state, events, n)
         state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND
         if kind < CommandKind.GENESIS:
-            n = _dispatch(state, events, n, commands, i, kind)
+            n = _dispatch(state, events, n, command, kind)
             if state.counters[TRIGGERS_DUE]:
-                collect_fired(state, wide(commands[i]["market"]))
+                collect_fired(state, command.market)
                 n = run_fired(state, events, n)
         else:
-            n = administer(state, events, n, admin, i, kind)
+            n = administer(state, events, n, admin[i], kind)
         i += 1
     state.counters[COMMANDS] += i - first
     state.counters[INDEX] = 0
@@ -260,19 +260,18 @@ def execute_blocks(
     events, reason): ends before a block that must not be executed, with the reason; within one whose events might not
     fit; after one that asks for another behaviour; and after the last.
     """
-    state = by_reference(state)
-    number, first = wide(number), wide(first)
+    state, queue = by_reference(state), rows(blocks)
     while True:
-        block = blocks[index(number)]
-        if block["gateway"] != NO_GATEWAY and first == block["first"]:
-            reason = check_block(state, block["gateway"], block["incarnation"], block["sequence"])
+        block = queue[number]
+        if block.gateway != NO_GATEWAY and first == block.first:
+            reason = check_block(state, block.gateway, block.incarnation, block.sequence)
             if reason != Reason.NONE:
-                return number, first, wide(0), reason
-        first, n = _execute(state, commands, admin, block, first, events)
-        if first < block["end"] or number + 1 == stop or state.counters[BEHAVIOUR] != BEHAVIOUR_VERSION:
-            return number, first, n, wide(Reason.NONE)
+                return number, first, 0, reason
+        first, n = _execute(state, rows(commands), rows(admin), block, first, rows(events))
+        if first < block.end or number + 1 == stop or state.counters[BEHAVIOUR] != BEHAVIOUR_VERSION:
+            return number, first, n, Reason.NONE
         number += 1
-        first = wide(blocks[index(number)]["first"])
+        first = queue[number].first
 
 
 def apply_batch(

@@ -1,8 +1,6 @@
 """How an order ends, and how it shrinks: off its level, funds released, client id remembered, slot free, event
 written."""
 
-import numpy as np
-
 from engine_core.book.accounts import atoms_to_lock, delist, giving_of, lock
 from engine_core.book.clients import remember_ended
 from engine_core.book.emit import is_shown, tell_level, write
@@ -11,82 +9,84 @@ from engine_core.book.order_codes import set_status
 from engine_core.book.orders import free_slot, unlink
 from engine_core.book.records import HAS_CLIENT_ID, UNLISTED
 from engine_core.book.state import State
-from engine_core.jit import apart, hot, index, inner, rare, wide
+from engine_core.jit.intrinsics import apart, rare
+from engine_core.jit.kernel import hot, inner
+from engine_core.jit.rows import Row, Rows
 from engine_core.wire.codes import EventKind, OrderStatus
 
 
 @hot
 def forget(state: State, slot: int) -> None:
     """The order is over and holds nothing any more: give up its slot, remember its client id."""
-    listed = state.info[index(slot)]["account_prev"] != UNLISTED
+    listed = state.info[slot].account_prev != UNLISTED
     if listed:
         delist(state, slot)
-    if state.info[index(slot)]["flags"] & HAS_CLIENT_ID:
+    if state.info[slot].flags & HAS_CLIENT_ID:
         remember_ended(state, slot, listed)
     free_slot(state, slot)
 
 
 @hot
-def finish(state: State, events: np.ndarray, n: int, kind: int, status: int, reason: int, slot: int) -> int:
+def finish(state: State, events: Rows[Row], n: int, kind: int, status: int, reason: int, slot: int) -> int:
     """End an open order, resting or pending, with an event that carries the level change."""
     lock(state, giving_of(state, slot), -atoms_to_lock(state, slot))
-    level = wide(state.orders[index(slot)]["level"])
+    level = state.orders[slot].level
     unlink(state, slot)
     set_status(state, slot, status)
     write(state, events, n, kind, reason, slot)
     if is_shown(state, level):
-        tell_level(state, events, n, wide(state.info[index(slot)]["market"]), level)
-    if level != 0 and state.levels[index(level)]["head"] == 0:
+        tell_level(state, events, n, state.info[slot].market, level)
+    if level != 0 and state.levels[level].head == 0:
         drop_level(state, level)
     forget(state, slot)
     return n + 1
 
 
 @hot
-def cancel_order(state: State, events: np.ndarray, n: int, reason: int, slot: int) -> int:
-    return finish(state, events, n, wide(EventKind.CANCELLED), wide(OrderStatus.CANCELLED), reason, slot)
+def cancel_order(state: State, events: Rows[Row], n: int, reason: int, slot: int) -> int:
+    return finish(state, events, n, EventKind.CANCELLED, OrderStatus.CANCELLED, reason, slot)
 
 
 @inner
-def expire_order(state: State, events: np.ndarray, n: int, reason: int, slot: int) -> int:
+def expire_order(state: State, events: Rows[Row], n: int, reason: int, slot: int) -> int:
     rare()
-    return finish(state, events, n, wide(EventKind.EXPIRED), wide(OrderStatus.EXPIRED), reason, slot)
+    return finish(state, events, n, EventKind.EXPIRED, OrderStatus.EXPIRED, reason, slot)
 
 
 @inner
-def shrink(state: State, events: np.ndarray, n: int, reason: int, slot: int, lots: int) -> int:
+def shrink(state: State, events: Rows[Row], n: int, reason: int, slot: int, lots: int) -> int:
     """Take `lots`, less than it has left, off a resting order; it keeps its place. Hidden lots go first."""
     apart()
-    order, info = state.orders[index(slot)], state.info[index(slot)]
-    market = wide(info["market"])
+    order, info = state.orders[slot], state.info[slot]
+    market = info.market
     before = atoms_to_lock(state, slot)
-    info["quantity_lots"] -= lots
-    leaves = info["quantity_lots"] - info["executed_lots"]
-    level = wide(order["level"])
-    if order["remaining_lots"] > leaves:
-        state.levels[index(level)]["lots"] -= order["remaining_lots"] - leaves
-        order["remaining_lots"] = leaves
+    info.quantity_lots -= lots
+    leaves = info.quantity_lots - info.executed_lots
+    level = order.level
+    if order.remaining_lots > leaves:
+        state.levels[level].lots -= order.remaining_lots - leaves
+        order.remaining_lots = leaves
     lock(state, giving_of(state, slot), atoms_to_lock(state, slot) - before)
-    write(state, events, n, wide(EventKind.AMENDED), reason, slot)
+    write(state, events, n, EventKind.AMENDED, reason, slot)
     tell_level(state, events, n, market, level)
     return n + 1
 
 
 @inner
 def cancel_matching(
-    state: State, events: np.ndarray, n: int, last: int, account: int, market: int, scope: int, reason: int
+    state: State, events: Rows[Row], n: int, last: int, account: int, market: int, scope: int, reason: int
 ) -> tuple[int, int, bool]:
     """Cancel the account's orders, oldest first, of one market (0: all) and scope (0: all), while events fit.
 
     Returns (next position, how many, whether all are done)."""
     rare()
     count = 0
-    slot = wide(state.accounts[index(account)]["first_order"])
+    slot = state.accounts[account].first_order
     while slot != 0:
-        following = wide(state.info[index(slot)]["account_next"])
-        pending = state.info[index(slot)]["status"] == OrderStatus.TRIGGER_PENDING
+        following = state.info[slot].account_next
+        pending = state.info[slot].status == OrderStatus.TRIGGER_PENDING
         wanted = scope == 0 or (scope == 2) == pending  # 2: CancelScope.CONDITIONAL
-        if wanted and (market == 0 or state.info[index(slot)]["market"] == market):
+        if wanted and (market == 0 or state.info[slot].market == market):
             if n >= last:
                 return n, count, False
             n = cancel_order(state, events, n, reason, slot)
@@ -96,11 +96,11 @@ def cancel_matching(
 
 
 @inner
-def end_taker(state: State, events: np.ndarray, n: int, reason: int, slot: int, locked: int) -> int:
+def end_taker(state: State, events: Rows[Row], n: int, reason: int, slot: int, locked: int) -> int:
     """End an order in the act of matching, which is on no level, with EXPIRED; `locked`: what it still holds."""
     apart()
     lock(state, giving_of(state, slot), -locked)
-    set_status(state, slot, wide(OrderStatus.EXPIRED))
+    set_status(state, slot, OrderStatus.EXPIRED)
     write(state, events, n, EventKind.EXPIRED, reason, slot)
     forget(state, slot)
     return n + 1

@@ -19,7 +19,9 @@ from engine_core.book.records import BY_QUOTE, HAS_BOUND, HAS_CLIENT_ID, ICEBERG
 from engine_core.book.state import BOOKS, BUDGET, FIRED, TAKER_LOCKED, State
 from engine_core.book.trading import meet_own, trade
 from engine_core.book.walk import BY_AMOUNT, COST, FILLED, STOP, TAKEN, walk
-from engine_core.jit import apart, hot, index, inner, rare, wide
+from engine_core.jit.intrinsics import apart, rare
+from engine_core.jit.kernel import hot, inner
+from engine_core.jit.rows import Row, Rows
 from engine_core.wire.codes import EventKind, Reason, Side, TimeInForce
 from engine_core.wire.limits import MAX_PRICE_TICKS, PPM
 
@@ -32,27 +34,27 @@ _sweep = sweep_with(trade, meet_own)
 @hot
 def opposite_of(state: State, slot: int) -> int:
     """The book that the order trades against."""
-    return wide(state.info[index(slot)]["market"]) * BOOKS + 2 - wide(state.info[index(slot)]["side"])
+    return state.info[slot].market * BOOKS + 2 - state.info[slot].side
 
 
 @hot
 def own_book(state: State, slot: int) -> int:
-    return wide(state.info[index(slot)]["market"]) * BOOKS + wide(state.info[index(slot)]["side"]) - 1
+    return state.info[slot].market * BOOKS + state.info[slot].side - 1
 
 
 @hot
 def limit_key_of(state: State, slot: int, book: int) -> int:
     """The worst key of the opposite book that the order trades at: its limit, its bound, the market's impact limit."""
-    info = state.info[index(slot)]
+    info = state.info[slot]
     if is_limit(codes_of_order(state, slot)):
-        return key_of(book, wide(info["price_ticks"]))
-    worst = wide(MAX_PRICE_TICKS)
-    if info["flags"] & HAS_BOUND:
-        worst = key_of(book, wide(info["price_ticks"]))
-    impact = state.markets[info["market"]]["impact_ppm"]
-    if impact != 0 and state.books[book]["best"] != 0:
-        best = key_of(book, wide(state.books[book]["best_key"]))
-        if info["side"] == Side.BID:
+        return key_of(book, info.price_ticks)
+    worst = MAX_PRICE_TICKS
+    if info.flags & HAS_BOUND:
+        worst = key_of(book, info.price_ticks)
+    impact = state.markets[info.market].impact_ppm
+    if impact != 0 and state.books[book].best != 0:
+        best = key_of(book, state.books[book].best_key)
+        if info.side == Side.BID:
             bound = min(best * (PPM + impact) // PPM, MAX_PRICE_TICKS)
         else:
             bound = max((best * (PPM - impact) + PPM - 1) // PPM, 1)
@@ -63,20 +65,20 @@ def limit_key_of(state: State, slot: int, book: int) -> int:
 @inner
 def _walk_for(state: State, walked: np.ndarray, n: int, slot: int, book: int, limit_key: int) -> None:
     apart()
-    info = state.info[index(slot)]
-    amount = wide(-1)
-    if info["flags"] & BY_QUOTE:
-        amount = wide(state.terms[index(slot)]["amount_atoms"])
+    info = state.info[slot]
+    amount = -1
+    if info.flags & BY_QUOTE:
+        amount = state.terms[slot].amount_atoms
     walk(
         state,
         walked,
         book,
         limit_key,
-        wide(state.orders[index(slot)]["account"]),
-        wide(info["self_trade"]),
-        wide(state.orders[index(slot)]["remaining_lots"]),
+        state.orders[slot].account,
+        info.self_trade,
+        state.orders[slot].remaining_lots,
         amount,
-        wide(state.markets[info["market"]]["tick_atoms"]),
+        state.markets[info.market].tick_atoms,
         state.counters[BUDGET] - AFTER_SWEEP - OWN_EVENTS - n,
     )
 
@@ -90,71 +92,71 @@ def _has_level(state: State, book: int, price: int) -> bool:
 @hot
 def plan_to_rest(state: State, slot: int, price: int) -> int:
     """Why a limit order that is good till cancelled may not go to the book at this price, or Reason.NONE."""
-    if state.info[index(slot)]["flags"] & POST_ONLY:
+    if state.info[slot].flags & POST_ONLY:
         book = opposite_of(state, slot)
-        if state.books[index(book)]["best_key"] <= key_of(book, price):
-            return wide(Reason.POST_ONLY_WOULD_TAKE)
+        if state.books[book].best_key <= key_of(book, price):
+            return Reason.POST_ONLY_WOULD_TAKE
     if not can_add_level(state) and not _has_level(state, own_book(state, slot), price):
-        return wide(Reason.LEVELS_FULL)
-    return wide(Reason.NONE)
+        return Reason.LEVELS_FULL
+    return Reason.NONE
 
 
 @hot
 def _plan_limit(state: State, n: int, slot: int, book: int, limit_key: int) -> tuple[int, int, int, int]:
-    lots, price = wide(state.orders[index(slot)]["remaining_lots"]), wide(state.info[index(slot)]["price_ticks"])
+    lots, price = state.orders[slot].remaining_lots, state.info[slot].price_ticks
     locked = atoms_of(state, slot, price, lots)
     if can_rest(codes_of_order(state, slot)):
-        return plan_to_rest(state, slot, price), lots, locked, wide(Reason.NONE)
-    if state.info[index(slot)]["time_in_force"] == TimeInForce.IOC:
-        return wide(Reason.NONE), lots, locked, wide(Reason.IMMEDIATE_OR_CANCEL)
+        return plan_to_rest(state, slot, price), lots, locked, Reason.NONE
+    if state.info[slot].time_in_force == TimeInForce.IOC:
+        return Reason.NONE, lots, locked, Reason.IMMEDIATE_OR_CANCEL
     walked = state.walked
     _walk_for(state, walked, n, slot, book, limit_key)
     if walked[FILLED] < lots:
-        return wide(Reason.NONE), wide(0), locked, _why_killed(wide(walked[STOP]))
-    return wide(Reason.NONE), lots, locked, wide(Reason.IMMEDIATE_OR_CANCEL)
+        return Reason.NONE, 0, locked, _why_killed(walked[STOP])
+    return Reason.NONE, lots, locked, Reason.IMMEDIATE_OR_CANCEL
 
 
 @hot
 def _why_killed(stop: int) -> int:
     """Of an all-or-none order: what it wants is not there, or more than one command can give."""
-    return stop if stop == Reason.EVENT_LIMIT else wide(Reason.FILL_OR_KILL)
+    return stop if stop == Reason.EVENT_LIMIT else Reason.FILL_OR_KILL
 
 
 @inner
 def _plan_market(state: State, n: int, slot: int, giving: int, book: int, limit_key: int) -> tuple[int, int, int, int]:
     """A market order locks exactly what its trades will take: the walk has found them."""
     apart()
-    info = state.info[index(slot)]
-    market = state.markets[info["market"]]
-    leaves = wide(state.orders[index(slot)]["remaining_lots"])
+    info = state.info[slot]
+    market = state.markets[info.market]
+    leaves = state.orders[slot].remaining_lots
     walked = state.walked
     _walk_for(state, walked, n, slot, book, limit_key)
-    taken, stop = wide(walked[TAKEN]), wide(walked[STOP])
+    taken, stop = walked[TAKEN], walked[STOP]
     complete = walked[FILLED] == leaves
-    locked = wide(walked[COST]) if info["side"] == Side.BID else leaves * wide(market["lot_atoms"])
-    if info["flags"] & BY_QUOTE:
-        amount = wide(state.terms[index(slot)]["amount_atoms"])
-        if info["side"] == Side.BID and available(state, giving) < amount:
-            return wide(Reason.INSUFFICIENT_FUNDS), wide(0), wide(0), wide(0)
+    locked = walked[COST] if info.side == Side.BID else leaves * market.lot_atoms
+    if info.flags & BY_QUOTE:
+        amount = state.terms[slot].amount_atoms
+        if info.side == Side.BID and available(state, giving) < amount:
+            return Reason.INSUFFICIENT_FUNDS, 0, 0, 0
         complete = walked[BY_AMOUNT] == 1 and stop == Reason.NONE
-        if complete and walked[FILLED] < market["min_lots"]:
-            return wide(Reason.QUANTITY_TOO_SMALL), wide(0), wide(0), wide(0)
-        if walked[FILLED] > market["limit_lots"]:
-            return wide(Reason.QUANTITY_TOO_LARGE), wide(0), wide(0), wide(0)
+        if complete and walked[FILLED] < market.min_lots:
+            return Reason.QUANTITY_TOO_SMALL, 0, 0, 0
+        if walked[FILLED] > market.limit_lots:
+            return Reason.QUANTITY_TOO_LARGE, 0, 0, 0
         leaves = taken if walked[BY_AMOUNT] == 1 else taken + 1
-        state.orders[index(slot)]["remaining_lots"] = leaves
-        if info["side"] == Side.ASK:
-            locked = wide(walked[FILLED]) * wide(market["lot_atoms"])
-    if info["time_in_force"] == TimeInForce.FOK and not complete:
-        return wide(Reason.NONE), wide(0), wide(0), _why_killed(stop)
+        state.orders[slot].remaining_lots = leaves
+        if info.side == Side.ASK:
+            locked = walked[FILLED] * market.lot_atoms
+    if info.time_in_force == TimeInForce.FOK and not complete:
+        return Reason.NONE, 0, 0, _why_killed(stop)
     lots = taken
     if stop == Reason.SELF_TRADE:
         lots = min(taken + 1, leaves)  # one more lot, to meet the own order
     elif stop == Reason.IMMEDIATE_OR_CANCEL or stop == Reason.PRICE_IMPACT:
         lots = leaves  # own orders behind the last trade are met, too, as a limit order meets them
     if stop == Reason.IMMEDIATE_OR_CANCEL and taken == 0:
-        stop = wide(Reason.INSUFFICIENT_LIQUIDITY)
-    return wide(Reason.NONE), lots, locked, stop
+        stop = Reason.INSUFFICIENT_LIQUIDITY
+    return Reason.NONE, lots, locked, stop
 
 
 @hot
@@ -170,21 +172,21 @@ def plan(state: State, n: int, slot: int, giving: int) -> tuple[int, int, int, i
     else:
         reason, lots, locked, stop = _plan_market(state, n, slot, giving, book, limit_key)
     if reason == Reason.NONE and locked > available(state, giving):
-        reason = wide(Reason.INSUFFICIENT_FUNDS)
+        reason = Reason.INSUFFICIENT_FUNDS
     return reason, limit_key, lots, locked, stop
 
 
 @hot
 def crosses(state: State, slot: int, limit_key: int) -> bool:
-    return bool(state.books[index(opposite_of(state, slot))]["best_key"] <= limit_key)
+    return bool(state.books[opposite_of(state, slot)].best_key <= limit_key)
 
 
 @hot
 def _open(state: State, slot: int) -> None:
     """The order outlives its command: put it on its account's list, if it is not there yet."""
-    if state.info[index(slot)]["account_prev"] == UNLISTED:
+    if state.info[slot].account_prev == UNLISTED:
         enlist(state, slot)
-        if state.info[index(slot)]["flags"] & HAS_CLIENT_ID:
+        if state.info[slot].flags & HAS_CLIENT_ID:
             add_client(state, slot)
 
 
@@ -201,33 +203,31 @@ def _suspend(state: State, slot: int) -> None:
     rare()
     assert state.counters[TAKER_LOCKED] == atoms_to_lock(state, slot)
     _open(state, slot)
-    put_in_front(state, wide(FIRED), slot)
+    put_in_front(state, FIRED, slot)
 
 
 @hot
 def rest(state: State, slot: int) -> int:
     """Queue the unfilled part at its limit; of an iceberg only the shown part counts. Returns the level."""
-    info = state.info[index(slot)]
-    if info["flags"] & ICEBERG:
-        state.orders[index(slot)]["remaining_lots"] = min(
-            state.terms[index(slot)]["amount_atoms"], state.orders[index(slot)]["remaining_lots"]
-        )
+    info = state.info[slot]
+    if info.flags & ICEBERG:
+        state.orders[slot].remaining_lots = min(state.terms[slot].amount_atoms, state.orders[slot].remaining_lots)
     book = own_book(state, slot)
-    return keep(state, slot, book, key_of(book, wide(info["price_ticks"])))
+    return keep(state, slot, book, key_of(book, info.price_ticks))
 
 
 @hot
-def rest_again(state: State, events: np.ndarray, n: int, slot: int) -> int:
+def rest_again(state: State, events: Rows[Row], n: int, slot: int) -> int:
     """RESTED: what an event before told of the order does not say that it is in the book."""
     level = rest(state, slot)
-    write(state, events, n, wide(EventKind.RESTED), wide(Reason.NONE), slot)
-    tell_level(state, events, n, wide(state.info[index(slot)]["market"]), level)
+    write(state, events, n, EventKind.RESTED, Reason.NONE, slot)
+    tell_level(state, events, n, state.info[slot].market, level)
     return n + 1
 
 
 @inner
 def execute(
-    state: State, events: np.ndarray, n: int, slot: int, limit_key: int, lots: int, locked: int, stop: int
+    state: State, events: Rows[Row], n: int, slot: int, limit_key: int, lots: int, locked: int, stop: int
 ) -> int:
     """Match the order, for which `locked` atoms are locked, then let the remainder rest or expire."""
     apart()
@@ -236,7 +236,7 @@ def execute(
         state,
         opposite_of(state, slot),
         limit_key,
-        wide(state.orders[index(slot)]["account"]),
+        state.orders[slot].account,
         lots,
         n,
         state.counters[BUDGET] - AFTER_SWEEP,
@@ -244,7 +244,7 @@ def execute(
     )
     if why == Reason.NONE:
         why = stop
-        if state.orders[index(slot)]["remaining_lots"] == 0:
+        if state.orders[slot].remaining_lots == 0:
             assert state.counters[TAKER_LOCKED] == 0
             forget(state, slot)
             return n

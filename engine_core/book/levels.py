@@ -33,7 +33,8 @@ from engine_core.book.state import (
     SPARE_PAGE,
     State,
 )
-from engine_core.jit import apart, hot, index, inner, rare, trailing_zeros, wide
+from engine_core.jit.intrinsics import apart, rare, trailing_zeros
+from engine_core.jit.kernel import hot, inner, wide
 from engine_core.wire.limits import MAX_PRICE_TICKS
 
 BIDS, ASKS, BELOW, ABOVE = 0, 1, 2, 3  # the books of a market; odd ones are ordered by price, even ones by its mirror
@@ -66,30 +67,30 @@ def page_name(book: int, key: int) -> int:
 @hot
 def place_of(page: int, key: int) -> int:
     """Position in state.page_levels."""
-    return index((page << PAGE_BITS) | (key & _IN_PAGE))
+    return (page << PAGE_BITS) | (key & _IN_PAGE)
 
 
 @hot
 def _find_page(state: State, name: int) -> int:
-    page = state.page_heads[index(page_bucket(state, name))]
-    while page != 0 and state.pages[page]["name"] != name:
-        page = state.pages[page]["chain"]
-    return wide(page)
+    page = state.page_heads[page_bucket(state, name)]
+    while page != 0 and state.pages[page].name != name:
+        page = state.pages[page].chain
+    return page
 
 
 @hot
 def _level_of(state: State, page: int, key: int) -> int:
     """The level of a price whose bit is set."""
-    sole = wide(state.pages[index(page)]["sole"])
-    return sole if sole != 0 else wide(state.page_levels[place_of(page, key)])
+    sole = state.pages[page].sole
+    return sole if sole != 0 else state.page_levels[place_of(page, key)]
 
 
 @hot
 def find_level(state: State, book: int, key: int) -> int:
     """The level of this key, or 0."""
     page = _find_page(state, page_name(book, key))
-    if page == 0 or (state.pages[index(page)]["bits"] >> (key & _IN_PAGE)) & 1 == 0:
-        return wide(0)
+    if page == 0 or (state.pages[page].bits >> (key & _IN_PAGE)) & 1 == 0:
+        return 0
     return _level_of(state, page, key)
 
 
@@ -104,31 +105,31 @@ def can_add_level(state: State) -> bool:
 @hot
 def next_level(state: State, level: int) -> int:
     """The level that comes after this one in its book, or 0. (The level itself may be empty already.)"""
-    record = state.levels[index(level)]
-    page, key = wide(record["page"]), wide(record["key"])
-    bits = state.pages[index(page)]["bits"] & (wide(-2) << (key & _IN_PAGE))
+    record = state.levels[level]
+    page, key = record.page, record.key
+    bits = state.pages[page].bits & (wide(-2) << (key & _IN_PAGE))
     if bits == 0:
-        book = wide(record["book"])
+        book = record.book
         number = next_page(state, page, book, key >> PAGE_BITS)
         if number < 0:
-            return wide(0)
+            return 0
         page = _find_page(state, (book << PAGE_NUMBERS) | number)
-        bits = state.pages[index(page)]["bits"]
+        bits = state.pages[page].bits
     return _level_of(state, page, trailing_zeros(bits))
 
 
 @inner
 def level_after(state: State, level: int) -> int:
     """The same for those who only look: it changes nothing, not even what the index of prices remembers."""
-    record = state.levels[index(level)]
-    page, key, book = wide(record["page"]), wide(record["key"]), wide(record["book"])
-    bits = state.pages[index(page)]["bits"] & (wide(-2) << (key & _IN_PAGE))
+    record = state.levels[level]
+    page, key, book = record.page, record.key, record.book
+    bits = state.pages[page].bits & (wide(-2) << (key & _IN_PAGE))
     if bits == 0:
         number = page_after(state, book, key >> PAGE_BITS)
         if number < 0:
-            return wide(0)
+            return 0
         page = _find_page(state, (book << PAGE_NUMBERS) | number)
-        bits = state.pages[index(page)]["bits"]
+        bits = state.pages[page].bits
     return _level_of(state, page, trailing_zeros(bits))
 
 
@@ -139,22 +140,22 @@ def _reclaim_page(state: State) -> int:
     while True:
         page = state.counters[SPARE_PAGE]
         record = state.pages[page]
-        below = wide(record["spare"])
+        below = record.spare
         state.counters[SPARE_PAGE] = below if below != NO_PAGE_BELOW else 0
-        record["spare"] = 0
-        if record["bits"] == 0:
+        record.spare = 0
+        if record.bits == 0:
             break
-    name = wide(record["name"])
+    name = record.name
     bucket = page_bucket(state, name)
-    at = wide(state.page_heads[bucket])
+    at = state.page_heads[bucket]
     if at == page:
-        state.page_heads[bucket] = record["chain"]
+        state.page_heads[bucket] = record.chain
     else:
-        while state.pages[at]["chain"] != page:
-            at = wide(state.pages[at]["chain"])
-        state.pages[at]["chain"] = record["chain"]
-    remove_if_empty(state, name >> PAGE_NUMBERS, wide(1), (name & ((1 << PAGE_NUMBERS) - 1)) >> 6)
-    return wide(page)
+        while state.pages[at].chain != page:
+            at = state.pages[at].chain
+        state.pages[at].chain = record.chain
+    remove_if_empty(state, name >> PAGE_NUMBERS, 1, (name & ((1 << PAGE_NUMBERS) - 1)) >> 6)
+    return page
 
 
 @inner
@@ -163,13 +164,13 @@ def _add_page(state: State, name: int) -> int:
     apart()
     if state.counters[PAGES_USED] + 1 < state.pages.size:
         state.counters[PAGES_USED] += 1
-        page = wide(state.counters[PAGES_USED])
+        page = state.counters[PAGES_USED]
     else:
         page = _reclaim_page(state)
     bucket = page_bucket(state, name)
     record = state.pages[page]
-    record["name"] = name
-    record["chain"] = state.page_heads[bucket]
+    record.name = name
+    record.chain = state.page_heads[bucket]
     state.page_heads[bucket] = page
     return page
 
@@ -179,56 +180,56 @@ def _spare_page(state: State, page: int) -> None:
     """Remember that the page is empty, for when pages run out."""
     apart()
     top = state.counters[SPARE_PAGE]
-    state.pages[page]["spare"] = top if top != 0 else NO_PAGE_BELOW
+    state.pages[page].spare = top if top != 0 else NO_PAGE_BELOW
     state.counters[SPARE_PAGE] = page
 
 
 @hot
 def _put_on_page(state: State, page: int, book: int, key: int, level: int) -> None:
     """The price has a level now: on an empty page the only one, on any other one of several."""
-    sheet = state.pages[index(page)]
-    bits = sheet["bits"]
+    sheet = state.pages[page]
+    bits = sheet.bits
     if bits == 0:
         state.counters[PAGES_LIVE] += 1
         mark_page(state, page, book, key >> PAGE_BITS)
-        sheet["sole"] = level
+        sheet.sole = level
     else:
-        if sheet["sole"] != 0:
-            state.page_levels[place_of(page, trailing_zeros(bits))] = sheet["sole"]
-            sheet["sole"] = 0
+        if sheet.sole != 0:
+            state.page_levels[place_of(page, trailing_zeros(bits))] = sheet.sole
+            sheet.sole = 0
         state.page_levels[place_of(page, key)] = level
-    sheet["bits"] = bits | (wide(1) << (key & _IN_PAGE))
+    sheet.bits = bits | (wide(1) << (key & _IN_PAGE))
 
 
 @hot
 def _add_level(state: State, book: int, key: int, page: int) -> int:
     level = state.counters[FREE_LEVEL]
     if level != 0:
-        state.counters[FREE_LEVEL] = state.levels[index(level)]["page"]
+        state.counters[FREE_LEVEL] = state.levels[level].page
     else:
         state.counters[LEVELS_USED] += 1
         level = state.counters[LEVELS_USED]
     state.counters[LEVELS_HELD] += 1
-    record = state.levels[index(level)]
-    record["lots"] = 0
-    record["key"] = key
-    record["book"] = book
-    record["head"] = 0
-    record["tail"] = 0
-    record["orders"] = 0
-    record["page"] = page
+    record = state.levels[level]
+    record.lots = 0
+    record.key = key
+    record.book = book
+    record.head = 0
+    record.tail = 0
+    record.orders = 0
+    record.page = page
     _put_on_page(state, page, book, key, level)
-    side = state.books[index(book)]
-    side["levels"] += 1
-    if key < side["best_key"]:
-        side["second_key"] = side["best_key"] if side["best"] != 0 else -1
-        side["second"] = side["best"]
-        side["best_key"] = key
-        side["best"] = level
-    elif key < side["second_key"]:
-        side["second_key"] = key
-        side["second"] = level
-    return wide(level)
+    side = state.books[book]
+    side.levels += 1
+    if key < side.best_key:
+        side.second_key = side.best_key if side.best != 0 else -1
+        side.second = side.best
+        side.best_key = key
+        side.best = level
+    elif key < side.second_key:
+        side.second_key = key
+        side.second = level
+    return level
 
 
 @hot
@@ -238,7 +239,7 @@ def level_at(state: State, book: int, key: int) -> int:
     page = _find_page(state, name)
     if page == 0:
         page = _add_page(state, name)
-    elif (state.pages[index(page)]["bits"] >> (key & _IN_PAGE)) & 1:
+    elif (state.pages[page].bits >> (key & _IN_PAGE)) & 1:
         return _level_of(state, page, key)
     return _add_level(state, book, key, page)
 
@@ -246,33 +247,33 @@ def level_at(state: State, book: int, key: int) -> int:
 @hot
 def drop_level(state: State, level: int) -> None:
     """Forget an empty level, and find the next best one if it was the best."""
-    record = state.levels[index(level)]
-    book, key, page = wide(record["book"]), wide(record["key"]), wide(record["page"])
-    side, sheet = state.books[index(book)], state.pages[index(page)]
-    side["levels"] -= 1
-    if key == side["best_key"]:
-        if side["second"] != 0:
-            side["best"] = side["second"]
-            side["best_key"] = side["second_key"]
-            side["second"] = 0
-            side["second_key"] = -1
-        elif side["levels"] == 0:
-            side["best"] = 0
-            side["best_key"] = NO_KEY
+    record = state.levels[level]
+    book, key, page = record.book, record.key, record.page
+    side, sheet = state.books[book], state.pages[page]
+    side.levels -= 1
+    if key == side.best_key:
+        if side.second != 0:
+            side.best = side.second
+            side.best_key = side.second_key
+            side.second = 0
+            side.second_key = -1
+        elif side.levels == 0:
+            side.best = 0
+            side.best_key = NO_KEY
         else:
             best = next_level(state, level)
-            side["best"] = best
-            side["best_key"] = state.levels[index(best)]["key"]
-    elif key == side["second_key"]:
-        side["second"] = 0
-        side["second_key"] = -1
-    bits = sheet["bits"] & ~(wide(1) << (key & _IN_PAGE))
-    sheet["bits"] = bits
+            side.best = best
+            side.best_key = state.levels[best].key
+    elif key == side.second_key:
+        side.second = 0
+        side.second_key = -1
+    bits = sheet.bits & ~(wide(1) << (key & _IN_PAGE))
+    sheet.bits = bits
     if bits == 0:
         state.counters[PAGES_LIVE] -= 1
         unmark_page(state, page, book, key >> PAGE_BITS)
-        if sheet["spare"] == 0:
+        if sheet.spare == 0:
             _spare_page(state, page)
-    record["page"] = state.counters[FREE_LEVEL]
+    record.page = state.counters[FREE_LEVEL]
     state.counters[FREE_LEVEL] = level
     state.counters[LEVELS_HELD] -= 1

@@ -8,7 +8,8 @@ nothing but itself.
 from engine_core.book.levels import find_level, page_bucket, page_name, place_of
 from engine_core.book.nodes import node_home
 from engine_core.book.state import PAGE_BITS, State
-from engine_core.jit import hot, index, prefetch, wide
+from engine_core.jit.kernel import hot
+from engine_core.jit.rows import prefetch
 
 
 @hot
@@ -27,15 +28,15 @@ def fetch_price(state: State, book: int, key: int) -> None:
 @hot
 def fetch_page(state: State, book: int, key: int) -> None:
     """Second step: the page that most likely has the price."""
-    prefetch(state.pages, wide(state.page_heads[index(page_bucket(state, page_name(book, key)))]))
+    prefetch(state.pages, state.page_heads[page_bucket(state, page_name(book, key))])
 
 
 @hot
 def fetch_place(state: State, book: int, key: int) -> None:
     """Third step, once the page is there: where it keeps the level, if it has several."""
-    page = wide(state.page_heads[index(page_bucket(state, page_name(book, key)))])
-    several = wide(state.pages[index(page)]["sole"] == 0)
-    prefetch(state.page_levels, wide(place_of(page, key)) * several)
+    page = state.page_heads[page_bucket(state, page_name(book, key))]
+    several = state.pages[page].sole == 0
+    prefetch(state.page_levels, place_of(page, key) * several)
 
 
 @hot
@@ -47,26 +48,26 @@ def fetch_level(state: State, book: int, key: int) -> None:
 @hot
 def fetch_tail(state: State, book: int, key: int) -> None:
     """Fifth step: the order that a new one will stand behind."""
-    prefetch(state.orders, wide(state.levels[index(find_level(state, book, key))]["tail"]))
+    prefetch(state.orders, state.levels[find_level(state, book, key)].tail)
 
 
 @hot
 def fetch_neighbours(state: State, slot: int) -> None:
     """Once the order itself is there: those before and behind it, and its level."""
-    order = state.orders[index(slot)]
-    prefetch(state.orders, wide(order["next"]))
-    prefetch(state.orders, wide(order["prev"]))
-    prefetch(state.levels, wide(order["level"]))
+    order = state.orders[slot]
+    prefetch(state.orders, order.next)
+    prefetch(state.orders, order.prev)
+    prefetch(state.levels, order.level)
 
 
 @hot
 def fetch_page_of(state: State, slot: int) -> None:
     """Once the order's level is there: its page, which the level may leave."""
-    prefetch(state.pages, wide(state.levels[state.orders[index(slot)]["level"]]["page"]))
+    prefetch(state.pages, state.levels[state.orders[slot].level].page)
 
 
 @hot
 def fetch_node_of(state: State, slot: int) -> None:
     """Once that page is there: the node above it, which the page may leave."""
-    page = state.levels[state.orders[index(slot)]["level"]]["page"]
-    prefetch(state.nodes, wide(state.pages[page]["node"]))
+    page = state.levels[state.orders[slot].level].page
+    prefetch(state.nodes, state.pages[page].node)

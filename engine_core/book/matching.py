@@ -10,7 +10,7 @@ from typing import Any
 from engine_core.book.levels import drop_level, key_of
 from engine_core.book.orders import unlink
 from engine_core.book.state import State
-from engine_core.jit import index, inner, wide
+from engine_core.jit.kernel import inner
 from engine_core.wire.codes import Reason
 
 
@@ -30,30 +30,30 @@ def sweep_with(trade: Callable[..., int], meet_own: Callable[..., tuple[int, int
 
         Returns (events, lots left, Reason.NONE or why it stopped).
         """
-        side = state.books[index(book)]
-        while lots > 0 and side["best_key"] <= limit_key:
+        side = state.books[book]
+        while lots > 0 and side.best_key <= limit_key:
             if events > last_event:
-                return events, lots, wide(Reason.EVENT_LIMIT)
-            level = state.levels[side["best"]]
-            maker = wide(level["head"])
-            order = state.orders[index(maker)]
-            if order["account"] == account:
+                return events, lots, Reason.EVENT_LIMIT
+            level = state.levels[side.best]
+            maker = level.head
+            order = state.orders[maker]
+            if order.account == account:
                 events, lots, stop = meet_own(context, maker, lots, events)
                 if stop != Reason.NONE:
                     return events, lots, stop
                 continue
-            shown = order["remaining_lots"]
-            price = key_of(book, wide(level["key"]))
+            shown = order.remaining_lots
+            price = key_of(book, level.key)
             if lots < shown:
-                order["remaining_lots"] = shown - lots
-                level["lots"] -= lots
-                return trade(context, maker, price, lots, 0, events), wide(0), wide(Reason.NONE)
+                order.remaining_lots = shown - lots
+                level.lots -= lots
+                return trade(context, maker, price, lots, 0, events), 0, Reason.NONE
             unlink(state, maker)
-            order["remaining_lots"] = 0
+            order.remaining_lots = 0
             lots -= shown
             events = trade(context, maker, price, shown, lots, events)
-            if level["head"] == 0:
-                drop_level(state, wide(side["best"]))
-        return events, lots, wide(Reason.NONE)
+            if level.head == 0:
+                drop_level(state, side.best)
+        return events, lots, Reason.NONE
 
     return sweep

@@ -7,7 +7,8 @@ so nothing ages. A node that loses its last child stays until a search runs into
 """
 
 from engine_core.book.state import NODES_USED, PAGE_BITS, State
-from engine_core.jit import apart, hot, index, inner, rare, trailing_zeros, wide
+from engine_core.jit.intrinsics import apart, rare, trailing_zeros
+from engine_core.jit.kernel import hot, inner, wide
 
 PAGE_NUMBERS = 31 - PAGE_BITS  # bits of a page's number
 ROOT = (PAGE_NUMBERS + 5) // 6  # height of the topmost node
@@ -41,7 +42,7 @@ def _find_node(state: State, name: int) -> int:
     apart()
     mask = state.nodes.size - 1
     at = mix(name) & mask
-    while state.nodes[index(at)]["name"] != name and state.nodes[index(at)]["name"] != 0:
+    while state.nodes[at].name != name and state.nodes[at].name != 0:
         at = (at + 1) & mask
     return at
 
@@ -55,36 +56,36 @@ def _remove_node(state: State, hole: int) -> None:
     at = hole
     while True:
         at = (at + 1) & mask
-        name = state.nodes[at]["name"]
+        name = state.nodes[at].name
         if name == 0:
             break
         home = mix(name) & mask
         if ((at - home) & mask) >= ((at - hole) & mask):
-            state.nodes[hole]["name"] = name
-            state.nodes[hole]["bits"] = state.nodes[at]["bits"]
+            state.nodes[hole].name = name
+            state.nodes[hole].bits = state.nodes[at].bits
             hole = at
-    state.nodes[hole]["name"] = 0
-    state.nodes[hole]["bits"] = 0
+    state.nodes[hole].name = 0
+    state.nodes[hole].bits = 0
 
 
 @hot
 def _node_above(state: State, page: int, book: int, number: int) -> int:
     """Position of the node above a page, or of the empty place where it belongs: mostly where it was last seen."""
     name = node_name(book, 1, number >> 6)
-    at = wide(state.pages[index(page)]["node"])
-    if state.nodes[index(at)]["name"] != name:
+    at = state.pages[page].node
+    if state.nodes[at].name != name:
         at = _find_node(state, name)
-        state.pages[index(page)]["node"] = at
+        state.pages[page].node = at
     return at
 
 
 @hot
 def mark_page(state: State, page: int, book: int, number: int) -> None:
     """The page holds levels. (A node that exists, even an empty one, is known to the node above it.)"""
-    at = index(_node_above(state, page, book, number))
-    state.nodes[at]["bits"] |= wide(1) << (number & 63)
-    if state.nodes[at]["name"] == 0:
-        state.nodes[at]["name"] = node_name(book, 1, number >> 6)
+    at = _node_above(state, page, book, number)
+    state.nodes[at].bits |= wide(1) << (number & 63)
+    if state.nodes[at].name == 0:
+        state.nodes[at].name = node_name(book, 1, number >> 6)
         state.counters[NODES_USED] += 1
         _mark(state, book, number >> 6)
 
@@ -92,7 +93,7 @@ def mark_page(state: State, page: int, book: int, number: int) -> None:
 @hot
 def unmark_page(state: State, page: int, book: int, number: int) -> None:
     """The page holds no levels any more. Its node stays."""
-    state.nodes[index(_node_above(state, page, book, number))]["bits"] &= ~(wide(1) << (number & 63))
+    state.nodes[_node_above(state, page, book, number)].bits &= ~(wide(1) << (number & 63))
 
 
 @inner
@@ -101,11 +102,11 @@ def _mark(state: State, book: int, number: int) -> None:
     rare()
     for height in range(2, ROOT + 1):
         name = node_name(book, height, number >> 6)
-        at = index(_find_node(state, name))
-        state.nodes[at]["bits"] |= wide(1) << (number & 63)
-        if state.nodes[at]["name"] != 0:
+        at = _find_node(state, name)
+        state.nodes[at].bits |= wide(1) << (number & 63)
+        if state.nodes[at].name != 0:
             return
-        state.nodes[at]["name"] = name
+        state.nodes[at].name = name
         state.counters[NODES_USED] += 1
         number >>= 6
 
@@ -115,7 +116,7 @@ def _unmark(state: State, book: int, height: int, number: int) -> int:
     """Child `number` of a node of this height is not in use any more. The node stays. Returns the node's position."""
     rare()
     at = _find_node(state, node_name(book, height, number >> 6))
-    state.nodes[index(at)]["bits"] &= ~(wide(1) << (number & 63))
+    state.nodes[at].bits &= ~(wide(1) << (number & 63))
     return at
 
 
@@ -125,7 +126,7 @@ def remove_if_empty(state: State, book: int, height: int, prefix: int) -> None:
     rare()
     while height <= ROOT:
         at = _find_node(state, node_name(book, height, prefix))
-        if state.nodes[at]["name"] == 0 or state.nodes[at]["bits"] != 0:
+        if state.nodes[at].name == 0 or state.nodes[at].bits != 0:
             return
         _remove_node(state, at)
         height += 1
@@ -140,10 +141,10 @@ def _descend(state: State, book: int, height: int, number: int) -> int:
     removed."""
     rare()
     for below in range(height - 1, 0, -1):
-        bits = state.nodes[_find_node(state, node_name(book, below, number))]["bits"]
+        bits = state.nodes[_find_node(state, node_name(book, below, number))].bits
         if bits == 0:
             remove_if_empty(state, book, below, number)
-            return wide(-1)
+            return -1
         number = (number << 6) | trailing_zeros(bits)
     return number
 
@@ -155,35 +156,35 @@ def page_after(state: State, book: int, number: int) -> int:
     height = 1
     while height <= ROOT:
         at = _find_node(state, node_name(book, height, number >> 6))
-        bits = state.nodes[index(at)]["bits"] & (wide(-2) << (number & 63))
+        bits = state.nodes[at].bits & (wide(-2) << (number & 63))
         if bits == 0:
             number >>= 6
             height += 1
             continue
         number = ((number >> 6) << 6) | trailing_zeros(bits)
         while height > 1:
-            bits = state.nodes[_find_node(state, node_name(book, height - 1, number))]["bits"]
+            bits = state.nodes[_find_node(state, node_name(book, height - 1, number))].bits
             if bits == 0:  # an empty node: look behind it
                 break
             number = (number << 6) | trailing_zeros(bits)
             height -= 1
         if height == 1:
             return number
-    return wide(-1)
+    return -1
 
 
 @inner
 def next_page(state: State, page: int, book: int, number: int) -> int:
     """The number of the next page that holds levels, or -1."""
     rare()
-    bits = state.nodes[index(_node_above(state, page, book, number))]["bits"] & (wide(-2) << (number & 63))
+    bits = state.nodes[_node_above(state, page, book, number)].bits & (wide(-2) << (number & 63))
     if bits != 0:
         return ((number >> 6) << 6) | trailing_zeros(bits)
     number >>= 6
     height = 2
     while height <= ROOT:
         at = _find_node(state, node_name(book, height, number >> 6))
-        bits = state.nodes[index(at)]["bits"] & (wide(-2) << (number & 63))
+        bits = state.nodes[at].bits & (wide(-2) << (number & 63))
         if bits == 0:
             number >>= 6
             height += 1
@@ -191,4 +192,4 @@ def next_page(state: State, page: int, book: int, number: int) -> int:
         found = _descend(state, book, height, ((number >> 6) << 6) | trailing_zeros(bits))
         if found >= 0:
             return found
-    return wide(-1)
+    return -1

@@ -6,11 +6,11 @@ INFO leaves kind and reason 0. So a kernel copies and tests all codes in one ste
 one that was just put together from bytes makes the processor wait.
 """
 
-import numpy as np
-
 from engine_core.book.records import HAS_CLIENT_ID, POST_ONLY, TRIGGER
 from engine_core.book.state import State
-from engine_core.jit import either, hot, index, load_word, store_word, wide
+from engine_core.jit.intrinsics import either
+from engine_core.jit.kernel import hot
+from engine_core.jit.rows import Row, load_word, store_word
 from engine_core.wire.codes import OrderStatus, OrderType, SelfTrade, Side, TimeInForce
 
 _IN_RECORD = 0  # the word of COMMAND and EVENT
@@ -37,20 +37,20 @@ assert TimeInForce.GTC & 2 == 0 != TimeInForce.IOC & TimeInForce.FOK & 2
 
 
 @hot
-def codes_of_command(commands: np.ndarray, i: int) -> int:
+def codes_of_command(command: Row) -> int:
     """Without the kind."""
-    return load_word(commands, index(i), wide(_IN_RECORD)) & wide(_OF_COMMAND)
+    return load_word(command, _IN_RECORD) & _OF_COMMAND
 
 
 @hot
-def codes_in(infos: np.ndarray, at: int) -> int:
+def codes_in(info: Row) -> int:
     """Of INFO or ENDED."""
-    return load_word(infos, index(at), wide(_IN_INFO))
+    return load_word(info, _IN_INFO)
 
 
 @hot
 def codes_of_order(state: State, slot: int) -> int:
-    return codes_in(state.info, slot)
+    return codes_in(state.info[slot])
 
 
 @hot
@@ -87,8 +87,8 @@ def not_among_choices(codes: int) -> int:
 
     Subtracts in all four bytes at once; what is too small or too large sets the top bit of its byte.
     """
-    chosen = codes & wide(_CHOSEN)
-    return ((chosen - wide(_LEAST)) | (wide(_MOST) - chosen)) & wide(_TOP_BITS)
+    chosen = codes & _CHOSEN
+    return ((chosen - _LEAST) | (_MOST - chosen)) & _TOP_BITS
 
 
 @hot
@@ -107,7 +107,7 @@ def new_order(codes: int, flags: int) -> int:
 
 @hot
 def set_order_codes(state: State, slot: int, codes: int) -> None:
-    store_word(state.info, index(slot), wide(_IN_INFO), codes)
+    store_word(state.info[slot], _IN_INFO, codes)
 
 
 @hot
@@ -116,6 +116,6 @@ def set_status(state: State, slot: int, status: int) -> None:
 
 
 @hot
-def write_codes(events: np.ndarray, n: int, codes: int, kind: int, reason: int) -> None:
+def write_codes(event: Row, codes: int, kind: int, reason: int) -> None:
     """Of an order, whole, into event n."""
-    store_word(events, index(n), wide(_IN_RECORD), codes | kind | reason << _REASON)
+    store_word(event, _IN_RECORD, codes | kind | reason << _REASON)

@@ -6,7 +6,8 @@ that stands in it.
 
 from engine_core.book.levels import drop_level, level_at
 from engine_core.book.state import FREE_ORDERS, State
-from engine_core.jit import hot, index, inner, rare, wide
+from engine_core.jit.intrinsics import rare
+from engine_core.jit.kernel import hot, inner
 from engine_core.wire.limits import SLOT_BITS
 
 _SLOT_MASK = (1 << SLOT_BITS) - 1
@@ -17,15 +18,15 @@ def take_slot(state: State) -> int:
     """A free slot; the caller knows that there is one."""
     height = state.counters[FREE_ORDERS] - 1
     state.counters[FREE_ORDERS] = height
-    return wide(state.free_orders[index(height)])
+    return state.free_orders[height]
 
 
 @hot
 def free_slot(state: State, slot: int) -> None:
-    state.orders[index(slot)]["order_id"] = 0
+    state.orders[slot].order_id = 0
     if slot != 0:
         height = state.counters[FREE_ORDERS]
-        state.free_orders[index(height)] = slot
+        state.free_orders[height] = slot
         state.counters[FREE_ORDERS] = height + 1
 
 
@@ -33,27 +34,27 @@ def free_slot(state: State, slot: int) -> None:
 def slot_of(state: State, order_id: int) -> int:
     """The slot of a live order, or 0."""
     slot = order_id & _SLOT_MASK
-    if order_id <= 0 or slot >= state.orders.size or state.orders[index(slot)]["order_id"] != order_id:
-        return wide(0)
+    if order_id <= 0 or slot >= state.orders.size or state.orders[slot].order_id != order_id:
+        return 0
     return slot
 
 
 @hot
 def append(state: State, level: int, slot: int) -> None:
     """Queue the order, with its remaining lots, behind all others of the level."""
-    record = state.levels[index(level)]
-    order = state.orders[index(slot)]
-    tail = record["tail"]
-    order["level"] = level
-    order["next"] = 0
-    order["prev"] = tail
-    record["tail"] = slot
-    record["lots"] += order["remaining_lots"]
-    record["orders"] += 1
+    record = state.levels[level]
+    order = state.orders[slot]
+    tail = record.tail
+    order.level = level
+    order.next = 0
+    order.prev = tail
+    record.tail = slot
+    record.lots += order.remaining_lots
+    record.orders += 1
     if tail != 0:
-        state.orders[tail]["next"] = slot
+        state.orders[tail].next = slot
     else:
-        record["head"] = slot
+        record.head = slot
 
 
 @inner
@@ -61,17 +62,17 @@ def put_in_front(state: State, level: int, slot: int) -> None:
     """Queue the order, with its remaining lots, before all others of the level."""
     rare()
     record, order = state.levels[level], state.orders[slot]
-    head = record["head"]
-    order["level"] = level
-    order["next"] = head
-    order["prev"] = 0
-    record["head"] = slot
-    record["lots"] += order["remaining_lots"]
-    record["orders"] += 1
+    head = record.head
+    order.level = level
+    order.next = head
+    order.prev = 0
+    record.head = slot
+    record.lots += order.remaining_lots
+    record.orders += 1
     if head != 0:
-        state.orders[head]["prev"] = slot
+        state.orders[head].prev = slot
     else:
-        record["tail"] = slot
+        record.tail = slot
 
 
 @hot
@@ -85,26 +86,26 @@ def enter(state: State, book: int, key: int, slot: int) -> int:
 @hot
 def unlink(state: State, slot: int) -> None:
     """Take the order out of its queue; an emptied level stays (see leave)."""
-    order = state.orders[index(slot)]
-    record = state.levels[order["level"]]
-    following = order["next"]
-    before = order["prev"]
-    record["lots"] -= order["remaining_lots"]
-    record["orders"] -= 1
+    order = state.orders[slot]
+    record = state.levels[order.level]
+    following = order.next
+    before = order.prev
+    record.lots -= order.remaining_lots
+    record.orders -= 1
     if before != 0:
-        state.orders[before]["next"] = following
+        state.orders[before].next = following
     else:
-        record["head"] = following
+        record.head = following
     if following != 0:
-        state.orders[following]["prev"] = before
+        state.orders[following].prev = before
     else:
-        record["tail"] = before
+        record.tail = before
 
 
 @hot
 def leave(state: State, slot: int) -> None:
     """Take the order out of its queue, and drop the level that this emptied."""
-    level = state.orders[index(slot)]["level"]
+    level = state.orders[slot].level
     unlink(state, slot)
-    if level != 0 and state.levels[level]["head"] == 0:
-        drop_level(state, wide(level))
+    if level != 0 and state.levels[level].head == 0:
+        drop_level(state, level)

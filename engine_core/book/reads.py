@@ -35,7 +35,9 @@ from engine_core.book.state import (
     State,
     read_only,
 )
-from engine_core.jit import entry, inner, wide
+from engine_core.jit.by_reference import by_reference
+from engine_core.jit.kernel import entry, inner
+from engine_core.jit.rows import Row, Rows, rows
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN, BALANCE, EVENT, LEVEL, SCHEMA_VERSION, STATUS
 from engine_core.wire.limits import ALL_MARKETS
@@ -54,46 +56,49 @@ def _looking(function: F) -> F:
 
 
 @inner
-def _tell(state: State, out: np.ndarray, n: int, slot: int) -> int:
+def _tell(state: State, out: Rows[Row], n: int, slot: int) -> int:
     order = state.orders[slot]
-    kind, none = wide(EventKind.ORDER_STATE), wide(Reason.NONE)
-    write_order(state, out, n, kind, none, state.info, state.terms, slot, order["order_id"], wide(order["account"]))
+    kind, none = EventKind.ORDER_STATE, Reason.NONE
+    write_order(state, out, n, kind, none, state.info, state.terms, slot, order.order_id, order.account)
     return n + 1
 
 
 @entry
 def _orders_of_account(state: State, out: np.ndarray, account: int, market: int) -> int:
-    n = wide(0)
-    slot = wide(state.accounts[account]["first_order"])
+    state, told = by_reference(state), rows(out)
+    n = 0
+    slot = state.accounts[account].first_order
     while slot != 0:
-        if market == ALL_MARKETS or state.info[slot]["market"] == market:
-            n = _tell(state, out, n, slot)
-        slot = wide(state.info[slot]["account_next"])
+        if market == ALL_MARKETS or state.info[slot].market == market:
+            n = _tell(state, told, n, slot)
+        slot = state.info[slot].account_next
     return n
 
 
 @entry
 def _orders_of_book(state: State, out: np.ndarray, n: int, book: int) -> int:
-    level = wide(state.books[book]["best"])
+    state, told = by_reference(state), rows(out)
+    level = state.books[book].best
     while level != 0:
-        slot = wide(state.levels[level]["head"])
+        slot = state.levels[level].head
         while slot != 0:
-            out[_tell(state, out, n, slot) - 1]["level_lots"] = state.orders[slot]["remaining_lots"]
+            told[_tell(state, told, n, slot) - 1].level_lots = state.orders[slot].remaining_lots
             n += 1
-            slot = wide(state.orders[slot]["next"])
+            slot = state.orders[slot].next
         level = level_after(state, level)
     return n
 
 
 @entry
 def _levels_of_book(state: State, out: np.ndarray, n: int, book: int, side: int) -> int:
-    level = wide(state.books[book]["best"])
+    state, told = by_reference(state), rows(out)
+    level = state.books[book].best
     while level != 0:
         record = state.levels[level]
-        out[n]["side"] = side
-        out[n]["price_ticks"] = key_of(book, wide(record["key"]))
-        out[n]["lots"] = record["lots"]
-        out[n]["orders"] = record["orders"]
+        told[n].side = side
+        told[n].price_ticks = key_of(book, record.key)
+        told[n].lots = record.lots
+        told[n].orders = record.orders
         n += 1
         level = level_after(state, level)
     return n
@@ -102,10 +107,11 @@ def _levels_of_book(state: State, out: np.ndarray, n: int, book: int, side: int)
 @entry
 def _find_order(state: State, out: np.ndarray, account: int, market: int, order_id: int, client_id: int) -> int:
     """`order_id` 0: by client id."""
-    slot = slot_of(state, order_id) if order_id != 0 else max(find_client(state, account, client_id), wide(0))
-    if slot == 0 or state.orders[slot]["account"] != account or state.info[slot]["market"] != market:
-        return wide(0)
-    return _tell(state, out, wide(0), slot)
+    state, told = by_reference(state), rows(out)
+    slot = slot_of(state, order_id) if order_id != 0 else max(find_client(state, account, client_id), 0)
+    if slot == 0 or state.orders[slot].account != account or state.info[slot].market != market:
+        return 0
+    return _tell(state, told, 0, slot)
 
 
 @_looking

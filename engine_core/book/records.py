@@ -17,189 +17,254 @@ Indexes are 32-bit and start at 1; 0 means none. Units end the names. The three 
 Slot 0 is the scratch of an order that can never rest. `account_prev` is -1 while an order is not in its account's list.
 """
 
-import numpy as np
-
+from engine_core.jit.rows import I4, I8, U1, U2, U4, Record, Text8, dtype_of
 from engine_core.wire.codes import OrderFlag
-from engine_core.wire.limits import MAX_SYMBOL_BYTES
 
-ORDER = np.dtype(
-    [
-        ("order_id", "<i8"),
-        ("remaining_lots", "<i8"),
-        ("level", "<u4"),
-        ("next", "<u4"),
-        ("prev", "<u4"),
-        ("account", "<i4"),
-    ]
-)
 
-_CODES = [
-    ("pad0", "u1"),
-    ("side", "u1"),
-    ("order_type", "u1"),
-    ("time_in_force", "u1"),
-    ("self_trade", "u1"),
-    ("flags", "u1"),
-    ("status", "u1"),
-    ("pad1", "u1"),
-]
+class Order(Record):
+    order_id: I8
+    remaining_lots: I8
+    level: U4
+    next: U4
+    prev: U4
+    account: I4
 
-_ORDER_DATA = [
-    ("quantity_lots", "<i8"),
-    ("executed_lots", "<i8"),
-    ("executed_atoms", "<i8"),
-    ("created_ms", "<i8"),
-    *_CODES,
-    ("client_id", "<u4"),
-    ("price_ticks", "<i4"),
-    ("market", "<u2"),
-    ("pad2", "<u2"),
-]
 
-_TERMS = [("amount_atoms", "<i8"), ("economics", "<i8"), ("trigger_ticks", "<i8")]
+ORDER = dtype_of(Order)
 
-INFO = np.dtype([*_ORDER_DATA, ("account_next", "<i4"), ("account_prev", "<i4"), ("client_chain", "<i4")])
-TERMS = np.dtype(_TERMS)
 
-# An ended order with a client id, remembered for idempotent retries: global FIFO (older, newer), account's FIFO (next).
-ENDED = np.dtype(
-    [
-        *_ORDER_DATA,
-        ("account", "<i4"),
-        *_TERMS,
-        ("order_id", "<i8"),
-        ("older", "<i4"),
-        ("newer", "<i4"),
-        ("account_next", "<i4"),
-        ("client_chain", "<i4"),
-    ]
-)
+class _OrderData(Record):
+    quantity_lots: I8
+    executed_lots: I8
+    executed_atoms: I8
+    created_ms: I8
+    pad0: U1
+    side: U1
+    order_type: U1
+    time_in_force: U1
+    self_trade: U1
+    flags: U1
+    status: U1
+    pad1: U1
+    client_id: U4
+    price_ticks: I4
+    market: U2
+    pad2: U2
 
-# `key` orders the levels of one book: the lower the better, whatever the side (see levels.py).
-LEVEL_RECORD = np.dtype(
-    [
-        ("lots", "<i8"),  # shown
-        ("key", "<i4"),
-        ("book", "<u4"),
-        ("head", "<u4"),
-        ("tail", "<u4"),
-        ("orders", "<i4"),
-        ("page", "<u4"),  # or next free level
-    ]
-)
-PAGE = np.dtype(
-    [
-        ("name", "<i8"),  # book and number; see levels.py
-        ("bits", "<i8"),  # which prices hold a level
-        ("chain", "<u4"),  # next page in its hash chain
-        ("spare", "<u4"),  # on the stack of pages that were empty once: the one below it, NO_PAGE_BELOW at the bottom
-        ("node", "<u4"),  # where its node was last seen
-        ("sole", "<u4"),  # its level, if it holds but one; else 0 (see levels.py)
-    ]
-)
+
+class Info(_OrderData):
+    account_next: I4
+    account_prev: I4
+    client_chain: I4
+
+
+class Terms(Record):
+    amount_atoms: I8
+    economics: I8
+    trigger_ticks: I8
+
+
+INFO = dtype_of(Info)
+TERMS = dtype_of(Terms)
+
+
+class Ended(_OrderData):
+    """With a client id, remembered for idempotent retries: global FIFO (older, newer), account's FIFO (next)."""
+
+    account: I4
+    amount_atoms: I8
+    economics: I8
+    trigger_ticks: I8
+    order_id: I8
+    older: I4
+    newer: I4
+    account_next: I4
+    client_chain: I4
+
+
+ENDED = dtype_of(Ended)
+
+
+class Level(Record):
+    """`key` orders the levels of one book: the lower the better, whatever the side (see levels.py)."""
+
+    lots: I8  # shown
+    key: I4
+    book: U4
+    head: U4
+    tail: U4
+    orders: I4
+    page: U4  # or next free level
+
+
+LEVEL_RECORD = dtype_of(Level)
+
+
+class Page(Record):
+    name: I8  # book and number; see levels.py
+    bits: I8  # which prices hold a level
+    chain: U4  # next page in its hash chain
+    spare: U4  # on the stack of pages that were empty once: the one below it, NO_PAGE_BELOW at the bottom
+    node: U4  # where its node was last seen
+    sole: U4  # its level, if it holds but one; else 0 (see levels.py)
+
+
+PAGE = dtype_of(Page)
 NO_PAGE_BELOW = (1 << 32) - 1
-NODE = np.dtype([("name", "<i8"), ("bits", "<i8")])
-BOOK = np.dtype(
-    [
-        ("best_key", "<i8"),
-        ("second_key", "<i8"),  # -1: not known
-        ("best", "<u4"),
-        ("second", "<u4"),  # the level that becomes the best when the best one goes; 0: not known
-        ("levels", "<i4"),
-        ("pad0", "<i4"),
-    ]
-)
 
-MARKET_RECORD = np.dtype(
-    [
-        ("lot_atoms", "<i8"),
-        ("tick_atoms", "<i8"),
-        ("min_lots", "<i8"),
-        ("max_lots", "<i8"),  # what stands in the definition; 0: none
-        ("limit_lots", "<i8"),  # the bound in force
-        ("last_ticks", "<i8"),
-        ("low_ticks", "<i8"),  # trades since triggers were last looked at
-        ("high_ticks", "<i8"),
-        ("trades", "<i8"),
-        ("updates", "<i8"),
-        ("band_up_ppm", "<i8"),
-        ("band_down_ppm", "<i8"),
-        ("impact_ppm", "<i8"),
-        ("max_open_orders", "<i8"),
-        ("base", "<i4"),
-        ("quote", "<i4"),
-        ("state", "<i4"),
-        ("open_orders", "<i4"),
-    ]
-)
-FEE = np.dtype([("maker_ppm", "<i8"), ("taker_ppm", "<i8"), ("own", "<i8")])  # own: set for this tier itself
-ASSET_RECORD = np.dtype(
-    [("symbol", f"S{MAX_SYMBOL_BYTES}"), ("decimals", "<i8"), ("deposited", "<i8"), ("withdrawn", "<i8")]
-)
-ACCOUNT_RECORD = np.dtype(
-    [
-        ("state", "<i4"),
-        ("tier", "<i4"),
-        ("first_order", "<i4"),
-        ("last_order", "<i4"),
-        ("open_orders", "<i4"),
-        ("ended_first", "<i4"),
-        ("ended_last", "<i4"),
-        ("ended", "<i4"),
-        ("timers", "<i4"),
-        ("timers_armed", "<i4"),
-        ("keys", "<i4"),  # that are not revoked
-        ("withdrawals", "<i4"),  # references of its own that are remembered, oldest first
-        ("withdrawal_first", "<i4"),
-        ("withdrawal_last", "<i4"),
-    ]
-)
-BALANCE_RECORD = np.dtype([("available", "<i8"), ("locked", "<i8")])
-KEY_RECORD = np.dtype(
-    [
-        ("a", "<i8"),
-        ("b", "<i8"),
-        ("c", "<i8"),
-        ("d", "<i8"),
-        ("account", "<i4"),
-        ("permissions", "<i4"),  # 0: revoked
-        ("chain", "<i4"),
-        ("newer", "<i4"),  # of a revoked one: the one revoked after it
-    ]
-)
-REFERENCE = np.dtype(
-    [
-        ("reference", "<i8"),
-        ("content", "<i8"),  # of one that an account made: a mark of all that a repeat repeats
-        ("scope", "<i4"),  # the asset; of one that an account made, the account
-        ("direction", "<i4"),
-        ("chain", "<i4"),
-        ("newer", "<i4"),  # of one that an account made: its next one
-    ]
-)
-# How one table is divided among the accounts that share it (see shares.py).
-SHARE = np.dtype(
-    [
-        ("own", "<i8"),  # entries that each account has for itself
-        ("pool", "<i8"),  # entries for all, beyond those
-        ("most", "<i8"),  # of them for one account
-        ("taken", "<i8"),  # of them now
-    ]
-)
-TIMER = np.dtype(
-    [
-        ("due_ms", "<i8"),
-        ("number", "<i8"),
-        ("gateway", "<i8"),
-        ("account", "<i4"),
-        ("market", "<i4"),  # 0: all
-        ("kind", "<i4"),
-        ("next", "<i4"),  # of its account, or next free
-        ("place", "<i4"),  # in the heap
-        ("pad0", "<i4"),
-    ]
-)
-GATEWAY = np.dtype([("gateway", "<i8"), ("incarnation", "<i8"), ("sequence", "<i8"), ("used", "<i8")])
+
+class Node(Record):
+    name: I8
+    bits: I8
+
+
+NODE = dtype_of(Node)
+
+
+class Book(Record):
+    best_key: I8
+    second_key: I8  # -1: not known
+    best: U4
+    second: U4  # the level that becomes the best when the best one goes; 0: not known
+    levels: I4
+    pad0: I4
+
+
+BOOK = dtype_of(Book)
+
+
+class Market(Record):
+    lot_atoms: I8
+    tick_atoms: I8
+    min_lots: I8
+    max_lots: I8  # what stands in the definition; 0: none
+    limit_lots: I8  # the bound in force
+    last_ticks: I8
+    low_ticks: I8  # trades since triggers were last looked at
+    high_ticks: I8
+    trades: I8
+    updates: I8
+    band_up_ppm: I8
+    band_down_ppm: I8
+    impact_ppm: I8
+    max_open_orders: I8
+    base: I4
+    quote: I4
+    state: I4
+    open_orders: I4
+
+
+MARKET_RECORD = dtype_of(Market)
+
+
+class Fee(Record):
+    maker_ppm: I8
+    taker_ppm: I8
+    own: I8
+
+
+FEE = dtype_of(Fee)  # own: set for this tier itself
+
+
+class Asset(Record):
+    symbol: Text8
+    decimals: I8
+    deposited: I8
+    withdrawn: I8
+
+
+ASSET_RECORD = dtype_of(Asset)
+
+
+class Account(Record):
+    state: I4
+    tier: I4
+    first_order: I4
+    last_order: I4
+    open_orders: I4
+    ended_first: I4
+    ended_last: I4
+    ended: I4
+    timers: I4
+    timers_armed: I4
+    keys: I4  # that are not revoked
+    withdrawals: I4  # references of its own that are remembered, oldest first
+    withdrawal_first: I4
+    withdrawal_last: I4
+
+
+ACCOUNT_RECORD = dtype_of(Account)
+
+
+class Balance(Record):
+    available: I8
+    locked: I8
+
+
+BALANCE_RECORD = dtype_of(Balance)
+
+
+class Key(Record):
+    a: I8
+    b: I8
+    c: I8
+    d: I8
+    account: I4
+    permissions: I4  # 0: revoked
+    chain: I4
+    newer: I4  # of a revoked one: the one revoked after it
+
+
+KEY_RECORD = dtype_of(Key)
+
+
+class Reference(Record):
+    reference: I8
+    content: I8  # of one that an account made: a mark of all that a repeat repeats
+    scope: I4  # the asset; of one that an account made, the account
+    direction: I4
+    chain: I4
+    newer: I4  # of one that an account made: its next one
+
+
+REFERENCE = dtype_of(Reference)
+
+
+class Share(Record):
+    """How one table is divided among the accounts that share it (see shares.py)."""
+
+    own: I8  # entries that each account has for itself
+    pool: I8  # entries for all, beyond those
+    most: I8  # of them for one account
+    taken: I8  # of them now
+
+
+SHARE = dtype_of(Share)
+
+
+class Timer(Record):
+    due_ms: I8
+    number: I8
+    gateway: I8
+    account: I4
+    market: I4  # 0: all
+    kind: I4
+    next: I4  # of its account, or next free
+    place: I4  # in the heap
+    pad0: I4
+
+
+TIMER = dtype_of(Timer)
+
+
+class Gateway(Record):
+    gateway: I8
+    incarnation: I8
+    sequence: I8
+    used: I8
+
+
+GATEWAY = dtype_of(Gateway)
 
 # Numba compares IntEnum members, but knows no IntFlag: the flags as plain integers.
 POST_ONLY = int(OrderFlag.POST_ONLY)

@@ -6,8 +6,6 @@ the old one is put back where it stood. What would end at once, without a trade,
 
 from typing import NamedTuple
 
-import numpy as np
-
 from engine_core.book.accounts import atoms_to_lock, delist, enlist_between, giving_of, lock
 from engine_core.book.emit import write_rejected
 from engine_core.book.ending import cancel_order
@@ -17,7 +15,9 @@ from engine_core.book.orders import enter, free_slot, take_slot, unlink
 from engine_core.book.placing import check_place, check_trigger, fill_slot, place
 from engine_core.book.records import TRIGGER
 from engine_core.book.state import State
-from engine_core.jit import inner, rare, wide
+from engine_core.jit.intrinsics import rare
+from engine_core.jit.kernel import inner
+from engine_core.jit.rows import Row, Rows
 from engine_core.wire.codes import Reason, SelfTrade
 
 
@@ -35,13 +35,13 @@ class Aside(NamedTuple):
 @inner
 def _set_aside(state: State, slot: int) -> Aside:
     order, info = state.orders[slot], state.info[slot]
-    order_id, locked = wide(order["order_id"]), atoms_to_lock(state, slot)
-    before, following = wide(info["account_prev"]), wide(info["account_next"])
-    level, book, key = wide(order["level"]), wide(-1), wide(0)
+    order_id, locked = order.order_id, atoms_to_lock(state, slot)
+    before, following = info.account_prev, info.account_next
+    level, book, key = order.level, (-1), 0
     lock(state, giving_of(state, slot), -locked)
     unlink(state, slot)
-    if level != 0 and state.levels[level]["head"] == 0:
-        book, key = wide(state.levels[level]["book"]), wide(state.levels[level]["key"])
+    if level != 0 and state.levels[level].head == 0:
+        book, key = state.levels[level].book, state.levels[level].key
         drop_level(state, level)
     delist(state, slot)
     free_slot(state, slot)
@@ -53,22 +53,22 @@ def _put_back(state: State, slot: int, aside: Aside) -> None:
     taken = take_slot(state)
     assert taken == slot
     order = state.orders[slot]
-    order["order_id"] = aside.order_id
+    order.order_id = aside.order_id
     enlist_between(state, slot, aside.before, aside.following)
     if aside.book >= 0:
         enter(state, aside.book, aside.key, slot)
     else:
-        level, before, following = state.levels[order["level"]], wide(order["prev"]), wide(order["next"])
-        level["lots"] += order["remaining_lots"]
-        level["orders"] += 1
+        level, before, following = state.levels[order.level], order.prev, order.next
+        level.lots += order.remaining_lots
+        level.orders += 1
         if before != 0:
-            state.orders[before]["next"] = slot
+            state.orders[before].next = slot
         else:
-            level["head"] = slot
+            level.head = slot
         if following != 0:
-            state.orders[following]["prev"] = slot
+            state.orders[following].prev = slot
         else:
-            level["tail"] = slot
+            level.tail = slot
     lock(state, giving_of(state, slot), aside.locked)
 
 
@@ -76,40 +76,40 @@ def _put_back(state: State, slot: int, aside: Aside) -> None:
 def _meets_own(state: State, slot: int) -> bool:
     """Whether an order that crosses ends at the first order that it meets, because that is its account's own. (The
     modes that cancel or shrink both ask for just that.)"""
-    if state.info[slot]["self_trade"] != SelfTrade.REJECT_TAKER:
+    if state.info[slot].self_trade != SelfTrade.REJECT_TAKER:
         return False
-    best = wide(state.books[opposite_of(state, slot)]["best"])
-    return bool(state.orders[state.levels[best]["head"]]["account"] == state.orders[slot]["account"])
+    best = state.books[opposite_of(state, slot)].best
+    return bool(state.orders[state.levels[best].head].account == state.orders[slot].account)
 
 
 @inner
-def _try(state: State, n: int, commands: np.ndarray, i: int) -> int:
+def _try(state: State, n: int, command: Row) -> int:
     """Why the new order would be refused, or end at once; Reason.NONE if it would not. Changes nothing."""
-    reason = check_place(state, commands, i)
+    reason = check_place(state, command)
     if reason != Reason.NONE:
         return reason
-    fill_slot(state, commands, i, wide(0))
-    if commands[i]["flags"] & TRIGGER:
-        reason = check_trigger(state, wide(0))
+    fill_slot(state, command, 0)
+    if command.flags & TRIGGER:
+        reason = check_trigger(state, 0)
     else:
-        reason, limit_key, lots, _, stop = plan(state, n, wide(0), giving_of(state, wide(0)))
+        reason, limit_key, lots, _, stop = plan(state, n, 0, giving_of(state, 0))
         if reason == Reason.NONE:
-            if lots == 0 or not crosses(state, wide(0), limit_key):
+            if lots == 0 or not crosses(state, 0, limit_key):
                 reason = stop
-            elif _meets_own(state, wide(0)):
-                reason = wide(Reason.SELF_TRADE)
-    free_slot(state, wide(0))
+            elif _meets_own(state, 0):
+                reason = Reason.SELF_TRADE
+    free_slot(state, 0)
     return reason
 
 
 @inner
-def replace(state: State, events: np.ndarray, n: int, commands: np.ndarray, i: int, old: int) -> int:
+def replace(state: State, events: Rows[Row], n: int, command: Row, old: int) -> int:
     """Shape, sender and retry have been looked at, and `old` is the slot of the order that the command names."""
     rare()
     aside = _set_aside(state, old)
-    reason = _try(state, n + 1, commands, i)
+    reason = _try(state, n + 1, command)
     _put_back(state, old, aside)
     if reason != Reason.NONE:
-        return write_rejected(state, events, n, commands, i, reason)
-    n = cancel_order(state, events, n, wide(Reason.REPLACED), old)
-    return place(state, events, n, commands, i)
+        return write_rejected(state, events, n, command, reason)
+    n = cancel_order(state, events, n, Reason.REPLACED, old)
+    return place(state, events, n, command)

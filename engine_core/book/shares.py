@@ -27,7 +27,7 @@ from engine_core.book.state import (
     SHARED_WITHDRAWALS,
     State,
 )
-from engine_core.jit import entry, hot, index, inner, wide
+from engine_core.jit.kernel import entry, hot, inner
 
 _PART_OF_POOL = 16  # one account may take of the pool
 _KEPT_ACCOUNTS = 16  # this part of the accounts is not for sign-ups
@@ -36,47 +36,47 @@ _KEPT_ACCOUNTS = 16  # this part of the accounts is not for sign-ups
 @hot
 def take_share(state: State, table: int, held: int) -> None:
     """An account that held so many entries takes one more."""
-    share = state.shares[index(table)]
-    share["taken"] += wide(held >= share["own"])
+    share = state.shares[table]
+    share.taken += held >= share.own
 
 
 @hot
 def give_share(state: State, table: int, held: int) -> None:
     """An account that holds so many entries now has given one back."""
-    share = state.shares[index(table)]
-    share["taken"] -= wide(held >= share["own"])
+    share = state.shares[table]
+    share.taken -= held >= share.own
 
 
 @hot
 def may_take(state: State, table: int, held: int) -> bool:
     """Whether an account that holds so many entries may have one more."""
-    share = state.shares[index(table)]
-    if held < share["own"]:
+    share = state.shares[table]
+    if held < share.own:
         return True
-    return bool(share["taken"] < share["pool"] and held - share["own"] < share["most"])
+    return bool(share.taken < share.pool and held - share.own < share.most)
 
 
 @hot
 def is_full(state: State, table: int) -> bool:
     """Whether it is the table that has no room, and not the account that has its share."""
-    share = state.shares[index(table)]
-    return bool(share["own"] == 0 and share["taken"] >= share["pool"])
+    share = state.shares[table]
+    return bool(share.own == 0 and share.taken >= share.pool)
 
 
 @hot
 def may_grow(state: State, market: int, held: int) -> bool:
     """Whether a market may have one more order of an account that holds so many: not more than half of all, if there
     is another market, beyond the accounts' own shares."""
-    if state.counters[DIVIDED] == 0 or state.counters[MARKETS] == 1 or held < state.shares[SHARED_ORDERS]["own"]:
+    if state.counters[DIVIDED] == 0 or state.counters[MARKETS] == 1 or held < state.shares[SHARED_ORDERS].own:
         return True
-    return bool(state.markets[index(market)]["open_orders"] < state.orders.size // 2)
+    return bool(state.markets[market].open_orders < state.orders.size // 2)
 
 
 @inner
 def may_sign_up(state: State) -> bool:
     if state.counters[DIVIDED] == 0:
         return True
-    most = wide(state.accounts.size - 1)
+    most = state.accounts.size - 1
     return bool(state.counters[ACCOUNTS] < most - most // _KEPT_ACCOUNTS)
 
 
@@ -84,41 +84,41 @@ def may_sign_up(state: State) -> bool:
 def held_by(state: State, table: int, account: int) -> int:
     owner = state.accounts[account]
     if table == SHARED_ORDERS:
-        return wide(owner["open_orders"])
+        return owner.open_orders
     if table == SHARED_KEYS:
-        return wide(owner["keys"])
+        return owner.keys
     if table == SHARED_TIMERS:
-        return wide(owner["timers_armed"])
+        return owner.timers_armed
     if table == SHARED_WITHDRAWALS:
-        return wide(owner["withdrawals"])
-    return wide(owner["ended"])
+        return owner.withdrawals
+    return owner.ended
 
 
 @inner
 def _divide(state: State, table: int, size: int, accounts: int, divided: bool) -> None:
     share = state.shares[table]
-    own = max(size // (2 * accounts), min(size // accounts, wide(1))) if divided else wide(0)
+    own = max(size // (2 * accounts), min(size // accounts, 1)) if divided else 0
     pool = size - own * accounts
     if divided and table == SHARED_WITHDRAWALS:
         pool //= 2
-    share["own"] = own
-    share["pool"] = pool
-    share["most"] = max(pool // _PART_OF_POOL, wide(1)) if divided else pool
-    share["taken"] = 0
+    share.own = own
+    share.pool = pool
+    share.most = max(pool // _PART_OF_POOL, 1) if divided else pool
+    share.taken = 0
     for account in range(1, state.counters[ACCOUNTS] + 1):
-        share["taken"] += max(held_by(state, table, wide(account)) - own, wide(0))
+        share.taken += max(held_by(state, table, account) - own, 0)
 
 
 @inner
 def set_shares(state: State, divided: bool) -> None:
     """Divide all tables, or take that back, and count anew what is taken."""
     state.counters[DIVIDED] = 1 if divided else 0
-    accounts = wide(state.accounts.size - 1)
-    _divide(state, wide(SHARED_ORDERS), wide(state.orders.size - 1), accounts, divided)
-    _divide(state, wide(SHARED_KEYS), wide(state.keys.size - 1), accounts, divided)
-    _divide(state, wide(SHARED_TIMERS), wide(state.timers.size - 1), accounts, divided)
-    _divide(state, wide(SHARED_WITHDRAWALS), wide(state.references.size - 1), accounts, divided)
-    _divide(state, wide(SHARED_ENDED), wide(state.ended.size - 1), accounts, divided)
+    accounts = state.accounts.size - 1
+    _divide(state, SHARED_ORDERS, state.orders.size - 1, accounts, divided)
+    _divide(state, SHARED_KEYS, state.keys.size - 1, accounts, divided)
+    _divide(state, SHARED_TIMERS, state.timers.size - 1, accounts, divided)
+    _divide(state, SHARED_WITHDRAWALS, state.references.size - 1, accounts, divided)
+    _divide(state, SHARED_ENDED, state.ended.size - 1, accounts, divided)
 
 
 @entry

@@ -4,11 +4,11 @@ Every array is written by the kernels of this package alone. Scalars stand in `c
 arrays is a snapshot: the state holds no address, clock or random number.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine_core.book.memory import zeros
 from engine_core.book.records import (
     ACCOUNT_RECORD,
     ASSET_RECORD,
@@ -28,7 +28,27 @@ from engine_core.book.records import (
     SHARE,
     TERMS,
     TIMER,
+    Account,
+    Asset,
+    Balance,
+    Book,
+    Ended,
+    Fee,
+    Gateway,
+    Info,
+    Key,
+    Level,
+    Market,
+    Node,
+    Order,
+    Page,
+    Reference,
+    Share,
+    Terms,
+    Timer,
 )
+from engine_core.jit.huge_pages import zeros
+from engine_core.jit.rows import Rows
 from engine_core.wire.limits import MAX_ASSETS, MAX_MARKETS, SLOT_BITS
 
 BOOKS = 4  # of one market: bids, asks, triggers below the last price, triggers above it
@@ -124,35 +144,35 @@ class State(NamedTuple):
     """See the records for the fields. Index 0 of everything numbered from 1 is unused, unless a comment says
     otherwise."""
 
-    counters: np.ndarray
-    limits: np.ndarray  # the Capacities, as int64
-    orders: np.ndarray  # by slot; slot 0 is scratch
-    info: np.ndarray  # by slot
-    terms: np.ndarray  # by slot
-    free_orders: np.ndarray  # stack of free slots: last in, first out keeps the live ones in cache
-    levels: np.ndarray  # level 0 is the queue FIRED
-    pages: np.ndarray  # of neighbouring prices
-    page_levels: np.ndarray  # by page and price
-    page_heads: np.ndarray  # hash (book, page number) -> first page of the chain
-    nodes: np.ndarray  # hash table of the occupancy bitmaps
-    books: np.ndarray  # by market * BOOKS + side
-    markets: np.ndarray
-    fees: np.ndarray  # by market * TIERS + tier
-    assets: np.ndarray
-    accounts: np.ndarray
-    balances: np.ndarray  # by account * assets + asset
-    open_counts: np.ndarray  # by account * markets + market: open orders
-    client_heads: np.ndarray  # hash (account, client id) -> slot, or minus an ENDED number
-    ended: np.ndarray
-    keys: np.ndarray
-    key_heads: np.ndarray
-    references: np.ndarray
-    reference_heads: np.ndarray
-    timers: np.ndarray
-    timer_heap: np.ndarray  # timer numbers, earliest first; position 0 unused
-    gateways: np.ndarray
-    shares: np.ndarray  # by shared table
-    walked: np.ndarray  # scratch of walk.py
+    counters: Rows[int]
+    limits: Rows[int]  # the Capacities, as int64
+    orders: Rows[Order]  # by slot; slot 0 is scratch
+    info: Rows[Info]  # by slot
+    terms: Rows[Terms]  # by slot
+    free_orders: Rows[int]  # stack of free slots: last in, first out keeps the live ones in cache
+    levels: Rows[Level]  # level 0 is the queue FIRED
+    pages: Rows[Page]  # of neighbouring prices
+    page_levels: Rows[int]  # by page and price
+    page_heads: Rows[int]  # hash (book, page number) -> first page of the chain
+    nodes: Rows[Node]  # hash table of the occupancy bitmaps
+    books: Rows[Book]  # by market * BOOKS + side
+    markets: Rows[Market]
+    fees: Rows[Fee]  # by market * TIERS + tier
+    assets: Rows[Asset]
+    accounts: Rows[Account]
+    balances: Rows[Balance]  # by account * assets + asset
+    open_counts: Rows[int]  # by account * markets + market: open orders
+    client_heads: Rows[int]  # hash (account, client id) -> slot, or minus an ENDED number
+    ended: Rows[Ended]
+    keys: Rows[Key]
+    key_heads: Rows[int]
+    references: Rows[Reference]
+    reference_heads: Rows[int]
+    timers: Rows[Timer]
+    timer_heap: Rows[int]  # timer numbers, earliest first; position 0 unused
+    gateways: Rows[Gateway]
+    shares: Rows[Share]  # by shared table
+    walked: Rows[int]  # scratch of walk.py
 
 
 def _power_of_two(least: int) -> int:
@@ -178,7 +198,7 @@ def new_state(capacities: Capacities) -> State:
     pages = c.pages or c.levels
     state = State(
         counters=zeros(COUNTERS, np.int64),
-        limits=np.array(c, np.int64),
+        limits=zeros(len(c), np.int64),
         orders=zeros(c.orders + 1, ORDER),
         info=zeros(c.orders + 1, INFO),
         terms=zeros(c.orders + 1, TERMS),
@@ -211,6 +231,7 @@ def new_state(capacities: Capacities) -> State:
     state.shares["pool"] = state.shares["most"] = sizes  # not divided
     state.free_orders[:] = np.arange(c.orders, 0, -1, dtype=np.uint32)
     state.counters[FREE_ORDERS] = c.orders
+    state.limits[:] = c
     state.info["account_prev"] = -1
     state.books["best_key"] = 1 << 31
     state.books["second_key"] = -1
@@ -227,7 +248,8 @@ def copy_state(state: State) -> State:
 
 def read_only(state: State) -> State:
     """The same memory, for those who only look: NumPy refuses to write to it, and Numba to compile what would."""
-    views = State(*(array.view() for array in state))
+    arrays: Iterable[Any] = (array.view() for array in state)
+    views = State(*arrays)
     for view in views:
         view.flags.writeable = False
     return views

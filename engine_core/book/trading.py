@@ -14,36 +14,37 @@ from engine_core.book.order_codes import set_status
 from engine_core.book.orders import append
 from engine_core.book.records import BY_QUOTE, ICEBERG
 from engine_core.book.state import TAKER_LOCKED, TRIGGERS_DUE, State
-from engine_core.jit import hot, index, inner, rare, wide
+from engine_core.jit.intrinsics import rare
+from engine_core.jit.kernel import hot, inner
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason, SelfTrade, Side
 
 
 @hot
 def _record_trade(state: State, market: int, price: int) -> None:
-    record = state.markets[index(market)]
-    record["trades"] += 1
-    record["last_ticks"] = price
-    record["low_ticks"] = min(record["low_ticks"], price)
-    record["high_ticks"] = max(record["high_ticks"], price)
+    record = state.markets[market]
+    record.trades += 1
+    record.last_ticks = price
+    record.low_ticks = min(record.low_ticks, price)
+    record.high_ticks = max(record.high_ticks, price)
     state.counters[TRIGGERS_DUE] = 1
 
 
 @hot
 def _executed(state: State, slot: int, lots: int, atoms: int, filled: bool) -> None:
-    info = state.info[index(slot)]
-    info["executed_lots"] += lots
-    info["executed_atoms"] += atoms
-    set_status(state, slot, wide(OrderStatus.FILLED if filled else OrderStatus.PARTIALLY_FILLED))
+    info = state.info[slot]
+    info.executed_lots += lots
+    info.executed_atoms += atoms
+    set_status(state, slot, OrderStatus.FILLED if filled else OrderStatus.PARTIALLY_FILLED)
 
 
 @inner
 def _settle(state: State, slot: int, lots: int, atoms: int, unlocked: int, ppm: int) -> int:
     """Move one side's funds; `unlocked`: quote atoms that a Bid frees. Returns the fee."""
-    market = state.markets[state.info[index(slot)]["market"]]
-    account = wide(state.orders[index(slot)]["account"])
-    base, quote = wide(market["base"]), wide(market["quote"])
-    base_atoms = lots * market["lot_atoms"]
-    if state.info[index(slot)]["side"] == Side.BID:
+    market = state.markets[state.info[slot].market]
+    account = state.orders[slot].account
+    base, quote = market.base, market.quote
+    base_atoms = lots * market.lot_atoms
+    if state.info[slot].side == Side.BID:
         fee = fee_of(base_atoms, ppm)
         exchange_atoms(state, account, quote, base, unlocked, atoms, base_atoms, fee)
     else:
@@ -55,12 +56,12 @@ def _settle(state: State, slot: int, lots: int, atoms: int, unlocked: int, ppm: 
 @hot
 def _unlocked_by_taker(state: State, slot: int, lots: int, atoms: int) -> int:
     """What the taker's lock shrinks by: a limit Bid's is at its limit, a market Bid's exactly the cost."""
-    info = state.info[index(slot)]
-    market = state.markets[info["market"]]
-    if info["side"] == Side.ASK:
-        return wide(lots * market["lot_atoms"])
-    if info["order_type"] == OrderType.LIMIT:
-        return lots * wide(info["price_ticks"]) * wide(market["tick_atoms"])
+    info = state.info[slot]
+    market = state.markets[info.market]
+    if info.side == Side.ASK:
+        return lots * market.lot_atoms
+    if info.order_type == OrderType.LIMIT:
+        return lots * info.price_ticks * market.tick_atoms
     return atoms
 
 
@@ -68,11 +69,11 @@ def _unlocked_by_taker(state: State, slot: int, lots: int, atoms: int) -> int:
 def _replenish(state: State, events: Any, n: int, slot: int, level: int, hidden: int) -> int:
     """Show the next part of an iceberg, behind the queue."""
     rare()
-    display = wide(state.terms[index(slot)]["amount_atoms"])
-    state.orders[index(slot)]["remaining_lots"] = min(display, hidden)
+    display = state.terms[slot].amount_atoms
+    state.orders[slot].remaining_lots = min(display, hidden)
     append(state, level, slot)
-    write(state, events, n, wide(EventKind.REPLENISHED), wide(Reason.NONE), slot)
-    tell_level(state, events, n, wide(state.info[index(slot)]["market"]), level)
+    write(state, events, n, EventKind.REPLENISHED, Reason.NONE, slot)
+    tell_level(state, events, n, state.info[slot].market, level)
     return n + 1
 
 
@@ -80,27 +81,27 @@ def _replenish(state: State, events: Any, n: int, slot: int, level: int, hidden:
 def trade(context: Any, maker: int, price: int, lots: int, left: int, n: int) -> int:
     """Settle one trade and tell it: the maker's FILL, the taker's, and an iceberg's next part."""
     state, events, taker = context
-    market = wide(state.info[index(maker)]["market"])
-    level = wide(state.orders[index(maker)]["level"])
-    atoms = lots * price * wide(state.markets[index(market)]["tick_atoms"])
+    market = state.info[maker].market
+    level = state.orders[maker].level
+    atoms = lots * price * state.markets[market].tick_atoms
     _record_trade(state, market, price)
 
-    hidden = wide(0)
-    maker_filled = state.orders[index(maker)]["remaining_lots"] == 0
-    if maker_filled and state.info[index(maker)]["flags"] & ICEBERG:
-        hidden = state.info[index(maker)]["quantity_lots"] - state.info[index(maker)]["executed_lots"] - lots
+    hidden = 0
+    maker_filled = state.orders[maker].remaining_lots == 0
+    if maker_filled and state.info[maker].flags & ICEBERG:
+        hidden = state.info[maker].quantity_lots - state.info[maker].executed_lots - lots
         maker_filled = hidden == 0
     _executed(state, maker, lots, atoms, maker_filled)
-    ppm = state.fees[fee_place(state, market, wide(state.orders[index(maker)]["account"]))]["maker_ppm"]
+    ppm = state.fees[fee_place(state, market, state.orders[maker].account)].maker_ppm
     fee = _settle(state, maker, lots, atoms, atoms, ppm)
     write_fill(state, events, n, maker, taker, price, lots, fee)
     tell_level(state, events, n, market, level)
 
-    state.orders[index(taker)]["remaining_lots"] -= lots
-    _executed(state, taker, lots, atoms, state.orders[index(taker)]["remaining_lots"] == 0)
+    state.orders[taker].remaining_lots -= lots
+    _executed(state, taker, lots, atoms, state.orders[taker].remaining_lots == 0)
     unlocked = _unlocked_by_taker(state, taker, lots, atoms)
     state.counters[TAKER_LOCKED] -= unlocked
-    ppm = state.fees[fee_place(state, market, wide(state.orders[index(taker)]["account"]))]["taker_ppm"]
+    ppm = state.fees[fee_place(state, market, state.orders[taker].account)].taker_ppm
     fee = _settle(state, taker, lots, atoms, unlocked, ppm)
     write_fill(state, events, n + 1, taker, maker, price, lots, fee)
     tell_taker(state, events, n + 1, taker)
@@ -115,23 +116,23 @@ def trade(context: Any, maker: int, price: int, lots: int, left: int, n: int) ->
 @inner
 def _decrement(state: State, events: Any, n: int, maker: int, taker: int, left: int) -> tuple[int, int, int]:
     """Both lose the smaller quantity; who has none left expires."""
-    maker_left = state.info[index(maker)]["quantity_lots"] - state.info[index(maker)]["executed_lots"]
+    maker_left = state.info[maker].quantity_lots - state.info[maker].executed_lots
     lots = min(maker_left, left)
     if lots == maker_left:
-        n = expire_order(state, events, n, wide(Reason.SELF_TRADE), maker)
+        n = expire_order(state, events, n, Reason.SELF_TRADE, maker)
     else:
-        n = shrink(state, events, n, wide(Reason.SELF_TRADE), maker, lots)
-    info = state.info[index(taker)]
-    state.orders[index(taker)]["remaining_lots"] -= lots
-    if info["flags"] & BY_QUOTE == 0:
-        info["quantity_lots"] -= lots
-        if info["side"] == Side.ASK or info["order_type"] == OrderType.LIMIT:  # a market Bid locked its trades only
+        n = shrink(state, events, n, Reason.SELF_TRADE, maker, lots)
+    info = state.info[taker]
+    state.orders[taker].remaining_lots -= lots
+    if info.flags & BY_QUOTE == 0:
+        info.quantity_lots -= lots
+        if info.side == Side.ASK or info.order_type == OrderType.LIMIT:  # a market Bid locked its trades only
             freed = _unlocked_by_taker(state, taker, lots, 0)
             lock(state, giving_of(state, taker), -freed)
             state.counters[TAKER_LOCKED] -= freed
     if lots == left:
-        return n, left - lots, wide(Reason.SELF_TRADE)
-    return n, left - lots, wide(Reason.NONE)
+        return n, left - lots, Reason.SELF_TRADE
+    return n, left - lots, Reason.NONE
 
 
 @inner
@@ -139,11 +140,11 @@ def meet_own(context: Any, maker: int, left: int, n: int) -> tuple[int, int, int
     """The taker meets an order of its own account; the taker's mode decides."""
     rare()
     state, events, taker = context
-    mode = wide(state.info[index(taker)]["self_trade"])
+    mode = state.info[taker].self_trade
     if mode == SelfTrade.DECREMENT:
         return _decrement(state, events, n, maker, taker, left)
     if mode != SelfTrade.REJECT_TAKER:
-        n = expire_order(state, events, n, wide(Reason.SELF_TRADE), maker)
+        n = expire_order(state, events, n, Reason.SELF_TRADE, maker)
     if mode == SelfTrade.REJECT_MAKER:
-        return n, left, wide(Reason.NONE)
-    return n, left, wide(Reason.SELF_TRADE)
+        return n, left, Reason.NONE
+    return n, left, Reason.SELF_TRADE

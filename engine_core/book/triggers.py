@@ -11,8 +11,6 @@ They keep what they hold and go on where they stopped; until one is done nothing
 A trigger whose order would be cut short only for want of the events that others have used waits for the next command.
 """
 
-import numpy as np
-
 from engine_core.book.accounts import atoms_to_lock, giving_of, lock
 from engine_core.book.checks import ACCOUNT_FROZEN, check_market_state, check_price
 from engine_core.book.emit import write
@@ -33,7 +31,9 @@ from engine_core.book.order_codes import set_status
 from engine_core.book.orders import append, leave, put_in_front, unlink
 from engine_core.book.placing import start
 from engine_core.book.state import BUDGET, FIRED, TRIGGERS_DUE, State
-from engine_core.jit import apart, inner, rare, wide
+from engine_core.jit.intrinsics import apart, rare
+from engine_core.jit.kernel import inner
+from engine_core.jit.rows import Row, Rows
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason
 from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
 
@@ -43,10 +43,10 @@ NO_LOW = NO_KEY  # low_ticks of a market without trades since the last look
 @inner
 def _fire_book(state: State, book: int, reached_key: int) -> None:
     """Move every trigger whose key is reached to the queue."""
-    while state.books[book]["best_key"] <= reached_key:
-        slot = wide(state.levels[state.books[book]["best"]]["head"])
+    while state.books[book].best_key <= reached_key:
+        slot = state.levels[state.books[book].best].head
         leave(state, slot)
-        append(state, wide(FIRED), slot)
+        append(state, FIRED, slot)
 
 
 @inner
@@ -55,23 +55,23 @@ def collect_fired(state: State, market: int) -> None:
     apart()
     state.counters[TRIGGERS_DUE] = 0
     record = state.markets[market]
-    above, below = book_of(market, wide(ABOVE)), book_of(market, wide(BELOW))
-    _fire_book(state, above, key_of(above, record["high_ticks"]))
-    _fire_book(state, below, key_of(below, record["low_ticks"]))
-    record["low_ticks"] = NO_LOW
-    record["high_ticks"] = 0
+    above, below = book_of(market, ABOVE), book_of(market, BELOW)
+    _fire_book(state, above, key_of(above, record.high_ticks))
+    _fire_book(state, below, key_of(below, record.low_ticks))
+    record.low_ticks = NO_LOW
+    record.high_ticks = 0
 
 
 @inner
 def _check_fired(state: State, slot: int) -> int:
     """What may have changed since the order was placed."""
     info = state.info[slot]
-    market = wide(info["market"])
-    if state.accounts[state.orders[slot]["account"]]["state"] == ACCOUNT_FROZEN:
-        return wide(Reason.ACCOUNT_FROZEN)
-    reason = check_market_state(state, market, wide(info["order_type"]), wide(info["flags"]))
-    if reason == Reason.NONE and info["order_type"] == OrderType.LIMIT:
-        reason = check_price(state, market, wide(info["price_ticks"]))
+    market = info.market
+    if state.accounts[state.orders[slot].account].state == ACCOUNT_FROZEN:
+        return Reason.ACCOUNT_FROZEN
+    reason = check_market_state(state, market, info.order_type, info.flags)
+    if reason == Reason.NONE and info.order_type == OrderType.LIMIT:
+        reason = check_price(state, market, info.price_ticks)
     return reason
 
 
@@ -79,23 +79,23 @@ def _check_fired(state: State, slot: int) -> int:
 def is_busy(state: State, market: int) -> bool:
     """Whether an order of this market is suspended."""
     rare()
-    slot = wide(state.levels[FIRED]["head"])
-    while slot != 0 and state.info[slot]["status"] != OrderStatus.TRIGGER_PENDING:
-        if state.info[slot]["market"] == market:
+    slot = state.levels[FIRED].head
+    while slot != 0 and state.info[slot].status != OrderStatus.TRIGGER_PENDING:
+        if state.info[slot].market == market:
             return True
-        slot = wide(state.orders[slot]["next"])
+        slot = state.orders[slot].next
     return False
 
 
 @inner
-def _go_on(state: State, events: np.ndarray, n: int, slot: int) -> int:
+def _go_on(state: State, events: Rows[Row], n: int, slot: int) -> int:
     """A suspended order sweeps on, with the funds that it holds."""
     unlink(state, slot)
-    price, locked = wide(state.info[slot]["price_ticks"]), atoms_to_lock(state, slot)
+    price, locked = state.info[slot].price_ticks, atoms_to_lock(state, slot)
     limit_key = limit_key_of(state, slot, opposite_of(state, slot))
     stop = plan_to_rest(state, slot, price)
     if crosses(state, slot, limit_key):
-        lots = wide(state.orders[slot]["remaining_lots"])
+        lots = state.orders[slot].remaining_lots
         return execute(state, events, n, slot, limit_key, lots, locked, stop)
     if stop != Reason.NONE:
         return end_taker(state, events, n, stop, slot, locked)
@@ -103,40 +103,41 @@ def _go_on(state: State, events: np.ndarray, n: int, slot: int) -> int:
 
 
 @inner
-def _activate(state: State, events: np.ndarray, n: int, slot: int) -> int:
+def _activate(state: State, events: Rows[Row], n: int, slot: int) -> int:
     """A fired trigger becomes an ordinary order, with the funds that it held, or fails; or it waits: no event."""
-    none = wide(Reason.NONE)
-    lots_before, held = wide(state.orders[slot]["remaining_lots"]), atoms_to_lock(state, slot)
+    none = Reason.NONE
+    lots_before, held = state.orders[slot].remaining_lots, atoms_to_lock(state, slot)
     unlink(state, slot)
     giving = giving_of(state, slot)
     lock(state, giving, -held)
-    limit_key, lots, locked, stop = wide(0), wide(0), wide(0), none
+    limit_key, lots, locked = 0, 0, 0
+    stop: int = none
     reason = _check_fired(state, slot)
     if reason == Reason.NONE:
         reason, limit_key, lots, locked, stop = plan(state, n, slot, giving)
     if stop == Reason.EVENT_LIMIT and state.counters[BUDGET] - n < MAX_EVENTS_PER_COMMAND // 2:
         lock(state, giving, held)
-        state.orders[slot]["remaining_lots"] = lots_before
-        put_in_front(state, wide(FIRED), slot)
+        state.orders[slot].remaining_lots = lots_before
+        put_in_front(state, FIRED, slot)
         return n
     if reason != Reason.NONE:
-        set_status(state, slot, wide(OrderStatus.TRIGGER_FAILED))
-        n = write(state, events, n, wide(EventKind.TRIGGER_FAILED), reason, slot)
+        set_status(state, slot, OrderStatus.TRIGGER_FAILED)
+        n = write(state, events, n, EventKind.TRIGGER_FAILED, reason, slot)
         forget(state, slot)
         return n
-    set_status(state, slot, wide(OrderStatus.NEW))
-    n = write(state, events, n, wide(EventKind.TRIGGERED), none, slot)
-    return start(state, events, n, wide(EventKind.ACCEPTED), slot, giving, limit_key, lots, locked, stop)
+    set_status(state, slot, OrderStatus.NEW)
+    n = write(state, events, n, EventKind.TRIGGERED, none, slot)
+    return start(state, events, n, EventKind.ACCEPTED, slot, giving, limit_key, lots, locked, stop)
 
 
 @inner
-def run_fired(state: State, events: np.ndarray, n: int) -> int:
+def run_fired(state: State, events: Rows[Row], n: int) -> int:
     """Work the queue off while events fit."""
     rare()
-    while state.levels[FIRED]["head"] != 0 and n + OWN_EVENTS + AFTER_SWEEP < state.counters[BUDGET]:
-        slot = wide(state.levels[FIRED]["head"])
-        market = wide(state.info[slot]["market"])
-        if state.info[slot]["status"] != OrderStatus.TRIGGER_PENDING:
+    while state.levels[FIRED].head != 0 and n + OWN_EVENTS + AFTER_SWEEP < state.counters[BUDGET]:
+        slot = state.levels[FIRED].head
+        market = state.info[slot].market
+        if state.info[slot].status != OrderStatus.TRIGGER_PENDING:
             n = _go_on(state, events, n, slot)
         else:
             before = n

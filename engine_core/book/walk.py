@@ -10,7 +10,7 @@ import numpy as np
 from engine_core.book.levels import key_of, next_level
 from engine_core.book.records import ICEBERG
 from engine_core.book.state import State
-from engine_core.jit import inner, wide
+from engine_core.jit.kernel import inner
 from engine_core.wire.codes import Reason, SelfTrade
 from engine_core.wire.limits import MAX_INT64, MAX_SUPPLY_ATOMS
 
@@ -61,19 +61,19 @@ def _walk_shown(
     budget: int,
 ) -> bool:
     """The visible round of one level. Returns whether the walk is over."""
-    slot = wide(state.levels[level]["head"])
+    slot = state.levels[level].head
     while slot != 0:
         if walked[STEPS] > budget:
             walked[STOP] = Reason.EVENT_LIMIT
             return True
         order = state.orders[slot]
-        if order["account"] != account:
-            events = wide(EVENTS_A_PART if state.info[slot]["flags"] & ICEBERG else TWO_FILLS)
-            if _take(walked, wide(order["remaining_lots"]), wanted, amount, unit, True, events):
+        if order.account != account:
+            events = EVENTS_A_PART if state.info[slot].flags & ICEBERG else TWO_FILLS
+            if _take(walked, order.remaining_lots, wanted, amount, unit, True, events):
                 return True
         elif mode == SelfTrade.DECREMENT:
-            left = state.info[slot]["quantity_lots"] - state.info[slot]["executed_lots"]
-            if _take(walked, wide(left), wanted, amount, unit, False, wide(1)):
+            left = state.info[slot].quantity_lots - state.info[slot].executed_lots
+            if _take(walked, left, wanted, amount, unit, False, 1):
                 walked[STOP] = Reason.SELF_TRADE
                 return True
         elif mode == SelfTrade.REJECT_MAKER:
@@ -81,7 +81,7 @@ def _walk_shown(
         else:
             walked[STOP] = Reason.SELF_TRADE
             return True
-        slot = wide(order["next"])
+        slot = order.next
     return False
 
 
@@ -89,23 +89,23 @@ def _walk_shown(
 def _hidden_of(state: State, slot: int, account: int) -> int:
     """Lots of an iceberg of somebody else that it does not show now; 0 of any other order."""
     order, info = state.orders[slot], state.info[slot]
-    if info["flags"] & ICEBERG == 0 or order["account"] == account:
-        return wide(0)
-    return wide(info["quantity_lots"] - info["executed_lots"] - order["remaining_lots"])
+    if info.flags & ICEBERG == 0 or order.account == account:
+        return 0
+    return info.quantity_lots - info.executed_lots - order.remaining_lots
 
 
 @inner
 def _parts_of(state: State, level: int, account: int) -> tuple[int, int]:
     """(lots, parts) that the icebergs of a level hide."""
-    lots, parts = wide(0), wide(0)
-    slot = wide(state.levels[level]["head"])
+    lots, parts = 0, 0
+    slot = state.levels[level].head
     while slot != 0:
         hidden = _hidden_of(state, slot, account)
         if hidden > 0:
-            display = wide(state.terms[slot]["amount_atoms"])
+            display = state.terms[slot].amount_atoms
             lots += hidden
             parts += (hidden + display - 1) // display
-        slot = wide(state.orders[slot]["next"])
+        slot = state.orders[slot].next
     return lots, parts
 
 
@@ -124,21 +124,21 @@ def _walk_hidden(
         wants = min(wants, (amount - walked[USED]) // unit)
     if lots < wants and walked[STEPS] + parts * EVENTS_A_PART <= budget:
         return lots != 0 and _take(walked, lots, wanted, amount, unit, True, parts * EVENTS_A_PART)
-    round_number = wide(0)
+    round_number = 0
     while lots > 0:
-        slot = wide(state.levels[level]["head"])
+        slot = state.levels[level].head
         while slot != 0:
             hidden = _hidden_of(state, slot, account)
-            display = wide(state.terms[slot]["amount_atoms"])
+            display = state.terms[slot].amount_atoms
             if hidden > 0 and round_number <= (hidden - 1) // display:
                 if walked[STEPS] > budget:
                     walked[STOP] = Reason.EVENT_LIMIT
                     return True
                 part = min(hidden - round_number * display, display)
-                if _take(walked, part, wanted, amount, unit, True, wide(EVENTS_A_PART)):
+                if _take(walked, part, wanted, amount, unit, True, EVENTS_A_PART):
                     return True
                 lots -= part
-            slot = wide(state.orders[slot]["next"])
+            slot = state.orders[slot].next
         round_number += 1
     return False
 
@@ -161,9 +161,9 @@ def walk(
     for field in range(WALKED):
         walked[field] = 0
     wanted = lots if amount < 0 else MAX_INT64 >> 1
-    level = wide(state.books[book]["best"])
+    level = state.books[book].best
     while level != 0:
-        key = wide(state.levels[level]["key"])
+        key = state.levels[level].key
         if key > limit_key:
             break
         unit = key_of(book, key) * tick_atoms

@@ -17,7 +17,7 @@ import psutil
 import redis
 
 from engine_core.embedded import PASSWORDS_FILE, remove_fallback
-from engine_core.kernel_cache import KERNELS_FOLDER
+from engine_core.jit.cache import KERNELS_FOLDER
 from engine_core.operator.run import CommandError, Run, confirmed, find, is_running, require
 from engine_core.operator.sockets import ask, of_roles
 from engine_core.runtime.clock import ahead_ms, in_words

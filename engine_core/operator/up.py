@@ -10,11 +10,11 @@ from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
 
-from engine_core import kernel_cache
 from engine_core.children import Program
 from engine_core.disk_reserve import DiskReserve
 from engine_core.embedded import EmbeddedError, Postgres, Server, Valkey
 from engine_core.external import ExternalError, check_database, check_redis
+from engine_core.jit import cache as kernel_cache
 from engine_core.operator.first_key import first_administrator
 from engine_core.operator.roles import NEEDS, ROLES, SECRETS
 from engine_core.runtime_folders import check_room, own, sweep, tidy

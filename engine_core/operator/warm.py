@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import IO
 
-from engine_core.jit import CACHE_FOLDER, JIT_DISABLED
-from engine_core.kernel_cache import COMPLETE
+from engine_core.jit.cache import COMPLETE
+from engine_core.jit.kernel import CACHE_FOLDER, JIT_DISABLED
 from engine_core.operator.run import CommandError
 from engine_core.wire import process
 

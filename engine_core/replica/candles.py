@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.jit import entry, inner
+from engine_core.jit.kernel import entry, inner
 from engine_core.wire.intervals import DAY_MS, INTERVALS
 from engine_core.wire.limits import MAX_INT64
 

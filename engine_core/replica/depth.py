@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.jit import entry, inner
+from engine_core.jit.kernel import entry, inner
 from engine_core.replica.records import LEVEL_CHANGE, SPAN, TRADE
 from engine_core.replica.setup import NOT_SETUP
 from engine_core.wire.codes import EventKind, OrderFlag, Side

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine_core.jit import entry, inner
+from engine_core.jit.kernel import entry, inner
 from engine_core.replica.candles import add_to_bucket, open_bucket, saturating_add
 from engine_core.wire.intervals import DAY_MS
 

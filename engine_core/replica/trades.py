@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine_core.jit import entry
+from engine_core.jit.kernel import entry
 from engine_core.replica.candles import BUCKET, INTERVAL_NAMES, KEPT, Candle, add_to_candles
 from engine_core.replica.records import TRADE
 from engine_core.replica.ticker import MINUTE_MS, MINUTES, Ticker, add_to_minutes, window

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine_core.book.memory import zeros
 from engine_core.book.shares import recount
 from engine_core.book.state import (
     KEYS,
@@ -23,6 +22,7 @@ from engine_core.book.state import (
     State,
     new_state,
 )
+from engine_core.jit.huge_pages import zeros
 from engine_core.runtime import snapshot
 from engine_core.runtime.resize import rebuild_nodes, rebuild_pages
 from engine_core.runtime.snapshot import Code, Snapshot
@@ -86,7 +86,8 @@ def _old_state(capacities: Capacities) -> Any:
 
     def array(name: str) -> np.ndarray:
         same: np.ndarray = getattr(now, name)
-        return zeros(_LENGTHS.get(name, len(same)), _RECORDS.get(name, same.dtype))
+        made: np.ndarray = zeros(_LENGTHS.get(name, len(same)), _RECORDS.get(name, same.dtype))
+        return made
 
     return _OldState(*map(array, _ARRAYS))
 

@@ -15,7 +15,7 @@ import numpy as np
 from engine_core.book.nodes import PAGE_NUMBERS, ROOT, mix, node_name
 from engine_core.book.shares import recount
 from engine_core.book.state import FREE_ORDERS, NODES_USED, PAGES_USED, Capacities, State, capacities_of, new_state
-from engine_core.jit import plain_mixed
+from engine_core.jit.intrinsics import plain_mixed
 
 _mix: Any = getattr(mix, "py_func", mix)  # for numbers, and for whole arrays of them
 _node_name: Any = getattr(node_name, "py_func", node_name)

@@ -4,28 +4,28 @@ The numbers are the wire format of COMMAND and EVENT records and of the snapshot
 where a client sees them, those of the public API (Bid/Ask, RejectTaker, ...).
 """
 
-from enum import IntEnum, IntFlag
+from engine_core.jit.codes import Codes, Flags
 
 
-class Side(IntEnum):
+class Side(Codes):
     """Bid buys the base asset, Ask sells it."""
 
     BID = 1
     ASK = 2
 
 
-class OrderType(IntEnum):
+class OrderType(Codes):
     LIMIT = 1
     MARKET = 2
 
 
-class TimeInForce(IntEnum):
+class TimeInForce(Codes):
     GTC = 1
     IOC = 2
     FOK = 3
 
 
-class SelfTrade(IntEnum):
+class SelfTrade(Codes):
     """Self-trade prevention; the taker's mode decides."""
 
     REJECT_TAKER = 1
@@ -34,7 +34,7 @@ class SelfTrade(IntEnum):
     DECREMENT = 4
 
 
-class OrderFlag(IntFlag):
+class OrderFlag(Flags):
     """Bits of COMMAND.flags and EVENT.flags."""
 
     POST_ONLY = 1
@@ -47,7 +47,7 @@ class OrderFlag(IntFlag):
     HAS_BOUND = 128  # a market order with a worst acceptable price in `price_ticks`
 
 
-class OrderStatus(IntEnum):
+class OrderStatus(Codes):
     NEW = 1
     PARTIALLY_FILLED = 2
     FILLED = 3
@@ -57,7 +57,7 @@ class OrderStatus(IntEnum):
     TRIGGER_FAILED = 7
 
 
-class MarketState(IntEnum):
+class MarketState(Codes):
     OPEN = 1
     CLOSED = 2
     CANCEL_ONLY = 3
@@ -65,13 +65,13 @@ class MarketState(IntEnum):
     POST_ONLY = 5
 
 
-class KeyPermission(IntFlag):
+class KeyPermission(Flags):
     READ = 1
     TRADE = 2
     WITHDRAW = 4
 
 
-class CommandKind(IntEnum):
+class CommandKind(Codes):
     """What a COMMAND does. 1-31 use the ORDER shape of the record, 32 and above the ADMIN shape."""
 
     PLACE = 1
@@ -103,12 +103,12 @@ class CommandKind(IntEnum):
     SHARES = 50  # whether what all accounts share is divided among them (book/shares.py)
 
 
-class CancelScope(IntEnum):
+class CancelScope(Codes):
     RESTING = 1
     CONDITIONAL = 2
 
 
-class EventKind(IntEnum):
+class EventKind(Codes):
     """What happened. 1-31 use the ORDER shape of EVENT, 32 and above the ADMIN shape."""
 
     ACCEPTED = 1  # passed all checks; carries a level change when it rests at once, without a trade
@@ -133,7 +133,7 @@ class EventKind(IntEnum):
     BLOCK_REFUSED = 34  # a whole block was not executed, with a reason
 
 
-class Reason(IntEnum):
+class Reason(Codes):
     """Why something was rejected, refused, expired or cancelled. Precedence: order of checks in book/commands.py."""
 
     NONE = 0
@@ -210,7 +210,7 @@ class Reason(IntEnum):
     REPLACED = 90
 
 
-class QueryKind(IntEnum):
+class QueryKind(Codes):
     SETUP = 1  # assets, markets, fees, states, accounts, keys: as ADMIN records that would rebuild them
     BOOK = 2  # the levels of one market, as LEVEL records
     ORDERS = 3  # open orders of an account (market 0xFFFFFFFF: of all markets), as EVENT records

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.jit import kernel
+from engine_core.jit.kernel import kernel
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.order_request import market_row, write_command
 from engine_core.wire.plain_request import NAMES, read_members, starts, text_bytes

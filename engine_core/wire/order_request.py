@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from engine_core.jit import kernel, wide
+from engine_core.jit.kernel import kernel, wide
 from engine_core.wire.codes import CommandKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import MAX_PRICE_TICKS, MAX_QUANTITY_LOTS, MAX_SUPPLY_ATOMS

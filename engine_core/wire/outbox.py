@@ -23,7 +23,7 @@ from typing import Protocol
 
 import numpy as np
 
-from engine_core.jit import kernel
+from engine_core.jit.kernel import kernel
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.gateway_errors import GatewayError
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT, SLOT, join

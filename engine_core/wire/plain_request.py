@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from engine_core.jit import kernel, wide
+from engine_core.jit.kernel import kernel, wide
 
 MAX_MEMBER = 48  # characters of one value
 KEY_CHARACTERS, SIGNATURE_CHARACTERS = 44, 88

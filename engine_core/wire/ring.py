@@ -33,7 +33,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.jit import fence_acquire, fence_release, fence_seq_cst, kernel, load_acquire, store_release
+from engine_core.jit.intrinsics import fence_acquire, fence_release, fence_seq_cst, load_acquire, store_release
+from engine_core.jit.kernel import kernel
 from engine_core.wire.layout import EVENT, SLOT, fingerprint
 from engine_core.wire.reserved import NoRoom, reserve
 from engine_core.wire.streams import EntryId

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import engine_core
-from engine_core import kernel_cache
-from engine_core.jit import KernelLocator
+from engine_core.jit import cache as kernel_cache
+from engine_core.jit.kernel import KernelLocator
 
 ROOT = Path(engine_core.__file__).parents[1]
 
@@ -95,7 +95,8 @@ def test_a_start_that_has_to_compile_says_so_before_anything_else(tmp_path: Path
 _AS_NOBODY = """
 import os, sys, encodings.idna, encodings.utf_8_sig
 import engine_core.operator.up
-from engine_core import cli, kernel_cache
+from engine_core import cli
+from engine_core.jit import cache as kernel_cache
 kernel_cache.folder()
 os.setgroups([]); os.setgid(54321); os.setuid(54321)
 sys.argv = ["exchange", "up", "--data", sys.argv[1], "--http", "0", "--ws", "0"]

@@ -6,7 +6,7 @@ one copy on its stack; every kernel that it calls gets the address, and `state.o
 be read, not replaced. In plain Python (JIT off) the NamedTuple itself is handed on.
 """
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import types
 from numba.core import cgutils
@@ -14,7 +14,9 @@ from numba.core.datamodel import models, register_default
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr_generic
 
-from engine_core.jit import JIT_DISABLED
+from engine_core.jit.kernel import JIT_DISABLED
+from engine_core.jit.row_types import make_rows, rows_type_of
+from engine_core.jit.rows import Rows
 
 T = TypeVar("T")
 
@@ -39,13 +41,18 @@ class _ReferenceFields(AttributeTemplate):  # type: ignore[misc]
     key = Reference
 
     def generic_resolve(self, reference: Any, field: str) -> Any:
-        return reference.target.types[reference.target.fields.index(field)]
+        return rows_type_of(reference.target.types[reference.target.fields.index(field)])
 
 
 @lower_getattr_generic(Reference)  # type: ignore[untyped-decorator]
 def _load_field(context: Any, builder: Any, reference: Any, address: Any, field: str) -> Any:
     index = reference.target.fields.index(field)
-    return builder.load(cgutils.gep_inbounds(builder, address, 0, index))
+    array_type = reference.target.types[index]
+    view = context.make_array(array_type)(context, builder, ref=cgutils.gep_inbounds(builder, address, 0, index))
+    data, size = view.data, view.nitems
+    for load in data, size:  # nobody changes the copy: it need not be looked at again
+        load.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return make_rows(context, builder, array_type, data, size)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -56,8 +63,16 @@ def _by_reference(typing_context: Any, value: Any) -> Any:
     return Reference(value)(value), codegen
 
 
-def _itself(value: T) -> T:
-    return value
+class _Plain:
+    """The same in plain Python: fields are Rows."""
+
+    def __init__(self, value: Any) -> None:
+        for name, array in zip(value._fields, value, strict=True):
+            setattr(self, name, Rows(array))
 
 
-by_reference = _itself if JIT_DISABLED else _by_reference
+def _plain(value: T) -> T:
+    return cast(T, _Plain(value))
+
+
+by_reference = _plain if JIT_DISABLED else _by_reference

@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept. Apart from jit.py so that asking costs no import of Numba.
+"""Where compiled kernels are kept. Apart from kernel.py so that asking costs no import of Numba.
 
 The folder is named by a hash of the sources that kernels come from, of all that these import (Numba's own cache key
 leaves out constants of other files), and of what they are compiled by and for: flags, Python, NumPy, Numba, the
@@ -18,7 +18,7 @@ from pathlib import Path
 
 COMPLETE = "complete"  # a file that `exchange warm` leaves in the folder once every kernel is there
 KERNELS_FOLDER = "kernels"  # in the data folder, where there is no better place
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 _KERNEL_FOLDERS = ("book", "replica", "wire")
 _IMPORT = re.compile(r"^from engine_core\.?(\S*) import (\([^)]*\)|.*)", re.MULTILINE)
 
@@ -114,4 +114,4 @@ def _sources() -> dict[str, bytes]:
 
 
 def _imports_jit(path: Path) -> bool:
-    return "from engine_core.jit import" in path.read_text(encoding="utf-8")
+    return "from engine_core.jit." in path.read_text(encoding="utf-8")

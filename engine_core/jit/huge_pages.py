@@ -7,6 +7,7 @@ into use, so a forked child shares it until one of the two writes.
 
 import mmap
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ HUGE_PAGE = 1 << 21
 _LEAST = HUGE_PAGE // 4  # smaller arrays would leave most of a huge page unused
 
 
-def zeros(count: int, dtype: np.dtype | type) -> np.ndarray:
+def zeros(count: int, dtype: np.dtype | type) -> Any:
     """np.zeros(count, dtype); large ones in memory of their own, aligned to huge pages."""
     size = count * np.dtype(dtype).itemsize
     if size < _LEAST or not hasattr(mmap, "MADV_HUGEPAGE"):

@@ -1,0 +1,65 @@
+"""The typed decorators of kernels, and the folder where compiled ones are kept (see cache.py).
+
+With NUMBA_DISABLE_JIT=1 the kernels run as plain Python.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numba.core.caching import UserProvidedCacheLocator
+
+from engine_core.jit import cache, integer_members
+
+_ = integer_members  # imported for what it tells Numba: members of Codes are integers in kernels
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+JIT_DISABLED = bool(numba.config.DISABLE_JIT)
+BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)
+
+
+class KernelLocator(UserProvidedCacheLocator):  # type: ignore[misc]
+    """Numba keeps a checkout's kernels under a hash of its path; ours belong to their content, wherever that lies.
+    Otherwise a second or a moved checkout finds the folder complete, and compiles while it starts."""
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        folder, root = Path(py_file).absolute().parent, Path(__file__).absolute().parents[2]
+        if not folder.is_relative_to(root):
+            return str(super().get_suitable_cache_subpath(py_file))
+        return "_".join(folder.relative_to(root).parts)
+
+
+CACHE_FOLDER = cache.folder()
+numba.config.CACHE_DIR = str(CACHE_FOLDER)
+numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__},InTreeCacheLocator"
+
+
+def kernel(function: F) -> F:
+    """Compile a module-level function in nopython mode, cached on disk, releasing the GIL."""
+    return cast(F, numba.njit(cache=True, nogil=True)(function))
+
+
+# Widens a narrow field, or a literal, to int64 before arithmetic: np.int64 under a name that mypy takes for an int.
+wide = cast(Callable[[Any], int], np.int64)
+
+
+def entry(function: F) -> F:
+    """A kernel that Python calls, and that allocates nothing: without reference counting it is a third smaller."""
+    return cast(F, numba.njit(cache=True, nogil=True, _nrt=False, no_cfunc_wrapper=True)(function))
+
+
+def inner(function: F) -> F:
+    """A kernel that only kernels call: no way in from Python, which is most of the time that compiling takes."""
+    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+    return cast(F, numba.njit(forceinline=False, **options)(function))  # else it inherits that of a caller
+
+
+def hot(function: F) -> F:
+    """An inner kernel on the way of every order, small enough to stand in each place that calls it."""
+    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+    options["forceinline"] = not BOUNDS_CHECKED  # with a check at every index that would take minutes to compile
+    return cast(F, numba.njit(**options)(function))
