@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from engine_core.wire.addresses import TrustedProxies, network
-from engine_core.wire.codes import EventKind
+from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.edge_limits import Connections, RateLimits
 from engine_core.wire.remembered import WAYS, Full, Remembered
 from ingress import limits as module
@@ -161,7 +161,7 @@ async def test_orders_over_the_limit_are_429_while_cancels_pass(limited: Exchang
     assert response.headers["retry-after"] == "1"
     assert response.headers["x-ratelimit-limit"] == "20"
     assert len(limited.gateway.commands) == sent
-    limited.gateway.answers.append(event(EventKind.CANCELLED))
+    limited.gateway.answers.append(event(EventKind.CANCELLED, reason=Reason.USER))
     cancel = await limited.signed("DELETE", ORDER, "orderCancel", {"symbol": "SOL_USDC", "orderId": "7001"})
     assert (cancel.status_code, cancel.headers["x-ratelimit-limit"]) == (200, "60")
     other = await limited.signed("GET", "/api/v1/orders", "orderQueryAll", None, READER)

@@ -7,7 +7,7 @@ import pytest
 
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, OrderType, QueryKind, Reason
 from engine_core.wire.gateway import GatewayError, OutcomeUnknown, Overloaded
-from engine_core.wire.layout import join
+from engine_core.wire.layout import BALANCE, join
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.errors import REASONS
 from ingress.schemas import LiveOrder
@@ -198,9 +198,14 @@ async def test_a_refused_order_never_reaches_the_engine(exchange: Exchange) -> N
 
 async def test_order_test_checks_and_places_nothing(exchange: Exchange) -> None:
     path = "/api/v1/order/test"
+    balances = np.zeros(1, BALANCE)
+    balances["asset"], balances["available"] = 1, 10**9
+    exchange.gateway.records[QueryKind.BALANCES] = balances
     for instruction in ("orderTest", "orderExecute"):  # the latter of clients that know no other
         assert (await exchange.signed("POST", path, instruction, LIMIT)).json() == {}
         assert (await exchange.signed("POST", path, instruction, LIMIT | {"side": "x"})).status_code == 400
+    dear = await exchange.signed("POST", path, "orderTest", LIMIT | {"quantity": "12.5"})
+    assert (dear.status_code, dear.json()["code"]) == (400, "INSUFFICIENT_FUNDS")
     assert exchange.gateway.commands == []
 
 
@@ -237,7 +242,11 @@ async def test_batches_of_other_sizes_are_refused_whole(exchange: Exchange, coun
 
 async def test_cancel(exchange: Exchange) -> None:
     exchange.gateway.answers.append(
-        event(EventKind.CANCELLED, status=OrderStatus.CANCELLED, price_ticks=1, quantity_lots=100, executed_lots=40)
+        event(
+            EventKind.CANCELLED,
+            **{"status": OrderStatus.CANCELLED, "reason": Reason.USER},
+            **{"price_ticks": 1, "quantity_lots": 100, "executed_lots": 40},
+        )
     )
     body = {"symbol": "SOL_USDC", "orderId": "7001"}
     order = (await exchange.signed("DELETE", "/api/v1/order", "orderCancel", body)).json()
