@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine_core.replica.setup import Asset, Market
-from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, OrderType, Reason, SelfTrade, Side, TimeInForce
+from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.expiry import expiry_reason
 from engine_core.wire.layout import EVENT
 from engine_core.wire.units import format_decimal
 
@@ -98,22 +99,6 @@ _SELF_TRADE = {
     SelfTrade.REJECT_BOTH: "RejectBoth",
     SelfTrade.DECREMENT: "Decrement",
 }
-EXPIRY_REASONS = {
-    Reason.IMMEDIATE_OR_CANCEL: "ImmediateOrCancel",
-    Reason.FILL_OR_KILL: "FillOrKill",
-    Reason.INSUFFICIENT_LIQUIDITY: "InsufficientLiquidity",
-    Reason.INSUFFICIENT_FUNDS: "InsufficientFunds",
-    Reason.SELF_TRADE: "SelfTradePrevention",
-    Reason.PRICE_IMPACT: "PriceImpact",
-    Reason.PRICE_OUT_OF_BAND: "PriceOutOfBounds",
-    Reason.PRICE_OUT_OF_RANGE: "InvalidPrice",
-    Reason.QUANTITY_TOO_SMALL: "InvalidQuantity",
-    Reason.QUANTITY_TOO_LARGE: "InvalidQuantity",
-    Reason.NOTIONAL_OVERFLOW: "InvalidQuantity",
-    Reason.POST_ONLY_WOULD_TAKE: "PostOnlyTaker",
-    Reason.MARKET_POST_ONLY: "PostOnlyMode",
-    Reason.ACCOUNT_FROZEN: "AccountTradingSuspended",
-}
 
 
 def extras_of(event: OrderEvent) -> Extras | None:
@@ -159,8 +144,8 @@ def order_update(event: OrderEvent, market: Market, extras: Extras | None, time_
         update["D"] = units.quantity(extras.display_lots)
     if event.kind == EventKind.FILL:
         update |= _fill(event, market)
-    if event.kind == EventKind.EXPIRED:
-        update["R"] = EXPIRY_REASONS.get(Reason(event.reason), "Unknown")
+    if event.kind in (EventKind.EXPIRED, EventKind.TRIGGER_FAILED):
+        update["R"] = expiry_reason(event.reason)
     return msgspec.json.encode(update)
 
 

@@ -19,11 +19,11 @@ from engine_core.wire.codes import (
     OrderFlag,
     OrderStatus,
     OrderType,
-    Reason,
     SelfTrade,
     Side,
     TimeInForce,
 )
+from engine_core.wire.expiry import expiry_reason
 from engine_core.wire.intervals import Interval
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.units import format_decimal
@@ -47,22 +47,6 @@ _TYPES = {kind.value: kind.name.capitalize() for kind in OrderType}
 _TIMES = {time.value: time.name for time in TimeInForce}
 _SELF_TRADES = {mode.value: mode.name.title().replace("_", "") for mode in SelfTrade}
 _STATUSES = {status.value: status.name.title().replace("_", "") for status in OrderStatus}
-_EXPIRY_REASONS = {
-    Reason.IMMEDIATE_OR_CANCEL.value: "ImmediateOrCancel",
-    Reason.FILL_OR_KILL.value: "FillOrKill",
-    Reason.INSUFFICIENT_LIQUIDITY.value: "InsufficientLiquidity",
-    Reason.INSUFFICIENT_FUNDS.value: "InsufficientFunds",
-    Reason.SELF_TRADE.value: "SelfTradePrevention",
-    Reason.PRICE_IMPACT.value: "PriceImpact",
-    Reason.PRICE_OUT_OF_BAND.value: "PriceOutOfBounds",
-    Reason.PRICE_OUT_OF_RANGE.value: "InvalidPrice",
-    Reason.QUANTITY_TOO_SMALL.value: "InvalidQuantity",
-    Reason.QUANTITY_TOO_LARGE.value: "InvalidQuantity",
-    Reason.NOTIONAL_OVERFLOW.value: "InvalidQuantity",
-    Reason.POST_ONLY_WOULD_TAKE.value: "PostOnlyTaker",
-    Reason.MARKET_POST_ONLY.value: "PostOnlyMode",
-    Reason.ACCOUNT_FROZEN.value: "AccountTradingSuspended",
-}
 _EXPIRED = (OrderStatus.EXPIRED.value, OrderStatus.TRIGGER_FAILED.value)
 _NEVER: Json = dict.fromkeys(
     (
@@ -163,7 +147,7 @@ class OrderRow:
             "executedQuoteQuantity": form.quote[self.executed_atoms],
             "createdAt": iso(self.created_ms),
             "displayQuantity": form.quantity[self.display_lots] if flags & _ICEBERG else None,
-            "expiryReason": _EXPIRY_REASONS.get(self.reason, "Unknown") if self.status in _EXPIRED else None,
+            "expiryReason": expiry_reason(self.reason) if self.status in _EXPIRED else None,
             "triggerPrice": form.price[self.trigger_ticks] if is_trigger else None,
             "triggerQuantity": quantity if is_trigger else None,
             "triggerBy": "LastPrice" if is_trigger else None,

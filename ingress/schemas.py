@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from engine_core.wire.expiry import ExpiryReason
 from engine_core.wire.limits import MAX_ICEBERG_PARTS
 
 Side = Literal["Bid", "Ask"]
@@ -356,7 +357,7 @@ class HistoryOrder(msgspec.Struct, kw_only=True):
     executedQuoteQuantity: str
     createdAt: str
     displayQuantity: str | None
-    expiryReason: str | None
+    expiryReason: ExpiryReason | None
     systemOrderType: str | None
 
 

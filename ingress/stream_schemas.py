@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from engine_core.wire.expiry import ExpiryReason
 from ingress.bodies import AmendOrder, CancelOrder, PlaceOrder
 from ingress.schemas import Error, LiveOrder, Side
 
@@ -101,7 +102,10 @@ class KlineEvent(_Event, kw_only=True):
 
 
 class OrderUpdateEvent(_Event, kw_only=True):
-    """What happened to an order of the account (SPEC §6.6). `D`: the quantity that an iceberg shows."""
+    """What happened to an order of the account (SPEC §6.6). `D`: the quantity that an iceberg shows.
+
+    `R`: why it expired, or why its trigger failed.
+    """
 
     e: Literal[
         "orderAccepted",
@@ -138,7 +142,7 @@ class OrderUpdateEvent(_Event, kw_only=True):
     m: bool | msgspec.UnsetType = msgspec.UNSET
     n: Decimal | msgspec.UnsetType = msgspec.UNSET
     N: str | msgspec.UnsetType = msgspec.UNSET
-    R: str | msgspec.UnsetType = msgspec.UNSET
+    R: ExpiryReason | msgspec.UnsetType = msgspec.UNSET
 
 
 class BalanceUpdateEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from egress.order_frames import EXPIRY_REASONS
 from engine_core.wire import session
 from engine_core.wire.codes import (
     CommandKind,
@@ -17,6 +16,7 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
+from engine_core.wire.expiry import expiry_reason
 from engine_core.wire.layout import EVENT
 from tests.egress.rig import SECRET, Listener, Rig, running, signature
 from tests.replica.flow import SOL_USDC, START_MS, admin
@@ -134,14 +134,14 @@ async def test_a_maker_that_sells_pays_its_fee_in_quote() -> None:
         assert set(data) == ALWAYS | {"q", "p", "l", "L", "m", "n", "N"}
 
 
-@pytest.mark.parametrize("reason", list(EXPIRY_REASONS))
+@pytest.mark.parametrize("reason", [Reason.IMMEDIATE_OR_CANCEL, Reason.EVENT_LIMIT, Reason.LEVELS_FULL])
 async def test_an_expired_order_says_why(reason: Reason) -> None:
     async with running() as rig, rig.listen() as client:
         await client.subscribe("account.orderUpdate", signature=signature(2))
         fields = {"time_in_force": TimeInForce.IOC, "self_trade": SelfTrade.REJECT_BOTH, "status": OrderStatus.EXPIRED}
         order(rig, EventKind.EXPIRED, reason=reason, order_type=OrderType.MARKET, price_ticks=0, **fields)
         (data,) = await updates(rig, client, 1)
-        assert (data["e"], data["X"], data["R"]) == ("orderExpired", "Expired", EXPIRY_REASONS[reason])
+        assert (data["e"], data["X"], data["R"]) == ("orderExpired", "Expired", expiry_reason(reason))
         assert (data["o"], data["f"], data["V"]) == ("MARKET", "IOC", "RejectBoth") and "p" not in data
 
 
@@ -171,11 +171,23 @@ async def test_the_life_of_a_stop_order() -> None:
             trade_id=1,
             limit_ticks=9_400,
         )
-        order(rig, EventKind.TRIGGER_FAILED, order_id=10, status=OrderStatus.TRIGGER_FAILED, **stop)
+        failed = {"status": OrderStatus.TRIGGER_FAILED, "reason": Reason.MARKET_CLOSED}
+        order(rig, EventKind.TRIGGER_FAILED, order_id=10, **failed, **stop)
         seen = await updates(rig, client, 4)
         assert [data["e"] for data in seen] == ["triggerPlaced", "orderAccepted", "orderFill", "triggerFailed"]
         assert [data["X"] for data in seen] == ["TriggerPending", "New", "Filled", "TriggerFailed"]
         assert all((data["P"], data["Y"], data["B"]) == ("95", "3", "LastPrice") for data in seen)
+        assert [data.get("R") for data in seen] == [None, None, None, "MarketClosed"]
+
+
+async def test_an_iceberg_tells_what_it_shows_in_its_fills_too() -> None:
+    async with running() as rig, rig.listen() as client:
+        await client.subscribe("account.orderUpdate", signature=signature(2))
+        order(rig, EventKind.ACCEPTED, flags=OrderFlag.ICEBERG, display_lots=25)
+        order(rig, EventKind.FILL, flags=OrderFlag.ICEBERG, trade_id=1, fill_lots=25, counter_order_id=4)
+        order(rig, EventKind.ACCEPTED, order_id=10)
+        shown, filled, plain = await updates(rig, client, 3)
+        assert (shown["D"], filled["D"], "D" in plain) == ("0.25", "0.25", False)
 
 
 async def test_the_trigger_of_an_order_placed_before_is_asked_from_the_engine() -> None:

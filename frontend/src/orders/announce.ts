@@ -15,6 +15,12 @@ const REASONS: Record<string, string> = {
   PriceOutOfBounds: "the price was outside the market's band",
   PriceImpact: "it would have moved the price too far",
   SelfTradePrevention: "it would have traded with an order of your own",
+  EventLimit: "it would have met more orders than one request may",
+  PriceLevelsFull: "the exchange has no room for another price",
+  MarketClosed: "the market was closed",
+  CancelOnlyMode: "the market took no new orders",
+  LimitOnlyMode: "the market took limit orders only",
+  PostOnlyMode: "the market took orders only that rest",
   AccountTradingSuspended: "trading of this account is suspended",
 };
 
