@@ -32,15 +32,27 @@ class KernelLocator(UserProvidedCacheLocator):  # type: ignore[misc]
             return str(super().get_suitable_cache_subpath(py_file))
         return "_".join(folder.relative_to(root).parts)
 
+    def ensure_cache_path(self) -> None:
+        """Numba uses no folder that it cannot write to; kernels that come with an image are only read."""
+        if not READ_ONLY:
+            super().ensure_cache_path()
 
-CACHE_FOLDER = cache.folder()
+
+CACHE_FOLDER, READ_ONLY = cache.folder(), cache.is_read_only()
 numba.config.CACHE_DIR = str(CACHE_FOLDER)
 numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__},InTreeCacheLocator"
 
 
+def _cached(function: F, **options: bool) -> F:
+    compiled = numba.njit(cache=True, nogil=True, **options)(function)
+    if READ_ONLY and not JIT_DISABLED:
+        compiled._cache.save_overload = lambda *ignored: None  # what `exchange warm` did not foresee is kept in memory
+    return cast(F, compiled)
+
+
 def kernel(function: F) -> F:
     """Compile a module-level function in nopython mode, cached on disk, releasing the GIL."""
-    return cast(F, numba.njit(cache=True, nogil=True)(function))
+    return _cached(function)
 
 
 # Widens a narrow field, or a literal, to int64 before arithmetic: np.int64 under a name that mypy takes for an int.
@@ -49,7 +61,7 @@ wide = cast(Callable[[Any], int], np.int64)
 
 def entry(function: F) -> F:
     """A kernel that Python calls, and that allocates nothing: without reference counting it is a third smaller."""
-    return cast(F, numba.njit(cache=True, nogil=True, _nrt=False, no_cfunc_wrapper=True)(function))
+    return _cached(function, _nrt=False, no_cfunc_wrapper=True)
 
 
 def inner(function: F) -> F:
