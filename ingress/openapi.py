@@ -117,7 +117,11 @@ _ERRORS = {
         (401, "Unknown or missing credentials, or a wrong signature"),
         (403, "These credentials may not do this, or the account is frozen"),
         (404, "There is no such thing, or it is not yours"),
-        (409, "The same signed request was already received: use clientId or another timestamp"),
+        (
+            409,
+            "The same signed request was already received: use another timestamp, or a clientId (of every order of a "
+            "batch), with which a repeat gives what exists",
+        ),
         (413, "The body is too large"),
         (415, "The body is compressed, or not UTF-8"),
         (429, "Too many requests, or more than the exchange can take at present"),

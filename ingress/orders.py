@@ -4,6 +4,8 @@ import asyncio
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
 from engine_core.wire.limits import ALL_MARKETS
@@ -60,11 +62,28 @@ async def place_batch(service: Service, request: Request) -> Reply:
     """Places the items independently, in their order; each answers for itself."""
     if not 1 <= len(request.items) <= MAX_BATCH:
         raise bad_request(f"A batch has 1 to {MAX_BATCH} orders, not {len(request.items)}")
-    answers = [_place_item(service, request.caller.account, members) for members in request.items]
+    account, since_ms = request.caller.account, request.caller.valid_until_ms - 2 * MAX_WINDOW_MS
+    existing: list[LiveOrder | None] = [None] * len(request.items)
+    if not service.auth.is_first(request.caller):
+        if service.auth.is_test(request.caller) or any(fields.absent(each.get("clientId")) for each in request.items):
+            raise duplicate()  # the whole of it, before any of them is placed
+        existing = await asyncio.gather(*(_existing_item(service, account, each, since_ms) for each in request.items))
+    answers = [_place_item(service, account, *each) for each in zip(request.items, existing, strict=True)]
     return json_reply(await asyncio.gather(*answers))
 
 
-async def _place_item(service: Service, account: int, members: Members) -> LiveOrder | BatchError:
+async def _existing_item(service: Service, account: int, members: Members, since_ms: int) -> LiveOrder | None:
+    try:
+        return await _existing(service, placement_of(service, account, members), since_ms)
+    except ApiError:
+        return None  # placing it will say why
+
+
+async def _place_item(
+    service: Service, account: int, members: Members, existing: LiveOrder | None
+) -> LiveOrder | BatchError:
+    if existing:
+        return BatchOrder(**msgspec.structs.asdict(existing))
     try:
         return await _placed(service, placement_of(service, account, members), BatchOrder)
     except ApiError as error:

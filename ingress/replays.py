@@ -1,8 +1,8 @@
 """Signatures that were used: what changes state is executed once, by whichever worker, before or after a restart.
 
-Reads stay repeatable. A byte-equal repeat of an order with a clientId gives the existing order again (orders.py); that
-of a withdrawal with one the existing withdrawal (transfers.py). Non-goals: other hosts (a load balancer has to keep a
-client on one), and a host that reboots within the window.
+Reads stay repeatable. A byte-equal repeat of an order with a clientId, or of a batch in which each has one, gives the
+existing orders again (orders.py), that of a withdrawal with one the existing one (transfers.py). Non-goals: other
+hosts (a load balancer has to keep a client on one), and a host that reboots within the window.
 """
 
 import hashlib

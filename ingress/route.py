@@ -96,7 +96,7 @@ def trading(
     form = Body.ARRAY if body == list[bodies.PlaceOrder] else Body.OBJECT
     cost = Cost.CANCELS if instruction.startswith("orderCancel") else Cost.ORDERS
     former = "orderExecute" if instruction == TEST_INSTRUCTION else ""
-    by_operation = (method, path) == ("POST", ORDER) or instruction == TEST_INSTRUCTION
+    by_operation = (method, instruction) == ("POST", "orderExecute") or instruction == TEST_INSTRUCTION
     endpoint = Endpoint(
         operation, form, Credentials(instruction, KeyPermission.TRADE, former, by_operation), cost, lists
     )

@@ -74,7 +74,8 @@ def test_what_changes_state_executes_once_in_all_workers(
     venue: Venue, method: str, path: str, instruction: str, body: Any, key: Any
 ) -> None:
     request = venue.signer.request(method, path, instruction, body, key)
-    assert venue.client.send(request).status_code == 200
+    answer = venue.client.send(request)
+    assert answer.status_code == 200, answer.text
     assert is_duplicate(replay(venue, request, 1)) and is_duplicate(replay(venue, request, 0))
 
 
@@ -143,6 +144,46 @@ def test_an_order_with_a_client_id_gives_the_existing_one_after_the_engine_forgo
     for worker in (1, 0):
         again = replay(venue, request, worker)
         assert again.status_code == 200 and again.json() == order | {"status": "Cancelled"}
+    assert open_ids(venue) == set()
+
+
+def test_a_batch_with_client_ids_gives_the_existing_orders(venue: Venue) -> None:
+    """Open ones, an ended one that the engine forgot, and a refusal; nothing is placed twice."""
+    items = [LIMIT | {"clientId": 51, "price": "88"}, LIMIT | {"clientId": 52}, LIMIT | {"clientId": 53, "price": "0"}]
+    request = venue.signer.request("POST", ORDERS, "orderExecute", items, window=60_000)
+    first = venue.client.send(request).json()
+    assert [item["operation"] for item in first] == ["Ok", "Ok", "Err"]
+    assert replay(venue, request).json() == first
+    ended = SOL | {"orderId": first[1]["id"]}
+    assert venue.send("DELETE", ORDER, "orderCancel", ended).status_code == 200
+    forget_ended(venue)
+    for worker in (1, 0):
+        again = replay(venue, request, worker)
+        assert again.status_code == 200
+        assert again.json() == [first[0], first[1] | {"status": "Cancelled"}, first[2]]
+    assert open_ids(venue) == {first[0]["id"]}
+
+
+def test_an_order_and_a_batch_of_it_are_one(venue: Venue) -> None:
+    """They are signed alike: the one cannot be sent again as the other."""
+    for body in (LIMIT, LIMIT | {"clientId": 61}):
+        order = venue.signer.request("POST", ORDER, "orderExecute", body)
+        assert venue.client.send(order).status_code == 200
+        batch = venue.signer.request(
+            "POST", ORDERS, "orderExecute", [body], timestamp=int(order.headers["x-timestamp"])
+        )
+        assert batch.headers["x-signature"] == order.headers["x-signature"]
+        again = replay(venue, batch)
+        assert is_duplicate(again) if "clientId" not in body else again.json()[0]["clientId"] == 61
+    assert len(open_ids(venue)) == 2
+
+
+def test_a_captured_test_is_never_a_batch(venue: Venue) -> None:
+    body = LIMIT | {"clientId": 62}
+    tested = venue.signer.request("POST", f"{ORDER}/test", "orderExecute", body)
+    assert venue.client.send(tested).json() == {}
+    stamp = int(tested.headers["x-timestamp"])
+    assert is_duplicate(replay(venue, venue.signer.request("POST", ORDERS, "orderExecute", [body], timestamp=stamp)))
     assert open_ids(venue) == set()
 
 
