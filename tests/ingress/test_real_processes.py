@@ -384,34 +384,3 @@ def test_an_iceberg_shows_what_it_shows_wherever_it_is_told(venue: Venue) -> Non
     one = venue.send("GET", ORDER, "orderQuery", {"symbol": "SOL_USDC", "orderId": made["id"]}).json()
     gone = venue.send("DELETE", ORDER, "orderCancel", {"symbol": "SOL_USDC", "orderId": made["id"]}).json()
     assert one["displayQuantity"] == gone["displayQuantity"] == "2"
-
-
-def test_a_cursor_neither_repeats_nor_misses_a_row_while_new_ones_come(venue: Venue) -> None:
-    for _ in range(7):
-        place(venue, READER, side="Ask", price="95")
-        place(venue, price="95")
-    paged = (
-        ("/wapi/v1/history/orders", "orderHistoryQueryAll", "id"),
-        ("/wapi/v1/history/fills", "fillHistoryQueryAll", "tradeId"),
-    )
-    for path, instruction, name in paged:
-        for direction in ("Desc", "Asc"):
-            asked = {"symbol": "SOL_USDC", "limit": 5, "sortDirection": direction}
-            whole = venue.send("GET", path, instruction, asked | {"limit": 1000}).json()
-            seen: list[Any] = []
-            page = venue.send("GET", path, instruction, asked).json()
-            while page and len(seen) < len(whole):
-                seen += [row[name] for row in page]
-                place(venue, READER, side="Ask", price="95")
-                place(venue, price="95")
-                page = venue.send("GET", path, instruction, asked | {"fromId": str(page[-1][name])}).json()
-            assert seen[: len(whole)] == [row[name] for row in whole]
-    whole = venue.client.get("/api/v1/trades/history?symbol=SOL_USDC&limit=1000").json()
-    seen = venue.client.get("/api/v1/trades/history?symbol=SOL_USDC&limit=5").json()
-    while len(seen) < len(whole):
-        seen += venue.client.get(f"/api/v1/trades/history?symbol=SOL_USDC&limit=5&fromId={seen[-1]['id']}").json()
-    assert seen[: len(whole)] == whole
-    unknown = venue.send("GET", "/wapi/v1/history/orders", "orderHistoryQueryAll", {"fromId": "1234567890123"})
-    assert error_of(unknown) == (400, "INVALID_CLIENT_REQUEST")
-    without = venue.send("GET", "/wapi/v1/history/fills", "fillHistoryQueryAll", {"fromId": "1"})
-    assert error_of(without) == (400, "INVALID_CLIENT_REQUEST")

@@ -170,6 +170,10 @@ async def check_transfers(reader: History, expected: slow.Tables, account: int) 
             assert [(row["id"], milliseconds(row["createdAt"])) for row in found] == [
                 (row[0], row[5].timestamp() * 1000) for row in rows[offset : offset + limit]
             ]
+        before = [row[0] for row in rows]
+        for place in {0, len(rows) // 2, len(rows) - 1} if rows else ():
+            found, total = await read(account, limit=3, from_id=before[place])
+            assert [row["id"] for row in found] == before[place + 1 : place + 4]
     deposits = [row for row in expected.transfers[CommandKind.DEPOSIT] if row[1] == account]
     last_ms = int(deposits[-1][5].timestamp() * 1000)
     found, total = await reader.deposits(account, from_ms=last_ms, to_ms=last_ms)
