@@ -164,6 +164,7 @@ def test_a_revoked_key_takes_its_secret_off_the_screen(page: TradingPage) -> Non
     page.until_live()
     button(page, "API keys").click()
     box = dialog(page, "API keys")
+    box.get_by_label("Password").fill(PASSWORD)
     box.get_by_role("button", name="Make a key").click()
     expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"), timeout=PATIENCE_MS)
     box.get_by_role("button", name="Revoke").click()

@@ -111,6 +111,7 @@ export class SessionHolder {
       return await attempt(this.headers());
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 401) throw error;
+      if (await this.restore()) throw error; // the session lives: it was a password or a code that is wrong
       await this.renew();
       if (this.store.get().kind !== "open") throw error;
       return attempt(this.headers());
