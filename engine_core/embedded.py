@@ -173,6 +173,8 @@ class Postgres:
         self.url = f"postgresql://exchange@/exchange?{places}"
 
     def prepare(self) -> None:
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            del os.environ[name]  # libpq's, about another server; it takes a password there before that of our file
         if self._user == "--nobody":
             self._move_to_fallback()
         self._remove_stale_locks()

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engine_core.children import passed_on
 from engine_core.operator.roles import NEEDS, SECRETS
 from tests.docker.compose import ROOT, ours
 from tests.end_to_end.harness import Exchange
@@ -54,10 +55,16 @@ def test_running_roles_have_what_the_table_says(demo: Exchange) -> None:
             assert {*environment} & {*SECRETS} == table.get(role, set()), role  # servers have none
             assert "AWS_SECRET_ACCESS_KEY" not in environment, role
             assert role not in table or environment["TZ"] == "UTC", role
-            assert ("PGPASSWORD" in environment) == ("DATABASE_URL" in table.get(role, set())), role
+            assert "PGPASSWORD" not in environment, role  # of another server: the one here is the embedded one
             assert (secret in environment.values()) == ("EXCHANGE_SESSION_SECRET" in table.get(role, set())), role
             seen.add(role)
     assert seen == {"valkey", "postgres", "engine", "ingress", "egress", "writer", "market_maker"}
+
+
+def test_what_libpq_reads_goes_only_to_who_has_a_database() -> None:
+    shell = FOREIGN | {"LC_ALL": "C", "EXCHANGE_SESSION_SECRET": "5" * 64, "REDIS_URL": "redis://x"}
+    assert passed_on(shell, with_libpq=False) == {"TZ": "UTC", "LC_ALL": "C"}
+    assert passed_on(shell, with_libpq=True) == {"TZ": "UTC", "LC_ALL": "C", "PGPASSWORD": "for the database"}
 
 
 def test_nobody_else_may_read_what_is_on_the_disk(demo: Exchange) -> None:
