@@ -8,7 +8,6 @@ import importlib
 import importlib.util
 import io
 import os
-import pkgutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -145,11 +144,17 @@ def _delegates(commands: "Commands") -> None:
 
 
 def _benchmarks() -> list[str]:
+    """The modules of `bench` whose head says that they are called so."""
     package = importlib.util.find_spec("bench")
     locations = package.submodule_search_locations if package else None
-    names = (module.name for module in pkgutil.iter_modules(locations or []))
-    measures = ("conformance", "http", "kernel", "orders_ws", "peers", "pipeline", "recovery", "websocket")
-    return [name for name in names if name in measures]
+    files = (path for folder in locations or [] for path in sorted(Path(folder).glob("[a-z]*.py")))
+    return [path.stem for path in files if _is_benchmark(path)]
+
+
+def _is_benchmark(path: Path) -> bool:
+    with path.open(encoding="utf-8") as text:
+        first, _, third = (next(text, "") for _ in range(3))
+    return f"python -m bench.{path.stem}" in first or third.startswith(f"    exchange bench {path.stem} ")
 
 
 def _data() -> str:

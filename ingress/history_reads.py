@@ -50,7 +50,10 @@ async def klines(service: Service, request: Request) -> Reply:
     start = fields.integer(request.fields, "startTime", 0, _MAX_TIME_MS // 1000)
     if start is None:
         raise bad_request("startTime is required, in Unix seconds")
-    end_ms = 1000 * fields.integer_or(request.fields, "endTime", int(time.time()) + 1, 0, _MAX_TIME_MS // 1000)
+    end = fields.integer(request.fields, "endTime", 0, _MAX_TIME_MS // 1000)
+    if end is not None and end < start:
+        raise ApiError(Code.INVALID_RANGE, "Invalid range: startTime is after endTime")
+    end_ms = 1000 * (end if end is not None else int(time.time()) + 1)
     rows = await _read(service.history.klines(market.number, name, 1000 * start, end_ms, limit=MAX_ROWS))
     return json_reply(rows)
 

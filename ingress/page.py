@@ -78,6 +78,8 @@ def document_headers(call: Call, ws_port: int) -> Headers:
     """Of every document that a browser shows: nothing but our own files, and the stream of this exchange under the name
     by which the page was opened; over TLS, never without it again."""
     stream = streams(call, ws_port)
+    if "[" in stream:  # a policy has no words for an IPv6 address
+        stream = stream.partition("//")[0]
     rules = (
         "default-src 'none'",
         "script-src 'self'",

@@ -41,6 +41,7 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
         ("GET", "/api/v1/klines?symbol=SOL_USDC&interval=1m", 400, "INVALID_CLIENT_REQUEST"),
         ("GET", "/api/v1/klines?symbol=SOL_USDC&interval=7m&startTime=1", 400, "INVALID_CLIENT_REQUEST"),
         ("GET", "/api/v1/klines?symbol=SOL_USDC&interval=1m&startTime=99999999999999", 400, "INVALID_CLIENT_REQUEST"),
+        ("GET", "/api/v1/klines?symbol=SOL_USDC&interval=1m&startTime=9&endTime=8", 400, "INVALID_RANGE"),
         ("GET", "/api/v1/markets?marketType=SHOES", 400, "INVALID_CLIENT_REQUEST"),
     ],
 )
@@ -146,6 +147,8 @@ async def test_the_page(exchange: Exchange) -> None:
     assert "default-src 'none'" in policy
     assert "connect-src 'self' ws://127.0.0.1:8081" in policy
     assert "unsafe" not in policy
+    ipv6 = await exchange.client.get("/", headers={"Host": "[::1]:8080"})  # which no source of a policy can name
+    assert "connect-src 'self' ws:;" in ipv6.headers["content-security-policy"]
     again = await exchange.client.get("/", headers={"If-None-Match": page.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     script = await exchange.client.get("/assets/index-1a2b.js")

@@ -1,12 +1,15 @@
 """The `exchange` command without an exchange: help everywhere, and errors that say what to do."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from engine_core import cli
 
 COMMANDS = (
     *("up", "status", "logs", "reset", "env", "accounts", "accounts create", "keys", "keys create", "keys revoke"),
@@ -111,6 +114,12 @@ def test_up_names_what_is_wrong(
     ports = [] if "--http" in arguments else ["--http", "0"]
     done = exchange("up", "--data", str(tmp_path), *ports, "--ws", "0", *arguments, **environment)
     assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_every_documented_benchmark_exists() -> None:
+    text = (Path(__file__).parents[2] / "docs/benchmarks.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`exchange bench (\w+)", text)) | set(re.findall(r"`python -m bench\.(\w+)", text))
+    assert documented == set(cli._benchmarks())
 
 
 def test_unknown_commands_and_benchmarks() -> None:
