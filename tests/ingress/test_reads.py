@@ -212,7 +212,7 @@ async def test_history_orders_pass_their_filters_on_and_tell_the_pages(exchange:
     assert pages == {"X-PAGE-COUNT": "13", "X-CURRENT-PAGE": "3", "X-PAGE-SIZE": "20", "X-TOTAL": "241"}
     ((name, args, filters),) = exchange.history.asked
     assert (name, args) == ("orders", (2,))
-    assert filters == {"market": BTC, "order_id": 9, "limit": 20, "offset": 40, "ascending": True}
+    assert filters == {"market": BTC, "order_id": 9, "limit": 20, "offset": 40, "ascending": True, "from_id": None}
 
 
 async def test_history_fills_take_a_time_range(exchange: Exchange) -> None:
