@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from ingress import asyncapi, bounds, openapi
 from ingress.call import Reply, error_reply, json_reply
-from ingress.dispatch import Endpoint, answer
+from ingress.dispatch import Endpoint, answer_counted
 from ingress.edge import EXPOSED_HEADERS, Application, Edge, call_of
 from ingress.errors import ApiError, Code, bad_request, code_of_status
 from ingress.hot import HotRoutes
@@ -123,7 +123,7 @@ def _serve_documentation(app: FastAPI, service: Service) -> None:
 def _handler(service: Service, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
         call = call_of(request.scope, await request.body(), service.config.proxies)
-        return _response(await answer(service, endpoint, call))
+        return _response(await answer_counted(service, endpoint, call))
 
     return handle
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
-from engine_core.replica.setup import Setup
+from engine_core.replica.setup import Key, Setup
 from engine_core.wire import session, signing
 from engine_core.wire.codes import KeyPermission
 from engine_core.wire.remembered import Remembered
@@ -35,6 +36,16 @@ class Caller(NamedTuple):
     is_former: bool = False  # signed with the instruction that this request had formerly
 
 
+class Claim(NamedTuple):
+    """Who says that he has signed a request: a key that exists, at a time that admits it. Nothing of it is read yet."""
+
+    public_key: bytes
+    key: Key
+    signature: bytes
+    timestamp: str
+    window: str
+
+
 @dataclass(slots=True)
 class Authenticator:
     setup: Setup
@@ -42,22 +53,38 @@ class Authenticator:
     used: UsedSignatures
     ended: Remembered  # sessions
 
-    def check(
-        self, call: Call, instruction: str, items: Sequence[Pairs], permission: KeyPermission, former: str = ""
-    ) -> Caller:
-        """The caller of a request whose parameters are `items` (one, or those of a batch), or a refusal.
+    def claim(self, call: Call, instruction: str, permission: KeyPermission) -> Caller | Claim:
+        """Whoever the head of a request names, or a refusal: it costs the same however long the request is. A session
+        is all that a page needs, and whose request is signed has to prove it.
 
-        Without an instruction only a session will do: the request is the page's own business. `former`: an instruction
-        with which older clients sign the same.
+        Without an instruction only a session will do: the request is the page's own business.
         """
         headers = call.headers
         if not instruction:
             return self._check_session(call, permission)
         if b"x-signature" in headers or b"x-api-key" in headers:
-            return self._check_signature(headers, (instruction, former), items, permission)
+            return self._claim_of_key(headers)
         if b"cookie" in headers:
             return self._check_session(call, permission)
         raise ApiError(Code.UNAUTHORIZED, "Missing credentials: X-API-Key, X-Timestamp and X-Signature are required")
+
+    def prove(
+        self, claim: Claim, instruction: str, items: Sequence[Pairs], permission: KeyPermission, former: str = ""
+    ) -> Caller:
+        """The caller of a request whose parameters are `items` (one, or those of a batch), or a refusal. `former`: an
+        instruction with which older clients sign the same."""
+
+        def signed(name: str) -> bool:
+            texts = signing.spellings(name, items, claim.timestamp, claim.window)
+            return signing.verify_any(claim.public_key, texts, claim.signature)
+
+        fitting = next((name for name in filter(None, (instruction, former)) if signed(name)), None)
+        if fitting is None:
+            raise _invalid_signature()
+        if not int(claim.key.permissions) & int(permission):
+            raise ApiError(Code.FORBIDDEN, f"API key lacks the permission to {(permission.name or '').lower()}")
+        valid_until_ms = int(claim.timestamp) + int(claim.window)
+        return Caller(claim.key.account, claim.signature, valid_until_ms, claim.public_key, fitting != instruction)
 
     def check_plain(
         self, api_key: bytes, timestamp_ms: int, window_ms: int, text: bytes, signature_text: bytes
@@ -105,31 +132,16 @@ class Authenticator:
     def is_test(self, caller: Caller) -> bool:
         return self.used.is_test(caller.signature, time.time_ns() // 1_000_000)
 
-    def _check_signature(
-        self,
-        headers: dict[bytes, bytes],
-        instructions: tuple[str, str],
-        items: Sequence[Pairs],
-        permission: KeyPermission,
-    ) -> Caller:
+    def _claim_of_key(self, headers: dict[bytes, bytes]) -> Claim:
         public_key = signing.decode_base64(headers.get(b"x-api-key", b""), signing.PUBLIC_KEY_BYTES)
         key = self.setup.keys.get(public_key) if public_key else None
         if public_key is None or key is None:
             raise ApiError(Code.UNAUTHORIZED, "Unknown API key")
         timestamp, window = self.check_window(headers)
-
-        def signed(instruction: str, signature: bytes) -> bool:
-            return signing.verify_any(public_key, signing.spellings(instruction, items, timestamp, window), signature)
-
         signature = signing.decode_base64(headers.get(b"x-signature", b""), signing.SIGNATURE_BYTES)
-        fitting = None
-        if signature is not None:
-            fitting = next((name for name in filter(None, instructions) if signed(name, signature)), None)
-        if signature is None or fitting is None:
-            raise ApiError(Code.INVALID_SIGNATURE, "Invalid signature")
-        if not int(key.permissions) & int(permission):
-            raise ApiError(Code.FORBIDDEN, f"API key lacks the permission to {(permission.name or '').lower()}")
-        return Caller(key.account, signature, int(timestamp) + int(window), public_key, fitting != instructions[0])
+        if signature is None:
+            raise _invalid_signature()
+        return Claim(public_key, key, signature, timestamp, window)
 
     def session_of(self, call: Call) -> tuple[str, int] | None:
         """(token, account) of the cookie, if that is a session which nobody has ended."""
@@ -151,6 +163,23 @@ class Authenticator:
         if not _SESSION_PERMISSIONS & permission:
             raise ApiError(Code.FORBIDDEN, "A browser session cannot do this: use an API key")
         return Caller(account)
+
+
+def _invalid_signature() -> ApiError:
+    return ApiError(Code.INVALID_SIGNATURE, "Invalid signature")
+
+
+def is_own_page(call: Call) -> bool:
+    """Whether the page that asks, if a page does, came from us."""
+    origin = call.headers.get(b"origin")
+    if origin is None:
+        return True
+    try:
+        parts = urlsplit(origin.decode("latin-1"))
+    except ValueError:
+        return False
+    host = call.headers.get(b"host", b"").decode("latin-1")
+    return parts.netloc == host and (parts.scheme == "https" or not call.origin.is_secure)
 
 
 def cookie_of(call: Call) -> str | None:

@@ -26,8 +26,8 @@ async def cancel_batch(service: Service, request: Request) -> Reply:
         for names, name in _ID_NAMES.items()
         for value in _ids(request.fields.get(names), names)
     ]
-    if not 1 <= len(wanted) <= MAX_BATCH:
-        raise bad_request(f"orderIds and clientIds together name 1 to {MAX_BATCH} orders, not {len(wanted)}")
+    if not wanted:
+        raise bad_request(f"orderIds and clientIds together name 1 to {MAX_BATCH} orders, not 0")
     return json_reply(await asyncio.gather(*(_cancel(service, request.caller.account, each) for each in wanted)))
 
 

@@ -11,7 +11,7 @@ from ingress.fields import MAX_CLIENT_ID
 from ingress.order_session import MAX_ID
 from ingress.order_socket import MAX_IN_FLIGHT, MAX_MESSAGE, PING_SECONDS
 from ingress.orders import MAX_BATCH
-from ingress.protocol import MAX_HEAD
+from ingress.protocol import MAX_HEAD, MAX_HEADERS
 
 STREAM_BOUNDS: Final = {  # see egress/config.py
     "message_bytes": 128 * 1024,
@@ -28,12 +28,12 @@ STREAM_BOUNDS: Final = {  # see egress/config.py
 MAX_STREAM_NAME: Final = 64  # see egress/names.py
 
 REST: Final = (
-    f"Bounds: {MAX_BODY:,} bytes of a body, {MAX_HEAD:,} of request line and headers; {members.MAX_ITEMS:,} members of "
-    f"an object, {members.MAX_DEPTH} levels of nesting, {members.MAX_QUERY_PAIRS} query parameters; {MAX_BATCH} orders "
-    f"to place and {batch_cancel.MAX_BATCH} to cancel in one request; 1,000 rows of a page; client ids up to "
-    f"{MAX_CLIENT_ID:,}. Requests a second are limited for an account and for an address: each answer says in "
-    "`X-RateLimit-*` what is left, 429 says in `Retry-After` when to come again. Connections are limited for an "
-    "address."
+    f"Bounds: {MAX_BODY:,} bytes of a body, {MAX_HEAD:,} of request line and headers, {MAX_HEADERS} headers; "
+    f"{members.MAX_ITEMS:,} members of an object, {members.MAX_DEPTH} levels of nesting, {members.MAX_QUERY_PAIRS} "
+    f"query parameters; {MAX_BATCH} orders to place and {batch_cancel.MAX_BATCH} to cancel in one request; 1,000 rows "
+    f"of a page; client ids up to {MAX_CLIENT_ID:,}. Requests a second are limited for an account and for an address, "
+    "where a long one counts as several: each answer says in `X-RateLimit-*` what is left, 429 says in `Retry-After` "
+    "when to come again. Connections are limited for an address."
 )
 STREAMS: Final = (
     f"Bounds: {STREAM_BOUNDS['message_bytes']:,} bytes of a frame (more closes with 1009); "

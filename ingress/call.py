@@ -37,6 +37,10 @@ class Call:
         """The client's address, "" when unknown."""
         return self.origin.address
 
+    def size(self) -> int:
+        """Bytes that may have to be looked at. (Names of headers are left out: there are not many, see protocol.py.)"""
+        return len(self.body) + len(self.query) + len(self.path) + sum(map(len, self.headers.values()))
+
 
 def origin_of(proxies: TrustedProxies, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> Origin:
     """Where a request came from that a peer sent with these headers, names in lower case."""

@@ -8,8 +8,9 @@ from enum import Enum
 from engine_core.wire.codes import KeyPermission
 from engine_core.wire.signing import Pairs
 from ingress import fields
+from ingress.auth import Claim
 from ingress.call import Call, Reply, error_reply
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError, Code, bad_request
 from ingress.limits import LIMIT_HEADER, Cost, Limits
 from ingress.members import Members, parse_object, parse_objects, parse_query, signed_pairs
 from ingress.service import NOBODY, Request, Service
@@ -53,9 +54,28 @@ class Endpoint:
     credentials: Credentials | None = None
     cost: Cost = Cost.READS
     lists: tuple[str, ...] = ()  # members whose items are the work that it costs
+    most: int = 1  # orders that it may be about
 
 
 async def answer(service: Service, endpoint: Endpoint, call: Call) -> Reply:
+    """The answer to a call, counted for its address before anything of it is looked at."""
+    if refusal := over_the_limit(service, call):
+        return refusal
+    return await answer_counted(service, endpoint, call)
+
+
+def over_the_limit(service: Service, call: Call, base: int = 1) -> Reply | None:
+    """Count a call for its address, as `base` small ones and by its bytes: the refusal if that asks too much."""
+    if service.limits is None:
+        return None
+    try:
+        service.limits.arrive(call.peer, call.size(), base)
+    except ApiError as error:
+        return error_reply(error)
+    return None
+
+
+async def answer_counted(service: Service, endpoint: Endpoint, call: Call) -> Reply:
     """The answer to a call; a refusal is an answer too.
 
     It sees at least what any other ingress process has answered before: clients do not know how many there are.
@@ -72,9 +92,12 @@ async def answer(service: Service, endpoint: Endpoint, call: Call) -> Reply:
 
 
 def _work(endpoint: Endpoint, members: fields.Fields, items: list[Members]) -> int:
-    """How many tokens a request takes: one for each order that it is about."""
+    """How many tokens a request takes: one for each order that it is about, of which there may be so many."""
     listed = [value for name in endpoint.lists if isinstance(value := members.get(name), list)]
-    return max(1, len(items), sum(map(len, listed)))
+    work = max(1, len(items), sum(map(len, listed)))
+    if work > endpoint.most:
+        raise bad_request(f"A request names 1 to {endpoint.most} orders, not {work}")
+    return work
 
 
 def limited(limits: Limits, call: Call, reply: Reply) -> Reply:
@@ -85,30 +108,36 @@ def limited(limits: Limits, call: Call, reply: Reply) -> Reply:
 
 
 def _request(service: Service, endpoint: Endpoint, call: Call) -> Request:
-    """Read and authenticate. The signature covers what was sent, unknown members included, so it is checked first."""
-    if service.limits is not None:
-        service.limits.arrive(call.peer, len(call.body) + len(call.query))
-    members: fields.Fields = {}
+    """Authenticate and read: first what the head alone says, so that nobody reads a stranger's body. The signature
+    covers what was sent, unknown members included, so it is checked before they are."""
+    needed = endpoint.credentials
+    claim = service.auth.claim(call, needed.instruction, needed.permission) if needed else NOBODY
+    members: Members = {}
     items: list[Members] = []
-    signed: list[Pairs]
+    pairs: list[tuple[str, str]] = []
     if endpoint.body is _OBJECT:
         members = parse_object(call.body)
-        signed = [signed_pairs(members)]
     elif endpoint.body is _ARRAY:
         items = parse_objects(call.body)
-        signed = [signed_pairs(item) for item in items]
     else:
-        signed = [parse_query(call.query)]
-    caller = NOBODY
-    if endpoint.credentials:
-        needed = endpoint.credentials
-        caller = service.auth.check(call, needed.instruction, signed, needed.permission, needed.former)
+        pairs = parse_query(call.query)
+    work = _work(endpoint, members, items)
+    if isinstance(claim, Claim):
+        assert needed is not None
+        signed = _signed(endpoint.body, members, items, pairs)
+        caller = service.auth.prove(claim, needed.instruction, signed, needed.permission, needed.former)
+    else:
+        caller = claim
     if service.limits is not None:
-        call.allowance = service.limits.charge(
-            endpoint.cost, caller.account, call.peer, _work(endpoint, members, items)
-        )
-    if endpoint.credentials and call.method != "GET" and not endpoint.credentials.by_operation:
+        call.allowance = service.limits.charge(endpoint.cost, caller.account, call.peer, work)
+    if needed and call.method != "GET" and not needed.by_operation:
         service.auth.once(caller)
-    if endpoint.body is _QUERY:
-        members = fields.single(parse_query(call.query), REPEATABLE)
-    return Request(call, caller, members, items)
+    found = fields.single(pairs, REPEATABLE) if endpoint.body is _QUERY else members
+    return Request(call, caller, found, items)
+
+
+def _signed(body: Body, members: Members, items: list[Members], pairs: list[tuple[str, str]]) -> list[Pairs]:
+    """What a signature covers."""
+    if body is _OBJECT:
+        return [signed_pairs(members)]
+    return [pairs] if body is _QUERY else [signed_pairs(item) for item in items]

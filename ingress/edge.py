@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from engine_core.wire.addresses import TrustedProxies
 from ingress.call import ORDER_ENTRY, Call, Reply, error_reply, origin_of
-from ingress.dispatch import Endpoint, answer, limited
+from ingress.dispatch import Endpoint, answer, limited, over_the_limit
 from ingress.errors import ApiError, Code
-from ingress.limits import LIMIT_HEADER
+from ingress.limits import LIMIT_HEADER, LONG_WAY
 from ingress.monitoring import Shown
 from ingress.page import Page
 from ingress.service import Service
@@ -87,10 +87,11 @@ class Edge:
             await self._application(scope, _replayed(body, receive), self._counted(send, call))
 
     def _reply(self, call: Call) -> Reply | None:
-        """What needs no route: the page's files, and what is none."""
-        if (call.method, call.path) in self._routes:
-            return None
-        return self._over_the_limit(call) or self._page_or_refusal(call)
+        """What needs no route: a refusal by the limits, the page's files, and what is none."""
+        is_route = (call.method, call.path) in self._routes
+        if refusal := over_the_limit(self._service, call, LONG_WAY if is_route else 1):
+            return refusal
+        return None if is_route else self._page_or_refusal(call)
 
     def _page_or_refusal(self, call: Call) -> Reply | None:
         if call.path == ORDER_ENTRY:
@@ -107,17 +108,6 @@ class Edge:
         if call.method == "OPTIONS":
             return Reply(204, b"", headers=header)
         return error_reply(ApiError(Code.METHOD_NOT_ALLOWED, f"Method Not Allowed: use {allowed.decode()}", header))
-
-    def _over_the_limit(self, call: Call) -> Reply | None:
-        """Count what no route of the API answers; those count for themselves (dispatch.py)."""
-        limits = self._service.limits
-        if limits is None:
-            return None
-        try:
-            limits.arrive(call.peer, len(call.body) + len(call.query))
-        except ApiError as error:
-            return error_reply(error)
-        return None
 
     async def _send(self, send: Send, call: Call, reply: Reply) -> None:
         self._shown.answered(reply.status)

@@ -25,7 +25,7 @@ from engine_core.replica.setup import Market
 from engine_core.wire.codes import KeyPermission
 from engine_core.wire.signing import PUBLIC_KEY_BYTES, decode_base64
 from ingress import commands, fields, orders
-from ingress.auth import Caller
+from ingress.auth import Caller, Claim
 from ingress.call import ORDER_ENTRY, Call, Reply, error_reply, json_reply
 from ingress.dispatch import Operation
 from ingress.engine import FAILURES, failure, outcome
@@ -304,7 +304,9 @@ class OrderSession:
             raise ApiError(Code.UNAUTHORIZED, "Missing credentials: apiKey, timestamp and signature are required")
         signed = signed_pairs({name: value for name, value in params.items() if name not in _CREDENTIALS})
         auth = self._service.auth
-        caller = auth.check(Call("WS", PATH, b"", headers, b""), INSTRUCTION, [signed], KeyPermission.TRADE)
+        claim = auth.claim(Call("WS", PATH, b"", headers, b""), INSTRUCTION, KeyPermission.TRADE)
+        assert isinstance(claim, Claim), "there is no cookie"
+        caller = auth.prove(claim, INSTRUCTION, [signed], KeyPermission.TRADE)
         auth.once(caller)
         self._public_key = decode_base64(headers[b"x-api-key"], PUBLIC_KEY_BYTES) or b""
         return caller

@@ -28,11 +28,13 @@ from ingress.order_socket import OrderSocket
 from ingress.plain_orders import PlainOrder, PlainOrders
 
 MAX_HEAD: Final = 32 * 1024  # bytes of request line and headers; as many between two parts of a body, or after the last
+MAX_HEADERS: Final = 100
 PIECE: Final = 4096  # bytes that are read at a time
 LINGER_SECONDS: Final = 2.0  # for the client to read a refusal, before what it still sends resets the connection
 _FORWARDED: Final = re.compile(rb"\r\n(x-forwarded-(?:for|proto)):[ ]*([^\r]*)", re.IGNORECASE)
 
 _TOO_LARGE: Final = ApiError(Code.HEADERS_TOO_LARGE, f"Request head is larger than {MAX_HEAD} bytes")
+_TOO_MANY: Final = ApiError(Code.HEADERS_TOO_LARGE, f"Request head has more than {MAX_HEADERS} headers")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -173,6 +175,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._head_complete:  # else it is a trailer, which must not pass for a header
+            if len(self.headers) >= MAX_HEADERS:
+                raise _TOO_MANY
             super().on_header(name, value.strip(b" \t"))
 
     def on_headers_complete(self) -> None:

@@ -90,14 +90,15 @@ def trading(
     operation: Operation,
     types: tuple[Any, Any],
     lists: tuple[str, ...] = (),
+    most: int = 1,
 ) -> Route:
-    """A change of orders; `types` are those of its body and of its answer."""
+    """A change of orders, of at most `most`; `types` are those of its body and of its answer."""
     body, answer = types
     form = Body.ARRAY if body == list[bodies.PlaceOrder] else Body.OBJECT
     cost = Cost.CANCELS if instruction.startswith("orderCancel") else Cost.ORDERS
     former = "orderExecute" if instruction == TEST_INSTRUCTION else ""
     by_operation = (method, instruction) == ("POST", "orderExecute") or instruction == TEST_INSTRUCTION
     endpoint = Endpoint(
-        operation, form, Credentials(instruction, KeyPermission.TRADE, former, by_operation), cost, lists
+        operation, form, Credentials(instruction, KeyPermission.TRADE, former, by_operation), cost, lists, most
     )
     return Route(method, path, "Orders", summary, endpoint, answer, body=body, hot=path in (ORDER, ORDERS))

@@ -85,7 +85,7 @@ _ORDERS = (
     private_read("Orders", ORDER, "orderQuery", "An open order", (orders.find, _LIVE), (SYMBOL, ORDER_ID, CLIENT_ID)),
     trading("DELETE", ORDER, "orderCancel", "Cancel an order", orders.cancel, (bodies.CancelOrder, _LIVE)),
     trading("PATCH", ORDER, "orderModify", "Change price or quantity", orders.amend, (bodies.AmendOrder, _LIVE)),
-    trading("POST", ORDERS, "orderExecute", "Place up to 20 orders", orders.place_batch, _BATCH),
+    trading("POST", ORDERS, "orderExecute", "Place up to 20 orders", orders.place_batch, _BATCH, most=orders.MAX_BATCH),
     private_read(
         "Orders", ORDERS, "orderQueryAll", "Open orders", (orders.find_all, list[_LIVE]), (ANY_SYMBOL, MARKET_TYPE)
     ),
@@ -105,6 +105,7 @@ _ORDERS = (
         batch_cancel.cancel_batch,
         (bodies.CancelBatch, list[schemas.BatchOrder | schemas.BatchError]),
         batch_cancel.LISTS,
+        batch_cancel.MAX_BATCH,
     ),
     trading(
         "POST",

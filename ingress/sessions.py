@@ -8,7 +8,7 @@ import re
 from urllib.parse import urlsplit
 
 from engine_core.wire.addresses import is_loopback
-from ingress.auth import cookie_name
+from ingress.auth import cookie_name, is_own_page
 from ingress.call import Call, Reply, json_reply
 from ingress.schemas import SessionConfig
 from ingress.service import Request, Service
@@ -60,18 +60,6 @@ def is_local(call: Call) -> bool:
     names; of another one's clients nobody is, whatever it says."""
     is_direct = not call.origin.is_forwarded and _FORWARDING.isdisjoint(call.headers)
     return is_loopback(call.peer) and is_loopback(host_name(call)) and (is_direct or call.origin.hops > 0)
-
-
-def is_own_page(call: Call) -> bool:
-    """Whether the page that asks, if a page does, came from us."""
-    origin = call.headers.get(b"origin")
-    if origin is None:
-        return True
-    try:
-        parts = urlsplit(origin.decode("latin-1"))
-    except ValueError:
-        return False
-    return parts.netloc == _text(call, b"host") and (parts.scheme == "https" or not call.origin.is_secure)
 
 
 def host_name(call: Call) -> str:

@@ -11,7 +11,7 @@ from engine_core.wire import session
 from engine_core.wire.session import Purpose
 from ingress import fields, guards
 from ingress.admin_commands import SIGN_UP, Refused, create_account
-from ingress.auth import cookie_of
+from ingress.auth import cookie_of, is_own_page
 from ingress.call import Call, Headers, Reply, json_reply
 from ingress.demo import grant, grant_if_empty, is_settled
 from ingress.errors import ApiError, Code, bad_request
@@ -20,7 +20,7 @@ from ingress.history_database import HistoryUnavailable
 from ingress.passwords import MAX_PASSWORD, problem_of
 from ingress.schemas import UserSession
 from ingress.service import Request, Service
-from ingress.sessions import SESSION_SECONDS, cookie_header, is_own_page, stream_url
+from ingress.sessions import SESSION_SECONDS, cookie_header, stream_url
 from ingress.users import User
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,31}")

@@ -27,6 +27,8 @@ def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
     folder = tmp_path_factory.mktemp("venue")
     changes = {
         "logins_per_minute": LOGINS,
+        "requests_per_second": 20_000,  # these tests are one address; test_charge.py has the shipped limits
+        "requests_burst": 50_000,
         "of_one_address": CONNECTIONS,
         "ended_per_account": ENDED_PER_ACCOUNT,
         "withdraw_delay_minutes": WITHDRAW_DELAY_MINUTES,

@@ -109,7 +109,7 @@ def test_documents_are_read_only(venue: Venue, method: str, path: str) -> None:
         (head("GET /ws/orders", "Connection: upgrade", "Upgrade: h2c"), 426),
         (head("POST /ws/orders", "Content-Length: 0"), 426),
         (head("GET /ws/orders", "Connection: upgrade", "Upgrade: websocket"), 400),
-        (head("POST /api/v1/order", "Content-Length: 0", "Connection: upgrade", "Upgrade: websocket"), 400),
+        (head("POST /api/v1/order", "Content-Length: 0", "Connection: upgrade", "Upgrade: websocket"), 401),
     ],
 )
 def test_heads(venue: Venue, data: bytes, status: int) -> None:

@@ -54,7 +54,9 @@ async def test_errors(exchange: Exchange, method: str, path: str, status: int, c
 )
 @pytest.mark.parametrize("route", [("POST", "/api/v1/order"), ("DELETE", "/api/v1/orders"), ("PATCH", "/api/v1/order")])
 async def test_bodies_that_are_none(exchange: Exchange, route: tuple[str, str], body: bytes) -> None:
-    assert error_of(await exchange.client.request(*route, content=body)) == (400, "INVALID_CLIENT_REQUEST")
+    """Of somebody with a key; a stranger's body is not read."""
+    assert error_of(await exchange.signed(*route, "any", content=body)) == (400, "INVALID_CLIENT_REQUEST")
+    assert error_of(await exchange.client.request(*route, content=body)) == (401, "UNAUTHORIZED")
     assert exchange.gateway.commands == []
 
 
