@@ -157,6 +157,10 @@ class Authenticator:
             raise ApiError(Code.UNAUTHORIZED, "Session has expired: sign in again")
         token, account = found
         if call.method not in _SAFE_METHODS:
+            if not is_own_page(call):
+                raise ApiError(
+                    Code.FORBIDDEN, "Origin is of another site: a session serves the exchange's own page only"
+                )
             given = call.headers.get(b"x-csrf-token", b"").decode("latin-1")
             if not session.same(given, session.csrf_token(token, self.session_secret)):
                 raise ApiError(Code.FORBIDDEN, "Missing or wrong X-CSRF-Token")
