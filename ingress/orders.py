@@ -1,6 +1,8 @@
 """The operations on orders: validate, let the engine decide, and show the order as it is afterwards (SPEC §5.1-5.7)."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
@@ -160,17 +162,25 @@ async def amend(service: Service, request: Request) -> Reply:
     return json_reply(live_order(market, opening, last_of(opening, events)))
 
 
-async def replace(service: Service, request: Request) -> Reply:
-    best = partial(_best_opposite, service)
-    placement = commands.replace(service.setup, request.caller.account, request.fields, best)
-    events = await service.engine.execute(placement.command)
+@contextmanager
+def _telling_of(replaced: int | None) -> Iterator[None]:
+    """A refused replace says what became of the old order, which ends only when the new one can be placed as asked."""
     try:
-        order = placed(placement.market, events, ReplacedOrder)
-    except ApiError as error:  # the old order ends only when the new one can be placed as asked
-        if error.code is Code.RESOURCE_NOT_FOUND:
+        yield
+    except ApiError as error:
+        if replaced is None or error.code is Code.RESOURCE_NOT_FOUND:
             raise
-        still = f"{error.message}; order {placement.command.order_id} was not replaced and stays as it was"
+        still = f"{error.message}; order {replaced} was not replaced and stays as it was"
         raise ApiError(error.code, still, error.headers) from None
+
+
+async def replace(service: Service, request: Request) -> Reply:
+    best, replaced = partial(_best_opposite, service), fields.order_id(request.fields, "cancelOrderId")
+    with _telling_of(replaced):
+        placement = commands.replace(service.setup, request.caller.account, request.fields, best)
+    events = await service.engine.execute(placement.command)
+    with _telling_of(replaced):
+        order = placed(placement.market, events, ReplacedOrder)
     for event in events:
         if event.kind == EventKind.CANCELLED and event.reason == Reason.REPLACED:
             assert isinstance(order, ReplacedOrder)
