@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("role", nargs="?", help="engine, ingress, egress, writer, valkey, postgres, …")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     logs.add_argument("-n", "--lines", type=whole(0, 10_000_000), default=20, help="lines to begin with (default: 20)")
-    reset = add("reset", _late("observe", "reset"), "delete all data: accounts, log, history, keys")
+    reset = add("reset", _late("reset", "reset"), "delete all data: accounts, log, history, keys")
     reset.add_argument("--yes", action="store_true", help="do not ask")
     add("env", _late("observe", "environment"), "print the variables that join other tools to the running exchange")
     _account_commands(commands)

@@ -38,6 +38,12 @@ _LEASH = Path(__file__).with_name("leash.py")
 _POSTGRES_PORT = 5432  # only a part of the socket's name
 _FALLBACK = Path("/var/lib/exchange-postgres")
 PASSWORDS_FILE = "postgres-passfile"  # in the data folder
+CLUSTER_FILES = (  # in its folder: what initdb and the server make
+    *("PG_VERSION", "base", "global", "pg_commit_ts", "pg_dynshmem", "pg_hba.conf", "pg_ident.conf", "pg_logical"),
+    *("pg_multixact", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp", "pg_subtrans"),
+    *("pg_tblspc", "pg_twophase", "pg_wal", "pg_xact", "postgresql.conf", "postgresql.auto.conf"),
+    *("postgresql.auto.conf.tmp", "postmaster.opts", "postmaster.pid", "current_logfiles", "current_logfiles.tmp"),
+)
 REWRITE_BYTES = "512mb"
 _ENDING_SECONDS = 15.0  # for a server to end whose supervisor was killed
 
@@ -239,7 +245,7 @@ class Postgres:
             )
 
     def _create_cluster(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)  # an initdb that was interrupted
+        self._remove_interrupted()
         password_file = self._sockets / "initdb-password"
         write_private(password_file, self._password)
         if self._user == "--nobody":
@@ -262,6 +268,16 @@ class Postgres:
             if not _has_name(os.geteuid()):
                 why += f" (user {os.geteuid()} has no entry in /etc/passwd: add one, or set DATABASE_URL)"
             raise EmbeddedError(f"initdb could not create {self.folder}: {why}")
+
+    def _remove_interrupted(self) -> None:
+        """What an initdb left that was interrupted; EmbeddedError if the folder is somebody else's."""
+        there = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
+        if others := there.difference(CLUSTER_FILES):
+            raise EmbeddedError(
+                f"{self.folder} holds {min(others)}, which is not PostgreSQL's: the history would be kept there; "
+                "move what is in it, choose another folder with --data DIR, or set DATABASE_URL"
+            )
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _remove_stale_locks(self) -> None:
         """A killed server leaves its pid behind, and PostgreSQL refuses to start if that number belongs to anybody: to

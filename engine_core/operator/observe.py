@@ -1,51 +1,27 @@
-"""`exchange status`, `logs` and `reset`: what runs, what it wrote, and beginning anew."""
+"""`exchange status`, `logs` and `env`: what runs, what it wrote, and how to join it."""
 
 import argparse
 import importlib
 import json
 import os
 import shlex
-import shutil
 import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import IO
 
 import psutil
 import redis
 
-from engine_core.embedded import PASSWORDS_FILE, remove_fallback
-from engine_core.jit.cache import KERNELS_FOLDER
-from engine_core.operator.run import CommandError, Run, confirmed, find, is_running, require
+from engine_core.operator.run import CommandError, Run, find, require
 from engine_core.operator.sockets import ask, of_roles
 from engine_core.runtime.clock import ahead_ms, in_words
-from engine_core.supervisor import holder_of
 from engine_core.wire.codes import QueryKind
 from engine_core.wire.gateway import Gateway, GatewayError
-from engine_core.wire.settings import CONFIGURATION_FILE, KEYS_FILE, PROFILE_FILE, URLS_FILE, runtime_folder
 
 FOLLOW_EVERY_S = 0.25
 WARN_AT = 0.8  # as the engine says it in its log (runtime/fullness.py)
-OURS = (
-    *("valkey", "postgres", "logs", "snapshots", "archive"),
-    *(
-        "run.json",
-        KEYS_FILE,
-        CONFIGURATION_FILE,
-        PROFILE_FILE,
-        PASSWORDS_FILE,
-        URLS_FILE,
-        KERNELS_FOLDER,
-        "market-maker-key.json",
-        "taker-key.json",
-        "session-secret",
-        "postgres-password",
-        "lock",
-        *("engine-0.entry", "engine-0.1.entry", "engine-0.2.entry", "engine-0.3.entry"),
-    ),
-)
 
 
 def status(options: argparse.Namespace) -> int:
@@ -192,35 +168,6 @@ def logs(options: argparse.Namespace) -> int:
 def _print_line(name: str, line: bytes) -> None:
     sys.stdout.write(f"{name:<12} {line.decode('utf-8', 'replace')}\n")
     sys.stdout.flush()
-
-
-def reset(options: argparse.Namespace) -> int:
-    """Delete everything that the exchange keeps on this folder: log, history, keys. Only what it made itself."""
-    data: Path = options.data.absolute()
-    if holder := holder_of(data):
-        raise CommandError(f"the exchange with pid {holder} runs on {data}: stop it first")
-    if is_running(data):
-        raise CommandError(
-            f"an engine still runs on {data}: stop the roles first; the log is in Redis, which stays as it is"
-        )
-    present = [data / name for name in OURS if (data / name).exists()]
-    if not present:
-        print(f"nothing to delete in {data}")
-        return 0
-    if not options.yes:
-        question = f"delete the whole exchange in {data}: accounts, balances, orders, history, keys? Type yes: "
-        if not confirmed(question):
-            raise CommandError("nothing was deleted (confirm with yes, or use --yes)")
-    runtime = runtime_folder(data)
-    remove_fallback(runtime)
-    for path in [*present, runtime]:
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for path in data.glob("lock"):
-        path.unlink()
-    if not any(data.iterdir()):
-        data.rmdir()
-    print(f"deleted {', '.join(path.name for path in present)} in {data}")
-    return 0
 
 
 def environment(options: argparse.Namespace) -> int:

@@ -76,17 +76,6 @@ def test_logs_without_logs(tmp_path: Path) -> None:
     assert done.returncode == 1 and "no log of engine" in done.stderr
 
 
-def test_reset_asks_and_deletes_only_what_is_ours(tmp_path: Path) -> None:
-    (tmp_path / "valkey").mkdir()
-    (tmp_path / "valkey" / "appendonly.aof").write_text("log")
-    (tmp_path / "notes.txt").write_text("mine")
-    asked = exchange("reset", "--data", str(tmp_path))
-    assert asked.returncode == 1 and "nothing was deleted" in asked.stderr and (tmp_path / "valkey").exists()
-    done = exchange("reset", "--yes", "--data", str(tmp_path))
-    assert done.returncode == 0 and "valkey" in done.stdout
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-
-
 def test_up_with_a_taken_port_starts_nothing(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
