@@ -27,6 +27,7 @@ from engine_core.replica.market_data import MarketData
 from engine_core.wire import exposure, metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.gateway import GatewayError
+from engine_core.wire.log import LogError
 from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
 from engine_core.wire.remembered import FILE as USED_SIGNATURES
 from engine_core.wire.sections import ConfigError
@@ -96,7 +97,7 @@ def main() -> None:
         settings = Settings.from_environment()
         exposure.check(settings.profile, settings.host, bool(settings.config.http.trusted_proxies))
         uvloop.run(run(from_settings(settings)))
-    except (ConfigError, GatewayError) as error:
+    except (ConfigError, GatewayError, LogError) as error:
         sys.exit(f"exchange egress: {error}")
 
 

@@ -17,7 +17,7 @@ from engine_core import VERSION
 from engine_core.arguments import account, file, folder, reference, seconds, whole
 from engine_core.jit import cache as kernel_cache
 from engine_core.operator.roles import ROLES, add_up_options
-from engine_core.operator.run import CommandError, join
+from engine_core.operator.run import CommandError, join, require
 from engine_core.wire.sections import ConfigError
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -192,6 +192,8 @@ def _delegate(arguments: list[str]) -> None:
     else:
         return
     if not {"-h", "--help"} & set(rest):
+        if name in ALONE and not (name == "market_maker" and os.environ.get("EXCHANGE_API_URL")):
+            require(Path(_data()))  # before anything is written, or waits for what nobody has named
         kernel_cache.ensure()
     join(Path(_data()))
     os.execv(sys.executable, [sys.executable, "-P", "-m", module, *rest])

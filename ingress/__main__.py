@@ -22,6 +22,7 @@ from engine_core.wire import exposure, metrics, process
 from engine_core.wire.async_gateway import AsyncGateway
 from engine_core.wire.gateway import GatewayError
 from engine_core.wire.hosts import in_url, to_bind
+from engine_core.wire.log import LogError
 from engine_core.wire.metrics import Monitor
 from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
 from engine_core.wire.sections import ConfigError
@@ -166,7 +167,7 @@ def main() -> None:
         settings = Settings.from_environment()
         exposure.check(settings.profile, settings.host, bool(settings.config.http.trusted_proxies))
         uvloop.run(serve(from_settings(settings)))
-    except (ConfigError, GatewayError) as error:
+    except (ConfigError, GatewayError, LogError) as error:
         sys.exit(f"exchange ingress: {error}")
 
 

@@ -45,6 +45,7 @@ from engine_core.wire.ring import RingWriter, Stamp
 from engine_core.wire.streams import EntryId, decode_block, keys, pack
 
 RETRY_SECONDS = 0.1
+SAY_EVERY_S = 60.0
 PATIENCE_SECONDS = 10.0
 FEW_ENTRIES = 4  # in one read: the exchange is not busy
 RING_EVENTS = 2048  # of a long batch: ring the bells after so many
@@ -88,6 +89,7 @@ class Engine:
 
     def run(self, ready: Callable[[], None]) -> None:
         """Never returns. LogError when the logs are not ones that this engine can go on with."""
+        say_at = 0.0  # once a minute is enough of a Redis that is away
         while True:
             try:
                 self._run_connected(ready)
@@ -105,8 +107,9 @@ class Engine:
                     logger.warning("trying again: %s", error)
                 elif isinstance(error, redis.BusyLoadingError):
                     logger.info("Redis is loading its data")
-                else:
-                    logger.warning("Redis cannot be reached, trying again: %s", error)
+                elif time.monotonic() >= say_at:
+                    say_at = time.monotonic() + SAY_EVERY_S
+                    logger.warning("Redis cannot be reached, trying until it can: %s", error)
                 self.following = False
                 self.counters.reconnects += 1
                 self._gateway = None

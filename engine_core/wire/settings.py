@@ -243,16 +243,9 @@ def _secret(text: str, where: str) -> bytes:
 def session_secret(data: Path) -> bytes:
     """The secret of the data folder, made by whoever asks first; all others get the same."""
     path = data / SECRET_FILE
-    if not path.exists() and data.is_dir():
-        made = path.with_name(f".{path.name}.{os.getpid()}.new")
-        write_private(made, secrets.token_hex(32) + "\n")
-        try:
-            os.link(made, path)
-        except FileExistsError:
-            pass  # another process was faster
-        finally:
-            made.unlink()
     try:
+        if not path.exists() and data.is_dir():
+            _make_secret(path)
         secret = _secret(path.read_text(encoding="utf-8").strip(), str(path))
     except OSError as error:
         raise ConfigError(
@@ -262,3 +255,14 @@ def session_secret(data: Path) -> bytes:
     if not secret:
         raise ConfigError(f"{path}: is empty: delete it, and everybody has to log in again")
     return secret
+
+
+def _make_secret(path: Path) -> None:
+    made = path.with_name(f".{path.name}.{os.getpid()}.new")
+    write_private(made, secrets.token_hex(32) + "\n")
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        pass  # another process was faster
+    finally:
+        made.unlink()

@@ -82,8 +82,9 @@ def test_a_start_from_another_folder_takes_the_own_configuration(tmp_path: Path,
     data = tmp_path / "data"
     data.mkdir()
     remember_config(data, own)
-    for command in (("up", "--http", "0", "--ws", "0"), ("writer",)):
-        done = run(elsewhere, *command, "--data", str(data))
+    told = {"REDIS_URL": "unix:///nowhere.sock"}
+    for command, variables in ((("up", "--http", "0", "--ws", "0"), {}), (("writer",), told)):
+        done = run(elsewhere, *command, "--data", str(data), **variables)
         assert done.returncode == 1 and f"{own}: markets.SOL_USDC.taker_ppm: must be" in done.stderr, done
 
 
