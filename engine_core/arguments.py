@@ -54,6 +54,13 @@ account = whole(1, MAX_ACCOUNT)
 reference = whole(1, MAX_REFERENCE)
 
 
+def host(text: str) -> str:
+    """A name or an address; whether it is one of this machine, who binds to it finds out."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must name a host, is empty: 0.0.0.0 are all addresses of this machine")
+    return text
+
+
 def folder(text: str) -> Path:
     """A folder, there already or not yet."""
     if not text:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from engine_core.arguments import file, port
+from engine_core.arguments import file, host, port
 from engine_core.wire.markets import PROFILES
 
 ROLES = {
@@ -37,7 +37,7 @@ def add_up_options(parser: argparse.ArgumentParser) -> None:
         type=file,
         help="configuration (default: that of the last start, else exchange.toml)",
     )
-    parser.add_argument("--host", help="address to bind to (default: 127.0.0.1, as the configuration says)")
+    parser.add_argument("--host", type=host, help="address to bind to (default: 127.0.0.1, as the configuration says)")
     parser.add_argument("--http", metavar="PORT", type=port, help="port of the REST API and the page; 0: any free one")
     parser.add_argument("--ws", metavar="PORT", type=port, help="port of the WebSocket streams; 0: any free one")
     parser.add_argument(

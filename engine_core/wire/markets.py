@@ -389,6 +389,8 @@ def _server(table: Section) -> Server:
         egress_workers=table.integer("egress_workers", 1, 64, 1),
         metrics_port=table.integer("metrics_port", 0, 65_000, 0),
     )
+    if not server.host.strip():
+        raise table.error("host", "must name a host, is empty: 0.0.0.0 are all addresses of this machine")
     if server.http_port == server.ws_port:
         raise table.error("ws_port", f"is the same as http_port, {server.http_port}")
     table.done()

@@ -91,6 +91,8 @@ def test_up_with_a_taken_port_starts_nothing(tmp_path: Path) -> None:
     ("arguments", "environment", "message"),
     [
         (["--config", "/nowhere/exchange.toml"], {}, "'/nowhere/exchange.toml': no such file"),
+        (["--host", ""], {}, "argument --host: must name a host, is empty"),
+        (["--host", " ", "--i-know"], {}, "argument --host: must name a host, is empty"),
         (["--http", "99999"], {}, "must be from 0 to 65535, is 99999"),
         (["--profile", "prod"], {}, "invalid choice: 'prod'"),
         ([], {"REDIS_URL": "unix:///nowhere.sock"}, "REDIS_URL unix:///nowhere.sock: cannot be reached"),

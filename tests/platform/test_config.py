@@ -102,6 +102,7 @@ def _load_text(text: str, name: Path) -> Config:
             "log.durability: must be one of always, everysec",
         ),
         ("[assets.USDC]", "[engine]\nring_slots = 5000\n[assets.USDC]", "engine.ring_slots: must be a power of two"),
+        ("[assets.USDC]", '[server]\nhost = ""\n[assets.USDC]', "server.host: must name a host, is empty"),
         ("[assets.USDC]", "[server]\nhttp_port = 8081\n[assets.USDC]", "server.ws_port: is the same as http_port"),
         (
             "[assets.USDC]",
