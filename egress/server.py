@@ -99,11 +99,13 @@ class Connection(ServerConnection):
             super().process_event(event)
         elif event.opcode in DATA_OPCODES:
             self._parts.append(bytes(event.data))
-            if event.fin:
+            if not event.fin:
+                self.session.receive_frame()
+            else:
                 message, self._parts = b"".join(self._parts), []
                 self.session.receive(message)
         else:
-            self.session.receive_control()
+            self.session.receive_frame()
             super().process_event(event)
 
     # -- what goes out ------------------------------------------------------------------------------------------------

@@ -95,8 +95,8 @@ class Session:
             if request_id is not None:
                 self._answer({"id": request_id, "result": None})
 
-    def receive_control(self) -> None:
-        """A ping or pong: it costs as much as a message."""
+    def receive_frame(self) -> None:
+        """A ping or pong, or a part of a message that is not its last: it costs as much as a small message."""
         with suppress(Refused):
             self._charge(1)
 

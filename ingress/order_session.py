@@ -48,6 +48,7 @@ METHODS: Final[dict[str, Operation]] = {
     "order.cancelAll": orders.cancel_all,
 }
 _CANCELS: Final = ("order.cancel", "order.cancelAll")
+MOST_FRAMES: Final = 100  # pings, pongs and parts before a logon or, one after the other, over the limit
 MOST_REFUSED: Final = 8  # messages before a logon; then the connection ends
 STRANGER: Final = f"log on first: {LOGON}"
 MAX_ID: Final = 64
@@ -118,6 +119,7 @@ class OrderSession:
         self._address = address  # of the client
         self._caller: Caller | None = None
         self._refused = 0  # messages before a logon
+        self._frames = 0  # see receive_frame
         self._public_key = b""
         self._lease: Lease | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -161,6 +163,22 @@ class OrderSession:
             return
         self._unstarted += 1
         self._tasks.add(self._loop.create_task(self._run(request_id, work, began)))
+
+    def receive_frame(self) -> None:
+        """Count a ping or pong, or a part of a message: as a small message. Who sends many over the limit, or before a
+        logon, is dropped."""
+        try:
+            if self._service.limits is not None:
+                self._service.limits.arrive(self._address)
+            if self._caller is not None:
+                self._frames = 0
+                return
+            reason = STRANGER
+        except ApiError as error:
+            reason = str(error)
+        self._frames += 1
+        if self._frames == MOST_FRAMES:
+            self._drop(reason)
 
     def _begin_order(self, text: bytes) -> bool:
         """Append a placement in its common form; False for everything that is not one."""

@@ -149,7 +149,12 @@ class OrderSocket(asyncio.Protocol):
     def _take_frame(self, frame: Frame) -> None:
         if self._session is None or self._protocol.state is not State.OPEN:
             return  # who was told to go is not listened to
-        if frame.opcode in (Opcode.TEXT, Opcode.CONT):
+        is_text = frame.opcode in (Opcode.TEXT, Opcode.CONT)
+        if not (is_text and frame.fin):  # a message counts for itself, with its last frame
+            self._session.receive_frame()
+            if self._session is None:
+                return
+        if is_text:
             if frame.fin and not self._fragments:
                 self._session.receive(bytes(frame.data))
             else:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import psutil
 import pytest
@@ -116,6 +116,30 @@ async def test_a_flood_does_not_delay_the_others(port: int, number: int, name: s
             await late.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
             assert json.loads(await late.recv()) == {"id": 1, "result": None}
         assert time.monotonic() - began < 5 * GAP_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("number", "frame"),
+    [
+        (1, framed(b"", Opcode.PING)),
+        (2, framed(b"", Opcode.PONG)),
+        (3, framed(b"", Opcode.CONT, fin=False)),
+    ],
+    ids=["pings", "pongs", "parts"],
+)
+async def test_each_frame_is_a_unit(port: int, number: int, frame: bytes) -> None:
+    """Also one that is empty: a connection has a thousand, and is closed when it goes on."""
+    with upgrade(port, f"127.0.6.{number}") as connection:
+        connection.recv(4096)
+        connection.settimeout(30)
+        began = framed(b"", fin=False) if number == 3 else b""
+        with suppress(OSError):
+            connection.sendall(began + frame * 64_000)
+        answers = b""
+        with suppress(ConnectionError):
+            while data := connection.recv(65_536):
+                answers += data
+    assert b"too many messages" in answers
 
 
 async def test_a_client_that_takes_no_answer_is_not_heard(port: int) -> None:

@@ -19,10 +19,12 @@ from websockets.uri import parse_uri
 
 from engine_core.replica.setup import FROZEN
 from engine_core.wire.codes import CommandKind, EventKind, Reason
+from engine_core.wire.edge_limits import RateLimits
 from engine_core.wire.layout import ADMIN_EVENT, EVENT, SLOT
 from ingress import order_socket
+from ingress.limits import Limits
 from ingress.monitoring import Shown
-from ingress.order_session import MOST_REFUSED
+from ingress.order_session import MOST_FRAMES, MOST_REFUSED
 from ingress.order_socket import MAX_IN_FLIGHT, OrderSocket, socket_class
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT, Exchange, config, event
 from tests.ingress.markets import admin
@@ -238,6 +240,43 @@ async def test_who_does_not_log_on_is_sent_away_after_a_few_messages(exchange: E
         peer.hear()
         assert len(peer.answers) == MOST_REFUSED
         assert peer.protocol.close_rcvd is not None and peer.protocol.close_rcvd.code == 1008
+
+
+@pytest.mark.parametrize("opcode", [Opcode.PING, Opcode.PONG, Opcode.CONT])
+async def test_frames_that_are_no_messages_count_before_a_logon(exchange: Exchange, opcode: Opcode) -> None:
+    """A ping is answered, and a part is kept: of these a stranger has a few."""
+    async with stranger(exchange) as peer:
+        flood = Frame(opcode, b"", fin=opcode is not Opcode.CONT).serialize(mask=True)
+        begun = Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True)
+        peer.socket.data_received((begun if opcode is Opcode.CONT else b"") + flood * (MOST_FRAMES - 2))
+        await settle(50)
+        peer.hear()
+        assert peer.protocol.close_rcvd is None
+        peer.socket.data_received(flood * 2)
+        await settle(50)
+        peer.hear()
+        assert peer.protocol.close_rcvd is not None and peer.protocol.close_rcvd.code == 1008
+
+
+async def test_frames_are_charged_to_the_address(exchange: Exchange, tmp_path: Path) -> None:
+    """Of somebody who has logged on, too: what is left in the bucket are a few refusals, then the connection ends."""
+    none = {name: 0 for name in RateLimits.__slots__}  # type: ignore[attr-defined]
+    made = RateLimits(**(none | {"requests_per_second": 1, "requests_burst": 500}))
+    async with connected(exchange) as peer:
+        limits = Limits(tmp_path / "limits", made)
+        object.__setattr__(exchange.service, "limits", limits)  # after the logon
+        ping = Frame(Opcode.PING, b"").serialize(mask=True)
+        peer.socket.data_received(ping * 450)
+        await settle(50)
+        peer.hear()
+        assert peer.protocol.close_rcvd is None
+        assert int(dict(limits.shown(""))[b"X-RateLimit-Remaining"]) <= 100
+        peer.socket.data_received(ping * 1_000)
+        await settle(50)
+        peer.hear()
+        object.__setattr__(exchange.service, "limits", None)
+        limits.close()
+        assert peer.protocol.close_rcvd is not None and "Too many" in peer.protocol.close_rcvd.reason
 
 
 async def test_who_says_nothing_is_sent_away_after_a_time(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
