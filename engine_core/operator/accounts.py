@@ -4,16 +4,18 @@ import argparse
 import base64
 import json
 import secrets
+from contextlib import closing
 
 import numpy as np
 
 from engine_core.administration import admin, execute
 from engine_core.demo import key_command, new_key
-from engine_core.operator.rules import reached, session
+from engine_core.operator.rules import ANSWER_TIMEOUT_S, reached, session
 from engine_core.operator.run import CommandError, require
+from engine_core.runtime.connection import client_of, describe
 from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, Reason
 from engine_core.wire.limits import MAX_INT64, MAX_SUPPLY_ATOMS
-from engine_core.wire.streams import EntryId
+from engine_core.wire.streams import EntryId, keys
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 
 PERMISSIONS = {"read": KeyPermission.READ, "trade": KeyPermission.TRADE, "withdraw": KeyPermission.WITHDRAW}
@@ -68,9 +70,23 @@ def skip(options: argparse.Namespace) -> int:
         raise CommandError(f"{options.entry!r} is not an entry ID, like 1790000000000-0") from None
     run = require(options.data)
     with reached(run) as gateway:
+        _check_skippable(run.redis, entry)
         gateway.append(admin(CommandKind.SKIP, a=entry.ms, b=entry.seq))
     print(f"SKIP of {entry} is in the log; `exchange logs engine` shows the engine going on")
     return 0
+
+
+def _check_skippable(redis_url: str, entry: EntryId) -> None:
+    """CommandError unless the log has this entry and no engine has published what it gave."""
+    names = keys(0)
+    with closing(client_of(redis_url, ANSWER_TIMEOUT_S)) as client:
+        if not client.xrange(names.orders, str(entry), str(entry)):
+            raise CommandError(
+                f"the log has no entry {entry}: `exchange logs engine` names the one at which the engine halted"
+            )
+        executed = describe(client, names.events).top
+    if entry <= executed:
+        raise CommandError(f"entry {entry} is executed or skipped already (the engine is at {executed}): too late")
 
 
 def deposit(options: argparse.Namespace) -> int:
