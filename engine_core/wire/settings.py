@@ -59,11 +59,13 @@ class Settings:
         data = Path(environment.get("EXCHANGE_DATA") or "data").absolute()
         config = read_config(environment.get("EXCHANGE_CONFIG") or own_config(data), profile, environment)
         runtime = Path(environment["EXCHANGE_RUNTIME"]) if environment.get("EXCHANGE_RUNTIME") else runtime_folder(data)
+        if os.path.exists(runtime) and not os.path.isdir(runtime):
+            raise ConfigError(f"EXCHANGE_RUNTIME: {runtime} is not a folder")
         return cls(
             config=config,
             data=data,
             runtime=runtime,
-            redis_url=environment.get("REDIS_URL")
+            redis_url=(environment.get("REDIS_URL") and check_redis_url(environment["REDIS_URL"]))
             or running.get("redis")
             or f"unix://{quote(os.fsencode(runtime / VALKEY_SOCKET))}",
             database_url=environment.get("DATABASE_URL") or running.get("database", ""),
