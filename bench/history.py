@@ -31,8 +31,8 @@ import psycopg
 
 from bench.history_flow import BEGIN_MS, STEP_MS, Flow, fill, lots, price_ticks, time_ms
 from bench.http_client import Account, BenchError, Exchange
+from engine_core.administration.demo import TRADERS
 from engine_core.arguments import new_file, whole
-from engine_core.demo import TRADERS
 from engine_core.wire.intervals import INTERVALS
 
 SEED = 11

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from nacl.signing import SigningKey
 
-from engine_core.wire.signing import MAX_WINDOW_MS, signing_text
+from engine_core.edge.signing import MAX_WINDOW_MS, signing_text
 
 FALLBACK_PRICE = "100"
 _CLIENT_IDS = 2**32

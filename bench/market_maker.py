@@ -26,12 +26,12 @@ from websockets.exceptions import WebSocketException
 
 from bench.market_maker_api import ApiError, Client, Credentials, Json, Unreachable, private_stream
 from bench.market_maker_market import Balances, Quoter, Taker
-from engine_core.wire import metrics, process
-from engine_core.wire.hosts import reachable
-from engine_core.wire.markets import ConfigError, MarketDef
-from engine_core.wire.metrics import Monitor, Sample
-from engine_core.wire.settings import Settings
-from engine_core.wire.tasks import ended
+from engine_core.config.exchange_toml import ConfigError, MarketDef
+from engine_core.config.hosts import reachable
+from engine_core.config.settings import Settings
+from engine_core.process import lifecycle, metrics
+from engine_core.process.metrics import Monitor, Sample
+from engine_core.process.tasks import ended
 
 MAKER_KEY, TAKER_KEY = "market-maker-key.json", "taker-key.json"
 STOP_S = 2.5  # the supervisor gives three seconds
@@ -145,7 +145,7 @@ class MarketMaker:
         if not self._in_step.is_set():
             log.info("in step with the exchange: %d open orders", len(orders))
             self._in_step.set()
-            process.ready()
+            lifecycle.ready()
 
     async def _quote(self, quoter: Quoter) -> None:
         await quoter.start()
@@ -224,7 +224,7 @@ async def _main(settings: Settings) -> None:
 
 
 def main() -> None:
-    process.start("market_maker")
+    lifecycle.start("market_maker")
     try:
         settings = Settings.from_environment()
         for name in (MAKER_KEY, TAKER_KEY):

@@ -19,8 +19,8 @@ import msgspec
 import websockets
 from nacl.signing import SigningKey
 
-from engine_core.wire.hosts import in_url
-from engine_core.wire.signing import Pairs, batch_signing_text, signing_text
+from engine_core.config.hosts import in_url
+from engine_core.edge.signing import Pairs, batch_signing_text, signing_text
 
 WINDOW_MS = "10000"
 TIMEOUT_S = 5.0

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from bench.market_maker_api import ApiError, Client, Json, Unreachable
 from bench.market_maker_quotes import Ladder, Walk, Wanted, lean, size_factor, size_lots, step_ticks
-from engine_core.wire.markets import Config, MarketDef
-from engine_core.wire.quoting import MarketMaker
+from engine_core.config.exchange_toml import Config, MarketDef
+from engine_core.config.market_maker import MarketMaker
 
 BATCH = 20  # orders in one request
 ENDED = frozenset({"Filled", "Cancelled", "Expired", "TriggerFailed"})

@@ -8,8 +8,8 @@ import math
 import random
 from dataclasses import dataclass, field
 
+from engine_core.config.market_maker import MarketMaker
 from engine_core.wire.limits import PPM
-from engine_core.wire.quoting import MarketMaker
 
 RECENTRE = 0.75  # of a level's spacing: how far the reference may stray from the ladder's centre before it follows
 SIZE_SPREAD = 0.6  # sizes are spread this far around their mean, so that the book does not look painted

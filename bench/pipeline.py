@@ -27,10 +27,10 @@ import numpy as np
 
 from bench.workloads import FUNDS_ATOMS, mixed_flow
 from engine_core.arguments import new_file, seconds, whole
-from engine_core.embedded import Valkey, running
-from engine_core.runtime.connection import Connection, client_of
+from engine_core.host.embedded import Valkey, running
+from engine_core.transport.gateway import Gateway
+from engine_core.transport.redis_connection import Connection, client_of
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import BLOCK_HEADER, EVENT
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.log import parse_description

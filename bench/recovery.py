@@ -34,18 +34,18 @@ from bench.workloads import TIME_MS, Flow, Mix, mixed_flow
 from engine_core.arguments import new_file, whole
 from engine_core.book.audit import digest
 from engine_core.book.state import OPEN_ORDERS
-from engine_core.embedded import Valkey, running
-from engine_core.runtime import snapshot
-from engine_core.runtime.connection import Connection, client_of
-from engine_core.runtime.guard import CrashGuard
-from engine_core.runtime.keeper import Keeper, Rules
+from engine_core.host.embedded import Valkey, running
+from engine_core.runtime.crash_guard import CrashGuard
+from engine_core.runtime.log.publish import Publisher
 from engine_core.runtime.machine import Machine
-from engine_core.runtime.publish import Publisher
 from engine_core.runtime.recovery import replay
-from engine_core.runtime.snapshot import Place
-from engine_core.wire.async_gateway import AsyncGateway
+from engine_core.runtime.snapshots import snapshot
+from engine_core.runtime.snapshots.schedule import Keeper, Rules
+from engine_core.runtime.snapshots.snapshot import Place
+from engine_core.transport.async_gateway import AsyncGateway
+from engine_core.transport.gateway import Gateway
+from engine_core.transport.redis_connection import Connection, client_of
 from engine_core.wire.codes import CommandKind, OrderType, SelfTrade, Side, TimeInForce
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.streams import FIELD, EntryId, encode_block, keys

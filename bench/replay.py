@@ -30,11 +30,11 @@ from bench.replay_judge import Verdict, judge
 from bench.replay_target import Kernel, Pipeline, ReplayError, Target, venue
 from engine_core.arguments import folder, new_file, whole
 from engine_core.book.state import Capacities
-from engine_core.operator.run import CommandError, require
-from engine_core.wire.gateway import Gateway, GatewayError
+from engine_core.config.settings import Settings
+from engine_core.config.toml_section import ConfigError
+from engine_core.operator.target.running import CommandError, require
+from engine_core.transport.gateway import Gateway, GatewayError
 from engine_core.wire.log import LogError
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import Settings
 
 PROGRESS_S = 2.0
 

@@ -17,8 +17,8 @@ from bench.capture import SIZE_DECIMALS
 from engine_core.book.commands import apply_batch
 from engine_core.book.reads import balances, setup
 from engine_core.book.state import Capacities, new_state
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, QueryKind, Reason, Side
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, EVENT, SCHEMA_VERSION, join
 from engine_core.wire.limits import MAX_BLOCK_EVENTS, MAX_SUPPLY_ATOMS
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from engine_core.arguments import whole
 from engine_core.replica.setup import Setup
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, OrderType, QueryKind, SelfTrade, Side, TimeInForce
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND
 
 MAKER, TAKER = 2, 3  # the demo's traders

@@ -22,17 +22,18 @@ from egress.private import PrivateStreams
 from egress.pubsub import Publisher
 from egress.server import Egress
 from egress.sources import Sources
+from engine_core.config.settings import Settings
+from engine_core.config.toml_section import ConfigError
+from engine_core.edge import exposure
+from engine_core.edge.expiring_set import ENDED_SESSIONS, Remembered
+from engine_core.edge.expiring_set import FILE as USED_SIGNATURES
+from engine_core.process import lifecycle, metrics
+from engine_core.process.tasks import ended
 from engine_core.replica.backfill import keep_filling
 from engine_core.replica.market_data import MarketData
-from engine_core.wire import exposure, metrics, process
-from engine_core.wire.async_gateway import AsyncGateway
-from engine_core.wire.gateway import GatewayError
+from engine_core.transport.async_gateway import AsyncGateway
+from engine_core.transport.gateway import GatewayError
 from engine_core.wire.log import LogError
-from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
-from engine_core.wire.remembered import FILE as USED_SIGNATURES
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import Settings
-from engine_core.wire.tasks import ended
 
 BEAT_SECONDS = 1.0
 
@@ -71,7 +72,7 @@ async def run(config: EgressConfig) -> None:
         await server.start()
         await publisher.start()
         logger.info("streams at ws://%s:%d", config.host, server.port)
-        process.ready()
+        lifecycle.ready()
         while gateway.failure is None and not stopped.is_set():
             shown.beat()
             with suppress(TimeoutError):
@@ -92,7 +93,7 @@ async def run(config: EgressConfig) -> None:
 
 
 def main() -> None:
-    process.start("egress")
+    lifecycle.start("egress")
     try:
         settings = Settings.from_environment()
         exposure.check(settings.profile, settings.host, bool(settings.config.http.trusted_proxies))

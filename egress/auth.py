@@ -9,10 +9,10 @@ in a millisecond make the same. Non-goals: what is subscribed (session.py).
 import time
 from dataclasses import dataclass, field, replace
 
+from engine_core.edge import session_tokens, signing
+from engine_core.edge.expiring_set import NAME_BYTES, Full, Remembered
 from engine_core.replica.setup import Setup
-from engine_core.wire import session, signing
 from engine_core.wire.codes import KeyPermission
-from engine_core.wire.remembered import NAME_BYTES, Full, Remembered
 
 INSTRUCTION = "subscribe"
 
@@ -45,10 +45,10 @@ class Authenticator:
         if signature is not None:
             return self._signed(signature)
         if isinstance(token, str):
-            account = session.read(token, self.session_secret)
+            account = session_tokens.read(token, self.session_secret)
             if account is None:
                 raise NotAuthorised("the session token is wrong or has expired")
-            return self._admitted(Owner(account, b"", session.name_of(token), session.expires_ms(token)))
+            return self._admitted(Owner(account, b"", session_tokens.name_of(token), session_tokens.expires_ms(token)))
         raise NotAuthorised("private streams need `signature` or `session`")
 
     def valid(self, owner: Owner) -> bool:

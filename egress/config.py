@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine_core.wire import process
-from engine_core.wire.addresses import TrustedProxies
-from engine_core.wire.settings import Settings
+from engine_core.config.addresses import TrustedProxies
+from engine_core.config.settings import Settings
+from engine_core.process import lifecycle
 
 GATEWAY_BASE = 200  # gateway numbers of egress workers: 200, 201, ...; they ask, and never append
 
@@ -64,4 +64,4 @@ def from_settings(settings: Settings) -> EgressConfig:
 
 
 def own_limits(of_one_address: int) -> Limits:
-    return Limits(connections=process.room_for_clients(Limits().connections), of_one_address=of_one_address)
+    return Limits(connections=lifecycle.room_for_clients(Limits().connections), of_one_address=of_one_address)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from egress.config import Limits
-from engine_core.wire.addresses import Origin, TrustedProxies, network
+from engine_core.config.addresses import Origin, TrustedProxies, network
 
 CONNECTION_UNITS = 10  # of the opening handshake
 FULL = "too many connections"

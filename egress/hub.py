@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 from egress.frames import DepthChange, message
 from egress.names import Kind, Stream
-from engine_core.wire.text_frame import text_frame
+from engine_core.edge.text_frame import text_frame
 
 BACKLOG_BYTES = 1 << 20
 BACKLOG_SECONDS = 30.0

@@ -7,9 +7,9 @@ from egress.config import EgressConfig
 from egress.crowd import Crowd
 from egress.hub import Hub
 from egress.pubsub import Publisher
+from engine_core.process.metrics import Monitor, Sample
 from engine_core.replica.market_data import MarketData
-from engine_core.wire.async_gateway import AsyncGateway
-from engine_core.wire.metrics import Monitor, Sample
+from engine_core.transport.async_gateway import AsyncGateway
 
 
 def monitor(

@@ -19,11 +19,11 @@ from egress import frames
 from egress.frames import Texts, Times
 from egress.hub import Hub, Item
 from egress.names import Stream
+from engine_core.process.tasks import ended
 from engine_core.replica.market_data import Changes, MarketData, Query
 from engine_core.replica.orders import OrderBook, OrderChange
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, QueryKind
-from engine_core.wire.tasks import ended
 
 MAX_CHANGES = 1_000  # of a message: about 50 kB
 MAX_WAITING = 200_000  # events that may wait for a book; beyond, they are dropped and it is asked again

@@ -30,13 +30,13 @@ from egress.order_frames import (
     extras_of,
     order_update,
 )
+from engine_core.process.tasks import ended
 from engine_core.replica.market_data import Changes, MarketData, Query
 from engine_core.replica.setup import Asset, Market
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Side
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.streams import EntryId
-from engine_core.wire.tasks import ended
 
 RETRY_SECONDS = 0.5
 FEE_ACCOUNT = 1

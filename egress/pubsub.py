@@ -18,9 +18,9 @@ from redis.exceptions import RedisError
 
 from egress.hub import Hub
 from egress.names import Kind, Stream
+from engine_core.process.tasks import ended
 from engine_core.replica.setup import Setup
 from engine_core.wire.streams import keys
-from engine_core.wire.tasks import ended
 
 LEASE_MS = 3_000
 LOOK_SECONDS = 1.0

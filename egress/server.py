@@ -23,9 +23,9 @@ from egress.hub import Client, Hub
 from egress.intake import Intake
 from egress.private import PrivateStreams
 from egress.session import Session
+from engine_core.config.addresses import FORWARDED_FOR, FORWARDED_PROTO
+from engine_core.process.tasks import ended
 from engine_core.replica.market_data import Changes, MarketData
-from engine_core.wire.addresses import FORWARDED_FOR, FORWARDED_PROTO
-from engine_core.wire.tasks import ended
 
 PATHS = ("/", "/ws")
 HEALTH = "/health"

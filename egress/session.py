@@ -20,7 +20,7 @@ from egress.crowd import Allowance
 from egress.hub import Client, Hub
 from egress.names import MAX_NAME, Kind, Stream, parse
 from egress.private import PrivateStreams
-from engine_core.wire.text_frame import text_frame
+from engine_core.edge.text_frame import text_frame
 
 
 class ErrorCode(IntEnum):

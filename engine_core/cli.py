@@ -15,10 +15,10 @@ from typing import TypeAlias
 
 from engine_core import VERSION
 from engine_core.arguments import account, file, folder, reference, seconds, whole
+from engine_core.config.toml_section import ConfigError
 from engine_core.jit import cache as kernel_cache
-from engine_core.operator.roles import ROLES, add_up_options
-from engine_core.operator.run import CommandError, join, require
-from engine_core.wire.sections import ConfigError
+from engine_core.operator.target.roles import ROLES, add_up_options
+from engine_core.operator.target.running import CommandError, join, require
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]

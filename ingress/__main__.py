@@ -16,18 +16,19 @@ import numpy as np
 import uvicorn
 import uvloop
 
+from engine_core.config.hosts import in_url, to_bind
+from engine_core.config.settings import Settings
+from engine_core.config.toml_section import ConfigError
+from engine_core.edge import exposure
+from engine_core.edge.expiring_set import ENDED_SESSIONS, Remembered
+from engine_core.process import lifecycle, metrics
+from engine_core.process.metrics import Monitor
+from engine_core.process.tasks import ended
 from engine_core.replica.backfill import keep_filling
 from engine_core.replica.market_data import MarketData
-from engine_core.wire import exposure, metrics, process
-from engine_core.wire.async_gateway import AsyncGateway
-from engine_core.wire.gateway import GatewayError
-from engine_core.wire.hosts import in_url, to_bind
+from engine_core.transport.async_gateway import AsyncGateway
+from engine_core.transport.gateway import GatewayError
 from engine_core.wire.log import LogError
-from engine_core.wire.metrics import Monitor
-from engine_core.wire.remembered import ENDED_SESSIONS, Remembered
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import Settings
-from engine_core.wire.tasks import ended
 from ingress import app, replays
 from ingress.auth import Authenticator
 from ingress.config import IngressConfig, from_settings
@@ -123,7 +124,7 @@ async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -
     if server.started:
         gc.collect()
         gc.freeze()  # what is here now stays: full collections need not look at it again
-        process.ready()
+        lifecycle.ready()
         logger.info("serving http://%s:%d", service.config.host, service.config.http_port)
     watch = asyncio.create_task(_until_failure(service.engine.gateway, server, shown.monitor, crowd))
     await serving
@@ -162,7 +163,7 @@ def listening_socket(config: IngressConfig) -> socket.socket:
 
 
 def main() -> None:
-    process.start("ingress")
+    lifecycle.start("ingress")
     try:
         settings = Settings.from_environment()
         exposure.check(settings.profile, settings.host, bool(settings.config.http.trusted_proxies))

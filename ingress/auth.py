@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from engine_core.edge import session_tokens, signing
+from engine_core.edge.expiring_set import Remembered
+from engine_core.edge.session_tokens import Purpose
+from engine_core.edge.signing import Pairs
 from engine_core.replica.setup import Key, Setup
-from engine_core.wire import session, signing
 from engine_core.wire.codes import KeyPermission
-from engine_core.wire.remembered import Remembered
-from engine_core.wire.session import Purpose
-from engine_core.wire.signing import Pairs
 from ingress.call import Call
 from ingress.errors import ApiError, Code, bad_request
 from ingress.replays import UsedSignatures, duplicate
@@ -146,8 +146,12 @@ class Authenticator:
     def session_of(self, call: Call) -> tuple[str, int] | None:
         """(token, account) of the cookie, if that is a session which nobody has ended."""
         token = cookie_of(call)
-        account = session.read(token, self.session_secret, Purpose.COOKIE) if token else None
-        if token is None or account is None or self.ended.has(session.name_of(token), time.time_ns() // 1_000_000):
+        account = session_tokens.read(token, self.session_secret, Purpose.COOKIE) if token else None
+        if (
+            token is None
+            or account is None
+            or self.ended.has(session_tokens.name_of(token), time.time_ns() // 1_000_000)
+        ):
             return None
         return token, account
 
@@ -162,7 +166,7 @@ class Authenticator:
                     Code.FORBIDDEN, "Origin is of another site: a session serves the exchange's own page only"
                 )
             given = call.headers.get(b"x-csrf-token", b"").decode("latin-1")
-            if not session.same(given, session.csrf_token(token, self.session_secret)):
+            if not session_tokens.same(given, session_tokens.csrf_token(token, self.session_secret)):
                 raise ApiError(Code.FORBIDDEN, "Missing or wrong X-CSRF-Token")
         if not _SESSION_PERMISSIONS & permission:
             raise ApiError(Code.FORBIDDEN, "A browser session cannot do this: use an API key")

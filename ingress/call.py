@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine_core.wire.addresses import FORWARDED_FOR, FORWARDED_PROTO, Origin, TrustedProxies
+from engine_core.config.addresses import FORWARDED_FOR, FORWARDED_PROTO, Origin, TrustedProxies
 from ingress.errors import ApiError
 
 JSON = b"application/json"

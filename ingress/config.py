@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine_core.wire.addresses import TrustedProxies, is_loopback
-from engine_core.wire.backlog import Backlog
-from engine_core.wire.edge_limits import Connections, RateLimits
-from engine_core.wire.settings import Settings
+from engine_core.config.addresses import TrustedProxies, is_loopback
+from engine_core.config.edge_limits import Connections, RateLimits
+from engine_core.config.settings import Settings
+from engine_core.transport.backlog import Backlog
 
 GATEWAY_BASE = 100  # gateway numbers of ingress workers: 100, 101, ...
 DEMO_ACCOUNT = 5  # the account of the page's demo session

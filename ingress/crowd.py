@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-from engine_core.wire import process
-from engine_core.wire.addresses import TrustedProxies, network
-from engine_core.wire.edge_limits import Connections
+from engine_core.config.addresses import TrustedProxies, network
+from engine_core.config.edge_limits import Connections
+from engine_core.process import lifecycle
 from ingress.errors import ApiError, Code
 
 FULL: Final = ApiError(Code.MAINTENANCE, "Too many connections")
@@ -40,7 +40,7 @@ class Crowd:
     def __init__(self, bounds: Connections, proxies: TrustedProxies | None = None) -> None:
         self._bounds = bounds
         self.proxies = proxies or TrustedProxies()
-        self.most = process.room_for_clients(bounds.most)
+        self.most = lifecycle.room_for_clients(bounds.most)
         self.refused = 0
         self._logged_at = -LOG_SECONDS
         self._count = 0

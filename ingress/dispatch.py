@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from engine_core.edge.signing import Pairs
 from engine_core.wire.codes import KeyPermission
-from engine_core.wire.signing import Pairs
 from ingress import fields
 from ingress.auth import Claim
 from ingress.call import Call, Reply, error_reply

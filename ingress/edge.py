@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from engine_core.wire.addresses import TrustedProxies
+from engine_core.config.addresses import TrustedProxies
 from ingress.call import ORDER_ENTRY, Call, Reply, error_reply, origin_of
 from ingress.dispatch import Endpoint, answer, limited, over_the_limit
 from ingress.errors import ApiError, Code

@@ -1,6 +1,6 @@
 """The engine as the operations of the API see it: commands and queries in, events and records out, ApiError on trouble.
 
-Non-goals: the log and the ring (engine_core.wire.gateway does that), and what the events mean to a client.
+Non-goals: the log and the ring (engine_core.transport.gateway does that), and what the events mean to a client.
 """
 
 import asyncio
@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
+from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overloaded
+from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, QueryKind
-from engine_core.wire.gateway import GatewayError, OutcomeUnknown, Overloaded
-from engine_core.wire.outbox import Answer
 from ingress.errors import ApiError, Code
 from ingress.records import Event, events_of
 

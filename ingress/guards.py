@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from engine_core.wire import session
-from engine_core.wire.remembered import Full
+from engine_core.edge import session_tokens
+from engine_core.edge.expiring_set import Full
 from ingress import fields
 from ingress.auth import cookie_of
 from ingress.call import Call, Reply, json_reply
@@ -151,7 +151,7 @@ async def begun(service: Service, call: Call, account: int, token: str) -> None:
     now_ms = time.time_ns() // 1_000_000
     agent = call.headers.get(b"user-agent", b"").decode("latin-1")[:MAX_AGENT]
     agent = "".join(character if character.isprintable() else "?" for character in agent)
-    name, log_id = session.name_of(token), service.setup.log_id
+    name, log_id = session_tokens.name_of(token), service.setup.log_id
     opened = OpenSession(name, account, now_ms, now_ms + SESSION_SECONDS * 1000, call.peer, agent)
     await service.users.add_session(log_id, opened)
     for old in (await service.users.sessions(log_id, account))[MAX_SESSIONS:]:
@@ -161,9 +161,9 @@ async def begun(service: Service, call: Call, account: int, token: str) -> None:
 async def ended(service: Service, token: str) -> None:
     """A log-out."""
     now_ms = time.time_ns() // 1_000_000
-    _forget(service, session.name_of(token), now_ms + SESSION_SECONDS * 1000)
+    _forget(service, session_tokens.name_of(token), now_ms + SESSION_SECONDS * 1000)
     with suppress(HistoryUnavailable):  # it is ended all the same; only the row stays until it expires
-        await service.users.forget_session(service.setup.log_id, session.name_of(token))
+        await service.users.forget_session(service.setup.log_id, session_tokens.name_of(token))
 
 
 async def _user(service: Service, request: Request) -> User:
@@ -198,4 +198,4 @@ def _forget(service: Service, name: bytes, until_ms: int) -> None:
 def _own_name(call: Call) -> bytes:
     token = cookie_of(call)
     assert token is not None, "a session has a cookie"
-    return session.name_of(token)
+    return session_tokens.name_of(token)

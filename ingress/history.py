@@ -17,12 +17,12 @@ from typing import TypeVar
 import numpy as np
 from psycopg import AsyncConnection
 
+from engine_core.process.tasks import ended
 from engine_core.replica.setup import Setup
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.intervals import INTERVALS
 from engine_core.wire.limits import MAX_INT64
 from engine_core.wire.streams import ORIGIN, EntryId
-from engine_core.wire.tasks import ended
 from ingress import history_queries as queries
 from ingress import history_rows as rows
 from ingress.history_database import Database, HistoryUnavailable

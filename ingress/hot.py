@@ -14,7 +14,7 @@ from typing import Final
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from engine_core.wire.addresses import Origin
+from engine_core.config.addresses import Origin
 from ingress.call import Call, Reply
 from ingress.dispatch import Endpoint, answer
 from ingress.edge import COMMON_HEADERS, MAX_BODY

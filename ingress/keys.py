@@ -10,7 +10,7 @@ from typing import Final
 
 from nacl.signing import SigningKey
 
-from engine_core.wire import signing
+from engine_core.edge import signing
 from engine_core.wire.codes import KeyPermission
 from ingress import fields
 from ingress.admin_commands import create_key, revoke_key

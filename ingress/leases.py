@@ -13,9 +13,9 @@ from typing import Final
 
 import numpy as np
 
+from engine_core.process.tasks import ended
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN
-from engine_core.wire.tasks import ended
 from ingress.engine import Engine
 from ingress.errors import ApiError, refusal
 

@@ -17,9 +17,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from engine_core.wire.addresses import network
-from engine_core.wire.edge_limits import RateLimits
-from engine_core.wire.shared_words import SharedWords
+from engine_core.config.addresses import network
+from engine_core.config.edge_limits import RateLimits
+from engine_core.edge.shared_words import SharedWords
 from ingress.call import Headers
 from ingress.errors import ApiError, Code
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
 
-from engine_core.wire.signing import Value as SignedValue
+from engine_core.edge.signing import Value as SignedValue
 from ingress.errors import bad_request
 
 MAX_DEPTH = 8  # no request needs more than 3; deeper nesting is an attack on the parser's stack

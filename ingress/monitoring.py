@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from engine_core.wire.metrics import Monitor, Sample
+from engine_core.process.metrics import Monitor, Sample
 from ingress.config import IngressConfig
 from ingress.crowd import Crowd
 from ingress.engine import Gateway

@@ -21,9 +21,9 @@ from typing import Any, Final, cast
 
 import numpy as np
 
+from engine_core.edge.signing import PUBLIC_KEY_BYTES, decode_base64
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import KeyPermission
-from engine_core.wire.signing import PUBLIC_KEY_BYTES, decode_base64
 from ingress import commands, fields, orders
 from ingress.auth import Caller, Claim
 from ingress.call import ORDER_ENTRY, Call, Reply, error_reply, json_reply

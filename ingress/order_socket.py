@@ -18,8 +18,8 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from engine_core.wire.addresses import Origin
-from engine_core.wire.text_frame import text_frame
+from engine_core.config.addresses import Origin
+from engine_core.edge.text_frame import text_frame
 from ingress.call import NOWHERE, error_reply
 from ingress.errors import bad_request
 from ingress.monitoring import Shown

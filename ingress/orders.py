@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
+from engine_core.edge.signing import MAX_WINDOW_MS
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
 from engine_core.wire.limits import ALL_MARKETS
-from engine_core.wire.signing import MAX_WINDOW_MS
 from ingress import commands, fields, trial
 from ingress.call import Reply, json_reply
 from ingress.commands import Placement

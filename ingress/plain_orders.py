@@ -11,11 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
+from engine_core.edge.signing import DEFAULT_WINDOW_MS
 from engine_core.replica.setup import Market
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.order_request import NO_WINDOW, buffers, read_order
 from engine_core.wire.plain_request import KEY_CHARACTERS, SIGNATURE_CHARACTERS
-from engine_core.wire.signing import DEFAULT_WINDOW_MS
 from ingress.auth import Caller
 from ingress.call import Headers, Reply, error_reply, json_reply
 from ingress.engine import FAILURES, failure, outcome

@@ -18,7 +18,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from engine_core.wire.addresses import Origin
+from engine_core.config.addresses import Origin
 from ingress import head
 from ingress.call import NOWHERE, ORDER_ENTRY, Reply, error_reply, origin_of
 from ingress.crowd import Crowd

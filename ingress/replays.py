@@ -8,7 +8,7 @@ hosts (a load balancer has to keep a client on one), and a host that reboots wit
 import hashlib
 from typing import Final
 
-from engine_core.wire.remembered import FILE, NAME_BYTES, Full, Remembered
+from engine_core.edge.expiring_set import FILE, NAME_BYTES, Full, Remembered
 from ingress.errors import ApiError, Code
 
 __all__ = ["FILE", "UsedSignatures", "busy", "duplicate"]

@@ -7,7 +7,7 @@ and Origin headers have to be of this machine. Non-goals: users (sign_in.py), de
 import re
 from urllib.parse import urlsplit
 
-from engine_core.wire.addresses import is_loopback
+from engine_core.config.addresses import is_loopback
 from ingress.auth import cookie_name, is_own_page
 from ingress.call import Call, Reply, json_reply
 from ingress.schemas import SessionConfig

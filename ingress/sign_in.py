@@ -7,8 +7,8 @@ what a session may do (auth.py), and what its user does about passwords and keys
 
 import re
 
-from engine_core.wire import session
-from engine_core.wire.session import Purpose
+from engine_core.edge import session_tokens
+from engine_core.edge.session_tokens import Purpose
 from ingress import fields, guards
 from ingress.admin_commands import SIGN_UP, Refused, create_account
 from ingress.auth import cookie_of, is_own_page
@@ -125,7 +125,7 @@ async def new_account(service: Service, name: str) -> int:
 
 
 async def _granted(service: Service, call: Call, account: int, name: str) -> Reply:
-    token = session.issue(account, service.config.session_secret, SESSION_SECONDS, Purpose.COOKIE)
+    token = session_tokens.issue(account, service.config.session_secret, SESSION_SECONDS, Purpose.COOKIE)
     await guards.begun(service, call, account, token)
     headers: Headers = ((b"Set-Cookie", cookie_header(call, token, SESSION_SECONDS)), (b"Cache-Control", b"no-store"))
     return json_reply(_session(service, call, account, name, token), headers)
@@ -135,8 +135,8 @@ def _session(service: Service, call: Call, account: int, name: str | None, token
     secret = service.config.session_secret
     return UserSession(
         account=account,
-        csrfToken=session.csrf_token(token, secret),
-        streamToken=session.stream_token(token, secret),
+        csrfToken=session_tokens.csrf_token(token, secret),
+        streamToken=session_tokens.stream_token(token, secret),
         wsUrl=stream_url(service, call),
         name=name,
     )

@@ -8,9 +8,9 @@ in to or, when somebody is to all, any. Non-goals: users (sign_in.py).
 import secrets
 from typing import Final
 
-from engine_core.wire import session
-from engine_core.wire.addresses import network
-from engine_core.wire.session import Purpose
+from engine_core.config.addresses import network
+from engine_core.edge import session_tokens
+from engine_core.edge.session_tokens import Purpose
 from ingress import guards
 from ingress.call import Call, Reply, json_reply
 from ingress.config import DEMO_ACCOUNT
@@ -37,15 +37,15 @@ async def demo(service: Service, request: Request) -> Reply:
     secret = service.config.session_secret
     try:
         account = DEMO_ACCOUNT if is_local(call) else await _account_of(service, call)
-        token = session.issue(account, secret, SESSION_SECONDS, Purpose.COOKIE)
+        token = session_tokens.issue(account, secret, SESSION_SECONDS, Purpose.COOKIE)
         if not is_local(call):
             await guards.begun(service, call, account, token)
     except HistoryUnavailable as error:
         raise no_users(error) from None
     answer = DemoSession(
         account=account,
-        csrfToken=session.csrf_token(token, secret),
-        streamToken=session.stream_token(token, secret),
+        csrfToken=session_tokens.csrf_token(token, secret),
+        streamToken=session_tokens.stream_token(token, secret),
         wsUrl=stream_url(service, call),
     )
     cookie = cookie_header(call, token, SESSION_SECONDS)

@@ -8,9 +8,9 @@ import argparse
 import logging
 import sys
 
-from engine_core.wire import metrics, process
-from engine_core.wire.database import UnfitDatabase
-from engine_core.wire.sections import ConfigError
+from engine_core.config.toml_section import ConfigError
+from engine_core.process import lifecycle, metrics
+from engine_core.transport.postgres import UnfitDatabase
 from persistence.config import WriterConfig
 from persistence.monitoring import Shown
 from persistence.writer import run
@@ -22,7 +22,7 @@ while there is little to store, default 250)."""
 
 def main() -> None:
     argparse.ArgumentParser(prog="exchange writer", description=_HELP).parse_args()
-    process.start("writer")
+    lifecycle.start("writer")
     try:
         config = WriterConfig.from_environment()
     except ConfigError as error:
@@ -31,7 +31,7 @@ def main() -> None:
     shown = Shown()
     metrics.serve(shown.monitor, config.runtime, config.metrics_port, config.host)
     try:
-        run(config, process.ready, shown)
+        run(config, lifecycle.ready, shown)
     except UnfitDatabase as error:
         sys.exit(f"exchange writer: DATABASE_URL: {error}")
 

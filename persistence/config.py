@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import Settings, without_password
+from engine_core.config.settings import Settings, without_password
+from engine_core.config.toml_section import ConfigError
 
 _PAUSE_MS = 250
 

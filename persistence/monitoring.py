@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine_core.wire.metrics import Monitor, Sample
+from engine_core.process.metrics import Monitor, Sample
 
 
 class Shown:

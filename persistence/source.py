@@ -13,7 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from engine_core.wire.backlog import Stored, parse_stored
+from engine_core.transport.backlog import Stored, parse_stored
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, EVENT
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, decode_block, keys

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import psycopg
 import redis
 
-from engine_core.wire.database import check_for_writing
+from engine_core.transport.postgres import check_for_writing
 from persistence.config import WriterConfig
 from persistence.migrate import SchemaError
 from persistence.monitoring import Shown

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 import redis
 
-from engine_core.embedded import Postgres, Valkey, running
+from engine_core.host.embedded import Postgres, Valkey, running
 
 _databases = itertools.count(1)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 COMPLETE = "complete"  # a file that `exchange warm` leaves in the folder once every kernel is there
 KERNELS_FOLDER = "kernels"  # in the data folder, where there is no better place
 _HERE = Path(__file__).parents[1]
-_KERNEL_FOLDERS = ("book", "replica", "wire")
+_KERNEL_FOLDERS = ("book", "replica", "transport", "wire")
 _IMPORT = re.compile(r"^from engine_core\.?(\S*) import (\([^)]*\)|.*)", re.MULTILINE)
 
 

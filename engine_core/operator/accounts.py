@@ -8,11 +8,11 @@ from contextlib import closing
 
 import numpy as np
 
-from engine_core.administration import admin, execute
-from engine_core.demo import key_command, new_key
+from engine_core.administration.client import admin, execute
+from engine_core.administration.demo import key_command, new_key
 from engine_core.operator.rules import ANSWER_TIMEOUT_S, reached, session
-from engine_core.operator.run import CommandError, require
-from engine_core.runtime.connection import client_of, describe
+from engine_core.operator.target.running import CommandError, require
+from engine_core.transport.redis_connection import client_of, describe
 from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, Reason
 from engine_core.wire.limits import MAX_INT64, MAX_SUPPLY_ATOMS
 from engine_core.wire.streams import EntryId, keys

@@ -6,9 +6,9 @@ first, and somebody has to agree.
 
 import argparse
 
-from engine_core import reconcile
-from engine_core.administration import ApplyError
-from engine_core.operator.run import CommandError, confirmed, require, settings_of
+from engine_core.administration import reconcile
+from engine_core.administration.client import ApplyError
+from engine_core.operator.target.running import CommandError, confirmed, require, settings_of
 
 
 def apply(options: argparse.Namespace) -> int:

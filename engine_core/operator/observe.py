@@ -14,11 +14,11 @@ from typing import IO
 import psutil
 import redis
 
-from engine_core.operator.run import CommandError, Run, find, require
-from engine_core.operator.sockets import ask, of_roles
+from engine_core.operator.target.running import CommandError, Run, find, require
+from engine_core.operator.target.sockets import ask, of_roles
 from engine_core.runtime.clock import ahead_ms, in_words
+from engine_core.transport.gateway import Gateway, GatewayError
 from engine_core.wire.codes import QueryKind
-from engine_core.wire.gateway import Gateway, GatewayError
 
 FOLLOW_EVERY_S = 0.25
 WARN_AT = 0.8  # as the engine says it in its log (runtime/fullness.py)

@@ -7,14 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine_core.demo import MARKET_MAKER_FILE, TAKER_FILE
-from engine_core.embedded import CLUSTER_FILES, PASSWORDS_FILE, remove_fallback
-from engine_core.jit.cache import KERNELS_FOLDER
-from engine_core.operator.roles import ROLES
-from engine_core.operator.run import CommandError, confirmed, is_running
-from engine_core.supervisor import holder_of
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import (
+from engine_core.administration.demo import MARKET_MAKER_FILE, TAKER_FILE
+from engine_core.config.settings import (
     CONFIGURATION_FILE,
     KEYS_FILE,
     PROFILE_FILE,
@@ -23,6 +17,12 @@ from engine_core.wire.settings import (
     runtime_folder,
     session_secret,
 )
+from engine_core.config.toml_section import ConfigError
+from engine_core.host.embedded import CLUSTER_FILES, PASSWORDS_FILE, remove_fallback
+from engine_core.host.supervisor import holder_of
+from engine_core.jit.cache import KERNELS_FOLDER
+from engine_core.operator.target.roles import ROLES
+from engine_core.operator.target.running import CommandError, confirmed, is_running
 
 ENGINE_NOTES = "engine-[0-9]*.entry"
 _LOGS = (*ROLES, "valkey", "postgres")

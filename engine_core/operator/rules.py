@@ -10,10 +10,10 @@ from contextlib import contextmanager
 import numpy as np
 import redis
 
-from engine_core.administration import ApplyError, LogSetup, admin, execute, read_setup
-from engine_core.operator.run import CommandError, Run, require
+from engine_core.administration.client import ApplyError, LogSetup, admin, execute, read_setup
+from engine_core.operator.target.running import CommandError, Run, require
+from engine_core.transport.gateway import Gateway, GatewayError
 from engine_core.wire.codes import CommandKind, MarketState
-from engine_core.wire.gateway import Gateway, GatewayError
 
 ANSWER_TIMEOUT_S = 10.0
 _OK, _FROZEN = 1, 2  # ADMIN.code of ACCOUNT_STATE

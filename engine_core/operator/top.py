@@ -1,9 +1,9 @@
 """`exchange top`: what the processes show of themselves, live in the terminal.
 
-Each process answers with its metrics on a socket in the runtime folder (wire/metrics.py). Counters are shown as rates,
-histograms as percentiles of the time since the last look, everything else as it is; so a metric that a process adds is
-here without another line. Valkey and PostgreSQL have none: of them, and of whoever does not answer, processor and
-memory are shown. Non-goal: history (that is Prometheus's).
+Each process answers with its metrics on a socket in the runtime folder (process/metrics.py). Counters are shown as
+rates, histograms as percentiles of the time since the last look, everything else as it is; so a metric that a process
+adds is here without another line. Valkey and PostgreSQL have none: of them, and of a process that does not answer,
+processor and memory are shown. Non-goal: history (that is Prometheus's).
 """
 
 import argparse
@@ -18,9 +18,9 @@ from pathlib import Path
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine_core.operator.run import Run, require
-from engine_core.operator.sockets import ask, of_roles
-from engine_core.wire.metrics import PREFIX
+from engine_core.operator.target.running import Run, require
+from engine_core.operator.target.sockets import ask, of_roles
+from engine_core.process.metrics import PREFIX
 
 COLUMN = 40
 CLEAR, HIDE, SHOW, BOLD, PLAIN = "\x1b[H\x1b[J", "\x1b[?25l", "\x1b[?25h", "\x1b[1m", "\x1b[0m"

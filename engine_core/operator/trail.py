@@ -14,9 +14,9 @@ from typing import Any, cast
 import numpy as np
 import redis
 
-from engine_core.operator.log_access import open_log
-from engine_core.operator.run import CommandError
-from engine_core.runtime.connection import describe
+from engine_core.operator.target.log_access import open_log
+from engine_core.operator.target.running import CommandError
+from engine_core.transport.redis_connection import describe
 from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, EVENT
 from engine_core.wire.streams import FIELD, BlockError, decode_block, keys

@@ -10,19 +10,9 @@ from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
 
-from engine_core.children import Program
-from engine_core.disk_reserve import DiskReserve
-from engine_core.embedded import EmbeddedError, Postgres, Server, Valkey
-from engine_core.external import ExternalError, check_database, check_redis
-from engine_core.jit import cache as kernel_cache
-from engine_core.operator.first_key import first_administrator
-from engine_core.operator.roles import NEEDS, ROLES, SECRETS
-from engine_core.runtime_folders import check_room, own, sweep, tidy
-from engine_core.supervisor import Plan, StartError, Supervisor, check_host, check_ports, free_port, lock_data
-from engine_core.wire import exposure, process
-from engine_core.wire.markets import Config
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import (
+from engine_core.administration.first_key import first_administrator
+from engine_core.config.exchange_toml import Config
+from engine_core.config.settings import (
     KEYS_FILE,
     Settings,
     own_config,
@@ -33,11 +23,22 @@ from engine_core.wire.settings import (
     session_secret,
     without_password,
 )
+from engine_core.config.toml_section import ConfigError
+from engine_core.edge import exposure
+from engine_core.host.children import Program
+from engine_core.host.disk_reserve import DiskReserve
+from engine_core.host.embedded import EmbeddedError, Postgres, Server, Valkey
+from engine_core.host.external import ExternalError, check_database, check_redis
+from engine_core.host.runtime_folders import check_room, own, sweep, tidy
+from engine_core.host.supervisor import Plan, StartError, Supervisor, check_host, check_ports, free_port, lock_data
+from engine_core.jit import cache as kernel_cache
+from engine_core.operator.target.roles import NEEDS, ROLES, SECRETS
+from engine_core.process import lifecycle
 
 
 def up(options: argparse.Namespace) -> int:
     began = time.monotonic()
-    process.no_core_dumps()
+    lifecycle.no_core_dumps()
     os.umask(0o077)  # what the exchange writes is its own user's
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
@@ -89,7 +90,9 @@ def up(options: argparse.Namespace) -> int:
 def _check_upgraded(data: Path) -> None:
     """StartError before anything runs that changes the log, if its snapshots are of an earlier behaviour version."""
     if any((data / "snapshots").glob("*.snapshot")):
-        snapshot = importlib.import_module("engine_core.runtime.snapshot")  # with NumPy, which nothing else here needs
+        snapshot = importlib.import_module(
+            "engine_core.runtime.snapshots.snapshot"
+        )  # with NumPy, which nothing else here needs
         if (why := snapshot.not_upgraded(data, shard=0)) is not None:
             raise StartError(why)
 

@@ -4,9 +4,9 @@ import argparse
 
 import redis
 
-from engine_core.operator.log_access import open_log
-from engine_core.operator.run import CommandError, is_running
-from engine_core.runtime.snapshot import SnapshotError
+from engine_core.operator.target.log_access import open_log
+from engine_core.operator.target.running import CommandError, is_running
+from engine_core.runtime.snapshots.snapshot import SnapshotError
 from engine_core.runtime.standby import active_name
 from engine_core.runtime.upgrade import upgrade as upgrade_log
 from engine_core.wire.layout import BEHAVIOUR_VERSION

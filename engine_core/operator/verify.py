@@ -22,19 +22,19 @@ import redis
 from engine_core.book import audit, reads
 from engine_core.book.accounts import FEE_ACCOUNT
 from engine_core.book.state import ACCOUNTS, State, capacities_of
-from engine_core.operator.log_access import open_log
-from engine_core.operator.run import CommandError, settings_of
-from engine_core.runtime import snapshot
+from engine_core.config.settings import Settings
+from engine_core.operator.target.log_access import open_log
+from engine_core.operator.target.running import CommandError, settings_of
 from engine_core.runtime.config import capacities
-from engine_core.runtime.connection import describe
 from engine_core.runtime.machine import Machine, Mirror
-from engine_core.runtime.snapshot import OldSnapshot, SnapshotError
+from engine_core.runtime.snapshots import snapshot
+from engine_core.runtime.snapshots.snapshot import OldSnapshot, SnapshotError
 from engine_core.runtime.upgrade import begun_by
+from engine_core.transport.redis_connection import describe
 from engine_core.wire import destinations
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, EVENT
 from engine_core.wire.log import LogError
-from engine_core.wire.settings import Settings
 from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block, keys
 from engine_core.wire.units import format_decimal
 

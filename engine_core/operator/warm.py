@@ -17,8 +17,8 @@ from typing import IO
 
 from engine_core.jit.cache import COMPLETE
 from engine_core.jit.kernel import CACHE_FOLDER, JIT_DISABLED
-from engine_core.operator.run import CommandError
-from engine_core.wire import process
+from engine_core.operator.target.running import CommandError
+from engine_core.process import lifecycle
 
 JOBS = ("book", "views")
 SAY_SOMETHING_EVERY_S = 5.0
@@ -98,5 +98,5 @@ def _remove(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    process.start("warm")
+    lifecycle.start("warm")
     sys.exit(warm(argparse.Namespace(force=False)))

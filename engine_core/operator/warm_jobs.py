@@ -15,9 +15,10 @@ from numba.core import event as compilation
 
 from engine_core.book import audit, reads
 from engine_core.book.state import Capacities
+from engine_core.process import lifecycle
 from engine_core.replica.market_data import MarketData
 from engine_core.runtime.machine import Machine
-from engine_core.wire import process
+from engine_core.transport.ring import RingReader, RingWriter, Stamp
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
@@ -43,7 +44,6 @@ from engine_core.wire.layout import (
 )
 from engine_core.wire.order_message import message_buffers, read_message
 from engine_core.wire.order_request import buffers, read_order, rules_of
-from engine_core.wire.ring import RingReader, RingWriter, Stamp
 from engine_core.wire.streams import ORIGIN, EntryId, encode_block
 
 SMALL = Capacities(
@@ -163,7 +163,7 @@ async def _replica() -> None:
 
 
 def main() -> None:
-    process.start("warm")
+    lifecycle.start("warm")
     compilation.register("numba:compile", _Announcer())
     {"book": book, "views": views}[sys.argv[1]]()
 

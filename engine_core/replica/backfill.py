@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.records import TRADE
+from engine_core.transport.feed import describe
 from engine_core.wire.codes import EventKind, OrderFlag
-from engine_core.wire.feed import describe
 from engine_core.wire.intervals import DAY_MS, INTERVALS
 from engine_core.wire.layout import EVENT
 from engine_core.wire.streams import FIELD, EntryId, decode_block, keys

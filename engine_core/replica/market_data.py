@@ -21,6 +21,7 @@ from typing import Protocol
 
 import numpy as np
 
+from engine_core.process.tasks import ended
 from engine_core.replica.candles import INTERVAL_INDEX, Candle
 from engine_core.replica.depth import ADMIN_EVENT_MET, DONE, GAP, Depth
 from engine_core.replica.records import FLAT, LEVEL_CHANGE, SPAN, TRADE, flat
@@ -31,7 +32,6 @@ from engine_core.wire.codes import QueryKind, Side
 from engine_core.wire.intervals import DAY_MS
 from engine_core.wire.layout import ADMIN_EVENT, SLOT
 from engine_core.wire.streams import ORIGIN, EntryId
-from engine_core.wire.tasks import ended
 
 HELD_BYTES = 64 * 2**20  # events that wait for a book; beyond, they are dropped and the book is asked once more
 RETRY_SECONDS = 0.5

@@ -10,16 +10,16 @@ import os
 import signal
 import sys
 
+from engine_core.config.settings import Settings
+from engine_core.config.toml_section import ConfigError
+from engine_core.process import lifecycle
+from engine_core.process.metrics import Monitor, serve
 from engine_core.runtime.config import EngineConfig, from_settings, snapshot_rules
-from engine_core.runtime.keeper import Keeper
 from engine_core.runtime.loop import Engine
-from engine_core.runtime.monitoring import show
-from engine_core.wire import process
+from engine_core.runtime.metrics import show
+from engine_core.runtime.snapshots.schedule import Keeper
+from engine_core.transport.reserved_file import NoRoom
 from engine_core.wire.log import LogError
-from engine_core.wire.metrics import Monitor, serve
-from engine_core.wire.reserved import NoRoom
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import Settings
 
 _HELP = """Matches orders: turns the command log into the event log. Settings come from the environment: REDIS_URL,
 EXCHANGE_CONFIG (capacities, core to pin to, busy polling), EXCHANGE_DATA, EXCHANGE_RUNTIME (ring), EXCHANGE_SHARD."""
@@ -33,7 +33,7 @@ def main() -> None:
         "--standby", action="store_true", help="follow the log, and take over within a second when the active one ends"
     )
     options = parser.parse_args()
-    process.start("engine")
+    lifecycle.start("engine")
     try:
         settings = Settings.from_environment()
         config = from_settings(settings, options.standby)
@@ -49,7 +49,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # what stays for ever is never looked at again
     try:
-        engine.run(process.ready)
+        engine.run(lifecycle.ready)
     except (LogError, NoRoom) as error:
         logger.critical("the engine stops: %s", error)
         sys.exit(1)

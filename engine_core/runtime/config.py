@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine_core.book.state import Capacities
-from engine_core.runtime.connection import client_of
-from engine_core.runtime.keeper import Rules
-from engine_core.runtime.trim import DAY_MS, Limits, trim
-from engine_core.wire.markets import Capacity
-from engine_core.wire.settings import Settings
+from engine_core.config.exchange_toml import Capacity
+from engine_core.config.settings import Settings
+from engine_core.runtime.snapshots.schedule import Rules
+from engine_core.runtime.snapshots.trim import DAY_MS, Limits, trim
+from engine_core.transport.redis_connection import client_of
 from engine_core.wire.streams import keys
 
 TICK_MS = 100  # how often an engine looks for due timers
@@ -36,7 +36,7 @@ class EngineConfig:
 
     @property
     def note(self) -> Path:
-        """Where the entry under execution is noted (guard.py)."""
+        """Where the entry under execution is noted (crash_guard.py)."""
         return self.data / (
             f"engine-{self.shard}.entry" if not self.number else f"engine-{self.shard}.{self.number}.entry"
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine_core.wire.metrics import Histogram
+from engine_core.process.metrics import Histogram
 
 
 @dataclass(slots=True)

@@ -19,29 +19,29 @@ import numpy as np
 import redis
 
 from engine_core.book.state import FIRED, TIMERS, Capacities, capacities_of
-from engine_core.runtime import snapshot
 from engine_core.runtime.clock import Clock
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
-from engine_core.runtime.connection import UNREACHABLE, Connection, client_of
 from engine_core.runtime.counters import Counters, Stages
+from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.fullness import Fullness
-from engine_core.runtime.guard import CrashGuard
-from engine_core.runtime.intake import BLOCK_MS, Intake
-from engine_core.runtime.keeper import Keeper
+from engine_core.runtime.log.intake import BLOCK_MS, Intake
+from engine_core.runtime.log.publish import Publisher, Refused
+from engine_core.runtime.log.skips import check_skips, remember
+from engine_core.runtime.log.tail import Forgotten, NotTaken, Tail
 from engine_core.runtime.machine import Machine
-from engine_core.runtime.publish import Publisher, Refused
 from engine_core.runtime.queries import Answers
 from engine_core.runtime.recovery import capacity_records, check_pair, check_position, create_log, read_logs, replay
-from engine_core.runtime.resume import check_has, check_same_log, crc_of, resume
-from engine_core.runtime.skips import check_skips, remember
-from engine_core.runtime.snapshot import Place
+from engine_core.runtime.snapshots import snapshot
+from engine_core.runtime.snapshots.resume import check_has, check_same_log, crc_of, resume
+from engine_core.runtime.snapshots.schedule import Keeper
+from engine_core.runtime.snapshots.snapshot import Place
 from engine_core.runtime.standby import Lookout, active_name
-from engine_core.runtime.tail import Forgotten, NotTaken, Tail
+from engine_core.transport.gateway import Gateway
+from engine_core.transport.redis_connection import UNREACHABLE, Connection, client_of
+from engine_core.transport.ring import RingWriter, Stamp
 from engine_core.wire.codes import CommandKind
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND, EVENT
 from engine_core.wire.log import RESTORE_SECONDS, LogError, LogState, LogTrimmed
-from engine_core.wire.ring import RingWriter, Stamp
 from engine_core.wire.streams import EntryId, decode_block, keys, pack
 
 RETRY_SECONDS = 0.1

@@ -26,8 +26,9 @@ from engine_core.book.state import (
     engine_time,
     new_state,
 )
-from engine_core.runtime.chunk import Chunk
+from engine_core.runtime.log.chunk import Chunk
 from engine_core.runtime.resize import resized
+from engine_core.transport.ring import Stamp
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import (
     ADMIN,
@@ -42,7 +43,6 @@ from engine_core.wire.layout import (
 )
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
 from engine_core.wire.log import LogError
-from engine_core.wire.ring import Stamp
 from engine_core.wire.streams import ORIGIN, BlockError, EntryId, decode_block, encode_block
 
 FIRST_EPOCH = 1

@@ -9,8 +9,8 @@ import numpy as np
 
 from engine_core.book import reads
 from engine_core.book.state import MARKETS
-from engine_core.runtime.connection import Connection
 from engine_core.runtime.machine import Machine
+from engine_core.transport.redis_connection import Connection
 from engine_core.wire.codes import QueryKind, Reason
 from engine_core.wire.layout import ANSWER_HEADER, LEVEL, STATUS
 from engine_core.wire.queries import ANSWER_RECORDS, BY_CLIENT_ID, decode_query, stamp_of

@@ -25,12 +25,12 @@ import numpy as np
 import redis
 
 from engine_core.book.state import Capacities
-from engine_core.runtime.chunk import Chunk, chunk_of
-from engine_core.runtime.connection import Connection, describe
-from engine_core.runtime.guard import CrashGuard
-from engine_core.runtime.intake import block_of
+from engine_core.runtime.crash_guard import CrashGuard
+from engine_core.runtime.log.chunk import Chunk, chunk_of
+from engine_core.runtime.log.intake import block_of
+from engine_core.runtime.log.publish import Publisher
 from engine_core.runtime.machine import FIRST_EPOCH, Machine, Mirror
-from engine_core.runtime.publish import Publisher
+from engine_core.transport.redis_connection import Connection, describe
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, COMMAND, SCHEMA_VERSION, join
 from engine_core.wire.log import LogError, LogState

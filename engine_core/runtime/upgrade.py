@@ -8,7 +8,7 @@ left a snapshot of what came of it; from there this code goes on, with UPGRADE a
     snapshot            by the old code E   U by this one
 
 Each step is looked for before it is done, so one that was interrupted is only repeated. Non-goals: the records of old
-snapshots (migration.py).
+snapshots (runtime/snapshots/migration.py).
 """
 
 from pathlib import Path
@@ -18,12 +18,12 @@ import numpy as np
 import redis
 
 from engine_core.book.state import BEHAVIOUR, State, capacities_of
-from engine_core.runtime import migration, snapshot
+from engine_core.runtime.log.tail import NOT_ABOVE_TOP
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import FROM_THE_OLD_CODE, behaviour_of, own_block, read_logs
-from engine_core.runtime.resume import crc_of, usable
-from engine_core.runtime.snapshot import Place
-from engine_core.runtime.tail import NOT_ABOVE_TOP
+from engine_core.runtime.snapshots import migration, snapshot
+from engine_core.runtime.snapshots.resume import crc_of, usable
+from engine_core.runtime.snapshots.snapshot import Place
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
 from engine_core.wire.log import LogError

@@ -311,7 +311,7 @@ def _append_text(text: np.ndarray, length: int, part: np.ndarray) -> int:
 
 @kernel
 def _write_text(data: bytes, spans: np.ndarray, text: np.ndarray) -> int:
-    """The text that was signed; its length. (signing.py says what it looks like.)"""
+    """The text that was signed; its length. (edge/signing.py says what it looks like.)"""
     length = _append_text(text, 0, _INSTRUCTION)
     for name in range(MEMBERS):
         if spans[name, 0] == 0:

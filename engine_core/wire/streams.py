@@ -25,7 +25,7 @@ class Keys(NamedTuple):
     queries: str
     answers: str  # pub/sub channel prefix; the gateway's number follows
     leases: str  # key prefix: who holds a role, e.g. the publisher of market data
-    stored: str  # how far the writer is; see backlog.py
+    stored: str  # how far the writer is; see transport/backlog.py
     skipped: str  # set of the entries that an operator had the engine skip; see guard.py
 
 

@@ -7,13 +7,13 @@ import uvloop
 
 from bench.websocket_server import run
 from egress.config import own_limits
-from engine_core.wire import process
+from engine_core.process import lifecycle
 
 
 def main() -> None:
     if len(sys.argv) > 1:
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, int(sys.argv[1])))
-    process.start("egress")
+    lifecycle.start("egress")
     uvloop.run(run(500, 100, 1, own_limits(2_000)))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from engine_core.administration import admin
+from engine_core.administration.client import admin
 from engine_core.wire.codes import CommandKind
 from tests.attacks.conftest import PROXY, client_at
 from tests.attacks.test_users import KEYS, PASSWORD, SESSION, browser, enter, sign_up

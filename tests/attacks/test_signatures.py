@@ -13,7 +13,7 @@ import pytest_asyncio
 from nacl.bindings import crypto_core_ed25519_add
 from nacl.signing import SigningKey
 
-from engine_core.wire import signing
+from engine_core.edge import signing
 from engine_core.wire.codes import EventKind, KeyPermission
 from ingress.members import parse_object, signed_pairs
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT, Exchange, event, open_exchange

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine_core.wire.metrics import HEALTHY_S, LATENCY_S, Monitor, Sample, serve, socket_path
+from engine_core.process.metrics import HEALTHY_S, LATENCY_S, Monitor, Sample, serve, socket_path
 
 
 class Role:
@@ -82,7 +82,7 @@ def test_a_silent_process_is_not_healthy(role: tuple[Role, HTTPConnection], monk
     state, connection = role
     assert get(connection, "/health")[0] == 200
     now = time.monotonic()
-    monkeypatch.setattr("engine_core.wire.metrics.time.monotonic", lambda: now + HEALTHY_S + 1)
+    monkeypatch.setattr("engine_core.process.metrics.time.monotonic", lambda: now + HEALTHY_S + 1)
     assert get(connection, "/health")[0] == 503
     state.monitor.beat()
     assert get(connection, "/health")[0] == 200

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.market_maker_quotes import Ladder, Walk, lean, size_factor, size_lots, step_ticks
-from engine_core.wire import quoting
-from engine_core.wire.sections import ConfigError, Section
+from engine_core.config import market_maker
+from engine_core.config.toml_section import ConfigError, Section
 
 
-def parameters(**values: object) -> quoting.MarketMaker:
-    return quoting.read(Section("test.toml", "market_maker", values))
+def parameters(**values: object) -> market_maker.MarketMaker:
+    return market_maker.read(Section("test.toml", "market_maker", values))
 
 
 def test_the_walk_is_seeded_and_stays_near_its_anchor() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engine_core.operator.top import cells, look_at, percentile
-from engine_core.wire.metrics import Monitor, Sample, serve, socket_path
+from engine_core.process.metrics import Monitor, Sample, serve, socket_path
 
 
 def test_rates_percentiles_and_values_between_two_looks(runtime: Path) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, OrderType, SelfTrade, Side, TimeInForce
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND
 
 ACCOUNT = 2  # the first of the demo's traders

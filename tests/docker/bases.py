@@ -15,8 +15,8 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engine_core.embedded import valkey_binary
-from engine_core.wire.settings import write_private
+from engine_core.config.settings import write_private
+from engine_core.host.embedded import valkey_binary
 from tests.docker.compose import DOCKER, ROOT, compose
 from tests.docker.podman import Podman, PodmanError
 

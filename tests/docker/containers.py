@@ -22,7 +22,7 @@ import ccxt
 import ccxt.pro
 import psutil
 
-from engine_core.operator.roles import SECRETS
+from engine_core.operator.target.roles import SECRETS
 from tests.docker.bases import LEFT_OUT, build, make_bases
 from tests.docker.compose import DOCKER, ROOT, compose, read
 from tests.docker.compose import SECRETS as PASSWORDS

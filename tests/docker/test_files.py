@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from engine_core.wire.markets import PROFILES
+from engine_core.config.exchange_toml import PROFILES
 from tests.docker.compose import DOCKER, ROOT, SECRETS, compose, image_environment, interpolate, ours
 
 

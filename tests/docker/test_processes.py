@@ -100,7 +100,7 @@ class Containers:
         """The image's HEALTHCHECK, run as Docker runs it."""
         if self.running[name].poll() is not None:
             pytest.fail(f"{name} ended with {self.running[name].returncode}:\n{self.log(name)}")
-        check = ["python", "-P", "-m", "engine_core.wire.probe"]
+        check = ["python", "-P", "-m", "engine_core.process.probe"]
         return self._run(name, check, stderr=subprocess.DEVNULL).wait(10) == 0
 
     def log(self, name: str) -> str:

@@ -20,10 +20,10 @@ from egress.order_feeds import OrderFeeds
 from egress.private import PrivateStreams
 from egress.server import Egress
 from egress.sources import Sources
+from engine_core.edge.signing import signing_text
 from engine_core.replica.market_data import EventHandler, MarketData
 from engine_core.wire.codes import CommandKind, KeyPermission
 from engine_core.wire.layout import join
-from engine_core.wire.signing import signing_text
 from tests.replica.flow import Engine, Flow, admin, setup_records
 
 SECRET = b"0123456789abcdef0123456789abcdef"

@@ -8,7 +8,7 @@ import pytest
 
 from bench import websocket
 from bench.websocket_client import FRAMES, TIMED, Totals, scan
-from engine_core.wire.text_frame import text_frame
+from engine_core.edge.text_frame import text_frame
 
 
 def test_the_scanner_counts_whole_frames_and_reads_the_engines_time() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine_core.wire import session
+from engine_core.edge import session_tokens
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
@@ -240,7 +240,7 @@ async def test_each_name_is_told_once_and_other_markets_and_accounts_are_not() -
 
 async def test_two_accounts_on_one_socket_by_session_and_by_signature() -> None:
     async with running() as rig, rig.listen() as client:
-        await client.subscribe("account.orderUpdate", session=session.issue(3, SECRET, 60))
+        await client.subscribe("account.orderUpdate", session=session_tokens.issue(3, SECRET, 60))
         await client.subscribe("account.balanceUpdate", signature=signature(2))
         order(rig, EventKind.ACCEPTED, account=3, given_available=5)
         order(rig, EventKind.ACCEPTED, account=2, given_available=7)
@@ -289,7 +289,7 @@ async def test_the_account_of_fees_hears_of_each_fee() -> None:
     """It has no events of its own: what it gets stands in the fills of others."""
     async with running() as rig, rig.listen() as client:
         rig.engine.balances[1] = [(1, 5_000_000, 0), (2, 0, 0)]
-        await client.subscribe("account.balanceUpdate", session=session.issue(1, SECRET, 60))
+        await client.subscribe("account.balanceUpdate", session=session_tokens.issue(1, SECRET, 60))
         rig.flow.trade(Side.BID, 10_000, 100, 1)  # the maker buys, so its fee of one atom is in SOL
         rig.feed()
         seen = [await client.data("account.balanceUpdate") for _ in range(2)]

@@ -7,8 +7,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from egress.names import Kind, Stream, parse
+from engine_core.edge import session_tokens
 from engine_core.replica.setup import FROZEN
-from engine_core.wire import session
 from engine_core.wire.codes import CommandKind, Side
 from tests.egress.rig import KEYS, READ_NOTHING, SECRET, running, signature
 from tests.replica.flow import admin
@@ -171,7 +171,13 @@ async def test_private_streams_need_a_signature() -> None:
         for given in [*bad, tampered, readless, {"a": 1}]:
             await client.say(method="SUBSCRIBE", params=["account.orderUpdate"], signature=given, id=3)
             assert (await client.answer())["error"]["code"] == 4005
-        for token in ("", "nonsense", session.issue(2, b"another secret", 60), session.issue(2, SECRET, -1), 7):
+        for token in (
+            "",
+            "nonsense",
+            session_tokens.issue(2, b"another secret", 60),
+            session_tokens.issue(2, SECRET, -1),
+            7,
+        ):
             await client.say(method="SUBSCRIBE", params=["account.orderUpdate"], session=token, id=4)
             assert (await client.answer())["error"]["code"] == 4005
         rig.flow.level(Side.BID, 10, 1)
@@ -209,7 +215,7 @@ async def test_a_revoked_key_loses_its_private_streams_at_once() -> None:
 
 
 async def test_a_frozen_account_loses_its_private_streams_at_once_and_gets_none() -> None:
-    token = session.issue(2, SECRET, 60)
+    token = session_tokens.issue(2, SECRET, 60)
     async with running() as rig, rig.listen() as of_key, rig.listen() as of_page, rig.listen() as other:
         await of_key.subscribe("account.orderUpdate", signature=signature(2))
         await of_page.subscribe("account.balanceUpdate", session=token)
@@ -228,8 +234,8 @@ async def test_a_frozen_account_loses_its_private_streams_at_once_and_gets_none(
 
 async def test_a_session_that_runs_out_ends_its_streams() -> None:
     async with running() as rig, rig.listen() as short, rig.listen() as long:
-        await short.subscribe("account.orderUpdate", session=session.issue(2, SECRET, 0.5))
-        await long.subscribe("account.orderUpdate", session=session.issue(2, SECRET, 60))
+        await short.subscribe("account.orderUpdate", session=session_tokens.issue(2, SECRET, 0.5))
+        await long.subscribe("account.orderUpdate", session=session_tokens.issue(2, SECRET, 60))
         with pytest.raises(ConnectionClosed) as closed:
             await short.event()
         assert closed.value.rcvd is not None and "session ended" in closed.value.rcvd.reason

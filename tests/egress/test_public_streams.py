@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from engine_core.edge.text_frame import text_frame
 from engine_core.wire.codes import Side
 from engine_core.wire.intervals import INTERVALS
-from engine_core.wire.text_frame import text_frame
 from tests.egress.rig import Listener, running
 from tests.replica.flow import BTC_USDC, SOL_USDC, START_MS, Flow
 

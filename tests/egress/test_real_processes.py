@@ -13,8 +13,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from engine_core.replica.setup import Setup
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, OrderType, QueryKind, SelfTrade, Side, TimeInForce
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND, join
 from engine_core.wire.units import MarketUnits
 from tests.egress.rig import KEYS, Listener, signature

@@ -9,9 +9,9 @@ import pytest
 from nacl.signing import SigningKey
 
 from egress.auth import Authenticator, NotAuthorised
+from engine_core.edge.expiring_set import Remembered
 from engine_core.replica.setup import Setup
 from engine_core.wire.codes import KeyPermission
-from engine_core.wire.remembered import Remembered
 from tests.ingress.markets import key_record, setup_records
 
 KEY = SigningKey(b"k" * 32)

@@ -11,7 +11,7 @@ from egress.crowd import Allowance, Crowd
 from egress.hub import Hub
 from egress.private import PrivateStreams
 from egress.session import Session
-from engine_core.wire.addresses import TrustedProxies
+from engine_core.config.addresses import TrustedProxies
 from tests.egress.rig import SECRET, running
 
 ENDLESS = Limits(burst=10**9, address_burst=10**9, streams=10**6, refused=10**9)

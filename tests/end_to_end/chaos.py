@@ -28,11 +28,11 @@ from typing import Any, cast
 
 import redis
 
-from engine_core.wire.backlog import parse_stored
+from engine_core.process.tasks import ended
+from engine_core.transport.backlog import parse_stored
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN_EVENT, EVENT
 from engine_core.wire.streams import FIELD, EntryId, decode_block, keys
-from engine_core.wire.tasks import ended
 from tests.end_to_end.chaos_clients import SYMBOL, Bulk, HttpTrader, Replica
 from tests.end_to_end.harness import Exchange, configured, eventually
 from tests.persistence.database import assert_equals_log

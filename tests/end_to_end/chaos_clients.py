@@ -14,8 +14,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from bench.http_client import Account
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import OrderType, SelfTrade, Side, TimeInForce
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND, join
 from tests.end_to_end.harness import Exchange
 from tests.runtime.rig import place

@@ -15,7 +15,7 @@ import ccxt
 import httpx
 import psutil
 
-from engine_core.wire.settings import runtime_folder
+from engine_core.config.settings import runtime_folder
 
 CLI = (sys.executable, "-m", "engine_core.cli")
 T = TypeVar("T")

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, QueryKind, Side
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.units import format_decimal, parse_decimal
 from tests.browser.flow import Flow

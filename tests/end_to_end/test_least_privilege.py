@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine_core.children import passed_on
-from engine_core.operator.roles import NEEDS, SECRETS
+from engine_core.host.children import passed_on
+from engine_core.operator.target.roles import NEEDS, SECRETS
 from tests.docker.compose import ROOT, ours
 from tests.end_to_end.harness import Exchange
 

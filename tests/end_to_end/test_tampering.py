@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import redis
 
-from engine_core.embedded import Valkey, running
-from engine_core.runtime import snapshot
+from engine_core.config.settings import runtime_folder
+from engine_core.host.embedded import Valkey, running
+from engine_core.runtime.snapshots import snapshot
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import EVENT, SCHEMA_VERSION
-from engine_core.wire.settings import runtime_folder
 from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block
 from tests.end_to_end.harness import Exchange
 from tests.runtime.rig import NAMES, block_of, entries, place

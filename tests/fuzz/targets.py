@@ -21,13 +21,13 @@ import numpy as np
 
 from engine_core.book.audit import audit
 from engine_core.cli import _parser
-from engine_core.runtime import snapshot
+from engine_core.config import exchange_toml
+from engine_core.config.settings import default_config
+from engine_core.config.toml_section import ConfigError
 from engine_core.runtime.machine import Machine
-from engine_core.wire import markets
+from engine_core.runtime.snapshots import snapshot
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import default_config
 from engine_core.wire.streams import BlockError, EntryId, decode_block, encode_block
 from ingress.auth import cookie_of
 from ingress.call import Call
@@ -276,7 +276,7 @@ def check_configuration(data: bytes, draw: random.Random) -> None:
         file.write(data)
         file.flush()
         with contextlib.suppress(ConfigError):
-            markets.load(file.name)
+            exchange_toml.load(file.name)
 
 
 def make_arguments(draw: random.Random) -> bytes:

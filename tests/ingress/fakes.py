@@ -16,13 +16,13 @@ import httpx
 import numpy as np
 from nacl.signing import SigningKey
 
+from engine_core.config.edge_limits import Connections, RateLimits
+from engine_core.edge.expiring_set import Remembered
 from engine_core.replica.market_data import MarketData
-from engine_core.wire.backlog import Backlog
+from engine_core.transport.backlog import Backlog
+from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderType, QueryKind, SelfTrade, TimeInForce
-from engine_core.wire.edge_limits import Connections, RateLimits
 from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS, join
-from engine_core.wire.outbox import Answer
-from engine_core.wire.remembered import Remembered
 from ingress.app import build_fastapi, edge
 from ingress.auth import Authenticator
 from ingress.config import IngressConfig

@@ -28,7 +28,7 @@ from nacl.signing import SigningKey
 from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi import checks
 
-from engine_core.wire.signing import batch_signing_text
+from engine_core.edge.signing import batch_signing_text
 from ingress.dispatch import Body
 from ingress.errors import ApiError
 from ingress.examples import EXAMPLES

@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from engine_core.wire.remembered import Remembered
+from engine_core.edge.expiring_set import Remembered
 
 
 def use(path: Path, names: list[bytes], start: Any, results: Any) -> None:

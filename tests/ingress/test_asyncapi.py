@@ -13,7 +13,7 @@ import pytest
 
 from egress.config import Limits
 from egress.names import MAX_NAME
-from engine_core.wire import session
+from engine_core.edge import session_tokens
 from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, Reason, Side
 from engine_core.wire.intervals import INTERVALS
 from ingress import bounds
@@ -90,7 +90,7 @@ async def test_public_frames_are_as_documented() -> None:
 async def test_private_frames_are_as_documented() -> None:
     async with running() as rig, rig.listen() as client:
         names = ("account.orderUpdate", "account.orderUpdate.SOL_USDC", "account.balanceUpdate")
-        await client.subscribe(*names, session=session.issue(2, SECRET, 60))
+        await client.subscribe(*names, session=session_tokens.issue(2, SECRET, 60))
         wanted = {
             EventKind.ACCEPTED: ("orderAccepted", {"client_id": 7, "flags": OrderFlag.HAS_CLIENT_ID}),
             EventKind.FILL: ("orderFill", {"trade_id": 1, "fill_lots": 3, "fee_atoms": 1}),

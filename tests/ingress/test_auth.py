@@ -9,9 +9,9 @@ import httpx
 import pytest
 from nacl.signing import SigningKey
 
-from engine_core.wire import session
+from engine_core.edge import session_tokens
+from engine_core.edge.session_tokens import Purpose
 from engine_core.wire.codes import EventKind, KeyPermission
-from engine_core.wire.session import Purpose
 from ingress.config import DEMO_ACCOUNT
 from ingress.routes import ROUTES
 from tests.ingress.fakes import READER, SECRET, TRADER_ACCOUNT, Exchange, event, open_exchange
@@ -188,7 +188,7 @@ async def demo(exchange: Exchange) -> dict[str, str]:
 async def test_the_demo_session_trades_with_cookie_and_csrf_token(exchange: Exchange) -> None:
     answer = await demo(exchange)
     assert answer["wsUrl"] == "ws://127.0.0.1:8081/ws"
-    assert session.read(answer["streamToken"], SECRET) == DEMO_ACCOUNT == answer["account"]
+    assert session_tokens.read(answer["streamToken"], SECRET) == DEMO_ACCOUNT == answer["account"]
     exchange.gateway.answers.append(ACCEPTED)
     placed = await exchange.client.post("/api/v1/order", json=LIMIT, headers={"X-CSRF-Token": answer["csrfToken"]})
     assert placed.status_code == 200
@@ -205,8 +205,8 @@ async def test_a_session_without_the_csrf_token_changes_nothing(exchange: Exchan
 
 
 async def test_a_stream_token_is_no_cookie_and_a_forged_one_is_nobody(exchange: Exchange) -> None:
-    stream = session.issue(DEMO_ACCOUNT, SECRET, 60)
-    forged = session.issue(DEMO_ACCOUNT, bytes(32), 60, Purpose.COOKIE)
+    stream = session_tokens.issue(DEMO_ACCOUNT, SECRET, 60)
+    forged = session_tokens.issue(DEMO_ACCOUNT, bytes(32), 60, Purpose.COOKIE)
     for token in (stream, forged, "", "x"):
         response = await exchange.client.get("/api/v1/capital", headers={"Cookie": f"session={token}"})
         assert error_of(response) == (401, "UNAUTHORIZED")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine_core.wire.addresses import TrustedProxies, network
+from engine_core.config.addresses import TrustedProxies, network
+from engine_core.config.edge_limits import Connections, RateLimits
+from engine_core.edge.expiring_set import WAYS, Full, Remembered
 from engine_core.wire.codes import EventKind, Reason
-from engine_core.wire.edge_limits import Connections, RateLimits
-from engine_core.wire.remembered import WAYS, Full, Remembered
 from ingress import limits as module
 from ingress.crowd import FULL, TOO_MANY, Crowd
 from ingress.errors import ApiError, Code
@@ -267,7 +267,7 @@ def test_slow_clients_are_dropped_and_others_are_not() -> None:
 def test_there_are_never_more_connections_than_descriptors_for_them(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("engine_core.wire.process.most_descriptors", lambda: 130)
+    monkeypatch.setattr("engine_core.process.lifecycle.most_descriptors", lambda: 130)
     crowd = Crowd(Connections(20_000, 0, 15))
     assert crowd.most == 2
     assert [crowd.enter(f"192.0.2.{n}") for n in range(4)] == [None, None, FULL, FULL]

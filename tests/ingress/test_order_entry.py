@@ -20,8 +20,8 @@ from nacl.signing import SigningKey
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from engine_core.edge.signing import signing_text
 from engine_core.wire.codes import CommandKind, QueryKind, Side
-from engine_core.wire.signing import signing_text
 from tests.egress.order_replica import OrderReplica
 from tests.egress.rig import Listener
 from tests.ingress.fakes import READER, TRADER, TRADER_ACCOUNT

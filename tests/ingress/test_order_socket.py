@@ -17,9 +17,9 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+from engine_core.config.edge_limits import RateLimits
 from engine_core.replica.setup import FROZEN
 from engine_core.wire.codes import CommandKind, EventKind, Reason
-from engine_core.wire.edge_limits import RateLimits
 from engine_core.wire.layout import ADMIN_EVENT, EVENT, SLOT
 from ingress import order_socket
 from ingress.limits import Limits

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, OrderType, QueryKind, Reason
-from engine_core.wire.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.layout import BALANCE, join
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.errors import REASONS

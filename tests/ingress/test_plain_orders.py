@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine_core.edge import signing
 from engine_core.replica.setup import Setup
-from engine_core.wire import signing
+from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
-from engine_core.wire.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.order_request import buffers, read_order, rules_of
 from ingress import commands, head
 from ingress.call import Reply

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine_core.wire.addresses import TrustedProxies
+from engine_core.config.addresses import TrustedProxies
 from tests.ingress.fakes import Exchange, open_exchange
 
 SESSION = "/api/v1/session"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from engine_core.replica.records import TRADE
+from engine_core.transport.gateway import OutcomeUnknown
 from engine_core.wire.codes import EventKind, OrderFlag, QueryKind
-from engine_core.wire.gateway import OutcomeUnknown
 from engine_core.wire.layout import BALANCE, join
 from tests.ingress.fakes import Exchange, event
 from tests.ingress.markets import BTC, SOL

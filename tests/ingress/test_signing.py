@@ -5,7 +5,7 @@ import base64
 import pytest
 from nacl.signing import SigningKey
 
-from engine_core.wire import signing
+from engine_core.edge import signing
 
 KEY = SigningKey(bytes(range(32)))
 PUBLIC = bytes(KEY.verify_key)

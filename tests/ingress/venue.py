@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 from nacl.signing import SigningKey
 
-from engine_core.embedded import Postgres, Valkey, running
+from engine_core.config.settings import default_config
+from engine_core.host.embedded import Postgres, Valkey, running
 from engine_core.jit import cache
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, KeyPermission
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import join
-from engine_core.wire.settings import default_config
 from ingress.administrator import ADMINISTRATOR
 from ingress.config import LAST_DEMO_ACCOUNT
 from tests.ingress.document import misfit

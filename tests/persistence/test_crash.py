@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import redis
 
-from engine_core.embedded import Valkey, running
+from engine_core.host.embedded import Valkey, running
 from persistence.rows import make_rows
 from persistence.source import EventSource
 from persistence.store import Store

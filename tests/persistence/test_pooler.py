@@ -18,9 +18,9 @@ import pytest
 import redis
 from psycopg.conninfo import conninfo_to_dict
 
-from engine_core.external import ExternalError, check_database
-from engine_core.leash import enter_user_namespace
-from engine_core.wire.database import UnfitDatabase, check_for_writing
+from engine_core.host.die_with_parent import enter_user_namespace
+from engine_core.host.external import ExternalError, check_database
+from engine_core.transport.postgres import UnfitDatabase, check_for_writing
 from tests.persistence import slow
 from tests.persistence.flow import Flow, append
 from tests.persistence.test_history import check_orders, check_trades, history

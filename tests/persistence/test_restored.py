@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import redis
 
-from engine_core.wire.backlog import parse_stored
+from engine_core.transport.backlog import parse_stored
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
 from tests.persistence.flow import Flow, append
 from tests.persistence.test_crash import blocks_of, stored_entry, wait_until, writer

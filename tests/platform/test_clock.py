@@ -60,9 +60,9 @@ import time
 now = time.time_ns
 time.time_ns = lambda: now() + {HOUR_MS} * 1_000_000
 import redis
-from engine_core.administration import admin
+from engine_core.administration.client import admin
 from engine_core.wire.codes import CommandKind
-from engine_core.wire.gateway import Gateway
+from engine_core.transport.gateway import Gateway
 plain = redis.Redis.xadd
 redis.Redis.xadd = lambda self, name, fields: plain(self, name, fields, id=f"{{time.time_ns() // 1_000_000}}-0")
 with Gateway({url!r}) as gateway:

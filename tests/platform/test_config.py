@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from engine_core.config.exchange_toml import Config, load
+from engine_core.config.settings import Settings, runtime_folder, session_secret, without_password, write_private
+from engine_core.config.toml_section import ConfigError
 from engine_core.wire.limits import PPM
-from engine_core.wire.markets import Config, load
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import Settings, runtime_folder, session_secret, without_password, write_private
 
 SHIPPED = Path(__file__).parents[2] / "exchange.toml"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine_core.wire.markets import Config, load
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import Settings
+from engine_core.config.exchange_toml import Config, load
+from engine_core.config.settings import Settings
+from engine_core.config.toml_section import ConfigError
 
 SHIPPED = (Path(__file__).parents[2] / "exchange.toml").read_text(encoding="utf-8")
 VALUES = (
@@ -108,7 +108,14 @@ def test_settings_of_a_wrong_environment(name: str, tmp_path: Path, monkeypatch:
             assert name in str(error) or text[:20] in str(error), error
 
 
-ROLES = ("engine_core.runtime", "ingress", "egress", "persistence", "bench.market_maker", "engine_core.reconcile")
+ROLES = (
+    "engine_core.runtime",
+    "ingress",
+    "egress",
+    "persistence",
+    "bench.market_maker",
+    "engine_core.administration.reconcile",
+)
 WRONG: tuple[Mapping[str, str], ...] = (
     {"EXCHANGE_LOG_LEVEL": "LOUD"},
     {"EXCHANGE_PARENT_PID": "father"},

@@ -11,8 +11,8 @@ from typing import Any
 import ccxt
 import pytest
 
-from engine_core.disk_reserve import ENOUGH_BYTES, LOW_BYTES, RESERVE_BYTES, DiskReserve
-from engine_core.wire.backlog import free_bytes
+from engine_core.host.disk_reserve import ENOUGH_BYTES, LOW_BYTES, RESERVE_BYTES, DiskReserve
+from engine_core.transport.backlog import free_bytes
 from tests.end_to_end.harness import Exchange, eventually
 
 MIB = 2**20
@@ -57,7 +57,7 @@ def test_the_reserve_goes_when_the_disk_is_full_and_comes_back(
 ) -> None:
     folder = disk(RESERVE_BYTES + ENOUGH_BYTES + 64 * MIB)
     said: list[str] = []
-    monkeypatch.setattr("engine_core.disk_reserve.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("engine_core.host.disk_reserve.LOOK_EVERY_S", 0.0)
     reserve = DiskReserve(folder, said.append)
     reserve.look()
     assert (folder / "reserve").stat().st_blocks * 512 == RESERVE_BYTES

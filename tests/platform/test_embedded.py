@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import redis
 
-from engine_core.embedded import EmbeddedError, Postgres, Valkey, remove_fallback, running
+from engine_core.host.embedded import EmbeddedError, Postgres, Valkey, remove_fallback, running
 
 
 def test_valkey_keeps_the_settings_that_the_promise_needs(valkey: str) -> None:
@@ -112,7 +112,7 @@ def test_a_folder_of_another_postgres_is_named_and_left_alone(
 _PARENT = """
 import sys, time
 from pathlib import Path
-from engine_core.embedded import Postgres, Valkey, remove_fallback, running
+from engine_core.host.embedded import Postgres, Valkey, remove_fallback, running
 data, sockets = Path(sys.argv[1]), Path(sys.argv[2])
 with running(Valkey(data, sockets), data / "v.log"), running(Postgres(data, sockets), data / "p.log"):
     print("up", flush=True)
@@ -139,7 +139,7 @@ def test_servers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 _GUARD = """
 import os, sys, time
-from engine_core.leash import guard
+from engine_core.host.die_with_parent import guard
 sys.exit(guard([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"], 15, int(sys.argv[1])))
 """
 

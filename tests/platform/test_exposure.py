@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine_core.wire import exposure
-from engine_core.wire.sections import ConfigError
+from engine_core.config.toml_section import ConfigError
+from engine_core.edge import exposure
 
 PUBLIC = ("0.0.0.0", "::", "192.0.2.7", "2001:db8::7", "trading.example.com", "")
 LOCAL = ("127.0.0.1", "::1", "localhost", "127.8.8.8")

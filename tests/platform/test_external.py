@@ -4,8 +4,8 @@ import psycopg
 import pytest
 import redis
 
-from engine_core.external import ExternalError, check_database, check_redis
-from engine_core.wire.sections import ConfigError
+from engine_core.config.toml_section import ConfigError
+from engine_core.host.external import ExternalError, check_database, check_redis
 
 
 def test_a_redis_that_keeps_the_promise(valkey: str) -> None:

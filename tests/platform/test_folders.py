@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from engine_core.administration import read_setup
-from engine_core.wire.gateway import Gateway
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import default_config, own_config, remember_config
+from engine_core.administration.client import read_setup
+from engine_core.config.settings import default_config, own_config, remember_config
+from engine_core.config.toml_section import ConfigError
+from engine_core.transport.gateway import Gateway
 from tests.end_to_end.harness import Exchange, eventually
 
 CLI = [sys.executable, "-m", "engine_core.cli"]

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from engine_core.wire.hosts import in_url, reachable, to_bind
+from engine_core.config.hosts import in_url, reachable, to_bind
 from tests.end_to_end.harness import Exchange, eventually
 
 

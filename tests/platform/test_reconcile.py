@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine_core.administration import LogSetup, admin
-from engine_core.reconcile import difference, in_words, warnings
+from engine_core.administration.client import LogSetup, admin
+from engine_core.administration.reconcile import difference, in_words, warnings
+from engine_core.config.exchange_toml import Config, load
+from engine_core.config.toml_section import ConfigError
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, join
-from engine_core.wire.markets import Config, load
-from engine_core.wire.sections import ConfigError
 
 SHIPPED = load(Path(__file__).parents[2] / "exchange.toml")
 

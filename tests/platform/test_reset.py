@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine_core.embedded import EmbeddedError, Postgres
-from engine_core.wire.settings import runtime_folder
+from engine_core.config.settings import runtime_folder
+from engine_core.host.embedded import EmbeddedError, Postgres
 from tests.end_to_end.harness import Exchange
 from tests.platform.test_cli import exchange
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine_core.cli import ALONE
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import session_secret
+from engine_core.config.settings import session_secret
+from engine_core.config.toml_section import ConfigError
 from tests.platform.test_cli import exchange
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from engine_core import runtime_folders
-from engine_core.runtime_folders import OWNER, check_room, own, sweep, tidy
-from engine_core.wire.remembered import FILE, Remembered
-from engine_core.wire.reserved import NoRoom
-from engine_core.wire.ring import SLOTS_AT, ring_bytes
-from engine_core.wire.settings import runtime_folder
-from engine_core.wire.shared_words import SharedWords, file_bytes
+from engine_core.config.settings import runtime_folder
+from engine_core.edge.expiring_set import FILE, Remembered
+from engine_core.edge.shared_words import SharedWords, file_bytes
+from engine_core.host import runtime_folders
+from engine_core.host.runtime_folders import OWNER, check_room, own, sweep, tidy
+from engine_core.transport.reserved_file import NoRoom
+from engine_core.transport.ring import SLOTS_AT, ring_bytes
 from engine_core.wire.streams import EntryId
 from ingress import limits
 from tests.end_to_end.harness import Exchange
@@ -69,7 +69,7 @@ def test_a_start_without_room_says_so(small: Path, tmp_path: Path) -> None:
 
 def test_each_file_is_reserved_or_not_there(small: Path) -> None:
     """Whoever comes first takes the room; the next one hears it, and is not ended by SIGBUS later."""
-    from engine_core.wire.ring import RingWriter
+    from engine_core.transport.ring import RingWriter
 
     with pytest.raises(NoRoom, match="the ring of events"):
         RingWriter(small, 0, 65_536, 1, 1, EntryId(1, 0))

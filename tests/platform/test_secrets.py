@@ -22,10 +22,10 @@ import psycopg
 import pytest
 import redis
 
-from engine_core.embedded import Postgres, running
-from engine_core.external import ExternalError, check_database, check_redis
-from engine_core.wire.sections import ConfigError
-from engine_core.wire.settings import check_redis_url, has_password, without_password
+from engine_core.config.settings import check_redis_url, has_password, without_password
+from engine_core.config.toml_section import ConfigError
+from engine_core.host.embedded import Postgres, running
+from engine_core.host.external import ExternalError, check_database, check_redis
 from tests.end_to_end.harness import Exchange
 
 PASSWORD = "s3cret-06df24f96716dd15"  # the same in every process: it is part of the names of tests

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import redis
 
-from engine_core.runtime.skips import skip_of
+from engine_core.runtime.log.skips import skip_of
 from engine_core.wire.streams import EntryId
 from tests.end_to_end.harness import Exchange
 

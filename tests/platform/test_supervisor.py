@@ -13,23 +13,23 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine_core.children import MAX_LOG_BYTES, Child, Program, rotate
-from engine_core.supervisor import StartError, check_port, free_port, holder_of, lock_data
+from engine_core.host.children import MAX_LOG_BYTES, Child, Program, rotate
+from engine_core.host.supervisor import StartError, check_port, free_port, holder_of, lock_data
 
 HOST = """
 import sys
 from pathlib import Path
-from engine_core.children import Program
-from engine_core.supervisor import Plan, StartError, Supervisor, lock_data
-from engine_core.wire.markets import load
-from engine_core.wire.settings import Settings
+from engine_core.host.children import Program
+from engine_core.host.supervisor import Plan, StartError, Supervisor, lock_data
+from engine_core.config.exchange_toml import load
+from engine_core.config.settings import Settings
 
 data, runtime = Path(sys.argv[1]), Path(sys.argv[2])
 variables = {"EXCHANGE_CONFIG": sys.argv[3], "EXCHANGE_DATA": str(data), "EXCHANGE_RUNTIME": str(runtime)}
 settings = Settings.from_environment(variables)
 
 def program(role, code, once=False):
-    code = "from engine_core.wire.process import ready, start; start(%r)\\n" % role + code
+    code = "from engine_core.process.lifecycle import ready, start; start(%r)\\n" % role + code
     return Program(role, lambda pipe: [sys.executable, "-c", code], data / "logs" / (role + ".log"), once=once)
 
 scenario = eval(sys.argv[4])

@@ -9,8 +9,8 @@ import redis
 from bench.workloads import mixed_flow
 from engine_core.book.audit import digest
 from engine_core.book.state import Capacities
-from engine_core.runtime.chunk import Chunk, chunk_of
-from engine_core.runtime.guard import CrashGuard
+from engine_core.runtime.crash_guard import CrashGuard
+from engine_core.runtime.log.chunk import Chunk, chunk_of
 from engine_core.runtime.machine import Machine, Mirror
 from engine_core.wire.codes import CommandKind, Reason, Side
 from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION

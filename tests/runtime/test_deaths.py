@@ -7,10 +7,10 @@ from pathlib import Path
 import redis
 
 from engine_core.book.state import Capacities
-from engine_core.runtime.guard import MAX_CRASHES
+from engine_core.runtime.crash_guard import MAX_CRASHES
 from engine_core.runtime.machine import Machine
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason, Side
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import BEHAVIOUR_VERSION, EVENT
 from engine_core.wire.streams import FIELD, EntryId, decode_block
 from tests.runtime.deadly.sitecustomize import DEADLY_LOTS

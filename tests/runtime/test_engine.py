@@ -13,10 +13,10 @@ import redis
 from engine_core.book.audit import audit
 from engine_core.book.state import EVENTS
 from engine_core.runtime.machine import Machine
-from engine_core.wire.async_gateway import AsyncGateway
+from engine_core.transport.async_gateway import AsyncGateway
+from engine_core.transport.feed import Feed
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, QueryKind, Reason, Side
-from engine_core.wire.feed import Feed
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import COMMAND, EVENT, SLOT, join
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, decode_block

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import redis
 
-from engine_core.embedded import Valkey, running
-from engine_core.runtime.guard import MAX_CRASHES, CrashGuard
+from engine_core.host.embedded import Valkey, running
+from engine_core.runtime.crash_guard import MAX_CRASHES, CrashGuard
 from engine_core.runtime.machine import Machine, Mirror
-from engine_core.wire.async_gateway import AsyncGateway
+from engine_core.transport.async_gateway import AsyncGateway
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason, Side
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import BEHAVIOUR_VERSION, EVENT, SCHEMA_VERSION
 from engine_core.wire.streams import FIELD, EntryId, decode_block
 from tests.runtime.rig import FUNDS, NAMES, SMALL, admin, assert_mirrored, block_of, engine, entries, place, setup

@@ -7,11 +7,11 @@ import redis
 
 from engine_core.book.audit import digest
 from engine_core.book.state import capacities_of
-from engine_core.runtime.chunk import chunk_of
+from engine_core.runtime.log.chunk import chunk_of
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import capacity_records
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, Reason, Side
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION, join
 from engine_core.wire.streams import EntryId
 from tests.runtime.rig import SMALL, admin, assert_mirrored, block_of, engine, flow, place, setup

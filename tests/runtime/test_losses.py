@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 import redis
 
-from engine_core.embedded import Valkey, running
-from engine_core.runtime import snapshot, trim
-from engine_core.runtime.connection import describe
-from engine_core.runtime.tail import Tail
-from engine_core.runtime.trim import Limits
-from engine_core.wire.async_gateway import AsyncGateway
-from engine_core.wire.backlog import Backlog, Stored, measure
+from engine_core.host.embedded import Valkey, running
+from engine_core.runtime.log.tail import Tail
+from engine_core.runtime.snapshots import snapshot, trim
+from engine_core.runtime.snapshots.trim import Limits
+from engine_core.transport.async_gateway import AsyncGateway
+from engine_core.transport.backlog import Backlog, Stored, measure
+from engine_core.transport.gateway import Gateway
+from engine_core.transport.gateway_errors import Overloaded
+from engine_core.transport.redis_connection import describe
 from engine_core.wire.codes import EventKind, QueryKind, Side
-from engine_core.wire.gateway import Gateway
-from engine_core.wire.gateway_errors import Overloaded
 from engine_core.wire.log import LogError, no_log
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId
 from tests.runtime.rig import NAMES, assert_mirrored, engine, entries, flow, place, setup

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from engine_core.runtime import snapshot
+from engine_core.runtime.log.skips import remember, skipped_entries
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import read_logs
-from engine_core.runtime.resume import crc_of, resume
-from engine_core.runtime.skips import remember, skipped_entries
-from engine_core.runtime.snapshot import Place
-from engine_core.runtime.trim import Limits, trim
-from engine_core.wire.backlog import Stored
+from engine_core.runtime.snapshots import snapshot
+from engine_core.runtime.snapshots.resume import crc_of, resume
+from engine_core.runtime.snapshots.snapshot import Place
+from engine_core.runtime.snapshots.trim import Limits, trim
+from engine_core.transport.backlog import Stored
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from engine_core.wire.log import LogTrimmed

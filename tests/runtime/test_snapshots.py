@@ -14,12 +14,12 @@ import redis
 
 from engine_core.book.audit import audit, digest
 from engine_core.book.state import LOG_ID, capacities_of
-from engine_core.runtime import snapshot
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.resize import resized
-from engine_core.runtime.snapshot import Place, SnapshotError
+from engine_core.runtime.snapshots import snapshot
+from engine_core.runtime.snapshots.snapshot import Place, SnapshotError
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, QueryKind
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.streams import FIELD, EntryId

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import redis
 
-from engine_core.runtime import snapshot
+from engine_core.runtime.snapshots import snapshot
 from engine_core.runtime.standby import active_name
-from engine_core.wire.async_gateway import AsyncGateway
+from engine_core.transport.async_gateway import AsyncGateway
+from engine_core.transport.feed import Feed
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import EventKind, QueryKind, Side
-from engine_core.wire.feed import Feed
-from engine_core.wire.gateway import Gateway
 from engine_core.wire.layout import EVENT, SLOT
 from engine_core.wire.streams import ORIGIN, decode_block
 from tests.runtime.rig import NAMES, assert_mirrored, engine, entries, flow, place, setup

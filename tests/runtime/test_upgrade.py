@@ -18,11 +18,11 @@ import redis
 
 from engine_core.book.audit import audit, digest
 from engine_core.book.state import BEHAVIOUR
-from engine_core.embedded import Valkey, running
-from engine_core.runtime import migration, snapshot
+from engine_core.host.embedded import Valkey, running
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import own_block
-from engine_core.runtime.snapshot import OldSnapshot
+from engine_core.runtime.snapshots import migration, snapshot
+from engine_core.runtime.snapshots.snapshot import OldSnapshot
 from engine_core.runtime.upgrade import upgrade
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, EVENT

@@ -10,20 +10,22 @@ import numpy as np
 import redis
 
 from engine_core.book.audit import digest
-from engine_core.runtime import guard as guards
-from engine_core.runtime import intake, loop, publish, queries, recovery, snapshot, standby, tail, trim
-from engine_core.runtime.chunk import Chunk
+from engine_core.runtime import crash_guard as guards
+from engine_core.runtime import loop, queries, recovery, standby
 from engine_core.runtime.config import EngineConfig
-from engine_core.runtime.connection import describe
-from engine_core.runtime.keeper import Keeper, Rules
+from engine_core.runtime.log import intake, publish, tail
+from engine_core.runtime.log.chunk import Chunk
 from engine_core.runtime.loop import Engine
 from engine_core.runtime.machine import Machine, Mirror
 from engine_core.runtime.queries import answer
-from engine_core.runtime.snapshot import Place
-from engine_core.runtime.trim import Limits
-from engine_core.wire import outbox as outboxes
+from engine_core.runtime.snapshots import snapshot, trim
+from engine_core.runtime.snapshots.schedule import Keeper, Rules
+from engine_core.runtime.snapshots.snapshot import Place
+from engine_core.runtime.snapshots.trim import Limits
+from engine_core.transport import outbox as outboxes
+from engine_core.transport.redis_connection import describe
+from engine_core.transport.ring import Stamp
 from engine_core.wire.layout import SLOT
-from engine_core.wire.ring import Stamp
 from engine_core.wire.streams import FIELD, EntryId, keys
 from tests.model.questions import ask_everything
 from tests.runtime.deadly.sitecustomize import DEADLY_LOTS

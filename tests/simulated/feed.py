@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from engine_core.runtime.connection import describe
-from engine_core.wire.feed import slots_of
+from engine_core.transport.feed import slots_of
+from engine_core.transport.redis_connection import describe
 from engine_core.wire.layout import EVENT, join
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, decode_block, keys
 from tests.simulated.actors import Host
@@ -14,7 +14,7 @@ NAMES = keys(0)
 
 
 class SimFeed:
-    """Stands in for wire.feed.Feed."""
+    """Stands in for transport.feed.Feed."""
 
     def __init__(self, host: Host) -> None:
         self._host = host

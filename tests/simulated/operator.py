@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from engine_core.runtime.publish import MirrorBroken
+from engine_core.runtime.log.publish import MirrorBroken
 from engine_core.runtime.recovery import read_logs
-from engine_core.runtime.resume import accept_loss
+from engine_core.runtime.snapshots.resume import accept_loss
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import EVENT
 from engine_core.wire.log import LogError, LogTrimmed

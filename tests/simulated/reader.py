@@ -67,7 +67,7 @@ class Reader:
         self.data = _result(MarketData.bootstrap(query, handlers))
 
     def _ask(self, client: Any, kind: QueryKind, market: int) -> tuple[np.void, np.ndarray]:
-        """As wire.questions does it: again, until an engine answers; events go on to come meanwhile."""
+        """As transport.questions does it: again, until an engine answers; events go on to come meanwhile."""
         answers = self._host.server.published.setdefault(f"{NAMES.answers}{self._asker.gateway}", [])
         while True:
             self._questions += 1

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from engine_core.runtime.tail import NOT_ABOVE_TOP
+from engine_core.runtime.log.tail import NOT_ABOVE_TOP
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId
 from tests.simulated.world import START_MS, World
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import redis
 
+from engine_core.transport.gateway_errors import GatewayError
+from engine_core.transport.outbox import Block, Outbox
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderType, Reason, SelfTrade, Side, TimeInForce
-from engine_core.wire.gateway_errors import GatewayError
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError
-from engine_core.wire.outbox import Block, Outbox
 from engine_core.wire.streams import FIELD, EntryId, keys
 from tests.runtime.deadly.sitecustomize import DEADLY_LOTS
 from tests.runtime.rig import place

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import redis
 
+from engine_core.transport.ring import RingWriter, Stamp
 from engine_core.wire.layout import BLOCK_HEADER, EVENT
-from engine_core.wire.ring import RingWriter, Stamp
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, encode_block, keys
 
 LOG_ID = 4711

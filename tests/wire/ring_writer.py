@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from engine_core.wire.ring import RingWriter, Stamp
+from engine_core.transport.ring import RingWriter, Stamp
 from engine_core.wire.streams import ORIGIN, EntryId
 from tests.wire.rig import numbered
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from engine_core.wire.addresses import MOST_HOPS, Origin, TrustedProxies, is_loopback
+from engine_core.config.addresses import MOST_HOPS, Origin, TrustedProxies, is_loopback
 
 PROXIES = TrustedProxies(("10.0.0.0/8", "fd00::/8", "127.0.0.1"))
 PEER = "10.0.0.1"

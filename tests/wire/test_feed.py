@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_core.wire.feed import Feed
+from engine_core.transport.feed import Feed
 from engine_core.wire.log import LogError, LogTrimmed
 from engine_core.wire.streams import ORIGIN, EntryId
 from tests.wire.rig import NAMES, FakeEngine
@@ -74,7 +74,7 @@ async def test_from_the_stream_to_the_ring_without_a_seam(valkey: str, runtime: 
 
 
 async def test_a_sleeping_feed_is_rung(valkey: str, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine_core.wire.feed.SAFETY_SECONDS", 3600.0)  # only the bell can wake it
+    monkeypatch.setattr("engine_core.transport.feed.SAFETY_SECONDS", 3600.0)  # only the bell can wake it
     engine = FakeEngine(valkey, runtime)
     engine.block(1)
     async with following(await Feed.open(valkey, runtime, after=ORIGIN)) as follower:

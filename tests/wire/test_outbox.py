@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine_core.transport.feed import slots_of
+from engine_core.transport.gateway_errors import GatewayError, OutcomeUnknown
+from engine_core.transport.outbox import Block, Outbox
 from engine_core.wire.codes import EventKind, Reason
-from engine_core.wire.feed import slots_of
-from engine_core.wire.gateway_errors import GatewayError, OutcomeUnknown
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, COMMAND, EVENT, WHOLE_BLOCK
-from engine_core.wire.outbox import Block, Outbox
 from engine_core.wire.streams import EntryId, decode_block
 
 GATEWAY = 100

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine_core.wire import ring as ring_module
-from engine_core.wire.ring import READER_ROWS, RingError, RingReader, RingWriter, Stamp
+from engine_core.transport import ring as ring_module
+from engine_core.transport.ring import READER_ROWS, RingError, RingReader, RingWriter, Stamp
 from engine_core.wire.streams import ORIGIN, EntryId
 from tests.wire.rig import numbered
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from engine_core.wire.tasks import ended
+from engine_core.process.tasks import ended
 
 
 async def test_a_task_that_swallows_its_cancellation_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine_core.wire.tasks.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("engine_core.process.tasks.AGAIN_SECONDS", 0.01)
     swallowed = 0
 
     async def stubborn() -> None:

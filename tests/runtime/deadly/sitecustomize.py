@@ -8,7 +8,7 @@ import sys
 DEADLY_LOTS = 1337
 
 if "engine_core.runtime" in sys.orig_argv:
-    from engine_core.runtime.chunk import Chunk
+    from engine_core.runtime.log.chunk import Chunk
     from engine_core.runtime.machine import Machine, Mirror
     from engine_core.wire.streams import EntryId
 

@@ -1,0 +1,109 @@
+"""What operators' tools say to the engine: ADMIN records, the setup in the log, appending with a checked outcome.
+
+Non-goals: deciding what to append (reconcile.py, demo.py, operator/).
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine_core.transport.gateway import Gateway
+from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
+from engine_core.wire.layout import ADMIN, join
+from engine_core.wire.limits import MAX_BLOCK_COMMANDS
+
+ENGINE_TIMEOUT_S = 120.0
+FEE_ACCOUNT = 1  # the exchange's own, made by GENESIS
+
+log = logging.getLogger("administration")
+
+
+class ApplyError(RuntimeError):
+    """The engine refused a command, or did not answer; the message says which and why."""
+
+
+def admin(kind: CommandKind, **fields: Any) -> np.ndarray:
+    """One ADMIN record."""
+    record = np.zeros(1, ADMIN)
+    record["kind"] = kind
+    for name, value in fields.items():
+        record[name] = value
+    return record
+
+
+@dataclass(slots=True)
+class LogSetup:
+    """What the log says, from the records of a SETUP answer."""
+
+    assets: dict[str, np.void] = field(default_factory=dict)
+    markets: dict[int, np.void] = field(default_factory=dict)
+    fees: dict[int, tuple[int, int]] = field(default_factory=dict)
+    bands: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
+    accounts: set[int] = field(default_factory=set)
+    keys: set[tuple[int, bytes]] = field(default_factory=set)
+    divided: bool = False  # whether what all accounts share is divided among them
+
+    @classmethod
+    def read(cls, records: np.ndarray) -> "LogSetup":
+        setup = cls()
+        for record in records:
+            number = int(record["market"])
+            match int(record["kind"]):
+                case CommandKind.ASSET:
+                    setup.assets[bytes(record["symbol"]).decode()] = record
+                case CommandKind.MARKET:
+                    setup.markets[number] = record
+                case CommandKind.FEES if record["code"] == 0:
+                    setup.fees[number] = (int(record["a"]), int(record["b"]))
+                case CommandKind.MARKET_BANDS:
+                    setup.bands[number] = (int(record["a"]), int(record["b"]), int(record["c"]), int(record["d"]))
+                case CommandKind.GENESIS:
+                    setup.accounts.add(FEE_ACCOUNT)
+                case CommandKind.ACCOUNT:
+                    setup.accounts.add(int(record["account"]))
+                case CommandKind.SHARES:
+                    setup.divided = bool(record["code"])
+                case CommandKind.KEY:
+                    setup.keys.add((int(record["account"]), record["public_key"].tobytes()))
+        return setup
+
+
+def execute(gateway: Gateway, commands: Iterable[np.ndarray], *, allowed: tuple[Reason, ...] = ()) -> int:
+    """Append `commands`, wait, and count those applied; a refusal whose reason is not `allowed` is an ApplyError."""
+    records = list(commands)
+    applied = 0
+    for first in range(0, len(records), MAX_BLOCK_COMMANDS):
+        events = gateway.execute(join(records[first : first + MAX_BLOCK_COMMANDS]))
+        for event in events:
+            reason = Reason(int(event["reason"]))
+            if event["kind"] == EventKind.APPLIED:
+                applied += 1
+            elif reason not in allowed:
+                record = records[first + int(event["index"])] if event["kind"] == EventKind.REFUSED else None
+                what = describe(record) if record is not None else "the block"
+                raise ApplyError(f"the engine refused {what}: {reason.name}")
+    return applied
+
+
+def describe(record: np.ndarray) -> str:
+    """An ADMIN record in words, for messages."""
+    one = record[0]
+    fields = {name: one[name] for name in ("market", "account", "asset") if one[name]}
+    return f"{CommandKind(int(one['kind'])).name} ({', '.join(f'{name} {value}' for name, value in fields.items())})"
+
+
+def read_setup(gateway: Gateway, timeout_s: float = ENGINE_TIMEOUT_S) -> LogSetup:
+    """Ask the engine until it answers; it may still be replaying its log."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            _, records = gateway.query(QueryKind.SETUP)
+            return LogSetup.read(records)
+        except TimeoutError as error:
+            if time.monotonic() > deadline:
+                raise ApplyError(f"the engine does not answer: {error}") from None
+            log.info("waiting for the engine: %s", error)

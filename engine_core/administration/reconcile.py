@@ -1,0 +1,225 @@
+"""Compares exchange.toml with what the log says, and appends the difference as commands.
+
+The log decides: what stands there permanently (numbers, symbols, decimals, tick, lot, order sizes) cannot be changed by
+the file, and trying to is an error that names the key. New assets and markets, fees and bands become ADMIN commands.
+The demo accounts, their keys and their deposits follow, each of them safe to append again and again; not in a venue,
+whose accounts are real.
+
+Runs as `python -m engine_core.administration.reconcile` at every start of the exchange, and as `exchange apply`.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+from engine_core.administration.client import ApplyError, LogSetup, admin, describe, execute, read_setup
+from engine_core.administration.demo import fund
+from engine_core.config.exchange_toml import FUNDED_PROFILES, AssetDef, Config, MarketDef
+from engine_core.config.settings import KEYS_FILE, PROFILE_FILE, Settings, write_private
+from engine_core.config.toml_section import ConfigError
+from engine_core.host.external import ExternalError, check_redis
+from engine_core.process.lifecycle import start
+from engine_core.transport.gateway import Gateway
+from engine_core.wire.codes import CommandKind, MarketState
+from engine_core.wire.fees import fee_of
+
+log = logging.getLogger("reconcile")
+
+_COARSE_TICKS = 100
+_MOST_FEE = 100  # of the smallest trade: one part of so many
+
+
+def difference(config: Config, setup: LogSetup) -> list[np.ndarray]:
+    """The commands that bring the log to what `config` says; ConfigError where that is impossible."""
+    commands: list[np.ndarray] = []
+    names = {int(record["asset"]): symbol for symbol, record in setup.assets.items()}
+    for asset in config.assets:
+        commands += _asset(config, asset, setup, names)
+    for market in config.markets:
+        commands += _market(config, market, setup)
+        fees = (market.maker_ppm, market.taker_ppm)
+        if setup.fees.get(market.number, (0, 0)) != fees:
+            commands.append(admin(CommandKind.FEES, market=market.number, a=fees[0], b=fees[1]))
+        bands = (market.band_up_ppm, market.band_down_ppm, market.impact_ppm, market.max_open_orders)
+        if setup.bands.get(market.number, (0, 0, 0, 0)) != bands:
+            values = dict(zip("abcd", bands, strict=True))
+            commands.append(admin(CommandKind.MARKET_BANDS, market=market.number, **values))
+    if not setup.divided:
+        commands.append(admin(CommandKind.SHARES, code=1))
+    return commands
+
+
+def _permanent(config: Config, key: str, in_log: object, in_file: object) -> None:
+    if in_log != in_file:
+        raise ConfigError(
+            f"{config.path}: {key}: is {in_file} here but {in_log} in the log, where it is permanent: restore it, or "
+            "start a new exchange with --data DIR"
+        )
+
+
+def _asset(config: Config, asset: AssetDef, setup: LogSetup, names: dict[int, str]) -> list[np.ndarray]:
+    record = setup.assets.get(asset.symbol)
+    if record is not None:
+        _permanent(config, f"assets.{asset.symbol}.number", int(record["asset"]), asset.number)
+        _permanent(config, f"assets.{asset.symbol}.decimals", int(record["decimals"]), asset.decimals)
+        return []
+    if asset.number in names:
+        raise ConfigError(
+            f"{config.path}: assets.{asset.symbol}.number: {asset.number} is {names[asset.number]} in the log"
+        )
+    symbol = asset.symbol.encode()
+    return [admin(CommandKind.ASSET, asset=asset.number, symbol=symbol, decimals=asset.decimals)]
+
+
+def _market(config: Config, market: MarketDef, setup: LogSetup) -> list[np.ndarray]:
+    record = setup.markets.get(market.number)
+    if record is None:
+        if (why := fee_of_smallest(market)) is not None:
+            raise ConfigError(f"{config.path}: markets.{market.symbol}: {why}")
+        return [
+            admin(
+                CommandKind.MARKET,
+                market=market.number,
+                asset=market.base_asset,
+                quote_asset=market.quote_asset,
+                code=MarketState.OPEN,
+                a=market.lot_atoms,
+                b=market.tick_atoms,
+                c=market.min_lots,
+                d=market.max_lots,
+            )
+        ]
+    path, units = f"markets.{market.symbol}", market.units
+    names = {int(asset["asset"]): symbol for symbol, asset in setup.assets.items()}
+    in_log = f"{names.get(int(record['asset']))}_{names.get(int(record['quote_asset']))}"
+    if in_log != market.symbol:
+        raise ConfigError(f"{config.path}: {path}.number: {market.number} is {in_log} in the log")
+    _permanent(config, f"{path}.lot_size", units.base(int(record["a"])), market.lot_size)
+    if int(record["b"]) != market.tick_atoms:
+        _permanent(config, f"{path}.tick_size", f"worth {record['b']} quote atoms a lot", f"worth {market.tick_atoms}")
+    _permanent(config, f"{path}.min_quantity", units.quantity(int(record["c"])), units.quantity(market.min_lots))
+    _permanent(config, f"{path}.max_quantity", units.quantity(int(record["d"])), units.quantity(market.max_lots))
+    return []
+
+
+def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
+    """One command of the difference, as the change that it makes."""
+    record = command[0]
+    kind, number = CommandKind(int(record["kind"])), int(record["market"])
+    if kind == CommandKind.ASSET:
+        return f"new asset {record['symbol'].decode()}: number {record['asset']}, {record['decimals']} decimals"
+    market = next((market for market in config.markets if market.number == number), None)
+    if market is None:
+        return describe(command)  # of no asset and no market
+    if kind == CommandKind.MARKET:
+        sizes = f"tick {market.tick_size}, lot {market.lot_size}, number {number}"
+        return f"new market {market.symbol}: {sizes}; all of that is permanent"
+    keys: tuple[str, ...] = ("maker_ppm", "taker_ppm")
+    before: tuple[int, ...] = setup.fees.get(number, (0, 0))
+    if kind not in (CommandKind.FEES, CommandKind.MARKET_BANDS):
+        return f"{market.symbol}: {describe(command)}"
+    if kind == CommandKind.MARKET_BANDS:
+        keys = ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders")
+        before = setup.bands.get(number, (0, 0, 0, 0))
+    changed = [
+        f"{key} {old} → {new}"
+        for key, old, column in zip(keys, before, "abcd", strict=False)
+        if old != (new := int(record[column]))
+    ]
+    return f"{market.symbol}: {', '.join(changed)}"
+
+
+def check_profile(settings: Settings) -> None:
+    """A venue stays one: funding it would give its users' accounts money and keys; and what was funded is no venue."""
+    note = settings.data / PROFILE_FILE
+    began = note.read_text(encoding="utf-8").strip() if note.exists() else ""
+    is_venue = settings.profile not in FUNDED_PROFILES
+    if is_venue and ((settings.data / KEYS_FILE).exists() or began in FUNDED_PROFILES):
+        raise ConfigError(
+            f"{settings.data} began with the profile {began or 'demo or bare'}: its accounts 2 to 6 have money that "
+            "nobody paid for, and keys on the disk; start the venue on a new folder with --data DIR"
+        )
+    if not is_venue and began == "venue":
+        raise ConfigError(
+            f"{settings.data} is a venue's: the profile {settings.profile} would fund the accounts of its users; go on "
+            "with --profile venue, or name another folder with --data DIR"
+        )
+    if not began and settings.data.is_dir():
+        write_private(note, settings.profile + "\n")
+
+
+def fee_of_smallest(market: MarketDef) -> str | None:
+    """Why the fee of the smallest trade, one lot, is more than a hundredth of what a side receives, if it is.
+
+    Fees are rounded up to one atom. What the seller receives is looked at where the market begins, or at a hundred
+    ticks: below that one tick is more than a hundredth of the price."""
+    ppm = max(market.maker_ppm, market.taker_ppm)
+    ticks = market.units.ticks(market.start_price) if market.start_price else _COARSE_TICKS
+    receives = {"buyer": (market.lot_atoms, "lot_size"), "seller": (ticks * market.tick_atoms, "lot_size or tick_size")}
+    for side, (atoms, key) in receives.items():
+        fee = fee_of(atoms, ppm)
+        if fee * _MOST_FEE > atoms:
+            return (
+                f"the {side} of one lot receives {atoms} atoms, of which the fee takes {fee} (more than 1 %: it is "
+                f"rounded up to one atom): make {key} larger, or the fees 0"
+            )
+    return None
+
+
+def warnings(config: Config, setup: LogSetup) -> list[str]:
+    """What is wrong with markets that exist, and what is not enough for the accounts that there may be."""
+    told = [
+        f"market {market.symbol}: {why}"
+        for market in config.markets
+        if market.number in setup.markets and (why := fee_of_smallest(market)) is not None
+    ]
+    accounts = config.capacity.accounts
+    for name in ("orders", "keys", "timers", "ended", "references"):
+        if getattr(config.capacity, name) < accounts:
+            told.append(
+                f"[capacity] {name} = {getattr(config.capacity, name)} is less than accounts = {accounts}: no account "
+                "has a share of its own"
+            )
+    return told
+
+
+def apply(settings: Settings, say: Callable[[str], None], agree: Callable[[], None] | None = None) -> int:
+    """Bring the log to what the configuration says; the number of commands applied. `agree` is called before a
+    change, when all of it was said, and raises what it likes instead; where there is none to ask, the demo's accounts
+    are looked after even if the configuration changes nothing.
+    """
+    check_profile(settings)
+    with Gateway(settings.redis_url, settings.shard) as gateway:
+        setup = read_setup(gateway)
+        for warning in warnings(settings.config, setup):
+            say(f"warning: {warning}")
+        commands = difference(settings.config, setup)
+        for command in commands:
+            say(in_words(command, settings.config, setup))
+        if agree is not None:
+            if not commands:
+                return 0
+            agree()
+        applied = execute(gateway, commands)
+        if settings.profile in FUNDED_PROFILES:
+            applied += fund(gateway, settings, setup, say)
+        known = {market.number for market in settings.config.markets}
+        for number in sorted(set(setup.markets) - known):
+            say(f"market {number} is in the log but not in {settings.config.path}: it stays as it is")
+        return applied
+
+
+def main() -> None:
+    start("reconcile")
+    try:
+        settings = Settings.from_environment()
+        check_redis(settings.redis_url, settings.config.durability)  # nobody did if the roles were started one by one
+        log.info("%d commands applied", apply(settings, log.info))
+    except (ConfigError, ApplyError, ExternalError, TimeoutError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

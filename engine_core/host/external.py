@@ -1,0 +1,79 @@
+"""Servers of the operator's own (REDIS_URL, DATABASE_URL): checked before anything is started, never changed.
+
+A Redis that forgets its log, or evicts parts of it, would break the promise of the durability setting silently; so its
+settings are read and anything that does not fit is an error that says what to set.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import redis
+
+from engine_core.config.settings import check_redis_url, without_password
+from engine_core.transport.postgres import UnfitDatabase, check_for_writing
+
+MIN_REDIS = (7, 0)
+MIN_POSTGRES = 14
+
+
+class ExternalError(RuntimeError):
+    """A server of the operator's that cannot be used as it is; the message says what to change."""
+
+
+def check_redis(url: str, durability: str) -> None:
+    """ExternalError unless `url` answers and keeps what is appended as `durability` promises."""
+    name = f"REDIS_URL {without_password(check_redis_url(url))}"
+    try:
+        with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True) as client:
+            version = str(client.info("server")["redis_version"])
+            replication: dict[str, Any] = client.info("replication")
+            settings: dict[str, Any] = client.config_get("append*")
+            settings |= client.config_get("maxmemory-policy")
+    except redis.ResponseError as error:
+        raise ExternalError(
+            f"{name}: its settings cannot be read ({error}); the exchange needs INFO and CONFIG GET"
+        ) from None
+    except (redis.RedisError, OSError) as error:
+        raise ExternalError(f"{name}: cannot be reached: {error}") from None
+    if tuple(int(part) for part in version.split(".")[:2]) < MIN_REDIS:
+        raise ExternalError(f"{name}: is version {version}, at least {'.'.join(map(str, MIN_REDIS))} is needed")
+    if replication.get("role") != "master":
+        primary = f"{replication.get('master_host', '?')}:{replication.get('master_port', '?')}"
+        raise ExternalError(f"{name}: is a replica, which takes no commands: name its primary, {primary}, instead")
+    wanted: dict[str, Callable[[str], bool]] = {
+        "appendonly": lambda value: value == "yes",
+        "appendfsync": lambda value: value == "always" or (value == "everysec" and durability == "everysec"),
+        "maxmemory-policy": lambda value: value == "noeviction",
+    }
+    advice = {"appendonly": "yes", "appendfsync": durability, "maxmemory-policy": "noeviction"}
+    for key, fits in wanted.items():
+        if not fits(str(settings.get(key, ""))):
+            raise ExternalError(
+                f"{name}: {key} is {settings.get(key)!r}, but the log needs it (durability = {durability!r}): "
+                f"CONFIG SET {key} {advice[key]}, and the same in its configuration file"
+            )
+
+
+def check_database(url: str) -> None:
+    """ExternalError unless `url` is a PostgreSQL in which the writer may create its tables."""
+    name = f"DATABASE_URL {without_password(url)}"
+    try:
+        with psycopg.connect(url, connect_timeout=5, prepare_threshold=None) as connection:
+            version = connection.info.server_version // 10_000
+            row = connection.execute("SELECT has_schema_privilege('public', 'CREATE')").fetchone()
+    except psycopg.Error as error:
+        why = str(error).strip()
+        if isinstance(error, psycopg.ProgrammingError) or "port number" in why:  # it may repeat a part of a password
+            why = "it is not a connection string; in a password, signs like / # ? @ are written %2F %23 %3F %40"
+        raise ExternalError(f"{name}: cannot be used: {why}") from None
+    if version < MIN_POSTGRES:
+        raise ExternalError(f"{name}: is PostgreSQL {version}, at least {MIN_POSTGRES} is needed")
+    if not (row and row[0]):
+        raise ExternalError(f"{name}: its user may not create tables: GRANT CREATE ON SCHEMA public TO that user")
+    try:
+        check_for_writing(url)
+    except UnfitDatabase as error:
+        raise ExternalError(f"{name}: {error}") from None
+    except psycopg.Error as error:
+        raise ExternalError(f"{name}: cannot be used: {str(error).strip()}") from None

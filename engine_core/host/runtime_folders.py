@@ -1,0 +1,97 @@
+"""The runtime folders of this user: whether there is room for what an exchange keeps there, and what dead ones left.
+
+Each belongs to a data folder, which its file `owner` names. Ended sessions, used signatures and rate limits stay when
+an exchange ends: forgetting those would make a restart a way around them. Rings, bells and sockets go, and so does all
+of a folder whose data folder is gone.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine_core.config.settings import write_private
+from engine_core.edge.expiring_set import ENDED_SESSIONS, SET_WORDS, SETS
+from engine_core.edge.expiring_set import FILE as SIGNATURES
+from engine_core.edge.shared_words import file_bytes
+from engine_core.transport.reserved_file import NoRoom, give_back
+
+OWNER = "owner"
+RATE_LIMITS = "rate-limits"
+RING_HEADER_BYTES, RING_SLOT_BYTES = 2**16, 192  # at most, and as transport/ring.py has them, which would import Numba
+RATE_LIMITS_BYTES = 64 + 2**21  # as ingress/limits.py makes it
+SPARE_BYTES = 2 * 2**20  # for sockets, readers' rows and what a database takes
+
+
+def check_room(runtime: Path, ring_slots: int) -> None:
+    """NoRoom, before anything starts, unless the files of the processes fit: two rings, since a new one is made before
+    the old one goes, and what the servers share."""
+    ring = RING_HEADER_BYTES + ring_slots * RING_SLOT_BYTES
+    there = sum(path.stat().st_blocks * 512 for path in runtime.iterdir() if path.is_file())
+    needed = 2 * ring + 2 * file_bytes(SETS * SET_WORDS) + RATE_LIMITS_BYTES + SPARE_BYTES
+    found = os.statvfs(runtime)
+    if found.f_bavail * found.f_frsize + there < needed:
+        raise NoRoom(runtime, needed, "two rings of events and what the servers share")
+
+
+def own(runtime: Path, data: Path) -> None:
+    """Say whose folder it is."""
+    write_private(runtime / OWNER, str(data.absolute()))
+
+
+def tidy(runtime: Path) -> None:
+    """Give back what nobody uses any more, unless a role that was started by hand still runs."""
+    if any(_is_served(path) for path in runtime.glob("*.metrics")):
+        return
+    for pattern in ("ring-*", "bell-*", "*.metrics"):
+        for path in runtime.glob(pattern):
+            path.unlink(missing_ok=True)
+    for name in (SIGNATURES, ENDED_SESSIONS, RATE_LIMITS):
+        with contextlib.suppress(OSError):  # it is not there, or there is no room to copy it: the next time
+            give_back(runtime / name)
+
+
+def sweep(base: Path, mine: Path) -> list[Path]:
+    """Tidy the folders beside `mine` whose exchange was killed and has not come back; which they were."""
+    swept = []
+    for runtime in sorted(base.glob(f"exchange-{os.getuid()}-*")):
+        if runtime == mine or not (runtime / OWNER).is_file() or not any(runtime.glob("ring-*")):
+            continue
+        data = Path(os.fsdecode((runtime / OWNER).read_bytes()))
+        with contextlib.suppress(OSError), _nobody_runs(data) as is_free:
+            if is_free and data.is_dir():
+                tidy(runtime)
+            elif is_free:
+                shutil.rmtree(runtime)
+            if not any(runtime.glob("ring-*")):
+                swept.append(runtime)
+    return swept
+
+
+@contextlib.contextmanager
+def _nobody_runs(data: Path) -> Iterator[bool]:
+    """Whether no exchange holds `data`; none can begin meanwhile."""
+    try:
+        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        yield True
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True

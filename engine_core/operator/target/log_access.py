@@ -1,0 +1,63 @@
+"""The log of an exchange for commands that read it, whether the exchange runs or not."""
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import redis
+
+from engine_core.config.settings import runtime_folder
+from engine_core.host.embedded import EmbeddedError, Postgres, Valkey, running
+from engine_core.host.supervisor import StartError, lock_data
+from engine_core.operator.target.running import CommandError, find
+
+
+@contextlib.contextmanager
+def open_log(options: argparse.Namespace) -> Iterator[redis.Redis]:
+    """A client of the running exchange's Redis, of REDIS_URL, or of the embedded Valkey, started for this command."""
+    run = find(options.data)
+    url = run.redis if run is not None else os.environ.get("REDIS_URL", "")
+    with contextlib.ExitStack() as stack:
+        if not url:
+            url = stack.enter_context(_alone(options.data.absolute()))
+        yield stack.enter_context(redis.Redis.from_url(url, protocol=2))
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Iterator[str]:
+    if not (data / "valkey").is_dir():
+        raise CommandError(
+            f"no exchange runs on {data}, nor is there one: name its folder with --data, or set REDIS_URL"
+        )
+    try:
+        lock = lock_data(data)
+        try:
+            (data / "logs").mkdir(exist_ok=True)
+            with running(Valkey(data, runtime_folder(data)), data / "logs" / "valkey.log", timeout=600.0) as url:
+                yield url
+        finally:
+            os.close(lock)
+    except (StartError, EmbeddedError) as error:
+        raise CommandError(str(error)) from None
+
+
+@contextlib.contextmanager
+def servers_of(data: Path) -> Iterator[dict[str, str]]:
+    """Both servers of an exchange that is stopped: REDIS_URL and DATABASE_URL for a program that needs them."""
+    with contextlib.ExitStack() as stack:
+        try:
+            redis_url, database_url = (os.environ.get(name, "") for name in ("REDIS_URL", "DATABASE_URL"))
+            if not (redis_url and database_url):
+                stack.callback(os.close, lock_data(data))
+                (data / "logs").mkdir(exist_ok=True)
+            if not redis_url:
+                server = Valkey(data, runtime_folder(data))
+                redis_url = stack.enter_context(running(server, data / "logs" / "valkey.log", timeout=600.0))
+            if not database_url:
+                history = Postgres(data, runtime_folder(data))
+                database_url = stack.enter_context(running(history, data / "logs" / "postgres.log", timeout=600.0))
+        except (StartError, EmbeddedError) as error:
+            raise CommandError(str(error)) from None
+        yield {"REDIS_URL": redis_url, "DATABASE_URL": database_url}

@@ -1,0 +1,147 @@
+"""Which exchange a command talks to: the one that `exchange up` runs on the data folder, as its run.json says; else the
+one whose servers the environment names, where every role is started by somebody else (containers, systemd, by hand).
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine_core.config.hosts import reachable
+from engine_core.config.settings import Settings, private_urls
+from engine_core.host.supervisor import holder_of
+from engine_core.operator.target.sockets import ask, of_roles
+
+
+class CommandError(RuntimeError):
+    """A command that cannot do what it was asked to; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    data: Path
+    supervisor: int  # 0: none, its roles are started by somebody else
+    processes: dict[str, list[int]]  # empty without a supervisor
+    http: str
+    ws: str
+    redis: str
+    database: str
+    logs: Path
+    profile: str
+    config: str
+    runtime: Path
+
+    def environment(self) -> dict[str, str]:
+        """The variables that let a tool or a role join this exchange."""
+        return {
+            "EXCHANGE_CONFIG": self.config,
+            "EXCHANGE_DATA": str(self.data),
+            "EXCHANGE_RUNTIME": str(self.runtime),
+            "EXCHANGE_PROFILE": self.profile,
+            "REDIS_URL": self.redis,
+            "DATABASE_URL": self.database,
+            "EXCHANGE_API_URL": self.http,
+            "EXCHANGE_WS_URL": self.ws,
+        }
+
+
+def find(data: Path) -> Run | None:
+    """The exchange that runs on `data` now, else the one that REDIS_URL names, or None."""
+    return _supervised(data) or (_joined(data) if os.environ.get("REDIS_URL") else None)
+
+
+def _joined(data: Path) -> Run:
+    """The exchange of these variables, wherever its roles run."""
+    settings = Settings.from_environment({**os.environ, "EXCHANGE_DATA": str(data)})
+    host = reachable(settings.host)
+    return Run(
+        data=settings.data,
+        supervisor=0,
+        processes={},
+        http=(os.environ.get("EXCHANGE_API_URL") or f"http://{host}:{settings.http_port}").rstrip("/"),
+        ws=(os.environ.get("EXCHANGE_WS_URL") or f"ws://{host}:{settings.ws_port}").rstrip("/"),
+        redis=settings.redis_url,
+        database=settings.database_url,
+        logs=settings.data / "logs",
+        profile=settings.profile,
+        config=settings.config.path,
+        runtime=settings.runtime,
+    )
+
+
+def _supervised(data: Path) -> Run | None:
+    if not holder_of(data):
+        return None
+    try:
+        values: dict[str, Any] = json.loads((data / "run.json").read_text(encoding="utf-8"))
+        return _run_of(data, values | private_urls(data))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{data / 'run.json'}: is damaged ({error}): stop the exchange and start it") from None
+
+
+def _run_of(data: Path, values: dict[str, Any]) -> Run:
+    return Run(
+        data=data.absolute(),
+        supervisor=int(values["supervisor"]),
+        processes=values["processes"],
+        http=values["http"],
+        ws=values["ws"],
+        redis=values["redis"],
+        database=values["database"],
+        logs=Path(values["logs"]),
+        profile=values["profile"],
+        config=values["config"],
+        runtime=Path(values["runtime"]),
+    )
+
+
+def is_running(data: Path) -> bool:
+    """Whether a supervisor runs on `data`, or an engine of an exchange that the environment names answers."""
+    run = find(data)
+    return run is not None and (
+        run.supervisor > 0 or any(ask(path, "/health") for path in of_roles(run.runtime, "engine"))
+    )
+
+
+def require(data: Path) -> Run:
+    run = find(data)
+    if run is None:
+        raise CommandError(
+            f"no exchange runs on {data.absolute()}: start it with `exchange up`, or name its folder with --data, "
+            "or join one without a supervisor (containers) with REDIS_URL"
+        )
+    return run
+
+
+def settings_of(data: Path, config: Path | None = None) -> Settings:
+    """Of the exchange on `data`, running or not, wherever one stands; `config` is another configuration for it."""
+    run = find(data)
+    variables: Mapping[str, str] = os.environ | {"EXCHANGE_DATA": str(data.absolute())}
+    if run is not None:
+        variables = {**variables, **run.environment()}
+    if config is not None:
+        variables = {**variables, "EXCHANGE_CONFIG": str(config.absolute())}
+    return Settings.from_environment(variables)
+
+
+def join(data: Path) -> None:
+    """Make this process part of the exchange that runs on `data`, if one does; what is already set wins."""
+    run = find(data)
+    os.environ.setdefault("EXCHANGE_DATA", str(data.absolute()))
+    for name, value in (run.environment() if run else {}).items():
+        os.environ.setdefault(name, value)
+
+
+def confirmed(question: str) -> bool:
+    """Whether a person said yes; without a terminal nobody can."""
+    if not sys.stdin or not sys.stdin.isatty():
+        return False
+    try:
+        return input(question).strip() == "yes"
+    except EOFError:
+        return False

@@ -1,0 +1,83 @@
+"""Reading the command log and the questions: always one read ahead, so Redis works while the engine computes.
+
+Non-goals: what is in a block (runtime/machine.py).
+"""
+
+import time
+from typing import NamedTuple
+
+import redis
+
+from engine_core.runtime.config import READ_BYTES
+from engine_core.transport.redis_connection import Connection, describe
+from engine_core.wire.log import LogError
+from engine_core.wire.streams import FIELD, EntryId, Keys, pack
+
+BLOCK_MS = 5000  # how long Redis lets one read wait; its end only tells that the connection lives
+MAX_ENTRIES = 1024
+MIN_ENTRIES = 8
+UNSEEN_SECONDS = 1.0  # trimming keeps what was appended so shortly before
+
+
+class Batch(NamedTuple):
+    entries: list[tuple[EntryId, bytes]]
+    questions: list[bytes]
+
+
+class Intake:
+    def __init__(
+        self, connection: Connection, client: redis.Redis, names: Keys, after: EntryId, questions_after: EntryId
+    ) -> None:
+        self._connection = connection
+        self._orders, self._queries = names.orders.encode(), names.queries.encode()
+        self._after, self._questions_after = after, questions_after
+        self._entries = 64  # of one read: follows the size of blocks
+        self._client, self._name = client, names.orders
+        self._asked_at = 0.0
+        self._caught_up_at = float("-inf")  # what was appended before that is read
+        self.fileno = connection.fileno()
+
+    def request(self) -> None:
+        """Ask for what comes next; Redis answers as soon as there is anything."""
+        count = b"%d" % self._entries
+        after, questions_after = str(self._after).encode(), str(self._questions_after).encode()
+        self._asked_at = time.monotonic()
+        arguments = (b"XREAD", b"COUNT", count, b"BLOCK", b"%d" % BLOCK_MS, b"STREAMS")
+        self._connection.send([pack(*arguments, self._orders, self._queries, after, questions_after)])
+
+    def receive(self) -> Batch:
+        """The answer to the last request, perhaps empty."""
+        reply = self._connection.receive()
+        if isinstance(reply, Exception):
+            raise LogError(f"the command log cannot be read: {reply}")
+        asked = self._entries
+        entries: list[tuple[EntryId, bytes]] = []
+        questions: list[bytes] = []
+        for name, rows in reply or ():
+            if name == self._orders:
+                entries = [(EntryId.parse(entry), block_of(fields)) for entry, fields in rows]
+                self._prove()
+                self._after = entries[-1][0]
+                size = sum(len(block) for _, block in entries) // len(entries)
+                self._entries = max(MIN_ENTRIES, min(MAX_ENTRIES, READ_BYTES // max(1, size)))
+            else:
+                questions = [block_of(fields) for _, fields in rows]
+                self._questions_after = EntryId.parse(rows[-1][0])
+        if len(entries) < asked:
+            self._caught_up_at = self._asked_at
+        return Batch(entries, questions)
+
+    def _prove(self) -> None:
+        """LogTrimmed if what came now may not be what comes next: we were away for so long, or are far behind.
+
+        The entry before it is in the log *after* it was read, so those between were not trimmed away before.
+        """
+        if time.monotonic() - self._caught_up_at > UNSEEN_SECONDS:
+            describe(self._client, self._name).check(self._after)
+
+
+def block_of(fields: list[bytes] | None) -> bytes:
+    """The field `b` of an entry; nothing if it has none (it is then refused as too short)."""
+    if not fields:
+        return b""
+    return fields[1] if fields[0] == FIELD else dict(zip(fields[::2], fields[1::2], strict=True)).get(FIELD, b"")

@@ -1,0 +1,73 @@
+"""A server's questions to the engine that have no answer yet.
+
+    ask -> unsent -> Redis -> engine -> answered
+     ^                                       one that is not answered within a second is asked again, in case it was
+     └──────── again, until QUERY_SECONDS    lost with a connection or an engine
+
+Non-goals: connections (async_gateway.py), and what a question says (wire/queries.py).
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine_core.wire.codes import QueryKind
+from engine_core.wire.queries import Asker, encode_query
+
+QUERY_SECONDS = 5.0
+AGAIN_SECONDS = 1.0
+
+Answered = tuple[np.void, np.ndarray]
+
+
+@dataclass(slots=True)
+class Question:
+    answer: asyncio.Future[Answered]
+    incarnation: int  # of who asked
+    script: bytes  # what Redis is to be sent; empty once it was
+
+
+class Questions:
+    """`asker`: who asks, now; it raises if nobody can. `wake`: called when there is something to send."""
+
+    def __init__(self, asker: Callable[[], Asker], wake: Callable[[], None]) -> None:
+        self._asker, self._wake = asker, wake
+        self._open: dict[int, Question] = {}
+        self._last_id = 0
+
+    async def ask(self, kind: QueryKind, market: int, account: int, order_id: int, client_id: int | None) -> Answered:
+        """(ANSWER_HEADER, records), or TimeoutError."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + QUERY_SECONDS
+        while True:
+            self._last_id += 1
+            number = self._last_id
+            asker = self._asker()
+            script = encode_query(
+                asker, number, kind, market=market, account=account, order_id=order_id, client_id=client_id
+            )
+            question = self._open[number] = Question(loop.create_future(), asker.incarnation, script)
+            self._wake()
+            try:
+                return await asyncio.wait_for(question.answer, min(AGAIN_SECONDS, max(0.05, deadline - loop.time())))
+            except TimeoutError:
+                if loop.time() >= deadline:
+                    what = f"the engine does not answer {kind.name} ({QUERY_SECONDS:g} s)"
+                    raise TimeoutError(f"{what}: is it running, or still replaying its log?") from None
+            finally:
+                self._open.pop(number, None)
+
+    def unsent(self) -> list[Question]:
+        return [question for question in self._open.values() if question.script]
+
+    def find(self, header: np.void) -> Question | None:
+        """The question that an answer of this header is for, if somebody still waits for it."""
+        question = self._open.get(int(header["query_id"]))
+        return question if question is not None and header["incarnation"] == question.incarnation else None
+
+    def fail(self, error: Exception) -> None:
+        for question in self._open.values():
+            if not question.answer.done():
+                question.answer.set_exception(error)
