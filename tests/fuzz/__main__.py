@@ -9,6 +9,7 @@ again for ever (test_fuzz.py), and ends the run with status 1.
 """
 
 import argparse
+import fcntl
 import json
 import random
 import sys
@@ -103,14 +104,22 @@ def _go_on(name: str, progress: dict[str, dict[str, float]], inputs: int, second
         state["inputs"] += count
         state["cpu_seconds"] += time.process_time() - began
         done += count
-        PROGRESS.parent.mkdir(parents=True, exist_ok=True)
-        PROGRESS.write_text(json.dumps(progress, indent=1))
+        _save(name, state)
     rate = state["inputs"] / max(state["cpu_seconds"], 1e-9)
     print(
         f"{name:28} {int(state['inputs']):>15,} inputs, {int(state['taken']):>13,} taken,"
         f" {state['cpu_seconds'] / 3600:8.3f} CPU hours, {rate:>11,.0f} a second",
         flush=True,
     )
+
+
+def _save(name: str, state: dict[str, float]) -> None:
+    """Beside what another process saves of other targets meanwhile."""
+    PROGRESS.parent.mkdir(parents=True, exist_ok=True)
+    with PROGRESS.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        progress = json.loads(PROGRESS.read_text()) if PROGRESS.exists() else {}
+        PROGRESS.write_text(json.dumps(progress | {name: state}, indent=1))
 
 
 if __name__ == "__main__":

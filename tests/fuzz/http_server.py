@@ -6,6 +6,7 @@ answers each. Hot routes are left out: what they add is not the reading.
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -56,6 +57,26 @@ class Transport(asyncio.Transport):
         return None
 
 
+@cache
+def _config() -> Config:
+    """Loaded once: loading it takes longer than reading a request."""
+
+    async def none(scope: Any, receive: Any, send: Any) -> None:
+        raise NotImplementedError("each connection brings its own application")
+
+    config = Config(
+        none,
+        interface="asgi3",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        ws="none",
+        proxy_headers=False,
+    )
+    config.load()
+    return config
+
+
 @dataclass
 class Connection:
     """One connection of a client that sends `parts` and looks at nothing."""
@@ -64,19 +85,10 @@ class Connection:
     transport: Transport = field(default_factory=Transport)
 
     def __post_init__(self) -> None:
-        config = Config(
-            self._application,
-            interface="asgi3",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            ws="none",
-            proxy_headers=False,
-        )
-        config.load()
         state = ServerState()
         state.default_headers = []
-        self.protocol = BoundedProtocol(config, state, {})
+        self.protocol = BoundedProtocol(_config(), state, {})
+        self.protocol.app = self._application
         self.protocol.connection_made(self.transport)
 
     async def _application(self, scope: Any, receive: Any, send: Any) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 
 def mutated(draw: random.Random, seeds: Sequence[bytes], pieces: Sequence[bytes], most: int = 8192) -> bytes:
@@ -24,6 +25,9 @@ def mutated(draw: random.Random, seeds: Sequence[bytes], pieces: Sequence[bytes]
 
 
 def split(draw: random.Random, data: bytes) -> list[bytes]:
-    """The same bytes in up to five parts."""
-    cuts = sorted(draw.randint(0, len(data)) for _ in range(draw.randint(0, 4)))
-    return [part for part in (data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)) if part]
+    """The same bytes in up to five parts, often cut where a head ends."""
+    cuts = [draw.randint(0, len(data)) for _ in range(draw.randint(0, 4))]
+    if cuts and draw.random() < 0.5:
+        cuts[0] = data.find(b"\r\n\r\n", cuts[0] if draw.random() < 0.5 else 0) + 4
+    bounds = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    return [part for part in (data[a:b] for a, b in pairwise(bounds)) if part]
