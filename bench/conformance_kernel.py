@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine_core.book.levels import key_of
-from engine_core.book.lookahead import (
+from engine_core.book.ladder.levels import key_of
+from engine_core.book.ladder.matching import sweep_with
+from engine_core.book.ladder.prefetch import (
     fetch_level,
     fetch_neighbours,
     fetch_node_of,
@@ -15,9 +16,8 @@ from engine_core.book.lookahead import (
     fetch_price,
     fetch_tail,
 )
-from engine_core.book.matching import sweep_with
-from engine_core.book.orders import enter, free_slot, leave, take_slot
-from engine_core.book.state import FREE_ORDERS, PAGE_BITS, PAGES_LIVE, Capacities, State, new_state
+from engine_core.book.ladder.queue import enter, free_slot, leave, take_slot
+from engine_core.book.memory.state import FREE_ORDERS, PAGE_BITS, PAGES_LIVE, Capacities, State, new_state
 from engine_core.jit.by_reference import by_reference
 from engine_core.jit.huge_pages import zeros
 from engine_core.jit.kernel import entry, hot, inner

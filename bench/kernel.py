@@ -23,7 +23,7 @@ from bench.kernel_parts import (
     seconds_to_first_command,
 )
 from engine_core.arguments import folder, new_file, whole
-from engine_core.book.state import Capacities
+from engine_core.book.memory.state import Capacities
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "conformance"
 FLOWS = ("static", "normal", "swing-25", "swing-40", "flash-crash", "flash-crash_1m")

@@ -20,9 +20,9 @@ from bench.conformance import Flow, digest_of, max_reports, name_of, read_flow, 
 from bench.conformance_kernel import MESSAGE, REPORT, Book, new_book, run_flow
 from bench.workloads import NORMAL, TIME_MS, deep_flow, mixed_flow, with_order_ids
 from engine_core.book.audit import conservation
-from engine_core.book.blocks import BLOCK, NO_GATEWAY
 from engine_core.book.commands import execute_blocks
-from engine_core.book.state import EVENTS, MARKETS, OPEN_ORDERS, Capacities, State, new_state
+from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY
+from engine_core.book.memory.state import EVENTS, MARKETS, OPEN_ORDERS, Capacities, State, new_state
 from engine_core.wire.layout import ADMIN, COMMAND, EVENT
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
 
@@ -188,7 +188,7 @@ def seconds_to_first_command() -> float:
     program = (
         "import numpy as np\n"
         "from engine_core.book.commands import apply_batch\n"
-        "from engine_core.book.state import Capacities, new_state\n"
+        "from engine_core.book.memory.state import Capacities, new_state\n"
         "from engine_core.wire.layout import ADMIN, COMMAND, EVENT\n"
         "commands = np.zeros(1, COMMAND)\n"
         "apply_batch(new_state(Capacities()), commands, commands.view(ADMIN), 0, 1, 1, np.zeros(65536, EVENT))\n"

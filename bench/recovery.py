@@ -33,7 +33,7 @@ from bench.pipeline import ENGINE_START_SECONDS, BenchError, engine
 from bench.workloads import TIME_MS, Flow, Mix, mixed_flow
 from engine_core.arguments import new_file, whole
 from engine_core.book.audit import digest
-from engine_core.book.state import OPEN_ORDERS
+from engine_core.book.memory.state import OPEN_ORDERS
 from engine_core.host.embedded import Valkey, running
 from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.log.publish import Publisher

@@ -29,7 +29,7 @@ from bench.capture_flow import Flow, infer
 from bench.replay_judge import Verdict, judge
 from bench.replay_target import Kernel, Pipeline, ReplayError, Target, venue
 from engine_core.arguments import folder, new_file, whole
-from engine_core.book.state import Capacities
+from engine_core.book.memory.state import Capacities
 from engine_core.config.settings import Settings
 from engine_core.config.toml_section import ConfigError
 from engine_core.operator.target.running import CommandError, require

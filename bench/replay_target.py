@@ -15,8 +15,8 @@ import numpy as np
 
 from bench.capture import SIZE_DECIMALS
 from engine_core.book.commands import apply_batch
-from engine_core.book.reads import balances, setup
-from engine_core.book.state import Capacities, new_state
+from engine_core.book.memory.state import Capacities, new_state
+from engine_core.book.queries import balances, setup
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, QueryKind, Reason, Side
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, EVENT, SCHEMA_VERSION, join

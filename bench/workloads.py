@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine_core.book.commands import apply_batch
-from engine_core.book.state import Capacities, new_state
+from engine_core.book.memory.state import Capacities, new_state
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,

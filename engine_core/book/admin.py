@@ -6,11 +6,10 @@ cannot be changed once applied (ALREADY_EXISTS); states, bands, fees and tiers c
 
 import numpy as np
 
-from engine_core.book.accounts import FEE_ACCOUNT, balance_of
-from engine_core.book.checks import ACCOUNT_FROZEN, ACCOUNT_OK, account_exists, market_of
-from engine_core.book.registry import add_key, find_key, revoke
-from engine_core.book.shares import may_sign_up, set_shares
-from engine_core.book.state import (
+from engine_core.book.ledger.balances import FEE_ACCOUNT, balance_of
+from engine_core.book.ledger.keys import add_key, find_key, revoke
+from engine_core.book.ledger.shares import may_sign_up, set_shares
+from engine_core.book.memory.state import (
     ACCOUNTS,
     ASSETS,
     BEHAVIOUR,
@@ -24,9 +23,10 @@ from engine_core.book.state import (
     TIERS,
     State,
 )
-from engine_core.book.timers import LEASE, arm, disarm, find_timer
+from engine_core.book.orders.checks import ACCOUNT_FROZEN, ACCOUNT_OK, account_exists, market_of
+from engine_core.book.orders.timers import LEASE, arm, disarm, find_timer
+from engine_core.book.orders.triggers import NO_LOW
 from engine_core.book.transfers import move_money
-from engine_core.book.triggers import NO_LOW
 from engine_core.jit.intrinsics import rare
 from engine_core.jit.kernel import inner
 from engine_core.jit.rows import Row, Rows, clear, copy, seen_as

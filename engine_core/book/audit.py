@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine_core.book.records import BY_QUOTE, HAS_CLIENT_ID, ICEBERG, UNLISTED
-from engine_core.book.state import (
+from engine_core.book.memory.records import BY_QUOTE, HAS_CLIENT_ID, ICEBERG, UNLISTED
+from engine_core.book.memory.state import (
     ACCOUNTS,
     ASSETS,
     BOOKS,

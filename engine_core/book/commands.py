@@ -17,31 +17,25 @@ Precedence of reasons: the checks run in this order, and the first that fails na
     AMEND    as CANCEL, then MARKET_BUSY  BAD_FIELD  NOT_AMENDABLE  QUANTITY_TOO_SMALL
              in its place: QUANTITY_TOO_SMALL; queued again: as PLACE from ACCOUNT_FROZEN on
     REPLACE  as PLACE up to the client id, then ORDER_NOT_FOUND, then as PLACE without the old order, then why the new
-             one would end at once; whatever is refused, the old order stays as it was (see replacing.py)
+             one would end at once; whatever is refused, the old order stays as it was (see orders/replacing.py)
     CANCEL_ALL, CANCEL_AFTER   UNKNOWN_MARKET  UNKNOWN_ACCOUNT  BAD_FIELD  TIMERS_FULL  TIMERS_SHARE
     ADMIN    NO_GENESIS, then what exists, then what is well formed, then what fits (see admin.py)
 
 Events of one command are at most MAX_EVENTS_PER_COMMAND. Before it, timers that are due, orders that were suspended and
 triggers left over from earlier commands get up to half of them, before TICK all; what does not fit goes on before the
-next command. A sweep that runs out is suspended if what is left may rest (see triggers.py), else it expires with
+next command. A sweep that runs out is suspended if what is left may rest (see orders/triggers.py), else it expires with
 EVENT_LIMIT; a CANCEL_ALL that does says so in the reason of CANCEL_ALL_DONE, and is to be sent again.
 """
 
 import numpy as np
 
 from engine_core.book.admin import administer
-from engine_core.book.amending import amend
-from engine_core.book.blocks import BLOCK, NO_GATEWAY, check_block
-from engine_core.book.checks import account_exists, check_shape, market_of
-from engine_core.book.clients import find_client
-from engine_core.book.command_lookahead import look_ahead
-from engine_core.book.emit import write_account, write_rejected
-from engine_core.book.ending import cancel_matching, cancel_order
-from engine_core.book.orders import slot_of
-from engine_core.book.placing import answer_retry, check_sender, find_retry, place
-from engine_core.book.records import HAS_CLIENT_ID
-from engine_core.book.replacing import replace
-from engine_core.book.state import (
+from engine_core.book.command_prefetch import look_ahead
+from engine_core.book.ladder.queue import slot_of
+from engine_core.book.ledger.client_ids import find_client
+from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY, check_block
+from engine_core.book.memory.records import HAS_CLIENT_ID
+from engine_core.book.memory.state import (
     BEHAVIOUR,
     BUDGET,
     COMMANDS,
@@ -54,8 +48,14 @@ from engine_core.book.state import (
     TRIGGERS_DUE,
     State,
 )
-from engine_core.book.timers import DEAD_MAN, arm, disarm, find_timer, run_due
-from engine_core.book.triggers import collect_fired, is_busy, run_fired
+from engine_core.book.orders.amending import amend
+from engine_core.book.orders.checks import account_exists, check_shape, market_of
+from engine_core.book.orders.closing import cancel_matching, cancel_order
+from engine_core.book.orders.events import write_account, write_rejected
+from engine_core.book.orders.placing import answer_retry, check_sender, find_retry, place
+from engine_core.book.orders.replacing import replace
+from engine_core.book.orders.timers import DEAD_MAN, arm, disarm, find_timer, run_due
+from engine_core.book.orders.triggers import collect_fired, is_busy, run_fired
 from engine_core.jit.by_reference import by_reference
 from engine_core.jit.intrinsics import apart, rare
 from engine_core.jit.kernel import entry, hot, inner

@@ -5,10 +5,10 @@ account itself, made from its clientId, is unique per account: a repeat that ask
 is told REPEATED, another one DUPLICATE_REFERENCE, and nothing moves.
 """
 
-from engine_core.book.accounts import balance_of
-from engine_core.book.checks import ACCOUNT_FROZEN, account_exists
-from engine_core.book.references import find_reference, remember_operators, remember_withdrawal
-from engine_core.book.state import ASSETS, State
+from engine_core.book.ledger.balances import balance_of
+from engine_core.book.ledger.references import find_reference, remember_operators, remember_withdrawal
+from engine_core.book.memory.state import ASSETS, State
+from engine_core.book.orders.checks import ACCOUNT_FROZEN, account_exists
 from engine_core.jit.intrinsics import mixed
 from engine_core.jit.kernel import inner
 from engine_core.jit.rows import Row

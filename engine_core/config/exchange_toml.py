@@ -78,7 +78,7 @@ class MarketDef:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the engine allocates at start, named as in `engine_core.book.state.Capacities`. Full is a reject reason."""
+    """What the engine allocates at start, named as in book/memory/state.py. Full is a reject reason."""
 
     accounts: int
     assets: int

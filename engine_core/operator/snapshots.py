@@ -15,7 +15,7 @@ import numpy as np
 import redis
 
 from engine_core.book import audit
-from engine_core.book.state import State
+from engine_core.book.memory.state import State
 from engine_core.operator.rules import reached
 from engine_core.operator.target.log_access import open_log, servers_of
 from engine_core.operator.target.running import CommandError, is_running, require

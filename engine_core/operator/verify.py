@@ -19,9 +19,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import redis
 
-from engine_core.book import audit, reads
-from engine_core.book.accounts import FEE_ACCOUNT
-from engine_core.book.state import ACCOUNTS, State, capacities_of
+from engine_core.book import audit, queries
+from engine_core.book.ledger.balances import FEE_ACCOUNT
+from engine_core.book.memory.state import ACCOUNTS, State, capacities_of
 from engine_core.config.settings import Settings
 from engine_core.operator.target.log_access import open_log
 from engine_core.operator.target.running import CommandError, settings_of
@@ -254,7 +254,7 @@ def _mirror(client: redis.Redis, stream: str, entry: EntryId) -> bytes | None:
 def _answer(machine: Machine, findings: Findings, seconds: float) -> dict[str, Any]:
     assets = {}
     setup = {
-        int(record["asset"]): record for record in reads.setup(machine.state) if record["kind"] == CommandKind.ASSET
+        int(record["asset"]): record for record in queries.setup(machine.state) if record["kind"] == CommandKind.ASSET
     }
     units = {number: (one["symbol"].decode(), int(one["decimals"])) for number, one in setup.items()}
     for number, (supplied, held) in audit.conservation(machine.state).items():
@@ -267,7 +267,7 @@ def _answer(machine: Machine, findings: Findings, seconds: float) -> dict[str, A
             "withdrawnOutside": int(asset["withdrawn"]),
             "depositsMinusWithdrawals": supplied,
             "availableLockedAndFees": held,
-            "feeAccount": int(reads.balances(machine.state, FEE_ACCOUNT)["available"][number - 1]),
+            "feeAccount": int(queries.balances(machine.state, FEE_ACCOUNT)["available"][number - 1]),
         }
         assets[symbol] = {name: format_decimal(atoms, decimals) for name, atoms in amounts.items()}
     for lost in findings.lost:

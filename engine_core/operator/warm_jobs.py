@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numba.core import event as compilation
 
-from engine_core.book import audit, reads
-from engine_core.book.state import Capacities
+from engine_core.book import audit, queries
+from engine_core.book.memory.state import Capacities
 from engine_core.process import lifecycle
 from engine_core.replica.market_data import MarketData
 from engine_core.runtime.machine import Machine
@@ -100,13 +100,13 @@ def book() -> None:
         header["log_id"], header["epoch"] = machine.log_id, machine.epoch
         machine.encode(machine.execute(EntryId(TIME_MS, sequence), encode_block(header, records)))
     state = machine.state
-    reads.setup(state)
-    reads.levels(state, 1)
-    reads.open_orders(state, 1)
-    reads.find_order(state, 1, 1, 1, 0, False)
-    reads.market_orders(state, 1)
-    reads.balances(state, 1)
-    reads.status(state)
+    queries.setup(state)
+    queries.levels(state, 1)
+    queries.open_orders(state, 1)
+    queries.find_order(state, 1, 1, 1, 0, False)
+    queries.market_orders(state, 1)
+    queries.balances(state, 1)
+    queries.status(state)
     audit.audit(state)
     audit.conservation(state)
     audit.digest(state)

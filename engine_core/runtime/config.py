@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine_core.book.state import Capacities
+from engine_core.book.memory.state import Capacities
 from engine_core.config.exchange_toml import Capacity
 from engine_core.config.settings import Settings
 from engine_core.runtime.snapshots.schedule import Rules
@@ -83,7 +83,9 @@ def capacities(capacity: Capacity) -> Capacities:
         assets=capacity.assets,
         markets=capacity.markets,
         orders=capacity.orders,
-        levels=max(capacity.levels, capacity.orders),  # an order more is never a level too many: see book/shares.py
+        levels=max(
+            capacity.levels, capacity.orders
+        ),  # an order more is never a level too many: see book/ledger/shares.py
         keys=capacity.keys,
         gateways=capacity.gateways,
         timers=capacity.timers,

@@ -1,6 +1,6 @@
 """How full the tables of the book are: for metrics and `exchange status`, and said in the log before one is full.
 
-Of a table that accounts share, what counts is its pool (book/shares.py): an account's own share is always there.
+Of a table that accounts share, what counts is its pool (book/ledger/shares.py): an account's own share is always there.
 """
 
 import logging
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from engine_core.book.state import (
+from engine_core.book.memory.state import (
     ACCOUNTS,
     ASSETS,
     DIVIDED,

@@ -18,7 +18,7 @@ from contextlib import ExitStack, closing
 import numpy as np
 import redis
 
-from engine_core.book.state import FIRED, TIMERS, Capacities, capacities_of
+from engine_core.book.memory.state import FIRED, TIMERS, Capacities, capacities_of
 from engine_core.runtime.clock import Clock
 from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
 from engine_core.runtime.counters import Counters, Stages

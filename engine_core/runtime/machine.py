@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.book.blocks import BLOCK
 from engine_core.book.commands import execute_blocks
-from engine_core.book.state import (
+from engine_core.book.ledger.gateways import BLOCK
+from engine_core.book.memory.state import (
     BEHAVIOUR,
     GENESIS,
     GROWS,
@@ -26,8 +26,8 @@ from engine_core.book.state import (
     engine_time,
     new_state,
 )
+from engine_core.book.resize import resized
 from engine_core.runtime.log.chunk import Chunk
-from engine_core.runtime.resize import resized
 from engine_core.transport.ring import Stamp
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import (

@@ -7,8 +7,8 @@ from collections import deque
 
 import numpy as np
 
-from engine_core.book import reads
-from engine_core.book.state import MARKETS
+from engine_core.book import queries
+from engine_core.book.memory.state import MARKETS
 from engine_core.runtime.machine import Machine
 from engine_core.transport.redis_connection import Connection
 from engine_core.wire.codes import QueryKind, Reason
@@ -38,23 +38,23 @@ def _records(machine: Machine, kind: QueryKind, query: np.void) -> tuple[np.ndar
     nothing = np.empty(0, ANSWER_RECORDS[kind])
     match kind:
         case QueryKind.SETUP:
-            return reads.setup(state), Reason.NONE
+            return queries.setup(state), Reason.NONE
         case QueryKind.BOOK | QueryKind.BOOK_ORDERS if not 1 <= market <= state.counters[MARKETS]:
             return nothing, Reason.UNKNOWN_MARKET
         case QueryKind.BOOK:
-            return np.asarray(reads.levels(state, market)[0], LEVEL), Reason.NONE
+            return np.asarray(queries.levels(state, market)[0], LEVEL), Reason.NONE
         case QueryKind.BOOK_ORDERS:
-            return reads.market_orders(state, market), Reason.NONE
+            return queries.market_orders(state, market), Reason.NONE
         case QueryKind.ORDERS:
-            return reads.open_orders(state, account, market), Reason.NONE
+            return queries.open_orders(state, account, market), Reason.NONE
         case QueryKind.ORDER:
             by_client = bool(query["flags"] & BY_CLIENT_ID)
             order_id, client_id = int(query["order_id"]), int(query["client_id"])
-            return reads.find_order(state, account, market, order_id, client_id, by_client), Reason.NONE
+            return queries.find_order(state, account, market, order_id, client_id, by_client), Reason.NONE
         case QueryKind.BALANCES:
-            return reads.balances(state, account), Reason.NONE
+            return queries.balances(state, account), Reason.NONE
         case QueryKind.STATUS:
-            status = np.asarray(reads.status(state), STATUS).copy()
+            status = np.asarray(queries.status(state), STATUS).copy()
             status["epoch"] = machine.epoch
             return status, Reason.NONE
 

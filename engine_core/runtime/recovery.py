@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import redis
 
-from engine_core.book.state import Capacities
+from engine_core.book.memory.state import Capacities
 from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.log.chunk import Chunk, chunk_of
 from engine_core.runtime.log.intake import block_of

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import redis
 
-from engine_core.book.state import BEHAVIOUR, State, capacities_of
+from engine_core.book.memory.state import BEHAVIOUR, State, capacities_of
 from engine_core.runtime.log.tail import NOT_ABOVE_TOP
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import FROM_THE_OLD_CODE, behaviour_of, own_block, read_logs

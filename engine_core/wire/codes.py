@@ -100,7 +100,7 @@ class CommandKind(Codes):
     SKIP = 47  # an operator's order not to execute a block that crashes the engine
     CAPACITY = 48  # how much of one thing fits from here on
     TRANSFER = 49  # from one account to another: both halves in one command, told by one APPLIED for each
-    SHARES = 50  # whether what all accounts share is divided among them (book/shares.py)
+    SHARES = 50  # whether what all accounts share is divided among them (book/ledger/shares.py)
 
 
 class CancelScope(Codes):
@@ -182,7 +182,7 @@ class Reason(Codes):
     KEYS_FULL = 53
     TIMERS_FULL = 54
     REFERENCES_FULL = 55
-    # not full, but the account or the market has its share (book/shares.py)
+    # not full, but the account or the market has its share (book/ledger/shares.py)
     ORDERS_SHARE = 56
     MARKET_SHARE = 57
     KEYS_SHARE = 58

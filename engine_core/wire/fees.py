@@ -4,5 +4,5 @@ from engine_core.wire.limits import PPM
 
 
 def fee_of(atoms: int, ppm: int) -> int:
-    """Parts per million of `atoms`, rounded up to one atom (see book/accounts.py)."""
+    """Parts per million of `atoms`, rounded up to one atom (see book/ledger/balances.py)."""
     return -(-atoms * ppm // PPM)

@@ -6,7 +6,7 @@ For test_compiled.py, which runs it with the JIT on, off, and with bounds checki
 import hashlib
 from random import Random
 
-from engine_core.book import reads
+from engine_core.book import queries
 from engine_core.book.audit import audit, digest
 from engine_core.wire.layout import EVENT
 from tests.model.generator import Generator, setup
@@ -23,7 +23,7 @@ def fixed_digest() -> str:
         result.update(pair.run(generator.commands(BLOCK), 1_000 + 10 * block).tobytes())
     audit(pair.state)
     for account in pair.twin.accounts:
-        result.update(reads.open_orders(pair.state, account).tobytes())
+        result.update(queries.open_orders(pair.state, account).tobytes())
     result.update(digest(pair.state).encode())
     return result.hexdigest()
 

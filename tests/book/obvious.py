@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 
 from bench.conformance_kernel import MESSAGE
-from engine_core.book.state import PAGE_BITS
+from engine_core.book.memory.state import PAGE_BITS
 from engine_core.wire.limits import MAX_PRICE_TICKS
 
 BUY, SELL = 0, 1
@@ -13,7 +13,7 @@ NEW, CANCEL, MODIFY = 0, 1, 2
 
 
 class ObviousBook:
-    """Also counts the pages of prices in use at once (see engine_core/book/levels.py)."""
+    """Also counts the pages of prices in use at once (see engine_core/book/ladder/levels.py)."""
 
     def __init__(self) -> None:
         self.levels: dict[int, dict[int, list[int]]] = {BUY: {}, SELL: {}}

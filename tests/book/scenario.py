@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from engine_core.book import reads
+from engine_core.book import queries
 from engine_core.book.audit import audit
-from engine_core.book.state import State, new_state
+from engine_core.book.memory.state import State, new_state
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
@@ -192,14 +192,14 @@ class Player:
 
     def _book(self, text: str) -> None:
         market, *words = text.split()
-        levels = reads.levels(self._ready(), int(market))[0]
+        levels = queries.levels(self._ready(), int(market))[0]
         found = ["bids", *(f"{x['price_ticks']}x{x['lots']}" for x in levels if x["side"] == Side.BID), "asks"]
         found += [f"{x['price_ticks']}x{x['lots']}" for x in levels if x["side"] == Side.ASK]
         assert words == found, f"the book is: {' '.join(found)}"
 
     def _balance(self, text: str) -> None:
         account, asset, *amounts = text.split()
-        found = reads.balances(self._ready(), int(account))[ASSETS[asset] - 1]
+        found = queries.balances(self._ready(), int(account))[ASSETS[asset] - 1]
         assert [int(amount) for amount in amounts] == [found["available"], found["locked"]], f"it is {found}"
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine_core.book import reads
+from engine_core.book import queries
 from engine_core.book.audit import audit, digest
-from engine_core.book.state import State, copy_state, new_state
+from engine_core.book.memory.state import State, copy_state, new_state
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
@@ -128,7 +128,7 @@ def test_what_may_rest_goes_on_with_the_next_command() -> None:
     assert 2_000 < first < 2_050 and not np.isin(events["kind"], (EventKind.RESTED, EventKind.EXPIRED)).any()
     own = events[events["account"] == 3][-1]
     assert (own["executed_lots"], own["status"]) == (first, OrderStatus.PARTIALLY_FILLED), "what the answer shows"
-    (told,) = reads.open_orders(state, 3)
+    (told,) = queries.open_orders(state, 3)
     assert told["executed_lots"] == first and told["given_locked"] == (SMALL_ORDERS + 500 - first) * 200
     audit(state)
     after = run_book(state, place(4, Side.BID, 1, 100), START_MS)
@@ -223,5 +223,5 @@ def test_own_orders_that_are_met_expire_whatever_the_type(price: int, others: in
     events = pair.run([taker])
     assert (events["reason"] == Reason.SELF_TRADE).sum() == 2 and filled_by(events, 3) == 2 * others
     assert events["kind"][-1] == EventKind.EXPIRED
-    assert len(reads.open_orders(pair.state, 3)) == 0
+    assert len(queries.open_orders(pair.state, 3)) == 0
     pair.check_state()

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine_core.book import levels, reads
+from engine_core.book import queries
 from engine_core.book.audit import audit, digest
-from engine_core.book.state import NODES_USED, State, new_state, read_only
+from engine_core.book.ladder import levels
+from engine_core.book.memory.state import NODES_USED, State, new_state, read_only
 from engine_core.wire.codes import CommandKind, OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND
 from tests.book.scenario import setup
@@ -58,9 +59,9 @@ def test_a_state_that_is_asked_and_one_that_is_not_stay_the_same(random: Random,
             standing[int(events["order_id"][0])] = int(action["price_ticks"][0])
         assert run_book(left_alone, action, START_MS).tobytes() == events.tobytes()
         ask_everything(asked)
-        told, _ = reads.levels(asked, 1)
+        told, _ = queries.levels(asked, 1)
         assert told["price_ticks"].tolist() == sorted(set(standing.values()))
-        resting = reads.market_orders(asked, 1)
+        resting = queries.market_orders(asked, 1)
         assert sorted(resting["order_id"].tolist()) == sorted(standing)
         assert resting["price_ticks"].tolist() == sorted(standing.values())
     assert digest(asked) == digest(left_alone)
@@ -89,4 +90,4 @@ def test_what_looks_cannot_write() -> None:
     for array in read_only(state):
         with pytest.raises(ValueError, match="read-only"):
             array[:1] = array[:1]
-    assert not hasattr(reads, "next_level") and levels.next_level is not levels.level_after
+    assert not hasattr(queries, "next_level") and levels.next_level is not levels.level_after

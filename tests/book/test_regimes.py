@@ -9,7 +9,7 @@ import pytest
 from bench.conformance import read_flow, run, with_dense_ids
 from bench.conformance_kernel import TRADE
 from engine_core.book.audit import audit
-from engine_core.book.state import State, new_state
+from engine_core.book.memory.state import State, new_state
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from tests.book.test_conformance import DIGESTS, shared

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from bench.workloads import TIME_MS, deep_flow, mixed_flow
-from engine_core.book import reads
+from engine_core.book import queries
 from engine_core.book.audit import audit, conservation, digest
-from engine_core.book.blocks import BLOCK
 from engine_core.book.commands import apply_batch, execute_blocks
-from engine_core.book.state import COMMANDS, Capacities, State, copy_state, engine_time, new_state
+from engine_core.book.ledger.gateways import BLOCK
+from engine_core.book.memory.state import COMMANDS, Capacities, State, copy_state, engine_time, new_state
 from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.layout import ADMIN, COMMAND, EVENT
 from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
@@ -75,10 +75,10 @@ def test_batch_stops_before_its_buffer_could_overflow() -> None:
 def test_setup_read_back_rebuilds_the_same_setup() -> None:
     pair = Pair()
     pair.run(setup(with_last_price=False))
-    records = reads.setup(pair.state)
+    records = queries.setup(pair.state)
     again = new_state(SMALL)
     run_book(again, records.view(COMMAND).copy(), 1)
-    assert reads.setup(again).tobytes() == records.tobytes()
+    assert queries.setup(again).tobytes() == records.tobytes()
 
 
 def test_copy_is_independent() -> None:
@@ -98,7 +98,7 @@ def test_busy_flow_keeps_every_invariant() -> None:
     run_book(state, flow.commands.copy(), TIME_MS)
     audit(state)
     assert all(supplied == held for supplied, held in conservation(state).values())
-    assert int(reads.status(state)["open_orders"][0]) > 500
+    assert int(queries.status(state)["open_orders"][0]) > 500
 
 
 def test_prices_far_apart_need_no_memory_for_what_lies_between() -> None:

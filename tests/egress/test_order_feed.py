@@ -11,7 +11,7 @@ from egress.hub import Hub
 from egress.names import Kind, Stream
 from egress.order_feeds import OrderFeeds
 from egress.sources import Sources
-from engine_core.book import reads
+from engine_core.book import queries
 from engine_core.replica.market_data import MarketData
 from engine_core.wire.codes import OrderFlag, QueryKind, Side
 from tests.egress.order_replica import OrderReplica, Row
@@ -67,7 +67,7 @@ class Rig:
         return messages
 
     def check(self, replica: OrderReplica) -> None:
-        orders = reads.market_orders(self.kernel.state, 1)
+        orders = queries.market_orders(self.kernel.state, 1)
         assert replica.rows("Bid") == self.texts(orders[orders["side"] == Side.BID])
         assert replica.rows("Ask") == self.texts(orders[orders["side"] == Side.ASK])
 
@@ -100,7 +100,7 @@ async def test_feed_and_snapshot_give_the_engines_book_order_by_order(seed: int)
         rig.check(early)
         if late is not None:
             rig.check(late)
-        resting = reads.market_orders(rig.kernel.state, 1)
+        resting = queries.market_orders(rig.kernel.state, 1)
         icebergs = resting[(resting["flags"] & OrderFlag.ICEBERG) != 0]
         seen_icebergs += len(icebergs)
         assert (icebergs["level_lots"] <= icebergs["display_lots"]).all()

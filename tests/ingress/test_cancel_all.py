@@ -5,9 +5,9 @@ import asyncio
 import numpy as np
 import pytest
 
-from engine_core.book import reads
+from engine_core.book import queries
 from engine_core.book.audit import audit
-from engine_core.book.state import State, new_state
+from engine_core.book.memory.state import State, new_state
 from engine_core.wire.codes import CommandKind, EventKind, OrderType, Reason, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
@@ -38,7 +38,7 @@ def full_book() -> State:
     switch = command(CommandKind.CANCEL_AFTER, market=ALL_MARKETS, account=READER_ACCOUNT, amount_atoms=TIMER_MS)
     orders = [bid(TRADER_ACCOUNT)] * MINE + [bid(READER_ACCOUNT)] * OTHERS
     run_book(state, joined([setup_records(), *funds, *orders, switch]), START_MS)
-    assert [len(reads.open_orders(state, account)) for account in accounts] == [MINE, OTHERS]
+    assert [len(queries.open_orders(state, account)) for account in accounts] == [MINE, OTHERS]
     return state
 
 
@@ -60,7 +60,7 @@ async def test_nothing_is_left_after_the_200(
     answer = await exchange.signed("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "BTC_USDC"} | members)
     assert answer.status_code == 200
     ids = [order["id"] for order in answer.json()]
-    assert len(ids) == len(set(ids)) == MINE and len(reads.open_orders(state, TRADER_ACCOUNT)) == 0
+    assert len(ids) == len(set(ids)) == MINE and len(queries.open_orders(state, TRADER_ACCOUNT)) == 0
     first = done[0]
     by_timer = (first["account"] == READER_ACCOUNT) & (first["reason"] == Reason.DEAD_MAN)
     assert by_timer.sum() == TAKEN, "what leaves the cancel-all too few events"

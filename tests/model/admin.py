@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from engine_core.book.state import MOST, Capacities
+from engine_core.book.memory.state import MOST, Capacities
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, EVENT, SCHEMA_VERSION
 from engine_core.wire.limits import KEYS_OF_ONE_ACCOUNT, MAX_DECIMALS, MAX_TICK_DECIMALS

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from engine_core.book import reads
+from engine_core.book import queries
 from engine_core.book.commands import apply_batch
-from engine_core.book.state import Capacities, State, new_state
+from engine_core.book.memory.state import Capacities, State, new_state
 from engine_core.wire.codes import CommandKind, EventKind, Reason, Side
 from engine_core.wire.layout import ADMIN, COMMAND, EVENT
 from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
@@ -82,7 +82,7 @@ class Pair:
         ask_everything(self.state)
         twin = self.twin
         for number, market in twin.markets.items():
-            levels, update_id = reads.levels(self.state, number)
+            levels, update_id = queries.levels(self.state, number)
             assert update_id == market.updates
             expected = [
                 (side.value, price, sum(order.shown for order in queue), len(queue))
@@ -97,12 +97,12 @@ class Pair:
                 for _, queue in sorted(market.levels[side].items(), reverse=side == Side.BID)
                 for order in queue
             ]
-            assert reads.market_orders(self.state, number)["order_id"].tolist() == resting
+            assert queries.market_orders(self.state, number)["order_id"].tolist() == resting
         for number, account in twin.accounts.items():
-            orders = reads.open_orders(self.state, number)
+            orders = queries.open_orders(self.state, number)
             assert orders["order_id"].tolist() == [order.order_id for order in account.orders]
             assert orders["executed_lots"].tolist() == [order.executed for order in account.orders]
-            balances = reads.balances(self.state, number)
+            balances = queries.balances(self.state, number)
             expected_balances = [tuple(twin.balance(number, asset)) for asset in sorted(twin.assets)]
             assert list(zip(balances["available"].tolist(), balances["locked"].tolist(), strict=True)) == (
                 expected_balances

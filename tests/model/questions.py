@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine_core.book.audit import audit, conservation, digest
-from engine_core.book.state import ACCOUNTS, MARKETS, State, capacities_of
+from engine_core.book.memory.state import ACCOUNTS, MARKETS, State, capacities_of
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.queries import answer
 from engine_core.wire.codes import QueryKind

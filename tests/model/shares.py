@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine_core.book.state import Capacities
+from engine_core.book.memory.state import Capacities
 from engine_core.wire.codes import Reason
 from tests.model.ledger import Account, Refused
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine_core.book.audit import digest
-from engine_core.book.state import State, copy_state, new_state
+from engine_core.book.memory.state import State, copy_state, new_state
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import COMMAND
 from tests.model.generator import Generator, setup

@@ -4,9 +4,9 @@ import numpy as np
 import redis
 
 from bench import workloads
-from engine_core.book import reads
+from engine_core.book import queries
 from engine_core.book.commands import apply_batch
-from engine_core.book.state import State, new_state
+from engine_core.book.memory.state import State, new_state
 from engine_core.wire.codes import OrderStatus
 from engine_core.wire.layout import EVENT
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
@@ -49,7 +49,7 @@ def test_tables_equal_the_book(valkey: str, postgres: str) -> None:
 
     stored = {row[:2]: row[2:] for row in select(postgres, "select account, asset, available, locked from balances")}
     for account in range(1, ACCOUNTS + 2):
-        for balance in reads.balances(state, account):
+        for balance in queries.balances(state, account):
             found = stored.get((account, int(balance["asset"])), (0, 0))
             assert found == (balance["available"], balance["locked"]), (account, balance)
 
@@ -58,7 +58,7 @@ def test_tables_equal_the_book(valkey: str, postgres: str) -> None:
     in_book = [
         tuple(int(order[name]) for name in columns)
         for account in range(2, ACCOUNTS + 2)
-        for order in reads.open_orders(state, account)
+        for order in queries.open_orders(state, account)
     ]
     found_open = select(postgres, f"select {', '.join(columns)} from orders where status in ({states})")
     assert sorted(found_open) == sorted(in_book)

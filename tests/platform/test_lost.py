@@ -1,6 +1,6 @@
 """`exchange verify` calls a loss a loss: money withdrawn to an account of the exchange that did not get it."""
 
-from engine_core.book.state import new_state
+from engine_core.book.memory.state import new_state
 from engine_core.operator.verify import Inside, Lost, _lost
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.destinations import words_of

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bench.workloads import MIDDLE_TICKS, TIME_MS, Mix, mixed_flow
-from engine_core.book import reads
+from engine_core.book import queries
 from engine_core.book.commands import apply_batch
-from engine_core.book.state import State, new_state
+from engine_core.book.memory.state import State, new_state
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.orders import OrderBook
 from engine_core.wire.codes import OrderFlag, QueryKind, Side
@@ -55,11 +55,11 @@ class Kernel:
         header = np.zeros(1, ANSWER_HEADER)
         header["entry_ms"] = self.entry
         if kind == QueryKind.SETUP:
-            return header[0], reads.setup(self.state)
+            return header[0], queries.setup(self.state)
         if kind == QueryKind.BOOK_ORDERS:
             header["update_id"] = self.state.markets[market]["updates"]
-            return header[0], reads.market_orders(self.state, market)
-        levels, header["update_id"][0] = reads.levels(self.state, market)
+            return header[0], queries.market_orders(self.state, market)
+        levels, header["update_id"][0] = queries.levels(self.state, market)
         return header[0], levels
 
 
@@ -72,7 +72,7 @@ def sizes(seed: int, total: int) -> list[int]:
 
 
 def levels_of(kernel: Kernel, market: int, side: Side) -> list[tuple[int, int]]:
-    levels, _ = reads.levels(kernel.state, market)
+    levels, _ = queries.levels(kernel.state, market)
     own = levels[levels["side"] == side]
     return sorted(zip(own["price_ticks"].tolist(), own["lots"].tolist(), strict=True))
 
@@ -91,7 +91,7 @@ def test_levels_equal_the_engines_after_every_batch(seed: int) -> None:
                     bids, asks, update_id = replica.book(market).snapshot()
                     assert bids == levels_of(kernel, market, Side.BID)
                     assert asks == levels_of(kernel, market, Side.ASK)
-                    assert update_id == reads.levels(kernel.state, market)[1]
+                    assert update_id == queries.levels(kernel.state, market)[1]
             if number == 5:
                 late = await MarketData.bootstrap(kernel.query, [])
         assert data.gaps == 0 and late is not None
@@ -108,7 +108,7 @@ def test_orders_equal_the_engines_in_priority_order(seed: int) -> None:
     for slots in kernel.run(kernel.flow.commands, sizes(seed, 4_000)):
         events = slots["event"]
         book.apply(events[events["market"] == 1])
-        resting = reads.market_orders(kernel.state, 1)
+        resting = queries.market_orders(kernel.state, 1)
         for side in Side:
             own = resting[resting["side"] == side]
             replica = list(book.orders(side))

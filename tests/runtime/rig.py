@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import redis
 
-from engine_core.book.state import Capacities
+from engine_core.book.memory.state import Capacities
 from engine_core.runtime.machine import Machine
 from engine_core.wire.codes import CommandKind, MarketState, OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import ADMIN, BLOCK_HEADER, COMMAND, join

@@ -8,7 +8,7 @@ import redis
 
 from bench.workloads import mixed_flow
 from engine_core.book.audit import digest
-from engine_core.book.state import Capacities
+from engine_core.book.memory.state import Capacities
 from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.log.chunk import Chunk, chunk_of
 from engine_core.runtime.machine import Machine, Mirror

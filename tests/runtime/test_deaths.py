@@ -6,7 +6,7 @@ from pathlib import Path
 
 import redis
 
-from engine_core.book.state import Capacities
+from engine_core.book.memory.state import Capacities
 from engine_core.runtime.crash_guard import MAX_CRASHES
 from engine_core.runtime.machine import Machine
 from engine_core.transport.gateway import Gateway

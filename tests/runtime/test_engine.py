@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from engine_core.book.audit import audit
-from engine_core.book.state import EVENTS
+from engine_core.book.memory.state import EVENTS
 from engine_core.runtime.machine import Machine
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.feed import Feed

@@ -6,7 +6,7 @@ import numpy as np
 import redis
 
 from engine_core.book.audit import digest
-from engine_core.book.state import capacities_of
+from engine_core.book.memory.state import capacities_of
 from engine_core.runtime.log.chunk import chunk_of
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import capacity_records

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import redis
 
-from engine_core.book.state import TIMERS
+from engine_core.book.memory.state import TIMERS
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.backlog import Backlog, measure
 from engine_core.transport.gateway import Gateway

@@ -13,9 +13,9 @@ import pytest
 import redis
 
 from engine_core.book.audit import audit, digest
-from engine_core.book.state import LOG_ID, capacities_of
+from engine_core.book.memory.state import LOG_ID, capacities_of
+from engine_core.book.resize import resized
 from engine_core.runtime.machine import Machine
-from engine_core.runtime.resize import resized
 from engine_core.runtime.snapshots import snapshot
 from engine_core.runtime.snapshots.snapshot import Place, SnapshotError
 from engine_core.transport.gateway import Gateway

@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from engine_core.book.audit import audit, digest
-from engine_core.book.state import BEHAVIOUR
+from engine_core.book.memory.state import BEHAVIOUR
 from engine_core.host.embedded import Valkey, running
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import own_block

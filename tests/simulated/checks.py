@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from engine_core.book import reads
+from engine_core.book import queries
 from engine_core.book.audit import audit, digest
-from engine_core.book.state import MARKETS
+from engine_core.book.memory.state import MARKETS
 from engine_core.runtime.machine import Machine
 from engine_core.wire.codes import EventKind, OrderStatus, Reason, Side
 from engine_core.wire.layout import COMMAND, EVENT
@@ -87,10 +87,12 @@ def check_database(log: Log, writer: Writer, machine: Machine) -> None:
     assert tables == rows_of([(log.events, times)]), "the rows depend on the batches"
     for account in ACCOUNTS:
         balances = [(asset, *kept) for (owner, asset), kept in sorted(tables["balances"].items()) if owner == account]
-        assert balances == reads.balances(machine.state, account)[[*BALANCE]].tolist(), f"balances of account {account}"
+        assert balances == queries.balances(machine.state, account)[[*BALANCE]].tolist(), (
+            f"balances of account {account}"
+        )
         stored = [order for order in tables["orders"].values() if order["account"] == account]
         orders = [tuple(order[name] for name in PROGRESS) for order in stored if order["status"] in OPEN]
-        held = reads.open_orders(machine.state, account)[[*PROGRESS]]
+        held = queries.open_orders(machine.state, account)[[*PROGRESS]]
         assert sorted(orders) == sorted(held.tolist()), f"open orders of account {account}"
 
 
@@ -102,7 +104,7 @@ def check_reader(machine: Machine, reader: Reader) -> None:
     if not markets:  # a loss that took them away was accepted
         return
     bids, asks, update_id = reader.data.book(1).snapshot()
-    levels = reads.levels(machine.state, 1)[0]
+    levels = queries.levels(machine.state, 1)[0]
     for side, shown in ((Side.BID, bids), (Side.ASK, asks)):
         of_side = levels[levels["side"] == side]
         expected = sorted(zip(of_side["price_ticks"].tolist(), of_side["lots"].tolist(), strict=True))

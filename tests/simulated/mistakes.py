@@ -9,12 +9,12 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from engine_core.book.state import capacities_of
+from engine_core.book.memory.state import capacities_of
+from engine_core.book.resize import resized
 from engine_core.runtime import loop
 from engine_core.runtime.log import tail
 from engine_core.runtime.log.publish import Publisher
 from engine_core.runtime.machine import Machine
-from engine_core.runtime.resize import resized
 from engine_core.runtime.snapshots import snapshot, trim
 from engine_core.transport.outbox import Outbox
 from engine_core.wire.codes import EventKind, Reason

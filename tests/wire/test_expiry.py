@@ -7,11 +7,12 @@ from typing import get_args
 
 import pytest
 
-from engine_core.book import checks, ending, execution, matching, trading, triggers, walk
+from engine_core.book.ladder import matching
+from engine_core.book.orders import checks, closing, execution, planning, settlement, triggers
 from engine_core.wire.codes import Reason
 from engine_core.wire.expiry import ExpiryReason, expiry_reason
 
-ENDS = (ending, execution, matching, trading, triggers, walk)  # whose reasons reach EXPIRED and TRIGGER_FAILED
+ENDS = (closing, execution, matching, settlement, triggers, planning)  # whose reasons reach EXPIRED and TRIGGER_FAILED
 CHECKED_AGAIN = (checks.check_market_state, checks.check_price)  # when a trigger has fired
 NONE_OF_THEM = {Reason.NONE, Reason.USER, Reason.CANCEL_ALL}
 

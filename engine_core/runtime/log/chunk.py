@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.book.blocks import BLOCK
+from engine_core.book.ledger.gateways import BLOCK
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, COMMAND_MAGIC, SCHEMA_VERSION
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS

@@ -11,7 +11,7 @@ from typing import cast
 
 import redis
 
-from engine_core.book.state import SKIPS, State
+from engine_core.book.memory.state import SKIPS, State
 from engine_core.runtime.log.tail import Forgotten, NotTaken
 from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.layout import ADMIN, BLOCK_HEADER, COMMAND

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine_core.book.shares import recount
-from engine_core.book.state import (
+from engine_core.book.ledger.shares import recount
+from engine_core.book.memory.state import (
     KEYS,
     KEYS_HELD,
     OPERATOR_REFERENCES,
@@ -22,8 +22,8 @@ from engine_core.book.state import (
     State,
     new_state,
 )
+from engine_core.book.resize import rebuild_nodes, rebuild_pages
 from engine_core.jit.huge_pages import zeros
-from engine_core.runtime.resize import rebuild_nodes, rebuild_pages
 from engine_core.runtime.snapshots import snapshot
 from engine_core.runtime.snapshots.snapshot import Code, Snapshot
 

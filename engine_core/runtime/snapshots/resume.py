@@ -21,7 +21,7 @@ from typing import cast
 import numpy as np
 import redis
 
-from engine_core.book.state import State
+from engine_core.book.memory.state import State
 from engine_core.runtime.log.skips import check_skips
 from engine_core.runtime.log.tail import Forgotten
 from engine_core.runtime.machine import Machine

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine_core.book.state import State
+from engine_core.book.memory.state import State
 from engine_core.process.lifecycle import die_with_parent
 from engine_core.runtime.snapshots import snapshot
 from engine_core.runtime.snapshots.snapshot import Place

@@ -25,7 +25,7 @@ from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from engine_core.book.state import COUNTERS, LOG_ID, Capacities, State, capacities_of, new_state
+from engine_core.book.memory.state import COUNTERS, LOG_ID, Capacities, State, capacities_of, new_state
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from engine_core.wire.layout import fingerprint as wire_fingerprint
 from engine_core.wire.streams import ORIGIN, EntryId

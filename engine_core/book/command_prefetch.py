@@ -1,0 +1,106 @@
+"""Memory fetched ahead of its use, for the whole engine: see ladder/prefetch.py.
+
+A command far ahead names its account, its order if there is one, and its client id. While few orders are open, little
+else lies outside the nearest caches, and looking ahead at more would cost more than it brings. In a deep book it names
+its price, too; nearer, what those point to is asked for, step by step: the order's neighbours and level, the page of
+the price, the level there, the order at its end. No branch depends on what kind of command it is: one that is guessed
+wrong costs more than asking for a line in vain.
+"""
+
+from engine_core.book.ladder.levels import book_of, key_of
+from engine_core.book.ladder.prefetch import (
+    fetch_bucket,
+    fetch_level,
+    fetch_neighbours,
+    fetch_page,
+    fetch_page_of,
+    fetch_place,
+    fetch_tail,
+)
+from engine_core.book.ledger.balances import balance_of, open_count_of
+from engine_core.book.ledger.client_ids import client_bucket
+from engine_core.book.memory.records import HAS_CLIENT_ID
+from engine_core.book.memory.state import FREE_ORDERS, OPEN_ORDERS, State
+from engine_core.jit.kernel import hot
+from engine_core.jit.rows import Row, Rows, prefetch
+from engine_core.wire.codes import CommandKind
+from engine_core.wire.limits import MAX_PRICE_TICKS, SLOT_BITS
+
+AHEAD = 12  # commands
+DEEP = 16_384  # open orders from which it pays to look ahead at more than the command names
+_SLOT_MASK = (1 << SLOT_BITS) - 1
+
+
+@hot
+def _fetch_account(state: State, command: Row) -> None:
+    """Wherever a wrong number points to: asking for memory cannot fail."""
+    account = command.account
+    market = min(command.market, state.markets.size - 1)
+    prefetch(state.accounts, account)
+    prefetch(state.balances, balance_of(state, account, state.markets[market].base))
+    prefetch(state.balances, balance_of(state, account, state.markets[market].quote))
+    prefetch(state.open_counts, open_count_of(state, account, market))
+
+
+@hot
+def _slot_of(state: State, command: Row) -> int:
+    """Of the order that a command names by its id; else some slot that is as good as another."""
+    slot: int = command.order_id & _SLOT_MASK
+    return min(slot, state.orders.size - 1)
+
+
+@hot
+def _price_of(state: State, command: Row) -> tuple[int, int]:
+    """(book, key) where a PLACE, or an AMEND that names the order by its id, goes; of anything else some other pair."""
+    named = state.info[_slot_of(state, command)].side
+    side = named if command.kind == CommandKind.AMEND else command.side
+    book = book_of(command.market, side - 1)
+    return book, key_of(book, command.price_ticks & MAX_PRICE_TICKS)
+
+
+@hot
+def _fetch_order(state: State, command: Row) -> None:
+    slot = command.order_id & _SLOT_MASK
+    prefetch(state.orders, slot)
+    prefetch(state.info, slot)
+    is_named = (command.flags & HAS_CLIENT_ID) // HAS_CLIENT_ID
+    bucket = client_bucket(state, command.account, command.client_id)
+    prefetch(state.client_heads, is_named * bucket)
+
+
+@hot
+def _fetch_around(state: State, command: Row) -> None:
+    """What the order names that the command names, and the last one of the account."""
+    account = min(command.account, state.accounts.size - 1)
+    slot = _slot_of(state, command)
+    info = state.info[slot]
+    fetch_neighbours(state, slot)
+    prefetch(state.info, info.account_next)
+    prefetch(state.info, info.account_prev)
+    prefetch(state.info, state.accounts[account].last_order)
+    is_named = (info.flags & HAS_CLIENT_ID) // HAS_CLIENT_ID
+    prefetch(state.client_heads, is_named * client_bucket(state, account, info.client_id))
+
+
+@hot
+def _look_deeper(state: State, commands: Rows[Row], i: int) -> None:
+    _fetch_around(state, commands[i + 5 * AHEAD // 8])
+    fetch_bucket(state, *_price_of(state, commands[i + 5 * AHEAD // 8]))
+    fetch_page(state, *_price_of(state, commands[i + AHEAD // 2]))
+    fetch_place(state, *_price_of(state, commands[i + 3 * AHEAD // 8]))
+    fetch_level(state, *_price_of(state, commands[i + AHEAD // 4]))
+    fetch_page_of(state, _slot_of(state, commands[i + AHEAD // 4]))
+    fetch_tail(state, *_price_of(state, commands[i + AHEAD // 8]))
+    free = state.free_orders[max(state.counters[FREE_ORDERS] - AHEAD // 8, 0)]  # the slots of new orders
+    prefetch(state.orders, free)
+    prefetch(state.info, free)
+
+
+@hot
+def look_ahead(state: State, commands: Rows[Row], i: int, count: int) -> None:
+    """Ask for what the commands after number `i` will touch."""
+    if i + AHEAD < count:
+        _fetch_account(state, commands[i + AHEAD])
+        _fetch_order(state, commands[i + AHEAD])
+        if state.counters[OPEN_ORDERS] > DEEP:
+            _look_deeper(state, commands, i)

@@ -1,0 +1,158 @@
+"""Accounts: balances, fees, the list of an account's open orders. All amounts are atoms, exact.
+
+Conservation: every function here moves atoms between balances, none makes or destroys any; deposits and withdrawals do,
+in admin.py. Notionals fit in int64 because placement has checked them (see orders/checks.py).
+"""
+
+from engine_core.book.ledger.shares import give_share, take_share
+from engine_core.book.memory.packed_codes import by_side, codes_of_order
+from engine_core.book.memory.records import BY_QUOTE, UNLISTED
+from engine_core.book.memory.state import OPEN_ORDERS, SHARED_ORDERS, TIERS, State
+from engine_core.jit.intrinsics import rare
+from engine_core.jit.kernel import hot, inner
+from engine_core.wire.codes import Side
+from engine_core.wire.limits import PPM
+
+FEE_ACCOUNT = 1
+
+
+@hot
+def balance_of(state: State, account: int, asset: int) -> int:
+    """Position in state.balances."""
+    return account * state.assets.size + asset
+
+
+@hot
+def giving_of(state: State, slot: int) -> int:
+    """Position in state.balances of what the order gives: quote for a Bid, base for an Ask."""
+    market = state.markets[state.info[slot].market]
+    base, quote = market.base, market.quote
+    asset = by_side(codes_of_order(state, slot), quote, base)
+    return balance_of(state, state.orders[slot].account, asset)
+
+
+@hot
+def available(state: State, place: int) -> int:
+    return state.balances[place].available
+
+
+@hot
+def lock(state: State, place: int, atoms: int) -> None:
+    """Reserve; negative atoms release."""
+    balance = state.balances[place]
+    balance.available -= atoms
+    balance.locked += atoms
+
+
+@hot
+def fee_of(atoms: int, ppm: int) -> int:
+    """Parts per million of `atoms`, rounded up, without a product that could overflow."""
+    if atoms >> 42 == 0:
+        return (atoms * ppm + PPM - 1) // PPM
+    whole = atoms // PPM
+    return whole * ppm + ((atoms - whole * PPM) * ppm + PPM - 1) // PPM
+
+
+@hot
+def fee_place(state: State, market: int, account: int) -> int:
+    """Position in state.fees."""
+    return market * TIERS + state.accounts[account].tier
+
+
+@hot
+def exchange_atoms(
+    state: State, account: int, given: int, received: int, unlocked: int, spent: int, gained: int, fee: int
+) -> None:
+    """One side of a trade: `spent` of the given asset leaves what was locked for it, the rest of that becomes
+    available."""
+    giving = state.balances[balance_of(state, account, given)]
+    giving.locked -= unlocked
+    giving.available += unlocked - spent
+    state.balances[balance_of(state, account, received)].available += gained - fee
+    state.balances[balance_of(state, FEE_ACCOUNT, received)].available += fee
+
+
+@hot
+def atoms_of(state: State, slot: int, price: int, lots: int) -> int:
+    """What the order gives for so many lots at this price."""
+    market = state.markets[state.info[slot].market]
+    lot, tick = market.lot_atoms, market.tick_atoms
+    return lots * by_side(codes_of_order(state, slot), price * tick, lot)
+
+
+@inner
+def _atoms_by_quote(state: State, slot: int) -> int:
+    """Of a pending market order by quote; an Ask has a bound, which limits what it can have to sell."""
+    rare()
+    info, amount = state.info[slot], state.terms[slot].amount_atoms
+    if info.side == Side.BID:
+        return amount
+    unit = info.price_ticks * state.markets[info.market].tick_atoms
+    return atoms_of(state, slot, info.price_ticks, (amount + unit - 1) // unit)
+
+
+@hot
+def atoms_to_lock(state: State, slot: int) -> int:
+    """What an open order, resting or pending, keeps locked for its unfilled part."""
+    info = state.info[slot]
+    if info.flags & BY_QUOTE:
+        return _atoms_by_quote(state, slot)
+    return atoms_of(state, slot, info.price_ticks, info.quantity_lots - info.executed_lots)
+
+
+@hot
+def open_count_of(state: State, account: int, market: int) -> int:
+    """Position in state.open_counts."""
+    return account * state.markets.size + market
+
+
+@hot
+def enlist(state: State, slot: int) -> None:
+    """Put the order at the end of its account's list of open orders."""
+    owner = state.accounts[state.orders[slot].account]
+    enlist_between(state, slot, owner.last_order, 0)
+
+
+@hot
+def enlist_between(state: State, slot: int, before: int, following: int) -> None:
+    account = state.orders[slot].account
+    market = state.info[slot].market
+    owner = state.accounts[account]
+    state.info[slot].account_next = following
+    state.info[slot].account_prev = before
+    if before != 0:
+        state.info[before].account_next = slot
+    else:
+        owner.first_order = slot
+    if following != 0:
+        state.info[following].account_prev = slot
+    else:
+        owner.last_order = slot
+    take_share(state, SHARED_ORDERS, owner.open_orders)
+    owner.open_orders += 1
+    state.open_counts[open_count_of(state, account, market)] += 1
+    state.markets[market].open_orders += 1
+    state.counters[OPEN_ORDERS] += 1
+
+
+@hot
+def delist(state: State, slot: int) -> None:
+    account = state.orders[slot].account
+    market = state.info[slot].market
+    owner = state.accounts[account]
+    following = state.info[slot].account_next
+    before = state.info[slot].account_prev
+    if before != 0:
+        state.info[before].account_next = following
+    else:
+        owner.first_order = following
+    if following != 0:
+        state.info[following].account_prev = before
+    else:
+        owner.last_order = before
+    state.info[slot].account_prev = UNLISTED
+    owner.open_orders -= 1
+    give_share(state, SHARED_ORDERS, owner.open_orders)
+    state.open_counts[open_count_of(state, account, market)] -= 1
+    state.markets[market].open_orders -= 1
+    state.counters[OPEN_ORDERS] -= 1

@@ -1,0 +1,55 @@
+"""The table of gateways: which block of a gateway is the next one. What makes an append safe to repeat."""
+
+import numpy as np
+
+from engine_core.book.memory.state import BLOCKS, State
+from engine_core.jit.kernel import inner
+from engine_core.wire.codes import Reason
+
+# A block of the command log as the kernel takes it: commands[first:end] of an array that may hold many blocks.
+BLOCK = np.dtype(
+    [
+        ("gateway", "<i8"),  # NO_GATEWAY: nobody asks which block is the next one
+        ("incarnation", "<i8"),
+        ("sequence", "<i8"),
+        ("time_ms", "<i8"),
+        ("first", "<i8"),
+        ("end", "<i8"),
+    ]
+)
+NO_GATEWAY = -1
+
+
+@inner
+def _place_of(state: State, gateway: int) -> int:
+    """The gateway's place, or the one to give it: a free one, else the least recently used (in log order)."""
+    oldest = 0
+    for place in range(state.gateways.size):
+        if state.gateways[place].used != 0 and state.gateways[place].gateway == gateway:
+            return place
+        if state.gateways[place].used < state.gateways[oldest].used:
+            oldest = place
+    return oldest
+
+
+@inner
+def check_block(state: State, gateway: int, incarnation: int, sequence: int) -> int:
+    """Reason.NONE, and the block counts as executed; or why it must not be."""
+    record = state.gateways[_place_of(state, gateway)]
+    known = record.used != 0 and record.gateway == gateway
+    last = 0
+    if known:
+        if incarnation < record.incarnation:
+            return Reason.STALE_INCARNATION
+        if incarnation == record.incarnation:
+            last = record.sequence
+    if sequence <= last:
+        return Reason.DUPLICATE_BLOCK
+    if sequence != last + 1:
+        return Reason.SEQUENCE_GAP
+    state.counters[BLOCKS] += 1
+    record.gateway = gateway
+    record.incarnation = incarnation
+    record.sequence = sequence
+    record.used = state.counters[BLOCKS]
+    return Reason.NONE

@@ -1,0 +1,96 @@
+"""API keys: a chained hash of all that are valid, and of the revoked ones whose places nobody has needed since.
+
+A revoked key stays revoked while it is known. When no place is fresh, the one that was revoked first gives up its own.
+"""
+
+from engine_core.book.ladder.bitmap import mix
+from engine_core.book.ledger.shares import give_share, is_full, may_take, take_share
+from engine_core.book.memory.state import KEYS, KEYS_HELD, REVOKED_NEWEST, REVOKED_OLDEST, SHARED_KEYS, State
+from engine_core.jit.intrinsics import rare
+from engine_core.jit.kernel import inner
+from engine_core.jit.rows import Row
+from engine_core.wire.codes import Reason
+from engine_core.wire.limits import KEYS_OF_ONE_ACCOUNT
+
+_M61 = (1 << 61) - 1
+
+
+@inner
+def _bucket(state: State, a: int, c: int) -> int:
+    return mix((a ^ (c >> 3)) & _M61) & (state.key_heads.size - 1)
+
+
+@inner
+def find_key(state: State, command: Row) -> int:
+    """Number of the key with the public key of this record, or 0."""
+    key = state.key_heads[_bucket(state, command.a, command.c)]
+    while key != 0:
+        known = state.keys[key]
+        if known.a == command.a and known.b == command.b and known.c == command.c and known.d == command.d:
+            break
+        key = known.chain
+    return key
+
+
+@inner
+def _forget_revoked(state: State) -> int:
+    """The place of the key that was revoked first."""
+    rare()
+    number = state.counters[REVOKED_OLDEST]
+    record = state.keys[number]
+    bucket = _bucket(state, record.a, record.c)
+    at = state.key_heads[bucket]
+    if at == number:
+        state.key_heads[bucket] = record.chain
+    else:
+        while state.keys[at].chain != number:
+            at = state.keys[at].chain
+        state.keys[at].chain = record.chain
+    state.counters[REVOKED_OLDEST] = record.newer
+    if record.newer == 0:
+        state.counters[REVOKED_NEWEST] = 0
+    return number
+
+
+@inner
+def add_key(state: State, command: Row) -> int:
+    """Enter a public key that is not known yet, or say why not."""
+    owner = state.accounts[command.account]
+    if state.counters[KEYS_HELD] + 1 == state.keys.size:
+        return Reason.KEYS_FULL
+    if owner.keys >= KEYS_OF_ONE_ACCOUNT or not may_take(state, SHARED_KEYS, owner.keys):
+        return Reason.KEYS_FULL if is_full(state, SHARED_KEYS) else Reason.KEYS_SHARE
+    if state.counters[KEYS] + 1 < state.keys.size:
+        state.counters[KEYS] += 1
+        number = state.counters[KEYS]
+    else:
+        number = _forget_revoked(state)
+    bucket, known = _bucket(state, command.a, command.c), state.keys[number]
+    known.a = command.a
+    known.b = command.b
+    known.c = command.c
+    known.d = command.d
+    known.account = command.account
+    known.permissions = command.code
+    known.newer = 0
+    known.chain = state.key_heads[bucket]
+    state.key_heads[bucket] = number
+    take_share(state, SHARED_KEYS, owner.keys)
+    owner.keys += 1
+    state.counters[KEYS_HELD] += 1
+    return Reason.NONE
+
+
+@inner
+def revoke(state: State, key: int) -> None:
+    record = state.keys[key]
+    owner = state.accounts[record.account]
+    record.permissions = 0
+    if state.counters[REVOKED_NEWEST] != 0:
+        state.keys[state.counters[REVOKED_NEWEST]].newer = key
+    else:
+        state.counters[REVOKED_OLDEST] = key
+    state.counters[REVOKED_NEWEST] = key
+    owner.keys -= 1
+    give_share(state, SHARED_KEYS, owner.keys)
+    state.counters[KEYS_HELD] -= 1

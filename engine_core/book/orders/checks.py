@@ -1,0 +1,205 @@
+"""What a PLACE must fulfil before anything changes, in the order of precedence (see commands.py). Changes nothing."""
+
+from engine_core.book.ledger.balances import open_count_of
+from engine_core.book.ledger.shares import is_full, may_grow, may_take
+from engine_core.book.memory.packed_codes import codes_of_command, flags_in, is_limit, not_among_choices, not_plain
+from engine_core.book.memory.records import (
+    BY_QUOTE,
+    COMMAND_FLAGS,
+    HAS_BOUND,
+    ICEBERG,
+    POST_ONLY,
+    TRIGGER,
+)
+from engine_core.book.memory.state import ACCOUNTS, FREE_ORDERS, MARKETS, SHARED_ORDERS, State
+from engine_core.jit.intrinsics import apart
+from engine_core.jit.kernel import hot, inner
+from engine_core.jit.rows import Row
+from engine_core.wire.codes import MarketState, OrderType, Reason, Side, TimeInForce
+from engine_core.wire.limits import MAX_ICEBERG_PARTS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
+
+ACCOUNT_OK, ACCOUNT_FROZEN = 1, 2
+
+
+@hot
+def check_shape(command: Row) -> int:
+    """Codes that exist, and combinations that make sense."""
+    codes = codes_of_command(command)
+    if not_among_choices(codes) | not_plain(codes) | command.trigger_ticks | command.display_lots == 0:
+        return Reason.NONE  # most orders, with one branch
+    return _check_unusual_shape(command)
+
+
+@inner
+def _check_unusual_shape(command: Row) -> int:
+    apart()
+    codes = codes_of_command(command)
+    flags = flags_in(codes)
+    if not_among_choices(codes) != 0 or flags & ~COMMAND_FLAGS != 0:
+        return Reason.BAD_FIELD
+    if flags & TRIGGER == 0 and command.trigger_ticks != 0:
+        return Reason.BAD_FIELD
+    if is_limit(codes):
+        return _limit_shape(command, flags)
+    return _market_shape(command, flags)
+
+
+@hot
+def _limit_shape(command: Row, flags: int) -> int:
+    good_till_cancelled = command.time_in_force == TimeInForce.GTC
+    if flags & (BY_QUOTE | HAS_BOUND) or (flags & (POST_ONLY | ICEBERG) and not good_till_cancelled):
+        return Reason.BAD_FIELD
+    if flags & ICEBERG:
+        if command.display_lots < 1 or command.display_lots > command.quantity_lots:
+            return Reason.BAD_FIELD
+    elif command.display_lots != 0:
+        return Reason.BAD_FIELD
+    return Reason.NONE
+
+
+@hot
+def _market_shape(command: Row, flags: int) -> int:
+    bad = Reason.BAD_FIELD
+    if flags & (POST_ONLY | ICEBERG) or (flags & HAS_BOUND == 0 and command.price_ticks != 0):
+        return bad
+    if flags & BY_QUOTE:
+        if command.quantity_lots != 0 or command.amount_atoms < 1 or command.amount_atoms > MAX_SUPPLY_ATOMS:
+            return bad
+    elif command.amount_atoms != 0:
+        return bad
+    return Reason.NONE
+
+
+@hot
+def market_of(state: State, market: int) -> int:
+    """The market's number, or 0 if there is none of it."""
+    if market < 1 or market > state.counters[MARKETS]:
+        return 0
+    return market
+
+
+@hot
+def account_exists(state: State, account: int) -> bool:
+    return bool(1 <= account <= state.counters[ACCOUNTS])
+
+
+@hot
+def check_market_state(state: State, market: int, order_type: int, flags: int) -> int:
+    """Which orders the market takes in its present state."""
+    mode = state.markets[market].state
+    if mode == MarketState.CLOSED:
+        return Reason.MARKET_CLOSED
+    if mode == MarketState.CANCEL_ONLY:
+        return Reason.MARKET_CANCEL_ONLY
+    if mode == MarketState.LIMIT_ONLY and order_type != OrderType.LIMIT:
+        return Reason.MARKET_LIMIT_ONLY
+    if mode == MarketState.POST_ONLY and flags & POST_ONLY == 0:
+        return Reason.MARKET_POST_ONLY
+    return Reason.NONE
+
+
+@hot
+def check_price(state: State, market: int, price: int) -> int:
+    """A limit price: within the range of the format, and within the market's band around the last price."""
+    if price < 1 or price > MAX_PRICE_TICKS:
+        return Reason.PRICE_OUT_OF_RANGE
+    record = state.markets[market]
+    last = record.last_ticks
+    if last != 0:
+        if record.band_up_ppm != 0 and price * PPM > last * (PPM + record.band_up_ppm):
+            return Reason.PRICE_OUT_OF_BAND
+        if record.band_down_ppm != 0 and price * PPM < last * (PPM - record.band_down_ppm):
+            return Reason.PRICE_OUT_OF_BAND
+    return Reason.NONE
+
+
+@hot
+def check_quantity(state: State, market: int, lots: int) -> int:
+    if lots < state.markets[market].min_lots:
+        return Reason.QUANTITY_TOO_SMALL
+    if lots > state.markets[market].limit_lots:
+        return Reason.QUANTITY_TOO_LARGE
+    return Reason.NONE
+
+
+@hot
+def check_parts(lots: int, display: int) -> int:
+    """Of an iceberg: whoever takes it pays for each part with events, of which a command has so many."""
+    return Reason.QUANTITY_TOO_LARGE if (lots - 1) // display >= MAX_ICEBERG_PARTS else Reason.NONE
+
+
+@hot
+def check_notional(state: State, market: int, price: int, lots: int) -> int:
+    """Before anything is multiplied: lots * price in quote atoms must fit into a supply."""
+    unit = price * state.markets[market].tick_atoms
+    if (unit | lots) >> 31 == 0:  # what is usual, without a division
+        return Reason.NONE
+    if lots > MAX_SUPPLY_ATOMS // unit:
+        return Reason.NOTIONAL_OVERFLOW
+    return Reason.NONE
+
+
+@hot
+def _check_trigger(state: State, command: Row, market: int, flags: int) -> int:
+    last = state.markets[market].last_ticks
+    if command.trigger_ticks < 1 or command.trigger_ticks > MAX_PRICE_TICKS:
+        return Reason.PRICE_OUT_OF_RANGE
+    if last == 0:
+        return Reason.NO_LAST_PRICE
+    if last == command.trigger_ticks:
+        return Reason.TRIGGER_EQUALS_LAST
+    if command.order_type == OrderType.MARKET and flags & HAS_BOUND == 0:
+        by_quote = flags & BY_QUOTE != 0
+        if (command.side == Side.BID) != by_quote:  # what it can cost, or must sell, has no bound
+            return Reason.BOUND_REQUIRED
+    return Reason.NONE
+
+
+@hot
+def _check_amount(state: State, market: int, amount: int, bound: int) -> int:
+    """An Ask by quote amount with a bound: the lots that it may have to sell fit."""
+    unit = bound * state.markets[market].tick_atoms
+    if (amount - 1) // unit >= state.markets[market].limit_lots:
+        return Reason.QUANTITY_TOO_LARGE
+    return Reason.NONE
+
+
+@hot
+def check_order(state: State, command: Row, market: int) -> int:
+    """Prices, quantity, trigger, notional: everything that needs no look at the book or the funds."""
+    flags = command.flags
+    reason: int = Reason.NONE
+    if command.order_type == OrderType.LIMIT:
+        reason = check_price(state, market, command.price_ticks)
+    elif flags & HAS_BOUND and (command.price_ticks < 1 or command.price_ticks > MAX_PRICE_TICKS):
+        reason = Reason.PRICE_OUT_OF_RANGE
+    if reason == Reason.NONE and flags & BY_QUOTE == 0:
+        reason = check_quantity(state, market, command.quantity_lots)
+    if reason == Reason.NONE and flags & ICEBERG:
+        reason = check_parts(command.quantity_lots, command.display_lots)
+    if reason == Reason.NONE and flags & TRIGGER:
+        reason = _check_trigger(state, command, market, flags)
+    if reason == Reason.NONE and command.price_ticks != 0:
+        if flags & BY_QUOTE == 0:
+            reason = check_notional(state, market, command.price_ticks, command.quantity_lots)
+        elif command.side == Side.ASK:
+            reason = _check_amount(state, market, command.amount_atoms, command.price_ticks)
+    return reason
+
+
+@hot
+def check_room(state: State, account: int, market: int, needs_slot: bool) -> int:
+    """Limits on open orders, for an order that could stay."""
+    if not needs_slot:
+        return Reason.NONE
+    limit = state.markets[market].max_open_orders
+    if limit != 0 and state.open_counts[open_count_of(state, account, market)] >= limit:
+        return Reason.TOO_MANY_OPEN_ORDERS
+    if state.counters[FREE_ORDERS] == 0:
+        return Reason.ORDERS_FULL
+    held = state.accounts[account].open_orders
+    if not may_take(state, SHARED_ORDERS, held):
+        return Reason.ORDERS_FULL if is_full(state, SHARED_ORDERS) else Reason.ORDERS_SHARE
+    if not may_grow(state, market, held):
+        return Reason.MARKET_SHARE
+    return Reason.NONE

@@ -1,0 +1,149 @@
+"""Stop and take-profit orders: which of them fire, and in which order.
+
+Waiting orders stand in two books of their market, nearest trigger first, then oldest first. After each matched order
+the triggers that its trades have reached move to one queue (level 0): first those above, upwards, then those below,
+downwards. The queue is worked off one by one; each may trade, and so send more to the end of the queue. What does not
+fit into the events of one command stays queued, and goes on before the next command. So a cascade has one order, in
+every replay.
+
+In front of them stand orders that were *suspended*: good till cancelled, and out of events in the middle of a sweep.
+They keep what they hold and go on where they stopped; until one is done nothing is placed in its market (MARKET_BUSY).
+A trigger whose order would be cut short only for want of the events that others have used waits for the next command.
+"""
+
+from engine_core.book.ladder.levels import ABOVE, BELOW, NO_KEY, book_of, key_of
+from engine_core.book.ladder.queue import append, leave, put_in_front, unlink
+from engine_core.book.ledger.balances import atoms_to_lock, giving_of, lock
+from engine_core.book.memory.packed_codes import set_status
+from engine_core.book.memory.state import BUDGET, FIRED, TRIGGERS_DUE, State
+from engine_core.book.orders.checks import ACCOUNT_FROZEN, check_market_state, check_price
+from engine_core.book.orders.closing import end_taker, forget
+from engine_core.book.orders.events import write
+from engine_core.book.orders.execution import (
+    AFTER_SWEEP,
+    OWN_EVENTS,
+    crosses,
+    execute,
+    limit_key_of,
+    opposite_of,
+    plan,
+    plan_to_rest,
+    rest_again,
+)
+from engine_core.book.orders.placing import start
+from engine_core.jit.intrinsics import apart, rare
+from engine_core.jit.kernel import inner
+from engine_core.jit.rows import Row, Rows
+from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason
+from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
+
+NO_LOW = NO_KEY  # low_ticks of a market without trades since the last look
+
+
+@inner
+def _fire_book(state: State, book: int, reached_key: int) -> None:
+    """Move every trigger whose key is reached to the queue."""
+    while state.books[book].best_key <= reached_key:
+        slot = state.levels[state.books[book].best].head
+        leave(state, slot)
+        append(state, FIRED, slot)
+
+
+@inner
+def collect_fired(state: State, market: int) -> None:
+    """Queue what the trades of `market` since the last look have reached."""
+    apart()
+    state.counters[TRIGGERS_DUE] = 0
+    record = state.markets[market]
+    above, below = book_of(market, ABOVE), book_of(market, BELOW)
+    _fire_book(state, above, key_of(above, record.high_ticks))
+    _fire_book(state, below, key_of(below, record.low_ticks))
+    record.low_ticks = NO_LOW
+    record.high_ticks = 0
+
+
+@inner
+def _check_fired(state: State, slot: int) -> int:
+    """What may have changed since the order was placed."""
+    info = state.info[slot]
+    market = info.market
+    if state.accounts[state.orders[slot].account].state == ACCOUNT_FROZEN:
+        return Reason.ACCOUNT_FROZEN
+    reason = check_market_state(state, market, info.order_type, info.flags)
+    if reason == Reason.NONE and info.order_type == OrderType.LIMIT:
+        reason = check_price(state, market, info.price_ticks)
+    return reason
+
+
+@inner
+def is_busy(state: State, market: int) -> bool:
+    """Whether an order of this market is suspended."""
+    rare()
+    slot = state.levels[FIRED].head
+    while slot != 0 and state.info[slot].status != OrderStatus.TRIGGER_PENDING:
+        if state.info[slot].market == market:
+            return True
+        slot = state.orders[slot].next
+    return False
+
+
+@inner
+def _go_on(state: State, events: Rows[Row], n: int, slot: int) -> int:
+    """A suspended order sweeps on, with the funds that it holds."""
+    unlink(state, slot)
+    price, locked = state.info[slot].price_ticks, atoms_to_lock(state, slot)
+    limit_key = limit_key_of(state, slot, opposite_of(state, slot))
+    stop = plan_to_rest(state, slot, price)
+    if crosses(state, slot, limit_key):
+        lots = state.orders[slot].remaining_lots
+        return execute(state, events, n, slot, limit_key, lots, locked, stop)
+    if stop != Reason.NONE:
+        return end_taker(state, events, n, stop, slot, locked)
+    return rest_again(state, events, n, slot)
+
+
+@inner
+def _activate(state: State, events: Rows[Row], n: int, slot: int) -> int:
+    """A fired trigger becomes an ordinary order, with the funds that it held, or fails; or it waits: no event."""
+    none = Reason.NONE
+    lots_before, held = state.orders[slot].remaining_lots, atoms_to_lock(state, slot)
+    unlink(state, slot)
+    giving = giving_of(state, slot)
+    lock(state, giving, -held)
+    limit_key, lots, locked = 0, 0, 0
+    stop: int = none
+    reason = _check_fired(state, slot)
+    if reason == Reason.NONE:
+        reason, limit_key, lots, locked, stop = plan(state, n, slot, giving)
+    if stop == Reason.EVENT_LIMIT and state.counters[BUDGET] - n < MAX_EVENTS_PER_COMMAND // 2:
+        lock(state, giving, held)
+        state.orders[slot].remaining_lots = lots_before
+        put_in_front(state, FIRED, slot)
+        return n
+    if reason != Reason.NONE:
+        set_status(state, slot, OrderStatus.TRIGGER_FAILED)
+        n = write(state, events, n, EventKind.TRIGGER_FAILED, reason, slot)
+        forget(state, slot)
+        return n
+    set_status(state, slot, OrderStatus.NEW)
+    n = write(state, events, n, EventKind.TRIGGERED, none, slot)
+    return start(state, events, n, EventKind.ACCEPTED, slot, giving, limit_key, lots, locked, stop)
+
+
+@inner
+def run_fired(state: State, events: Rows[Row], n: int) -> int:
+    """Work the queue off while events fit."""
+    rare()
+    while state.levels[FIRED].head != 0 and n + OWN_EVENTS + AFTER_SWEEP < state.counters[BUDGET]:
+        slot = state.levels[FIRED].head
+        market = state.info[slot].market
+        if state.info[slot].status != OrderStatus.TRIGGER_PENDING:
+            n = _go_on(state, events, n, slot)
+        else:
+            before = n
+            n = _activate(state, events, n, slot)
+            if n == before:
+                break
+        if state.counters[TRIGGERS_DUE]:
+            collect_fired(state, market)
+    return n

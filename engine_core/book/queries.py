@@ -1,0 +1,249 @@
+"""Answers about the state, between batches: copies, as records of the wire.
+
+Nothing here can change the state: it is handed on with read-only arrays, and the kernels use only what looks
+(level_after, not next_level, which tidies the index of prices up). Or a replay would have to repeat the questions, too.
+
+Orders come as EVENT records of kind ORDER_STATE; the set-up as the ADMIN records that would rebuild it.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from engine_core.book.ladder.levels import ASKS, BIDS, key_of, level_after
+from engine_core.book.ladder.queue import slot_of
+from engine_core.book.ledger.client_ids import find_client
+from engine_core.book.memory.state import (
+    ACCOUNTS,
+    ASSETS,
+    BEHAVIOUR,
+    BOOKS,
+    COMMANDS,
+    CREATED_MS,
+    DIVIDED,
+    EVENTS,
+    GENESIS,
+    KEYS,
+    LOG_ID,
+    MARKETS,
+    OPEN_ORDERS,
+    TIERS,
+    State,
+    read_only,
+)
+from engine_core.book.orders.checks import ACCOUNT_FROZEN
+from engine_core.book.orders.events import write_order
+from engine_core.jit.by_reference import by_reference
+from engine_core.jit.kernel import entry, inner
+from engine_core.jit.rows import Row, Rows, rows
+from engine_core.wire.codes import CommandKind, EventKind, Reason
+from engine_core.wire.layout import ADMIN, BALANCE, EVENT, LEVEL, SCHEMA_VERSION, STATUS
+from engine_core.wire.limits import ALL_MARKETS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _looking(function: F) -> F:
+    """Whatever state it is called with, the function gets one that cannot be written to."""
+
+    @wraps(function)
+    def guarded(state: State, *arguments: Any, **named: Any) -> Any:
+        return function(read_only(state), *arguments, **named)
+
+    return cast(F, guarded)
+
+
+@inner
+def _tell(state: State, out: Rows[Row], n: int, slot: int) -> int:
+    order = state.orders[slot]
+    kind, none = EventKind.ORDER_STATE, Reason.NONE
+    write_order(state, out, n, kind, none, state.info, state.terms, slot, order.order_id, order.account)
+    return n + 1
+
+
+@entry
+def _orders_of_account(state: State, out: np.ndarray, account: int, market: int) -> int:
+    state, told = by_reference(state), rows(out)
+    n = 0
+    slot = state.accounts[account].first_order
+    while slot != 0:
+        if market == ALL_MARKETS or state.info[slot].market == market:
+            n = _tell(state, told, n, slot)
+        slot = state.info[slot].account_next
+    return n
+
+
+@entry
+def _orders_of_book(state: State, out: np.ndarray, n: int, book: int) -> int:
+    state, told = by_reference(state), rows(out)
+    level = state.books[book].best
+    while level != 0:
+        slot = state.levels[level].head
+        while slot != 0:
+            told[_tell(state, told, n, slot) - 1].level_lots = state.orders[slot].remaining_lots
+            n += 1
+            slot = state.orders[slot].next
+        level = level_after(state, level)
+    return n
+
+
+@entry
+def _levels_of_book(state: State, out: np.ndarray, n: int, book: int, side: int) -> int:
+    state, told = by_reference(state), rows(out)
+    level = state.books[book].best
+    while level != 0:
+        record = state.levels[level]
+        told[n].side = side
+        told[n].price_ticks = key_of(book, record.key)
+        told[n].lots = record.lots
+        told[n].orders = record.orders
+        n += 1
+        level = level_after(state, level)
+    return n
+
+
+@entry
+def _find_order(state: State, out: np.ndarray, account: int, market: int, order_id: int, client_id: int) -> int:
+    """`order_id` 0: by client id."""
+    state, told = by_reference(state), rows(out)
+    slot = slot_of(state, order_id) if order_id != 0 else max(find_client(state, account, client_id), 0)
+    if slot == 0 or state.orders[slot].account != account or state.info[slot].market != market:
+        return 0
+    return _tell(state, told, 0, slot)
+
+
+@_looking
+def levels(state: State, market: int) -> tuple[np.ndarray, int]:
+    """(LEVEL records, best first, bids then asks; the market's depth sequence)."""
+    bids, asks = market * BOOKS + BIDS, market * BOOKS + ASKS
+    out = np.zeros(int(state.books[bids]["levels"]) + int(state.books[asks]["levels"]), LEVEL)
+    n = _levels_of_book(state, out, 0, bids, 1)
+    _levels_of_book(state, out, n, asks, 2)
+    return out, int(state.markets[market]["updates"])
+
+
+@_looking
+def open_orders(state: State, account: int, market: int = ALL_MARKETS) -> np.ndarray:
+    """The account's open orders, pending triggers included, oldest first."""
+    if not 1 <= account <= state.counters[ACCOUNTS]:
+        return np.zeros(0, EVENT)
+    out = np.zeros(int(state.accounts[account]["open_orders"]), EVENT)
+    return out[: _orders_of_account(state, out, account, market)]
+
+
+@_looking
+def find_order(state: State, account: int, market: int, order_id: int, client_id: int, by_client: bool) -> np.ndarray:
+    """The account's open order of that market, or none."""
+    out = np.zeros(1, EVENT)
+    if not 1 <= account <= state.counters[ACCOUNTS] or (not by_client and order_id <= 0):
+        return out[:0]
+    return out[: _find_order(state, out, account, market, 0 if by_client else order_id, client_id)]
+
+
+@_looking
+def market_orders(state: State, market: int) -> np.ndarray:
+    """Every resting order of the market in priority order, bids then asks; `level_lots` is what the order shows."""
+    out = np.zeros(int(state.markets[market]["open_orders"]), EVENT)
+    n = _orders_of_book(state, out, 0, market * BOOKS + BIDS)
+    return out[: _orders_of_book(state, out, n, market * BOOKS + ASKS)]
+
+
+@_looking
+def balances(state: State, account: int) -> np.ndarray:
+    """BALANCE of every asset."""
+    count = int(state.counters[ASSETS])
+    out = np.zeros(count, BALANCE)
+    out["asset"] = np.arange(1, count + 1)
+    if 1 <= account <= state.counters[ACCOUNTS]:
+        first = account * len(state.assets) + 1
+        for name in ("available", "locked"):
+            out[name] = state.balances[first : first + count][name]
+    return out
+
+
+@_looking
+def status(state: State) -> np.ndarray:
+    """One STATUS record; its epoch is the runtime's."""
+    out = np.zeros(1, STATUS)
+    counters = {
+        "log_id": LOG_ID,
+        "commands": COMMANDS,
+        "events": EVENTS,
+        "open_orders": OPEN_ORDERS,
+        "accounts": ACCOUNTS,
+        "markets": MARKETS,
+        "started_ms": CREATED_MS,
+    }
+    for name, counter in counters.items():
+        out[name] = state.counters[counter]
+    return out
+
+
+class _Setup:
+    """ADMIN records, appended one by one."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def add(self, kind: CommandKind, **fields: Any) -> None:
+        record = np.zeros(1, ADMIN)
+        record["kind"] = kind
+        for name, value in fields.items():
+            record[name] = value
+        self._parts.append(record.tobytes())
+
+    def records(self) -> np.ndarray:
+        return np.frombuffer(b"".join(self._parts), ADMIN)
+
+
+def _setup_market(setup: _Setup, state: State, number: int) -> None:
+    market = state.markets[number]
+    setup.add(
+        CommandKind.MARKET,
+        market=number,
+        asset=market["base"],
+        quote_asset=market["quote"],
+        code=market["state"],
+        a=market["lot_atoms"],
+        b=market["tick_atoms"],
+        c=market["min_lots"],
+        d=market["max_lots"],
+    )
+    bands = [int(market[name]) for name in ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders")]
+    if any(bands):
+        setup.add(CommandKind.MARKET_BANDS, market=number, **dict(zip("abcd", bands, strict=True)))
+    for tier in range(TIERS):
+        fee = state.fees[number * TIERS + tier]
+        if fee["own"]:
+            setup.add(CommandKind.FEES, market=number, code=tier, a=fee["maker_ppm"], b=fee["taker_ppm"])
+
+
+@_looking
+def setup(state: State) -> np.ndarray:
+    """ADMIN records that would rebuild assets, markets, states, bands, fees, accounts and keys; GENESIS first."""
+    out, counters = _Setup(), state.counters
+    if not counters[GENESIS]:
+        return np.zeros(0, ADMIN)
+    out.add(CommandKind.GENESIS, code=SCHEMA_VERSION, a=counters[LOG_ID], b=counters[BEHAVIOUR], c=counters[CREATED_MS])
+    if counters[DIVIDED]:
+        out.add(CommandKind.SHARES, code=1)
+    for number in range(1, int(counters[ASSETS]) + 1):
+        asset = state.assets[number]
+        out.add(CommandKind.ASSET, asset=number, symbol=asset["symbol"], decimals=asset["decimals"])
+    for number in range(1, int(counters[MARKETS]) + 1):
+        _setup_market(out, state, number)
+    for number in range(1, int(counters[ACCOUNTS]) + 1):
+        account = state.accounts[number]
+        if number > 1:
+            out.add(CommandKind.ACCOUNT, account=number)
+        if account["state"] == ACCOUNT_FROZEN:
+            out.add(CommandKind.ACCOUNT_STATE, account=number, code=ACCOUNT_FROZEN)
+        if account["tier"]:
+            out.add(CommandKind.FEE_TIER, account=number, code=account["tier"])
+    for key in state.keys[1 : int(counters[KEYS]) + 1]:
+        if key["permissions"]:
+            words = {name: key[name] for name in "abcd"}
+            out.add(CommandKind.KEY, account=key["account"], code=key["permissions"], **words)
+    return out.records()
