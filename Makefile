@@ -18,7 +18,7 @@ help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
 	@echo "make run     setup, then start everything until Ctrl-C; options: UP=\"--http 9000\""
 	@echo "make test    setup with the development packages, lint, and all tests, WORKERS=$(WORKERS) files at a time"
-	@echo "make lint    ruff, mypy and the direction of imports"
+	@echo "make lint    ruff, mypy, the direction of imports, links of the documents"
 	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
 	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, twice SEEDS=$(SEEDS) simulations,"
 	@echo "            and REQUESTS=$(REQUESTS) made from the OpenAPI document to each route"
@@ -44,6 +44,7 @@ lint: setup-dev
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python .ci/documents.py
 
 test: lint
 	.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -1,1 +1,1 @@
-VERSION = "0.1.0"  # the only place that says so; pyproject.toml reads it
+VERSION = "0.2.0"  # the only place that says so; pyproject.toml reads it

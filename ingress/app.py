@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
+from engine_core import VERSION
 from ingress import asyncapi, bounds, openapi
 from ingress.call import Reply, error_reply, json_reply
 from ingress.dispatch import Endpoint, answer_counted
@@ -23,7 +24,6 @@ from ingress.routes import ROUTES
 from ingress.service import Service
 
 TITLE = "Exchange"
-VERSION = "1"
 DESCRIPTION = (
     f"The WebSockets are described by the AsyncAPI document at [/asyncapi.json](/asyncapi.json).\n\n{bounds.REST}"
 )

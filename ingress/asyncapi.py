@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from engine_core import VERSION
 from engine_core.wire.intervals import INTERVALS
 from ingress import bounds, json_schema
 from ingress import stream_schemas as schemas
@@ -41,7 +42,7 @@ def document(config: IngressConfig, call: Call) -> dict[str, Any]:
     channels = {name: _plain_channel(name) for name in _SENT} | {_channel_of(n): _channel(n) for n in schemas.EVENTS}
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "Exchange streams and order entry", "version": "1", "description": _DESCRIPTION},
+        "info": {"title": "Exchange streams and order entry", "version": VERSION, "description": _DESCRIPTION},
         "defaultContentType": "application/json",
         "servers": _servers(config, call),
         "channels": channels,

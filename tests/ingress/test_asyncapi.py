@@ -13,6 +13,7 @@ import pytest
 
 from egress.config import Limits
 from egress.names import MAX_NAME
+from engine_core import VERSION
 from engine_core.edge import session_tokens
 from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, Reason, Side
 from engine_core.wire.intervals import INTERVALS
@@ -23,6 +24,12 @@ from ingress.stream_schemas import EVENTS, StreamAnswer
 from tests.egress.rig import SECRET, Listener, running
 from tests.egress.test_private_streams import order
 from tests.ingress.fakes import Exchange
+
+
+async def test_both_documents_have_the_version_of_the_exchange(exchange: Exchange) -> None:
+    for path in ("/openapi.json", "/asyncapi.json"):
+        document = (await exchange.client.get(path)).json()
+        assert document["info"]["version"] == VERSION, path
 
 
 async def test_it_is_served_and_every_reference_leads_somewhere(exchange: Exchange) -> None:

@@ -1,31 +1,108 @@
-"""The documents: what they link to exists, and the README stays something one reads."""
+"""The documents: `make lint` finds a link that leads nowhere, and every command in them is one that exists."""
 
+import importlib.util
 import re
+import shlex
+from argparse import ArgumentParser, _SubParsersAction
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", ROOT / "docker/README.md"]
-DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+from engine_core import cli
+
+_SPEC = importlib.util.spec_from_file_location("documents", Path(__file__).parents[2] / ".ci" / "documents.py")
+assert _SPEC is not None and _SPEC.loader is not None
+documents = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(documents)
+ROOT: Path = documents.ROOT
 
 
-def _anchors(document: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+def test_links_lead_somewhere_and_the_readme_is_short() -> None:
+    assert documents.problems() == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(document: Path) -> None:
-    for link in LINK.findall(document.read_text(encoding="utf-8")):
-        if "://" in link or link.startswith("mailto:"):
-            continue
-        name, _, anchor = link.partition("#")
-        target = (document.parent / name).resolve() if name else document
-        assert target.exists(), f"{document.name} links to {link}"
-        assert not anchor or anchor in _anchors(target), f"{document.name} links to {link}"
+@pytest.mark.parametrize("link", ["missing.md", "#no-such-heading", "../README.md#a-comment-in-code"])
+def test_a_link_that_leads_nowhere_is_found(link: str, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# Title\n```sh\n# a comment in code\n```\n", encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    document = tmp_path / "docs" / "page.md"
+    document.write_text(
+        f"# Page\n[good](../README.md#title) [bad]({link}) [web](https://example.com)\n", encoding="utf-8"
+    )
+    assert documents.broken_links(document) == [link]
 
 
-def test_the_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+CODE = re.compile(r"^```(?:sh)?\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^(?:\.venv/bin/|[A-Z_]+=\S+ )*(exchange|make|python -m) +(\S.*)$")
+
+
+def commands_in(text: str) -> Iterator[tuple[str, str]]:
+    """What a document tells its reader to type: of code blocks and of `code`, as (program, the rest)."""
+    for block, inline in CODE.findall(text):
+        for line in (block or inline).splitlines():
+            found = COMMAND.match(line.split("  #")[0].strip().removeprefix("$ "))
+            if found:
+                yield found[1], found[2]
+
+
+CASES = sorted(
+    {
+        (str(document.relative_to(ROOT)), program, rest)
+        for document in documents.DOCUMENTS
+        for program, rest in commands_in(document.read_text(encoding="utf-8"))
+    }
+)
+
+
+@pytest.mark.parametrize(("document", "program", "rest"), CASES, ids=lambda value: str(value)[:60])
+def test_a_command_in_a_document_exists(document: str, program: str, rest: str) -> None:
+    words = shlex.split(rest.replace("…", " "))
+    assert {"exchange": is_exchange_command, "make": is_make_target, "python -m": is_module}[program](words), rest
+
+
+def test_the_walk_finds_what_does_not_exist() -> None:
+    assert len(CASES) > 40
+    text = "`exchange bench histories`\n```sh\nmake nothing UP=1   # really\n.venv/bin/python -m bench.none --x\n```\n"
+    found = list(commands_in(text))
+    assert found == [("exchange", "bench histories"), ("make", "nothing UP=1"), ("python -m", "bench.none --x")]
+    assert not is_exchange_command(["bench", "histories"]) and not is_exchange_command(["up", "--no-such-option"])
+    assert not is_make_target(["nothing", "UP=1"]) and not is_module(["bench.none", "--x"])
+
+
+def is_exchange_command(words: list[str]) -> bool:
+    """The parser knows the command and the options; placeholders of arguments are not its business."""
+    parser: ArgumentParser = cli._parser()
+    while words and (children := _children(parser)) is not None:
+        if words[0] in ("--help", "--version"):
+            return True
+        if words[0] not in children:
+            return words[0].isupper()  # exchange COMMAND --help
+        parser, name, words = children[words[0]], words[0], words[1:]
+        if name == "bench":
+            return not words or words[0].isupper() or words[0] in cli._benchmarks()
+        if not parser.add_help:  # a program of its own, with options of its own
+            return True
+    known = {option for action in parser._actions for option in action.option_strings}
+    return all(word.split("=")[0].strip("[]|") in known for word in words if word.strip("[").startswith("-"))
+
+
+def _children(parser: ArgumentParser) -> dict[str, ArgumentParser] | None:
+    for action in parser._actions:
+        if isinstance(action, _SubParsersAction):
+            return dict(action.choices)
+    return None
+
+
+def is_make_target(words: list[str]) -> bool:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    variables = set(re.findall(r"^([A-Z]+) \?=", makefile, re.MULTILINE))
+    known = all(word.split("=")[0] in variables for word in words if "=" in word)
+    return known and all(word in targets for word in words if "=" not in word and not word.startswith("-"))
+
+
+def is_module(words: list[str]) -> bool:
+    """One of ours is there; of other packages, the venv and pip."""
+    path = ROOT.joinpath(*words[0].split("."))
+    return words[0] in ("venv", "pip") or path.with_suffix(".py").exists() or (path / "__main__.py").exists()

@@ -1,0 +1,57 @@
+"""The documents: what they link to exists, and README.md stays something one reads. Prints what is wrong.
+
+`make lint` runs it, and so do the tests. Addresses on the web are not asked. Standard library only.
+"""
+
+import re
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), ROOT / "docker/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MOST_LINES = 150  # of README.md
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+@lru_cache
+def _text(document: Path) -> str:
+    """Without what stands in code blocks, where a # is a comment."""
+    return _CODE.sub("", document.read_text(encoding="utf-8"))
+
+
+@lru_cache
+def anchors(document: Path) -> frozenset[str]:
+    """The names of its headings, as the sites that show Markdown make them."""
+    headings = _HEADING.findall(_text(document))
+    return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings)
+
+
+def broken_links(document: Path) -> list[str]:
+    broken = []
+    for link in _LINK.findall(_text(document)):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (document.parent / name).resolve() if name else document
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    return broken
+
+
+def problems() -> list[str]:
+    found = [
+        f"{document.relative_to(ROOT)}: {link} leads nowhere"
+        for document in DOCUMENTS
+        for link in broken_links(document)
+    ]
+    lines = len((ROOT / "README.md").read_text(encoding="utf-8").splitlines())
+    if lines > MOST_LINES:
+        found.append(f"README.md: has {lines} lines, at most {MOST_LINES}: move something into docs/")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(problems()) or None)
