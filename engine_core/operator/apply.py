@@ -8,11 +8,12 @@ import argparse
 
 from engine_core.administration import reconcile
 from engine_core.administration.client import ApplyError
+from engine_core.operator.target.log_access import check_redis
 from engine_core.operator.target.running import CommandError, confirmed, require, settings_of
 
 
 def apply(options: argparse.Namespace) -> int:
-    require(options.data)
+    check_redis(require(options.data).redis)
     settings = settings_of(options.data, options.config)
     print(f"{settings.config.path}, compared with the log of the exchange on {settings.data}:", flush=True)
 

@@ -14,6 +14,7 @@ from typing import IO
 import psutil
 import redis
 
+from engine_core.operator.target.log_access import check_redis
 from engine_core.operator.target.running import CommandError, Run, find, require
 from engine_core.operator.target.sockets import ask, of_roles
 from engine_core.runtime.clock import ahead_ms, in_words
@@ -96,9 +97,10 @@ def _tables(run: Run) -> dict[str, dict[str, int]]:
 def _clock_ahead(run: Run) -> tuple[float, str]:
     """By how many seconds the engine's time is ahead of the clock, and what that means; 0 if it does not answer."""
     try:
+        check_redis(run.redis)
         with Gateway(run.redis, 0, answer_seconds=2.0) as gateway:
             time_ms = int(gateway.query(QueryKind.STATUS)[0]["time_ms"])
-    except (GatewayError, TimeoutError, redis.RedisError):
+    except (CommandError, GatewayError, TimeoutError, redis.RedisError):
         return 0.0, ""
     ahead = ahead_ms(time_ms)
     return ahead / 1000, in_words(time_ms, ahead)

@@ -11,6 +11,7 @@ import numpy as np
 import redis
 
 from engine_core.administration.client import ApplyError, LogSetup, admin, execute, read_setup
+from engine_core.operator.target.log_access import check_redis
 from engine_core.operator.target.running import CommandError, Run, require
 from engine_core.transport.gateway import Gateway, GatewayError
 from engine_core.wire.codes import CommandKind, MarketState
@@ -29,6 +30,7 @@ def session(options: argparse.Namespace) -> Iterator[tuple[Gateway, LogSetup]]:
 @contextmanager
 def reached(run: Run) -> Iterator[Gateway]:
     """A way into the engine; what keeps it from answering is a message."""
+    check_redis(run.redis)
     try:
         with Gateway(run.redis, 0) as gateway:
             yield gateway

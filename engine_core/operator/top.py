@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine_core.operator.target.running import Run, require
+from engine_core.operator.target.running import CommandError, Run, require
 from engine_core.operator.target.sockets import ask, of_roles
 from engine_core.process.metrics import PREFIX
 
@@ -128,6 +128,11 @@ class Top:
         self._looks: dict[str, Look] = {}
         self._servers: dict[int, psutil.Process] = {}
 
+    @property
+    def has_answers(self) -> bool:
+        """Whether any process has ever answered."""
+        return bool(self._looks)
+
     def lines(self, width: int) -> Iterator[str]:
         yield f"{BOLD}exchange on {self.run.data}{PLAIN}   p50 / p99 since the last look"
         answered = set()
@@ -177,6 +182,11 @@ def top(options: argparse.Namespace) -> int:
     view = Top(require(options.data))
     width = shutil.get_terminal_size((120, 40)).columns
     list(view.lines(width))  # rates need two looks
+    if not (view.run.supervisor or view.has_answers):
+        raise CommandError(
+            f"no process of an exchange answers in {view.run.runtime}: its roles run elsewhere or not at all; "
+            "EXCHANGE_RUNTIME names the folder of their sockets"
+        )
     if options.once:
         time.sleep(options.interval)
         print("\n".join(view.lines(width)).replace(BOLD, "").replace(PLAIN, ""))

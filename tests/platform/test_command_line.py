@@ -33,6 +33,7 @@ GOOD = {
     **{"key": base64.b64encode(bytes(32)).decode(), "entry": "none", "maker_ppm": "200", "taker_ppm": "500"},
 }
 ENOUGH = {"top": ["--once", "--interval", "0.1"], "up": ["--http", "0", "--ws", "0"], "warm": [], "snapshot": []}
+FINE_ALONE = ("env", "reset", "warm")  # `env` shows what names an exchange, whether it runs or not
 DELEGATED = ("replay", *(f"bench {name}" for name in cli._benchmarks()))
 
 Case = tuple[str, argparse.Action]
@@ -117,6 +118,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch
 @pytest.mark.parametrize("path", sorted({path for path, _ in CASES}))
 def test_without_an_exchange(path: str, quiet: pytest.MonkeyPatch, tmp_path: Path) -> None:
     quiet.setenv("REDIS_URL", "unix:///nowhere.sock")
+    quiet.setenv("EXCHANGE_API_URL", "http://127.0.0.1:9")
     values = junk(tmp_path)
     parser = cli._parser()
     for number, (_, action) in enumerate(case for case in CASES if case[0] == path):
@@ -124,7 +126,14 @@ def test_without_an_exchange(path: str, quiet: pytest.MonkeyPatch, tmp_path: Pat
             arguments = line(path, action, value, parser)
             if action.dest != "data":
                 arguments.insert(len(path.split()), f"--data={tmp_path}/data-{number}-{count}")
-            assert outcome(arguments, quiet) != 0 or path in ("reset", "warm", "status"), arguments
+            assert outcome(arguments, quiet) != 0 or path in FINE_ALONE, arguments
+
+
+@pytest.mark.parametrize("command", ("accounts create", "apply --yes", "inspect", "skip 1-0", "trail", "verify"))
+def test_a_redis_that_is_not_there_is_said(command: str, quiet: pytest.MonkeyPatch) -> None:
+    quiet.setenv("REDIS_URL", "redis://:hidden@127.0.0.1:9/0")
+    message = outcome(command.split(), quiet)
+    assert "no Redis answers at redis://:…@127.0.0.1:9/0" in message
 
 
 @pytest.mark.parametrize("path", sorted({path for path, _ in CASES} - {"up", "reset", "warm", "accept-loss"}))

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import redis
 
-from engine_core.config.settings import runtime_folder
+from engine_core.config.settings import runtime_folder, without_password
 from engine_core.host.embedded import EmbeddedError, Postgres, Valkey, running
 from engine_core.host.supervisor import StartError, lock_data
 from engine_core.operator.target.running import CommandError, find
+from engine_core.transport.redis_connection import client_of
+
+REDIS_SECONDS = 2.0
 
 
 @contextlib.contextmanager
@@ -22,7 +25,19 @@ def open_log(options: argparse.Namespace) -> Iterator[redis.Redis]:
     with contextlib.ExitStack() as stack:
         if not url:
             url = stack.enter_context(_alone(options.data.absolute()))
+        check_redis(url)
         yield stack.enter_context(redis.Redis.from_url(url, protocol=2))
+
+
+def check_redis(url: str) -> None:
+    """CommandError unless Redis answers: a command waits for an engine, and never for a server that is not there."""
+    try:
+        with contextlib.closing(client_of(url, REDIS_SECONDS)) as client:
+            client.ping()
+    except (redis.RedisError, OSError) as error:
+        raise CommandError(
+            f"no Redis answers at {without_password(url)}: {error}; start the exchange, or name its Redis by REDIS_URL"
+        ) from None
 
 
 @contextlib.contextmanager
