@@ -70,13 +70,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
-    add("snapshot", _late("state", "take"), "let the engine write its state to the disk, without pausing")
-    inspect = add("inspect", _late("state", "inspect"), "show position, balances and book of a snapshot or the engine")
+    add("snapshot", _late("snapshots", "take"), "let the engine write its state to the disk, without pausing")
+    inspect = add(
+        "inspect", _late("snapshots", "inspect"), "show position, balances and book of a snapshot or the engine"
+    )
     inspect.add_argument("what", nargs="?", default="live", help="live, latest, or a snapshot file (default: live)")
     inspect.add_argument("--account", type=account, metavar="N", help="its balances and open orders")
     inspect.add_argument("--market", metavar="SYMBOL", help="its book, for example SOL_USDC")
     add("upgrade", _late("upgrade", "upgrade"), "let this code go on with a stopped exchange of the version before")
-    loss = add("accept-loss", _late("state", "accept_loss"), "go on after Redis lost the end of the log for good")
+    loss = add("accept-loss", _late("snapshots", "accept_loss"), "go on after Redis lost the end of the log for good")
     loss.add_argument("--yes", action="store_true", help="what is lost may stay lost")
 
 
