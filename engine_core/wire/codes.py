@@ -65,6 +65,22 @@ class MarketState(Codes):
     POST_ONLY = 5
 
 
+class AccountState(Codes):
+    OK = 1
+    FROZEN = 2  # it can only cancel orders
+
+
+class AccountOrigin(Codes):
+    """ADMIN.code of an ACCOUNT; 0: an administrator made it."""
+
+    SIGN_UP = 1  # the last accounts are not for these (see book/ledger/shares.py)
+
+
+class LeaseAction(Codes):
+    TAKE = 1  # or renew
+    GIVE_UP = 2
+
+
 class KeyPermission(Flags):
     READ = 1
     TRADE = 2

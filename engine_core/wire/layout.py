@@ -12,19 +12,19 @@ EVENT (which are only stored and widened). Units end the names: ticks, lots, ato
     16 order_id          i8                         16 quote_asset       u4
     24 client_id         u4  (HAS_CLIENT_ID)        20 to_account        u4   (of a TRANSFER)
     28 pad               u4                         24 symbol            S8   (of an asset)
-    32 price_ticks       i8                         32 a  i8 ┐ or public_key, 32 bytes (KEY, KEY_REVOKE)
-    40 quantity_lots     i8                         40 b  i8 │
-    48 trigger_ticks     i8                         48 c  i8 │
+    32 price_ticks       i8                         32 a  i8 ┐ or by the names below
+    40 quantity_lots     i8                         40 b  i8 │ or public_key, 32 bytes (KEY, KEY_REVOKE):
+    48 trigger_ticks     i8                         48 c  i8 │ key_word_0 to key_word_3
     56 amount_atoms      i8  or display_lots        56 d  i8 ┘
 
 `amount_atoms`: quote amount of a BY_QUOTE market order, milliseconds of CANCEL_AFTER; `display_lots` (same bytes): an
 iceberg's shown part.
 
-What a, b, c, d, code, flags of an ADMIN record mean:
+What a, b, c, d (each a field by these names, too) and code of an ADMIN record mean:
 
     kind          identifies          code         a               b              c             d
     GENESIS                           schema       log_id          behaviour      created_ms    -
-    UPGRADE                           -            behaviour       -              -             -
+    UPGRADE                           -            new_behaviour   -              -             -
     ASSET         asset, symbol       -            (decimals: its own field)
     MARKET        market, asset,      MarketState  lot_atoms       tick_atoms     min_lots      max_lots
                   quote_asset
@@ -33,19 +33,17 @@ What a, b, c, d, code, flags of an ADMIN record mean:
                                                    (0: no band)    (0: none)      (0: none)     (an account; 0: none)
     FEES          market              tier         maker_ppm       taker_ppm      -             -
     FEE_TIER      account             tier         -               -              -             -
-    ACCOUNT       account             1 sign-up    -               -              -             -
-    ACCOUNT_STATE account             1 ok         -               -              -             -
-                                      2 frozen
+    ACCOUNT       account             AccountOrigin -              -              -             -
+    ACCOUNT_STATE account             AccountState -               -              -             -
     KEY           account, public_key permissions
     KEY_REVOKE    account, public_key -
     DEPOSIT       account, asset      -            amount_atoms    reference      -             -
-    WITHDRAW      account, asset      -            amount_atoms    reference      asked ┐ see wire/destinations.py;
-    TRANSFER      account,            -            amount_atoms    reference      asked ┘ 0: by an operator
-                  to_account, asset
-    LEASE         account             1 take,      gateway         ttl_ms         -             -
-                                      2 give up
+    WITHDRAW      account, asset      -            amount_atoms    reference      asked_address asked
+    TRANSFER      account,            -            amount_atoms    reference      asked_address asked
+                  to_account, asset                               (see wire/destinations.py; 0, 0: by an operator)
+    LEASE         account             LeaseAction  gateway         ttl_ms         -             -
     SKIP          -                   -            entry_ms        entry_seq      -             -
-    CAPACITY      -                   of state.    how many, at
+    CAPACITY      -                   of state.    capacity, at
                                       Capacities   least as now
     SHARES        -                   1 divided    -               -              -             -
                                       0 not
@@ -136,26 +134,33 @@ COMMAND = _record(
     ],
 )
 
-ADMIN = _record(
-    64,
-    [
-        ("kind", "u1", 0),
-        ("code", "u1", 1),
-        ("decimals", "u1", 2),
-        ("flags", "u1", 3),
-        ("market", "<u4", 4),
-        ("account", "<u4", 8),
-        ("asset", "<u4", 12),
-        ("quote_asset", "<u4", 16),
-        ("to_account", "<u4", 20),
-        ("symbol", "S8", 24),
-        ("a", "<i8", 32),
-        ("b", "<i8", 40),
-        ("c", "<i8", 48),
-        ("d", "<i8", 56),
-        ("public_key", "(32,)u1", 32),
-    ],
-)
+_ADMIN_FIELDS = [
+    ("kind", "u1", 0),
+    ("code", "u1", 1),
+    ("decimals", "u1", 2),
+    ("flags", "u1", 3),
+    ("market", "<u4", 4),
+    ("account", "<u4", 8),
+    ("asset", "<u4", 12),
+    ("quote_asset", "<u4", 16),
+    ("to_account", "<u4", 20),
+    ("symbol", "S8", 24),
+    ("a", "<i8", 32),
+    ("b", "<i8", 40),
+    ("c", "<i8", 48),
+    ("d", "<i8", 56),
+    ("public_key", "(32,)u1", 32),
+]
+_ADMIN_NAMES = {  # what a, b, c, d are called in the table above
+    32: (
+        *("log_id", "new_behaviour", "lot_atoms", "band_up_ppm", "maker_ppm", "amount_atoms", "gateway", "entry_ms"),
+        *("capacity", "key_word_0"),
+    ),
+    40: ("behaviour", "tick_atoms", "band_down_ppm", "taker_ppm", "reference", "ttl_ms", "entry_seq", "key_word_1"),
+    48: ("created_ms", "min_lots", "impact_ppm", "asked_address", "key_word_2"),
+    56: ("max_lots", "max_open_orders", "asked", "key_word_3"),
+}
+ADMIN = _record(64, _ADMIN_FIELDS + [(name, "<i8", at) for at, names in _ADMIN_NAMES.items() for name in names])
 
 EVENT = _record(
     128,
@@ -189,22 +194,19 @@ EVENT = _record(
     ],
 )
 
-ADMIN_EVENT = _record(
-    128,
-    [
-        ("kind", "u1", 0),
-        ("pad0", "(6,)u1", 1),
-        ("reason", "u1", 7),
-        ("pad1", "(2,)u1", 8),
-        ("index", "<u2", 10),
-        ("account", "<u4", 12),
-        ("pad2", "(16,)u1", 16),
-        ("given_available", "<i8", 32),
-        ("given_locked", "<i8", 40),
-        ("pad3", "(16,)u1", 48),
-        ("command", ADMIN, 64),  # type: ignore[list-item]
-    ],
-)
+_ADMIN_EVENT_FIELDS = [
+    ("kind", "u1", 0),
+    ("pad0", "(6,)u1", 1),
+    ("reason", "u1", 7),
+    ("pad1", "(2,)u1", 8),
+    ("index", "<u2", 10),
+    ("account", "<u4", 12),
+    ("pad2", "(16,)u1", 16),
+    ("given_available", "<i8", 32),
+    ("given_locked", "<i8", 40),
+    ("pad3", "(16,)u1", 48),
+]
+ADMIN_EVENT = _record(128, [*_ADMIN_EVENT_FIELDS, ("command", ADMIN, 64)])  # type: ignore[list-item]
 
 WHOLE_BLOCK = 0xFFFF  # EVENT.index of BLOCK_REFUSED
 
@@ -335,9 +337,15 @@ def join(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def fingerprint() -> int:
-    """63 bits that change with any field, offset or format of any record; stands in the ring and in snapshots."""
+    """63 bits that change with any field, offset or format of any record; stands in the ring and in snapshots.
+
+    The names of a, b, c, d do not count: they came later, and change nothing in what was written before.
+    """
+    admin = _record(64, _ADMIN_FIELDS)
+    event = _record(128, [*_ADMIN_EVENT_FIELDS, ("command", admin, 64)])  # type: ignore[list-item]
+    records = {**RECORDS, "ADMIN": admin, "ADMIN_EVENT": event}
     text = repr(
-        [(name, dtype.fields and sorted(dtype.fields.items()), dtype.itemsize) for name, dtype in RECORDS.items()]
+        [(name, dtype.fields and sorted(dtype.fields.items()), dtype.itemsize) for name, dtype in records.items()]
     )
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 

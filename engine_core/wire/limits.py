@@ -15,6 +15,7 @@ MAX_TICK_DECIMALS = 18  # enough for any tick of two assets of at most MAX_DECIM
 MAX_SYMBOL_BYTES = 8
 
 KEYS_OF_ONE_ACCOUNT = 50  # API keys that are not revoked
+MAX_TIMER_MS = 24 * 3600 * 1000  # of a dead-man switch (CANCEL_AFTER) and of a gateway's lease
 
 MAX_BLOCK_COMMANDS = 1024
 MAX_EVENTS_PER_COMMAND = 4096  # fills, triggers and cancel-all of one command; the rest continues or expires
@@ -22,6 +23,7 @@ MAX_ICEBERG_PARTS = 2000  # of its quantity, each as large as what it shows: a p
 MAX_BLOCK_EVENTS = 65_536  # the kernel yields between commands before its buffer could overflow
 PPM = 1_000_000
 
+FEE_ACCOUNT = 1  # receives the fees; GENESIS makes it
 ALL_MARKETS = 0xFFFF_FFFF
 SLOT_BITS = 24  # order id = counter << SLOT_BITS | slot; slot 0 = never rested
 
