@@ -12,13 +12,14 @@ REQUESTS ?= 500
 WORKERS ?= 2
 KEEP ?=
 
-.PHONY: help setup setup-dev run test lint soak chaos fuzz containers audit lock clean
+.PHONY: help setup setup-dev run test lint docs soak chaos fuzz containers audit lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
 	@echo "make run     setup, then start everything until Ctrl-C; options: UP=\"--http 9000\""
 	@echo "make test    setup with the development packages, lint, and all tests, WORKERS=$(WORKERS) files at a time"
 	@echo "make lint    ruff, mypy, the direction of imports, links of the documents"
+	@echo "make docs    write docs/configuration.md again, from the code and exchange.toml"
 	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
 	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, twice SEEDS=$(SEEDS) simulations,"
 	@echo "            and REQUESTS=$(REQUESTS) made from the OpenAPI document to each route"
@@ -45,6 +46,9 @@ lint: setup-dev
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python .ci/documents.py
+
+docs: setup-dev
+	.venv/bin/python .ci/configuration.py
 
 test: lint
 	.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

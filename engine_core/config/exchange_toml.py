@@ -169,16 +169,18 @@ def load(path: Path | str) -> Config:
     try:
         values = tomllib.loads(_text(path))
     except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: no such file; name the configuration with --config FILE or EXCHANGE_CONFIG"
-        ) from None
+        raise ConfigError(f"{path}: no such file: name another with --config FILE or EXCHANGE_CONFIG") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not text in UTF-8 (at byte {error.start}): save it as UTF-8") from None
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is one; a number of 5,000 digits another
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
-    root = Section(str(path), "", values)
+    return read(Section(str(path), "", values))
+
+
+def read(root: Section) -> Config:
+    """Every key of the file is asked for here and in what this calls; `.ci/configuration.py` documents them by that."""
     log = root.section("log")
     durability = log.choice("durability", DURABILITIES, "everysec")
     keep_days = log.integer("keep_days", 0, 3650, 8)
@@ -199,7 +201,7 @@ def load(path: Path | str) -> Config:
     _check_numbers(market_tables, [(market.symbol, market.number) for market in markets], capacity.markets, "markets")
     in_order = sorted(assets, key=lambda asset: asset.number), sorted(markets, key=lambda market: market.number)
     return Config(
-        str(path),
+        root.file,
         tuple(in_order[0]),
         tuple(in_order[1]),
         capacity,

@@ -29,7 +29,7 @@ class Section:
     """One table of the file; `path` is the dotted key that leads to it."""
 
     def __init__(self, file: str, path: str, values: Any) -> None:
-        self._file = file
+        self.file = file
         self._path = path
         if not isinstance(values, dict):
             raise ConfigError(f"{file}: {path}: must be a table, is {_shown(values)}")
@@ -37,7 +37,7 @@ class Section:
 
     def error(self, key: str, problem: str) -> ConfigError:
         name = f"{self._path}.{key}" if self._path and key else key or self._path
-        return ConfigError(f"{self._file}: {name}: {problem}")
+        return ConfigError(f"{self.file}: {name}: {problem}")
 
     def _take(self, key: str, default: Any) -> Any:
         value = self._values.pop(key, default)
@@ -80,7 +80,7 @@ class Section:
 
     def section(self, key: str) -> "Section":
         """The table `key`; an absent one is an empty one, so that its defaults hold."""
-        return Section(self._file, f"{self._path}.{key}" if self._path else key, self._values.pop(key, {}))
+        return type(self)(self.file, f"{self._path}.{key}" if self._path else key, self._values.pop(key, {}))
 
     def sections(self) -> Iterator[tuple[str, "Section"]]:
         """All remaining keys, each of which must be a table."""

@@ -1,4 +1,4 @@
-"""The documents: `make lint` finds a link that leads nowhere, and every command in them is one that exists."""
+"""The documents: a link that leads nowhere is found, every command in them exists, and what is generated is current."""
 
 import importlib.util
 import re
@@ -6,16 +6,26 @@ import shlex
 from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine_core import cli
+from engine_core.config.environment import INTERNAL, VARIABLES
 
-_SPEC = importlib.util.spec_from_file_location("documents", Path(__file__).parents[2] / ".ci" / "documents.py")
-assert _SPEC is not None and _SPEC.loader is not None
-documents = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(documents)
-ROOT: Path = documents.ROOT
+ROOT = Path(__file__).parents[2]
+
+
+def _program(name: str) -> Any:
+    """A module of .ci, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+documents, configuration = _program("documents"), _program("configuration")
 
 
 def test_links_lead_somewhere_and_the_readme_is_short() -> None:
@@ -31,6 +41,18 @@ def test_a_link_that_leads_nowhere_is_found(link: str, tmp_path: Path) -> None:
         f"# Page\n[good](../README.md#title) [bad]({link}) [web](https://example.com)\n", encoding="utf-8"
     )
     assert documents.broken_links(document) == [link]
+
+
+def test_the_configuration_is_documented_as_it_is() -> None:
+    assert configuration.DOCUMENT.read_text(encoding="utf-8") == configuration.document(), "run: make docs"
+
+
+def test_every_variable_that_the_code_reads_is_documented() -> None:
+    read = re.compile(r'"(EXCHANGE_[A-Z_]+)"')
+    packages = ("engine_core", "ingress", "egress", "persistence", "bench")
+    files = [path for package in packages for path in (ROOT / package).rglob("*.py") if path.name != "environment.py"]
+    found = {name for path in files for name in read.findall(path.read_text(encoding="utf-8"))}
+    assert {name for name in VARIABLES if name.startswith("EXCHANGE_")} | set(INTERNAL) == found
 
 
 CODE = re.compile(r"^```(?:sh)?\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
