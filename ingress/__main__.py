@@ -29,21 +29,22 @@ from engine_core.replica.market_data import MarketData
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.gateway import GatewayError
 from engine_core.wire.log import LogError
-from ingress import app, replays
-from ingress.auth import Authenticator
+from ingress.access import used_signatures
+from ingress.access.authenticator import Authenticator
+from ingress.access.rate_limits import FILE as limits_file
+from ingress.access.rate_limits import opened
+from ingress.access.used_signatures import UsedSignatures
 from ingress.config import IngressConfig, from_settings
-from ingress.crowd import Connection, Crowd
 from ingress.engine import Engine, Gateway
 from ingress.health import Health
-from ingress.history import History
-from ingress.limits import FILE as limits_file
-from ingress.limits import opened
-from ingress.monitoring import Shown
-from ingress.order_socket import socket_class
-from ingress.protocol import protocol
-from ingress.replays import UsedSignatures
+from ingress.history.reader import History
+from ingress.http import app
+from ingress.http.connections import Connection, Crowd
+from ingress.http.protocol import protocol
+from ingress.metrics import Shown
+from ingress.order_entry.socket import socket_class
 from ingress.service import Service
-from ingress.user_guards import GuardedUsers
+from ingress.users.guard_rows import GuardedUsers
 
 KEEP_ALIVE_SECONDS = 75  # above the idle time of common clients, so that they close first
 SHUTDOWN_SECONDS = 2  # for requests in flight
@@ -73,7 +74,7 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
             history.observe(slots)
         gateway.on_events[0] = history.observe
         engine = Engine(gateway)
-        used = UsedSignatures(config.runtime / replays.FILE)
+        used = UsedSignatures(config.runtime / used_signatures.FILE)
         stack.callback(used.close)
         ended = Remembered(config.runtime / ENDED_SESSIONS)
         stack.callback(ended.close)

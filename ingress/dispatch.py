@@ -7,12 +7,12 @@ from enum import Enum
 
 from engine_core.edge.signing import Pairs
 from engine_core.wire.codes import KeyPermission
-from ingress import fields
-from ingress.auth import Claim
-from ingress.call import Call, Reply, error_reply
+from ingress.access.authenticator import Claim
+from ingress.access.rate_limits import LIMIT_HEADER, Cost, Limits
 from ingress.errors import ApiError, Code, bad_request
-from ingress.limits import LIMIT_HEADER, Cost, Limits
-from ingress.members import Members, parse_object, parse_objects, parse_query, signed_pairs
+from ingress.messages import Call, Reply, error_reply
+from ingress.requests import fields
+from ingress.requests.signed_json import Members, parse_object, parse_objects, parse_query, signed_pairs
 from ingress.service import NOBODY, Request, Service
 
 Operation = Callable[[Service, Request], Awaitable[Reply]]
@@ -47,7 +47,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What the server needs to know of a route (its documentation stands in routes.py). No credentials: public."""
+    """What the server needs to know of a route (its documentation stands in api/routes.py). No credentials: public."""
 
     operation: Operation
     body: Body = Body.QUERY

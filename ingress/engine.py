@@ -13,7 +13,7 @@ from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overload
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, QueryKind
 from ingress.errors import ApiError, Code
-from ingress.records import Event, events_of
+from ingress.requests.command_record import Event, events_of
 
 RETRY_LATER = ((b"Retry-After", b"1"),)
 _BLOCK_REFUSED = EventKind.BLOCK_REFUSED.value

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from engine_core.wire.codes import QueryKind
 from ingress.engine import Engine
 from ingress.errors import ApiError
-from ingress.schemas import Status
+from ingress.schemas.answers import Status
 
 FRESH_SECONDS = 1.0
 ANSWER_SECONDS = 2.0

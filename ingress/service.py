@@ -5,17 +5,17 @@ from typing import NamedTuple
 
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.setup import Setup
-from ingress.auth import Authenticator, Caller
-from ingress.call import Call
+from ingress.access.authenticator import Authenticator, Caller
+from ingress.access.rate_limits import Limits
 from ingress.config import IngressConfig
 from ingress.engine import Engine
-from ingress.fields import Fields
 from ingress.health import Health
-from ingress.history import History
-from ingress.limits import Limits
-from ingress.members import Members
-from ingress.order_books import OrderBooks
-from ingress.user_guards import GuardedUsers
+from ingress.history.reader import History
+from ingress.messages import Call
+from ingress.operations.order_books import OrderBooks
+from ingress.requests.fields import Fields
+from ingress.requests.signed_json import Members
+from ingress.users.guard_rows import GuardedUsers
 
 NOBODY = Caller(0)
 

@@ -6,7 +6,7 @@
 
 Loading and storing one aligned word is atomic; whoever needs more takes `lock`, which ends with the process that held
 it. The file outlives its processes, so a worker that restarts forgets nothing. Non-goals: what the words mean
-(expiring_set.py; ingress/limits.py), and other hosts.
+(expiring_set.py; ingress/access/rate_limits.py), and other hosts.
 """
 
 import fcntl

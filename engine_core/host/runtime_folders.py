@@ -22,7 +22,7 @@ from engine_core.transport.reserved_file import NoRoom, give_back
 OWNER = "owner"
 RATE_LIMITS = "rate-limits"
 RING_HEADER_BYTES, RING_SLOT_BYTES = 2**16, 192  # at most, and as transport/ring.py has them, which would import Numba
-RATE_LIMITS_BYTES = 64 + 2**21  # as ingress/limits.py makes it
+RATE_LIMITS_BYTES = 64 + 2**21  # as ingress/access/rate_limits.py makes it
 SPARE_BYTES = 2 * 2**20  # for sockets, readers' rows and what a database takes
 
 

@@ -18,9 +18,12 @@ from pathlib import Path
 
 COMPLETE = "complete"  # a file that `exchange warm` leaves in the folder once every kernel is there
 KERNELS_FOLDER = "kernels"  # in the data folder, where there is no better place
-_HERE = Path(__file__).parents[1]
-_KERNEL_FOLDERS = ("book", "replica", "transport", "wire")
-_IMPORT = re.compile(r"^from engine_core\.?(\S*) import (\([^)]*\)|.*)", re.MULTILINE)
+_ROOT = Path(__file__).parents[2]
+_KERNEL_FOLDERS = (
+    *(f"engine_core/{name}" for name in ("book", "replica", "transport", "wire")),
+    "ingress/fast_path",
+)
+_IMPORT = re.compile(r"^from ((?:engine_core|ingress)\S*) import (\([^)]*\)|.*)", re.MULTILINE)
 
 
 class CacheError(RuntimeError):
@@ -97,17 +100,17 @@ def is_read_only() -> bool:
 
 
 def _sources() -> dict[str, bytes]:
-    """Every file of engine_core that holds kernels, and every one that these import, by path."""
+    """Every file that holds kernels, and every one that these import, by path."""
     texts: dict[str, bytes] = {}
-    waiting = [path for name in _KERNEL_FOLDERS for path in (_HERE / name).rglob("*.py") if _imports_jit(path)]
+    waiting = [path for name in _KERNEL_FOLDERS for path in (_ROOT / name).rglob("*.py") if _imports_jit(path)]
     while waiting:
         path = waiting.pop()
-        name = str(path.relative_to(_HERE))
+        name = str(path.relative_to(_ROOT))
         if name in texts or not path.exists():
             continue
         texts[name] = path.read_bytes()
         for module, names in _IMPORT.findall(texts[name].decode()):
-            stem = _HERE.joinpath(*module.split("."))
+            stem = _ROOT.joinpath(*module.split("."))
             modules = (stem / one for one in re.findall(r"\w+", names)) if stem.is_dir() else (stem,)
             waiting += [one.with_suffix(".py") for one in modules]
     return texts

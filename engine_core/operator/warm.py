@@ -1,8 +1,7 @@
 """`exchange warm`: compiles every kernel into the cache, on two cores at once, and says how far it is.
 
-Each job is a process that calls the kernels as the exchange does, on a tiny one, so that exactly the signatures that
-will be needed are compiled. A stamp in
-the cache folder (whose name is a hash of the sources) says that all of it is there.
+Each job is a program that calls the kernels as the exchange does, on a tiny one, so that exactly the signatures that
+will be needed are compiled. A stamp in the cache folder (whose name is a hash of the sources) says that all is there.
 """
 
 import argparse
@@ -20,7 +19,11 @@ from engine_core.jit.kernel import CACHE_FOLDER, JIT_DISABLED
 from engine_core.operator.target.running import CommandError
 from engine_core.process import lifecycle
 
-JOBS = ("book", "views")
+JOBS = {
+    "the book": ("engine_core.operator.warm_jobs", "book"),
+    "the views": ("engine_core.operator.warm_jobs", "views"),
+    "the requests": ("ingress.fast_path.warm",),
+}
 SAY_SOMETHING_EVERY_S = 5.0
 
 
@@ -70,7 +73,7 @@ def _compile(stamp: Path) -> None:
 
 
 def _start(job: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-P", "-m", "engine_core.operator.warm_jobs", job]
+    command = [sys.executable, "-P", "-m", *JOBS[job]]
     mine = {"PYTHONWARNINGS": "ignore", "EXCHANGE_PARENT_PID": str(os.getpid()), "EXCHANGE_PARENT_FD": ""}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **mine})
 

@@ -1,6 +1,6 @@
-"""The jobs of `exchange warm`, each in a process of its own: `python -m engine_core.operator.warm_jobs book|views`.
+"""The engine's jobs of `exchange warm`, each a process of its own: `book`, and `views` for the ring and the replicas.
 
-They print `compile NAME` as each kernel's turn comes.
+They print `compile NAME` as each kernel's turn comes. The job of the requests is ingress's (ingress/fast_path/warm.py).
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba.core import event as compilation
 
 from engine_core.book import audit, queries
 from engine_core.book.memory.state import Capacities
 from engine_core.process import lifecycle
+from engine_core.process.compilation import announce_compilation
 from engine_core.replica.market_data import MarketData
 from engine_core.runtime.machine import Machine
 from engine_core.transport.ring import RingReader, RingWriter, Stamp
@@ -42,8 +42,6 @@ from engine_core.wire.layout import (
     SLOT,
     join,
 )
-from engine_core.wire.order_message import message_buffers, read_message
-from engine_core.wire.order_request import buffers, read_order, rules_of
 from engine_core.wire.streams import ORIGIN, EntryId, encode_block
 
 SMALL = Capacities(
@@ -60,14 +58,6 @@ SMALL = Capacities(
     references=64,
 )
 LOG_ID, TIME_MS = 1, 1_000
-
-
-class _Announcer(compilation.Listener):  # type: ignore[misc]
-    def on_start(self, event: Any) -> None:
-        print(f"compile {event.data['dispatcher'].py_func.__qualname__}", flush=True)
-
-    def on_end(self, event: Any) -> None:
-        return None
 
 
 def _record(dtype: np.dtype, **fields: Any) -> np.ndarray:
@@ -113,9 +103,7 @@ def book() -> None:
 
 
 def views() -> None:
-    """The ring, the replica of the reading processes, and the reading of requests."""
-    read_order(b"", *rules_of(()), *buffers())
-    read_message(b"", *rules_of(()), *message_buffers())
+    """The ring, and the replica of the reading processes."""
     with tempfile.TemporaryDirectory() as folder:
         _ring(Path(folder))
     asyncio.run(_replica())
@@ -164,7 +152,7 @@ async def _replica() -> None:
 
 def main() -> None:
     lifecycle.start("warm")
-    compilation.register("numba:compile", _Announcer())
+    announce_compilation()
     {"book": book, "views": views}[sys.argv[1]]()
 
 

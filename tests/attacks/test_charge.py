@@ -12,8 +12,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from ingress.limits import BYTES_OF_A_REQUEST, FREE_BYTES, LONG_WAY
-from ingress.protocol import MAX_HEADERS
+from ingress.access.rate_limits import BYTES_OF_A_REQUEST, FREE_BYTES, LONG_WAY
+from ingress.http.protocol import MAX_HEADERS
 from tests.attacks.conftest import client_at
 from tests.attacks.wire import Connection
 from tests.conftest import short_folder

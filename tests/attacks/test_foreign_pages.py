@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from ingress.routes import ROUTES
+from ingress.api.routes import ROUTES
 from tests.attacks.test_users import SESSION, browser, sign_up
 from tests.ingress.fakes import TRADER
 from tests.ingress.venue import Venue

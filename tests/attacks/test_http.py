@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingress.routes import ROUTES
+from ingress.api.routes import ROUTES
 from tests.attacks.test_half_requests import placement, wire
 from tests.attacks.wire import Answer, Connection
 from tests.ingress.fakes import TRADER

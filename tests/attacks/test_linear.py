@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from engine_core.wire.order_message import message_buffers, read_message
-from engine_core.wire.order_request import buffers, read_order, rules_of
-from ingress import head
-from ingress.auth import cookie_of
-from ingress.call import Call
+from ingress.access.authenticator import cookie_of
 from ingress.errors import ApiError
-from ingress.members import parse_body, parse_query, signed_pairs
-from ingress.page import Page
+from ingress.fast_path.message_kernel import message_buffers, read_message
+from ingress.fast_path.order_kernel import buffers, read_order, rules_of
+from ingress.http import head
+from ingress.http.page import Page
+from ingress.messages import Call
+from ingress.requests.signed_json import parse_body, parse_query, signed_pairs
 from tests.fuzz.http_server import Connection
 from tests.ingress.fakes import Exchange, open_exchange
 from tests.ingress.markets import setup

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ingress import users as module
-from ingress.passwords import hash_password
-from ingress.users import Users
+from ingress.users import user_rows as module
+from ingress.users.passwords import hash_password
+from ingress.users.user_rows import Users
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ingress.replays import FILE, UsedSignatures
+from ingress.access.used_signatures import FILE, UsedSignatures
 from tests.attacks.conftest import ENDED_PER_ACCOUNT
 from tests.ingress.fakes import READER_ACCOUNT, TRADER
 from tests.ingress.venue import ADMIN, Venue

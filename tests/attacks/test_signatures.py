@@ -15,7 +15,7 @@ from nacl.signing import SigningKey
 
 from engine_core.edge import signing
 from engine_core.wire.codes import EventKind, KeyPermission
-from ingress.members import parse_object, signed_pairs
+from ingress.requests.signed_json import parse_object, signed_pairs
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT, Exchange, event, open_exchange
 from tests.ingress.markets import key_record
 

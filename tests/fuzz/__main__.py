@@ -17,7 +17,7 @@ import time
 import traceback
 from pathlib import Path
 
-from engine_core.wire.order_request import rules_of
+from ingress.fast_path.order_kernel import rules_of
 from tests.attacks.proxy import installed
 from tests.fuzz import loops
 from tests.fuzz.targets import JSON_PIECES, MESSAGES, ORDER_PIECES, ORDERS, TARGETS, check_message

@@ -18,8 +18,8 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from ingress.edge import read_body
-from ingress.protocol import BoundedProtocol
+from ingress.http.asgi import read_body
+from ingress.http.protocol import BoundedProtocol
 from tests.attacks.proxy import careless, nginx
 from tests.fuzz.mutate import split
 from tests.process import free_port

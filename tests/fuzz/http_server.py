@@ -12,8 +12,8 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ingress.edge import read_body
-from ingress.protocol import BoundedProtocol
+from ingress.http.asgi import read_body
+from ingress.http.protocol import BoundedProtocol
 
 
 @dataclass(frozen=True, slots=True)

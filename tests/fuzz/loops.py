@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from engine_core.wire.order_message import message_buffers, read_message
-from engine_core.wire.order_request import buffers, read_order
+from ingress.fast_path.message_kernel import message_buffers, read_message
+from ingress.fast_path.order_kernel import buffers, read_order
 from tests.fuzz.llhttp import PAUSED, functions, settings
 
 MOST = 2048  # bytes of an input

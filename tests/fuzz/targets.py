@@ -29,10 +29,10 @@ from engine_core.runtime.snapshots import snapshot
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION
 from engine_core.wire.streams import BlockError, EntryId, decode_block, encode_block
-from ingress.auth import cookie_of
-from ingress.call import Call
+from ingress.access.authenticator import cookie_of
 from ingress.errors import ApiError
-from ingress.members import Number, compact_json, parse_body, parse_query
+from ingress.messages import Call
+from ingress.requests.signed_json import Number, compact_json, parse_body, parse_query
 from tests.fuzz import behind_nginx, http_differential
 from tests.fuzz.mutate import mutated, split
 from tests.ingress import test_plain_messages, test_plain_orders

@@ -5,8 +5,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from ingress import openapi
-from ingress.routes import ROUTES
+from ingress.api import openapi
+from ingress.api.routes import ROUTES
 
 _ROUTES = {(route.method, route.path): route for route in ROUTES}
 

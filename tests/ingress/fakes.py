@@ -23,17 +23,17 @@ from engine_core.transport.backlog import Backlog
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderType, QueryKind, SelfTrade, TimeInForce
 from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS, join
-from ingress.app import build_fastapi, edge
-from ingress.auth import Authenticator
+from ingress.access.authenticator import Authenticator
+from ingress.access.rate_limits import opened
+from ingress.access.used_signatures import UsedSignatures
 from ingress.config import IngressConfig
 from ingress.engine import Engine
 from ingress.health import Health
-from ingress.history import HistoryUnavailable
-from ingress.limits import opened
-from ingress.monitoring import Shown
-from ingress.replays import UsedSignatures
+from ingress.history.reader import HistoryUnavailable
+from ingress.http.app import build_fastapi, edge
+from ingress.metrics import Shown
 from ingress.service import Service
-from ingress.user_guards import GuardedUsers
+from ingress.users.guard_rows import GuardedUsers
 from tests.ingress.markets import SOL, key_record, setup_records
 
 SECRET = bytes(range(32))

@@ -29,12 +29,12 @@ from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi import checks
 
 from engine_core.edge.signing import batch_signing_text
+from ingress.api.route import Route
+from ingress.api.routes import ROUTES
 from ingress.dispatch import Body
 from ingress.errors import ApiError
-from ingress.examples import EXAMPLES
-from ingress.members import parse_object, parse_objects, parse_query, signed_pairs
-from ingress.route import Route
-from ingress.routes import ROUTES
+from ingress.requests.signed_json import parse_object, parse_objects, parse_query, signed_pairs
+from ingress.schemas.examples import EXAMPLES
 from tests.conftest import short_folder
 from tests.ingress.document import misfit
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT

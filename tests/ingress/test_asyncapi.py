@@ -17,10 +17,10 @@ from engine_core import VERSION
 from engine_core.edge import session_tokens
 from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, Reason, Side
 from engine_core.wire.intervals import INTERVALS
-from ingress import bounds
-from ingress.order_session import MAX_ID
-from ingress.order_socket import MAX_IN_FLIGHT, MAX_MESSAGE
-from ingress.stream_schemas import EVENTS, StreamAnswer
+from ingress.api import bounds
+from ingress.order_entry.session import MAX_ID
+from ingress.order_entry.socket import MAX_IN_FLIGHT, MAX_MESSAGE
+from ingress.schemas.streams import EVENTS, StreamAnswer
 from tests.egress.rig import SECRET, Listener, running
 from tests.egress.test_private_streams import order
 from tests.ingress.fakes import Exchange

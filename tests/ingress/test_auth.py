@@ -12,8 +12,8 @@ from nacl.signing import SigningKey
 from engine_core.edge import session_tokens
 from engine_core.edge.session_tokens import Purpose
 from engine_core.wire.codes import EventKind, KeyPermission
+from ingress.api.routes import ROUTES
 from ingress.config import DEMO_ACCOUNT
-from ingress.routes import ROUTES
 from tests.ingress.fakes import READER, SECRET, TRADER_ACCOUNT, Exchange, event, open_exchange
 from tests.ingress.markets import key_record
 

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from ingress.route import Route
-from ingress.routes import ROUTES
+from ingress.api.route import Route
+from ingress.api.routes import ROUTES
 from tests.ingress.fakes import READER, TRADER
 from tests.ingress.payload import forbidden
 from tests.ingress.venue import ADMIN, Venue

@@ -10,9 +10,10 @@ from engine_core.replica.setup import Market
 from engine_core.wire.codes import CommandKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import ALL_MARKETS
-from ingress import bodies, commands
 from ingress.errors import ApiError, Code
-from ingress.members import Members, Number
+from ingress.requests import order_commands
+from ingress.requests.signed_json import Members, Number
+from ingress.schemas import bodies
 from tests.ingress.markets import SOL, setup
 
 SETUP = setup()
@@ -27,7 +28,7 @@ def best(market: Market, side: int) -> int | None:
 
 def place(members: Members, **changes: Any) -> np.void:
     merged = {name: value for name, value in (members | changes).items() if value != "absent"}
-    packed = commands.place(SETUP, 7, merged, best).command.pack()
+    packed = order_commands.place(SETUP, 7, merged, best).command.pack()
     return np.frombuffer(packed, COMMAND)[0]
 
 
@@ -242,14 +243,14 @@ def test_what_a_market_order_must_not_say(changes: dict[str, Any], code: Code) -
     assert refused(MARKET, **changes).code is code
 
 
-def record_of(placement: commands.Placement) -> np.void:
+def record_of(placement: order_commands.Placement) -> np.void:
     return np.frombuffer(placement.command.pack(), COMMAND)[0]
 
 
 def test_cancel_by_either_id() -> None:
-    by_order = record_of(commands.cancel(SETUP, 7, {"symbol": "SOL_USDC", "orderId": "42"}))
+    by_order = record_of(order_commands.cancel(SETUP, 7, {"symbol": "SOL_USDC", "orderId": "42"}))
     assert (by_order["kind"], by_order["order_id"], by_order["flags"]) == (CommandKind.CANCEL, 42, 0)
-    by_client = record_of(commands.cancel(SETUP, 7, {"symbol": "SOL_USDC", "orderId": "", "clientId": "9"}))
+    by_client = record_of(order_commands.cancel(SETUP, 7, {"symbol": "SOL_USDC", "orderId": "", "clientId": "9"}))
     assert (by_client["order_id"], by_client["client_id"]) == (0, 9)
     assert by_client["flags"] == OrderFlag.HAS_CLIENT_ID
 
@@ -268,26 +269,26 @@ def test_cancel_by_either_id() -> None:
 )
 def test_what_a_cancel_must_not_say(members: Members) -> None:
     with pytest.raises(ApiError) as error:
-        commands.cancel(SETUP, 7, members)
+        order_commands.cancel(SETUP, 7, members)
     assert error.value.code is Code.INVALID_CLIENT_REQUEST
 
 
 def test_amend() -> None:
-    record = record_of(commands.amend(SETUP, 7, {"symbol": "SOL_USDC", "orderId": "42", "price": "99"}))
+    record = record_of(order_commands.amend(SETUP, 7, {"symbol": "SOL_USDC", "orderId": "42", "price": "99"}))
     assert (record["kind"], record["price_ticks"], record["quantity_lots"]) == (CommandKind.AMEND, 9_900, 0)
     with pytest.raises(ApiError, match="price"):
-        commands.amend(SETUP, 7, {"symbol": "SOL_USDC", "orderId": "42"})
+        order_commands.amend(SETUP, 7, {"symbol": "SOL_USDC", "orderId": "42"})
 
 
 def test_replace_is_a_placement_with_the_order_to_cancel() -> None:
-    record = record_of(commands.replace(SETUP, 7, LIMIT | {"cancelOrderId": "42"}, best))
+    record = record_of(order_commands.replace(SETUP, 7, LIMIT | {"cancelOrderId": "42"}, best))
     assert (record["kind"], record["order_id"], record["price_ticks"]) == (CommandKind.REPLACE, 42, 10_050)
     with pytest.raises(ApiError, match="cancelOrderId is required"):
-        commands.replace(SETUP, 7, LIMIT, best)
+        order_commands.replace(SETUP, 7, LIMIT, best)
 
 
 def test_cancel_all() -> None:
-    record = record_of(commands.cancel_all(SETUP, 7, {"symbol": "SOL_USDC", "orderType": "ConditionalOrder"}))
+    record = record_of(order_commands.cancel_all(SETUP, 7, {"symbol": "SOL_USDC", "orderType": "ConditionalOrder"}))
     assert (record["kind"], record["market"], record["account"], record["order_type"]) == (
         CommandKind.CANCEL_ALL,
         SOL,
@@ -296,26 +297,26 @@ def test_cancel_all() -> None:
     )
     for members in ({}, {"symbol": "SOL_USDC", "orderType": "Limit"}):
         with pytest.raises(ApiError):
-            commands.cancel_all(SETUP, 7, members)
+            order_commands.cancel_all(SETUP, 7, members)
 
 
 def test_cancel_after() -> None:
-    command = commands.cancel_after(SETUP, 7, {"timeoutMs": Number("5000")})
+    command = order_commands.cancel_after(SETUP, 7, {"timeoutMs": Number("5000")})
     assert (command.kind, command.market, command.amount_atoms) == (CommandKind.CANCEL_AFTER, ALL_MARKETS, 5000)
     for members in ({}, {"timeoutMs": Number("-1")}, {"timeoutMs": Number("86400001")}):
         with pytest.raises(ApiError):
-            commands.cancel_after(SETUP, 7, members)
+            order_commands.cancel_after(SETUP, 7, members)
 
 
 @pytest.mark.parametrize(
     ("body", "members"),
     [
-        (bodies.PlaceOrder, commands.PLACE_MEMBERS),
-        (bodies.ReplaceOrder, commands.REPLACE_MEMBERS),
-        (bodies.CancelOrder, commands.ORDER_MEMBERS),
-        (bodies.AmendOrder, commands.AMEND_MEMBERS),
-        (bodies.CancelOrders, commands.CANCEL_ALL_MEMBERS),
-        (bodies.CancelOrdersAfter, commands.CANCEL_AFTER_MEMBERS),
+        (bodies.PlaceOrder, order_commands.PLACE_MEMBERS),
+        (bodies.ReplaceOrder, order_commands.REPLACE_MEMBERS),
+        (bodies.CancelOrder, order_commands.ORDER_MEMBERS),
+        (bodies.AmendOrder, order_commands.AMEND_MEMBERS),
+        (bodies.CancelOrders, order_commands.CANCEL_ALL_MEMBERS),
+        (bodies.CancelOrdersAfter, order_commands.CANCEL_AFTER_MEMBERS),
     ],
 )
 def test_the_documented_members_are_the_accepted_ones(body: Any, members: frozenset[str]) -> None:

@@ -1,7 +1,7 @@
 """The OpenAPI document is complete; that the real server keeps it, every test on real processes checks (venue.py)."""
 
-from ingress import openapi
-from ingress.examples import EXAMPLES
+from ingress.api import openapi
+from ingress.schemas.examples import EXAMPLES
 from tests.ingress.document import validator
 
 

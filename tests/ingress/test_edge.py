@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from engine_core.wire.codes import QueryKind
-from ingress.edge import MAX_BODY
+from ingress.api.routes import ROUTES
 from ingress.errors import Code, code_of_status
-from ingress.routes import ROUTES
+from ingress.http.asgi import MAX_BODY
 from tests.ingress.fakes import Exchange
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingress.route import Route
-from ingress.routes import ROUTES
+from ingress.api.route import Route
+from ingress.api.routes import ROUTES
 from tests.ingress.fuzz import Fuzzer, fuzzed_exchange
 
 pytestmark = pytest.mark.timeout(300)  # an empty kernel cache has to be filled

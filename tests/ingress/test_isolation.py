@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from engine_core.wire.codes import CommandKind
+from ingress.api.route import Route
+from ingress.api.routes import ROUTES
 from ingress.dispatch import Body
-from ingress.route import Route
-from ingress.routes import ROUTES
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER
 from tests.ingress.markets import admin
 from tests.ingress.venue import Venue

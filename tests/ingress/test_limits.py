@@ -13,10 +13,10 @@ from engine_core.config.addresses import TrustedProxies, network
 from engine_core.config.edge_limits import Connections, RateLimits
 from engine_core.edge.expiring_set import WAYS, Full, Remembered
 from engine_core.wire.codes import EventKind, Reason
-from ingress import limits as module
-from ingress.crowd import FULL, TOO_MANY, Crowd
+from ingress.access import rate_limits as module
+from ingress.access.rate_limits import Cost, Limits
 from ingress.errors import ApiError, Code
-from ingress.limits import Cost, Limits
+from ingress.http.connections import FULL, TOO_MANY, Crowd
 from tests.ingress.fakes import READER, Exchange, event, open_exchange
 from tests.ingress.racing import use
 

@@ -5,7 +5,15 @@ import json
 import pytest
 
 from ingress.errors import ApiError, Code
-from ingress.members import Number, compact_json, parse_body, parse_object, parse_objects, parse_query, signed_pairs
+from ingress.requests.signed_json import (
+    Number,
+    compact_json,
+    parse_body,
+    parse_object,
+    parse_objects,
+    parse_query,
+    signed_pairs,
+)
 
 
 def test_numbers_keep_their_text() -> None:

@@ -21,11 +21,11 @@ from engine_core.config.edge_limits import RateLimits
 from engine_core.replica.setup import FROZEN
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT, EVENT, SLOT
-from ingress import order_socket
-from ingress.limits import Limits
-from ingress.monitoring import Shown
-from ingress.order_session import MOST_FRAMES, MOST_REFUSED
-from ingress.order_socket import MAX_IN_FLIGHT, OrderSocket, socket_class
+from ingress.access.rate_limits import Limits
+from ingress.metrics import Shown
+from ingress.order_entry import socket as order_socket
+from ingress.order_entry.session import MOST_FRAMES, MOST_REFUSED
+from ingress.order_entry.socket import MAX_IN_FLIGHT, OrderSocket, socket_class
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT, Exchange, config, event
 from tests.ingress.markets import admin
 from tests.ingress.test_order_entry import logon

@@ -7,12 +7,12 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine_core.wire.order_message import message_buffers, read_message
-from engine_core.wire.order_request import rules_of
-from ingress import commands
 from ingress.errors import ApiError
-from ingress.members import parse_object
-from ingress.order_session import _id_of
+from ingress.fast_path.message_kernel import message_buffers, read_message
+from ingress.fast_path.order_kernel import rules_of
+from ingress.order_entry.session import _id_of
+from ingress.requests import order_commands
+from ingress.requests.signed_json import parse_object
 from tests.ingress.test_plain_orders import MEMBERS, SETUP
 
 MARKETS = list(SETUP.markets.values())
@@ -35,7 +35,7 @@ def general(message: bytes) -> tuple[bytes, bytes] | None:
         params = members.get("params", {})
         if members.get("method") != "order.place" or not isinstance(params, dict):
             return None
-        return _id_of(members), commands.place(SETUP, 0, params, lambda market, side: None).command.pack()
+        return _id_of(members), order_commands.place(SETUP, 0, params, lambda market, side: None).command.pack()
     except ApiError:
         return None
 

@@ -15,12 +15,13 @@ from engine_core.edge import signing
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
-from engine_core.wire.order_request import buffers, read_order, rules_of
-from ingress import commands, head
-from ingress.call import Reply
 from ingress.errors import ApiError
-from ingress.members import parse_object, signed_pairs
-from ingress.plain_orders import PlainOrder, PlainOrders
+from ingress.fast_path.http_orders import PlainOrder, PlainOrders
+from ingress.fast_path.order_kernel import buffers, read_order, rules_of
+from ingress.http import head
+from ingress.messages import Reply
+from ingress.requests import order_commands
+from ingress.requests.signed_json import parse_object, signed_pairs
 from tests.ingress.fakes import READER, TRADER, Exchange, event
 from tests.ingress.markets import setup
 
@@ -75,7 +76,7 @@ def general(data: bytes) -> tuple[bytes, bytes] | None:
         if parsed.complete != 1 or parsed.url != b"/api/v1/order" or parsed.parser.get_method() != b"POST":
             return None
         members = parse_object(parsed.body)
-        command = commands.place(SETUP, 0, members, lambda market, side: None).command.pack()
+        command = order_commands.place(SETUP, 0, members, lambda market, side: None).command.pack()
     except (httptools.HttpParserError, httptools.HttpParserUpgrade, ApiError):
         return None
     stamp, window = (parsed.headers.get(name, b"").decode("latin-1") for name in (b"x-timestamp", b"x-window"))

@@ -17,8 +17,8 @@ from engine_core.jit import cache
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, KeyPermission
 from engine_core.wire.layout import join
-from ingress.administrator import ADMINISTRATOR
 from ingress.config import LAST_DEMO_ACCOUNT
+from ingress.operations.administrator import ADMINISTRATOR
 from tests.ingress.document import misfit
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT, Signer
 from tests.ingress.markets import admin, key_record, setup_records

@@ -14,8 +14,8 @@ from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatu
 from engine_core.wire.intervals import INTERVALS
 from engine_core.wire.layout import ADMIN_EVENT, SLOT
 from engine_core.wire.streams import ORIGIN, EntryId
-from ingress.history import History, HistoryUnavailable
-from ingress.history_tail import MAX_EVENTS, Tail
+from ingress.history.reader import History, HistoryUnavailable
+from ingress.history.unstored import MAX_EVENTS, Tail
 from tests.persistence import slow
 from tests.persistence.flow import FIRST_TRADER, START_MS, TRADERS, Block, Flow, append, slots
 from tests.persistence.test_writer import config, count, store_all
@@ -208,7 +208,9 @@ async def test_klines_equal_the_log(
                 for candle in found:
                     assert milliseconds(candle["end"]) == interval.next(milliseconds(candle["start"]))
         assert await reader.klines(1, "1m", last_ms + 60_000, last_ms + 60_001) != []  # the close is carried on
-        monkeypatch.setattr("ingress.history._now_ms", lambda: last_ms - 50_000)  # and the engine's clock is ahead
+        monkeypatch.setattr(
+            "ingress.history.reader._now_ms", lambda: last_ms - 50_000
+        )  # and the engine's clock is ahead
         for name, interval in INTERVALS.items():
             found = await reader.klines(1, name, last_ms - 100_000, last_ms + 10**8)
             starts = [milliseconds(candle["start"]) for candle in found]
@@ -278,7 +280,7 @@ async def test_history_waits_for_what_it_cannot_know(
     valkey: str, postgres: str, flow_blocks: list[Block], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Events between the stored position and the beginning of the tail would be missing: no answer is better."""
-    monkeypatch.setattr("ingress.history._ATTEMPTS", 2)
+    monkeypatch.setattr("ingress.history.reader._ATTEMPTS", 2)
     store(valkey, postgres, flow_blocks[:10])
     async with history(postgres, flow_blocks, flow_blocks[20].entry) as reader:
         reader.observe(slots(flow_blocks[21:]))
@@ -313,7 +315,7 @@ async def test_a_tail_that_grows_without_a_database(flow_blocks: list[Block]) ->
 
 
 async def test_the_tail_forgets_what_is_stored(valkey: str, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingress.history_tail._TRIM_EVENTS", 50)
+    monkeypatch.setattr("ingress.history.unstored._TRIM_EVENTS", 50)
     flow = Flow(5)
     blocks = [flow.genesis(), *(flow.block() for _ in range(20))]
     store(valkey, postgres, blocks[:20])

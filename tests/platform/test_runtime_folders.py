@@ -20,7 +20,7 @@ from engine_core.host.runtime_folders import OWNER, check_room, own, sweep, tidy
 from engine_core.transport.reserved_file import NoRoom
 from engine_core.transport.ring import SLOTS_AT, ring_bytes
 from engine_core.wire.streams import EntryId
-from ingress import limits
+from ingress.access import rate_limits
 from tests.end_to_end.harness import Exchange
 
 MOUNTS = os.geteuid() == 0 and shutil.which("mount") is not None
@@ -46,8 +46,8 @@ def disk_bytes(folder: Path) -> int:
 def test_the_constants_are_those_of_the_files() -> None:
     assert SLOTS_AT <= runtime_folders.RING_HEADER_BYTES
     assert ring_bytes(65_536) - ring_bytes(0) == 65_536 * runtime_folders.RING_SLOT_BYTES
-    words = limits.SETS * limits.WAYS * limits._ENTRY_WORDS
-    assert file_bytes(words) == runtime_folders.RATE_LIMITS_BYTES and limits.FILE == runtime_folders.RATE_LIMITS
+    words = rate_limits.SETS * rate_limits.WAYS * rate_limits._ENTRY_WORDS
+    assert file_bytes(words) == runtime_folders.RATE_LIMITS_BYTES and rate_limits.FILE == runtime_folders.RATE_LIMITS
 
 
 def test_a_start_without_room_says_so(small: Path, tmp_path: Path) -> None:

@@ -1,0 +1,227 @@
+"""The routes about accounts rather than orders: sessions and keys of users, transfers, and the administrator's."""
+
+from typing import Any
+
+from engine_core.wire.codes import KeyPermission
+from ingress.access.rate_limits import Cost
+from ingress.api.route import FROM, FROM_ID, ID, LIMIT, MS, OFFSET, TEXT, TO, Param, Route, private_read
+from ingress.dispatch import Body, Credentials, Endpoint, Operation
+from ingress.operations import account, administrator, history, transfers
+from ingress.requests.fields import CHAIN
+from ingress.schemas import answers, bodies
+from ingress.users import guards, keys, sessions, sign_in, visitors
+
+_TRANSFERS_PAGE = (FROM, TO, Param("endTime", MS), LIMIT, OFFSET, FROM_ID)
+_ASSET = Param("symbol", {"type": "string", "examples": ["USDC"]}, required=True)
+_CHAIN = Param("blockchain", {"type": "string", "enum": [CHAIN]}, required=True)
+_ACCOUNT = Param("account", {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}, required=True)
+_SESSION, _KEYS, _ADMIN = "/api/v1/session", "/api/v1/keys", "/api/v1/admin"
+_TOTP, _PASSWORD = f"{_SESSION}/totp", f"{_SESSION}/password"
+_OF_SESSION = Credentials("", KeyPermission.READ)
+_NOTHING = dict[str, str]
+
+
+def _page(method: str, path: str, summary: str, operation: Operation, answer: Any, body: Any = None) -> Route:
+    """Of the page, before there is a session."""
+    form = Body.OBJECT if body is not None else Body.QUERY
+    return Route(method, path, "Session", summary, Endpoint(operation, form), answer, body=body)
+
+
+def _user(method: str, path: str, summary: str, operation: Operation, answer: Any, body: Any = None) -> Route:
+    """Of a signed-in user, with the session alone: a key can make no keys."""
+    form = Body.OBJECT if body is not None else Body.QUERY
+    return Route(method, path, "Session", summary, Endpoint(operation, form, _OF_SESSION), answer, body=body)
+
+
+def _change(
+    method: str, path: str, instruction: str, summary: str, operation: Operation, types: tuple[Any, Any]
+) -> Route:
+    """A change that needs the permission to withdraw, once by its clientId; `types`: of its body and of its answer."""
+    credentials = Credentials(instruction, KeyPermission.WITHDRAW, by_operation=True)
+    endpoint = Endpoint(operation, Body.OBJECT, credentials, Cost.ORDERS)
+    return Route(method, path, "Account", summary, endpoint, types[1], body=types[0])
+
+
+def _admin(
+    method: str, path: str, instruction: str, permission: KeyPermission, summary: str, work: tuple[Operation, Any, Any]
+) -> Route:
+    """`work`: the operation, and the types of its body (None: parameters) and of its answer."""
+    operation, body, answer = work
+    form = Body.OBJECT if body is not None else Body.QUERY
+    by_operation = operation in (administrator.deposit, administrator.withdraw)  # by their reference
+    credentials = Credentials(instruction, permission, by_operation=by_operation)
+    endpoint = Endpoint(administrator.only(operation), form, credentials, Cost.ORDERS)
+    params = (_ACCOUNT,) if body is None else ()
+    return Route(method, f"{_ADMIN}/{path}", "Administrator", summary, endpoint, answer, params, body)
+
+
+_SESSIONS = (
+    _page(
+        "GET",
+        f"{_SESSION}/config",
+        "Where the streams are, and whether this page may have a demo session",
+        sessions.config,
+        answers.SessionConfig,
+    ),
+    _page(
+        "POST",
+        f"{_SESSION}/demo",
+        "A session of a demo account, for the page on this machine or where the operator lets visitors in",
+        visitors.demo,
+        answers.DemoSession,
+    ),
+    _page("POST", f"{_SESSION}/signup", "Make a user", sign_in.sign_up, answers.UserSession, bodies.SignIn),
+    _page("POST", _SESSION, "Log in", sign_in.log_in, answers.UserSession, bodies.LogIn),
+    _user("GET", _SESSION, "The present session", sign_in.current, answers.UserSession),
+    _user("DELETE", _SESSION, "Log out", sign_in.log_out, _NOTHING),
+    _user(
+        "PATCH", f"{_SESSION}/password", "Change the password", guards.change_password, _NOTHING, bodies.ChangePassword
+    ),
+    _user("GET", f"{_SESSION}/all", "The open sessions", guards.list_sessions, list[answers.SessionInfo]),
+    _user("DELETE", f"{_SESSION}/all", "End sessions", guards.end_sessions, _NOTHING, bodies.EndSessions),
+    _user("POST", _TOTP, "Begin a second factor (TOTP)", guards.begin_totp, answers.SecondFactor, bodies.Proof),
+    _user("PATCH", _TOTP, "Confirm it with a first code", guards.confirm_totp, _NOTHING, bodies.ConfirmCode),
+    _user("DELETE", _TOTP, "Give it up", guards.remove_totp, _NOTHING, bodies.Proof),
+    _user("GET", _KEYS, "The account's API keys", keys.list_keys, list[answers.ApiKey]),
+    _user("POST", _KEYS, "Make an API key", keys.make_key, answers.NewApiKey, bodies.MakeKey),
+    _user("DELETE", _KEYS, "Revoke an API key, at once", keys.delete_key, answers.ApiKey, bodies.DeleteKey),
+)
+
+_TRANSFERS = (
+    private_read(
+        "Account",
+        "/wapi/v1/capital/deposits",
+        "depositQueryAll",
+        "Deposits",
+        (history.deposits, list[answers.Deposit]),
+        _TRANSFERS_PAGE,
+    ),
+    private_read(
+        "Account",
+        "/wapi/v1/capital/withdrawals",
+        "withdrawalQueryAll",
+        "Withdrawals",
+        (history.withdrawals, list[answers.Withdrawal]),
+        (Param("id", ID), Param("clientId", TEXT), *_TRANSFERS_PAGE),
+    ),
+    _change(
+        "POST",
+        "/wapi/v1/capital/withdrawals",
+        "withdraw",
+        "Withdraw",
+        transfers.withdraw,
+        (bodies.Withdraw, answers.Withdrawal),
+    ),
+    private_read(
+        "Account",
+        "/wapi/v1/capital/deposit/address",
+        "depositAddressQuery",
+        "Where to send deposits",
+        (transfers.deposit_address, answers.DepositAddress),
+        (_CHAIN,),
+    ),
+    private_read(
+        "Account",
+        "/api/v1/account/limits/withdrawal",
+        "maxWithdrawalQuantity",
+        "The most that can be withdrawn",
+        (transfers.max_withdrawal, answers.MaxWithdrawal),
+        (_ASSET,),
+    ),
+    private_read(
+        "Account",
+        "/api/v1/account/limits/borrow",
+        "maxBorrowQuantity",
+        "Always zero on a spot exchange",
+        (account.max_borrow, answers.MaxBorrow),
+        (_ASSET,),
+    ),
+    private_read(
+        "Account",
+        "/api/v1/capital/collateral",
+        "collateralQuery",
+        "Always empty on a spot exchange",
+        (account.collateral, answers.Collateral),
+    ),
+    Route(
+        "PATCH",
+        "/api/v1/account",
+        "Account",
+        "Change settings; a spot account has none",
+        Endpoint(account.update_account, Body.OBJECT, Credentials("accountUpdate", KeyPermission.TRADE), Cost.ORDERS),
+        _NOTHING,
+        body=bodies.UpdateAccount,
+    ),
+)
+
+_READ, _TRADE, _WITHDRAW = KeyPermission.READ, KeyPermission.TRADE, KeyPermission.WITHDRAW
+_ANY_ACCOUNT = answers.AdminAccount
+_ADMINISTRATION = (
+    _admin("GET", "account", "adminAccountQuery", _READ, "An account", (administrator.account, None, _ANY_ACCOUNT)),
+    _admin(
+        "POST",
+        "account",
+        "adminAccountCreate",
+        _TRADE,
+        "Make the next account",
+        (administrator.new_account, bodies.Nothing, _ANY_ACCOUNT),
+    ),
+    _admin(
+        "PATCH",
+        "account",
+        "adminAccountUpdate",
+        _TRADE,
+        "Freeze or unfreeze an account, set its fee tier",
+        (administrator.change_account, bodies.AdminChangeAccount, _ANY_ACCOUNT),
+    ),
+    _admin(
+        "POST",
+        "keys",
+        "adminKeyCreate",
+        _TRADE,
+        "Register a public key for an account",
+        (administrator.add_key, bodies.AdminMakeKey, answers.ApiKey),
+    ),
+    _admin(
+        "DELETE",
+        "keys",
+        "adminKeyDelete",
+        _TRADE,
+        "Revoke anybody's API key",
+        (administrator.delete_key, bodies.DeleteKey, _ANY_ACCOUNT),
+    ),
+    _admin(
+        "POST",
+        "deposits",
+        "adminDeposit",
+        _WITHDRAW,
+        "Credit an account",
+        (administrator.deposit, bodies.AdminMove, answers.AdminTransfer),
+    ),
+    _admin(
+        "POST",
+        "withdrawals",
+        "adminWithdraw",
+        _WITHDRAW,
+        "Debit an account",
+        (administrator.withdraw, bodies.AdminMove, answers.AdminTransfer),
+    ),
+    _admin(
+        "PATCH",
+        "market",
+        "adminMarketUpdate",
+        _TRADE,
+        "Open, close or restrict a market",
+        (administrator.market_state, bodies.AdminMarket, answers.Market),
+    ),
+    _admin(
+        "PATCH",
+        "fees",
+        "adminFeesUpdate",
+        _TRADE,
+        "Set the fees of a tier on a market",
+        (administrator.fees, bodies.AdminSetFees, answers.AdminFees),
+    ),
+)
+
+ACCOUNT_ROUTES: tuple[Route, ...] = (*_SESSIONS, *_TRANSFERS, *_ADMINISTRATION)

@@ -1,0 +1,143 @@
+"""The way of a plain order: from the bytes of its request straight to the log, from its events straight to the client.
+
+No HTTP parser, no task, no future: one kernel reads the request (ingress/fast_path/order_kernel.py), and the gateway
+tells the connection itself. That is a third of what an order costs this process otherwise. Everything that is not
+plain, and everything that has to be refused before the engine sees it, goes the general way (cycle.py, dispatch.py).
+"""
+
+import logging
+import time
+from typing import Protocol
+
+import numpy as np
+
+from engine_core.edge.signing import DEFAULT_WINDOW_MS
+from engine_core.replica.setup import Market
+from engine_core.wire.layout import COMMAND
+from ingress.access.authenticator import Caller
+from ingress.engine import FAILURES, failure, outcome
+from ingress.errors import ApiError, Code
+from ingress.fast_path.known_markets import KnownMarkets
+from ingress.fast_path.order_kernel import NO_WINDOW, buffers, read_order
+from ingress.fast_path.request_kernel import KEY_CHARACTERS, SIGNATURE_CHARACTERS
+from ingress.messages import Headers, Reply, error_reply, json_reply
+from ingress.operations.orders import placed
+from ingress.service import Service
+
+_ACCOUNT_AT, _ACCOUNT_END = 12, 16  # bytes of a COMMAND
+logger = logging.getLogger(__name__)
+
+
+class Client(Protocol):
+    """The connection that an order came by."""
+
+    def address(self, data: bytes) -> str | None:
+        """The client's, of a whole request that was found plain; None if it has too many connections."""
+        ...
+
+    def begin_plain(self, order: "PlainOrder") -> None: ...
+
+    def answer_plain(self, order: "PlainOrder", reply: Reply) -> None: ...
+
+
+class _NobodyWaits:
+    """In place of the event on which uvicorn's own requests wait for their body."""
+
+    def set(self) -> None:
+        return None
+
+
+class PlainOrder:
+    """One order on its way: who waits for its events, and what uvicorn's protocol takes for the present request."""
+
+    __slots__ = ("_allowance", "_market", "began", "client", "disconnected", "keep_alive", "response_complete")
+    message_event = _NobodyWaits()
+
+    def __init__(self, client: Client, market: Market, allowance: Headers = ()) -> None:
+        self.client = client
+        self._allowance = allowance  # what the client may still ask, for the answer
+        self._market = market
+        self.began = time.perf_counter()
+        self.keep_alive = True
+        self.disconnected = False
+        self.response_complete = False
+
+    def done(self) -> bool:
+        return self.response_complete
+
+    def set_result(self, events: np.ndarray, /) -> None:
+        """Called by the gateway from within the feed, so nothing may be raised."""
+        try:
+            reply = json_reply(placed(self._market, outcome(events)))
+        except ApiError as error:
+            reply = error_reply(error)
+        except Exception:
+            logger.exception("an order was executed, and cannot be shown")
+            reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+        self.answer(reply)
+
+    def set_exception(self, error: Exception, /) -> None:
+        self.answer(error_reply(failure(error)))
+
+    def answer(self, reply: Reply) -> None:
+        if self._allowance:
+            reply = reply._replace(headers=reply.headers + self._allowance)
+        self.client.answer_plain(self, reply)
+
+
+def with_account(record: bytes, account: int) -> bytes:
+    """A COMMAND whose account was still open."""
+    return record[:_ACCOUNT_AT] + account.to_bytes(4, "little") + record[_ACCOUNT_END:]
+
+
+class PlainOrders:
+    """Reads plain orders for all connections of this process."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._buffers = buffers()
+        self._known = KnownMarkets(service.setup)
+
+    def take(self, data: bytes, client: Client) -> bool:
+        """Begin the order that these bytes are, or decline."""
+        command, text, found, spans = self._buffers
+        markets, rules = self._known.now()
+        length = read_order(data, rules.symbols, rules.words, command, text, found, spans)
+        if not length:
+            return False
+        limits, address = self._service.limits, client.address(data)
+        if address is None or (limits is not None and not limits.may_arrive(address)):
+            return False
+        key_at, signature_at, timestamp, window, row = found.tolist()
+        caller = self._service.auth.check_plain(
+            data[key_at : key_at + KEY_CHARACTERS],
+            timestamp,
+            DEFAULT_WINDOW_MS if window == NO_WINDOW else window,
+            text[:length].tobytes(),
+            data[signature_at : signature_at + SIGNATURE_CHARACTERS],
+        )
+        if caller is None:
+            return False
+        allowance = () if limits is None else limits.order(caller.account, address)
+        if allowance is None or not self._is_first(caller):
+            return False  # the general way says why, or finds the order that exists
+        order = PlainOrder(client, markets[row], allowance)
+        client.begin_plain(order)
+        self._submit(with_account(command.tobytes(), caller.account), order)
+        return True
+
+    def _is_first(self, caller: Caller) -> bool:
+        try:
+            return self._service.auth.is_first(caller)
+        except ApiError:
+            return False
+
+    def _submit(self, record: bytes, order: PlainOrder) -> None:
+        try:
+            self._service.engine.gateway.append(record, order)
+        except FAILURES as error:
+            order.set_exception(error)
+
+
+assert COMMAND.fields is not None
+assert COMMAND.fields["account"][1] == _ACCOUNT_AT and COMMAND.fields["order_id"][1] == _ACCOUNT_END

@@ -1,0 +1,320 @@
+"""What happened, as the API tells it: orders, fills, trades, candles, deposits, withdrawals (SPEC §4 and §5).
+
+Rows come from the writer's tables, merged with the events that it has not committed yet, so an order that ended a
+millisecond ago is there, once:
+
+    one transaction:  the writer's position ─▶ the tail after it (unstored.py) ─▶ the rows of the page, tail applied
+
+Orders and fills carry running numbers of their account, so a page at any offset and its total are index look-ups.
+Non-goals: parameters and HTTP (operations/history.py), open orders and balances (the engine answers those).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import numpy as np
+from psycopg import AsyncConnection
+
+from engine_core.process.tasks import ended
+from engine_core.replica.setup import Setup
+from engine_core.wire.codes import CommandKind
+from engine_core.wire.intervals import INTERVALS
+from engine_core.wire.limits import MAX_INT64
+from engine_core.wire.streams import ORIGIN, EntryId
+from ingress.database import Database, HistoryUnavailable
+from ingress.history import queries, rows
+from ingress.history.queries import OrderFills, Page, Scope, TransferFilter
+from ingress.history.rows import AskedWith, Forms, Json, OrderRow, TransferRow
+from ingress.history.unstored import Tail, fills_of, orders_of, trades_of, transfers_of
+from ingress.schemas.answers import LiveOrder
+
+__all__ = ["History", "HistoryUnavailable", "UnknownRow"]
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection, np.ndarray], Awaitable[T]]
+
+_ATTEMPTS, _RETRY_S = 40, 0.05  # how long a read waits for the writer to come up to where the tail begins
+_TABLES = {CommandKind.DEPOSIT: "deposits", CommandKind.WITHDRAW: "withdrawals"}
+
+
+class UnknownRow(Exception):
+    """A page is to begin after a row that there is not."""
+
+
+class History:
+    """`since`: the log position after which `observe` gets every event; `setup` is kept current by its owner.
+
+    `complete`: waits for `observe` to have got all that any client can know of; whether it has.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        setup: Setup,
+        since: EntryId = ORIGIN,
+        shard: int = 0,
+        complete: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        self._complete = complete
+        self._database = Database(database_url)
+        self._setup = setup
+        self._shard = shard
+        self._tail = Tail(since)
+        self._trimming: asyncio.Task[None] | None = None
+        self._forms = Forms(setup)
+
+    async def close(self) -> None:
+        await ended(self._trimming)
+        await self._database.close()
+
+    def observe(self, slots: np.ndarray) -> None:
+        """Take a batch of the feed: every event once, in log order."""
+        self._tail.observe(slots)
+        if self._tail.is_long and (self._trimming is None or self._trimming.done()):
+            self._trimming = asyncio.get_running_loop().create_task(self._trim())
+
+    async def orders(
+        self,
+        account: int,
+        *,
+        market: int | None = None,
+        order_id: int | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        ascending: bool = False,
+        from_id: int | None = None,
+    ) -> tuple[list[Json], int]:
+        """Open and ended ones, by creation; from_id: those that come after this one in the page's direction."""
+        scope = Scope(account, market)
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
+            begun, changed = rows.order_rows(orders_of(tail, account, market, order_id))
+            if order_id is None:
+                low, high = await queries.bounds(connection, "orders", scope)
+            else:
+                low, high = await queries.order_bounds(connection, scope, order_id)
+            if from_id is not None:
+                number = await queries.order_number(connection, scope, from_id)
+                if number is None and all(row.order_id != from_id for row in begun):
+                    raise UnknownRow(from_id)
+                low, high = _cut(low, high, number, ascending)
+                begun = [row for row in begun if (row.order_id > from_id) == ascending and row.order_id != from_id]
+            page = Page(high - low, len(begun), limit, offset, ascending)
+            found = await queries.orders(connection, scope, low, high, page)
+            for order in found:
+                if progress := changed.get(order.order_id):
+                    progress.apply(order)
+            return [order.json(self._forms) for order in page.join(found, begun)], page.total
+
+        return await self._read(work)
+
+    async def order_of_client(self, account: int, market: int, client_id: int, since_ms: int) -> LiveOrder | None:
+        """The newest order of this clientId since then, as the answer to its placement shows it."""
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> OrderRow | None:
+            begun, changed = rows.order_rows(orders_of(tail, account, market, None))
+            fresh = [order for order in begun if order.client_id == client_id and order.created_ms >= since_ms]
+            if fresh:
+                return fresh[-1]
+            order = await queries.order_of_client(connection, account, market, client_id, since_ms)
+            if order is not None and (progress := changed.get(order.order_id)):
+                progress.apply(order)
+            return order
+
+        found = await self._read(work)
+        return None if found is None else found.live(self._forms)
+
+    async def fills(
+        self,
+        account: int,
+        *,
+        market: int | None = None,
+        order_id: int | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        ascending: bool = False,
+        from_id: int | None = None,
+    ) -> tuple[list[Json], int]:
+        """By time; `from_ms` and `to_ms` are both part of the span. from_id, of a trade of `market`: those after it."""
+        assert from_id is None or market is not None
+        scope = Scope(account, market)
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
+            first_ms, end_ms = queries.span(from_ms, to_ms)
+            fresh = rows.fill_rows(fills_of(tail, account, market, order_id, first_ms, end_ms))
+            number = None
+            if from_id is not None:
+                number = await queries.fill_number(
+                    connection, scope, *await queries.bounds(connection, "fills", scope), from_id
+                )
+                if number is None and all(row.trade_id != from_id for row in fresh):
+                    raise UnknownRow(from_id)
+                fresh = [row for row in fresh if (row.trade_id > from_id) == ascending and row.trade_id != from_id]
+            if order_id is not None:
+                after = None if from_id is None else (from_id, ascending)
+                of_order = OrderFills(scope, order_id, from_ms, to_ms, after)
+                page = Page(await of_order.count(connection), len(fresh), limit, offset, ascending)
+                found = await of_order.page(connection, page)
+            else:
+                low, high = await queries.bounds(connection, "fills", scope)
+                if from_ms is not None:
+                    low = await queries.fills_before(connection, scope, first_ms)
+                if to_ms is not None:
+                    high = max(low, await queries.fills_before(connection, scope, end_ms))
+                if from_id is not None:
+                    low, high = _cut(low, high, number, ascending)
+                page = Page(high - low, len(fresh), limit, offset, ascending)
+                found = await queries.fills(connection, scope, low, high, page)
+            return [fill.json(self._forms) for fill in page.join(found, fresh)], page.total
+
+        return await self._read(work)
+
+    async def trades(
+        self, market: int, *, limit: int = 100, offset: int = 0, from_id: int | None = None
+    ) -> tuple[list[Json], int]:
+        """Newest first, or those before the trade from_id.
+
+        A market's trades are numbered without gaps, so the newest one's id is the total.
+        """
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
+            fresh = rows.trade_rows(trades_of(tail, market))
+            newest = await queries.newest_trade(connection, market)
+            if from_id is not None:
+                newest, fresh = min(newest, from_id - 1), [trade for trade in fresh if trade.trade_id < from_id]
+            page = Page(newest, len(fresh), limit, offset)
+            found = await queries.trades(connection, market, *page.numbers(0, newest))
+            return [trade.json(self._forms, market) for trade in page.join(found, fresh)], page.total
+
+        return await self._read(work)
+
+    async def klines(self, market: int, interval: str, start_ms: int, end_ms: int, *, limit: int = 1000) -> list[Json]:
+        """Candles, ascending, whose start is not before the bucket of `start_ms` and is before `end_ms`.
+
+        Buckets without trades carry the close before them; those before a market's first trade, and those that begin
+        after now, are left out.
+        """
+        kind = INTERVALS[interval]
+        first_ms = kind.start(start_ms)
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> list[Json]:
+            candles, before = await queries.candles(connection, market, kind, first_ms, end_ms, limit)
+            fresh = rows.trade_rows(trades_of(tail, market))
+            for trade in fresh:
+                if kind.start(trade.time_ms) < first_ms:
+                    before = trade.price_ticks
+            rows.add_trades(candles, fresh, kind, self._forms[market].tick_atoms)
+            filled = rows.without_gaps(candles, before, kind, (first_ms, end_ms), _now_ms(), limit)
+            return [candle.json(self._forms, market, kind) for candle in filled]
+
+        return await self._read(work)
+
+    async def deposits(
+        self,
+        account: int,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        from_id: int | None = None,
+    ) -> tuple[list[Json], int]:
+        """Newest first, or those before from_id; both ends are part of the span."""
+        wanted = TransferFilter(account, from_ms, to_ms, before=from_id or MAX_INT64)
+        found, total = await self._transfers(CommandKind.DEPOSIT, wanted, limit, offset)
+        return [rows.deposit_json(row, self._setup.assets[row.asset], account) for row in found], total
+
+    async def withdrawals(
+        self,
+        account: int,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        number: int | None = None,
+        references: list[int] | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        from_id: int | None = None,
+    ) -> tuple[list[Json], int]:
+        """Newest first, or those before from_id; both ends are part of the span."""
+        wanted = TransferFilter(account, from_ms, to_ms, number, references, from_id or MAX_INT64)
+        found, total = await self._transfers(CommandKind.WITHDRAW, wanted, limit, offset)
+        return await self._told(account, found), total
+
+    async def withdrawal(self, account: int, reference: int) -> tuple[TransferRow, Json] | None:
+        """The one with this reference, as it stands in the log and as it is told."""
+        wanted = TransferFilter(account, references=[reference])
+        found, _ = await self._transfers(CommandKind.WITHDRAW, wanted, 1, 0)
+        return (found[0], (await self._told(account, found))[0]) if found else None
+
+    async def _told(self, account: int, found: list[TransferRow]) -> list[Json]:
+        async with self._database.snapshot() as connection:  # a later one than that of the rows: requests come first
+            asked = await queries.asked_with(connection, self._setup.log_id, account, found)
+        nothing = AskedWith()
+        return [
+            rows.withdrawal_json(row, self._setup.assets[row.asset], asked.get(row.number, nothing)) for row in found
+        ]
+
+    async def _transfers(
+        self, kind: CommandKind, wanted: TransferFilter, limit: int, offset: int
+    ) -> tuple[list[TransferRow], int]:
+        table = _TABLES[kind]
+
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[TransferRow], int]:
+            stored, last_id = await queries.transfer_count(connection, table, wanted, self._shard)
+            all_fresh = rows.transfer_rows(transfers_of(tail, kind), last_id)
+            fresh = [row for owner, row in all_fresh if wanted.admits(owner, row)]
+            page = Page(stored, len(fresh), limit, offset)
+            found = await queries.transfers(connection, table, wanted, page)
+            return page.join(found, fresh), page.total
+
+        return await self._read(work)
+
+    async def _read(self, work: Work[T]) -> T:
+        """Run `work` on a snapshot that, together with the tail, is complete."""
+        if self._complete is not None and not await self._complete():
+            raise HistoryUnavailable("the newest events have not come to this process yet")
+        position = ORIGIN
+        for _ in range(_ATTEMPTS):
+            async with self._database.snapshot() as connection:
+                position = await self._position(connection)
+                tail = self._tail.after(position)
+                if tail is not None:
+                    return await work(connection, tail)
+            await asyncio.sleep(_RETRY_S)
+        raise HistoryUnavailable(
+            f"the database holds events up to {position} and is being filled up to {self._tail.complete_after}"
+        )
+
+    async def _position(self, connection: AsyncConnection) -> EntryId:
+        found = await queries.position(connection, self._shard)
+        if found is None:
+            return ORIGIN
+        log_id, entry_ms, entry_seq = found
+        if log_id and self._setup.log_id and log_id != self._setup.log_id:
+            raise HistoryUnavailable(f"the database was filled from log {log_id}, the exchange runs on another one")
+        return EntryId(entry_ms, entry_seq)
+
+    async def _trim(self) -> None:
+        """Let the tail forget what is stored, when no reader asks."""
+        try:
+            async with self._database.snapshot() as connection:
+                self._tail.after(await self._position(connection))
+        except HistoryUnavailable:
+            pass
+        await asyncio.sleep(_RETRY_S)
+
+
+def _cut(low: int, high: int, number: int | None, ascending: bool) -> tuple[int, int]:
+    """The running numbers (low, high] that come after a row; `number` None: it is newer than all that is stored."""
+    if ascending:
+        return (high, high) if number is None else (max(low, number), max(low, number, high))
+    return (low, high) if number is None else (low, max(low, min(high, number - 1)))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,101 @@
+"""The connections of one ingress process taken together: how many there may be, and who is too slow to keep.
+
+One look at all connections each second instead of a timer for each request. Non-goals: reading requests (protocol.py),
+and how many requests a client may send (access/rate_limits.py).
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from engine_core.config.addresses import TrustedProxies, network
+from engine_core.config.edge_limits import Connections
+from engine_core.process import lifecycle
+from ingress.errors import ApiError, Code
+
+FULL: Final = ApiError(Code.MAINTENANCE, "Too many connections")
+TOO_MANY: Final = ApiError(Code.TOO_MANY_REQUESTS, "Too many connections from this address", ((b"Retry-After", b"1"),))
+LOG_SECONDS: Final = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """What is looked at. `awaited_since`: when a request began that has not come completely, in the loop's time; 0.0 if
+    none did. `unread_since`: when the client was first seen not to take its answers; 0.0 if it does."""
+
+    awaited_since: float
+    unread_since: float
+
+    def is_unread(self) -> bool: ...
+
+    def drop(self) -> None: ...
+
+
+class Crowd:
+    """A connection of a trusted proxy counts for the client whose request it brought last."""
+
+    def __init__(self, bounds: Connections, proxies: TrustedProxies | None = None) -> None:
+        self._bounds = bounds
+        self.proxies = proxies or TrustedProxies()
+        self.most = lifecycle.room_for_clients(bounds.most)
+        self.refused = 0
+        self._logged_at = -LOG_SECONDS
+        self._count = 0
+        self._of_address: Counter[str] = Counter()
+
+    def enter(self, peer: str) -> ApiError | None:
+        """Count a connection; why it has to go again, if it has. Each one leaves, refused or not."""
+        address = network(peer)
+        self._count += 1
+        self._of_address[address] += 1
+        if self._count > self.most:
+            return self._refuse(FULL, peer)
+        return self._refuse(TOO_MANY, peer) if self._is_over(peer, self._of_address[address]) else None
+
+    def move(self, peer: str, other: str) -> ApiError | None:
+        """Count a connection for another address from now on, unless that has too many."""
+        old, new = network(peer), network(other)
+        if old == new:
+            return None
+        if self._is_over(other, self._of_address[new] + 1):
+            return self._refuse(TOO_MANY, other)
+        self._of_address[new] += 1
+        self._forget(old)
+        return None
+
+    def _refuse(self, why: ApiError, peer: str) -> ApiError:
+        self.refused += 1
+        if time.monotonic() - self._logged_at >= LOG_SECONDS:
+            self._logged_at = time.monotonic()
+            logger.warning("a connection of %s was refused: %s (%d refused so far)", peer, why, self.refused)
+        return why
+
+    def _is_over(self, peer: str, count: int) -> bool:
+        most = self._bounds.of_one_address
+        return 0 < most < count and not self.proxies.trusts(peer)
+
+    def leave(self, peer: str) -> None:
+        self._count -= 1
+        self._forget(network(peer))
+
+    def _forget(self, address: str) -> None:
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+
+    def drop_slow(self, connections: Iterable[Connection], now: float) -> int:
+        """Drop who takes too long to send a request or to take an answer; how many these were."""
+        longest, dropped = self._bounds.slow_client_seconds, 0
+        for connection in list(connections):
+            if not connection.is_unread():
+                connection.unread_since = 0.0
+            elif not connection.unread_since:
+                connection.unread_since = now
+            since = connection.awaited_since, connection.unread_since
+            if any(moment and now - moment > longest for moment in since):
+                connection.drop()
+                dropped += 1
+        return dropped

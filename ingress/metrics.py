@@ -1,0 +1,47 @@
+"""What an ingress process shows of itself: requests by status, how long orders take, and whether the log is there."""
+
+import time
+from collections.abc import Iterator
+
+from engine_core.process.metrics import Monitor, Sample
+from ingress.config import IngressConfig
+from ingress.engine import Gateway
+from ingress.http.connections import Crowd
+
+CLASSES = 6  # of HTTP statuses, by their first digit
+
+
+class Shown:
+    """`gateway` and `crowd` join later: a process that waits for the log is alive, and not ready."""
+
+    def __init__(self, config: IngressConfig) -> None:
+        self.gateway: Gateway | None = None
+        self.crowd: Crowd | None = None
+        self._answers = [0] * CLASSES
+        self.monitor = Monitor("ingress", config.worker, self._samples, self._not_ready)
+        self._order_time = self.monitor.histogram(
+            "order_seconds", "Time to answer a request on the order routes, from its last byte to the reply"
+        )
+
+    def answered(self, status: int) -> None:
+        self._answers[min(status // 100, CLASSES - 1)] += 1
+
+    def order(self, began: float, status: int) -> None:
+        self._order_time.record(time.perf_counter() - began)
+        self.answered(status)
+
+    def _samples(self) -> Iterator[Sample]:
+        for first_digit in (2, 3, 4, 5):
+            labels = (("status", f"{first_digit}xx"),)
+            yield Sample("http_requests_total", "Requests answered", self._answers[first_digit], labels)
+
+        if self.crowd is not None:
+            yield Sample("http_most_connections", "Connections that there may be", self.crowd.most)
+            yield Sample("http_refused_total", "Connections refused for want of a place", self.crowd.refused)
+
+    def _not_ready(self) -> str:
+        if self.gateway is None:
+            return "connecting to the log"
+        if not self.gateway.healthy:
+            return str(self.gateway.failure or "the log or its feed is not available")
+        return self.gateway.pressure

@@ -1,0 +1,115 @@
+"""What an account owns and may do: balances, fees, the largest order (SPEC §5.10-5.12)."""
+
+import numpy as np
+
+from engine_core.replica.setup import Asset, Market
+from engine_core.wire.codes import OrderFlag, QueryKind, Side
+from engine_core.wire.limits import ALL_MARKETS
+from engine_core.wire.units import UnitError, format_decimal
+from ingress.errors import ApiError, Code, bad_request
+from ingress.messages import Reply, json_reply
+from ingress.replica import live_book, require_filled
+from ingress.requests import fields, order_commands
+from ingress.schemas.answers import Account, Balance, Collateral, MaxBorrow, MaxOrder
+from ingress.service import Request, Service
+
+_PPM_DECIMALS_OF_BASIS_POINT = 2  # 100 ppm are one basis point
+
+
+async def balances(service: Service, request: Request) -> Reply:
+    records = await service.engine.query(QueryKind.BALANCES, account=request.caller.account)
+    return json_reply(balances_of(service, records))
+
+
+def balances_of(service: Service, records: np.ndarray) -> dict[str, Balance]:
+    """By asset, from BALANCE records."""
+    assets = service.setup.assets
+    answer = {}
+    for number, available, locked in records[["asset", "available", "locked"]].tolist():
+        asset = assets[number]
+        answer[asset.symbol] = Balance(
+            format_decimal(available, asset.decimals), format_decimal(locked, asset.decimals)
+        )
+    return answer
+
+
+_UNCHANGEABLE = ("autoBorrowSettlements", "autoLend", "autoRealizePnl", "autoRepayBorrows")
+
+
+async def update_account(service: Service, request: Request) -> Reply:
+    """A spot account has none of these settings: they can only stay as they are."""
+    fields.check_names(request.fields, frozenset((*_UNCHANGEABLE, "leverageLimit")))
+    for name in _UNCHANGEABLE:
+        if fields.flag(request.fields, name):
+            raise bad_request(f"{name} is not possible on a spot exchange")
+    if fields.decimal(request.fields, "leverageLimit") not in (None, "1"):
+        raise bad_request("leverageLimit is 1 on a spot exchange")
+    return json_reply({})
+
+
+async def collateral(service: Service, request: Request) -> Reply:
+    """Nothing is lent, borrowed or margined here."""
+    return json_reply(Collateral())
+
+
+async def account(service: Service, request: Request) -> Reply:
+    """Fees of the account; where markets differ, the highest."""
+    number = request.caller.account
+    fees = [service.setup.fees(market, number) for market in service.setup.markets]
+    orders = await service.engine.orders(number, ALL_MARKETS)
+    triggers = sum(1 for order in orders if order.flags & OrderFlag.TRIGGER)
+    answer = Account(
+        spotMakerFee=_basis_points(max((fee.maker_ppm for fee in fees), default=0)),
+        spotTakerFee=_basis_points(max((fee.taker_ppm for fee in fees), default=0)),
+        limitOrders=len(orders) - triggers,
+        triggerOrders=triggers,
+    )
+    return json_reply(answer)
+
+
+def _basis_points(ppm: int) -> str:
+    return format_decimal(ppm, _PPM_DECIMALS_OF_BASIS_POINT)
+
+
+async def max_borrow(service: Service, request: Request) -> Reply:
+    return json_reply(MaxBorrow(asset_of(service, request.fields).symbol))
+
+
+def asset_of(service: Service, members: fields.Fields) -> Asset:
+    symbol = fields.required_text(members, "symbol")
+    asset = service.setup.asset_by_symbol.get(symbol)
+    if asset is None:
+        raise ApiError(Code.INVALID_SYMBOL, f"Invalid asset {symbol[: fields.MAX_SYMBOL]!r}")
+    return asset
+
+
+async def max_order(service: Service, request: Request) -> Reply:
+    """The largest quantity that the available balance can pay for, at `price` or the best opposite price."""
+    market = order_commands.market_of(service.setup, request.fields)
+    side = fields.choice(request.fields, "side", order_commands.SIDES, 0)
+    asset = market.quote if side == Side.BID else market.base
+    records = await service.engine.query(QueryKind.BALANCES, account=request.caller.account)
+    available = int(records["available"][records["asset"] == asset.number].sum())
+    if side == Side.BID:
+        lots = available // (_price(service, market, request.fields) * market.units.tick_atoms)
+    else:
+        lots = available // market.units.lot_atoms
+    quantity = market.units.quantity(min(lots, market.max_lots))
+    return json_reply(MaxOrder(market.symbol, "Bid" if side == Side.BID else "Ask", quantity))
+
+
+def _price(service: Service, market: Market, members: fields.Fields) -> int:
+    text = fields.decimal(members, "price")
+    if text is not None:
+        try:
+            return market.units.ticks(text)
+        except UnitError as error:
+            raise ApiError(Code.INVALID_PRICE, f"Invalid price: {error}") from None
+    book = live_book(service, market)
+    ask = book.best()[1]
+    if ask is None:
+        require_filled(service)
+    ticks = ask[0] if ask else book.last_price
+    if ticks is None:
+        raise ApiError(Code.INVALID_CLIENT_REQUEST, "price is required: the market has no price yet")
+    return ticks

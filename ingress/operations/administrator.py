@@ -1,0 +1,156 @@
+"""What an administrator does: accounts, their keys, fee tiers and freezes; deposits and withdrawals; market states.
+
+An administrator is who has a key of account 1, the exchange's own (`exchange keys create --account 1`). Each change is
+a command in the log, so it reaches every process at once and is replayed like any other. Non-goals: assets and markets
+themselves and the fees of tier 0, which exchange.toml says (`exchange apply`).
+"""
+
+import base64
+import json
+import logging
+import secrets
+from typing import Final
+
+from engine_core.replica.setup import FROZEN
+from engine_core.wire.codes import CommandKind, MarketState, QueryKind
+from engine_core.wire.limits import MAX_INT64, PPM
+from engine_core.wire.units import format_decimal
+from ingress.dispatch import Operation
+from ingress.errors import ApiError, Code, bad_request, not_found
+from ingress.messages import Reply, json_reply
+from ingress.operations.account import asset_of, balances_of
+from ingress.operations.admin_commands import Admin, apply, create_account, create_key, numbers, revoke_key
+from ingress.operations.market_data import MARKET_STATES, market_body
+from ingress.operations.transfers import quantity_of
+from ingress.requests import fields, order_commands
+from ingress.schemas.answers import AdminAccount, AdminFees, AdminTransfer
+from ingress.service import Request, Service
+from ingress.users.keys import key_of, new_public_key, permissions_of, public_key
+
+ADMINISTRATOR: Final = 1
+MAX_LOGGED: Final = 500
+logger = logging.getLogger(__name__)
+LAST_TIER: Final = 15
+MAX_FEE_PPM: Final = PPM // 10
+_OK: Final = 1
+_STATES = {name: int(state) for state, name in MARKET_STATES.items()}
+
+
+def only(operation: Operation) -> Operation:
+    """The operation for administrators, and for nobody else."""
+
+    async def guarded(service: Service, request: Request) -> Reply:
+        if request.caller.account != ADMINISTRATOR:
+            raise ApiError(Code.FORBIDDEN, f"Only keys of account {ADMINISTRATOR}, the exchange's own, may do this")
+        if request.call.method != "GET":  # the log has what was done; this line, who signed it, and where
+            key = base64.b64encode(request.caller.public_key).decode()
+            said = json.dumps(request.fields, default=str)[:MAX_LOGGED]
+            logger.info(
+                "administrator %s at %s: %s %s %s", key, request.call.peer, request.call.method, request.call.path, said
+            )
+        return await operation(service, request)
+
+    return guarded
+
+
+async def new_account(service: Service, request: Request) -> Reply:
+    fields.check_names(request.fields, frozenset())
+    return await _shown(service, await create_account(service))
+
+
+async def account(service: Service, request: Request) -> Reply:
+    return await _shown(service, _account(service, request))
+
+
+async def change_account(service: Service, request: Request) -> Reply:
+    """Freeze or unfreeze, set the fee tier; what is not named stays."""
+    fields.check_names(request.fields, frozenset(("account", "frozen", "feeTier")))
+    number = _account(service, request)
+    tier = fields.integer(request.fields, "feeTier", 0, LAST_TIER)
+    is_frozen = fields.flag(request.fields, "frozen")
+    if tier is not None:
+        await apply(service, Admin(CommandKind.FEE_TIER, code=tier, account=number))
+    if not fields.absent(request.fields.get("frozen")):
+        await apply(service, Admin(CommandKind.ACCOUNT_STATE, code=FROZEN if is_frozen else _OK, account=number))
+    return await _shown(service, number)
+
+
+async def deposit(service: Service, request: Request) -> Reply:
+    return await _move(service, request, CommandKind.DEPOSIT)
+
+
+async def withdraw(service: Service, request: Request) -> Reply:
+    return await _move(service, request, CommandKind.WITHDRAW)
+
+
+async def _move(service: Service, request: Request, kind: CommandKind) -> Reply:
+    """Credit or debit. A `reference` makes a repeat harmless: the engine takes each one only once for an asset."""
+    fields.check_names(request.fields, frozenset(("account", "symbol", "quantity", "reference")))
+    number, asset = _account(service, request), asset_of(service, request.fields)
+    atoms = quantity_of(asset, request.fields)
+    reference = fields.integer(request.fields, "reference", 1, MAX_INT64)
+    if reference is None:
+        service.auth.once(request.caller)
+        reference = secrets.randbits(62) + 1
+    event = await apply(service, Admin(kind, account=number, asset=asset.number, payload=numbers(atoms, reference)))
+    quantity, available = (format_decimal(value, asset.decimals) for value in (atoms, event.given_available))
+    return json_reply(AdminTransfer(number, asset.symbol, quantity, str(reference), available))
+
+
+async def market_state(service: Service, request: Request) -> Reply:
+    fields.check_names(request.fields, frozenset(("symbol", "state")))
+    market = order_commands.market_of(service.setup, request.fields)
+    state = MarketState(fields.choice(request.fields, "state", _STATES, 0))
+    await apply(service, Admin(CommandKind.MARKET_STATE, code=state, market=market.number))
+    return json_reply(market_body(service, service.setup.markets[market.number]))
+
+
+async def fees(service: Service, request: Request) -> Reply:
+    """The fees of a tier on a market; those of tier 0 are the configuration's."""
+    fields.check_names(request.fields, frozenset(("symbol", "tier", "makerPpm", "takerPpm")))
+    market = order_commands.market_of(service.setup, request.fields)
+    tier = _required(request, "tier", 1, LAST_TIER)
+    maker, taker = (_required(request, name, 0, MAX_FEE_PPM) for name in ("makerPpm", "takerPpm"))
+    await apply(service, Admin(CommandKind.FEES, code=tier, market=market.number, payload=numbers(maker, taker)))
+    return json_reply(AdminFees(market.symbol, tier, maker, taker))
+
+
+async def add_key(service: Service, request: Request) -> Reply:
+    fields.check_names(request.fields, frozenset(("account", "apiKey", "permissions")))
+    number, permissions = _account(service, request), permissions_of(request.fields.get("permissions"))
+    public = new_public_key(fields.required_text(request.fields, "apiKey"), "apiKey")
+    await create_key(service, number, public, permissions)
+    return json_reply(key_of(public, permissions))
+
+
+async def delete_key(service: Service, request: Request) -> Reply:
+    fields.check_names(request.fields, frozenset(("apiKey",)))
+    public = public_key(fields.required_text(request.fields, "apiKey"), "apiKey")
+    key = service.setup.keys.get(public)
+    if key is None:
+        raise not_found()
+    await revoke_key(service, key.account, public)
+    return await _shown(service, key.account)
+
+
+async def _shown(service: Service, number: int) -> Reply:
+    """An account as its administrator sees it."""
+    setup = service.setup
+    records = await service.engine.query(QueryKind.BALANCES, account=number)
+    keys = [key_of(public, key.permissions) for public, key in setup.keys.items() if key.account == number]
+    is_frozen, tier = number in setup.frozen, setup.tiers.get(number, 0)
+    return json_reply(AdminAccount(number, is_frozen, tier, keys, balances_of(service, records)))
+
+
+def _account(service: Service, request: Request) -> int:
+    number = _required(request, "account", 1, 2**32 - 1)
+    if number > service.setup.accounts:
+        raise ApiError(Code.RESOURCE_NOT_FOUND, f"There is no account {number}")
+    return number
+
+
+def _required(request: Request, name: str, low: int, high: int) -> int:
+    value = fields.integer(request.fields, name, low, high)
+    if value is None:
+        raise bad_request(f"{name} is required")
+    return value

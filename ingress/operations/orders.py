@@ -1,0 +1,225 @@
+"""The operations on orders: validate, let the engine decide, and show the order as it is afterwards (SPEC §5.1-5.7)."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from engine_core.edge.signing import MAX_WINDOW_MS
+from engine_core.replica.setup import Market
+from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
+from engine_core.wire.limits import ALL_MARKETS
+from ingress.access.used_signatures import duplicate
+from ingress.database import HistoryUnavailable
+from ingress.errors import ApiError, Code, bad_request, not_found, refusal
+from ingress.messages import Reply, json_reply
+from ingress.operations import trial
+from ingress.operations.live_orders import live_order, state_of
+from ingress.replica import live_book
+from ingress.requests import fields, order_commands
+from ingress.requests.command_record import Command, Event, answer_of, events_of, last_of, own_story
+from ingress.requests.order_commands import Placement
+from ingress.requests.signed_json import Members
+from ingress.schemas.answers import BatchError, BatchOrder, CancelAfter, LiveOrder, ReplacedOrder
+from ingress.service import Request, Service
+
+MAX_BATCH: Final = 20
+_REJECTED: Final = EventKind.REJECTED.value  # looking an enum's member up costs more than the comparison
+_CANCEL_ALL_DONE: Final = frozenset((EventKind.CANCEL_ALL_DONE.value,))
+_TIMER_ARMED: Final = frozenset((EventKind.TIMER_ARMED.value,))
+
+
+async def place(service: Service, request: Request) -> Reply:
+    placement = placement_of(service, request.caller.account, request.fields)
+    if not service.auth.is_first(request.caller):
+        if fields.absent(request.fields.get("clientId")) or service.auth.is_test(request.caller):
+            raise duplicate()
+        if existing := await _existing(service, placement, request.caller.valid_until_ms - 2 * MAX_WINDOW_MS):
+            return json_reply(existing)
+    return json_reply(await _placed(service, placement, LiveOrder))
+
+
+async def _existing(service: Service, placement: Placement, since_ms: int) -> LiveOrder | None:
+    """The order of a request that comes again: the engine knows an account's last ended ones, the history all.
+
+    None: it was not placed, or ended so lately that the engine will say so.
+    """
+    command = placement.command
+    try:
+        return await service.history.order_of_client(command.account, command.market, command.client_id, since_ms)
+    except HistoryUnavailable:
+        return None
+
+
+async def test_place(service: Service, request: Request) -> Reply:
+    """Everything that can be said about an order without placing it, its funds included."""
+    service.auth.tested(request.caller)
+    await trial.check(service, placement_of(service, request.caller.account, request.fields))
+    return json_reply({})
+
+
+async def place_batch(service: Service, request: Request) -> Reply:
+    """Places the items independently, in their order; each answers for itself."""
+    if not request.items:
+        raise bad_request(f"A batch has 1 to {MAX_BATCH} orders, not 0")
+    account, since_ms = request.caller.account, request.caller.valid_until_ms - 2 * MAX_WINDOW_MS
+    existing: list[LiveOrder | None] = [None] * len(request.items)
+    if not service.auth.is_first(request.caller):
+        if service.auth.is_test(request.caller) or any(fields.absent(each.get("clientId")) for each in request.items):
+            raise duplicate()  # the whole of it, before any of them is placed
+        existing = await asyncio.gather(*(_existing_item(service, account, each, since_ms) for each in request.items))
+    answers = [_place_item(service, account, *each) for each in zip(request.items, existing, strict=True)]
+    return json_reply(await asyncio.gather(*answers))
+
+
+async def _existing_item(service: Service, account: int, members: Members, since_ms: int) -> LiveOrder | None:
+    try:
+        return await _existing(service, placement_of(service, account, members), since_ms)
+    except ApiError:
+        return None  # placing it will say why
+
+
+async def _place_item(
+    service: Service, account: int, members: Members, existing: LiveOrder | None
+) -> LiveOrder | BatchError:
+    if existing:
+        return BatchOrder(**msgspec.structs.asdict(existing))
+    try:
+        return await _placed(service, placement_of(service, account, members), BatchOrder)
+    except ApiError as error:
+        return BatchError(error.code.value, error.message)
+
+
+def placement_of(service: Service, account: int, members: fields.Fields) -> Placement:
+    return order_commands.place(service.setup, account, members, partial(_best_opposite, service))
+
+
+def _best_opposite(service: Service, market: Market, side: int) -> int | None:
+    bid, ask = live_book(service, market).best()
+    level = ask if side == Side.BID else bid
+    return level[0] if level else None
+
+
+async def _placed(service: Service, placement: Placement, kind: type[LiveOrder]) -> LiveOrder:
+    return placed(placement.market, await service.engine.execute(placement.command), kind)
+
+
+def placed(market: Market, events: list[Event], kind: type[LiveOrder] = LiveOrder) -> LiveOrder:
+    """The order after all events of its PLACE, or the refusal."""
+    opening, last = own_story(events)
+    if opening.kind == _REJECTED:
+        raise refusal(opening.reason)
+    return live_order(market, opening, last, kind)
+
+
+async def cancel(service: Service, request: Request) -> Reply:
+    command, market = order_commands.cancel(service.setup, request.caller.account, request.fields)
+    return json_reply(cancelled(market, await service.engine.execute(command)))
+
+
+def cancelled(market: Market, events: list[Event]) -> LiveOrder:
+    """The order after its CANCEL, or the refusal."""
+    answer = next(event for event in reversed(events) if event.kind == _REJECTED or _is_cancelled_by_user(event))
+    if answer.kind == _REJECTED:
+        raise refusal(answer.reason)
+    return state_of(market, answer)
+
+
+def _is_cancelled_by_user(event: Event) -> bool:
+    return event.kind == EventKind.CANCELLED and event.reason == Reason.USER
+
+
+async def cancel_all(service: Service, request: Request) -> Reply:
+    command, market = order_commands.cancel_all(service.setup, request.caller.account, request.fields)
+    cancelled: list[Event] = []
+    while True:  # one command cancels a bounded number of orders, and says whether it is done
+        events = await service.engine.execute(command)
+        answer = answer_of(command, events, _CANCEL_ALL_DONE)
+        if answer.kind == EventKind.REJECTED:
+            raise refusal(answer.reason)
+        cancelled += [event for event in events if _is_cancelled_by(event, command)]
+        if answer.reason != Reason.EVENT_LIMIT:
+            return json_reply([state_of(market, event) for event in cancelled])
+
+
+def _is_cancelled_by(event: Event, command: Command) -> bool:
+    return (
+        event.kind == EventKind.CANCELLED
+        and event.account == command.account
+        and event.market == command.market
+        and event.reason == Reason.CANCEL_ALL
+    )
+
+
+async def amend(service: Service, request: Request) -> Reply:
+    command, market = order_commands.amend(service.setup, request.caller.account, request.fields)
+    events = await service.engine.execute(command)
+    opening = next(event for event in events if event.kind in (EventKind.AMENDED, EventKind.REJECTED))
+    if opening.kind == EventKind.REJECTED:
+        raise refusal(opening.reason)
+    return json_reply(live_order(market, opening, last_of(opening, events)))
+
+
+@contextmanager
+def _telling_of(replaced: int | None) -> Iterator[None]:
+    """A refused replace says what became of the old order, which ends only when the new one can be placed as asked."""
+    try:
+        yield
+    except ApiError as error:
+        if replaced is None or error.code is Code.RESOURCE_NOT_FOUND:
+            raise
+        still = f"{error.message}; order {replaced} was not replaced and stays as it was"
+        raise ApiError(error.code, still, error.headers) from None
+
+
+async def replace(service: Service, request: Request) -> Reply:
+    best, replaced = partial(_best_opposite, service), fields.order_id(request.fields, "cancelOrderId")
+    with _telling_of(replaced):
+        placement = order_commands.replace(service.setup, request.caller.account, request.fields, best)
+    events = await service.engine.execute(placement.command)
+    with _telling_of(replaced):
+        order = placed(placement.market, events, ReplacedOrder)
+    for event in events:
+        if event.kind == EventKind.CANCELLED and event.reason == Reason.REPLACED:
+            assert isinstance(order, ReplacedOrder)
+            order.relatedOrderId = str(event.order_id)
+            order.relatedExecutedQuantity = placement.market.units.quantity(event.executed_lots)
+    return json_reply(order)
+
+
+async def cancel_after(service: Service, request: Request) -> Reply:
+    command = order_commands.cancel_after(service.setup, request.caller.account, request.fields)
+    answer = answer_of(command, await service.engine.execute(command), _TIMER_ARMED)
+    if answer.kind == EventKind.REJECTED:
+        raise refusal(answer.reason)
+    return json_reply(CancelAfter(command.amount_atoms))
+
+
+async def find(service: Service, request: Request) -> Reply:
+    """One open order by either of its ids."""
+    market = order_commands.market_of(service.setup, request.fields)
+    ref = order_commands.order_ref(request.fields)
+    records = await service.engine.query(
+        QueryKind.ORDER,
+        account=request.caller.account,
+        market=market.number,
+        order_id=ref.order_id,
+        client_id=ref.client_id if ref.by_client else None,
+    )
+    if len(records) == 0:
+        raise not_found()
+    return json_reply(state_of(market, events_of(records)[0]))
+
+
+async def find_all(service: Service, request: Request) -> Reply:
+    """All open orders, of one market or of every one."""
+    number = ALL_MARKETS
+    if not fields.absent(request.fields.get("symbol")):
+        number = order_commands.market_of(service.setup, request.fields).number
+    if not fields.spot_wanted(request.fields):
+        return json_reply([])
+    orders = await service.engine.orders(request.caller.account, number)
+    return json_reply([state_of(service.setup.markets[order.market], order) for order in orders])

@@ -1,0 +1,341 @@
+"""Order entry over WebSocket: what a client may say on `/ws/orders`, and what it is answered (SPEC §13).
+
+    {"id": 1, "method": "session.logon", "params": {"apiKey", "timestamp", "window", "signature", "cancelOnDisconnect"}}
+    {"id": 2, "method": "order.place",   "params": {...}}          as the body of POST /api/v1/order
+    {"id": 3, "method": "order.cancel",  "params": {...}}          as the body of DELETE /api/v1/order
+    {"id": 4, "method": "order.modify",  "params": {...}}          as the body of PATCH /api/v1/order
+    {"id": 5, "method": "order.cancelAll", "params": {...}}        as the body of DELETE /api/v1/orders
+
+    {"id": 2, "status": 200, "result": {...}}        {"id": 3, "status": 404, "error": {"code": ..., "message": ...}}
+
+The operations, their checks and their answers are those of REST. Commands reach the log in the order in which they were
+sent; answers come as they are ready. Signed once: instruction `sessionLogon`; a key that is revoked, or loses its
+permission to trade, loses its sessions at that moment. Non-goals: sockets (socket.py).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
+
+import numpy as np
+
+from engine_core.edge.signing import PUBLIC_KEY_BYTES, decode_base64
+from engine_core.replica.setup import Market
+from engine_core.wire.codes import KeyPermission
+from ingress.access.authenticator import Caller, Claim
+from ingress.access.rate_limits import Cost
+from ingress.dispatch import Operation
+from ingress.engine import FAILURES, failure, outcome
+from ingress.errors import ApiError, Code, bad_request
+from ingress.fast_path.websocket_orders import PlainMessages
+from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, json_reply
+from ingress.metrics import Shown
+from ingress.operations import orders
+from ingress.order_entry.leases import Lease
+from ingress.order_entry.open_sessions import OpenSessions
+from ingress.requests import fields, order_commands
+from ingress.requests.command_record import Event
+from ingress.requests.signed_json import Member, Members, Number, compact_json, parse_object, signed_pairs
+from ingress.service import Request
+
+PATH: Final = ORDER_ENTRY
+LOGON, INSTRUCTION = "session.logon", "sessionLogon"
+METHODS: Final[dict[str, Operation]] = {
+    "order.place": orders.place,
+    "order.cancel": orders.cancel,
+    "order.modify": orders.amend,
+    "order.cancelAll": orders.cancel_all,
+}
+_CANCELS: Final = ("order.cancel", "order.cancelAll")
+MOST_FRAMES: Final = 100  # pings, pongs and parts before a logon or, one after the other, over the limit
+MOST_REFUSED: Final = 8  # messages before a logon; then the connection ends
+STRANGER: Final = f"log on first: {LOGON}"
+MAX_ID: Final = 64
+_MESSAGE_MEMBERS: Final = frozenset(("id", "method", "params"))
+_CREDENTIALS: Final = {
+    "apiKey": b"x-api-key",
+    "signature": b"x-signature",
+    "timestamp": b"x-timestamp",
+    "window": b"x-window",
+}
+_LOGON_MEMBERS: Final = _CREDENTIALS.keys() | {"cancelOnDisconnect"}
+_CALL: Final = Call("WS", PATH, b"", {}, b"")  # its operations look at nothing of it
+_NO_ID: Final = b"null"
+REVOKED: Final = "the API key of this session was revoked, or its account frozen"
+
+logger = logging.getLogger(__name__)
+
+
+class _Plain:
+    """A placement or a cancel on its way: appended at once, answered from within the feed, without a task."""
+
+    __slots__ = ("_answered", "_id", "_market", "_session", "_show", "began")
+
+    def __init__(
+        self, session: "OrderSession", request_id: bytes, market: Market, show: Callable[[Market, list[Event]], object]
+    ) -> None:
+        self._session, self._id, self._market, self._show = session, request_id, market, show
+        self._answered = False
+        self.began = time.perf_counter()
+
+    def done(self) -> bool:
+        return self._answered
+
+    def set_result(self, events: np.ndarray, /) -> None:
+        """Called by the gateway from within the feed, so nothing may be raised."""
+        try:
+            reply = json_reply(self._show(self._market, outcome(events)))
+        except ApiError as error:
+            reply = error_reply(error)
+        except Exception:
+            logger.exception("an order was executed, and cannot be shown")
+            reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+        self._answer(reply)
+
+    def set_exception(self, error: Exception, /) -> None:
+        self._answer(error_reply(failure(error)))
+
+    def _answer(self, reply: Reply) -> None:
+        self._answered = True
+        self._session.answer_plain(self._id, reply, self.began)
+
+
+class OrderSession:
+    """One connection's session. `send` takes the JSON text of an answer; `drop` ends the connection, with a reason."""
+
+    def __init__(
+        self,
+        plain: PlainMessages,
+        sessions: OpenSessions,
+        shown: Shown,
+        send: Callable[[bytes], None],
+        drop: Callable[[str], None],
+        address: str = "",
+    ) -> None:
+        self._service, self._plain_messages, self._sessions = plain.service, plain, sessions
+        self._shown, self._send, self._drop = shown, send, drop
+        self._loop = asyncio.get_running_loop()
+        self._address = address  # of the client
+        self._caller: Caller | None = None
+        self._refused = 0  # messages before a logon
+        self._frames = 0  # see receive_frame
+        self._public_key = b""
+        self._lease: Lease | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unstarted = 0  # of these; while there are any, nothing may overtake them
+        self._plain = 0  # placements and cancels without a task
+
+    @property
+    def is_logged_on(self) -> bool:
+        return self._caller is not None
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._tasks) + self._plain
+
+    def receive(self, text: bytes) -> None:
+        """Begin to execute one message of the client."""
+        began, request_id = time.perf_counter(), _NO_ID
+        try:
+            if self._begin_order(text):
+                return
+            if self._service.limits is not None:
+                self._service.limits.arrive(self._address, len(text))
+            self._service.engine.gateway.catch_up()
+            message = parse_object(text)
+            request_id = _id_of(message)
+            fields.check_names(message, _MESSAGE_MEMBERS)
+            method, params = message.get("method"), message.get("params", {})
+            if not isinstance(params, dict):
+                raise bad_request("`params` must be an object")
+            if self._service.limits is not None and self._caller is not None:
+                cost = Cost.CANCELS if method in _CANCELS else Cost.ORDERS
+                self._service.limits.charge(cost, self._caller.account, "")
+            if not self._unstarted and self._begin_plain(request_id, method, params):
+                return
+            work = self._work(method, params)
+        except ApiError as error:
+            self._answer(request_id, error_reply(error), began)
+            return
+        except FAILURES as error:
+            self._answer(request_id, error_reply(failure(error)), began)
+            return
+        self._unstarted += 1
+        self._tasks.add(self._loop.create_task(self._run(request_id, work, began)))
+
+    def receive_frame(self) -> None:
+        """Count a ping or pong, or a part of a message: as a small message. Who sends many over the limit, or before a
+        logon, is dropped."""
+        try:
+            if self._service.limits is not None:
+                self._service.limits.arrive(self._address)
+            if self._caller is not None:
+                self._frames = 0
+                return
+            reason = STRANGER
+        except ApiError as error:
+            reason = str(error)
+        self._frames += 1
+        if self._frames == MOST_FRAMES:
+            self._drop(reason)
+
+    def _begin_order(self, text: bytes) -> bool:
+        """Append a placement in its common form; False for everything that is not one."""
+        if self._caller is None or self._unstarted:
+            return False
+        read = self._plain_messages.read(text, self._caller.account)
+        if read is None:
+            return False
+        waiting = _Plain(self, read.request_id, read.market, orders.placed)
+        try:
+            if self._service.limits is not None:
+                self._service.limits.charge(Cost.ORDERS, self._caller.account, "")
+            self._authenticated()
+            self._append(read.record, waiting)
+        except ApiError as error:
+            self._answer(read.request_id, error_reply(error), waiting.began)
+        except FAILURES as error:
+            self._answer(read.request_id, error_reply(failure(error)), waiting.began)
+        return True
+
+    def _begin_plain(self, request_id: bytes, method: Member, params: Members) -> bool:
+        """Append a placement or a cancel; False for everything else."""
+        if method == "order.place":
+            placement = orders.placement_of(self._service, self._authenticated().account, params)
+            command, plain = placement.command, _Plain(self, request_id, placement.market, orders.placed)
+        elif method == "order.cancel":
+            command, market = order_commands.cancel(self._service.setup, self._authenticated().account, params)
+            plain = _Plain(self, request_id, market, orders.cancelled)
+        else:
+            return False
+        self._append(command.pack(), plain)
+        return True
+
+    def _append(self, record: bytes, waiting: _Plain) -> None:
+        self._plain += 1
+        try:
+            self._service.engine.gateway.append(record, waiting)
+        except FAILURES:
+            self._plain -= 1  # it is not on its way, and answered by who catches this
+            raise
+
+    def _work(self, method: Member, params: Members) -> Coroutine[Any, Any, Reply]:
+        if method == LOGON:
+            return self._log_on(params)
+        operation = METHODS.get(method) if isinstance(method, str) else None
+        if operation is None:
+            raise bad_request(f"`method` must be one of {LOGON}, {', '.join(METHODS)}")
+        return cast(
+            Coroutine[Any, Any, Reply], operation(self._service, Request(_CALL, self._authenticated(), params, []))
+        )
+
+    async def close(self) -> None:
+        """The connection is gone. What was sent is executed all the same, then the lease ends."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._sessions.discard(self)
+        if self._lease is not None:
+            await self._lease.end()
+
+    def end_if_revoked(self) -> None:
+        """A key has changed: if it was this session's, the connection ends after this turn of the feed."""
+        if not self._may_trade():
+            self._sessions.discard(self)
+            self._loop.call_soon(self._drop, REVOKED)
+
+    def answer_plain(self, request_id: bytes, reply: Reply, began: float) -> None:
+        self._plain -= 1
+        self._answer(request_id, reply, began)
+
+    async def _run(self, request_id: bytes, work: Coroutine[Any, Any, Reply], began: float) -> None:
+        self._unstarted -= 1  # it runs up to its command without a pause
+        try:
+            reply = await work
+        except ApiError as error:
+            reply = error_reply(error)
+        except Exception:
+            logger.exception("a message on %s failed", PATH)
+            reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+        # Before the answer, with which the socket looks whether it may read on: nobody else would tell it later.
+        self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        self._answer(request_id, reply, began)
+
+    def _answer(self, request_id: bytes, reply: Reply, began: float) -> None:
+        self._shown.order(began, reply.status)
+        name = b"result" if reply.status < 400 else b"error"
+        self._send(b'{"id":%b,"status":%d,"%b":%b}' % (request_id, reply.status, name, reply.body))
+        if self._caller is None and reply.status >= 400:
+            self._refused += 1
+            if self._refused == MOST_REFUSED:
+                self._drop(STRANGER)
+
+    def _authenticated(self) -> Caller:
+        """The session's account, as long as its key may trade."""
+        if self._caller is None:
+            raise ApiError(Code.UNAUTHORIZED, f"Not logged on: send {LOGON} first, and wait for its answer")
+        if not self._may_trade():
+            self._loop.call_soon(self._drop, REVOKED)  # after the answer
+            raise ApiError(Code.UNAUTHORIZED, "Unknown API key")
+        return self._caller
+
+    def _may_trade(self) -> bool:
+        key = self._service.setup.keys.get(self._public_key)
+        may = key is not None and bool(key.permissions & KeyPermission.TRADE)
+        return may and (self._caller is None or self._caller.account not in self._service.setup.frozen)
+
+    async def _log_on(self, params: Members) -> Reply:
+        if unknown := params.keys() - _LOGON_MEMBERS:
+            raise bad_request(f"Unknown member {min(unknown)[:40]!r}")
+        if self._caller is not None or self._lease is not None:
+            raise bad_request("Already logged on: open another connection for another session")
+        wants_lease = params.get("cancelOnDisconnect", False)
+        if not isinstance(wants_lease, bool):
+            raise bad_request("cancelOnDisconnect must be true or false")
+        caller = self._check(params)
+        if caller.account in self._service.setup.frozen:
+            raise ApiError(Code.FORBIDDEN, "The account is frozen: it can only cancel, by REST")
+        if wants_lease:
+            self._lease = Lease(
+                self._service.engine, caller.account, lambda: self._drop("the session's lease was lost")
+            )
+            try:
+                await self._lease.take()
+            except ApiError:
+                self._lease = None
+                raise
+        self._caller = Caller(caller.account)
+        self._sessions.add(self)
+        self.end_if_revoked()  # while the lease was taken
+        return json_reply({"account": caller.account, "cancelOnDisconnect": wants_lease})
+
+    def _check(self, params: Members) -> Caller:
+        """The caller who signed this logon, once."""
+        headers: dict[bytes, bytes] = {}
+        for name, header in _CREDENTIALS.items():
+            if name in params:
+                value = params[name]
+                if not isinstance(value, str):
+                    raise bad_request(f"{name} must be a string or a number")
+                headers[header] = value.encode()
+        if b"x-api-key" not in headers or b"x-signature" not in headers:
+            raise ApiError(Code.UNAUTHORIZED, "Missing credentials: apiKey, timestamp and signature are required")
+        signed = signed_pairs({name: value for name, value in params.items() if name not in _CREDENTIALS})
+        auth = self._service.auth
+        claim = auth.claim(Call("WS", PATH, b"", headers, b""), INSTRUCTION, KeyPermission.TRADE)
+        assert isinstance(claim, Claim), "there is no cookie"
+        caller = auth.prove(claim, INSTRUCTION, [signed], KeyPermission.TRADE)
+        auth.once(caller)
+        self._public_key = decode_base64(headers[b"x-api-key"], PUBLIC_KEY_BYTES) or b""
+        return caller
+
+
+def _id_of(message: Members) -> bytes:
+    """The client's `id`, as JSON: any string or number."""
+    value = message.get("id")
+    if value is None:
+        return _NO_ID
+    if not isinstance(value, str) or len(value) > MAX_ID:
+        raise bad_request(f"`id` must be a string or a number of at most {MAX_ID} characters")
+    return value.encode() if isinstance(value, Number) else compact_json(value).encode()

@@ -1,0 +1,213 @@
+"""The bodies and parameters of requests, declared for the OpenAPI document.
+
+Validation does not go through these types (requests/order_commands.py keeps the literal text of numbers, which is
+signed); a test holds that both know the same members.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from ingress.schemas.answers import OrderTypeName, Side
+
+Decimal = Annotated[str, msgspec.Meta(pattern=r"^\d+(\.\d+)?$", description="A plain decimal; a JSON number also does")]
+ClientId = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1, description="Chosen by the client; a string of digits too")]
+OrderId = Annotated[str, msgspec.Meta(pattern=r"^\d+$")]
+
+
+class PlaceOrder(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A limit order needs `price` and `quantity`, a market order exactly one of `quantity` and `quoteQuantity`.
+
+    A trigger order has `triggerPrice`, and `triggerQuantity` instead of `quantity`; a stop-market order may be sized by
+    `quoteQuantity`. A stop-market buy by quantity reserves it at the worst price that it accepts: `slippageTolerance`
+    away from the trigger, else the market's `maxImpactMultiplier` or `maxMultiplier`. What does not apply is refused.
+    """
+
+    symbol: str
+    side: Side
+    orderType: OrderTypeName
+    quantity: Decimal | None = None
+    quoteQuantity: Decimal | None = None
+    price: Decimal | None = None
+    timeInForce: Literal["GTC", "IOC", "FOK"] | None = None
+    postOnly: bool | None = None
+    clientId: ClientId | None = None
+    selfTradePrevention: Literal["RejectTaker", "RejectMaker", "RejectBoth"] | None = None
+    triggerPrice: Decimal | None = None
+    triggerQuantity: Decimal | None = None
+    triggerBy: Literal["LastPrice"] | None = None
+    displayQuantity: Decimal | None = None
+    slippageTolerance: Decimal | None = None
+    slippageToleranceType: Literal["TickSize", "Percent"] | None = None
+    reduceOnly: bool | None = None
+    autoLend: bool | None = None
+    autoLendRedeem: bool | None = None
+    autoBorrow: bool | None = None
+    autoBorrowRepay: bool | None = None
+    brokerId: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1, description="Accepted, and not kept")] | None = None
+    stopLossTriggerPrice: Decimal | None = None
+    stopLossLimitPrice: Decimal | None = None
+    stopLossTriggerBy: str | None = None
+    takeProfitTriggerPrice: Decimal | None = None
+    takeProfitLimitPrice: Decimal | None = None
+    takeProfitTriggerBy: str | None = None
+
+
+class ReplaceOrder(PlaceOrder, kw_only=True, omit_defaults=True):
+    """The order to cancel, and the one to place instead; nothing is placed if the cancel fails."""
+
+    cancelOrderId: OrderId
+
+
+class CancelOrder(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Exactly one of `orderId` and `clientId`."""
+
+    symbol: str
+    orderId: OrderId | None = None
+    clientId: ClientId | None = None
+
+
+class AmendOrder(CancelOrder, kw_only=True, omit_defaults=True):
+    """A smaller quantity alone keeps the order's place in the queue."""
+
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+
+
+class CancelOrders(msgspec.Struct, kw_only=True, omit_defaults=True):
+    symbol: str
+    orderType: Literal["RestingLimitOrder", "ConditionalOrder"] | None = None
+
+
+Code = Annotated[str, msgspec.Meta(pattern=r"^\d{6}$")]
+
+
+class SignIn(msgspec.Struct, kw_only=True):
+    """A name has 3 to 32 letters, digits and . _ - in any case; a password has 8 characters or more."""
+
+    name: Annotated[str, msgspec.Meta(min_length=3, max_length=32)]
+    password: Annotated[str, msgspec.Meta(min_length=8, max_length=256)]
+
+
+class LogIn(SignIn, kw_only=True, omit_defaults=True):
+    """`code` is one of the second factor, where the user has one."""
+
+    code: Code | None = None
+
+
+class Proof(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The password again and, where there is a second factor, a code of it."""
+
+    password: str | None = None
+    code: Code | None = None
+
+
+class ChangePassword(Proof, kw_only=True):
+    """Every other session ends."""
+
+    newPassword: Annotated[str, msgspec.Meta(min_length=8, max_length=256)]
+
+
+class ConfirmCode(msgspec.Struct, kw_only=True):
+    code: Code
+
+
+class EndSessions(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Without `id`, all but the present one."""
+
+    id: str | None = None
+
+
+class MakeKey(Proof, kw_only=True, omit_defaults=True):
+    """Without `publicKey` the exchange makes the pair, and the answer has its secret. It asks for the password."""
+
+    permissions: Annotated[list[Literal["read", "trade", "withdraw"]], msgspec.Meta(min_length=1)]
+    publicKey: str | None = None
+
+
+class DeleteKey(msgspec.Struct, kw_only=True):
+    apiKey: str
+
+
+class CancelBatch(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Together they name 1 to 100 orders; lists are signed as JSON text without spaces."""
+
+    symbol: str
+    orderIds: list[OrderId] | None = None
+    clientIds: list[ClientId] | None = None
+
+
+class Withdraw(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A repeat with the same `clientId` withdraws nothing twice."""
+
+    symbol: str
+    quantity: Decimal
+    address: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    blockchain: Literal["Internal"]
+    clientId: Annotated[str, msgspec.Meta(max_length=255)] | None = None
+    twoFactorToken: str | None = None
+    autoBorrow: bool | None = None
+    autoLendRedeem: bool | None = None
+
+
+class UpdateAccount(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """None of these can be switched on."""
+
+    autoBorrowSettlements: bool | None = None
+    autoLend: bool | None = None
+    autoRealizePnl: bool | None = None
+    autoRepayBorrows: bool | None = None
+    leverageLimit: Decimal | None = None
+
+
+AccountNumber = Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
+Tier = Annotated[int, msgspec.Meta(ge=1, le=15)]
+FeePpm = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+
+
+class Nothing(msgspec.Struct):
+    """An empty object."""
+
+
+class AdminChangeAccount(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is not named stays. A frozen account can only cancel."""
+
+    account: AccountNumber
+    frozen: bool | None = None
+    feeTier: Annotated[int, msgspec.Meta(ge=0, le=15)] | None = None
+
+
+class AdminMakeKey(msgspec.Struct, kw_only=True):
+    account: AccountNumber
+    apiKey: str
+    permissions: Annotated[list[Literal["read", "trade", "withdraw"]], msgspec.Meta(min_length=1)]
+
+
+class AdminMove(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The engine takes each `reference` only once for an asset, so a repeat is harmless."""
+
+    account: AccountNumber
+    symbol: str
+    quantity: Decimal
+    reference: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
+class AdminMarket(msgspec.Struct, kw_only=True):
+    symbol: str
+    state: Literal["Open", "Closed", "CancelOnly", "LimitOnly", "PostOnly"]
+
+
+class AdminSetFees(msgspec.Struct, kw_only=True):
+    """Of a tier from 1 on; those of tier 0 are the configuration's. 100 ppm are one basis point."""
+
+    symbol: str
+    tier: Tier
+    makerPpm: FeePpm
+    takerPpm: FeePpm
+
+
+class CancelOrdersAfter(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The account's orders are cancelled unless this is renewed in time; 0 disarms."""
+
+    timeoutMs: Annotated[int, msgspec.Meta(ge=0, le=24 * 3600 * 1000)]
+    symbol: str | None = None

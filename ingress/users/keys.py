@@ -1,0 +1,123 @@
+"""The API keys that a user makes for bots: a session makes them, with the password again; a key can make no keys.
+
+One that may withdraw may do so only after the delay that the operator sets, so that who took over a session for a
+moment has no time. Non-goals: administrators' keys (operations/administrator.py), and keys of the command line.
+"""
+
+import base64
+import time
+from typing import Final
+
+from nacl.signing import SigningKey
+
+from engine_core.edge import signing
+from engine_core.wire.codes import KeyPermission
+from ingress.access.authenticator import Caller
+from ingress.database import HistoryUnavailable
+from ingress.errors import ApiError, Code, bad_request, not_found
+from ingress.messages import Reply, json_reply
+from ingress.operations.admin_commands import create_key, revoke_key
+from ingress.requests import fields
+from ingress.requests.signed_json import Member
+from ingress.schemas.answers import ApiKey, NewApiKey, PermissionName
+from ingress.service import Request, Service
+from ingress.users.guards import PROOF, no_users, prove
+
+MAX_KEYS: Final = 50  # of one account
+_KEY_MEMBERS = PROOF | {"publicKey", "permissions"}
+_PERMISSIONS: Final[dict[PermissionName, KeyPermission]] = {
+    "read": KeyPermission.READ,
+    "trade": KeyPermission.TRADE,
+    "withdraw": KeyPermission.WITHDRAW,
+}
+
+
+async def list_keys(service: Service, request: Request) -> Reply:
+    """The account's keys that are valid; a secret is never stored."""
+    account = request.caller.account
+    keys = [(public, key) for public, key in service.setup.keys.items() if key.account == account]
+    return json_reply([ApiKey(_text(public), _names(key.permissions)) for public, key in keys])
+
+
+async def make_key(service: Service, request: Request) -> Reply:
+    """Register the given public key, or make a pair, whose secret is in this answer and nowhere else."""
+    account = request.caller.account
+    fields.check_names(request.fields, _KEY_MEMBERS)
+    permissions = permissions_of(request.fields.get("permissions"))
+    if account in service.setup.frozen:
+        raise ApiError(Code.ACCOUNT_DEACTIVATED, "Account is frozen: it can make no keys")
+    if sum(key.account == account for key in service.setup.keys.values()) >= MAX_KEYS:
+        raise bad_request(f"An account has at most {MAX_KEYS} API keys: revoke one first")
+    given, secret = fields.text(request.fields, "publicKey"), None
+    if given is None:
+        pair = SigningKey.generate()
+        public, secret = bytes(pair.verify_key), _text(bytes(pair))
+    else:
+        public = new_public_key(given, "publicKey")
+    withdraws_from = None
+    try:
+        await prove(service, request)
+        if permissions & KeyPermission.WITHDRAW and service.config.withdraw_delay_ms:
+            withdraws_from = time.time_ns() // 1_000_000 + service.config.withdraw_delay_ms
+            await service.users.delay_key(service.setup.log_id, public, withdraws_from)  # before it is a key
+    except HistoryUnavailable as error:
+        raise no_users(error) from None
+    await create_key(service, account, public, permissions)
+    return json_reply(NewApiKey(_text(public), _names(permissions), secret, withdraws_from))
+
+
+async def check_may_withdraw(service: Service, caller: Caller) -> None:
+    """Refuse a key whose delay has not passed; HistoryUnavailable if that cannot be known."""
+    from_ms = await service.users.withdraws_from(service.setup.log_id, caller.public_key) if caller.public_key else 0
+    left_ms = from_ms - time.time_ns() // 1_000_000
+    if left_ms > 0:
+        raise ApiError(Code.FORBIDDEN, f"This API key may withdraw in {-(-left_ms // 60_000)} minutes: it is new")
+
+
+async def delete_key(service: Service, request: Request) -> Reply:
+    fields.check_names(request.fields, frozenset(("apiKey",)))
+    public = public_key(fields.required_text(request.fields, "apiKey"), "apiKey")
+    key = service.setup.keys.get(public)
+    if key is None or key.account != request.caller.account:
+        raise not_found()
+    await revoke_key(service, key.account, public)
+    return json_reply(ApiKey(_text(public), []))
+
+
+def permissions_of(value: Member) -> KeyPermission:
+    """The permissions that a list names; at least one."""
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+        raise bad_request(f"permissions must be a list of some of {', '.join(_PERMISSIONS)}")
+    permissions = KeyPermission(0)
+    for name in value:
+        if name not in _PERMISSIONS:
+            raise bad_request(f"Invalid permission {name[:20]!r}: must be one of {', '.join(_PERMISSIONS)}")
+        permissions |= _PERMISSIONS[name]
+    return permissions
+
+
+def public_key(text: str, name: str) -> bytes:
+    """The 32 bytes that a key is named by."""
+    public = signing.decode_base64(text.encode(), signing.PUBLIC_KEY_BYTES)
+    if public is None:
+        raise bad_request(f"{name} must be the base64 text of the {signing.PUBLIC_KEY_BYTES} bytes of an ED25519 key")
+    return public
+
+
+def new_public_key(text: str, name: str) -> bytes:
+    public = public_key(text, name)
+    if not signing.is_public_key(public):
+        raise bad_request(f"{name} is no ED25519 key for which only its owner can sign")
+    return public
+
+
+def key_of(public: bytes, permissions: KeyPermission) -> ApiKey:
+    return ApiKey(_text(public), _names(permissions))
+
+
+def _names(permissions: KeyPermission) -> list[PermissionName]:
+    return [name for name, permission in _PERMISSIONS.items() if permission in permissions]
+
+
+def _text(key: bytes) -> str:
+    return base64.b64encode(key).decode()
