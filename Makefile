@@ -12,6 +12,9 @@ REQUESTS ?= 500
 WORKERS ?= 2
 KEEP ?=
 
+# Containers often set it, and then every process compiles all that it imports: most of the seconds that a start takes.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: help setup setup-dev run test lint docs soak chaos fuzz containers audit lock clean
 
 help:
