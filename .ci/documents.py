@@ -1,4 +1,4 @@
-"""The documents: what they link to exists, and README.md stays something one reads. Prints what is wrong.
+"""The documents: what they link to and name exists, and README.md stays something one reads. Prints what is wrong.
 
 `make lint` runs it, and so do the tests. Addresses on the web are not asked. Standard library only.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), ROOT / "docker/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MOST_LINES = 150  # of README.md
+_PATH = re.compile(r"`((?:engine_core|ingress|egress|persistence|frontend|bench|docker|tests|docs)/[\w./-]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
@@ -41,12 +42,18 @@ def broken_links(document: Path) -> list[str]:
     return broken
 
 
+def missing_files(document: Path) -> list[str]:
+    """Files and folders of the repository that it names as `code`. Of the past the changelog may speak."""
+    named = _PATH.findall(document.read_text(encoding="utf-8")) if document.name != "CHANGELOG.md" else []
+    return [path for path in named if not (ROOT / path).exists()]
+
+
 def problems() -> list[str]:
-    found = [
-        f"{document.relative_to(ROOT)}: {link} leads nowhere"
-        for document in DOCUMENTS
-        for link in broken_links(document)
-    ]
+    found = []
+    for document in DOCUMENTS:
+        where = document.relative_to(ROOT)
+        found += [f"{where}: {link} leads nowhere" for link in broken_links(document)]
+        found += [f"{where}: there is no {path}" for path in missing_files(document)]
     lines = len((ROOT / "README.md").read_text(encoding="utf-8").splitlines())
     if lines > MOST_LINES:
         found.append(f"README.md: has {lines} lines, at most {MOST_LINES}: move something into docs/")

@@ -43,6 +43,14 @@ def test_a_link_that_leads_nowhere_is_found(link: str, tmp_path: Path) -> None:
     assert documents.broken_links(document) == [link]
 
 
+def test_a_file_that_is_not_there_is_found(tmp_path: Path) -> None:
+    document = tmp_path / "page.md"
+    document.write_text(
+        "`engine_core/book`, `engine_core/book/nowhere.py`, `tests/wire/` and `ingress/*.py`\n", encoding="utf-8"
+    )
+    assert documents.missing_files(document) == ["engine_core/book/nowhere.py"]
+
+
 def test_the_configuration_is_documented_as_it_is() -> None:
     assert configuration.DOCUMENT.read_text(encoding="utf-8") == configuration.document(), "run: make docs"
 
