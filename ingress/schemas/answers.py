@@ -295,6 +295,7 @@ class UserSession(DemoSession):
     """`csrfToken` goes with every changing request as X-CSRF-Token, `streamToken` to the private streams."""
 
     name: str | None  # none for the demo session
+    secondFactor: bool  # whether what asks for the password asks for a code, too
 
 
 PermissionName = Literal["read", "trade", "withdraw"]

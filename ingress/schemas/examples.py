@@ -129,7 +129,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "CancelAfter": {"timeoutMs": 30000},
     "SessionConfig": {"wsUrl": "ws://127.0.0.1:8081/ws", "demo": True, "signedIn": False},
     "DemoSession": _SESSION | {"account": 5},
-    "UserSession": _SESSION | {"name": "alice"},
+    "UserSession": _SESSION | {"name": "alice", "secondFactor": False},
     "ApiKey": _API_KEY,
     "NewApiKey": _API_KEY | {"secret": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "withdrawsFrom": None},
     "SecondFactor": {

@@ -42,7 +42,7 @@ async def sign_up(service: Service, request: Request) -> Reply:
         if not await service.users.create(service.setup.log_id, name, password):
             await _check_unfinished(service, name, password)
         account = await new_account(service, name)
-        return await _granted(service, request.call, account, name)
+        return await _granted(service, request.call, account)
     except HistoryUnavailable as error:
         raise no_users(error) from None
 
@@ -61,21 +61,16 @@ async def log_in(service: Service, request: Request) -> Reply:
         account = await _account_of(service, user)
         if service.config.demo:
             await grant_if_empty(service, account)
-        return await _granted(service, request.call, account, name)
+        return await _granted(service, request.call, account)
     except HistoryUnavailable as error:
         raise no_users(error) from None
 
 
 async def current(service: Service, request: Request) -> Reply:
     """The session that the cookie stands for: what the page asks when it is loaded."""
-    account = request.caller.account
-    try:
-        name = await service.users.name_of(service.setup.log_id, account)
-    except HistoryUnavailable:
-        name = None
     token = cookie_of(request.call)
     assert token is not None, "a session has a cookie"
-    return json_reply(_session(service, request.call, account, name, token))
+    return json_reply(await _session(service, request.call, request.caller.account, token))
 
 
 async def log_out(service: Service, request: Request) -> Reply:
@@ -125,19 +120,24 @@ async def new_account(service: Service, name: str) -> int:
     return account
 
 
-async def _granted(service: Service, call: Call, account: int, name: str) -> Reply:
+async def _granted(service: Service, call: Call, account: int) -> Reply:
     token = session_tokens.issue(account, service.config.session_secret, SESSION_SECONDS, Purpose.COOKIE)
     await guards.begun(service, call, account, token)
     headers: Headers = ((b"Set-Cookie", cookie_header(call, token, SESSION_SECONDS)), (b"Cache-Control", b"no-store"))
-    return json_reply(_session(service, call, account, name, token), headers)
+    return json_reply(await _session(service, call, account, token), headers)
 
 
-def _session(service: Service, call: Call, account: int, name: str | None, token: str) -> UserSession:
+async def _session(service: Service, call: Call, account: int, token: str) -> UserSession:
+    try:
+        user = await service.users.of_account(service.setup.log_id, account)
+    except HistoryUnavailable:
+        user = None
     secret = service.config.session_secret
     return UserSession(
         account=account,
         csrfToken=session_tokens.csrf_token(token, secret),
         streamToken=session_tokens.stream_token(token, secret),
         wsUrl=stream_url(service, call),
-        name=name,
+        name=user.name if user and user.password else None,
+        secondFactor=bool(user and user.totp),
     )

@@ -86,10 +86,6 @@ class Users:
         rows = await self._run("select account from users where log_id = %s and name = %s", log_id, name)
         return int(rows[0][0]) if rows and rows[0][0] is not None else account
 
-    async def name_of(self, log_id: int, account: int) -> str | None:
-        user = await self.of_account(log_id, account)
-        return user.name if user else None
-
     async def has_withdrawal(self, log_id: int, request: WithdrawalRequest) -> bool:
         """Whether the very same was asked for before."""
         statement = """select 1 from withdrawal_requests where log_id = %s and account = %s and reference = %s

@@ -142,7 +142,9 @@ def test_the_second_factor(venue: Venue) -> None:
     with browser(venue) as page, browser(venue, 1) as elsewhere:
         name = sign_up(page)
         assert page.post(TOTP, json={}).status_code == 401, "it asks for the password"
+        assert page.get(SESSION).json()["secondFactor"] is False
         totp = second_factor(page)
+        assert page.get(SESSION).json()["secondFactor"] is True
         without = enter(elsewhere, SESSION, name)
         assert (without.status_code, without.json()["code"]) == (401, "SECOND_FACTOR_REQUIRED")
         unknown = enter(elsewhere, SESSION, name, password="a wrong one", code=totp.now())
@@ -227,6 +229,7 @@ def test_visitors_of_the_demo_have_accounts_of_their_own(venue: Venue) -> None:
     with browser(venue) as one, browser(venue, 1) as other, browser(venue) as neighbour:
         accounts = {client: visit(client) for client in (one, other)}
         assert len(set(accounts.values())) == 2 and min(accounts.values()) > 6
+        assert one.get(SESSION).json()["name"] is None, "nobody signed up with the name of its row"
         assert one.get("/api/v1/capital").json()["USDC"]["available"] == "100000"
         assert visit(one) == accounts[one], "the same visitor has the same account"
         neighbour.headers["X-Forwarded-For"] = one.headers["X-Forwarded-For"]

@@ -23,6 +23,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+WITHDRAW_DELAY_MINUTES = 60
 SIZES = {"desktop": (1440, 900), "phone": (360, 740)}
 
 
@@ -45,8 +46,13 @@ def chromium() -> str:
 
 @pytest.fixture(scope="package")
 def exchange(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    """One exchange with its market maker and the page's demo account."""
-    running = Exchange(tmp_path_factory.mktemp("browser-exchange"), "--profile", "demo")
+    """One exchange with its market maker and the page's demo account, where a new key may not withdraw at once."""
+    config = tmp_path_factory.mktemp("browser-config") / "exchange.toml"
+    shipped = (ROOT / "exchange.toml").read_text(encoding="utf-8")
+    delayed = shipped.replace("withdraw_delay_minutes = -1", f"withdraw_delay_minutes = {WITHDRAW_DELAY_MINUTES}")
+    config.write_text(delayed, encoding="utf-8")
+    folder = tmp_path_factory.mktemp("browser-exchange")
+    running = Exchange(folder, "--profile", "demo", "--config", str(config))
     running.start()
     yield running
     running.end()
@@ -63,11 +69,10 @@ def size(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def context(playwright: Playwright, chromium: str, size: str, tmp_path: Path) -> Iterator[BrowserContext]:
+def _browser(playwright: Playwright, chromium: str, size: str, profile: Path) -> BrowserContext:
     width, height = SIZES[size]
-    opened = playwright.chromium.launch_persistent_context(
-        tmp_path / "profile",
+    return playwright.chromium.launch_persistent_context(
+        profile,
         executable_path=chromium,
         headless=True,
         args=list(FLAGS),
@@ -75,8 +80,26 @@ def context(playwright: Playwright, chromium: str, size: str, tmp_path: Path) ->
         color_scheme="dark",
         has_touch=size == "phone",
     )
+
+
+@pytest.fixture
+def context(playwright: Playwright, chromium: str, size: str, tmp_path: Path) -> Iterator[BrowserContext]:
+    opened = _browser(playwright, chromium, size, tmp_path / "profile")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def elsewhere(
+    playwright: Playwright, chromium: str, exchange: Exchange, size: str, tmp_path: Path
+) -> Iterator[TradingPage]:
+    """The page in another browser, which has no session of the first one."""
+    browser = _browser(playwright, chromium, size, tmp_path / "elsewhere")
+    opened = TradingPage(browser.new_page(), exchange, SCREENSHOTS, size)
+    opened.open("SOL_USDC")
+    yield opened
+    assert opened.complaints == []
+    browser.close()
 
 
 @pytest.fixture

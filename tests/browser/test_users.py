@@ -1,7 +1,6 @@
 """A user's way in and out: sign up, log in, log out, make and revoke keys; by pointer and by keyboard alone."""
 
 import re
-import time
 from typing import Any
 
 import ccxt
@@ -9,45 +8,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.driver import PATIENCE_MS, TradingPage
+from tests.browser.users import FOCUS, PASSWORD, button, dialog, enter, is_user, sign_up, unnamed
 from tests.end_to_end.harness import Exchange, eventually
-
-PASSWORD = "correct horse battery"  # of users that end with the test
-FOCUSABLE = ("button", "textbox", "checkbox", "tab", "link", "listbox", "combobox", "spinbutton", "radio", "slider")
-
-# Where the focus is: in the dialog, nowhere on the page (the browser's own controls), or behind the dialog.
-FOCUS = """() => {
-  const at = document.activeElement, dialog = document.querySelector('dialog');
-  if (at === document.body || at === null) return 'browser';
-  return dialog && dialog.contains(at) ? 'dialog' : at.outerHTML.slice(0, 80);
-}"""
-
-
-def button(page: TradingPage, name: str) -> Locator:
-    return page.page.locator(".account").get_by_role("button", name=name, exact=True).first
-
-
-def dialog(page: TradingPage, title: str) -> Locator:
-    found = page.page.get_by_role("dialog", name=title)
-    expect(found).to_be_visible(timeout=PATIENCE_MS)
-    return found
-
-
-def enter(page: TradingPage, how: str, name: str, password: str = PASSWORD) -> Locator:
-    """Fill in and send the dialog of logging in or signing up."""
-    button(page, "Log in").click()
-    box = dialog(page, "Log in")
-    if how == "Sign up":
-        box.get_by_role("button", name="New here? Sign up").click()
-        box = dialog(page, "Sign up")
-    box.get_by_label("Name").fill(name)
-    box.get_by_label("Password").fill(password)
-    box.get_by_role("button", name=how, exact=True).click()
-    return box
-
-
-def is_user(page: TradingPage, name: str) -> None:
-    expect(page.page.locator(".account-name")).to_have_text(name, timeout=PATIENCE_MS)
-    page.until_live()
 
 
 def client(exchange: Exchange, box: Locator) -> Any:
@@ -58,9 +20,7 @@ def client(exchange: Exchange, box: Locator) -> Any:
 
 
 def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Exchange) -> None:
-    name = f"u{time.time_ns() % 10**12}"
-    enter(page, "Sign up", name)
-    is_user(page, name)
+    name = sign_up(page)
     eventually(lambda: page.available("USDC"), lambda has: has == 100_000, "what a new user of the demo is given")
 
     button(page, "API keys").click()
@@ -68,7 +28,8 @@ def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Ex
     expect(box).to_contain_text("There are none yet")
     page.shoot("keys-none")
     box.get_by_role("button", name="Make a key").click()
-    expect(box.get_by_role("alert")).to_contain_text("password", timeout=PATIENCE_MS)  # it is asked for again
+    expect(box.get_by_label("Password")).to_be_focused()  # it is asked for again
+    expect(box).to_contain_text("There are none yet")
     box.get_by_label("Password").fill(PASSWORD)
     box.get_by_role("button", name="Make a key").click()
     expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"), timeout=PATIENCE_MS)
@@ -133,20 +94,8 @@ def test_everything_that_can_be_operated_has_a_name(page: TradingPage) -> None:
         page.shoot(f"{theme}-page")
 
 
-def unnamed(page: TradingPage) -> list[Any]:
-    """What the browser tells a screen reader can be operated, and has no name."""
-    session = page.page.context.new_cdp_session(page.page)
-    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
-    session.detach()
-    operated = [node for node in nodes if node.get("role", {}).get("value") in FOCUSABLE and not node["ignored"]]
-    assert operated
-    return [node for node in operated if not node.get("name", {}).get("value")]
-
-
 def test_a_log_out_in_one_tab_takes_the_account_from_the_others(page: TradingPage) -> None:
-    name = f"u{time.time_ns() % 10**12}"
-    enter(page, "Sign up", name)
-    is_user(page, name)
+    name = sign_up(page)
     other = TradingPage(page.page.context.new_page(), page.exchange, page.screenshots, page.size)
     other.open("SOL_USDC")
     is_user(other, name)
@@ -160,8 +109,7 @@ def test_a_log_out_in_one_tab_takes_the_account_from_the_others(page: TradingPag
 
 
 def test_a_revoked_key_takes_its_secret_off_the_screen(page: TradingPage) -> None:
-    enter(page, "Sign up", f"u{time.time_ns() % 10**12}")
-    page.until_live()
+    sign_up(page)
     button(page, "API keys").click()
     box = dialog(page, "API keys")
     box.get_by_label("Password").fill(PASSWORD)

@@ -39,7 +39,7 @@ async function failure(response: Response): Promise<ApiError> {
 }
 
 export async function request<T>(
-  method: "GET" | "POST" | "DELETE",
+  method: "GET" | "POST" | "PATCH" | "DELETE",
   path: string,
   options: { query?: Query; body?: unknown; headers?: Record<string, string> } = {},
 ): Promise<Answer<T>> {

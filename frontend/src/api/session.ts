@@ -9,7 +9,7 @@ import type { DemoSession, SessionConfig, UserSession } from "./types";
 
 export type Session =
   | { kind: "opening" }
-  | { kind: "open"; account: number; name: string | null; csrfToken: string; streamToken: string }
+  | { kind: "open"; account: number; name: string | null; secondFactor: boolean; csrfToken: string; streamToken: string }
   | { kind: "none"; reason: string };
 
 const RETRY_MS = 2_000;
@@ -46,12 +46,12 @@ export class SessionHolder {
     return this.wsUrl;
   }
 
-  /** The session of the cookie that this browser still has, a user's or the demo's. */
-  private async restore(): Promise<boolean> {
+  /** The session of the cookie that this browser still has, a user's or the demo's, as it is now. */
+  async restore(): Promise<boolean> {
     try {
       const { body } = await request<UserSession>("GET", "/api/v1/session");
-      const { account, name, csrfToken, streamToken } = body;
-      this.store.set({ kind: "open", account, name, csrfToken, streamToken });
+      const { account, name, secondFactor, csrfToken, streamToken } = body;
+      this.store.set({ kind: "open", account, name, secondFactor, csrfToken, streamToken });
       return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -72,7 +72,7 @@ export class SessionHolder {
       const { body } = await request<DemoSession>("POST", "/api/v1/session/demo", { body: {} });
       this.wsUrl = streamsAt(body.wsUrl, location);
       const { account, csrfToken, streamToken } = body;
-      this.store.set({ kind: "open", account, name: null, csrfToken, streamToken });
+      this.store.set({ kind: "open", account, name: null, secondFactor: false, csrfToken, streamToken });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 0 || error.status >= 500) setTimeout(() => void this.renew(), RETRY_MS);
@@ -91,7 +91,7 @@ export class SessionHolder {
     return (await this.authorised(() => request<T>("GET", path, { query }))).body;
   }
 
-  async send<T>(method: "POST" | "DELETE", path: string, body: unknown): Promise<Answer<T>> {
+  async send<T>(method: "POST" | "PATCH" | "DELETE", path: string, body: unknown): Promise<Answer<T>> {
     return this.authorised((headers) => request<T>(method, path, { body, headers }));
   }
 

@@ -137,4 +137,5 @@ export interface DemoSession {
 export interface UserSession extends DemoSession {
   /** None in the demo's own session. */
   name: string | null;
+  secondFactor: boolean;
 }

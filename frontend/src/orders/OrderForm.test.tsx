@@ -37,7 +37,7 @@ function answer(status: number, body: unknown): void {
 beforeEach(async () => {
   sent.mockReset();
   venue = new Venue();
-  venue.session.store.set({ kind: "open", account: 5, name: null, csrfToken: "token", streamToken: "stream" });
+  venue.session.store.set({ kind: "open", account: 5, name: null, secondFactor: false, csrfToken: "token", streamToken: "stream" });
   venue.feed.state.set("live");
   venue.account.balances.set(new Map([["USDC", { available: parse("1000"), locked: 0n }]]));
   venue.book.touch.set({ bid: parse("99.99"), ask: parse("100.01") });

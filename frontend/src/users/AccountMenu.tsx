@@ -1,12 +1,13 @@
-/** The corner of the page that says who one is: log in, sign up, API keys, log out. */
+/** The corner of the page that says who one is: log in, sign up, API keys, security, log out. */
 import { useState, type ReactElement } from "react";
 import { useVenue } from "../app/venue";
 import { useStore } from "../feed/store";
 import { KeysDialog } from "./KeysDialog";
+import { SecurityDialog } from "./SecurityDialog";
 import { SignInDialog } from "./SignInDialog";
 import { leave } from "./users";
 
-type Shown = "nothing" | "sign in" | "keys";
+type Shown = "nothing" | "sign in" | "keys" | "security";
 
 export function AccountMenu(): ReactElement | null {
   const holder = useVenue().session;
@@ -26,6 +27,11 @@ export function AccountMenu(): ReactElement | null {
           API keys
         </button>
       )}
+      {isUser && (
+        <button type="button" className="quiet" onClick={() => setShown("security")}>
+          Security
+        </button>
+      )}
       {isUser ? (
         <button type="button" className="quiet" onClick={logOut}>
           Log out
@@ -37,6 +43,7 @@ export function AccountMenu(): ReactElement | null {
       )}
       {shown === "sign in" && <SignInDialog close={close} />}
       {shown === "keys" && <KeysDialog close={close} />}
+      {shown === "security" && <SecurityDialog close={close} />}
     </span>
   );
 }

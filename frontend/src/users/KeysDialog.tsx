@@ -1,40 +1,38 @@
 /** A user's API keys: what there are, a new one with its secret (shown once), and an end for each. */
-import { useEffect, useState, type FormEvent, type ReactElement } from "react";
-import { ApiError } from "../api/http";
+import { useCallback, useEffect, useState, type FormEvent, type ReactElement } from "react";
 import { useVenue } from "../app/venue";
+import { moment } from "../decimal/time";
+import { useAttempt } from "./attempt";
 import { Dialog } from "./Dialog";
+import { Problem, ProofFields, proofOf } from "./fields";
 import { keys, makeKey, revokeKey, type ApiKey, type NewApiKey, type Permission } from "./users";
 
 const PERMISSIONS: Permission[] = ["read", "trade", "withdraw"];
-
-function reason(error: unknown): string {
-  if (error instanceof ApiError) return error.message;
-  throw error;
-}
 
 export function KeysDialog({ close }: { close: () => void }): ReactElement {
   const session = useVenue().session;
   const [known, setKnown] = useState<ApiKey[] | null>(null);
   const [made, setMade] = useState<NewApiKey | null>(null);
-  const [problem, setProblem] = useState("");
-  const attempt = async (work: () => Promise<unknown>): Promise<void> => {
-    try {
-      setProblem("");
-      await work();
-      setKnown(await keys(session));
-    } catch (error) {
-      setProblem(reason(error));
-    }
-  };
-  useEffect(() => {
-    keys(session).then(setKnown, (error: unknown) => setProblem(reason(error)));
-  }, [session]);
-  const make = (event: FormEvent<HTMLFormElement>): void => {
+  const [mayWithdraw, setMayWithdraw] = useState(false);
+  const { isBusy, problem, attempt } = useAttempt();
+  const load = useCallback(async () => setKnown(await keys(session)), [session]);
+  useEffect(() => void attempt(load), [attempt, load]);
+  const make = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
-    const chosen = new FormData(event.currentTarget);
+    const form = event.currentTarget;
+    const chosen = new FormData(form);
     const permissions = PERMISSIONS.filter((each) => chosen.has(each));
-    const [password, code] = ["password", "code"].map((name) => String(chosen.get(name) ?? ""));
-    void attempt(async () => setMade(await makeKey(session, permissions, password ?? "", code ?? "")));
+    const isMade = await attempt(async () => {
+      setMade(await makeKey(session, permissions, proofOf(chosen)));
+      await load();
+    });
+    if (!isMade) return;
+    form.reset();
+    setMayWithdraw(false);
+  };
+  const revoke = async (key: ApiKey): Promise<void> => {
+    await revokeKey(session, key.apiKey);
+    await load();
   };
   return (
     <Dialog title="API keys" close={close}>
@@ -48,53 +46,58 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
               type="button"
               className="quiet"
               aria-label={`Revoke ${key.apiKey.slice(0, 8)}`}
-              onClick={() => void attempt(() => revokeKey(session, key.apiKey))}
+              onClick={() => void attempt(() => revoke(key))}
             >
               Revoke
             </button>
           </li>
         ))}
       </ul>
-      <form className="dialog-form" onSubmit={make}>
+      <form className="dialog-form" onSubmit={(event) => void make(event)}>
         <fieldset className="permissions">
           <legend>A new key that may</legend>
           {PERMISSIONS.map((each) => (
             <label key={each}>
-              <input type="checkbox" name={each} defaultChecked={each !== "withdraw"} /> {each}
+              <input
+                type="checkbox"
+                name={each}
+                defaultChecked={each !== "withdraw"}
+                onChange={each === "withdraw" ? (event) => setMayWithdraw(event.currentTarget.checked) : undefined}
+              />{" "}
+              {each}
             </label>
           ))}
         </fieldset>
-        <label>
-          Password
-          <input name="password" type="password" autoComplete="current-password" maxLength={256} />
-        </label>
-        <label>
-          Code of the second factor, if you have one
-          <input name="code" inputMode="numeric" autoComplete="one-time-code" pattern="[0-9]{6}" maxLength={6} />
-        </label>
-        <button type="submit" className="primary">
+        {mayWithdraw && (
+          <p className="hint" role="status">
+            Whoever has this key can take your money out. An exchange may hold a new key back for a while: from when it may
+            withdraw is shown with the key.
+          </p>
+        )}
+        <ProofFields />
+        <Problem of={problem} />
+        <button type="submit" className="primary" disabled={isBusy}>
           Make a key
         </button>
       </form>
-      {made !== null && known?.some(({ apiKey }) => apiKey === made.apiKey) && (
-        <div className="new-key" role="status">
-          <p>The secret is shown only now. Keep it where nobody else can read it.</p>
-          {made.withdrawsFrom !== null && <p>It may withdraw from {new Date(made.withdrawsFrom).toLocaleString()} on.</p>}
-          <label>
-            API key
-            <input readOnly value={made.apiKey} onFocus={(event) => event.currentTarget.select()} />
-          </label>
-          <label>
-            Secret
-            <input readOnly value={made.secret ?? ""} onFocus={(event) => event.currentTarget.select()} />
-          </label>
-        </div>
-      )}
-      {problem && (
-        <p className="dialog-problem" role="alert">
-          {problem}
-        </p>
-      )}
+      {made !== null && known?.some(({ apiKey }) => apiKey === made.apiKey) && <NewKey made={made} />}
     </Dialog>
+  );
+}
+
+function NewKey({ made }: { made: NewApiKey }): ReactElement {
+  return (
+    <div className="new-key" role="status">
+      <p>The secret is shown only now. Keep it where nobody else can read it.</p>
+      {made.withdrawsFrom !== null && <p>It may withdraw from {moment(made.withdrawsFrom)} on.</p>}
+      <label>
+        API key
+        <input readOnly value={made.apiKey} onFocus={(event) => event.currentTarget.select()} />
+      </label>
+      <label>
+        Secret
+        <input readOnly value={made.secret ?? ""} onFocus={(event) => event.currentTarget.select()} />
+      </label>
+    </div>
   );
 }

@@ -15,7 +15,7 @@ let host: HTMLElement;
 
 beforeEach(() => {
   venue = new Venue();
-  venue.session.store.set({ kind: "open", account: 5, name: "ada", csrfToken: "token", streamToken: "stream" });
+  venue.session.store.set({ kind: "open", account: 5, name: "ada", secondFactor: false, csrfToken: "token", streamToken: "stream" });
   host = document.createElement("div");
   document.body.append(host);
   root = createRoot(host);
@@ -61,7 +61,7 @@ it("forgets the account's picture when the session is somebody else's, or nobody
   vi.stubGlobal("WebSocket", class extends EventTarget { static readonly OPEN = 1; });
   vi.stubGlobal("fetch", async () => new Response("{}", { status: 503 }));
   const frame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  const open = { kind: "open", account: 5, name: "ada", csrfToken: "token" } as const;
+  const open = { kind: "open", account: 5, name: "ada", secondFactor: false, csrfToken: "token" } as const;
   venue.start();
   venue.session.store.set({ ...open, streamToken: "new one" });
   await frame();

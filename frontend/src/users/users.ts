@@ -17,16 +17,21 @@ export interface NewApiKey extends ApiKey {
   withdrawsFrom: number | null;
 }
 
-const SESSION = "/api/v1/session";
+/** The password again and, where there is a second factor, a code of it: a session alone changes nothing that matters. */
+export interface Proof {
+  password?: string;
+  code?: string;
+}
+
+export const SESSION = "/api/v1/session";
 const OTHER_TABS = "session";
 const KEYS = "/api/v1/keys";
 
 export type Entrance = "login" | "signup";
 
-/** `code` is of the second factor, where the user has one. */
-export async function enter(entrance: Entrance, name: string, password: string, code: string): Promise<void> {
+export async function enter(entrance: Entrance, name: string, proof: Proof): Promise<void> {
   const path = entrance === "signup" ? `${SESSION}/signup` : SESSION;
-  await request("POST", path, { body: { name, password, ...given(code) } });
+  await request("POST", path, { body: { name, ...proof } });
   changed();
 }
 
@@ -51,19 +56,8 @@ export async function keys(session: SessionHolder): Promise<ApiKey[]> {
   return session.get<ApiKey[]>(KEYS);
 }
 
-/** A session alone makes no key: the password is asked for again. */
-export async function makeKey(
-  session: SessionHolder,
-  permissions: Permission[],
-  password: string,
-  code: string,
-): Promise<NewApiKey> {
-  const body = { permissions, ...(password ? { password } : {}), ...given(code) };
-  return (await session.send<NewApiKey>("POST", KEYS, body)).body;
-}
-
-function given(code: string): { code?: string } {
-  return code ? { code } : {};
+export async function makeKey(session: SessionHolder, permissions: Permission[], proof: Proof): Promise<NewApiKey> {
+  return (await session.send<NewApiKey>("POST", KEYS, { permissions, ...proof })).body;
 }
 
 export async function revokeKey(session: SessionHolder, apiKey: string): Promise<void> {

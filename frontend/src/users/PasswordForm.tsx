@@ -1,0 +1,33 @@
+import { useState, type FormEvent, type ReactElement } from "react";
+import { useVenue } from "../app/venue";
+import { useAttempt } from "./attempt";
+import { Buttons, focusFirst, PasswordField, Problem, ProofFields, proofOf } from "./fields";
+import { changePassword } from "./security";
+
+export function PasswordForm({ done, cancel }: { done: () => void; cancel: () => void }): ReactElement {
+  const session = useVenue().session;
+  const { isBusy, problem, attempt, clear } = useAttempt();
+  const [mistake, setMistake] = useState("");
+  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const wanted = String(form.get("new"));
+    if (wanted !== form.get("again")) {
+      clear();
+      setMistake("The new password is not the same both times");
+      return;
+    }
+    setMistake("");
+    if (await attempt(() => changePassword(session, proofOf(form), wanted))) done();
+  };
+  return (
+    <form ref={focusFirst} className="dialog-form" onSubmit={(event) => void submit(event)}>
+      <ProofFields />
+      <PasswordField label="New password" name="new" isNew />
+      <PasswordField label="New password again" name="again" isNew />
+      <p className="hint">It has 8 characters or more. Every other session ends, on all devices.</p>
+      <Problem of={mistake || problem} />
+      <Buttons label="Change password" isBusy={isBusy} cancel={cancel} />
+    </form>
+  );
+}

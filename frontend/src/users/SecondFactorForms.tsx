@@ -1,0 +1,87 @@
+/** Turning the second factor on, in two steps, and off. */
+import { useState, type FormEvent, type ReactElement } from "react";
+import { useVenue } from "../app/venue";
+import { useAttempt } from "./attempt";
+import { Buttons, CodeField, focusFirst, Problem, ProofFields, proofOf } from "./fields";
+import { QrCode } from "./QrCode";
+import { beginSecondFactor, confirmSecondFactor, removeSecondFactor, type SecondFactor } from "./security";
+
+interface Props {
+  done: (message: string) => void;
+  cancel: () => void;
+}
+
+export function TurnOn({ done, cancel }: Props): ReactElement {
+  const session = useVenue().session;
+  const [factor, setFactor] = useState<SecondFactor | null>(null);
+  const { isBusy, problem, attempt } = useAttempt();
+  if (factor !== null) return <Confirm factor={factor} done={done} cancel={cancel} />;
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const proof = proofOf(new FormData(event.currentTarget));
+    void attempt(async () => setFactor(await beginSecondFactor(session, proof)));
+  };
+  return (
+    <form ref={focusFirst} className="dialog-form" onSubmit={submit}>
+      <p className="hint">
+        Logging in, and whatever asks for your password, asks for a code, too: an authenticator app shows a new one every 30
+        seconds.
+      </p>
+      <ProofFields />
+      <Problem of={problem} />
+      <Buttons label="Continue" isBusy={isBusy} cancel={cancel} />
+    </form>
+  );
+}
+
+function Confirm({ factor, done, cancel }: Props & { factor: SecondFactor }): ReactElement {
+  const session = useVenue().session;
+  const { isBusy, problem, attempt } = useAttempt();
+  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
+    event.preventDefault();
+    const { code = "" } = proofOf(new FormData(event.currentTarget));
+    if (await attempt(() => confirmSecondFactor(session, code))) done("The second factor is on.");
+  };
+  return (
+    <form className="dialog-form" onSubmit={(event) => void submit(event)}>
+      <p className="hint">Scan this with an authenticator app, or type the secret in.</p>
+      <QrCode text={factor.uri} label="QR code for an authenticator app" />
+      <label>
+        Secret
+        <output className="secret">{inGroups(factor.secret)}</output>
+      </label>
+      <a className="quiet" href={factor.uri}>
+        Open in an app on this device
+      </a>
+      <p className="hint">
+        Keep the secret in a safe place, too: without the app or the secret there is no way back into this account.
+      </p>
+      <CodeField isFocused />
+      <Problem of={problem} />
+      <Buttons label="Turn on" isBusy={isBusy} cancel={cancel} />
+    </form>
+  );
+}
+
+export function TurnOff({ done, cancel }: Props): ReactElement {
+  const session = useVenue().session;
+  const { isBusy, problem, attempt } = useAttempt();
+  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
+    event.preventDefault();
+    const proof = proofOf(new FormData(event.currentTarget));
+    if (await attempt(() => removeSecondFactor(session, proof))) done("The second factor is off.");
+  };
+  return (
+    <form ref={focusFirst} className="dialog-form" onSubmit={(event) => void submit(event)}>
+      <p className="hint">Once it is off, the password alone is enough to log in.</p>
+      <ProofFields />
+      <Problem of={problem} />
+      <Buttons label="Turn off" isBusy={isBusy} cancel={cancel} />
+    </form>
+  );
+}
+
+/** Four at a time, as one reads it off a screen; apps ignore the spaces. */
+function inGroups(secret: string): string {
+  return secret.match(/.{1,4}/g)?.join(" ") ?? secret;
+}

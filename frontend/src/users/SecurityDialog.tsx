@@ -1,0 +1,87 @@
+/** A user's own security: the password, the second factor, and where one is logged in. One form is open at a time. */
+import { useId, useState, type ReactElement, type ReactNode } from "react";
+import { useVenue } from "../app/venue";
+import { useStore } from "../feed/store";
+import { Dialog } from "./Dialog";
+import { focus } from "./fields";
+import { PasswordForm } from "./PasswordForm";
+import { TurnOff, TurnOn } from "./SecondFactorForms";
+import { Sessions } from "./Sessions";
+
+type Form = "password" | "second factor";
+
+export function SecurityDialog({ close }: { close: () => void }): ReactElement {
+  const session = useStore(useVenue().session.store);
+  const [form, setForm] = useState<Form | null>(null);
+  const [left, setLeft] = useState<Form | null>(null); // the form that was open last: its button has the focus again
+  const [done, setDone] = useState("");
+  const [round, setRound] = useState(0);
+  const isOn = session.kind === "open" && session.secondFactor;
+  const show = (wanted: Form | null, message = ""): void => {
+    setLeft(form);
+    setForm(wanted);
+    setDone(message);
+  };
+  const passwordChanged = (): void => {
+    show(null, "The password is changed, and every other session has ended.");
+    setRound(round + 1);
+  };
+  const Factor = isOn ? TurnOff : TurnOn;
+  return (
+    <Dialog title="Security" close={close}>
+      <Setting
+        name="Password"
+        action="Change"
+        isOpen={form === "password"}
+        wasOpen={left === "password"}
+        open={() => show("password")}
+      >
+        <PasswordForm done={passwordChanged} cancel={() => show(null)} />
+      </Setting>
+      <Setting
+        name="Second factor"
+        state={isOn ? "On" : "Off"}
+        action={isOn ? "Turn off" : "Turn on"}
+        isOpen={form === "second factor"}
+        wasOpen={left === "second factor"}
+        open={() => show("second factor")}
+      >
+        <Factor done={(message) => show(null, message)} cancel={() => show(null)} />
+      </Setting>
+      {done && (
+        <p className="dialog-done" role="status">
+          {done}
+        </p>
+      )}
+      <Sessions key={round} />
+    </Dialog>
+  );
+}
+
+interface SettingProps {
+  name: string;
+  state?: string;
+  action: string;
+  isOpen: boolean;
+  wasOpen: boolean;
+  open: () => void;
+  children: ReactNode;
+}
+
+function Setting({ name, state, action, isOpen, wasOpen, open, children }: SettingProps): ReactElement {
+  const id = useId();
+  return (
+    <section className="setting" aria-labelledby={id}>
+      <div className="setting-head">
+        <h3 id={id}>{name}</h3>
+        {state && <span className={`setting-state ${state.toLowerCase()}`}>{state}</span>}
+        {!isOpen && (
+          <button ref={wasOpen ? focus : null} type="button" className="quiet" aria-describedby={id} onClick={open}>
+            {action}
+          </button>
+        )}
+      </div>
+      {isOpen && children}
+    </section>
+  );
+}

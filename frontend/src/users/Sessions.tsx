@@ -1,0 +1,60 @@
+/** Where the user is logged in. Any session but this one can be ended here; this one ends by logging out. */
+import { useCallback, useEffect, useId, useState, type ReactElement } from "react";
+import { useVenue } from "../app/venue";
+import { moment } from "../decimal/time";
+import { useAttempt } from "./attempt";
+import { Problem } from "./fields";
+import { browserOf, endSessions, openSessions, type OpenSession } from "./security";
+
+export function Sessions(): ReactElement {
+  const session = useVenue().session;
+  const [sessions, setSessions] = useState<OpenSession[] | null>(null);
+  const { isBusy, problem, attempt } = useAttempt();
+  const id = useId();
+  const load = useCallback(async () => setSessions(await openSessions(session)), [session]);
+  useEffect(() => void attempt(load), [attempt, load]);
+  const end = (which?: string): void => {
+    void attempt(async () => {
+      await endSessions(session, which);
+      await load();
+    });
+  };
+  const others = sessions?.filter((each) => !each.current) ?? [];
+  return (
+    <section className="setting" aria-labelledby={id}>
+      <div className="setting-head">
+        <h3 id={id}>Sessions</h3>
+        {others.length > 0 && (
+          <button type="button" className="quiet" disabled={isBusy} onClick={() => end()}>
+            End all others
+          </button>
+        )}
+      </div>
+      <ul className="sessions">
+        {sessions?.map((each) => (
+          <li key={each.id}>
+            <div>
+              <span title={each.userAgent}>{browserOf(each.userAgent)}</span>{" "}
+              {each.current && <span className="setting-state on">This one</span>}
+              <small>
+                {each.address} · logged in {moment(each.createdAt)}
+              </small>
+            </div>
+            {!each.current && (
+              <button
+                type="button"
+                className="quiet"
+                disabled={isBusy}
+                aria-label={`End ${browserOf(each.userAgent)}, ${each.address}, logged in ${moment(each.createdAt)}`}
+                onClick={() => end(each.id)}
+              >
+                End
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+      <Problem of={problem} />
+    </section>
+  );
+}

@@ -1,0 +1,116 @@
+/** The fields and messages that the dialogs about a user share. */
+import type { ReactElement } from "react";
+import type { ApiError } from "../api/http";
+import { useVenue } from "../app/venue";
+import { useStore } from "../feed/store";
+import type { Proof } from "./users";
+
+export const MIN_PASSWORD = 8;
+const MAX_PASSWORD = 256;
+
+interface PasswordProps {
+  label: string;
+  name: string;
+  /** A new password, rather than the one that there is. */
+  isNew?: boolean;
+}
+
+export function PasswordField({ label, name, isNew = false }: PasswordProps): ReactElement {
+  return (
+    <label>
+      {label}
+      <input
+        name={name}
+        type="password"
+        autoComplete={isNew ? "new-password" : "current-password"}
+        required
+        minLength={isNew ? MIN_PASSWORD : undefined}
+        maxLength={MAX_PASSWORD}
+      />
+    </label>
+  );
+}
+
+/** Apps show the six digits in two groups: the space may be typed. `isFocused`: the reader is asked for it just now. */
+export function CodeField({ isFocused = false }: { isFocused?: boolean }): ReactElement {
+  return (
+    <label>
+      Code that your authenticator shows
+      <input
+        ref={isFocused ? focus : null}
+        name="code"
+        inputMode="numeric"
+        autoComplete="one-time-code"
+        pattern="[0-9]{3} ?[0-9]{3}"
+        title="six digits"
+        maxLength={7}
+        required
+      />
+    </label>
+  );
+}
+
+/** What the exchange asks for again before anything that a found browser must not do. A demo account has neither. */
+export function ProofFields(): ReactElement | null {
+  const session = useStore(useVenue().session.store);
+  if (session.kind !== "open" || session.name === null) return null;
+  return (
+    <>
+      <input name="name" autoComplete="username" value={session.name} readOnly hidden />
+      <PasswordField label="Password" name="password" />
+      {session.secondFactor && <CodeField />}
+    </>
+  );
+}
+
+export function proofOf(form: FormData): Proof {
+  const [password, code] = [form.get("password"), form.get("code")];
+  return {
+    ...(typeof password === "string" ? { password } : {}),
+    ...(typeof code === "string" ? { code: code.replaceAll(" ", "") } : {}),
+  };
+}
+
+export function Problem({ of: error }: { of: ApiError | string | null }): ReactElement | null {
+  if (error === null || error === "") return null;
+  if (typeof error !== "string" && error.code === "SECOND_FACTOR_REQUIRED") {
+    return (
+      <p className="hint" role="status">
+        You have a second factor: enter the code that your authenticator shows now.
+      </p>
+    );
+  }
+  return (
+    <p className="dialog-problem" role="alert">
+      {typeof error === "string" ? error : inWords(error.message)}
+    </p>
+  );
+}
+
+/** The exchange names a member of the request, where its reader has a field before him. */
+function inWords(message: string): string {
+  return message.replace(/^newPassword: password/, "The new password");
+}
+
+export function focus(element: HTMLElement | null): void {
+  element?.focus();
+}
+
+/** For a form that appears: what there is to fill in first has the focus. */
+export function focusFirst(form: HTMLFormElement | null): void {
+  form?.querySelector<HTMLInputElement>("input:not([hidden])")?.focus();
+}
+
+/** The end of a form inside a dialog, which Escape would close altogether. */
+export function Buttons({ label, isBusy, cancel }: { label: string; isBusy: boolean; cancel: () => void }): ReactElement {
+  return (
+    <div className="dialog-buttons">
+      <button type="button" className="quiet" onClick={cancel}>
+        Cancel
+      </button>
+      <button type="submit" className="primary" disabled={isBusy}>
+        {label}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+"""What a user does with the page's corner and its dialogs, and what a screen reader is given of them."""
+
+import time
+from typing import Any
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.driver import PATIENCE_MS, TradingPage
+
+PASSWORD = "correct horse battery"  # of users that end with the test
+FOCUSABLE = ("button", "textbox", "checkbox", "tab", "link", "listbox", "combobox", "spinbutton", "radio", "slider")
+
+# Where the focus is: in the dialog, nowhere on the page (the browser's own controls), or behind the dialog.
+FOCUS = """() => {
+  const at = document.activeElement, dialog = document.querySelector('dialog');
+  if (at === document.body || at === null) return 'browser';
+  return dialog && dialog.contains(at) ? 'dialog' : at.outerHTML.slice(0, 80);
+}"""
+
+
+def button(page: TradingPage, name: str) -> Locator:
+    return page.page.locator(".account").get_by_role("button", name=name, exact=True).first
+
+
+def dialog(page: TradingPage, title: str) -> Locator:
+    found = page.page.get_by_role("dialog", name=title)
+    expect(found).to_be_visible(timeout=PATIENCE_MS)
+    return found
+
+
+def enter(page: TradingPage, how: str, name: str, password: str = PASSWORD) -> Locator:
+    """Fill in and send the dialog of logging in or signing up."""
+    button(page, "Log in").click()
+    box = dialog(page, "Log in")
+    if how == "Sign up":
+        box.get_by_role("button", name="New here? Sign up").click()
+        box = dialog(page, "Sign up")
+    box.get_by_label("Name").fill(name)
+    box.get_by_label("Password").fill(password)
+    box.get_by_role("button", name=how, exact=True).click()
+    return box
+
+
+def is_user(page: TradingPage, name: str) -> None:
+    expect(page.page.locator(".account-name")).to_have_text(name, timeout=PATIENCE_MS)
+    page.until_live()
+
+
+def sign_up(page: TradingPage) -> str:
+    """A new user, logged in."""
+    name = f"u{time.time_ns() % 10**12}"
+    enter(page, "Sign up", name)
+    is_user(page, name)
+    return name
+
+
+def unnamed(page: TradingPage) -> list[Any]:
+    """What the browser tells a screen reader can be operated, and has no name."""
+    session = page.page.context.new_cdp_session(page.page)
+    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    session.detach()
+    operated = [node for node in nodes if node.get("role", {}).get("value") in FOCUSABLE and not node["ignored"]]
+    assert operated
+    return [node for node in operated if not node.get("name", {}).get("value")]
