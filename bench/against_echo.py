@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from bench.http_client import BenchError, Exchange
-from bench.http_load import Load
+from bench.http.client import BenchError, Exchange
+from bench.http.load import Load
 from engine_core.arguments import folder, new_file, seconds, whole
 
 ROUNDS = 2  # of exchange and echo in turns, so that what else the machine does hits both
@@ -113,7 +113,7 @@ def _echo() -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    process = subprocess.Popen([sys.executable, "-P", "-m", "bench.http_echo", str(port)])
+    process = subprocess.Popen([sys.executable, "-P", "-m", "bench.http.echo", str(port)])
     try:
         deadline = time.monotonic() + ECHO_START_SECONDS
         while True:

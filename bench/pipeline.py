@@ -4,8 +4,8 @@
 
 Starts a Valkey (append-only file on) and an engine of its own in a temporary folder; this process is the producer.
 Every command counts once it is in the event stream: at the end all of that stream is read, every command must be
-answered by events, in order, and all balances must add up to what was deposited. Non-goals: HTTP (http.py), the kernel
-alone (kernel.py), latency (a full pipeline queues).
+answered by events, in order, and all balances must add up to what was deposited. Non-goals: HTTP (http/), the kernel
+alone (kernel/), latency (a full pipeline queues).
 """
 
 import argparse

@@ -16,12 +16,12 @@ import uvloop
 from egress.auth import Authenticator
 from egress.config import EgressConfig, from_settings
 from egress.hub import Hub
-from egress.monitoring import monitor
-from egress.order_feeds import OrderFeeds
-from egress.private import PrivateStreams
+from egress.metrics import monitor
 from egress.pubsub import Publisher
 from egress.server import Egress
-from egress.sources import Sources
+from egress.streams.market_by_order import OrderFeeds
+from egress.streams.private import PrivateStreams
+from egress.streams.public import Sources
 from engine_core.config.settings import Settings
 from engine_core.config.toml_section import ConfigError
 from engine_core.edge import exposure

@@ -6,7 +6,7 @@ itself, so under load ticks grow instead of multiplying.
 
 A client that reads too slowly (its transport is above its limit) gets a backlog: depth is merged, tickers and candles
 keep the newest, trades and private events queue up in order; beyond its bound, or for too long, the client is dropped.
-No message is ever left out silently. Non-goals: what the messages say (sources.py, private.py) and sockets (server.py).
+No message is ever left out silently. Non-goals: what the messages say (streams/) and sockets (server.py).
 """
 
 import asyncio
@@ -118,7 +118,7 @@ class Audience:
 
 class Hub:
     def __init__(self) -> None:
-        self.collect: Callable[[], Iterable[Item]] = tuple  # what this tick sends: sources.py
+        self.collect: Callable[[], Iterable[Item]] = tuple  # what this tick sends: streams/public.py
         self.opened: Callable[[Stream], None] = lambda stream: None  # a topic got its first listener
         self.closed: Callable[[Stream], None] = lambda stream: None  # a topic lost its last one
         self.clients: set[Client] = set()

@@ -3,7 +3,7 @@
 One read may bring 40,000 small frames, and a thousand connections may each bring one at once. So each turn of the event
 loop reads for a moment only, whoever sends; a connection with more to say stands at the end of the queue, and its
 socket is not read meanwhile. A client that does not take its answers is not heard either, until it does.
-Non-goals: what it costs an address (crowd.py).
+Non-goals: what it costs an address (connections.py).
 """
 
 import asyncio

@@ -18,11 +18,11 @@ from websockets.protocol import Event, State
 
 from egress.auth import Authenticator
 from egress.config import EgressConfig
-from egress.crowd import FULL, Crowd
+from egress.connections import FULL, Crowd
 from egress.hub import Client, Hub
 from egress.intake import Intake
-from egress.private import PrivateStreams
 from egress.session import Session
+from egress.streams.private import PrivateStreams
 from engine_core.config.addresses import FORWARDED_FOR, FORWARDED_PROTO
 from engine_core.process.tasks import ended
 from engine_core.replica.market_data import Changes, MarketData

@@ -16,10 +16,10 @@ import msgspec
 
 from egress.auth import Authenticator, NotAuthorised, Owner
 from egress.config import Limits
-from egress.crowd import Allowance
+from egress.connections import Allowance
 from egress.hub import Client, Hub
 from egress.names import MAX_NAME, Kind, Stream, parse
-from egress.private import PrivateStreams
+from egress.streams.private import PrivateStreams
 from engine_core.edge.text_frame import text_frame
 
 

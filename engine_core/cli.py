@@ -146,17 +146,19 @@ def _delegates(commands: "Commands") -> None:
 
 
 def _benchmarks() -> list[str]:
-    """The modules of `bench` whose head says that they are called so."""
+    """The programs of `bench`, files or packages, whose head says that they are called so."""
     package = importlib.util.find_spec("bench")
     locations = package.submodule_search_locations if package else None
-    files = (path for folder in locations or [] for path in sorted(Path(folder).glob("[a-z]*.py")))
-    return [path.stem for path in files if _is_benchmark(path)]
+    files = (path for folder in locations or [] for path in Path(folder).glob("[a-z]*.py"))
+    mains = (path for folder in locations or [] for path in Path(folder).glob("*/__main__.py"))
+    programs = {path.stem: path for path in files} | {path.parent.name: path for path in mains}
+    return sorted(name for name, path in programs.items() if _is_benchmark(name, path))
 
 
-def _is_benchmark(path: Path) -> bool:
+def _is_benchmark(name: str, path: Path) -> bool:
     with path.open(encoding="utf-8") as text:
         first, _, third = (next(text, "") for _ in range(3))
-    return f"python -m bench.{path.stem}" in first or third.startswith(f"    exchange bench {path.stem} ")
+    return f"python -m bench.{name}" in first or third.startswith(f"    exchange bench {name} ")
 
 
 def _data() -> str:

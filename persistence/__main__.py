@@ -12,7 +12,7 @@ from engine_core.config.toml_section import ConfigError
 from engine_core.process import lifecycle, metrics
 from engine_core.transport.postgres import UnfitDatabase
 from persistence.config import WriterConfig
-from persistence.monitoring import Shown
+from persistence.metrics import Shown
 from persistence.writer import run
 
 _HELP = """Stores every event of the exchange in the database, exactly once. Settings come from the environment:

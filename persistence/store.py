@@ -11,11 +11,11 @@ import psycopg
 from psycopg import Connection
 
 from engine_core.wire.streams import ORIGIN, EntryId
-from persistence.balances import FeeBalances
 from persistence.migrate import Variant, migrate
-from persistence.numbering import LastNumbers, Numbering
-from persistence.rows import Books, Rows
-from persistence.setup import FEE_ACCOUNT, Asset, Market, Setup, Statement
+from persistence.projection.balances import FeeBalances
+from persistence.projection.definitions import FEE_ACCOUNT, Asset, Market, Setup, Statement
+from persistence.projection.numbering import LastNumbers, Numbering
+from persistence.projection.rows import Books, Rows
 from persistence.tables import (
     BALANCE_CHANGES,
     CANDLE_CHANGES,

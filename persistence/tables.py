@@ -5,7 +5,7 @@ ours is NULL or of variable size, so a row is a packed record, and `rows.tobytes
 
     0 columns >i2 · then for each column: size >i4, value (> i2 i4 i8, bool, or timestamptz: i8 microseconds since 2000)
 
-Non-goals: the SQL that creates the tables (schema/*.sql) and what goes into them (rows.py).
+Non-goals: the SQL that creates the tables (schema/*.sql) and what goes into them (projection/rows.py).
 """
 
 from dataclasses import dataclass, field

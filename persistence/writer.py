@@ -17,9 +17,9 @@ import redis
 
 from engine_core.transport.postgres import check_for_writing
 from persistence.config import WriterConfig
+from persistence.metrics import Shown
 from persistence.migrate import SchemaError
-from persistence.monitoring import Shown
-from persistence.rows import make_rows
+from persistence.projection.rows import make_rows
 from persistence.source import EventSource, SourceError
 from persistence.store import Store, StoreError
 

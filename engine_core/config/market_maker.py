@@ -1,6 +1,6 @@
 """The `[market_maker]` table of exchange.toml: how the demo's market maker quotes, and how its takers take.
 
-It stands here, beside the other tables, because the file is read whole and in one place; only `bench/market_maker.py`
+It stands here, beside the other tables, because the file is read whole and in one place; only `bench/market_maker/`
 uses it.
 """
 

@@ -1,6 +1,6 @@
 """The types of what WebSockets say, for the AsyncAPI document: streams of egress, and order entry.
 
-Egress builds its frames by hand (egress/frames.py, egress/order_frames.py); a test holds them against these types.
+Egress builds its frames by hand (egress/streams/); a test holds them against these types.
 """
 
 from typing import Annotated, Any, Literal

@@ -5,7 +5,7 @@ import sys
 
 import uvloop
 
-from bench.websocket_server import run
+from bench.websocket.server import run
 from egress.config import own_limits
 from engine_core.process import lifecycle
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 
-from bench.market_maker_api import ApiError, Client, Credentials, Unreachable
+from bench.market_maker.api import ApiError, Client, Credentials, Unreachable
 from engine_core.edge.signing import batch_signing_text, signing_text, verify
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

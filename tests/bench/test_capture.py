@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import capture as captures
-from bench.capture import CaptureError, read
-from bench.capture_flow import Flow, infer
+from bench.replay import capture as captures
+from bench.replay.capture import CaptureError, read
+from bench.replay.flow import Flow, infer
 from engine_core.wire.codes import CommandKind, OrderFlag, OrderType, Side, TimeInForce
 
 HEADER = "id,timestamp,exchange_timestamp,price,volume,action,direction"

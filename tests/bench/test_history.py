@@ -2,7 +2,7 @@
 
 import psycopg
 
-from bench.history_flow import Flow, fill, price_ticks, time_ms
+from bench.history.flow import Flow, fill, price_ticks, time_ms
 from engine_core.wire.intervals import INTERVALS
 from persistence.migrate import migrate
 from tests.persistence.slow import candles

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.market_maker_quotes import Ladder, Walk, lean, size_factor, size_lots, step_ticks
+from bench.market_maker.quotes import Ladder, Walk, lean, size_factor, size_lots, step_ticks
 from engine_core.config import market_maker
 from engine_core.config.toml_section import ConfigError, Section
 

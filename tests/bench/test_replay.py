@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import replay
-from bench.capture import CaptureError, locate
+from bench.replay import __main__ as replay
+from bench.replay.capture import CaptureError, locate
 from tests.bench.test_capture import write
 
 # 4 takes 1.0 of ask 3 and ends; what is left of ask 3 is cancelled. 5 is refused as post-only. 1 and 2 rest to the end.

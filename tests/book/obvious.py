@@ -4,7 +4,7 @@ from random import Random
 
 import numpy as np
 
-from bench.conformance_kernel import MESSAGE
+from bench.conformance.kernel import MESSAGE
 from engine_core.book.memory.state import PAGE_BITS
 from engine_core.wire.limits import MAX_PRICE_TICKS
 

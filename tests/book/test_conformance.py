@@ -10,9 +10,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from bench import kernel
-from bench.conformance import HEADER, MAGIC, FlowError, digest_of, main, read_flow, report_text, run
-from bench.conformance_kernel import MESSAGE
+from bench.conformance.__main__ import main
+from bench.conformance.flow import HEADER, MAGIC, FlowError, read_flow
+from bench.conformance.kernel import MESSAGE
+from bench.conformance.passes import digest_of, report_text, run
+from bench.kernel import __main__ as kernel
 from tests.book.obvious import BUY, CANCEL, MODIFY, NEW, SELL, ObviousBook, random_flow
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance"

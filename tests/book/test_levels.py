@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.conformance import max_reports, report_text
-from bench.conformance_kernel import REPORT, run_flow
+from bench.conformance.kernel import REPORT, run_flow
+from bench.conformance.passes import max_reports, report_text
 from engine_core.book.audit import audit_levels, audit_nodes
 from engine_core.book.memory.state import Capacities, new_state
 from tests.book.obvious import ObviousBook, random_flow

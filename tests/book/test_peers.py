@@ -2,15 +2,16 @@
 
 import pytest
 
-from bench import peer_adapters, peers
-from bench.conformance import read_flow
+from bench.conformance.flow import read_flow
+from bench.peers import __main__ as peers
+from bench.peers import adapters
 from tests.book.obvious import ObviousBook
 from tests.book.test_conformance import shared
 
 MESSAGES = 3_000
 
 
-class Obvious(peer_adapters.Peer):
+class Obvious(adapters.Peer):
     """The obvious book as a peer."""
 
     def __init__(self) -> None:
@@ -19,7 +20,7 @@ class Obvious(peer_adapters.Peer):
 
     def new(self, order_id: int, side: int, price: int, quantity: int, ioc: int) -> None:
         before = len(self._book.lines)
-        self._book.apply(peer_adapters.NEW, 0, side, ioc, order_id, price, quantity)
+        self._book.apply(adapters.NEW, 0, side, ioc, order_id, price, quantity)
         for line in self._book.lines[before:]:
             if line.startswith("1,"):
                 at, lots, maker, taker = (int(word) for word in line.split(",")[2:])
@@ -28,14 +29,14 @@ class Obvious(peer_adapters.Peer):
     def cancel(self, order_id: int) -> bool:
         is_open = order_id in self._book.orders
         if is_open:
-            self._book.apply(peer_adapters.CANCEL, 0, 0, 0, order_id, 0, 0)
+            self._book.apply(adapters.CANCEL, 0, 0, 0, order_id, 0, 0)
         return is_open
 
 
 def test_a_right_peer_gives_our_trades() -> None:
     messages = read_flow(shared() / "swing-40.bin.xz").messages[:MESSAGES]
     peer = Obvious()
-    played, seconds = peer_adapters.play(peer, list(peer_adapters.MESSAGE.iter_unpack(messages.tobytes())), 60.0)
+    played, seconds = adapters.play(peer, list(adapters.MESSAGE.iter_unpack(messages.tobytes())), 60.0)
     assert played == MESSAGES and seconds > 0
     ours = peers.our_trades(messages)[0]
     assert len(ours) > 20

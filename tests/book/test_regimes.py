@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from bench.conformance import read_flow, run, with_dense_ids
-from bench.conformance_kernel import TRADE
+from bench.conformance.flow import read_flow, with_dense_ids
+from bench.conformance.kernel import TRADE
+from bench.conformance.passes import run
 from engine_core.book.audit import audit
 from engine_core.book.memory.state import State, new_state
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce

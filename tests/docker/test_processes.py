@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from nacl.signing import SigningKey
 
-from bench.market_maker_api import Client, Credentials
+from bench.market_maker.api import Client, Credentials
 from tests.docker.compose import ROOT, image_environment, ours
 from tests.process import free_ports
 

@@ -16,10 +16,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from egress.auth import Authenticator
 from egress.config import EgressConfig, Limits
 from egress.hub import Hub
-from egress.order_feeds import OrderFeeds
-from egress.private import PrivateStreams
 from egress.server import Egress
-from egress.sources import Sources
+from egress.streams.market_by_order import OrderFeeds
+from egress.streams.private import PrivateStreams
+from egress.streams.public import Sources
 from engine_core.edge.signing import signing_text
 from engine_core.replica.market_data import EventHandler, MarketData
 from engine_core.wire.codes import CommandKind, KeyPermission

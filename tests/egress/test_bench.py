@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import websocket
-from bench.websocket_client import FRAMES, TIMED, Totals, scan
+from bench.websocket import __main__ as websocket
+from bench.websocket.client import FRAMES, TIMED, Totals, scan
 from engine_core.edge.text_frame import text_frame
 
 

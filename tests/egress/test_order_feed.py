@@ -9,8 +9,8 @@ import pytest
 
 from egress.hub import Hub
 from egress.names import Kind, Stream
-from egress.order_feeds import OrderFeeds
-from egress.sources import Sources
+from egress.streams.market_by_order import OrderFeeds
+from egress.streams.public import Sources
 from engine_core.book import queries
 from engine_core.replica.market_data import MarketData
 from engine_core.wire.codes import OrderFlag, QueryKind, Side
@@ -180,7 +180,7 @@ async def test_who_comes_and_goes_asks_the_engine_once_and_hears_where_the_book_
 
 
 async def test_a_book_that_nobody_wants_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("egress.order_feeds.LINGER_SECONDS", 0.01)
+    monkeypatch.setattr("egress.streams.market_by_order.LINGER_SECONDS", 0.01)
     rig = await rig_of(18, 30)
     await rig.begin()
     rig.hub.untap(rig.name, rig.stream)

@@ -7,10 +7,10 @@ import pytest
 
 from egress.auth import Authenticator
 from egress.config import Limits
-from egress.crowd import Allowance, Crowd
+from egress.connections import Allowance, Crowd
 from egress.hub import Hub
-from egress.private import PrivateStreams
 from egress.session import Session
+from egress.streams.private import PrivateStreams
 from engine_core.config.addresses import TrustedProxies
 from tests.egress.rig import SECRET, running
 

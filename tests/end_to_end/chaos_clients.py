@@ -13,7 +13,7 @@ from nacl.signing import SigningKey
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from bench.http_client import Account
+from bench.http.client import Account
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND, join

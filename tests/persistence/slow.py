@@ -1,6 +1,6 @@
 """The slow twin of the writer: the tables as plain Python dicts and sets, computed one event at a time from the blocks.
 
-It shares no code with persistence/rows.py. Rows are tuples of the values that the tables hold.
+It shares no code with persistence/projection/rows.py. Rows are tuples of the values that the tables hold.
 """
 
 from collections import defaultdict

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from engine_core.host.embedded import Valkey, running
-from persistence.rows import make_rows
+from persistence.projection.rows import make_rows
 from persistence.source import EventSource
 from persistence.store import Store
 from persistence.tables import Table

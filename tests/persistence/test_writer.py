@@ -9,9 +9,9 @@ import redis
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.intervals import INTERVALS
 from persistence.config import WriterConfig
+from persistence.metrics import Shown
 from persistence.migrate import Variant, migrations
-from persistence.monitoring import Shown
-from persistence.rows import make_rows
+from persistence.projection.rows import make_rows
 from persistence.source import EventSource, SourceError
 from persistence.store import Store, StoreError
 from persistence.writer import store_next

@@ -8,6 +8,7 @@ command is an error of ours, and fails here with its traceback.
 import argparse
 import base64
 import importlib
+import importlib.util
 import os
 import sys
 import time
@@ -152,6 +153,11 @@ def test_with_an_exchange_that_runs(
     assert odd_exchange.health() == "Ok"
 
 
+def program_of(name: str) -> str:
+    package = importlib.util.find_spec(f"bench.{name}")
+    return f"bench.{name}.__main__" if package and package.submodule_search_locations else f"bench.{name}"
+
+
 class _Parser(Exception):
     pass
 
@@ -159,7 +165,7 @@ class _Parser(Exception):
 @pytest.mark.parametrize("command", DELEGATED)
 def test_programs_of_their_own(command: str, quiet: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Benchmarks and the replay: each value is refused by its parser, or one that can be used."""
-    module = importlib.import_module(f"bench.{command.split()[-1]}")
+    module = importlib.import_module(program_of(command.split()[-1]))
     real = argparse.ArgumentParser.parse_args
 
     def caught(self: argparse.ArgumentParser, *_: Any) -> None:

@@ -19,7 +19,7 @@ from engine_core.runtime.snapshots import snapshot, trim
 from engine_core.transport.outbox import Outbox
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.log import LogState, LogTrimmed
-from persistence import rows
+from persistence.projection import rows
 from persistence.source import EventSource
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import redis
 
 from engine_core.wire.streams import keys
-from persistence.balances import FeeBalances
-from persistence.numbering import Numbering
-from persistence.rows import Books, make_rows
-from persistence.setup import Setup
+from persistence.projection.balances import FeeBalances
+from persistence.projection.definitions import Setup
+from persistence.projection.numbering import Numbering
+from persistence.projection.rows import Books, make_rows
 from persistence.source import EventSource, SourceError
 from persistence.store import Position
 from tests.simulated.actors import Host

@@ -1,0 +1,153 @@
+"""The kernel's speed against the yardstick, in one run on one machine: python -m bench.kernel
+
+Prints tables; --json and --plot write files. All speeds that matter are ratios: this machine's absolute figures are
+noise to any other. See measurements.py for what each measurement does and checks.
+"""
+
+import argparse
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.conformance.flow import SHARED, flow_path
+from bench.kernel.measurements import (
+    BookResult,
+    EngineResult,
+    as_dict,
+    load_yardstick,
+    measure_book,
+    measure_depths,
+    measure_engine,
+    memory_of,
+    seconds_to_first_command,
+)
+from engine_core.arguments import folder, new_file, whole
+from engine_core.book.memory.state import Capacities
+
+FLOWS = ("static", "normal", "swing-25", "swing-40", "flash-crash", "flash-crash_1m")
+BARS = {"book": 0.95, "engine": 1 / 3, "slower": 2.0, "bytes": 200.0, "start": 3.0}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.kernel", description=__doc__.split("\n\n")[0])
+    parser.add_argument(
+        "--shared", type=folder, default=SHARED, help="folder of the flows and the yardstick (%(default)s)"
+    )
+    parser.add_argument(
+        "--pairs", type=whole(1, 10_000), default=9, help="interleaved pairs a measurement (%(default)s)"
+    )
+    parser.add_argument("--smoke", action="store_true", help="small sizes: shows that it works, not how fast")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write everything measured")
+    parser.add_argument(
+        "--plot", type=new_file, metavar="FILE", help="write a bar chart of the ratios (needs matplotlib)"
+    )
+    return parser.parse_args(arguments)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    yardstick = load_yardstick(options.shared)
+    pairs, smoke = (3, True) if options.smoke else (options.pairs, False)
+    names = FLOWS[:2] if smoke else FLOWS
+    books = []
+    print(f"{'book only':<40}{'ours':>10}{'yardstick':>11}{'ratio':>8}   (M messages/s)")
+    for name in names:
+        books.append(measure_book(flow_path(options.shared, name), yardstick, pairs, 20_000 if smoke else None))
+        _print_book(books[-1])
+    engines = []
+    size = 5_000 if smoke else 200_000
+    normal = flow_path(options.shared, "normal")
+    print(f"\n{'whole engine':<40}{'M cmd/s':>10}{'M events/s':>11}{'ratio':>8}   (to the yardstick on normal)")
+    for markets, accounts, resting in ((8, 10_000, 0), (100, 10_000, 1_000_000)):
+        few = (markets, 100, resting // 200) if smoke else (markets, accounts, resting)
+        engines.append(measure_engine(yardstick, normal, pairs if smoke or not resting else 3, size, *few))
+        _print_engine(engines[-1])
+    deep = 10_000 if smoke else 1_000_000
+    cases = [("1,000 resting, 2^16 ticks", 1_000, 16), (f"{deep:,} resting, 2^16 ticks", deep, 16)]
+    cases.append((f"{deep:,} resting, 2^31 ticks", deep, 31))
+    depths = measure_depths(cases, 10_000 if smoke else 200_000, 2 if smoke else 5)
+    print("\nadding and cancelling in a book")
+    for name, nanoseconds in depths.items():
+        print(f"{name:<40}{nanoseconds:>10.1f} ns a message")
+    memory, start = memory_of(Capacities()), seconds_to_first_command()
+    print(f"\n{'memory a resting order':<40}{memory['bytes_a_resting_order']:>10.0f} bytes")
+    print(f"{'new process to first command, warm':<40}{start:>10.2f} s")
+    return {
+        "machine": {"platform": platform.platform(), "processor": platform.processor(), "python": sys.version},
+        "parameters": {"pairs": pairs, "smoke": smoke, "bars": BARS},
+        "book": [as_dict(result) for result in books],
+        "engine": [as_dict(result) for result in engines],
+        "depth_ns": depths,
+        "memory": memory,
+        "warm_start_s": start,
+    }
+
+
+def verdicts(results: dict[str, Any]) -> list[tuple[str, float, str, bool]]:
+    """(what, measured, the bar, whether it is met) for every figure that has one."""
+    found = [
+        (f"book, {r['flow']}", r["ratio"], f">= {BARS['book']}", r["ratio"] >= BARS["book"]) for r in results["book"]
+    ]
+    share, deep = (entry["ratio"] for entry in results["engine"])  # a minute apart: each beside its own yardstick
+    found.append(("engine / yardstick", share, f">= {BARS['engine']:.2f}", share >= BARS["engine"]))
+    shallow, level, spread = results["depth_ns"].values()
+    for name, value in (
+        ("engine: busy / deep", share / deep),
+        ("depth: many / few resting", level / shallow),
+        ("depth: wide / narrow prices", spread / level),
+    ):
+        found.append((name, value, f"<= {BARS['slower']}", value <= BARS["slower"]))
+    size, start = results["memory"]["bytes_a_resting_order"], results["warm_start_s"]
+    found.append(("bytes a resting order", size, f"<= {BARS['bytes']:.0f}", size <= BARS["bytes"]))
+    found.append(("warm start, seconds", start, f"<= {BARS['start']:.0f}", start <= BARS["start"]))
+    return found
+
+
+def _print_book(result: BookResult) -> None:
+    print(f"{result.flow:<40}{result.ours / 1e6:>10.1f}{result.yardstick / 1e6:>11.1f}{result.ratio:>8.2f}", flush=True)
+
+
+def _print_engine(result: EngineResult) -> None:
+    events = result.commands_a_second * result.events / result.commands
+    print(
+        f"{result.name:<40}{result.commands_a_second / 1e6:>10.2f}{events / 1e6:>11.2f}{result.ratio:>8.2f}", flush=True
+    )
+
+
+def plot(results: dict[str, Any], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    bars = [(entry["flow"], entry["ratio"]) for entry in results["book"]]
+    bars += [(entry["name"], entry["ratio"]) for entry in results["engine"]]
+    figure, axes = pyplot.subplots(figsize=(8, 0.5 * len(bars) + 1.5), layout="constrained")
+    axes.barh([name for name, _ in bars], [ratio for _, ratio in bars])
+    axes.axvline(1.0, color="black", linewidth=1)
+    axes.set_xlabel("speed as a multiple of the yardstick's (book flows: on the same flow; engine: on normal)")
+    axes.invert_yaxis()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    try:
+        results = measure(options)
+    except FileNotFoundError as error:
+        print(f"bench.kernel: {error}", file=sys.stderr)
+        return 2
+    print("\nheld against the bars" + (" (meaningless at this size)" if options.smoke else ""))
+    for name, value, bar, is_met in verdicts(results):
+        print(f"{name:<40}{value:>10.2f} {bar:>8}  {'met' if is_met else 'MISSED'}")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    if options.plot:
+        plot(results, options.plot)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

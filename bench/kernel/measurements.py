@@ -1,0 +1,203 @@
+"""The measurements of bench.kernel: each returns plain numbers, and checks that what it timed was right.
+
+Times are of kernels alone, after a warm-up, as the median of pairs that alternate with the yardstick in the same
+process; so a busy machine slows both. Non-goals: latency, or anything with a log or a socket in it (bench.pipeline
+has those).
+"""
+
+import importlib.util
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bench.conformance.flow import Flow, name_of, read_flow
+from bench.conformance.kernel import MESSAGE, REPORT, Book, new_book, run_flow
+from bench.conformance.passes import digest_of, max_reports, touch
+from bench.workloads import NORMAL, TIME_MS, deep_flow, mixed_flow, with_order_ids
+from engine_core.book.audit import conservation
+from engine_core.book.commands import execute_blocks
+from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY
+from engine_core.book.memory.state import EVENTS, MARKETS, OPEN_ORDERS, Capacities, State, new_state
+from engine_core.wire.layout import ADMIN, COMMAND, EVENT
+from engine_core.wire.limits import MAX_BLOCK_EVENTS
+
+BATCH = 256  # commands in a block
+ORDER_ARRAYS = (
+    "orders", "info", "terms", "free_orders", "levels", "pages", "page_levels", "page_heads", "nodes", "client_heads"
+)  # fmt: skip
+
+
+class BookResult(NamedTuple):
+    flow: str
+    messages: int
+    ours: float  # messages a second
+    yardstick: float
+    ratio: float  # median of the pairs
+    digest: str
+
+
+class EngineResult(NamedTuple):
+    name: str
+    commands: int
+    events: int
+    commands_a_second: float
+    ratio: float  # to the yardstick on `normal`
+    open_orders: int
+
+
+def load_yardstick(folder: Path) -> ModuleType:
+    """The prototype that everything is held against, from the folder of the conformance flows."""
+    path = folder / "yardstick.py"
+    spec = importlib.util.spec_from_file_location("yardstick", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise FileNotFoundError(f"{path}: no yardstick there; name its folder with --shared")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Yardstick:
+    """The yardstick on one flow, a fresh book each time."""
+
+    def __init__(self, module: ModuleType, flow: Flow) -> None:
+        self._module, self._ids = module, flow.max_id + 2
+        self._messages = flow.messages.view(module.MSG)
+        self._reports = np.zeros(max_reports(flow.messages), module.REP)
+        self.count = 0
+
+    def seconds(self) -> float:
+        fresh = self._module.fresh(self._ids)
+        touch(fresh)
+        started = time.perf_counter()
+        self.count = int(self._module.run(self._messages, len(self._messages), *fresh[:5], self._reports, *fresh[5:]))
+        return time.perf_counter() - started
+
+
+def measure_book(path: Path, module: ModuleType, pairs: int, limit: int | None) -> BookResult:
+    """One conformance flow: our book functions and the yardstick in turns; digest checked when the flow is whole."""
+    flow = read_flow(path)
+    if limit is not None:
+        flow = flow._replace(messages=flow.messages[:limit].copy())
+    messages, yardstick = flow.messages, Yardstick(module, flow)
+    reports = np.zeros(max_reports(messages), REPORT)
+    ours, theirs, count = [], [], 0
+    for _ in range(pairs + 1):
+        theirs.append(yardstick.seconds())
+        book = new_book(messages, flow.max_id)
+        touch((*book.state, book.slots))
+        started = time.perf_counter()
+        count = run_flow(book.state, book.slots, messages, reports)
+        ours.append(time.perf_counter() - started)
+    assert count == yardstick.count, f"{path}: {count} reports, the yardstick gives {yardstick.count}"
+    ratios = [b / a for a, b in zip(ours[1:], theirs[1:], strict=True)]  # the first pair is the warm-up
+    n = len(messages)
+    digest = digest_of(reports[:count])
+    return BookResult(name_of(path), n, n / median(ours[1:]), n / median(theirs[1:]), median(ratios), digest)
+
+
+def _run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tuple[int, float]:
+    """(events, seconds) of a COMMAND array, in blocks of BATCH, all in one call of the kernel."""
+    blocks = np.zeros(-(-len(commands) // BATCH), BLOCK)
+    blocks["gateway"], blocks["time_ms"] = NO_GATEWAY, TIME_MS
+    blocks["first"] = np.arange(0, len(commands), BATCH)
+    blocks["end"] = np.minimum(blocks["first"] + BATCH, len(commands))
+    before, admin = int(state.counters[EVENTS]), commands.view(ADMIN)
+    number = first = 0
+    started = time.perf_counter()
+    while first < len(commands):  # ends early only in a block whose events might not fit
+        number, first, _, _ = execute_blocks(state, blocks, number, len(blocks), first, commands, admin, events)
+    seconds = time.perf_counter() - started
+    return int(state.counters[EVENTS]) - before, seconds
+
+
+def measure_engine(
+    module: ModuleType, normal: Path, pairs: int, commands: int, markets: int, accounts: int, resting: int
+) -> EngineResult:
+    """Everything an order costs in the kernel, held against the yardstick on the regime `normal`."""
+    if resting:
+        flow, start = deep_flow(7, resting, commands, markets, accounts)
+    else:
+        flow, start = with_order_ids(mixed_flow(7, commands, markets, accounts, spread=200, mix=NORMAL)), 0
+    setup = flow.setup.view(COMMAND).copy()
+    before, timed = flow.commands[:start].copy(), flow.commands[start:].copy()
+    yardstick, events = Yardstick(module, read_flow(normal)), np.zeros(MAX_BLOCK_EVENTS, EVENT)
+    messages = len(read_flow(normal).messages)
+    rates, ratios, total, state = [], [], 0, new_state(flow.capacities)
+    for turn in range(pairs + 1):
+        theirs = messages / yardstick.seconds()
+        state = new_state(flow.capacities)
+        touch(state)
+        _run_commands(state, setup, events)
+        _run_commands(state, before, events)
+        total, seconds = _run_commands(state, timed, events)
+        if turn:
+            rates.append(len(timed) / seconds)
+            ratios.append(rates[-1] / theirs)
+    for asset, (supplied, held) in conservation(state).items():
+        assert supplied == held, f"asset {asset}: {held} atoms held, {supplied} supplied"
+    name = f"{int(state.counters[MARKETS])} markets, {accounts} accounts, {resting} resting"
+    return EngineResult(name, len(timed), total, median(rates), median(ratios), int(state.counters[OPEN_ORDERS]))
+
+
+def resting_book(seed: int, resting: int, span_bits: int, messages: int) -> tuple[Book, np.ndarray]:
+    """(book with `resting` orders at prices over 2**span_bits ticks, messages that add and cancel as many)."""
+    random = np.random.default_rng(seed)
+    rows = np.zeros(resting + messages, MESSAGE)
+    rows["sequence"], rows["quantity"] = np.arange(len(rows)), random.integers(1, 100, len(rows))
+    half = 1 << (span_bits - 1)
+    rows["side"] = random.integers(0, 2, len(rows))
+    away = random.integers(1, half, len(rows))
+    rows["price"] = half + np.where(rows["side"] == 0, -away, away)
+    cancels = np.arange(resting, len(rows), 2)
+    rows["type"][cancels] = 1
+    rows["order_id"] = np.arange(len(rows))
+    rows["order_id"][cancels] = random.permutation(np.arange(max(resting, len(cancels))))[: len(cancels)]
+    book = new_book(rows, len(rows))
+    run_flow(book.state, book.slots, rows[:resting].copy(), np.zeros(2 * resting + 16, REPORT))
+    return book, rows[resting:].copy()
+
+
+def measure_depths(cases: list[tuple[str, int, int]], messages: int, turns: int) -> dict[str, float]:
+    """Nanoseconds a message at each (name, resting orders, bits of the price span), taken in turns."""
+    times: dict[str, list[float]] = {name: [] for name, _, _ in cases}
+    reports = np.zeros(4 * messages + 16, REPORT)
+    for turn in range(turns):
+        for name, resting, span_bits in cases:
+            book, rows = resting_book(turn, resting, span_bits, messages)
+            touch((*book.state, book.slots))
+            started = time.perf_counter()
+            run_flow(book.state, book.slots, rows, reports)
+            times[name].append((time.perf_counter() - started) / messages * 1e9)
+    return {name: median(values) for name, values in times.items()}
+
+
+def memory_of(capacities: Capacities) -> dict[str, float]:
+    """Bytes for each order that may rest, all told; and of the whole state."""
+    state = new_state(capacities)
+    orders = sum(getattr(state, name).nbytes for name in ORDER_ARRAYS)
+    return {"bytes_a_resting_order": orders / capacities.orders, "state_mb": sum(a.nbytes for a in state) / 2**20}
+
+
+def seconds_to_first_command() -> float:
+    """A new interpreter: imports, a state of the default size, and one command, from the compiled cache."""
+    program = (
+        "import numpy as np\n"
+        "from engine_core.book.commands import apply_batch\n"
+        "from engine_core.book.memory.state import Capacities, new_state\n"
+        "from engine_core.wire.layout import ADMIN, COMMAND, EVENT\n"
+        "commands = np.zeros(1, COMMAND)\n"
+        "apply_batch(new_state(Capacities()), commands, commands.view(ADMIN), 0, 1, 1, np.zeros(65536, EVENT))\n"
+    )
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", program], check=True)
+    return time.perf_counter() - started
+
+
+def as_dict(result: Any) -> dict[str, Any]:
+    return dict(result._asdict())

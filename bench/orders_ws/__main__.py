@@ -1,0 +1,82 @@
+"""Orders a second over order entry's WebSocket, against a bare FastAPI echo over HTTP on as many connections.
+
+    exchange bench orders_ws [--seconds N] [--connections N] [--in-flight N] [--json FILE]
+
+Each connection logs on once with a signature and keeps so many orders in flight: messages have ids, so nobody waits for
+an answer before sending the next order, as a bot would not. The two demo accounts trade with each other. The echo gets
+the orders of `bench http` in turns with the exchange. At the end every accepted order must be in the accounts'
+history. Non-goals: REST (http/), streams (websocket/).
+"""
+
+import json
+import statistics
+import sys
+
+from bench.against_echo import ROUNDS, Accounts, Result, parser, rate, run
+from bench.http.client import Exchange
+from bench.http.load import Load, run_python
+from bench.orders_ws.load import Entry
+from bench.orders_ws.load import run as run_entries
+from engine_core.arguments import whole
+
+PREPARED_PER_SECOND = 40_000  # more than one ingress process answers
+ECHO_PER_SECOND = 12_000
+LATENCY_SECONDS = 2.0
+LATENCY_ORDERS = 4_000
+BAR_RATIO = 3.0
+
+
+def measure(exchange: Exchange, echo_port: int, seconds: float, connections: int, in_flight: int) -> Result:
+    before = exchange.orders_known()
+    part = seconds / ROUNDS
+    loads, echoes = list[Load](), list[Load]()
+    for _ in range(ROUNDS):
+        entries = _entries(exchange, connections, round(part * PREPARED_PER_SECOND) // connections)
+        loads.append(run_entries(exchange.port, entries, part, in_flight))
+        requests = exchange.prepare(round(part * ECHO_PER_SECOND))
+        echoes.append(run_python(echo_port, iter(requests), part, connections))
+        print(f"  exchange {loads[-1].per_second:,.0f}/s, echo {echoes[-1].per_second:,.0f}/s", flush=True)
+    unloaded = run_entries(exchange.port, _entries(exchange, 1, LATENCY_ORDERS), LATENCY_SECONDS, 1)
+    exchange.cancel_all()
+    known = exchange.orders_known() - before
+    return Result(
+        load=f"{connections} connections, {in_flight} orders in flight on each",
+        exchange_per_second=rate(loads),
+        echo_per_second=rate(echoes),
+        p50_ms=statistics.mean(load.p50_ms for load in loads),
+        p99_ms=max(load.p99_ms for load in loads),
+        unloaded_p50_ms=unloaded.p50_ms,
+        unloaded_p99_ms=unloaded.p99_ms,
+        accounts=Accounts.of([*loads, unloaded], known),
+    )
+
+
+def _entries(exchange: Exchange, connections: int, orders: int) -> list[Entry]:
+    """What each connection sends: its logon, then its orders; one account buys, the other sells."""
+    sides = ("Bid", "Ask")
+    return [
+        Entry(
+            exchange.logon(exchange.accounts[number % 2]),
+            [json.dumps(exchange.order(sides[number % 2])) for _ in range(orders)],
+        )
+        for number in range(connections)
+    ]
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser("orders_ws", __doc__, connections=8)
+    arguments.add_argument(
+        "--in-flight", type=whole(1, 100_000), default=32, help="unanswered orders of each (default: 32)"
+    )
+    options = arguments.parse_args(argv)
+    if options.seconds <= 0 or options.connections < 1 or options.in_flight < 1:
+        arguments.error("--seconds, --connections and --in-flight must be greater than zero")
+
+    def measured(exchange: Exchange, echo_port: int) -> Result:
+        return measure(exchange, echo_port, options.seconds, options.connections, options.in_flight)
+
+    return run(options, measured, BAR_RATIO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Events of the log to rows of the tables, vectorised: one call a batch, nothing per event in Python.
+
+`make_rows(events, times_ms, setup, books)` is pure but for what it knows of assets and markets and for the counters in
+`books` (running numbers, transfers, fee balances): both are read again from the database when a batch is not committed.
+
+Non-goals: reading the log (source.py) and writing to the database (store.py).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, Reason, Side
+from engine_core.wire.layout import ADMIN_EVENT
+from persistence.events import take
+from persistence.projection.balances import FeeBalances, balance_changes
+from persistence.projection.candles import candle_changes
+from persistence.projection.definitions import MarketColumns, Setup, Statement
+from persistence.projection.numbering import Numbering
+from persistence.tables import DEPOSITS, FILLS, ORDER_CHANGES, ORDERS, TRADES, WITHDRAWALS, timestamps
+
+NO_CLIENT_ID = -1
+UNCHANGED = -1
+_STORED_FLAGS = 0xFF & ~OrderFlag.TAKER
+# Events that belong to the life of an order. The others (REJECTED, DUPLICATE, ...) changed nothing.
+_OF_ORDERS = np.zeros(256, bool)
+_OF_ORDERS[
+    [
+        EventKind.ACCEPTED,
+        EventKind.FILL,
+        EventKind.RESTED,
+        EventKind.CANCELLED,
+        EventKind.EXPIRED,
+        EventKind.AMENDED,
+        EventKind.UNRESTED,
+        EventKind.TRIGGER_PLACED,
+        EventKind.TRIGGERED,
+        EventKind.TRIGGER_FAILED,
+        EventKind.REPLENISHED,
+    ]
+] = True
+# Events whose price is the order's own; that of a FILL is the trade's, that of an UNRESTED the level left behind.
+_HAS_OWN_PRICE = np.zeros(256, bool)
+_HAS_OWN_PRICE[[EventKind.ACCEPTED, EventKind.AMENDED, EventKind.TRIGGER_PLACED]] = True
+_IS_OVER = np.zeros(256, bool)
+_IS_OVER[[OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED]] = True
+
+
+@dataclass
+class Books:
+    """What must go on from batch to batch, as of the last commit."""
+
+    orders: Numbering
+    fills: Numbering
+    fee_balances: FeeBalances
+    deposits: int
+    withdrawals: int
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All that one batch changes in the database."""
+
+    definitions: list[Statement]
+    trades: np.ndarray
+    fills: np.ndarray
+    new_orders: np.ndarray
+    order_changes: np.ndarray
+    balance_changes: np.ndarray
+    candle_changes: np.ndarray
+    deposits: np.ndarray
+    withdrawals: np.ndarray
+
+
+def make_rows(events: np.ndarray, times_ms: np.ndarray, setup: Setup, books: Books) -> Rows:
+    """Rows of `events` (EVENT, whole entries in log order), each at its engine time."""
+    kinds = events["kind"]
+    admin_places = np.flatnonzero(kinds == EventKind.APPLIED)
+    admin = take(events, admin_places).view(ADMIN_EVENT)
+    definitions = setup.apply(admin, times_ms[admin_places]) if len(admin) else []
+    columns = setup.columns()
+    done = admin["command"]["kind"]
+    transfers, receives = done == CommandKind.TRANSFER, admin["account"] != admin["command"]["account"]
+    deposit_places = admin_places[(done == CommandKind.DEPOSIT) | (transfers & receives)]
+    withdrawal_places = admin_places[(done == CommandKind.WITHDRAW) | (transfers & ~receives)]
+    of_orders = np.flatnonzero(_OF_ORDERS[kinds])
+    fills = np.flatnonzero(kinds == EventKind.FILL)
+    taken = fills[events["flags"][fills] & OrderFlag.TAKER != 0]
+    trades = _trades(take(events, taken), times_ms[taken], columns)
+    new_orders, order_changes = _orders(take(events, of_orders), times_ms[of_orders], books)
+    rows = Rows(
+        definitions=definitions,
+        trades=trades,
+        fills=_fills(take(events, fills), times_ms[fills], books),
+        new_orders=new_orders,
+        order_changes=order_changes,
+        balance_changes=balance_changes(
+            events, of_orders, np.concatenate((deposit_places, withdrawal_places)), columns, books.fee_balances
+        ),
+        candle_changes=candle_changes(trades, times_ms[taken]),
+        deposits=_transfers(DEPOSITS.rows(len(deposit_places)), events, times_ms, deposit_places, books.deposits),
+        withdrawals=_transfers(
+            WITHDRAWALS.rows(len(withdrawal_places)), events, times_ms, withdrawal_places, books.withdrawals
+        ),
+    )
+    books.deposits += len(deposit_places)
+    books.withdrawals += len(withdrawal_places)
+    return rows
+
+
+def _trades(taken: np.ndarray, times_ms: np.ndarray, columns: MarketColumns) -> np.ndarray:
+    """One row for each taker's FILL; the maker's tells nothing more of the trade."""
+    rows = TRADES.rows(len(taken))
+    is_bid = taken["side"] == Side.BID
+    lots, ticks = taken["fill_lots"], taken["price_ticks"].astype(np.int64)
+    rows["market"], rows["trade_id"], rows["time"] = taken["market"], taken["trade_id"], timestamps(times_ms)
+    rows["price_ticks"], rows["quantity_lots"] = ticks, lots
+    rows["quote_atoms"] = lots * ticks * columns.tick_atoms[taken["market"]]
+    rows["buyer_is_maker"] = ~is_bid
+    rows["bid_order_id"] = np.where(is_bid, taken["order_id"], taken["counter_order_id"])
+    rows["ask_order_id"] = np.where(is_bid, taken["counter_order_id"], taken["order_id"])
+    return rows
+
+
+def _fills(fills: np.ndarray, times_ms: np.ndarray, books: Books) -> np.ndarray:
+    rows = FILLS.rows(len(fills))
+    for name in ("account", "market", "order_id", "trade_id", "side", "price_ticks", "fee_atoms"):
+        rows[name] = fills[name]
+    rows["client_id"] = _client_ids(fills)
+    rows["is_maker"] = fills["flags"] & OrderFlag.TAKER == 0
+    rows["quantity_lots"], rows["time"] = fills["fill_lots"], timestamps(times_ms)
+    rows["number"] = books.fills.take(fills["account"], np.zeros(len(fills), np.int64))
+    rows["market_number"] = books.fills.take(fills["account"], fills["market"])
+    return rows
+
+
+def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.ndarray, np.ndarray]:
+    """(rows of orders that began in this batch, changes of orders that are stored), both as of the batch's end."""
+    if len(events) == 0:
+        return ORDERS.rows(0), ORDER_CHANGES.rows(0)
+    by_order = np.argsort(events["order_id"], kind="stable")
+    events, times_ms = take(events, by_order), times_ms[by_order]
+    ids = events["order_id"]
+    first = np.concatenate(([0], np.flatnonzero(ids[1:] != ids[:-1]) + 1))
+    last = np.append(first[1:], len(ids)) - 1
+    priced = np.maximum.reduceat(np.where(_HAS_OWN_PRICE[events["kind"]], np.arange(len(ids)), -1), first)
+    price_ticks = np.where(priced >= first, events["price_ticks"][priced], UNCHANGED)
+    begins = events["kind"][first]
+    is_new = (begins == EventKind.ACCEPTED) | (begins == EventKind.TRIGGER_PLACED)
+    new, old = np.flatnonzero(is_new), np.flatnonzero(~is_new)
+    rows, changes = ORDERS.rows(len(new)), ORDER_CHANGES.rows(len(old))
+    for target, which in ((rows, new), (changes, old)):
+        state = take(events, last[which])
+        for name in ("order_id", "status", "quantity_lots", "executed_lots", "executed_atoms"):
+            target[name] = state[name]
+        target["reason"] = np.where(_IS_OVER[state["status"]], state["reason"], Reason.NONE)
+        target["price_ticks"], target["updated"] = price_ticks[which], timestamps(times_ms[last[which]])
+    begun = take(events, first[new])
+    for name in ("account", "market", "side", "order_type", "time_in_force", "self_trade"):
+        rows[name] = begun[name]
+    for name in ("amount_atoms", "trigger_ticks", "display_lots"):
+        rows[name] = begun[name]
+    rows["client_id"], rows["flags"] = _client_ids(begun), begun["flags"] & _STORED_FLAGS
+    rows["created"] = timestamps(begun["created_ms"])
+    rows["number"] = books.orders.take(begun["account"], np.zeros(len(begun), np.int64))
+    rows["market_number"] = books.orders.take(begun["account"], begun["market"])
+    return rows, changes
+
+
+def _transfers(
+    rows: np.ndarray, events: np.ndarray, times_ms: np.ndarray, places: np.ndarray, before: int
+) -> np.ndarray:
+    applied = take(events, places).view(ADMIN_EVENT)
+    commands = applied["command"]
+    rows["id"] = before + 1 + np.arange(len(places))
+    rows["account"], rows["asset"] = applied["account"], commands["asset"]
+    parties = commands["account"].astype(np.int64) + commands["to_account"]
+    is_transfer = commands["kind"] == CommandKind.TRANSFER
+    rows["counterparty"] = np.where(is_transfer, parties - applied["account"], 0)
+    rows["asked_address"], rows["asked"] = commands["c"], commands["d"]
+    rows["amount_atoms"], rows["reference"] = commands["a"], commands["b"]
+    rows["time"] = timestamps(times_ms[places])
+    return rows
+
+
+def _client_ids(records: np.ndarray) -> np.ndarray:
+    has_one = records["flags"] & OrderFlag.HAS_CLIENT_ID != 0
+    return np.where(has_one, records["client_id"].astype(np.int64), NO_CLIENT_ID)
