@@ -16,11 +16,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import redis
 
 from engine_core.host.embedded import Postgres, Valkey, running
+
+hypothesis.settings.register_profile("exchange", deadline=None)  # how long an example takes, the machine decides
+hypothesis.settings.load_profile("exchange")
 
 _databases = itertools.count(1)
 
