@@ -109,7 +109,7 @@ async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -
             http=protocol(app.hot_routes(service, shown), crowd),
             ws=socket_class(service, shown),
             lifespan="off",
-            proxy_headers=False,  # whose word on the client's address counts, addresses.py says
+            proxy_headers=False,  # whose word on the client's address counts, engine_core/config/addresses.py says
             access_log=False,
             server_header=False,
             log_config=None,

@@ -22,7 +22,7 @@ class HistoryUnavailable(Exception):
 
 
 class Database:
-    """`writes`: for the rows of users (users/stored.py) instead of the history."""
+    """`writes`: for the rows of users (users/user_rows.py) instead of the history."""
 
     def __init__(self, url: str, *, writes: bool = False) -> None:
         self._url = url

@@ -26,7 +26,7 @@ class Keys(NamedTuple):
     answers: str  # pub/sub channel prefix; the gateway's number follows
     leases: str  # key prefix: who holds a role, e.g. the publisher of market data
     stored: str  # how far the writer is; see transport/backlog.py
-    skipped: str  # set of the entries that an operator had the engine skip; see guard.py
+    skipped: str  # set of the entries that an operator had the engine skip; see runtime/crash_guard.py
 
 
 def keys(shard: int = 0) -> Keys:

@@ -39,7 +39,7 @@ class Command(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One EVENT; the last four are other things in a FILL (see layout.py)."""
+    """One EVENT; the last four are other things in a FILL (see engine_core/wire/layout.py)."""
 
     kind: int
     side: int
