@@ -30,7 +30,7 @@ help:
 	@echo "make fuzz    random bytes to all readers for MINUTES=$(MINUTES), going on where it stopped (build/fuzz)"
 	@echo "make containers   build docker/ and run it in real containers (root, Debian); KEEP=--keep keeps the images"
 	@echo "make audit   check the installed packages against the lock and against known vulnerabilities"
-	@echo "make lock    resolve the locked requirements anew"
+	@echo "make lock    resolve the locked requirements again"
 	@echo "make clean   delete what setup made (not the data)"
 
 setup:

@@ -6,7 +6,7 @@
     3. pip-audit over the locked packages, against the public advisory database; says so where that cannot be reached
 
 Exit status 1 if anything is wrong, and 0 with a word where only step 3 was impossible. A finding of step 2 about the
-interpreter is told and does not fail: it is the machine's, and what we do about it stands beside it.
+interpreter is reported and does not fail: it is the machine's, and what we do about it is noted there.
 """
 
 import subprocess
