@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
  * `npm run dev` serves the page with hot reload and hands the API through to a running exchange.
  * EXCHANGE_HTTP names its address; the WebSocket address comes from the exchange itself.
  */
-const exchange = process.env["EXCHANGE_HTTP"] ?? "http://127.0.0.1:8000";
+const exchange = process.env["EXCHANGE_HTTP"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   plugins: [react()],

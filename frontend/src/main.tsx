@@ -1,8 +1,9 @@
 import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
 import { inspect } from "./app/inspect";
-import { Venue, VenueContext } from "./app/venue";
-import { onChanged } from "./users/users";
+import { onChanged } from "./model/users";
+import { Venue } from "./model/venue";
+import { VenueContext } from "./ui/useVenue";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/layout.css";

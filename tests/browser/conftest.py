@@ -27,7 +27,7 @@ WITHDRAW_DELAY_MINUTES = 60
 SIZES = {"desktop": (1440, 900), "phone": (360, 740)}
 
 
-def _missing(what: str) -> NoReturn:
+def missing(what: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"{what}, and in CI the browser tests must run", pytrace=False)
     pytest.skip(f"browser tests: {what}")
@@ -38,9 +38,9 @@ def chromium() -> str:
     """Where the browser is."""
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if found is None:
-        _missing("no Chromium here (Debian: apt-get install chromium)")
+        missing("no Chromium here (Debian: apt-get install chromium)")
     if not (ROOT / "frontend/dist/index.html").is_file():
-        _missing("the page is not built (make setup, or npm ci && npm run build in frontend/)")
+        missing("the page is not built (make setup, or npm ci && npm run build in frontend/)")
     return found
 
 

@@ -1,9 +1,9 @@
 /** What the account holds of the market on the screen: beside the order form, where there is room. */
 import type { ReactElement } from "react";
-import { useVenue } from "../app/venue";
 import { trimmed } from "../decimal/format";
-import { useStore } from "../feed/store";
-import type { Market } from "../markets/markets";
+import type { Market } from "../model/markets";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 
 export function Assets({ market }: { market: Market }): ReactElement {
   const balances = useStore(useVenue().account.balances);

@@ -1,10 +1,11 @@
 /** Balances of the account, with their worth at the last prices. */
 import type { ReactElement } from "react";
-import { useVenue, type Venue } from "../app/venue";
 import { multiply } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
-import { useStore } from "../feed/store";
-import type { Market } from "../markets/markets";
+import type { Market } from "../model/markets";
+import { type Venue } from "../model/venue";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 
 /** The quote asset that most markets share. */
 function commonQuote(markets: readonly Market[]): string | null {

@@ -3,7 +3,7 @@
  * token that state-changing requests carry as a header, and one that opens the private streams.
  * Without a session the page shows the market and cannot trade.
  */
-import { Store } from "../feed/store";
+import { Store } from "../reactive/store";
 import { ApiError, request, type Answer, type Query } from "./http";
 import type { DemoSession, SessionConfig, UserSession } from "./types";
 

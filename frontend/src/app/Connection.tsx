@@ -1,7 +1,7 @@
 /** Whether what is on the screen is live: always visible in the header, and a bar across the page when it is not. */
 import type { ReactElement } from "react";
-import { useStore } from "../feed/store";
-import { useVenue } from "./venue";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 
 interface Shown {
   tone: "live" | "busy" | "away";

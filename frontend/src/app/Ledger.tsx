@@ -1,11 +1,11 @@
 /** The lower panel: open orders, fills and balances behind tabs. */
 import { useState, type KeyboardEvent, type ReactElement } from "react";
 import { Balances } from "../account/Balances";
-import { useStore } from "../feed/store";
-import type { Market } from "../markets/markets";
+import type { Market } from "../model/markets";
 import { Fills } from "../orders/Fills";
 import { OpenOrders } from "../orders/OpenOrders";
-import { useVenue } from "./venue";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 
 const TABS = ["Open orders", "Fills", "Balances"] as const;
 type Tab = (typeof TABS)[number];

@@ -1,8 +1,8 @@
 /** `exchange` on the console: what the page holds, read-only. People debug with it, and the browser tests compare with it. */
 import { toText } from "../decimal/decimal";
-import { frames } from "../feed/frames";
-import type { BookSide } from "../book/replica";
-import type { Venue } from "./venue";
+import type { BookSide } from "../model/bookReplica";
+import type { Venue } from "../model/venue";
+import { frames } from "../reactive/frames";
 
 export interface Inspection {
   book: () => { state: string; updateId: number; resynchronised: number; bids: [string, string][]; asks: [string, string][] };

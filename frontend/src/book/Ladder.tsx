@@ -1,14 +1,15 @@
 /** The depth ladder: asks above, spread in the middle, bids below. Painted once per frame from the live replica. */
 import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactElement } from "react";
-import { useVenue, type Venue } from "../app/venue";
-import { Rows } from "../app/rows";
 import { toText } from "../decimal/decimal";
 import { fixed, NONE } from "../decimal/format";
-import { useStore } from "../feed/store";
-import type { Market } from "../markets/markets";
+import type { Market } from "../model/markets";
+import { type Venue } from "../model/venue";
+import { useStore } from "../reactive/useStore";
+import { Rows } from "../ui/rows";
+import { useVenue } from "../ui/useVenue";
+import { Veil } from "../ui/Veil";
 import { GROUPS } from "./ladder";
 import { LadderPainter } from "./painter";
-import { Veil } from "../app/Veil";
 
 export function Ladder({ market }: { market: Market }): ReactElement {
   const venue = useVenue();

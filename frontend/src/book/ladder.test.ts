@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parse, toText } from "../decimal/decimal";
+import { BookReplica, type Change } from "../model/bookReplica";
 import { ladder, type LadderRow } from "./ladder";
-import { BookReplica, type Change } from "./replica";
 
 const book = (bids: [string, string][], asks: [string, string][]): BookReplica => {
   const changes = (side: [string, string][]): Change[] => side.map(([price, quantity]) => [parse(price), parse(quantity)]);

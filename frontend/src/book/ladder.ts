@@ -1,6 +1,6 @@
 /** What the depth ladder shows: levels merged into steps of a price, with running totals. Pure. */
 import { ceilTo, floorTo, ratio } from "../decimal/decimal";
-import type { BookReplica, BookSide } from "./replica";
+import type { BookReplica, BookSide } from "../model/bookReplica";
 
 export interface LadderRow {
   price: bigint;

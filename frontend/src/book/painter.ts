@@ -1,9 +1,9 @@
 /** Paints the ladder's rows and keeps which one the keyboard has chosen. */
-import type { Rows } from "../app/rows";
-import type { Venue } from "../app/venue";
 import { ceilTo, floorTo } from "../decimal/decimal";
 import { fixed } from "../decimal/format";
-import type { Market } from "../markets/markets";
+import type { Market } from "../model/markets";
+import type { Venue } from "../model/venue";
+import type { Rows } from "../ui/rows";
 import { ladder, type LadderRow, type LadderView } from "./ladder";
 
 export const ROW_PX = 20;

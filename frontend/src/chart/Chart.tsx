@@ -1,15 +1,15 @@
 /** The chart panel: interval selector, the values of one candle in text, and the drawing. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
-import { colours } from "../app/colours";
-import { useVenue } from "../app/venue";
 import { parse, toText } from "../decimal/decimal";
 import { change, compact, fixed, trimmed } from "../decimal/format";
-import { useStore } from "../feed/store";
-import type { Market } from "../markets/markets";
-import type { Orders } from "../orders/orders";
-import { Candles, fittingInterval, type Candle } from "./candles";
+import { Candles, fittingInterval, type Candle } from "../model/candles";
+import { INTERVALS, type Interval } from "../model/intervals";
+import type { Market } from "../model/markets";
+import type { Orders } from "../model/orders";
+import { useStore } from "../reactive/useStore";
+import { colours } from "../ui/colours";
+import { useVenue } from "../ui/useVenue";
 import { Drawing, type OrderLine } from "./drawing";
-import { INTERVALS, type Interval } from "./intervals";
 import { readTheme } from "./theme";
 
 const REMEMBERED = "chart.interval";

@@ -14,9 +14,9 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import { toDrawing } from "../decimal/decimal";
-import { frames } from "../feed/frames";
-import type { Candle, CandleListener } from "./candles";
-import type { Interval } from "./intervals";
+import type { Candle, CandleListener } from "../model/candles";
+import type { Interval } from "../model/intervals";
+import { frames } from "../reactive/frames";
 import type { ChartTheme } from "./theme";
 
 export interface OrderLine {

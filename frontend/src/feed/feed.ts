@@ -7,9 +7,9 @@
  * The exchange speaks at least once a second (tickers, depth heartbeats), so a longer silence is a dead connection even
  * if no close arrives: half-open sockets would otherwise leave a stale book on the screen.
  */
+import { Store } from "../reactive/store";
 import { Backoff } from "./backoff";
 import type { ControlFrame, DataFrame, ServerFrame, StreamEvent } from "./events";
-import { Store } from "./store";
 
 export type FeedState = "opening" | "live" | "away";
 

@@ -1,9 +1,9 @@
 /** All markets with last price and the change of 24 hours; choosing one shows it. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
-import { useVenue } from "../app/venue";
 import { change, compact, direction, fixed, NONE } from "../decimal/format";
-import { useStore } from "../feed/store";
-import { pair } from "./markets";
+import { pair } from "../model/markets";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 
 export function MarketList({ chosen }: { chosen: () => void }): ReactElement {
   const venue = useVenue();

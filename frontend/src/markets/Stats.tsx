@@ -1,9 +1,9 @@
 /** The market on the screen in figures: last price, and its 24 hours. */
 import { useEffect, type ReactElement } from "react";
-import { useVenue } from "../app/venue";
 import { change, compact, direction, fixed, NONE, signed } from "../decimal/format";
-import { useStore } from "../feed/store";
-import { pair, type Market } from "./markets";
+import { pair, type Market } from "../model/markets";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 
 export function Stats({ market }: { market: Market }): ReactElement {
   const venue = useVenue();

@@ -1,11 +1,11 @@
 /** What the order would come to: total, average price of a market order, the fee. Estimates from the book as it stands. */
 import type { ReactElement } from "react";
-import { useVenue } from "../app/venue";
 import { divide, multiply } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
 import { tryTyped } from "../decimal/typed";
-import { useStore } from "../feed/store";
-import type { Market } from "../markets/markets";
+import type { Market } from "../model/markets";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 import type { Draft } from "./checks";
 import { walk, type Walk } from "./sizing";
 

@@ -1,10 +1,10 @@
 /** The account's own trades, newest first. */
 import type { ReactElement } from "react";
-import { useVenue } from "../app/venue";
 import { multiply } from "../decimal/decimal";
 import { fixed, trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
-import { useStore } from "../feed/store";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 
 export function Fills({ onlySymbol }: { onlySymbol: string | null }): ReactElement {
   const venue = useVenue();

@@ -1,11 +1,11 @@
 /** Open orders with their progress, each with its cancel button. */
 import { useState, type ReactElement } from "react";
-import { useVenue } from "../app/venue";
 import { ratio } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
-import { useStore } from "../feed/store";
-import type { Order } from "./orders";
+import type { Order } from "../model/orders";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 
 function kindOf(order: Order): string {
   if (order.status === "TriggerPending") return `Stop ${order.type.toLowerCase()}`;

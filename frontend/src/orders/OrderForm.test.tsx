@@ -2,9 +2,10 @@
 import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { Venue, VenueContext } from "../app/venue";
 import { parse } from "../decimal/decimal";
-import { toMarket } from "../markets/markets";
+import { toMarket } from "../model/markets";
+import { Venue } from "../model/venue";
+import { VenueContext } from "../ui/useVenue";
 import { OrderForm } from "./OrderForm";
 
 (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;

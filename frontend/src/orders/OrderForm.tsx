@@ -1,14 +1,14 @@
 /** The order form: what to trade, checked in words before it is sent. */
 import { useId, useState, type FormEvent, type ReactElement } from "react";
 import type { Side } from "../api/types";
-import { useVenue } from "../app/venue";
 import { floorTo, multiply } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
 import { toTyped, tryTyped } from "../decimal/typed";
-import { useStore } from "../feed/store";
-import type { Market } from "../markets/markets";
+import type { Market } from "../model/markets";
+import { useStore } from "../reactive/useStore";
+import { DecimalField } from "../ui/DecimalField";
+import { useVenue } from "../ui/useVenue";
 import { check, type Draft, type Field, type Handling, type Kind, type Problems } from "./checks";
-import { DecimalField } from "./DecimalField";
 import { Estimate } from "./Estimate";
 import { share } from "./sizing";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "../decimal/decimal";
-import type { Market } from "../markets/markets";
+import type { Market } from "../model/markets";
 import { check, type Draft, type Surroundings } from "./checks";
 
 const market: Market = {

@@ -6,7 +6,7 @@ import type { NewOrder, Side } from "../api/types";
 import { divide, floorTo, multiply, toText } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
 import { readTyped } from "../decimal/typed";
-import type { Market } from "../markets/markets";
+import type { Market } from "../model/markets";
 
 export type Kind = "limit" | "market";
 export type Handling = "GTC" | "PostOnly" | "IOC" | "FOK";

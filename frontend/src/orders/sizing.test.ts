@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { BookReplica } from "../book/replica";
 import { parse, toText } from "../decimal/decimal";
-import { toMarket } from "../markets/markets";
-import { stepped } from "./DecimalField";
+import { BookReplica } from "../model/bookReplica";
+import { toMarket } from "../model/markets";
+import { stepped } from "../ui/DecimalField";
 import { share, walk } from "./sizing";
 
 const market = toMarket({

@@ -1,8 +1,8 @@
 /** Amounts that a form works out: shares of a balance, and what a market order would cost. Pure. */
 import type { Side } from "../api/types";
-import type { BookReplica } from "../book/replica";
 import { divide, floorTo, min, multiply } from "../decimal/decimal";
-import type { Market } from "../markets/markets";
+import type { BookReplica } from "../model/bookReplica";
+import type { Market } from "../model/markets";
 
 /** The base quantity that `percent` of the balance pays for at `price`, in whole steps, within the market's limit. */
 export function share(side: Side, percent: bigint, price: bigint | null, market: Market, base: bigint, quote: bigint): bigint {

@@ -1,11 +1,11 @@
 /** The tape: public trades, newest first, painted once per frame. */
 import { useEffect, useRef, type ReactElement } from "react";
-import { Rows } from "../app/rows";
-import { useVenue } from "../app/venue";
 import { fixed } from "../decimal/format";
 import { clock } from "../decimal/time";
-import type { Market } from "../markets/markets";
-import { MOST_TRADES } from "./tapeFeed";
+import type { Market } from "../model/markets";
+import { MOST_TRADES } from "../model/tape";
+import { Rows } from "../ui/rows";
+import { useVenue } from "../ui/useVenue";
 
 const ROW_PX = 20;
 

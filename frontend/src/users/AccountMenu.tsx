@@ -1,11 +1,11 @@
 /** The corner of the page that says who one is: log in, sign up, API keys, security, log out. */
 import { useState, type ReactElement } from "react";
-import { useVenue } from "../app/venue";
-import { useStore } from "../feed/store";
+import { leave } from "../model/users";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 import { KeysDialog } from "./KeysDialog";
 import { SecurityDialog } from "./SecurityDialog";
 import { SignInDialog } from "./SignInDialog";
-import { leave } from "./users";
 
 type Shown = "nothing" | "sign in" | "keys" | "security";
 

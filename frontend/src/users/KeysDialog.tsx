@@ -1,11 +1,11 @@
 /** A user's API keys: what there are, a new one with its secret (shown once), and an end for each. */
 import { useCallback, useEffect, useState, type FormEvent, type ReactElement } from "react";
-import { useVenue } from "../app/venue";
 import { moment } from "../decimal/time";
-import { useAttempt } from "./attempt";
-import { Dialog } from "./Dialog";
+import { keys, makeKey, revokeKey, type ApiKey, type NewApiKey, type Permission } from "../model/users";
+import { useAttempt } from "../ui/attempt";
+import { Dialog } from "../ui/Dialog";
+import { useVenue } from "../ui/useVenue";
 import { Problem, ProofFields, proofOf } from "./fields";
-import { keys, makeKey, revokeKey, type ApiKey, type NewApiKey, type Permission } from "./users";
 
 const PERMISSIONS: Permission[] = ["read", "trade", "withdraw"];
 

@@ -1,8 +1,8 @@
 import { useState, type FormEvent, type ReactElement } from "react";
-import { useVenue } from "../app/venue";
-import { useAttempt } from "./attempt";
+import { changePassword } from "../model/security";
+import { useAttempt } from "../ui/attempt";
+import { useVenue } from "../ui/useVenue";
 import { Buttons, focusFirst, PasswordField, Problem, ProofFields, proofOf } from "./fields";
-import { changePassword } from "./security";
 
 export function PasswordForm({ done, cancel }: { done: () => void; cancel: () => void }): ReactElement {
   const session = useVenue().session;

@@ -1,10 +1,10 @@
 /** Turning the second factor on, in two steps, and off. */
 import { useState, type FormEvent, type ReactElement } from "react";
-import { useVenue } from "../app/venue";
-import { useAttempt } from "./attempt";
+import { beginSecondFactor, confirmSecondFactor, removeSecondFactor, type SecondFactor } from "../model/security";
+import { useAttempt } from "../ui/attempt";
+import { useVenue } from "../ui/useVenue";
 import { Buttons, CodeField, focusFirst, Problem, ProofFields, proofOf } from "./fields";
 import { QrCode } from "./QrCode";
-import { beginSecondFactor, confirmSecondFactor, removeSecondFactor, type SecondFactor } from "./security";
 
 interface Props {
   done: (message: string) => void;

@@ -1,8 +1,8 @@
 /** A user's own security: the password, the second factor, and where one is logged in. One form is open at a time. */
 import { useId, useState, type ReactElement, type ReactNode } from "react";
-import { useVenue } from "../app/venue";
-import { useStore } from "../feed/store";
-import { Dialog } from "./Dialog";
+import { useStore } from "../reactive/useStore";
+import { Dialog } from "../ui/Dialog";
+import { useVenue } from "../ui/useVenue";
 import { focus } from "./fields";
 import { PasswordForm } from "./PasswordForm";
 import { TurnOff, TurnOn } from "./SecondFactorForms";

@@ -1,10 +1,10 @@
 /** Where the user is logged in. Any session but this one can be ended here; this one ends by logging out. */
 import { useCallback, useEffect, useId, useState, type ReactElement } from "react";
-import { useVenue } from "../app/venue";
 import { moment } from "../decimal/time";
-import { useAttempt } from "./attempt";
+import { browserOf, endSessions, openSessions, type OpenSession } from "../model/security";
+import { useAttempt } from "../ui/attempt";
+import { useVenue } from "../ui/useVenue";
 import { Problem } from "./fields";
-import { browserOf, endSessions, openSessions, type OpenSession } from "./security";
 
 export function Sessions(): ReactElement {
   const session = useVenue().session;

@@ -1,8 +1,8 @@
 import { useState, type FormEvent, type ReactElement } from "react";
-import { useAttempt } from "./attempt";
-import { Dialog } from "./Dialog";
+import { enter, type Entrance } from "../model/users";
+import { useAttempt } from "../ui/attempt";
+import { Dialog } from "../ui/Dialog";
 import { CodeField, PasswordField, Problem, proofOf } from "./fields";
-import { enter, type Entrance } from "./users";
 
 export function SignInDialog({ close }: { close: () => void }): ReactElement {
   const [entrance, setEntrance] = useState<Entrance>("login");

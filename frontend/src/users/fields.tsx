@@ -1,9 +1,9 @@
 /** The fields and messages that the dialogs about a user share. */
 import type { ReactElement } from "react";
 import type { ApiError } from "../api/http";
-import { useVenue } from "../app/venue";
-import { useStore } from "../feed/store";
-import type { Proof } from "./users";
+import type { Proof } from "../model/users";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 
 export const MIN_PASSWORD = 8;
 const MAX_PASSWORD = 256;

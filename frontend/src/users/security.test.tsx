@@ -3,10 +3,11 @@ import { decodeQR } from "qr/decode.js";
 import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { Venue, VenueContext } from "../app/venue";
+import { browserOf } from "../model/security";
+import { Venue } from "../model/venue";
+import { VenueContext } from "../ui/useVenue";
 import { QrCode } from "./QrCode";
 import { SecurityDialog } from "./SecurityDialog";
-import { browserOf } from "./security";
 
 (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
 

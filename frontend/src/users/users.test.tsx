@@ -2,10 +2,11 @@
 import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { Venue, VenueContext } from "../app/venue";
 import { parse } from "../decimal/decimal";
+import { leave, onChanged } from "../model/users";
+import { Venue } from "../model/venue";
+import { VenueContext } from "../ui/useVenue";
 import { KeysDialog } from "./KeysDialog";
-import { leave, onChanged } from "./users";
 
 (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
 

@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import type { TradeEvent } from "../feed/events";
 import type { Feed, Stream } from "../feed/feed";
-import { merge, MOST_TRADES, TapeFeed, type Trade } from "./tapeFeed";
+import { merge, MOST_TRADES, TapeFeed, type Trade } from "./tape";
 
 const trade = (id: number): Trade => ({ id, price: 1n, quantity: 1n, timeMs: id, isSell: false });
 const event = (id: number): TradeEvent => ({ e: "trade", s: "SOL_USDC", p: "1", q: "1", t: id, m: false, T: id * 1000 });

@@ -1,20 +1,19 @@
 /** Everything that lives outside React, wired together once: the page's model. */
-import { createContext, useContext } from "react";
-import { Account } from "../account/account";
+import { ApiError } from "../api/http";
 import { PrivateApi } from "../api/private";
 import * as publicApi from "../api/public";
 import { SessionHolder } from "../api/session";
-import { ApiError } from "../api/http";
-import { BookFeed } from "../book/bookFeed";
 import type { TickerEvent } from "../feed/events";
 import { Feed } from "../feed/feed";
-import { Store } from "../feed/store";
-import { toMarket, type Market } from "../markets/markets";
-import { fromWire, withTicker, withTrade, type Tickers } from "../markets/tickers";
-import { Announcer } from "../orders/announce";
-import { Trading } from "../orders/trading";
-import { TapeFeed } from "../tape/tapeFeed";
-import { Toasts } from "../toasts/toasts";
+import { Store } from "../reactive/store";
+import { Account } from "./account";
+import { Announcer } from "./announcer";
+import { BookFeed } from "./book";
+import { toMarket, type Market } from "./markets";
+import { TapeFeed } from "./tape";
+import { fromWire, withTicker, withTrade, type Tickers } from "./tickers";
+import { Toasts } from "./toasts";
+import { Trading } from "./trading";
 
 const RETRY_MS = 1_500;
 
@@ -100,12 +99,4 @@ export class Venue {
       if (!(error instanceof ApiError)) throw error;
     }
   }
-}
-
-export const VenueContext = createContext<Venue | null>(null);
-
-export function useVenue(): Venue {
-  const venue = useContext(VenueContext);
-  if (!venue) throw new Error("No Venue above this component");
-  return venue;
 }

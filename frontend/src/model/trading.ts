@@ -4,9 +4,9 @@ import { newClientId, type PrivateApi } from "../api/private";
 import type { NewOrder, WireOrder } from "../api/types";
 import { parse } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
-import type { Market } from "../markets/markets";
-import type { Toasts } from "../toasts/toasts";
+import type { Market } from "./markets";
 import type { Order } from "./orders";
+import type { Toasts } from "./toasts";
 
 const TITLES: Record<string, string> = {
   INSUFFICIENT_FUNDS: "Not enough funds",

@@ -2,9 +2,9 @@ import { describe, expect, it, vi } from "vitest";
 import type { WireDepth } from "../api/types";
 import { parse, toText } from "../decimal/decimal";
 import type { DepthEvent } from "../feed/events";
-import { heartbeat, merged, RandomBook, randomFrom } from "./fixture";
-import type { BookSide } from "./replica";
-import { BookSync } from "./sync";
+import { heartbeat, merged, RandomBook, randomFrom } from "./bookFixture";
+import type { BookSide } from "./bookReplica";
+import { BookSync } from "./bookSync";
 
 const levels = (side: BookSide): [string, string][] =>
   side.top(Number.MAX_SAFE_INTEGER).map(({ price, quantity }) => [toText(price), toText(quantity)]);

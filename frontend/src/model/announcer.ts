@@ -2,9 +2,9 @@
 import { divide, parse } from "../decimal/decimal";
 import { fixed, trimmed } from "../decimal/format";
 import type { OrderEvent } from "../feed/events";
-import { frames } from "../feed/frames";
-import { pair, type Market } from "../markets/markets";
-import type { Toasts } from "../toasts/toasts";
+import { frames } from "../reactive/frames";
+import { pair, type Market } from "./markets";
+import type { Toasts } from "./toasts";
 
 const REASONS: Record<string, string> = {
   FillOrKill: "it could not be filled completely at once",

@@ -2,7 +2,6 @@
  * A value outside React that components watch. Changes are told once per animation frame however many there were, so
  * the cost of a busy market is bounded by the screen, not by the feed.
  */
-import { useSyncExternalStore } from "react";
 import { frames } from "./frames";
 
 export class Store<T> {
@@ -30,8 +29,4 @@ export class Store<T> {
   private readonly notify = (): void => {
     for (const listener of this.listeners) listener();
   };
-}
-
-export function useStore<T>(store: Store<T>): T {
-  return useSyncExternalStore(store.subscribe, store.get);
 }

@@ -6,7 +6,7 @@ import { parse } from "../decimal/decimal";
 import { fromMicros } from "../decimal/time";
 import type { TradeEvent } from "../feed/events";
 import type { Feed } from "../feed/feed";
-import { Store } from "../feed/store";
+import { Store } from "../reactive/store";
 
 export interface Trade {
   id: number;

@@ -1,7 +1,7 @@
 /** The corner where toasts appear; screen readers hear them as they come. */
 import type { ReactElement } from "react";
-import { useVenue } from "../app/venue";
-import { useStore } from "../feed/store";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 
 export function Toaster(): ReactElement {
   const { toasts } = useVenue();

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { OrderEvent } from "../feed/events";
 import { parse } from "../decimal/decimal";
+import type { OrderEvent } from "../feed/events";
 import { fillFromEvent, fillFromWire, fromEvent, mergeFills, OrderTable } from "./orders";
 
 const event = (change: Partial<OrderEvent>): OrderEvent => ({

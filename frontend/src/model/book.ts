@@ -2,8 +2,8 @@
 import { depth } from "../api/public";
 import type { DepthEvent } from "../feed/events";
 import type { Feed } from "../feed/feed";
-import { Store } from "../feed/store";
-import { BookSync, type BookState } from "./sync";
+import { Store } from "../reactive/store";
+import { BookSync, type BookState } from "./bookSync";
 
 /** Best prices for forms: calmer than the book, since nobody reads them sixty times a second. */
 export interface Touch {

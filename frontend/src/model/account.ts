@@ -9,8 +9,8 @@ import type { WireBalances } from "../api/types";
 import { parse } from "../decimal/decimal";
 import type { BalanceEvent, OrderEvent } from "../feed/events";
 import type { Feed } from "../feed/feed";
-import { Store } from "../feed/store";
-import { fillFromEvent, fillFromWire, fromEvent, fromWire, mergeFills, OrderTable, type Fill, type Orders } from "../orders/orders";
+import { Store } from "../reactive/store";
+import { fillFromEvent, fillFromWire, fromEvent, fromWire, mergeFills, OrderTable, type Fill, type Orders } from "./orders";
 
 export interface Balance {
   available: bigint;

@@ -1,5 +1,5 @@
 /** Dark unless the reader chose light: venues are dark, and a system's own choice says little about a trading desk. */
-import { Store } from "../feed/store";
+import { Store } from "../reactive/store";
 
 export type Colours = "dark" | "light";
 

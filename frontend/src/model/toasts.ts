@@ -1,5 +1,5 @@
 /** Short messages that come and go: what happened to an order, and why. */
-import { Store } from "../feed/store";
+import { Store } from "../reactive/store";
 
 export type Tone = "good" | "bad" | "plain";
 

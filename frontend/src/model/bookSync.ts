@@ -8,10 +8,10 @@
  * applied must satisfy U ≤ id + 1 ≤ u, each later one U = u(prev) + 1; anything else means a change was missed, and the
  * book leaves the screen until a new snapshot fits. Update ids are safe integers: 2⁵³ changes of one market.
  */
-import { parse } from "../decimal/decimal";
 import type { WireDepth } from "../api/types";
+import { parse } from "../decimal/decimal";
 import type { DepthEvent } from "../feed/events";
-import { BookReplica, type Change } from "./replica";
+import { BookReplica, type Change } from "./bookReplica";
 
 export type BookState = "idle" | "fetching" | "live";
 
