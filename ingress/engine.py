@@ -12,8 +12,8 @@ import numpy as np
 from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, QueryKind
+from engine_core.wire.events import Event, events_of
 from ingress.errors import ApiError, Code
-from ingress.requests.command_record import Event, events_of
 
 RETRY_LATER = ((b"Retry-After", b"1"),)
 _BLOCK_REFUSED = EventKind.BLOCK_REFUSED.value

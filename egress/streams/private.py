@@ -25,7 +25,6 @@ from egress.streams.private_frames import (
     WITH_BALANCES,
     BalanceState,
     Extras,
-    OrderEvent,
     balance_update,
     extras_of,
     order_update,
@@ -34,12 +33,12 @@ from engine_core.process.tasks import ended
 from engine_core.replica.market_data import Changes, MarketData, Query
 from engine_core.replica.setup import Asset, Market
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Side
+from engine_core.wire.events import Event, event_of
 from engine_core.wire.layout import ADMIN_EVENT
-from engine_core.wire.limits import ALL_MARKETS
+from engine_core.wire.limits import ALL_MARKETS, FEE_ACCOUNT
 from engine_core.wire.streams import EntryId
 
 RETRY_SECONDS = 0.5
-FEE_ACCOUNT = 1
 MAX_WAITING = 20_000  # events of one account that may wait for its balances
 
 logger = logging.getLogger(__name__)
@@ -122,7 +121,7 @@ class PrivateStreams:
             if self._accounts.get(account.number) is not account:
                 return  # nobody listens any more, and the cancellation was lost
         for record in orders:
-            self._remember(account, OrderEvent(*record.item()))
+            self._remember(account, event_of(record))
         for asset, available, locked in balances[["asset", "available", "locked"]].tolist():
             account.balances[asset] = BalanceState(available, locked)
         account.known_to = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
@@ -170,7 +169,7 @@ class PrivateStreams:
             if not contained:
                 self._take_admin(account, np.frombuffer(record.tobytes(), ADMIN_EVENT)[0], time_ms, now_us)
             return
-        event = OrderEvent(*record.item())
+        event = event_of(record)
         if event.kind not in WITH_BALANCES:
             return
         market = self._data.setup.markets[event.market]
@@ -186,25 +185,25 @@ class PrivateStreams:
         if not contained:
             self._take_balances(account, event, market, time_ms, now_us)
 
-    def _remember(self, account: Account, event: OrderEvent) -> None:
+    def _remember(self, account: Account, event: Event) -> None:
         if event.kind != EventKind.FILL and (extras := extras_of(event)) is not None:
             account.extras[event.order_id] = extras
 
-    def _tell_order(self, account: Account, event: OrderEvent, market: Market, time_ms: int, now_us: int) -> None:
+    def _tell_order(self, account: Account, event: Event, market: Market, time_ms: int, now_us: int) -> None:
         subscriptions = account.wants(Kind.ORDER_UPDATE, market.symbol)
         if subscriptions:
             update = order_update(event, market, account.extras.get(event.order_id), time_ms, now_us)
             for subscription in subscriptions:
                 self._hub.send_private(subscription.client, message(subscription.name, update))
 
-    def _take_balances(self, account: Account, event: OrderEvent, market: Market, time_ms: int, now_us: int) -> None:
+    def _take_balances(self, account: Account, event: Event, market: Market, time_ms: int, now_us: int) -> None:
         buys = event.side == Side.BID
         given, received = (market.quote, market.base) if buys else (market.base, market.quote)
         locked = account.balances.get(received.number, BalanceState(0, 0)).locked
         self._set(account, given, BalanceState(event.given_available, event.given_locked), time_ms, now_us)
         self._set(account, received, BalanceState(event.received_available, locked), time_ms, now_us)
 
-    def _take_fee(self, account: Account, fill: OrderEvent, market: Market, time_ms: int, now_us: int) -> None:
+    def _take_fee(self, account: Account, fill: Event, market: Market, time_ms: int, now_us: int) -> None:
         """Somebody's fee was credited to this account, of the asset that the fill received."""
         asset = market.base if fill.side == Side.BID else market.quote
         held = account.balances.get(asset.number, BalanceState(0, 0))

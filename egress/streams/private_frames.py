@@ -10,48 +10,9 @@ import msgspec
 
 from engine_core.replica.setup import Asset, Market
 from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.events import Event
 from engine_core.wire.expiry import expiry_reason
-from engine_core.wire.layout import EVENT
 from engine_core.wire.units import format_decimal
-
-
-class OrderEvent(NamedTuple):
-    """An EVENT as Python integers, fields in the order of the record."""
-
-    kind: int
-    side: int
-    order_type: int
-    time_in_force: int
-    self_trade: int
-    flags: int
-    status: int
-    reason: int
-    market: int
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
-    account: int
-    order_id: int
-    client_id: int
-    price_ticks: int
-    given_available: int
-    given_locked: int
-    update_id: int
-    level_lots: int
-    limit_ticks: int
-    quantity_lots: int
-    executed_lots: int
-    executed_atoms: int
-    received_available: int
-    counter_order_id: int
-    trigger_ticks: int
-    trade_id: int
-    amount_atoms: int
-    fill_lots: int
-    display_lots: int
-    fee_atoms: int
-    created_ms: int
-
-
-assert OrderEvent._fields == EVENT.names
 
 
 class Extras(NamedTuple):
@@ -101,14 +62,14 @@ _SELF_TRADE = {
 }
 
 
-def extras_of(event: OrderEvent) -> Extras | None:
+def extras_of(event: Event) -> Extras | None:
     """What to remember of an order, from any of its events but a FILL; None if its fills say everything."""
     if event.flags & (OrderFlag.TRIGGER | OrderFlag.BY_QUOTE | OrderFlag.ICEBERG):
         return Extras(event.trigger_ticks, event.amount_atoms, event.quantity_lots, event.display_lots)
     return None
 
 
-def order_update(event: OrderEvent, market: Market, extras: Extras | None, time_ms: int, now_us: int) -> bytes:
+def order_update(event: Event, market: Market, extras: Extras | None, time_ms: int, now_us: int) -> bytes:
     """`orderUpdate` of one event whose kind is in UPDATES."""
     units = market.units
     update: dict[str, Any] = {
@@ -149,13 +110,13 @@ def order_update(event: OrderEvent, market: Market, extras: Extras | None, time_
     return msgspec.json.encode(update)
 
 
-def _limit_ticks(event: OrderEvent) -> int:
+def _limit_ticks(event: Event) -> int:
     """The order's own limit: a taker's FILL has the trade's price where every other event has the limit."""
     taker = event.kind == EventKind.FILL and event.flags & OrderFlag.TAKER
     return event.limit_ticks if taker else event.price_ticks
 
 
-def _fill(event: OrderEvent, market: Market) -> dict[str, Any]:
+def _fill(event: Event, market: Market) -> dict[str, Any]:
     buys = event.side == Side.BID
     return {
         "t": event.trade_id,

@@ -23,11 +23,11 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
+from engine_core.wire.events import events_of
 from engine_core.wire.expiry import expiry_reason
 from engine_core.wire.intervals import Interval
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.units import format_decimal
-from ingress.requests.command_record import events_of
 from ingress.schemas.answers import LiveOrder
 
 Json = dict[str, Any]
@@ -343,15 +343,15 @@ def fill_rows(slots: np.ndarray) -> list[FillRow]:
     """Of FILL events, in log order."""
     return [
         FillRow(
-            trade_id=event.amount_atoms,  # a FILL has its trade's id, lots and fee where others have these
+            trade_id=event.trade_id,
             order_id=event.order_id,
             client_id=event.client_id if event.flags & _HAS_CLIENT_ID else NO_CLIENT_ID,
             market=event.market,
             side=event.side,
             is_maker=not event.flags & _TAKER,
             price_ticks=event.price_ticks,
-            quantity_lots=event.display_lots,
-            fee_atoms=event.created_ms,
+            quantity_lots=event.fill_lots,
+            fee_atoms=event.fee_atoms,
             time_ms=time_ms,
         )
         for event, time_ms in zip(events_of(slots["event"]), slots["time_ms"].tolist(), strict=True)

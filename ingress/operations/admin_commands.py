@@ -4,9 +4,9 @@ import struct
 from typing import NamedTuple
 
 from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, Reason
+from engine_core.wire.events import Event
 from engine_core.wire.layout import ADMIN
 from ingress.errors import ApiError, refusal
-from ingress.requests.command_record import Event
 from ingress.service import Service
 
 _ADMIN = struct.Struct("<4B5I8s32s")

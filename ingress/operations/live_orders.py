@@ -6,7 +6,7 @@ state; a query's ORDER_STATE carries both.
 
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, OrderType, SelfTrade, Side, TimeInForce
-from ingress.requests.command_record import Event
+from engine_core.wire.events import Event
 from ingress.schemas.answers import BatchOrder, LiveOrder
 
 _SIDES = {Side.BID.value: "Bid", Side.ASK.value: "Ask"}

@@ -11,6 +11,7 @@ import msgspec
 from engine_core.edge.signing import MAX_WINDOW_MS
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
+from engine_core.wire.events import Event, event_of
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.access.used_signatures import duplicate
 from ingress.database import HistoryUnavailable
@@ -20,7 +21,7 @@ from ingress.operations import trial
 from ingress.operations.live_orders import live_order, state_of
 from ingress.replica import live_book
 from ingress.requests import fields, order_commands
-from ingress.requests.command_record import Command, Event, answer_of, events_of, last_of, own_story
+from ingress.requests.command_record import Command
 from ingress.requests.order_commands import Placement
 from ingress.requests.signed_json import Members
 from ingress.schemas.answers import BatchError, BatchOrder, CancelAfter, LiveOrder, ReplacedOrder
@@ -28,6 +29,12 @@ from ingress.service import Request, Service
 
 MAX_BATCH: Final = 20
 _REJECTED: Final = EventKind.REJECTED.value  # looking an enum's member up costs more than the comparison
+# The kinds that open a command's own story: exactly one of them answers a PLACE.
+_OPENING: Final = frozenset(
+    kind.value for kind in (EventKind.ACCEPTED, EventKind.TRIGGER_PLACED, EventKind.DUPLICATE, EventKind.REJECTED)
+)
+_ACCEPTED: Final = EventKind.ACCEPTED.value
+_TRIGGERED: Final = EventKind.TRIGGERED.value
 _CANCEL_ALL_DONE: Final = frozenset((EventKind.CANCEL_ALL_DONE.value,))
 _TIMER_ARMED: Final = frozenset((EventKind.TIMER_ARMED.value,))
 
@@ -113,6 +120,33 @@ def placed(market: Market, events: list[Event], kind: type[LiveOrder] = LiveOrde
     if opening.kind == _REJECTED:
         raise refusal(opening.reason)
     return live_order(market, opening, last, kind)
+
+
+def own_story(events: list[Event]) -> tuple[Event, Event]:
+    """(the event that opened this PLACE's own order, the last event of that order) among a command's events.
+
+    Timers and triggers that fired before it, makers that it met and triggers that it set off have events of their own.
+    """
+    if len(events) == 1:
+        return events[0], events[0]
+    fired = {event.order_id for event in events if event.kind == _TRIGGERED}  # whose ACCEPTED is not the command's
+    opening = next(
+        event
+        for event in events
+        if event.kind in _OPENING and not (event.kind == _ACCEPTED and event.order_id in fired)
+    )
+    return opening, last_of(opening, events)
+
+
+def answer_of(command: Command, events: list[Event], kinds: frozenset[int]) -> Event:
+    """What answers a command: its last event of one of these kinds. Timers and triggers have events around it."""
+    answers = kinds | {_REJECTED}
+    return next(event for event in reversed(events) if event.kind in answers and event.account == command.account)
+
+
+def last_of(opening: Event, events: list[Event]) -> Event:
+    """The last event of the order that `opening` is about."""
+    return next(event for event in reversed(events) if event.order_id == opening.order_id)
 
 
 async def cancel(service: Service, request: Request) -> Reply:
@@ -211,7 +245,7 @@ async def find(service: Service, request: Request) -> Reply:
     )
     if len(records) == 0:
         raise not_found()
-    return json_reply(state_of(market, events_of(records)[0]))
+    return json_reply(state_of(market, event_of(records[0])))
 
 
 async def find_all(service: Service, request: Request) -> Reply:

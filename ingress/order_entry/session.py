@@ -24,6 +24,7 @@ import numpy as np
 from engine_core.edge.signing import PUBLIC_KEY_BYTES, decode_base64
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import KeyPermission
+from engine_core.wire.events import Event
 from ingress.access.authenticator import Caller, Claim
 from ingress.access.rate_limits import Cost
 from ingress.dispatch import Operation
@@ -36,7 +37,6 @@ from ingress.operations import orders
 from ingress.order_entry.leases import Lease
 from ingress.order_entry.open_sessions import OpenSessions
 from ingress.requests import fields, order_commands
-from ingress.requests.command_record import Event
 from ingress.requests.signed_json import Member, Members, Number, compact_json, parse_object, signed_pairs
 from ingress.service import Request
 
