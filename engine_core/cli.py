@@ -38,30 +38,34 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "status", _late("observe", "status"), "show what runs; exit status 0 if an order would be accepted"
     ).add_argument("--json", action="store_true", help="for programs")
-    top = add("top", _late("top", "top"), "show the processes' rates, latencies, lags and capacities, live")
-    top.add_argument("--once", action="store_true", help="print one look, then stop")
+    top = add("top", _late("top", "top"), "show rates, latencies, lags and capacities of the processes, live")
+    top.add_argument("--once", action="store_true", help="print once, then stop")
     top.add_argument(
-        "--interval", type=seconds(0.1, 3600), default=1.0, metavar="S", help="seconds between (default: 1)"
+        "--interval", type=seconds(0.1, 3600), default=1.0, metavar="S", help="seconds between refreshes (default: 1)"
     )
     logs = add("logs", _late("observe", "logs"), "show the logs of all roles or of one")
     logs.add_argument("role", nargs="?", help="engine, ingress, egress, writer, valkey, postgres, …")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
-    logs.add_argument("-n", "--lines", type=whole(0, 10_000_000), default=20, help="lines to begin with (default: 20)")
+    logs.add_argument("-f", "--follow", action="store_true", help="follow until Ctrl-C")
+    logs.add_argument(
+        "-n", "--lines", type=whole(0, 10_000_000), default=20, help="number of lines to start with (default: 20)"
+    )
     reset = add("reset", _late("reset", "reset"), "delete all data: accounts, log, history, keys")
     reset.add_argument("--yes", action="store_true", help="do not ask")
     add("env", _late("observe", "environment"), "print the variables that join other tools to the running exchange")
     _account_commands(commands)
-    verify = add("verify", _late("verify", "verify"), "replay the log and check that no money appeared or vanished")
+    verify = add("verify", _late("verify", "verify"), "replay the log and prove that no money appeared or vanished")
     verify.add_argument("--json", action="store_true", help="for programs")
-    verify.add_argument("--snapshot", metavar="FILE", type=file, help="start from it (default: the whole log)")
+    verify.add_argument(
+        "--snapshot", metavar="FILE", type=file, help="start from this snapshot (default: the whole log)"
+    )
     trail = add("trail", _late("trail", "trail"), "list what administrators and users did to accounts, keys, funds")
-    trail.add_argument("--account", type=account, metavar="N", help="only what concerns this account")
-    trail.add_argument("--json", action="store_true", help="one JSON object a line")
+    trail.add_argument("--account", type=account, metavar="N", help="only this account")
+    trail.add_argument("--json", action="store_true", help="one JSON object per line")
     _state_commands(add)
-    apply = add("apply", _late("apply", "apply"), "append what the configuration says and the log does not")
+    apply = add("apply", _late("apply", "apply"), "append changes of the configuration to the log")
     apply.add_argument("--config", metavar="FILE", type=file, help="default: the exchange's own")
     apply.add_argument("--yes", action="store_true", help="do not ask")
-    skip = add("skip", _late("accounts", "skip"), "let the engine pass over an entry that crashes it")
+    skip = add("skip", _late("accounts", "skip"), "make the engine skip an entry that crashes it")
     skip.add_argument("entry", metavar="ENTRY", help="for example 1790000000000-0")
     warm = add("warm", _late("warm", "warm"), "compile the kernels into the cache, with progress")
     warm.add_argument("--force", action="store_true", help="even if the cache is complete")
@@ -70,16 +74,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
-    add("snapshot", _late("snapshots", "take"), "let the engine write its state to the disk, without pausing")
+    add("snapshot", _late("snapshots", "take"), "write the state of the engine to disk, without pausing it")
     inspect = add(
-        "inspect", _late("snapshots", "inspect"), "show position, balances and book of a snapshot or the engine"
+        "inspect", _late("snapshots", "inspect"), "show position, balances and book of the engine or of a snapshot"
     )
     inspect.add_argument("what", nargs="?", default="live", help="live, latest, or a snapshot file (default: live)")
-    inspect.add_argument("--account", type=account, metavar="N", help="its balances and open orders")
-    inspect.add_argument("--market", metavar="SYMBOL", help="its book, for example SOL_USDC")
-    add("upgrade", _late("upgrade", "upgrade"), "let this code go on with a stopped exchange of the version before")
-    loss = add("accept-loss", _late("snapshots", "accept_loss"), "go on after Redis lost the end of the log for good")
-    loss.add_argument("--yes", action="store_true", help="what is lost may stay lost")
+    inspect.add_argument("--account", type=account, metavar="N", help="show its balances and open orders")
+    inspect.add_argument("--market", metavar="SYMBOL", help="show its book, for example SOL_USDC")
+    add("upgrade", _late("upgrade", "upgrade"), "continue a stopped exchange of the previous behaviour version")
+    loss = add(
+        "accept-loss", _late("snapshots", "accept_loss"), "continue after Redis has lost the end of the log for good"
+    )
+    loss.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add(where: "Commands", name: str, run: Command, text: str) -> argparse.ArgumentParser:
@@ -90,18 +96,20 @@ def _add(where: "Commands", name: str, run: Command, text: str) -> argparse.Argu
 
 
 def _account_commands(commands: "Commands") -> None:
-    accounts = commands.add_parser("accounts", help="create accounts").add_subparsers(metavar="COMMAND", required=True)
+    accounts = commands.add_parser(
+        "accounts", help="create, freeze and unfreeze accounts, set fee tiers"
+    ).add_subparsers(metavar="COMMAND", required=True)
     _add(accounts, "create", _late("accounts", "create_account"), "create the next account and print its number")
     _rule_commands(commands, accounts)
     keys = commands.add_parser("keys", help="create and revoke API keys").add_subparsers(
         metavar="COMMAND", required=True
     )
-    create = _add(keys, "create", _late("accounts", "create_key"), "create an API key and print its secret, once")
-    create.add_argument("--account", type=account, required=True, metavar="N", help="whose key")
+    create = _add(keys, "create", _late("accounts", "create_key"), "create an API key and print its secret once")
+    create.add_argument("--account", type=account, required=True, metavar="N", help="account that the key is for")
     create.add_argument(
-        "--permissions", default="read,trade", metavar="LIST", help="of read,trade,withdraw (default: read,trade)"
+        "--permissions", default="read,trade", metavar="LIST", help="any of read,trade,withdraw (default: read,trade)"
     )
-    revoke = _add(keys, "revoke", _late("accounts", "revoke_key"), "make an API key invalid")
+    revoke = _add(keys, "revoke", _late("accounts", "revoke_key"), "revoke an API key")
     revoke.add_argument("--account", type=account, required=True, metavar="N", help="whose key")
     revoke.add_argument("key", help="the apiKey, in base64")
     for name, text in (("deposit", "credit an account"), ("withdraw", "debit an account")):
@@ -110,13 +118,16 @@ def _account_commands(commands: "Commands") -> None:
         command.add_argument("asset", metavar="ASSET", help="its symbol, for example USDC")
         command.add_argument("amount", metavar="AMOUNT", help="for example 1000.50")
         command.add_argument(
-            "--reference", type=reference, metavar="N", help="unique number; a repeat is refused (default: random)"
+            "--reference",
+            type=reference,
+            metavar="N",
+            help="unique number; using it again is refused (default: random)",
         )
 
 
 def _rule_commands(commands: "Commands", accounts: "Commands") -> None:
     """What an administrator decides about accounts and markets; the same as the administrator's REST API."""
-    freeze = "let an account only cancel"
+    freeze = "restrict an account to cancels"
     for name, text in (("freeze", freeze), ("unfreeze", "let it trade again"), ("tier", "set its fee tier")):
         command = _add(accounts, name, _late("rules", name), text)
         command.add_argument("account", type=account, metavar="ACCOUNT", help="its number")
@@ -126,7 +137,7 @@ def _rule_commands(commands: "Commands", accounts: "Commands") -> None:
     market.add_argument("state", choices=("open", "closed", "cancel-only", "limit-only", "post-only"))
     fees = _add(commands, "fees", _late("rules", "fees"), "set the fees of a tier on a market")
     fees.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
-    fees.add_argument("tier", type=whole(1, 15), metavar="TIER", help="1 to 15; exchange.toml says tier 0")
+    fees.add_argument("tier", type=whole(1, 15), metavar="TIER", help="1 to 15; exchange.toml sets tier 0")
     for side in ("maker", "taker"):
         fees.add_argument(
             f"--{side}-ppm",
@@ -140,8 +151,8 @@ def _rule_commands(commands: "Commands", accounts: "Commands") -> None:
 def _delegates(commands: "Commands") -> None:
     """Commands that are programs of their own: everything after the name is theirs. See main()."""
     for role in ALONE:
-        commands.add_parser(role, help=f"run the {role} alone, joined to the exchange of --data", add_help=False)
-    commands.add_parser("bench", help=f"measure: {', '.join(_benchmarks())}", add_help=False)
+        commands.add_parser(role, help=f"run one {role} by itself, as part of the exchange on --data", add_help=False)
+    commands.add_parser("bench", help=f"run a benchmark: {', '.join(_benchmarks())}", add_help=False)
     commands.add_parser("replay", help="feed a captured real order flow through the running exchange", add_help=False)
 
 
@@ -187,7 +198,9 @@ def _delegate(arguments: list[str]) -> None:
         module = "bench.replay"
     elif name in ALONE:
         module = ROLES[name]
-        options = argparse.ArgumentParser(prog=f"exchange {name}", description=f"Run the {name} alone, until Ctrl-C.")
+        options = argparse.ArgumentParser(
+            prog=f"exchange {name}", description=f"Run one {name} by itself, until Ctrl-C."
+        )
         options.add_argument(
             "--data", metavar="DIR", type=folder, default=_data(), help="data folder (default: ./data)"
         )

@@ -138,13 +138,13 @@ def check_profile(settings: Settings) -> None:
     is_venue = settings.profile not in FUNDED_PROFILES
     if is_venue and ((settings.data / KEYS_FILE).exists() or began in FUNDED_PROFILES):
         raise ConfigError(
-            f"{settings.data} began with the profile {began or 'demo or bare'}: its accounts 2 to 6 have money that "
-            "nobody paid for, and keys on the disk; start the venue on a new folder with --data DIR"
+            f"{settings.data} was created with the profile {began or 'demo or bare'}: its accounts 2 to 6 have "
+            "funds that nobody paid in, and keys on disk; start the venue on a new folder with --data DIR"
         )
     if not is_venue and began == "venue":
         raise ConfigError(
-            f"{settings.data} is a venue's: the profile {settings.profile} would fund the accounts of its users; go on "
-            "with --profile venue, or name another folder with --data DIR"
+            f"{settings.data} belongs to a venue: the profile {settings.profile} would fund the accounts of its users; "
+            "start it with --profile venue, or name another folder with --data DIR"
         )
     if not began and settings.data.is_dir():
         write_private(note, settings.profile + "\n")

@@ -13,7 +13,7 @@ VARIABLES = {
     "EXCHANGE_WS_PORT": "port of the streams, as `[server] ws_port`",
     "EXCHANGE_METRICS_PORT": "port of this process's metrics; 0: none (`exchange up`: from `[server] metrics_port` on)",
     "EXCHANGE_TRUSTED_PROXIES": "networks, separated by commas, as `[http] trusted_proxies`",
-    "EXCHANGE_I_KNOW": "1: open to other machines what should not be, as `--i-know`",
+    "EXCHANGE_I_KNOW": "1: expose to other machines what should not be exposed, as `--i-know`",
     "EXCHANGE_SESSION_SECRET": "64 hexadecimal digits that sign browser sessions, the same for every ingress and egress"
     " (default: made once, in the data folder)",
     "REDIS_URL": "`redis://`, `rediss://` (TLS) or `unix://`: a server of your own instead of the embedded Valkey",

@@ -41,7 +41,7 @@ def _risks(profile: str, behind_tls: bool) -> list[str]:
     if profile == "bare":
         risks.append("no rate limits: passwords can be guessed as fast as one can ask")
     if behind_tls:
-        risks.append("whoever reaches this address past the proxy has no TLS")
+        risks.append("anyone who reaches this address around the proxy has no TLS")
     else:
         risks.append(
             "no TLS: passwords and cookies can be read on their way; [http] trusted_proxies names what speaks it"

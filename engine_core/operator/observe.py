@@ -138,8 +138,9 @@ def logs(options: argparse.Namespace) -> int:
     ]
     if not files:
         known = ", ".join(sorted(path.name.split(".")[0] for path in folder.glob("*.log"))) or "none yet"
-        elsewhere = "; whoever started the roles has them, for example docker compose logs" * (
-            "REDIS_URL" in os.environ
+        elsewhere = (
+            "; roles that were started one by one log where they were started, for example docker compose logs"
+            * ("REDIS_URL" in os.environ)
         )
         raise CommandError(f"no log of {options.role or 'any role'} in {folder} (there are: {known}{elsewhere})")
     opened: list[tuple[str, IO[bytes]]] = []

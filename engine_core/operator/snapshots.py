@@ -216,8 +216,8 @@ def accept_loss(options: argparse.Namespace) -> int:
             orders, events = logs = read_logs(client, keys(0))
             if events.top > orders.top:
                 raise CommandError(
-                    f"the event log reaches {events.top}, the command log only {orders.top}: one alone cannot be gone "
-                    "on with; restore both from the same copy, or begin anew with `exchange reset`"
+                    f"the event log reaches {events.top}, the command log only {orders.top}: one of them alone "
+                    "is not enough; restore both from the same copy, or start over with `exchange reset`"
                 )
             aside = resume.accept_loss(client, keys(0), data, 0, logs)
         except (redis.RedisError, LogError) as error:

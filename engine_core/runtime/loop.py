@@ -95,7 +95,7 @@ class Engine:
                 self._run_connected(ready)
             except (LogTrimmed, Forgotten) as error:
                 if self._recovered:
-                    logger.warning("this engine is not up to date, and begins anew from a snapshot: %s", error)
+                    logger.warning("this engine is out of date and restarts from a snapshot: %s", error)
                     self._begin_anew()
                     self._patient_until = time.monotonic() + RESTORE_SECONDS
                 elif time.monotonic() > self._patient_until:

@@ -92,7 +92,7 @@ def _next(client: redis.Redis, names: Keys, place: Place, path: Path) -> tuple[E
     entry, block = (EntryId.parse(rows[0][0]), rows[0][1].get(FIELD, b"")) if rows else (place.entry, b"")
     if not _is_upgrade(block):
         raise LogError(
-            f"{names.orders} goes on after {path}, the newest snapshot of the old code: from {entry} up to "
+            f"{names.orders} continues after {path}, the newest snapshot of the old code: from {entry} up to "
             f"{read_logs(client, names)[0].top}. Only that code may execute these commands. {FROM_THE_OLD_CODE}"
         )
     return entry, block
@@ -122,6 +122,6 @@ def _publish(client: redis.Redis, names: Keys, entry: EntryId, mirror: bytes) ->
         rows = cast(Rows, client.xrange(names.events, str(entry), str(entry)))
         if not rows or rows[0][1].get(FIELD) != mirror:
             raise LogError(
-                f"{names.events} holds other events at entry {entry}, UPGRADE, than this code computes: another code "
-                "upgraded the log; go on with that one, or restore the log from a copy"
+                f"{names.events} holds other events at entry {entry}, UPGRADE, than this code computes: other code "
+                "upgraded the log; continue with that code, or restore the log from a copy"
             ) from None

@@ -60,13 +60,13 @@ def test_a_venue_is_never_funded_and_what_was_funded_is_no_venue(venue: Exchange
     assert venue.stop() == 0
     for profile in ("demo", "bare"):
         venue.options = ("--profile", profile)
-        with pytest.raises(AssertionError, match="is a venue's"):
+        with pytest.raises(AssertionError, match="belongs to a venue"):
             venue.start()
         venue.wait()
     venue.options = ("--profile", "venue")
     (venue.data / "profile").unlink()
     (venue.data / "demo-keys.json").write_text("{}")
-    with pytest.raises(AssertionError, match="money that nobody paid for"):
+    with pytest.raises(AssertionError, match="funds that nobody paid in"):
         venue.start()
     venue.wait()
 

@@ -126,7 +126,7 @@ def test_an_engine_that_was_away_for_too_long_begins_anew(valkey: str, runtime: 
         assert out.execute(place(Side.BID, 120, 1))[0]["kind"] == EventKind.ACCEPTED
         first.send_signal(signal.SIGCONT)
         assert first.stderr is not None
-        while "begins anew from a snapshot" not in (said := first.stderr.readline()):
+        while "restarts from a snapshot" not in (said := first.stderr.readline()):
             assert said, "it ended"
         assert "it was trimmed" in said
         while "following" not in first.stderr.readline():

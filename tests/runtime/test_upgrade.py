@@ -110,7 +110,9 @@ def test_a_log_beyond_its_snapshot_is_for_the_old_code(tmp_path: Path) -> None:
     data = unpacked("killed", tmp_path)
     with running(Valkey(data, tmp_path), tmp_path / "valkey.log") as url, redis.Redis.from_url(url) as client:
         before = logs_of(client)
-        with pytest.raises(LogError, match=r"goes on after .*\. Only that code may execute these commands\. Start the"):
+        with pytest.raises(
+            LogError, match=r"continues after .*\. Only that code may execute these commands\. Start the"
+        ):
             upgrade(client, NAMES, data, 0)
         assert logs_of(client) == before
     refused = exchange(data, "upgrade")

@@ -37,7 +37,7 @@ def add_up_options(parser: argparse.ArgumentParser) -> None:
         type=file,
         help="configuration (default: that of the last start, else exchange.toml)",
     )
-    parser.add_argument("--host", type=host, help="address to bind to (default: 127.0.0.1, as the configuration says)")
+    parser.add_argument("--host", type=host, help="address to bind to (default: [server] host of the configuration)")
     parser.add_argument("--http", metavar="PORT", type=port, help="port of the REST API and the page; 0: any free one")
     parser.add_argument("--ws", metavar="PORT", type=port, help="port of the WebSocket streams; 0: any free one")
     parser.add_argument(
@@ -45,8 +45,10 @@ def add_up_options(parser: argparse.ArgumentParser) -> None:
         choices=PROFILES,
         default="demo",
         help="demo: funded demo accounts and a market maker; bare: funded too, no market maker, bands or limits; "
-        "venue: nobody is funded, for the public (default: demo)",
+        "venue: nobody is funded, fit for the public (default: demo)",
     )
     parser.add_argument(
-        "--i-know", action="store_true", help="open to other machines what should not be (also EXCHANGE_I_KNOW=1)"
+        "--i-know",
+        action="store_true",
+        help="expose to other machines what should not be exposed (also EXCHANGE_I_KNOW=1)",
     )

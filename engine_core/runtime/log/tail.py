@@ -147,7 +147,7 @@ def _check_all(client: redis.Redis, name: str, entries: list[tuple[EntryId, byte
     missing = [entry for entry, block in entries if found.get(str(entry).encode()) != block]
     if missing:
         raise LogError(
-            f"{name} lost its end and grew again before engines could give it back: it has no room for {missing[0]}, "
-            f"and {len(missing)} entries of these in all. Redis lost them for good; restore it from a copy, or go on "
-            "without what was lost: `exchange accept-loss`"
+            f"{name} lost its end and grew again before engines could append it again: there is no room for "
+            f"{missing[0]} and {len(missing)} entries in all. Redis lost them for good: restore it from a copy, or "
+            "continue without them: `exchange accept-loss`"
         )

@@ -152,7 +152,7 @@ def check_has(client: redis.Redis, orders: LogState, executed: EntryId, witness:
     raise LogError(
         f"{witness} shows that {executed} was executed, but {orders.name} {how}: Redis lost its last entries (power "
         "loss, or kill -9 with durability everysec), perhaps acknowledged orders among them. Restore it from a copy, "
-        "or go on without what was lost: `exchange accept-loss`"
+        "or continue without what was lost: `exchange accept-loss`"
     )
 
 
@@ -166,8 +166,8 @@ def _check_same(events: str, mirror: bytes | None, place: Place, path: Path) -> 
     if mirror is None or _differs(mirror, place):
         raise LogError(
             f"{events} {'has no' if mirror is None else 'holds other events at'} entry {place.entry}, after which "
-            f"{path} was taken: the log went back in time and grew again. Restore it from a copy, or go on with the "
-            "log as it is: `exchange accept-loss`"
+            f"{path} was taken: the log was restored from an older copy and has grown since. Restore the right one, "
+            "or continue with the log as it is: `exchange accept-loss`"
         )
 
 

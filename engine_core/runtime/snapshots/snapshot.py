@@ -126,7 +126,7 @@ def not_upgraded(data: Path, shard: int) -> str | None:
         try:
             describe(path)
         except OldSnapshot as error:
-            why = why or f"{error}, and must be told to go on from there, once: `exchange upgrade`"
+            why = why or f"{error}, and has to be upgraded once: `exchange upgrade`"
         except SnapshotError:
             continue
         else:
