@@ -79,6 +79,13 @@ class Crowd:
     def origin(self, peer: str, forwarded_for: list[str], forwarded_proto: list[str]) -> Origin:
         return self._proxies.origin(peer, forwarded_for, forwarded_proto)
 
+    def charge(self, peer: str, units: int) -> str:
+        """Before a handshake is read: what speaks against reading it, or "". What a trusted proxy brings is charged to
+        whom it names, in the handshake."""
+        if self._proxies.trusts(peer) or self._at(peer).allowance.take(units):
+            return ""
+        return self._refuse(f"too many new connections from {peer}")
+
     def settle(self, peer: str, address: str) -> str:
         """Count a connection for the client behind it, and charge its opening: what speaks against it, or ""."""
         if network(peer) != network(address):
@@ -88,7 +95,7 @@ class Crowd:
         of = self._at(address)
         if self._over(of, 0):
             return self._refuse(f"{OF_ADDRESS} {address}")
-        if not of.allowance.take(CONNECTION_UNITS):
+        if self._proxies.trusts(peer) and not of.allowance.take(CONNECTION_UNITS):
             return self._refuse(f"too many new connections from {address}")
         if self.connections > self._limits.connections:
             return self._refuse(FULL)

@@ -18,12 +18,12 @@ from websockets.protocol import Event, State
 
 from egress.auth import Authenticator
 from egress.config import EgressConfig
-from egress.connections import FULL, Crowd
+from egress.connections import CONNECTION_UNITS, FULL, Crowd
 from egress.hub import Client, Hub
 from egress.intake import Intake
 from egress.session import Session
 from egress.streams.private import PrivateStreams
-from engine_core.config.addresses import FORWARDED_FOR, FORWARDED_PROTO
+from engine_core.config.addresses import FORWARDED_FOR, FORWARDED_PROTO, NO_PROXY_PROTOCOL, PROXY_PREFACES
 from engine_core.process.tasks import ended
 from engine_core.replica.market_data import Changes, MarketData
 
@@ -32,6 +32,9 @@ HEALTH = "/health"
 TRY_AGAIN_LATER = 1013
 GOING_AWAY = 1001
 SESSION_CHECK_SECONDS = 0.25
+_REFUSAL = (
+    b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
+)
 
 logger = logging.getLogger(__name__)
 _closing: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
@@ -55,6 +58,7 @@ class Connection(ServerConnection):
         self._house = house
         self._input = bytearray()  # not yet read
         self._parts: list[bytes] = []  # of a message that came in fragments
+        self._has_begun = False  # to be read
         self._is_dropped = False
         self.address = ""  # that this connection counts for
 
@@ -65,6 +69,8 @@ class Connection(ServerConnection):
         self.address = str(transport.get_extra_info("peername")[0])
         if not self._house.crowd.enter(self.address):
             self.transport.abort()
+        elif refusal := self._house.crowd.charge(self.address, CONNECTION_UNITS):
+            self._refuse(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._input.clear()
@@ -90,9 +96,27 @@ class Connection(ServerConnection):
             return
         data = bytes(self._input[:size])
         del self._input[:size]
+        if self.request is None and not self._may_be_handshake(data):
+            return
         super().data_received(data)
         if not self._input and not self._is_dropped and not self.transport.is_closing():
             self.transport.resume_reading()
+
+    def _may_be_handshake(self, data: bytes) -> bool:
+        """Whether this part of one is read; its first was paid for by the connection."""
+        if not self._has_begun and data.startswith(PROXY_PREFACES):
+            self._refuse(NO_PROXY_PROTOCOL, b"400 Bad Request")
+        elif self._has_begun and (refusal := self._house.crowd.charge(self.address, 1)):
+            self._refuse(refusal)
+        self._has_begun = True
+        return not self._is_dropped
+
+    def _refuse(self, why: str, status: bytes = b"429 Too Many Requests\r\nRetry-After: 1") -> None:
+        """Without a look at what the client says."""
+        self._is_dropped = True
+        self._input.clear()
+        self.transport.write(_REFUSAL % (status, len(why) + 1, f"{why}\n".encode()))
+        self.transport.close()
 
     def process_event(self, event: Event) -> None:
         if self.session is None or not isinstance(event, Frame):

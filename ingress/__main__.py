@@ -102,7 +102,7 @@ async def serve(config: IngressConfig) -> None:
 
 
 async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -> None:
-    crowd = shown.crowd = Crowd(service.config.connections, service.config.proxies)
+    crowd = shown.crowd = Crowd(service.config.connections, service.config.proxies, service.limits)
     server = uvicorn.Server(
         uvicorn.Config(
             app.build(service, shown),

@@ -11,6 +11,13 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 FORWARDED_FOR, FORWARDED_PROTO = "x-forwarded-for", "x-forwarded-proto"
+PROXY_PREFACES: Final = (
+    b"PROXY ",
+    b"\r\n\r\n\x00\r\nQUIT\n",
+)  # how it begins
+NO_PROXY_PROTOCOL: Final = (
+    "The PROXY protocol is not spoken here: a proxy names its clients in X-Forwarded-For ([http] trusted_proxies)"
+)
 MOST_HOPS: Final = 16  # proxies in a row; what is beyond the last one is not looked at
 _REMEMBERED: Final = 65_536
 _SECURE: Final = ("https", "wss")

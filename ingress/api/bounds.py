@@ -5,6 +5,7 @@ Those of the streams belong to egress, which ingress does not import; a test hol
 
 from typing import Final
 
+from ingress.access.rate_limits import CONNECTION
 from ingress.http.asgi import MAX_BODY
 from ingress.http.protocol import MAX_HEAD, MAX_HEADERS
 from ingress.operations import batch_cancel
@@ -32,10 +33,11 @@ REST: Final = (
     f"Bounds: {MAX_BODY:,} bytes of a body, {MAX_HEAD:,} of request line and headers, {MAX_HEADERS} headers; "
     f"{signed_json.MAX_ITEMS:,} members of an object, {signed_json.MAX_DEPTH} levels of nesting, "
     f"{signed_json.MAX_QUERY_PAIRS} query parameters; {MAX_BATCH} orders to place and {batch_cancel.MAX_BATCH} to "
-    f"cancel in one request; 1,000 rows of a page; client ids up to {MAX_CLIENT_ID:,}. "
-    "Requests a second are limited for an account and for an address, "
-    "where a long one counts as several: each answer says in `X-RateLimit-*` what is left, 429 says in `Retry-After` "
-    "when to come again. Connections are limited for an address."
+    f"cancel in one request; 1,000 rows of a page; client ids up to {MAX_CLIENT_ID:,}. Query parameters that a route "
+    "does not know are ignored, members of a body that it does not know are refused. "
+    "Requests a second are limited for an account and for an address, where a long one counts as several, and a new "
+    f"connection as {CONNECTION}: each answer says in `X-RateLimit-*` what is left, 429 says in `Retry-After` when to "
+    "come again. Connections are limited for an address."
 )
 STREAMS: Final = (
     f"Bounds: {STREAM_BOUNDS['message_bytes']:,} bytes of a frame (more closes with 1009); "

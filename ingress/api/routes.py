@@ -32,6 +32,7 @@ from ingress.api.route import (
     trading,
 )
 from ingress.operations import account, batch_cancel, history, market_data, orders
+from ingress.operations.order_books import FRESH_SECONDS
 from ingress.schemas import answers, bodies
 
 _ORDERS_PAGE = (ORDER_ID, ANY_SYMBOL, LIMIT, OFFSET, FROM_ID, MARKET_TYPE, DIRECTION, STRATEGY)
@@ -51,6 +52,8 @@ _START, _END = Param("startTime", SECONDS, required=True), Param("endTime", SECO
 _PRICE_TYPE = Param("priceType", choice("Last"))
 _KLINES_PAGE = (SYMBOL, _INTERVAL, _START, _END, _PRICE_TYPE)
 
+_BY_ORDER = f"The book order by order, up to {FRESH_SECONDS} s old: who asks within that time gets the same answer"
+
 _PUBLIC = (
     public("/api/v1/status", "Whether an order would be accepted now", market_data.status, answers.Status),
     public("/api/v1/ping", "Answers pong", market_data.ping, None),
@@ -61,7 +64,7 @@ _PUBLIC = (
     public("/api/v1/ticker", "Statistics of a market", market_data.ticker, answers.Ticker, (SYMBOL, WINDOW)),
     public("/api/v1/tickers", "Statistics of all markets", market_data.tickers, list[answers.Ticker], (WINDOW,)),
     public("/api/v1/depth", "The order book, ascending", market_data.depth, answers.Depth, (SYMBOL, _LEVELS)),
-    public("/api/v1/depth/orders", "The book order by order", market_data.order_book, answers.OrderBook, (SYMBOL,)),
+    public("/api/v1/depth/orders", _BY_ORDER, market_data.order_book, answers.OrderBook, (SYMBOL,)),
     public("/api/v1/trades", "The newest trades", market_data.trades, _TRADES, (SYMBOL, LIMIT)),
     public("/api/v1/trades/history", "Older trades", history.trades, _TRADES, (SYMBOL, LIMIT, OFFSET, FROM_ID)),
     public("/api/v1/klines", "Candles, at most 1000", history.klines, list[answers.Kline], _KLINES_PAGE),

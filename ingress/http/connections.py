@@ -1,7 +1,8 @@
 """The connections of one ingress process taken together: how many there may be, and who is too slow to keep.
 
-One look at all connections each second instead of a timer for each request. Non-goals: reading requests (protocol.py),
-and how many requests a client may send (access/rate_limits.py).
+One look at all connections each second instead of a timer for each request. What a connection makes us do before there
+is a request is charged to its address here: a request is charged where it is answered, and many never become one.
+Non-goals: reading requests (protocol.py), and how many requests a client may send (access/rate_limits.py).
 """
 
 import logging
@@ -13,6 +14,7 @@ from typing import Final, Protocol
 from engine_core.config.addresses import TrustedProxies, network
 from engine_core.config.edge_limits import Connections
 from engine_core.process import lifecycle
+from ingress.access.rate_limits import Limits
 from ingress.errors import ApiError, Code
 
 FULL: Final = ApiError(Code.MAINTENANCE, "Too many connections")
@@ -37,8 +39,10 @@ class Connection(Protocol):
 class Crowd:
     """A connection of a trusted proxy counts for the client whose request it brought last."""
 
-    def __init__(self, bounds: Connections, proxies: TrustedProxies | None = None) -> None:
-        self._bounds = bounds
+    def __init__(
+        self, bounds: Connections, proxies: TrustedProxies | None = None, limits: Limits | None = None
+    ) -> None:
+        self._bounds, self._limits = bounds, limits
         self.proxies = proxies or TrustedProxies()
         self.most = lifecycle.room_for_clients(bounds.most)
         self.refused = 0
@@ -55,6 +59,17 @@ class Crowd:
             return self._refuse(FULL, peer)
         return self._refuse(TOO_MANY, peer) if self._is_over(peer, self._of_address[address]) else None
 
+    def charge(self, peer: str, units: int) -> ApiError | None:
+        """Count work for an address before it is done, as so many small requests; why it is not done, if it is not. A
+        trusted proxy is nobody to charge: what it brings is charged to whom it names."""
+        if self._limits is None or self.proxies.trusts(peer):
+            return None
+        try:
+            self._limits.arrive(peer, base=units)
+        except ApiError as error:
+            return self._refuse(error, peer)
+        return None
+
     def move(self, peer: str, other: str) -> ApiError | None:
         """Count a connection for another address from now on, unless that has too many."""
         old, new = network(peer), network(other)
@@ -70,7 +85,7 @@ class Crowd:
         self.refused += 1
         if time.monotonic() - self._logged_at >= LOG_SECONDS:
             self._logged_at = time.monotonic()
-            logger.warning("a connection of %s was refused: %s (%d refused so far)", peer, why, self.refused)
+            logger.warning("a connection of %s was refused: %s (%d refused so far)", peer, why.message, self.refused)
         return why
 
     def _is_over(self, peer: str, count: int) -> bool:

@@ -1,10 +1,9 @@
 """uvicorn's HTTP protocol with bounds (size of a request's head, number of connections) and short ways for orders.
 
 A plain order that arrives in one piece, between two requests, never meets the parser (fast_path/http_orders.py); other
-requests of the hot routes skip ASGI (fast_path/cycle.py). Keep-alive, pipelining, disconnects and shutdown stay
-uvicorn's. What cannot become a request is refused with the same `{"code","message"}` body as everything else, after the
-answers to what was begun before it. What is read at a time is bounded: while a whole request waits for its turn, the
-rest waits unread.
+requests of the hot routes skip ASGI (fast_path/cycle.py). Keep-alive, pipelining, disconnects, shutdown stay uvicorn's.
+What cannot become a request is refused with the same `{"code","message"}` body as everything else, after the answers to
+what was begun before it. What is read at a time is bounded: while a whole request waits, the rest waits unread.
 
 An offer to change the protocol is taken only where there is one to change to, and else ignored (RFC 9110, section 7.8):
 the parser, which stops at each, is given the head once more without the offer. So a body is read by its length always.
@@ -19,7 +18,8 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from engine_core.config.addresses import Origin
+from engine_core.config.addresses import NO_PROXY_PROTOCOL, PROXY_PREFACES, Origin
+from ingress.access.rate_limits import CONNECTION, HANDSHAKE
 from ingress.errors import ApiError, Code, bad_request
 from ingress.fast_path.cycle import HotCycle, HotRoutes, LastWord, render
 from ingress.fast_path.http_orders import PlainOrder, PlainOrders
@@ -32,8 +32,9 @@ MAX_HEAD: Final = 32 * 1024  # bytes of request line and headers; as many betwee
 MAX_HEADERS: Final = 100
 PIECE: Final = 4096  # bytes that are read at a time
 LINGER_SECONDS: Final = 2.0  # for the client to read a refusal, before what it still sends resets the connection
+LINGER_BYTES: Final = 2**20  # and so much of what it still sends is dropped meanwhile
 _FORWARDED: Final = re.compile(rb"\r\n(x-forwarded-(?:for|proto)):[ ]*([^\r]*)", re.IGNORECASE)
-
+_INVALID: Final = "Invalid HTTP request received"
 _TOO_LARGE: Final = ApiError(Code.HEADERS_TOO_LARGE, f"Request head is larger than {MAX_HEAD} bytes")
 _TOO_MANY: Final = ApiError(Code.HEADERS_TOO_LARGE, f"Request head has more than {MAX_HEADERS} headers")
 
@@ -55,6 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_complete = False
     _offer = False  # the present head offers another protocol, for which the parser is about to stop
     _deaf = False  # nothing more is read
+    _dropped = 0  # bytes that came all the same
     _sent_all = False  # the client will send no more
     _lingering: asyncio.TimerHandle | None = None  # after a refusal
     flow: "HeldFlow"
@@ -72,6 +74,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deaf = True
             self._write_refusal(refusal)
             transport.close()
+        else:
+            self._pays(CONNECTION)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deaf = True
@@ -79,6 +83,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._lingering.cancel()
         super().connection_lost(exc)
         self._leave()
+
+    def _pays(self, units: int) -> bool:
+        """Charge its address for work that is about to be done; False: it is refused, and was the last to be read."""
+        refusal = None if self.crowd is None else self.crowd.charge(self.origin.address, units)
+        if refusal is not None:
+            self._end(refusal)
+        return refusal is None
 
     def _leave(self) -> None:
         if self.crowd is not None:
@@ -102,6 +113,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if not self.listens():
+            self._dropped += len(data)
+            if self._lingering is not None and self._dropped > LINGER_BYTES:
+                self.transport.abort()
             return
         if self._unread:
             self._unread = memoryview(bytes(self._unread) + data)
@@ -127,6 +141,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Read what has come, as long as no whole request has to wait for its turn."""
         while self._unread and not self.pipeline and not self._deaf:
             piece, self._unread = self._unread[:PIECE], self._unread[PIECE:]
+            if not self._between_requests and not self._pays(1):  # the request itself is counted when it is whole
+                break
             self._unframed += len(piece)
             self._read(piece)
             if self._unframed > MAX_HEAD and not self._between_requests:
@@ -151,18 +167,20 @@ class BoundedProtocol(HttpToolsProtocol):
             except httptools.HttpParserUpgrade as offer:
                 piece = piece[offer.args[0] :]
                 self._offer = False
-                if self._is_order_entry():
+                if not self._is_order_entry():
+                    self._begin_again()
+                elif self._pays(HANDSHAKE):
                     self._hand_over(piece)
                     return
-                self._begin_again()
             except httptools.HttpParserError as error:
                 cause = error.__context__
-                self._end(cause if isinstance(cause, ApiError) else self._malformed())
+                self._end(cause if isinstance(cause, ApiError) else self._malformed(piece))
 
-    def _malformed(self) -> ApiError | None:
+    def _malformed(self, piece: memoryview) -> ApiError | None:
         """None if nothing may follow the last request, which said so itself: then it is not looked at."""
-        is_last = self._between_requests and self.cycle is not None and not self.cycle.keep_alive
-        return None if is_last else bad_request("Invalid HTTP request received")
+        if self._between_requests and self.cycle is not None and not self.cycle.keep_alive:
+            return None
+        return bad_request(NO_PROXY_PROTOCOL if bytes(piece).startswith(PROXY_PREFACES) else _INVALID)
 
     # The parser's findings
 

@@ -84,6 +84,12 @@ async def test_markets(exchange: Exchange) -> None:
     assert (bands["maxMultiplier"], bands["minMultiplier"], bands["maxImpactMultiplier"]) == (None, None, None)
 
 
+async def test_a_parameter_that_is_not_known_is_ignored(exchange: Exchange) -> None:
+    """As clients of such APIs expect, who add their own; one that is known and wrong is not."""
+    assert await get(exchange, "/api/v1/markets?nothing=1") == await get(exchange, "/api/v1/markets")
+    assert (await exchange.client.get("/api/v1/depth?symbol=SOL_USDC&limit=many")).status_code == 400
+
+
 async def test_depth_ascends_on_both_sides_and_keeps_the_best(exchange: Exchange) -> None:
     depth = await get(exchange, "/api/v1/depth?symbol=SOL_USDC")
     assert depth["bids"] == [["98", "3"], ["99", "2"], ["99.5", "0.01"]]
