@@ -87,7 +87,7 @@ def new_file(text: str) -> Path:
     """A file that is going to be written."""
     place = os.path.dirname(text) or "."
     if not text or os.path.isdir(text):
-        raise argparse.ArgumentTypeError(f"{shown(text)} is no file that can be written")
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a writable file")
     if not os.path.isdir(place) or not os.access(text if os.path.exists(text) else place, os.W_OK):
         raise argparse.ArgumentTypeError(f"{shown(text)}: cannot be written: its folder is missing or not ours")
     return Path(text)

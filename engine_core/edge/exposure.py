@@ -37,7 +37,7 @@ def check(profile: str, host: str, behind_tls: bool, environment: Mapping[str, s
 def _risks(profile: str, behind_tls: bool) -> list[str]:
     risks = []
     if profile in FUNDED_PROFILES:
-        risks.append("accounts with millions that nobody paid for, whose keys in the data folder may withdraw")
+        risks.append("accounts with millions that nobody paid in, and keys in the data folder that may withdraw them")
     if profile == "bare":
         risks.append("no rate limits: passwords can be guessed as fast as one can ask")
     if behind_tls:

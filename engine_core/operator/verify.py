@@ -135,7 +135,9 @@ def _begin(
     machine.adopt(state, found.place.entry, found.place.epoch)
     findings.began = path.name
     if is_old:
-        findings.began += f" (what came before it was executed by behaviour version {behaviour}, whose code proves it)"
+        findings.began += (
+            f" (everything before it was executed by behaviour version {behaviour}, whose code can prove it)"
+        )
 
 
 def _compare(machine: Machine, path: Path, findings: Findings) -> None:

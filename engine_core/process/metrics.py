@@ -155,7 +155,7 @@ class _Answers(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         wish = self.monitor.wishes.get(self.path) if isinstance(self.server, _UnixServer) else None
         if wish is None:
-            self._answer(404, "text/plain", b"there is no such wish\n")
+            self._answer(404, "text/plain", b"unknown request\n")
             return
         wish()
         self._answer(202, "text/plain", b"")

@@ -49,7 +49,7 @@ def upgrade(client: redis.Redis, names: Keys, data: Path, shard: int) -> Upgrade
     found = usable(migration.describe, migration.read, client, names, data, shard, logs)
     if found is None:
         raise LogError(
-            f"there is no snapshot in {snapshot.folder_of(data)} which the old code has left of this log. "
+            f"there is no snapshot in {snapshot.folder_of(data)} that the old code wrote of this log. "
             f"{FROM_THE_OLD_CODE}"
         )
     path, place, state = found

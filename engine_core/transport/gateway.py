@@ -68,7 +68,7 @@ class Gateway:
     def append(self, records: np.ndarray) -> EntryId:
         """Append one block and return its entry; what becomes of it is not awaited. TimeoutError if Redis is away."""
         if records.dtype.itemsize != COMMAND.itemsize:
-            raise ValueError(f"records of {records.dtype.itemsize} bytes are no commands; join arrays by layout.join")
+            raise ValueError(f"records of {records.dtype.itemsize} bytes are not commands; join arrays by layout.join")
         if not self._header["log_id"][0]:
             self._learn_log()
         self._sequence += 1
@@ -78,7 +78,7 @@ class Gateway:
         def add(_: float) -> EntryId:  # repeated, the same bytes: a second copy is answered as duplicate
             return EntryId.parse(cast(bytes, self._redis.xadd(self._keys.orders, {FIELD: block})))
 
-        return _persist(add, APPEND_SECONDS, "Redis does not take the block, whose outcome is unknown")
+        return _persist(add, APPEND_SECONDS, "Redis does not accept the block; its outcome is unknown")
 
     def execute(self, records: np.ndarray) -> np.ndarray:
         """Append one block, wait for its outcome, and return its EVENT records. TimeoutError if there is none."""

@@ -30,7 +30,7 @@ def check_for_writing(url: str) -> None:
         for setting in _NEVER_OFF:
             if connection.execute("select current_setting(%s)", (setting,)).fetchone() == ("off",):
                 raise UnfitDatabase(
-                    f"{setting} is off, so what is said to be stored may be lost, and the log trimmed after it: "
+                    f"{setting} is off, so what is reported as stored may be lost after the log has been trimmed: "
                     f"ALTER SYSTEM SET {setting} = on; SELECT pg_reload_conf()"
                 )
         if not _keeps_session(url, connection):

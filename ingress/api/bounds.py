@@ -33,11 +33,10 @@ REST: Final = (
     f"Bounds: {MAX_BODY:,} bytes of a body, {MAX_HEAD:,} of request line and headers, {MAX_HEADERS} headers; "
     f"{signed_json.MAX_ITEMS:,} members of an object, {signed_json.MAX_DEPTH} levels of nesting, "
     f"{signed_json.MAX_QUERY_PAIRS} query parameters; {MAX_BATCH} orders to place and {batch_cancel.MAX_BATCH} to "
-    f"cancel in one request; 1,000 rows of a page; client ids up to {MAX_CLIENT_ID:,}. Query parameters that a route "
-    "does not know are ignored, members of a body that it does not know are refused. "
-    "Requests a second are limited for an account and for an address, where a long one counts as several, and a new "
-    f"connection as {CONNECTION}: each answer says in `X-RateLimit-*` what is left, 429 says in `Retry-After` when to "
-    "come again. Connections are limited for an address."
+    f"cancel in one request; 1,000 rows of a page; client ids up to {MAX_CLIENT_ID:,}. Unknown query parameters are "
+    "ignored, unknown members of a body are refused. Requests a second are limited for an account and for an address, "
+    f"where a long one counts as several, and a new connection as {CONNECTION}: `X-RateLimit-*` of each response say "
+    "what is left, `Retry-After` of a 429 says when to retry. Connections are limited for an address."
 )
 STREAMS: Final = (
     f"Bounds: {STREAM_BOUNDS['message_bytes']:,} bytes of a frame (more closes with 1009); "
@@ -47,13 +46,13 @@ STREAMS: Final = (
     f"{STREAM_BOUNDS['address_burst']:,} and {STREAM_BOUNDS['address_per_second']:,} a "
     f"second for all connections of an address; after {STREAM_BOUNDS['refused']} refusals for that the connection "
     f"ends. Without a stream it ends after {STREAM_BOUNDS['idle_seconds']:.0f} s; a ping comes every "
-    f"{STREAM_BOUNDS['ping_seconds']:.0f} s and is to be answered within {STREAM_BOUNDS['pong_seconds']:.0f} s. "
-    "Connections are limited in all and for an address. A frame's good names count, and one error names all that do "
-    "not."
+    f"{STREAM_BOUNDS['ping_seconds']:.0f} s and must be answered within {STREAM_BOUNDS['pong_seconds']:.0f} s. "
+    "Connections are limited in total and for an address. A frame's valid names take effect, and one error lists the "
+    "others."
 )
 ORDERS: Final = (
     f"Bounds: {MAX_MESSAGE:,} bytes of a message (more closes with 1009); {MAX_IN_FLIGHT} unanswered messages, past "
     f"which no more are read until some are answered; an `id` of {MAX_ID} characters. A ping comes after "
-    f"{PING_SECONDS:.0f} s of silence; who does not answer it within {PING_SECONDS:.0f} s is gone. Orders and cancels "
-    "are limited for an account, as on REST: past that 429. Each id is answered once."
+    f"{PING_SECONDS:.0f} s of silence; without an answer within {PING_SECONDS:.0f} s the connection ends. "
+    "Orders and cancels are limited for an account, as on REST, with status 429. Each id is answered once."
 )

@@ -36,7 +36,7 @@ def read(method: bytes, target: bytes, version: str, headers: RawHeaders) -> Hea
     if version not in ("1.1", "1.0"):
         raise bad_request(f"HTTP/{version} is not spoken here: use HTTP/1.1")
     if method == b"CONNECT":
-        raise ApiError(Code.METHOD_NOT_ALLOWED, "This is no proxy")
+        raise ApiError(Code.METHOD_NOT_ALLOWED, "This is not a proxy")
     by_name = dict(headers)
     if len(by_name) != len(headers):
         _check_repeated(headers)

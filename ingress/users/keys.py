@@ -107,7 +107,7 @@ def public_key(text: str, name: str) -> bytes:
 def new_public_key(text: str, name: str) -> bytes:
     public = public_key(text, name)
     if not signing.is_public_key(public):
-        raise bad_request(f"{name} is no ED25519 key for which only its owner can sign")
+        raise bad_request(f"{name} is not an ED25519 key for which only its owner can sign")
     return public
 
 

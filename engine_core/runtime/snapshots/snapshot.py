@@ -232,7 +232,7 @@ def _read_header(file: BinaryIO, path: Path, code: Code) -> tuple[Snapshot, byte
         raise SnapshotError(f"{path} is damaged: it ends within its header")
     header = np.frombuffer(head, HEADER)[0]
     if header["magic"] != MAGIC or header["format"] != FORMAT:
-        raise SnapshotError(f"{path} is no snapshot of format {FORMAT}")
+        raise SnapshotError(f"{path} is not a snapshot of format {FORMAT}")
     if 0 < header["behaviour"] < code.behaviour:
         raise OldSnapshot(
             f"{path} was written by code of behaviour version {header['behaviour']}; this is version {code.behaviour}"
