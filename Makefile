@@ -66,6 +66,7 @@ soak: setup-dev
 
 fuzz: setup-dev
 	nice -n 10 .venv/bin/python -m tests.fuzz --minutes $(MINUTES)
+	nice -n 10 .venv/bin/python -m tests.fuzz --coverage
 
 chaos: setup-dev
 	.venv/bin/python -m tests.end_to_end.chaos --rounds $(ROUNDS)

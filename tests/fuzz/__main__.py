@@ -2,6 +2,8 @@
 
     python -m tests.fuzz --minutes 60                      all targets, the compiled loops with half of the time
     python -m tests.fuzz --inputs 1000000 --target http    one of them
+    python -m tests.fuzz --coverage                        what a sample of their inputs reaches, then the table
+    python -m tests.fuzz --table                           inputs, CPU time and coverage of each target so far
 
 It goes on where it stopped: build/fuzz/progress.json holds how many inputs each target has had, and the CPU seconds.
 Input n of a target is a function of n alone. One that fails is kept in tests/fuzz/found/TARGET/, where the tests try it
@@ -9,8 +11,6 @@ again for ever (test_fuzz.py), and ends the run with status 1.
 """
 
 import argparse
-import fcntl
-import json
 import random
 import sys
 import time
@@ -19,12 +19,14 @@ from pathlib import Path
 
 from ingress.fast_path.order_kernel import rules_of
 from tests.attacks.proxy import installed
-from tests.fuzz import loops
+from tests.fuzz import loops, progress
+from tests.fuzz.covered import measured
 from tests.fuzz.targets import JSON_PIECES, MESSAGES, ORDER_PIECES, ORDERS, TARGETS, check_message
 from tests.ingress.test_plain_orders import SETUP
 
 FOUND = Path(__file__).with_name("found")
-PROGRESS = Path(__file__).resolve().parents[2] / "build" / "fuzz" / "progress.json"
+ORDER_SEEDS = loops.seeds(ORDERS, ORDER_PIECES)
+MESSAGE_SEEDS = loops.seeds([text[:-1] for text in MESSAGES[:2]], JSON_PIECES)
 COMPILED = ("order-request-and-llhttp", "order-message-compiled")
 BATCH, COMPILED_BATCH = 200, 1_000_000
 
@@ -48,15 +50,13 @@ def run(name: str, first: int, count: int) -> int:
 def _compiled(name: str, first: int, count: int) -> int:
     rules = rules_of(SETUP.markets.values())
     if name == "order-message-compiled":
-        given = loops.seeds([text[:-1] for text in MESSAGES[:2]], JSON_PIECES)
-        taken = loops.messages(first, count, given, rules)
+        taken = loops.messages(first, count, MESSAGE_SEEDS, rules)
         for number in taken[:200]:  # the kernel takes them; the general way must understand the same
-            check_message(loops.made(number, given) + b"}", random.Random())
+            check_message(loops.made(number, MESSAGE_SEEDS) + b"}", random.Random())
         return len(taken)
-    given = loops.seeds(ORDERS, ORDER_PIECES)
-    failed, accepted = loops.requests(first, count, given, rules)
+    failed, accepted = loops.requests(first, count, ORDER_SEEDS, rules)
     if failed >= 0:
-        data = loops.made(failed, given)
+        data = loops.made(failed, ORDER_SEEDS)
         keep("order-request", failed, data)
         raise AssertionError(f"the kernel takes what is not one whole request to llhttp: {data!r}")
     return accepted
@@ -73,28 +73,33 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="in all, shared by the targets (default: 10)")
     parser.add_argument("--inputs", type=int, default=0, help="to each target, however long it takes")
     parser.add_argument("--target", action="append", choices=[*COMPILED, *TARGETS], help="default: all")
+    parser.add_argument("--coverage", action="store_true", help="instead: what a sample of the inputs reaches")
+    parser.add_argument("--table", action="store_true", help="instead: what was done so far")
     arguments = parser.parse_args()
     names = arguments.target or [*COMPILED, *TARGETS]
     if "http-behind-nginx" in names and not installed():
         print("http-behind-nginx: nginx is not installed, so this one is left out")
         names.remove("http-behind-nginx")
-    progress = json.loads(PROGRESS.read_text()) if PROGRESS.exists() else {}
+    if arguments.coverage or arguments.table:
+        for name in names if arguments.coverage else ():
+            progress.save(name, {"coverage": measured(name)})
+        print(progress.table())
+        return 0
     for name in names:
         share = sum(len(TARGETS) if each in COMPILED else len(COMPILED) for each in names)
         weight = len(TARGETS) if name in COMPILED else len(COMPILED)
         seconds = arguments.minutes * 60 * weight / share
         try:
-            _go_on(name, progress, arguments.inputs, seconds)
+            _go_on(name, arguments.inputs, seconds)
         except Exception:
             traceback.print_exc()
             return 1
-    total = sum(state["inputs"] for state in progress.values())
-    print(f"{total:,} inputs in all, {sum(state['cpu_seconds'] for state in progress.values()) / 3600:.2f} CPU hours")
+    print(progress.table())
     return 0
 
 
-def _go_on(name: str, progress: dict[str, dict[str, float]], inputs: int, seconds: float) -> None:
-    state = progress.setdefault(name, {"inputs": 0, "taken": 0, "cpu_seconds": 0.0})
+def _go_on(name: str, inputs: int, seconds: float) -> None:
+    state = progress.load().get(name, {"inputs": 0, "taken": 0, "cpu_seconds": 0.0})
     batch = COMPILED_BATCH if name in COMPILED else BATCH
     ends, done = time.monotonic() + seconds, 0
     while done < inputs if inputs else time.monotonic() < ends:
@@ -104,22 +109,13 @@ def _go_on(name: str, progress: dict[str, dict[str, float]], inputs: int, second
         state["inputs"] += count
         state["cpu_seconds"] += time.process_time() - began
         done += count
-        _save(name, state)
+        progress.save(name, state)
     rate = state["inputs"] / max(state["cpu_seconds"], 1e-9)
     print(
         f"{name:28} {int(state['inputs']):>15,} inputs, {int(state['taken']):>13,} taken,"
         f" {state['cpu_seconds'] / 3600:8.3f} CPU hours, {rate:>11,.0f} a second",
         flush=True,
     )
-
-
-def _save(name: str, state: dict[str, float]) -> None:
-    """Beside what another process saves of other targets meanwhile."""
-    PROGRESS.parent.mkdir(parents=True, exist_ok=True)
-    with PROGRESS.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        progress = json.loads(PROGRESS.read_text()) if PROGRESS.exists() else {}
-        PROGRESS.write_text(json.dumps(progress | {name: state}, indent=1))
 
 
 if __name__ == "__main__":

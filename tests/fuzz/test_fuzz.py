@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.__main__ import COMPILED, FOUND, run
+from tests.fuzz.covered import ROOT, UNDER_TEST, measured
 from tests.fuzz.targets import TARGETS
 
 pytestmark = pytest.mark.timeout(600)  # the loops have to be compiled
@@ -21,6 +22,18 @@ def test_a_short_run(name: str) -> None:
 @pytest.mark.parametrize("name", COMPILED)
 def test_a_short_run_of_the_compiled_loops(name: str) -> None:
     assert run(name, AFRESH, 200_000) > 1_000, "hardly anything is taken, so hardly anything is compared"
+
+
+def test_what_is_under_test_is_there() -> None:
+    assert set(UNDER_TEST) == {*COMPILED, *TARGETS}
+    for where in {each.partition(":")[0] for wanted in UNDER_TEST.values() for each in wanted}:
+        assert (ROOT / where).exists(), where
+
+
+def test_coverage_is_counted() -> None:
+    """Of something quick: nearly all of it is reached."""
+    found = measured("order-message")
+    assert found["lines"] > 0.9 * found["of_lines"] > 0 and found["branches"] > 0.8 * found["of_branches"] > 0
 
 
 @pytest.mark.parametrize("path", sorted(FOUND.glob("*/*.bin")), ids=str)
