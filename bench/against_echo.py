@@ -20,7 +20,7 @@ ECHO_START_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Accounts:
-    """Orders that clients were told of, against those that the history has more than before."""
+    """Orders that clients got confirmed, against those that the history has more than before."""
 
     accepted: int
     refused: int

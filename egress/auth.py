@@ -92,7 +92,7 @@ class Authenticator:
         return owner
 
     def _once(self, signature: bytes, valid_until_ms: int) -> None:
-        """Refuse what was sent on another connection: whoever saw it there could listen too."""
+        """Refuse what was sent on another connection: anyone who saw it there could subscribe with it."""
         if signature in self.own or self.used is None:
             return
         try:

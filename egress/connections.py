@@ -15,7 +15,7 @@ from engine_core.config.addresses import Origin, TrustedProxies, network
 CONNECTION_UNITS = 10  # of the opening handshake
 FULL = "too many connections"
 OF_ADDRESS = "too many connections from"
-SPARE = 16  # connections beyond a bound that are told so, instead of being cut off
+SPARE = 16  # connections beyond the bound that get an error, instead of being cut off
 LOG_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Crowd:
         self.refused = 0
 
     def enter(self, peer: str) -> bool:
-        """Count a connection; False: it is too many even to be told so. Each one leaves, whatever the answer."""
+        """Count a connection; False: too many even to be sent an error. Each one leaves in the end."""
         self.connections += 1
         address = self._at(peer)
         address.connections += 1

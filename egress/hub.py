@@ -1,4 +1,4 @@
-"""Who hears what, and the tick: every frame is built once per spelling and written once per client.
+"""Who is subscribed to what, and the tick: every frame is built once per spelling and written once per client.
 
 Clients with the same set of names form an audience; what a tick gives an audience is joined once and written to each
 of its clients. A tick runs when something is to be sent, and leaves the event loop at least as much time as it took
@@ -25,7 +25,7 @@ PACED_SECONDS = 0.001  # a tick that took less is not paced
 
 
 class Item(NamedTuple):
-    """One event for those who hear a topic. `rebuild` makes its data anew from a merged change."""
+    """One event for the subscribers of a topic. `rebuild` makes its data from a merged change."""
 
     stream: Stream
     data: bytes
@@ -125,7 +125,7 @@ class Hub:
         self.frames_sent = 0
         self.dropped = 0
         self._audiences: dict[frozenset[str], Audience] = {}
-        self._by_name: defaultdict[str, set[frozenset[str]]] = defaultdict(set)  # name: audiences that hear it
+        self._by_name: defaultdict[str, set[frozenset[str]]] = defaultdict(set)  # name: audiences subscribed to it
         self._spellings: defaultdict[str, dict[str, int]] = defaultdict(dict)  # topic: name: clients
         self._taps: dict[str, Tap] = {}
         self._private: set[Client] = set()
@@ -167,9 +167,6 @@ class Hub:
     def untap(self, name: str, stream: Stream) -> None:
         if self._taps.pop(name, None):
             self._listen(stream, name, -1)
-
-    def heard(self, stream: Stream) -> bool:
-        return stream.topic in self._spellings
 
     def send_private(self, client: Client, payload: bytes) -> None:
         """Send one JSON text to one client with the next tick."""

@@ -1,8 +1,8 @@
 """Fair turns: what clients sent is read a slice of one connection at a time, and never for long in a row.
 
 One read may bring 40,000 small frames, and a thousand connections may each bring one at once. So each turn of the event
-loop reads for a moment only, whoever sends; a connection with more to say stands at the end of the queue, and its
-socket is not read meanwhile. A client that does not take its answers is not heard either, until it does.
+loop reads for a moment only, from any client; a connection with more to say stands at the end of the queue, and its
+socket is not read meanwhile. Nothing is read from a client that does not take its answers, until it does.
 Non-goals: what it costs an address (connections.py).
 """
 

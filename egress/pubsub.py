@@ -2,7 +2,7 @@
 The messages are the WebSocket's JSON texts.
 
 One egress process of a shard publishes: the one that holds the lease. Once a second it looks which channels somebody
-hears (a pattern subscription hears all) and publishes only those. Pub/sub promises nothing: if Redis is gone for long,
+subscribes to (a pattern matches all) and publishes only those. Pub/sub promises nothing: if Redis is gone for long,
 the oldest events are dropped; subscribers see the gap in the depth numbers. Nobody waits for it: not the hub, which$
 only queues, nor for a subscriber who reads slowly, whom Redis drops. Non-goals: the log, and private events.
 """
@@ -48,7 +48,7 @@ class Publisher:
         self._lease = keys(shard).leases + "market-data"
         self._token = secrets.token_hex(8)
         self._setup, self._hub = setup, hub
-        self._heard: dict[str, Stream] = {}
+        self._published: dict[str, Stream] = {}
         self._queue: deque[tuple[str, bytes]] = deque()
         self._queued = 0
         self._filled = asyncio.Event()
@@ -57,7 +57,7 @@ class Publisher:
 
     @property
     def channels(self) -> int:
-        return len(self._heard)
+        return len(self._published)
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -83,16 +83,16 @@ class Publisher:
         self._filled.set()
 
     async def _look(self) -> None:
-        """Every second: hold the lease, and listen on the hub to what is heard on Redis."""
+        """Every second: hold the lease, and listen on the hub to what somebody subscribes to on Redis."""
         while True:
             try:
                 holds = await self._redis.eval(_TAKE, 1, self._lease, self._token, str(LEASE_MS))
-                self._listen(await self._heard_channels() if holds else {})
+                self._listen(await self._subscribed_channels() if holds else {})
             except (RedisError, OSError) as error:
                 logger.warning("Redis does not answer, nothing is published: %s", error)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _heard_channels(self) -> dict[str, Stream]:
+    async def _subscribed_channels(self) -> dict[str, Stream]:
         channels = {
             f"{kind.value}@{symbol}": Stream(kind, symbol) for symbol in self._setup.market_by_symbol for kind in KINDS
         }
@@ -101,12 +101,12 @@ class Publisher:
         counts = cast(list[tuple[bytes, int]], await self._redis.pubsub_numsub(*channels))
         return {name.decode(): channels[name.decode()] for name, count in counts if count}
 
-    def _listen(self, heard: dict[str, Stream]) -> None:
-        for name in self._heard.keys() - heard.keys():
-            self._hub.untap(name, self._heard[name])
-        for name in heard.keys() - self._heard.keys():
-            self._hub.tap(name, heard[name], self)
-        self._heard = heard
+    def _listen(self, wanted: dict[str, Stream]) -> None:
+        for name in self._published.keys() - wanted.keys():
+            self._hub.untap(name, self._published[name])
+        for name in wanted.keys() - self._published.keys():
+            self._hub.tap(name, wanted[name], self)
+        self._published = wanted
 
     async def _publish(self) -> None:
         while True:

@@ -142,7 +142,7 @@ class Connection(ServerConnection):
         return self.paused
 
     def drop(self, reason: str, code: int = TRY_AGAIN_LATER) -> None:
-        """Say goodbye; what else the client says is not heard."""
+        """Close; anything else that the client sends is ignored."""
         self._is_dropped = True
         self._input.clear()
         self.transport.pause_reading()
@@ -252,7 +252,7 @@ class Egress:
                 session.check()
 
     async def _watch_sessions(self) -> None:
-        """A log-out is heard of in memory that ingress shares, which tells nobody that it changed."""
+        """A log-out is seen in memory shared with ingress, which gives no notice of a change."""
         while True:
             await asyncio.sleep(SESSION_CHECK_SECONDS)
             now = asyncio.get_running_loop().time()

@@ -31,7 +31,7 @@ class ErrorCode(IntEnum):
 
 
 class Refused(Exception):
-    """The frame, or a name in it, cannot be taken; the client is told."""
+    """The frame, or a name in it, is invalid; the client gets an error."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -71,7 +71,7 @@ class Session:
         self._limits, self._address = limits, address
         self._own = Allowance(limits.burst, limits.per_second)
         self._owners: dict[str, Owner] = {}  # of private names
-        self._silent: dict[str, Stream] = {}  # names that are held and never heard
+        self._silent: dict[str, Stream] = {}  # names that are held and never sent anything
         self._refused = 0
 
     def receive(self, text: bytes) -> None:

@@ -1,7 +1,7 @@
 """`python -m persistence.refill`: when Redis has lost the end of the log for good, the database follows it back.
 
-    database  … 41 42 43 44              emptied: the writer then fills it anew, from a log that begins with GENESIS
-    log       … 41 42                    refused: the log was trimmed, and can fill nothing anew
+    database  … 41 42 43 44              emptied: the writer then fills it again, from a log that begins with GENESIS
+    log       … 41 42                    refused: the log was trimmed, and cannot fill it again
 
 A database that fits the log is left as it is. Users and requests for withdrawals are not from the log and stay.
 """
@@ -27,7 +27,7 @@ FROM_THE_LOG = (
 
 
 def refill(redis_url: str, database_url: str, shard: int = 0) -> str:
-    """What was done. SourceError if the database holds more than the log, which cannot fill it anew."""
+    """What was done. SourceError if the database holds more than the log, which cannot fill it again."""
     store, source = Store(database_url, shard), EventSource(redis_url, shard)
     try:
         position, variant = store.position, store.variant
@@ -62,7 +62,7 @@ def main() -> int:
     try:
         print(refill(os.environ["REDIS_URL"], os.environ["DATABASE_URL"]))
     except (SourceError, SchemaError, psycopg.Error, redis.RedisError) as error:
-        print(f"the database cannot be filled anew: {str(error).strip()}", file=sys.stderr)
+        print(f"the database cannot be filled again: {str(error).strip()}", file=sys.stderr)
         return 1
     return 0
 

@@ -22,10 +22,10 @@ from persistence.store import Position
 _READ_ENTRIES = 256  # entries of one XREAD; a batch takes as many reads as it has room for
 _TIMEOUT_S = 5
 # Also when Redis is full, because only then can the log be trimmed.
-_TELL = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], ARGV[1])"
+_REPORT = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], ARGV[1])"
 
 _LOST = (
-    "restore the log from a copy, or go on with the log as it is: `exchange accept-loss` lets the database follow "
+    "restore the log from a copy, or continue with the log as it is: `exchange accept-loss` lets the database follow "
     "it back"
 )
 
@@ -64,7 +64,7 @@ class EventSource:
         self._check(position)
         self._entries = self._entries_up_to(position)
         if position.entry != ORIGIN:
-            self._tell(position)
+            self._report(position)
 
     def _check(self, position: Position) -> None:
         first, top = self._end(oldest=True), self._end(oldest=False)
@@ -109,7 +109,7 @@ class EventSource:
     def tell_stored(self, batch: Batch) -> None:
         """The batch is in the database: let everybody know how far that is, for bounds and trimming."""
         self._entries += batch.entries
-        self._tell(batch.position)
+        self._report(batch.position)
 
     def read(self, position: Position, max_bytes: int) -> Batch | None:
         """The next entries, up to about `max_bytes`; waits a few seconds for the first, None if none came."""
@@ -126,20 +126,20 @@ class EventSource:
             last = found[-1][0]
         return _batch(entries, position, is_full) if entries else None
 
-    def _tell(self, position: Position) -> None:
-        told = Stored(position.log_id, position.entry, self._entries).encode()
-        self._client.eval(_TELL, 1, self._stored, told)
+    def _report(self, position: Position) -> None:
+        stored = Stored(position.log_id, position.entry, self._entries).encode()
+        self._client.eval(_REPORT, 1, self._stored, stored)
 
     def _entries_up_to(self, position: Position) -> int:
         """How many entries the log has had up to `position`, those trimmed included.
 
-        Counted from what was told last; without that from the end of the log, of which Redis knows the number.
+        Counted from the last report; without one from the end of the log, of which Redis knows the number.
         """
         if position.entry == ORIGIN:
             return 0
-        told = parse_stored(self._client.get(self._stored))
-        if told is not None and told.log_id == position.log_id and told.entry <= position.entry:
-            return told.entries + self._count(told.entry, position.entry)
+        last = parse_stored(self._client.get(self._stored))
+        if last is not None and last.log_id == position.log_id and last.entry <= position.entry:
+            return last.entries + self._count(last.entry, position.entry)
         log: Any = self._client.xinfo_stream(self._stream)
         return int(log["entries-added"]) - self._count(position.entry, EntryId.parse(log["last-generated-id"]))
 

@@ -56,7 +56,7 @@ def read_flow(path: Path) -> Flow:
 
 
 def with_dense_ids(messages: np.ndarray) -> Flow:
-    """The flow, its ids numbered anew if a table of them would be mostly empty."""
+    """The flow, its ids renumbered if a table of them would be mostly empty."""
     if int(messages["order_id"].max(initial=0)) <= DENSE * (len(messages) + 1):
         return Flow(messages, int(messages["order_id"].max(initial=0)))
     ids, messages["order_id"] = np.unique(messages["order_id"], return_inverse=True)

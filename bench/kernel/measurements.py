@@ -178,7 +178,7 @@ def measure_depths(cases: list[tuple[str, int, int]], messages: int, turns: int)
 
 
 def memory_of(capacities: Capacities) -> dict[str, float]:
-    """Bytes for each order that may rest, all told; and of the whole state."""
+    """Bytes per order of capacity, everything included; and of the whole state."""
     state = new_state(capacities)
     orders = sum(getattr(state, name).nbytes for name in ORDER_ARRAYS)
     return {"bytes_a_resting_order": orders / capacities.orders, "state_mb": sum(a.nbytes for a in state) / 2**20}

@@ -26,7 +26,7 @@ WINDOW_MS = "10000"
 TIMEOUT_S = 5.0
 MAX_HEAD_BYTES = 65_536
 
-Json = Any  # an answer's JSON, checked by whoever reads it
+Json = Any  # a response's JSON, checked where it is used
 
 
 class ApiError(Exception):

@@ -193,7 +193,7 @@ class Quoter:
 
 
 class Taker:
-    """Trades a little with whoever quotes in one market."""
+    """Takes small amounts from the quotes in one market."""
 
     def __init__(
         self, quoter: Quoter, parameters: MarketMaker, client: Client, balances: Balances, source: random.Random

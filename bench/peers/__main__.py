@@ -113,12 +113,12 @@ def measure(name: str, messages: np.ndarray, options: argparse.Namespace) -> Res
             return Result(name, version, 0, 0.0, f"{error}"[:200])
     if done.returncode != 0 or not done.stdout.strip():
         return Result(name, version, 0, 0.0, f"died with status {done.returncode}: {_last_line(done.stderr)}")
-    told = json.loads(done.stdout.splitlines()[-1])
-    if "failure" in told:
-        return Result(name, version, 0, 0.0, told["failure"][:200])
-    played = int(told["messages"])
-    verdict = compare(our_trades(messages[:played])[0], told["trades"])
-    return Result(name, version, played, played / told["seconds"], verdict)
+    report = json.loads(done.stdout.splitlines()[-1])
+    if "failure" in report:
+        return Result(name, version, 0, 0.0, report["failure"][:200])
+    played = int(report["messages"])
+    verdict = compare(our_trades(messages[:played])[0], report["trades"])
+    return Result(name, version, played, played / report["seconds"], verdict)
 
 
 def show(result: Result) -> None:

@@ -22,7 +22,7 @@ from engine_core.wire.layout import COMMAND
 MAKER, TAKER = 2, 3  # the demo's traders
 MIDDLE_TICKS = 10_000
 SPREAD = 40  # levels on each side that change
-CANCEL_SECONDS = 1.0  # so often the maker begins anew
+CANCEL_SECONDS = 1.0  # how often the maker replaces its quotes
 BEAT_SECONDS = 0.002
 
 

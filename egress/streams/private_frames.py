@@ -29,7 +29,7 @@ class BalanceState(NamedTuple):
     locked: int
 
 
-# What a client is told, by what happened; any other kind is no news about an order.
+# What is sent, by what happened; any other kind is no news about an order.
 UPDATES = {
     EventKind.ACCEPTED: "orderAccepted",
     EventKind.FILL: "orderFill",

@@ -22,7 +22,7 @@ from engine_core.wire.codes import Side
 
 SECOND_MS = 1_000
 QUIET_SECONDS = 0.5  # at the end of a second, a depth topic that said nothing for so long gets a heartbeat
-AFTER_SECOND = 0.05  # a second is told this much after it ended: its last events have arrived
+AFTER_SECOND = 0.05  # a second is sent this long after it ended: its last events have arrived
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class MarketTopics:
     trade: Stream | None = None
     depth: dict[int, DepthTopic] = field(default_factory=dict)  # by window
     book_ticker: Stream | None = None
-    best: object = None  # as last told
+    best: object = None  # as last sent
     ticker: Stream | None = None
     candles: dict[str, CandleTopic] = field(default_factory=dict)  # by interval
 
@@ -101,7 +101,7 @@ class Sources:
                 topics.depth[stream.window_ms] = DepthTopic(stream, market, known, loop.time())
             case Kind.BOOK_TICKER:
                 topics.book_ticker, topics.best = stream, None
-                self._touched.add(market.number)  # the first listener is told the best prices at once
+                self._touched.add(market.number)  # the first listener gets the best prices at once
                 self._hub.wake()
             case Kind.TICKER:
                 topics.ticker = stream
@@ -136,7 +136,7 @@ class Sources:
             del self._markets[number]
 
     def _begin_candles(self, topic: CandleTopic) -> None:
-        """A new listener is told the candle of now if it has trades, and none that ended before."""
+        """A new listener gets the current candle if it has trades, and none that ended before."""
         if not self._data.filled:
             return
         newest = next(iter(self._data.candles(topic.market.number, topic.stream.interval)), None)
@@ -230,7 +230,7 @@ class Sources:
 
     def _say_best(self, topics: MarketTopics, stream: Stream) -> None:
         book = self._data.book(topics.market.number)
-        if not book.live:  # told when it has been read again
+        if not book.live:  # sent when it has been read again
             return
         best = book.best()
         if best != topics.best:
@@ -253,7 +253,7 @@ class Sources:
         for topics in self._markets.values():
             for topic in topics.depth.values():
                 self._heartbeat(topic)
-            if not self._data.filled:  # whoever waits for statistics hears nothing until they are whole
+            if not self._data.filled:  # subscribers to statistics get nothing until they are complete
                 continue
             if topics.ticker is not None:
                 day = self._data.ticker(topics.market.number)
@@ -270,10 +270,10 @@ class Sources:
             self._say_depth(topic, DepthChange(topic.last_id + 1, topic.last_id, _now_ms()))
 
     def _say_candles(self, topic: CandleTopic, texts: Texts, now_us: int) -> None:
-        """Candles that changed since they were told, oldest first; one that has ended is told once more, closed."""
+        """Candles that changed since they were sent, oldest first; one that has ended is sent once more, closed."""
         if topic.said is None:
             self._begin_candles(topic)
-        assert topic.said is not None, "candles are told from filled statistics only"
+        assert topic.said is not None, "candles are sent from filled statistics only"
         now_ms = now_us // 1000
         for candle in reversed(self._data.candles(topic.market.number, topic.stream.interval)):
             said = _said(candle, now_ms)
