@@ -36,7 +36,7 @@ class IngressConfig:
     demo: bool  # new users get something to trade with
     demo_session: bool  # POST /api/v1/session/demo exists
     withdraw_delay_ms: int = 0  # until a key that a session made may withdraw
-    demo_visitors: bool = False  # whoever comes from elsewhere gets one, too
+    demo_visitors: bool = False  # visitors from elsewhere get one, too
     page: Path = PAGE_FOLDER
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
 

@@ -109,7 +109,7 @@ FAILURES = (Overloaded, OutcomeUnknown, TimeoutError, OSError, GatewayError)  # 
 
 
 def failure(error: Exception) -> ApiError:
-    """What a client is told of one of the FAILURES of a command."""
+    """The error that a client gets for one of the FAILURES of a command."""
     if isinstance(error, Overloaded):
         return ApiError(Code.TOO_MANY_REQUESTS, f"Exchange is overloaded: {error}", RETRY_LATER)
     if isinstance(error, OutcomeUnknown | TimeoutError):

@@ -1,4 +1,4 @@
-"""What may be told from this process's replica of the market: only what is whole at present, else 503 for a moment."""
+"""What may be answered from this process's replica of the market: only what is complete now, else 503 for a moment."""
 
 from engine_core.replica.market_data import Book
 from engine_core.replica.setup import Market
@@ -8,7 +8,7 @@ from ingress.service import Service
 
 
 def require_filled(service: Service) -> None:
-    """What trades add up to is told only when those before this process's start are there too."""
+    """Sums of trades are shown only when those before this process's start are included."""
     if not service.market_data.filled:
         raise ApiError(Code.MAINTENANCE, "Statistics are being read from the log; try in a moment", RETRY_LATER)
 

@@ -1,4 +1,4 @@
-"""The demo's accounts: two with API keys for whoever tries the exchange, one for the page, two for the market maker
+"""The demo's accounts: two with API keys for anyone who tries the exchange, one for the page, two for the market maker
 (one that quotes, and one for its takers, because orders of one account never trade with each other).
 
 Accounts and keys are created only where the log lacks them. The deposits are appended at each start with the same
@@ -43,7 +43,7 @@ def fund(gateway: Gateway, settings: Settings, setup: LogSetup, say: Callable[[s
             permissions = KeyPermission.READ | KeyPermission.TRADE | KeyPermission.WITHDRAW
             commands.append(key_command(account, public_key, permissions))
     applied += execute(gateway, commands)
-    # The files come last: whoever sees them can trade.
+    # The files come last: with them one can trade.
     _save(settings.data / KEYS_FILE, traders)
     _save(settings.data / MARKET_MAKER_FILE, maker)
     _save(settings.data / TAKER_FILE, taker)

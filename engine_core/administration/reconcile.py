@@ -170,7 +170,7 @@ def fee_of_smallest(market: MarketDef) -> str | None:
 
 def warnings(config: Config, setup: LogSetup) -> list[str]:
     """What is wrong with markets that exist, and what is not enough for the accounts that there may be."""
-    told = [
+    lines = [
         f"market {market.symbol}: {why}"
         for market in config.markets
         if market.number in setup.markets and (why := fee_of_smallest(market)) is not None
@@ -178,11 +178,11 @@ def warnings(config: Config, setup: LogSetup) -> list[str]:
     accounts = config.capacity.accounts
     for name in ("orders", "keys", "timers", "ended", "references"):
         if getattr(config.capacity, name) < accounts:
-            told.append(
+            lines.append(
                 f"[capacity] {name} = {getattr(config.capacity, name)} is less than accounts = {accounts}: no account "
                 "has a share of its own"
             )
-    return told
+    return lines
 
 
 def apply(settings: Settings, say: Callable[[str], None], agree: Callable[[], None] | None = None) -> int:

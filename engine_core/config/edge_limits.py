@@ -17,7 +17,7 @@ _KINDS = ("requests", "orders", "cancels", "reads")
 class RateLimits:
     """Token buckets; a rate of 0 means no limit."""
 
-    requests_per_second: int  # of one address, whatever they are and whoever signs them
+    requests_per_second: int  # of one address, whatever they are and with whatever key they are signed
     requests_burst: int
     orders_per_second: int  # an account's placements, whichever of its keys signs them
     orders_burst: int

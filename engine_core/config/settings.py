@@ -45,12 +45,12 @@ class Settings:
     http_port: int
     ws_port: int
     worker: int
-    session_secret: bytes  # empty where none is given: whoever signs or reads sessions asks for secret()
+    session_secret: bytes  # empty where none is given: code that signs or reads sessions calls secret()
     metrics_port: int  # 0: no metrics endpoint
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the variables named in ARCHITECTURE's process list; ConfigError names one that is wrong."""
+        """Read the variables that environment.py names; ConfigError names one that is wrong."""
         profile = environment.get("EXCHANGE_PROFILE", "demo")
         if profile not in PROFILES:
             raise ConfigError(f"EXCHANGE_PROFILE: must be one of {', '.join(PROFILES)}, is {profile!r}")
@@ -243,7 +243,7 @@ def _secret(text: str, where: str) -> bytes:
 
 
 def session_secret(data: Path) -> bytes:
-    """The secret of the data folder, made by whoever asks first; all others get the same."""
+    """The secret of the data folder, created by the first process that asks; all others get the same."""
     path = data / SECRET_FILE
     try:
         if not path.exists() and data.is_dir():

@@ -1,6 +1,6 @@
 """What other machines could reach, said before anybody can; and the addresses under which they would.
 
-The profiles demo and bare give out money that nobody paid for, so they open to other machines only when told so; venue
+The profiles demo and bare give out funds that nobody paid in, so they open to other machines only with --i-know; venue
 does when TLS stands in front. Non-goals: who may do what (SECURITY.md).
 """
 

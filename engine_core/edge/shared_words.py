@@ -1,10 +1,10 @@
 """Memory that the servers of one host share: 64-bit words in a file of the runtime folder, behind a header.
 
     word 0  magic            word 1  number of words after the header
-         2  layout, given by whoever uses it              3-7  zero
+         2  layout, given by its user                      3-7  zero
          8  ... the words, zero in a new file
 
-Loading and storing one aligned word is atomic; whoever needs more takes `lock`, which ends with the process that held
+Loading and storing one aligned word is atomic; for anything more there is `lock`, which ends with the process that held
 it. The file outlives its processes, so a worker that restarts forgets nothing. Non-goals: what the words mean
 (expiring_set.py; ingress/access/rate_limits.py), and other hosts.
 """

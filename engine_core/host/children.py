@@ -15,7 +15,7 @@ from pathlib import Path
 MAX_LOG_BYTES = 16 * 2**20
 KEPT_LOGS = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
-HEALTHY_AFTER_S = 30.0  # a child that lived this long starts its back-off anew
+HEALTHY_AFTER_S = 30.0  # a child that lived this long has its back-off reset
 PROBE_EVERY_S = 0.02
 _PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "GLIBC_TUNABLES")
 _PASSED_ON_PREFIXES = (

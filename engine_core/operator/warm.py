@@ -85,7 +85,7 @@ def _count(job: str, process: "subprocess.Popen[str]", counts: dict[str, int]) -
 
 
 def _forget_old_versions(kept: int = 8) -> None:
-    """The caches of former versions of the sources are of no use; a few are kept for whoever switches branches."""
+    """The caches of former versions of the sources are of no use; a few are kept for switching branches."""
     caches = sorted(CACHE_FOLDER.parent.glob("kernels-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for folder in [path for path in caches if path != CACHE_FOLDER][kept:]:
         for path in sorted(folder.rglob("*"), reverse=True):

@@ -22,7 +22,7 @@ from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
 MAX_DESCRIPTORS = 65_536
-OWN_DESCRIPTORS = 128  # for all that is no client, and for clients that are told to go
+OWN_DESCRIPTORS = 128  # for everything that is not a client, and for clients that are refused with an answer
 
 
 def die_with_parent(parent: int, death_signal: int = signal.SIGKILL) -> None:

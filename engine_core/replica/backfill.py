@@ -82,7 +82,7 @@ async def backfill(data: MarketData, redis_url: str, shard: int = 0) -> int:
 
 
 async def keep_filling(data: MarketData, redis_url: str, shard: int = 0) -> None:
-    """Backfill, again and again until it is done: nobody can be told statistics before."""
+    """Backfill, again and again until it is done: statistics cannot be shown before."""
     while not data.filled:
         try:
             await backfill(data, redis_url, shard)

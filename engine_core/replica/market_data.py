@@ -8,7 +8,7 @@ It asks the engine for the setup and every book once, while events that arrive m
 answer already contains, so an event is never taken twice. A gap in a market's numbers halts that market alone: its
 book is asked again, and listeners get the difference as one change that keeps their sequence whole.
 
-Statistics start empty; backfill.py fills in what happened before, and until it has (`filled`) nobody may be told what
+Statistics start empty; backfill.py fills in what happened before, and until it has (`filled`) nobody may be shown what
 trades, tickers and candles add up to. Non-goals: private data, and texts of any kind.
 """
 

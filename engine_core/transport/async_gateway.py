@@ -1,6 +1,6 @@
 """A server's way into the engine: commands of one event-loop tick go out as one block, answers come by the feed.
 
-Three connections: one for appends and questions, pipelined and in order; one that hears answers; the feed's own.
+Three connections: one for appends and questions, pipelined and in order; one that receives answers; the feed's own.
 Nothing here polls; a patrol runs only while something is unanswered, and looks up in the event log what the feed has
 not brought.
 
@@ -142,7 +142,7 @@ class AsyncGateway:
         return answer
 
     def append(self, record: bytes, answer: Answer) -> None:
-        """The same for who needs no future: `answer` is told at once, from within the feed."""
+        """The same without a future: `answer` is called at once, from within the feed."""
         if self.failure is not None:
             raise GatewayError(str(self.failure)) from self.failure
         if record[0] in _GROWING:
@@ -173,7 +173,7 @@ class AsyncGateway:
         return Asker(self.number, self._outbox.incarnation)
 
     async def close(self) -> None:
-        """Whoever still waits gets OutcomeUnknown."""
+        """Everything that still waits gets OutcomeUnknown."""
         await ended(*self._tasks, self._patrol)
         await self._feed.close()
         self._fail(OutcomeUnknown("this process is stopping"))
@@ -276,7 +276,7 @@ class AsyncGateway:
         self._connected = True
         oldest = self._outbox.oldest
         if oldest is not None and oldest.entry is None and _expired(oldest):
-            # Its waiters were told that the outcome is unknown, so it must not be executed from now on; nor can the
+            # Its waiters got "outcome unknown", so it must not be executed from now on; nor can the
             # later ones, in an engine that counts. Whether any had reached the log, the feed will tell nobody.
             for block in self._outbox.blocks:
                 self._outbox.drop(block, OutcomeUnknown("Redis was not reachable; the command may have been executed"))
@@ -403,7 +403,7 @@ class AsyncGateway:
         self._questions.fail(error)
 
     async def _guard(self, work: Any) -> None:
-        """Run a task; what ends it ends the gateway, and everybody who waits is told."""
+        """Run a task; what ends it ends the gateway, and everything that waits gets its error."""
         try:
             await work
         except Exception as error:

@@ -1,9 +1,9 @@
 """How far behind each stage is, and whether new orders must therefore be refused.
 
     orders:{s} ──▶ engine ──▶ events:{s} ──▶ writer
-    entries added            entries added   stored:{s} = "LOG ENTRY COUNT", told by the writer after each commit
+    entries added            entries added   stored:{s} = "LOG ENTRY COUNT", set by the writer after each commit
 
-Measured once a second; whoever wants to know, in whatever thread, reads the last measurement. Non-goals: who refuses
+Measured once a second; any thread may read the last measurement. Non-goals: who refuses
 what (async_gateway.py).
 """
 
@@ -51,7 +51,7 @@ class Stored:
 
 
 def parse_stored(value: Any) -> Stored | None:
-    """What the writer told, or None: there never was one."""
+    """What the writer reported, or None: there never was one."""
     if value is None:
         return None
     log_id, entry, entries = value.decode().split()

@@ -2,7 +2,7 @@
 
 An address is one of two things. Inside the exchange: `account-7`, as the exchange gives it out for deposits; what is
 withdrawn to it goes to that account in the same command. Outside: 15 to 128 letters, digits, and `: . _ -` between
-them, which is how accounts of chains and banks are written; whoever pays out looks whether it exists.
+them, which is how accounts of chains and banks are written; whether it exists is checked when it is paid out.
 
 WITHDRAW and TRANSFER carry 128 bits in c and d: 64 of a hash of the address, 64 of one of address and clientId. The
 text is kept beside the log and counts for nothing unless it fits. Non-goals: chains, and who has which account.

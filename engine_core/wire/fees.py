@@ -1,4 +1,4 @@
-"""The fee of a trade, in plain Python, for whoever is not on the way of an order."""
+"""The fee of a trade, in plain Python, for code that is not on the path of an order."""
 
 from engine_core.wire.limits import PPM
 

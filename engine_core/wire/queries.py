@@ -2,8 +2,8 @@
 
 A question is an entry of `queries:{s}`, a stream that is kept out of the append-only file, so that asking writes
 nothing. The script stamps it with the command log's top, and the engine answers once it has applied that far: who asks
-sees the effect of everything appended before. Answers are published on `answers:{s}:GATEWAY`; one that nobody hears is
-lost, so who gets none in time asks again.
+sees the effect of everything appended before. Answers are published on `answers:{s}:GATEWAY`; one without a receiver is
+lost, so a caller that gets none in time asks again.
 """
 
 from typing import NamedTuple

@@ -54,8 +54,8 @@ class Authenticator:
     ended: Remembered  # sessions
 
     def claim(self, call: Call, instruction: str, permission: KeyPermission) -> Caller | Claim:
-        """Whoever the head of a request names, or a refusal: it costs the same however long the request is. A session
-        is all that a page needs, and whose request is signed has to prove it.
+        """The caller that the head of a request names, or a refusal: it costs the same however long the request is. A
+        session is all that a page needs; a signed request has yet to be verified.
 
         Without an instruction only a session will do: the request is the page's own business.
         """

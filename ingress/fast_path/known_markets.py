@@ -1,4 +1,4 @@
-"""The markets as the kernels that read plain orders want them, made anew only when a market has changed."""
+"""The markets as the kernels that read plain orders want them, made again only when a market has changed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

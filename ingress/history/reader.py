@@ -246,7 +246,7 @@ class History:
         return await self._told(account, found), total
 
     async def withdrawal(self, account: int, reference: int) -> tuple[TransferRow, Json] | None:
-        """The one with this reference, as it stands in the log and as it is told."""
+        """The one with this reference, as it stands in the log and as it is shown."""
         wanted = TransferFilter(account, references=[reference])
         found, _ = await self._transfers(CommandKind.WITHDRAW, wanted, 1, 0)
         return (found[0], (await self._told(account, found))[0]) if found else None

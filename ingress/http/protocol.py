@@ -328,7 +328,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._end_if_idle)
 
     def _end_if_idle(self) -> None:
-        """The keep-alive timer after a plain order: it is not set anew by each, but looks how long ago the last was."""
+        """The keep-alive timer after a plain order: not reset by each one, it checks how long ago the last one was."""
         self.timeout_keep_alive_task = None
         left = self._last_answer + self.timeout_keep_alive - self.loop.time()
         if not self._is_idle():
@@ -381,7 +381,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class HeldFlow(FlowControl):
-    """One that does not read on, whoever asks for it, while something that came is held back."""
+    """One that does not resume reading, whatever asks for it, while received data is held back."""
 
     held = False
 

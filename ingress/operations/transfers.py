@@ -2,7 +2,7 @@
 
 What happens to the money stands in the log, in one command: WITHDRAW to an address outside, TRANSFER to one that the
 exchange gave out itself, each with a hash of what it was asked with. The text of that is kept in the database, for
-whoever pays it out, and counts only if it fits the hash; nothing there decides. The reference in the log is made from
+paying it out, and counts only if it fits the hash; nothing there decides. The reference in the log is made from
 the account and the clientId: a repeat of the same withdraws nothing twice and is answered with what was done, another
 one with the same clientId is refused. (What is an address: engine_core/wire/destinations.py.)
 Non-goals: chains. There is one, this exchange's own ledger, and an administrator credits what comes in.
@@ -80,15 +80,15 @@ async def _known(service: Service, asked: _Asked) -> Json | None:
     found = await service.history.withdrawal(request.account, request.reference)
     if found is None:
         return None
-    row, told = found
+    row, shown = found
     same = (row.asset, row.amount_atoms) == (request.asset, asked.atoms)
     if row.words == (0, 0):  # of behaviour version 1: its text is all there is
-        same = same and told["toAddress"] == request.address
+        same = same and shown["toAddress"] == request.address
     else:
         same = same and row.words == request.words
     if not same:
         raise bad_request(_OTHER)
-    return told
+    return shown
 
 
 async def _check_funds(service: Service, asked: _Asked) -> None:

@@ -1,6 +1,6 @@
 """The sessions of order entry that are logged on in this process: when a key changes, each looks whether it may stay.
 
-Keys stand in the log, so a revocation is heard here like any other event, at most 50 ms late. Non-goals: what a
+Keys stand in the log, so a revocation is seen here like any other event, at most 50 ms late. Non-goals: what a
 session does then (session.py).
 """
 

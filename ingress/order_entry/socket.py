@@ -148,7 +148,7 @@ class OrderSocket(asyncio.Protocol):
 
     def _take_frame(self, frame: Frame) -> None:
         if self._session is None or self._protocol.state is not State.OPEN:
-            return  # who was told to go is not listened to
+            return  # a client that was refused is not read any more
         is_text = frame.opcode in (Opcode.TEXT, Opcode.CONT)
         if not (is_text and frame.fin):  # a message counts for itself, with its last frame
             self._session.receive_frame()

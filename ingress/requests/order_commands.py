@@ -92,7 +92,7 @@ def place(setup: Setup, account: int, members: Fields, best: BestOpposite) -> Pl
         trigger_ticks = _trigger(market, members, is_limit)
         flags |= _TRIGGER if trigger_ticks else 0
         _check_extras(members, is_limit)
-    if "brokerId" in members:  # its orders may be told apart by it elsewhere; here they are not
+    if "brokerId" in members:  # elsewhere it tells a broker's orders from others; here it does not
         fields.integer(members, "brokerId", 0, MAX_BROKER_ID)
     if is_limit:
         price_ticks, quantity_lots = _limit(market, members, bool(trigger_ticks))
@@ -237,8 +237,10 @@ def _display(market: Market, members: Fields, quantity_lots: int, time_in_force:
         raise ApiError(Code.INVALID_QUANTITY, "displayQuantity is above quantity")
     if lots and quantity_lots > lots * MAX_ICEBERG_PARTS:
         least = market.units.quantity(-(-quantity_lots // MAX_ICEBERG_PARTS))
-        told = f"displayQuantity must be at least {least}: an order shows itself in at most {MAX_ICEBERG_PARTS} parts"
-        raise ApiError(Code.INVALID_QUANTITY, told)
+        message = (
+            f"displayQuantity must be at least {least}: an order shows itself in at most {MAX_ICEBERG_PARTS} parts"
+        )
+        raise ApiError(Code.INVALID_QUANTITY, message)
     return lots if lots < quantity_lots else 0
 
 

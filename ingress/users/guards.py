@@ -1,6 +1,6 @@
 """What a signed-in user does about its own security: password, second factor, sessions; and the proof that it is there.
 
-A session alone makes no keys and changes nothing here: whoever found a browser open would have the account. Each of
+A session alone makes no keys and changes nothing here: anyone who finds a browser open would have the account. Each of
 these asks for the password again and, where there is one, a code of the second factor. Non-goals: the first log-in.
 """
 

@@ -33,7 +33,7 @@ def cookie_header(call: Call, token: str, seconds: int) -> bytes:
 
 
 def streams(call: Call, ws_port: int) -> str:
-    """Where the streams are for whoever knows us by this Host: a trusted proxy has them at its own door."""
+    """Where the streams are for a client that reached us by this Host: a trusted proxy serves them at its address."""
     host = host_name(call)
     if not _HOST.fullmatch(host):
         return ""

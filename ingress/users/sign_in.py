@@ -96,7 +96,7 @@ def _credentials(service: Service, request: Request) -> tuple[str, str]:
 
 
 async def _check_unfinished(service: Service, name: str, password: str) -> None:
-    """A name that is taken is free for whoever began to sign up with it and has no account yet: he knows its
+    """A name that is taken is free for the one who began to sign up with it and has no account yet: he knows its
     password."""
     user = await service.users.find(service.setup.log_id, name, password)
     if user is None or user.account is not None:

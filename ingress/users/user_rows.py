@@ -94,7 +94,7 @@ class Users:
         return bool(await self._run(statement, log_id, *key))
 
     async def note_withdrawal(self, log_id: int, request: WithdrawalRequest) -> None:
-        """Keep its text, for whoever pays it out. Never changed: the words of the log say which text counts."""
+        """Keep its text, for the one who pays it out. Never changed: the words of the log say which text counts."""
         statement = """insert into withdrawal_requests
             (log_id, account, reference, asset, asked_address, asked, address, blockchain, client_id)
             values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning 1"""
