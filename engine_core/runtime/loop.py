@@ -74,10 +74,10 @@ class Engine:
         self._gateway: Gateway | None = None  # for commands of the engine's own
         self._growth: np.ndarray | None = None  # capacities to tell the log
         self._next_tick = 0.0
-        self._patient_until = 0.0  # with logs that this engine cannot begin anew from
-        self._begin_anew()
+        self._patient_until = 0.0  # with logs that this engine cannot start over from
+        self._start_over()
 
-    def _begin_anew(self) -> None:
+    def _start_over(self) -> None:
         """As a process that has just been started, except that one that was active goes on being it."""
         self._close_ring()
         self.machine = Machine(self._config.capacities)
@@ -96,7 +96,7 @@ class Engine:
             except (LogTrimmed, Forgotten) as error:
                 if self._recovered:
                     logger.warning("this engine is out of date and restarts from a snapshot: %s", error)
-                    self._begin_anew()
+                    self._start_over()
                     self._patient_until = time.monotonic() + RESTORE_SECONDS
                 elif time.monotonic() > self._patient_until:
                     raise
@@ -171,7 +171,7 @@ class Engine:
         try:
             commands, mirror = replay(machine, self._guard, client, connection, names, self.publisher, top, self._beat)
         except LogTrimmed:  # by another engine, meanwhile: there is a newer snapshot then
-            self._begin_anew()
+            self._start_over()
             self._patient_until = time.monotonic() + RESTORE_SECONDS
             raise
         self._mirror_crc = crc_of(mirror) if mirror else place.mirror_crc if place is not None else 0
@@ -280,7 +280,7 @@ class Engine:
             elif lookout.is_due():
                 self._look_out(lookout, appends, client)
             if self._wake in readable:
-                self.keeper.heard(self._wake)
+                self.keeper.drain(self._wake)
             commands = self.counters.replayed_commands + self.counters.commands  # since the snapshot we began with
             self.keeper.look(self.machine.state, self._place, commands, active=self.active)
 
@@ -309,7 +309,7 @@ class Engine:
 
     def _process(self, intake: Intake, answers: Answers, lookout: Lookout) -> None:
         batch = intake.receive()
-        ahead = len(batch.entries) > FEW_ENTRIES  # else whoever waits for the answer comes first
+        ahead = len(batch.entries) > FEW_ENTRIES  # else the client that waits for the answer comes first
         if ahead:
             intake.request()
         self.counters.reads += 1

@@ -143,7 +143,7 @@ class Machine:
 
     def skip(self, entry: EntryId, block: bytes) -> Mirror:
         """Execute nothing of the entry. Its block counts as executed all the same: or another copy of it, which may be
-        in the log already, would be executed after its sender was told that it is not."""
+        in the log already, would be executed after its sender got the answer that it is not."""
         with suppress(BlockError):
             header, _ = decode_block(block, COMMAND)
             if header["log_id"] == self.log_id and header["epoch"] == self.epoch:
@@ -200,7 +200,7 @@ def _capacities_in(records: np.ndarray, now: Capacities) -> Capacities:
 
 
 def _names_of(block: bytes) -> tuple[int, int, int, int]:
-    """(gateway, incarnation, sequence, commands) that a refused block claims, so that its sender can be told."""
+    """(gateway, incarnation, sequence, commands) that a refused block claims, so that its sender can be answered."""
     if len(block) < BLOCK_HEADER.itemsize:
         return 0, 0, 0, 0
     header = np.frombuffer(block, BLOCK_HEADER, 1)[0]

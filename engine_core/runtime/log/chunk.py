@@ -1,8 +1,8 @@
 """Many entries of the command log at once, laid out so that one kernel call executes a run of them.
 
-Blocks stand back to back in one array: a header is as long as a command, so both are records of the same array. What a
-look at the bytes alone can tell of each block is told here, on the reading thread: whether it is whole, and of which
-log. The rules are those of decode_block; a block that breaks one of them is left to it, which names the reason.
+Blocks stand back to back in one array: a header is as long as a command, so both are records of the same array. What
+the bytes alone show of each block is determined here, on the reading thread: whether it is whole, and of which log. The
+rules are those of decode_block; a block that breaks one of them is left to it, which names the reason.
 """
 
 import zlib

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Forgotten(LogError):
-    """What this engine remembers is not what the logs hold; a replay computes it anew."""
+    """What this engine remembers is not what the logs hold; a replay computes it again."""
 
 
 class NotTaken(LogError):

@@ -1,7 +1,7 @@
 """A snapshot that code of behaviour version 1 wrote, as a state of this code: what `exchange upgrade` begins from.
 
-Whoever changes what a state consists of writes down here how it was (`_RECORDS`, `_ARRAYS`, `OLD_CODE.capacities`), and
-in `_derive` counts what that code did not keep. The data folders in tests/data/behaviour_1 hold it to that.
+A change to what a state consists of records here how it was before (`_RECORDS`, `_ARRAYS`, `OLD_CODE.capacities`), and
+derives what that code did not keep (`_derive`). The data folders in tests/data/behaviour_1 hold it to that.
 """
 
 from collections import namedtuple

@@ -66,7 +66,7 @@ class Keeper:
         self._asked = True
 
     @staticmethod
-    def heard(descriptor: int) -> None:
+    def drain(descriptor: int) -> None:
         """A signal came (a wish, or the end of the child): empty its pipe."""
         os.read(descriptor, 512)
 

@@ -8,7 +8,7 @@
     end - 32 SHA-256 of everything before
 
 A file is complete or not there: it is synced before it gets its name. Reading checks the digest before anything is
-believed. One of an earlier behaviour version is told apart (OldSnapshot), and read by migration.py alone. Non-goals:
+believed. One of an earlier behaviour version is recognised (OldSnapshot), and read by migration.py alone. Non-goals:
 when one is taken (schedule.py), and which one an engine starts from (runtime/recovery.py).
 """
 
