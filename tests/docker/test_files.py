@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from engine_core import VERSION
 from engine_core.config.exchange_toml import PROFILES
 from tests.docker.compose import DOCKER, ROOT, SECRETS, compose, image_environment, interpolate, ours
 
@@ -42,6 +43,8 @@ def test_images_are_pinned_and_ours_is_not_root() -> None:
     images = [service["image"] for service in compose()["services"].values()]
     for image in [*bases, *images]:
         assert re.search(r":v?\d+\.\d+\.\d+", image), f"{image} is not pinned to a version"
+    assert compose()["services"]["engine"]["image"] == f"exchange:{VERSION}"
+    assert f"-t exchange:{VERSION} ." in dockerfile
     assert re.search(r"^USER 10001:10001$", dockerfile, re.MULTILINE)
     assert "uid=10001,gid=10001" in compose()["volumes"]["runtime"]["driver_opts"]["o"]
 
