@@ -76,14 +76,17 @@ def report(result: Result, bar_ratio: float, bar_p50_ms: float | None = None) ->
 def parser(program: str, doc: str | None, connections: int) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=f"exchange bench {program}", description=(doc or "").split("\n", 1)[0])
     made.add_argument(
-        "--seconds", type=seconds(0.1, 86_400), default=10.0, help="of load on each of the two servers (default: 10)"
+        "--seconds", type=seconds(0.1, 86_400), default=10.0, help="duration of the load on each server (default: 10)"
     )
     made.add_argument(
-        "--connections", type=whole(1, 100_000), default=connections, help=f"kept open (default: {connections})"
+        "--connections",
+        type=whole(1, 100_000),
+        default=connections,
+        help=f"number of connections (default: {connections})",
     )
-    made.add_argument("--json", type=new_file, metavar="FILE", help="write the result there, too")
+    made.add_argument("--json", type=new_file, metavar="FILE", help="also write the result to FILE")
     made.add_argument("--data", type=folder, metavar="DIR", default=None, help="data folder of the running exchange")
-    made.add_argument("--market", default="SOL_USDC", help="where to trade (default: SOL_USDC)")
+    made.add_argument("--market", default="SOL_USDC", help="market to trade in (default: SOL_USDC)")
     return made
 
 

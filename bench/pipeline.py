@@ -236,11 +236,11 @@ def _cpu_seconds(engine_pid: int, redis_url: str) -> tuple[float, float]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="exchange bench pipeline", description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--seconds", type=seconds(0.1, 86_400), default=5.0, help="of load (default: 5)")
+    parser.add_argument("--seconds", type=seconds(0.1, 86_400), default=5.0, help="duration of the load (default: 5)")
     parser.add_argument(
-        "--block", type=whole(1, 1024), default=256, help="commands in one block, 1 to 1024 (default: 256)"
+        "--block", type=whole(1, 1024), default=256, help="commands per block, 1 to 1024 (default: 256)"
     )
-    parser.add_argument("--json", type=new_file, metavar="FILE", help="write the result there, too")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="also write the result to FILE")
     options = parser.parse_args(argv)
     if not (options.seconds > 0 and 1 <= options.block <= MAX_BLOCK_COMMANDS):
         parser.error("--seconds must be above 0, --block from 1 to 1024")

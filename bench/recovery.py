@@ -250,13 +250,16 @@ def main(argv: list[str] | None = None) -> int:
         "--orders",
         type=whole(1, 1_000_000_000),
         default=1_000_000,
-        help="open while the snapshot is taken (default: 1 M)",
+        help="open orders during the snapshot (default: 1 M)",
     )
     parser.add_argument(
-        "--commands", type=whole(1, 1_000_000_000), default=2_000_000, help="replayed in blocks of 256 (default: 2 M)"
+        "--commands",
+        type=whole(1, 1_000_000_000),
+        default=2_000_000,
+        help="commands to replay in blocks of 256 (default: 2 M)",
     )
-    parser.add_argument("--json", type=new_file, metavar="FILE", help="write the result there, too")
-    parser.add_argument("--rounds", type=whole(1, 10_000), default=ROUNDS, help=f"of the fail-over (default: {ROUNDS})")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="also write the result to FILE")
+    parser.add_argument("--rounds", type=whole(1, 10_000), default=ROUNDS, help=f"failovers (default: {ROUNDS})")
     options = parser.parse_args(argv)
     if options.orders < 1_000 or options.commands < 1_000:
         parser.error("--orders and --commands must be at least 1000")

@@ -332,10 +332,15 @@ def run(trades: int, requests: int) -> list[Result]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="exchange bench history", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument(
-        "--trades", type=whole(1, 1_000_000_000), default=10_000_000, help="a multiple of 80 (default: 10,000,000)"
+        "--trades",
+        type=whole(1, 1_000_000_000),
+        default=10_000_000,
+        help="trades in the history, a multiple of 80 (default: 10,000,000)",
     )
-    parser.add_argument("--requests", type=whole(1, 1_000_000_000), default=100, help="of each kind (default: 100)")
-    parser.add_argument("--json", type=new_file, metavar="FILE", help="write the result there, too")
+    parser.add_argument(
+        "--requests", type=whole(1, 1_000_000_000), default=100, help="requests of each kind (default: 100)"
+    )
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="also write the result to FILE")
     options = parser.parse_args(argv)
     if options.trades < 80_000 or options.trades % 80 or options.requests < 1:
         parser.error("--trades must be a multiple of 80 and at least 80000, --requests greater than zero")

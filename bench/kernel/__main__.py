@@ -33,15 +33,15 @@ BARS = {"book": 0.95, "engine": 1 / 3, "slower": 2.0, "bytes": 200.0, "start": 3
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.kernel", description=__doc__.split("\n\n")[0])
     parser.add_argument(
-        "--shared", type=folder, default=SHARED, help="folder of the flows and the yardstick (%(default)s)"
+        "--shared", type=folder, default=SHARED, help="folder of the flows and the yardstick (default: %(default)s)"
     )
     parser.add_argument(
-        "--pairs", type=whole(1, 10_000), default=9, help="interleaved pairs a measurement (%(default)s)"
+        "--pairs", type=whole(1, 10_000), default=9, help="alternating pairs per measurement (default: %(default)s)"
     )
-    parser.add_argument("--smoke", action="store_true", help="small sizes: shows that it works, not how fast")
-    parser.add_argument("--json", type=new_file, metavar="FILE", help="write everything measured")
+    parser.add_argument("--smoke", action="store_true", help="small sizes: checks that it works, not how fast")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write all measurements to FILE")
     parser.add_argument(
-        "--plot", type=new_file, metavar="FILE", help="write a bar chart of the ratios (needs matplotlib)"
+        "--plot", type=new_file, metavar="FILE", help="write a bar chart of the ratios to FILE (needs matplotlib)"
     )
     return parser.parse_args(arguments)
 

@@ -66,7 +66,7 @@ def _entries(exchange: Exchange, connections: int, orders: int) -> list[Entry]:
 def main(argv: list[str] | None = None) -> int:
     arguments = parser("orders_ws", __doc__, connections=8)
     arguments.add_argument(
-        "--in-flight", type=whole(1, 100_000), default=32, help="unanswered orders of each (default: 32)"
+        "--in-flight", type=whole(1, 100_000), default=32, help="unanswered orders per connection (default: 32)"
     )
     options = arguments.parse_args(argv)
     if options.seconds <= 0 or options.connections < 1 or options.in_flight < 1:

@@ -38,18 +38,18 @@ class Result(NamedTuple):
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__.split("\n\n")[0])
-    parser.add_argument("peers", nargs="*", metavar="PEER", help=f"which ones (all: {', '.join(PEERS)})")
-    parser.add_argument("--shared", type=folder, default=SHARED, help="folder of the flows (%(default)s)")
-    parser.add_argument("--flow", default="normal", help="name of the flow (%(default)s)")
+    parser.add_argument("peers", nargs="*", metavar="PEER", help=f"peers to compare with (default: {', '.join(PEERS)})")
+    parser.add_argument("--shared", type=folder, default=SHARED, help="folder of the flows (default: %(default)s)")
+    parser.add_argument("--flow", default="normal", help="name of the flow (default: %(default)s)")
     parser.add_argument(
-        "--messages", type=whole(1, 1_000_000_000), default=50_000, help="how much of the flow (%(default)s)"
+        "--messages", type=whole(1, 1_000_000_000), default=50_000, help="messages to play (default: %(default)s)"
     )
     parser.add_argument(
-        "--seconds", type=seconds(0.1, 86_400), default=20.0, help="each peer plays at most so long (%(default)s)"
+        "--seconds", type=seconds(0.1, 86_400), default=20.0, help="time limit of each peer (default: %(default)s)"
     )
-    parser.add_argument("--folder", type=folder, default=ROOT / "build" / "peers", help="of the installed peers")
+    parser.add_argument("--folder", type=folder, default=ROOT / "build" / "peers", help="where peers are installed")
     parser.add_argument("--json", type=new_file, metavar="FILE")
-    parser.add_argument("--plot", type=new_file, metavar="FILE", help="a bar chart (needs matplotlib)")
+    parser.add_argument("--plot", type=new_file, metavar="FILE", help="write a bar chart to FILE (needs matplotlib)")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.peers if name not in PEERS]:
         parser.error(f"unknown peers {', '.join(unknown)}; known are {', '.join(PEERS)}")

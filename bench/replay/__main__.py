@@ -139,22 +139,22 @@ def _speed(text: str) -> float:
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="exchange replay", description="Replay a captured real order flow.")
     parser.add_argument(
-        "capture", nargs="?", type=Path, metavar="CAPTURE", help="folder of a capture (default: installed)"
+        "capture", nargs="?", type=Path, metavar="CAPTURE", help="folder of a capture (default: the installed one)"
     )
     parser.add_argument("--install", action="store_true", help="install the capture's package, then stop")
     parser.add_argument(
-        "--speed", type=_speed, default=0.0, metavar="X|max", help="times the capture's pace (default: max)"
+        "--speed", type=_speed, default=0.0, metavar="X|max", help="speed relative to the capture (default: max)"
     )
     parser.add_argument(
         "--block",
         type=whole(1, 1024),
         default=512,
         metavar="N",
-        help="commands in a block, at most 1024 (default: 512)",
+        help="commands per block, at most 1024 (default: 512)",
     )
     parser.add_argument("--kernel", action="store_true", help="match in this process, without a running exchange")
     parser.add_argument("--data", type=folder, metavar="DIR", help="data folder of the exchange (default: ./data)")
-    parser.add_argument("--json", type=new_file, metavar="FILE", help="write the whole report there")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write the whole report to FILE")
     arguments = parser.parse_args(argv)
     if not 1 <= arguments.block <= 1024:
         parser.error("--block must be from 1 to 1024")

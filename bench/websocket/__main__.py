@@ -129,13 +129,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--streams", default="depth,trade", help="comma-separated kinds (default: depth,trade)")
     parser.add_argument("--symbol", default=SYMBOL, help=f"market (default: {SYMBOL})")
     parser.add_argument("--data", type=folder, metavar="DIR", help="data folder of the running exchange")
-    parser.add_argument("--alone", action="store_true", help="start an egress and feed it with made-up events instead")
     parser.add_argument(
-        "--changes", type=whole(1, 1_000_000_000), default=500, help="level changes a second (default: 500)"
+        "--alone", action="store_true", help="start an egress and feed it with generated events instead"
     )
-    parser.add_argument("--trades", type=whole(1, 1_000_000_000), default=100, help="trades a second (default: 100)")
+    parser.add_argument(
+        "--changes", type=whole(1, 1_000_000_000), default=500, help="level changes per second (default: 500)"
+    )
+    parser.add_argument("--trades", type=whole(1, 1_000_000_000), default=100, help="trades per second (default: 100)")
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=1)
-    parser.add_argument("--json", type=new_file, metavar="FILE", help="also write the report there")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="also write the report to FILE")
     return parser.parse_args(argv)
 
 

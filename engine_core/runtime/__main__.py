@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     parser = argparse.ArgumentParser(prog="exchange engine", description=_HELP)
     parser.add_argument(
-        "--standby", action="store_true", help="follow the log, and take over within a second when the active one ends"
+        "--standby",
+        action="store_true",
+        help="follow the log, and take over within a second when the active engine dies",
     )
     options = parser.parse_args()
     lifecycle.start("engine")

@@ -10,8 +10,12 @@ import msgspec
 
 from ingress.schemas.answers import OrderTypeName, Side
 
-Decimal = Annotated[str, msgspec.Meta(pattern=r"^\d+(\.\d+)?$", description="A plain decimal; a JSON number also does")]
-ClientId = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1, description="Chosen by the client; a string of digits too")]
+Decimal = Annotated[
+    str, msgspec.Meta(pattern=r"^\d+(\.\d+)?$", description="A plain decimal, as text or as a JSON number")
+]
+ClientId = Annotated[
+    int, msgspec.Meta(ge=0, le=2**32 - 1, description="Chosen by the client, as a number or as text of digits")
+]
 OrderId = Annotated[str, msgspec.Meta(pattern=r"^\d+$")]
 
 
@@ -44,7 +48,7 @@ class PlaceOrder(msgspec.Struct, kw_only=True, omit_defaults=True):
     autoLendRedeem: bool | None = None
     autoBorrow: bool | None = None
     autoBorrowRepay: bool | None = None
-    brokerId: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1, description="Accepted, and not kept")] | None = None
+    brokerId: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1, description="Accepted and ignored")] | None = None
     stopLossTriggerPrice: Decimal | None = None
     stopLossLimitPrice: Decimal | None = None
     stopLossTriggerBy: str | None = None
