@@ -4,6 +4,7 @@ import { trimmed } from "../decimal/format";
 import type { Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import "./assets.css";
 
 export function Assets({ market }: { market: Market }): ReactElement {
   const balances = useStore(useVenue().account.balances);

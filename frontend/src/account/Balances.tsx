@@ -6,6 +6,7 @@ import type { Market } from "../model/markets";
 import { type Venue } from "../model/venue";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import "../ui/table.css";
 
 /** The quote asset that most markets share. */
 function commonQuote(markets: readonly Market[]): string | null {

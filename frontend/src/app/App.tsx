@@ -15,6 +15,7 @@ import { AccountMenu } from "../users/AccountMenu";
 import { Connection, ConnectionBar } from "./Connection";
 import { Ledger } from "./Ledger";
 import { Toaster } from "./Toaster";
+import "./layout.css";
 
 const VIEWS = ["Chart", "Book", "Trades"] as const;
 type View = (typeof VIEWS)[number];

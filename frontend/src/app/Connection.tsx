@@ -2,6 +2,7 @@
 import type { ReactElement } from "react";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import "./connection.css";
 
 interface Shown {
   tone: "live" | "busy" | "away";

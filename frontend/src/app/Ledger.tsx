@@ -6,6 +6,7 @@ import { Fills } from "../orders/Fills";
 import { OpenOrders } from "../orders/OpenOrders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import "./ledger.css";
 
 const TABS = ["Open orders", "Fills", "Balances"] as const;
 type Tab = (typeof TABS)[number];

@@ -10,6 +10,7 @@ import { useVenue } from "../ui/useVenue";
 import { Veil } from "../ui/Veil";
 import { GROUPS } from "./ladder";
 import { LadderPainter } from "./painter";
+import "./book.css";
 
 export function Ladder({ market }: { market: Market }): ReactElement {
   const venue = useVenue();

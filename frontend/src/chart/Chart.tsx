@@ -11,6 +11,7 @@ import { colours } from "../ui/colours";
 import { useVenue } from "../ui/useVenue";
 import { Drawing, type OrderLine } from "./drawing";
 import { readTheme } from "./theme";
+import "./chart.css";
 
 const REMEMBERED = "chart.interval";
 

@@ -4,6 +4,7 @@ import { change, compact, direction, fixed, NONE } from "../decimal/format";
 import { pair } from "../model/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import "./markets.css";
 
 export function MarketList({ chosen }: { chosen: () => void }): ReactElement {
   const venue = useVenue();

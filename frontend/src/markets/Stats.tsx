@@ -4,6 +4,7 @@ import { change, compact, direction, fixed, NONE, signed } from "../decimal/form
 import { pair, type Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import "./stats.css";
 
 export function Stats({ market }: { market: Market }): ReactElement {
   const venue = useVenue();

@@ -5,6 +5,7 @@ import { fixed, trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import "../ui/table.css";
 
 export function Fills({ onlySymbol }: { onlySymbol: string | null }): ReactElement {
   const venue = useVenue();

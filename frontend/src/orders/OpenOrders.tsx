@@ -6,6 +6,7 @@ import { moment } from "../decimal/time";
 import type { Order } from "../model/orders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import "../ui/table.css";
 
 function kindOf(order: Order): string {
   if (order.status === "TriggerPending") return `Stop ${order.type.toLowerCase()}`;

@@ -11,6 +11,7 @@ import { useVenue } from "../ui/useVenue";
 import { check, type Draft, type Field, type Handling, type Kind, type Problems } from "./checks";
 import { Estimate } from "./Estimate";
 import { share } from "./sizing";
+import "./form.css";
 
 const HANDLINGS: readonly [Handling, string, string][] = [
   ["GTC", "GTC", "Good till cancelled: rests in the book until it is filled"],

@@ -6,6 +6,7 @@ import type { Market } from "../model/markets";
 import { MOST_TRADES } from "../model/tape";
 import { Rows } from "../ui/rows";
 import { useVenue } from "../ui/useVenue";
+import "./tape.css";
 
 const ROW_PX = 20;
 

@@ -2,6 +2,7 @@
 import { useId, type KeyboardEvent, type ReactElement } from "react";
 import { ceilTo, floorTo } from "../decimal/decimal";
 import { toTyped, tryTyped } from "../decimal/typed";
+import "./field.css";
 
 export interface DecimalFieldProps {
   label: string;

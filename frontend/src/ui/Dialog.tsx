@@ -1,5 +1,6 @@
 /** A modal dialog of the browser's own kind: it keeps the focus, and Escape or a click beside it closes it. */
 import { useEffect, useRef, type ReactElement, type ReactNode } from "react";
+import "./dialog.css";
 
 export function Dialog({ title, close, children }: { title: string; close: () => void; children: ReactNode }): ReactElement {
   const element = useRef<HTMLDialogElement>(null);

@@ -2,6 +2,8 @@
  * A column of equal rows that is repainted many times a second: the elements stay, and only text that differs is
  * written. React would compare the same rows again for every frame; this costs what changed.
  */
+import "./rows.css";
+
 export interface RowContent {
   cells: readonly string[];
   /** Extra class names: tone, own order, chosen. */

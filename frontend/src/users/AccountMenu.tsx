@@ -6,6 +6,7 @@ import { useVenue } from "../ui/useVenue";
 import { KeysDialog } from "./KeysDialog";
 import { SecurityDialog } from "./SecurityDialog";
 import { SignInDialog } from "./SignInDialog";
+import "./account.css";
 
 type Shown = "nothing" | "sign in" | "keys" | "security";
 

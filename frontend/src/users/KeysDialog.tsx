@@ -6,6 +6,7 @@ import { useAttempt } from "../ui/attempt";
 import { Dialog } from "../ui/Dialog";
 import { useVenue } from "../ui/useVenue";
 import { Problem, ProofFields, proofOf } from "./fields";
+import "./keys.css";
 
 const PERMISSIONS: Permission[] = ["read", "trade", "withdraw"];
 

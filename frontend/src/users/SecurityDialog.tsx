@@ -7,6 +7,7 @@ import { focus } from "./fields";
 import { PasswordForm } from "./PasswordForm";
 import { TurnOff, TurnOn } from "./SecondFactorForms";
 import { Sessions } from "./Sessions";
+import "./security.css";
 
 type Form = "password" | "second factor";
 
