@@ -66,24 +66,26 @@ _SESSIONS = (
     _page(
         "POST",
         f"{_SESSION}/demo",
-        "A session of a demo account, for the page on this machine or where the operator lets visitors in",
+        "Open a session of a demo account: on this machine, or where the operator admits visitors",
         visitors.demo,
         answers.DemoSession,
     ),
-    _page("POST", f"{_SESSION}/signup", "Make a user", sign_in.sign_up, answers.UserSession, bodies.SignIn),
+    _page("POST", f"{_SESSION}/signup", "Sign up", sign_in.sign_up, answers.UserSession, bodies.SignIn),
     _page("POST", _SESSION, "Log in", sign_in.log_in, answers.UserSession, bodies.LogIn),
-    _user("GET", _SESSION, "The present session", sign_in.current, answers.UserSession),
+    _user("GET", _SESSION, "The current session", sign_in.current, answers.UserSession),
     _user("DELETE", _SESSION, "Log out", sign_in.log_out, _NOTHING),
     _user(
         "PATCH", f"{_SESSION}/password", "Change the password", guards.change_password, _NOTHING, bodies.ChangePassword
     ),
     _user("GET", f"{_SESSION}/all", "The open sessions", guards.list_sessions, list[answers.SessionInfo]),
     _user("DELETE", f"{_SESSION}/all", "End sessions", guards.end_sessions, _NOTHING, bodies.EndSessions),
-    _user("POST", _TOTP, "Begin a second factor (TOTP)", guards.begin_totp, answers.SecondFactor, bodies.Proof),
-    _user("PATCH", _TOTP, "Confirm it with a first code", guards.confirm_totp, _NOTHING, bodies.ConfirmCode),
-    _user("DELETE", _TOTP, "Give it up", guards.remove_totp, _NOTHING, bodies.Proof),
+    _user("POST", _TOTP, "Enrol a second factor (TOTP)", guards.begin_totp, answers.SecondFactor, bodies.Proof),
+    _user(
+        "PATCH", _TOTP, "Confirm the second factor with a first code", guards.confirm_totp, _NOTHING, bodies.ConfirmCode
+    ),
+    _user("DELETE", _TOTP, "Remove the second factor", guards.remove_totp, _NOTHING, bodies.Proof),
     _user("GET", _KEYS, "The account's API keys", keys.list_keys, list[answers.ApiKey]),
-    _user("POST", _KEYS, "Make an API key", keys.make_key, answers.NewApiKey, bodies.MakeKey),
+    _user("POST", _KEYS, "Create an API key", keys.make_key, answers.NewApiKey, bodies.MakeKey),
     _user("DELETE", _KEYS, "Revoke an API key, at once", keys.delete_key, answers.ApiKey, bodies.DeleteKey),
 )
 
@@ -163,7 +165,7 @@ _ADMINISTRATION = (
         "account",
         "adminAccountCreate",
         _TRADE,
-        "Make the next account",
+        "Create the next account",
         (administrator.new_account, bodies.Nothing, _ANY_ACCOUNT),
     ),
     _admin(
@@ -187,7 +189,7 @@ _ADMINISTRATION = (
         "keys",
         "adminKeyDelete",
         _TRADE,
-        "Revoke anybody's API key",
+        "Revoke any API key",
         (administrator.delete_key, bodies.DeleteKey, _ANY_ACCOUNT),
     ),
     _admin(

@@ -96,10 +96,8 @@ def _header(description: str) -> dict[str, Any]:
 
 
 _LIMIT_HEADERS = {
-    "X-RateLimit-Limit": _header(
-        "Requests that the bucket holds; without limits (profile `bare`) there is no such header"
-    ),
-    "X-RateLimit-Remaining": _header("Requests that are left of it"),
+    "X-RateLimit-Limit": _header("Size of the bucket; without limits (profile `bare`) this header is absent"),
+    "X-RateLimit-Remaining": _header("Requests left in it"),
     "X-RateLimit-Reset": _header("Seconds until it is full again"),
 }
 _PAGE_HEADERS = {
@@ -115,8 +113,8 @@ _ERRORS = {
     for status, text in (
         (400, "The request was refused; nothing changed"),
         (401, "Unknown or missing credentials, or a wrong signature"),
-        (403, "These credentials may not do this, or the account is frozen"),
-        (404, "There is no such thing, or it is not yours"),
+        (403, "These credentials do not permit this, or the account is frozen"),
+        (404, "Not found, or not yours"),
         (
             409,
             "The same signed request was already received: use another timestamp, or a clientId (of every order of a "
@@ -124,11 +122,11 @@ _ERRORS = {
         ),
         (413, "The body is too large"),
         (415, "The body is compressed, or not UTF-8"),
-        (429, "Too many requests, or more than the exchange can take at present"),
+        (429, "Too many requests, or more than the exchange can take now"),
         (431, "The head of the request is too large"),
         (500, "A fault of the exchange"),
         (501, "Not supported"),
-        (503, "The market is halted, or the exchange cannot answer at present"),
+        (503, "The market is halted, or the exchange cannot answer now"),
         (504, "The outcome is unknown: look the order up, or repeat the request with the same clientId"),
     )
 }

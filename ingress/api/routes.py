@@ -52,7 +52,7 @@ _START, _END = Param("startTime", SECONDS, required=True), Param("endTime", SECO
 _PRICE_TYPE = Param("priceType", choice("Last"))
 _KLINES_PAGE = (SYMBOL, _INTERVAL, _START, _END, _PRICE_TYPE)
 
-_BY_ORDER = f"The book order by order, up to {FRESH_SECONDS} s old: who asks within that time gets the same answer"
+_BY_ORDER = f"The book order by order, up to {FRESH_SECONDS} s old: requests within that time get the same response"
 
 _PUBLIC = (
     public("/api/v1/status", "Whether an order would be accepted now", market_data.status, answers.Status),
