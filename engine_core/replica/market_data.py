@@ -165,18 +165,26 @@ class MarketData:
         self._since_history = None
 
     async def _start(self) -> None:
-        header, records = await self._query(QueryKind.SETUP)
+        header, records = await self._first(QueryKind.SETUP)
         self._setup_position = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
         self.position, self.time_ms = self._setup_position, int(header["time_ms"])
         self.setup.apply(records)
         for market in self.setup.markets:
             self._add_market(market, live=False)
         for market in self.setup.markets:
-            header, levels = await self._query(QueryKind.BOOK, market=market)
+            header, levels = await self._first(QueryKind.BOOK, market)
             self.depth.load(market, levels, int(header["update_id"]))
         waiting, self._starting = self._starting or [], None
         for slots in waiting:
             self.apply(slots)
+
+    async def _first(self, kind: QueryKind, market: int = 0) -> tuple[np.void, np.ndarray]:
+        """Without these there is nothing to begin with, so a slow engine is waited for."""
+        while True:
+            try:
+                return await self._query(kind, market=market)
+            except TimeoutError as error:
+                logger.warning("waiting: %s", error)
 
     def _add_market(self, market: int, *, live: bool) -> None:
         self.depth.add_market(market, live=live)

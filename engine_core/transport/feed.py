@@ -34,6 +34,7 @@ __all__ = ["Feed", "LogError", "describe", "slots_of"]
 
 SAFETY_SECONDS = 0.05  # at most so late, should a ring of the bell ever be lost; and so late a new ring is seen
 OPEN_SECONDS = 120.0  # for an engine that creates the log, or replays it, to come up
+TOLD_SECONDS = 2.0  # of waiting for it, then a line says what for
 RETRY_SECONDS = 0.1
 CHUNK_BYTES = 1 << 20  # read from the stream at once
 MAX_ENTRIES = 1024
@@ -320,7 +321,7 @@ class Feed:
         await asyncio.sleep(RETRY_SECONDS)
 
     async def _wait_for_log(self) -> LogState:
-        deadline = self._loop.time() + OPEN_SECONDS
+        began, told = self._loop.time(), ""
         while True:
             try:
                 state = await describe(self._redis, self._keys.events)
@@ -329,8 +330,12 @@ class Feed:
                 reason = "no engine has created the log yet"
             except UNREACHABLE as error:
                 reason = f"Redis cannot be reached: {error}"
-            if self._loop.time() > deadline:
+            waited = self._loop.time() - began
+            if waited > OPEN_SECONDS:
                 raise LogError(f"{self._keys.events}: {reason}; is the engine running?")
+            if waited > TOLD_SECONDS and reason != told:
+                logger.warning("waiting %.0f s at most for the log: %s; is the engine running?", OPEN_SECONDS, reason)
+                told = reason
             await asyncio.sleep(RETRY_SECONDS)
 
 
