@@ -1,4 +1,4 @@
-"""Whose private streams a SUBSCRIBE frame may name: by an ED25519 signature (SPEC §2, §6.1) or a page's stream token.
+"""Whose private streams a SUBSCRIBE frame may name: by an ED25519 signature (docs/api.md) or a page's stream token.
 
 A key that is revoked loses its streams, so does a session that has ended (by a log-out, a new password, its time), and
 an account that is frozen: `valid` is asked again whenever the setup changes, and for sessions several times a second.
@@ -41,7 +41,7 @@ class Authenticator:
         return replace(self, own=set())
 
     def owner(self, signature: object, token: object) -> Owner:
-        """Who sent a frame with these members (None: absent); a signature, if present, wins."""
+        """The sender of a frame with these members (None: absent); a signature, if present, wins."""
         if signature is not None:
             return self._signed(signature)
         if isinstance(token, str):

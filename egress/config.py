@@ -12,7 +12,7 @@ GATEWAY_BASE = 200  # gateway numbers of egress workers: 200, 201, ...; they ask
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one connection; SPEC §6 leaves them to us."""
+    """Bounds of one connection."""
 
     connections: int = 10_000  # of this process
     of_one_address: int = 2_000  # of them; 0: no bound

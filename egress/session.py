@@ -1,4 +1,4 @@
-"""What one client may say on its WebSocket, and what it is answered: SUBSCRIBE and UNSUBSCRIBE of SPEC §6.
+"""What one client may say on its WebSocket, and what it is answered: SUBSCRIBE and UNSUBSCRIBE (docs/api.md).
 
 Names in a frame are handled one by one: a bad name is refused and the others count. Frames with an `id` are
 acknowledged. An error frame makes some clients give up everything, so nothing harmless gets one.
@@ -124,7 +124,7 @@ class Session:
             self.end("a private stream's API key was revoked, its session ended, or its account frozen")
 
     def _charge(self, units: int) -> None:
-        """Before the work is done. Who goes on after many refusals is closed."""
+        """Before the work is done. A client that continues after many refusals is closed."""
         if self._own.take(units) and self._address.take(units):
             return
         self._refused += 1

@@ -55,7 +55,7 @@ reference = whole(1, MAX_REFERENCE)
 
 
 def host(text: str) -> str:
-    """A name or an address; whether it is one of this machine, who binds to it finds out."""
+    """A name or an address; whether it is one of this machine turns out when a process binds to it."""
     if not text.strip():
         raise argparse.ArgumentTypeError("must name a host, is empty: 0.0.0.0 are all addresses of this machine")
     return text

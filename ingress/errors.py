@@ -1,7 +1,7 @@
 """Every refusal that a client can see: its HTTP status, code and message, and the table of the engine's reasons.
 
 A refusal is raised as ApiError anywhere below the edge and written by the edge; its body is always
-`{"code","message"}`. Messages are part of the interface where existing clients read them (SPEC §3).
+`{"code","message"}`. Messages are part of the interface where existing clients read them (docs/api.md).
 """
 
 from enum import StrEnum
@@ -12,7 +12,7 @@ from engine_core.wire.limits import KEYS_OF_ONE_ACCOUNT
 
 
 class Code(StrEnum):
-    """The public error codes (SPEC §3)."""
+    """The public error codes (docs/api.md lists them)."""
 
     INVALID_CLIENT_REQUEST = "INVALID_CLIENT_REQUEST"
     INVALID_ORDER = "INVALID_ORDER"

@@ -165,7 +165,7 @@ class Flow:
             from generate_series({first}::bigint, {last}) n cross join (values (0), (1)) as side (place)"""
 
     def _small_orders(self) -> str:
-        """From the fills: who takes them is no large account."""
+        """From the fills: their takers are not the large account."""
         half = self.fills_first // self.small // 4
         first, second = self.tick_atoms
         atoms = f"(case when market = {self.markets[0]} then {first} else {second} end)"

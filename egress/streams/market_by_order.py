@@ -5,7 +5,7 @@ BOOK_ORDERS; events that come meanwhile wait. Numbers are those of depth: each c
 snapshot fits between two messages in the same way, and a quiet market says where it stands once a second. If events
 are missing (this process was too slow), the book is asked again, and the difference goes out as one message.
 
-Nothing is merged: who follows single orders wants each of their changes. Non-goals: levels (public.py).
+Nothing is merged: a client that follows single orders needs each of their changes. Non-goals: levels (public.py).
 """
 
 import asyncio
@@ -79,8 +79,8 @@ class OrderFeeds:
             self._schedule_heartbeat()
 
     def close(self, number: int) -> None:
-        """Nobody listens any more. The book is followed a while longer: who comes and goes, without a key, must not
-        make the engine say it each time."""
+        """Nobody listens any more. The book is followed a while longer: clients that come and go, without a key, must
+        not make the engine read it out each time."""
         self._idle[number] = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end, number)
 
     def _end(self, number: int) -> None:

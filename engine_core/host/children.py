@@ -176,7 +176,7 @@ class Child:
 
 def passed_on(environment: Mapping[str, str], with_libpq: bool) -> dict[str, str]:
     """What a child gets of the environment that the exchange was started in: how programs run here. A shell holds other
-    people's secrets too; libpq's variables, a password among them, are for who has a database."""
+    people's secrets too; libpq's variables, a password among them, are for the roles that have a database."""
     prefixes = (*_PASSED_ON_PREFIXES, "PG") if with_libpq else _PASSED_ON_PREFIXES
     return {
         name: value

@@ -1,6 +1,6 @@
 """The two servers that the exchange brings along: Valkey and PostgreSQL, private, on Unix sockets, as children of ours.
 
-Each class says how to prepare, start, probe and stop its server; who supervises it is the caller's business
+Each class says how to prepare, start, probe and stop its server; supervision is the caller's business
 (supervisor.py, or `running()` below for tests). Both die with their parent (die_with_parent.py).
 
 Folders:  DATA/valkey/      the append-only file: the two logs

@@ -1,6 +1,6 @@
 """`exchange accounts freeze|unfreeze|tier`, `market` and `fees`: an administrator's changes, as commands in the log.
 
-The same as the administrator's REST API does (ingress/operations/administrator.py), for who stands before the machine.
+The same as the administrator's REST API does (ingress/operations/administrator.py), for the operator of the machine.
 """
 
 import argparse

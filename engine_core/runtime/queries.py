@@ -16,7 +16,7 @@ from engine_core.wire.layout import ANSWER_HEADER, LEVEL, STATUS
 from engine_core.wire.queries import ANSWER_RECORDS, BY_CLIENT_ID, decode_query, stamp_of
 from engine_core.wire.streams import Keys, pack
 
-MAX_WAITING = 10_000  # beyond, the oldest is forgotten; who asked asks again
+MAX_WAITING = 10_000  # beyond, the oldest is forgotten; its asker repeats it
 
 
 def answer(machine: Machine, query: np.void) -> bytes:

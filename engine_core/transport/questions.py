@@ -25,7 +25,7 @@ Answered = tuple[np.void, np.ndarray]
 @dataclass(slots=True)
 class Question:
     answer: asyncio.Future[Answered]
-    incarnation: int  # of who asked
+    incarnation: int  # of the asker
     script: bytes  # what Redis is to be sent; empty once it was
 
 

@@ -1,4 +1,4 @@
-"""Who sends a request, and may they: ED25519 signatures of SPEC §2, or the session cookie of the page.
+"""The sender of a request, and whether he may: ED25519 signatures (docs/api.md), or the session cookie of the page.
 
 A signature, if present, wins. Non-goals: what the request says (requests/order_commands.py), and rate limits.
 """
@@ -37,7 +37,7 @@ class Caller(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Who says that he has signed a request: a key that exists, at a time that admits it. Nothing of it is read yet."""
+    """A claim to have signed a request: with a key that exists, at a time that admits it. Nothing of it is read yet."""
 
     public_key: bytes
     key: Key

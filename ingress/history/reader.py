@@ -1,4 +1,4 @@
-"""What happened, as the API tells it: orders, fills, trades, candles, deposits, withdrawals (SPEC §4 and §5).
+"""What happened, as the API shows it: orders, fills, trades, candles, deposits, withdrawals.
 
 Rows come from the writer's tables, merged with the events that it has not committed yet, so an order that ended a
 millisecond ago is there, once:

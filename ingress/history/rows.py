@@ -1,4 +1,4 @@
-"""Rows of the history, whether from the database or from events not stored yet, and their JSON forms (SPEC §4 and §5).
+"""Rows of the history, whether from the database or from events not stored yet, and their JSON forms.
 
 Non-goals: where rows come from (reader.py).
 """

@@ -1,4 +1,4 @@
-"""What an account owns and may do: balances, fees, the largest order (SPEC §5.10-5.12)."""
+"""What an account owns and may do: balances, fees, the largest order."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Cancels several orders of a market by their ids, each for itself (SPEC §13)."""
+"""Cancels several orders of a market by their ids, each for itself."""
 
 import asyncio
 from typing import Final

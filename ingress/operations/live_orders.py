@@ -1,4 +1,4 @@
-"""An order as clients see it (SPEC §5.1), composed from events of the engine.
+"""An order as clients see it, composed from events of the engine.
 
 The opening event of an order carries what never changes (price, quantity, flags, creation time), the last one its
 state; a query's ORDER_STATE carries both.

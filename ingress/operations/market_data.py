@@ -1,4 +1,4 @@
-"""The public reads: what exists, and what the market does now (SPEC §4). Served from this process's replica.
+"""The public reads: what exists, and what the market does now. Served from this process's replica.
 
 Nothing is cached: /depth must never lag the streams; and nothing but the book of single orders asks the engine.
 Non-goals: candles and older trades (history.py).
@@ -109,7 +109,7 @@ def _multiplier(ppm: int, sign: int) -> str | None:
 
 
 def _iso(time_ms: int) -> str:
-    """UTC without zone, as SPEC §1.3 wants."""
+    """UTC without a zone, as the API has it."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 

@@ -2,7 +2,7 @@
 
 Only the engine knows single orders, and telling a large book takes it some milliseconds; so all who ask within
 `FRESH_SECONDS` get one answer. A reader of the stream may then find it older than the first message that it holds, and
-asks again, as the synchronisation rule says (SPEC §8). Non-goals: levels (market_data.py).
+asks again, as the synchronisation rule says (docs/api.md). Non-goals: levels (market_data.py).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The operations on orders: validate, let the engine decide, and show the order as it is afterwards (SPEC §5.1-5.7)."""
+"""The operations on orders: validate, let the engine decide, and show the order as it is afterwards."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Withdrawals that a user asks for, and the address for deposits (SPEC §5.13).
+"""Withdrawals that a user asks for, and the address for deposits.
 
 What happens to the money stands in the log, in one command: WITHDRAW to an address outside, TRANSFER to one that the
 exchange gave out itself, each with a hash of what it was asked with. The text of that is kept in the database, for

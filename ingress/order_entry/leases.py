@@ -1,6 +1,6 @@
 """Cancel-on-disconnect: a lease in the log, renewed while a session lives; when it runs out, orders are cancelled.
 
-The engine keeps the lease's time (ARCHITECTURE §2), so it holds whatever dies: the client, its connection, this
+The engine keeps the lease's time (docs/architecture.md), so it holds whatever dies: the client, its connection, this
 process, or the machine. A session that ends says so by a lease that runs out at once.
 """
 

@@ -1,4 +1,4 @@
-"""Order entry over WebSocket: what a client may say on `/ws/orders`, and what it is answered (SPEC §13).
+"""Order entry over WebSocket: what a client may say on `/ws/orders`, and what it is answered.
 
     {"id": 1, "method": "session.logon", "params": {"apiKey", "timestamp", "window", "signature", "cancelOnDisconnect"}}
     {"id": 2, "method": "order.place",   "params": {...}}          as the body of POST /api/v1/order
@@ -166,8 +166,8 @@ class OrderSession:
         self._tasks.add(self._loop.create_task(self._run(request_id, work, began)))
 
     def receive_frame(self) -> None:
-        """Count a ping or pong, or a part of a message: as a small message. Who sends many over the limit, or before a
-        logon, is dropped."""
+        """Count a ping or pong, or a part of a message: as a small message. A client that sends many over the limit,
+        or before a logon, is dropped."""
         try:
             if self._service.limits is not None:
                 self._service.limits.arrive(self._address)

@@ -2,7 +2,7 @@
 
 The protocol of RFC 6455 is the websockets library's, without its I/O: an order's frames cost 7 µs. Bounds: the size of
 a message, the commands in flight (past them we stop reading), the silence of a peer. Non-goals: messages
-(session.py), and browser sessions: who trades here signs, so a foreign page cannot use anybody's cookie.
+(session.py), and browser sessions: trading here takes a signature, so a foreign page cannot use anybody's cookie.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class OrderSocket(asyncio.Protocol):
     sessions: ClassVar[OpenSessions]
     shown: ClassVar[Shown]
 
-    awaited_since = 0.0  # see crowd.Connection; who is silent is dropped by the pings
+    awaited_since = 0.0  # see connections.py; a silent client is dropped by the pings
     unread_since = 0.0
     origin: Origin = NOWHERE  # of the upgrade request
 

@@ -76,7 +76,7 @@ def market_of(setup: Setup, members: Fields, code: Code = Code.INVALID_MARKET) -
 
 
 def place(setup: Setup, account: int, members: Fields, best: BestOpposite) -> Placement:
-    """A PLACE from the members of SPEC §5.2."""
+    """A PLACE from the members of a body."""
     fields.check_names(members, PLACE_MEMBERS)
     market = market_of(setup, members)
     side = fields.choice(members, "side", SIDES, 0)

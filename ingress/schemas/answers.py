@@ -1,6 +1,6 @@
 """The bodies of the API's answers, each declared once: written by msgspec, described in the OpenAPI document.
 
-Field names are those of the wire (SPEC §4, §5). Numbers of money are text.
+Field names are those of the wire. Numbers of money are text.
 """
 
 from typing import Literal

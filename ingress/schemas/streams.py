@@ -102,7 +102,7 @@ class KlineEvent(_Event, kw_only=True):
 
 
 class OrderUpdateEvent(_Event, kw_only=True):
-    """What happened to an order of the account (SPEC §6.6). `D`: the quantity that an iceberg shows.
+    """What happened to an order of the account. `D`: the quantity that an iceberg shows.
 
     `R`: why it expired, or why its trigger failed.
     """

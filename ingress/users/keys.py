@@ -1,7 +1,7 @@
 """The API keys that a user makes for bots: a session makes them, with the password again; a key can make no keys.
 
-One that may withdraw may do so only after the delay that the operator sets, so that who took over a session for a
-moment has no time. Non-goals: administrators' keys (operations/administrator.py), and keys of the command line.
+One that may withdraw may do so only after the delay that the operator sets, so a session taken over for a moment is
+not enough. Non-goals: administrators' keys (operations/administrator.py), and keys of the command line.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""A client of the market-by-order feed: the book order by order, from messages and a snapshot (SPEC §8)."""
+"""A client of the market-by-order feed: the book order by order, from messages and a snapshot."""
 
 from dataclasses import dataclass, field
 from typing import Any

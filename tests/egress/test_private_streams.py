@@ -1,4 +1,4 @@
-"""Private streams: the sequences and fields of SPEC §6.6 and §6.7, from events as the engine writes them."""
+"""Private streams: the sequences and fields of docs/api.md, from events as the engine writes them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Public streams over a real socket: shapes of SPEC §6.5, sequences of §8, spellings, windows, heartbeats."""
+"""Public streams over a real socket: shapes, sequences, spellings, windows, heartbeats."""
 
 import asyncio
 import re

@@ -56,7 +56,7 @@ def orders(flow: random.Random, count: int) -> np.ndarray:
 
 
 class Replica:
-    """A client as SPEC §8 wants it: the book from depth events alone, since the market began."""
+    """A client as docs/api.md describes it: the book from depth events alone, since the market began."""
 
     def __init__(self) -> None:
         self.book: dict[str, dict[str, str]] = {"b": {}, "a": {}}

@@ -1,4 +1,4 @@
-"""ccxt, sync, async and pro: every row of the mapping of its methods to our endpoints (SPEC §9, §14)."""
+"""ccxt, sync, async and pro: every row of the mapping of its methods to our endpoints."""
 
 import asyncio
 import json

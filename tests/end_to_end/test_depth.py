@@ -64,7 +64,7 @@ class Book:
             self.levels[side].pop(ticks, None)
 
     def take(self, event: dict[str, Any]) -> None:
-        """A depth event, as SPEC §8 wants its numbers."""
+        """A depth event, with numbers as docs/api.md describes them."""
         assert event["U"] == self.last_id + 1 and event["u"] >= self.last_id, (event["U"], event["u"], self.last_id)
         assert event["u"] > self.last_id or not (event["b"] or event["a"]), "a heartbeat changes nothing"
         self.last_id = event["u"]
@@ -141,7 +141,7 @@ class Stream:
         return int(self.events[-1]["u"]) if self.events else 0
 
     def check(self, snapshot: Book, truth: Truth) -> int:
-        """Rebuild from the snapshot (SPEC §8), equal to the truth at each event; how many events were applied."""
+        """Rebuild from the snapshot, equal to the truth at each event; how many events were applied."""
         book, known = snapshot.copy(), truth.start.copy()
         changes, applied = iter(truth.changes), 0
         for event in self.events:

@@ -1,4 +1,4 @@
-"""What no payload of ours may hold (SPEC §1): a JSON float, exponent notation, a date with a zone."""
+"""What no payload of ours may hold: a JSON float, exponent notation, a date with a zone."""
 
 import re
 

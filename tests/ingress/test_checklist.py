@@ -1,4 +1,4 @@
-"""The REST items of the conformance list (SPEC §14) that other modules do not have, on real processes.
+"""The REST items of the conformance list that other modules do not have, on real processes.
 
 Elsewhere: signatures that do not verify (test_auth.py), batches of all sizes (test_orders.py), every error body
 (test_edge.py, test_limits.py for 429, test_real_processes.py for 413 and 431), a retry with the same clientId

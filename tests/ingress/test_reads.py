@@ -1,4 +1,4 @@
-"""The reads: shapes and formats of SPEC §4 and §5.8-5.14."""
+"""The reads: shapes and formats."""
 
 import re
 from typing import Any

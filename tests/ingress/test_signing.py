@@ -1,4 +1,4 @@
-"""The signing text of SPEC §2.3, its spellings, and the verification rules."""
+"""The signing text, its spellings, and the verification rules."""
 
 import base64
 

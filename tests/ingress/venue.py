@@ -99,7 +99,7 @@ def open_venue(
 
 
 def _keeps_the_document(response: httpx.Response) -> None:
-    """Every answer that a test gets is held against the OpenAPI document, and its numbers and times against SPEC §1."""
+    """Every answer that a test gets is held against the OpenAPI document, its numbers and times against payload.py."""
     response.read()
     request, content_type = response.request, response.headers.get("content-type", "")
     body = response.json() if content_type == "application/json" else None

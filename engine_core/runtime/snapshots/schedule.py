@@ -6,7 +6,7 @@ meanwhile, so matching goes on. It leaves the engine's core and lowers its prior
     engine   …───execute──fork()──execute──execute──execute──────────────…
     child                 └─ write, sync, rename ─ delete old snapshots ─ trim both streams ─ exit
 
-A standby in the same data folder takes them, and the active engine only if there is none: who looks first finds that
+A standby in the same data folder takes them, and the active engine only if there is none: the first to look finds that
 the newest one is old. Non-goals: the file (snapshot.py), and up to where a stream may be trimmed (trim.py).
 """
 
