@@ -54,7 +54,6 @@ def up(options: argparse.Namespace) -> int:
         check_ports(host, (("the REST API", "--http", http_port), ("the WebSocket streams", "--ws", ws_port)))
         runtime = _runtime(data)
         check_room(runtime, config.engine.ring_slots)
-        kernel_cache.ensure()
         print(f"starting the exchange on {data}, configured by {path.absolute()}", flush=True)
         remember_config(data, path)
         for warning in warnings:
@@ -77,6 +76,7 @@ def up(options: argparse.Namespace) -> int:
         )
         phases = _phases(settings, servers)
         check_ports(host, _metrics_ports(phases), taken=(http_port, ws_port))
+        kernel_cache.ensure()  # last: it may take minutes, and what a person typed is refused at once
         plan = Plan(settings, phases, lambda: _banner(settings, time.monotonic() - began))
         try:
             return Supervisor(plan, lock, print).run()
@@ -90,9 +90,8 @@ def up(options: argparse.Namespace) -> int:
 def _check_upgraded(data: Path) -> None:
     """StartError before anything runs that changes the log, if its snapshots are of an earlier behaviour version."""
     if any((data / "snapshots").glob("*.snapshot")):
-        snapshot = importlib.import_module(
-            "engine_core.runtime.snapshots.snapshot"
-        )  # with NumPy, which nothing else here needs
+        # With NumPy, which nothing else here needs.
+        snapshot = importlib.import_module("engine_core.runtime.snapshots.snapshot")
         if (why := snapshot.not_upgraded(data, shard=0)) is not None:
             raise StartError(why)
 
