@@ -29,7 +29,7 @@ class BalanceState(NamedTuple):
     locked: int
 
 
-# What is sent, by what happened; any other kind is no news about an order.
+# What is sent, by what happened; any other kind says nothing about an order.
 UPDATES = {
     EventKind.ACCEPTED: "orderAccepted",
     EventKind.FILL: "orderFill",

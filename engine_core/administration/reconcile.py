@@ -132,7 +132,7 @@ def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
 
 
 def check_profile(settings: Settings) -> None:
-    """A venue stays one: funding it would give its users' accounts money and keys; and what was funded is no venue."""
+    """A venue stays one: funding it would give its users' accounts money and keys. Nothing funded becomes a venue."""
     note = settings.data / PROFILE_FILE
     began = note.read_text(encoding="utf-8").strip() if note.exists() else ""
     is_venue = settings.profile not in FUNDED_PROFILES

@@ -81,7 +81,7 @@ def _check_depth(body: bytes) -> None:
 
 
 def _check_text(value: Member) -> None:
-    """A lone surrogate escape parses, but is no text: it could be neither signed nor echoed."""
+    """A lone surrogate escape parses, but is not text: it could be neither signed nor echoed."""
     json.dumps(value, ensure_ascii=False).encode()
 
 

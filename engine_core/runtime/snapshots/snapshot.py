@@ -56,7 +56,7 @@ HEADER = np.dtype(
 
 
 class SnapshotError(RuntimeError):
-    """A file that is no whole snapshot of this code's; the message says which and why."""
+    """A file that is not a complete snapshot of this code; the message says which and why."""
 
 
 class OldSnapshot(SnapshotError):
