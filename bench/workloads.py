@@ -202,7 +202,7 @@ def with_order_ids(flow: Flow, keep_client_ids: int = 4) -> Flow:
         first = 0
         while first < len(block):
             last = min(first + 4096, len(block))
-            first, count = apply_batch(state, block, block.view(ADMIN), first, last, TIME_MS, events)
+            first, count = apply_batch(state, block, first, last, TIME_MS, events)
             named = events[:count][np.isin(events["kind"][:count], [EventKind.ACCEPTED, EventKind.TRIGGER_PLACED])]
             keys = zip(named["account"].tolist(), named["client_id"].tolist(), strict=True)
             given.update(zip(keys, named["order_id"].tolist(), strict=True))

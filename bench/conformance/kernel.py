@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine_core.book.ladder.levels import key_of
-from engine_core.book.ladder.matching import sweep_with
+from engine_core.book.ladder.matching import Incoming, sweep_with
 from engine_core.book.ladder.prefetch import (
     fetch_level,
     fetch_neighbours,
@@ -87,7 +87,7 @@ def _report(reports: Rows[Row], n: int, kind: int, message: Any, side: int, pric
 
 
 @inner
-def _report_trade(context: Any, maker: int, price: int, lots: int, left: int, n: int) -> int:
+def _report_trade(context: Any, maker: int, price: int, lots: int, n: int) -> int:
     state, slots, reports, messages, at = context
     message, report = messages[at], reports[n]
     maker_id = state.orders[maker].order_id
@@ -189,9 +189,8 @@ def _run(state: State, slots: Rows[int], messages: Rows[Row], reports: Rows[Row]
         opposite = own ^ 1
         limit_key = key_of(opposite, price)
         if state.books[opposite].best_key <= limit_key:
-            n, lots, _ = _sweep(
-                state, opposite, limit_key, NOBODY, lots, n, last, (state, slots, reports, messages, at)
-            )
+            incoming = Incoming(NOBODY, opposite, limit_key, lots)
+            n, lots, _ = _sweep(state, incoming, n, last, (state, slots, reports, messages, at))
             if lots == 0:
                 continue
         if kind == 0 and message.ioc != 0:

@@ -24,7 +24,7 @@ from engine_core.book.audit import conservation
 from engine_core.book.commands import execute_blocks
 from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY
 from engine_core.book.memory.state import EVENTS, MARKETS, OPEN_ORDERS, Capacities, State, new_state
-from engine_core.wire.layout import ADMIN, COMMAND, EVENT
+from engine_core.wire.layout import COMMAND, EVENT
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
 
 BATCH = 256  # commands in a block
@@ -107,11 +107,11 @@ def _run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tup
     blocks["gateway"], blocks["time_ms"] = NO_GATEWAY, TIME_MS
     blocks["first"] = np.arange(0, len(commands), BATCH)
     blocks["end"] = np.minimum(blocks["first"] + BATCH, len(commands))
-    before, admin = int(state.counters[EVENTS]), commands.view(ADMIN)
+    before = int(state.counters[EVENTS])
     number = first = 0
     started = time.perf_counter()
     while first < len(commands):  # ends early only in a block whose events might not fit
-        number, first, _, _ = execute_blocks(state, blocks, number, len(blocks), first, commands, admin, events)
+        number, first, _, _ = execute_blocks(state, blocks, number, len(blocks), first, commands, events)
     seconds = time.perf_counter() - started
     return int(state.counters[EVENTS]) - before, seconds
 
@@ -192,7 +192,7 @@ def seconds_to_first_command() -> float:
         "from engine_core.book.memory.state import Capacities, new_state\n"
         "from engine_core.wire.layout import ADMIN, COMMAND, EVENT\n"
         "commands = np.zeros(1, COMMAND)\n"
-        "apply_batch(new_state(Capacities()), commands, commands.view(ADMIN), 0, 1, 1, np.zeros(65536, EVENT))\n"
+        "apply_batch(new_state(Capacities()), commands, 0, 1, 1, np.zeros(65536, EVENT))\n"
     )
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -62,9 +62,9 @@ class Kernel:
         self.execute(genesis)
 
     def execute(self, records: np.ndarray) -> np.ndarray:
-        commands, admin, given, first = records.view(COMMAND), records.view(ADMIN), [], 0
+        commands, given, first = records.view(COMMAND), [], 0
         while first < len(records):
-            first, count = apply_batch(self._state, commands, admin, first, len(records), 1, self._events)
+            first, count = apply_batch(self._state, commands, first, len(records), 1, self._events)
             given.append(self._events[:count].copy())
         return join(given)
 

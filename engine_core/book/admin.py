@@ -6,7 +6,7 @@ cannot be changed once applied (ALREADY_EXISTS); states, bands, fees and tiers c
 
 import numpy as np
 
-from engine_core.book.ledger.balances import FEE_ACCOUNT, balance_of
+from engine_core.book.ledger.balances import balance_of
 from engine_core.book.ledger.keys import add_key, find_key, revoke
 from engine_core.book.ledger.shares import may_sign_up, set_shares
 from engine_core.book.memory.state import (
@@ -23,56 +23,82 @@ from engine_core.book.memory.state import (
     TIERS,
     State,
 )
-from engine_core.book.orders.checks import ACCOUNT_FROZEN, ACCOUNT_OK, account_exists, market_of
-from engine_core.book.orders.timers import LEASE, arm, disarm, find_timer
+from engine_core.book.orders.checks import account_exists, market_of
+from engine_core.book.orders.timers import EVERY_MARKET, LEASE, arm, disarm, find_timer
 from engine_core.book.orders.triggers import NO_LOW
 from engine_core.book.transfers import move_money
 from engine_core.jit.intrinsics import rare
 from engine_core.jit.kernel import inner
-from engine_core.jit.rows import Row, Rows, clear, copy, seen_as
-from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
-from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, SCHEMA_VERSION
-from engine_core.wire.limits import MAX_DECIMALS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, MAX_TICK_DECIMALS, PPM
+from engine_core.jit.rows import Rows, clear, copy, seen_as
+from engine_core.wire.codes import (
+    AccountOrigin,
+    AccountState,
+    CommandKind,
+    EventKind,
+    KeyPermission,
+    LeaseAction,
+    MarketState,
+    Reason,
+)
+from engine_core.wire.layout import (
+    ADMIN,
+    ADMIN_EVENT,
+    BEHAVIOUR_VERSION,
+    SCHEMA_VERSION,
+    AdminEventRow,
+    AdminRow,
+    CommandRow,
+    EventRow,
+)
+from engine_core.wire.limits import (
+    FEE_ACCOUNT,
+    MAX_DECIMALS,
+    MAX_PRICE_TICKS,
+    MAX_SUPPLY_ATOMS,
+    MAX_TICK_DECIMALS,
+    MAX_TIMER_MS,
+    PPM,
+)
 
 MAX_BAND_PPM = 1_000 * PPM
-MAX_LEASE_MS = 24 * 3600 * 1000
-SIGN_UP = 1  # ADMIN.code of an ACCOUNT that somebody makes for himself
+ALL_PERMISSIONS = int(KeyPermission.READ | KeyPermission.TRADE | KeyPermission.WITHDRAW)
+DIVIDED_SHARES = 1  # ADMIN.code of SHARES; else 0
 _MOST = np.array(MOST[:-1], np.int64)  # pages follow from levels
 
 
 @inner
 def _add_account(state: State) -> None:
     state.counters[ACCOUNTS] += 1
-    state.accounts[state.counters[ACCOUNTS]].state = ACCOUNT_OK
+    state.accounts[state.counters[ACCOUNTS]].state = AccountState.OK
 
 
 @inner
-def _genesis(state: State, command: Row) -> int:
+def _genesis(state: State, command: AdminRow) -> int:
     if state.counters[GENESIS] != 0:
         return Reason.ALREADY_GENESIS
-    if command.code != SCHEMA_VERSION or command.b != BEHAVIOUR_VERSION:
+    if command.code != SCHEMA_VERSION or command.behaviour != BEHAVIOUR_VERSION:
         return Reason.BEHAVIOUR_VERSION
     state.counters[GENESIS] = 1
-    state.counters[LOG_ID] = command.a
-    state.counters[BEHAVIOUR] = command.b
-    state.counters[CREATED_MS] = command.c
+    state.counters[LOG_ID] = command.log_id
+    state.counters[BEHAVIOUR] = command.behaviour
+    state.counters[CREATED_MS] = command.created_ms
     _add_account(state)
     return Reason.NONE
 
 
 @inner
-def _upgrade(state: State, command: Row) -> int:
+def _upgrade(state: State, command: AdminRow) -> int:
     """From here on only code of that behaviour may execute (see apply_batch)."""
-    if command.a <= state.counters[BEHAVIOUR]:
+    if command.new_behaviour <= state.counters[BEHAVIOUR]:
         return Reason.BEHAVIOUR_VERSION
-    state.counters[BEHAVIOUR] = command.a
+    state.counters[BEHAVIOUR] = command.new_behaviour
     return Reason.NONE
 
 
 @inner
-def _capacity(state: State, command: Row) -> int:
-    """Checked here; whoever holds the state makes it larger after the block."""
-    number, wanted = command.code, command.a
+def _capacity(state: State, command: AdminRow) -> int:
+    """Only checked here: the machine that holds the state makes it larger after the block."""
+    number, wanted = command.code, command.capacity
     if number >= _MOST.size or wanted < state.limits[number] or wanted > _MOST[number]:
         return Reason.BAD_DEFINITION
     state.counters[GROWS] = 1
@@ -80,15 +106,15 @@ def _capacity(state: State, command: Row) -> int:
 
 
 @inner
-def _shares(state: State, command: Row) -> int:
-    if command.code > 1:
+def _shares(state: State, command: AdminRow) -> int:
+    if command.code > DIVIDED_SHARES:
         return Reason.BAD_FIELD
-    set_shares(state, command.code == 1)
+    set_shares(state, command.code == DIVIDED_SHARES)
     return Reason.NONE
 
 
 @inner
-def _asset(state: State, command: Row) -> int:
+def _asset(state: State, command: AdminRow) -> int:
     number = command.asset
     if 1 <= number <= state.counters[ASSETS]:
         return Reason.ALREADY_EXISTS
@@ -126,28 +152,28 @@ def _is_decimal_tick(tick_atoms: int, lot_atoms: int, shift: int) -> bool:
 
 
 @inner
-def _check_market(state: State, command: Row) -> int:
+def _check_market(state: State, command: AdminRow) -> int:
     base, quote = command.asset, command.quote_asset
     if base < 1 or base > state.counters[ASSETS] or quote < 1 or quote > state.counters[ASSETS]:
         return Reason.UNKNOWN_ASSET
     if base == quote or command.code < MarketState.OPEN or command.code > MarketState.POST_ONLY:
         return Reason.BAD_DEFINITION
-    if command.a < 1 or command.a > MAX_SUPPLY_ATOMS:
+    if not 1 <= command.lot_atoms <= MAX_SUPPLY_ATOMS:
         return Reason.BAD_DEFINITION
-    if command.b < 1 or command.b > MAX_SUPPLY_ATOMS // MAX_PRICE_TICKS:  # so price * tick_atoms always fits
+    if not 1 <= command.tick_atoms <= MAX_SUPPLY_ATOMS // MAX_PRICE_TICKS:  # so price * tick_atoms always fits
         return Reason.BAD_DEFINITION
-    if command.c < 1 or command.d < 0 or (command.d != 0 and command.d < command.c):
+    if command.min_lots < 1 or command.max_lots < 0 or (command.max_lots != 0 and command.max_lots < command.min_lots):
         return Reason.BAD_DEFINITION
-    if command.c > MAX_SUPPLY_ATOMS // command.a:
+    if command.min_lots > MAX_SUPPLY_ATOMS // command.lot_atoms:
         return Reason.BAD_DEFINITION
     shift = state.assets[base].decimals - state.assets[quote].decimals
-    if not _is_decimal_tick(command.b, command.a, shift):
+    if not _is_decimal_tick(command.tick_atoms, command.lot_atoms, shift):
         return Reason.BAD_DEFINITION
     return Reason.NONE
 
 
 @inner
-def _market(state: State, command: Row) -> int:
+def _market(state: State, command: AdminRow) -> int:
     number = command.market
     if 1 <= number <= state.counters[MARKETS]:
         return Reason.ALREADY_EXISTS
@@ -159,12 +185,12 @@ def _market(state: State, command: Row) -> int:
     if number >= state.markets.size:
         return Reason.MARKETS_FULL
     market = state.markets[number]
-    limit = MAX_SUPPLY_ATOMS // command.a
-    market.lot_atoms = command.a
-    market.tick_atoms = command.b
-    market.min_lots = command.c
-    market.max_lots = command.d
-    market.limit_lots = min(limit, command.d) if command.d != 0 else limit
+    limit = MAX_SUPPLY_ATOMS // command.lot_atoms
+    market.lot_atoms = command.lot_atoms
+    market.tick_atoms = command.tick_atoms
+    market.min_lots = command.min_lots
+    market.max_lots = command.max_lots
+    market.limit_lots = min(limit, command.max_lots) if command.max_lots != 0 else limit
     market.low_ticks = NO_LOW
     market.base = command.asset
     market.quote = command.quote_asset
@@ -174,7 +200,7 @@ def _market(state: State, command: Row) -> int:
 
 
 @inner
-def _market_state(state: State, command: Row) -> int:
+def _market_state(state: State, command: AdminRow) -> int:
     market = market_of(state, command.market)
     if market == 0:
         return Reason.UNKNOWN_MARKET
@@ -185,59 +211,59 @@ def _market_state(state: State, command: Row) -> int:
 
 
 @inner
-def _market_bands(state: State, command: Row) -> int:
+def _market_bands(state: State, command: AdminRow) -> int:
     market = market_of(state, command.market)
     if market == 0:
         return Reason.UNKNOWN_MARKET
-    if command.a < 0 or command.a > MAX_BAND_PPM or command.b < 0 or command.b > PPM:
+    if not 0 <= command.band_up_ppm <= MAX_BAND_PPM or not 0 <= command.band_down_ppm <= PPM:
         return Reason.BAD_FIELD
-    if command.c < 0 or command.c > PPM or command.d < 0:
+    if not 0 <= command.impact_ppm <= PPM or command.max_open_orders < 0:
         return Reason.BAD_FIELD
-    state.markets[market].band_up_ppm = command.a
-    state.markets[market].band_down_ppm = command.b
-    state.markets[market].impact_ppm = command.c
-    state.markets[market].max_open_orders = command.d
+    state.markets[market].band_up_ppm = command.band_up_ppm
+    state.markets[market].band_down_ppm = command.band_down_ppm
+    state.markets[market].impact_ppm = command.impact_ppm
+    state.markets[market].max_open_orders = command.max_open_orders
     return Reason.NONE
 
 
 @inner
-def _fees(state: State, command: Row) -> int:
+def _fees(state: State, command: AdminRow) -> int:
     """Fees of a tier; tier 0 also counts for every tier that has none of its own."""
     market = market_of(state, command.market)
     if market == 0:
         return Reason.UNKNOWN_MARKET
-    if command.code >= TIERS or not 0 <= command.a <= PPM or not 0 <= command.b <= PPM:
+    if command.code >= TIERS or not 0 <= command.maker_ppm <= PPM or not 0 <= command.taker_ppm <= PPM:
         return Reason.BAD_FIELD
     for tier in range(TIERS):
         fee = state.fees[market * TIERS + tier]
         if tier == command.code or (command.code == 0 and fee.own == 0):
-            fee.maker_ppm = command.a
-            fee.taker_ppm = command.b
+            fee.maker_ppm = command.maker_ppm
+            fee.taker_ppm = command.taker_ppm
     state.fees[market * TIERS + command.code].own = 1
     return Reason.NONE
 
 
 @inner
-def _account(state: State, command: Row) -> int:
+def _account(state: State, command: AdminRow) -> int:
     number = command.account
     if account_exists(state, number):
         return Reason.ALREADY_EXISTS
     if number != state.counters[ACCOUNTS] + 1:
         return Reason.BAD_DEFINITION
-    if number >= state.accounts.size or (command.code == SIGN_UP and not may_sign_up(state)):
+    if number >= state.accounts.size or (command.code == AccountOrigin.SIGN_UP and not may_sign_up(state)):
         return Reason.ACCOUNTS_FULL
     _add_account(state)
     return Reason.NONE
 
 
 @inner
-def _of_account(state: State, command: Row, kind: int) -> int:
+def _of_account(state: State, command: AdminRow, kind: int) -> int:
     """The commands that only need the account to exist."""
     account = command.account
     if not account_exists(state, account):
         return Reason.UNKNOWN_ACCOUNT
     if kind == CommandKind.ACCOUNT_STATE:
-        if command.code != ACCOUNT_OK and command.code != ACCOUNT_FROZEN:
+        if command.code != AccountState.OK and command.code != AccountState.FROZEN:
             return Reason.BAD_FIELD
         state.accounts[account].state = command.code
     elif kind == CommandKind.FEE_TIER:
@@ -257,9 +283,9 @@ def _of_account(state: State, command: Row, kind: int) -> int:
 
 
 @inner
-def _key(state: State, command: Row) -> int:
+def _key(state: State, command: AdminRow) -> int:
     """A new key, or other permissions for the account's own; a revoked one stays revoked."""
-    if command.code == 0 or command.code > 7:  # the bits of KeyPermission
+    if command.code == 0 or command.code > ALL_PERMISSIONS:
         return Reason.BAD_FIELD
     key = find_key(state, command)
     if key != 0:
@@ -271,26 +297,31 @@ def _key(state: State, command: Row) -> int:
 
 
 @inner
-def _lease(state: State, command: Row) -> int:
+def _lease(state: State, command: AdminRow) -> int:
     """Take, renew or give up a gateway's lease: when it runs out, the account's orders are cancelled."""
     account = command.account
-    timer = find_timer(state, account, LEASE, command.a)
-    if command.code == 2:
+    timer = find_timer(state, account, LEASE, command.gateway)
+    if command.code == LeaseAction.GIVE_UP:
         if timer != 0:
             disarm(state, timer)
         return Reason.NONE
-    if command.code != 1 or not 1 <= command.b <= MAX_LEASE_MS:
+    if command.code != LeaseAction.TAKE or not 1 <= command.ttl_ms <= MAX_TIMER_MS:
         return Reason.BAD_FIELD
-    return arm(state, account, LEASE, command.a, 0, command.b)
+    return arm(state, account, LEASE, command.gateway, EVERY_MARKET, command.ttl_ms)
 
 
 @inner
-def _apply(state: State, command: Row, kind: int) -> int:
+def _moves_money(kind: int) -> bool:
+    return kind == CommandKind.DEPOSIT or kind == CommandKind.WITHDRAW or kind == CommandKind.TRANSFER
+
+
+@inner
+def _apply(state: State, command: AdminRow, kind: int) -> int:
     if kind == CommandKind.GENESIS:
         return _genesis(state, command)
     if state.counters[GENESIS] == 0:
         return Reason.NO_GENESIS
-    if kind == CommandKind.DEPOSIT or kind == CommandKind.WITHDRAW or kind == CommandKind.TRANSFER:
+    if _moves_money(kind):
         return move_money(state, command)
     if kind == CommandKind.ASSET:
         return _asset(state, command)
@@ -318,18 +349,16 @@ def _apply(state: State, command: Row, kind: int) -> int:
 
 
 @inner
-def _write(state: State, events: Rows[Row], n: int, command: Row, kind: int, reason: int, account: int) -> int:
+def _write(state: State, events: Rows[EventRow], n: int, command: AdminRow, reason: int, account: int) -> int:
     """APPLIED or REFUSED, repeating the command; with the account's balance after money moved."""
     clear(events[n])
-    event = seen_as(events[n], ADMIN_EVENT)
-    event.kind = kind
+    event: AdminEventRow = seen_as(events[n], ADMIN_EVENT)
+    event.kind = EventKind.APPLIED if reason == Reason.NONE else EventKind.REFUSED
     event.reason = reason
     event.index = state.counters[INDEX]
     event.account = account
     copy(event.command, command)
-    moved = command.kind == CommandKind.DEPOSIT or command.kind == CommandKind.WITHDRAW
-    moved = moved or command.kind == CommandKind.TRANSFER
-    if moved and kind == EventKind.APPLIED:
+    if reason == Reason.NONE and _moves_money(command.kind):
         balance = state.balances[balance_of(state, account, command.asset)]
         event.given_available = balance.available
         event.given_locked = balance.locked
@@ -337,13 +366,14 @@ def _write(state: State, events: Rows[Row], n: int, command: Row, kind: int, rea
 
 
 @inner
-def administer(state: State, events: Rows[Row], n: int, command: Row, kind: int) -> int:
+def administer(state: State, events: Rows[EventRow], n: int, command: CommandRow) -> int:
+    """A command of the ADMIN shape."""
     rare()
-    reason = _apply(state, command, kind)
-    told = EventKind.APPLIED if reason == Reason.NONE else EventKind.REFUSED
-    n = _write(state, events, n, command, told, reason, command.account)
-    if kind == CommandKind.TRANSFER and reason == Reason.NONE:  # the other half
-        n = _write(state, events, n, command, told, reason, command.to_account)
+    admin: AdminRow = seen_as(command, ADMIN)
+    reason = _apply(state, admin, admin.kind)
+    n = _write(state, events, n, admin, reason, admin.account)
+    if admin.kind == CommandKind.TRANSFER and reason == Reason.NONE:  # the other half
+        n = _write(state, events, n, admin, reason, admin.to_account)
     return n
 
 

@@ -22,8 +22,9 @@ from engine_core.book.ledger.client_ids import client_bucket
 from engine_core.book.memory.records import HAS_CLIENT_ID
 from engine_core.book.memory.state import FREE_ORDERS, OPEN_ORDERS, State
 from engine_core.jit.kernel import hot
-from engine_core.jit.rows import Row, Rows, prefetch
-from engine_core.wire.codes import CommandKind
+from engine_core.jit.rows import Rows, prefetch
+from engine_core.wire.codes import CommandKind, Side
+from engine_core.wire.layout import CommandRow
 from engine_core.wire.limits import MAX_PRICE_TICKS, SLOT_BITS
 
 AHEAD = 12  # commands
@@ -32,7 +33,7 @@ _SLOT_MASK = (1 << SLOT_BITS) - 1
 
 
 @hot
-def _fetch_account(state: State, command: Row) -> None:
+def _fetch_account(state: State, command: CommandRow) -> None:
     """Wherever a wrong number points to: asking for memory cannot fail."""
     account = command.account
     market = min(command.market, state.markets.size - 1)
@@ -43,23 +44,23 @@ def _fetch_account(state: State, command: Row) -> None:
 
 
 @hot
-def _slot_of(state: State, command: Row) -> int:
+def _slot_of(state: State, command: CommandRow) -> int:
     """Of the order that a command names by its id; else some slot that is as good as another."""
     slot: int = command.order_id & _SLOT_MASK
     return min(slot, state.orders.size - 1)
 
 
 @hot
-def _price_of(state: State, command: Row) -> tuple[int, int]:
+def _price_of(state: State, command: CommandRow) -> tuple[int, int]:
     """(book, key) where a PLACE, or an AMEND that names the order by its id, goes; of anything else some other pair."""
     named = state.info[_slot_of(state, command)].side
     side = named if command.kind == CommandKind.AMEND else command.side
-    book = book_of(command.market, side - 1)
+    book = book_of(command.market, side - Side.BID)
     return book, key_of(book, command.price_ticks & MAX_PRICE_TICKS)
 
 
 @hot
-def _fetch_order(state: State, command: Row) -> None:
+def _fetch_order(state: State, command: CommandRow) -> None:
     slot = command.order_id & _SLOT_MASK
     prefetch(state.orders, slot)
     prefetch(state.info, slot)
@@ -69,7 +70,7 @@ def _fetch_order(state: State, command: Row) -> None:
 
 
 @hot
-def _fetch_around(state: State, command: Row) -> None:
+def _fetch_around(state: State, command: CommandRow) -> None:
     """What the order names that the command names, and the last one of the account."""
     account = min(command.account, state.accounts.size - 1)
     slot = _slot_of(state, command)
@@ -83,7 +84,7 @@ def _fetch_around(state: State, command: Row) -> None:
 
 
 @hot
-def _look_deeper(state: State, commands: Rows[Row], i: int) -> None:
+def _look_deeper(state: State, commands: Rows[CommandRow], i: int) -> None:
     _fetch_around(state, commands[i + 5 * AHEAD // 8])
     fetch_bucket(state, *_price_of(state, commands[i + 5 * AHEAD // 8]))
     fetch_page(state, *_price_of(state, commands[i + AHEAD // 2]))
@@ -97,7 +98,7 @@ def _look_deeper(state: State, commands: Rows[Row], i: int) -> None:
 
 
 @hot
-def look_ahead(state: State, commands: Rows[Row], i: int, count: int) -> None:
+def look_ahead(state: State, commands: Rows[CommandRow], i: int, count: int) -> None:
     """Ask for what the commands after number `i` will touch."""
     if i + AHEAD < count:
         _fetch_account(state, commands[i + AHEAD])

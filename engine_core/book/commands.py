@@ -33,7 +33,7 @@ from engine_core.book.admin import administer
 from engine_core.book.command_prefetch import look_ahead
 from engine_core.book.ladder.queue import slot_of
 from engine_core.book.ledger.client_ids import find_client
-from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY, check_block
+from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY, BlockRow, check_block
 from engine_core.book.memory.records import HAS_CLIENT_ID
 from engine_core.book.memory.state import (
     BEHAVIOUR,
@@ -49,40 +49,39 @@ from engine_core.book.memory.state import (
     State,
 )
 from engine_core.book.orders.amending import amend
-from engine_core.book.orders.checks import account_exists, check_shape, market_of
-from engine_core.book.orders.closing import cancel_matching, cancel_order
-from engine_core.book.orders.events import write_account, write_rejected
-from engine_core.book.orders.placing import answer_retry, check_sender, find_retry, place
+from engine_core.book.orders.checks import account_exists, check_sender, check_shape, market_of
+from engine_core.book.orders.closing import cancel_order, cancel_selected
+from engine_core.book.orders.events import Selection, write_cancel_all_done, write_rejected, write_timer_armed
+from engine_core.book.orders.placing import answer_retry, find_retry, place
 from engine_core.book.orders.replacing import replace
-from engine_core.book.orders.timers import DEAD_MAN, arm, disarm, find_timer, run_due
+from engine_core.book.orders.timers import DEAD_MAN, EVERY_MARKET, arm, disarm, find_timer, run_due
 from engine_core.book.orders.triggers import collect_fired, is_busy, run_fired
 from engine_core.jit.by_reference import by_reference
 from engine_core.jit.intrinsics import apart, rare
 from engine_core.jit.kernel import entry, hot, inner
-from engine_core.jit.rows import Row, Rows, rows
-from engine_core.wire.codes import CommandKind, EventKind, Reason
-from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
-from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
+from engine_core.jit.rows import Rows, rows
+from engine_core.wire.codes import CancelScope, CommandKind, Reason
+from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, CommandRow, EventRow
+from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND, MAX_TIMER_MS
 
-MAX_TIMER_MS = 24 * 3600 * 1000
+NO_TIMER_GATEWAY = 0  # of a dead-man switch
 
 
 @hot
-def _named_order(state: State, command: Row, by_client: bool) -> int:
+def _named_order(state: State, command: CommandRow, by_client: bool) -> int:
     """Slot of the open order that the command names, if it is the sender's and of that market; else 0."""
     account = command.account
     if by_client:
         slot = max(find_client(state, account, command.client_id), 0)
     else:
         slot = slot_of(state, command.order_id)
-    found = slot
-    if slot != 0 and (state.orders[found].account != account or state.info[found].market != command.market):
+    if slot != 0 and (state.orders[slot].account != account or state.info[slot].market != command.market):
         return 0
     return slot
 
 
 @hot
-def _cancel(state: State, events: Rows[Row], n: int, command: Row) -> int:
+def _cancel(state: State, events: Rows[EventRow], n: int, command: CommandRow) -> int:
     reason = check_sender(state, command)
     if reason == Reason.NONE:
         slot = _named_order(state, command, command.flags & HAS_CLIENT_ID != 0)
@@ -93,13 +92,13 @@ def _cancel(state: State, events: Rows[Row], n: int, command: Row) -> int:
 
 
 @hot
-def _is_busy(state: State, command: Row) -> bool:
+def _is_busy(state: State, command: CommandRow) -> bool:
     """Whether an order that came before is to trade on before anything is placed in this market."""
     return bool(state.levels[FIRED].head != 0 and is_busy(state, command.market))
 
 
 @inner
-def _amend(state: State, events: Rows[Row], n: int, command: Row) -> int:
+def _amend(state: State, events: Rows[EventRow], n: int, command: CommandRow) -> int:
     apart()
     reason = check_sender(state, command)
     if reason == Reason.NONE:
@@ -113,7 +112,7 @@ def _amend(state: State, events: Rows[Row], n: int, command: Row) -> int:
 
 
 @hot
-def _place(state: State, events: Rows[Row], n: int, command: Row, replaces: bool) -> int:
+def _place(state: State, events: Rows[EventRow], n: int, command: CommandRow, replaces: bool) -> int:
     reason = check_shape(command)
     if reason == Reason.NONE:
         reason = check_sender(state, command)
@@ -134,7 +133,7 @@ def _place(state: State, events: Rows[Row], n: int, command: Row, replaces: bool
 
 
 @inner
-def _check_scope(state: State, command: Row) -> int:
+def _check_scope(state: State, command: CommandRow) -> int:
     """Of commands for one market or all of them."""
     market = command.market
     if market != ALL_MARKETS and market_of(state, market) == 0:
@@ -145,41 +144,46 @@ def _check_scope(state: State, command: Row) -> int:
 
 
 @inner
-def _cancel_all(state: State, events: Rows[Row], n: int, command: Row) -> int:
+def _cancel_all(state: State, events: Rows[EventRow], n: int, command: CommandRow) -> int:
     reason = _check_scope(state, command)
-    if reason == Reason.NONE and command.order_type > 2:  # 0, or a CancelScope
+    scope = command.order_type
+    if reason == Reason.NONE and scope > CancelScope.CONDITIONAL:
         reason = Reason.BAD_FIELD
     if reason != Reason.NONE:
         return write_rejected(state, events, n, command, reason)
-    named, account, scope = command.market, command.account, command.order_type
-    market = named if named != ALL_MARKETS else 0
-    last = state.counters[BUDGET] - 1
-    n, count, done = cancel_matching(state, events, n, last, account, market, scope, Reason.CANCEL_ALL)
-    reason = Reason.NONE if done else Reason.EVENT_LIMIT
-    return write_account(state, events, n, EventKind.CANCEL_ALL_DONE, reason, account, named, count, 0)
+    selection = Selection(command.account, command.market, scope)
+    n, count, done = cancel_selected(state, events, n, selection, Reason.CANCEL_ALL)
+    return write_cancel_all_done(state, events, n, selection, count, Reason.NONE if done else Reason.EVENT_LIMIT)
 
 
 @inner
-def _cancel_after(state: State, events: Rows[Row], n: int, command: Row) -> int:
-    """Arm the account's dead-man timer anew, or disarm it: one timer an account."""
-    named, account, delay = command.market, command.account, command.amount_atoms
+def _set_dead_man(state: State, account: int, market: int, delay_ms: int) -> int:
+    """One an account: arm it again, or with no delay disarm it. Says why there is no room."""
+    if delay_ms != 0:
+        return arm(state, account, DEAD_MAN, NO_TIMER_GATEWAY, market, delay_ms)
+    timer = find_timer(state, account, DEAD_MAN, NO_TIMER_GATEWAY)
+    if timer != 0:
+        disarm(state, timer)
+    return Reason.NONE
+
+
+@inner
+def _cancel_after(state: State, events: Rows[EventRow], n: int, command: CommandRow) -> int:
+    """The dead-man switch: cancel all unless this command comes again within `amount_atoms` milliseconds."""
+    account, delay_ms = command.account, command.amount_atoms
+    market = command.market if command.market != ALL_MARKETS else EVERY_MARKET
     reason = _check_scope(state, command)
-    if reason == Reason.NONE and not 0 <= delay <= MAX_TIMER_MS:
+    if reason == Reason.NONE and not 0 <= delay_ms <= MAX_TIMER_MS:
         reason = Reason.BAD_FIELD
-    if reason == Reason.NONE and delay == 0:
-        timer = find_timer(state, account, DEAD_MAN, 0)
-        if timer != 0:
-            disarm(state, timer)
-    elif reason == Reason.NONE:
-        market = named if named != ALL_MARKETS else 0
-        reason = arm(state, account, DEAD_MAN, 0, market, delay)
+    if reason == Reason.NONE:
+        reason = _set_dead_man(state, account, market, delay_ms)
     if reason != Reason.NONE:
         return write_rejected(state, events, n, command, reason)
-    return write_account(state, events, n, EventKind.TIMER_ARMED, reason, account, named, 0, delay)
+    return write_timer_armed(state, events, n, account, command.market, delay_ms)
 
 
 @inner
-def _execute_other(state: State, events: Rows[Row], n: int, command: Row, kind: int) -> int:
+def _execute_other(state: State, events: Rows[EventRow], n: int, command: CommandRow, kind: int) -> int:
     rare()
     if kind == CommandKind.CANCEL_ALL:
         return _cancel_all(state, events, n, command)
@@ -191,7 +195,7 @@ def _execute_other(state: State, events: Rows[Row], n: int, command: Row, kind: 
 
 
 @hot
-def _dispatch(state: State, events: Rows[Row], n: int, command: Row, kind: int) -> int:
+def _dispatch(state: State, events: Rows[EventRow], n: int, command: CommandRow, kind: int) -> int:
     """The commands of the ORDER shape."""
     reason = Reason.NONE
     if state.counters[GENESIS] == 0:
@@ -211,7 +215,7 @@ def _dispatch(state: State, events: Rows[Row], n: int, command: Row, kind: int) 
 
 @hot
 def _execute(
-    state: State, commands: Rows[Row], admin: Rows[Row], block: Row, first: int, events: Rows[Row]
+    state: State, commands: Rows[CommandRow], block: BlockRow, first: int, events: Rows[EventRow]
 ) -> tuple[int, int]:
     """commands[first:] of a block, until their events might not fit. Returns (next command, number of events)."""
     n = 0
@@ -224,7 +228,8 @@ def _execute(
         start = n
         kind = command.kind
         if state.counters[TIMERS] != 0 or state.levels[FIRED].head != 0:
-            state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND // (1 if kind == CommandKind.TICK else 2)
+            part = 1 if kind == CommandKind.TICK else 2  # all events of a TICK, half of those of any other command
+            state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND // part
             n = run_due(state, events, n)
             n = run_fired(state, events, n)
         state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND
@@ -234,7 +239,7 @@ def _execute(
                 collect_fired(state, command.market)
                 n = run_fired(state, events, n)
         else:
-            n = administer(state, events, n, admin[i], kind)
+            n = administer(state, events, n, command)
         i += 1
     state.counters[COMMANDS] += i - first
     state.counters[INDEX] = 0
@@ -245,16 +250,9 @@ def _execute(
 
 @entry
 def execute_blocks(
-    state: State,
-    blocks: np.ndarray,
-    number: int,
-    stop: int,
-    first: int,
-    commands: np.ndarray,
-    admin: np.ndarray,
-    events: np.ndarray,
+    state: State, blocks: np.ndarray, number: int, stop: int, first: int, commands: np.ndarray, events: np.ndarray
 ) -> tuple[int, int, int, int]:
-    """Execute blocks[number:stop], the first of them from command `first` on; `admin`: the commands as ADMIN records.
+    """Execute blocks[number:stop], the first of them from command `first` on.
 
     The events of each block overwrite those of the one before. Returns (block, next command in it, number of its
     events, reason): ends before a block that must not be executed, with the reason; within one whose events might not
@@ -267,7 +265,7 @@ def execute_blocks(
             reason = check_block(state, block.gateway, block.incarnation, block.sequence)
             if reason != Reason.NONE:
                 return number, first, 0, reason
-        first, n = _execute(state, rows(commands), rows(admin), block, first, rows(events))
+        first, n = _execute(state, rows(commands), block, first, rows(events))
         if first < block.end or number + 1 == stop or state.counters[BEHAVIOUR] != BEHAVIOUR_VERSION:
             return number, first, n, Reason.NONE
         number += 1
@@ -275,16 +273,15 @@ def execute_blocks(
 
 
 def apply_batch(
-    state: State, commands: np.ndarray, admin: np.ndarray, first: int, count: int, time_ms: int, events: np.ndarray
+    state: State, commands: np.ndarray, first: int, count: int, time_ms: int, events: np.ndarray
 ) -> tuple[int, int]:
-    """Execute commands[first:count] and write their events; `admin` is the same memory as ADMIN records.
+    """Execute commands[first:count] and write their events.
 
     Stops before the first command whose events might not fit. Returns (next command, number of events).
     """
     assert events.size >= MAX_EVENTS_PER_COMMAND, f"room for {events.size} events: one command may give more"
     if not commands.flags.writeable:  # another type to Numba, which would compile everything once more
         commands = np.frombuffer(bytearray(commands.tobytes()), COMMAND)
-        admin = commands.view(ADMIN)
     block = np.array([(NO_GATEWAY, 0, 0, time_ms, 0, count)], BLOCK)
-    _, reached, written, _ = execute_blocks(state, block, 0, 1, first, commands, admin, events)
+    _, reached, written, _ = execute_blocks(state, block, 0, 1, first, commands, events)
     return reached, written

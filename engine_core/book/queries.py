@@ -33,13 +33,12 @@ from engine_core.book.memory.state import (
     State,
     read_only,
 )
-from engine_core.book.orders.checks import ACCOUNT_FROZEN
-from engine_core.book.orders.events import write_order
+from engine_core.book.orders.events import write
 from engine_core.jit.by_reference import by_reference
 from engine_core.jit.kernel import entry, inner
-from engine_core.jit.rows import Row, Rows, rows
-from engine_core.wire.codes import CommandKind, EventKind, Reason
-from engine_core.wire.layout import ADMIN, BALANCE, EVENT, LEVEL, SCHEMA_VERSION, STATUS
+from engine_core.jit.rows import Rows, rows
+from engine_core.wire.codes import AccountState, CommandKind, EventKind, Reason, Side
+from engine_core.wire.layout import ADMIN, BALANCE, EVENT, LEVEL, SCHEMA_VERSION, STATUS, EventRow, LevelRow
 from engine_core.wire.limits import ALL_MARKETS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -56,34 +55,31 @@ def _looking(function: F) -> F:
 
 
 @inner
-def _tell(state: State, out: Rows[Row], n: int, slot: int) -> int:
-    order = state.orders[slot]
-    kind, none = EventKind.ORDER_STATE, Reason.NONE
-    write_order(state, out, n, kind, none, state.info, state.terms, slot, order.order_id, order.account)
-    return n + 1
+def _write_state(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
+    return write(state, events, n, EventKind.ORDER_STATE, Reason.NONE, slot)
 
 
 @entry
 def _orders_of_account(state: State, out: np.ndarray, account: int, market: int) -> int:
-    state, told = by_reference(state), rows(out)
+    state, events = by_reference(state), rows(out)
     n = 0
     slot = state.accounts[account].first_order
     while slot != 0:
         if market == ALL_MARKETS or state.info[slot].market == market:
-            n = _tell(state, told, n, slot)
+            n = _write_state(state, events, n, slot)
         slot = state.info[slot].account_next
     return n
 
 
 @entry
 def _orders_of_book(state: State, out: np.ndarray, n: int, book: int) -> int:
-    state, told = by_reference(state), rows(out)
+    state, events = by_reference(state), rows(out)
     level = state.books[book].best
     while level != 0:
         slot = state.levels[level].head
         while slot != 0:
-            told[_tell(state, told, n, slot) - 1].level_lots = state.orders[slot].remaining_lots
-            n += 1
+            n = _write_state(state, events, n, slot)
+            events[n - 1].level_lots = state.orders[slot].remaining_lots
             slot = state.orders[slot].next
         level = level_after(state, level)
     return n
@@ -91,14 +87,15 @@ def _orders_of_book(state: State, out: np.ndarray, n: int, book: int) -> int:
 
 @entry
 def _levels_of_book(state: State, out: np.ndarray, n: int, book: int, side: int) -> int:
-    state, told = by_reference(state), rows(out)
+    state, levels = by_reference(state), rows(out)
     level = state.books[book].best
     while level != 0:
         record = state.levels[level]
-        told[n].side = side
-        told[n].price_ticks = key_of(book, record.key)
-        told[n].lots = record.lots
-        told[n].orders = record.orders
+        answer: LevelRow = levels[n]
+        answer.side = side
+        answer.price_ticks = key_of(book, record.key)
+        answer.lots = record.lots
+        answer.orders = record.orders
         n += 1
         level = level_after(state, level)
     return n
@@ -107,11 +104,11 @@ def _levels_of_book(state: State, out: np.ndarray, n: int, book: int, side: int)
 @entry
 def _find_order(state: State, out: np.ndarray, account: int, market: int, order_id: int, client_id: int) -> int:
     """`order_id` 0: by client id."""
-    state, told = by_reference(state), rows(out)
+    state, events = by_reference(state), rows(out)
     slot = slot_of(state, order_id) if order_id != 0 else max(find_client(state, account, client_id), 0)
     if slot == 0 or state.orders[slot].account != account or state.info[slot].market != market:
         return 0
-    return _tell(state, told, 0, slot)
+    return _write_state(state, events, 0, slot)
 
 
 @_looking
@@ -119,8 +116,8 @@ def levels(state: State, market: int) -> tuple[np.ndarray, int]:
     """(LEVEL records, best first, bids then asks; the market's depth sequence)."""
     bids, asks = market * BOOKS + BIDS, market * BOOKS + ASKS
     out = np.zeros(int(state.books[bids]["levels"]) + int(state.books[asks]["levels"]), LEVEL)
-    n = _levels_of_book(state, out, 0, bids, 1)
-    _levels_of_book(state, out, n, asks, 2)
+    n = _levels_of_book(state, out, 0, bids, int(Side.BID))
+    _levels_of_book(state, out, n, asks, int(Side.ASK))
     return out, int(state.markets[market]["updates"])
 
 
@@ -206,18 +203,20 @@ def _setup_market(setup: _Setup, state: State, number: int) -> None:
         asset=market["base"],
         quote_asset=market["quote"],
         code=market["state"],
-        a=market["lot_atoms"],
-        b=market["tick_atoms"],
-        c=market["min_lots"],
-        d=market["max_lots"],
+        lot_atoms=market["lot_atoms"],
+        tick_atoms=market["tick_atoms"],
+        min_lots=market["min_lots"],
+        max_lots=market["max_lots"],
     )
-    bands = [int(market[name]) for name in ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders")]
-    if any(bands):
-        setup.add(CommandKind.MARKET_BANDS, market=number, **dict(zip("abcd", bands, strict=True)))
+    names = ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders")
+    bands = {name: int(market[name]) for name in names}
+    if any(bands.values()):
+        setup.add(CommandKind.MARKET_BANDS, market=number, **bands)
     for tier in range(TIERS):
         fee = state.fees[number * TIERS + tier]
         if fee["own"]:
-            setup.add(CommandKind.FEES, market=number, code=tier, a=fee["maker_ppm"], b=fee["taker_ppm"])
+            fees = {name: fee[name] for name in ("maker_ppm", "taker_ppm")}
+            setup.add(CommandKind.FEES, market=number, code=tier, **fees)
 
 
 @_looking
@@ -226,7 +225,8 @@ def setup(state: State) -> np.ndarray:
     out, counters = _Setup(), state.counters
     if not counters[GENESIS]:
         return np.zeros(0, ADMIN)
-    out.add(CommandKind.GENESIS, code=SCHEMA_VERSION, a=counters[LOG_ID], b=counters[BEHAVIOUR], c=counters[CREATED_MS])
+    created = {"log_id": counters[LOG_ID], "behaviour": counters[BEHAVIOUR], "created_ms": counters[CREATED_MS]}
+    out.add(CommandKind.GENESIS, code=SCHEMA_VERSION, **created)
     if counters[DIVIDED]:
         out.add(CommandKind.SHARES, code=1)
     for number in range(1, int(counters[ASSETS]) + 1):
@@ -238,12 +238,12 @@ def setup(state: State) -> np.ndarray:
         account = state.accounts[number]
         if number > 1:
             out.add(CommandKind.ACCOUNT, account=number)
-        if account["state"] == ACCOUNT_FROZEN:
-            out.add(CommandKind.ACCOUNT_STATE, account=number, code=ACCOUNT_FROZEN)
+        if account["state"] == AccountState.FROZEN:
+            out.add(CommandKind.ACCOUNT_STATE, account=number, code=AccountState.FROZEN)
         if account["tier"]:
             out.add(CommandKind.FEE_TIER, account=number, code=account["tier"])
     for key in state.keys[1 : int(counters[KEYS]) + 1]:
         if key["permissions"]:
-            words = {name: key[name] for name in "abcd"}
+            words = {f"key_word_{number}": key[name] for number, name in enumerate("abcd")}
             out.add(CommandKind.KEY, account=key["account"], code=key["permissions"], **words)
     return out.records()

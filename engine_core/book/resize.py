@@ -1,18 +1,22 @@
 """A state with larger capacities: what CAPACITY in the log does, after [capacity] was raised.
 
-Records keep their numbers, so most arrays only get longer. Tables of two dimensions are laid out anew, hash tables are
-filled anew: in the order of the old chains, whose entries stay together because sizes are powers of two. Slow and
+Records keep their numbers, so most arrays only get longer. Tables of two dimensions are laid out again, and hash tables
+filled again in the order of the old chains, whose entries stay together because sizes are powers of two. Slow and
 plain, because it is rare. Non-goals: making anything smaller, which could have to throw something away.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from operator import le
 from typing import Any
 
 import numpy as np
 
-from engine_core.book.ladder.bitmap import PAGE_NUMBERS, ROOT, mix, node_name
+from engine_core.book.ladder.bitmap import PAGE_NUMBERS, ROOT, find_node, node_name
+from engine_core.book.ladder.levels import page_bucket
+from engine_core.book.ledger.client_ids import client_bucket
+from engine_core.book.ledger.keys import key_bucket
+from engine_core.book.ledger.references import reference_bucket
 from engine_core.book.ledger.shares import recount
 from engine_core.book.memory.state import (
     FREE_ORDERS,
@@ -23,11 +27,11 @@ from engine_core.book.memory.state import (
     capacities_of,
     new_state,
 )
-from engine_core.jit.intrinsics import plain_mixed
+from engine_core.jit.by_reference import by_reference
+from engine_core.jit.kernel import entry
+from engine_core.jit.rows import rows
 
-_mix: Any = getattr(mix, "py_func", mix)  # for numbers, and for whole arrays of them
 _node_name: Any = getattr(node_name, "py_func", node_name)
-_M61 = (1 << 61) - 1
 _LONGER = (
     *("orders", "info", "terms", "levels", "pages", "page_levels", "books", "markets", "fees", "assets", "accounts"),
     *("ended", "keys", "references", "timers", "timer_heap", "gateways", "walked", "counters"),
@@ -54,23 +58,24 @@ def resized(state: State, new: Capacities) -> State:
     _nodes(state, result)
     _pages(state, result)
     _clients(state, result)
-    _numbered(state, result, "keys", "key_heads", _of_keys)
-    _numbered(state, result, "references", "reference_heads", _of_references)
+    _keys(state, result)
+    _references(state, result)
     recount(result)
     return result
 
 
+@entry
+def _put_nodes(state: State, nodes: np.ndarray) -> None:
+    """Nodes that the table does not have yet."""
+    state, new = by_reference(state), rows(nodes)
+    for number in range(new.size):
+        node = state.nodes[find_node(state, new[number].name)]
+        node.name = new[number].name
+        node.bits = new[number].bits
+
+
 def _nodes(state: State, result: State) -> None:
-    for node in state.nodes[state.nodes["name"] != 0]:
-        _put_node(result, int(node["name"]), int(node["bits"]))
-
-
-def _put_node(state: State, name: int, bits: int) -> None:
-    mask = len(state.nodes) - 1
-    at = int(_mix(name)) & mask
-    while state.nodes[at]["name"]:
-        at = (at + 1) & mask
-    state.nodes[at]["name"], state.nodes[at]["bits"] = name, bits
+    _put_nodes(result, state.nodes[state.nodes["name"] != 0])
 
 
 def rebuild_nodes(state: State) -> None:
@@ -83,30 +88,67 @@ def rebuild_nodes(state: State) -> None:
         for height in range(1, ROOT + 1) if page["bits"] else ():
             bits[int(_node_name(book, height, number >> 6))] |= 1 << (number & 63)
             number >>= 6
+    nodes = np.zeros(len(bits), state.nodes.dtype)
+    nodes["name"] = sorted(bits)
+    nodes["bits"] = [bits[name] - (bits[name] >> 63 << 64) for name in nodes["name"].tolist()]  # as int64
     state.nodes[state.nodes["name"] != 0] = np.zeros((), state.nodes.dtype)
-    for name in sorted(bits):
-        _put_node(state, name, bits[name] - (bits[name] >> 63 << 64))  # as int64
-    state.counters[NODES_USED] = len(bits)
+    _put_nodes(state, nodes)
+    state.counters[NODES_USED] = len(nodes)
 
 
 def rebuild_pages(state: State) -> None:
     """The hash table of the pages, from the pages alone."""
     state.page_heads[:] = 0
-    mask = len(state.page_heads) - 1
-    for page in range(1, int(state.counters[PAGES_USED]) + 1):
-        bucket = int(_mix(int(state.pages[page]["name"]))) & mask
-        state.pages[page]["chain"] = state.page_heads[bucket]
-        state.page_heads[bucket] = page
+    pages = range(1, int(state.counters[PAGES_USED]) + 1)
+    _link(state.page_heads, pages, _page_buckets, state, state.pages["chain"])
 
 
-def _chain(heads: np.ndarray, entries: Iterable[int], buckets: Iterable[int], link: "dict[int, int]") -> None:
-    """Put entries, given from the end of their chains, at the head of their buckets; `link` notes who follows."""
-    for entry, bucket in zip(entries, buckets, strict=True):
-        link[entry] = int(heads[bucket])
-        heads[bucket] = entry
+@entry
+def _page_buckets(state: State, pages: np.ndarray, buckets: np.ndarray) -> None:
+    state, out, entries = by_reference(state), rows(buckets), rows(pages)
+    for at in range(entries.size):
+        out[at] = page_bucket(state, state.pages[entries[at]].name)
 
 
-def _walk(heads: np.ndarray, following: "dict[int, int] | np.ndarray") -> list[int]:
+@entry
+def _client_buckets(state: State, clients: np.ndarray, buckets: np.ndarray) -> None:
+    """Of slots of open orders, and of ended orders as negative numbers."""
+    state, out, entries = by_reference(state), rows(buckets), rows(clients)
+    for at in range(entries.size):
+        number = entries[at]
+        if number > 0:
+            out[at] = client_bucket(state, state.orders[number].account, state.info[number].client_id)
+        else:
+            out[at] = client_bucket(state, state.ended[-number].account, state.ended[-number].client_id)
+
+
+@entry
+def _key_buckets(state: State, keys: np.ndarray, buckets: np.ndarray) -> None:
+    state, out, entries = by_reference(state), rows(buckets), rows(keys)
+    for at in range(entries.size):
+        key = state.keys[entries[at]]
+        out[at] = key_bucket(state, key.a, key.c)
+
+
+@entry
+def _reference_buckets(state: State, references: np.ndarray, buckets: np.ndarray) -> None:
+    state, out, entries = by_reference(state), rows(buckets), rows(references)
+    for at in range(entries.size):
+        known = state.references[entries[at]]
+        out[at] = reference_bucket(state, known.scope, known.direction, known.reference)
+
+
+def _link(heads: np.ndarray, entries: Iterable[int], buckets_of: Any, state: State, chain: Any) -> None:
+    """Put entries, given from the end of their chains, at the head of their buckets; `chain[entry]` is who follows."""
+    numbers = np.array(list(entries), np.int64)
+    buckets = np.zeros(len(numbers), np.int64)
+    buckets_of(state, numbers, buckets)
+    for number, bucket in zip(numbers.tolist(), buckets.tolist(), strict=True):
+        chain[number] = int(heads[bucket])
+        heads[bucket] = number
+
+
+def _entries(heads: np.ndarray, following: "dict[int, int] | np.ndarray") -> list[int]:
     """All entries of all chains, each chain from its end."""
     entries: list[int] = []
     for head in heads[heads != 0].tolist():
@@ -119,54 +161,28 @@ def _walk(heads: np.ndarray, following: "dict[int, int] | np.ndarray") -> list[i
 
 
 def _pages(state: State, result: State) -> None:
-    pages = _walk(state.page_heads, state.pages["chain"])
-    link: dict[int, int] = {}
-    mask = len(result.page_heads) - 1
-    _chain(result.page_heads, pages, (int(_mix(int(state.pages[page]["name"]))) & mask for page in pages), link)
-    for page, following in link.items():
-        result.pages[page]["chain"] = following
+    pages = _entries(state.page_heads, state.pages["chain"])
+    _link(result.page_heads, pages, _page_buckets, result, result.pages["chain"])
+
+
+def _keys(state: State, result: State) -> None:
+    keys = _entries(state.key_heads, state.keys["chain"])
+    _link(result.key_heads, keys, _key_buckets, result, result.keys["chain"])
+
+
+def _references(state: State, result: State) -> None:
+    references = _entries(state.reference_heads, state.references["chain"])
+    _link(result.reference_heads, references, _reference_buckets, result, result.references["chain"])
 
 
 def _clients(state: State, result: State) -> None:
     """Positive entries are slots of open orders, negative ones ended orders."""
     following = {slot: int(chain) for slot, chain in enumerate(state.info["client_chain"].tolist())}
     following |= {-number: int(chain) for number, chain in enumerate(state.ended["client_chain"].tolist()) if number}
-    entries = _walk(state.client_heads, following)
-    mask = len(result.client_heads) - 1
-
-    def bucket(entry: int) -> int:
-        if entry > 0:
-            account, client = int(state.orders[entry]["account"]), int(state.info[entry]["client_id"])
+    chains: dict[int, int] = {}
+    _link(result.client_heads, _entries(state.client_heads, following), _client_buckets, result, chains)
+    for number, after in chains.items():
+        if number > 0:
+            result.info[number]["client_chain"] = after
         else:
-            account, client = int(state.ended[-entry]["account"]), int(state.ended[-entry]["client_id"])
-        return plain_mixed((account << 32) ^ client) & mask
-
-    link: dict[int, int] = {}
-    _chain(result.client_heads, entries, (bucket(entry) for entry in entries), link)
-    for entry, after in link.items():
-        if entry > 0:
-            result.info[entry]["client_chain"] = after
-        else:
-            result.ended[-entry]["client_chain"] = after
-
-
-def _numbered(state: State, result: State, records: str, heads: str, named: Callable[[np.ndarray], np.ndarray]) -> None:
-    """A table whose records are found by what `named` says of them."""
-    entries = _walk(getattr(state, heads), getattr(state, records)["chain"])
-    table, link = getattr(result, records), dict[int, int]()
-    new_heads = getattr(result, heads)
-    buckets = np.asarray(_mix(named(table[entries]))) & (len(new_heads) - 1) if entries else np.zeros(0, np.int64)
-    _chain(new_heads, entries, buckets.tolist(), link)
-    for number, after in link.items():
-        table[number]["chain"] = after
-
-
-def _of_keys(keys: np.ndarray) -> np.ndarray:
-    named: np.ndarray = (keys["a"] ^ (keys["c"] >> 3)) & _M61
-    return named
-
-
-def _of_references(references: np.ndarray) -> np.ndarray:
-    scope, direction = references["scope"].astype(np.int64) << 33, references["direction"].astype(np.int64) << 59
-    named: np.ndarray = ((references["reference"] & _M61) ^ scope ^ direction) & _M61
-    return named
+            result.ended[-number]["client_chain"] = after

@@ -1,63 +1,60 @@
 """Money that comes, goes, and moves between accounts: DEPOSIT, WITHDRAW and TRANSFER, each one command and whole.
 
-Two kinds of references. An operator's (c and d are 0) is unique per asset and direction and never forgotten. One of an
-account itself, made from its clientId, is unique per account: a repeat that asks for the same (amount, asset, address)
-is told REPEATED, another one DUPLICATE_REFERENCE, and nothing moves.
+Two kinds of references. An operator's (asked_address and asked are 0) is unique per asset and direction and never
+forgotten. One of an account itself, made from its clientId, is unique per account: a repeat that asks for the same
+(amount, asset, address) gets REPEATED, any other DUPLICATE_REFERENCE, and nothing moves.
 """
 
 from engine_core.book.ledger.balances import balance_of
 from engine_core.book.ledger.references import find_reference, remember_operators, remember_withdrawal
 from engine_core.book.memory.state import ASSETS, State
-from engine_core.book.orders.checks import ACCOUNT_FROZEN, account_exists
+from engine_core.book.orders.checks import account_exists, is_frozen
 from engine_core.jit.intrinsics import mixed
 from engine_core.jit.kernel import inner
-from engine_core.jit.rows import Row
 from engine_core.wire.codes import CommandKind, Reason
+from engine_core.wire.layout import AdminRow
 from engine_core.wire.limits import MAX_SUPPLY_ATOMS
 
 DEPOSITS, WITHDRAWALS, OWN_WITHDRAWALS = 1, 2, 3  # directions of a reference
 
 
 @inner
-def _content_of(command: Row) -> int:
+def _content_of(command: AdminRow) -> int:
     """A mark of everything that a repeat repeats."""
-    record = command
-    mark = mixed((record.kind << 40) ^ record.asset)
-    mark = mixed(mark ^ record.to_account)
-    mark = mixed(mark ^ record.a)
-    mark = mixed(mark ^ record.c)
-    return mixed(mark ^ record.d)
+    mark = mixed((command.kind << 40) ^ command.asset)
+    mark = mixed(mark ^ command.to_account)
+    mark = mixed(mark ^ command.amount_atoms)
+    mark = mixed(mark ^ command.asked_address)
+    return mixed(mark ^ command.asked)
 
 
 @inner
-def _check_parties(state: State, command: Row) -> int:
+def _check_parties(state: State, command: AdminRow) -> int:
     """Who, what and how much, before anything is looked up."""
-    record = command
-    if not account_exists(state, record.account):
+    if not account_exists(state, command.account):
         return Reason.UNKNOWN_ACCOUNT
-    if record.kind == CommandKind.TRANSFER:
-        if not account_exists(state, record.to_account):
+    if command.kind == CommandKind.TRANSFER:
+        if not account_exists(state, command.to_account):
             return Reason.UNKNOWN_ACCOUNT
-        if record.to_account == record.account:
+        if command.to_account == command.account:
             return Reason.BAD_FIELD
-    if record.asset < 1 or record.asset > state.counters[ASSETS]:
+    if command.asset < 1 or command.asset > state.counters[ASSETS]:
         return Reason.UNKNOWN_ASSET
-    if record.a < 1:
+    if command.amount_atoms < 1:
         return Reason.BAD_FIELD
-    if record.a > MAX_SUPPLY_ATOMS:
+    if command.amount_atoms > MAX_SUPPLY_ATOMS:
         return Reason.SUPPLY_LIMIT
     return Reason.NONE
 
 
 @inner
-def _known_withdrawal(state: State, command: Row) -> int:
+def _known_withdrawal(state: State, command: AdminRow) -> int:
     """REPEATED or DUPLICATE_REFERENCE of one that an account asks for itself; NONE if its reference is new."""
-    record = command
-    known = find_reference(state, record.account, OWN_WITHDRAWALS, record.b)
+    known = find_reference(state, command.account, OWN_WITHDRAWALS, command.reference)
     if known != 0:
         repeated = state.references[known].content == _content_of(command)
         return Reason.REPEATED if repeated else Reason.DUPLICATE_REFERENCE
-    if find_reference(state, record.asset, WITHDRAWALS, record.b) != 0:  # of behaviour version 1
+    if find_reference(state, command.asset, WITHDRAWALS, command.reference) != 0:  # of behaviour version 1
         return Reason.DUPLICATE_REFERENCE
     return Reason.NONE
 
@@ -75,7 +72,7 @@ def _check_deposit(state: State, asset: int, atoms: int) -> int:
 
 @inner
 def _check_withdrawal(state: State, account: int, asset: int, atoms: int) -> int:
-    if state.accounts[account].state == ACCOUNT_FROZEN:
+    if is_frozen(state, account):
         return Reason.ACCOUNT_FROZEN
     if state.balances[balance_of(state, account, asset)].available < atoms:
         return Reason.INSUFFICIENT_FUNDS
@@ -83,27 +80,25 @@ def _check_withdrawal(state: State, account: int, asset: int, atoms: int) -> int
 
 
 @inner
-def _enter(state: State, command: Row, own: bool) -> int:
+def _remember(state: State, command: AdminRow, own: bool) -> int:
     """Remember the reference, or say why not. (One that an account asks for itself is known to be new.)"""
-    record = command
-    account, asset = record.account, record.asset
+    account, asset = command.account, command.asset
     if own:
-        entered = remember_withdrawal(state, account, OWN_WITHDRAWALS, record.b, _content_of(command))
+        entered = remember_withdrawal(state, account, OWN_WITHDRAWALS, command.reference, _content_of(command))
         return Reason.NONE if entered else Reason.REFERENCES_FULL
-    direction = DEPOSITS if record.kind == CommandKind.DEPOSIT else WITHDRAWALS
-    if find_reference(state, asset, direction, record.b) != 0:
+    direction = DEPOSITS if command.kind == CommandKind.DEPOSIT else WITHDRAWALS
+    if find_reference(state, asset, direction, command.reference) != 0:
         return Reason.DUPLICATE_REFERENCE
-    if not remember_operators(state, asset, direction, record.b):
+    if not remember_operators(state, asset, direction, command.reference):
         return Reason.REFERENCES_FULL
     return Reason.NONE
 
 
 @inner
-def move_money(state: State, command: Row) -> int:
+def move_money(state: State, command: AdminRow) -> int:
     """DEPOSIT, WITHDRAW or TRANSFER: all of it, or nothing and the reason."""
-    record = command
-    kind, account, asset, atoms = record.kind, record.account, record.asset, record.a
-    own = kind == CommandKind.TRANSFER or record.c != 0 or record.d != 0
+    kind, account, asset, atoms = command.kind, command.account, command.asset, command.amount_atoms
+    own = kind == CommandKind.TRANSFER or command.asked_address != 0 or command.asked != 0
     reason = _check_parties(state, command)
     if reason == Reason.NONE and own and kind != CommandKind.DEPOSIT:
         reason = _known_withdrawal(state, command)
@@ -113,7 +108,7 @@ def move_money(state: State, command: Row) -> int:
         else:
             reason = _check_withdrawal(state, account, asset, atoms)
     if reason == Reason.NONE:
-        reason = _enter(state, command, own and kind != CommandKind.DEPOSIT)
+        reason = _remember(state, command, own and kind != CommandKind.DEPOSIT)
     if reason != Reason.NONE:
         return reason
     balance = state.balances[balance_of(state, account, asset)]
@@ -125,5 +120,5 @@ def move_money(state: State, command: Row) -> int:
         if kind == CommandKind.WITHDRAW:
             state.assets[asset].withdrawn += atoms
         else:
-            state.balances[balance_of(state, record.to_account, asset)].available += atoms
+            state.balances[balance_of(state, command.to_account, asset)].available += atoms
     return Reason.NONE

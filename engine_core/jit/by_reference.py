@@ -50,7 +50,7 @@ def _load_field(context: Any, builder: Any, reference: Any, address: Any, field:
     array_type = reference.target.types[index]
     view = context.make_array(array_type)(context, builder, ref=cgutils.gep_inbounds(builder, address, 0, index))
     data, size = view.data, view.nitems
-    for load in data, size:  # nobody changes the copy: it need not be looked at again
+    for load in data, size:  # the copy never changes: one load is enough
         load.set_metadata("invariant.load", builder.module.add_metadata([]))
     return make_rows(context, builder, array_type, data, size)
 

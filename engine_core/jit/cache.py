@@ -95,7 +95,7 @@ def _processor() -> list[str]:
 
 
 def is_read_only() -> bool:
-    """Whether all kernels are there, and nobody like us may change them: they are a part of a container's image."""
+    """Whether all kernels are there and may not be changed by this user: they came with a container's image."""
     return is_complete() and not os.access(folder(), os.W_OK)
 
 

@@ -12,21 +12,16 @@ nested fields are not for kernels, and a kernel that asks for one does not compi
 With NUMBA_BOUNDSCHECK=1 an index outside the array raises IndexError. With NUMBA_DISABLE_JIT=1 the same kernels run as
 plain Python on the classes below, which check every index, and that a stored value fits.
 
-A record is declared once, as a class, for mypy, NumPy and kernels alike:
-
-    class Order(Record):
-        remaining_lots: I8
-        level: U4
-
-    ORDER = dtype_of(Order)
+Records are declared as classes (records.py), so that mypy knows their fields: `Rows[Order]`, `order: Order`.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar, cast, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
 
 from engine_core.jit.kernel import JIT_DISABLED
+from engine_core.jit.records import Record, fitting
 from engine_core.jit.row_types import (
     clear_row,
     copy_row,
@@ -37,43 +32,9 @@ from engine_core.jit.row_types import (
     store_word_of,
 )
 
-I1: TypeAlias = Annotated[int, "i1"]
-I2: TypeAlias = Annotated[int, "<i2"]
-I4: TypeAlias = Annotated[int, "<i4"]
-I8: TypeAlias = Annotated[int, "<i8"]
-U1: TypeAlias = Annotated[int, "u1"]
-U2: TypeAlias = Annotated[int, "<u2"]
-U4: TypeAlias = Annotated[int, "<u4"]
-U8: TypeAlias = Annotated[int, "<u8"]
-Text8: TypeAlias = Annotated[int, "S8"]  # its bytes as one number
-
 Row: TypeAlias = Any  # in kernels
 
 R = TypeVar("R", covariant=True)
-
-
-class Record:
-    """A row in plain Python. Subclasses declare the fields, in the order of memory, and nothing else."""
-
-    if TYPE_CHECKING:  # the declared fields, so misspelt ones are found; and what NumPy gives to Python's own code
-
-        def __getitem__(self, name: str) -> Any: ...
-        def __setitem__(self, name: str, value: Any) -> None: ...
-
-    else:
-
-        def __init__(self, array: np.ndarray, index: int) -> None:
-            object.__setattr__(self, "_place", (array, index))
-
-        def __getattr__(self, name: str) -> int:
-            array, index = object.__getattribute__(self, "_place")
-            column = _column(array, name)
-            return Record(column, index) if column.dtype.names else int(column[index])
-
-        def __setattr__(self, name: str, value: int) -> None:
-            array, index = object.__getattribute__(self, "_place")
-            column = _column(array, name)
-            column[index] = _fitting(column.dtype, value, name)
 
 
 if TYPE_CHECKING:
@@ -106,29 +67,7 @@ else:
 
         def __setitem__(self, index: int, value: int) -> None:
             assert 0 <= index < self.size, f"row {index} of {self.size}"
-            self.array[index] = _fitting(self.array.dtype, value, "element")
-
-
-def dtype_of(record: type[Record]) -> np.dtype:
-    """The packed little-endian layout of a record: its fields in the order of their declaration."""
-    hints = get_type_hints(record, include_extras=True)
-    return np.dtype([(name, hint.__metadata__[0]) for name, hint in hints.items()])
-
-
-def _column(array: np.ndarray, name: str) -> np.ndarray:
-    """A field of all rows; 8 bytes of text as an int64."""
-    if name not in (array.dtype.names or ()):
-        raise AttributeError(f"no field {name!r} among {array.dtype.names}")
-    column = array[name]
-    return column.view(np.int64) if column.dtype == np.dtype("S8") else column
-
-
-def _fitting(kind: np.dtype, value: int, name: str) -> int:
-    bounds, value = np.iinfo(kind), int(value)
-    if kind.itemsize == 8:
-        return value - (((value - int(bounds.min)) >> 64) << 64)
-    assert bounds.min <= value <= bounds.max, f"{value} does not fit in {name} ({kind})"
-    return value
+            self.array[index] = fitting(self.array.dtype, value, "element")
 
 
 def _plain_clear(row: Any) -> None:

@@ -20,7 +20,6 @@ import numpy as np
 import redis
 
 from engine_core.book import audit, queries
-from engine_core.book.ledger.balances import FEE_ACCOUNT
 from engine_core.book.memory.state import ACCOUNTS, State, capacities_of
 from engine_core.config.settings import Settings
 from engine_core.operator.target.log_access import open_log
@@ -34,6 +33,7 @@ from engine_core.transport.redis_connection import describe
 from engine_core.wire import destinations
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, EVENT
+from engine_core.wire.limits import FEE_ACCOUNT
 from engine_core.wire.log import LogError
 from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block, keys
 from engine_core.wire.units import format_decimal

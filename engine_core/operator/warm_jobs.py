@@ -14,6 +14,7 @@ import numpy as np
 
 from engine_core.book import audit, queries
 from engine_core.book.memory.state import Capacities
+from engine_core.book.resize import resized
 from engine_core.process import lifecycle
 from engine_core.process.compilation import announce_compilation
 from engine_core.replica.market_data import MarketData
@@ -97,6 +98,7 @@ def book() -> None:
     queries.market_orders(state, 1)
     queries.balances(state, 1)
     queries.status(state)
+    resized(state, SMALL._replace(orders=2 * SMALL.orders))
     audit.audit(state)
     audit.conservation(state)
     audit.digest(state)

@@ -128,10 +128,10 @@ class Machine:
         if start == stop:
             return start
         number, reason = start, int(Reason.NONE)
-        admin, first = chunk.records.view(ADMIN), int(chunk.blocks["first"][start])
+        first = int(chunk.blocks["first"][start])
         while number < stop and reason == Reason.NONE:
             number, first, _, reason = execute_blocks(
-                self.state, chunk.blocks, number, stop, first, chunk.records, admin, self._buffer
+                self.state, chunk.blocks, number, stop, first, chunk.records, self._buffer
             )
             if reason == Reason.NONE and first == chunk.blocks["end"][number]:
                 self._check_behaviour(chunk.entries[number][0])
@@ -171,10 +171,10 @@ class Machine:
 
     def _apply(self, block: np.ndarray, commands: np.ndarray) -> tuple[np.ndarray, Reason]:
         """(events of one block, NONE) or (nothing, why it must not be executed)."""
-        admin, first = commands.view(ADMIN), 0
+        first = 0
         parts: list[np.ndarray] = []
         while True:
-            _, first, written, reason = execute_blocks(self.state, block, 0, 1, first, commands, admin, self._buffer)
+            _, first, written, reason = execute_blocks(self.state, block, 0, 1, first, commands, self._buffer)
             if reason != Reason.NONE:
                 return self._buffer[:0], Reason(reason)
             if first == len(commands) and not parts:
@@ -196,7 +196,7 @@ def _capacities_in(records: np.ndarray, now: Capacities) -> Capacities:
     """Those that ADMIN records name, and else the present ones."""
     wanted = records[(records["kind"] == CommandKind.CAPACITY) & (records["code"] < len(now) - 1)]
     names = [Capacities._fields[code] for code in wanted["code"].tolist()]
-    return now._replace(**dict(zip(names, wanted["a"].tolist(), strict=True)))
+    return now._replace(**dict(zip(names, wanted["capacity"].tolist(), strict=True)))
 
 
 def _names_of(block: bytes) -> tuple[int, int, int, int]:

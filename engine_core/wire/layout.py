@@ -88,8 +88,11 @@ the fields of the command as far as they were known, and no balances.
 
 import hashlib
 from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
+
+from engine_core.jit.records import I4, I8, U1, U2, U4, Record, Text8, dtype_of
 
 SCHEMA_VERSION = 1
 BEHAVIOUR_VERSION = 2  # of what commands give; raised with `exchange upgrade` only (see runtime/upgrade.py)
@@ -107,106 +110,139 @@ def _record(size: int, fields: list[tuple[str, str, int]]) -> np.dtype:
     return dtype
 
 
-_ORDER_CODES = [
-    ("kind", "u1", 0),
-    ("side", "u1", 1),
-    ("order_type", "u1", 2),
-    ("time_in_force", "u1", 3),
-    ("self_trade", "u1", 4),
-    ("flags", "u1", 5),
-]
+Bytes2: TypeAlias = Annotated[Any, "(2,)u1"]
+Bytes3: TypeAlias = Annotated[Any, "(3,)u1"]
+Bytes4: TypeAlias = Annotated[Any, "(4,)u1"]
+Bytes6: TypeAlias = Annotated[Any, "(6,)u1"]
+Bytes16: TypeAlias = Annotated[Any, "(16,)u1"]
+Bytes32: TypeAlias = Annotated[Any, "(32,)u1"]
 
-COMMAND = _record(
-    64,
-    [
-        *_ORDER_CODES,
-        ("pad0", "(2,)u1", 6),
-        ("market", "<u4", 8),
-        ("account", "<u4", 12),
-        ("order_id", "<i8", 16),
-        ("client_id", "<u4", 24),
-        ("pad1", "(4,)u1", 28),
-        ("price_ticks", "<i8", 32),
-        ("quantity_lots", "<i8", 40),
-        ("trigger_ticks", "<i8", 48),
-        ("amount_atoms", "<i8", 56),
-        ("display_lots", "<i8", 56),
-    ],
-)
 
-_ADMIN_FIELDS = [
-    ("kind", "u1", 0),
-    ("code", "u1", 1),
-    ("decimals", "u1", 2),
-    ("flags", "u1", 3),
-    ("market", "<u4", 4),
-    ("account", "<u4", 8),
-    ("asset", "<u4", 12),
-    ("quote_asset", "<u4", 16),
-    ("to_account", "<u4", 20),
-    ("symbol", "S8", 24),
-    ("a", "<i8", 32),
-    ("b", "<i8", 40),
-    ("c", "<i8", 48),
-    ("d", "<i8", 56),
-    ("public_key", "(32,)u1", 32),
-]
-_ADMIN_NAMES = {  # what a, b, c, d are called in the table above
-    32: (
-        *("log_id", "new_behaviour", "lot_atoms", "band_up_ppm", "maker_ppm", "amount_atoms", "gateway", "entry_ms"),
-        *("capacity", "key_word_0"),
-    ),
-    40: ("behaviour", "tick_atoms", "band_down_ppm", "taker_ppm", "reference", "ttl_ms", "entry_seq", "key_word_1"),
-    48: ("created_ms", "min_lots", "impact_ppm", "asked_address", "key_word_2"),
-    56: ("max_lots", "max_open_orders", "asked", "key_word_3"),
-}
-ADMIN = _record(64, _ADMIN_FIELDS + [(name, "<i8", at) for at, names in _ADMIN_NAMES.items() for name in names])
+class _OrderCodes(Record):
+    kind: U1
+    side: U1
+    order_type: U1
+    time_in_force: U1
+    self_trade: U1
+    flags: U1
 
-EVENT = _record(
-    128,
-    [
-        *_ORDER_CODES,
-        ("status", "u1", 6),
-        ("reason", "u1", 7),
-        ("market", "<u2", 8),
-        ("index", "<u2", 10),
-        ("account", "<u4", 12),
-        ("order_id", "<i8", 16),
-        ("client_id", "<u4", 24),
-        ("price_ticks", "<i4", 28),
-        ("given_available", "<i8", 32),
-        ("given_locked", "<i8", 40),
-        ("update_id", "<i8", 48),
-        ("level_lots", "<i8", 56),
-        ("limit_ticks", "<i8", 56),
-        ("quantity_lots", "<i8", 64),
-        ("executed_lots", "<i8", 72),
-        ("executed_atoms", "<i8", 80),
-        ("received_available", "<i8", 88),
-        ("counter_order_id", "<i8", 96),
-        ("trigger_ticks", "<i8", 96),
-        ("trade_id", "<i8", 104),
-        ("amount_atoms", "<i8", 104),
-        ("fill_lots", "<i8", 112),
-        ("display_lots", "<i8", 112),
-        ("fee_atoms", "<i8", 120),
-        ("created_ms", "<i8", 120),
-    ],
-)
 
-_ADMIN_EVENT_FIELDS = [
-    ("kind", "u1", 0),
-    ("pad0", "(6,)u1", 1),
-    ("reason", "u1", 7),
-    ("pad1", "(2,)u1", 8),
-    ("index", "<u2", 10),
-    ("account", "<u4", 12),
-    ("pad2", "(16,)u1", 16),
-    ("given_available", "<i8", 32),
-    ("given_locked", "<i8", 40),
-    ("pad3", "(16,)u1", 48),
-]
-ADMIN_EVENT = _record(128, [*_ADMIN_EVENT_FIELDS, ("command", ADMIN, 64)])  # type: ignore[list-item]
+class CommandRow(_OrderCodes):
+    pad0: Bytes2
+    market: U4
+    account: U4
+    order_id: I8
+    client_id: U4
+    pad1: Bytes4
+    price_ticks: I8
+    quantity_lots: I8
+    trigger_ticks: I8
+    amount_atoms: I8
+    display_lots: Annotated[I8, "amount_atoms"]
+
+
+class _AdminWords(Record):
+    kind: U1
+    code: U1
+    decimals: U1
+    flags: U1
+    market: U4
+    account: U4
+    asset: U4
+    quote_asset: U4
+    to_account: U4
+    symbol: Text8
+    a: I8
+    b: I8
+    c: I8
+    d: I8
+    public_key: Annotated[Bytes32, "a"]
+
+
+A: TypeAlias = Annotated[I8, "a"]
+B: TypeAlias = Annotated[I8, "b"]
+C: TypeAlias = Annotated[I8, "c"]
+D: TypeAlias = Annotated[I8, "d"]
+
+
+class AdminRow(_AdminWords):
+    """a, b, c, d under the names of the table above."""
+
+    log_id: A
+    new_behaviour: A
+    lot_atoms: A
+    band_up_ppm: A
+    maker_ppm: A
+    amount_atoms: A
+    gateway: A
+    entry_ms: A
+    capacity: A
+    key_word_0: A
+    behaviour: B
+    tick_atoms: B
+    band_down_ppm: B
+    taker_ppm: B
+    reference: B
+    ttl_ms: B
+    entry_seq: B
+    key_word_1: B
+    created_ms: C
+    min_lots: C
+    impact_ppm: C
+    asked_address: C
+    key_word_2: C
+    max_lots: D
+    max_open_orders: D
+    asked: D
+    key_word_3: D
+
+
+COMMAND, ADMIN = dtype_of(CommandRow), dtype_of(AdminRow)
+
+
+class EventRow(_OrderCodes):
+    status: U1
+    reason: U1
+    market: U2
+    index: U2
+    account: U4
+    order_id: I8
+    client_id: U4
+    price_ticks: I4
+    given_available: I8
+    given_locked: I8
+    update_id: I8
+    level_lots: I8
+    limit_ticks: Annotated[I8, "level_lots"]
+    quantity_lots: I8
+    executed_lots: I8
+    executed_atoms: I8
+    received_available: I8
+    counter_order_id: I8
+    trigger_ticks: Annotated[I8, "counter_order_id"]
+    trade_id: I8
+    amount_atoms: Annotated[I8, "trade_id"]
+    fill_lots: I8
+    display_lots: Annotated[I8, "fill_lots"]
+    fee_atoms: I8
+    created_ms: Annotated[I8, "fee_atoms"]
+
+
+class AdminEventRow(Record):
+    kind: U1
+    pad0: Bytes6
+    reason: U1
+    pad1: Bytes2
+    index: U2
+    account: U4
+    pad2: Bytes16
+    given_available: I8
+    given_locked: I8
+    pad3: Bytes16
+    command: Annotated[AdminRow, ADMIN]
+
+
+EVENT, ADMIN_EVENT = dtype_of(EventRow), dtype_of(AdminEventRow)
 
 WHOLE_BLOCK = 0xFFFF  # EVENT.index of BLOCK_REFUSED
 
@@ -293,9 +329,17 @@ ANSWER_HEADER = _record(
         ("log_id", "<i8", 56),
     ],
 )
-LEVEL = _record(
-    24, [("side", "u1", 0), ("pad0", "(3,)u1", 1), ("price_ticks", "<i4", 4), ("lots", "<i8", 8), ("orders", "<i8", 16)]
-)
+
+
+class LevelRow(Record):
+    side: U1
+    pad0: Bytes3
+    price_ticks: I4
+    lots: I8
+    orders: I8
+
+
+LEVEL = dtype_of(LevelRow)
 BALANCE = _record(24, [("asset", "<u4", 0), ("pad0", "(4,)u1", 4), ("available", "<i8", 8), ("locked", "<i8", 16)])
 STATUS = _record(
     64,
@@ -341,12 +385,11 @@ def fingerprint() -> int:
 
     The names of a, b, c, d do not count: they came later, and change nothing in what was written before.
     """
-    admin = _record(64, _ADMIN_FIELDS)
-    event = _record(128, [*_ADMIN_EVENT_FIELDS, ("command", admin, 64)])  # type: ignore[list-item]
-    records = {**RECORDS, "ADMIN": admin, "ADMIN_EVENT": event}
-    text = repr(
-        [(name, dtype.fields and sorted(dtype.fields.items()), dtype.itemsize) for name, dtype in records.items()]
-    )
+    records = {name: (dict(dtype.fields or {}), dtype.itemsize) for name, dtype in RECORDS.items()}
+    admin = dtype_of(_AdminWords)
+    records["ADMIN"] = (dict(admin.fields or {}), admin.itemsize)
+    records["ADMIN_EVENT"][0]["command"] = (admin, 64)
+    text = repr([(name, sorted(fields.items()), size) for name, (fields, size) in records.items()])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 

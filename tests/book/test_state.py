@@ -1,5 +1,9 @@
 """What surrounds the commands: capacities, the table of gateways, batches that do not fit, the set-up read back."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -10,7 +14,7 @@ from engine_core.book.commands import apply_batch, execute_blocks
 from engine_core.book.ledger.gateways import BLOCK
 from engine_core.book.memory.state import COMMANDS, Capacities, State, copy_state, engine_time, new_state
 from engine_core.wire.codes import CommandKind, Reason
-from engine_core.wire.layout import ADMIN, COMMAND, EVENT
+from engine_core.wire.layout import COMMAND, EVENT
 from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
 from tests.model.generator import setup
 from tests.model.pair import SMALL, Pair, run_book
@@ -22,7 +26,7 @@ def check_block(state: State, gateway: int, incarnation: int, sequence: int) -> 
     commands["kind"] = CommandKind.TICK
     block = np.array([(gateway, incarnation, sequence, TIME_MS, 0, 1)], BLOCK)
     before = int(state.counters[COMMANDS])
-    *_, reason = execute_blocks(state, block, 0, 1, 0, commands, commands.view(ADMIN), events)
+    *_, reason = execute_blocks(state, block, 0, 1, 0, commands, events)
     assert state.counters[COMMANDS] - before == (reason == Reason.NONE)
     return Reason(reason)
 
@@ -63,13 +67,13 @@ def test_batch_stops_before_its_buffer_could_overflow() -> None:
     parts, first, calls = [], 0, 0
     commands = flow.commands.copy()
     while first < len(commands):
-        first, count = apply_batch(state, commands, commands.view(ADMIN), first, len(commands), TIME_MS, events)
+        first, count = apply_batch(state, commands, first, len(commands), TIME_MS, events)
         parts.append(events[:count].tobytes())
         calls += 1
     assert calls > 10
     assert b"".join(parts) == run_book(whole, commands, TIME_MS).tobytes()
     with pytest.raises(AssertionError, match="room"):
-        apply_batch(state, commands, commands.view(ADMIN), 0, 1, TIME_MS, events[:10])
+        apply_batch(state, commands, 0, 1, TIME_MS, events[:10])
 
 
 def test_setup_read_back_rebuilds_the_same_setup() -> None:
@@ -104,3 +108,36 @@ def test_busy_flow_keeps_every_invariant() -> None:
 def test_prices_far_apart_need_no_memory_for_what_lies_between() -> None:
     small = sum(array.nbytes for array in new_state(Capacities(orders=1000, levels=1000, accounts=10, references=10)))
     assert small < 40 << 20
+
+
+GROWN = """
+from engine_core.book.audit import audit, digest
+from engine_core.book.memory.state import new_state
+from engine_core.book.resize import resized
+from tests.book.test_state import MORE
+from tests.model.generator import setup
+from engine_core.wire.layout import join
+from tests.model.pair import SMALL, run_book
+state = new_state(SMALL)
+run_book(state, join(setup()), 1)
+grown = resized(state, MORE)
+audit(grown)
+print(digest(grown))
+"""
+MORE = SMALL._replace(
+    orders=2 * SMALL.orders, levels=2 * SMALL.levels, keys=4 * SMALL.keys, accounts=2 * SMALL.accounts
+)
+
+
+def test_a_state_grows_without_the_compiler_as_with_it() -> None:
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", GROWN],
+            env={**os.environ, "NUMBA_DISABLE_JIT": jit},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for jit in ("0", "1")
+    }
+    assert len(said) == 1 and len(said.pop().strip()) == 64

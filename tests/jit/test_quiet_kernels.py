@@ -1,4 +1,5 @@
-"""The text of the kernels of the book stays readable: rows instead of brackets and casts, small functions."""
+"""The text of the kernels of the book stays readable: rows instead of brackets and casts, small functions, few
+parameters."""
 
 import ast
 from collections.abc import Iterator
@@ -9,16 +10,26 @@ import engine_core
 BOOK = Path(engine_core.__file__).parent / "book"
 DECORATORS = {"entry", "hot", "inner", "kernel"}
 MOST_CASTS = 20  # `wide(1) << n` must not become a Python number of any size
-MOST_LINES = 70
+MOST_LINES, MOST_LINES_OF_A_FILE = 70, 400
+MOST_PARAMETERS = 6
+ENTRY_POINTS = {"execute_blocks"}  # what Python calls with whole arrays
+
+
+def _functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+    for path in sorted(BOOK.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                yield f"{path.relative_to(BOOK)}: {node.name}", node
 
 
 def _kernels() -> Iterator[tuple[str, ast.FunctionDef]]:
-    for path in sorted(BOOK.glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            decorated = isinstance(node, ast.FunctionDef) and {getattr(one, "id", "") for one in node.decorator_list}
-            if decorated and decorated & DECORATORS:
-                assert isinstance(node, ast.FunctionDef)
-                yield f"{path.name}: {node.name}", node
+    for name, function in _functions():
+        if DECORATORS & {getattr(one, "id", "") for one in function.decorator_list}:
+            yield name, function
+
+
+def test_the_kernels_are_found() -> None:
+    assert sum(1 for _ in _kernels()) > 100, "have they moved?"
 
 
 def test_no_field_is_named_by_a_string() -> None:
@@ -41,6 +52,20 @@ def test_few_casts() -> None:
     assert len(found) <= MOST_CASTS, found
 
 
-def test_kernels_are_small() -> None:
-    assert not [name for name, kernel in _kernels() if (kernel.end_lineno or 0) - kernel.lineno > MOST_LINES]
-    assert sum(1 for _ in _kernels()) > 100, "no kernels were found: have they moved?"
+def test_functions_are_small() -> None:
+    assert not [name for name, function in _functions() if (function.end_lineno or 0) - function.lineno > MOST_LINES]
+
+
+def test_functions_have_few_parameters() -> None:
+    found = [
+        name
+        for name, function in _functions()
+        if len(function.args.posonlyargs + function.args.args + function.args.kwonlyargs) > MOST_PARAMETERS
+        and function.name not in ENTRY_POINTS
+    ]
+    assert not found, "what goes together belongs in a NamedTuple"
+
+
+def test_files_are_small() -> None:
+    lengths = {path.name: path.read_text(encoding="utf-8").count("\n") for path in BOOK.rglob("*.py")}
+    assert not {name: lines for name, lines in lengths.items() if lines > MOST_LINES_OF_A_FILE}

@@ -13,26 +13,8 @@ import pytest
 
 from engine_core.jit.codes import Codes, Flags
 from engine_core.jit.kernel import JIT_DISABLED, kernel
-from engine_core.jit.rows import (
-    I1,
-    I2,
-    I4,
-    I8,
-    U1,
-    U2,
-    U4,
-    U8,
-    Record,
-    Row,
-    Rows,
-    clear,
-    copy,
-    dtype_of,
-    load_word,
-    rows,
-    seen_as,
-    store_word,
-)
+from engine_core.jit.records import I1, I2, I4, I8, U1, U2, U4, U8, Record, dtype_of
+from engine_core.jit.rows import Row, Rows, clear, copy, load_word, rows, seen_as, store_word
 
 
 class Every(Record):
@@ -232,7 +214,7 @@ def test_misspelt_fields_do_not_compile() -> None:
 def test_mypy_knows_the_fields(tmp_path: Path) -> None:
     file = tmp_path / "uses.py"
     file.write_text(
-        "from engine_core.jit.rows import Record, U4, Rows\n"
+        "from engine_core.jit.records import U4, Record\nfrom engine_core.jit.rows import Rows\n"
         "class Order(Record):\n"
         "    level: U4\n"
         "def right(orders: Rows[Order]) -> int:\n"
@@ -242,8 +224,8 @@ def test_mypy_knows_the_fields(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(file)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert 'uses.py:7: error: "Order" has no attribute "lvel"' in ended.stdout
-    assert "uses.py:5" not in ended.stdout
+    assert 'uses.py:8: error: "Order" has no attribute "lvel"' in ended.stdout
+    assert "uses.py:6" not in ended.stdout
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def run_book(state: State, commands: np.ndarray, time_ms: int, first: int = 0) -
     """All events of the commands from `first` on."""
     parts = []
     while first < len(commands):
-        first, count = apply_batch(state, commands, commands.view(ADMIN), first, len(commands), time_ms, _events)
+        first, count = apply_batch(state, commands, first, len(commands), time_ms, _events)
         parts.append(_events[:count].tobytes())
     return np.frombuffer(b"".join(parts), EVENT)
 

@@ -28,11 +28,10 @@ def execute(flow: workloads.Flow) -> tuple[State, list[Block]]:
     state, events = new_state(flow.capacities), np.zeros(MAX_BLOCK_EVENTS, EVENT)
     blocks: list[Block] = []
     for records in (flow.setup, *np.array_split(flow.commands, len(flow.commands) // 100)):
-        admin = records.view(flow.setup.dtype)
         time_ms = workloads.TIME_MS + 700 * len(blocks)
         first, commands = 0, records.view(flow.commands.dtype)
         while first < len(records):
-            first, made = apply_batch(state, commands, admin, first, len(records), time_ms, events)
+            first, made = apply_batch(state, commands, first, len(records), time_ms, events)
             blocks.append(Block(EntryId(time_ms, len(blocks)), time_ms, events[:made].copy()))
     return state, blocks
 

@@ -14,7 +14,7 @@ from engine_core.book.memory.state import State, new_state
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.orders import OrderBook
 from engine_core.wire.codes import OrderFlag, QueryKind, Side
-from engine_core.wire.layout import ADMIN, ANSWER_HEADER, COMMAND, EVENT, SLOT
+from engine_core.wire.layout import ANSWER_HEADER, COMMAND, EVENT, SLOT
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
 
 MARKETS = 2
@@ -40,7 +40,7 @@ class Kernel:
             first += size
             at = 0
             while at < len(block):
-                at, count = apply_batch(self.state, block, block.view(ADMIN), at, len(block), TIME_MS, self.events)
+                at, count = apply_batch(self.state, block, at, len(block), TIME_MS, self.events)
                 yield self._slots(self.events[:count])
 
     def _slots(self, events: np.ndarray) -> np.ndarray:

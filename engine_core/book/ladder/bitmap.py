@@ -31,17 +31,17 @@ def node_name(book: int, height: int, prefix: int) -> int:
 
 
 @hot
-def node_home(state: State, book: int, number: int) -> int:
-    """Where the search for the node above a page begins."""
-    return mix(node_name(book, 1, number >> 6)) & (state.nodes.size - 1)
+def node_home(state: State, name: int) -> int:
+    """Where the search for a node begins."""
+    return mix(name) & (state.nodes.size - 1)
 
 
 @inner
-def _find_node(state: State, name: int) -> int:
+def find_node(state: State, name: int) -> int:
     """Position of the node, or of the empty place where it belongs."""
     apart()
     mask = state.nodes.size - 1
-    at = mix(name) & mask
+    at = node_home(state, name)
     while state.nodes[at].name != name and state.nodes[at].name != 0:
         at = (at + 1) & mask
     return at
@@ -59,7 +59,7 @@ def _remove_node(state: State, hole: int) -> None:
         name = state.nodes[at].name
         if name == 0:
             break
-        home = mix(name) & mask
+        home = node_home(state, name)
         if ((at - home) & mask) >= ((at - hole) & mask):
             state.nodes[hole].name = name
             state.nodes[hole].bits = state.nodes[at].bits
@@ -74,7 +74,7 @@ def _node_above(state: State, page: int, book: int, number: int) -> int:
     name = node_name(book, 1, number >> 6)
     at = state.pages[page].node
     if state.nodes[at].name != name:
-        at = _find_node(state, name)
+        at = find_node(state, name)
         state.pages[page].node = at
     return at
 
@@ -102,7 +102,7 @@ def _mark(state: State, book: int, number: int) -> None:
     rare()
     for height in range(2, ROOT + 1):
         name = node_name(book, height, number >> 6)
-        at = _find_node(state, name)
+        at = find_node(state, name)
         state.nodes[at].bits |= wide(1) << (number & 63)
         if state.nodes[at].name != 0:
             return
@@ -115,7 +115,7 @@ def _mark(state: State, book: int, number: int) -> None:
 def _unmark(state: State, book: int, height: int, number: int) -> int:
     """Child `number` of a node of this height is not in use any more. The node stays. Returns the node's position."""
     rare()
-    at = _find_node(state, node_name(book, height, number >> 6))
+    at = find_node(state, node_name(book, height, number >> 6))
     state.nodes[at].bits &= ~(wide(1) << (number & 63))
     return at
 
@@ -125,7 +125,7 @@ def remove_if_empty(state: State, book: int, height: int, prefix: int) -> None:
     """Remove this node if it has no children, and then those above it that it leaves without any."""
     rare()
     while height <= ROOT:
-        at = _find_node(state, node_name(book, height, prefix))
+        at = find_node(state, node_name(book, height, prefix))
         if state.nodes[at].name == 0 or state.nodes[at].bits != 0:
             return
         _remove_node(state, at)
@@ -141,7 +141,7 @@ def _descend(state: State, book: int, height: int, number: int) -> int:
     removed."""
     rare()
     for below in range(height - 1, 0, -1):
-        bits = state.nodes[_find_node(state, node_name(book, below, number))].bits
+        bits = state.nodes[find_node(state, node_name(book, below, number))].bits
         if bits == 0:
             remove_if_empty(state, book, below, number)
             return -1
@@ -155,7 +155,7 @@ def page_after(state: State, book: int, number: int) -> int:
     rare()
     height = 1
     while height <= ROOT:
-        at = _find_node(state, node_name(book, height, number >> 6))
+        at = find_node(state, node_name(book, height, number >> 6))
         bits = state.nodes[at].bits & (wide(-2) << (number & 63))
         if bits == 0:
             number >>= 6
@@ -163,7 +163,7 @@ def page_after(state: State, book: int, number: int) -> int:
             continue
         number = ((number >> 6) << 6) | trailing_zeros(bits)
         while height > 1:
-            bits = state.nodes[_find_node(state, node_name(book, height - 1, number))].bits
+            bits = state.nodes[find_node(state, node_name(book, height - 1, number))].bits
             if bits == 0:  # an empty node: look behind it
                 break
             number = (number << 6) | trailing_zeros(bits)
@@ -183,7 +183,7 @@ def next_page(state: State, page: int, book: int, number: int) -> int:
     number >>= 6
     height = 2
     while height <= ROOT:
-        at = _find_node(state, node_name(book, height, number >> 6))
+        at = find_node(state, node_name(book, height, number >> 6))
         bits = state.nodes[at].bits & (wide(-2) << (number & 63))
         if bits == 0:
             number >>= 6

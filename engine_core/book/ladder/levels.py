@@ -35,6 +35,7 @@ from engine_core.book.memory.state import (
     FREE_LEVEL,
     LEVELS_HELD,
     LEVELS_USED,
+    NO_KEY,
     PAGE_BITS,
     PAGES_LIVE,
     PAGES_USED,
@@ -46,7 +47,6 @@ from engine_core.jit.kernel import hot, inner, wide
 from engine_core.wire.limits import MAX_PRICE_TICKS
 
 BIDS, ASKS, BELOW, ABOVE = 0, 1, 2, 3  # the books of a market; odd ones are ordered by price, even ones by its mirror
-NO_KEY = MAX_PRICE_TICKS + 1  # best_key of an empty book: behind every limit
 
 _IN_PAGE = (1 << PAGE_BITS) - 1
 

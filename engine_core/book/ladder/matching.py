@@ -5,7 +5,7 @@ loop. The exchange and the conformance bench run this same loop.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine_core.book.ladder.levels import drop_level, key_of
 from engine_core.book.ladder.queue import unlink
@@ -14,46 +14,54 @@ from engine_core.jit.kernel import inner
 from engine_core.wire.codes import Reason
 
 
-def sweep_with(trade: Callable[..., int], meet_own: Callable[..., tuple[int, int, int]]) -> Callable[..., Any]:
-    """The loop, with these two kernels compiled into it.
+class Incoming(NamedTuple):
+    """The order that is matched, the taker of every trade."""
 
-    `trade(context, maker, price, lots, left, events)` is told of each trade after the maker was reduced, and taken
-    off its queue when nothing shown is left of it; it may queue it again. `meet_own(context, maker, left, events)`
-    decides what happens at an order of the taker's own account.
+    account: int
+    book: int  # that it trades against
+    limit_key: int  # of the worst level that it trades at
+    lots: int  # to trade at most
+
+
+def sweep_with(trade: Callable[..., int], meet_own: Callable[..., tuple[int, int, int]]) -> Callable[..., Any]:
+    """The loop, with these two kernels compiled into it. `n` is the place of the next event.
+
+    `trade(context, maker, price, lots, n)` is called for each trade, after the maker was reduced, and taken off its
+    queue when nothing shown is left of it; it may queue it again. `meet_own(context, maker, left, n)` decides what
+    happens at an order of the taker's own account: (n, lots left, Reason.NONE or why the taker stops).
     """
 
     @inner
-    def sweep(
-        state: State, book: int, limit_key: int, account: int, lots: int, events: int, last_event: int, context: Any
-    ) -> tuple[int, int, int]:
-        """Trade up to `lots` against the levels of `book` whose key is at most `limit_key`, while events fit.
+    def sweep(state: State, incoming: Incoming, n: int, last: int, context: Any) -> tuple[int, int, int]:
+        """Trade while prices cross, lots are left, and the next event is at most number `last`.
 
-        Returns (events, lots left, Reason.NONE or why it stopped).
+        Returns (n, lots left, Reason.NONE or why it stopped).
         """
-        side = state.books[book]
-        while lots > 0 and side.best_key <= limit_key:
-            if events > last_event:
-                return events, lots, Reason.EVENT_LIMIT
+        left = incoming.lots
+        side = state.books[incoming.book]
+        while left > 0 and side.best_key <= incoming.limit_key:
+            if n > last:
+                return n, left, Reason.EVENT_LIMIT
             level = state.levels[side.best]
             maker = level.head
             order = state.orders[maker]
-            if order.account == account:
-                events, lots, stop = meet_own(context, maker, lots, events)
+            if order.account == incoming.account:
+                n, left, stop = meet_own(context, maker, left, n)
                 if stop != Reason.NONE:
-                    return events, lots, stop
+                    return n, left, stop
                 continue
             shown = order.remaining_lots
-            price = key_of(book, level.key)
-            if lots < shown:
-                order.remaining_lots = shown - lots
-                level.lots -= lots
-                return trade(context, maker, price, lots, 0, events), 0, Reason.NONE
+            price = key_of(incoming.book, level.key)
+            if left < shown:
+                order.remaining_lots = shown - left
+                level.lots -= left
+                return trade(context, maker, price, left, n), 0, Reason.NONE
             unlink(state, maker)
             order.remaining_lots = 0
-            lots -= shown
-            events = trade(context, maker, price, shown, lots, events)
+            left -= shown
+            n = trade(context, maker, price, shown, n)
             if level.head == 0:
                 drop_level(state, side.best)
-        return events, lots, Reason.NONE
+        return n, left, Reason.NONE
 
     return sweep

@@ -1,6 +1,6 @@
 """Orders in their slots and in the queues of their levels, in price-time priority. No money, no events.
 
-A slot is found from the order id alone: `id = number * 2**24 + slot`. A recycled slot is told apart by the whole id
+A slot is found from the order id alone: `id = number * 2**24 + slot`. A recycled slot is recognised by the whole id
 that stands in it.
 """
 
@@ -10,6 +10,7 @@ from engine_core.jit.intrinsics import rare
 from engine_core.jit.kernel import hot, inner
 from engine_core.wire.limits import SLOT_BITS
 
+SCRATCH = 0  # the slot of an order that can never rest
 _SLOT_MASK = (1 << SLOT_BITS) - 1
 
 
@@ -24,7 +25,7 @@ def take_slot(state: State) -> int:
 @hot
 def free_slot(state: State, slot: int) -> None:
     state.orders[slot].order_id = 0
-    if slot != 0:
+    if slot != SCRATCH:
         height = state.counters[FREE_ORDERS]
         state.free_orders[height] = slot
         state.counters[FREE_ORDERS] = height + 1

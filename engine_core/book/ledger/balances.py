@@ -1,19 +1,17 @@
 """Accounts: balances, fees, the list of an account's open orders. All amounts are atoms, exact.
 
 Conservation: every function here moves atoms between balances, none makes or destroys any; deposits and withdrawals do,
-in admin.py. Notionals fit in int64 because placement has checked them (see orders/checks.py).
+in transfers.py. Notionals fit in int64 because placement has checked them (see orders/checks.py).
 """
 
 from engine_core.book.ledger.shares import give_share, take_share
 from engine_core.book.memory.packed_codes import by_side, codes_of_order
-from engine_core.book.memory.records import BY_QUOTE, UNLISTED
+from engine_core.book.memory.records import BY_QUOTE, UNLISTED, Fee
 from engine_core.book.memory.state import OPEN_ORDERS, SHARED_ORDERS, TIERS, State
 from engine_core.jit.intrinsics import rare
 from engine_core.jit.kernel import hot, inner
 from engine_core.wire.codes import Side
-from engine_core.wire.limits import PPM
-
-FEE_ACCOUNT = 1
+from engine_core.wire.limits import FEE_ACCOUNT, PPM
 
 
 @hot
@@ -23,8 +21,8 @@ def balance_of(state: State, account: int, asset: int) -> int:
 
 
 @hot
-def giving_of(state: State, slot: int) -> int:
-    """Position in state.balances of what the order gives: quote for a Bid, base for an Ask."""
+def debit_balance(state: State, slot: int) -> int:
+    """Position in state.balances of what the order pays with: quote for a Bid, base for an Ask."""
     market = state.markets[state.info[slot].market]
     base, quote = market.base, market.quote
     asset = by_side(codes_of_order(state, slot), quote, base)
@@ -54,27 +52,30 @@ def fee_of(atoms: int, ppm: int) -> int:
 
 
 @hot
-def fee_place(state: State, market: int, account: int) -> int:
-    """Position in state.fees."""
-    return market * TIERS + state.accounts[account].tier
+def fees_of(state: State, slot: int) -> Fee:
+    """What the account of an order pays in its market."""
+    tier = state.accounts[state.orders[slot].account].tier
+    return state.fees[state.info[slot].market * TIERS + tier]
 
 
 @hot
-def exchange_atoms(
-    state: State, account: int, given: int, received: int, unlocked: int, spent: int, gained: int, fee: int
-) -> None:
-    """One side of a trade: `spent` of the given asset leaves what was locked for it, the rest of that becomes
-    available."""
-    giving = state.balances[balance_of(state, account, given)]
-    giving.locked -= unlocked
-    giving.available += unlocked - spent
-    state.balances[balance_of(state, account, received)].available += gained - fee
-    state.balances[balance_of(state, FEE_ACCOUNT, received)].available += fee
+def debit(state: State, place: int, unlocked: int, spent: int) -> None:
+    """Pay for a trade: of `unlocked` atoms, which were locked for it, `spent` leave and the rest becomes available."""
+    balance = state.balances[place]
+    balance.locked -= unlocked
+    balance.available += unlocked - spent
+
+
+@hot
+def credit(state: State, account: int, asset: int, atoms: int, fee: int) -> None:
+    """What a trade yields, less the fee, which goes to the fee account."""
+    state.balances[balance_of(state, account, asset)].available += atoms - fee
+    state.balances[balance_of(state, FEE_ACCOUNT, asset)].available += fee
 
 
 @hot
 def atoms_of(state: State, slot: int, price: int, lots: int) -> int:
-    """What the order gives for so many lots at this price."""
+    """What the order pays for so many lots at this price."""
     market = state.markets[state.info[slot].market]
     lot, tick = market.lot_atoms, market.tick_atoms
     return lots * by_side(codes_of_order(state, slot), price * tick, lot)

@@ -15,17 +15,18 @@ from engine_core.book.memory.state import (
     ENDED_FREE,
     ENDED_NEWEST,
     ENDED_OLDEST,
+    ENDED_PER_ACCOUNT,
     ENDED_USED,
     SHARED_ENDED,
     State,
 )
 from engine_core.jit.intrinsics import apart, mixed, rare
 from engine_core.jit.kernel import hot, inner
-from engine_core.jit.rows import Row
+from engine_core.wire.layout import CommandRow
 
 
 @hot
-def economics_of(command: Row) -> int:
+def economics_of(command: CommandRow) -> int:
     """A mark of everything in a PLACE that a retry repeats; two orders that differ in one field differ in it."""
     codes = (command.side << 24) | (command.order_type << 16) | (command.time_in_force << 8)
     codes = (codes << 16) | (command.self_trade << 8) | command.flags
@@ -89,7 +90,7 @@ def _drop_entry(state: State, entry: int, account: int, client_id: int) -> None:
 
 
 @inner
-def _forget_oldest(state: State, account: int) -> None:
+def _drop_oldest_ended(state: State, account: int) -> None:
     """Drop the account's oldest ended order. (The oldest of all is also the oldest of its account.)"""
     rare()
     owner = state.accounts[account]
@@ -119,12 +120,12 @@ def _forget_oldest(state: State, account: int) -> None:
 def _new_ended(state: State, account: int) -> int:
     """A place for one more, after forgetting what the two caps demand."""
     held = state.accounts[account].ended
-    if held >= state.limits[9]:  # Capacities.ended_per_account
-        _forget_oldest(state, account)
+    if held >= state.limits[ENDED_PER_ACCOUNT]:
+        _drop_oldest_ended(state, account)
     elif held != 0 and state.counters[DIVIDED] != 0 and not may_take(state, SHARED_ENDED, held):
-        _forget_oldest(state, account)  # its own, and nobody else's
+        _drop_oldest_ended(state, account)  # its own, never another account's
     if state.counters[ENDED_FREE] == 0 and state.counters[ENDED_USED] + 1 == state.ended.size:
-        _forget_oldest(state, state.ended[state.counters[ENDED_OLDEST]].account)
+        _drop_oldest_ended(state, state.ended[state.counters[ENDED_OLDEST]].account)
     number = state.counters[ENDED_FREE]
     if number != 0:
         state.counters[ENDED_FREE] = state.ended[number].newer

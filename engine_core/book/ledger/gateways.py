@@ -1,22 +1,23 @@
 """The table of gateways: which block of a gateway is the next one. What makes an append safe to repeat."""
 
-import numpy as np
-
 from engine_core.book.memory.state import BLOCKS, State
 from engine_core.jit.kernel import inner
+from engine_core.jit.records import I8, Record, dtype_of
 from engine_core.wire.codes import Reason
 
-# A block of the command log as the kernel takes it: commands[first:end] of an array that may hold many blocks.
-BLOCK = np.dtype(
-    [
-        ("gateway", "<i8"),  # NO_GATEWAY: nobody asks which block is the next one
-        ("incarnation", "<i8"),
-        ("sequence", "<i8"),
-        ("time_ms", "<i8"),
-        ("first", "<i8"),
-        ("end", "<i8"),
-    ]
-)
+
+class BlockRow(Record):
+    """A block of the command log as the kernel takes it: commands[first:end] of an array that may hold many blocks."""
+
+    gateway: I8  # or NO_GATEWAY: its sequence is not checked
+    incarnation: I8
+    sequence: I8
+    time_ms: I8
+    first: I8
+    end: I8
+
+
+BLOCK = dtype_of(BlockRow)
 NO_GATEWAY = -1
 
 

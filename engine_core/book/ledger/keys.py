@@ -1,4 +1,4 @@
-"""API keys: a chained hash of all that are valid, and of the revoked ones whose places nobody has needed since.
+"""API keys: a chained hash of all that are valid, and of the revoked ones whose places were not needed since.
 
 A revoked key stays revoked while it is known. When no place is fresh, the one that was revoked first gives up its own.
 """
@@ -8,25 +8,26 @@ from engine_core.book.ledger.shares import give_share, is_full, may_take, take_s
 from engine_core.book.memory.state import KEYS, KEYS_HELD, REVOKED_NEWEST, REVOKED_OLDEST, SHARED_KEYS, State
 from engine_core.jit.intrinsics import rare
 from engine_core.jit.kernel import inner
-from engine_core.jit.rows import Row
 from engine_core.wire.codes import Reason
+from engine_core.wire.layout import AdminRow
 from engine_core.wire.limits import KEYS_OF_ONE_ACCOUNT
 
 _M61 = (1 << 61) - 1
 
 
 @inner
-def _bucket(state: State, a: int, c: int) -> int:
-    return mix((a ^ (c >> 3)) & _M61) & (state.key_heads.size - 1)
+def key_bucket(state: State, word_0: int, word_2: int) -> int:
+    return mix((word_0 ^ (word_2 >> 3)) & _M61) & (state.key_heads.size - 1)
 
 
 @inner
-def find_key(state: State, command: Row) -> int:
+def find_key(state: State, command: AdminRow) -> int:
     """Number of the key with the public key of this record, or 0."""
-    key = state.key_heads[_bucket(state, command.a, command.c)]
+    key = state.key_heads[key_bucket(state, command.key_word_0, command.key_word_2)]
     while key != 0:
         known = state.keys[key]
-        if known.a == command.a and known.b == command.b and known.c == command.c and known.d == command.d:
+        same = known.a == command.key_word_0 and known.b == command.key_word_1
+        if same and known.c == command.key_word_2 and known.d == command.key_word_3:
             break
         key = known.chain
     return key
@@ -38,7 +39,7 @@ def _forget_revoked(state: State) -> int:
     rare()
     number = state.counters[REVOKED_OLDEST]
     record = state.keys[number]
-    bucket = _bucket(state, record.a, record.c)
+    bucket = key_bucket(state, record.a, record.c)
     at = state.key_heads[bucket]
     if at == number:
         state.key_heads[bucket] = record.chain
@@ -53,7 +54,7 @@ def _forget_revoked(state: State) -> int:
 
 
 @inner
-def add_key(state: State, command: Row) -> int:
+def add_key(state: State, command: AdminRow) -> int:
     """Enter a public key that is not known yet, or say why not."""
     owner = state.accounts[command.account]
     if state.counters[KEYS_HELD] + 1 == state.keys.size:
@@ -65,11 +66,11 @@ def add_key(state: State, command: Row) -> int:
         number = state.counters[KEYS]
     else:
         number = _forget_revoked(state)
-    bucket, known = _bucket(state, command.a, command.c), state.keys[number]
-    known.a = command.a
-    known.b = command.b
-    known.c = command.c
-    known.d = command.d
+    bucket, known = key_bucket(state, command.key_word_0, command.key_word_2), state.keys[number]
+    known.a = command.key_word_0
+    known.b = command.key_word_1
+    known.c = command.key_word_2
+    known.d = command.key_word_3
     known.account = command.account
     known.permissions = command.code
     known.newer = 0

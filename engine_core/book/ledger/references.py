@@ -11,14 +11,14 @@ _M61 = (1 << 61) - 1
 
 
 @inner
-def _bucket(state: State, scope: int, direction: int, reference: int) -> int:
+def reference_bucket(state: State, scope: int, direction: int, reference: int) -> int:
     return mix(((reference & _M61) ^ (scope << 33) ^ (direction << 59)) & _M61) & (state.reference_heads.size - 1)
 
 
 @inner
 def find_reference(state: State, scope: int, direction: int, reference: int) -> int:
     """Number of the record, or 0."""
-    at = state.reference_heads[_bucket(state, scope, direction, reference)]
+    at = state.reference_heads[reference_bucket(state, scope, direction, reference)]
     while at != 0:
         known = state.references[at]
         if known.reference == reference and known.scope == scope and known.direction == direction:
@@ -28,8 +28,8 @@ def find_reference(state: State, scope: int, direction: int, reference: int) -> 
 
 
 @inner
-def _write(state: State, number: int, scope: int, direction: int, reference: int, content: int) -> None:
-    bucket = _bucket(state, scope, direction, reference)
+def _enter(state: State, number: int, scope: int, direction: int, reference: int, content: int) -> None:
+    bucket = reference_bucket(state, scope, direction, reference)
     record = state.references[number]
     record.reference = reference
     record.content = content
@@ -61,18 +61,18 @@ def remember_operators(state: State, asset: int, direction: int, reference: int)
     if number == 0:
         return False
     state.counters[OPERATOR_REFERENCES] += 1
-    _write(state, number, asset, direction, reference, 0)
+    _enter(state, number, asset, direction, reference, 0)
     return True
 
 
 @inner
-def _forget_oldest(state: State, account: int) -> int:
+def _drop_oldest_withdrawal(state: State, account: int) -> int:
     """The number of the account's oldest withdrawal, which is out of the chains and the list."""
     rare()
     owner = state.accounts[account]
     number = owner.withdrawal_first
     record = state.references[number]
-    bucket = _bucket(state, record.scope, record.direction, record.reference)
+    bucket = reference_bucket(state, record.scope, record.direction, record.reference)
     at = state.reference_heads[bucket]
     if at == number:
         state.reference_heads[bucket] = record.chain
@@ -97,8 +97,8 @@ def remember_withdrawal(state: State, account: int, direction: int, reference: i
     if number == 0:
         if owner.withdrawal_first == 0:
             return False
-        number = _forget_oldest(state, account)
-    _write(state, number, account, direction, reference, content)
+        number = _drop_oldest_withdrawal(state, account)
+    _enter(state, number, account, direction, reference, content)
     if owner.withdrawal_last != 0:
         state.references[owner.withdrawal_last].newer = number
     else:

@@ -1,9 +1,9 @@
-"""Shares: what one account may take of the tables that all accounts share, so that nobody can fill them for the others.
+"""Shares: what one account may take of the tables that all accounts share, so that no account can fill them.
 
 Half of a table is divided equally among all accounts that there may be (at least one entry each, where there are so
-many): each account's own share, which is there for it whatever the others do. The other half is the pool, for whoever
-comes, but one account gets at most a sixteenth of it. Counted is what accounts hold beyond their own share, so every
-check is two comparisons, and an account within its own share is never refused.
+many): each account's own share, which is there for it whatever the others do. The other half is the pool, first come,
+first served, of which one account gets at most a sixteenth. Counted is what accounts hold beyond their own share, so
+every check is two comparisons, and an account within its own share is never refused.
 
     orders       own share and pool of [capacity] orders; in several markets, none gets more than half of all orders in
                  beyond own shares. There is a level, and a page, for every order, so levels cannot run out before.
@@ -27,6 +27,7 @@ from engine_core.book.memory.state import (
     SHARED_WITHDRAWALS,
     State,
 )
+from engine_core.jit.by_reference import by_reference
 from engine_core.jit.kernel import entry, hot, inner
 
 _PART_OF_POOL = 16  # one account may take of the pool
@@ -111,7 +112,7 @@ def _divide(state: State, table: int, size: int, accounts: int, divided: bool) -
 
 @inner
 def set_shares(state: State, divided: bool) -> None:
-    """Divide all tables, or take that back, and count anew what is taken."""
+    """Divide all tables, or undo that, and count again what is taken."""
     state.counters[DIVIDED] = 1 if divided else 0
     accounts = state.accounts.size - 1
     _divide(state, SHARED_ORDERS, state.orders.size - 1, accounts, divided)
@@ -123,5 +124,6 @@ def set_shares(state: State, divided: bool) -> None:
 
 @entry
 def recount(state: State) -> None:
-    """After the state was laid out anew, with other capacities or by other code."""
+    """After the state was laid out with other capacities, or by other code."""
+    state = by_reference(state)
     set_shares(state, state.counters[DIVIDED] != 0)

@@ -6,12 +6,13 @@ INFO leaves kind and reason 0. So a kernel copies and tests all codes in one ste
 one that was just put together from bytes makes the processor wait.
 """
 
-from engine_core.book.memory.records import HAS_CLIENT_ID, POST_ONLY, TRIGGER
+from engine_core.book.memory.records import HAS_CLIENT_ID, POST_ONLY, TRIGGER, Ended, Info
 from engine_core.book.memory.state import State
 from engine_core.jit.intrinsics import either
 from engine_core.jit.kernel import hot
-from engine_core.jit.rows import Row, load_word, store_word
+from engine_core.jit.rows import load_word, store_word
 from engine_core.wire.codes import OrderStatus, OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.layout import CommandRow, EventRow
 
 _IN_RECORD = 0  # the word of COMMAND and EVENT
 _IN_INFO = 4
@@ -37,14 +38,13 @@ assert TimeInForce.GTC & 2 == 0 != TimeInForce.IOC & TimeInForce.FOK & 2
 
 
 @hot
-def codes_of_command(command: Row) -> int:
+def codes_of_command(command: CommandRow) -> int:
     """Without the kind."""
     return load_word(command, _IN_RECORD) & _OF_COMMAND
 
 
 @hot
-def codes_in(info: Row) -> int:
-    """Of INFO or ENDED."""
+def codes_in(info: Info | Ended) -> int:
     return load_word(info, _IN_INFO)
 
 
@@ -116,6 +116,6 @@ def set_status(state: State, slot: int, status: int) -> None:
 
 
 @hot
-def write_codes(event: Row, codes: int, kind: int, reason: int) -> None:
-    """Of an order, whole, into event n."""
+def write_codes(event: EventRow, codes: int, kind: int, reason: int) -> None:
+    """Those of an order or a command, with the kind and the reason of the event."""
     store_word(event, _IN_RECORD, codes | kind | reason << _REASON)

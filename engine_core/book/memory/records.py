@@ -9,7 +9,7 @@ Indexes are 32-bit and start at 1; 0 means none. Units end the names. The three 
     20 next, 24 prev   u4  neighbours in the queue  24 created_ms      i8   52 account_next, 56 account_prev i4
     28 account         i4                                                   60 client_chain i4
 
-    TERMS, 24 bytes, what few orders have: stale, and not to be looked at, without the flag
+    TERMS, 24 bytes, what few orders have: valid only with the flag
      0 amount_atoms    i8  with BY_QUOTE; with ICEBERG display_lots
      8 economics       i8  with HAS_CLIENT_ID (see ledger/client_ids.py)
     16 trigger_ticks   i8  with TRIGGER
@@ -17,7 +17,7 @@ Indexes are 32-bit and start at 1; 0 means none. Units end the names. The three 
 Slot 0 is the scratch of an order that can never rest. `account_prev` is -1 while an order is not in its account's list.
 """
 
-from engine_core.jit.rows import I4, I8, U1, U2, U4, Record, Text8, dtype_of
+from engine_core.jit.records import I4, I8, U1, U2, U4, Record, Text8, dtype_of
 from engine_core.wire.codes import OrderFlag
 
 
@@ -140,7 +140,7 @@ class Market(Record):
     max_lots: I8  # what stands in the definition; 0: none
     limit_lots: I8  # the bound in force
     last_ticks: I8
-    low_ticks: I8  # trades since triggers were last looked at
+    low_ticks: I8  # lowest and highest trade since triggers were last collected
     high_ticks: I8
     trades: I8
     updates: I8

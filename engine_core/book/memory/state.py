@@ -28,6 +28,7 @@ from engine_core.book.memory.records import (
     SHARE,
     TERMS,
     TIMER,
+    UNLISTED,
     Account,
     Asset,
     Balance,
@@ -49,13 +50,14 @@ from engine_core.book.memory.records import (
 )
 from engine_core.jit.huge_pages import zeros
 from engine_core.jit.rows import Rows
-from engine_core.wire.limits import MAX_ASSETS, MAX_MARKETS, SLOT_BITS
+from engine_core.wire.limits import MAX_ASSETS, MAX_MARKETS, MAX_PRICE_TICKS, SLOT_BITS
 
 BOOKS = 4  # of one market: bids, asks, triggers below the last price, triggers above it
 TIERS = 16  # fee tiers 0-15
 FIRED = 0  # the level that is no level: the queue of what goes on before the next command (see orders/triggers.py)
 PAGE_BITS = 6
 PRICES_A_PAGE = 1 << PAGE_BITS
+NO_KEY = MAX_PRICE_TICKS + 1  # best_key of an empty book: behind every limit
 
 # counters: what each int64 holds
 TIME_MS = 0  # engine time
@@ -104,6 +106,7 @@ COUNTERS = 64
 
 # tables that accounts share: rows of State.shares
 SHARED_ORDERS, SHARED_KEYS, SHARED_TIMERS, SHARED_WITHDRAWALS, SHARED_ENDED = 0, 1, 2, 3, 4
+SHARED_TABLES = 5
 
 
 class Capacities(NamedTuple):
@@ -125,6 +128,7 @@ class Capacities(NamedTuple):
     )
 
 
+ENDED_PER_ACCOUNT = Capacities._fields.index("ended_per_account")  # in State.limits
 MOST = Capacities(
     accounts=1 << 30,
     assets=MAX_ASSETS - 1,
@@ -224,7 +228,7 @@ def new_state(capacities: Capacities) -> State:
         timers=zeros(c.timers + 1, TIMER),
         timer_heap=zeros(c.timers + 1, np.int32),
         gateways=zeros(c.gateways, GATEWAY),
-        shares=zeros(5, SHARE),
+        shares=zeros(SHARED_TABLES, SHARE),
         walked=zeros(8, np.int64),
     )
     sizes = c.orders, c.keys, c.timers, c.references, c.ended
@@ -232,8 +236,8 @@ def new_state(capacities: Capacities) -> State:
     state.free_orders[:] = np.arange(c.orders, 0, -1, dtype=np.uint32)
     state.counters[FREE_ORDERS] = c.orders
     state.limits[:] = c
-    state.info["account_prev"] = -1
-    state.books["best_key"] = 1 << 31
+    state.info["account_prev"] = UNLISTED
+    state.books["best_key"] = NO_KEY
     state.books["second_key"] = -1
     return state
 

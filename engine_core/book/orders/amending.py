@@ -1,84 +1,96 @@
 """AMEND: less of the same price keeps its place in the queue; anything else leaves and queues again, and may trade."""
 
+from typing import NamedTuple
+
 from engine_core.book.ladder.levels import drop_level, key_of
 from engine_core.book.ladder.queue import unlink
-from engine_core.book.ledger.balances import atoms_of, atoms_to_lock, available, giving_of, lock
+from engine_core.book.ledger.balances import atoms_of, atoms_to_lock, available, debit_balance, lock
 from engine_core.book.memory.records import ICEBERG
 from engine_core.book.memory.state import State
 from engine_core.book.orders.checks import (
-    ACCOUNT_FROZEN,
     check_market_state,
     check_notional,
     check_parts,
     check_price,
     check_quantity,
+    is_frozen,
 )
 from engine_core.book.orders.closing import shrink
-from engine_core.book.orders.events import tell_level, write, write_rejected
-from engine_core.book.orders.execution import crosses, execute, opposite_of, plan_to_rest, rest_again
+from engine_core.book.orders.events import add_level_change, write, write_rejected
+from engine_core.book.orders.execution import execute, rest_again
+from engine_core.book.orders.planning import Plan, check_rest, crosses, opposite_of
 from engine_core.jit.kernel import hot
-from engine_core.jit.rows import Row, Rows
+from engine_core.jit.rows import Rows
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
+from engine_core.wire.layout import CommandRow, EventRow
+
+
+class Amendment(NamedTuple):
+    """What the order is to be."""
+
+    price_ticks: int
+    quantity_lots: int  # in all, executed lots included
 
 
 @hot
-def _check_requeue(state: State, slot: int, price: int, quantity: int) -> int:
+def _check_requeue(state: State, slot: int, new: Amendment) -> int:
     info = state.info[slot]
     market = info.market
-    if state.accounts[state.orders[slot].account].state == ACCOUNT_FROZEN:
+    if is_frozen(state, state.orders[slot].account):
         return Reason.ACCOUNT_FROZEN
     reason = check_market_state(state, market, info.order_type, info.flags)
     if reason == Reason.NONE:
-        reason = check_price(state, market, price)
+        reason = check_price(state, market, new.price_ticks)
     if reason == Reason.NONE:
-        reason = check_quantity(state, market, quantity)
+        reason = check_quantity(state, market, new.quantity_lots)
     if reason == Reason.NONE and info.flags & ICEBERG:
-        reason = check_parts(quantity, state.terms[slot].amount_atoms)
+        reason = check_parts(new.quantity_lots, state.terms[slot].amount_atoms)
     if reason == Reason.NONE:
-        reason = check_notional(state, market, price, quantity)
+        reason = check_notional(state, market, new.price_ticks, new.quantity_lots)
     if reason == Reason.NONE:
-        reason = plan_to_rest(state, slot, price)
+        reason = check_rest(state, slot, new.price_ticks)
     return reason
 
 
 @hot
-def _leave_level(state: State, events: Rows[Row], n: int, slot: int) -> int:
+def _leave_level(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
     """UNRESTED, with the old level's change."""
     level = state.orders[slot].level
     unlink(state, slot)
     write(state, events, n, EventKind.UNRESTED, Reason.NONE, slot)
-    tell_level(state, events, n, state.info[slot].market, level)
+    add_level_change(state, events[n], level)
     if state.levels[level].head == 0:
         drop_level(state, level)
     return n + 1
 
 
 @hot
-def _requeue(state: State, events: Rows[Row], n: int, command: Row, slot: int, price: int, quantity: int) -> int:
-    info, giving = state.info[slot], giving_of(state, slot)
-    lots = quantity - info.executed_lots
+def _requeue(state: State, events: Rows[EventRow], n: int, command: CommandRow, slot: int, new: Amendment) -> int:
+    """Off its level, and back to the book as a new order would come: it trades if it crosses, else it rests."""
+    info, balance = state.info[slot], debit_balance(state, slot)
+    lots = new.quantity_lots - info.executed_lots
     held, locked = atoms_to_lock(state, slot), 0
-    reason = _check_requeue(state, slot, price, quantity)
+    reason = _check_requeue(state, slot, new)
     if reason == Reason.NONE:
-        locked = atoms_of(state, slot, price, lots)
-        if locked > available(state, giving) + held:
+        locked = atoms_of(state, slot, new.price_ticks, lots)
+        if locked > available(state, balance) + held:
             reason = Reason.INSUFFICIENT_FUNDS
     if reason != Reason.NONE:
         return write_rejected(state, events, n, command, reason)
     n = _leave_level(state, events, n, slot)
-    info.price_ticks = price
-    info.quantity_lots = quantity
+    info.price_ticks = new.price_ticks
+    info.quantity_lots = new.quantity_lots
     state.orders[slot].remaining_lots = lots
-    lock(state, giving, locked - held)
+    lock(state, balance, locked - held)
     n = write(state, events, n, EventKind.AMENDED, Reason.NONE, slot)
-    limit_key = key_of(opposite_of(state, slot), price)
+    limit_key = key_of(opposite_of(state, slot), new.price_ticks)
     if crosses(state, slot, limit_key):
-        return execute(state, events, n, slot, limit_key, lots, locked, Reason.NONE)
+        return execute(state, events, n, slot, Plan(Reason.NONE, limit_key, lots, lots, locked, Reason.NONE))
     return rest_again(state, events, n, slot)
 
 
 @hot
-def amend(state: State, events: Rows[Row], n: int, command: Row, slot: int) -> int:
+def amend(state: State, events: Rows[EventRow], n: int, command: CommandRow, slot: int) -> int:
     """Change the open order in `slot` to the command's price and total quantity (0: keep)."""
     info = state.info[slot]
     if command.price_ticks < 0 or command.quantity_lots < 0:
@@ -94,4 +106,4 @@ def amend(state: State, events: Rows[Row], n: int, command: Row, slot: int) -> i
         if reason != Reason.NONE:
             return write_rejected(state, events, n, command, reason)
         return shrink(state, events, n, Reason.NONE, slot, info.quantity_lots - quantity)
-    return _requeue(state, events, n, command, slot, price, quantity)
+    return _requeue(state, events, n, command, slot, Amendment(price, quantity))

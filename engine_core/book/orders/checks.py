@@ -1,8 +1,18 @@
-"""What a PLACE must fulfil before anything changes, in the order of precedence (see commands.py). Changes nothing."""
+"""What a command must fulfil before anything changes: PLACE above all, in the order of precedence (see commands.py).
+
+Each check gives the reason to refuse it, or Reason.NONE, and changes nothing.
+"""
 
 from engine_core.book.ledger.balances import open_count_of
 from engine_core.book.ledger.shares import is_full, may_grow, may_take
-from engine_core.book.memory.packed_codes import codes_of_command, flags_in, is_limit, not_among_choices, not_plain
+from engine_core.book.memory.packed_codes import (
+    can_stay,
+    codes_of_command,
+    flags_in,
+    is_limit,
+    not_among_choices,
+    not_plain,
+)
 from engine_core.book.memory.records import (
     BY_QUOTE,
     COMMAND_FLAGS,
@@ -14,15 +24,13 @@ from engine_core.book.memory.records import (
 from engine_core.book.memory.state import ACCOUNTS, FREE_ORDERS, MARKETS, SHARED_ORDERS, State
 from engine_core.jit.intrinsics import apart
 from engine_core.jit.kernel import hot, inner
-from engine_core.jit.rows import Row
-from engine_core.wire.codes import MarketState, OrderType, Reason, Side, TimeInForce
+from engine_core.wire.codes import AccountState, MarketState, OrderType, Reason, Side, TimeInForce
+from engine_core.wire.layout import CommandRow
 from engine_core.wire.limits import MAX_ICEBERG_PARTS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
-
-ACCOUNT_OK, ACCOUNT_FROZEN = 1, 2
 
 
 @hot
-def check_shape(command: Row) -> int:
+def check_shape(command: CommandRow) -> int:
     """Codes that exist, and combinations that make sense."""
     codes = codes_of_command(command)
     if not_among_choices(codes) | not_plain(codes) | command.trigger_ticks | command.display_lots == 0:
@@ -31,7 +39,7 @@ def check_shape(command: Row) -> int:
 
 
 @inner
-def _check_unusual_shape(command: Row) -> int:
+def _check_unusual_shape(command: CommandRow) -> int:
     apart()
     codes = codes_of_command(command)
     flags = flags_in(codes)
@@ -45,7 +53,7 @@ def _check_unusual_shape(command: Row) -> int:
 
 
 @hot
-def _limit_shape(command: Row, flags: int) -> int:
+def _limit_shape(command: CommandRow, flags: int) -> int:
     good_till_cancelled = command.time_in_force == TimeInForce.GTC
     if flags & (BY_QUOTE | HAS_BOUND) or (flags & (POST_ONLY | ICEBERG) and not good_till_cancelled):
         return Reason.BAD_FIELD
@@ -58,7 +66,7 @@ def _limit_shape(command: Row, flags: int) -> int:
 
 
 @hot
-def _market_shape(command: Row, flags: int) -> int:
+def _market_shape(command: CommandRow, flags: int) -> int:
     bad = Reason.BAD_FIELD
     if flags & (POST_ONLY | ICEBERG) or (flags & HAS_BOUND == 0 and command.price_ticks != 0):
         return bad
@@ -81,6 +89,21 @@ def market_of(state: State, market: int) -> int:
 @hot
 def account_exists(state: State, account: int) -> bool:
     return bool(1 <= account <= state.counters[ACCOUNTS])
+
+
+@hot
+def is_frozen(state: State, account: int) -> bool:
+    return bool(state.accounts[account].state == AccountState.FROZEN)
+
+
+@hot
+def check_sender(state: State, command: CommandRow) -> int:
+    """Market and account exist. What every command that names both must fulfil."""
+    if market_of(state, command.market) == 0:
+        return Reason.UNKNOWN_MARKET
+    if not account_exists(state, command.account):
+        return Reason.UNKNOWN_ACCOUNT
+    return Reason.NONE
 
 
 @hot
@@ -123,16 +146,16 @@ def check_quantity(state: State, market: int, lots: int) -> int:
 
 
 @hot
-def check_parts(lots: int, display: int) -> int:
-    """Of an iceberg: whoever takes it pays for each part with events, of which a command has so many."""
-    return Reason.QUANTITY_TOO_LARGE if (lots - 1) // display >= MAX_ICEBERG_PARTS else Reason.NONE
+def check_parts(lots: int, display_lots: int) -> int:
+    """Of an iceberg: each part costs the command that takes it events, and it has only so many."""
+    return Reason.QUANTITY_TOO_LARGE if (lots - 1) // display_lots >= MAX_ICEBERG_PARTS else Reason.NONE
 
 
 @hot
 def check_notional(state: State, market: int, price: int, lots: int) -> int:
-    """Before anything is multiplied: lots * price in quote atoms must fit into a supply."""
+    """Before anything is multiplied: lots at `price` ticks must be worth no more quote atoms than there can be."""
     unit = price * state.markets[market].tick_atoms
-    if (unit | lots) >> 31 == 0:  # what is usual, without a division
+    if (unit | lots) >> 31 == 0:  # most orders, without a division
         return Reason.NONE
     if lots > MAX_SUPPLY_ATOMS // unit:
         return Reason.NOTIONAL_OVERFLOW
@@ -140,7 +163,7 @@ def check_notional(state: State, market: int, price: int, lots: int) -> int:
 
 
 @hot
-def _check_trigger(state: State, command: Row, market: int, flags: int) -> int:
+def _check_trigger(state: State, command: CommandRow, market: int, flags: int) -> int:
     last = state.markets[market].last_ticks
     if command.trigger_ticks < 1 or command.trigger_ticks > MAX_PRICE_TICKS:
         return Reason.PRICE_OUT_OF_RANGE
@@ -165,8 +188,8 @@ def _check_amount(state: State, market: int, amount: int, bound: int) -> int:
 
 
 @hot
-def check_order(state: State, command: Row, market: int) -> int:
-    """Prices, quantity, trigger, notional: everything that needs no look at the book or the funds."""
+def check_order(state: State, command: CommandRow, market: int) -> int:
+    """Prices, quantity, trigger, notional: what the numbers of the order alone decide."""
     flags = command.flags
     reason: int = Reason.NONE
     if command.order_type == OrderType.LIMIT:
@@ -189,7 +212,7 @@ def check_order(state: State, command: Row, market: int) -> int:
 
 @hot
 def check_room(state: State, account: int, market: int, needs_slot: bool) -> int:
-    """Limits on open orders, for an order that could stay."""
+    """The limits on open orders: of an account in a market, of all, and each account's share."""
     if not needs_slot:
         return Reason.NONE
     limit = state.markets[market].max_open_orders
@@ -203,3 +226,17 @@ def check_room(state: State, account: int, market: int, needs_slot: bool) -> int
     if not may_grow(state, market, held):
         return Reason.MARKET_SHARE
     return Reason.NONE
+
+
+@hot
+def check_place(state: State, command: CommandRow) -> int:
+    """All that needs neither the book nor the funds; shape, sender and client id are checked already."""
+    market, account = command.market, command.account
+    if is_frozen(state, account):
+        return Reason.ACCOUNT_FROZEN
+    reason = check_market_state(state, market, command.order_type, command.flags)
+    if reason == Reason.NONE:
+        reason = check_order(state, command, market)
+    if reason == Reason.NONE:
+        reason = check_room(state, account, market, can_stay(codes_of_command(command)))
+    return reason

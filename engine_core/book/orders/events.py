@@ -1,35 +1,43 @@
-"""Event records, written whole: the buffer is not cleared between batches. See wire/layout.py for every field."""
+"""Event records, written whole: the buffer is not cleared between batches. See wire/layout.py for every field.
 
-import numpy as np
+`n` is the place of the next event. Kernels that write return the place after what they wrote.
+"""
+
+from typing import NamedTuple
 
 from engine_core.book.ladder.levels import ASKS
 from engine_core.book.ledger.balances import balance_of
-from engine_core.book.memory.packed_codes import by_side, codes_in, flags_in, write_codes
-from engine_core.book.memory.records import BY_QUOTE, HAS_CLIENT_ID, ICEBERG, TAKER, TRIGGER
+from engine_core.book.memory.packed_codes import by_side, codes_in, codes_of_command, flags_in, write_codes
+from engine_core.book.memory.records import BY_QUOTE, HAS_CLIENT_ID, ICEBERG, TAKER, TRIGGER, Ended, Info, Order, Terms
 from engine_core.book.memory.state import BOOKS, INDEX, TIME_MS, State
 from engine_core.jit.intrinsics import rare
 from engine_core.jit.kernel import hot, inner
-from engine_core.jit.rows import Row, Rows
-from engine_core.wire.codes import EventKind, OrderType
+from engine_core.jit.rows import Rows, clear
+from engine_core.wire.codes import EventKind, OrderType, Reason
+from engine_core.wire.layout import CommandRow, EventRow
+from engine_core.wire.limits import MAX_MARKETS, MAX_PRICE_TICKS
+
+ANY_SCOPE = 0  # of CANCEL_ALL, in place of a CancelScope
+
+
+class OrderRecords(NamedTuple):
+    """The records of one order; an ended order has all three in one."""
+
+    order: Order | Ended
+    info: Info | Ended
+    terms: Terms | Ended
+
+
+@hot
+def records_of(state: State, slot: int) -> OrderRecords:
+    return OrderRecords(state.orders[slot], state.info[slot], state.terms[slot])
 
 
 @inner
-def write_order(
-    state: State,
-    events: Rows[Row],
-    n: int,
-    kind: int,
-    reason: int,
-    infos: np.ndarray,
-    terms: np.ndarray,
-    at: int,
-    order_id: int,
-    account: int,
-) -> None:
-    """An event of an order, with its balances after; no level change. `infos`, `terms`: state.info and state.terms,
-    or state.ended as both."""
-    info, event = infos[at], events[n]
-    codes = codes_in(info)
+def write_order(state: State, event: EventRow, kind: int, reason: int, records: OrderRecords) -> None:
+    """An event of an order, with its account's balances after it; no level change."""
+    order, info, terms = records
+    account, codes = order.account, codes_in(info)
     market = state.markets[info.market]
     base, quote = market.base, market.quote
     given, received = by_side(codes, quote, base), by_side(codes, base, quote)
@@ -38,7 +46,7 @@ def write_order(
     event.market = info.market
     event.index = state.counters[INDEX]
     event.account = account
-    event.order_id = order_id
+    event.order_id = order.order_id
     event.client_id = info.client_id
     event.price_ticks = info.price_ticks
     event.given_available = giving.available
@@ -56,28 +64,28 @@ def write_order(
     flags = flags_in(codes)
     if flags & (BY_QUOTE | ICEBERG | TRIGGER):
         if flags & TRIGGER:
-            event.trigger_ticks = terms[at].trigger_ticks
+            event.trigger_ticks = terms.trigger_ticks
         if flags & BY_QUOTE:
-            event.amount_atoms = terms[at].amount_atoms
+            event.amount_atoms = terms.amount_atoms
         elif flags & ICEBERG:
-            event.display_lots = terms[at].amount_atoms
+            event.display_lots = terms.amount_atoms
 
 
 @hot
-def write(state: State, events: Rows[Row], n: int, kind: int, reason: int, slot: int) -> int:
-    """An event of the order in `slot`. Returns the next position."""
-    order = state.orders[slot]
-    order_id, account = order.order_id, order.account
-    write_order(state, events, n, kind, reason, state.info, state.terms, slot, order_id, account)
+def write(state: State, events: Rows[EventRow], n: int, kind: int, reason: int, slot: int) -> int:
+    """An event of the order in `slot`."""
+    write_order(state, events[n], kind, reason, records_of(state, slot))
     return n + 1
 
 
 @hot
-def tell_level(state: State, events: Rows[Row], n: int, market: int, level: int) -> None:
-    """Add to event n that what `level` shows has changed; call it before an emptied level is dropped."""
-    state.markets[market].updates += 1
-    events[n].update_id = state.markets[market].updates
-    events[n].level_lots = state.levels[level].lots
+def add_level_change(state: State, event: EventRow, level: int) -> None:
+    """What `level` shows has changed with this event; to be called before an emptied level is dropped."""
+    record = state.levels[level]
+    market = state.markets[record.book // BOOKS]
+    market.updates += 1
+    event.update_id = market.updates
+    event.level_lots = record.lots
 
 
 @hot
@@ -86,102 +94,93 @@ def is_shown(state: State, level: int) -> bool:
     return level != 0 and (state.levels[level].book % BOOKS) <= ASKS
 
 
+class Fill(NamedTuple):
+    """What a trade is to one of its two orders."""
+
+    price_ticks: int
+    lots: int
+    fee_atoms: int  # of the asset that the order receives
+
+
 @hot
-def write_fill(
-    state: State,
-    events: Rows[Row],
-    n: int,
-    slot: int,
-    counter: int,
-    price: int,
-    lots: int,
-    fee: int,
-) -> int:
-    """A FILL of the order in `slot`, as maker; see tell_taker."""
-    write(state, events, n, EventKind.FILL, 0, slot)
-    event, market = events[n], state.markets[state.info[slot].market]
-    event.price_ticks = price
+def write_fill(state: State, events: Rows[EventRow], n: int, slot: int, counter: int, fill: Fill) -> int:
+    """A FILL of the order in `slot`, as maker, against the one in slot `counter`; see mark_taker."""
+    write(state, events, n, EventKind.FILL, Reason.NONE, slot)
+    event = events[n]
+    event.price_ticks = fill.price_ticks
     event.counter_order_id = state.orders[counter].order_id
-    event.trade_id = market.trades
-    event.fill_lots = lots
-    event.fee_atoms = fee
+    event.trade_id = state.markets[state.info[slot].market].trades
+    event.fill_lots = fill.lots
+    event.fee_atoms = fill.fee_atoms
     return n + 1
 
 
 @hot
-def tell_taker(state: State, events: Rows[Row], n: int, slot: int) -> None:
-    """Make event n, a FILL, the taker's."""
-    events[n].flags = state.info[slot].flags | TAKER
-    events[n].limit_ticks = state.info[slot].price_ticks
+def mark_taker(state: State, event: EventRow, slot: int) -> None:
+    """Make the FILL of this order the taker's."""
+    event.flags = state.info[slot].flags | TAKER
+    event.limit_ticks = state.info[slot].price_ticks
 
 
 @inner
-def write_rejected(state: State, events: Rows[Row], n: int, command: Row, reason: int) -> int:
-    """REJECTED: the command as it came, no balances."""
-    rare()
-    event = events[n]
-    event.kind = EventKind.REJECTED
-    event.side = command.side
-    event.order_type = command.order_type
-    event.time_in_force = command.time_in_force
-    event.self_trade = command.self_trade
-    event.flags = command.flags
-    event.status = 0
-    event.reason = reason
-    event.market = command.market & 0xFFFF
-    event.index = state.counters[INDEX]
-    event.account = command.account
-    event.order_id = command.order_id
-    event.client_id = command.client_id if command.flags & HAS_CLIENT_ID else 0
-    price = command.price_ticks
-    event.price_ticks = price if 0 <= price <= 0x7FFFFFFF else 0
-    event.given_available = 0
-    event.given_locked = 0
-    event.update_id = 0
-    event.level_lots = 0
-    event.quantity_lots = command.quantity_lots
-    event.executed_lots = 0
-    event.executed_atoms = 0
-    event.received_available = 0
-    event.trigger_ticks = command.trigger_ticks
-    is_market = command.order_type == OrderType.MARKET
-    event.amount_atoms = command.amount_atoms if is_market else 0
-    event.display_lots = 0 if is_market else command.display_lots
-    event.created_ms = state.counters[TIME_MS]
-    return n + 1
-
-
-@inner
-def write_account(
-    state: State, events: Rows[Row], n: int, kind: int, reason: int, account: int, market: int, lots: int, amount: int
-) -> int:
-    """An event of an account, not of one order: CANCEL_ALL_DONE, TIMER_ARMED."""
-    rare()
-    event = events[n]
-    event.kind = kind
-    event.side = 0
-    event.order_type = 0
-    event.time_in_force = 0
-    event.self_trade = 0
-    event.flags = 0
-    event.status = 0
-    event.reason = reason
-    event.market = market & 0xFFFF
+def _clear_for(state: State, event: EventRow, account: int, market: int) -> None:
+    """No numbers but whose event it is, of which market (a wrong number is cut to its width), and when."""
+    clear(event)
+    event.market = market & MAX_MARKETS
     event.index = state.counters[INDEX]
     event.account = account
-    event.order_id = 0
-    event.client_id = 0
-    event.price_ticks = 0
-    event.given_available = 0
-    event.given_locked = 0
-    event.update_id = 0
-    event.level_lots = 0
-    event.quantity_lots = 0
-    event.executed_lots = lots
-    event.executed_atoms = 0
-    event.received_available = 0
-    event.trigger_ticks = 0
-    event.amount_atoms = amount
-    event.display_lots = 0
     event.created_ms = state.counters[TIME_MS]
+
+
+@inner
+def write_rejected(state: State, events: Rows[EventRow], n: int, command: CommandRow, reason: int) -> int:
+    """REJECTED: the command as it came, no balances."""
+    rare()
+    event, price = events[n], command.price_ticks
+    _clear_for(state, event, command.account, command.market)
+    write_codes(event, codes_of_command(command), EventKind.REJECTED, reason)
+    event.order_id = command.order_id
+    event.quantity_lots = command.quantity_lots
+    event.trigger_ticks = command.trigger_ticks
+    if command.flags & HAS_CLIENT_ID:
+        event.client_id = command.client_id
+    if 0 <= price <= MAX_PRICE_TICKS:
+        event.price_ticks = price
+    if command.order_type == OrderType.MARKET:
+        event.amount_atoms = command.amount_atoms
+    else:
+        event.display_lots = command.display_lots
+    return n + 1
+
+
+class Selection(NamedTuple):
+    """Which open orders of an account: all, or those of a market, of a scope, or of both."""
+
+    account: int
+    market: int  # or ALL_MARKETS
+    scope: int  # a CancelScope, or ANY_SCOPE
+
+
+@inner
+def write_cancel_all_done(
+    state: State, events: Rows[EventRow], n: int, selection: Selection, count: int, reason: int
+) -> int:
+    """CANCEL_ALL_DONE: so many orders were cancelled; `reason`: why at all (of a timer), or why not all."""
+    rare()
+    event = events[n]
+    _clear_for(state, event, selection.account, selection.market)
+    event.kind = EventKind.CANCEL_ALL_DONE
+    event.reason = reason
+    event.executed_lots = count
+    return n + 1
+
+
+@inner
+def write_timer_armed(state: State, events: Rows[EventRow], n: int, account: int, market: int, delay_ms: int) -> int:
+    """TIMER_ARMED; a delay of 0: it is disarmed."""
+    rare()
+    event = events[n]
+    _clear_for(state, event, account, market)
+    event.kind = EventKind.TIMER_ARMED
+    event.amount_atoms = delay_ms
     return n + 1

@@ -7,18 +7,22 @@ the old one is put back where it stood. What would end at once, without a trade,
 from typing import NamedTuple
 
 from engine_core.book.ladder.levels import drop_level
-from engine_core.book.ladder.queue import enter, free_slot, take_slot, unlink
-from engine_core.book.ledger.balances import atoms_to_lock, delist, enlist_between, giving_of, lock
+from engine_core.book.ladder.queue import SCRATCH, enter, free_slot, take_slot, unlink
+from engine_core.book.ledger.balances import atoms_to_lock, debit_balance, delist, enlist_between, lock
 from engine_core.book.memory.records import TRIGGER
 from engine_core.book.memory.state import State
+from engine_core.book.orders.checks import check_place
 from engine_core.book.orders.closing import cancel_order
 from engine_core.book.orders.events import write_rejected
-from engine_core.book.orders.execution import crosses, opposite_of, plan
-from engine_core.book.orders.placing import check_place, check_trigger, fill_slot, place
+from engine_core.book.orders.placing import check_trigger, fill_slot, place
+from engine_core.book.orders.planning import crosses, opposite_of, plan_order
 from engine_core.jit.intrinsics import rare
 from engine_core.jit.kernel import inner
-from engine_core.jit.rows import Row, Rows
+from engine_core.jit.rows import Rows
 from engine_core.wire.codes import Reason, SelfTrade
+from engine_core.wire.layout import CommandRow, EventRow
+
+LEVEL_STAYED = -1
 
 
 class Aside(NamedTuple):
@@ -28,7 +32,7 @@ class Aside(NamedTuple):
     locked: int
     before: int  # in its account's list
     following: int
-    book: int  # of the level that went with it; -1: the level stayed
+    book: int  # of the level that went with it, or LEVEL_STAYED
     key: int
 
 
@@ -37,8 +41,8 @@ def _set_aside(state: State, slot: int) -> Aside:
     order, info = state.orders[slot], state.info[slot]
     order_id, locked = order.order_id, atoms_to_lock(state, slot)
     before, following = info.account_prev, info.account_next
-    level, book, key = order.level, (-1), 0
-    lock(state, giving_of(state, slot), -locked)
+    level, book, key = order.level, LEVEL_STAYED, 0
+    lock(state, debit_balance(state, slot), -locked)
     unlink(state, slot)
     if level != 0 and state.levels[level].head == 0:
         book, key = state.levels[level].book, state.levels[level].key
@@ -55,7 +59,7 @@ def _put_back(state: State, slot: int, aside: Aside) -> None:
     order = state.orders[slot]
     order.order_id = aside.order_id
     enlist_between(state, slot, aside.before, aside.following)
-    if aside.book >= 0:
+    if aside.book != LEVEL_STAYED:
         enter(state, aside.book, aside.key, slot)
     else:
         level, before, following = state.levels[order.level], order.prev, order.next
@@ -69,7 +73,7 @@ def _put_back(state: State, slot: int, aside: Aside) -> None:
             state.orders[following].prev = slot
         else:
             level.tail = slot
-    lock(state, giving_of(state, slot), aside.locked)
+    lock(state, debit_balance(state, slot), aside.locked)
 
 
 @inner
@@ -83,31 +87,33 @@ def _meets_own(state: State, slot: int) -> bool:
 
 
 @inner
-def _try(state: State, n: int, command: Row) -> int:
+def _check_new(state: State, n: int, command: CommandRow) -> int:
     """Why the new order would be refused, or end at once; Reason.NONE if it would not. Changes nothing."""
     reason = check_place(state, command)
     if reason != Reason.NONE:
         return reason
-    fill_slot(state, command, 0)
+    fill_slot(state, command, SCRATCH)
     if command.flags & TRIGGER:
-        reason = check_trigger(state, 0)
+        reason = check_trigger(state, SCRATCH)
     else:
-        reason, limit_key, lots, _, stop = plan(state, n, 0, giving_of(state, 0))
+        plan = plan_order(state, n, SCRATCH)
+        state.orders[SCRATCH].remaining_lots = plan.leaves  # as place() does: digests cover the scratch, too
+        reason = plan.refused
         if reason == Reason.NONE:
-            if lots == 0 or not crosses(state, 0, limit_key):
-                reason = stop
-            elif _meets_own(state, 0):
+            if plan.lots == 0 or not crosses(state, SCRATCH, plan.limit_key):
+                reason = plan.stop
+            elif _meets_own(state, SCRATCH):
                 reason = Reason.SELF_TRADE
-    free_slot(state, 0)
+    free_slot(state, SCRATCH)
     return reason
 
 
 @inner
-def replace(state: State, events: Rows[Row], n: int, command: Row, old: int) -> int:
-    """Shape, sender and retry have been looked at, and `old` is the slot of the order that the command names."""
+def replace(state: State, events: Rows[EventRow], n: int, command: CommandRow, old: int) -> int:
+    """Cancel the order in slot `old` and place the command, or neither; shape, sender and client id are checked."""
     rare()
     aside = _set_aside(state, old)
-    reason = _try(state, n + 1, command)
+    reason = _check_new(state, n + 1, command)
     _put_back(state, old, aside)
     if reason != Reason.NONE:
         return write_rejected(state, events, n, command, reason)

@@ -8,15 +8,17 @@ taker) is on no level; what it still has locked stands in counters[TAKER_LOCKED]
 from typing import Any
 
 from engine_core.book.ladder.queue import append
-from engine_core.book.ledger.balances import exchange_atoms, fee_of, fee_place, giving_of, lock
+from engine_core.book.ledger.balances import balance_of, credit, debit, debit_balance, fee_of, fees_of, lock
 from engine_core.book.memory.packed_codes import set_status
 from engine_core.book.memory.records import BY_QUOTE, ICEBERG
 from engine_core.book.memory.state import TAKER_LOCKED, TRIGGERS_DUE, State
-from engine_core.book.orders.closing import expire_order, forget, shrink
-from engine_core.book.orders.events import tell_level, tell_taker, write, write_fill
+from engine_core.book.orders.closing import expire_order, release, shrink
+from engine_core.book.orders.events import Fill, add_level_change, mark_taker, write, write_fill
 from engine_core.jit.intrinsics import rare
 from engine_core.jit.kernel import hot, inner
+from engine_core.jit.rows import Rows
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason, SelfTrade, Side
+from engine_core.wire.layout import EventRow
 
 
 @hot
@@ -30,7 +32,7 @@ def _record_trade(state: State, market: int, price: int) -> None:
 
 
 @hot
-def _executed(state: State, slot: int, lots: int, atoms: int, filled: bool) -> None:
+def _add_execution(state: State, slot: int, lots: int, atoms: int, filled: bool) -> None:
     info = state.info[slot]
     info.executed_lots += lots
     info.executed_atoms += atoms
@@ -39,17 +41,19 @@ def _executed(state: State, slot: int, lots: int, atoms: int, filled: bool) -> N
 
 @inner
 def _settle(state: State, slot: int, lots: int, atoms: int, unlocked: int, ppm: int) -> int:
-    """Move one side's funds; `unlocked`: quote atoms that a Bid frees. Returns the fee."""
-    market = state.markets[state.info[slot].market]
-    account = state.orders[slot].account
-    base, quote = market.base, market.quote
+    """Move the funds of one side for `lots`, worth `atoms` of quote; `unlocked`: quote atoms that a Bid had locked for
+    them. Returns the fee, in atoms of what the side receives."""
+    account, info = state.orders[slot].account, state.info[slot]
+    market = state.markets[info.market]
     base_atoms = lots * market.lot_atoms
-    if state.info[slot].side == Side.BID:
+    if info.side == Side.BID:
         fee = fee_of(base_atoms, ppm)
-        exchange_atoms(state, account, quote, base, unlocked, atoms, base_atoms, fee)
+        debit(state, balance_of(state, account, market.quote), unlocked, atoms)
+        credit(state, account, market.base, base_atoms, fee)
     else:
         fee = fee_of(atoms, ppm)
-        exchange_atoms(state, account, base, quote, base_atoms, base_atoms, atoms, fee)
+        debit(state, balance_of(state, account, market.base), base_atoms, base_atoms)
+        credit(state, account, market.quote, atoms, fee)
     return fee
 
 
@@ -66,56 +70,63 @@ def _unlocked_by_taker(state: State, slot: int, lots: int, atoms: int) -> int:
 
 
 @inner
-def _replenish(state: State, events: Any, n: int, slot: int, level: int, hidden: int) -> int:
+def _replenish(state: State, events: Rows[EventRow], n: int, slot: int, level: int, hidden: int) -> int:
     """Show the next part of an iceberg, behind the queue."""
     rare()
     display = state.terms[slot].amount_atoms
     state.orders[slot].remaining_lots = min(display, hidden)
     append(state, level, slot)
     write(state, events, n, EventKind.REPLENISHED, Reason.NONE, slot)
-    tell_level(state, events, n, state.info[slot].market, level)
+    add_level_change(state, events[n], level)
     return n + 1
 
 
+@hot
+def _hidden_lots(state: State, maker: int, lots: int) -> int:
+    """Of an iceberg whose shown part is gone with this trade: what it has left."""
+    info = state.info[maker]
+    if state.orders[maker].remaining_lots != 0 or info.flags & ICEBERG == 0:
+        return 0
+    return info.quantity_lots - info.executed_lots - lots
+
+
 @inner
-def trade(context: Any, maker: int, price: int, lots: int, left: int, n: int) -> int:
-    """Settle one trade and tell it: the maker's FILL, the taker's, and an iceberg's next part."""
+def trade(context: Any, maker: int, price: int, lots: int, n: int) -> int:
+    """Settle one trade of `lots` at `price` ticks and report it: the maker's FILL, the taker's, and an iceberg's next
+    part."""
     state, events, taker = context
     market = state.info[maker].market
     level = state.orders[maker].level
-    atoms = lots * price * state.markets[market].tick_atoms
+    atoms = lots * price * state.markets[market].tick_atoms  # of the quote asset
     _record_trade(state, market, price)
 
-    hidden = 0
-    maker_filled = state.orders[maker].remaining_lots == 0
-    if maker_filled and state.info[maker].flags & ICEBERG:
-        hidden = state.info[maker].quantity_lots - state.info[maker].executed_lots - lots
-        maker_filled = hidden == 0
-    _executed(state, maker, lots, atoms, maker_filled)
-    ppm = state.fees[fee_place(state, market, state.orders[maker].account)].maker_ppm
-    fee = _settle(state, maker, lots, atoms, atoms, ppm)
-    write_fill(state, events, n, maker, taker, price, lots, fee)
-    tell_level(state, events, n, market, level)
+    hidden = _hidden_lots(state, maker, lots)
+    maker_filled = state.orders[maker].remaining_lots == 0 and hidden == 0
+    _add_execution(state, maker, lots, atoms, maker_filled)
+    fee = _settle(state, maker, lots, atoms, atoms, fees_of(state, maker).maker_ppm)
+    write_fill(state, events, n, maker, taker, Fill(price, lots, fee))
+    add_level_change(state, events[n], level)
+    n += 1
 
     state.orders[taker].remaining_lots -= lots
-    _executed(state, taker, lots, atoms, state.orders[taker].remaining_lots == 0)
+    _add_execution(state, taker, lots, atoms, state.orders[taker].remaining_lots == 0)
     unlocked = _unlocked_by_taker(state, taker, lots, atoms)
     state.counters[TAKER_LOCKED] -= unlocked
-    ppm = state.fees[fee_place(state, market, state.orders[taker].account)].taker_ppm
-    fee = _settle(state, taker, lots, atoms, unlocked, ppm)
-    write_fill(state, events, n + 1, taker, maker, price, lots, fee)
-    tell_taker(state, events, n + 1, taker)
+    fee = _settle(state, taker, lots, atoms, unlocked, fees_of(state, taker).taker_ppm)
+    write_fill(state, events, n, taker, maker, Fill(price, lots, fee))
+    mark_taker(state, events[n], taker)
+    n += 1
 
     if maker_filled:
-        forget(state, maker)
+        release(state, maker)
     elif hidden != 0:
-        return _replenish(state, events, n + 2, maker, level, hidden)
-    return n + 2
+        return _replenish(state, events, n, maker, level, hidden)
+    return n
 
 
 @inner
-def _decrement(state: State, events: Any, n: int, maker: int, taker: int, left: int) -> tuple[int, int, int]:
-    """Both lose the smaller quantity; who has none left expires."""
+def _decrement(state: State, events: Rows[EventRow], n: int, maker: int, taker: int, left: int) -> tuple[int, int, int]:
+    """Both orders lose the smaller quantity; the one with none left expires."""
     maker_left = state.info[maker].quantity_lots - state.info[maker].executed_lots
     lots = min(maker_left, left)
     if lots == maker_left:
@@ -128,7 +139,7 @@ def _decrement(state: State, events: Any, n: int, maker: int, taker: int, left: 
         info.quantity_lots -= lots
         if info.side == Side.ASK or info.order_type == OrderType.LIMIT:  # a market Bid locked its trades only
             freed = _unlocked_by_taker(state, taker, lots, 0)
-            lock(state, giving_of(state, taker), -freed)
+            lock(state, debit_balance(state, taker), -freed)
             state.counters[TAKER_LOCKED] -= freed
     if lots == left:
         return n, left - lots, Reason.SELF_TRADE

@@ -15,15 +15,17 @@ from engine_core.book.memory.state import (
     TIMERS_USED,
     State,
 )
-from engine_core.book.orders.closing import cancel_matching
-from engine_core.book.orders.events import write_account
+from engine_core.book.orders.closing import cancel_selected
+from engine_core.book.orders.events import ANY_SCOPE, Selection, write_cancel_all_done
 from engine_core.jit.intrinsics import rare
 from engine_core.jit.kernel import inner
-from engine_core.jit.rows import Row, Rows
-from engine_core.wire.codes import EventKind, Reason
+from engine_core.jit.rows import Rows
+from engine_core.wire.codes import Reason
+from engine_core.wire.layout import EventRow
 from engine_core.wire.limits import ALL_MARKETS
 
 DEAD_MAN, LEASE = 1, 2  # TIMER.kind
+EVERY_MARKET = 0  # TIMER.market
 
 
 @inner
@@ -68,27 +70,35 @@ def find_timer(state: State, account: int, kind: int, gateway: int) -> int:
 
 
 @inner
+def _new_timer(state: State, account: int) -> int:
+    """A timer more on the account's list and in the heap, or 0 if there is none."""
+    owner, timer = state.accounts[account], state.counters[TIMER_FREE]
+    if timer != 0:
+        state.counters[TIMER_FREE] = state.timers[timer].next
+    elif state.counters[TIMERS_USED] + 1 < state.timers.size:
+        state.counters[TIMERS_USED] += 1
+        timer = state.counters[TIMERS_USED]
+    else:
+        return 0
+    state.timers[timer].next = owner.timers
+    owner.timers = timer
+    take_share(state, SHARED_TIMERS, owner.timers_armed)
+    owner.timers_armed += 1
+    state.counters[TIMERS] += 1
+    _put(state, state.counters[TIMERS], timer)
+    return timer
+
+
+@inner
 def arm(state: State, account: int, kind: int, gateway: int, market: int, delay_ms: int) -> int:
     """Set or reset the timer, or say why there is no room for one more."""
     timer = find_timer(state, account, kind, gateway)
     if timer == 0:
-        owner = state.accounts[account]
-        if not may_take(state, SHARED_TIMERS, owner.timers_armed):
+        if not may_take(state, SHARED_TIMERS, state.accounts[account].timers_armed):
             return Reason.TIMERS_FULL if is_full(state, SHARED_TIMERS) else Reason.TIMERS_SHARE
-        timer = state.counters[TIMER_FREE]
-        if timer != 0:
-            state.counters[TIMER_FREE] = state.timers[timer].next
-        elif state.counters[TIMERS_USED] + 1 < state.timers.size:
-            state.counters[TIMERS_USED] += 1
-            timer = state.counters[TIMERS_USED]
-        else:
+        timer = _new_timer(state, account)
+        if timer == 0:
             return Reason.TIMERS_FULL
-        state.timers[timer].next = owner.timers
-        owner.timers = timer
-        take_share(state, SHARED_TIMERS, owner.timers_armed)
-        owner.timers_armed += 1
-        state.counters[TIMERS] += 1
-        _put(state, state.counters[TIMERS], timer)
     record = state.timers[timer]
     state.counters[TIMERS_MADE] += 1
     record.due_ms = state.counters[TIME_MS] + delay_ms
@@ -127,21 +137,20 @@ def disarm(state: State, timer: int) -> None:
 
 
 @inner
-def run_due(state: State, events: Rows[Row], n: int) -> int:
+def run_due(state: State, events: Rows[EventRow], n: int) -> int:
     """Fire what is due, earliest first, while events fit."""
     rare()
     while state.counters[TIMERS] != 0:
         timer = state.timer_heap[1]
         record = state.timers[timer]
-        last = state.counters[BUDGET] - 1  # one for CANCEL_ALL_DONE
-        if record.due_ms > state.counters[TIME_MS] or n >= last:
+        if record.due_ms > state.counters[TIME_MS] or n + 1 >= state.counters[BUDGET]:
             break
-        account, market = record.account, record.market
         reason = Reason.DEAD_MAN if record.kind == DEAD_MAN else Reason.DISCONNECTED
-        n, count, done = cancel_matching(state, events, n, last, account, market, 0, reason)
+        market = record.market if record.market != EVERY_MARKET else ALL_MARKETS
+        selection = Selection(record.account, market, ANY_SCOPE)
+        n, count, done = cancel_selected(state, events, n, selection, reason)
         if not done:
             break
         disarm(state, timer)
-        named = market if market != 0 else ALL_MARKETS
-        n = write_account(state, events, n, EventKind.CANCEL_ALL_DONE, reason, account, named, count, 0)
+        n = write_cancel_all_done(state, events, n, selection, count, reason)
     return n

@@ -11,33 +11,33 @@ They keep what they hold and go on where they stopped; until one is done nothing
 A trigger whose order would be cut short only for want of the events that others have used waits for the next command.
 """
 
-from engine_core.book.ladder.levels import ABOVE, BELOW, NO_KEY, book_of, key_of
+from engine_core.book.ladder.levels import ABOVE, BELOW, book_of, key_of
 from engine_core.book.ladder.queue import append, leave, put_in_front, unlink
-from engine_core.book.ledger.balances import atoms_to_lock, giving_of, lock
+from engine_core.book.ledger.balances import atoms_to_lock, debit_balance, lock
 from engine_core.book.memory.packed_codes import set_status
-from engine_core.book.memory.state import BUDGET, FIRED, TRIGGERS_DUE, State
-from engine_core.book.orders.checks import ACCOUNT_FROZEN, check_market_state, check_price
-from engine_core.book.orders.closing import end_taker, forget
+from engine_core.book.memory.state import BUDGET, FIRED, NO_KEY, TRIGGERS_DUE, State
+from engine_core.book.orders.checks import check_market_state, check_price, is_frozen
+from engine_core.book.orders.closing import end_taker, release
 from engine_core.book.orders.events import write
-from engine_core.book.orders.execution import (
+from engine_core.book.orders.execution import execute, execute_plan, rest_again
+from engine_core.book.orders.planning import (
     AFTER_SWEEP,
     OWN_EVENTS,
+    Plan,
+    check_rest,
     crosses,
-    execute,
     limit_key_of,
     opposite_of,
-    plan,
-    plan_to_rest,
-    rest_again,
+    plan_order,
 )
-from engine_core.book.orders.placing import start
 from engine_core.jit.intrinsics import apart, rare
 from engine_core.jit.kernel import inner
-from engine_core.jit.rows import Row, Rows
+from engine_core.jit.rows import Rows
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason
+from engine_core.wire.layout import EventRow
 from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
 
-NO_LOW = NO_KEY  # low_ticks of a market without trades since the last look
+NO_LOW = NO_KEY  # low_ticks of a market without trades since triggers were last collected
 
 
 @inner
@@ -51,7 +51,7 @@ def _fire_book(state: State, book: int, reached_key: int) -> None:
 
 @inner
 def collect_fired(state: State, market: int) -> None:
-    """Queue what the trades of `market` since the last look have reached."""
+    """Queue the triggers that the trades of `market` have reached since the last time."""
     apart()
     state.counters[TRIGGERS_DUE] = 0
     record = state.markets[market]
@@ -67,7 +67,7 @@ def _check_fired(state: State, slot: int) -> int:
     """What may have changed since the order was placed."""
     info = state.info[slot]
     market = info.market
-    if state.accounts[state.orders[slot].account].state == ACCOUNT_FROZEN:
+    if is_frozen(state, state.orders[slot].account):
         return Reason.ACCOUNT_FROZEN
     reason = check_market_state(state, market, info.order_type, info.flags)
     if reason == Reason.NONE and info.order_type == OrderType.LIMIT:
@@ -88,50 +88,51 @@ def is_busy(state: State, market: int) -> bool:
 
 
 @inner
-def _go_on(state: State, events: Rows[Row], n: int, slot: int) -> int:
+def _go_on(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
     """A suspended order sweeps on, with the funds that it holds."""
     unlink(state, slot)
-    price, locked = state.info[slot].price_ticks, atoms_to_lock(state, slot)
+    price, locked, lots = state.info[slot].price_ticks, atoms_to_lock(state, slot), state.orders[slot].remaining_lots
     limit_key = limit_key_of(state, slot, opposite_of(state, slot))
-    stop = plan_to_rest(state, slot, price)
+    stop = check_rest(state, slot, price)
     if crosses(state, slot, limit_key):
-        lots = state.orders[slot].remaining_lots
-        return execute(state, events, n, slot, limit_key, lots, locked, stop)
+        return execute(state, events, n, slot, Plan(Reason.NONE, limit_key, lots, lots, locked, stop))
     if stop != Reason.NONE:
         return end_taker(state, events, n, stop, slot, locked)
     return rest_again(state, events, n, slot)
 
 
 @inner
-def _activate(state: State, events: Rows[Row], n: int, slot: int) -> int:
-    """A fired trigger becomes an ordinary order, with the funds that it held, or fails; or it waits: no event."""
-    none = Reason.NONE
-    lots_before, held = state.orders[slot].remaining_lots, atoms_to_lock(state, slot)
-    unlink(state, slot)
-    giving = giving_of(state, slot)
-    lock(state, giving, -held)
-    limit_key, lots, locked = 0, 0, 0
-    stop: int = none
+def _plan_fired(state: State, n: int, slot: int) -> Plan:
     reason = _check_fired(state, slot)
-    if reason == Reason.NONE:
-        reason, limit_key, lots, locked, stop = plan(state, n, slot, giving)
-    if stop == Reason.EVENT_LIMIT and state.counters[BUDGET] - n < MAX_EVENTS_PER_COMMAND // 2:
-        lock(state, giving, held)
-        state.orders[slot].remaining_lots = lots_before
-        put_in_front(state, FIRED, slot)
-        return n
     if reason != Reason.NONE:
-        set_status(state, slot, OrderStatus.TRIGGER_FAILED)
-        n = write(state, events, n, EventKind.TRIGGER_FAILED, reason, slot)
-        forget(state, slot)
-        return n
-    set_status(state, slot, OrderStatus.NEW)
-    n = write(state, events, n, EventKind.TRIGGERED, none, slot)
-    return start(state, events, n, EventKind.ACCEPTED, slot, giving, limit_key, lots, locked, stop)
+        return Plan(reason, 0, 0, state.orders[slot].remaining_lots, 0, Reason.NONE)
+    return plan_order(state, n, slot)
 
 
 @inner
-def run_fired(state: State, events: Rows[Row], n: int) -> int:
+def _activate(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
+    """A fired trigger becomes an ordinary order, with the funds that it held, or fails; or it waits: no event."""
+    balance, held = debit_balance(state, slot), atoms_to_lock(state, slot)
+    unlink(state, slot)
+    lock(state, balance, -held)
+    plan = _plan_fired(state, n, slot)
+    if plan.stop == Reason.EVENT_LIMIT and state.counters[BUDGET] - n < MAX_EVENTS_PER_COMMAND // 2:
+        lock(state, balance, held)
+        put_in_front(state, FIRED, slot)
+        return n
+    state.orders[slot].remaining_lots = plan.leaves
+    if plan.refused != Reason.NONE:
+        set_status(state, slot, OrderStatus.TRIGGER_FAILED)
+        n = write(state, events, n, EventKind.TRIGGER_FAILED, plan.refused, slot)
+        release(state, slot)
+        return n
+    set_status(state, slot, OrderStatus.NEW)
+    n = write(state, events, n, EventKind.TRIGGERED, Reason.NONE, slot)
+    return execute_plan(state, events, n, slot, plan)
+
+
+@inner
+def run_fired(state: State, events: Rows[EventRow], n: int) -> int:
     """Work the queue off while events fit."""
     rare()
     while state.levels[FIRED].head != 0 and n + OWN_EVENTS + AFTER_SWEEP < state.counters[BUDGET]:
