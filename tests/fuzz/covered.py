@@ -2,12 +2,13 @@
 
     python -m tests.fuzz.covered http        as JSON (`python -m tests.fuzz --coverage` asks so for each target)
 
-A process of its own, on a sample, so that the counting slows nothing else; kernels run as plain Python in it.
+A process of its own, on a sample, so that the counting slows nothing else; kernels run as plain Python in it. A few
+inputs that together reach all lines that the sample reaches are kept in corpus/TARGET/, and are tests (test_fuzz.py).
 """
 
 import json
 import os
-import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import coverage
 import numpy as np
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+CORPUS: Final = Path(__file__).with_name("corpus")
 FIRST: Final = 10**13  # where no long run comes to
 _HTTP: Final = ("ingress/http/protocol.py", "ingress/http/head.py", "ingress/http/asgi.py:read_body")
 _ORDER: Final = ("ingress/fast_path/order_kernel.py", "ingress/fast_path/request_kernel.py")
@@ -48,6 +50,9 @@ UNDER_TEST: Final = {  # files, or functions of them
 }
 SAMPLES: Final = {"commands": 400, "snapshot": 300, "configuration": 500, "websocket": 1_000}
 SAMPLE: Final = 4_000
+NOT_KEPT: Final = {  # inputs of another target again, or large
+    *("order-request-and-llhttp", "order-message-compiled", "http-behind-nginx", "snapshot"),
+}
 
 
 @dataclass
@@ -69,6 +74,7 @@ def measured(name: str) -> dict[str, Any]:
     """In another process, whose numbers these are."""
     command = [sys.executable, "-m", "tests.fuzz.covered", name]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONWARNINGS": "ignore"}
+    shutil.rmtree(CORPUS / name, ignore_errors=True)
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
     return {**json.loads(done.stdout.splitlines()[-1]), "under_test": UNDER_TEST[name]}
 
@@ -76,36 +82,41 @@ def measured(name: str) -> dict[str, Any]:
 def _measure(name: str) -> Covered:
     counting = coverage.Coverage(branch=True, source=["ingress", "engine_core"], data_file=None, config_file=False)
     counting.start()
-    count = SAMPLES.get(name, SAMPLE)
+    from tests.fuzz import __main__ as fuzz  # only now: what importing executes counts as well
+
+    covered = Covered(SAMPLES.get(name, SAMPLE))
     with np.errstate(over="ignore"):
-        _run(name, count)
+        for number in range(FIRST, FIRST + covered.sample):
+            counting.switch_context(str(number))
+            fuzz.check_one(name, number)
     counting.stop()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         counting.json_report(outfile=str(report))
         files: dict[str, Any] = json.loads(report.read_text())["files"]
-    covered = Covered(count)
+    reached: list[set[int]] = []  # for each line by which inputs
     for wanted in UNDER_TEST[name]:
         path, _, function = wanted.partition(":")
-        found = [details for file, details in files.items() if file.startswith(path)]
+        found = {file: details for file, details in files.items() if file.startswith(path)}
         assert found, f"{path} was not imported"
-        for details in found:
-            covered.add((details["functions"][function] if function else details)["summary"])
+        for file, details in found.items():
+            part = details["functions"][function] if function else details
+            covered.add(part["summary"])
+            inputs = counting.get_data().contexts_by_lineno(str(ROOT / file))
+            reached += [{int(each) for each in inputs[line] if each} for line in part["executed_lines"]]
+    if name not in NOT_KEPT:
+        for number in _few(reached):
+            fuzz.keep(CORPUS, name, number, fuzz.input_of(name, number))
     return covered
 
 
-def _run(name: str, count: int) -> None:
-    from tests.fuzz import __main__ as fuzz  # only now: what importing executes counts as well
-    from tests.fuzz import loops, targets
-
-    if name not in fuzz.COMPILED:
-        fuzz.run(name, FIRST, count)
-        return
-    for number in range(FIRST, FIRST + count):
-        if name == "order-message-compiled":
-            targets.check_message(loops.made(number, fuzz.MESSAGE_SEEDS) + b"}", random.Random())
-        else:
-            targets.check_order(loops.made(number, fuzz.ORDER_SEEDS), random.Random())
+def _few(reached: list[set[int]]) -> set[int]:
+    """Inputs that together reach every line: first for those that the fewest reach."""
+    chosen: set[int] = set()
+    for inputs in sorted(filter(None, reached), key=len):
+        if not inputs & chosen:
+            chosen.add(min(inputs))
+    return chosen
 
 
 if __name__ == "__main__":

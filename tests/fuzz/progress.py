@@ -5,6 +5,8 @@ Several processes may run at once, each with targets of its own.
 
 import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,19 +19,28 @@ State = dict[str, Any]  # inputs, taken, cpu_seconds, and what covered.py has co
 
 
 def load() -> dict[str, State]:
-    found: dict[str, State] = json.loads(PROGRESS.read_text()) if PROGRESS.exists() else {}
-    return found
+    with _locked():
+        return _read()
 
 
 def save(name: str, changed: State) -> None:
+    with _locked():
+        progress = _read()
+        progress[name] = _NOTHING | progress.get(name, {}) | changed
+        PROGRESS.write_text(json.dumps(progress, indent=1))
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
     PROGRESS.parent.mkdir(parents=True, exist_ok=True)
     with PROGRESS.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        progress = load()
-        progress[name] = _NOTHING | progress.get(name, {}) | changed
-        written = PROGRESS.with_suffix(".new")
-        written.write_text(json.dumps(progress, indent=1))
-        written.replace(PROGRESS)
+        yield
+
+
+def _read() -> dict[str, State]:
+    found: dict[str, State] = json.loads(PROGRESS.read_text()) if PROGRESS.exists() else {}
+    return found
 
 
 def table() -> str:

@@ -1,4 +1,4 @@
-"""A short run of each target, and every input again that a long run has found (`make fuzz`)."""
+"""A short run of each target, and every input again that was kept: what a long run found, and the corpora."""
 
 import random
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.__main__ import COMPILED, FOUND, run
-from tests.fuzz.covered import ROOT, UNDER_TEST, measured
+from tests.fuzz.covered import CORPUS, ROOT, UNDER_TEST, measured
 from tests.fuzz.targets import TARGETS
 
 pytestmark = pytest.mark.timeout(600)  # the loops have to be compiled
@@ -36,6 +36,6 @@ def test_coverage_is_counted() -> None:
     assert found["lines"] > 0.9 * found["of_lines"] > 0 and found["branches"] > 0.8 * found["of_branches"] > 0
 
 
-@pytest.mark.parametrize("path", sorted(FOUND.glob("*/*.bin")), ids=str)
-def test_what_was_found_before(path: Path) -> None:
+@pytest.mark.parametrize("path", [*sorted(FOUND.glob("*/*.bin")), *sorted(CORPUS.glob("*/*.bin"))], ids=str)
+def test_what_was_kept(path: Path) -> None:
     TARGETS[path.parent.name].check(path.read_bytes(), random.Random(0))
