@@ -47,9 +47,9 @@ def make(draw: random.Random) -> bytes:
     return mutated(draw, SEEDS, PIECES) + draw.choice((b"", draw.choice(SEEDS)))
 
 
-async def ours(parts: list[bytes]) -> tuple[list[Parsed], bool]:
+async def ours(parts: list[bytes], is_hot: bool = False) -> tuple[list[Parsed], bool]:
     """The whole requests, and whether more would be read."""
-    connection = Connection()
+    connection = Connection(is_hot=is_hot)
     await connection.send(*parts, turns=4)
     for _ in range(200):
         if not connection.is_busy():
@@ -60,8 +60,10 @@ async def ours(parts: list[bytes]) -> tuple[list[Parsed], bool]:
     return [parsed(request) for request in connection.requests if request.body is not None], listens
 
 
-async def _both(data: bytes, parts: list[bytes]) -> tuple[tuple[list[Parsed], bool], tuple[list[Parsed], bool]]:
-    return await ours([data]), await ours(parts)
+async def _both(
+    data: bytes, parts: list[bytes], is_hot: bool
+) -> tuple[tuple[list[Parsed], bool], tuple[list[Parsed], bool]]:
+    return await ours([data]), await ours(parts, is_hot)
 
 
 @cache
@@ -103,10 +105,11 @@ def of_h11(data: bytes) -> tuple[list[Parsed], bool]:
 
 
 def check(data: bytes, draw: random.Random) -> None:
-    """AssertionError if the readings differ in what is one request."""
-    parts = split(draw, data)
-    (whole, listens), in_parts = _loop().run_until_complete(_both(data, parts))
-    assert in_parts == (whole, listens), f"split as {parts}"
+    """AssertionError if the readings differ in what is one request: in one piece by the general way, and in parts by it
+    or by the hot one; h11's, and llhttp's."""
+    parts, is_hot = split(draw, data), draw.random() < 0.5
+    (whole, listens), in_parts = _loop().run_until_complete(_both(data, parts, is_hot))
+    assert in_parts == (whole, listens), f"split as {parts}{', hot' if is_hot else ''}"
     others, refused = of_h11(data)
     for own, other in zip(whole, others, strict=False):
         assert (own[0], own[2]) == (other[0], other[2]), (own, other)

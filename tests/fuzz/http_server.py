@@ -1,19 +1,26 @@
 """Our whole reading of HTTP without a network: bytes in, requests out, for what no socket is needed for.
 
 The protocol is the one that ingress serves with, on a transport that only notes; the application notes requests and
-answers each. Hot routes are left out: what they add is not the reading.
+answers each. On a hot connection every path is a hot route (fast_path/cycle.py), as far as its head allows it.
 """
 
 import asyncio
 from dataclasses import dataclass, field
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from engine_core.config.addresses import Origin
+from ingress.dispatch import Endpoint
+from ingress.fast_path.cycle import HotRoutes
 from ingress.http.asgi import read_body
 from ingress.http.protocol import BoundedProtocol
+from ingress.messages import Call, Reply, json_reply
+from ingress.metrics import Shown
+from ingress.service import Request, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +84,59 @@ def _config() -> Config:
     return config
 
 
+class _Everything:
+    """Hot endpoints: one for each path that a table could hold."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def get(self, key: tuple[bytes, bytes]) -> Endpoint | None:
+        return self._endpoint if key[1].isascii() else None
+
+
+class _Hot(HotRoutes):
+    def find(
+        self, method: bytes, url: bytes, by_name: dict[bytes, bytes], origin: Origin
+    ) -> tuple[Endpoint, Call] | None:
+        """The whole target as the path: what a query means is not looked at here."""
+        found = super().find(method, url, by_name, origin)
+        if found is not None:
+            path, _, query = url.partition(b"?")
+            found[1].path, found[1].query = (path + (b"?" + query if query else b"")).decode("latin-1"), b""
+        return found
+
+
+class _ShownNowhere:
+    def order(self, began: float, status: int) -> None:
+        return None
+
+    def answered(self, status: int) -> None:
+        return None
+
+
+@cache
+def _service() -> Service:
+    """As much of one as a hot route without credentials needs."""
+    gateway = SimpleNamespace(catch_up=lambda: None)
+    return cast(Service, SimpleNamespace(limits=None, engine=SimpleNamespace(gateway=gateway)))
+
+
 @dataclass
 class Connection:
     """One connection of a client that sends `parts` and looks at nothing."""
 
     requests: list[Read] = field(default_factory=list)
     transport: Transport = field(default_factory=Transport)
+    is_hot: bool = False
 
     def __post_init__(self) -> None:
         state = ServerState()
         state.default_headers = []
         self.protocol = BoundedProtocol(_config(), state, {})
         self.protocol.app = self._application
+        if self.is_hot:
+            endpoints = cast(dict[tuple[bytes, bytes], Endpoint], _Everything(Endpoint(self._note)))
+            self.protocol.hot = _Hot(_service(), cast(Shown, _ShownNowhere()), endpoints)  # type: ignore[misc]
         self.protocol.connection_made(self.transport)
 
     async def _application(self, scope: Any, receive: Any, send: Any) -> None:
@@ -100,6 +148,11 @@ class Connection:
             headers = [(b"content-length", b"0")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
+
+    async def _note(self, service: Service, request: Request) -> Reply:
+        call = request.call
+        self.requests.append(Read(call.method, call.path.encode("latin-1"), tuple(call.headers.items()), call.body))
+        return json_reply(None)
 
     async def send(self, *parts: bytes, turns: int = 8) -> None:
         for part in parts:
