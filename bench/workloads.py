@@ -44,7 +44,7 @@ def setup_records(markets: int, accounts: int, *, genesis: bool = True) -> np.nd
     at = 0
     if genesis:
         rows[0]["kind"], rows[0]["code"] = CommandKind.GENESIS, SCHEMA_VERSION
-        rows[0]["a"], rows[0]["b"], rows[0]["c"] = LOG_ID, BEHAVIOUR_VERSION, TIME_MS
+        rows[0]["log_id"], rows[0]["behaviour"], rows[0]["created_ms"] = LOG_ID, BEHAVIOUR_VERSION, TIME_MS
         at = 1
     part = rows[at : at + assets]
     part["kind"], part["asset"], part["decimals"] = CommandKind.ASSET, np.arange(1, assets + 1), 6
@@ -56,17 +56,22 @@ def setup_records(markets: int, accounts: int, *, genesis: bool = True) -> np.nd
         np.arange(1, markets + 1),
         np.arange(2, assets + 1),
     )
-    part["quote_asset"], part["code"], part["c"] = QUOTE_ASSET, MarketState.OPEN, 1
-    part["a"], part["b"] = LOT_ATOMS, TICK_ATOMS
+    part["quote_asset"], part["code"], part["min_lots"] = QUOTE_ASSET, MarketState.OPEN, 1
+    part["lot_atoms"], part["tick_atoms"] = LOT_ATOMS, TICK_ATOMS
     at += markets
     part = rows[at : at + markets]
-    part["kind"], part["market"], part["a"], part["b"] = CommandKind.FEES, np.arange(1, markets + 1), 800, 1_000
+    part["kind"], part["market"], part["maker_ppm"], part["taker_ppm"] = (
+        CommandKind.FEES,
+        np.arange(1, markets + 1),
+        800,
+        1_000,
+    )
     at += markets
     part = rows[at : at + accounts]
     part["kind"], part["account"] = CommandKind.ACCOUNT, np.arange(2, accounts + 2)
     at += accounts
     part = rows[at:]
-    part["kind"], part["a"], part["b"] = CommandKind.DEPOSIT, FUNDS_ATOMS, np.arange(len(part))
+    part["kind"], part["amount_atoms"], part["reference"] = CommandKind.DEPOSIT, FUNDS_ATOMS, np.arange(len(part))
     part["account"] = np.repeat(np.arange(2, accounts + 2), assets)
     part["asset"] = np.tile(np.arange(1, assets + 1), accounts)
     return rows

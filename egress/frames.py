@@ -9,19 +9,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from engine_core.edge.spelling import SIDE_WORDS
 from engine_core.replica.candles import Candle
 from engine_core.replica.orders import OrderChange
 from engine_core.replica.setup import Market
 from engine_core.replica.ticker import Ticker
 from engine_core.replica.trades import Trade
-from engine_core.wire.codes import Side
 from engine_core.wire.units import format_decimal
 
 CACHED_TEXTS = 65_536
 CHECKSUM_LEVELS = 10
 _RATIO_DECIMALS = 6
-
-_SIDES = {Side.BID: "Bid", Side.ASK: "Ask"}
 
 Level = tuple[int, int]  # ticks, lots
 
@@ -123,7 +121,7 @@ def orders(market: Market, texts: Texts, span: tuple[int, int], changes: list[Or
     """Changes of single orders; `span` is the depth numbers that they cover."""
     rows = ",".join(
         [
-            f'["{change.order_id}","{_SIDES[change.side]}","{texts.price(change.price_ticks)}","{texts.quantity(change.lots)}"]'
+            f'["{change.order_id}","{SIDE_WORDS[change.side]}","{texts.price(change.price_ticks)}","{texts.quantity(change.lots)}"]'
             for change in changes
         ]
     )

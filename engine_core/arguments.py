@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from engine_core.wire.limits import MAX_ACCOUNT
+
 MAX_SHOWN = 40  # characters of what was typed
-MAX_ACCOUNT = 2**32 - 1
 MAX_REFERENCE = 2**63 - 1
 
 

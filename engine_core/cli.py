@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     trail.add_argument("--account", type=account, metavar="N", help="only this account")
     trail.add_argument("--json", action="store_true", help="one JSON object per line")
     _state_commands(add)
-    apply = add("apply", _late("apply", "apply"), "append changes of the configuration to the log")
+    apply = add("apply", _late("up", "apply"), "append changes of the configuration to the log")
     apply.add_argument("--config", metavar="FILE", type=file, help="default: the exchange's own")
     apply.add_argument("--yes", action="store_true", help="do not ask")
     skip = add("skip", _late("accounts", "skip"), "make the engine skip an entry that crashes it")
@@ -129,13 +129,13 @@ def _rule_commands(commands: "Commands", accounts: "Commands") -> None:
     """What an administrator decides about accounts and markets; the same as the administrator's REST API."""
     freeze = "restrict an account to cancels"
     for name, text in (("freeze", freeze), ("unfreeze", "let it trade again"), ("tier", "set its fee tier")):
-        command = _add(accounts, name, _late("rules", name), text)
+        command = _add(accounts, name, _late("accounts", name), text)
         command.add_argument("account", type=account, metavar="ACCOUNT", help="its number")
     command.add_argument("tier", type=whole(0, 15), metavar="TIER", help="0 to 15")
-    market = _add(commands, "market", _late("rules", "market_state"), "open, close or restrict a market")
+    market = _add(commands, "market", _late("accounts", "market_state"), "open, close or restrict a market")
     market.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
     market.add_argument("state", choices=("open", "closed", "cancel-only", "limit-only", "post-only"))
-    fees = _add(commands, "fees", _late("rules", "fees"), "set the fees of a tier on a market")
+    fees = _add(commands, "fees", _late("accounts", "fees"), "set the fees of a tier on a market")
     fees.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
     fees.add_argument("tier", type=whole(1, 15), metavar="TIER", help="1 to 15; exchange.toml sets tier 0")
     for side in ("maker", "taker"):

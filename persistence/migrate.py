@@ -6,13 +6,15 @@ fits. Which of the two a database is gets decided once, when it is empty, and is
 
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from importlib import resources
 
 from psycopg import Connection
 
-from engine_core.wire import codes
+from engine_core.edge import spelling
+from engine_core.wire.codes import Reason
 from engine_core.wire.intervals import INTERVALS
 
 log = logging.getLogger(__name__)
@@ -100,16 +102,16 @@ def _choose_variant(connection: Connection) -> Variant:
 
 
 def _write_codes(connection: Connection) -> None:
-    enums: tuple[type[IntEnum], ...] = (
-        codes.Side,
-        codes.OrderType,
-        codes.OrderStatus,
-        codes.SelfTrade,
-        codes.MarketState,
-        codes.Reason,
-    )
-    rows = [(enum.__name__, int(member), member.name.title().replace("_", "")) for enum in enums for member in enum]
-    rows += [("TimeInForce", int(member), member.name) for member in codes.TimeInForce]
+    tables: dict[str, Mapping[int, str]] = {
+        "Side": spelling.SIDE_WORDS,
+        "OrderType": spelling.ORDER_TYPE_WORDS,
+        "OrderStatus": spelling.STATUS_WORDS,
+        "SelfTrade": spelling.SELF_TRADE_WORDS,
+        "MarketState": spelling.MARKET_STATE_WORDS,
+        "TimeInForce": spelling.TIME_IN_FORCE_WORDS,
+        "Reason": {reason.value: reason.name.title().replace("_", "") for reason in Reason},
+    }
+    rows = [(kind, code, word) for kind, words in tables.items() for code, word in words.items()]
     rows += [("Interval", interval.number, interval.name) for interval in INTERVALS.values()]
     with connection.cursor() as cursor:
         cursor.executemany(

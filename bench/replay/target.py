@@ -58,7 +58,7 @@ class Kernel:
     def __init__(self, capacities: Capacities) -> None:
         self._state = new_state(capacities)
         self._events = np.zeros(MAX_BLOCK_EVENTS, EVENT)
-        genesis = _admin(CommandKind.GENESIS, code=SCHEMA_VERSION, a=1, b=BEHAVIOUR_VERSION)
+        genesis = _admin(CommandKind.GENESIS, code=SCHEMA_VERSION, log_id=1, behaviour=BEHAVIOUR_VERSION)
         self.execute(genesis)
 
     def execute(self, records: np.ndarray) -> np.ndarray:
@@ -122,8 +122,9 @@ def venue(target: Target, price_decimals: int) -> Iterator[Venue]:
     for number in (place.bidder, place.asker):
         records.append(_admin(CommandKind.ACCOUNT, account=number))
     atoms, reference = MAX_SUPPLY_ATOMS // SHARE_OF_SUPPLY, time.time_ns()
-    records.append(_admin(CommandKind.DEPOSIT, account=place.bidder, asset=quote, a=atoms, b=reference))
-    records.append(_admin(CommandKind.DEPOSIT, account=place.asker, asset=base, a=atoms, b=reference))
+    for account, asset in (place.bidder, quote), (place.asker, base):
+        fields = {"account": account, "asset": asset, "amount_atoms": atoms, "reference": reference}
+        records.append(_admin(CommandKind.DEPOSIT, **fields))
     _apply(target, records)
     try:
         yield place
@@ -155,13 +156,13 @@ def _asset(known: np.ndarray, records: list[np.ndarray], symbol: bytes, decimals
 def _market(known: np.ndarray, records: list[np.ndarray], base: int, quote: int) -> int:
     """The number of the market whose lot and tick are one atom; records that create or open it."""
     for row in known[known["kind"] == CommandKind.MARKET]:
-        if (row["asset"], row["quote_asset"], row["a"], row["b"]) == (base, quote, 1, 1):
+        if (row["asset"], row["quote_asset"], row["lot_atoms"], row["tick_atoms"]) == (base, quote, 1, 1):
             number = int(row["market"])
             records.append(_admin(CommandKind.MARKET_STATE, market=number, code=MarketState.OPEN))
             return number
     number = _highest(known, "market") + 1
     most = MAX_SUPPLY_ATOMS // SHARE_OF_SUPPLY
-    fields = {"asset": base, "quote_asset": quote, "a": 1, "b": 1, "c": 1, "d": most}
+    fields = {"asset": base, "quote_asset": quote, "lot_atoms": 1, "tick_atoms": 1, "min_lots": 1, "max_lots": most}
     records.append(_admin(CommandKind.MARKET, market=number, code=MarketState.OPEN, **fields))
     return number
 
@@ -178,7 +179,7 @@ def _put_away(target: Target, place: Venue) -> None:
                 break
         for row in target.balances(account):
             if row["available"]:
-                fields = {"account": account, "asset": int(row["asset"]), "a": int(row["available"])}
-                records.append(_admin(CommandKind.WITHDRAW, **fields, b=reference + account))
+                fields = {"account": account, "asset": int(row["asset"]), "amount_atoms": int(row["available"])}
+                records.append(_admin(CommandKind.WITHDRAW, **fields, reference=reference + account))
     records.append(_admin(CommandKind.MARKET_STATE, market=place.market, code=MarketState.CLOSED))
     _apply(target, records)

@@ -21,9 +21,12 @@ from egress.streams.market_by_order import OrderFeeds
 from egress.streams.private import PrivateStreams
 from egress.streams.public import Sources
 from engine_core.arguments import whole
+from engine_core.replica.depth import Depth
 from engine_core.replica.market_data import EventHandler, MarketData
-from engine_core.replica.warm import warm
+from engine_core.replica.records import flat
+from engine_core.replica.trades import Trades
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, OrderFlag, QueryKind, Side
+from engine_core.wire.intervals import DAY_MS
 from engine_core.wire.layout import ADMIN, ANSWER_HEADER, LEVEL, SLOT
 
 SYMBOL = "SOL_USDC"
@@ -41,7 +44,7 @@ def setup() -> np.ndarray:
         record["asset"], record["symbol"], record["decimals"] = asset
     market = records[2]
     market["kind"], market["market"], market["asset"], market["quote_asset"] = CommandKind.MARKET, MARKET, 2, 1
-    market["code"], market["a"], market["b"] = MarketState.OPEN, 10**7, 100
+    market["code"], market["lot_atoms"], market["tick_atoms"] = MarketState.OPEN, 10**7, 100
     return records
 
 
@@ -49,6 +52,21 @@ async def query(kind: QueryKind, *, market: int = 0, account: int = 0) -> tuple[
     """An engine whose book is empty."""
     header = np.zeros(1, ANSWER_HEADER)[0]
     return (header, setup()) if kind == QueryKind.SETUP else (header, np.zeros(0, LEVEL))
+
+
+def warm() -> None:
+    """Compile the replica's kernels into the cache, by using each once."""
+    slots = np.zeros(1, SLOT)
+    event = slots["event"]
+    event["kind"], event["market"], event["side"], event["price_ticks"] = EventKind.FILL, 1, Side.BID, 1
+    event["trade_id"] = event["fill_lots"] = event["update_id"] = event["level_lots"] = 1
+    depth, trades = Depth(), Trades()
+    depth.add_market(1, live=True)
+    trades.reserve(1)
+    depth.begin(len(slots))
+    depth.apply(flat(slots), 0)
+    trades.add(depth.batch().trades)
+    assert trades.ticker(1, DAY_MS, 0).trades == 1
 
 
 class Events:

@@ -8,10 +8,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engine_core.edge.spelling import (
+    ORDER_TYPE_STREAM_WORDS,
+    SELF_TRADE_WORDS,
+    SIDE_WORDS,
+    STATUS_WORDS,
+    TIME_IN_FORCE_WORDS,
+    expiry_word,
+)
 from engine_core.replica.setup import Asset, Market
-from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, OrderType, Side
 from engine_core.wire.events import Event
-from engine_core.wire.expiry import expiry_reason
 from engine_core.wire.units import format_decimal
 
 
@@ -43,24 +50,6 @@ UPDATES = {
 WITH_BALANCES = UPDATES.keys() | {EventKind.RESTED, EventKind.UNRESTED, EventKind.TRIGGERED, EventKind.REPLENISHED}
 ENDED = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED)
 
-_SIDES = {Side.BID: "Bid", Side.ASK: "Ask"}
-_TYPES = {OrderType.LIMIT: "LIMIT", OrderType.MARKET: "MARKET"}
-_STATUSES = {
-    OrderStatus.NEW: "New",
-    OrderStatus.PARTIALLY_FILLED: "PartiallyFilled",
-    OrderStatus.FILLED: "Filled",
-    OrderStatus.CANCELLED: "Cancelled",
-    OrderStatus.EXPIRED: "Expired",
-    OrderStatus.TRIGGER_PENDING: "TriggerPending",
-    OrderStatus.TRIGGER_FAILED: "TriggerFailed",
-}
-_SELF_TRADE = {
-    SelfTrade.REJECT_TAKER: "RejectTaker",
-    SelfTrade.REJECT_MAKER: "RejectMaker",
-    SelfTrade.REJECT_BOTH: "RejectBoth",
-    SelfTrade.DECREMENT: "Decrement",
-}
-
 
 def extras_of(event: Event) -> Extras | None:
     """What to remember of an order, from any of its events but a FILL; None if its fills say everything."""
@@ -78,11 +67,11 @@ def order_update(event: Event, market: Market, extras: Extras | None, time_ms: i
         "T": time_ms * 1000,
         "s": market.symbol,
         "i": str(event.order_id),
-        "S": _SIDES[Side(event.side)],
-        "o": _TYPES[OrderType(event.order_type)],
-        "f": TimeInForce(event.time_in_force).name,
-        "X": _STATUSES[OrderStatus(event.status)],
-        "V": _SELF_TRADE[SelfTrade(event.self_trade)],
+        "S": SIDE_WORDS[event.side],
+        "o": ORDER_TYPE_STREAM_WORDS[event.order_type],
+        "f": TIME_IN_FORCE_WORDS[event.time_in_force],
+        "X": STATUS_WORDS[event.status],
+        "V": SELF_TRADE_WORDS[event.self_trade],
         "z": units.quantity(event.executed_lots),
         "Z": units.quote(event.executed_atoms),
         "t": None,
@@ -106,7 +95,7 @@ def order_update(event: Event, market: Market, extras: Extras | None, time_ms: i
     if event.kind == EventKind.FILL:
         update |= _fill(event, market)
     if event.kind in (EventKind.EXPIRED, EventKind.TRIGGER_FAILED):
-        update["R"] = expiry_reason(event.reason)
+        update["R"] = expiry_word(event.reason)
     return msgspec.json.encode(update)
 
 

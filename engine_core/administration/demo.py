@@ -78,7 +78,13 @@ def _deposits(settings: Settings) -> list[np.ndarray]:
             units = BASE_UNITS if asset.number in bases or asset.number not in quotes else QUOTE_UNITS
             amount = units * factor * 10**asset.decimals
             commands.append(
-                admin(CommandKind.DEPOSIT, account=account, asset=asset.number, a=amount, b=FIRST_REFERENCE + account)
+                admin(
+                    CommandKind.DEPOSIT,
+                    account=account,
+                    asset=asset.number,
+                    amount_atoms=amount,
+                    reference=FIRST_REFERENCE + account,
+                )
             )
     return commands
 

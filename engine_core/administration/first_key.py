@@ -2,11 +2,12 @@
 
 import base64
 
-from engine_core.administration.client import FEE_ACCOUNT, execute, read_setup
+from engine_core.administration.client import execute, read_setup
 from engine_core.administration.demo import key_command, new_key
 from engine_core.config.settings import Settings
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import KeyPermission
+from engine_core.wire.limits import FEE_ACCOUNT
 
 _ALL = KeyPermission.READ | KeyPermission.TRADE | KeyPermission.WITHDRAW
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine_core.administration.client import ApplyError, LogSetup, admin, describe, execute, read_setup
+from engine_core.administration.client import BANDS, ApplyError, LogSetup, admin, describe, execute, read_setup
 from engine_core.administration.demo import fund
 from engine_core.config.exchange_toml import FUNDED_PROFILES, AssetDef, Config, MarketDef
 from engine_core.config.settings import KEYS_FILE, PROFILE_FILE, Settings, write_private
@@ -41,10 +41,10 @@ def difference(config: Config, setup: LogSetup) -> list[np.ndarray]:
         commands += _market(config, market, setup)
         fees = (market.maker_ppm, market.taker_ppm)
         if setup.fees.get(market.number, (0, 0)) != fees:
-            commands.append(admin(CommandKind.FEES, market=market.number, a=fees[0], b=fees[1]))
+            commands.append(admin(CommandKind.FEES, market=market.number, maker_ppm=fees[0], taker_ppm=fees[1]))
         bands = (market.band_up_ppm, market.band_down_ppm, market.impact_ppm, market.max_open_orders)
         if setup.bands.get(market.number, (0, 0, 0, 0)) != bands:
-            values = dict(zip("abcd", bands, strict=True))
+            values = dict(zip(BANDS, bands, strict=True))
             commands.append(admin(CommandKind.MARKET_BANDS, market=market.number, **values))
     if not setup.divided:
         commands.append(admin(CommandKind.SHARES, code=1))
@@ -85,10 +85,10 @@ def _market(config: Config, market: MarketDef, setup: LogSetup) -> list[np.ndarr
                 asset=market.base_asset,
                 quote_asset=market.quote_asset,
                 code=MarketState.OPEN,
-                a=market.lot_atoms,
-                b=market.tick_atoms,
-                c=market.min_lots,
-                d=market.max_lots,
+                lot_atoms=market.lot_atoms,
+                tick_atoms=market.tick_atoms,
+                min_lots=market.min_lots,
+                max_lots=market.max_lots,
             )
         ]
     path, units = f"markets.{market.symbol}", market.units
@@ -96,11 +96,11 @@ def _market(config: Config, market: MarketDef, setup: LogSetup) -> list[np.ndarr
     in_log = f"{names.get(int(record['asset']))}_{names.get(int(record['quote_asset']))}"
     if in_log != market.symbol:
         raise ConfigError(f"{config.path}: {path}.number: {market.number} is {in_log} in the log")
-    _permanent(config, f"{path}.lot_size", units.base(int(record["a"])), market.lot_size)
-    if int(record["b"]) != market.tick_atoms:
-        _permanent(config, f"{path}.tick_size", f"worth {record['b']} quote atoms a lot", f"worth {market.tick_atoms}")
-    _permanent(config, f"{path}.min_quantity", units.quantity(int(record["c"])), units.quantity(market.min_lots))
-    _permanent(config, f"{path}.max_quantity", units.quantity(int(record["d"])), units.quantity(market.max_lots))
+    _permanent(config, f"{path}.lot_size", units.base(int(record["lot_atoms"])), market.lot_size)
+    if (tick_atoms := int(record["tick_atoms"])) != market.tick_atoms:
+        _permanent(config, f"{path}.tick_size", f"worth {tick_atoms} quote atoms a lot", f"worth {market.tick_atoms}")
+    _permanent(config, f"{path}.min_quantity", units.quantity(int(record["min_lots"])), units.quantity(market.min_lots))
+    _permanent(config, f"{path}.max_quantity", units.quantity(int(record["max_lots"])), units.quantity(market.max_lots))
     return []
 
 
@@ -121,12 +121,10 @@ def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
     if kind not in (CommandKind.FEES, CommandKind.MARKET_BANDS):
         return f"{market.symbol}: {describe(command)}"
     if kind == CommandKind.MARKET_BANDS:
-        keys = ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders")
+        keys = BANDS
         before = setup.bands.get(number, (0, 0, 0, 0))
     changed = [
-        f"{key} {old} → {new}"
-        for key, old, column in zip(keys, before, "abcd", strict=False)
-        if old != (new := int(record[column]))
+        f"{key} {old} → {new}" for key, old in zip(keys, before, strict=True) if old != (new := int(record[key]))
     ]
     return f"{market.symbol}: {', '.join(changed)}"
 

@@ -4,21 +4,43 @@ import argparse
 import base64
 import json
 import secrets
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import numpy as np
+import redis
 
-from engine_core.administration.client import admin, execute
+from engine_core.administration.client import ApplyError, LogSetup, admin, execute, read_setup
 from engine_core.administration.demo import key_command, new_key
-from engine_core.operator.rules import ANSWER_TIMEOUT_S, reached, session
-from engine_core.operator.target.running import CommandError, require
+from engine_core.edge.spelling import PERMISSIONS
+from engine_core.operator.target.log_access import check_redis
+from engine_core.operator.target.running import CommandError, Run, require
+from engine_core.transport.gateway import Gateway, GatewayError
 from engine_core.transport.redis_connection import client_of, describe
-from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, Reason
+from engine_core.wire.codes import AccountState, CommandKind, EventKind, KeyPermission, MarketState, Reason
 from engine_core.wire.limits import MAX_INT64, MAX_SUPPLY_ATOMS
 from engine_core.wire.streams import EntryId, keys
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 
-PERMISSIONS = {"read": KeyPermission.READ, "trade": KeyPermission.TRADE, "withdraw": KeyPermission.WITHDRAW}
+ANSWER_TIMEOUT_S = 10.0
+
+
+@contextmanager
+def session(options: argparse.Namespace) -> Iterator[tuple[Gateway, LogSetup]]:
+    """The running exchange of `options.data`, and what its log says."""
+    with reached(require(options.data)) as gateway:
+        yield gateway, read_setup(gateway, ANSWER_TIMEOUT_S)
+
+
+@contextmanager
+def reached(run: Run) -> Iterator[Gateway]:
+    """A way into the engine; what keeps it from answering is a message."""
+    check_redis(run.redis)
+    try:
+        with Gateway(run.redis, 0) as gateway:
+            yield gateway
+    except (ApplyError, GatewayError, TimeoutError, redis.RedisError) as error:
+        raise CommandError(f"the engine could not be asked: {error}") from None
 
 
 def create_account(options: argparse.Namespace) -> int:
@@ -71,7 +93,7 @@ def skip(options: argparse.Namespace) -> int:
     run = require(options.data)
     with reached(run) as gateway:
         _check_skippable(run.redis, entry)
-        gateway.append(admin(CommandKind.SKIP, a=entry.ms, b=entry.seq))
+        gateway.append(admin(CommandKind.SKIP, entry_ms=entry.ms, entry_seq=entry.seq))
     print(f"SKIP of {entry} is in the log; `exchange logs engine` shows the engine going on")
     return 0
 
@@ -112,8 +134,13 @@ def _move(options: argparse.Namespace, kind: CommandKind) -> int:
         if not 0 < amount <= MAX_SUPPLY_ATOMS:
             most = format_decimal(MAX_SUPPLY_ATOMS, decimals)
             raise CommandError(f"the amount must be more than 0 and at most {most} {options.asset}, its whole supply")
-        fields = {"account": options.account, "asset": int(asset["asset"]), "a": amount, "b": reference}
-        event = gateway.execute(admin(kind, **fields))[0]
+        fields = {
+            "account": options.account,
+            "asset": int(asset["asset"]),
+            "amount_atoms": amount,
+            "reference": reference,
+        }
+        event = gateway.execute(admin(kind, **fields, amount_atoms=amount, reference=reference))[0]
         if event["kind"] != EventKind.APPLIED:
             reason = Reason(int(event["reason"]))
             raise CommandError(f"the engine refused it: {reason.name.lower().replace('_', ' ')} ({reason.name})")
@@ -121,3 +148,59 @@ def _move(options: argparse.Namespace, kind: CommandKind) -> int:
     done = {"account": options.account, "asset": options.asset, "amount": format_decimal(amount, decimals)}
     print(json.dumps(done | {"reference": reference, "available": available}))
     return 0
+
+
+def freeze(options: argparse.Namespace) -> int:
+    return _account(
+        options, admin(CommandKind.ACCOUNT_STATE, account=options.account, code=AccountState.FROZEN), "frozen"
+    )
+
+
+def unfreeze(options: argparse.Namespace) -> int:
+    return _account(
+        options, admin(CommandKind.ACCOUNT_STATE, account=options.account, code=AccountState.OK), "not frozen"
+    )
+
+
+def tier(options: argparse.Namespace) -> int:
+    command = admin(CommandKind.FEE_TIER, account=options.account, code=options.tier)
+    return _account(options, command, f"in fee tier {options.tier}")
+
+
+def _account(options: argparse.Namespace, command: np.ndarray, now: str) -> int:
+    with session(options) as (gateway, setup):
+        if options.account not in setup.accounts:
+            raise CommandError(f"there is no account {options.account}; `exchange accounts create` makes the next one")
+        execute(gateway, [command])
+    print(f"account {options.account} is {now}")
+    return 0
+
+
+def market_state(options: argparse.Namespace) -> int:
+    with session(options) as (gateway, setup):
+        number = _market(setup, options.symbol)
+        state = MarketState[options.state.upper().replace("-", "_")]
+        execute(gateway, [admin(CommandKind.MARKET_STATE, market=number, code=state)])
+    print(f"{options.symbol} is {options.state}")
+    return 0
+
+
+def fees(options: argparse.Namespace) -> int:
+    """The fees of a tier on a market; those of tier 0 are said by exchange.toml."""
+    with session(options) as (gateway, setup):
+        command = admin(CommandKind.FEES, market=_market(setup, options.symbol), code=options.tier)
+        command["maker_ppm"], command["taker_ppm"] = options.maker_ppm, options.taker_ppm
+        execute(gateway, [command])
+    print(f"{options.symbol}, tier {options.tier}: maker {options.maker_ppm} ppm, taker {options.taker_ppm} ppm")
+    return 0
+
+
+def _market(setup: LogSetup, symbol: str) -> int:
+    names = {int(record["asset"]): name for name, record in setup.assets.items()}
+    symbols = {
+        f"{names[int(record['asset'])]}_{names[int(record['quote_asset'])]}": number
+        for number, record in setup.markets.items()
+    }
+    if symbol not in symbols:
+        raise CommandError(f"there is no market {symbol}; there are {', '.join(symbols)}")
+    return symbols[symbol]

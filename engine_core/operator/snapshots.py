@@ -16,7 +16,7 @@ import redis
 
 from engine_core.book import audit
 from engine_core.book.memory.state import State
-from engine_core.operator.rules import reached
+from engine_core.operator.accounts import reached
 from engine_core.operator.target.log_access import open_log, servers_of
 from engine_core.operator.target.running import CommandError, is_running, require
 from engine_core.operator.target.sockets import ask, of_roles

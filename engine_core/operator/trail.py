@@ -9,6 +9,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +18,7 @@ import redis
 from engine_core.operator.target.log_access import open_log
 from engine_core.operator.target.running import CommandError
 from engine_core.transport.redis_connection import describe
-from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, MarketState, Reason
+from engine_core.wire.codes import AccountState, CommandKind, EventKind, KeyPermission, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, EVENT
 from engine_core.wire.streams import FIELD, BlockError, decode_block, keys
 
@@ -26,7 +27,6 @@ INGRESS_GATEWAYS = range(100, 200)
 _OUTCOMES = (EventKind.APPLIED, EventKind.REFUSED)
 _OWN = (CommandKind.LEASE, CommandKind.CAPACITY)  # the exchange's own housekeeping
 _KINDS = {kind.value for kind in CommandKind} - {kind.value for kind in _OWN}
-_ACCOUNT_STATES = {1: "OK", 2: "FROZEN"}
 _NUMBERS = {
     CommandKind.DEPOSIT: ("amount_atoms", "reference"),
     CommandKind.WITHDRAW: ("amount_atoms", "reference"),
@@ -83,9 +83,9 @@ def _action(entry: str, header: np.void, event: np.void, command: np.void) -> di
             if kind == CommandKind.KEY:
                 action["permissions"] = KeyPermission(int(command["code"])).name
         case CommandKind.ACCOUNT_STATE:
-            action["state"] = _ACCOUNT_STATES.get(int(command["code"]), "?")
+            action["state"] = _name(AccountState, command)
         case CommandKind.MARKET_STATE:
-            action["state"] = MarketState(int(command["code"])).name
+            action["state"] = _name(MarketState, command)
         case CommandKind.FEE_TIER | CommandKind.FEES:
             action["tier"] = int(command["code"])
         case CommandKind.TRANSFER:
@@ -94,7 +94,7 @@ def _action(entry: str, header: np.void, event: np.void, command: np.void) -> di
             action["divided"] = bool(command["code"])
         case CommandKind.ASSET:
             action["symbol"] = bytes(command["symbol"]).decode()
-    action |= {name: int(command[column]) for name, column in zip(_NUMBERS.get(kind, ()), "abcd", strict=False)}
+    action |= {name: int(command[name]) for name in _NUMBERS.get(kind, ())}
     reason = Reason(int(event["reason"]))
     action["outcome"] = "applied" if event["kind"] == EventKind.APPLIED else reason.name
     return action
@@ -104,3 +104,8 @@ def _line(action: dict[str, Any]) -> str:
     head = ("entry", "time", "by", "action", "outcome")
     rest = " ".join(f"{name}={value}" for name, value in action.items() if name not in head)
     return f"{action['time']}  {action['entry']}  {action['by']:<10} {action['action']:<14} {rest}  {action['outcome']}"
+
+
+def _name(states: type[IntEnum], command: np.void) -> str:
+    """Of the state that a command asks for; a refused one may ask for any number."""
+    return {state.value: state.name for state in states}.get(int(command["code"]), "?")

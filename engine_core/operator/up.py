@@ -10,6 +10,8 @@ from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
 
+from engine_core.administration import reconcile
+from engine_core.administration.client import ApplyError
 from engine_core.administration.first_key import first_administrator
 from engine_core.config.exchange_toml import Config
 from engine_core.config.settings import (
@@ -32,7 +34,9 @@ from engine_core.host.external import ExternalError, check_database, check_redis
 from engine_core.host.runtime_folders import check_room, own, sweep, tidy
 from engine_core.host.supervisor import Plan, StartError, Supervisor, check_host, check_ports, free_port, lock_data
 from engine_core.jit import cache as kernel_cache
+from engine_core.operator.target import log_access
 from engine_core.operator.target.roles import NEEDS, ROLES, SECRETS
+from engine_core.operator.target.running import CommandError, confirmed, require, settings_of
 from engine_core.process import lifecycle
 
 
@@ -209,3 +213,25 @@ def _banner(settings: Settings, seconds: float) -> str:
 
 def _listed(what: str, values: list[str]) -> list[str]:
     return [f"  {name:<20} {value}" for name, value in zip_longest([what], values, fillvalue="")]
+
+
+def apply(options: argparse.Namespace) -> int:
+    """`exchange apply`: what `exchange up` does at its start, for an exchange that runs: its configuration → commands.
+
+    The configuration is the exchange's own, wherever one stands, unless another one is named. What would change is
+    shown first, and somebody has to agree.
+    """
+    log_access.check_redis(require(options.data).redis)
+    settings = settings_of(options.data, options.config)
+    print(f"{settings.config.path}, compared with the log of the exchange on {settings.data}:", flush=True)
+
+    def agree() -> None:
+        if not options.yes and not confirmed("append this to the log? Type yes: "):
+            raise CommandError("nothing was changed (confirm with yes, or use --yes)")
+
+    try:
+        applied = reconcile.apply(settings, lambda line: print(f"  {line}", flush=True), agree)
+    except (ApplyError, TimeoutError) as error:
+        raise CommandError(str(error)) from None
+    print(f"{applied} commands applied" if applied else "the log already says what the configuration says")
+    return 0

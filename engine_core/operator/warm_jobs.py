@@ -69,7 +69,16 @@ def _record(dtype: np.dtype, **fields: Any) -> np.ndarray:
 
 
 def _setup() -> list[np.ndarray]:
-    market = {"market": 1, "asset": 2, "quote_asset": 1, "code": MarketState.OPEN, "a": 1, "b": 1, "c": 1, "d": 1000}
+    market = {
+        "market": 1,
+        "asset": 2,
+        "quote_asset": 1,
+        "code": MarketState.OPEN,
+        "lot_atoms": 1,
+        "tick_atoms": 1,
+        "min_lots": 1,
+        "max_lots": 1000,
+    }
     return [
         _record(ADMIN, kind=CommandKind.ASSET, asset=1, symbol=b"USDC", decimals=6),
         _record(ADMIN, kind=CommandKind.ASSET, asset=2, symbol=b"SOL", decimals=6),
@@ -81,7 +90,14 @@ def book() -> None:
     """The state machine as the engine drives it, its reads, and its audit."""
     machine = Machine(SMALL)
     header = np.zeros(1, BLOCK_HEADER)
-    genesis = _record(ADMIN, kind=CommandKind.GENESIS, code=SCHEMA_VERSION, a=LOG_ID, b=BEHAVIOUR_VERSION, c=TIME_MS)
+    genesis = _record(
+        ADMIN,
+        kind=CommandKind.GENESIS,
+        code=SCHEMA_VERSION,
+        log_id=LOG_ID,
+        behaviour=BEHAVIOUR_VERSION,
+        created_ms=TIME_MS,
+    )
     orders = [
         _record(COMMAND, kind=CommandKind.PLACE, side=side, order_type=OrderType.LIMIT, time_in_force=TimeInForce.GTC)
         for side in (Side.BID, Side.ASK)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, MarketState
+from engine_core.wire.codes import AccountState, CommandKind, EventKind, KeyPermission, MarketState
 from engine_core.wire.units import MarketUnits
 
 # APPLIED commands that change nothing here; there may be millions of the first two.
@@ -21,7 +21,6 @@ NOT_SETUP = (
     CommandKind.TRANSFER,
     CommandKind.SHARES,
 )
-FROZEN = 2  # ADMIN.code of ACCOUNT_STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +95,14 @@ class Setup:
     def _apply(self, kind: CommandKind, record: np.void) -> None:
         match kind:
             case CommandKind.GENESIS:
-                self.log_id, self.behaviour, self.created_ms = int(record["a"]), int(record["b"]), int(record["c"])
+                self.log_id, self.behaviour, self.created_ms = (
+                    int(record["log_id"]),
+                    int(record["behaviour"]),
+                    int(record["created_ms"]),
+                )
                 self.accounts = max(self.accounts, 1)
             case CommandKind.UPGRADE:
-                self.behaviour = int(record["a"])
+                self.behaviour = int(record["new_behaviour"])
             case CommandKind.ASSET:
                 asset = Asset(int(record["asset"]), bytes(record["symbol"]).decode(), int(record["decimals"]))
                 self.assets[asset.number] = self.asset_by_symbol[asset.symbol] = asset
@@ -110,7 +113,7 @@ class Setup:
             case CommandKind.MARKET_BANDS:
                 self._put(self._with_bands(record))
             case CommandKind.FEES:
-                fees = Fees(int(record["a"]), int(record["b"]))
+                fees = Fees(int(record["maker_ppm"]), int(record["taker_ppm"]))
                 self._fees[int(record["market"]), int(record["code"])] = fees
             case _:
                 self._apply_account(kind, int(record["account"]), record)
@@ -120,7 +123,7 @@ class Setup:
             case CommandKind.ACCOUNT:
                 self.accounts = max(self.accounts, account)
             case CommandKind.ACCOUNT_STATE:
-                (self.frozen.add if record["code"] == FROZEN else self.frozen.discard)(account)
+                (self.frozen.add if record["code"] == AccountState.FROZEN else self.frozen.discard)(account)
             case CommandKind.FEE_TIER:
                 self.tiers[account] = int(record["code"])
             case CommandKind.KEY:
@@ -136,7 +139,7 @@ class Setup:
 
     def _market(self, record: np.void) -> Market:
         base, quote = self.assets[int(record["asset"])], self.assets[int(record["quote_asset"])]
-        units = MarketUnits(int(record["a"]), int(record["b"]), base.decimals, quote.decimals)
+        units = MarketUnits(int(record["lot_atoms"]), int(record["tick_atoms"]), base.decimals, quote.decimals)
         return Market(
             number=int(record["market"]),
             symbol=f"{base.symbol}_{quote.symbol}",
@@ -144,15 +147,15 @@ class Setup:
             quote=quote,
             units=units,
             state=MarketState(int(record["code"])),
-            min_lots=int(record["c"]),
-            max_lots=int(record["d"]),
+            min_lots=int(record["min_lots"]),
+            max_lots=int(record["max_lots"]),
         )
 
     def _with_bands(self, record: np.void) -> Market:
         return replace(
             self.markets[int(record["market"])],
-            band_up_ppm=int(record["a"]),
-            band_down_ppm=int(record["b"]),
-            impact_ppm=int(record["c"]),
-            max_open_orders=int(record["d"]),
+            band_up_ppm=int(record["band_up_ppm"]),
+            band_down_ppm=int(record["band_down_ppm"]),
+            impact_ppm=int(record["impact_ppm"]),
+            max_open_orders=int(record["max_open_orders"]),
         )

@@ -79,8 +79,8 @@ def create_log(client: redis.Redis, names: Keys, capacities: Capacities) -> None
     """Append GENESIS and what fits, unless another engine did so first."""
     record = np.zeros(1, ADMIN)
     log_id = secrets.randbits(62) | 1
-    record["kind"], record["code"], record["a"] = CommandKind.GENESIS, SCHEMA_VERSION, log_id
-    record["b"], record["c"] = BEHAVIOUR_VERSION, time.time_ns() // 1_000_000
+    record["kind"], record["code"], record["log_id"] = CommandKind.GENESIS, SCHEMA_VERSION, log_id
+    record["behaviour"], record["created_ms"] = BEHAVIOUR_VERSION, time.time_ns() // 1_000_000
     block = own_block(log_id, FIRST_EPOCH, join([record, capacity_records(capacities)]))
     pipe: Any
     with client.pipeline(transaction=True) as pipe:
@@ -107,7 +107,11 @@ def own_block(log_id: int, epoch: int, records: np.ndarray) -> bytes:
 def capacity_records(capacities: Capacities) -> np.ndarray:
     """CAPACITY for each of them; pages follow from levels."""
     records = np.zeros(len(capacities) - 1, ADMIN)
-    records["kind"], records["code"], records["a"] = CommandKind.CAPACITY, np.arange(len(records)), capacities[:-1]
+    records["kind"], records["code"], records["capacity"] = (
+        CommandKind.CAPACITY,
+        np.arange(len(records)),
+        capacities[:-1],
+    )
     return records
 
 
@@ -207,4 +211,4 @@ def behaviour_of(block: bytes) -> int:
         first = decode_block(block, COMMAND)[1].view(ADMIN)[0]
     except BlockError:
         return 0
-    return int(first["b"]) if first["kind"] == CommandKind.GENESIS else 0
+    return int(first["behaviour"]) if first["kind"] == CommandKind.GENESIS else 0

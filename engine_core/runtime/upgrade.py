@@ -72,7 +72,7 @@ def begun_by(client: redis.Redis, names: Keys) -> int:
 def _append(client: redis.Redis, names: Keys, place: Place) -> None:
     """UPGRADE, unless somebody else appends now."""
     record = np.zeros(1, ADMIN)
-    record["kind"], record["a"] = CommandKind.UPGRADE, BEHAVIOUR_VERSION
+    record["kind"], record["new_behaviour"] = CommandKind.UPGRADE, BEHAVIOUR_VERSION
     pipe: Any
     with client.pipeline(transaction=True) as pipe:
         pipe.watch(names.orders)
@@ -103,7 +103,11 @@ def _is_upgrade(block: bytes) -> bool:
         records = decode_block(block, COMMAND)[1].view(ADMIN)
     except BlockError:
         return False
-    return len(records) == 1 and records["kind"][0] == CommandKind.UPGRADE and records["a"][0] == BEHAVIOUR_VERSION
+    return (
+        len(records) == 1
+        and records["kind"][0] == CommandKind.UPGRADE
+        and records["new_behaviour"][0] == BEHAVIOUR_VERSION
+    )
 
 
 def _execute(state: State, place: Place, entry: EntryId, block: bytes) -> tuple[Machine, bytes]:

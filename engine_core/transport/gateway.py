@@ -17,14 +17,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from engine_core.transport.gateway_errors import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT
 from engine_core.wire.log import LogError, parse_description
 from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer, encode_query
 from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys
-
-__all__ = ["Gateway", "GatewayError", "OutcomeUnknown", "Overloaded"]
 
 ANSWER_SECONDS = 10.0
 APPEND_SECONDS = 10.0
@@ -35,6 +32,18 @@ UNREACHABLE = (redis.ConnectionError, redis.TimeoutError, OSError)
 
 T = TypeVar("T")
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
+
+
+class GatewayError(RuntimeError):
+    """The gateway cannot be used any more; the message says why and what to do."""
+
+
+class OutcomeUnknown(RuntimeError):
+    """The command may or may not be executed: Redis or the engine did not answer in time."""
+
+
+class Overloaded(RuntimeError):
+    """The command was not appended, because too much is waiting already; the message says what."""
 
 
 class Gateway:

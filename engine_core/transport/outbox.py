@@ -24,7 +24,7 @@ from typing import Protocol
 import numpy as np
 
 from engine_core.jit.kernel import kernel
-from engine_core.transport.gateway_errors import GatewayError
+from engine_core.transport.gateway import GatewayError
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT, SLOT, join
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS

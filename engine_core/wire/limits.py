@@ -13,6 +13,8 @@ MAX_ASSETS = 2**16 - 1
 MAX_DECIMALS = 9
 MAX_TICK_DECIMALS = 18  # enough for any tick of two assets of at most MAX_DECIMALS
 MAX_SYMBOL_BYTES = 8
+MAX_ACCOUNT = 2**32 - 1
+MAX_CLIENT_ID = 2**32 - 1
 
 KEYS_OF_ONE_ACCOUNT = 50  # API keys that are not revoked
 MAX_TIMER_MS = 24 * 3600 * 1000  # of a dead-man switch (CANCEL_AFTER) and of a gateway's lease

@@ -3,18 +3,19 @@
 from typing import Any
 
 from engine_core.wire.codes import KeyPermission
+from engine_core.wire.limits import MAX_ACCOUNT
 from ingress.access.rate_limits import Cost
 from ingress.api.route import FROM, FROM_ID, ID, LIMIT, MS, OFFSET, TEXT, TO, Param, Route, private_read
 from ingress.dispatch import Body, Credentials, Endpoint, Operation
 from ingress.operations import account, administrator, history, transfers
 from ingress.requests.fields import CHAIN
-from ingress.schemas import answers, bodies
+from ingress.schemas import account_answers, answers, bodies
 from ingress.users import guards, keys, sessions, sign_in, visitors
 
 _TRANSFERS_PAGE = (FROM, TO, Param("endTime", MS), LIMIT, OFFSET, FROM_ID)
 _ASSET = Param("symbol", {"type": "string", "examples": ["USDC"]}, required=True)
 _CHAIN = Param("blockchain", {"type": "string", "enum": [CHAIN]}, required=True)
-_ACCOUNT = Param("account", {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}, required=True)
+_ACCOUNT = Param("account", {"type": "integer", "minimum": 1, "maximum": MAX_ACCOUNT}, required=True)
 _SESSION, _KEYS, _ADMIN = "/api/v1/session", "/api/v1/keys", "/api/v1/admin"
 _TOTP, _PASSWORD = f"{_SESSION}/totp", f"{_SESSION}/password"
 _OF_SESSION = Credentials("", KeyPermission.READ)
@@ -61,32 +62,32 @@ _SESSIONS = (
         f"{_SESSION}/config",
         "Where the streams are, and whether this page may have a demo session",
         sessions.config,
-        answers.SessionConfig,
+        account_answers.SessionConfig,
     ),
     _page(
         "POST",
         f"{_SESSION}/demo",
         "Open a session of a demo account: on this machine, or where the operator admits visitors",
         visitors.demo,
-        answers.DemoSession,
+        account_answers.DemoSession,
     ),
-    _page("POST", f"{_SESSION}/signup", "Sign up", sign_in.sign_up, answers.UserSession, bodies.SignIn),
-    _page("POST", _SESSION, "Log in", sign_in.log_in, answers.UserSession, bodies.LogIn),
-    _user("GET", _SESSION, "The current session", sign_in.current, answers.UserSession),
+    _page("POST", f"{_SESSION}/signup", "Sign up", sign_in.sign_up, account_answers.UserSession, bodies.SignIn),
+    _page("POST", _SESSION, "Log in", sign_in.log_in, account_answers.UserSession, bodies.LogIn),
+    _user("GET", _SESSION, "The current session", sign_in.current, account_answers.UserSession),
     _user("DELETE", _SESSION, "Log out", sign_in.log_out, _NOTHING),
     _user(
         "PATCH", f"{_SESSION}/password", "Change the password", guards.change_password, _NOTHING, bodies.ChangePassword
     ),
-    _user("GET", f"{_SESSION}/all", "The open sessions", guards.list_sessions, list[answers.SessionInfo]),
+    _user("GET", f"{_SESSION}/all", "The open sessions", guards.list_sessions, list[account_answers.SessionInfo]),
     _user("DELETE", f"{_SESSION}/all", "End sessions", guards.end_sessions, _NOTHING, bodies.EndSessions),
-    _user("POST", _TOTP, "Enrol a second factor (TOTP)", guards.begin_totp, answers.SecondFactor, bodies.Proof),
+    _user("POST", _TOTP, "Enrol a second factor (TOTP)", guards.begin_totp, account_answers.SecondFactor, bodies.Proof),
     _user(
         "PATCH", _TOTP, "Confirm the second factor with a first code", guards.confirm_totp, _NOTHING, bodies.ConfirmCode
     ),
     _user("DELETE", _TOTP, "Remove the second factor", guards.remove_totp, _NOTHING, bodies.Proof),
-    _user("GET", _KEYS, "The account's API keys", keys.list_keys, list[answers.ApiKey]),
-    _user("POST", _KEYS, "Create an API key", keys.make_key, answers.NewApiKey, bodies.MakeKey),
-    _user("DELETE", _KEYS, "Revoke an API key, at once", keys.delete_key, answers.ApiKey, bodies.DeleteKey),
+    _user("GET", _KEYS, "The account's API keys", keys.list_keys, list[account_answers.ApiKey]),
+    _user("POST", _KEYS, "Create an API key", keys.make_key, account_answers.NewApiKey, bodies.MakeKey),
+    _user("DELETE", _KEYS, "Revoke an API key, at once", keys.delete_key, account_answers.ApiKey, bodies.DeleteKey),
 )
 
 _TRANSFERS = (
@@ -119,7 +120,7 @@ _TRANSFERS = (
         "/wapi/v1/capital/deposit/address",
         "depositAddressQuery",
         "Where to send deposits",
-        (transfers.deposit_address, answers.DepositAddress),
+        (transfers.deposit_address, account_answers.DepositAddress),
         (_CHAIN,),
     ),
     private_read(
@@ -127,7 +128,7 @@ _TRANSFERS = (
         "/api/v1/account/limits/withdrawal",
         "maxWithdrawalQuantity",
         "The most that can be withdrawn",
-        (transfers.max_withdrawal, answers.MaxWithdrawal),
+        (transfers.max_withdrawal, account_answers.MaxWithdrawal),
         (_ASSET,),
     ),
     private_read(
@@ -135,7 +136,7 @@ _TRANSFERS = (
         "/api/v1/account/limits/borrow",
         "maxBorrowQuantity",
         "Always zero on a spot exchange",
-        (account.max_borrow, answers.MaxBorrow),
+        (account.max_borrow, account_answers.MaxBorrow),
         (_ASSET,),
     ),
     private_read(
@@ -143,7 +144,7 @@ _TRANSFERS = (
         "/api/v1/capital/collateral",
         "collateralQuery",
         "Always empty on a spot exchange",
-        (account.collateral, answers.Collateral),
+        (account.collateral, account_answers.Collateral),
     ),
     Route(
         "PATCH",
@@ -157,7 +158,7 @@ _TRANSFERS = (
 )
 
 _READ, _TRADE, _WITHDRAW = KeyPermission.READ, KeyPermission.TRADE, KeyPermission.WITHDRAW
-_ANY_ACCOUNT = answers.AdminAccount
+_ANY_ACCOUNT = account_answers.AdminAccount
 _ADMINISTRATION = (
     _admin("GET", "account", "adminAccountQuery", _READ, "An account", (administrator.account, None, _ANY_ACCOUNT)),
     _admin(
@@ -182,7 +183,7 @@ _ADMINISTRATION = (
         "adminKeyCreate",
         _TRADE,
         "Register a public key for an account",
-        (administrator.add_key, bodies.AdminMakeKey, answers.ApiKey),
+        (administrator.add_key, bodies.AdminMakeKey, account_answers.ApiKey),
     ),
     _admin(
         "DELETE",
@@ -198,7 +199,7 @@ _ADMINISTRATION = (
         "adminDeposit",
         _WITHDRAW,
         "Credit an account",
-        (administrator.deposit, bodies.AdminMove, answers.AdminTransfer),
+        (administrator.deposit, bodies.AdminMove, account_answers.AdminTransfer),
     ),
     _admin(
         "POST",
@@ -206,7 +207,7 @@ _ADMINISTRATION = (
         "adminWithdraw",
         _WITHDRAW,
         "Debit an account",
-        (administrator.withdraw, bodies.AdminMove, answers.AdminTransfer),
+        (administrator.withdraw, bodies.AdminMove, account_answers.AdminTransfer),
     ),
     _admin(
         "PATCH",
@@ -222,7 +223,7 @@ _ADMINISTRATION = (
         "adminFeesUpdate",
         _TRADE,
         "Set the fees of a tier on a market",
-        (administrator.fees, bodies.AdminSetFees, answers.AdminFees),
+        (administrator.fees, bodies.AdminSetFees, account_answers.AdminFees),
     ),
 )
 

@@ -5,15 +5,14 @@ Those of the streams belong to egress, which ingress does not import; a test hol
 
 from typing import Final
 
+from engine_core.wire.limits import MAX_CLIENT_ID
 from ingress.access.rate_limits import CONNECTION
 from ingress.http.asgi import MAX_BODY
 from ingress.http.protocol import MAX_HEAD, MAX_HEADERS
-from ingress.operations import batch_cancel
-from ingress.operations.orders import MAX_BATCH
+from ingress.operations.orders import MAX_BATCH, MAX_CANCEL_BATCH
 from ingress.order_entry.session import MAX_ID
 from ingress.order_entry.socket import MAX_IN_FLIGHT, MAX_MESSAGE, PING_SECONDS
 from ingress.requests import signed_json
-from ingress.requests.fields import MAX_CLIENT_ID
 
 STREAM_BOUNDS: Final = {  # see egress/config.py
     "message_bytes": 128 * 1024,
@@ -32,7 +31,7 @@ MAX_STREAM_NAME: Final = 64  # see egress/names.py
 REST: Final = (
     f"Bounds: {MAX_BODY:,} bytes of a body, {MAX_HEAD:,} of request line and headers, {MAX_HEADERS} headers; "
     f"{signed_json.MAX_ITEMS:,} members of an object, {signed_json.MAX_DEPTH} levels of nesting, "
-    f"{signed_json.MAX_QUERY_PAIRS} query parameters; {MAX_BATCH} orders to place and {batch_cancel.MAX_BATCH} to "
+    f"{signed_json.MAX_QUERY_PAIRS} query parameters; {MAX_BATCH} orders to place and {MAX_CANCEL_BATCH} to "
     f"cancel in one request; 1,000 rows of a page; client ids up to {MAX_CLIENT_ID:,}. Unknown query parameters are "
     "ignored, unknown members of a body are refused. Requests a second are limited for an account and for an address, "
     f"where a long one counts as several, and a new connection as {CONNECTION}: `X-RateLimit-*` of each response say "

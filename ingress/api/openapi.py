@@ -6,7 +6,7 @@ from ingress.api import json_schema
 from ingress.api.route import Param, Route
 from ingress.api.routes import ROUTES
 from ingress.schemas.answers import Error
-from ingress.schemas.examples import EXAMPLES
+from ingress.schemas.example import EXAMPLES
 
 _REF = "#/components/schemas/{name}"
 _KEY_SCHEMES = {

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine_core.wire.codes import KeyPermission
+from engine_core.wire.limits import MAX_CLIENT_ID
 from ingress.access.rate_limits import Cost
 from ingress.dispatch import Body, Credentials, Endpoint, Operation
 from ingress.schemas import bodies
@@ -49,7 +50,7 @@ def integer(low: int, high: int, default: int) -> dict[str, Any]:
 
 SYMBOL = Param("symbol", {"type": "string", "examples": ["SOL_USDC"]}, required=True)
 ANY_SYMBOL = Param("symbol", TEXT)
-ORDER_ID, CLIENT_ID = Param("orderId", ID), Param("clientId", integer(0, 2**32 - 1, 0) | {"default": None})
+ORDER_ID, CLIENT_ID = Param("orderId", ID), Param("clientId", integer(0, MAX_CLIENT_ID, 0) | {"default": None})
 MARKET_TYPE = Param("marketType", choice("SPOT"))
 WINDOW = Param("interval", choice("1d", "1w"))
 LIMIT, OFFSET = Param("limit", integer(1, 1000, 100)), Param("offset", integer(0, 2**31 - 1, 0))

@@ -31,9 +31,9 @@ from ingress.api.route import (
     public,
     trading,
 )
-from ingress.operations import account, batch_cancel, history, market_data, orders
+from ingress.operations import account, history, market_data, orders
 from ingress.operations.order_books import FRESH_SECONDS
-from ingress.schemas import answers, bodies
+from ingress.schemas import account_answers, answers, bodies
 
 _ORDERS_PAGE = (ORDER_ID, ANY_SYMBOL, LIMIT, OFFSET, FROM_ID, MARKET_TYPE, DIRECTION, STRATEGY)
 _FILLS_PAGE = (ORDER_ID, ANY_SYMBOL, FROM, TO, LIMIT, OFFSET, FROM_ID, FILL_TYPE, MARKET_TYPE, DIRECTION, STRATEGY)
@@ -44,7 +44,7 @@ _PLACE: TypeAlias = bodies.PlaceOrder
 _BATCH = (list[_PLACE], list[answers.BatchOrder | answers.BatchError])
 _NONE_OF_IT = (market_data.nothing, list[None])
 _TRADES = list[answers.Trade]
-_BALANCES = dict[str, answers.Balance]
+_BALANCES = dict[str, account_answers.Balance]
 _SIDE = Param("side", choice("Bid", "Ask"), required=True)
 _LEVELS = Param("limit", integer(1, 1000, 1000))
 _INTERVAL = Param("interval", choice(*history.INTERVAL_NAMES), required=True)
@@ -106,10 +106,10 @@ _ORDERS = (
         f"{ORDERS}/cancel",
         "orderCancel",
         "Cancel up to 100 orders by their ids",
-        batch_cancel.cancel_batch,
+        orders.cancel_batch,
         (bodies.CancelBatch, list[answers.BatchOrder | answers.BatchError]),
-        batch_cancel.LISTS,
-        batch_cancel.MAX_BATCH,
+        orders.CANCEL_LISTS,
+        orders.MAX_CANCEL_BATCH,
     ),
     trading(
         "POST",
@@ -139,13 +139,15 @@ _ORDERS = (
 
 _ACCOUNT = (
     private_read("Account", "/api/v1/capital", "balanceQuery", "Balances", (account.balances, _BALANCES)),
-    private_read("Account", "/api/v1/account", "accountQuery", "Fees and limits", (account.account, answers.Account)),
+    private_read(
+        "Account", "/api/v1/account", "accountQuery", "Fees and limits", (account.account, account_answers.Account)
+    ),
     private_read(
         "Account",
         "/api/v1/account/limits/order",
         "maxOrderQuantity",
         "The largest order that the balance can pay",
-        (account.max_order, answers.MaxOrder),
+        (account.max_order, account_answers.MaxOrder),
         (SYMBOL, _SIDE, Param("price", TEXT)),
     ),
 )

@@ -5,27 +5,23 @@ tells the connection itself. That is a third of what an order costs this process
 plain, and everything that has to be refused before the engine sees it, goes the general way (cycle.py, dispatch.py).
 """
 
-import logging
-import time
-from typing import Protocol
-
-import numpy as np
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from engine_core.edge.signing import DEFAULT_WINDOW_MS
-from engine_core.replica.setup import Market
+from engine_core.replica.setup import Market, Setup
 from engine_core.wire.layout import COMMAND
 from ingress.access.authenticator import Caller
-from ingress.engine import FAILURES, failure, outcome
-from ingress.errors import ApiError, Code
-from ingress.fast_path.known_markets import KnownMarkets
-from ingress.fast_path.order_kernel import NO_WINDOW, buffers, read_order
+from ingress.engine import FAILURES
+from ingress.errors import ApiError
+from ingress.fast_path.order_kernel import NO_WINDOW, Rules, buffers, read_order, rules_of
+from ingress.fast_path.pending_order import PendingOrder
 from ingress.fast_path.request_kernel import KEY_CHARACTERS, SIGNATURE_CHARACTERS
-from ingress.messages import Headers, Reply, error_reply, json_reply
+from ingress.messages import Headers, Reply
 from ingress.operations.orders import placed
 from ingress.service import Service
 
 _ACCOUNT_AT, _ACCOUNT_END = 12, 16  # bytes of a COMMAND
-logger = logging.getLogger(__name__)
 
 
 class Client(Protocol):
@@ -47,37 +43,22 @@ class _NobodyWaits:
         return None
 
 
-class PlainOrder:
+class PlainOrder(PendingOrder):
     """One order on its way: who waits for its events, and what uvicorn's protocol takes for the present request."""
 
-    __slots__ = ("_allowance", "_market", "began", "client", "disconnected", "keep_alive", "response_complete")
+    __slots__ = ("_allowance", "client", "disconnected", "keep_alive", "response_complete")
     message_event = _NobodyWaits()
 
     def __init__(self, client: Client, market: Market, allowance: Headers = ()) -> None:
+        super().__init__(market, placed)
         self.client = client
         self._allowance = allowance  # what the client may still ask, for the answer
-        self._market = market
-        self.began = time.perf_counter()
         self.keep_alive = True
         self.disconnected = False
         self.response_complete = False
 
     def done(self) -> bool:
         return self.response_complete
-
-    def set_result(self, events: np.ndarray, /) -> None:
-        """Called by the gateway from within the feed, so nothing may be raised."""
-        try:
-            reply = json_reply(placed(self._market, outcome(events)))
-        except ApiError as error:
-            reply = error_reply(error)
-        except Exception:
-            logger.exception("an order was executed, and cannot be shown")
-            reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
-        self.answer(reply)
-
-    def set_exception(self, error: Exception, /) -> None:
-        self.answer(error_reply(failure(error)))
 
     def answer(self, reply: Reply) -> None:
         if self._allowance:
@@ -88,6 +69,27 @@ class PlainOrder:
 def with_account(record: bytes, account: int) -> bytes:
     """A COMMAND whose account was still open."""
     return record[:_ACCOUNT_AT] + account.to_bytes(4, "little") + record[_ACCOUNT_END:]
+
+
+class Known(NamedTuple):
+    markets: Sequence[Market]  # row by row as in the rules
+    rules: Rules
+
+
+class KnownMarkets:
+    """The markets as the kernels that read plain orders want them, made again only when a market has changed."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._changes = -1
+        self._known = Known((), rules_of(()))
+
+    def now(self) -> Known:
+        if self._setup.market_changes != self._changes:
+            self._changes = self._setup.market_changes
+            markets = list(self._setup.markets.values())
+            self._known = Known(markets, rules_of(markets))
+        return self._known
 
 
 class PlainOrders:

@@ -11,14 +11,16 @@ the order can be executed (the engine's).
 """
 
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from engine_core.edge.spelling import ORDER_TYPE_CODES, SELF_TRADE_CODES, SIDE_CODES, TIME_IN_FORCE_CODES
 from engine_core.jit.kernel import kernel, wide
-from engine_core.wire.codes import CommandKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.codes import CommandKind, OrderFlag, SelfTrade, TimeInForce
 from engine_core.wire.layout import COMMAND
-from engine_core.wire.limits import MAX_PRICE_TICKS, MAX_QUANTITY_LOTS, MAX_SUPPLY_ATOMS
+from engine_core.wire.limits import MAX_CLIENT_ID, MAX_PRICE_TICKS, MAX_QUANTITY_LOTS, MAX_SUPPLY_ATOMS
 from engine_core.wire.units import MarketUnits
 from ingress.fast_path.request_kernel import (
     API_KEY,
@@ -58,22 +60,18 @@ from ingress.fast_path.request_kernel import (
 
 MAX_TEXT = 1024  # bytes of a signed text: nine short members
 MAX_DIGITS = 18  # of a number in its smallest unit, so that nothing overflows
-MAX_CLIENT_ID = 2**32 - 1
 
 # What `found` says after a request was read: positions in the request, or values.
 KEY_AT, SIGNATURE_AT, FOUND_TIMESTAMP, FOUND_WINDOW, MARKET_ROW, FOUND_WORDS = range(6)
 NO_WINDOW = -1
 
-_TIMES = ("GTC", TimeInForce.GTC), ("IOC", TimeInForce.IOC), ("FOK", TimeInForce.FOK)
-_SIDES = ("Bid", Side.BID), ("Ask", Side.ASK)
-_SELF_TRADES = (
-    *(("RejectTaker", SelfTrade.REJECT_TAKER), ("RejectMaker", SelfTrade.REJECT_MAKER)),
-    ("RejectBoth", SelfTrade.REJECT_BOTH),
+_TYPES = {"Limit": ORDER_TYPE_CODES["Limit"]}  # the only one that is read here
+_CHOICES = (SIDE_CODES, TIME_IN_FORCE_CODES, SELF_TRADE_CODES, _TYPES)
+_CHOICE, _CHOICE_LENGTH = byte_rows(word for codes in _CHOICES for word in codes)
+_CHOICE_CODE = np.array([code for codes in _CHOICES for code in codes.values()])
+_SIDE_CHOICES, _TIME_CHOICES, _SELF_TRADE_CHOICES, _TYPE_CHOICES, _END_OF_CHOICES = accumulate(
+    map(len, _CHOICES), initial=0
 )
-_CHOICES = (*_SIDES, *_TIMES, *_SELF_TRADES, ("Limit", OrderType.LIMIT))
-_CHOICE, _CHOICE_LENGTH = byte_rows(name for name, _ in _CHOICES)
-_CHOICE_CODE = np.array([code.value for _, code in _CHOICES])
-_SIDE_CHOICES, _TIME_CHOICES, _SELF_TRADE_CHOICES, _TYPE_CHOICES, _END_OF_CHOICES = 0, 2, 5, 8, 9
 
 _REQUEST_LINE = text_bytes("POST /api/v1/order HTTP/1.1\r\n")
 _KEEP_ALIVE = text_bytes("keep-alive")

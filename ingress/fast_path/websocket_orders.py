@@ -7,8 +7,7 @@ and answers (order_entry/session.py).
 from typing import NamedTuple
 
 from engine_core.replica.setup import Market
-from ingress.fast_path.http_orders import with_account
-from ingress.fast_path.known_markets import KnownMarkets
+from ingress.fast_path.http_orders import KnownMarkets, with_account
 from ingress.fast_path.message_kernel import message_buffers, read_message
 from ingress.service import Service
 

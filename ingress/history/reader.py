@@ -25,8 +25,10 @@ from engine_core.wire.limits import MAX_INT64
 from engine_core.wire.streams import ORIGIN, EntryId
 from ingress.database import Database, HistoryUnavailable
 from ingress.history import queries, rows
+from ingress.history.candles import add_trades, without_gaps
+from ingress.history.forms import Forms, Json
 from ingress.history.queries import OrderFills, Page, Scope, TransferFilter
-from ingress.history.rows import AskedWith, Forms, Json, OrderRow, TransferRow
+from ingress.history.rows import AskedWith, OrderRow, TransferRow
 from ingress.history.unstored import Tail, fills_of, orders_of, trades_of, transfers_of
 from ingress.schemas.answers import LiveOrder
 
@@ -207,8 +209,8 @@ class History:
             for trade in fresh:
                 if kind.start(trade.time_ms) < first_ms:
                     before = trade.price_ticks
-            rows.add_trades(candles, fresh, kind, self._forms[market].tick_atoms)
-            filled = rows.without_gaps(candles, before, kind, (first_ms, end_ms), _now_ms(), limit)
+            add_trades(candles, fresh, kind, self._forms[market].tick_atoms)
+            filled = without_gaps(candles, before, kind, (first_ms, end_ms), _now_ms(), limit)
             return [candle.json(self._forms, market, kind) for candle in filled]
 
         return await self._read(work)

@@ -3,15 +3,20 @@
 Non-goals: where rows come from (reader.py).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.replica.setup import Asset, Market, Setup
+from engine_core.edge.spelling import (
+    ORDER_TYPE_WORDS,
+    SELF_TRADE_WORDS,
+    SIDE_WORDS,
+    STATUS_WORDS,
+    TIME_IN_FORCE_WORDS,
+    expiry_word,
+)
+from engine_core.replica.setup import Asset
 from engine_core.wire import destinations
 from engine_core.wire.codes import (
     CommandKind,
@@ -19,22 +24,15 @@ from engine_core.wire.codes import (
     OrderFlag,
     OrderStatus,
     OrderType,
-    SelfTrade,
     Side,
-    TimeInForce,
 )
 from engine_core.wire.events import events_of
-from engine_core.wire.expiry import expiry_reason
-from engine_core.wire.intervals import Interval
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.units import format_decimal
+from ingress.history.forms import Forms, Json, iso
 from ingress.schemas.answers import LiveOrder
 
-Json = dict[str, Any]
-
 NO_CLIENT_ID = -1
-_MOST_TEXTS = 50_000  # remembered of each kind, some 5 MB
-_EPOCH = datetime(1970, 1, 1)
 # Plain integers: the operators of enum members take microseconds.
 _HAS_CLIENT_ID, _TAKER = OrderFlag.HAS_CLIENT_ID.value, OrderFlag.TAKER.value
 _BY_QUOTE, _TRIGGER, _POST_ONLY = OrderFlag.BY_QUOTE.value, OrderFlag.TRIGGER.value, OrderFlag.POST_ONLY.value
@@ -42,11 +40,6 @@ _ICEBERG = OrderFlag.ICEBERG.value
 _LIMIT, _BID, _ASK = OrderType.LIMIT.value, Side.BID.value, Side.ASK.value
 _BEGINS = (EventKind.ACCEPTED.value, EventKind.TRIGGER_PLACED.value)
 _HAS_OWN_PRICE = (*_BEGINS, EventKind.AMENDED.value)
-_SIDES = {side.value: side.name.capitalize() for side in Side}
-_TYPES = {kind.value: kind.name.capitalize() for kind in OrderType}
-_TIMES = {time.value: time.name for time in TimeInForce}
-_SELF_TRADES = {mode.value: mode.name.title().replace("_", "") for mode in SelfTrade}
-_STATUSES = {status.value: status.name.title().replace("_", "") for status in OrderStatus}
 _EXPIRED = (OrderStatus.EXPIRED.value, OrderStatus.TRIGGER_FAILED.value)
 _NEVER: Json = dict.fromkeys(
     (
@@ -55,54 +48,6 @@ _NEVER: Json = dict.fromkeys(
         *("strategyId", "slippageTolerance", "slippageToleranceType", "systemOrderType"),
     )
 )
-
-
-def iso(time_ms: int) -> str:
-    """UTC without zone."""
-    return f"{_second(time_ms // 1000)}.{time_ms % 1000:03d}"
-
-
-@lru_cache(4096)
-def _second(time_s: int) -> str:
-    return (_EPOCH + timedelta(seconds=time_s)).isoformat()
-
-
-def plain(time_ms: int) -> str:
-    """A candle's edge."""
-    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(" ", "seconds")
-
-
-class _Memo(dict[int, str]):
-    """Texts of numbers; rows repeat many of them."""
-
-    def __init__(self, text_of: Callable[[int], str]) -> None:
-        self._text_of = text_of
-
-    def __missing__(self, value: int) -> str:
-        if len(self) >= _MOST_TEXTS:
-            self.clear()
-        text = self[value] = self._text_of(value)
-        return text
-
-
-class _Forms:
-    """How numbers of one market are written."""
-
-    def __init__(self, market: Market) -> None:
-        self.market, self.symbol, self.tick_atoms = market, market.symbol, market.units.tick_atoms
-        self.price, self.quantity = _Memo(market.units.price), _Memo(market.units.quantity)
-        self.quote, self.base = _Memo(market.units.quote), _Memo(market.units.base)
-
-
-class Forms(dict[int, _Forms]):
-    """Of all markets, by number. Kept from page to page; what is written never changes."""
-
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
-
-    def __missing__(self, number: int) -> _Forms:
-        forms = self[number] = _Forms(self._setup.markets[number])
-        return forms
 
 
 @dataclass(slots=True)
@@ -134,11 +79,11 @@ class OrderRow:
             "id": str(self.order_id),
             "clientId": None if self.client_id == NO_CLIENT_ID else self.client_id,
             "symbol": form.symbol,
-            "side": _SIDES[self.side],
-            "orderType": _TYPES[self.order_type],
-            "status": _STATUSES[self.status],
-            "timeInForce": _TIMES[self.time_in_force],
-            "selfTradePrevention": _SELF_TRADES[self.self_trade],
+            "side": SIDE_WORDS[self.side],
+            "orderType": ORDER_TYPE_WORDS[self.order_type],
+            "status": STATUS_WORDS[self.status],
+            "timeInForce": TIME_IN_FORCE_WORDS[self.time_in_force],
+            "selfTradePrevention": SELF_TRADE_WORDS[self.self_trade],
             "postOnly": bool(flags & _POST_ONLY) if is_limit else None,
             "price": form.price[self.price_ticks] if is_limit else None,
             "quantity": quantity,
@@ -147,7 +92,7 @@ class OrderRow:
             "executedQuoteQuantity": form.quote[self.executed_atoms],
             "createdAt": iso(self.created_ms),
             "displayQuantity": form.quantity[self.display_lots] if flags & _ICEBERG else None,
-            "expiryReason": expiry_reason(self.reason) if self.status in _EXPIRED else None,
+            "expiryReason": expiry_word(self.reason) if self.status in _EXPIRED else None,
             "triggerPrice": form.price[self.trigger_ticks] if is_trigger else None,
             "triggerQuantity": quantity if is_trigger else None,
             "triggerBy": "LastPrice" if is_trigger else None,
@@ -198,7 +143,7 @@ class FillRow:
             "orderId": str(self.order_id),
             "clientId": None if self.client_id == NO_CLIENT_ID else str(self.client_id),
             "symbol": form.symbol,
-            "side": _SIDES[self.side],
+            "side": SIDE_WORDS[self.side],
             "price": form.price[self.price_ticks],
             "quantity": form.quantity[self.quantity_lots],
             "fee": (form.base if is_bid else form.quote)[self.fee_atoms],
@@ -238,39 +183,6 @@ class TransferRow:
     time_ms: int
     counterparty: int = 0  # the account at the other end; 0: none of this exchange
     words: tuple[int, int] = (0, 0)  # of the log, which the text of a withdrawal must fit
-
-
-@dataclass(slots=True)
-class CandleRow:
-    start_ms: int
-    open_ticks: int
-    high_ticks: int
-    low_ticks: int
-    close_ticks: int
-    volume_lots: int
-    quote_atoms: int
-    trades: int
-
-    def add(self, ticks: int, lots: int, atoms: int) -> None:
-        self.high_ticks, self.low_ticks = max(self.high_ticks, ticks), min(self.low_ticks, ticks)
-        self.close_ticks = ticks
-        self.volume_lots += lots
-        self.quote_atoms += atoms
-        self.trades += 1
-
-    def json(self, forms: Forms, market: int, interval: Interval) -> Json:
-        form = forms[market]
-        return {
-            "start": plain(self.start_ms),
-            "end": plain(interval.next(self.start_ms)),
-            "open": form.price[self.open_ticks],
-            "high": form.price[self.high_ticks],
-            "low": form.price[self.low_ticks],
-            "close": form.price[self.close_ticks],
-            "volume": form.quantity[self.volume_lots],
-            "quoteVolume": form.quote[self.quote_atoms],
-            "trades": str(self.trades),
-        }
 
 
 def deposit_json(row: TransferRow, asset: Asset, account: int) -> Json:
@@ -374,48 +286,7 @@ def transfer_rows(slots: np.ndarray, last_id: int) -> list[tuple[int, TransferRo
         command, account, other = event["command"], int(event["account"]), 0
         if command["kind"] == CommandKind.TRANSFER:
             other = int(command["account"]) + int(command["to_account"]) - account
-        moved = int(command["asset"]), int(command["a"]), int(command["b"])
-        words = int(command["c"]), int(command["d"])
+        moved = int(command["asset"]), int(command["amount_atoms"]), int(command["reference"])
+        words = int(command["asked_address"]), int(command["asked"])
         result.append((account, TransferRow(last_id + place, *moved, time_ms, other, words)))
     return result
-
-
-def add_trades(candles: dict[int, CandleRow], trades: list[TradeRow], interval: Interval, tick_atoms: int) -> None:
-    """Add trades, in order, to candles by their start."""
-    starts = interval.starts(np.array([trade.time_ms for trade in trades], np.int64)).tolist()
-    for start, trade in zip(starts, trades, strict=True):
-        if start not in candles:
-            candles[start] = CandleRow(start, *(4 * (trade.price_ticks,)), 0, 0, 0)
-        atoms = trade.price_ticks * trade.quantity_lots * tick_atoms
-        candles[start].add(trade.price_ticks, trade.quantity_lots, atoms)
-
-
-def without_gaps(
-    candles: dict[int, CandleRow],
-    before: int | None,
-    interval: Interval,
-    span_ms: tuple[int, int],
-    now_ms: int,
-    limit: int,
-) -> list[CandleRow]:
-    """The candles of every bucket of a span; one without trades carries the close before it, if there is one.
-
-    None of these begins after `now_ms`: that the price will stay is not known. One with trades is always among them,
-    whatever clock the engine goes by.
-    """
-    first_ms, end_ms = span_ms
-    starts = sorted(start for start in candles if first_ms <= start < end_ms)
-    if before is None:
-        if not starts:
-            return []
-        first_ms = starts[0]
-    result: list[CandleRow] = []
-    close, start = before, first_ms
-    while start < min(end_ms, now_ms + 1) and len(result) < limit:
-        candle = candles.get(start)
-        if candle is None:
-            assert close is not None, "the first bucket has a candle when there is no close before it"
-            candle = CandleRow(start, *(4 * (close,)), 0, 0, 0)
-        result.append(candle)
-        close, start = candle.close_ticks, interval.next(start)
-    return [*result, *(candles[later] for later in starts if later >= start)][:limit]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from engine_core.edge.spelling import SIDE_CODES, SIDE_WORDS
 from engine_core.replica.setup import Asset, Market
 from engine_core.wire.codes import OrderFlag, QueryKind, Side
 from engine_core.wire.limits import ALL_MARKETS
@@ -10,7 +11,8 @@ from ingress.errors import ApiError, Code, bad_request
 from ingress.messages import Reply, json_reply
 from ingress.replica import live_book, require_filled
 from ingress.requests import fields, order_commands
-from ingress.schemas.answers import Account, Balance, Collateral, MaxBorrow, MaxOrder
+from ingress.schemas import bodies
+from ingress.schemas.account_answers import Account, Balance, Collateral, MaxBorrow, MaxOrder
 from ingress.service import Request, Service
 
 _PPM_DECIMALS_OF_BASIS_POINT = 2  # 100 ppm are one basis point
@@ -38,7 +40,7 @@ _UNCHANGEABLE = ("autoBorrowSettlements", "autoLend", "autoRealizePnl", "autoRep
 
 async def update_account(service: Service, request: Request) -> Reply:
     """A spot account has none of these settings: they can only stay as they are."""
-    fields.check_names(request.fields, frozenset((*_UNCHANGEABLE, "leverageLimit")))
+    fields.check_members(request.fields, bodies.UpdateAccount)
     for name in _UNCHANGEABLE:
         if fields.flag(request.fields, name):
             raise bad_request(f"{name} is not possible on a spot exchange")
@@ -86,7 +88,7 @@ def asset_of(service: Service, members: fields.Fields) -> Asset:
 async def max_order(service: Service, request: Request) -> Reply:
     """The largest quantity that the available balance can pay for, at `price` or the best opposite price."""
     market = order_commands.market_of(service.setup, request.fields)
-    side = fields.choice(request.fields, "side", order_commands.SIDES, 0)
+    side = fields.choice(request.fields, "side", SIDE_CODES, 0)
     asset = market.quote if side == Side.BID else market.base
     records = await service.engine.query(QueryKind.BALANCES, account=request.caller.account)
     available = int(records["available"][records["asset"] == asset.number].sum())
@@ -95,7 +97,7 @@ async def max_order(service: Service, request: Request) -> Reply:
     else:
         lots = available // market.units.lot_atoms
     quantity = market.units.quantity(min(lots, market.max_lots))
-    return json_reply(MaxOrder(market.symbol, "Bid" if side == Side.BID else "Ask", quantity))
+    return json_reply(MaxOrder(market.symbol, SIDE_WORDS[side], quantity))
 
 
 def _price(service: Service, market: Market, members: fields.Fields) -> int:

@@ -13,12 +13,11 @@ _ADMIN = struct.Struct("<4B5I8s32s")
 _NUMBERS = struct.Struct("<4q")
 _OUTCOMES = (EventKind.APPLIED.value, EventKind.REFUSED.value)
 _NO_KEY = bytes(32)
-SIGN_UP = 1  # Admin.code of an ACCOUNT: the last accounts are not for sign-ups
 assert _ADMIN.size == ADMIN.itemsize
 
 
 class Admin(NamedTuple):
-    """One ADMIN record; `payload` holds a, b, c, d or a public key."""
+    """One ADMIN record; `payload` holds its four numbers or a public key."""
 
     kind: CommandKind
     code: int = 0
@@ -33,8 +32,9 @@ class Admin(NamedTuple):
         return _ADMIN.pack(self.kind, self.code, 0, 0, *places, b"", self.payload)
 
 
-def numbers(a: int, b: int = 0, c: int = 0, d: int = 0) -> bytes:
-    return _NUMBERS.pack(a, b, c, d)
+def numbers(first: int, second: int = 0, third: int = 0, fourth: int = 0) -> bytes:
+    """What a kind has there, in the order of the table in wire/layout.py."""
+    return _NUMBERS.pack(first, second, third, fourth)
 
 
 class Refused(ApiError):
@@ -56,8 +56,10 @@ async def apply(service: Service, command: Admin) -> Event:
 
 
 async def create_account(service: Service, code: int = 0) -> int:
-    """The next account (`code`: SIGN_UP, or 0 of an administrator's). Somebody else may take its number at the same
-    moment; then the one after it is tried."""
+    """The next account (`code`: an AccountOrigin, or 0 of an administrator's).
+
+    Somebody else may take its number at the same moment; then the one after it is tried.
+    """
     number = service.setup.accounts
     while True:
         number += 1

@@ -11,29 +11,28 @@ import logging
 import secrets
 from typing import Final
 
-from engine_core.replica.setup import FROZEN
-from engine_core.wire.codes import CommandKind, MarketState, QueryKind
-from engine_core.wire.limits import MAX_INT64, PPM
+from engine_core.edge.spelling import MARKET_STATE_CODES
+from engine_core.wire.codes import AccountState, CommandKind, MarketState, QueryKind
+from engine_core.wire.limits import FEE_ACCOUNT, MAX_ACCOUNT, MAX_INT64, PPM
 from engine_core.wire.units import format_decimal
 from ingress.dispatch import Operation
 from ingress.errors import ApiError, Code, bad_request, not_found
 from ingress.messages import Reply, json_reply
 from ingress.operations.account import asset_of, balances_of
 from ingress.operations.admin_commands import Admin, apply, create_account, create_key, numbers, revoke_key
-from ingress.operations.market_data import MARKET_STATES, market_body
+from ingress.operations.market_data import market_body
 from ingress.operations.transfers import quantity_of
 from ingress.requests import fields, order_commands
-from ingress.schemas.answers import AdminAccount, AdminFees, AdminTransfer
+from ingress.schemas import bodies
+from ingress.schemas.account_answers import AdminAccount, AdminFees, AdminTransfer
 from ingress.service import Request, Service
 from ingress.users.keys import key_of, new_public_key, permissions_of, public_key
 
-ADMINISTRATOR: Final = 1
+ADMINISTRATOR: Final = FEE_ACCOUNT
 MAX_LOGGED: Final = 500
 logger = logging.getLogger(__name__)
 LAST_TIER: Final = 15
 MAX_FEE_PPM: Final = PPM // 10
-_OK: Final = 1
-_STATES = {name: int(state) for state, name in MARKET_STATES.items()}
 
 
 def only(operation: Operation) -> Operation:
@@ -54,7 +53,7 @@ def only(operation: Operation) -> Operation:
 
 
 async def new_account(service: Service, request: Request) -> Reply:
-    fields.check_names(request.fields, frozenset())
+    fields.check_members(request.fields, bodies.Nothing)
     return await _shown(service, await create_account(service))
 
 
@@ -64,14 +63,19 @@ async def account(service: Service, request: Request) -> Reply:
 
 async def change_account(service: Service, request: Request) -> Reply:
     """Freeze or unfreeze, set the fee tier; what is not named stays."""
-    fields.check_names(request.fields, frozenset(("account", "frozen", "feeTier")))
+    fields.check_members(request.fields, bodies.AdminChangeAccount)
     number = _account(service, request)
     tier = fields.integer(request.fields, "feeTier", 0, LAST_TIER)
     is_frozen = fields.flag(request.fields, "frozen")
     if tier is not None:
         await apply(service, Admin(CommandKind.FEE_TIER, code=tier, account=number))
     if not fields.absent(request.fields.get("frozen")):
-        await apply(service, Admin(CommandKind.ACCOUNT_STATE, code=FROZEN if is_frozen else _OK, account=number))
+        await apply(
+            service,
+            Admin(
+                CommandKind.ACCOUNT_STATE, code=AccountState.FROZEN if is_frozen else AccountState.OK, account=number
+            ),
+        )
     return await _shown(service, number)
 
 
@@ -85,7 +89,7 @@ async def withdraw(service: Service, request: Request) -> Reply:
 
 async def _move(service: Service, request: Request, kind: CommandKind) -> Reply:
     """Credit or debit. A `reference` makes a repeat harmless: the engine takes each one only once for an asset."""
-    fields.check_names(request.fields, frozenset(("account", "symbol", "quantity", "reference")))
+    fields.check_members(request.fields, bodies.AdminMove)
     number, asset = _account(service, request), asset_of(service, request.fields)
     atoms = quantity_of(asset, request.fields)
     reference = fields.integer(request.fields, "reference", 1, MAX_INT64)
@@ -98,16 +102,16 @@ async def _move(service: Service, request: Request, kind: CommandKind) -> Reply:
 
 
 async def market_state(service: Service, request: Request) -> Reply:
-    fields.check_names(request.fields, frozenset(("symbol", "state")))
+    fields.check_members(request.fields, bodies.AdminMarket)
     market = order_commands.market_of(service.setup, request.fields)
-    state = MarketState(fields.choice(request.fields, "state", _STATES, 0))
+    state = MarketState(fields.choice(request.fields, "state", MARKET_STATE_CODES, 0))
     await apply(service, Admin(CommandKind.MARKET_STATE, code=state, market=market.number))
     return json_reply(market_body(service, service.setup.markets[market.number]))
 
 
 async def fees(service: Service, request: Request) -> Reply:
     """The fees of a tier on a market; those of tier 0 are the configuration's."""
-    fields.check_names(request.fields, frozenset(("symbol", "tier", "makerPpm", "takerPpm")))
+    fields.check_members(request.fields, bodies.AdminSetFees)
     market = order_commands.market_of(service.setup, request.fields)
     tier = _required(request, "tier", 1, LAST_TIER)
     maker, taker = (_required(request, name, 0, MAX_FEE_PPM) for name in ("makerPpm", "takerPpm"))
@@ -116,7 +120,7 @@ async def fees(service: Service, request: Request) -> Reply:
 
 
 async def add_key(service: Service, request: Request) -> Reply:
-    fields.check_names(request.fields, frozenset(("account", "apiKey", "permissions")))
+    fields.check_members(request.fields, bodies.AdminMakeKey)
     number, permissions = _account(service, request), permissions_of(request.fields.get("permissions"))
     public = new_public_key(fields.required_text(request.fields, "apiKey"), "apiKey")
     await create_key(service, number, public, permissions)
@@ -124,7 +128,7 @@ async def add_key(service: Service, request: Request) -> Reply:
 
 
 async def delete_key(service: Service, request: Request) -> Reply:
-    fields.check_names(request.fields, frozenset(("apiKey",)))
+    fields.check_members(request.fields, bodies.DeleteKey)
     public = public_key(fields.required_text(request.fields, "apiKey"), "apiKey")
     key = service.setup.keys.get(public)
     if key is None:
@@ -143,7 +147,7 @@ async def _shown(service: Service, number: int) -> Reply:
 
 
 def _account(service: Service, request: Request) -> int:
-    number = _required(request, "account", 1, 2**32 - 1)
+    number = _required(request, "account", 1, MAX_ACCOUNT)
     if number > service.setup.accounts:
         raise ApiError(Code.RESOURCE_NOT_FOUND, f"There is no account {number}")
     return number

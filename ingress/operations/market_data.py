@@ -8,9 +8,9 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
+from engine_core.edge.spelling import MARKET_STATE_WORDS
 from engine_core.replica import setup as replica
 from engine_core.replica.trades import Trade as TapeTrade
-from engine_core.wire.codes import MarketState
 from engine_core.wire.intervals import DAY_MS
 from engine_core.wire.limits import MAX_PRICE_TICKS, PPM
 from engine_core.wire.units import format_decimal
@@ -28,13 +28,6 @@ DEFAULT_TRADES: Final = 100
 
 _PPM_DECIMALS = 6
 _WINDOWS = {"1d": DAY_MS, "1w": 7 * DAY_MS}
-MARKET_STATES = {
-    MarketState.OPEN: "Open",
-    MarketState.CLOSED: "Closed",
-    MarketState.CANCEL_ONLY: "CancelOnly",
-    MarketState.LIMIT_ONLY: "LimitOnly",
-    MarketState.POST_ONLY: "PostOnly",
-}
 
 
 async def status(service: Service, request: Request) -> Reply:
@@ -97,7 +90,7 @@ def market_body(service: Service, market: replica.Market) -> Market:
         symbol=market.symbol,
         baseSymbol=market.base.symbol,
         quoteSymbol=market.quote.symbol,
-        orderBookState=MARKET_STATES[market.state],  # type: ignore[arg-type]
+        orderBookState=MARKET_STATE_WORDS[market.state],
         createdAt=_iso(service.setup.created_ms),
         filters=Filters(price, quantity),
     )

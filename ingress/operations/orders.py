@@ -9,8 +9,9 @@ from typing import Final
 import msgspec
 
 from engine_core.edge.signing import MAX_WINDOW_MS
+from engine_core.edge.spelling import ORDER_TYPE_WORDS, SELF_TRADE_WORDS, SIDE_WORDS, STATUS_WORDS, TIME_IN_FORCE_WORDS
 from engine_core.replica.setup import Market
-from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
+from engine_core.wire.codes import EventKind, OrderFlag, OrderType, QueryKind, Reason, Side
 from engine_core.wire.events import Event, event_of
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.access.used_signatures import duplicate
@@ -18,16 +19,19 @@ from ingress.database import HistoryUnavailable
 from ingress.errors import ApiError, Code, bad_request, not_found, refusal
 from ingress.messages import Reply, json_reply
 from ingress.operations import trial
-from ingress.operations.live_orders import live_order, state_of
 from ingress.replica import live_book
 from ingress.requests import fields, order_commands
 from ingress.requests.command_record import Command
 from ingress.requests.order_commands import Placement
-from ingress.requests.signed_json import Members
+from ingress.requests.signed_json import Member, Members
+from ingress.schemas import bodies
 from ingress.schemas.answers import BatchError, BatchOrder, CancelAfter, LiveOrder, ReplacedOrder
 from ingress.service import Request, Service
 
 MAX_BATCH: Final = 20
+MAX_CANCEL_BATCH: Final = 100
+_ID_NAMES = {"orderIds": "orderId", "clientIds": "clientId"}
+CANCEL_LISTS: Final = tuple(_ID_NAMES)
 _REJECTED: Final = EventKind.REJECTED.value  # looking an enum's member up costs more than the comparison
 # The kinds that open a command's own story: exactly one of them answers a PLACE.
 _OPENING: Final = frozenset(
@@ -37,6 +41,10 @@ _ACCEPTED: Final = EventKind.ACCEPTED.value
 _TRIGGERED: Final = EventKind.TRIGGERED.value
 _CANCEL_ALL_DONE: Final = frozenset((EventKind.CANCEL_ALL_DONE.value,))
 _TIMER_ARMED: Final = frozenset((EventKind.TIMER_ARMED.value,))
+
+_LIMIT, _FILL = OrderType.LIMIT.value, EventKind.FILL.value
+_CLIENT_ID, _POST_ONLY = OrderFlag.HAS_CLIENT_ID.value, OrderFlag.POST_ONLY.value
+_BY_QUOTE, _TRIGGER, _ICEBERG = OrderFlag.BY_QUOTE.value, OrderFlag.TRIGGER.value, OrderFlag.ICEBERG.value
 
 
 async def place(service: Service, request: Request) -> Reply:
@@ -166,6 +174,39 @@ def _is_cancelled_by_user(event: Event) -> bool:
     return event.kind == EventKind.CANCELLED and event.reason == Reason.USER
 
 
+async def cancel_batch(service: Service, request: Request) -> Reply:
+    """The answers are those of the order ids, then those of the client ids, in the order given."""
+    fields.check_members(request.fields, bodies.CancelBatch)
+    symbol = order_commands.market_of(service.setup, request.fields).symbol
+    wanted = [
+        {"symbol": symbol, name: value}
+        for names, name in _ID_NAMES.items()
+        for value in _ids(request.fields.get(names), names)
+    ]
+    if not wanted:
+        raise bad_request(f"orderIds and clientIds together name 1 to {MAX_CANCEL_BATCH} orders, not 0")
+    return json_reply(await asyncio.gather(*(_cancel_item(service, request.caller.account, each) for each in wanted)))
+
+
+def _ids(value: Member, name: str) -> list[Member]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise bad_request(f"{name} must be a list")
+    return value
+
+
+async def _cancel_item(service: Service, account: int, members: fields.Fields) -> LiveOrder | BatchError:
+    try:
+        command, market = order_commands.cancel(service.setup, account, members)
+        last = (await service.engine.execute(command))[-1]
+        if last.kind == EventKind.REJECTED:
+            raise refusal(last.reason)
+        return live_order(market, last, last, BatchOrder)
+    except ApiError as error:
+        return BatchError(error.code.value, error.message)
+
+
 async def cancel_all(service: Service, request: Request) -> Reply:
     command, market = order_commands.cancel_all(service.setup, request.caller.account, request.fields)
     cancelled: list[Event] = []
@@ -257,3 +298,41 @@ async def find_all(service: Service, request: Request) -> Reply:
         return json_reply([])
     orders = await service.engine.orders(request.caller.account, number)
     return json_reply([state_of(service.setup.markets[order.market], order) for order in orders])
+
+
+def live_order(market: Market, opening: Event, last: Event, kind: type[LiveOrder] = LiveOrder) -> LiveOrder:
+    """The order that `opening` began, in the state that `last` left it."""
+    assert opening.kind != _FILL, "a FILL cannot open an order: it has no creation time"
+    units = market.units
+    is_limit = opening.order_type == _LIMIT
+    flags = opening.flags
+    by_quote, is_trigger = flags & _BY_QUOTE, flags & _TRIGGER
+    quantity = None if by_quote else units.quantity(opening.quantity_lots)
+    order = kind(
+        id=str(opening.order_id),
+        clientId=opening.client_id if flags & _CLIENT_ID else None,
+        symbol=market.symbol,
+        side=SIDE_WORDS[opening.side],
+        orderType=ORDER_TYPE_WORDS[opening.order_type],
+        status=STATUS_WORDS[last.status],
+        timeInForce=TIME_IN_FORCE_WORDS[opening.time_in_force],
+        selfTradePrevention=SELF_TRADE_WORDS[opening.self_trade],
+        postOnly=bool(flags & _POST_ONLY) if is_limit else None,
+        price=units.price(opening.price_ticks) if is_limit else None,
+        quantity=quantity,
+        quoteQuantity=units.quote(opening.amount_atoms) if by_quote else None,
+        executedQuantity=units.quantity(last.executed_lots) if last.executed_lots else "0",
+        executedQuoteQuantity=units.quote(last.executed_atoms) if last.executed_atoms else "0",
+        createdAt=opening.created_ms,
+    )
+    if flags & _ICEBERG:
+        order.displayQuantity = units.quantity(opening.display_lots)
+    if is_trigger:
+        order.triggerPrice = units.price(opening.trigger_ticks)
+        order.triggerQuantity, order.triggerBy = quantity, "LastPrice"
+    return order
+
+
+def state_of(market: Market, event: Event, kind: type[LiveOrder] = LiveOrder) -> LiveOrder:
+    """The order of one event that carries everything: ORDER_STATE, DUPLICATE, CANCELLED, AMENDED."""
+    return live_order(market, event, event, kind)

@@ -19,21 +19,19 @@ from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 from ingress.database import HistoryUnavailable
 from ingress.engine import RETRY_LATER
 from ingress.errors import ApiError, Code, bad_request, refusal
-from ingress.history.rows import Json
+from ingress.history.forms import Json
 from ingress.messages import Reply, json_reply
 from ingress.operations.account import asset_of
 from ingress.operations.admin_commands import Admin, Refused, apply, numbers
 from ingress.requests import fields
 from ingress.requests.fields import CHAIN
-from ingress.schemas.answers import DepositAddress, MaxWithdrawal
+from ingress.schemas import bodies
+from ingress.schemas.account_answers import DepositAddress, MaxWithdrawal
 from ingress.service import Request, Service
 from ingress.users.keys import check_may_withdraw
 from ingress.users.user_rows import WithdrawalRequest
 
-MAX_CLIENT_ID: Final = 255
-_MEMBERS = frozenset(
-    ("address", "blockchain", "clientId", "quantity", "symbol", "twoFactorToken", "autoBorrow", "autoLendRedeem")
-)
+MAX_CLIENT_ID_CHARACTERS: Final = 255
 _OTHER: Final = "Duplicate client ID: it names another withdrawal"
 
 
@@ -117,7 +115,7 @@ async def _available(service: Service, account: int, asset: int) -> int:
 
 
 def _asked(service: Service, account: int, members: fields.Fields) -> _Asked:
-    fields.check_names(members, _MEMBERS)
+    fields.check_members(members, bodies.Withdraw)
     for name in ("autoBorrow", "autoLendRedeem"):
         if fields.flag(members, name):
             raise bad_request(f"{name} is not possible on a spot exchange")
@@ -128,8 +126,8 @@ def _asked(service: Service, account: int, members: fields.Fields) -> _Asked:
     client_id = members.get("clientId")
     if not (client_id is None or (isinstance(client_id, str) and client_id.isprintable())):
         raise bad_request("clientId must be text")
-    if client_id is not None and len(client_id) > MAX_CLIENT_ID:
-        raise bad_request(f"clientId must have at most {MAX_CLIENT_ID} characters")
+    if client_id is not None and len(client_id) > MAX_CLIENT_ID_CHARACTERS:
+        raise bad_request(f"clientId must have at most {MAX_CLIENT_ID_CHARACTERS} characters")
     client_id = str(client_id) if client_id else None
     reference = withdrawal_reference(account, client_id)
     request = WithdrawalRequest(account, asset.number, reference, address, CHAIN, client_id)

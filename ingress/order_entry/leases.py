@@ -14,14 +14,13 @@ from typing import Final
 import numpy as np
 
 from engine_core.process.tasks import ended
-from engine_core.wire.codes import CommandKind, EventKind
+from engine_core.wire.codes import CommandKind, EventKind, LeaseAction
 from engine_core.wire.layout import ADMIN
 from ingress.engine import Engine
 from ingress.errors import ApiError, refusal
 
 LEASE_SECONDS: Final = 5.0
 RENEW_SECONDS: Final = 1.5
-_TAKE: Final = 1
 _AT_ONCE_MS: Final = 1
 
 logger = logging.getLogger(__name__)
@@ -62,8 +61,8 @@ class Lease:
 
     async def _say(self, milliseconds: int) -> None:
         record = np.zeros(1, ADMIN)
-        record["kind"], record["account"], record["code"] = CommandKind.LEASE, self._account, _TAKE
-        record["a"], record["b"] = self._number, milliseconds
+        record["kind"], record["account"], record["code"] = CommandKind.LEASE, self._account, LeaseAction.TAKE
+        record["gateway"], record["ttl_ms"] = self._number, milliseconds
         event = (await self._engine.submit(record.tobytes()))[-1]
         if event.kind == EventKind.REFUSED:
             raise refusal(event.reason)

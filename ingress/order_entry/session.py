@@ -19,23 +19,22 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
-import numpy as np
-
 from engine_core.edge.signing import PUBLIC_KEY_BYTES, decode_base64
+from engine_core.replica.market_data import Changes, MarketData
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import KeyPermission
 from engine_core.wire.events import Event
 from ingress.access.authenticator import Caller, Claim
 from ingress.access.rate_limits import Cost
 from ingress.dispatch import Operation
-from ingress.engine import FAILURES, failure, outcome
+from ingress.engine import FAILURES, failure
 from ingress.errors import ApiError, Code, bad_request
+from ingress.fast_path.pending_order import PendingOrder
 from ingress.fast_path.websocket_orders import PlainMessages
 from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, json_reply
 from ingress.metrics import Shown
 from ingress.operations import orders
 from ingress.order_entry.leases import Lease
-from ingress.order_entry.open_sessions import OpenSessions
 from ingress.requests import fields, order_commands
 from ingress.requests.signed_json import Member, Members, Number, compact_json, parse_object, signed_pairs
 from ingress.service import Request
@@ -68,38 +67,46 @@ REVOKED: Final = "the API key of this session was revoked, or its account frozen
 logger = logging.getLogger(__name__)
 
 
-class _Plain:
+class _Plain(PendingOrder):
     """A placement or a cancel on its way: appended at once, answered from within the feed, without a task."""
 
-    __slots__ = ("_answered", "_id", "_market", "_session", "_show", "began")
+    __slots__ = ("_answered", "_id", "_session")
 
     def __init__(
         self, session: "OrderSession", request_id: bytes, market: Market, show: Callable[[Market, list[Event]], object]
     ) -> None:
-        self._session, self._id, self._market, self._show = session, request_id, market, show
+        super().__init__(market, show)
+        self._session, self._id = session, request_id
         self._answered = False
-        self.began = time.perf_counter()
 
     def done(self) -> bool:
         return self._answered
 
-    def set_result(self, events: np.ndarray, /) -> None:
-        """Called by the gateway from within the feed, so nothing may be raised."""
-        try:
-            reply = json_reply(self._show(self._market, outcome(events)))
-        except ApiError as error:
-            reply = error_reply(error)
-        except Exception:
-            logger.exception("an order was executed, and cannot be shown")
-            reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
-        self._answer(reply)
-
-    def set_exception(self, error: Exception, /) -> None:
-        self._answer(error_reply(failure(error)))
-
-    def _answer(self, reply: Reply) -> None:
+    def answer(self, reply: Reply) -> None:
         self._answered = True
         self._session.answer_plain(self._id, reply, self.began)
+
+
+class OpenSessions:
+    """Those that are logged on in this process: when a key changes, each looks whether it may stay.
+
+    Keys stand in the log, so a revocation is seen like any other event, at most 50 ms late.
+    """
+
+    def __init__(self, data: MarketData) -> None:
+        self._sessions: set[OrderSession] = set()
+        data.listeners.append(self._changed)
+
+    def add(self, session: "OrderSession") -> None:
+        self._sessions.add(session)
+
+    def discard(self, session: "OrderSession") -> None:
+        self._sessions.discard(session)
+
+    def _changed(self, changes: Changes) -> None:
+        if changes.setup:
+            for session in list(self._sessions):
+                session.end_if_revoked()
 
 
 class OrderSession:

@@ -24,8 +24,7 @@ from ingress.errors import bad_request
 from ingress.fast_path.websocket_orders import PlainMessages
 from ingress.messages import NOWHERE, error_reply
 from ingress.metrics import Shown
-from ingress.order_entry.open_sessions import OpenSessions
-from ingress.order_entry.session import PATH, STRANGER, OrderSession
+from ingress.order_entry.session import PATH, STRANGER, OpenSessions, OrderSession
 from ingress.service import Service
 
 MAX_MESSAGE: Final = 64 * 1024

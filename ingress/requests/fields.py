@@ -5,13 +5,15 @@ each other (order_commands.py).
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Final
 
-from engine_core.wire.limits import MAX_INT64
+import msgspec
+
+from engine_core.wire.limits import MAX_CLIENT_ID, MAX_INT64
 from ingress.errors import ApiError, Code, bad_request
 from ingress.requests.signed_json import Member, Number
 
-MAX_CLIENT_ID: Final = 2**32 - 1
 MAX_SYMBOL: Final = 32
 CHAIN: Final = "Internal"  # assets live in this exchange's ledger only; clients want at least one chain per asset
 
@@ -19,10 +21,19 @@ Fields = Mapping[str, Member]
 
 
 def check_names(fields: Fields, allowed: frozenset[str]) -> None:
-    """A silently ignored member could turn a stop into a live order, so an unknown one is refused."""
     if not fields.keys() <= allowed:
         unknown = next(name for name in fields if name not in allowed)
         raise bad_request(f"Unknown member {unknown[:40]!r}")
+
+
+def check_members(fields: Fields, body: type[msgspec.Struct]) -> None:
+    """A silently ignored member could turn a stop into a live order, so one that the body does not have is refused."""
+    check_names(fields, _members_of(body))
+
+
+@cache
+def _members_of(body: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(body.__struct_fields__)
 
 
 def absent(value: Member) -> bool:

@@ -7,25 +7,22 @@ engine's judgement; what is checked here is form, and what could not be expresse
 from collections.abc import Callable
 from typing import NamedTuple
 
+from engine_core.edge.spelling import (
+    CANCEL_SCOPE_CODES,
+    ORDER_TYPE_CODES,
+    SELF_TRADE_CODES,
+    SIDE_CODES,
+    TIME_IN_FORCE_CODES,
+)
 from engine_core.replica.setup import Market, Setup
-from engine_core.wire.codes import CancelScope, CommandKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
-from engine_core.wire.limits import ALL_MARKETS, MAX_ICEBERG_PARTS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
+from engine_core.wire.codes import CommandKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.limits import ALL_MARKETS, MAX_ICEBERG_PARTS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, MAX_TIMER_MS, PPM
 from engine_core.wire.units import UnitError, parse_decimal
 from ingress.errors import NO_BOUND, ApiError, Code, bad_request
 from ingress.requests import fields
 from ingress.requests.command_record import Command
 from ingress.requests.fields import Fields
-
-SIDES = {"Bid": Side.BID.value, "Ask": Side.ASK.value}
-ORDER_TYPES = {"Limit": OrderType.LIMIT.value, "Market": OrderType.MARKET.value}
-TIMES_IN_FORCE = {"GTC": TimeInForce.GTC.value, "IOC": TimeInForce.IOC.value, "FOK": TimeInForce.FOK.value}
-SELF_TRADES = {
-    "RejectTaker": SelfTrade.REJECT_TAKER.value,
-    "RejectMaker": SelfTrade.REJECT_MAKER.value,
-    "RejectBoth": SelfTrade.REJECT_BOTH.value,
-}
-CANCEL_SCOPES = {"RestingLimitOrder": CancelScope.RESTING.value, "ConditionalOrder": CancelScope.CONDITIONAL.value}
-MAX_CANCEL_AFTER_MS = 24 * 3600 * 1000
+from ingress.schemas import bodies
 
 # Looking up a member of an enumeration costs as much as parsing a price, so the hot path has plain integers.
 _PLACE, _BID, _LIMIT = CommandKind.PLACE.value, Side.BID.value, OrderType.LIMIT.value
@@ -42,23 +39,9 @@ _EXITS = tuple(
     f"{kind}{member}" for kind in ("stopLoss", "takeProfit") for member in ("TriggerPrice", "LimitPrice", "TriggerBy")
 )
 _SLIPPAGE = ("slippageTolerance", "slippageToleranceType")
-MAX_BROKER_ID = 2**32 - 1
-PLACE_MEMBERS = frozenset(
-    (
-        *("symbol", "side", "orderType", "quantity", "quoteQuantity", "price", "timeInForce", "postOnly", "clientId"),
-        *("selfTradePrevention", "triggerPrice", "triggerQuantity", "triggerBy", "displayQuantity", "brokerId"),
-        *("slippageTolerance", "slippageToleranceType", *_IGNORED_WHEN_FALSE, *_EXITS),
-    )
-)
 _PLAIN_MEMBERS = frozenset(  # what most orders consist of, and what needs no rule beyond its own
     ("symbol", "side", "orderType", "quantity", "quoteQuantity", "price", "timeInForce", "clientId", "brokerId")
 )
-ORDER_MEMBERS = frozenset(("symbol", "orderId", "clientId"))
-AMEND_MEMBERS = ORDER_MEMBERS | {"price", "quantity"}
-CANCEL_ALL_MEMBERS = frozenset(("symbol", "orderType"))
-CANCEL_AFTER_MEMBERS = frozenset(("symbol", "timeoutMs"))
-REPLACE_MEMBERS = PLACE_MEMBERS | {"cancelOrderId"}
-
 BestOpposite = Callable[[Market, int], int | None]  # (market, side of the taker) -> best opposite price in ticks
 
 
@@ -77,13 +60,13 @@ def market_of(setup: Setup, members: Fields, code: Code = Code.INVALID_MARKET) -
 
 def place(setup: Setup, account: int, members: Fields, best: BestOpposite) -> Placement:
     """A PLACE from the members of a body."""
-    fields.check_names(members, PLACE_MEMBERS)
+    fields.check_members(members, bodies.PlaceOrder)
     market = market_of(setup, members)
-    side = fields.choice(members, "side", SIDES, 0)
-    order_type = fields.choice(members, "orderType", ORDER_TYPES, 0)
+    side = fields.choice(members, "side", SIDE_CODES, 0)
+    order_type = fields.choice(members, "orderType", ORDER_TYPE_CODES, 0)
     is_limit = order_type == _LIMIT
-    time_in_force = fields.choice(members, "timeInForce", TIMES_IN_FORCE, _GTC if is_limit else _IOC)
-    self_trade = fields.choice(members, "selfTradePrevention", SELF_TRADES, _REJECT_TAKER)
+    time_in_force = fields.choice(members, "timeInForce", TIME_IN_FORCE_CODES, _GTC if is_limit else _IOC)
+    self_trade = fields.choice(members, "selfTradePrevention", SELF_TRADE_CODES, _REJECT_TAKER)
     client_id = fields.client_id(members)
     flags = 0 if client_id is None else _HAS_CLIENT_ID
     trigger_ticks = 0
@@ -93,7 +76,7 @@ def place(setup: Setup, account: int, members: Fields, best: BestOpposite) -> Pl
         flags |= _TRIGGER if trigger_ticks else 0
         _check_extras(members, is_limit)
     if "brokerId" in members:  # elsewhere it tells a broker's orders from others; here it does not
-        fields.integer(members, "brokerId", 0, MAX_BROKER_ID)
+        fields.integer(members, "brokerId", 0, bodies.MAX_BROKER_ID)
     if is_limit:
         price_ticks, quantity_lots = _limit(market, members, bool(trigger_ticks))
         amount = _display(market, members, quantity_lots, time_in_force)
@@ -295,14 +278,14 @@ def order_ref(members: Fields, order_name: str = "orderId", client_name: str = "
 
 
 def cancel(setup: Setup, account: int, members: Fields) -> Placement:
-    fields.check_names(members, ORDER_MEMBERS)
+    fields.check_members(members, bodies.CancelOrder)
     market = market_of(setup, members)
     return Placement(_with_ref(CommandKind.CANCEL, market, account, order_ref(members)), market)
 
 
 def amend(setup: Setup, account: int, members: Fields) -> Placement:
     """An AMEND: new quantity and/or price, 0 keeps the old one."""
-    fields.check_names(members, AMEND_MEMBERS)
+    fields.check_members(members, bodies.AmendOrder)
     market = market_of(setup, members)
     price_ticks, quantity_lots = _ticks(market, members, "price"), _quantity(market, members, False)
     if not price_ticks and not quantity_lots:
@@ -314,7 +297,7 @@ def amend(setup: Setup, account: int, members: Fields) -> Placement:
 
 def replace(setup: Setup, account: int, members: Fields, best: BestOpposite) -> Placement:
     """A REPLACE: cancels the order named by cancelOrderId, then places the rest of the members."""
-    fields.check_names(members, REPLACE_MEMBERS)
+    fields.check_members(members, bodies.ReplaceOrder)
     order_id = fields.order_id(members, "cancelOrderId")
     if order_id is None:
         raise bad_request("cancelOrderId is required")
@@ -324,19 +307,19 @@ def replace(setup: Setup, account: int, members: Fields, best: BestOpposite) -> 
 
 
 def cancel_all(setup: Setup, account: int, members: Fields) -> Placement:
-    fields.check_names(members, CANCEL_ALL_MEMBERS)
+    fields.check_members(members, bodies.CancelOrders)
     market = market_of(setup, members)
     scope = 0
     if not fields.absent(members.get("orderType")):
-        scope = fields.choice(members, "orderType", CANCEL_SCOPES, 0)
+        scope = fields.choice(members, "orderType", CANCEL_SCOPE_CODES, 0)
     command = Command(CommandKind.CANCEL_ALL, order_type=scope, market=market.number, account=account)
     return Placement(command, market)
 
 
 def cancel_after(setup: Setup, account: int, members: Fields) -> Command:
     """The dead-man switch: cancels the account's orders (of a market, or all) unless renewed in time; 0 disarms."""
-    fields.check_names(members, CANCEL_AFTER_MEMBERS)
-    timeout_ms = fields.integer(members, "timeoutMs", 0, MAX_CANCEL_AFTER_MS)
+    fields.check_members(members, bodies.CancelOrdersAfter)
+    timeout_ms = fields.integer(members, "timeoutMs", 0, MAX_TIMER_MS)
     if timeout_ms is None:
         raise bad_request("timeoutMs is required")
     market = ALL_MARKETS if fields.absent(members.get("symbol")) else market_of(setup, members).number

@@ -1,20 +1,49 @@
-"""The bodies of the API's answers, each declared once: written by msgspec, described in the OpenAPI document.
+"""The bodies of the API's answers about markets, orders and history, each declared once, with an example.
 
-Field names are those of the wire. Numbers of money are text.
+msgspec writes them, and the OpenAPI document describes them. Field names are those of the wire. Numbers of money are
+text.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-from engine_core.wire.expiry import ExpiryReason
+from engine_core.edge.spelling import ExpiryWord, MarketStateWord, OrderTypeWord, SideWord, StatusWord, TimeInForceWord
 from engine_core.wire.limits import MAX_ICEBERG_PARTS
+from ingress.schemas.example import example
 
-Side = Literal["Bid", "Ask"]
-OrderTypeName = Literal["Limit", "Market"]
-StatusName = Literal["New", "PartiallyFilled", "Filled", "Cancelled", "Expired", "TriggerPending", "TriggerFailed"]
+_EXITS: Final = dict.fromkeys(
+    (
+        *("stopLossTriggerPrice", "stopLossLimitPrice", "stopLossTriggerBy"),
+        *("takeProfitTriggerPrice", "takeProfitLimitPrice", "takeProfitTriggerBy"),
+        *("strategyId", "slippageTolerance", "slippageToleranceType"),
+    )
+)
+_LIVE: Final = {
+    **{"id": "117440513", "clientId": 42, "symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "status": "New"},
+    **{"timeInForce": "GTC", "selfTradePrevention": "RejectTaker", "postOnly": False, "price": "140.5"},
+    **{"quantity": "1.5", "quoteQuantity": None, "executedQuantity": "0", "executedQuoteQuantity": "0"},
+    **{"createdAt": 1790000000123, "displayQuantity": None},
+    **{"triggerPrice": None, "triggerQuantity": None, "triggerBy": None},
+    **{"triggeredAt": None, **_EXITS, "reduceOnly": None, "relatedOrderId": None},
+}
+_PRICE_FILTER: Final = {
+    **{"tickSize": "0.01", "minPrice": "0.01", "maxPrice": "21474836.47", "maxMultiplier": "10"},
+    **{"minMultiplier": "0.1", "maxImpactMultiplier": "1.1", "minImpactMultiplier": "0.9", "meanMarkPriceBand": None},
+    **{"meanPremiumBand": None, "borrowEntryFeeMaxMultiplier": None, "borrowEntryFeeMinMultiplier": None},
+}
+_QUANTITY_FILTER: Final = {
+    **{"stepSize": "0.01", "minQuantity": "0.01", "maxQuantity": "1000000", "maxIcebergParts": 2000}
+}
+_FILTERS: Final = {"price": _PRICE_FILTER, "quantity": _QUANTITY_FILTER}
+_TOKEN: Final = {
+    **{"blockchain": "Internal", "displayName": "SOL", "contractAddress": None, "depositEnabled": True},
+    **{"minimumDeposit": "0.000000001", "withdrawEnabled": True, "minimumWithdrawal": "0.000000001"},
+    **{"maximumWithdrawal": None, "withdrawalFee": "0", "nativeDecimals": 9},
+}
 
 
+@example({"code": "INVALID_ORDER", "message": "Order would immediately match and take"})
 class Error(msgspec.Struct):
     """Body of every answer that is not 2xx."""
 
@@ -22,16 +51,17 @@ class Error(msgspec.Struct):
     message: str
 
 
+@example(_LIVE)
 class LiveOrder(msgspec.Struct, kw_only=True):
     """An order as it is now; members that do not apply are null."""
 
     id: str
     clientId: int | None
     symbol: str
-    side: Side
-    orderType: OrderTypeName
-    status: StatusName
-    timeInForce: Literal["GTC", "IOC", "FOK"]
+    side: SideWord
+    orderType: OrderTypeWord
+    status: StatusWord
+    timeInForce: TimeInForceWord
     selfTradePrevention: str
     postOnly: bool | None
     price: str | None
@@ -58,16 +88,19 @@ class LiveOrder(msgspec.Struct, kw_only=True):
     slippageToleranceType: str | None = None
 
 
+@example({**_LIVE, "relatedOrderId": "117440513", "relatedExecutedQuantity": "0.5"})
 class ReplacedOrder(LiveOrder, kw_only=True):
     """A new order; `relatedOrderId` is the one that it replaced, which had executed `relatedExecutedQuantity`."""
 
     relatedExecutedQuantity: str | None = None
 
 
+@example({"operation": "Ok", **_LIVE})
 class BatchOrder(LiveOrder, kw_only=True, tag_field="operation", tag="Ok"):
     """An item of a batch that was placed."""
 
 
+@example({"operation": "Err", "code": "INSUFFICIENT_FUNDS", "message": "Insufficient funds"})
 class BatchError(msgspec.Struct, tag_field="operation", tag="Err"):
     """An item of a batch that was refused."""
 
@@ -75,11 +108,13 @@ class BatchError(msgspec.Struct, tag_field="operation", tag="Err"):
     message: str
 
 
+@example({"status": "Ok", "message": None})
 class Status(msgspec.Struct):
     status: Literal["Ok", "Maintenance"]
     message: str | None = None
 
 
+@example(_TOKEN)
 class Token(msgspec.Struct, kw_only=True):
     blockchain: str
     displayName: str
@@ -93,6 +128,7 @@ class Token(msgspec.Struct, kw_only=True):
     nativeDecimals: int
 
 
+@example({"symbol": "SOL", "displayName": "Solana", "coingeckoId": None, "tokens": [_TOKEN]})
 class Asset(msgspec.Struct):
     symbol: str
     displayName: str
@@ -100,6 +136,7 @@ class Asset(msgspec.Struct):
     tokens: list[Token]
 
 
+@example(_PRICE_FILTER)
 class PriceFilter(msgspec.Struct, kw_only=True):
     tickSize: str
     minPrice: str
@@ -114,24 +151,34 @@ class PriceFilter(msgspec.Struct, kw_only=True):
     borrowEntryFeeMinMultiplier: None = None
 
 
+@example(_QUANTITY_FILTER)
 class QuantityFilter(msgspec.Struct):
     stepSize: str
     minQuantity: str
     maxQuantity: str | None
-    maxIcebergParts: int = MAX_ICEBERG_PARTS  # quantity is at most so many times displayQuantity
+    maxIcebergParts: int = MAX_ICEBERG_PARTS
 
 
+@example(_FILTERS)
 class Filters(msgspec.Struct):
     price: PriceFilter
     quantity: QuantityFilter
 
 
+@example(
+    {
+        **{"symbol": "SOL_USDC", "baseSymbol": "SOL", "quoteSymbol": "USDC", "marketType": "SPOT"},
+        **{"orderBookState": "Open", "visible": True, "createdAt": "2026-03-04T05:06:07.123", "filters": _FILTERS},
+        **dict.fromkeys(("imfFunction", "mmfFunction", "fundingInterval", "fundingRateUpperBound")),
+        **dict.fromkeys(("fundingRateLowerBound", "openInterestLimit", "positionLimitWeight")),
+    }
+)
 class Market(msgspec.Struct, kw_only=True):
     symbol: str
     baseSymbol: str
     quoteSymbol: str
     marketType: Literal["SPOT"] = "SPOT"
-    orderBookState: Literal["Open", "Closed", "CancelOnly", "LimitOnly", "PostOnly"]
+    orderBookState: MarketStateWord
     visible: bool = True
     createdAt: str
     filters: Filters
@@ -144,6 +191,13 @@ class Market(msgspec.Struct, kw_only=True):
     positionLimitWeight: None = None
 
 
+@example(
+    {
+        **{"symbol": "SOL_USDC", "firstPrice": "138.2", "lastPrice": "140.5", "high": "142", "low": "137.9"},
+        **{"priceChange": "2.3", "priceChangePercent": "0.016642", "volume": "1804.5", "quoteVolume": "252630"},
+        **{"trades": "911"},
+    }
+)
 class Ticker(msgspec.Struct):
     symbol: str
     firstPrice: str
@@ -157,6 +211,14 @@ class Ticker(msgspec.Struct):
     trades: str
 
 
+@example(
+    {
+        "asks": [["140.6", "2"], ["141", "7.5"]],
+        "bids": [["140.2", "4"], ["140.5", "3"]],
+        "lastUpdateId": "8841",
+        "timestamp": 1790000000123456,
+    }
+)
 class Depth(msgspec.Struct):
     asks: list[tuple[str, str]]
     bids: list[tuple[str, str]]
@@ -164,6 +226,14 @@ class Depth(msgspec.Struct):
     timestamp: int
 
 
+@example(
+    {
+        "bids": [["117440513", "140.5", "3"], ["117440620", "140.2", "4"]],
+        "asks": [["117440514", "140.6", "2"]],
+        "lastUpdateId": "8841",
+        "timestamp": 1790000000123456,
+    }
+)
 class OrderBook(msgspec.Struct):
     """[order id, price, quantity shown] of every resting order: best price first, then first come first."""
 
@@ -173,6 +243,12 @@ class OrderBook(msgspec.Struct):
     timestamp: int
 
 
+@example(
+    {
+        **{"id": 911, "price": "140.5", "quantity": "1.5", "quoteQuantity": "210.75", "timestamp": 1790000000123},
+        **{"isBuyerMaker": False},
+    }
+)
 class Trade(msgspec.Struct):
     id: int
     price: str
@@ -182,6 +258,12 @@ class Trade(msgspec.Struct):
     isBuyerMaker: bool
 
 
+@example(
+    {
+        **{"start": "2026-03-04 05:06:00", "end": "2026-03-04 05:07:00", "open": "140.2", "high": "140.6"},
+        **{"low": "140.1", "close": "140.5", "volume": "31.5", "quoteVolume": "4420.3", "trades": "17"},
+    }
+)
 class Kline(msgspec.Struct):
     start: str
     end: str
@@ -194,161 +276,28 @@ class Kline(msgspec.Struct):
     trades: str
 
 
-class Balance(msgspec.Struct):
-    available: str
-    locked: str
-    staked: str = "0"
-
-
-class Account(msgspec.Struct, kw_only=True):
-    spotMakerFee: str
-    spotTakerFee: str
-    futuresMakerFee: str = "0"
-    futuresTakerFee: str = "0"
-    limitOrders: int
-    triggerOrders: int
-    autoBorrowSettlements: bool = False
-    autoLend: bool = False
-    autoRealizePnl: bool = False
-    autoRepayBorrows: bool = False
-    liquidating: bool = False
-    borrowLimit: str = "0"
-    leverageLimit: str = "1"
-    positionLimit: str = "0"
-
-
-class MaxOrder(msgspec.Struct):
-    symbol: str
-    side: Side
-    maxOrderQuantity: str
-
-
-class MaxWithdrawal(msgspec.Struct):
-    symbol: str
-    maxWithdrawalQuantity: str
-    autoBorrow: bool | None = None
-    autoLendRedeem: bool | None = None
-
-
-class MaxBorrow(msgspec.Struct):
-    symbol: str
-    maxBorrowQuantity: str = "0"
-
-
-class Collateral(msgspec.Struct):
-    """Of a spot account: none."""
-
-    assetsValue: str = "0"
-    borrowLiability: str = "0"
-    imf: str = "0"
-    mmf: str = "0"
-    netEquity: str = "0"
-    netEquityAvailable: str = "0"
-    netEquityLocked: str = "0"
-    netExposureFutures: str = "0"
-    pnlUnrealized: str = "0"
-    unsettledEquity: str = "0"
-    liabilitiesValue: str = "0"
-    marginFraction: str | None = None
-    collateral: list[None] = []
-
-
-class DepositAddress(msgspec.Struct):
-    address: str
-
-
+@example({"timeoutMs": 30000})
 class CancelAfter(msgspec.Struct):
     timeoutMs: int
 
 
-class SessionConfig(msgspec.Struct):
-    """`demo`: whether a demo session may be asked for; `signedIn`: whether this browser has a session already."""
-
-    wsUrl: str
-    demo: bool
-    signedIn: bool
-
-
-class DemoSession(msgspec.Struct):
-    account: int
-    csrfToken: str
-    streamToken: str
-    wsUrl: str
-
-
-class AdminTransfer(msgspec.Struct):
-    account: int
-    symbol: str
-    quantity: str
-    reference: str
-    available: str  # of the account, after it
-
-
-class AdminFees(msgspec.Struct):
-    symbol: str
-    tier: int
-    makerPpm: int
-    takerPpm: int
-
-
-class UserSession(DemoSession):
-    """`csrfToken` goes with every changing request as X-CSRF-Token, `streamToken` to the private streams."""
-
-    name: str | None  # none for the demo session
-    secondFactor: bool  # whether what asks for the password asks for a code, too
-
-
-PermissionName = Literal["read", "trade", "withdraw"]
-
-
-class ApiKey(msgspec.Struct):
-    apiKey: str  # base64 of the public key
-    permissions: list[PermissionName]
-
-
-class NewApiKey(ApiKey):
-    """`secret` is shown once and kept nowhere; null if the client made the pair itself. `withdrawsFrom`: Unix ms."""
-
-    secret: str | None
-    withdrawsFrom: int | None = None  # null: at once, if at all
-
-
-class SecondFactor(msgspec.Struct):
-    """For an authenticator: the secret in base32, and the same as a link. It counts once a code is confirmed."""
-
-    secret: str
-    uri: str
-
-
-class SessionInfo(msgspec.Struct):
-    """An open session; `current`: the one that asks."""
-
-    id: str
-    createdAt: int
-    expiresAt: int
-    address: str
-    userAgent: str
-    current: bool
-
-
-class AdminAccount(msgspec.Struct):
-    account: int
-    frozen: bool
-    feeTier: int
-    keys: list[ApiKey]
-    balances: dict[str, Balance]
-
-
+@example(
+    {
+        **{name: value for name, value in _LIVE.items() if name not in ("triggeredAt", "reduceOnly", "relatedOrderId")},
+        **{"status": "Filled", "executedQuantity": "1.5", "executedQuoteQuantity": "210.75", "expiryReason": None},
+        **{"createdAt": "2026-03-04T05:06:07.123", "systemOrderType": None},
+    }
+)
 class HistoryOrder(msgspec.Struct, kw_only=True):
     """An order of the past (or still open), from the history."""
 
     id: str
     clientId: int | None
     symbol: str
-    side: Side
-    orderType: OrderTypeName
-    status: StatusName
-    timeInForce: Literal["GTC", "IOC", "FOK"]
+    side: SideWord
+    orderType: OrderTypeWord
+    status: StatusWord
+    timeInForce: TimeInForceWord
     selfTradePrevention: str
     postOnly: bool | None
     price: str | None
@@ -358,16 +307,23 @@ class HistoryOrder(msgspec.Struct, kw_only=True):
     executedQuoteQuantity: str
     createdAt: str
     displayQuantity: str | None
-    expiryReason: ExpiryReason | None
+    expiryReason: ExpiryWord | None
     systemOrderType: str | None
 
 
+@example(
+    {
+        **{"tradeId": 911, "orderId": "117440513", "clientId": "42", "symbol": "SOL_USDC", "side": "Bid"},
+        **{"price": "140.5", "quantity": "1.5", "fee": "0.00075", "feeSymbol": "SOL", "isMaker": False},
+        **{"timestamp": "2026-03-04T05:06:07.123", "systemOrderType": None},
+    }
+)
 class Fill(msgspec.Struct, kw_only=True):
     tradeId: int
     orderId: str
     clientId: str | None
     symbol: str
-    side: Side
+    side: SideWord
     price: str
     quantity: str
     fee: str
@@ -377,6 +333,12 @@ class Fill(msgspec.Struct, kw_only=True):
     systemOrderType: str | None
 
 
+@example(
+    {
+        **{"id": 12, "symbol": "USDC", "quantity": "1000", "status": "confirmed", "source": "administrator"},
+        **{"createdAt": "2026-03-04T05:06:07.123", "toAddress": None, "fromAddress": None, "transactionHash": None},
+    }
+)
 class Deposit(msgspec.Struct, kw_only=True):
     id: int
     symbol: str
@@ -389,6 +351,13 @@ class Deposit(msgspec.Struct, kw_only=True):
     transactionHash: str | None
 
 
+@example(
+    {
+        **{"id": 3, "symbol": "USDC", "blockchain": "Internal", "quantity": "12.5", "fee": "0"},
+        **{"status": "confirmed", "toAddress": "account-3", "transactionHash": None, "clientId": "rent"},
+        **{"createdAt": "2026-03-04T05:06:07.123", "isInternal": True},
+    }
+)
 class Withdrawal(msgspec.Struct, kw_only=True):
     id: int
     symbol: str

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from engine_core.wire.expiry import ExpiryReason
-from ingress.schemas.answers import Error, LiveOrder, Side
+from engine_core.edge.spelling import ExpiryWord, OrderTypeStreamWord, SideWord, TimeInForceWord
+from ingress.schemas.answers import Error, LiveOrder
 from ingress.schemas.bodies import AmendOrder, CancelOrder, PlaceOrder
 
 Microseconds = Annotated[int, msgspec.Meta(description="Unix microseconds")]
@@ -56,7 +56,7 @@ class OrderBookEvent(_Event, kw_only=True):
     T: Microseconds
     U: int
     u: int
-    o: list[tuple[Digits, Side, Decimal, Decimal]]
+    o: list[tuple[Digits, SideWord, Decimal, Decimal]]
 
 
 class BookTickerEvent(_Event, kw_only=True):
@@ -118,9 +118,9 @@ class OrderUpdateEvent(_Event, kw_only=True):
     ]
     T: Microseconds
     i: Digits
-    S: Side
-    o: Literal["LIMIT", "MARKET"]
-    f: Literal["GTC", "IOC", "FOK"]
+    S: SideWord
+    o: OrderTypeStreamWord
+    f: TimeInForceWord
     X: str
     V: str
     z: Decimal
@@ -142,7 +142,7 @@ class OrderUpdateEvent(_Event, kw_only=True):
     m: bool | msgspec.UnsetType = msgspec.UNSET
     n: Decimal | msgspec.UnsetType = msgspec.UNSET
     N: str | msgspec.UnsetType = msgspec.UNSET
-    R: ExpiryReason | msgspec.UnsetType = msgspec.UNSET
+    R: ExpiryWord | msgspec.UnsetType = msgspec.UNSET
 
 
 class BalanceUpdateEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -17,7 +17,8 @@ from ingress.database import HistoryUnavailable
 from ingress.errors import ApiError, Code, bad_request, not_found
 from ingress.messages import Call, Reply, json_reply
 from ingress.requests import fields
-from ingress.schemas.answers import SecondFactor, SessionInfo
+from ingress.schemas import bodies
+from ingress.schemas.account_answers import SecondFactor, SessionInfo
 from ingress.service import Request, Service
 from ingress.users.guard_rows import OpenSession
 from ingress.users.passwords import MAX_PASSWORD, new_secret, problem_of, step_of, uri_of
@@ -26,7 +27,6 @@ from ingress.users.user_rows import User
 
 MAX_SESSIONS: Final = 50  # of one account: a new one ends the oldest
 MAX_AGENT: Final = 200
-PROOF: Final = frozenset(("password", "code"))
 WRONG_PASSWORD: Final = "Wrong password"
 
 
@@ -66,7 +66,7 @@ async def check_code(service: Service, user: User, code: str | None) -> None:
 
 async def change_password(service: Service, request: Request) -> Reply:
     """A new password; every other session ends."""
-    fields.check_names(request.fields, PROOF | {"newPassword"})
+    fields.check_members(request.fields, bodies.ChangePassword)
     new = fields.required_text(request.fields, "newPassword")
     try:
         user = await _user(service, request)
@@ -81,7 +81,7 @@ async def change_password(service: Service, request: Request) -> Reply:
 
 async def begin_totp(service: Service, request: Request) -> Reply:
     """A secret for an authenticator. It counts once a code of it has been confirmed."""
-    fields.check_names(request.fields, PROOF)
+    fields.check_members(request.fields, bodies.Proof)
     try:
         user = await _user(service, request)
         secret = new_secret()
@@ -92,7 +92,7 @@ async def begin_totp(service: Service, request: Request) -> Reply:
 
 
 async def confirm_totp(service: Service, request: Request) -> Reply:
-    fields.check_names(request.fields, frozenset(("code",)))
+    fields.check_members(request.fields, bodies.ConfirmCode)
     code = fields.required_text(request.fields, "code")
     account = request.caller.account
     try:
@@ -111,7 +111,7 @@ async def confirm_totp(service: Service, request: Request) -> Reply:
 
 
 async def remove_totp(service: Service, request: Request) -> Reply:
-    fields.check_names(request.fields, PROOF)
+    fields.check_members(request.fields, bodies.Proof)
     try:
         user = await _user(service, request)
         await service.users.set_totp(service.setup.log_id, user.name, "")
@@ -138,7 +138,7 @@ async def list_sessions(service: Service, request: Request) -> Reply:
 
 async def end_sessions(service: Service, request: Request) -> Reply:
     """The one that `id` names, or all but this one."""
-    fields.check_names(request.fields, frozenset(("id",)))
+    fields.check_members(request.fields, bodies.EndSessions)
     try:
         await _end(service, request, fields.text(request.fields, "id"))
     except HistoryUnavailable as error:

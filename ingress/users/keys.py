@@ -11,6 +11,7 @@ from typing import Final
 from nacl.signing import SigningKey
 
 from engine_core.edge import signing
+from engine_core.edge.spelling import PERMISSIONS, PermissionWord
 from engine_core.wire.codes import KeyPermission
 from ingress.access.authenticator import Caller
 from ingress.database import HistoryUnavailable
@@ -19,17 +20,12 @@ from ingress.messages import Reply, json_reply
 from ingress.operations.admin_commands import create_key, revoke_key
 from ingress.requests import fields
 from ingress.requests.signed_json import Member
-from ingress.schemas.answers import ApiKey, NewApiKey, PermissionName
+from ingress.schemas import bodies
+from ingress.schemas.account_answers import ApiKey, NewApiKey
 from ingress.service import Request, Service
-from ingress.users.guards import PROOF, no_users, prove
+from ingress.users.guards import no_users, prove
 
 MAX_KEYS: Final = 50  # of one account
-_KEY_MEMBERS = PROOF | {"publicKey", "permissions"}
-_PERMISSIONS: Final[dict[PermissionName, KeyPermission]] = {
-    "read": KeyPermission.READ,
-    "trade": KeyPermission.TRADE,
-    "withdraw": KeyPermission.WITHDRAW,
-}
 
 
 async def list_keys(service: Service, request: Request) -> Reply:
@@ -42,7 +38,7 @@ async def list_keys(service: Service, request: Request) -> Reply:
 async def make_key(service: Service, request: Request) -> Reply:
     """Register the given public key, or make a pair, whose secret is in this answer and nowhere else."""
     account = request.caller.account
-    fields.check_names(request.fields, _KEY_MEMBERS)
+    fields.check_members(request.fields, bodies.MakeKey)
     permissions = permissions_of(request.fields.get("permissions"))
     if account in service.setup.frozen:
         raise ApiError(Code.ACCOUNT_DEACTIVATED, "Account is frozen: it can make no keys")
@@ -75,7 +71,7 @@ async def check_may_withdraw(service: Service, caller: Caller) -> None:
 
 
 async def delete_key(service: Service, request: Request) -> Reply:
-    fields.check_names(request.fields, frozenset(("apiKey",)))
+    fields.check_members(request.fields, bodies.DeleteKey)
     public = public_key(fields.required_text(request.fields, "apiKey"), "apiKey")
     key = service.setup.keys.get(public)
     if key is None or key.account != request.caller.account:
@@ -87,12 +83,12 @@ async def delete_key(service: Service, request: Request) -> Reply:
 def permissions_of(value: Member) -> KeyPermission:
     """The permissions that a list names; at least one."""
     if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
-        raise bad_request(f"permissions must be a list of some of {', '.join(_PERMISSIONS)}")
+        raise bad_request(f"permissions must be a list of some of {', '.join(PERMISSIONS)}")
     permissions = KeyPermission(0)
     for name in value:
-        if name not in _PERMISSIONS:
-            raise bad_request(f"Invalid permission {name[:20]!r}: must be one of {', '.join(_PERMISSIONS)}")
-        permissions |= _PERMISSIONS[name]
+        if name not in PERMISSIONS:
+            raise bad_request(f"Invalid permission {name[:20]!r}: must be one of {', '.join(PERMISSIONS)}")
+        permissions |= PERMISSIONS[name]
     return permissions
 
 
@@ -115,8 +111,8 @@ def key_of(public: bytes, permissions: KeyPermission) -> ApiKey:
     return ApiKey(_text(public), _names(permissions))
 
 
-def _names(permissions: KeyPermission) -> list[PermissionName]:
-    return [name for name, permission in _PERMISSIONS.items() if permission in permissions]
+def _names(permissions: KeyPermission) -> list[PermissionWord]:
+    return [name for name, permission in PERMISSIONS.items() if permission in permissions]
 
 
 def _text(key: bytes) -> str:

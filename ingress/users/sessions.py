@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from engine_core.config.addresses import is_loopback
 from ingress.access.authenticator import cookie_name, is_own_page
 from ingress.messages import Call, Reply, json_reply
-from ingress.schemas.answers import SessionConfig
+from ingress.schemas.account_answers import SessionConfig
 from ingress.service import Request, Service
 
 SESSION_SECONDS = 12 * 3600

@@ -9,13 +9,15 @@ import re
 
 from engine_core.edge import session_tokens
 from engine_core.edge.session_tokens import Purpose
+from engine_core.wire.codes import AccountOrigin
 from ingress.access.authenticator import cookie_of, is_own_page
 from ingress.database import HistoryUnavailable
 from ingress.errors import ApiError, Code, bad_request
 from ingress.messages import Call, Headers, Reply, json_reply
-from ingress.operations.admin_commands import SIGN_UP, Refused, create_account
+from ingress.operations.admin_commands import Refused, create_account
 from ingress.requests import fields
-from ingress.schemas.answers import UserSession
+from ingress.schemas import bodies
+from ingress.schemas.account_answers import UserSession
 from ingress.service import Request, Service
 from ingress.users import guards
 from ingress.users.demo import grant, grant_if_empty, is_settled
@@ -25,7 +27,6 @@ from ingress.users.sessions import SESSION_SECONDS, cookie_header, stream_url
 from ingress.users.user_rows import User
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,31}")
-_CREDENTIALS = frozenset(("name", "password", "code"))
 _WRONG = "Wrong name or password"
 
 
@@ -85,7 +86,7 @@ def _credentials(service: Service, request: Request) -> tuple[str, str]:
     """(name, password) of a page of ours, counted as an attempt."""
     if not is_own_page(request.call):
         raise ApiError(Code.FORBIDDEN, "Only the exchange's own page can do this: Origin and Host differ")
-    fields.check_names(request.fields, _CREDENTIALS)
+    fields.check_members(request.fields, bodies.LogIn)
     name = fields.required_text(request.fields, "name").lower()
     password = fields.required_text(request.fields, "password")
     if service.limits is not None:
@@ -110,7 +111,7 @@ async def _account_of(service: Service, user: User) -> int:
 
 async def new_account(service: Service, name: str) -> int:
     try:
-        account = await create_account(service, SIGN_UP)
+        account = await create_account(service, AccountOrigin.SIGN_UP)
     except Refused:
         await service.users.forget(service.setup.log_id, name)  # there is no account, so the name stays nobody's
         raise

@@ -15,7 +15,7 @@ from ingress.config import DEMO_ACCOUNT
 from ingress.database import HistoryUnavailable
 from ingress.errors import ApiError, Code
 from ingress.messages import Call, Reply, json_reply
-from ingress.schemas.answers import DemoSession
+from ingress.schemas.account_answers import DemoSession
 from ingress.service import Request, Service
 from ingress.users import guards
 from ingress.users.demo import is_settled

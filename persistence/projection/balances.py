@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine_core.wire.codes import EventKind, Side
-from engine_core.wire.layout import ADMIN_EVENT
-from persistence.events import take
-from persistence.projection.definitions import FEE_ACCOUNT, MarketColumns
+from engine_core.wire.layout import ADMIN_EVENT, pick
+from engine_core.wire.limits import FEE_ACCOUNT
+from persistence.projection.definitions import MarketColumns
 from persistence.tables import BALANCE_CHANGES
 
 UNCHANGED = -1
@@ -71,7 +71,7 @@ def balance_changes(
 
 
 def _of_orders(events: np.ndarray, carries: np.ndarray, columns: MarketColumns) -> list[_Values]:
-    records = take(events, carries)
+    records = pick(events, carries)
     accounts = records["account"].astype(np.int64) << _ASSET_BITS
     base, quote = columns.base[records["market"]], columns.quote[records["market"]]
     is_bid = records["side"] == Side.BID
@@ -87,7 +87,7 @@ def _of_orders(events: np.ndarray, carries: np.ndarray, columns: MarketColumns) 
 
 
 def _of_transfers(events: np.ndarray, transfers: np.ndarray) -> _Values:
-    records = take(events, transfers).view(ADMIN_EVENT)
+    records = pick(events, transfers).view(ADMIN_EVENT)
     keys = records["account"].astype(np.int64) << _ASSET_BITS | records["command"]["asset"]
     return _Values(transfers, keys, records["given_available"], records["given_locked"])
 
@@ -95,7 +95,7 @@ def _of_transfers(events: np.ndarray, transfers: np.ndarray) -> _Values:
 def _of_fee_account(events: np.ndarray, columns: MarketColumns, carried: _Values, fee_balances: FeeBalances) -> _Values:
     """The fee account's balances at the end of the batch."""
     fills = np.flatnonzero((events["kind"] == EventKind.FILL) & (events["fee_atoms"] != 0))
-    records = take(events, fills)
+    records = pick(events, fills)
     received = np.where(records["side"] == Side.BID, columns.base[records["market"]], columns.quote[records["market"]])
     own = carried.keys >> _ASSET_BITS == FEE_ACCOUNT
     own_assets = carried.keys[own] & (1 << _ASSET_BITS) - 1

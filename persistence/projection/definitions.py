@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from engine_core.wire.codes import CommandKind, EventKind
+from engine_core.wire.limits import FEE_ACCOUNT
 from engine_core.wire.units import format_decimal
 
-FEE_ACCOUNT = 1
 _TICK_DECIMALS = 30
+RULES = ("lot_atoms", "tick_atoms", "min_lots", "max_lots")  # of a MARKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,14 @@ class Setup:
             case CommandKind.MARKET_STATE:
                 yield Statement(_MARKET_STATE, (code, market))
             case CommandKind.FEES:
-                yield Statement(_FEES, (market, code, int(command["a"]), int(command["b"])))
+                yield Statement(_FEES, (market, code, int(command["maker_ppm"]), int(command["taker_ppm"])))
             case CommandKind.ACCOUNT_STATE:
                 yield Statement(_ACCOUNT_STATE, (code, account))
             case CommandKind.FEE_TIER:
                 yield Statement(_FEE_TIER, (code, account))
 
     def _market(self, command: np.void, time_ms: int) -> Statement:
-        lot_atoms, tick_atoms, min_lots, max_lots = (int(command[name]) for name in "abcd")
+        lot_atoms, tick_atoms, min_lots, max_lots = (int(command[name]) for name in RULES)
         market = Market(int(command["market"]), int(command["asset"]), int(command["quote_asset"]), tick_atoms)
         self.markets[market.number] = market
         base, quote = self.assets[market.base], self.assets[market.quote]

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, Reason, Side
-from engine_core.wire.layout import ADMIN_EVENT
-from persistence.events import take
+from engine_core.wire.layout import ADMIN_EVENT, pick
 from persistence.projection.balances import FeeBalances, balance_changes
 from persistence.projection.candles import candle_changes
 from persistence.projection.definitions import MarketColumns, Setup, Statement
@@ -76,7 +75,7 @@ def make_rows(events: np.ndarray, times_ms: np.ndarray, setup: Setup, books: Boo
     """Rows of `events` (EVENT, whole entries in log order), each at its engine time."""
     kinds = events["kind"]
     admin_places = np.flatnonzero(kinds == EventKind.APPLIED)
-    admin = take(events, admin_places).view(ADMIN_EVENT)
+    admin = pick(events, admin_places).view(ADMIN_EVENT)
     definitions = setup.apply(admin, times_ms[admin_places]) if len(admin) else []
     columns = setup.columns()
     done = admin["command"]["kind"]
@@ -86,12 +85,12 @@ def make_rows(events: np.ndarray, times_ms: np.ndarray, setup: Setup, books: Boo
     of_orders = np.flatnonzero(_OF_ORDERS[kinds])
     fills = np.flatnonzero(kinds == EventKind.FILL)
     taken = fills[events["flags"][fills] & OrderFlag.TAKER != 0]
-    trades = _trades(take(events, taken), times_ms[taken], columns)
-    new_orders, order_changes = _orders(take(events, of_orders), times_ms[of_orders], books)
+    trades = _trades(pick(events, taken), times_ms[taken], columns)
+    new_orders, order_changes = _orders(pick(events, of_orders), times_ms[of_orders], books)
     rows = Rows(
         definitions=definitions,
         trades=trades,
-        fills=_fills(take(events, fills), times_ms[fills], books),
+        fills=_fills(pick(events, fills), times_ms[fills], books),
         new_orders=new_orders,
         order_changes=order_changes,
         balance_changes=balance_changes(
@@ -139,7 +138,7 @@ def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.
     if len(events) == 0:
         return ORDERS.rows(0), ORDER_CHANGES.rows(0)
     by_order = np.argsort(events["order_id"], kind="stable")
-    events, times_ms = take(events, by_order), times_ms[by_order]
+    events, times_ms = pick(events, by_order), times_ms[by_order]
     ids = events["order_id"]
     first = np.concatenate(([0], np.flatnonzero(ids[1:] != ids[:-1]) + 1))
     last = np.append(first[1:], len(ids)) - 1
@@ -150,12 +149,12 @@ def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.
     new, old = np.flatnonzero(is_new), np.flatnonzero(~is_new)
     rows, changes = ORDERS.rows(len(new)), ORDER_CHANGES.rows(len(old))
     for target, which in ((rows, new), (changes, old)):
-        state = take(events, last[which])
+        state = pick(events, last[which])
         for name in ("order_id", "status", "quantity_lots", "executed_lots", "executed_atoms"):
             target[name] = state[name]
         target["reason"] = np.where(_IS_OVER[state["status"]], state["reason"], Reason.NONE)
         target["price_ticks"], target["updated"] = price_ticks[which], timestamps(times_ms[last[which]])
-    begun = take(events, first[new])
+    begun = pick(events, first[new])
     for name in ("account", "market", "side", "order_type", "time_in_force", "self_trade"):
         rows[name] = begun[name]
     for name in ("amount_atoms", "trigger_ticks", "display_lots"):
@@ -170,15 +169,15 @@ def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.
 def _transfers(
     rows: np.ndarray, events: np.ndarray, times_ms: np.ndarray, places: np.ndarray, before: int
 ) -> np.ndarray:
-    applied = take(events, places).view(ADMIN_EVENT)
+    applied = pick(events, places).view(ADMIN_EVENT)
     commands = applied["command"]
     rows["id"] = before + 1 + np.arange(len(places))
     rows["account"], rows["asset"] = applied["account"], commands["asset"]
     parties = commands["account"].astype(np.int64) + commands["to_account"]
     is_transfer = commands["kind"] == CommandKind.TRANSFER
     rows["counterparty"] = np.where(is_transfer, parties - applied["account"], 0)
-    rows["asked_address"], rows["asked"] = commands["c"], commands["d"]
-    rows["amount_atoms"], rows["reference"] = commands["a"], commands["b"]
+    rows["asked_address"], rows["asked"] = commands["asked_address"], commands["asked"]
+    rows["amount_atoms"], rows["reference"] = commands["amount_atoms"], commands["reference"]
     rows["time"] = timestamps(times_ms[places])
     return rows
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from engine_core.edge import session_tokens
+from engine_core.edge.spelling import expiry_word
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
@@ -16,7 +17,6 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
-from engine_core.wire.expiry import expiry_reason
 from engine_core.wire.layout import EVENT
 from tests.egress.rig import SECRET, Listener, Rig, running, signature
 from tests.replica.flow import SOL_USDC, START_MS, admin
@@ -141,7 +141,7 @@ async def test_an_expired_order_says_why(reason: Reason) -> None:
         fields = {"time_in_force": TimeInForce.IOC, "self_trade": SelfTrade.REJECT_BOTH, "status": OrderStatus.EXPIRED}
         order(rig, EventKind.EXPIRED, reason=reason, order_type=OrderType.MARKET, price_ticks=0, **fields)
         (data,) = await updates(rig, client, 1)
-        assert (data["e"], data["X"], data["R"]) == ("orderExpired", "Expired", expiry_reason(reason))
+        assert (data["e"], data["X"], data["R"]) == ("orderExpired", "Expired", expiry_word(reason))
         assert (data["o"], data["f"], data["V"]) == ("MARKET", "IOC", "RejectBoth") and "p" not in data
 
 

@@ -8,8 +8,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from egress.names import Kind, Stream, parse
 from engine_core.edge import session_tokens
-from engine_core.replica.setup import FROZEN
-from engine_core.wire.codes import CommandKind, Side
+from engine_core.wire.codes import AccountState, CommandKind, Side
 from tests.egress.rig import KEYS, READ_NOTHING, SECRET, running, signature
 from tests.replica.flow import admin
 
@@ -220,7 +219,7 @@ async def test_a_frozen_account_loses_its_private_streams_at_once_and_gets_none(
         await of_key.subscribe("account.orderUpdate", signature=signature(2))
         await of_page.subscribe("account.balanceUpdate", session=token)
         await other.subscribe("account.orderUpdate", signature=signature(3))
-        rig.flow.admin(admin(CommandKind.ACCOUNT_STATE, account=2, code=FROZEN))
+        rig.flow.admin(admin(CommandKind.ACCOUNT_STATE, account=2, code=AccountState.FROZEN))
         rig.flow.level(Side.BID, 10, 1)
         rig.feed()
         for ended in (of_key, of_page):

@@ -13,7 +13,6 @@ from engine_core.wire.limits import ALL_MARKETS
 from ingress.errors import ApiError, Code
 from ingress.requests import order_commands
 from ingress.requests.signed_json import Members, Number
-from ingress.schemas import bodies
 from tests.ingress.markets import SOL, setup
 
 SETUP = setup()
@@ -306,21 +305,6 @@ def test_cancel_after() -> None:
     for members in ({}, {"timeoutMs": Number("-1")}, {"timeoutMs": Number("86400001")}):
         with pytest.raises(ApiError):
             order_commands.cancel_after(SETUP, 7, members)
-
-
-@pytest.mark.parametrize(
-    ("body", "members"),
-    [
-        (bodies.PlaceOrder, order_commands.PLACE_MEMBERS),
-        (bodies.ReplaceOrder, order_commands.REPLACE_MEMBERS),
-        (bodies.CancelOrder, order_commands.ORDER_MEMBERS),
-        (bodies.AmendOrder, order_commands.AMEND_MEMBERS),
-        (bodies.CancelOrders, order_commands.CANCEL_ALL_MEMBERS),
-        (bodies.CancelOrdersAfter, order_commands.CANCEL_AFTER_MEMBERS),
-    ],
-)
-def test_the_documented_members_are_the_accepted_ones(body: Any, members: frozenset[str]) -> None:
-    assert set(body.__struct_fields__) == members
 
 
 STOP: Members = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Market", "triggerPrice": "200"}

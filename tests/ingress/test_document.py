@@ -9,7 +9,7 @@ from pathlib import Path
 from ingress.api import openapi
 from ingress.api.routes import ROUTES
 from ingress.errors import Code
-from ingress.schemas.examples import EXAMPLES
+from ingress.schemas.example import EXAMPLES
 from tests.ingress.document import validator
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")

@@ -18,8 +18,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from engine_core.config.edge_limits import RateLimits
-from engine_core.replica.setup import FROZEN
-from engine_core.wire.codes import CommandKind, EventKind, Reason
+from engine_core.wire.codes import AccountState, CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT, EVENT, SLOT
 from ingress.access.rate_limits import Limits
 from ingress.metrics import Shown
@@ -160,11 +159,17 @@ def applied_now(exchange: Exchange, command: np.ndarray) -> np.ndarray:
 async def test_a_frozen_account_loses_its_sessions_and_gets_no_new_one(exchange: Exchange) -> None:
     data = exchange.service.market_data
     async with connected(exchange) as peer:
-        data.apply(applied_now(exchange, admin(CommandKind.ACCOUNT_STATE, account=TRADER_ACCOUNT + 1, code=FROZEN)))
+        data.apply(
+            applied_now(
+                exchange, admin(CommandKind.ACCOUNT_STATE, account=TRADER_ACCOUNT + 1, code=AccountState.FROZEN)
+            )
+        )
         await settle()
         peer.hear()
         assert peer.protocol.close_rcvd is None, "another account does not matter"
-        data.apply(applied_now(exchange, admin(CommandKind.ACCOUNT_STATE, account=TRADER_ACCOUNT, code=FROZEN)))
+        data.apply(
+            applied_now(exchange, admin(CommandKind.ACCOUNT_STATE, account=TRADER_ACCOUNT, code=AccountState.FROZEN))
+        )
         await settle()
         peer.hear()
         assert peer.protocol.close_rcvd is not None and peer.protocol.close_rcvd.code == 1008

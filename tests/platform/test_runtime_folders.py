@@ -18,7 +18,7 @@ from engine_core.edge.shared_words import SharedWords, file_bytes
 from engine_core.host import runtime_folders
 from engine_core.host.runtime_folders import OWNER, check_room, own, sweep, tidy
 from engine_core.transport.reserved_file import NoRoom
-from engine_core.transport.ring import SLOTS_AT, ring_bytes
+from engine_core.transport.ring_memory import SLOTS_AT, ring_bytes
 from engine_core.wire.streams import EntryId
 from ingress.access import rate_limits
 from tests.end_to_end.harness import Exchange

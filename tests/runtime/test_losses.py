@@ -18,8 +18,7 @@ from engine_core.runtime.snapshots import snapshot, trim
 from engine_core.runtime.snapshots.trim import Limits
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.backlog import Backlog, Stored, measure
-from engine_core.transport.gateway import Gateway
-from engine_core.transport.gateway_errors import Overloaded
+from engine_core.transport.gateway import Gateway, Overloaded
 from engine_core.transport.redis_connection import describe
 from engine_core.wire.codes import EventKind, QueryKind, Side
 from engine_core.wire.log import LogError, no_log

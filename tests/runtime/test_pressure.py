@@ -15,8 +15,7 @@ import redis
 from engine_core.book.memory.state import TIMERS
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.backlog import Backlog, measure
-from engine_core.transport.gateway import Gateway
-from engine_core.transport.gateway_errors import Overloaded
+from engine_core.transport.gateway import Gateway, Overloaded
 from engine_core.wire.codes import CommandKind, EventKind, Side
 from engine_core.wire.layout import COMMAND
 from tests.runtime.rig import NAMES, assert_mirrored, block_of, engine, flow, place, setup

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import redis
 
-from engine_core.transport.gateway_errors import GatewayError
+from engine_core.transport.gateway import GatewayError
 from engine_core.transport.outbox import Block, Outbox
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderType, Reason, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND

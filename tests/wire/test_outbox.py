@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_core.transport.feed import slots_of
-from engine_core.transport.gateway_errors import GatewayError, OutcomeUnknown
+from engine_core.transport.gateway import GatewayError, OutcomeUnknown
 from engine_core.transport.outbox import Block, Outbox
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, COMMAND, EVENT, WHOLE_BLOCK

@@ -78,4 +78,4 @@ def skip_of(block: bytes) -> EntryId | None:
         record = decode_block(block, COMMAND)[1].view(ADMIN)[0]
     except BlockError:
         return None
-    return EntryId(int(record["a"]), int(record["b"]))
+    return EntryId(int(record["entry_ms"]), int(record["entry_seq"]))

@@ -1,0 +1,219 @@
+"""A gateway's connections to Redis: blocks and questions go out in order, confirmations and answers come back.
+
+Two of them: one for appends and questions, pipelined; one that receives answers. What is lost with a connection is
+appended again with the next, for the outbox knows what is unanswered. Non-goals: how long somebody waits for an
+outcome, and events (async_gateway.py).
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+
+from engine_core.process.tasks import ended
+from engine_core.transport.feed import UNREACHABLE, Feed, describe
+from engine_core.transport.gateway import OutcomeUnknown, Overloaded
+from engine_core.transport.outbox import Answer, Block, Outbox
+from engine_core.transport.questions import Question, Questions
+from engine_core.wire.limits import MAX_BLOCK_COMMANDS
+from engine_core.wire.log import RESTORE_SECONDS, LogBehind
+from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer
+from engine_core.wire.streams import FIELD, EntryId, Keys, pack
+
+MAX_APPENDS = 4  # not yet confirmed by Redis; what comes meanwhile goes into the next, larger block
+ANSWER_SECONDS = 5.0
+RETRY_SECONDS = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A command that is not part of a block yet."""
+
+    record: bytes
+    answer: Answer
+    since: float
+
+
+class Pipeline:
+    """`asker`: who asks, as for Questions. `catch_up`: called before an answer is handed to who asked."""
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        names: Keys,
+        number: int,
+        feed: Feed,
+        asker: Callable[[], Asker],
+        catch_up: Callable[[], None],
+    ) -> None:
+        self.outbox = Outbox(number, feed.log_id, feed.epoch)
+        self.connected = False
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # the first connection
+        self._redis, self._keys, self._number, self._feed, self._catch_up = client, names, number, feed, catch_up
+        self._orders = names.orders.encode()
+        self._waiting: deque[_Waiting] = deque()
+        self._work = asyncio.Event()
+        self.questions = Questions(asker, self._work.set)
+        self._repeat = False  # append all unanswered blocks again
+        self._replies: deque[Block | Question] = deque()  # what Redis has still to confirm, in order
+        self._appends = 0  # of these, blocks
+
+    @property
+    def waiting(self) -> int:
+        """Commands that are not part of a block yet."""
+        return len(self._waiting)
+
+    def append(self, record: bytes, answer: Answer) -> None:
+        self._waiting.append(_Waiting(record, answer, time.monotonic()))
+        self._work.set()
+
+    def append_again(self) -> None:
+        """All that is unanswered."""
+        self._repeat = True
+        self._work.set()
+
+    def fail_waiting(self, error: Exception, older_than: float = 0.0) -> None:
+        """Of what is not part of a block yet."""
+        before = time.monotonic() - older_than
+        while self._waiting and self._waiting[0].since <= before:
+            answer = self._waiting.popleft().answer
+            if not answer.done():
+                answer.set_exception(error)
+
+    async def serve(self) -> None:
+        """Keep connections open: whatever is lost with one is appended again with the next."""
+        behind_since: float | None = None
+        while True:
+            try:
+                await self._connect_and_run()
+            except LogBehind as error:  # an engine appends the lost end again; until then nothing may go in between
+                behind_since = behind_since or time.monotonic()
+                if time.monotonic() - behind_since > RESTORE_SECONDS:
+                    raise
+                logger.warning("waiting: %s", error)
+            except UNREACHABLE as error:
+                self.connected, behind_since = False, None
+                logger.warning("Redis cannot be reached, trying again: %s", error)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _connect_and_run(self) -> None:
+        pool: Any = self._redis.connection_pool
+        commands, hearing = await pool.get_connection(), await pool.get_connection()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            await hearing.send_command("SUBSCRIBE", f"{self._keys.answers}{self._number}")
+            await hearing.read_response()
+            await commands.send_command("SCRIPT", "LOAD", ASK_SCRIPT)
+            script = await commands.read_response()
+            await self._check_log()
+            self._begin_connection()
+            if not self.ready.done():
+                self.ready.set_result(None)
+            work = (self._send(commands, script), self._confirm(commands), self._hear(hearing))
+            tasks = [asyncio.create_task(each) for each in work]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await ended(*tasks)
+            for connection in (commands, hearing):
+                await connection.disconnect(nowait=True)
+                await pool.release(connection)
+
+    async def _check_log(self) -> None:
+        """A Redis that lost what it had confirmed is another log: nothing of ours may go into it."""
+        events, orders = [await describe(self._redis, name) for name in (self._keys.events, self._keys.orders)]
+        events.check(min(self._feed.position, events.top), self._feed.log_id)
+        confirmed = [block.entry for block in self.outbox.blocks if block.entry is not None]
+        orders.check(max([self._feed.position, *confirmed]))
+
+    def _begin_connection(self) -> None:
+        self._replies.clear()
+        self._appends = 0
+        self.connected = True
+        oldest = self.outbox.oldest
+        if oldest is not None and oldest.entry is None and expired(oldest):
+            # Its waiters got "outcome unknown", so it must not be executed from now on; nor can the
+            # later ones, in an engine that counts. Whether any had reached the log, the feed will tell nobody.
+            for block in self.outbox.blocks:
+                self.outbox.drop(block, OutcomeUnknown("Redis was not reachable; the command may have been executed"))
+            self.outbox.begin_incarnation()
+        self._repeat = bool(self.outbox.blocks)
+        self._work.set()
+
+    async def _send(self, connection: Any, script: bytes) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            commands: list[bytes] = []
+            if self._repeat:
+                self._repeat = False
+                for block in self.outbox.blocks:
+                    commands.append(self._append(block))
+            while self._waiting and self._appends < MAX_APPENDS:
+                commands.append(self._append(self._next_block()))
+            for question in self.questions.unsent():
+                arguments = (script, 2, self._keys.orders, self._keys.queries, question.script)
+                commands += connection.pack_command("EVALSHA", *arguments)
+                question.script = b""
+                self._replies.append(question)
+            if commands:
+                await connection.send_packed_command(commands, check_health=False)
+
+    def _next_block(self) -> Block:
+        count = min(len(self._waiting), MAX_BLOCK_COMMANDS)
+        waiting = [self._waiting.popleft() for _ in range(count)]
+        return self.outbox.add([each.record for each in waiting], [each.answer for each in waiting])
+
+    def _append(self, block: Block) -> bytes:
+        self._replies.append(block)
+        self._appends += 1
+        return pack(b"XADD", self._orders, b"*", FIELD, self.outbox.encode(block))
+
+    async def _confirm(self, connection: Any) -> None:
+        while True:
+            error: ResponseError | None = None
+            reply = b""
+            try:
+                reply = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
+            except ResponseError as refusal:
+                error = refusal
+            asked = self._replies.popleft()
+            if isinstance(asked, Block):
+                self._appends -= 1
+                if error is None:
+                    asked.entry = EntryId.parse(reply)
+                elif asked.copies > 1:  # the first copy may be in the log: only there stands what became of it
+                    raise RedisConnectionError(f"Redis does not take a block for the second time: {error}")
+                else:
+                    self.outbox.drop(asked, Overloaded(f"Redis does not take commands: {error}"))
+                if self._waiting:
+                    self._work.set()
+            elif error is not None and not asked.answer.done():
+                asked.answer.set_exception(Overloaded(f"Redis does not take questions: {error}"))
+
+    async def _hear(self, connection: Any) -> None:
+        while True:
+            message = await connection.read_response(timeout=math.inf)
+            if message[0] != b"message":
+                continue
+            header, records = decode_answer(message[2])
+            question = self.questions.find(header)
+            if question is not None:
+                self._catch_up()
+                if not question.answer.done():
+                    question.answer.set_result((header, records))
+
+
+def expired(block: Block) -> bool:
+    return time.monotonic() - block.created > ANSWER_SECONDS
