@@ -11,7 +11,7 @@ export class ApiError extends Error {
     super(message);
   }
 
-  /** Whether the exchange may have acted although no answer told so. */
+  /** Whether the exchange may have acted although no response arrived. */
   get outcomeUnknown(): boolean {
     return this.status === 0 || this.code === "TIMEOUT";
   }

@@ -1,4 +1,4 @@
-/** What an account asks and orders. */
+/** Requests of an account. */
 import { ApiError, type Answer } from "./http";
 import type { SessionHolder } from "./session";
 import type { NewOrder, WireAccount, WireBalances, WireFill, WireHistoryOrder, WireOrder } from "./types";
@@ -27,7 +27,7 @@ export class PrivateApi {
   }
 
   /**
-   * A lost answer is asked for again once: the client id makes the exchange return the first order instead of
+   * A lost response is retried once: the client id makes the exchange return the first order instead of
    * placing a second one.
    */
   async place(order: NewOrder): Promise<Answer<WireOrder>> {

@@ -1,6 +1,6 @@
 /**
- * Who the page trades as. In the demo profile the exchange hands out a session: a cookie that scripts cannot read, a
- * token that state-changing requests carry as a header, and one that opens the private streams.
+ * The account that the page trades with. In the demo profile the exchange hands out a session: a cookie that scripts
+ * cannot read, a token that state-changing requests carry as a header, and one that opens the private streams.
  * Without a session the page shows the market and cannot trade.
  */
 import { Store } from "../reactive/store";
@@ -17,8 +17,8 @@ const NOT_FOUND = 404;
 const LOG_IN = "Log in to trade";
 
 /**
- * Where the streams are: where the exchange says, else behind the same address as the page. A page that came by TLS may
- * open nothing else, and an exchange that does not know of the proxy before it says otherwise.
+ * Where the streams are: where the exchange says, else behind the same address as the page. A page served over TLS may
+ * open nothing but wss:, and an exchange that does not know about the proxy in front of it says ws:.
  */
 export function streamsAt(said: string, page: { protocol: string; host: string }): string {
   const isSecure = page.protocol === "https:";
@@ -95,7 +95,7 @@ export class SessionHolder {
     return this.authorised((headers) => request<T>(method, path, { body, headers }));
   }
 
-  /** An exchange that does not know the question may still hand out sessions. */
+  /** An exchange without this endpoint may still hand out sessions. */
   private async config(): Promise<SessionConfig | null> {
     try {
       return (await request<SessionConfig>("GET", "/api/v1/session/config")).body;
@@ -105,13 +105,13 @@ export class SessionHolder {
     }
   }
 
-  /** One retry with a new session after 401: the old one ran out, or the exchange was set up anew. */
+  /** One retry with a new session after 401: the old one expired, or the exchange was reset. */
   private async authorised<T>(attempt: (headers: Record<string, string>) => Promise<Answer<T>>): Promise<Answer<T>> {
     try {
       return await attempt(this.headers());
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 401) throw error;
-      if (await this.restore()) throw error; // the session lives: it was a password or a code that is wrong
+      if (await this.restore()) throw error; // the session is valid: a password or a code was wrong
       await this.renew();
       if (this.store.get().kind !== "open") throw error;
       return attempt(this.headers());

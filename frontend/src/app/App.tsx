@@ -59,7 +59,7 @@ export function App(): ReactElement {
   );
 }
 
-/** The list of markets, where it lies over the page, goes away by Escape or by a press beside it. */
+/** Where the list of markets overlays the page, Escape or a press outside closes it. */
 function useDismissal(isOpen: boolean, setOpen: (isOpen: boolean) => void): void {
   useEffect(() => {
     if (!isOpen) return undefined;

@@ -1,4 +1,4 @@
-/** The corner where toasts appear; screen readers hear them as they come. */
+/** The corner where toasts appear; screen readers announce them as they come. */
 import type { ReactElement } from "react";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";

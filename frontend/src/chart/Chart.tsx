@@ -67,7 +67,7 @@ export function Chart({ market }: { market: Market }): ReactElement {
   );
 }
 
-/** Drawn anew for each market and interval: its `key` says so. */
+/** Mounted again for each market and interval, by its `key`. */
 function Canvas({ market, interval }: { market: Market; interval: Interval }): ReactElement {
   const { feed, account } = useVenue();
   const container = useRef<HTMLDivElement>(null);

@@ -33,7 +33,7 @@ it("compacts volumes", () => {
   expect(compact(parse("7300000000"))).toBe("7.30B");
 });
 
-it("tells changes with their sign", () => {
+it("shows changes with their sign", () => {
   expect(change(parse("100"), parse("101.525"))).toBe("+1.53%");
   expect(change(parse("100"), parse("99"))).toBe("\u22121.00%");
   expect(change(parse("100"), parse("100"))).toBe("0.00%");

@@ -55,7 +55,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-it("asks for every stream, private ones with the token, and tells when they are active", async () => {
+it("asks for every stream, private ones with the token, and reports when they are active", async () => {
   const feed = await started();
   const active = vi.fn();
   feed.subscribe({ name: "depth.SOL_USDC", event: vi.fn(), active });
@@ -82,7 +82,7 @@ it("shows public data without a session, and adds the private streams when it co
   expect(socket().sent).toEqual([{ method: "SUBSCRIBE", params: ["account.balanceUpdate"], id: 1, session: "later" }]);
 });
 
-it("tells of a lost connection, comes back and asks again", async () => {
+it("reports a lost connection, reconnects and subscribes again", async () => {
   const feed = await started();
   const lost = vi.fn();
   const event = vi.fn();
@@ -119,7 +119,7 @@ it("renews the session when the exchange does not take the token", async () => {
   vi.spyOn(console, "warn").mockImplementation(() => {});
   renewSession.mockClear();
   for (let again = 0; again < 5; again += 1) socket().say({ id: 1, error: { code: 4005, message: "Session expired" } });
-  expect(renewSession).toHaveBeenCalledOnce(); // and not at once again: the new one may be refused, too
+  expect(renewSession).toHaveBeenCalledOnce(); // and not again immediately: the new one may be refused, too
 });
 
 it("unsubscribes a stream when its last listener goes", async () => {

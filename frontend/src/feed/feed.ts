@@ -1,10 +1,10 @@
 /**
- * The one WebSocket of the page. Keeps the wanted streams subscribed across lost connections and tells each of them
- * when it is active and when it is lost. Non-goal: what the events mean.
+ * The one WebSocket of the page. Keeps the wanted streams subscribed across lost connections and notifies each
+ * of them when it is active and when it is lost. Non-goal: what the events mean.
  *
  *   opening ──first answer──▶ live ──closed or silent──▶ away ──first answer──▶ live
  *
- * The exchange speaks at least once a second (tickers, depth heartbeats), so a longer silence is a dead connection even
+ * The exchange sends at least once a second (tickers, depth heartbeats), so a longer silence is a dead connection even
  * if no close arrives: half-open sockets would otherwise leave a stale book on the screen.
  */
 import { Store } from "../reactive/store";
@@ -166,7 +166,7 @@ export class Feed {
     for (const name of names) for (const stream of this.streams.get(name) ?? []) stream.active?.();
   }
 
-  /** Not at once again: an account that may not listen is refused with every session. */
+  /** Rate limited: an account that may not subscribe is refused with every session. */
   private renewSession(): void {
     if (performance.now() - this.renewedMs < RENEWAL_MS) return;
     this.renewedMs = performance.now();

@@ -33,7 +33,7 @@ export class Account {
   readonly orders = new Store<Orders>(new Map());
   readonly fills = new Store<readonly Fill[]>([]);
   readonly fees = new Store<Fees | null>(null);
-  /** False until the first snapshot has arrived, and while the connection is away. */
+  /** False until the first snapshot has arrived, and while the connection is lost. */
   readonly isCurrent = new Store(false);
   /** Why the history of fills is missing, if it is. */
   readonly fillsProblem = new Store<string | null>(null);
@@ -43,7 +43,7 @@ export class Account {
 
   constructor(
     private readonly api: PrivateApi,
-    private readonly heard: (event: OrderEvent) => void,
+    private readonly onOrder: (event: OrderEvent) => void,
   ) {}
 
   follow(feed: Feed): void {
@@ -56,7 +56,7 @@ export class Account {
       name: "account.orderUpdate",
       isPrivate: true,
       event: (event) => {
-        this.heard(event);
+        this.onOrder(event);
         this.receive(event);
       },
       active: () => void this.refresh(),
@@ -65,7 +65,7 @@ export class Account {
     feed.subscribe<BalanceEvent>({ name: "account.balanceUpdate", isPrivate: true, event: (event) => this.receive(event) });
   }
 
-  /** What was shown belongs to somebody else now, or to nobody. */
+  /** The session ended or belongs to another account: nothing of the old one may stay on the screen. */
   clear(): void {
     this.epoch += 1;
     this.early = [];
@@ -118,7 +118,7 @@ export class Account {
     void this.refreshFills(epoch);
   }
 
-  /** History comes from the database, which may be away while trading goes on: it must not hold up the rest. */
+  /** History comes from the database, which may be down while trading continues: it must not delay the rest. */
   private async refreshFills(epoch: number): Promise<void> {
     try {
       const fills = await this.api.fills(HISTORY);

@@ -37,15 +37,15 @@ export class Announcer {
     private readonly market: (symbol: string) => Market | undefined,
   ) {}
 
-  readonly hear = (event: OrderEvent): void => {
+  readonly onOrder = (event: OrderEvent): void => {
     if (event.e === "orderFill") {
       this.filled.set(event.i, event);
-      frames.request(this.tell);
+      frames.request(this.announce);
     } else if (event.e === "orderExpired") this.expired(event);
     else if (event.e === "triggerFailed") this.toasts.show("bad", "Stop order failed", reason(event.R));
   };
 
-  private readonly tell = (): void => {
+  private readonly announce = (): void => {
     for (const event of this.filled.values()) {
       const market = this.market(event.s);
       const executed = parse(event.z);

@@ -1,4 +1,4 @@
-/** For tests: an exchange's book that changes at random, from a seed, and tells of it as the wire does. */
+/** For tests: an exchange's book that changes at random, from a seed, and publishes each change as the wire does. */
 import type { WireDepth } from "../api/types";
 import { toText } from "../decimal/decimal";
 import type { DepthEvent } from "../feed/events";
@@ -41,20 +41,20 @@ export class RandomBook {
     const isBid = this.random() < 0.5;
     const away = 1 + Math.floor(-Math.log(1 - this.random()) * 12);
     const price = isBid ? this.middle - away : this.middle + away;
-    return this.tell(isBid, price, this.random() < 0.35 ? 0 : this.lots());
+    return this.publish(isBid, price, this.random() < 0.35 ? 0 : this.lots());
   }
 
   private sweep(): DepthEvent {
     const up = this.random() < 0.5;
     const side = up ? this.asks : this.bids;
     const best = up ? Math.min(...side.keys()) : Math.max(...side.keys());
-    if (!Number.isFinite(best)) return this.tell(!up, up ? this.middle + 1 : this.middle - 1, this.lots());
+    if (!Number.isFinite(best)) return this.publish(!up, up ? this.middle + 1 : this.middle - 1, this.lots());
     if (up && best >= this.middle) this.middle = best;
     if (!up && best <= this.middle) this.middle = best;
-    return this.tell(!up, best, 0);
+    return this.publish(!up, best, 0);
   }
 
-  private tell(isBid: boolean, price: number, lots: number): DepthEvent {
+  private publish(isBid: boolean, price: number, lots: number): DepthEvent {
     const side = isBid ? this.bids : this.asks;
     if (lots === 0) side.delete(price);
     else side.set(price, lots);

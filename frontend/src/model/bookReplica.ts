@@ -1,6 +1,6 @@
 /**
  * One market's book as the page knows it: levels by price, best first, and the id of the last change they contain.
- * Pure: no clock, no network, no display. The rules of synchronisation live in sync.ts.
+ * Pure: no clock, no network, no display. The rules of synchronisation live in bookSync.ts.
  */
 export interface Level {
   price: bigint;
@@ -111,7 +111,7 @@ export class BookReplica {
     return bid !== null && ask !== null && bid >= ask;
   }
 
-  /** A cut side of which changes have eaten so much that the ladder would run out of certain levels. */
+  /** A truncated side of which so many levels are gone that the ladder would run out of certain ones. */
   isThin(least: number): boolean {
     return [this.bids, this.asks].some((side) => side.isCut && side.certain < least);
   }

@@ -129,7 +129,7 @@ describe("BookSync", () => {
     expectEqual(sync, book);
   });
 
-  it("fetches anew when changes have eaten a cut snapshot", async () => {
+  it("fetches again when changes have used up a truncated snapshot", async () => {
     const deep: WireDepth = {
       bids: [["1", "1"]],
       asks: Array.from({ length: 1000 }, (_, index) => [String(100 + index), "1"] as [string, string]),

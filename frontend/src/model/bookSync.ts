@@ -16,7 +16,7 @@ import { BookReplica, type Change } from "./bookReplica";
 export type BookState = "idle" | "fetching" | "live";
 
 export const SNAPSHOT_LIMIT = 1000;
-/** Certain levels below which a cut side is fetched anew: more than any ladder shows. */
+/** Certain levels below which a truncated side is fetched again: more than any ladder shows. */
 const THIN = 200;
 const REFETCH_MS = 250;
 /** A snapshot older than the stream is asked for again; the buffer must not grow without end meanwhile. */
@@ -39,7 +39,7 @@ export class BookSync {
   resynchronised = 0;
   private buffer: DepthEvent[] = [];
   private isFirst = false;
-  /** Answers of an older epoch are of a connection or attempt that is over. */
+  /** Responses of an older epoch belong to a connection or attempt that has ended. */
   private epoch = 0;
 
   constructor(private readonly options: BookSyncOptions) {}

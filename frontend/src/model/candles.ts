@@ -89,7 +89,7 @@ export class Candles {
     this.unsubscribe();
   }
 
-  /** The reader scrolled to the left end. */
+  /** The chart was scrolled to its left end. */
   async loadOlder(): Promise<void> {
     const first = this.candles[0];
     if (this.isLoading || this.isExhausted || !first) return;
@@ -110,7 +110,7 @@ export class Candles {
       setTimeout(() => !this.isStopped && void this.loadLatest(), RETRY_MS);
       return;
     }
-    // What the stream has said meanwhile is newer than the page.
+    // What the stream sent meanwhile is newer than this page of history.
     const newest = this.candles.at(-1);
     const isNewer = newest !== undefined && newest.time >= (latest.at(-1)?.time ?? 0);
     this.candles = merge(merge(this.candles, latest), isNewer ? [newest] : []);
@@ -131,7 +131,7 @@ export class Candles {
   private receive(candle: Candle): void {
     const last = this.candles.at(-1);
     if (last && candle.time < last.time) {
-      // The last word on one that has ended, after its successor began; none is older than what was loaded.
+      // The final update of a candle whose successor has begun; none is older than what was loaded.
       if (this.candles[0] && candle.time < this.candles[0].time) return;
       this.candles = merge(this.candles, [candle]);
       this.listener.replaced(this.candles);

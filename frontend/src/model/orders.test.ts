@@ -44,7 +44,7 @@ it("ignores old news after newer news", () => {
   expect(table.orders.size).toBe(0);
 });
 
-it("tells each fill once, whichever way it came", () => {
+it("shows each fill once, whether it came by REST or by stream", () => {
   const streamed = fillFromEvent(fill);
   const read = fillFromWire({
     tradeId: 9,

@@ -64,7 +64,7 @@ export function fromEvent(event: OrderEvent, before: Order | undefined): Order {
   };
 }
 
-/** Ended orders are remembered for a while: an answer that was under way must not open them again. */
+/** Closed orders are remembered for a while: a response that was in flight must not reopen them. */
 const REMEMBERED = 2_000;
 
 export class OrderTable {
@@ -85,7 +85,7 @@ export class OrderTable {
     for (const order of orders) this.apply(order);
   }
 
-  /** An order never goes back: less executed than known, or open after its end, is old news. */
+  /** An order never goes back: an event with less executed than known, or open after the end, is stale. */
   apply(order: Order): void {
     const known = this.open.get(order.id);
     if (!isOpen(order.status)) {

@@ -1,4 +1,4 @@
-/** What guards a user beside the name: the password, the second factor, and the sessions that are open. */
+/** A user's credentials: password, second factor, open sessions. */
 import type { SessionHolder } from "../api/session";
 import { SESSION, type Proof } from "./users";
 
@@ -66,7 +66,7 @@ const SYSTEMS: [sign: string, name: string][] = [
   ["Linux", "Linux"],
 ];
 
-/** "Firefox on Linux", or what the client called itself when that is no browser we know. */
+/** "Firefox on Linux", or the whole user agent if it is not a known browser. */
 export function browserOf(userAgent: string): string {
   const [browser, system] = [BROWSERS, SYSTEMS].map((known) => known.find(([sign]) => userAgent.includes(sign))?.[1]);
   if (browser === undefined) return userAgent || "An unknown client";

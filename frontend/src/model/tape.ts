@@ -23,12 +23,12 @@ const RETRY_MS = 1_000;
 export class TapeFeed {
   readonly trades = new Store<readonly Trade[]>([]);
   private stop: (() => void) | null = null;
-  /** What is shown is of a connection that is over: the next news replaces it. */
+  /** What is shown comes from a closed connection: the next trades replace it. */
   private isStale = false;
 
   constructor(
     private readonly feed: Feed,
-    private readonly heard: (event: TradeEvent) => void,
+    private readonly onTrade: (event: TradeEvent) => void,
   ) {}
 
   show(symbol: string): void {
@@ -39,7 +39,7 @@ export class TapeFeed {
     const stop = this.feed.subscribe<TradeEvent>({
       name: `trade.${symbol}`,
       event: (event) => {
-        this.heard(event);
+        this.onTrade(event);
         this.take([fromEvent(event)]);
       },
       active: () => void this.load(symbol, isStopped),

@@ -34,7 +34,7 @@ export class Toasts {
     this.store.update((toasts) => toasts.filter((toast) => toast.id !== id));
   }
 
-  /** Pointed at or focused: it stays until it is left. */
+  /** While pointed at or focused, a message stays. */
   pause(id: number): void {
     clearTimeout(this.timers.get(id));
     this.timers.delete(id);

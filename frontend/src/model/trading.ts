@@ -1,4 +1,4 @@
-/** Placing and cancelling, and telling how it went. Non-goal: the state of orders, which comes by the private stream. */
+/** Places and cancels orders, and shows the outcome. Non-goal: the state of orders, which comes by the private stream. */
 import { ApiError } from "../api/http";
 import { newClientId, type PrivateApi } from "../api/private";
 import type { NewOrder, WireOrder } from "../api/types";
@@ -61,7 +61,7 @@ export class Trading {
     }
   }
 
-  /** Fills and expiry are told by the private stream; only what stays in the book is told here. */
+  /** Fills and expiries are announced from the private stream; here only an order that rests is announced. */
   private accepted(order: WireOrder, market: Market, roundTripMs: number): void {
     if (order.status !== "New" && order.status !== "PartiallyFilled" && order.status !== "TriggerPending") return;
     const verb = order.side === "Bid" ? "Buy" : "Sell";

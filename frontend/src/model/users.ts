@@ -1,6 +1,6 @@
 /**
- * Signing up, in and out, and a user's API keys. After a change of who one is, the page is loaded anew: here and in the
- * browser's other tabs, which have the same cookie and would go on showing somebody else's account.
+ * Signing up, in and out, and a user's API keys. After a log-in or log-out the page is reloaded, here and in the browser's
+ * other tabs, which share the cookie and would otherwise keep showing the previous account.
  */
 import { request } from "../api/http";
 import type { SessionHolder } from "../api/session";
@@ -17,7 +17,7 @@ export interface NewApiKey extends ApiKey {
   withdrawsFrom: number | null;
 }
 
-/** The password again and, where there is a second factor, a code of it: a session alone changes nothing that matters. */
+/** The password again and, if the second factor is on, a code: a session alone is not enough for sensitive changes. */
 export interface Proof {
   password?: string;
   code?: string;
@@ -47,7 +47,7 @@ function changed(): void {
   tabs.close();
 }
 
-/** Calls back when another tab of this browser has become somebody else. */
+/** Calls back when the account changes in another tab of this browser. */
 export function onChanged(reload: () => void): void {
   new BroadcastChannel(OTHER_TABS).addEventListener("message", reload);
 }

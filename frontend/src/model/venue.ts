@@ -34,7 +34,7 @@ export class Venue {
   readonly tape = new TapeFeed(this.feed, (event) => this.tickers.update((tickers) => withTrade(tickers, event)));
   private readonly api = new PrivateApi(this.session);
   readonly trading = new Trading(this.api, this.toasts);
-  readonly account = new Account(this.api, new Announcer(this.toasts, (symbol) => this.market(symbol)).hear);
+  readonly account = new Account(this.api, new Announcer(this.toasts, (symbol) => this.market(symbol)).onOrder);
 
   private owner: number | null = null;
 
@@ -68,7 +68,7 @@ export class Venue {
     history.replaceState(null, "", `#${symbol}`);
   }
 
-  /** Markets are needed before anything can be shown: asked for until they come. */
+  /** Nothing can be shown without the markets: retried until they arrive. */
   private async load(): Promise<void> {
     try {
       const [markets, tickers] = await Promise.all([publicApi.markets(), publicApi.tickers()]);
@@ -90,7 +90,7 @@ export class Venue {
     addEventListener("hashchange", () => this.select(location.hash.slice(1).toUpperCase()));
   }
 
-  /** After a lost connection the sums may have moved, and a ticker only comes once a second. */
+  /** After a reconnection the 24-hour figures may be stale, and a ticker arrives only once a second. */
   private async refreshTickers(): Promise<void> {
     try {
       const tickers = await publicApi.tickers();

@@ -52,7 +52,7 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
     if (picked) set({ kind: "limit", price: toTyped(picked.price) });
   }
 
-  // A price to start from, once, when the book is there: one that moved under the reader's hands would be a trap.
+  // An initial price, set once when the book arrives: a price that moved while the user types would be a trap.
   const start = touch.bid ?? touch.ask;
   const [isStarted, setStarted] = useState(false);
   if (start !== null && !isStarted) {

@@ -1,5 +1,5 @@
 /**
- * A value outside React that components watch. Changes are told once per animation frame however many there were, so
+ * A value outside React that components watch. Listeners are notified at most once per animation frame, so
  * the cost of a busy market is bounded by the screen, not by the feed.
  */
 import { frames } from "./frames";

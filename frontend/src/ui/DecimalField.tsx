@@ -14,7 +14,7 @@ export interface DecimalFieldProps {
   left: () => unknown;
 }
 
-/** The next multiple of the step above or below, never under one step; what cannot be read stays for its writer to mend. */
+/** The next multiple of the step above or below, never under one step; text that is not a number stays as it is. */
 export function stepped(text: string, step: bigint, by: 1 | -1): string {
   const value = text.trim() === "" ? 0n : tryTyped(text);
   if (value === null) return text;

@@ -1,4 +1,4 @@
-/** A modal dialog of the browser's own kind: it keeps the focus, and Escape or a click beside it closes it. */
+/** A native modal dialog: the browser keeps the focus in it; Escape or a click outside closes it. */
 import { useEffect, useRef, type ReactElement, type ReactNode } from "react";
 import "./dialog.css";
 

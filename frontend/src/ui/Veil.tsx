@@ -1,4 +1,4 @@
-/** Covers what must not be trusted at the moment, and says why. */
+/** Covers data that is not current, and says why. */
 import type { ReactElement } from "react";
 
 export function Veil({ isShown, text }: { isShown: boolean; text: string }): ReactElement | null {

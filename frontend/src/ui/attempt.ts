@@ -1,11 +1,11 @@
-/** Something that the exchange may refuse, one at a time: whether it is under way, and why the last one was refused. */
+/** One request at a time that the exchange may refuse: whether it is in progress, and why the last one failed. */
 import { useCallback, useState } from "react";
 import { ApiError } from "../api/http";
 
 export interface Attempt {
   isBusy: boolean;
   problem: ApiError | null;
-  /** Whether it was done. */
+  /** Resolves to whether it succeeded. */
   attempt: (work: () => Promise<unknown>) => Promise<boolean>;
   clear: () => void;
 }

@@ -1,4 +1,4 @@
-/** Dark unless the reader chose light: venues are dark, and a system's own choice says little about a trading desk. */
+/** Dark unless the user chose light: trading screens are dark, whatever the system's own preference. */
 import { Store } from "../reactive/store";
 
 export type Colours = "dark" | "light";

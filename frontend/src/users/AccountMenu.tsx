@@ -1,4 +1,4 @@
-/** The corner of the page that says who one is: log in, sign up, API keys, security, log out. */
+/** The account in the header: log in, sign up, API keys, security, log out. */
 import { useState, type ReactElement } from "react";
 import { leave } from "../model/users";
 import { useStore } from "../reactive/useStore";

@@ -1,4 +1,4 @@
-/** A user's API keys: what there are, a new one with its secret (shown once), and an end for each. */
+/** A user's API keys: the list, a new one with its secret (shown once), and revoking. */
 import { useCallback, useEffect, useState, type FormEvent, type ReactElement } from "react";
 import { moment } from "../decimal/time";
 import { keys, makeKey, revokeKey, type ApiKey, type NewApiKey, type Permission } from "../model/users";
@@ -71,8 +71,8 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
         </fieldset>
         {mayWithdraw && (
           <p className="hint" role="status">
-            Whoever has this key can take your money out. An exchange may hold a new key back for a while: from when it may
-            withdraw is shown with the key.
+            Anyone with this key can withdraw your money. The exchange may delay withdrawals by a new key; the time is shown
+            once the key is made.
           </p>
         )}
         <ProofFields />
@@ -90,7 +90,7 @@ function NewKey({ made }: { made: NewApiKey }): ReactElement {
   return (
     <div className="new-key" role="status">
       <p>The secret is shown only now. Keep it where nobody else can read it.</p>
-      {made.withdrawsFrom !== null && <p>It may withdraw from {moment(made.withdrawsFrom)} on.</p>}
+      {made.withdrawsFrom !== null && <p>Withdrawals with this key are possible from {moment(made.withdrawsFrom)}.</p>}
       <label>
         API key
         <input readOnly value={made.apiKey} onFocus={(event) => event.currentTarget.select()} />

@@ -1,8 +1,8 @@
-/** Text as a QR code. Dark on light whatever the page's colours are, since some readers want it so. */
+/** Text as a QR code, always dark on light: some scanners read nothing else. */
 import { encodeQR } from "qr";
 import { useMemo, type ReactElement } from "react";
 
-const QUIET = 4; // modules around it, as the standard asks
+const QUIET = 4; // modules of margin, as the standard requires
 
 export function QrCode({ text, label }: { text: string; label: string }): ReactElement {
   const [size, path] = useMemo(() => {

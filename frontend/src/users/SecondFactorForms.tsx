@@ -24,8 +24,7 @@ export function TurnOn({ done, cancel }: Props): ReactElement {
   return (
     <form ref={focusFirst} className="dialog-form" onSubmit={submit}>
       <p className="hint">
-        Logging in, and whatever asks for your password, asks for a code, too: an authenticator app shows a new one every 30
-        seconds.
+        Logging in, and every action that asks for your password, will also ask for a code from an authenticator app.
       </p>
       <ProofFields />
       <Problem of={problem} />
@@ -44,7 +43,7 @@ function Confirm({ factor, done, cancel }: Props & { factor: SecondFactor }): Re
   };
   return (
     <form className="dialog-form" onSubmit={(event) => void submit(event)}>
-      <p className="hint">Scan this with an authenticator app, or type the secret in.</p>
+      <p className="hint">Scan the code with an authenticator app, or enter the secret by hand.</p>
       <QrCode text={factor.uri} label="QR code for an authenticator app" />
       <label>
         Secret
@@ -54,7 +53,7 @@ function Confirm({ factor, done, cancel }: Props & { factor: SecondFactor }): Re
         Open in an app on this device
       </a>
       <p className="hint">
-        Keep the secret in a safe place, too: without the app or the secret there is no way back into this account.
+        Keep a copy of the secret in a safe place: if you lose both the app and the secret, you lose access to this account.
       </p>
       <CodeField isFocused />
       <Problem of={problem} />
@@ -81,7 +80,7 @@ export function TurnOff({ done, cancel }: Props): ReactElement {
   );
 }
 
-/** Four at a time, as one reads it off a screen; apps ignore the spaces. */
+/** In groups of four, which are easier to copy by hand; authenticators ignore the spaces. */
 function inGroups(secret: string): string {
   return secret.match(/.{1,4}/g)?.join(" ") ?? secret;
 }

@@ -1,4 +1,4 @@
-/** A user's own security: the password, the second factor, and where one is logged in. One form is open at a time. */
+/** Password, second factor and open sessions of the user. At most one form is open. */
 import { useId, useState, type ReactElement, type ReactNode } from "react";
 import { useStore } from "../reactive/useStore";
 import { Dialog } from "../ui/Dialog";
@@ -14,7 +14,7 @@ type Form = "password" | "second factor";
 export function SecurityDialog({ close }: { close: () => void }): ReactElement {
   const session = useStore(useVenue().session.store);
   const [form, setForm] = useState<Form | null>(null);
-  const [left, setLeft] = useState<Form | null>(null); // the form that was open last: its button has the focus again
+  const [left, setLeft] = useState<Form | null>(null); // the form that was open last: its button gets the focus back
   const [done, setDone] = useState("");
   const [round, setRound] = useState(0);
   const isOn = session.kind === "open" && session.secondFactor;

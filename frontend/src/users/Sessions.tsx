@@ -1,4 +1,4 @@
-/** Where the user is logged in. Any session but this one can be ended here; this one ends by logging out. */
+/** Open sessions of the user. All but the present one can be ended here; that one ends with Log out. */
 import { useCallback, useEffect, useId, useState, type ReactElement } from "react";
 import { moment } from "../decimal/time";
 import { browserOf, endSessions, openSessions, type OpenSession } from "../model/security";

@@ -1,4 +1,4 @@
-/** The fields and messages that the dialogs about a user share. */
+/** Fields and messages shared by the dialogs of a user. */
 import type { ReactElement } from "react";
 import type { ApiError } from "../api/http";
 import type { Proof } from "../model/users";
@@ -11,7 +11,7 @@ const MAX_PASSWORD = 256;
 interface PasswordProps {
   label: string;
   name: string;
-  /** A new password, rather than the one that there is. */
+  /** A password to be set, not the current one. */
   isNew?: boolean;
 }
 
@@ -31,7 +31,7 @@ export function PasswordField({ label, name, isNew = false }: PasswordProps): Re
   );
 }
 
-/** Apps show the six digits in two groups: the space may be typed. `isFocused`: the reader is asked for it just now. */
+/** Authenticators show the six digits in two groups, so a space may be typed. `isFocused`: takes the focus when it appears. */
 export function CodeField({ isFocused = false }: { isFocused?: boolean }): ReactElement {
   return (
     <label>
@@ -50,7 +50,7 @@ export function CodeField({ isFocused = false }: { isFocused?: boolean }): React
   );
 }
 
-/** What the exchange asks for again before anything that a found browser must not do. A demo account has neither. */
+/** Password and code again, required for sensitive changes. A demo account has neither. */
 export function ProofFields(): ReactElement | null {
   const session = useStore(useVenue().session.store);
   if (session.kind !== "open" || session.name === null) return null;
@@ -87,7 +87,7 @@ export function Problem({ of: error }: { of: ApiError | string | null }): ReactE
   );
 }
 
-/** The exchange names a member of the request, where its reader has a field before him. */
+/** The exchange names members of the request; the user sees fields. */
 function inWords(message: string): string {
   return message.replace(/^newPassword: password/, "The new password");
 }
@@ -96,12 +96,12 @@ export function focus(element: HTMLElement | null): void {
   element?.focus();
 }
 
-/** For a form that appears: what there is to fill in first has the focus. */
+/** For a form that appears: its first field takes the focus. */
 export function focusFirst(form: HTMLFormElement | null): void {
   form?.querySelector<HTMLInputElement>("input:not([hidden])")?.focus();
 }
 
-/** The end of a form inside a dialog, which Escape would close altogether. */
+/** The buttons of a form inside a dialog; Escape would close the whole dialog. */
 export function Buttons({ label, isBusy, cancel }: { label: string; isBusy: boolean; cancel: () => void }): ReactElement {
   return (
     <div className="dialog-buttons">

@@ -45,7 +45,7 @@ function pixels(svg: Element, scale: number): { data: Uint8ClampedArray; width: 
   return { data, width, height: width };
 }
 
-it("draws a QR code that a reader reads", async () => {
+it("draws a QR code that a scanner reads", async () => {
   await act(async () => root.render(<QrCode text={URI} label="the secret" />));
   const svg = host.querySelector("svg");
   expect(svg?.getAttribute("aria-label")).toBe("the secret");

@@ -50,7 +50,7 @@ it("shows the secret of a new key only as long as there is that key", async () =
   await vi.waitFor(() => expect(secrets()).toEqual([]));
 });
 
-it("tells the browser's other tabs of a log-out", async () => {
+it("notifies the browser's other tabs of a log-out", async () => {
   vi.stubGlobal("fetch", async () => Response.json({}));
   const reload = vi.fn();
   onChanged(reload);
@@ -58,7 +58,7 @@ it("tells the browser's other tabs of a log-out", async () => {
   await vi.waitFor(() => expect(reload).toHaveBeenCalledOnce());
 });
 
-it("forgets the account's picture when the session is somebody else's, or nobody's", async () => {
+it("clears the account's state when the session ends or changes hands", async () => {
   vi.stubGlobal("WebSocket", class extends EventTarget { static readonly OPEN = 1; });
   vi.stubGlobal("fetch", async () => new Response("{}", { status: 503 }));
   const frame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
