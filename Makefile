@@ -9,18 +9,19 @@ LISTS ?= 2000000
 ROUNDS ?= 5
 SEEDS ?= 2000
 REQUESTS ?= 500
-WORKERS ?= 2
+WORKERS ?= 4
 KEEP ?=
 
 # Containers often set it, and then every process compiles all that it imports: most of the seconds that a start takes.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-dev run test lint docs soak chaos fuzz containers audit lock clean
+.PHONY: help setup setup-dev run check test lint docs soak chaos fuzz containers audit lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
 	@echo "make run     setup, then start everything until Ctrl-C; options: UP=\"--http 9000\""
-	@echo "make test    setup with the development packages, lint, and all tests, WORKERS=$(WORKERS) files at a time"
+	@echo "make check   lint, types, and the tests that start no exchange: the inner loop, a minute or so"
+	@echo "make test    setup with the development packages, lint, and all tests, WORKERS=$(WORKERS) at a time"
 	@echo "make lint    ruff, mypy, the direction of imports, links of the documents"
 	@echo "make docs    write docs/configuration.md again, from the code and exchange.toml"
 	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
@@ -53,12 +54,16 @@ lint: setup-dev
 docs: setup-dev
 	.venv/bin/python .ci/configuration.py
 
+# What a test waits for costs no processor, so there are more workers than two cores. See tests/scheduling.py.
 test: lint
-	.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=20
+
+check: lint
+	EXCHANGE_MODEL_LISTS=100 .venv/bin/pytest -q -n $(WORKERS) --no-loadscope-reorder --durations=20 -m "not processes"
 
 soak: setup-dev
 	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)
-	DEPTH_SINGLE_BLOCKS=5000 .venv/bin/pytest -q tests/end_to_end/test_depth.py
+	DEPTH_SINGLE_BLOCKS=5000 .venv/bin/pytest -q tests/end_to_end/live/test_depth.py
 	.venv/bin/python -m tests.model.soak --lists $(LISTS)
 	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s)
 	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s) --harder

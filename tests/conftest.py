@@ -22,11 +22,23 @@ import pytest
 import redis
 
 from engine_core.host.embedded import Postgres, Valkey, running
+from tests.scheduling import OneExchangeOneWorker, in_order, starts_processes
 
 hypothesis.settings.register_profile("exchange", deadline=None)  # how long an example takes, the machine decides
 hypothesis.settings.load_profile("exchange")
 
 _databases = itertools.count(1)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneExchangeOneWorker:
+    return OneExchangeOneWorker(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = in_order(items)
+    for item in items:
+        if starts_processes(item):
+            item.add_marker("processes")
 
 
 def short_folder() -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.end_to_end.harness import eventually
+from tests.exchange import eventually
 
 _SEIZE, _INTERRUPT, _DETACH = 0x4206, 0x4207, 17
 _ALL_THREADS = 0x40000000  # __WALL

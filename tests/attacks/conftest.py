@@ -11,7 +11,7 @@ import pytest
 
 from tests.attacks.proxy import careless, nginx
 from tests.conftest import short_folder
-from tests.ingress.venue import Venue, open_venue
+from tests.venue import Venue, open_venue
 
 ANYBODY, PROXY = "127.0.0.1", "127.0.0.2"
 LOGINS = 20  # a minute

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.process import free_port
+from tests.processes import free_port
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "docker" / "proxy" / "nginx.conf"
 

@@ -18,7 +18,7 @@ from tests.attacks.conftest import client_at
 from tests.attacks.wire import Connection
 from tests.conftest import short_folder
 from tests.ingress.fakes import TRADER, Signer
-from tests.ingress.venue import Venue, open_venue
+from tests.venue import Venue, open_venue
 
 pytestmark = pytest.mark.timeout(300)
 PER_SECOND, BURST = 2_000, 5_000  # units of one address, as shipped

@@ -6,7 +6,7 @@ import pytest
 from ingress.api.routes import ROUTES
 from tests.attacks.test_users import SESSION, browser, sign_up
 from tests.ingress.fakes import TRADER
-from tests.ingress.venue import Venue
+from tests.venue import Venue
 
 pytestmark = pytest.mark.timeout(300)
 FOREIGN = ("http://evil.com", "null", "", "http://127.0.0.1", "http://[")

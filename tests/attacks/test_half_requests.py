@@ -10,7 +10,7 @@ import pytest
 
 from tests.attacks.wire import Connection
 from tests.ingress.fakes import TRADER
-from tests.ingress.venue import Venue
+from tests.venue import Venue
 
 pytestmark = pytest.mark.timeout(300)  # an empty kernel cache has to be filled
 ORDER = "/api/v1/order"

@@ -12,7 +12,7 @@ from ingress.api.routes import ROUTES
 from tests.attacks.test_half_requests import placement, wire
 from tests.attacks.wire import Answer, Connection
 from tests.ingress.fakes import TRADER
-from tests.ingress.venue import Venue
+from tests.venue import Venue
 
 pytestmark = pytest.mark.timeout(300)  # an empty kernel cache has to be filled
 PATHS = sorted({route.path for route in ROUTES})

@@ -23,8 +23,8 @@ from ingress.messages import Call
 from ingress.requests.signed_json import parse_body, parse_query, signed_pairs
 from tests.fuzz.http_server import Connection
 from tests.ingress.fakes import Exchange, open_exchange
-from tests.ingress.markets import setup
-from tests.ingress.test_order_socket import opened, settle
+from tests.ingress.order_entry.test_socket import opened, settle
+from tests.markets import setup
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.attacks.conftest import ANYBODY, CONNECTIONS, PROXY, TRIES, client_at
 from tests.ingress.fakes import TRADER, Signer
-from tests.ingress.venue import Venue
+from tests.venue import Venue
 
 pytestmark = pytest.mark.timeout(300)
 SESSION = "/api/v1/session"

@@ -13,7 +13,7 @@ import pytest
 from ingress.access.used_signatures import FILE, UsedSignatures
 from tests.attacks.conftest import ENDED_PER_ACCOUNT
 from tests.ingress.fakes import READER_ACCOUNT, TRADER
-from tests.ingress.venue import ADMIN, Venue
+from tests.venue import ADMIN, Venue
 
 pytestmark = pytest.mark.timeout(300)
 ORDER, ORDERS, ADMIN_ACCOUNT = "/api/v1/order", "/api/v1/orders", "/api/v1/admin/account"

@@ -19,8 +19,8 @@ from tests.attacks.conftest import PROXY, client_at
 from tests.attacks.test_users import KEYS, PASSWORD, SESSION, browser, enter, sign_up
 from tests.conftest import short_folder
 from tests.ingress.fakes import READER, TRADER
-from tests.ingress.test_order_entry import Trader, logon, trading
-from tests.ingress.venue import ADMIN, Venue, open_venue
+from tests.ingress.live.test_order_entry import Trader, logon, trading
+from tests.venue import ADMIN, Venue, open_venue
 
 pytestmark = pytest.mark.timeout(600)
 

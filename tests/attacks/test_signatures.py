@@ -17,7 +17,7 @@ from engine_core.edge import signing
 from engine_core.wire.codes import EventKind, KeyPermission
 from ingress.requests.signed_json import parse_object, signed_pairs
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT, Exchange, event, open_exchange
-from tests.ingress.markets import key_record
+from tests.markets import key_record
 
 ORDER = "/api/v1/order"
 LIMIT = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "99", "quantity": "1"}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.attacks.wire import Connection
 from tests.ingress.fakes import TRADER
-from tests.ingress.venue import Venue
+from tests.venue import Venue
 
 pytestmark = pytest.mark.timeout(300)  # an empty kernel cache has to be filled
 OFFERS = (

@@ -10,7 +10,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from tests.ingress.fakes import READER_ACCOUNT
-from tests.ingress.venue import ADMIN, Venue
+from tests.venue import ADMIN, Venue
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -16,7 +16,7 @@ from tests.attacks.conftest import client_at
 from tests.attacks.test_stream_floods import server
 from tests.attacks.wire import Connection
 from tests.conftest import short_folder
-from tests.ingress.venue import Venue, open_venue
+from tests.venue import Venue, open_venue
 
 pytestmark = pytest.mark.timeout(300)
 PER_SECOND, BURST = 20, 1_200  # small requests of one address

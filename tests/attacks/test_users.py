@@ -14,7 +14,7 @@ from nacl.signing import SigningKey
 
 from tests.attacks.conftest import PROXY, TRIES, WITHDRAW_DELAY_MINUTES, client_at
 from tests.ingress.fakes import Signer
-from tests.ingress.venue import ADMIN, Venue
+from tests.venue import ADMIN, Venue
 
 pytestmark = pytest.mark.timeout(300)
 SESSION, KEYS, TOTP = "/api/v1/session", "/api/v1/keys", "/api/v1/session/totp"

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-from tests.end_to_end.harness import Exchange, eventually
+from tests.exchange import Exchange, eventually
 
 PATIENCE_MS = 20_000
 RESTART_MS = 90_000  # of a process of the exchange, on a machine that is busy

@@ -22,7 +22,7 @@ import websockets
 
 from tests.browser.conftest import BROWSERS, FLAGS, SIZES
 from tests.browser.flow import BLOCK, Flow, send
-from tests.end_to_end.harness import Exchange, eventually
+from tests.exchange import Exchange, eventually
 
 MARKET, NUMBER, MIDDLE_TICKS = "XRP_USDC", 4, 6_000
 CHANGES_A_COMMAND = 1.4  # about: a trade changes a level, and the remainder another

@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser.driver import TradingPage
 from tests.browser.flow import Flow, send
-from tests.end_to_end.harness import Exchange, eventually
+from tests.exchange import Exchange, eventually
 
 MARKET, NUMBER, TICKS_A_UNIT = "XRP_USDC", 4, 10_000
 CHANGES = 100_000

@@ -10,7 +10,7 @@ import httpx
 from playwright.sync_api import expect
 
 from tests.browser.driver import PATIENCE_MS, RESTART_MS, TradingPage
-from tests.end_to_end.harness import Exchange, eventually
+from tests.exchange import Exchange, eventually
 
 TICK = Decimal("0.01")
 MARKET = "SOL_USDC"

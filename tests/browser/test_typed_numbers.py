@@ -15,7 +15,7 @@ from playwright.sync_api import Playwright, expect
 
 from tests.browser.conftest import FLAGS, SCREENSHOTS
 from tests.browser.driver import PATIENCE_MS, TradingPage
-from tests.end_to_end.harness import Exchange, eventually
+from tests.exchange import Exchange, eventually
 
 Opener = Callable[[str], TradingPage]
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.driver import PATIENCE_MS, TradingPage
 from tests.browser.users import FOCUS, PASSWORD, button, dialog, enter, is_user, sign_up, unnamed
-from tests.end_to_end.harness import Exchange, eventually
+from tests.exchange import Exchange, eventually
 
 
 def client(exchange: Exchange, box: Locator) -> Any:

@@ -28,7 +28,7 @@ from tests.docker.compose import DOCKER, ROOT, compose, read
 from tests.docker.compose import SECRETS as PASSWORDS
 from tests.docker.podman import Podman, PodmanError, missing
 from tests.docker.stack import Stack
-from tests.process import free_ports
+from tests.processes import free_ports
 
 CANNOT = 3
 DEADLINE_S = 1_500

@@ -23,7 +23,7 @@ from nacl.signing import SigningKey
 
 from bench.market_maker.api import Client, Credentials
 from tests.docker.compose import ROOT, image_environment, ours
-from tests.process import free_ports
+from tests.processes import free_ports
 
 HEALTH_SECONDS = 90.0  # kernels may have to be compiled
 STOP_SECONDS = 10.0  # stop_grace_period

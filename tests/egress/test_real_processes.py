@@ -18,7 +18,7 @@ from engine_core.wire.codes import CommandKind, OrderType, QueryKind, SelfTrade,
 from engine_core.wire.layout import COMMAND, join
 from engine_core.wire.units import MarketUnits
 from tests.egress.rig import KEYS, Listener, signature
-from tests.process import free_port, process
+from tests.processes import free_port, process
 from tests.replica.flow import SOL_USDC, admin, setup_records
 
 FUNDS = 10**16

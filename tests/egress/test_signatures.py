@@ -12,7 +12,7 @@ from egress.auth import Authenticator, NotAuthorised
 from engine_core.edge.expiring_set import Remembered
 from engine_core.replica.setup import Setup
 from engine_core.wire.codes import KeyPermission
-from tests.ingress.markets import key_record, setup_records
+from tests.markets import key_record, setup_records
 
 KEY = SigningKey(b"k" * 32)
 

@@ -17,7 +17,7 @@ from bench.http.client import Account
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND, join
-from tests.end_to_end.harness import Exchange
+from tests.exchange import Exchange
 from tests.runtime.rig import place
 
 SYMBOL = "SOL_USDC"

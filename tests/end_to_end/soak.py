@@ -27,7 +27,7 @@ import redis
 
 from engine_core.wire.streams import keys
 from tests.end_to_end.chaos_clients import Bulk
-from tests.end_to_end.harness import Exchange, configured
+from tests.exchange import Exchange, configured
 
 ROLES = ("engine", "ingress", "egress", "writer", "market_maker")
 ROUND_S = 15.0

@@ -12,7 +12,7 @@ import ccxt
 import ccxt.pro
 import pytest
 
-from tests.end_to_end.harness import Exchange
+from tests.exchange import Exchange
 
 SYMBOL = "SOL/USDC"
 pytestmark = pytest.mark.timeout(300)

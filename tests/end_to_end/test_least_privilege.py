@@ -10,7 +10,7 @@ import pytest
 from engine_core.host.children import passed_on
 from engine_core.operator.target.roles import NEEDS, SECRETS
 from tests.docker.compose import ROOT, ours
-from tests.end_to_end.harness import Exchange
+from tests.exchange import Exchange
 
 IN_COMPOSE = {"reconcile": "setup", "market_maker": "market-maker"}  # where the service is named otherwise
 FOREIGN = {"AWS_SECRET_ACCESS_KEY": "of somebody else", "PGPASSWORD": "for the database", "TZ": "UTC"}

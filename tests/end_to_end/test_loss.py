@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.end_to_end.harness import Exchange, eventually
+from tests.exchange import Exchange, eventually
 from tests.slow_disk import fsync_hangs, held_back, until_writes_are_held_back
 
 

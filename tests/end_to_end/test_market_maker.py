@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.end_to_end.harness import Exchange, eventually
+from tests.exchange import Exchange, eventually
 
 CONFIGURATION = Path(__file__).parents[2] / "exchange.toml"
 DEAD_MAN_MS = 3_000

@@ -12,7 +12,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests.end_to_end.harness import Exchange, eventually
+from tests.exchange import Exchange, eventually
 from tests.runtime.deadly.sitecustomize import DEADLY_LOTS
 
 

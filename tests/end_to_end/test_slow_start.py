@@ -16,8 +16,8 @@ import pytest
 
 from tests.conftest import short_folder
 from tests.ingress.fakes import READER, TRADER
-from tests.ingress.venue import Venue, open_venue
-from tests.process import free_port
+from tests.processes import free_port
+from tests.venue import Venue, open_venue
 
 pytestmark = pytest.mark.timeout(300)  # an empty kernel cache has to be filled
 PATIENCE_SECONDS = 120.0

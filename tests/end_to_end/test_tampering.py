@@ -15,7 +15,7 @@ from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
 from engine_core.wire.layout import EVENT, SCHEMA_VERSION
 from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block
-from tests.end_to_end.harness import Exchange
+from tests.exchange import Exchange
 from tests.runtime.rig import NAMES, block_of, entries, place
 
 SYMBOL = "SOL/USDC"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.end_to_end.harness import Exchange, eventually
+from tests.exchange import Exchange, eventually
 from tests.runtime.test_upgrade import unpacked
 
 

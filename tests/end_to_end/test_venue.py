@@ -9,7 +9,7 @@ import httpx
 import pytest
 from nacl.signing import SigningKey
 
-from tests.end_to_end.harness import Exchange
+from tests.exchange import Exchange
 from tests.ingress.fakes import Signer
 
 

@@ -22,7 +22,7 @@ from tests.attacks.proxy import installed
 from tests.fuzz import loops, progress
 from tests.fuzz.covered import measured
 from tests.fuzz.targets import JSON_PIECES, MESSAGES, ORDER_PIECES, ORDERS, TARGETS
-from tests.ingress.test_plain_orders import SETUP
+from tests.ingress.fast_path.test_http_orders import SETUP
 
 FOUND = Path(__file__).with_name("found")
 ORDER_SEEDS = loops.seeds(ORDERS, ORDER_PIECES)

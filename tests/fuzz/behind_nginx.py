@@ -22,7 +22,7 @@ from ingress.http.asgi import read_body
 from ingress.http.protocol import BoundedProtocol
 from tests.attacks.proxy import careless, nginx
 from tests.fuzz.mutate import split
-from tests.process import free_port
+from tests.processes import free_port
 
 SECONDS = 30  # for one answer
 LATE_SECONDS = 0.02

@@ -35,10 +35,10 @@ from ingress.messages import Call
 from ingress.requests.signed_json import Number, compact_json, parse_body, parse_query
 from tests.fuzz import behind_nginx, http_differential
 from tests.fuzz.mutate import mutated, split
-from tests.ingress import test_plain_messages, test_plain_orders
 from tests.ingress.fakes import open_exchange
-from tests.ingress.test_order_socket import opened
-from tests.ingress.test_plain_orders import LIMIT, request
+from tests.ingress.fast_path import test_http_orders, test_websocket_orders
+from tests.ingress.fast_path.test_http_orders import LIMIT, request
+from tests.ingress.order_entry.test_socket import opened
 from tests.runtime.rig import SMALL, admin, block_of, flow, setup
 
 LOG_ID: Final = 99
@@ -125,11 +125,11 @@ def _of(seeds: list[bytes], pieces: list[bytes], most: int = 8192) -> Callable[[
 
 
 def check_order(data: bytes, draw: random.Random) -> None:
-    test_plain_orders.agree(data)
+    test_http_orders.agree(data)
 
 
 def check_message(data: bytes, draw: random.Random) -> None:
-    test_plain_messages.agree(data)
+    test_websocket_orders.agree(data)
 
 
 def check_members(data: bytes, draw: random.Random) -> None:

@@ -34,7 +34,7 @@ from ingress.http.app import build_fastapi, edge
 from ingress.metrics import Shown
 from ingress.service import Service
 from ingress.users.guard_rows import GuardedUsers
-from tests.ingress.markets import SOL, key_record, setup_records
+from tests.markets import SOL, key_record, setup_records
 
 SECRET = bytes(range(32))
 TRADER, READER = SigningKey(b"t" * 32), SigningKey(b"r" * 32)  # keys of accounts 2 and 3

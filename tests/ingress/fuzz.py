@@ -38,7 +38,7 @@ from ingress.schemas.example import EXAMPLES
 from tests.conftest import short_folder
 from tests.ingress.document import misfit
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT
-from tests.ingress.venue import ADMIN, Venue, open_venue
+from tests.venue import ADMIN, Venue, open_venue
 
 # Bodies are held against their schemas by misfit(): schemathesis turns `prefixItems` of an answer into the form of an
 # older JSON Schema and then refuses that as invalid.

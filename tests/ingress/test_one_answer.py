@@ -20,11 +20,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from engine_core.wire.codes import QueryKind
 from tests.conftest import short_folder
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT
-from tests.ingress.markets import SOL
-from tests.ingress.test_order_entry import Trader
-from tests.ingress.test_real_processes import wire
-from tests.ingress.venue import Venue, open_venue
-from tests.process import process
+from tests.ingress.live.test_order_entry import Trader
+from tests.ingress.live.test_real_processes import wire
+from tests.markets import SOL
+from tests.processes import process
+from tests.venue import Venue, open_venue
 
 pytestmark = pytest.mark.timeout(300)
 

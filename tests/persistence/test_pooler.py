@@ -25,7 +25,7 @@ from tests.persistence import slow
 from tests.persistence.flow import Flow, append
 from tests.persistence.test_history import check_orders, check_trades, history
 from tests.persistence.test_writer import config, count, store_all
-from tests.process import free_port
+from tests.processes import free_port
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed (apt install pgbouncer)")

@@ -13,7 +13,7 @@ import ccxt
 import ccxt.async_support
 import ccxt.pro
 
-from tests.end_to_end.harness import Exchange
+from tests.exchange import Exchange
 
 FORMS = {"sync": ccxt, "async": ccxt.async_support, "pro": ccxt.pro}
 REST_ROWS = {

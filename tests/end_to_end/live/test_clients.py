@@ -1,0 +1,86 @@
+"""Clients that people already have, unchanged but for their URLs: two Python SDKs, and bots (ccxt: test_ccxt.py)."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.clients.environment import python_with, run
+from tests.exchange import Exchange
+
+
+@pytest.mark.timeout(400)
+def test_bpx_py(exchange: Exchange) -> None:
+    python = python_with("bpx-py==2.0.11", "cryptography<44")
+    told = json.loads(run(python, "bpx_flow.py", exchange.run["http"], str(exchange.data / "demo-keys.json")))
+    assert told["status"] == {"status": "Ok", "message": None} and told["ping"] == "pong"
+    assert "ETH_BTC" in told["symbols"] and float(told["account"]["spotTakerFee"]) > 0
+    assert told["placed"]["status"] == "New" and told["post_only"]["postOnly"] is True
+    assert told["found"]["id"] == told["placed"]["id"]
+    assert {order["id"] for order in told["open"]} == {told["placed"]["id"], told["post_only"]["id"]}
+    assert told["depth"]["bids"][-1] == ["0.02", "2"]
+    assert told["taken"]["status"] == "Filled"
+    assert told["cancelled"]["status"] == "Cancelled" and told["cancelled"]["executedQuantity"] == "0.5"
+    assert told["cancelled_again"] == {"code": "RESOURCE_NOT_FOUND", "message": "Not Found"}
+    assert [order["id"] for order in told["cancelled_all"]] == [told["post_only"]["id"]]
+    assert float(told["after"]["BTC"]["available"]) == pytest.approx(float(told["before"]["BTC"]["available"]) - 0.01)
+    assert {order["id"]: order["status"] for order in told["orders"]}[told["placed"]["id"]] == "Cancelled"
+    (fill,) = told["fills"]
+    assert (fill["price"], fill["quantity"], fill["isMaker"], fill["clientId"]) == ("0.02", "0.5", True, "77")
+    assert told["trades"][0]["id"] == fill["tradeId"] and told["positions"] == []
+
+
+@pytest.mark.timeout(400)
+def test_backpack_exchange_sdk(exchange: Exchange) -> None:
+    python = python_with("backpack_exchange_sdk==1.1.4")
+    keys = str(exchange.data / "demo-keys.json")
+    told = json.loads(run(python, "sdk_flow.py", exchange.run["http"], exchange.run["ws"], keys))
+    assert told["placed"]["status"] == "New" and told["found"]["id"] == told["placed"]["id"]
+    assert [item["operation"] for item in told["batch"]] == ["Ok", "Err"]
+    assert told["taken"]["status"] == "Filled" and told["cancelled"]["status"] == "Cancelled"
+    assert [order["id"] for order in told["cancelled_all"]] == [told["batch"][0]["id"]]
+    assert told["fills"][0]["orderId"] == told["placed"]["id"]
+    assert float(told["after"]["USDC"]["available"]) == float(told["before"]["USDC"]["available"]) - 15
+    events = told["events"]
+    assert events["depth@BTC_USDC"][0]["u"] and events["depth.BTC_USDC"][0]["u"]
+    assert [event["e"] for event in events["account.orderUpdate"]][:1] == ["orderAccepted"]
+    assert events["trade.BTC_USDC"][0]["p"] == "15"
+
+
+def test_the_bots_of_the_readme(exchange: Exchange, tmp_path: Path) -> None:
+    """As printed, but for the addresses and the folder of this exchange."""
+    text = (Path(__file__).parents[3] / "README.md").read_text().split("## A bot", 1)[1].split("\n## ", 1)[0]
+    bots = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    *bots, reconnecting = bots  # the last one, a few lines for ccxt.pro, is tried in test_ccxt_reconnects.py
+    assert len(bots) == 2 and "import" not in reconnecting
+    for bot in bots:
+        code = bot.replace("http://127.0.0.1:8080", exchange.run["http"]).replace("time.sleep(1)", "time.sleep(0)")
+        code = code.replace("ws://127.0.0.1:8080", exchange.run["http"].replace("http", "ws", 1))
+        program = tmp_path / "bot.py"
+        program.write_text(code.replace("data/demo-keys.json", str(exchange.data / "demo-keys.json")))
+        done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert '"error"' not in done.stdout and re.search("""['"]status['"]: ?['"]""", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("name", ["http", "orders_ws"])
+def test_the_benchmarks_of_order_entry_account_for_every_order(exchange: Exchange, tmp_path: Path, name: str) -> None:
+    report = tmp_path / "report.json"
+    options = ["--client", "python"] if name == "http" else []
+    done = exchange.command("bench", name, "--seconds", "0.6", "--connections", "2", "--json", str(report), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(report.read_text())
+    assert result["accounted"] and result["accounts"]["accepted"] > 100 and result["accounts"]["refused"] == 0
+
+
+def test_the_benchmark_of_streams_moves_the_real_market(exchange: Exchange, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    rates = ["--clients", "3", "--seconds", "0.5", "--changes", "200", "--trades", "50"]
+    done = exchange.command("bench", "websocket", *rates, "--json", str(report))
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(report.read_text())
+    assert not result["alone"] and result["frames_timed"] > 50 and result["latency_ms"]["p50"] < 1000
+    assert exchange.trader(0).fetch_open_orders("SOL/USDC") == [], "what rested is cancelled"

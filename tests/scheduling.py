@@ -1,0 +1,51 @@
+"""In which order the tests run, how `pytest -n` deals them out, and which of them start processes.
+
+A file is one piece of work, except in the folders of SHARED: their files use one running exchange, so each of these
+folders is one piece. The longest pieces come first.
+"""
+
+from collections.abc import Iterable
+
+import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+SHARED = ("tests/ingress/live", "tests/attacks", "tests/browser", "tests/end_to_end/live", "tests/operator/live")
+LONG = (
+    *("tests/end_to_end/test_recovery.py", "tests/end_to_end/test_chaos.py", "tests/end_to_end", "tests/persistence"),
+    *("tests/test_simulation.py", "tests/fuzz", "tests/model", "tests/book", "tests/runtime"),
+)
+OF_PROCESSES = (
+    *SHARED,
+    *("tests/docker", "tests/end_to_end", "tests/fuzz", "tests/persistence", "tests/test_simulation.py"),
+    *("tests/bench/test_recovery.py", "tests/book/test_compiled.py", "tests/host/test_embedded.py"),
+    *("tests/host/test_runtime_folders.py", "tests/ingress/api/test_fuzzed.py", "tests/ingress/test_one_answer.py"),
+    *("tests/jit/test_cache.py", "tests/operator/test_roles_alone.py", "tests/repository/test_wheel.py"),
+)
+SERVERS = {"_valkey_server", "_postgres_server", "fresh_valkey"}
+
+
+class OneExchangeOneWorker(LoadScopeScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::", 1)[0]
+        return next((folder for folder in SHARED if _is_in(path, folder)), path)
+
+
+def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """The pieces that take longest first, else as they were."""
+    first = (*SHARED, *LONG)
+
+    def rank(item: pytest.Item) -> int:
+        path = item.nodeid.split("::", 1)[0]
+        return next((place for place, piece in enumerate(first) if _is_in(path, piece)), len(first))
+
+    return sorted(items, key=rank)
+
+
+def starts_processes(item: pytest.Item) -> bool:
+    """Whether a test needs servers or an exchange: `make check` leaves it out."""
+    path = item.nodeid.split("::", 1)[0]
+    return any(_is_in(path, piece) for piece in OF_PROCESSES) or bool(SERVERS & {*getattr(item, "fixturenames", ())})
+
+
+def _is_in(path: str, piece: str) -> bool:
+    return path == piece or path.startswith(f"{piece}/")
