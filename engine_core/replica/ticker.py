@@ -1,6 +1,6 @@
 """Rolling statistics of a market over up to a week, from buckets of one minute.
 
-A bucket has a fixed row, its minute modulo a week; what stands there from an earlier week is told apart by its start.
+A bucket has a fixed row, its minute modulo a week; what stands there from an earlier week is recognised by its start.
 A window of n minutes is the current, unfinished minute and the n-1 before it.
 """
 

@@ -34,7 +34,7 @@ __all__ = ["Feed", "LogError", "describe", "slots_of"]
 
 SAFETY_SECONDS = 0.05  # at most so late, should a ring of the bell ever be lost; and so late a new ring is seen
 OPEN_SECONDS = 120.0  # for an engine that creates the log, or replays it, to come up
-TOLD_SECONDS = 2.0  # of waiting for it, then a line says what for
+LOG_AFTER_SECONDS = 2.0  # of waiting for it, then a line says what for
 RETRY_SECONDS = 0.1
 CHUNK_BYTES = 1 << 20  # read from the stream at once
 MAX_ENTRIES = 1024
@@ -160,7 +160,7 @@ class Feed:
 
     @property
     def polls_all(self) -> bool:
-        """Whether poll() gives all that anybody was told: not while this reads the stream, or another engine's ring."""
+        """Whether poll() gives all that was answered: not while this reads the stream, or another engine's ring."""
         return self._on_ring and self._ring is not None and not self._ring.stale()
 
     def poll(self) -> np.ndarray:
@@ -321,7 +321,7 @@ class Feed:
         await asyncio.sleep(RETRY_SECONDS)
 
     async def _wait_for_log(self) -> LogState:
-        began, told = self._loop.time(), ""
+        began, logged = self._loop.time(), ""
         while True:
             try:
                 state = await describe(self._redis, self._keys.events)
@@ -333,9 +333,9 @@ class Feed:
             waited = self._loop.time() - began
             if waited > OPEN_SECONDS:
                 raise LogError(f"{self._keys.events}: {reason}; is the engine running?")
-            if waited > TOLD_SECONDS and reason != told:
+            if waited > LOG_AFTER_SECONDS and reason != logged:
                 logger.warning("waiting %.0f s at most for the log: %s; is the engine running?", OPEN_SECONDS, reason)
-                told = reason
+                logged = reason
             await asyncio.sleep(RETRY_SECONDS)
 
 

@@ -32,7 +32,7 @@ from engine_core.wire.streams import EntryId, encode_block
 
 
 class Answer(Protocol):
-    """Who waits for the events of a command: a future, or anything that behaves like one. It is told once, ever."""
+    """Waits for the events of a command: a future, or anything that behaves like one. It is completed once, ever."""
 
     def done(self) -> bool: ...
     def set_result(self, events: np.ndarray, /) -> None: ...
@@ -77,11 +77,11 @@ class Block:
     entry: EntryId | None = None  # of its last copy in the log, once Redis has confirmed it
     copies: int = 0  # sent so far: of a second one a refusal says nothing about the first
     left: int = field(init=False)
-    told: bytearray = field(init=False)  # of each answer: 1 once it has been given something, if only an error
+    completed: bytearray = field(init=False)  # of each answer: 1 once it has been given something, if only an error
 
     def __post_init__(self) -> None:
         self.left = len(self.answers)
-        self.told = bytearray(self.left)
+        self.completed = bytearray(self.left)
 
     def tell(self, index: int, events: np.ndarray) -> None:
         answer = self._waiting(index)
@@ -89,17 +89,17 @@ class Block:
             answer.set_result(events)
 
     def fail(self, error: Exception) -> None:
-        """Whoever still waits is told this; what becomes of the commands after all is told nobody any more."""
+        """All that still wait get this error; what becomes of the commands afterwards is reported to nobody."""
         for index in range(len(self.answers)):
             answer = self._waiting(index)
             if answer is not None:
                 answer.set_exception(error)
 
     def _waiting(self, index: int) -> Answer | None:
-        """Who has to be told now, and is not found a second time; a future may have been given up by its owner."""
-        told, self.told[index] = self.told[index], 1
+        """The one to complete now; it is not found a second time. A future may have been given up by its owner."""
+        was_completed, self.completed[index] = self.completed[index], 1
         answer = self.answers[index]
-        return None if told or answer.done() else answer
+        return None if was_completed or answer.done() else answer
 
 
 class Outbox:
@@ -125,7 +125,7 @@ class Outbox:
         return list(self._blocks)
 
     def begin_incarnation(self) -> None:
-        """Number the unanswered blocks anew from 1, as if from a gateway that the engine has never met."""
+        """Renumber the unanswered blocks from 1, as if from a gateway that the engine has never met."""
         self.incarnation = max(time.time_ns(), self.incarnation + 1)
         self._header["incarnation"] = self.incarnation
         self._sequence = 0

@@ -115,7 +115,7 @@ class CommandKind(Codes):
     LEASE = 46  # a gateway's lease for cancel-on-disconnect
     SKIP = 47  # an operator's order not to execute a block that crashes the engine
     CAPACITY = 48  # how much of one thing fits from here on
-    TRANSFER = 49  # from one account to another: both halves in one command, told by one APPLIED for each
+    TRANSFER = 49  # from one account to another: both halves in one command, with one APPLIED for each
     SHARES = 50  # whether what all accounts share is divided among them (book/ledger/shares.py)
 
 

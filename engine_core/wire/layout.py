@@ -373,7 +373,7 @@ RECORDS = {
 def join(parts: Sequence[np.ndarray]) -> np.ndarray:
     """The records of at least one array, one after the other, as they are.
 
-    np.concatenate alone would lay the dtype out anew, with a place of its own for each of two names of the same bytes.
+    np.concatenate alone would lay the dtype out again, with a place of its own for each of two names of the same bytes.
     """
     record = parts[0].dtype
     opaque = np.dtype((np.void, record.itemsize))

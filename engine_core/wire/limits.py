@@ -21,7 +21,7 @@ MAX_TIMER_MS = 24 * 3600 * 1000  # of a dead-man switch (CANCEL_AFTER) and of a 
 
 MAX_BLOCK_COMMANDS = 1024
 MAX_EVENTS_PER_COMMAND = 4096  # fills, triggers and cancel-all of one command; the rest continues or expires
-MAX_ICEBERG_PARTS = 2000  # of its quantity, each as large as what it shows: a part costs whoever takes it three events
+MAX_ICEBERG_PARTS = 2000  # of its quantity, each as large as what it shows: a part costs its taker three events
 MAX_BLOCK_EVENTS = 65_536  # the kernel yields between commands before its buffer could overflow
 PPM = 1_000_000
 

@@ -21,7 +21,7 @@ class LogBehind(LogError):
 
 
 class LogTrimmed(LogError):
-    """The log begins after a position that was reached in it: whoever was away for so long begins from a snapshot."""
+    """The log begins after a position that was reached in it: a reader that was away so long starts from a snapshot."""
 
 
 RESTORE_SECONDS = 15.0

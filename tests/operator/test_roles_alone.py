@@ -35,7 +35,7 @@ def test_a_folder_that_takes_no_secret_is_named(role: str) -> None:
 
 @pytest.mark.parametrize("role", ["ingress", "egress"])
 def test_a_redis_that_stays_away_ends_in_words(tmp_path: Path, role: str) -> None:
-    seconds = "feed.OPEN_SECONDS, feed.TOLD_SECONDS = 0.5, 0.1"
+    seconds = "feed.OPEN_SECONDS, feed.LOG_AFTER_SECONDS = 0.5, 0.1"
     hurried = f"from engine_core.transport import feed; {seconds}; from {role}.__main__ import main; main()"
     told = {"REDIS_URL": "unix:///nowhere.sock", "EXCHANGE_DATA": str(tmp_path), "EXCHANGE_HTTP_PORT": "0"}
     done = subprocess.run(
