@@ -64,7 +64,7 @@ def test_any_damage_is_seen(tmp_path: Path) -> None:
     capacities = range(first, first + 8 * len(SMALL))  # whole, and its last bytes
     for at in (0, 8, 24, *capacities[::5], *random.integers(0, len(whole), 40).tolist(), len(whole) - 1):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1 :])
-        with pytest.raises(SnapshotError, match=r"damaged|no snapshot|other code|cannot be read"):
+        with pytest.raises(SnapshotError, match=r"damaged|not a snapshot|other code|cannot be read"):
             snapshot.read(path)
     for size in (0, 50, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
