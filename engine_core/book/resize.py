@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine_core.book.ladder.bitmap import PAGE_NUMBERS, ROOT, find_node, node_name
+from engine_core.book.ladder.bitmap import CHILD_BITS, PAGE_NUMBERS, ROOT, find_node, node_name
 from engine_core.book.ladder.levels import page_bucket
 from engine_core.book.ledger.client_ids import client_bucket
 from engine_core.book.ledger.keys import key_bucket
@@ -86,8 +86,8 @@ def rebuild_nodes(state: State) -> None:
         page["node"] = 0
         book, number = divmod(int(page["name"]), 1 << PAGE_NUMBERS)
         for height in range(1, ROOT + 1) if page["bits"] else ():
-            bits[int(_node_name(book, height, number >> 6))] |= 1 << (number & 63)
-            number >>= 6
+            bits[int(_node_name(book, height, number >> CHILD_BITS))] |= 1 << number % (1 << CHILD_BITS)
+            number >>= CHILD_BITS
     nodes = np.zeros(len(bits), state.nodes.dtype)
     nodes["name"] = sorted(bits)
     nodes["bits"] = [bits[name] - (bits[name] >> 63 << 64) for name in nodes["name"].tolist()]  # as int64

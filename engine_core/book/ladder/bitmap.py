@@ -11,7 +11,10 @@ from engine_core.jit.intrinsics import apart, rare, trailing_zeros
 from engine_core.jit.kernel import hot, inner, wide
 
 PAGE_NUMBERS = 31 - PAGE_BITS  # bits of a page's number
-ROOT = (PAGE_NUMBERS + 5) // 6  # height of the topmost node
+CHILD_BITS = 6  # a node has 64 children
+ROOT = -(-PAGE_NUMBERS // CHILD_BITS)  # height of the topmost node
+
+_CHILD = (1 << CHILD_BITS) - 1
 
 _M31 = (1 << 31) - 1
 _SPREAD = 0x5F356495  # odd, 31 bits: products stay below 2**62
@@ -71,7 +74,7 @@ def _remove_node(state: State, hole: int) -> None:
 @hot
 def _node_above(state: State, page: int, book: int, number: int) -> int:
     """Position of the node above a page, or of the empty place where it belongs: mostly where it was last seen."""
-    name = node_name(book, 1, number >> 6)
+    name = node_name(book, 1, number >> CHILD_BITS)
     at = state.pages[page].node
     if state.nodes[at].name != name:
         at = find_node(state, name)
@@ -83,17 +86,17 @@ def _node_above(state: State, page: int, book: int, number: int) -> int:
 def mark_page(state: State, page: int, book: int, number: int) -> None:
     """The page holds levels. (A node that exists, even an empty one, is known to the node above it.)"""
     at = _node_above(state, page, book, number)
-    state.nodes[at].bits |= wide(1) << (number & 63)
+    state.nodes[at].bits |= wide(1) << (number & _CHILD)
     if state.nodes[at].name == 0:
-        state.nodes[at].name = node_name(book, 1, number >> 6)
+        state.nodes[at].name = node_name(book, 1, number >> CHILD_BITS)
         state.counters[NODES_USED] += 1
-        _mark(state, book, number >> 6)
+        _mark(state, book, number >> CHILD_BITS)
 
 
 @hot
 def unmark_page(state: State, page: int, book: int, number: int) -> None:
     """The page holds no levels any more. Its node stays."""
-    state.nodes[_node_above(state, page, book, number)].bits &= ~(wide(1) << (number & 63))
+    state.nodes[_node_above(state, page, book, number)].bits &= ~(wide(1) << (number & _CHILD))
 
 
 @inner
@@ -101,22 +104,22 @@ def _mark(state: State, book: int, number: int) -> None:
     """Node `number` of height 1 exists."""
     rare()
     for height in range(2, ROOT + 1):
-        name = node_name(book, height, number >> 6)
+        name = node_name(book, height, number >> CHILD_BITS)
         at = find_node(state, name)
-        state.nodes[at].bits |= wide(1) << (number & 63)
+        state.nodes[at].bits |= wide(1) << (number & _CHILD)
         if state.nodes[at].name != 0:
             return
         state.nodes[at].name = name
         state.counters[NODES_USED] += 1
-        number >>= 6
+        number >>= CHILD_BITS
 
 
 @inner
 def _unmark(state: State, book: int, height: int, number: int) -> int:
     """Child `number` of a node of this height is not in use any more. The node stays. Returns the node's position."""
     rare()
-    at = find_node(state, node_name(book, height, number >> 6))
-    state.nodes[at].bits &= ~(wide(1) << (number & 63))
+    at = find_node(state, node_name(book, height, number >> CHILD_BITS))
+    state.nodes[at].bits &= ~(wide(1) << (number & _CHILD))
     return at
 
 
@@ -132,7 +135,7 @@ def remove_if_empty(state: State, book: int, height: int, prefix: int) -> None:
         height += 1
         if height <= ROOT:
             _unmark(state, book, height, prefix)
-            prefix >>= 6
+            prefix >>= CHILD_BITS
 
 
 @inner
@@ -145,7 +148,7 @@ def _descend(state: State, book: int, height: int, number: int) -> int:
         if bits == 0:
             remove_if_empty(state, book, below, number)
             return -1
-        number = (number << 6) | trailing_zeros(bits)
+        number = (number << CHILD_BITS) | trailing_zeros(bits)
     return number
 
 
@@ -155,18 +158,18 @@ def page_after(state: State, book: int, number: int) -> int:
     rare()
     height = 1
     while height <= ROOT:
-        at = find_node(state, node_name(book, height, number >> 6))
-        bits = state.nodes[at].bits & (wide(-2) << (number & 63))
+        at = find_node(state, node_name(book, height, number >> CHILD_BITS))
+        bits = state.nodes[at].bits & (wide(-2) << (number & _CHILD))
         if bits == 0:
-            number >>= 6
+            number >>= CHILD_BITS
             height += 1
             continue
-        number = ((number >> 6) << 6) | trailing_zeros(bits)
+        number = ((number >> CHILD_BITS) << CHILD_BITS) | trailing_zeros(bits)
         while height > 1:
             bits = state.nodes[find_node(state, node_name(book, height - 1, number))].bits
             if bits == 0:  # an empty node: look behind it
                 break
-            number = (number << 6) | trailing_zeros(bits)
+            number = (number << CHILD_BITS) | trailing_zeros(bits)
             height -= 1
         if height == 1:
             return number
@@ -177,19 +180,19 @@ def page_after(state: State, book: int, number: int) -> int:
 def next_page(state: State, page: int, book: int, number: int) -> int:
     """The number of the next page that holds levels, or -1."""
     rare()
-    bits = state.nodes[_node_above(state, page, book, number)].bits & (wide(-2) << (number & 63))
+    bits = state.nodes[_node_above(state, page, book, number)].bits & (wide(-2) << (number & _CHILD))
     if bits != 0:
-        return ((number >> 6) << 6) | trailing_zeros(bits)
-    number >>= 6
+        return ((number >> CHILD_BITS) << CHILD_BITS) | trailing_zeros(bits)
+    number >>= CHILD_BITS
     height = 2
     while height <= ROOT:
-        at = find_node(state, node_name(book, height, number >> 6))
-        bits = state.nodes[at].bits & (wide(-2) << (number & 63))
+        at = find_node(state, node_name(book, height, number >> CHILD_BITS))
+        bits = state.nodes[at].bits & (wide(-2) << (number & _CHILD))
         if bits == 0:
-            number >>= 6
+            number >>= CHILD_BITS
             height += 1
             continue
-        found = _descend(state, book, height, ((number >> 6) << 6) | trailing_zeros(bits))
+        found = _descend(state, book, height, ((number >> CHILD_BITS) << CHILD_BITS) | trailing_zeros(bits))
         if found >= 0:
             return found
     return -1

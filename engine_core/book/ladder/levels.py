@@ -21,6 +21,7 @@ All functions work on any state; none knows of money, accounts or events.
 """
 
 from engine_core.book.ladder.bitmap import (
+    CHILD_BITS,
     PAGE_NUMBERS,
     mark_page,
     mix,
@@ -162,7 +163,7 @@ def _reclaim_page(state: State) -> int:
         while state.pages[at].chain != page:
             at = state.pages[at].chain
         state.pages[at].chain = record.chain
-    remove_if_empty(state, name >> PAGE_NUMBERS, 1, (name & ((1 << PAGE_NUMBERS) - 1)) >> 6)
+    remove_if_empty(state, name >> PAGE_NUMBERS, 1, (name & ((1 << PAGE_NUMBERS) - 1)) >> CHILD_BITS)
     return page
 
 

@@ -5,7 +5,7 @@ found, so they are called for messages at shrinking distances. Hints only: they 
 nothing but itself.
 """
 
-from engine_core.book.ladder.bitmap import node_home, node_name
+from engine_core.book.ladder.bitmap import CHILD_BITS, node_home, node_name
 from engine_core.book.ladder.levels import find_level, page_bucket, page_name, place_of
 from engine_core.book.memory.state import PAGE_BITS, State
 from engine_core.jit.kernel import hot
@@ -22,7 +22,7 @@ def fetch_bucket(state: State, book: int, key: int) -> None:
 def fetch_price(state: State, book: int, key: int) -> None:
     """First step where prices lie far apart: the node above the page as well."""
     fetch_bucket(state, book, key)
-    prefetch(state.nodes, node_home(state, node_name(book, 1, key >> PAGE_BITS >> 6)))
+    prefetch(state.nodes, node_home(state, node_name(book, 1, key >> PAGE_BITS >> CHILD_BITS)))
 
 
 @hot

@@ -52,10 +52,9 @@ def fee_of(atoms: int, ppm: int) -> int:
 
 
 @hot
-def fees_of(state: State, slot: int) -> Fee:
-    """What the account of an order pays in its market."""
-    tier = state.accounts[state.orders[slot].account].tier
-    return state.fees[state.info[slot].market * TIERS + tier]
+def fees_of(state: State, market: int, account: int) -> Fee:
+    """What the account pays there, by its tier."""
+    return state.fees[market * TIERS + state.accounts[account].tier]
 
 
 @hot

@@ -58,7 +58,7 @@ def _leave_level(state: State, events: Rows[EventRow], n: int, slot: int) -> int
     level = state.orders[slot].level
     unlink(state, slot)
     write(state, events, n, EventKind.UNRESTED, Reason.NONE, slot)
-    add_level_change(state, events[n], level)
+    add_level_change(state, events[n], state.info[slot].market, level)
     if state.levels[level].head == 0:
         drop_level(state, level)
     return n + 1
@@ -85,7 +85,7 @@ def _requeue(state: State, events: Rows[EventRow], n: int, command: CommandRow, 
     n = write(state, events, n, EventKind.AMENDED, Reason.NONE, slot)
     limit_key = key_of(opposite_of(state, slot), new.price_ticks)
     if crosses(state, slot, limit_key):
-        return execute(state, events, n, slot, Plan(Reason.NONE, limit_key, lots, lots, locked, Reason.NONE))
+        return execute(state, events, n, slot, Plan(Reason.NONE, limit_key, lots, lots, balance, locked, Reason.NONE))
     return rest_again(state, events, n, slot)
 
 

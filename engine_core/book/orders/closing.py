@@ -37,7 +37,7 @@ def _end(state: State, events: Rows[EventRow], n: int, kind: int, reason: int, s
     set_status(state, slot, OrderStatus.CANCELLED if kind == EventKind.CANCELLED else OrderStatus.EXPIRED)
     write(state, events, n, kind, reason, slot)
     if is_shown(state, level):
-        add_level_change(state, events[n], level)
+        add_level_change(state, events[n], state.info[slot].market, level)
     if level != 0 and state.levels[level].head == 0:
         drop_level(state, level)
     release(state, slot)
@@ -60,6 +60,7 @@ def shrink(state: State, events: Rows[EventRow], n: int, reason: int, slot: int,
     """Take `lots`, less than it has left, off a resting order; it keeps its place. Hidden lots go first."""
     apart()
     order, info = state.orders[slot], state.info[slot]
+    market = info.market
     before = atoms_to_lock(state, slot)
     info.quantity_lots -= lots
     leaves = info.quantity_lots - info.executed_lots
@@ -69,7 +70,7 @@ def shrink(state: State, events: Rows[EventRow], n: int, reason: int, slot: int,
         order.remaining_lots = leaves
     lock(state, debit_balance(state, slot), atoms_to_lock(state, slot) - before)
     write(state, events, n, EventKind.AMENDED, reason, slot)
-    add_level_change(state, events[n], level)
+    add_level_change(state, events[n], market, level)
     return n + 1
 
 

@@ -79,13 +79,11 @@ def write(state: State, events: Rows[EventRow], n: int, kind: int, reason: int, 
 
 
 @hot
-def add_level_change(state: State, event: EventRow, level: int) -> None:
+def add_level_change(state: State, event: EventRow, market: int, level: int) -> None:
     """What `level` shows has changed with this event; to be called before an emptied level is dropped."""
-    record = state.levels[level]
-    market = state.markets[record.book // BOOKS]
-    market.updates += 1
-    event.update_id = market.updates
-    event.level_lots = record.lots
+    state.markets[market].updates += 1
+    event.update_id = state.markets[market].updates
+    event.level_lots = state.levels[level].lots
 
 
 @hot

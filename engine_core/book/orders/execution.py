@@ -5,7 +5,7 @@ and amended orders alike.
 from engine_core.book.ladder.levels import key_of
 from engine_core.book.ladder.matching import Incoming, sweep_with
 from engine_core.book.ladder.queue import enter, put_in_front
-from engine_core.book.ledger.balances import atoms_to_lock, debit_balance, enlist, lock
+from engine_core.book.ledger.balances import atoms_to_lock, enlist, lock
 from engine_core.book.ledger.client_ids import add_client
 from engine_core.book.memory.packed_codes import can_rest, codes_of_order
 from engine_core.book.memory.records import HAS_CLIENT_ID, ICEBERG, UNLISTED
@@ -63,7 +63,7 @@ def _rest_with(state: State, events: Rows[EventRow], n: int, kind: int, slot: in
     """Rest, with an event of this kind that carries the level change."""
     level = _rest(state, slot)
     write(state, events, n, kind, Reason.NONE, slot)
-    add_level_change(state, events[n], level)
+    add_level_change(state, events[n], state.info[slot].market, level)
     return n + 1
 
 
@@ -99,7 +99,7 @@ def execute(state: State, events: Rows[EventRow], n: int, slot: int, plan: Plan)
 @hot
 def execute_plan(state: State, events: Rows[EventRow], n: int, slot: int, plan: Plan) -> int:
     """Accept the order: funds locked, ACCEPTED, then it trades, ends or rests."""
-    lock(state, debit_balance(state, slot), plan.locked)
+    lock(state, plan.balance, plan.locked)
     if plan.lots != 0 and crosses(state, slot, plan.limit_key):
         n = write(state, events, n, EventKind.ACCEPTED, Reason.NONE, slot)
         return execute(state, events, n, slot, plan)

@@ -1,5 +1,6 @@
 """What an order that is in memory, but on no level, would do now: whether it is refused, what it trades, what it locks,
-and why what is left of it would end. For new orders, fired triggers and replacements alike. Changes nothing.
+and why what is left of it would end. For new orders, fired triggers and replacements alike. Changes no order, level
+or balance.
 
 How much a market or all-or-none order gets is found by a dry run of the matching loop. It meets the same orders in the
 same sequence as sweep() and meet_own(): at each level first what is shown, in the order of the queue, with own orders
@@ -42,7 +43,8 @@ class Plan(NamedTuple):
     limit_key: int  # of the worst level of the opposite book that it trades at
     lots: int  # to sweep
     leaves: int  # its open lots before the sweep; of an order by quote as many as its amount pays
-    locked: int  # atoms to lock
+    balance: int  # in State.balances: what it pays with
+    locked: int  # atoms of that to lock
     stop: int  # why what is left ends; Reason.NONE: it rests
 
 
@@ -248,30 +250,35 @@ def check_rest(state: State, slot: int, price: int) -> int:
 
 
 @hot
+def refuse(state: State, slot: int, reason: int) -> Plan:
+    return Plan(reason, 0, 0, state.orders[slot].remaining_lots, debit_balance(state, slot), 0, Reason.NONE)
+
+
+@hot
 def _why_killed(stop: int) -> int:
     """Of an all-or-none order: what it wants is not there, or more than one command can give."""
     return stop if stop == Reason.EVENT_LIMIT else Reason.FILL_OR_KILL
 
 
 @hot
-def _plan_limit(state: State, n: int, slot: int, limit_key: int) -> Plan:
+def _plan_limit(state: State, n: int, slot: int, limit_key: int, balance: int) -> Plan:
     info, lots = state.info[slot], state.orders[slot].remaining_lots
     locked = atoms_of(state, slot, info.price_ticks, lots)
     if can_rest(codes_of_order(state, slot)):
-        return Plan(check_rest(state, slot, info.price_ticks), limit_key, lots, lots, locked, Reason.NONE)
+        return Plan(check_rest(state, slot, info.price_ticks), limit_key, lots, lots, balance, locked, Reason.NONE)
     if info.time_in_force == TimeInForce.FOK:
         _walk(state, n, slot, limit_key)
         if state.walked[FILLED] < lots:
-            return Plan(Reason.NONE, limit_key, 0, lots, locked, _why_killed(state.walked[STOP]))
-    return Plan(Reason.NONE, limit_key, lots, lots, locked, Reason.IMMEDIATE_OR_CANCEL)
+            return Plan(Reason.NONE, limit_key, 0, lots, balance, locked, _why_killed(state.walked[STOP]))
+    return Plan(Reason.NONE, limit_key, lots, lots, balance, locked, Reason.IMMEDIATE_OR_CANCEL)
 
 
 @hot
-def _check_by_quote(state: State, slot: int) -> int:
+def _check_by_quote(state: State, slot: int, balance: int) -> int:
     """Whether what the dry run found for an order by quote may be traded."""
     info, walked = state.info[slot], state.walked
     market = state.markets[info.market]
-    if info.side == Side.BID and available(state, debit_balance(state, slot)) < state.terms[slot].amount_atoms:
+    if info.side == Side.BID and available(state, balance) < state.terms[slot].amount_atoms:
         return Reason.INSUFFICIENT_FUNDS
     is_complete = walked[BY_AMOUNT] == 1 and walked[STOP] == Reason.NONE
     if is_complete and walked[FILLED] < market.min_lots:
@@ -282,7 +289,7 @@ def _check_by_quote(state: State, slot: int) -> int:
 
 
 @inner
-def _plan_market(state: State, n: int, slot: int, limit_key: int) -> Plan:
+def _plan_market(state: State, n: int, slot: int, limit_key: int, balance: int) -> Plan:
     """A market order locks exactly what its trades will take: the dry run has found them."""
     apart()
     info = state.info[slot]
@@ -291,9 +298,9 @@ def _plan_market(state: State, n: int, slot: int, limit_key: int) -> Plan:
     walked = state.walked
     taken, filled, stop = walked[TAKEN], walked[FILLED], walked[STOP]
     if info.flags & BY_QUOTE:
-        refused = _check_by_quote(state, slot)
+        refused = _check_by_quote(state, slot, balance)
         if refused != Reason.NONE:
-            return Plan(refused, limit_key, 0, state.orders[slot].remaining_lots, 0, Reason.NONE)
+            return refuse(state, slot, refused)
         is_complete = walked[BY_AMOUNT] == 1 and stop == Reason.NONE
         leaves = taken if walked[BY_AMOUNT] == 1 else taken + 1  # one lot that it does not get, and ends with
         given_lots = filled
@@ -303,7 +310,7 @@ def _plan_market(state: State, n: int, slot: int, limit_key: int) -> Plan:
         given_lots = leaves
     locked = walked[COST] if info.side == Side.BID else given_lots * market.lot_atoms
     if info.time_in_force == TimeInForce.FOK and not is_complete:
-        return Plan(Reason.NONE, limit_key, 0, leaves, 0, _why_killed(stop))
+        return Plan(Reason.NONE, limit_key, 0, leaves, balance, 0, _why_killed(stop))
     lots = taken
     if stop == Reason.SELF_TRADE:
         lots = min(taken + 1, leaves)  # one more lot, to meet the own order
@@ -311,18 +318,18 @@ def _plan_market(state: State, n: int, slot: int, limit_key: int) -> Plan:
         lots = leaves  # own orders behind the last trade are met, too, as a limit order meets them
     if stop == Reason.IMMEDIATE_OR_CANCEL and taken == 0:
         stop = Reason.INSUFFICIENT_LIQUIDITY
-    return Plan(Reason.NONE, limit_key, lots, leaves, locked, stop)
+    return Plan(Reason.NONE, limit_key, lots, leaves, balance, locked, stop)
 
 
 @hot
 def plan_order(state: State, n: int, slot: int) -> Plan:
     """What the order in `slot`, for which nothing is locked, would do now; its first event would be number n."""
-    limit_key = limit_key_of(state, slot, opposite_of(state, slot))
+    balance, limit_key = debit_balance(state, slot), limit_key_of(state, slot, opposite_of(state, slot))
     if is_limit(codes_of_order(state, slot)):
-        plan = _plan_limit(state, n, slot, limit_key)
+        plan = _plan_limit(state, n, slot, limit_key, balance)
     else:
-        plan = _plan_market(state, n, slot, limit_key)
+        plan = _plan_market(state, n, slot, limit_key, balance)
     refused = plan.refused
-    if refused == Reason.NONE and plan.locked > available(state, debit_balance(state, slot)):
+    if refused == Reason.NONE and plan.locked > available(state, balance):
         refused = Reason.INSUFFICIENT_FUNDS
-    return Plan(refused, limit_key, plan.lots, plan.leaves, plan.locked, plan.stop)
+    return Plan(refused, limit_key, plan.lots, plan.leaves, balance, plan.locked, plan.stop)

@@ -77,7 +77,7 @@ def _replenish(state: State, events: Rows[EventRow], n: int, slot: int, level: i
     state.orders[slot].remaining_lots = min(display, hidden)
     append(state, level, slot)
     write(state, events, n, EventKind.REPLENISHED, Reason.NONE, slot)
-    add_level_change(state, events[n], level)
+    add_level_change(state, events[n], state.info[slot].market, level)
     return n + 1
 
 
@@ -103,16 +103,18 @@ def trade(context: Any, maker: int, price: int, lots: int, n: int) -> int:
     hidden = _hidden_lots(state, maker, lots)
     maker_filled = state.orders[maker].remaining_lots == 0 and hidden == 0
     _add_execution(state, maker, lots, atoms, maker_filled)
-    fee = _settle(state, maker, lots, atoms, atoms, fees_of(state, maker).maker_ppm)
+    fees = fees_of(state, market, state.orders[maker].account)
+    fee = _settle(state, maker, lots, atoms, atoms, fees.maker_ppm)
     write_fill(state, events, n, maker, taker, Fill(price, lots, fee))
-    add_level_change(state, events[n], level)
+    add_level_change(state, events[n], market, level)
     n += 1
 
     state.orders[taker].remaining_lots -= lots
     _add_execution(state, taker, lots, atoms, state.orders[taker].remaining_lots == 0)
     unlocked = _unlocked_by_taker(state, taker, lots, atoms)
     state.counters[TAKER_LOCKED] -= unlocked
-    fee = _settle(state, taker, lots, atoms, unlocked, fees_of(state, taker).taker_ppm)
+    fees = fees_of(state, market, state.orders[taker].account)
+    fee = _settle(state, taker, lots, atoms, unlocked, fees.taker_ppm)
     write_fill(state, events, n, taker, maker, Fill(price, lots, fee))
     mark_taker(state, events[n], taker)
     n += 1

@@ -29,6 +29,7 @@ from engine_core.book.orders.planning import (
     limit_key_of,
     opposite_of,
     plan_order,
+    refuse,
 )
 from engine_core.jit.intrinsics import apart, rare
 from engine_core.jit.kernel import inner
@@ -91,11 +92,12 @@ def is_busy(state: State, market: int) -> bool:
 def _go_on(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
     """A suspended order sweeps on, with the funds that it holds."""
     unlink(state, slot)
-    price, locked, lots = state.info[slot].price_ticks, atoms_to_lock(state, slot), state.orders[slot].remaining_lots
+    price, lots = state.info[slot].price_ticks, state.orders[slot].remaining_lots
+    balance, locked = debit_balance(state, slot), atoms_to_lock(state, slot)
     limit_key = limit_key_of(state, slot, opposite_of(state, slot))
     stop = check_rest(state, slot, price)
     if crosses(state, slot, limit_key):
-        return execute(state, events, n, slot, Plan(Reason.NONE, limit_key, lots, lots, locked, stop))
+        return execute(state, events, n, slot, Plan(Reason.NONE, limit_key, lots, lots, balance, locked, stop))
     if stop != Reason.NONE:
         return end_taker(state, events, n, stop, slot, locked)
     return rest_again(state, events, n, slot)
@@ -105,7 +107,7 @@ def _go_on(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
 def _plan_fired(state: State, n: int, slot: int) -> Plan:
     reason = _check_fired(state, slot)
     if reason != Reason.NONE:
-        return Plan(reason, 0, 0, state.orders[slot].remaining_lots, 0, Reason.NONE)
+        return refuse(state, slot, reason)
     return plan_order(state, n, slot)
 
 
