@@ -3,9 +3,10 @@ import { defineConfig } from "vitest/config";
 
 /**
  * `npm run dev` serves the page with hot reload and hands the API through to a running exchange.
- * EXCHANGE_HTTP names its address; the WebSocket address comes from the exchange itself.
+ * EXCHANGE_HTTP names its address; the WebSocket address comes from the exchange itself. Host stays as the browser sent
+ * it: the exchange compares it with Origin.
  */
-const exchange = process.env["EXCHANGE_HTTP"] ?? "http://127.0.0.1:8080";
+const exchange = { target: process.env["EXCHANGE_HTTP"] ?? "http://127.0.0.1:8080", changeOrigin: false };
 
 export default defineConfig({
   plugins: [react()],
