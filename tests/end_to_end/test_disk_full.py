@@ -16,6 +16,7 @@ from engine_core.transport.backlog import free_bytes
 from tests.exchange import Exchange, eventually
 
 MIB = 2**20
+PIECE = 16 * MIB
 
 
 @pytest.fixture
@@ -40,16 +41,23 @@ def disk() -> Iterator[Callable[[int], Path]]:
 
 
 def fill(path: Path, leave: int) -> None:
-    """Leave so much free; what a running exchange writes between the look and the taking is looked at again."""
+    """Leave so much free, a piece at a time: what a running exchange writes meanwhile makes one of them fail."""
+    taken = 0
     with path.open("wb") as file:
         while True:
-            try:
-                os.posix_fallocate(file.fileno(), 0, free_bytes(path.parent) - leave)
+            room = free_bytes(path.parent) - leave
+            if room <= 0:
                 return
+            piece = min(room, PIECE)
+            try:
+                os.posix_fallocate(file.fileno(), taken, piece)
             except OSError as error:
                 if error.errno != errno.ENOSPC:
                     raise
-                file.truncate(0)
+                continue
+            taken += piece
+            if piece == room:
+                return
 
 
 def test_the_reserve_goes_when_the_disk_is_full_and_comes_back(
