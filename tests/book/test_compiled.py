@@ -12,6 +12,7 @@ from tests.book.fixed_list import fixed_digest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.timeout(900)  # the kernels have to be compiled with checks, once for each version of the code
 @pytest.mark.parametrize("flag", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])
 def test_same_bytes(flag: str) -> None:
     """In plain Python overflow is a warning, and so an error: nothing here may count on wrapping."""

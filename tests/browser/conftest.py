@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from playwright.sync_api import BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from tests.browser.driver import TradingPage
 from tests.exchange import Exchange
@@ -69,37 +69,37 @@ def size(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def _browser(playwright: Playwright, chromium: str, size: str, profile: Path) -> BrowserContext:
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    """One for all tests: each opens contexts of its own, which share nothing."""
+    opened = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(FLAGS))
+    yield opened
+    opened.close()
+
+
+def _context(browser: Browser, size: str) -> BrowserContext:
     width, height = SIZES[size]
-    return playwright.chromium.launch_persistent_context(
-        profile,
-        executable_path=chromium,
-        headless=True,
-        args=list(FLAGS),
-        viewport={"width": width, "height": height},
-        color_scheme="dark",
-        has_touch=size == "phone",
+    return browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark", has_touch=size == "phone"
     )
 
 
 @pytest.fixture
-def context(playwright: Playwright, chromium: str, size: str, tmp_path: Path) -> Iterator[BrowserContext]:
-    opened = _browser(playwright, chromium, size, tmp_path / "profile")
+def context(browser: Browser, size: str) -> Iterator[BrowserContext]:
+    opened = _context(browser, size)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def elsewhere(
-    playwright: Playwright, chromium: str, exchange: Exchange, size: str, tmp_path: Path
-) -> Iterator[TradingPage]:
-    """The page in another browser, which has no session of the first one."""
-    browser = _browser(playwright, chromium, size, tmp_path / "elsewhere")
-    opened = TradingPage(browser.new_page(), exchange, SCREENSHOTS, size)
+def elsewhere(browser: Browser, exchange: Exchange, size: str) -> Iterator[TradingPage]:
+    """The page where nobody has the session of the first one."""
+    context = _context(browser, size)
+    opened = TradingPage(context.new_page(), exchange, SCREENSHOTS, size)
     opened.open("SOL_USDC")
     yield opened
     assert opened.complaints == []
-    browser.close()
+    context.close()
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ A decimal comma that was taken for a separator of thousands once made 1,5 at 149
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Playwright, expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import FLAGS, SCREENSHOTS
+from tests.browser.conftest import SCREENSHOTS
 from tests.browser.driver import PATIENCE_MS, TradingPage
 from tests.exchange import Exchange, eventually
 
@@ -21,14 +20,12 @@ Opener = Callable[[str], TradingPage]
 
 
 @pytest.fixture
-def opened(playwright: Playwright, chromium: str, exchange: Exchange, tmp_path: Path) -> Iterator[Opener]:
+def opened(browser: Browser, exchange: Exchange) -> Iterator[Opener]:
     """The page in a browser of a language."""
     with ExitStack() as stack:
 
         def open_in(locale: str) -> TradingPage:
-            context = playwright.chromium.launch_persistent_context(
-                tmp_path / locale, executable_path=chromium, headless=True, args=list(FLAGS), locale=locale
-            )
+            context = browser.new_context(locale=locale)
             stack.callback(context.close)
             page = TradingPage(context.new_page(), exchange, SCREENSHOTS, f"desktop-{locale}")
             page.open("SOL_USDC")

@@ -113,6 +113,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch
     monkeypatch.setenv("EXCHANGE_DATA", str(tmp_path / "none"))
     monkeypatch.setattr(os, "execv", lambda *arguments: sys.exit(0))
     monkeypatch.chdir(tmp_path)
+    parser = cli._parser()  # most of the time that a command takes; each test tries hundreds
+    monkeypatch.setattr(cli, "_parser", lambda: parser)
     return monkeypatch
 
 
