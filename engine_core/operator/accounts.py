@@ -134,12 +134,7 @@ def _move(options: argparse.Namespace, kind: CommandKind) -> int:
         if not 0 < amount <= MAX_SUPPLY_ATOMS:
             most = format_decimal(MAX_SUPPLY_ATOMS, decimals)
             raise CommandError(f"the amount must be more than 0 and at most {most} {options.asset}, its whole supply")
-        fields = {
-            "account": options.account,
-            "asset": int(asset["asset"]),
-            "amount_atoms": amount,
-            "reference": reference,
-        }
+        fields = {"account": options.account, "asset": int(asset["asset"])}
         event = gateway.execute(admin(kind, **fields, amount_atoms=amount, reference=reference))[0]
         if event["kind"] != EventKind.APPLIED:
             reason = Reason(int(event["reason"]))
