@@ -21,7 +21,7 @@ from egress.pubsub import Publisher
 from egress.server import Egress
 from egress.streams.market_by_order import OrderFeeds
 from egress.streams.private import PrivateStreams
-from egress.streams.public import Sources
+from egress.streams.public import PublicStreams
 from engine_core.config.settings import Settings
 from engine_core.config.toml_section import ConfigError
 from engine_core.edge import exposure
@@ -58,7 +58,7 @@ async def run(config: EgressConfig) -> None:
     data = await MarketData.bootstrap(gateway.query, gateway.on_events)
     hub = Hub()
     order_feeds = OrderFeeds(data, hub, gateway.query)
-    sources = Sources(data, hub, order_feeds)
+    sources = PublicStreams(data, hub, order_feeds)
     private = PrivateStreams(data, hub, gateway.query)
     publisher = Publisher(config.redis_url, config.shard, data.setup, hub)
     logged_out = Remembered(config.runtime / ENDED_SESSIONS)
@@ -85,7 +85,7 @@ async def run(config: EgressConfig) -> None:
         await publisher.stop()
         await private.stop()
         sources.stop()
-        await order_feeds.stop()
+        await order_feeds.end()
         await data.close()
         await gateway.close()
     if gateway.failure is not None or bugs:

@@ -4,8 +4,8 @@ Clients with the same set of names form an audience; what a tick gives an audien
 of its clients. A tick runs when something is to be sent, and leaves the event loop at least as much time as it took
 itself, so under load ticks grow instead of multiplying.
 
-A client that reads too slowly (its transport is above its limit) gets a backlog: depth is merged, tickers and candles
-keep the newest, trades and private events queue up in order; beyond its bound, or for too long, the client is dropped.
+A client that reads too slowly (its transport is above its limit) gets a backlog: depth is merged, of tickers the
+newest counts, everything else queues up in order; beyond its bound, or for too long, the client is dropped.
 No message is ever left out silently. Non-goals: what the messages say (streams/) and sockets (server.py).
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from egress.frames import DepthChange, message
-from egress.names import Kind, Stream
+from egress.names import Stream
 from engine_core.edge.text_frame import text_frame
 
 BACKLOG_BYTES = 1 << 20
@@ -25,10 +25,14 @@ PACED_SECONDS = 0.001  # a tick that took less is not paced
 
 
 class Item(NamedTuple):
-    """One event for the subscribers of a topic. `rebuild` makes its data from a merged change."""
+    """One event for the subscribers of a topic, and what a client that reads too slowly is owed of such events.
+
+    `newest`: only the last one. `depth`: one of all changes, which `rebuild` makes. Else every one, in order.
+    """
 
     stream: Stream
     data: bytes
+    newest: bool = False
     depth: DepthChange | None = None
     rebuild: Callable[[DepthChange], bytes] | None = None
 
@@ -70,7 +74,7 @@ class Backlog:
         item = frame.item
         if item.depth is not None:
             self._add_depth(frame.name, item, item.depth)
-        elif item.stream.kind in (Kind.TICKER, Kind.BOOK_TICKER):
+        elif item.newest:
             self.newest[frame.name] = frame.wire
         else:
             self.add_wire(frame.wire)

@@ -19,7 +19,7 @@ from egress.hub import Hub
 from egress.server import Egress
 from egress.streams.market_by_order import OrderFeeds
 from egress.streams.private import PrivateStreams
-from egress.streams.public import Sources
+from egress.streams.public import PublicStreams
 from engine_core.arguments import whole
 from engine_core.replica.depth import Depth
 from engine_core.replica.market_data import EventHandler, MarketData
@@ -117,7 +117,7 @@ async def run(changes: int, trades: int, seed: int, limits: Limits = UNBOUNDED) 
     data = await MarketData.bootstrap(query, on_events)
     data.filled = True  # this market begins here
     hub = Hub()
-    Sources(data, hub, OrderFeeds(data, hub, query))
+    PublicStreams(data, hub, OrderFeeds(data, hub, query))
     private = PrivateStreams(data, hub, query)
     config = EgressConfig("", Path(), 0, 0, 0, "127.0.0.1", 0, 1, b"", 0, limits)
     server = Egress(config, data, hub, private, Authenticator(data.setup, b""))

@@ -5,7 +5,7 @@ BOOK_ORDERS; events that come meanwhile wait. Numbers are those of depth: each c
 snapshot fits between two messages in the same way, and a quiet market says where it stands once a second. If events
 are missing (this process was too slow), the book is asked again, and the difference goes out as one message.
 
-Nothing is merged: a client that follows single orders needs each of their changes. Non-goals: levels (public.py).
+Nothing is merged: a client that follows single orders needs each of their changes. Non-goals: levels (depth.py).
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from egress import frames
 from egress.frames import Texts, Times
 from egress.hub import Hub, Item
 from egress.names import Stream
+from egress.streams.kind import SharedTexts, StreamKind
 from engine_core.process.tasks import ended
 from engine_core.replica.market_data import Changes, MarketData, Query
 from engine_core.replica.orders import OrderBook, OrderChange
@@ -48,17 +49,19 @@ class Feed:
     task: asyncio.Task[None] | None = None  # asks for the book; None: the book is followed
 
 
-class OrderFeeds:
+class OrderFeeds(StreamKind):
+    """It listens by itself, since it also follows the books that nobody listens to for a while."""
+
     def __init__(self, data: MarketData, hub: Hub, query: Query) -> None:
-        self._data, self._hub, self._query = data, hub, query
+        super().__init__(data, hub, SharedTexts())
+        self._query = query
         self._feeds: dict[int, Feed] = {}
         self._idle: dict[int, asyncio.TimerHandle] = {}  # markets that nobody listens to, until they are given up
         self.gaps = 0  # times that a book had to be asked again
-        self._ready: list[Item] = []  # heartbeats
         self._heartbeat: asyncio.TimerHandle | None = None
         data.listeners.append(self._changed)
 
-    async def stop(self) -> None:
+    async def end(self) -> None:
         self._data.listeners.remove(self._changed)
         tasks = [feed.task for feed in self._feeds.values() if feed.task is not None]
         for number in list(self._feeds):
@@ -73,14 +76,15 @@ class OrderFeeds:
             if feed.task is None and not feed.changes and not feed.as_one:
                 self._say_nothing_new(feed)  # else what there is to say tells where the book stands
             return
-        feed = self._feeds[market.number] = Feed(stream, market, Texts(market))
+        feed = self._feeds[market.number] = Feed(stream, market, self._texts.of(market))
         self._ask(feed)
         if self._heartbeat is None:
             self._schedule_heartbeat()
 
-    def close(self, number: int) -> None:
+    def close(self, stream: Stream, market: Market) -> None:
         """Nobody listens any more. The book is followed a while longer: clients that come and go, without a key, must
         not make the engine read it out each time."""
+        number = market.number
         self._idle[number] = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end, number)
 
     def _end(self, number: int) -> None:
@@ -95,14 +99,13 @@ class OrderFeeds:
             self._heartbeat = None
 
     def collect(self) -> list[Item]:
-        """What there is to send, at a tick."""
-        items, self._ready = self._ready, []
+        items = super().collect()  # heartbeats
         for feed in self._feeds.values():
             if feed.task is None and (feed.changes or feed.as_one):
-                items += [Item(feed.stream, data) for data in self._say(feed)]
+                items += [Item(feed.stream, data) for data in self._messages(feed)]
         return items
 
-    def _say(self, feed: Feed) -> list[bytes]:
+    def _messages(self, feed: Feed) -> list[bytes]:
         changes, feed.changes = feed.changes, []
         times = Times(time.time_ns() // 1_000, self._data.time_ms)
         messages = []

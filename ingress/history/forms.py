@@ -1,4 +1,4 @@
-"""How the history writes times and numbers: texts that many rows repeat, remembered (SPEC §4 and §5)."""
+"""How the history writes times and numbers: texts that many rows repeat, remembered."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -19,7 +19,7 @@ from egress.hub import Hub
 from egress.server import Egress
 from egress.streams.market_by_order import OrderFeeds
 from egress.streams.private import PrivateStreams
-from egress.streams.public import Sources
+from egress.streams.public import PublicStreams
 from engine_core.edge.signing import signing_text
 from engine_core.replica.market_data import EventHandler, MarketData
 from engine_core.wire.codes import CommandKind, KeyPermission
@@ -106,7 +106,7 @@ class Rig:
     engine: Engine
     data: MarketData
     hub: Hub
-    sources: Sources
+    sources: PublicStreams
     private: PrivateStreams
     server: Egress
     on_events: list[EventHandler]
@@ -133,7 +133,7 @@ async def running(flow: Flow | None = None, **limits: Any) -> AsyncIterator[Rig]
     data.filled = True
     hub = Hub()
     order_feeds = OrderFeeds(data, hub, engine.query)
-    sources = Sources(data, hub, order_feeds)
+    sources = PublicStreams(data, hub, order_feeds)
     private = PrivateStreams(data, hub, engine.query)
     config = EgressConfig("", Path(), 0, 0, 200, "127.0.0.1", 0, 1, SECRET, 0, replace(Limits(), **limits))
     server = Egress(config, data, hub, private, Authenticator(data.setup, SECRET))
@@ -144,5 +144,5 @@ async def running(flow: Flow | None = None, **limits: Any) -> AsyncIterator[Rig]
         await server.stop()
         await private.stop()
         sources.stop()
-        await order_feeds.stop()
+        await order_feeds.end()
         await data.close()

@@ -10,7 +10,7 @@ import pytest
 from egress.hub import Hub
 from egress.names import Kind, Stream
 from egress.streams.market_by_order import OrderFeeds
-from egress.streams.public import Sources
+from egress.streams.public import PublicStreams
 from engine_core.book import queries
 from engine_core.replica.market_data import MarketData
 from engine_core.wire.codes import OrderFlag, QueryKind, Side
@@ -34,7 +34,7 @@ class Rig:
     def __init__(self, seed: int, data: MarketData, kernel: Kernel) -> None:
         self.kernel, self.data, self.tap, self.hub = kernel, data, Tap(), Hub()
         self.feeds = OrderFeeds(data, self.hub, kernel.query)
-        self.sources = Sources(data, self.hub, self.feeds)
+        self.sources = PublicStreams(data, self.hub, self.feeds)
         self.market = data.setup.markets[1]
         self.name = f"order@{self.market.symbol}"
         self.stream = Stream(Kind.ORDER, self.market.symbol)
@@ -73,7 +73,7 @@ class Rig:
 
     async def close(self) -> None:
         self.sources.stop()
-        await self.feeds.stop()
+        await self.feeds.end()
         await self.data.close()
 
 
