@@ -11,7 +11,7 @@ GATEWAY_BASE = 200  # gateway numbers of egress workers: 200, 201, ...; they ask
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """Bounds of one connection."""
 
     connections: int = 10_000  # of this process
@@ -42,7 +42,7 @@ class EgressConfig:
     workers: int
     session_secret: bytes
     metrics_port: int
-    limits: Limits = Limits()
+    limits: ConnectionLimits = ConnectionLimits()
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
 
@@ -63,5 +63,7 @@ def from_settings(settings: Settings) -> EgressConfig:
     )
 
 
-def own_limits(of_one_address: int) -> Limits:
-    return Limits(connections=lifecycle.room_for_clients(Limits().connections), of_one_address=of_one_address)
+def own_limits(of_one_address: int) -> ConnectionLimits:
+    return ConnectionLimits(
+        connections=lifecycle.room_for_clients(ConnectionLimits().connections), of_one_address=of_one_address
+    )

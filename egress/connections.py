@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from egress.config import Limits
+from egress.config import ConnectionLimits
 from engine_core.config.addresses import Origin, TrustedProxies, network
 
 CONNECTION_UNITS = 10  # of the opening handshake
@@ -28,7 +28,7 @@ class Allowance:
         self._burst, self._per_second, self._clock = burst, per_second, clock
         self._left, self._counted_at = float(burst), clock()
 
-    def take(self, units: int) -> bool:
+    def spend(self, units: int) -> bool:
         """Whether there are so many; then they are gone."""
         left = self._fill()
         if left < units:
@@ -56,7 +56,7 @@ class Address:
 class Crowd:
     """All connections of this process, from their first byte on."""
 
-    def __init__(self, limits: Limits, proxies: TrustedProxies) -> None:
+    def __init__(self, limits: ConnectionLimits, proxies: TrustedProxies) -> None:
         self._limits, self._proxies = limits, proxies
         self._addresses: dict[str, Address] = {}
         self._logged_at = -LOG_SECONDS
@@ -82,7 +82,7 @@ class Crowd:
     def charge(self, peer: str, units: int) -> str:
         """Before a handshake is read: what speaks against reading it, or "". What a trusted proxy brings is charged to
         whom it names, in the handshake."""
-        if self._proxies.trusts(peer) or self._at(peer).allowance.take(units):
+        if self._proxies.trusts(peer) or self._at(peer).allowance.spend(units):
             return ""
         return self._refuse(f"too many new connections from {peer}")
 
@@ -95,7 +95,7 @@ class Crowd:
         of = self._at(address)
         if self._over(of, 0):
             return self._refuse(f"{OF_ADDRESS} {address}")
-        if self._proxies.trusts(peer) and not of.allowance.take(CONNECTION_UNITS):
+        if self._proxies.trusts(peer) and not of.allowance.spend(CONNECTION_UNITS):
             return self._refuse(f"too many new connections from {address}")
         if self.connections > self._limits.connections:
             return self._refuse(FULL)

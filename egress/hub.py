@@ -101,7 +101,7 @@ class Backlog:
         return b"".join([*self.frames, *depth, *self.newest.values()])
 
 
-class Client:
+class Subscriber:
     """One subscriber and what it is owed."""
 
     __slots__ = ("audience", "backlog", "names", "private", "socket")
@@ -117,7 +117,7 @@ class Client:
 @dataclass(slots=True)
 class Audience:
     names: frozenset[str]
-    clients: set[Client] = field(default_factory=set)
+    clients: set[Subscriber] = field(default_factory=set)
 
 
 class Hub:
@@ -125,38 +125,38 @@ class Hub:
         self.collect: Callable[[], Iterable[Item]] = tuple  # what this tick sends: streams/public.py
         self.opened: Callable[[Stream], None] = lambda stream: None  # a topic got its first listener
         self.closed: Callable[[Stream], None] = lambda stream: None  # a topic lost its last one
-        self.clients: set[Client] = set()
+        self.clients: set[Subscriber] = set()
         self.frames_sent = 0
         self.dropped = 0
         self._audiences: dict[frozenset[str], Audience] = {}
         self._by_name: defaultdict[str, set[frozenset[str]]] = defaultdict(set)  # name: audiences subscribed to it
         self._spellings: defaultdict[str, dict[str, int]] = defaultdict(dict)  # topic: name: clients
         self._taps: dict[str, Tap] = {}
-        self._private: set[Client] = set()
-        self._changed: set[Client] = set()  # clients with other names than their audience's, until the next tick
+        self._private: set[Subscriber] = set()
+        self._changed: set[Subscriber] = set()  # clients with other names than their audience's, until the next tick
         self._timer: asyncio.Handle | None = None
         self._earliest = 0.0
 
-    def connect(self, socket: Socket) -> Client:
-        client = Client(socket)
+    def connect(self, socket: Socket) -> Subscriber:
+        client = Subscriber(socket)
         self.clients.add(client)
         return client
 
-    def disconnect(self, client: Client) -> None:
+    def disconnect(self, client: Subscriber) -> None:
         self.remove_names(client, list(client.names))
         self._changed.discard(client)
         self._move(client, frozenset())
         self._private.discard(client)
         self.clients.discard(client)
 
-    def add_names(self, client: Client, names: Mapping[str, Stream]) -> None:
+    def add_names(self, client: Subscriber, names: Mapping[str, Stream]) -> None:
         for name, stream in names.items():
             if name not in client.names:
                 client.names[name] = stream
                 self._listen(stream, name, 1)
         self._changed.add(client)
 
-    def remove_names(self, client: Client, names: Iterable[str]) -> None:
+    def remove_names(self, client: Subscriber, names: Iterable[str]) -> None:
         for name in names:
             stream = client.names.pop(name, None)
             if stream is not None:
@@ -172,7 +172,7 @@ class Hub:
         if self._taps.pop(name, None):
             self._listen(stream, name, -1)
 
-    def send_private(self, client: Client, payload: bytes) -> None:
+    def send_private(self, client: Subscriber, payload: bytes) -> None:
         """Send one JSON text to one client with the next tick."""
         client.private.append(text_frame(payload))
         self._private.add(client)
@@ -204,7 +204,7 @@ class Hub:
         took = loop.time() - started
         self._earliest = started + 2 * took if took > PACED_SECONDS else 0.0
 
-    def release(self, client: Client) -> None:
+    def release(self, client: Subscriber) -> None:
         """The client's transport has room again: send what was held back."""
         if client.backlog is not None:
             backlog, client.backlog = client.backlog, None
@@ -228,14 +228,14 @@ class Hub:
             else:
                 self._hold_back(client, now, own, ())
 
-    def _deliver(self, client: Client, payload: bytes, now: float, wires: list[bytes]) -> None:
+    def _deliver(self, client: Subscriber, payload: bytes, now: float, wires: list[bytes]) -> None:
         self.frames_sent += len(wires)
         if client.backlog is None and not client.socket.congested():
             client.socket.write(payload)
         else:
             self._hold_back(client, now, (), wires)
 
-    def _hold_back(self, client: Client, now: float, frames: Iterable[Frame], wires: Iterable[bytes]) -> None:
+    def _hold_back(self, client: Subscriber, now: float, frames: Iterable[Frame], wires: Iterable[bytes]) -> None:
         backlog = client.backlog = client.backlog or Backlog(now)
         for frame in frames:
             backlog.add(frame)
@@ -246,7 +246,7 @@ class Hub:
             self.disconnect(client)
             client.socket.drop("reading too slowly: the queue of this connection is full")
 
-    def _move(self, client: Client, key: frozenset[str]) -> None:
+    def _move(self, client: Subscriber, key: frozenset[str]) -> None:
         old = client.audience
         if old is not None:
             old.clients.discard(client)

@@ -19,7 +19,7 @@ from websockets.protocol import Event, State
 from egress.auth import Authenticator
 from egress.config import EgressConfig
 from egress.connections import CONNECTION_UNITS, FULL, Crowd
-from egress.hub import Client, Hub
+from egress.hub import Hub, Subscriber
 from egress.intake import Intake
 from egress.session import Session
 from egress.streams.private import PrivateStreams
@@ -50,7 +50,7 @@ def _quiet() -> logging.Logger:
 class Connection(ServerConnection):
     """A WebSocket that the hub writes to. What it says is read in turns (intake.py) and handed to its session."""
 
-    client: Client | None = None
+    client: Subscriber | None = None
     session: Session | None = None
 
     def __init__(self, *arguments: Any, house: "Egress", **options: Any) -> None:

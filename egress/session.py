@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from egress.auth import Authenticator, NotAuthorised, Owner
-from egress.config import Limits
+from egress.config import ConnectionLimits
 from egress.connections import Allowance
-from egress.hub import Client, Hub
+from egress.hub import Hub, Subscriber
 from egress.names import MAX_NAME, Kind, Stream, parse
 from egress.streams.private import PrivateStreams
 from engine_core.edge.text_frame import text_frame
@@ -30,7 +30,7 @@ class ErrorCode(IntEnum):
     TOO_MANY = 4029
 
 
-class Refused(Exception):
+class FrameRefused(Exception):
     """The frame, or a name in it, is invalid; the client gets an error."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
@@ -60,11 +60,11 @@ class Session:
 
     def __init__(
         self,
-        client: Client,
+        client: Subscriber,
         hub: Hub,
         private: PrivateStreams,
         authenticator: Authenticator,
-        limits: Limits,
+        limits: ConnectionLimits,
         address: Allowance,
     ) -> None:
         self._client, self._hub, self._private, self._authenticator = client, hub, private, authenticator
@@ -88,8 +88,8 @@ class Session:
             elif request.method == "UNSUBSCRIBE":
                 self._unsubscribe(request.params)
             else:
-                raise Refused(ErrorCode.MALFORMED, "`method` must be SUBSCRIBE or UNSUBSCRIBE")
-        except Refused as error:
+                raise FrameRefused(ErrorCode.MALFORMED, "`method` must be SUBSCRIBE or UNSUBSCRIBE")
+        except FrameRefused as error:
             self._answer({"id": request_id, "error": {"code": error.code, "message": str(error)}})
         else:
             if request_id is not None:
@@ -97,7 +97,7 @@ class Session:
 
     def receive_frame(self) -> None:
         """A ping or pong, or a part of a message that is not its last: it costs as much as a small message."""
-        with suppress(Refused):
+        with suppress(FrameRefused):
             self._charge(1)
 
     def close(self) -> None:
@@ -125,12 +125,12 @@ class Session:
 
     def _charge(self, units: int) -> None:
         """Before the work is done. A client that continues after many refusals is closed."""
-        if self._own.take(units) and self._address.take(units):
+        if self._own.spend(units) and self._address.spend(units):
             return
         self._refused += 1
         if self._refused == self._limits.refused + 1:
             self._client.socket.drop("too many messages")
-        raise Refused(
+        raise FrameRefused(
             ErrorCode.TOO_MANY, f"Too many messages: {self._limits.per_second} small ones a second are allowed"
         )
 
@@ -138,7 +138,7 @@ class Session:
         try:
             return _decode(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise Refused(ErrorCode.MALFORMED, f"Malformed frame: {error}") from None
+            raise FrameRefused(ErrorCode.MALFORMED, f"Malformed frame: {error}") from None
 
     def _subscribe(self, request: Request) -> None:
         """A bad name is refused and the others count; all problems stand in one answer."""
@@ -159,21 +159,21 @@ class Session:
         self._check_room(sum(map(len, held)) + new)
         self._silent |= silent
         self._hub.add_names(self._client, public)
-        problems = [Refused(ErrorCode.INVALID_STREAM, _named(bad))] if bad else []
+        problems = [FrameRefused(ErrorCode.INVALID_STREAM, _named(bad))] if bad else []
         if private:
             try:
                 self._subscribe_private(request, private)
-            except Refused as error:
+            except FrameRefused as error:
                 problems.append(error)
         if problems:
-            raise Refused(problems[0].code, "; ".join(map(str, problems)))
+            raise FrameRefused(problems[0].code, "; ".join(map(str, problems)))
 
     def _subscribe_private(self, request: Request, wanted: dict[str, Stream]) -> None:
         self._charge(SIGNATURE_UNITS)
         try:
             owner = self._authenticator.owner(request.signature, request.session)
         except NotAuthorised as error:
-            raise Refused(ErrorCode.NOT_AUTHORISED, f"Not authorised: {error}") from None
+            raise FrameRefused(ErrorCode.NOT_AUTHORISED, f"Not authorised: {error}") from None
         changed = [name for name in wanted if name in self._owners and self._owners[name].account != owner.account]
         self._forget(changed)
         for name, stream in wanted.items():
@@ -184,7 +184,7 @@ class Session:
 
     def _check_room(self, wanted: int) -> None:
         if wanted > self._limits.streams:
-            raise Refused(ErrorCode.TOO_MANY, f"Too many streams: {self._limits.streams} a connection are allowed")
+            raise FrameRefused(ErrorCode.TOO_MANY, f"Too many streams: {self._limits.streams} a connection are allowed")
 
     def _unsubscribe(self, names: list[str]) -> None:
         """Names that are not held are ignored: the client has what it wants."""

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
-    add("snapshot", _late("snapshots", "take"), "write the state of the engine to disk, without pausing it")
+    add("snapshot", _late("snapshots", "take_snapshot"), "write the state of the engine to disk, without pausing it")
     inspect = add(
         "inspect", _late("snapshots", "inspect"), "show position, balances and book of the engine or of a snapshot"
     )

@@ -41,7 +41,7 @@ from ingress.history.reader import History
 from ingress.http import app
 from ingress.http.connections import Connection, Crowd
 from ingress.http.protocol import protocol
-from ingress.metrics import Shown
+from ingress.metrics import Metrics
 from ingress.order_entry.socket import socket_class
 from ingress.service import Service
 from ingress.users.guard_rows import GuardedUsers
@@ -89,7 +89,7 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
 
 
 async def serve(config: IngressConfig) -> None:
-    shown = Shown(config)
+    shown = Metrics(config)
     metrics.serve(shown.monitor, config.runtime, config.metrics_port, config.host)
     with listening_socket(config) as listener:
         async with open_service(config) as service:
@@ -101,7 +101,7 @@ async def serve(config: IngressConfig) -> None:
                 await ended(statistics)
 
 
-async def _serve_http(service: Service, listener: socket.socket, shown: Shown) -> None:
+async def _serve_http(service: Service, listener: socket.socket, shown: Metrics) -> None:
     crowd = shown.crowd = Crowd(service.config.connections, service.config.proxies, service.limits)
     server = uvicorn.Server(
         uvicorn.Config(

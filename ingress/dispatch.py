@@ -8,7 +8,7 @@ from enum import Enum
 from engine_core.edge.signing import Pairs
 from engine_core.wire.codes import KeyPermission
 from ingress.access.authenticator import Claim
-from ingress.access.rate_limits import LIMIT_HEADER, Cost, Limits
+from ingress.access.rate_limits import LIMIT_HEADER, Cost, RateLimiter
 from ingress.errors import ApiError, Code, bad_request
 from ingress.messages import Call, Reply, error_reply
 from ingress.requests import fields
@@ -100,7 +100,7 @@ def _work(endpoint: Endpoint, members: fields.Fields, items: list[Members]) -> i
     return work
 
 
-def limited(limits: Limits, call: Call, reply: Reply) -> Reply:
+def limited(limits: RateLimiter, call: Call, reply: Reply) -> Reply:
     """The reply with the headers of what the client may still ask; a 429 of the limits themselves has its own."""
     if any(name == LIMIT_HEADER for name, _ in reply.headers):
         return reply

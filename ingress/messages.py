@@ -82,7 +82,7 @@ def error_reply(error: ApiError) -> Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Pagination:
     """A slice of a list that is served in pages."""
 
     limit: int

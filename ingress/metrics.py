@@ -11,7 +11,7 @@ from ingress.http.connections import Crowd
 CLASSES = 6  # of HTTP statuses, by their first digit
 
 
-class Shown:
+class Metrics:
     """`gateway` and `crowd` join later: a process that waits for the log is alive, and not ready."""
 
     def __init__(self, config: IngressConfig) -> None:

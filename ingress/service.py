@@ -6,7 +6,7 @@ from typing import NamedTuple
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.setup import Setup
 from ingress.access.authenticator import Authenticator, Caller
-from ingress.access.rate_limits import Limits
+from ingress.access.rate_limits import RateLimiter
 from ingress.config import IngressConfig
 from ingress.engine import Engine
 from ingress.health import Health
@@ -29,7 +29,7 @@ class Service:
     auth: Authenticator
     health: Health
     users: GuardedUsers
-    limits: Limits | None  # None: nobody is limited
+    limits: RateLimiter | None  # None: nobody is limited
     order_books: OrderBooks = field(default_factory=OrderBooks)
 
     @property

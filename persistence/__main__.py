@@ -12,7 +12,7 @@ from engine_core.config.toml_section import ConfigError
 from engine_core.process import lifecycle, metrics
 from engine_core.transport.postgres import UnfitDatabase
 from persistence.config import WriterConfig
-from persistence.metrics import Shown
+from persistence.metrics import Metrics
 from persistence.writer import run
 
 _HELP = """Stores every event of the exchange in the database, exactly once. Settings come from the environment:
@@ -28,7 +28,7 @@ def main() -> None:
     except ConfigError as error:
         sys.exit(f"exchange writer: {error}")
     logging.getLogger(__name__).info("from %s", config)
-    shown = Shown()
+    shown = Metrics()
     metrics.serve(shown.monitor, config.runtime, config.metrics_port, config.host)
     try:
         run(config, lifecycle.ready, shown)

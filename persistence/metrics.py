@@ -8,7 +8,7 @@ import numpy as np
 from engine_core.process.metrics import Monitor, Sample
 
 
-class Shown:
+class Metrics:
     def __init__(self) -> None:
         self._events = self._commits = 0
         self._lag_s = 0.0

@@ -17,7 +17,7 @@ import redis
 
 from engine_core.transport.postgres import check_for_writing
 from persistence.config import WriterConfig
-from persistence.metrics import Shown
+from persistence.metrics import Metrics
 from persistence.migrate import SchemaError
 from persistence.projection.rows import make_rows
 from persistence.source import EventSource, SourceError
@@ -30,12 +30,12 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 2.0
 _EXPECTED = (psycopg.Error, redis.RedisError, SourceError, StoreError, SchemaError)
 
 
-def run(config: WriterConfig, ready: Callable[[], None], shown: Shown | None = None) -> None:
+def run(config: WriterConfig, ready: Callable[[], None], shown: Metrics | None = None) -> None:
     """Until the process is stopped. `ready` is called once database and log are there and fit together.
 
     UnfitDatabase, if that is what it is: waiting would not make it another one.
     """
-    shown = shown or Shown()
+    shown = shown or Metrics()
     retry_s, complaint = _FIRST_RETRY_S, ""
     while True:
         try:
@@ -64,7 +64,7 @@ def run(config: WriterConfig, ready: Callable[[], None], shown: Shown | None = N
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
 
 
-def store_next(store: Store, source: EventSource, config: WriterConfig, shown: Shown) -> int:
+def store_next(store: Store, source: EventSource, config: WriterConfig, shown: Metrics) -> int:
     """Store the next batch, then pause if little was waiting. Returns the number of events."""
     batch = source.read(store.position, config.batch_bytes)
     if batch is None:

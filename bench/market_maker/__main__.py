@@ -24,7 +24,7 @@ from functools import partial
 import uvloop
 from websockets.exceptions import WebSocketException
 
-from bench.market_maker.api import ApiError, Client, Credentials, Json, Unreachable, private_stream
+from bench.market_maker.api import ApiClient, ApiError, Credentials, Json, Unreachable, private_stream
 from bench.market_maker.market import Balances, Quoter, Taker
 from engine_core.config.exchange_toml import ConfigError, MarketDef
 from engine_core.config.hosts import reachable
@@ -50,8 +50,8 @@ class MarketMaker:
         self._parameters = config.market_maker
         self._ws_url = ws_url
         self._credentials = Credentials.load(settings.data / MAKER_KEY)
-        self._maker = Client(api_url, self._credentials)
-        self._taker = Client(api_url, Credentials.load(settings.data / TAKER_KEY))
+        self._maker = ApiClient(api_url, self._credentials)
+        self._taker = ApiClient(api_url, Credentials.load(settings.data / TAKER_KEY))
         self._balances, self._taker_balances = Balances(), Balances()
         source = random.Random(self._parameters.seed)
         self.quoters: dict[str, Quoter] = {}

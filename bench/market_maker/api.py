@@ -64,7 +64,7 @@ def _pairs(values: dict[str, Any]) -> Pairs:
     return [(key, _text(value)) for key, value in values.items()]
 
 
-class Client:
+class ApiClient:
     """One account's REST client. Requests go one at a time; a lost connection is opened again."""
 
     def __init__(self, url: str, credentials: Credentials | None) -> None:

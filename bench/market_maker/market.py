@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bench.market_maker.api import ApiError, Client, Json, Unreachable
+from bench.market_maker.api import ApiClient, ApiError, Json, Unreachable
 from bench.market_maker.quotes import Ladder, Walk, Wanted, lean, size_factor, size_lots, step_ticks
 from engine_core.config.exchange_toml import Config, MarketDef
 from engine_core.config.market_maker import MarketMaker
@@ -50,7 +50,7 @@ class Quoter:
         self,
         market: MarketDef,
         config: Config,
-        client: Client,
+        client: ApiClient,
         balances: Balances,
         source: random.Random,
         quote_worth: Callable[[], float],
@@ -196,7 +196,7 @@ class Taker:
     """Takes small amounts from the quotes in one market."""
 
     def __init__(
-        self, quoter: Quoter, parameters: MarketMaker, client: Client, balances: Balances, source: random.Random
+        self, quoter: Quoter, parameters: MarketMaker, client: ApiClient, balances: Balances, source: random.Random
     ) -> None:
         self.symbol = quoter.symbol
         self.taken = 0

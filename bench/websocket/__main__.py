@@ -25,7 +25,7 @@ import psutil
 import uvloop
 
 from bench.http.client import BenchError
-from bench.websocket.client import CLOSED, FRAMES, TIMED, Client, Totals
+from bench.websocket.client import CLOSED, FRAMES, TIMED, StreamClient, Totals
 from bench.websocket.server import SYMBOL
 from engine_core.arguments import folder, new_file, seconds, whole
 
@@ -69,14 +69,14 @@ def flowing(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
         yield run["ws"], int(run["processes"]["egress"][0])
 
 
-async def connect(url: str, clients: int, names: list[str], totals: Totals) -> list[Client]:
+async def connect(url: str, clients: int, names: list[str], totals: Totals) -> list[StreamClient]:
     loop, parts = asyncio.get_running_loop(), urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 80
     subscribe = json.dumps({"method": "SUBSCRIBE", "params": names}).encode()
-    opened: list[Client] = []
+    opened: list[StreamClient] = []
     while len(opened) < clients:
         count = min(TOGETHER, clients - len(opened))
-        made = [loop.create_connection(lambda: Client(totals, subscribe, host), host, port) for _ in range(count)]
+        made = [loop.create_connection(lambda: StreamClient(totals, subscribe, host), host, port) for _ in range(count)]
         batch = [client for _, client in await asyncio.gather(*made)]
         async with asyncio.timeout(OPEN_SECONDS):
             await asyncio.gather(*(client.opened for client in batch))

@@ -83,7 +83,7 @@ class Totals:
         return float(steps * STEP_US / 1000)
 
 
-class Client(asyncio.Protocol):
+class StreamClient(asyncio.Protocol):
     def __init__(self, totals: Totals, subscribe: bytes, host: str) -> None:
         self._totals, self._subscribe, self._host = totals, subscribe, host
         self._rest = b""

@@ -14,7 +14,7 @@ import numpy as np
 import uvloop
 
 from egress.auth import Authenticator
-from egress.config import EgressConfig, Limits
+from egress.config import ConnectionLimits, EgressConfig
 from egress.hub import Hub
 from egress.server import Egress
 from egress.streams.market_by_order import OrderFeeds
@@ -34,7 +34,9 @@ MARKET = 1
 MIDDLE = 10_000
 SPREAD = 40  # levels on each side that change
 BEAT_SECONDS = 0.002
-UNBOUNDED = Limits(of_one_address=0, address_burst=10**9, address_per_second=10**9)  # all clients come from here
+UNBOUNDED = ConnectionLimits(
+    of_one_address=0, address_burst=10**9, address_per_second=10**9
+)  # all clients come from here
 
 
 def setup() -> np.ndarray:
@@ -111,7 +113,7 @@ async def feed(handler: EventHandler, changes: int, trades: int, seed: int) -> N
             made_changes, made_trades = made_changes + due_changes, made_trades + due_trades
 
 
-async def run(changes: int, trades: int, seed: int, limits: Limits = UNBOUNDED) -> None:
+async def run(changes: int, trades: int, seed: int, limits: ConnectionLimits = UNBOUNDED) -> None:
     warm()
     on_events: list[EventHandler] = []
     data = await MarketData.bootstrap(query, on_events)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from egress.frames import message
-from egress.hub import Client, Hub
+from egress.hub import Hub, Subscriber
 from egress.names import Kind, Stream
 from egress.streams.private_frames import (
     ENDED,
@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Subscription:
-    client: Client
+    client: Subscriber
     name: str  # as subscribed
     stream: Stream
 
@@ -80,7 +80,7 @@ class PrivateStreams:
         self._data.listeners.remove(self._changed)
         await ended(*[account.task for account in self._accounts.values()])
 
-    def subscribe(self, client: Client, name: str, stream: Stream, number: int) -> None:
+    def subscribe(self, client: Subscriber, name: str, stream: Stream, number: int) -> None:
         account = self._accounts.get(number)
         if account is None:
             account = self._accounts[number] = Account(number)
@@ -88,7 +88,7 @@ class PrivateStreams:
             self._watch()
         account.subscriptions.append(Subscription(client, name, stream))
 
-    def unsubscribe(self, client: Client, number: int, names: Container[str] | None = None) -> None:
+    def unsubscribe(self, client: Subscriber, number: int, names: Container[str] | None = None) -> None:
         """Forget these names of a client at an account, or all of them."""
         account = self._accounts.get(number)
         if account is None:

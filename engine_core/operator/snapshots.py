@@ -63,7 +63,7 @@ class Stored:
         return decode_answer(answer(self.machine, query))
 
 
-def take(options: argparse.Namespace) -> int:
+def take_snapshot(options: argparse.Namespace) -> int:
     """Ask the running engine for a snapshot and wait until it is on the disk."""
     run = require(options.data)
     began_ms = time.time_ns() // 1_000_000

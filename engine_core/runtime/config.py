@@ -9,12 +9,12 @@ from engine_core.book.memory.state import Capacities
 from engine_core.config.exchange_toml import Capacity
 from engine_core.config.settings import Settings
 from engine_core.runtime.snapshots.schedule import Rules
-from engine_core.runtime.snapshots.trim import DAY_MS, Limits, trim
+from engine_core.runtime.snapshots.trim import DAY_MS, Retention, trim
 from engine_core.transport.redis_connection import client_of
 from engine_core.wire.streams import keys
 
 TICK_MS = 100  # how often an engine looks for due timers
-READ_BYTES = 1 << 18  # of commands in one read, about: bounds the work between two looks at the socket
+INTAKE_BYTES = 1 << 18  # of commands in one read, about: bounds the work between two looks at the socket
 APPEND_BYTES = 4 << 20  # of events in one transaction, about
 TRIM_SECONDS = 30.0  # for one answer of Redis while it trims
 WAITING_BYTES = 64 << 20  # of events not yet taken by Redis: beyond, the engine waits for it
@@ -61,7 +61,7 @@ def from_settings(settings: Settings, standby: bool = False) -> EngineConfig:
 
 def snapshot_rules(settings: Settings) -> Rules:
     config = settings.config
-    limits = Limits(config.keep_days * DAY_MS, config.bounds.redis_bytes, min(config.snapshots.keep, 2))
+    limits = Retention(config.keep_days * DAY_MS, config.bounds.redis_bytes, min(config.snapshots.keep, 2))
 
     def trim_logs() -> str:
         with closing(client_of(settings.redis_url, TRIM_SECONDS)) as client:

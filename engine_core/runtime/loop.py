@@ -25,7 +25,7 @@ from engine_core.runtime.counters import Counters, Stages
 from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.fullness import Fullness
 from engine_core.runtime.log.intake import BLOCK_MS, Intake
-from engine_core.runtime.log.publish import Publisher, Refused
+from engine_core.runtime.log.publish import AppendRefused, Publisher
 from engine_core.runtime.log.skips import check_skips, remember
 from engine_core.runtime.log.tail import Forgotten, NotTaken, Tail
 from engine_core.runtime.machine import Machine
@@ -364,7 +364,7 @@ class Engine:
                 self.stages.confirm.record(time.monotonic() - self.publisher.sent_at)
                 if not first and len(lookout.others()) > 1:
                     self._step_back("another one publishes the same events, and faster")
-        except Refused as error:
+        except AppendRefused as error:
             self.counters.append_refusals += 1
             logger.error("Redis takes no events, trying again: %s", error)
             time.sleep(RETRY_SECONDS)

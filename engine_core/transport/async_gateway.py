@@ -162,7 +162,7 @@ class AsyncGateway:
     def _take(self, slots: np.ndarray) -> None:
         for handler in self.on_events:
             handler(slots)
-        if self._outbox.take(slots):
+        if self._outbox.settle(slots):
             self._pipeline.append_again()
 
     def catch_up(self) -> None:
@@ -225,7 +225,7 @@ class AsyncGateway:
         for _, fields in rows:
             header, events = decode_block(fields[FIELD], EVENT)
             if events[0]["kind"] != EventKind.BLOCK_REFUSED:
-                self._outbox.take(slots_of(block.entry, header, events))
+                self._outbox.settle(slots_of(block.entry, header, events))
 
     def _refuse_under_pressure(self) -> None:
         waiting = self._outbox.commands + self._pipeline.waiting

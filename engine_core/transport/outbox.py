@@ -153,7 +153,7 @@ class Outbox:
         self._remove(block)
         block.fail(error)
 
-    def take(self, slots: np.ndarray) -> bool:
+    def settle(self, slots: np.ndarray) -> bool:
         """Resolve what these events answer. True if all unanswered blocks have to be appended again."""
         rows = np.frombuffer(slots, np.int64).reshape(len(slots), _SLOT_WORDS)
         if len(rows) > len(self._groups):

@@ -15,7 +15,7 @@ from redis.retry import Retry
 from engine_core.wire.log import LogState, no_log, parse_description
 
 UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)
-READ_BYTES = 1 << 20
+SOCKET_READ_BYTES = 1 << 20
 
 
 def client_of(redis_url: str, timeout_seconds: float) -> redis.Redis:
@@ -26,7 +26,7 @@ def client_of(redis_url: str, timeout_seconds: float) -> redis.Redis:
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout_seconds,
         socket_connect_timeout=5,
-        socket_read_size=READ_BYTES,
+        socket_read_size=SOCKET_READ_BYTES,
     )
 
 

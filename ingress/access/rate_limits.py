@@ -60,7 +60,7 @@ class _Rate(NamedTuple):
     limit: bytes  # its size, for the header
 
 
-class Limits:
+class RateLimiter:
     """`path` is the file that the processes share."""
 
     def __init__(self, path: Path, limits: RateLimits) -> None:
@@ -187,9 +187,9 @@ class Limits:
         return number
 
 
-def opened(path: Path, limits: RateLimits) -> Limits | None:
+def opened(path: Path, limits: RateLimits) -> RateLimiter | None:
     """The limits of a process; none if nothing is limited."""
-    return None if limits == RateLimits.none() else Limits(path, limits)
+    return None if limits == RateLimits.none() else RateLimiter(path, limits)
 
 
 def _rate(per_period: int, burst: int, seconds: int = 1) -> _Rate | None:

@@ -20,7 +20,7 @@ from ingress.errors import ApiError
 from ingress.http.asgi import COMMON_HEADERS, MAX_BODY
 from ingress.http.head import RawHeaders
 from ingress.messages import Call, Reply
-from ingress.metrics import Shown
+from ingress.metrics import Metrics
 from ingress.service import Service
 
 _COMMON: Final = b"".join(b"%s: %s\r\n" % header for header in COMMON_HEADERS)
@@ -32,7 +32,7 @@ class HotRoutes:
     """The routes that are answered here, by method and exact path as sent."""
 
     service: Service
-    shown: Shown
+    shown: Metrics
     endpoints: dict[tuple[bytes, bytes], Endpoint]
 
     def find(

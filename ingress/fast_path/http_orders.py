@@ -24,7 +24,7 @@ from ingress.service import Service
 _ACCOUNT_AT, _ACCOUNT_END = 12, 16  # bytes of a COMMAND
 
 
-class Client(Protocol):
+class OrderConnection(Protocol):
     """The connection that an order came by."""
 
     def address(self, data: bytes) -> str | None:
@@ -49,7 +49,7 @@ class PlainOrder(PendingOrder):
     __slots__ = ("_allowance", "client", "disconnected", "keep_alive", "response_complete")
     message_event = _NobodyWaits()
 
-    def __init__(self, client: Client, market: Market, allowance: Headers = ()) -> None:
+    def __init__(self, client: OrderConnection, market: Market, allowance: Headers = ()) -> None:
         super().__init__(market, placed)
         self.client = client
         self._allowance = allowance  # what the client may still ask, for the answer
@@ -100,7 +100,7 @@ class PlainOrders:
         self._buffers = buffers()
         self._known = KnownMarkets(service.setup)
 
-    def take(self, data: bytes, client: Client) -> bool:
+    def begin(self, data: bytes, client: OrderConnection) -> bool:
         """Begin the order that these bytes are, or decline."""
         command, text, found, spans = self._buffers
         markets, rules = self._known.now()

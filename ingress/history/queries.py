@@ -32,7 +32,7 @@ _SPAN = "time >= to_timestamp(%s / 1000.0) and time < to_timestamp(%s / 1000.0)"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StoredPage:
     """A page of a list made of `stored` rows and `fresh` newer ones; newest first, or oldest first if `ascending`."""
 
     stored: int
@@ -51,21 +51,21 @@ class Page:
         return min(self.stored, self.offset if self.ascending else max(0, self.offset - self.fresh))
 
     @property
-    def take(self) -> int:
+    def rows(self) -> int:
         room = self.limit if self.ascending else self.limit - min(self.limit, max(0, self.fresh - self.offset))
         return min(room, self.stored - self.skip)
 
     def numbers(self, low: int, high: int) -> tuple[int, int]:
         """The running numbers of the page's stored rows, of those in (low, high]; again as (low, high]."""
         if self.ascending:
-            return low + self.skip, low + self.skip + self.take
-        return high - self.skip - self.take, high - self.skip
+            return low + self.skip, low + self.skip + self.rows
+        return high - self.skip - self.rows, high - self.skip
 
     def join(self, stored: Sequence[T], fresh: Sequence[T]) -> list[T]:
         """The page, of its stored rows in its direction and of all fresh rows, oldest first."""
         if self.ascending:
             first = max(0, self.offset - self.stored)
-            return [*stored, *fresh[first : first + self.limit - self.take]]
+            return [*stored, *fresh[first : first + self.limit - self.rows]]
         return [*fresh[::-1][self.offset : self.offset + self.limit], *stored]
 
 
@@ -118,16 +118,16 @@ async def fills_before(connection: AsyncConnection, scope: Scope, time_ms: int) 
     return int(number)
 
 
-async def orders(connection: AsyncConnection, scope: Scope, low: int, high: int, page: Page) -> list[OrderRow]:
+async def orders(connection: AsyncConnection, scope: Scope, low: int, high: int, page: StoredPage) -> list[OrderRow]:
     return [OrderRow(*row) for row in await _numbered(connection, _ORDER, scope, low, high, page)]
 
 
-async def fills(connection: AsyncConnection, scope: Scope, low: int, high: int, page: Page) -> list[FillRow]:
+async def fills(connection: AsyncConnection, scope: Scope, low: int, high: int, page: StoredPage) -> list[FillRow]:
     return [FillRow(*row) for row in await _numbered(connection, _FILL, scope, low, high, page)]
 
 
 async def _numbered(
-    connection: AsyncConnection, select: str, scope: Scope, low: int, high: int, page: Page
+    connection: AsyncConnection, select: str, scope: Scope, low: int, high: int, page: StoredPage
 ) -> list[tuple[Any, ...]]:
     number, direction = scope.number, "asc" if page.ascending else "desc"
     statement = f"{select} where {scope.condition} and {number} > %s and {number} <= %s order by {number} {direction}"
@@ -168,10 +168,10 @@ class OrderFills:
         [(count,)] = await _fetch(connection, f"select count(*) from fills where {self._where}", self._values)
         return int(count)
 
-    async def page(self, connection: AsyncConnection, page: Page) -> list[FillRow]:
+    async def page(self, connection: AsyncConnection, page: StoredPage) -> list[FillRow]:
         direction = "asc" if page.ascending else "desc"
         statement = f"{_FILL} where {self._where} order by number {direction} offset %s limit %s"
-        return [FillRow(*row) for row in await _fetch(connection, statement, (*self._values, page.skip, page.take))]
+        return [FillRow(*row) for row in await _fetch(connection, statement, (*self._values, page.skip, page.rows))]
 
 
 async def order_of_client(
@@ -257,11 +257,13 @@ async def transfer_count(
     return count, last_id
 
 
-async def transfers(connection: AsyncConnection, table: str, wanted: TransferFilter, page: Page) -> list[TransferRow]:
+async def transfers(
+    connection: AsyncConnection, table: str, wanted: TransferFilter, page: StoredPage
+) -> list[TransferRow]:
     """Newest first."""
     statement = f"""select id, asset, amount_atoms, reference, {_MS.format("time")}, counterparty, asked_address, asked
         from {table} where {wanted.where} order by id desc offset %s limit %s"""
-    found = await _fetch(connection, statement, (*wanted.values, page.skip, page.take))
+    found = await _fetch(connection, statement, (*wanted.values, page.skip, page.rows))
     return [
         TransferRow(number, asset, atoms, reference, time_ms, other, (address, asked))
         for number, asset, atoms, reference, time_ms, other, address, asked in found

@@ -27,7 +27,7 @@ from ingress.database import Database, HistoryUnavailable
 from ingress.history import queries, rows
 from ingress.history.candles import add_trades, without_gaps
 from ingress.history.forms import Forms, Json
-from ingress.history.queries import OrderFills, Page, Scope, TransferFilter
+from ingress.history.queries import OrderFills, Scope, StoredPage, TransferFilter
 from ingress.history.rows import AskedWith, OrderRow, TransferRow
 from ingress.history.unstored import Tail, fills_of, orders_of, trades_of, transfers_of
 from ingress.schemas.answers import LiveOrder
@@ -103,7 +103,7 @@ class History:
                     raise UnknownRow(from_id)
                 low, high = _cut(low, high, number, ascending)
                 begun = [row for row in begun if (row.order_id > from_id) == ascending and row.order_id != from_id]
-            page = Page(high - low, len(begun), limit, offset, ascending)
+            page = StoredPage(high - low, len(begun), limit, offset, ascending)
             found = await queries.orders(connection, scope, low, high, page)
             for order in found:
                 if progress := changed.get(order.order_id):
@@ -159,7 +159,7 @@ class History:
             if order_id is not None:
                 after = None if from_id is None else (from_id, ascending)
                 of_order = OrderFills(scope, order_id, from_ms, to_ms, after)
-                page = Page(await of_order.count(connection), len(fresh), limit, offset, ascending)
+                page = StoredPage(await of_order.count(connection), len(fresh), limit, offset, ascending)
                 found = await of_order.page(connection, page)
             else:
                 low, high = await queries.bounds(connection, "fills", scope)
@@ -169,7 +169,7 @@ class History:
                     high = max(low, await queries.fills_before(connection, scope, end_ms))
                 if from_id is not None:
                     low, high = _cut(low, high, number, ascending)
-                page = Page(high - low, len(fresh), limit, offset, ascending)
+                page = StoredPage(high - low, len(fresh), limit, offset, ascending)
                 found = await queries.fills(connection, scope, low, high, page)
             return [fill.json(self._forms) for fill in page.join(found, fresh)], page.total
 
@@ -188,7 +188,7 @@ class History:
             newest = await queries.newest_trade(connection, market)
             if from_id is not None:
                 newest, fresh = min(newest, from_id - 1), [trade for trade in fresh if trade.trade_id < from_id]
-            page = Page(newest, len(fresh), limit, offset)
+            page = StoredPage(newest, len(fresh), limit, offset)
             found = await queries.trades(connection, market, *page.numbers(0, newest))
             return [trade.json(self._forms, market) for trade in page.join(found, fresh)], page.total
 
@@ -270,7 +270,7 @@ class History:
             stored, last_id = await queries.transfer_count(connection, table, wanted, self._shard)
             all_fresh = rows.transfer_rows(transfers_of(tail, kind), last_id)
             fresh = [row for owner, row in all_fresh if wanted.admits(owner, row)]
-            page = Page(stored, len(fresh), limit, offset)
+            page = StoredPage(stored, len(fresh), limit, offset)
             found = await queries.transfers(connection, table, wanted, page)
             return page.join(found, fresh), page.total
 

@@ -18,9 +18,9 @@ from ingress.dispatch import Endpoint, answer_counted
 from ingress.errors import ApiError, Code, bad_request, code_of_status
 from ingress.fast_path.cycle import HotRoutes
 from ingress.http.asgi import EXPOSED_HEADERS, Application, Edge, call_of
-from ingress.http.page import Page, document_headers
+from ingress.http.page import WebPage, document_headers
 from ingress.messages import Reply, error_reply, json_reply
-from ingress.metrics import Shown
+from ingress.metrics import Metrics
 from ingress.service import Service
 
 TITLE = "Exchange"
@@ -48,20 +48,20 @@ _DOCUMENTATION = f"""<!doctype html>
 _START = b'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true});'
 
 
-def build(service: Service, shown: Shown) -> Edge:
+def build(service: Service, shown: Metrics) -> Edge:
     """The whole HTTP application of one ingress process."""
     return edge(service, build_fastapi(service), shown)
 
 
-def hot_routes(service: Service, shown: Shown) -> HotRoutes:
+def hot_routes(service: Service, shown: Metrics) -> HotRoutes:
     endpoints = {(route.method.encode(), route.path.encode()): route.endpoint for route in ROUTES if route.hot}
     return HotRoutes(service, shown, endpoints)
 
 
-def edge(service: Service, application: Application, shown: Shown) -> Edge:
+def edge(service: Service, application: Application, shown: Metrics) -> Edge:
     hot = {(route.method, route.path): route.endpoint for route in ROUTES if route.hot}
     routes = frozenset((route.method, route.path) for route in ROUTES)
-    return Edge(service, hot, routes, Page(service.config.page, service.config.ws_port), application, shown)
+    return Edge(service, hot, routes, WebPage(service.config.page, service.config.ws_port), application, shown)
 
 
 def build_fastapi(service: Service) -> FastAPI:

@@ -12,9 +12,9 @@ from engine_core.config.addresses import TrustedProxies
 from ingress.access.rate_limits import LIMIT_HEADER, LONG_WAY
 from ingress.dispatch import Endpoint, answer, limited, over_the_limit
 from ingress.errors import ApiError, Code
-from ingress.http.page import Page
+from ingress.http.page import WebPage
 from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, origin_of
-from ingress.metrics import Shown
+from ingress.metrics import Metrics
 from ingress.service import Service
 
 Scope = MutableMapping[str, Any]
@@ -49,9 +49,9 @@ class Edge:
         service: Service,
         hot: dict[tuple[str, str], Endpoint],
         routes: frozenset[tuple[str, str]],
-        page: Page,
+        page: WebPage,
         application: Application,
-        shown: Shown,
+        shown: Metrics,
     ) -> None:
         self._service = service
         self._hot = hot

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from engine_core.config.addresses import TrustedProxies, network
 from engine_core.config.edge_limits import Connections
 from engine_core.process import lifecycle
-from ingress.access.rate_limits import Limits
+from ingress.access.rate_limits import RateLimiter
 from ingress.errors import ApiError, Code
 
 FULL: Final = ApiError(Code.MAINTENANCE, "Too many connections")
@@ -40,7 +40,7 @@ class Crowd:
     """A connection of a trusted proxy counts for the client whose request it brought last."""
 
     def __init__(
-        self, bounds: Connections, proxies: TrustedProxies | None = None, limits: Limits | None = None
+        self, bounds: Connections, proxies: TrustedProxies | None = None, limits: RateLimiter | None = None
     ) -> None:
         self._bounds, self._limits = bounds, limits
         self.proxies = proxies or TrustedProxies()

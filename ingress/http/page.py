@@ -29,7 +29,7 @@ and reload. The API answers under /api/v1, its documentation is at /docs.
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class WebPage:
     folder: Path
     ws_port: int
 

@@ -125,7 +125,7 @@ class BoundedProtocol(HttpToolsProtocol):
             and len(data) <= PIECE
             and self.plain is not None
             and self._is_idle()
-            and self.plain.take(data, self)
+            and self.plain.begin(data, self)
         ):
             return
         self._unread = memoryview(data)

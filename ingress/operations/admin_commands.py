@@ -37,7 +37,7 @@ def numbers(first: int, second: int = 0, third: int = 0, fourth: int = 0) -> byt
     return _NUMBERS.pack(first, second, third, fourth)
 
 
-class Refused(ApiError):
+class CommandRefused(ApiError):
     """The engine's own refusal, with its reason for those whom it concerns."""
 
     def __init__(self, reason: Reason) -> None:
@@ -47,11 +47,11 @@ class Refused(ApiError):
 
 
 async def apply(service: Service, command: Admin) -> Event:
-    """The APPLIED event of a command, or Refused. Timers that fired before it have events of their own."""
+    """The APPLIED event of a command, or CommandRefused. Timers that fired before it have events of their own."""
     events = await service.engine.execute(command)
     event = next(event for event in reversed(events) if event.kind in _OUTCOMES)
     if event.kind != EventKind.APPLIED:
-        raise Refused(Reason(event.reason))
+        raise CommandRefused(Reason(event.reason))
     return event
 
 
@@ -66,7 +66,7 @@ async def create_account(service: Service, code: int = 0) -> int:
         try:
             await apply(service, Admin(CommandKind.ACCOUNT, code=code, account=number))
             return number
-        except Refused as error:
+        except CommandRefused as error:
             if error.reason is not Reason.ALREADY_EXISTS:
                 raise
 

@@ -9,7 +9,7 @@ from engine_core.wire.limits import MAX_INT64
 from ingress.engine import RETRY_LATER
 from ingress.errors import ApiError, Code, bad_request
 from ingress.history.reader import HistoryUnavailable, UnknownRow
-from ingress.messages import Page, Reply, json_reply
+from ingress.messages import Pagination, Reply, json_reply
 from ingress.operations.transfers import withdrawal_reference
 from ingress.requests import fields, order_commands
 from ingress.service import Request, Service
@@ -142,9 +142,9 @@ async def _read(reading: Any) -> Any:
         raise bad_request(f"Invalid fromId: there is no {error} among these rows") from None
 
 
-def _page(members: fields.Fields) -> Page:
+def _page(members: fields.Fields) -> Pagination:
     limit = fields.integer_or(members, "limit", DEFAULT_ROWS, 1, MAX_ROWS)
-    return Page(limit, fields.integer_or(members, "offset", 0, 0, MAX_OFFSET))
+    return Pagination(limit, fields.integer_or(members, "offset", 0, 0, MAX_OFFSET))
 
 
 def _from_id(members: fields.Fields) -> int | None:
@@ -152,8 +152,8 @@ def _from_id(members: fields.Fields) -> int | None:
     return fields.integer(members, "fromId", 1, MAX_INT64)
 
 
-def _paged(rows: list[dict[str, Any]], page: Page, total: int) -> Reply:
-    return json_reply(rows, Page(page.limit, page.offset, total).headers())
+def _paged(rows: list[dict[str, Any]], page: Pagination, total: int) -> Reply:
+    return json_reply(rows, Pagination(page.limit, page.offset, total).headers())
 
 
 def _market(service: Service, members: fields.Fields) -> Market | None:

@@ -22,7 +22,7 @@ from ingress.errors import ApiError, Code, bad_request, refusal
 from ingress.history.forms import Json
 from ingress.messages import Reply, json_reply
 from ingress.operations.account import asset_of
-from ingress.operations.admin_commands import Admin, Refused, apply, numbers
+from ingress.operations.admin_commands import Admin, CommandRefused, apply, numbers
 from ingress.requests import fields
 from ingress.requests.fields import CHAIN
 from ingress.schemas import bodies
@@ -102,7 +102,7 @@ async def _check_funds(service: Service, asked: _Asked) -> None:
 async def _execute(service: Service, asked: _Asked) -> None:
     try:
         await apply(service, asked.command)
-    except Refused as error:
+    except CommandRefused as error:
         if error.reason is Reason.DUPLICATE_REFERENCE:
             raise bad_request(_OTHER) from None
         if error.reason is not Reason.REPEATED:

@@ -34,7 +34,7 @@ class Lease:
         self._number = secrets.randbits(62)  # of this session, among all sessions of the account
         self._renewing: asyncio.Task[None] | None = None
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         """Take it, or say why there is none (ApiError); from here on it is renewed."""
         await self._say(int(LEASE_SECONDS * 1000))
         self._renewing = asyncio.get_running_loop().create_task(self._renew())

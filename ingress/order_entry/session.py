@@ -32,7 +32,7 @@ from ingress.errors import ApiError, Code, bad_request
 from ingress.fast_path.pending_order import PendingOrder
 from ingress.fast_path.websocket_orders import PlainMessages
 from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, json_reply
-from ingress.metrics import Shown
+from ingress.metrics import Metrics
 from ingress.operations import orders
 from ingress.order_entry.leases import Lease
 from ingress.requests import fields, order_commands
@@ -116,7 +116,7 @@ class OrderSession:
         self,
         plain: PlainMessages,
         sessions: OpenSessions,
-        shown: Shown,
+        shown: Metrics,
         send: Callable[[bytes], None],
         drop: Callable[[str], None],
         address: str = "",
@@ -308,7 +308,7 @@ class OrderSession:
                 self._service.engine, caller.account, lambda: self._drop("the session's lease was lost")
             )
             try:
-                await self._lease.take()
+                await self._lease.acquire()
             except ApiError:
                 self._lease = None
                 raise

@@ -23,7 +23,7 @@ from engine_core.edge.text_frame import text_frame
 from ingress.errors import bad_request
 from ingress.fast_path.websocket_orders import PlainMessages
 from ingress.messages import NOWHERE, error_reply
-from ingress.metrics import Shown
+from ingress.metrics import Metrics
 from ingress.order_entry.session import PATH, STRANGER, OpenSessions, OrderSession
 from ingress.service import Service
 
@@ -46,7 +46,7 @@ class OrderSocket(asyncio.Protocol):
 
     plain: ClassVar[PlainMessages]
     sessions: ClassVar[OpenSessions]
-    shown: ClassVar[Shown]
+    shown: ClassVar[Metrics]
 
     awaited_since = 0.0  # see connections.py; a silent client is dropped by the pings
     unread_since = 0.0
@@ -226,7 +226,7 @@ class OrderSocket(asyncio.Protocol):
             self._transport.close()
 
 
-def socket_class(service: Service, shown: Shown) -> type[OrderSocket]:
+def socket_class(service: Service, shown: Metrics) -> type[OrderSocket]:
     """The class that uvicorn makes a connection of, bound to this process."""
     own = {"plain": PlainMessages(service), "sessions": OpenSessions(service.market_data), "shown": shown}
     return type("BoundOrderSocket", (OrderSocket,), own)

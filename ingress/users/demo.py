@@ -4,7 +4,7 @@ from typing import Final
 
 from engine_core.wire.codes import CommandKind, QueryKind, Reason
 from ingress.config import LAST_DEMO_ACCOUNT
-from ingress.operations.admin_commands import Admin, Refused, apply, numbers
+from ingress.operations.admin_commands import Admin, CommandRefused, apply, numbers
 from ingress.service import Service
 
 QUOTE_UNITS: Final = 100_000  # whole units of an asset that prices are in
@@ -25,7 +25,7 @@ async def grant(service: Service, account: int) -> None:
         payload = numbers(units * 10**asset.decimals, _FIRST_REFERENCE + account)
         try:
             await apply(service, Admin(CommandKind.DEPOSIT, account=account, asset=asset.number, payload=payload))
-        except Refused as error:
+        except CommandRefused as error:
             if error.reason is not Reason.DUPLICATE_REFERENCE:
                 raise
 

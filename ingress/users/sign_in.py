@@ -14,7 +14,7 @@ from ingress.access.authenticator import cookie_of, is_own_page
 from ingress.database import HistoryUnavailable
 from ingress.errors import ApiError, Code, bad_request
 from ingress.messages import Call, Headers, Reply, json_reply
-from ingress.operations.admin_commands import Refused, create_account
+from ingress.operations.admin_commands import CommandRefused, create_account
 from ingress.requests import fields
 from ingress.schemas import bodies
 from ingress.schemas.account_answers import UserSession
@@ -112,7 +112,7 @@ async def _account_of(service: Service, user: User) -> int:
 async def new_account(service: Service, name: str) -> int:
     try:
         account = await create_account(service, AccountOrigin.SIGN_UP)
-    except Refused:
+    except CommandRefused:
         await service.users.forget(service.setup.log_id, name)  # there is no account, so the name stays nobody's
         raise
     account = await service.users.set_account(service.setup.log_id, name, account)

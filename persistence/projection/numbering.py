@@ -17,7 +17,7 @@ class Numbering:
         self._last_numbers = last_numbers
         self._last: dict[int, int] = {}
 
-    def take(self, accounts: np.ndarray, markets: np.ndarray) -> np.ndarray:
+    def next_numbers(self, accounts: np.ndarray, markets: np.ndarray) -> np.ndarray:
         """The next number for each row, in the order of the rows."""
         if len(accounts) == 0:
             return np.empty(0, np.int64)

@@ -128,8 +128,8 @@ def _fills(fills: np.ndarray, times_ms: np.ndarray, books: Books) -> np.ndarray:
     rows["client_id"] = _client_ids(fills)
     rows["is_maker"] = fills["flags"] & OrderFlag.TAKER == 0
     rows["quantity_lots"], rows["time"] = fills["fill_lots"], timestamps(times_ms)
-    rows["number"] = books.fills.take(fills["account"], np.zeros(len(fills), np.int64))
-    rows["market_number"] = books.fills.take(fills["account"], fills["market"])
+    rows["number"] = books.fills.next_numbers(fills["account"], np.zeros(len(fills), np.int64))
+    rows["market_number"] = books.fills.next_numbers(fills["account"], fills["market"])
     return rows
 
 
@@ -161,8 +161,8 @@ def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.
         rows[name] = begun[name]
     rows["client_id"], rows["flags"] = _client_ids(begun), begun["flags"] & _STORED_FLAGS
     rows["created"] = timestamps(begun["created_ms"])
-    rows["number"] = books.orders.take(begun["account"], np.zeros(len(begun), np.int64))
-    rows["market_number"] = books.orders.take(begun["account"], begun["market"])
+    rows["number"] = books.orders.next_numbers(begun["account"], np.zeros(len(begun), np.int64))
+    rows["market_number"] = books.orders.next_numbers(begun["account"], begun["market"])
     return rows, changes
 
 

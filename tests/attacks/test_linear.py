@@ -18,7 +18,7 @@ from ingress.errors import ApiError
 from ingress.fast_path.message_kernel import message_buffers, read_message
 from ingress.fast_path.order_kernel import buffers, read_order, rules_of
 from ingress.http import head
-from ingress.http.page import Page
+from ingress.http.page import WebPage
 from ingress.messages import Call
 from ingress.requests.signed_json import parse_body, parse_query, signed_pairs
 from tests.fuzz.http_server import Connection
@@ -135,7 +135,7 @@ def test_targets(start: bytes, part: bytes) -> None:
 @pytest.mark.parametrize("part", ["/a", "/..", "/.", "//", "%2e", "a"])
 def test_paths_of_files(tmp_path: Path, part: str) -> None:
     (tmp_path / "index.html").write_text("page")
-    page = Page(tmp_path, 1)
+    page = WebPage(tmp_path, 1)
     check(lambda size: partial(page.reply, Call("GET", "/" + part * (size // 2), b"", {}, b"")), 4096)
 
 

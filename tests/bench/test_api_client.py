@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 
-from bench.market_maker.api import ApiError, Client, Credentials, Unreachable
+from bench.market_maker.api import ApiClient, ApiError, Credentials, Unreachable
 from engine_core.edge.signing import batch_signing_text, signing_text, verify
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -66,7 +66,7 @@ async def test_requests_are_signed_over_what_is_sent(credentials: Credentials) -
         writer.close()
 
     async with served(handler) as url:
-        client = Client(url, credentials)
+        client = ApiClient(url, credentials)
         first = await client.get("/api/v1/orders", {"symbol": "SOL_USDC"}, instruction="orderQueryAll")
         assert first == ["GET /api/v1/orders?symbol=SOL_USDC HTTP/1.1"]
         await client.send("DELETE", "/api/v1/order", {"symbol": "SOL_USDC", "orderId": "4"}, "orderCancel")
@@ -85,7 +85,7 @@ async def test_a_refusal_is_an_error_with_its_code() -> None:
         writer.close()
 
     async with served(handler) as url:
-        client = Client(url, None)
+        client = ApiClient(url, None)
         with pytest.raises(ApiError, match="INVALID_PRICE: off tick") as raised:
             await client.get("/x")
         assert raised.value.status == 400
@@ -106,7 +106,7 @@ async def test_a_stale_connection_is_retried_only_where_repeating_is_harmless(cr
         await writer.wait_closed()
 
     async with served(handler) as url:
-        client = Client(url, credentials)
+        client = ApiClient(url, credentials)
         await client.get("/a")
         await asyncio.wait_for(client._reader.read(), 5)  # type: ignore[union-attr]  # until its end has arrived
         await client.get("/a")
@@ -119,6 +119,6 @@ async def test_a_stale_connection_is_retried_only_where_repeating_is_harmless(cr
 
 
 async def test_nobody_there_is_unreachable() -> None:
-    client = Client("http://127.0.0.1:9", None)
+    client = ApiClient("http://127.0.0.1:9", None)
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
         await client.get("/x")

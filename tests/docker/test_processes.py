@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from nacl.signing import SigningKey
 
-from bench.market_maker.api import Client, Credentials
+from bench.market_maker.api import ApiClient, Credentials
 from tests.docker.compose import ROOT, image_environment, ours
 from tests.processes import free_ports
 
@@ -216,7 +216,7 @@ async def administer(containers: Containers) -> None:
 
     made = does("keys", "create", "--account", "1", "--permissions", "read")
     key = Credentials(made["apiKey"], SigningKey(base64.b64decode(made["secret"])))
-    client = Client(f"http://127.0.0.1:{containers.http}", key)
+    client = ApiClient(f"http://127.0.0.1:{containers.http}", key)
     assert await client.get("/api/v1/admin/account", {"account": account}, instruction="adminAccountQuery")
     await client.close()
     does("keys", "revoke", "--account", "1", made["apiKey"])
@@ -244,7 +244,9 @@ async def test_the_services_run_live_and_stop_as_plain_processes(containers: Con
 
     await administer(containers)
     containers.stop("market-maker")
-    client = Client(f"http://127.0.0.1:{containers.http}", Credentials.load(containers.data / "market-maker-key.json"))
+    client = ApiClient(
+        f"http://127.0.0.1:{containers.http}", Credentials.load(containers.data / "market-maker-key.json")
+    )
     assert await client.get("/api/v1/orders", instruction="orderQueryAll") == []
     await client.close()
     for symbol in markets:

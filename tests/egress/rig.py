@@ -14,7 +14,7 @@ from nacl.signing import SigningKey
 from websockets.asyncio.client import ClientConnection, connect
 
 from egress.auth import Authenticator
-from egress.config import EgressConfig, Limits
+from egress.config import ConnectionLimits, EgressConfig
 from egress.hub import Hub
 from egress.server import Egress
 from egress.streams.market_by_order import OrderFeeds
@@ -135,7 +135,7 @@ async def running(flow: Flow | None = None, **limits: Any) -> AsyncIterator[Rig]
     order_feeds = OrderFeeds(data, hub, engine.query)
     sources = PublicStreams(data, hub, order_feeds)
     private = PrivateStreams(data, hub, engine.query)
-    config = EgressConfig("", Path(), 0, 0, 200, "127.0.0.1", 0, 1, SECRET, 0, replace(Limits(), **limits))
+    config = EgressConfig("", Path(), 0, 0, 200, "127.0.0.1", 0, 1, SECRET, 0, replace(ConnectionLimits(), **limits))
     server = Egress(config, data, hub, private, Authenticator(data.setup, SECRET))
     await server.start()
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from egress.auth import Authenticator
-from egress.config import Limits
+from egress.config import ConnectionLimits
 from egress.connections import Allowance, Crowd
 from egress.hub import Hub
 from egress.session import Session
@@ -14,7 +14,7 @@ from egress.streams.private import PrivateStreams
 from engine_core.config.addresses import TrustedProxies
 from tests.egress.rig import SECRET, running
 
-ENDLESS = Limits(burst=10**9, address_burst=10**9, streams=10**6, refused=10**9)
+ENDLESS = ConnectionLimits(burst=10**9, address_burst=10**9, streams=10**6, refused=10**9)
 ROUNDS = 5
 
 
@@ -105,11 +105,11 @@ async def test_names_held_do_not_make_the_next_one_dearer() -> None:
 def test_work_is_charged_to_the_connection_and_to_its_address() -> None:
     moment = [0.0]
     bucket = Allowance(10, 2, lambda: moment[0])
-    assert bucket.take(10) and not bucket.take(1)
+    assert bucket.spend(10) and not bucket.spend(1)
     moment[0] = 1.0
-    assert bucket.take(2) and not bucket.take(1) and not bucket.is_full
+    assert bucket.spend(2) and not bucket.spend(1) and not bucket.is_full
     moment[0] = 100.0
-    assert bucket.is_full and bucket.take(10) and not bucket.take(1)
+    assert bucket.is_full and bucket.spend(10) and not bucket.spend(1)
 
 
 async def test_a_frame_beyond_the_allowance_is_not_looked_at() -> None:
@@ -117,21 +117,21 @@ async def test_a_frame_beyond_the_allowance_is_not_looked_at() -> None:
         hub, socket = Hub(), Deaf()
         authenticator = Authenticator(rig.data.setup, SECRET)
         private = PrivateStreams(rig.data, hub, rig.engine.query)
-        limits = Limits(burst=100, per_second=0, refused=3)
+        limits = ConnectionLimits(burst=100, per_second=0, refused=3)
         client = hub.connect(socket)
         session = Session(client, hub, private, authenticator, limits, Allowance(10**9, 1))
         session.receive(frame("SUBSCRIBE", ["trade.SOL_USDC", "x" * 40_000]))
         assert not client.names and socket.answers == 1
         session.receive(frame("SUBSCRIBE", ["trade.SOL_USDC"]))
         assert list(client.names) == ["trade.SOL_USDC"]
-        poor = Session(hub.connect(socket), hub, private, authenticator, Limits(refused=3), Allowance(0, 0))
+        poor = Session(hub.connect(socket), hub, private, authenticator, ConnectionLimits(refused=3), Allowance(0, 0))
         for _ in range(5):
             poor.receive(frame("SUBSCRIBE", ["trade.BTC_USDC"]))
         assert socket.dropped == "too many messages" and poor.is_idle
 
 
 def test_an_address_is_forgotten_when_it_owes_nothing() -> None:
-    crowd = Crowd(Limits(of_one_address=2, connections=100), TrustedProxies(["10.0.0.0/8"]))
+    crowd = Crowd(ConnectionLimits(of_one_address=2, connections=100), TrustedProxies(["10.0.0.0/8"]))
     assert all(crowd.enter("192.0.2.1") for _ in range(18)) and not crowd.enter("192.0.2.1")
     assert crowd.settle("192.0.2.1", "192.0.2.1").startswith("too many connections from")
     for _ in range(19):

@@ -19,7 +19,7 @@ from ingress.fast_path.cycle import HotRoutes
 from ingress.http.asgi import read_body
 from ingress.http.protocol import BoundedProtocol
 from ingress.messages import Call, Reply, json_reply
-from ingress.metrics import Shown
+from ingress.metrics import Metrics
 from ingress.service import Request, Service
 
 
@@ -136,7 +136,7 @@ class Connection:
         self.protocol.app = self._application
         if self.is_hot:
             endpoints = cast(dict[tuple[bytes, bytes], Endpoint], _Everything(Endpoint(self._note)))
-            self.protocol.hot = _Hot(_service(), cast(Shown, _ShownNowhere()), endpoints)  # type: ignore[misc]
+            self.protocol.hot = _Hot(_service(), cast(Metrics, _ShownNowhere()), endpoints)  # type: ignore[misc]
         self.protocol.connection_made(self.transport)
 
     async def _application(self, scope: Any, receive: Any, send: Any) -> None:

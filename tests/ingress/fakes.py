@@ -31,7 +31,7 @@ from ingress.engine import Engine
 from ingress.health import Health
 from ingress.history.reader import HistoryUnavailable
 from ingress.http.app import build_fastapi, edge
-from ingress.metrics import Shown
+from ingress.metrics import Metrics
 from ingress.service import Service
 from ingress.users.guard_rows import GuardedUsers
 from tests.markets import SOL, key_record, setup_records
@@ -273,7 +273,7 @@ async def open_exchange(page: Path, **changes: Any) -> Exchange:
     auth = Authenticator(market_data.setup, settings.session_secret, used, ended)
     limits = opened(page.parent / "rate-limits", settings.rate_limits)
     service = Service(settings, engine, market_data, history, auth, Health(engine), GuardedUsers(""), limits)  # type: ignore[arg-type]
-    application = edge(service, _Lazy(service), Shown(settings))
+    application = edge(service, _Lazy(service), Metrics(settings))
     transport = httpx.ASGITransport(application, client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
     client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", verify=False)
     return Exchange(client, gateway, history, service)

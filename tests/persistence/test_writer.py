@@ -9,7 +9,7 @@ import redis
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.intervals import INTERVALS
 from persistence.config import WriterConfig
-from persistence.metrics import Shown
+from persistence.metrics import Metrics
 from persistence.migrate import Variant, migrations
 from persistence.projection.rows import make_rows
 from persistence.source import EventSource, SourceError
@@ -29,7 +29,7 @@ def store_all(settings: WriterConfig, events: int) -> None:
     try:
         source.check(store.position)
         while events > 0:
-            events -= store_next(store, source, settings, Shown())
+            events -= store_next(store, source, settings, Metrics())
     finally:
         source.close()
         store.close()
@@ -175,7 +175,7 @@ def test_a_database_changed_by_hand_stops_the_writer(valkey: str, postgres: str)
         append(client, [flow.close()])
     source = EventSource(valkey, 0)
     with pytest.raises(StoreError, match="1 orders of the log are missing"):
-        store_next(store, source, config(valkey, postgres), Shown())
+        store_next(store, source, config(valkey, postgres), Metrics())
     store.close()
     source.close()
 

@@ -15,7 +15,7 @@ import redis
 from engine_core.host.embedded import Valkey, running
 from engine_core.runtime.log.tail import Tail
 from engine_core.runtime.snapshots import snapshot, trim
-from engine_core.runtime.snapshots.trim import Limits
+from engine_core.runtime.snapshots.trim import Retention
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.backlog import Backlog, Stored, measure
 from engine_core.transport.gateway import Gateway, Overloaded
@@ -159,8 +159,8 @@ def test_trimming_keeps_what_snapshots_and_the_writer_need(valkey: str, runtime:
         taken = take_snapshot(process.pid, runtime)
         out.execute(flow(1))
     place = snapshot.describe(taken).place
-    everything = Limits(keep_ms=0, redis_bytes=1 << 40, snapshots=1, young_ms=0)
-    trim.trim(client, NAMES, runtime, 0, Limits(keep_ms=3_600_000, redis_bytes=1 << 40))
+    everything = Retention(keep_ms=0, redis_bytes=1 << 40, snapshots=1, young_ms=0)
+    trim.trim(client, NAMES, runtime, 0, Retention(keep_ms=3_600_000, redis_bytes=1 << 40))
     assert client.xlen(NAMES.orders) == client.xlen(NAMES.events) == 304, "young entries stay"
     trim.trim(client, NAMES, runtime, 0, everything)
     assert client.xlen(NAMES.events) == 304, "without a writer nobody knows what the database needs"
@@ -169,7 +169,7 @@ def test_trimming_keeps_what_snapshots_and_the_writer_need(valkey: str, runtime:
     trim.trim(client, NAMES, runtime, 0, everything)
     assert client.xlen(NAMES.events) == 304, "a writer of another log says nothing"
     client.set(NAMES.stored, Stored(place.log_id, middle, 151).encode())
-    trim.trim(client, NAMES, runtime, 0, Limits(keep_ms=3_600_000, redis_bytes=1, snapshots=1, young_ms=0))
+    trim.trim(client, NAMES, runtime, 0, Retention(keep_ms=3_600_000, redis_bytes=1, snapshots=1, young_ms=0))
     assert 154 <= client.xlen(NAMES.events) < 270, "for want of memory even young entries go"
     assert client.xrange(NAMES.events, str(middle), str(middle)), "but the writer's own entry proves its place"
     with engine(valkey, runtime), Gateway(valkey, answer_seconds=ANSWER_SECONDS) as out:

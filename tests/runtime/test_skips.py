@@ -11,7 +11,7 @@ from engine_core.runtime.recovery import read_logs
 from engine_core.runtime.snapshots import snapshot
 from engine_core.runtime.snapshots.resume import crc_of, resume
 from engine_core.runtime.snapshots.snapshot import Place
-from engine_core.runtime.snapshots.trim import Limits, trim
+from engine_core.runtime.snapshots.trim import Retention, trim
 from engine_core.transport.backlog import Stored
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
@@ -72,7 +72,7 @@ def test_what_was_executed_after_all_leaves_the_set_before_its_mirror_is_trimmed
     remember(client, NAMES, {DISPUTED})
     assert skipped_entries(client, NAMES) == {DISPUTED}
     client.set(NAMES.stored, Stored(LOG_ID, LAST, len(life.mirrors)).encode())
-    trim(client, NAMES, tmp_path, 0, Limits(keep_ms=0, redis_bytes=0, young_ms=0))
+    trim(client, NAMES, tmp_path, 0, Retention(keep_ms=0, redis_bytes=0, young_ms=0))
     client.xtrim(NAMES.events, minid="4", approximate=False)  # what little it left of so short a log
     assert not skipped_entries(client, NAMES)
     remember(client, NAMES, {DISPUTED})  # by one that was frozen meanwhile, and reconnects

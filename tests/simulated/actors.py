@@ -21,7 +21,7 @@ from engine_core.runtime.queries import answer
 from engine_core.runtime.snapshots import snapshot, trim
 from engine_core.runtime.snapshots.schedule import Keeper, Rules
 from engine_core.runtime.snapshots.snapshot import Place
-from engine_core.runtime.snapshots.trim import Limits
+from engine_core.runtime.snapshots.trim import Retention
 from engine_core.transport import outbox as outboxes
 from engine_core.transport.redis_connection import describe
 from engine_core.transport.ring import Stamp
@@ -37,7 +37,7 @@ from tests.simulated.world import Clock, Crash, World
 NAMES = keys(0)
 RING_BLOCKS = 24  # beyond, a reader is lapped
 TINY = SMALL._replace(ended=2048, references=1024, orders=2048, levels=512, gateways=64)  # each engine's life is one
-TRIM_LIMITS = Limits(keep_ms=1_100, redis_bytes=1 << 40, young_ms=1_100)  # engines may stay frozen for longer
+TRIM_LIMITS = Retention(keep_ms=1_100, redis_bytes=1 << 40, young_ms=1_100)  # engines may stay frozen for longer
 
 
 class SimRing:

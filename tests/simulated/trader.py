@@ -93,7 +93,7 @@ class Trader:
                 for block in self.outbox.blocks:
                     self._append(client, block)
             slots = self._feed.take(client)
-            repeat = slots is not None and self.outbox.take(slots)
+            repeat = slots is not None and self.outbox.settle(slots)
             if self._unknown:
                 self._send(client, [self._unknown.pop() for _ in range(min(len(self._unknown), 4))])
             elif not self.stop and self.outbox.commands < 40 and self._chance.random() < 0.4:

@@ -49,7 +49,7 @@ def results(block: Block) -> list[int]:
 async def test_each_command_gets_its_own_events() -> None:
     box = outbox()
     block = add(box, 3)
-    assert not box.take(answer(box, block, [0, 1, 1, 1, 2]))
+    assert not box.settle(answer(box, block, [0, 1, 1, 1, 2]))
     assert results(block) == [1, 3, 1]
     assert box.oldest is None and box.commands == 0
 
@@ -58,11 +58,11 @@ async def test_events_of_one_command_may_come_in_two_batches() -> None:
     box = outbox()
     block = add(box, 2)
     slots = answer(box, block, [0, 0, 0, 1, 1])
-    box.take(slots[:2])
+    box.settle(slots[:2])
     assert not any(each.done() for each in block.answers)
-    box.take(slots[2:4])
+    box.settle(slots[2:4])
     assert [each.done() for each in block.answers] == [True, False]
-    box.take(slots[4:])
+    box.settle(slots[4:])
     assert results(block) == [3, 2]
 
 
@@ -72,15 +72,15 @@ async def test_events_of_others_do_not_matter() -> None:
     for name in ("gateway", "incarnation"):
         slots = answer(box, block, [0])
         slots[name] += 1
-        assert not box.take(slots)
+        assert not box.settle(slots)
     assert not block.answers[0].done()
 
 
 async def test_a_second_copy_answered_as_duplicate_changes_nothing() -> None:
     box = outbox()
     block = add(box, 1)
-    box.take(answer(box, block, [0]))
-    assert not box.take(refusal(box, block, Reason.DUPLICATE_BLOCK))
+    box.settle(answer(box, block, [0]))
+    assert not box.settle(refusal(box, block, Reason.DUPLICATE_BLOCK))
     assert results(block) == [1]
 
 
@@ -88,7 +88,7 @@ async def test_a_gap_before_a_later_block_repeats_all_with_the_same_numbers() ->
     box = outbox()
     first, second = add(box, 1), add(box, 1)
     incarnation = box.incarnation
-    assert box.take(refusal(box, second, Reason.SEQUENCE_GAP))
+    assert box.settle(refusal(box, second, Reason.SEQUENCE_GAP))
     assert (first.sequence, second.sequence, box.incarnation) == (1, 2, incarnation)
     assert not second.answers[0].done()
 
@@ -96,10 +96,10 @@ async def test_a_gap_before_a_later_block_repeats_all_with_the_same_numbers() ->
 async def test_a_gap_at_the_oldest_block_begins_a_new_life() -> None:
     box = outbox()
     done, first, second = add(box, 1), add(box, 1), add(box, 1)
-    box.take(answer(box, done, [0]))
+    box.settle(answer(box, done, [0]))
     assert first.sequence == 2
     before = box.incarnation
-    assert box.take(refusal(box, first, Reason.SEQUENCE_GAP))
+    assert box.settle(refusal(box, first, Reason.SEQUENCE_GAP))
     assert (first.sequence, second.sequence) == (1, 2)
     assert box.incarnation > before
     header, records = decode_block(box.encode(second), COMMAND)
@@ -109,7 +109,7 @@ async def test_a_gap_at_the_oldest_block_begins_a_new_life() -> None:
 async def test_other_refusals_are_the_answer() -> None:
     box = outbox()
     block = add(box, 2)
-    assert not box.take(refusal(box, block, Reason.BAD_LOG))
+    assert not box.settle(refusal(box, block, Reason.BAD_LOG))
     assert [each.result()[0]["reason"] for each in block.answers] == [Reason.BAD_LOG] * 2
 
 
@@ -117,7 +117,7 @@ async def test_a_second_process_with_the_same_number_ends_this_one() -> None:
     box = outbox()
     block = add(box, 1)
     with pytest.raises(GatewayError, match="number 100"):
-        box.take(refusal(box, block, Reason.STALE_INCARNATION))
+        box.settle(refusal(box, block, Reason.STALE_INCARNATION))
 
 
 class Counting:
@@ -147,9 +147,9 @@ def test_one_answer_whatever_happens_in_whatever_order(steps: list[str], count: 
         elif step == "again":
             box.begin_incarnation()
         elif step == "answer":
-            box.take(answer(box, block, list(range(count))))
+            box.settle(answer(box, block, list(range(count))))
         elif step == "refuse":
-            box.take(refusal(box, block, Reason.BAD_LOG))
+            box.settle(refusal(box, block, Reason.BAD_LOG))
         elif step == "drop" and block in box.blocks:
             box.drop(block, GatewayError("this process is stopping"))
         assert all(each.told <= 1 for each in waiting) and box.commands in (0, count)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import redis
 
-from engine_core.runtime.config import READ_BYTES
+from engine_core.runtime.config import INTAKE_BYTES
 from engine_core.transport.redis_connection import Connection, describe
 from engine_core.wire.log import LogError
 from engine_core.wire.streams import FIELD, EntryId, Keys, pack
@@ -59,7 +59,7 @@ class Intake:
                 self._prove()
                 self._after = entries[-1][0]
                 size = sum(len(block) for _, block in entries) // len(entries)
-                self._entries = max(MIN_ENTRIES, min(MAX_ENTRIES, READ_BYTES // max(1, size)))
+                self._entries = max(MIN_ENTRIES, min(MAX_ENTRIES, INTAKE_BYTES // max(1, size)))
             else:
                 questions = [block_of(fields) for _, fields in rows]
                 self._questions_after = EntryId.parse(rows[-1][0])

@@ -25,7 +25,7 @@ class MirrorBroken(LogError):
     """The event log holds other bytes than this engine computed for the same entry: it must not go on."""
 
 
-class Refused(RuntimeError):
+class AppendRefused(RuntimeError):
     """Redis takes no events now (memory, disk); the message is its own. Nothing is lost: flush again later."""
 
 
@@ -95,7 +95,7 @@ class Publisher:
         self._connection.send([b"".join(commands)])
 
     def settle(self) -> bool:
-        """Take the reply to the transaction under way; Refused or MirrorBroken if the log did not take it.
+        """Take the reply to the transaction under way; AppendRefused or MirrorBroken if the log did not take it.
 
         False: somebody else had published all of it.
         """
@@ -105,7 +105,7 @@ class Publisher:
         replies = [self._connection.receive() for _ in range(len(self._sent) + 2)]  # OK, QUEUED ..., EXEC's list
         if isinstance(replies[-1], Exception):
             self._keep()
-            raise Refused(str(next(reply for reply in replies if isinstance(reply, Exception))))
+            raise AppendRefused(str(next(reply for reply in replies if isinstance(reply, Exception))))
         ours = 0
         for (entry, block), outcome in zip(self._sent, replies[-1], strict=True):
             ours += not isinstance(outcome, Exception)

@@ -28,14 +28,14 @@ YOUNG_MS = 5_000  # younger entries stay whatever the logs take: somebody may be
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Retention:
     keep_ms: int
     redis_bytes: int
     snapshots: int = 2  # without so many nothing is trimmed: a damaged one falls back to the one before
     young_ms: int = YOUNG_MS
 
 
-def trim(client: redis.Redis, names: Keys, data: Path, shard: int, limits: Limits) -> str:
+def trim(client: redis.Redis, names: Keys, data: Path, shard: int, limits: Retention) -> str:
     """Trim what may go; what was done, for the log."""
     kept, log_id = _oldest_snapshot(data, shard, limits.snapshots)
     if kept is None:

@@ -14,7 +14,7 @@ from engine_core.config.edge_limits import Connections, RateLimits
 from engine_core.edge.expiring_set import WAYS, Full, Remembered
 from engine_core.wire.codes import EventKind, Reason
 from ingress.access import rate_limits as module
-from ingress.access.rate_limits import Cost, Limits
+from ingress.access.rate_limits import Cost, RateLimiter
 from ingress.errors import ApiError, Code
 from ingress.http.connections import FULL, TOO_MANY, Crowd
 from tests.ingress.fakes import READER, Exchange, event, open_exchange
@@ -45,20 +45,20 @@ def rates(**changes: int) -> RateLimits:
 
 
 @pytest.fixture
-def limits(tmp_path: Path, clock: Clock) -> Iterator[Limits]:
+def limits(tmp_path: Path, clock: Clock) -> Iterator[RateLimiter]:
     made = rates(orders_per_second=2, orders_burst=20, cancels_per_second=10, cancels_burst=40, logins_per_minute=3)
-    with closing(Limits(tmp_path / "limits", made)) as opened:
+    with closing(RateLimiter(tmp_path / "limits", made)) as opened:
         yield opened
 
 
-def refused(limits: Limits, cost: Cost, account: int, count: int = 1) -> dict[bytes, bytes]:
+def refused(limits: RateLimiter, cost: Cost, account: int, count: int = 1) -> dict[bytes, bytes]:
     with pytest.raises(ApiError) as refusal:
         limits.charge(cost, account, "1.2.3.4", count)
     assert refusal.value.code is Code.TOO_MANY_REQUESTS
     return dict(refusal.value.headers)
 
 
-def test_a_bucket_empties_and_fills_by_the_clock(limits: Limits, clock: Clock) -> None:
+def test_a_bucket_empties_and_fills_by_the_clock(limits: RateLimiter, clock: Clock) -> None:
     for left in range(19, -1, -1):
         headers = dict(limits.charge(Cost.ORDERS, 7, "1.2.3.4"))
         assert headers[b"X-RateLimit-Remaining"] == str(left).encode()
@@ -76,7 +76,7 @@ def test_a_bucket_empties_and_fills_by_the_clock(limits: Limits, clock: Clock) -
     refused(limits, Cost.ORDERS, 7)
 
 
-def test_buckets_do_not_know_each_other(limits: Limits) -> None:
+def test_buckets_do_not_know_each_other(limits: RateLimiter) -> None:
     limits.charge(Cost.ORDERS, 7, "1.2.3.4", 20)
     limits.charge(Cost.ORDERS, 8, "1.2.3.4", 20)
     limits.charge(Cost.CANCELS, 7, "1.2.3.4", 40)
@@ -84,28 +84,28 @@ def test_buckets_do_not_know_each_other(limits: Limits) -> None:
     assert limits.charge(Cost.READS, 7, "1.2.3.4") == ()  # has no limit
 
 
-def test_a_clock_that_began_again_locks_nobody_out(limits: Limits, clock: Clock) -> None:
+def test_a_clock_that_began_again_locks_nobody_out(limits: RateLimiter, clock: Clock) -> None:
     limits.charge(Cost.ORDERS, 7, "1.2.3.4", 20)
     clock.now = 5 * SECOND
     limits.charge(Cost.ORDERS, 7, "1.2.3.4", 20)
 
 
-def test_another_process_counts_on(limits: Limits, tmp_path: Path, clock: Clock) -> None:
-    with closing(Limits(tmp_path / "limits", rates(orders_per_second=2, orders_burst=20))) as other:
+def test_another_process_counts_on(limits: RateLimiter, tmp_path: Path, clock: Clock) -> None:
+    with closing(RateLimiter(tmp_path / "limits", rates(orders_per_second=2, orders_burst=20))) as other:
         for number in range(20):
             (limits, other)[number % 2].charge(Cost.ORDERS, 7, "1.2.3.4")
         refused(limits, Cost.ORDERS, 7)
         refused(other, Cost.ORDERS, 7)
 
 
-def test_more_clients_than_entries_forget_who_is_full_soonest(limits: Limits, clock: Clock) -> None:
+def test_more_clients_than_entries_forget_who_is_full_soonest(limits: RateLimiter, clock: Clock) -> None:
     limits.charge(Cost.ORDERS, 7, "1.2.3.4", 20)
     for account in range(8, 2 * module.SETS * module.WAYS, 3):
         limits.charge(Cost.ORDERS, account, "1.2.3.4")
     refused(limits, Cost.ORDERS, 7)
 
 
-def test_attempts_to_log_in_count_for_the_address_and_never_for_the_name_alone(limits: Limits) -> None:
+def test_attempts_to_log_in_count_for_the_address_and_never_for_the_name_alone(limits: RateLimiter) -> None:
     for _ in range(3):
         limits.log_in("alice", "1.2.3.1")
     for name in ("alice", "bob"):

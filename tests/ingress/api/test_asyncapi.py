@@ -11,7 +11,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from egress.config import Limits
+from egress.config import ConnectionLimits
 from egress.names import MAX_NAME
 from engine_core import VERSION
 from engine_core.edge import session_tokens
@@ -138,7 +138,7 @@ async def test_it_names_the_address_that_was_asked_for(exchange: Exchange, host:
 
 
 async def test_it_states_the_bounds_that_are_kept(exchange: Exchange) -> None:
-    limits, document = Limits(), (await exchange.client.get("/asyncapi.json")).json()
+    limits, document = ConnectionLimits(), (await exchange.client.get("/asyncapi.json")).json()
     assert {name: getattr(limits, name) for name in bounds.STREAM_BOUNDS} == bounds.STREAM_BOUNDS
     assert MAX_NAME == bounds.MAX_STREAM_NAME
     streams, orders = document["channels"]["streams"]["description"], document["channels"]["orders"]["description"]

@@ -223,7 +223,7 @@ async def test_an_order_is_answered_as_on_the_general_way(exchange: Exchange) ->
     exchange.gateway.answers.extend([accepted, accepted])
     client = Client()
     members = LIMIT | {"clientId": 1}  # which may be sent twice
-    assert PlainOrders(exchange.service).take(signed(members), client)
+    assert PlainOrders(exchange.service).begin(signed(members), client)
     response = await exchange.signed("POST", "/api/v1/order", "orderExecute", members)
     assert client.replies[0].status == response.status_code == 200
     assert client.replies[0].body == response.content
@@ -245,7 +245,7 @@ async def test_refusals_and_failures(exchange: Exchange, answer: Any, status: in
     exchange.gateway.answers.extend([answer, answer])
     client = Client()
     members = LIMIT | {"clientId": 1}  # which may be sent twice
-    assert PlainOrders(exchange.service).take(signed(members), client)
+    assert PlainOrders(exchange.service).begin(signed(members), client)
     response = await exchange.signed("POST", "/api/v1/order", "orderExecute", members)
     assert [reply.status for reply in client.replies] == [response.status_code] == [status]
     assert client.replies[0].body == response.content
@@ -255,7 +255,7 @@ async def test_refusals_and_failures(exchange: Exchange, answer: Any, status: in
 async def test_what_comes_again_is_left_to_the_general_way(exchange: Exchange, members: dict[str, Any]) -> None:
     exchange.gateway.answers.append(event(EventKind.ACCEPTED))
     client, orders, data = Client(), PlainOrders(exchange.service), signed(members)
-    assert orders.take(data, client) and not orders.take(data, client)
+    assert orders.begin(data, client) and not orders.begin(data, client)
     assert [reply.status for reply in client.replies] == [200]
     assert len(exchange.gateway.commands) == 1
 
@@ -264,5 +264,5 @@ async def test_who_may_not_is_left_to_the_general_way(exchange: Exchange) -> Non
     orders, client = PlainOrders(exchange.service), Client()
     wrong = signed(LIMIT, signature=base64.b64encode(b"x" * 64))
     for data in (wrong, signed(LIMIT, READER), signed(LIMIT, age_ms=6_000), signed(LIMIT, age_ms=-6_000)):
-        assert not orders.take(data, client)
+        assert not orders.begin(data, client)
     assert not client.begun and not exchange.gateway.commands

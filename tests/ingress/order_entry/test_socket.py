@@ -20,8 +20,8 @@ from websockets.uri import parse_uri
 from engine_core.config.edge_limits import RateLimits
 from engine_core.wire.codes import AccountState, CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT, EVENT, SLOT
-from ingress.access.rate_limits import Limits
-from ingress.metrics import Shown
+from ingress.access.rate_limits import RateLimiter
+from ingress.metrics import Metrics
 from ingress.order_entry import socket as order_socket
 from ingress.order_entry.session import MOST_FRAMES, MOST_REFUSED
 from ingress.order_entry.socket import MAX_IN_FLIGHT, OrderSocket, socket_class
@@ -92,7 +92,7 @@ class Peer:
 async def connected(exchange: Exchange, **params: Any) -> AsyncIterator[Peer]:
     """A session that is logged on."""
     state = ServerState()
-    bound = socket_class(exchange.service, Shown(config(Path("/nowhere"))))
+    bound = socket_class(exchange.service, Metrics(config(Path("/nowhere"))))
     peer = Peer(bound(cast(Config, None), state, {}), Transport(), ClientProtocol(parse_uri("ws://exchange/ws/orders")))
     peer.socket.connection_made(peer.transport)
     peer.protocol.send_request(peer.protocol.connect())
@@ -211,7 +211,7 @@ async def stranger(exchange: Exchange) -> AsyncIterator[Peer]:
 
 
 async def opened(exchange: Exchange) -> Peer:
-    bound = socket_class(exchange.service, Shown(config(Path("/nowhere"))))
+    bound = socket_class(exchange.service, Metrics(config(Path("/nowhere"))))
     peer = Peer(
         bound(cast(Config, None), ServerState(), {}), Transport(), ClientProtocol(parse_uri("ws://exchange/ws/orders"))
     )
@@ -268,7 +268,7 @@ async def test_frames_are_charged_to_the_address(exchange: Exchange, tmp_path: P
     none = {name: 0 for name in RateLimits.__slots__}  # type: ignore[attr-defined]
     made = RateLimits(**(none | {"requests_per_second": 1, "requests_burst": 500}))
     async with connected(exchange) as peer:
-        limits = Limits(tmp_path / "limits", made)
+        limits = RateLimiter(tmp_path / "limits", made)
         object.__setattr__(exchange.service, "limits", limits)  # after the logon
         ping = Frame(Opcode.PING, b"").serialize(mask=True)
         peer.socket.data_received(ping * 450)
