@@ -3,6 +3,7 @@
 import argparse
 import json
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -49,6 +50,19 @@ class Result:
     unloaded_p50_ms: float
     unloaded_p99_ms: float
     accounts: Accounts
+
+    @classmethod
+    def of(cls, load: str, loads: list[Load], echoes: list[Load], unloaded: Load, accounts: Accounts) -> "Result":
+        return cls(
+            load=load,
+            exchange_per_second=rate(loads),
+            echo_per_second=rate(echoes),
+            p50_ms=statistics.mean(load.p50_ms for load in loads),
+            p99_ms=max(load.p99_ms for load in loads),
+            unloaded_p50_ms=unloaded.p50_ms,
+            unloaded_p99_ms=unloaded.p99_ms,
+            accounts=accounts,
+        )
 
     @property
     def ratio(self) -> float:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import Connection
 
+from engine_core.replica.setup import Asset
 from engine_core.wire.limits import FEE_ACCOUNT
 from engine_core.wire.streams import ORIGIN, EntryId
 from persistence.migrate import Variant, migrate
 from persistence.projection.balances import FeeBalances
-from persistence.projection.definitions import Asset, Market, Setup, Statement
+from persistence.projection.definitions import Market, Setup, Statement
 from persistence.projection.numbering import LastNumbers, Numbering
 from persistence.projection.rows import Books, Rows
 from persistence.tables import (

@@ -8,10 +8,9 @@ connection measures the latency of an exchange at rest. At the end every accepte
 history: a count that does not fit fails the benchmark. Non-goals: matching speed (kernel/), the log's (pipeline.py).
 """
 
-import statistics
 import sys
 
-from bench.against_echo import ROUNDS, Accounts, Result, parser, rate, run
+from bench.against_echo import ROUNDS, Accounts, Result, parser, run
 from bench.http.client import Exchange
 from bench.http.load import WRK, Load, run_python, run_wrk
 
@@ -33,16 +32,8 @@ def measure(exchange: Exchange, echo_port: int, seconds: float, connections: int
     unloaded = run_python(exchange.port, iter(exchange.prepare(LATENCY_ORDERS)), LATENCY_SECONDS, 1)
     exchange.cancel_all()
     known = exchange.orders_known() - before
-    return Result(
-        load=f"{connections} connections of {client}",
-        exchange_per_second=rate(loads),
-        echo_per_second=rate(echoes),
-        p50_ms=statistics.mean(load.p50_ms for load in loads),
-        p99_ms=max(load.p99_ms for load in loads),
-        unloaded_p50_ms=unloaded.p50_ms,
-        unloaded_p99_ms=unloaded.p99_ms,
-        accounts=Accounts.of([*loads, unloaded], known, connections * ROUNDS if client == "wrk" else 0),
-    )
+    accounts = Accounts.of([*loads, unloaded], known, connections * ROUNDS if client == "wrk" else 0)
+    return Result.of(f"{connections} connections of {client}", loads, echoes, unloaded, accounts)
 
 
 def _load(client: str, port: int, requests: list[bytes], seconds: float, connections: int) -> Load:

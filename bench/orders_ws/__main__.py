@@ -9,10 +9,9 @@ history. Non-goals: REST (http/), streams (websocket/).
 """
 
 import json
-import statistics
 import sys
 
-from bench.against_echo import ROUNDS, Accounts, Result, parser, rate, run
+from bench.against_echo import ROUNDS, Accounts, Result, parser, run
 from bench.http.client import Exchange
 from bench.http.load import Load, run_python
 from bench.orders_ws.load import Entry
@@ -39,15 +38,9 @@ def measure(exchange: Exchange, echo_port: int, seconds: float, connections: int
     unloaded = run_entries(exchange.port, _entries(exchange, 1, LATENCY_ORDERS), LATENCY_SECONDS, 1)
     exchange.cancel_all()
     known = exchange.orders_known() - before
-    return Result(
-        load=f"{connections} connections, {in_flight} orders in flight on each",
-        exchange_per_second=rate(loads),
-        echo_per_second=rate(echoes),
-        p50_ms=statistics.mean(load.p50_ms for load in loads),
-        p99_ms=max(load.p99_ms for load in loads),
-        unloaded_p50_ms=unloaded.p50_ms,
-        unloaded_p99_ms=unloaded.p99_ms,
-        accounts=Accounts.of([*loads, unloaded], known),
+    accounts = Accounts.of([*loads, unloaded], known)
+    return Result.of(
+        f"{connections} connections, {in_flight} orders in flight on each", loads, echoes, unloaded, accounts
     )
 
 

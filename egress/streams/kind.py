@@ -4,6 +4,7 @@ A kind also decides what a client that reads too slowly is owed (see hub.Item): 
 all. Nothing runs while nobody listens.
 """
 
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from egress.frames import Texts
@@ -59,3 +60,26 @@ class StreamKind:
     def _say(self, item: Item) -> None:
         self._ready.append(item)
         self._hub.wake()
+
+
+@dataclass(slots=True)
+class Topic:
+    """One market's stream of a kind."""
+
+    stream: Stream
+    market: Market
+    texts: Texts
+
+
+class MarketStreams(StreamKind):
+    """A kind of which a market has one stream."""
+
+    def __init__(self, data: MarketData, hub: Hub, texts: SharedTexts) -> None:
+        super().__init__(data, hub, texts)
+        self._topics: dict[int, Topic] = {}  # by market
+
+    def open(self, stream: Stream, market: Market) -> None:
+        self._topics[market.number] = Topic(stream, market, self._texts.of(market))
+
+    def close(self, stream: Stream, market: Market) -> None:
+        del self._topics[market.number]

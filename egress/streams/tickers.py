@@ -4,38 +4,29 @@ Of both a slow client is owed the newest only.
 """
 
 import time
-from dataclasses import dataclass
 
 from egress import frames
-from egress.frames import Texts
 from egress.hub import Hub, Item
 from egress.names import Stream
-from egress.streams.kind import SharedTexts, StreamKind
+from egress.streams.kind import MarketStreams, SharedTexts
 from engine_core.replica.market_data import Changes, MarketData
 from engine_core.replica.setup import Market
 
 
-@dataclass(slots=True)
-class _Topic:
-    stream: Stream
-    market: Market
-    texts: Texts
-    best: object = None  # as last sent
-
-
-class BookTickerStreams(StreamKind):
+class BookTickerStreams(MarketStreams):
     def __init__(self, data: MarketData, hub: Hub, texts: SharedTexts) -> None:
         super().__init__(data, hub, texts)
-        self._topics: dict[int, _Topic] = {}  # by market
+        self._best: dict[int, object] = {}  # by market, as last sent
         self._touched: set[int] = set()  # markets whose depth changed since the last tick
 
     def open(self, stream: Stream, market: Market) -> None:
-        self._topics[market.number] = _Topic(stream, market, self._texts.of(market))
+        super().open(stream, market)
         self._touched.add(market.number)  # the first listener gets the best prices at once
         self._hub.wake()
 
     def close(self, stream: Stream, market: Market) -> None:
-        del self._topics[market.number]
+        super().close(stream, market)
+        self._best.pop(market.number, None)
 
     def apply(self, changes: Changes) -> None:
         if not self._topics:
@@ -54,25 +45,15 @@ class BookTickerStreams(StreamKind):
         if topic is None or not book.live:  # a book that is not is sent when it has been read again
             return None
         best = book.best()
-        if best == topic.best:
+        if best == self._best.get(number):
             return None
-        topic.best = best
+        self._best[number] = best
         now_us = time.time_ns() // 1_000
         data = frames.book_ticker(topic.market, topic.texts, best, book.update_id, self._data.time_ms, now_us)
         return Item(topic.stream, data, newest=True)
 
 
-class TickerStreams(StreamKind):
-    def __init__(self, data: MarketData, hub: Hub, texts: SharedTexts) -> None:
-        super().__init__(data, hub, texts)
-        self._topics: dict[int, _Topic] = {}  # by market
-
-    def open(self, stream: Stream, market: Market) -> None:
-        self._topics[market.number] = _Topic(stream, market, self._texts.of(market))
-
-    def close(self, stream: Stream, market: Market) -> None:
-        del self._topics[market.number]
-
+class TickerStreams(MarketStreams):
     @property
     def wants_seconds(self) -> bool:
         return bool(self._topics)

@@ -51,9 +51,8 @@ class Error(msgspec.Struct):
     message: str
 
 
-@example(_LIVE)
-class LiveOrder(msgspec.Struct, kw_only=True):
-    """An order as it is now; members that do not apply are null."""
+class _Order(msgspec.Struct, kw_only=True):
+    """What orders of now and of the past have in common."""
 
     id: str
     clientId: int | None
@@ -69,6 +68,12 @@ class LiveOrder(msgspec.Struct, kw_only=True):
     quoteQuantity: str | None
     executedQuantity: str
     executedQuoteQuantity: str
+
+
+@example(_LIVE)
+class LiveOrder(_Order, kw_only=True):
+    """An order as it is now; members that do not apply are null."""
+
     createdAt: int
     displayQuantity: str | None = None
     triggerPrice: str | None = None
@@ -288,23 +293,9 @@ class CancelAfter(msgspec.Struct):
         **{"createdAt": "2026-03-04T05:06:07.123", "systemOrderType": None},
     }
 )
-class HistoryOrder(msgspec.Struct, kw_only=True):
+class HistoryOrder(_Order, kw_only=True):
     """An order of the past (or still open), from the history."""
 
-    id: str
-    clientId: int | None
-    symbol: str
-    side: SideWord
-    orderType: OrderTypeWord
-    status: StatusWord
-    timeInForce: TimeInForceWord
-    selfTradePrevention: str
-    postOnly: bool | None
-    price: str | None
-    quantity: str | None
-    quoteQuantity: str | None
-    executedQuantity: str
-    executedQuoteQuantity: str
     createdAt: str
     displayQuantity: str | None
     expiryReason: ExpiryWord | None

@@ -10,19 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from engine_core.replica.setup import Asset
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.limits import FEE_ACCOUNT
 from engine_core.wire.units import format_decimal
 
 _TICK_DECIMALS = 30
 RULES = ("lot_atoms", "tick_atoms", "min_lots", "max_lots")  # of a MARKET
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    number: int
-    symbol: str
-    decimals: int
 
 
 @dataclass(frozen=True, slots=True)
