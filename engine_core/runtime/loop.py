@@ -15,12 +15,10 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 
-import numpy as np
 import redis
 
-from engine_core.book.memory.state import FIRED, TIMERS, Capacities, capacities_of
 from engine_core.runtime.clock import Clock
-from engine_core.runtime.config import TICK_MS, WAITING_BYTES, EngineConfig
+from engine_core.runtime.config import WAITING_BYTES, EngineConfig
 from engine_core.runtime.counters import Counters, Stages
 from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.fullness import Fullness
@@ -29,18 +27,17 @@ from engine_core.runtime.log.publish import AppendRefused, Publisher
 from engine_core.runtime.log.skips import check_skips, remember
 from engine_core.runtime.log.tail import Forgotten, NotTaken, Tail
 from engine_core.runtime.machine import Machine
+from engine_core.runtime.own_commands import OwnCommands, due_at
 from engine_core.runtime.queries import Answers
-from engine_core.runtime.recovery import capacity_records, check_pair, check_position, create_log, read_logs, replay
+from engine_core.runtime.recovery import check_pair, check_position, create_log, read_logs, replay
 from engine_core.runtime.snapshots import snapshot
 from engine_core.runtime.snapshots.resume import check_has, check_same_log, crc_of, resume
 from engine_core.runtime.snapshots.schedule import Keeper
 from engine_core.runtime.snapshots.snapshot import Place
 from engine_core.runtime.standby import Lookout, active_name
-from engine_core.transport.gateway import Gateway
 from engine_core.transport.redis_connection import UNREACHABLE, Connection, client_of
 from engine_core.transport.ring import RingWriter, Stamp
-from engine_core.wire.codes import CommandKind
-from engine_core.wire.layout import COMMAND, EVENT
+from engine_core.wire.layout import EVENT
 from engine_core.wire.log import RESTORE_SECONDS, LogError, LogState, LogTrimmed
 from engine_core.wire.streams import EntryId, decode_block, keys, pack
 
@@ -71,9 +68,7 @@ class Engine:
         self._clock = Clock()
         self._beat = beat
         self._wake = wake  # descriptor that becomes readable at a signal, so that poll() ends
-        self._gateway: Gateway | None = None  # for commands of the engine's own
-        self._growth: np.ndarray | None = None  # capacities to tell the log
-        self._next_tick = 0.0
+        self._own = OwnCommands(config, self.counters)
         self._patient_until = 0.0  # with logs that this engine cannot start over from
         self._start_over()
 
@@ -112,7 +107,7 @@ class Engine:
                     logger.warning("Redis cannot be reached, trying until it can: %s", error)
                 self.following = False
                 self.counters.reconnects += 1
-                self._gateway = None
+                self._own.disconnect()
                 self._beat()
                 time.sleep(RETRY_SECONDS)
 
@@ -207,31 +202,8 @@ class Engine:
                 self.ring.ring()
 
     def _raise_capacities(self) -> None:
-        """Have the log say that the configuration has larger ones: so all execute the same from there on."""
-        if not self.machine.log_id:
-            return  # GENESIS says them
-        now, wanted = capacities_of(self.machine.state), self._config.capacities
-        raised = Capacities(*map(max, now, wanted))
-        if raised[:-1] != wanted[:-1]:
-            logger.warning("capacities can only be raised: these stay as they are, %s", now)
-        self._growth = capacity_records(raised) if raised[:-1] != now[:-1] else None
-        self._tell_growth()
-
-    def _tell_growth(self) -> None:
-        if self._growth is not None and self._append(self._growth):
-            self._growth = None
-
-    def _append(self, records: np.ndarray) -> bool:
-        """Append a block of our own; False if Redis has no room for it now."""
-        if self._gateway is None:
-            self._gateway = Gateway(self._config.redis_url, self._config.shard)
-        try:
-            self._gateway.append(records)
-        except redis.ResponseError as error:
-            self.counters.append_refusals += 1
-            logger.error("Redis takes no command of the engine's own, trying again: %s", error)
-            return False
-        return True
+        if self.machine.log_id:  # else GENESIS says them
+            self._own.raise_capacities(self.machine.state)
 
     def _step_back(self, why: str) -> None:
         if self.active:
@@ -243,7 +215,7 @@ class Engine:
         if self.ring is not None:
             self.ring.close()
             self.ring = None
-        self._gateway = None
+        self._own.disconnect()
 
     def _open_ring(self, base: EntryId) -> None:
         config, machine = self._config, self.machine
@@ -274,8 +246,8 @@ class Engine:
             if self.active:
                 if publisher.waiting and not publisher.under_way:
                     publisher.flush()
-                self._tick()
-                self._tell_growth()
+                self._own.tick(self.machine.state)
+                self._own.append_growth()
                 self._fullness.look(self.machine.state)
             elif lookout.is_due():
                 self._look_out(lookout, appends, client)
@@ -375,27 +347,7 @@ class Engine:
             return 0
         if not self.active:
             return lookout.seconds * 1000
-        due_ms = self._due_ms()
+        due_ms = due_at(self.machine.state)
         if due_ms is None:
             return None
-        return max(1.0, due_ms - time.time_ns() // 1_000_000, (self._next_tick - time.monotonic()) * 1000)
-
-    def _due_ms(self) -> int | None:
-        """When work that waits for time to pass is due, in engine time."""
-        state = self.machine.state
-        if state.levels[FIRED]["head"] != 0:
-            return 0  # what did not fit into the last command
-        if state.counters[TIMERS] == 0:
-            return None
-        return int(state.timers[state.timer_heap[1]]["due_ms"])
-
-    def _tick(self) -> None:
-        """Append TICK, at most every TICK_MS, while something is due: engine time passes only by commands."""
-        due_ms = self._due_ms()
-        now = time.monotonic()
-        if due_ms is None or due_ms > time.time_ns() // 1_000_000 or now < self._next_tick:
-            return
-        self._next_tick = now + (TICK_MS if due_ms else TICK_MS / 20) / 1000  # a market may be waiting for it
-        tick = np.zeros(1, COMMAND)
-        tick["kind"] = CommandKind.TICK
-        self.counters.ticks += self._append(tick)
+        return max(1.0, due_ms - time.time_ns() // 1_000_000, (self._own.next_tick - time.monotonic()) * 1000)

@@ -76,6 +76,11 @@ def events_of(records: np.ndarray) -> list[Event]:
     return [Event._make(values) for values in _EVENT.iter_unpack(records.tobytes())]
 
 
+def pick(events: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """`events[places]`, ten times faster: NumPy copies records with overlapping fields field by field."""
+    return np.take(events.view(np.dtype((np.void, EVENT.itemsize))), places).view(EVENT)
+
+
 def _check() -> None:
     packed = _EVENT.pack(*range(1, len(Event._fields) + 1))
     event, record = Event._make(_EVENT.unpack(packed)), np.frombuffer(packed, EVENT)[0]

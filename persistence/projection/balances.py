@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine_core.wire.codes import EventKind, Side
-from engine_core.wire.layout import ADMIN_EVENT, pick
+from engine_core.wire.events import pick
+from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.limits import FEE_ACCOUNT
 from persistence.projection.definitions import MarketColumns
 from persistence.tables import BALANCE_CHANGES

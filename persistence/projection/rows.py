@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, Reason, Side
-from engine_core.wire.layout import ADMIN_EVENT, pick
+from engine_core.wire.events import pick
+from engine_core.wire.layout import ADMIN_EVENT
 from persistence.projection.balances import FeeBalances, balance_changes
 from persistence.projection.candles import candle_changes
 from persistence.projection.definitions import MarketColumns, Setup, Statement
