@@ -100,7 +100,7 @@ def test_what_the_old_code_knew_is_there_after_the_upgrade(tmp_path: Path) -> No
         assert now["book"] == facts["books"][symbol], symbol
     verified = exchange(data, "verify")
     assert verified.returncode == 0 and "everything is accounted for" in verified.stdout, verified.stdout
-    assert "what came before it was executed by behaviour version 1" in verified.stdout
+    assert "everything before it was executed by behaviour version 1" in verified.stdout
     again = exchange(data, "upgrade")
     assert again.returncode == 0 and "nothing to upgrade" in again.stdout
 
