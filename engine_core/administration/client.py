@@ -15,6 +15,7 @@ from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
 from engine_core.wire.layout import ADMIN, join
 from engine_core.wire.limits import FEE_ACCOUNT, MAX_BLOCK_COMMANDS
+from engine_core.wire.market_limits import limits_in
 
 ENGINE_TIMEOUT_S = 120.0
 
@@ -34,9 +35,6 @@ def admin(kind: CommandKind, **fields: Any) -> np.ndarray:
     return record
 
 
-BANDS = ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders")  # of MARKET_BANDS
-
-
 @dataclass(slots=True)
 class LogSetup:
     """What the log says, from the records of a SETUP answer."""
@@ -44,7 +42,7 @@ class LogSetup:
     assets: dict[str, np.void] = field(default_factory=dict)
     markets: dict[int, np.void] = field(default_factory=dict)
     fees: dict[int, tuple[int, int]] = field(default_factory=dict)
-    bands: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    limits: dict[int, dict[str, int]] = field(default_factory=dict)
     accounts: set[int] = field(default_factory=set)
     keys: set[tuple[int, bytes]] = field(default_factory=set)
     divided: bool = False  # whether what all accounts share is divided among them
@@ -62,7 +60,7 @@ class LogSetup:
                 case CommandKind.FEES if record["code"] == 0:
                     setup.fees[number] = (int(record["maker_ppm"]), int(record["taker_ppm"]))
                 case CommandKind.MARKET_BANDS:
-                    setup.bands[number] = tuple(int(record[name]) for name in BANDS)
+                    setup.limits[number] = limits_in(record)
                 case CommandKind.GENESIS:
                     setup.accounts.add(FEE_ACCOUNT)
                 case CommandKind.ACCOUNT:

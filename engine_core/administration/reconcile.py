@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine_core.administration.client import BANDS, ApplyError, LogSetup, admin, describe, execute, read_setup
+from engine_core.administration.client import ApplyError, LogSetup, admin, describe, execute, read_setup
 from engine_core.administration.demo import fund
 from engine_core.config.exchange_toml import FUNDED_PROFILES, AssetDef, Config, MarketDef
 from engine_core.config.settings import KEYS_FILE, PROFILE_FILE, Settings, write_private
@@ -24,6 +24,7 @@ from engine_core.process.lifecycle import start
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, MarketState
 from engine_core.wire.fees import fee_of
+from engine_core.wire.market_limits import NO_LIMITS, limits_of
 
 log = logging.getLogger("reconcile")
 
@@ -42,10 +43,9 @@ def difference(config: Config, setup: LogSetup) -> list[np.ndarray]:
         fees = (market.maker_ppm, market.taker_ppm)
         if setup.fees.get(market.number, (0, 0)) != fees:
             commands.append(admin(CommandKind.FEES, market=market.number, maker_ppm=fees[0], taker_ppm=fees[1]))
-        bands = (market.band_up_ppm, market.band_down_ppm, market.impact_ppm, market.max_open_orders)
-        if setup.bands.get(market.number, (0, 0, 0, 0)) != bands:
-            values = dict(zip(BANDS, bands, strict=True))
-            commands.append(admin(CommandKind.MARKET_BANDS, market=market.number, **values))
+        limits = limits_of(market)
+        if setup.limits.get(market.number, NO_LIMITS) != limits:
+            commands.append(admin(CommandKind.MARKET_BANDS, market=market.number, **limits))
     if not setup.divided:
         commands.append(admin(CommandKind.SHARES, code=1))
     return commands
@@ -116,16 +116,13 @@ def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
     if kind == CommandKind.MARKET:
         sizes = f"tick {market.tick_size}, lot {market.lot_size}, number {number}"
         return f"new market {market.symbol}: {sizes}; all of that is permanent"
-    keys: tuple[str, ...] = ("maker_ppm", "taker_ppm")
-    before: tuple[int, ...] = setup.fees.get(number, (0, 0))
-    if kind not in (CommandKind.FEES, CommandKind.MARKET_BANDS):
+    if kind == CommandKind.FEES:
+        before = dict(zip(("maker_ppm", "taker_ppm"), setup.fees.get(number, (0, 0)), strict=True))
+    elif kind == CommandKind.MARKET_BANDS:
+        before = setup.limits.get(number, NO_LIMITS)
+    else:
         return f"{market.symbol}: {describe(command)}"
-    if kind == CommandKind.MARKET_BANDS:
-        keys = BANDS
-        before = setup.bands.get(number, (0, 0, 0, 0))
-    changed = [
-        f"{key} {old} → {new}" for key, old in zip(keys, before, strict=True) if old != (new := int(record[key]))
-    ]
+    changed = [f"{key} {old} → {new}" for key, old in before.items() if old != (new := int(record[key]))]
     return f"{market.symbol}: {', '.join(changed)}"
 
 

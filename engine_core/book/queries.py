@@ -40,6 +40,7 @@ from engine_core.jit.rows import Rows, rows
 from engine_core.wire.codes import AccountState, CommandKind, EventKind, Reason, Side
 from engine_core.wire.layout import ADMIN, BALANCE, EVENT, LEVEL, SCHEMA_VERSION, STATUS, EventRow, LevelRow
 from engine_core.wire.limits import ALL_MARKETS
+from engine_core.wire.market_limits import limits_in
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -208,10 +209,9 @@ def _setup_market(setup: _Setup, state: State, number: int) -> None:
         min_lots=market["min_lots"],
         max_lots=market["max_lots"],
     )
-    names = ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders")
-    bands = {name: int(market[name]) for name in names}
-    if any(bands.values()):
-        setup.add(CommandKind.MARKET_BANDS, market=number, **bands)
+    limits = limits_in(market)
+    if any(limits.values()):
+        setup.add(CommandKind.MARKET_BANDS, market=number, **limits)
     for tier in range(TIERS):
         fee = state.fees[number * TIERS + tier]
         if fee["own"]:

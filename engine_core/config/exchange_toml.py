@@ -32,6 +32,7 @@ from engine_core.wire.limits import (
     PPM,
     SLOT_BITS,
 )
+from engine_core.wire.market_limits import MOST, NO_LIMITS, MarketLimits
 from engine_core.wire.units import MarketUnits, UnitError, format_decimal, market_units
 
 __all__ = ["AssetDef", "Capacity", "Config", "ConfigError", "MarketDef", "load"]
@@ -53,7 +54,7 @@ class AssetDef:
 
 
 @dataclass(frozen=True, slots=True)
-class MarketDef:
+class MarketDef(MarketLimits):
     number: int
     symbol: str
     base: str
@@ -69,10 +70,6 @@ class MarketDef:
     max_lots: int
     maker_ppm: int
     taker_ppm: int
-    band_up_ppm: int  # 0: no band
-    band_down_ppm: int
-    impact_ppm: int
-    max_open_orders: int  # of one account in this market; 0: no limit
     start_price: str  # where the demo's market maker begins when nothing was traded yet; "": it leaves the market alone
 
 
@@ -160,7 +157,7 @@ class Config:
 
 
 def _without_limits(market: MarketDef) -> MarketDef:
-    return replace(market, band_up_ppm=0, band_down_ppm=0, impact_ppm=0, max_open_orders=0)
+    return replace(market, **NO_LIMITS)
 
 
 def load(path: Path | str) -> Config:
@@ -302,11 +299,8 @@ def _market(symbol: str, table: Section, assets: dict[str, AssetDef]) -> MarketD
         max_lots=max_lots,
         maker_ppm=table.integer("maker_ppm", 0, PPM // 10, 0),
         taker_ppm=table.integer("taker_ppm", 0, PPM // 10, 0),
-        band_up_ppm=table.integer("band_up_ppm", 0, 1000 * PPM, 0),
-        band_down_ppm=table.integer("band_down_ppm", 0, PPM - 1, 0),
-        impact_ppm=table.integer("impact_ppm", 0, PPM - 1, 0),
-        max_open_orders=table.integer("max_open_orders", 0, 2**SLOT_BITS, 0),
         start_price=start_price,
+        **{name: table.integer(name, 0, most, 0) for name, most in MOST.items()},
     )
     table.done()
     return market

@@ -20,6 +20,7 @@ from engine_core.operator.target.running import CommandError
 from engine_core.transport.redis_connection import describe
 from engine_core.wire.codes import AccountState, CommandKind, EventKind, KeyPermission, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, EVENT
+from engine_core.wire.market_limits import LIMITS
 from engine_core.wire.streams import FIELD, BlockError, decode_block, keys
 
 CHUNK = 512  # entries read at once
@@ -32,7 +33,7 @@ _NUMBERS = {
     CommandKind.WITHDRAW: ("amount_atoms", "reference"),
     CommandKind.TRANSFER: ("amount_atoms", "reference"),
     CommandKind.FEES: ("maker_ppm", "taker_ppm"),
-    CommandKind.MARKET_BANDS: ("band_up_ppm", "band_down_ppm", "impact_ppm", "max_open_orders"),
+    CommandKind.MARKET_BANDS: LIMITS,
 }
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine_core.wire.codes import AccountState, CommandKind, EventKind, KeyPermission, MarketState
+from engine_core.wire.market_limits import MarketLimits, limits_in
 from engine_core.wire.units import MarketUnits
 
 # APPLIED commands that change nothing here; there may be millions of the first two.
@@ -31,8 +32,8 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
-    """One market; a zero band, impact or limit means none."""
+class Market(MarketLimits):
+    """One market."""
 
     number: int
     symbol: str
@@ -42,10 +43,6 @@ class Market:
     state: MarketState
     min_lots: int
     max_lots: int
-    band_up_ppm: int = 0
-    band_down_ppm: int = 0
-    impact_ppm: int = 0
-    max_open_orders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ class Setup:
             case CommandKind.MARKET_STATE:
                 self._put(replace(self.markets[int(record["market"])], state=MarketState(int(record["code"]))))
             case CommandKind.MARKET_BANDS:
-                self._put(self._with_bands(record))
+                self._put(replace(self.markets[int(record["market"])], **limits_in(record)))
             case CommandKind.FEES:
                 fees = Fees(int(record["maker_ppm"]), int(record["taker_ppm"]))
                 self._fees[int(record["market"]), int(record["code"])] = fees
@@ -149,13 +146,4 @@ class Setup:
             state=MarketState(int(record["code"])),
             min_lots=int(record["min_lots"]),
             max_lots=int(record["max_lots"]),
-        )
-
-    def _with_bands(self, record: np.void) -> Market:
-        return replace(
-            self.markets[int(record["market"])],
-            band_up_ppm=int(record["band_up_ppm"]),
-            band_down_ppm=int(record["band_down_ppm"]),
-            impact_ppm=int(record["impact_ppm"]),
-            max_open_orders=int(record["max_open_orders"]),
         )
