@@ -1,9 +1,6 @@
 """Clients that people already have, unchanged but for their URLs: two Python SDKs, and bots (ccxt: test_ccxt.py)."""
 
 import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -48,22 +45,6 @@ def test_backpack_exchange_sdk(exchange: Exchange) -> None:
     assert events["depth@BTC_USDC"][0]["u"] and events["depth.BTC_USDC"][0]["u"]
     assert [event["e"] for event in events["account.orderUpdate"]][:1] == ["orderAccepted"]
     assert events["trade.BTC_USDC"][0]["p"] == "15"
-
-
-def test_the_bots_of_the_readme(exchange: Exchange, tmp_path: Path) -> None:
-    """As printed, but for the addresses and the folder of this exchange."""
-    text = (Path(__file__).parents[3] / "README.md").read_text().split("## A bot", 1)[1].split("\n## ", 1)[0]
-    bots = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    *bots, reconnecting = bots  # the last one, a few lines for ccxt.pro, is tried in test_ccxt_reconnects.py
-    assert len(bots) == 2 and "import" not in reconnecting
-    for bot in bots:
-        code = bot.replace("http://127.0.0.1:8080", exchange.run["http"]).replace("time.sleep(1)", "time.sleep(0)")
-        code = code.replace("ws://127.0.0.1:8080", exchange.run["http"].replace("http", "ws", 1))
-        program = tmp_path / "bot.py"
-        program.write_text(code.replace("data/demo-keys.json", str(exchange.data / "demo-keys.json")))
-        done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        assert '"error"' not in done.stdout and re.search("""['"]status['"]: ?['"]""", done.stdout), done.stdout
 
 
 @pytest.mark.parametrize("name", ["http", "orders_ws"])
