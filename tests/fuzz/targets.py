@@ -32,7 +32,15 @@ from engine_core.wire.streams import BlockError, EntryId, decode_block, encode_b
 from ingress.access.authenticator import cookie_of
 from ingress.errors import ApiError
 from ingress.messages import Call
-from ingress.requests.signed_json import Number, compact_json, parse_body, parse_query
+from ingress.requests.signed_json import (
+    Number,
+    compact_json,
+    parse_body,
+    parse_object,
+    parse_objects,
+    parse_query,
+    signed_pairs,
+)
 from tests.fuzz import behind_nginx, http_differential
 from tests.fuzz.mutate import mutated, split
 from tests.ingress.fakes import open_exchange
@@ -133,7 +141,13 @@ def check_message(data: bytes, draw: random.Random) -> None:
 
 
 def check_members(data: bytes, draw: random.Random) -> None:
-    """What is taken is what Python's own reader finds, number for number, and can be written and read again."""
+    """What is taken is what Python's own reader finds, number for number, and can be written and read again; so are an
+    object's members, and those of the objects of a list, which can be signed or are refused."""
+    with contextlib.suppress(ApiError):
+        members = parse_object(data)
+        assert list(dict(signed_pairs(members))) == list(members)
+    with contextlib.suppress(ApiError):
+        assert [dict(item) for item in parse_objects(data)] == parse_body(data)
     try:
         value = parse_body(data)
     except ApiError:
