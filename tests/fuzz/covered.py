@@ -48,8 +48,8 @@ UNDER_TEST: Final = {  # files, or functions of them
     "configuration": _CONFIGURATION,
     "command-line": ("engine_core/cli.py:_parser", "engine_core/arguments.py"),
 }
-SAMPLES: Final = {"commands": 400, "snapshot": 300, "configuration": 500, "websocket": 1_000}
-SAMPLE: Final = 4_000
+SAMPLES: Final = {"commands": 100, "snapshot": 100, "configuration": 200, "websocket": 300}
+SAMPLE: Final = 3_000
 NOT_KEPT: Final = {  # inputs of another target again, or large
     *("order-request-and-llhttp", "order-message-compiled", "http-behind-nginx", "snapshot"),
 }

@@ -48,7 +48,9 @@ def table() -> str:
     rows = [_COLUMNS, (_LEFT, *[_RIGHT] * 5, _LEFT)]
     progress = load()
     for name, state in progress.items():
-        counts = f"{int(state['inputs']):,}", f"{int(state['taken']):,}", f"{state['cpu_seconds'] / 3600:.3f}"
+        inputs, taken = int(state["inputs"]), int(state["taken"])
+        accepted = f"{taken:,}" if taken != inputs else ""  # only the compiled loops count these
+        counts = f"{inputs:,}", accepted, f"{state['cpu_seconds'] / 3600:.3f}"
         rows.append((f"`{name}`", *counts, *_covered(state.get("coverage"))))
     inputs = sum(int(state["inputs"]) for state in progress.values())
     hours = sum(state["cpu_seconds"] for state in progress.values()) / 3600
