@@ -9,7 +9,7 @@ LISTS ?= 2000000
 ROUNDS ?= 5
 SEEDS ?= 2000
 REQUESTS ?= 500
-WORKERS ?= 4
+WORKERS ?= 3
 KEEP ?=
 
 # Containers often set it, and then every process compiles all that it imports: most of the seconds that a start takes.
@@ -54,7 +54,7 @@ lint: setup-dev
 docs: setup-dev
 	.venv/bin/python .ci/configuration.py
 
-# What a test waits for costs no processor, so there are more workers than two cores. See tests/scheduling.py.
+# What a test waits for costs no processor, so there is one worker more than two cores. See tests/scheduling.py.
 test: lint
 	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=20
 
