@@ -15,7 +15,8 @@ from engine_core.config.toml_section import ConfigError
 from engine_core.process import lifecycle
 from engine_core.process.metrics import Monitor, serve
 from engine_core.runtime.config import EngineConfig, from_settings, snapshot_rules
-from engine_core.runtime.loop import Engine
+from engine_core.runtime.engine import Engine
+from engine_core.runtime.loop import run
 from engine_core.runtime.metrics import show
 from engine_core.runtime.snapshots.schedule import Keeper
 from engine_core.transport.reserved_file import NoRoom
@@ -51,7 +52,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # what stays for ever is never looked at again
     try:
-        engine.run(lifecycle.ready)
+        run(engine, lifecycle.ready)
     except (LogError, NoRoom) as error:
         logger.critical("the engine stops: %s", error)
         sys.exit(1)

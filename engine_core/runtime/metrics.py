@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from engine_core.process.metrics import Monitor, Sample
 from engine_core.runtime.clock import ahead_ms
+from engine_core.runtime.engine import Engine
 from engine_core.runtime.fullness import tables
-from engine_core.runtime.loop import Engine
 
 
 def show(engine: Engine, monitor: Monitor) -> None:

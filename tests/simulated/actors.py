@@ -11,11 +11,13 @@ import redis
 
 from engine_core.book.audit import digest
 from engine_core.runtime import crash_guard as guards
-from engine_core.runtime import loop, queries, recovery, standby
+from engine_core.runtime import engine as engines
+from engine_core.runtime import loop, own_commands, queries, recovery, standby
 from engine_core.runtime.config import EngineConfig
+from engine_core.runtime.engine import Engine
 from engine_core.runtime.log import intake, publish, tail
 from engine_core.runtime.log.chunk import Chunk
-from engine_core.runtime.loop import Engine
+from engine_core.runtime.loop import run
 from engine_core.runtime.machine import Machine, Mirror
 from engine_core.runtime.queries import answer
 from engine_core.runtime.snapshots import snapshot, trim
@@ -135,7 +137,7 @@ class Host:
             config = EngineConfig("", self.folder, self.folder, 0, capacities, 64, None, False, 0, standby, number)
             engine = Engine(config, SimKeeper(self))
             self.engines[f"engine-{number}"] = engine
-            engine.run(lambda: None)
+            run(engine, lambda: None)
 
         return body
 
@@ -202,16 +204,17 @@ class _Select:
 def simulated(host: Host) -> Iterator[None]:
     """Clock, network and shared memory of the modules under test are those of the host."""
     clock = Clock(host.world)
-    modules: list[Any] = [loop, intake, publish, recovery, snapshot, standby, tail, trim, guards, outboxes]
+    modules: list[Any] = [loop, engines, own_commands, intake, publish, recovery, snapshot, standby, tail, trim]
+    modules += [guards, outboxes]
     replaced: list[tuple[Any, str, Any]] = [(module, "time", clock) for module in modules if hasattr(module, "time")]
     replaced += [
         (recovery, "ahead", lambda chunks: chunks),
         (loop, "select", _Select(host)),
         (loop, "client_of", lambda url, seconds: SimClient(host.server)),
         (loop, "Connection", lambda url, seconds: SimConnection(host.server, seconds)),
-        (loop, "RingWriter", lambda runtime, shard, slots, log_id, epoch, base: SimRing(host, base)),
-        (loop, "Gateway", lambda url, shard: SimTicks(host)),
-        (loop, "Machine", type("HostMachine", (SimMachine,), {"host": host})),
+        (engines, "RingWriter", lambda runtime, shard, slots, log_id, epoch, base: SimRing(host, base)),
+        (own_commands, "Gateway", lambda url, shard: SimTicks(host)),
+        (engines, "Machine", type("HostMachine", (SimMachine,), {"host": host})),
         (snapshot.os, "fsync", lambda descriptor: None),
         (queries, "answer", _answer),
     ]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from engine_core.book.memory.state import capacities_of
 from engine_core.book.resize import resized
 from engine_core.runtime import loop
+from engine_core.runtime.engine import Engine
 from engine_core.runtime.log import tail
 from engine_core.runtime.log.publish import Publisher
 from engine_core.runtime.machine import Machine
@@ -81,7 +82,7 @@ def _grows_alone(right: Any) -> Any:
     """Engine._raise_capacities: at once, and the log does not say so."""
 
     def grow(self: Any) -> None:
-        now, wanted = capacities_of(self.machine.state), self._config.capacities
+        now, wanted = capacities_of(self.machine.state), self.config.capacities
         self.machine.state = resized(self.machine.state, now._replace(orders=max(now.orders, wanted.orders)))
 
     return grow
@@ -125,7 +126,7 @@ MISTAKES = [
     Mistake("events of a batch are stored without the last one", EventSource, "read", _forgets_last),
     Mistake("a skipped block does not count as executed", Machine, "skip", lambda right: _skip, harder=True),
     Mistake("who executed what was skipped goes on", loop, "check_skips", _nothing, harder=True, seeds=(96,)),
-    Mistake("a book grows and the log does not say so", loop.Engine, "_raise_capacities", _grows_alone, harder=True),
+    Mistake("a book grows and the log does not say so", Engine, "_raise_capacities", _grows_alone, harder=True),
 ]
 
 

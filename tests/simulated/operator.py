@@ -116,7 +116,7 @@ class Operator:
     def _skip(self) -> None:
         """Have skipped what engines halt at; again if Redis lost that."""
         for engine in self.living():
-            halted = engine._guard and engine._guard.halts_at
+            halted = engine.guard and engine.guard.halts_at
             if halted and self.skips.get(halted) not in self._server.stream(NAMES.orders).entries:
                 self.skips[halted] = self._append(admin(CommandKind.SKIP, a=halted.ms, b=halted.seq))
 

@@ -1,0 +1,182 @@
+"""What an engine is, whoever it talks to: the state machine, what of its events is published, its ring, its role.
+
+All of it survives a connection that is lost. A Session (loop.py) has the connections and the order of things; it asks
+here to recover, to execute an entry, to become active or a standby. Non-goals: when any of that is done.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+import redis
+
+from engine_core.runtime.clock import Clock
+from engine_core.runtime.config import EngineConfig
+from engine_core.runtime.counters import Counters, Stages
+from engine_core.runtime.crash_guard import CrashGuard
+from engine_core.runtime.fullness import Fullness
+from engine_core.runtime.log.publish import Publisher
+from engine_core.runtime.log.skips import remember
+from engine_core.runtime.log.tail import Tail
+from engine_core.runtime.machine import Machine
+from engine_core.runtime.own_commands import OwnCommands
+from engine_core.runtime.recovery import check_pair, check_position, read_logs, replay
+from engine_core.runtime.snapshots import snapshot
+from engine_core.runtime.snapshots.resume import check_has, check_same_log, crc_of, resume
+from engine_core.runtime.snapshots.schedule import Keeper
+from engine_core.runtime.snapshots.snapshot import Place
+from engine_core.runtime.standby import active_name
+from engine_core.transport.redis_connection import Connection
+from engine_core.transport.ring import RingWriter, Stamp
+from engine_core.wire.layout import EVENT
+from engine_core.wire.log import RESTORE_SECONDS, LogError, LogState, LogTrimmed
+from engine_core.wire.streams import EntryId, decode_block, keys, pack
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    def __init__(
+        self, config: EngineConfig, keeper: Keeper, beat: Callable[[], None] = lambda: None, *, wake: int | None = None
+    ) -> None:
+        self.config = config
+        self.names = keys(config.shard)
+        self.keeper = keeper
+        self.counters = Counters()
+        self.fullness = Fullness()
+        self.stages = Stages.new()
+        self.following = False  # everything that the log held at the start is executed, and Redis is there
+        self.active = False  # the one that publishes
+        self.on_activation: Callable[[], None] = lambda: None
+        self.ring: RingWriter | None = None
+        self.clock = Clock()
+        self.beat = beat
+        self.wake = wake  # descriptor that becomes readable at a signal, so that poll() ends
+        self.own = OwnCommands(config, self.counters)
+        self.patient_until = 0.0  # with logs that this engine cannot start over from
+        self.start_over()
+
+    def start_over(self) -> None:
+        """As a process that has just been started, except that one that was active goes on being it."""
+        self._close_ring()
+        self.machine = Machine(self.config.capacities)
+        self.publisher = Publisher(self.names)
+        self.guard: CrashGuard | None = None
+        self.recovered = self.following = False
+        self._tail = Tail()
+        self._mirror_crc = 0  # of the last entry executed
+
+    def connect(self, client: redis.Redis) -> tuple[LogState, LogState]:
+        """Both logs as they are now, checked against what this engine has executed and noted."""
+        if self.guard is not None:
+            self.guard.connect(client)
+        orders, events = logs = self._logs(client)
+        if self.guard is None:
+            self.guard = CrashGuard(self.config.note, client, self.names)
+            check_same_log(self.guard.log_id, logs, self.config.data)
+            for entry in self.guard.seen(events.log_id):
+                check_has(client, orders, entry, f"the note {self.config.note}")
+        return logs
+
+    def _logs(self, client: redis.Redis) -> tuple[LogState, LogState]:
+        """Both logs, whole again if Redis had lost their ends and this engine still has them."""
+        remember(client, self.names, self._tail.skipped())
+        orders, events = read_logs(client, self.names)
+        if self._tail.restore(client, self.names, orders, events, self.publisher.confirmed):
+            self.counters.restored += 1
+            orders, events = read_logs(client, self.names)
+        check_pair(self.names, (orders, events), self.machine.position)
+        if self.recovered:
+            check_position((orders, events), self.machine.position, self.machine.log_id)
+        return orders, events
+
+    def recover(self, connection: Connection, client: redis.Redis, logs: tuple[LogState, LogState]) -> None:
+        assert self.guard is not None
+        started = time.monotonic()
+        machine, names, config = self.machine, self.names, self.config
+        place = resume(machine, client, names, config.data, config.shard, logs)
+        check_position(logs, machine.position, machine.log_id)
+        top = logs[1].top
+        try:
+            commands, mirror = replay(machine, self.guard, client, connection, names, self.publisher, top, self.beat)
+        except LogTrimmed:  # by another engine, meanwhile: there is a newer snapshot then
+            self.start_over()
+            self.patient_until = time.monotonic() + RESTORE_SECONDS
+            raise
+        self._mirror_crc = crc_of(mirror) if mirror else place.mirror_crc if place is not None else 0
+        self._tail.begin(machine.position)
+        self.counters.replayed_commands += commands
+        self.counters.replay_seconds = time.monotonic() - started
+        self.recovered = True
+
+    def activate(self, appends: Connection) -> None:
+        """From now on publish, beginning with what nobody has published yet."""
+        appends.send([pack(b"CLIENT", b"SETNAME", active_name(self.config.shard).encode())])
+        appends.receive()
+        if self.active:
+            return
+        self.active = True
+        self.on_activation()
+        self._raise_capacities()
+        unpublished = self.publisher.unpublished()
+        if self.machine.log_id:
+            self._open_ring(self.publisher.confirmed if unpublished else self.machine.position)
+            for entry, block in unpublished:
+                header, events = decode_block(block, EVENT)
+                sender = (int(header["gateway"]), int(header["incarnation"]), int(header["sequence"]))
+                assert self.ring is not None
+                self.ring.write(events.copy(), Stamp(entry, *sender, int(header["time_ms"])))
+                self.ring.ring()
+
+    def _raise_capacities(self) -> None:
+        if self.machine.log_id:  # else GENESIS says them
+            self.own.raise_capacities(self.machine.state)
+
+    def step_back(self, why: str) -> None:
+        if self.active:
+            logger.warning("from active to standby: %s", why)
+        self.active = False
+        self._close_ring()
+
+    def _close_ring(self) -> None:
+        if self.ring is not None:
+            self.ring.close()
+            self.ring = None
+        self.own.disconnect()
+
+    def _open_ring(self, base: EntryId) -> None:
+        config, machine = self.config, self.machine
+        self.ring = RingWriter(config.runtime, config.shard, config.ring_slots, machine.log_id, machine.epoch, base)
+
+    def place(self) -> Place | None:
+        """Where a snapshot would be, or None: there cannot be one now.
+
+        At most one may be ahead of the published events: an engine that comes up needs one that is not.
+        """
+        machine, config = self.machine, self.config
+        if not self._mirror_crc or snapshot.newest(config.data, config.shard) > self.publisher.confirmed:
+            return None
+        return Place(machine.log_id, machine.epoch, machine.position, self._mirror_crc)
+
+    def execute(self, entry: EntryId, block: bytes, bells: bool) -> bool:
+        """Execute and publish one entry. `bells`: wake the readers, before the entry goes to the stream; returned."""
+        assert self.guard is not None
+        machine, counters, before = self.machine, self.counters, self.machine.position
+        mirror = self.guard.execute(machine, entry, block)
+        if not machine.log_id:
+            raise LogError(f"{self.names.orders} begins at {entry} with something else than GENESIS")
+        if self.active:
+            if self.ring is None:
+                self._open_ring(before)
+            assert self.ring is not None
+            self.ring.write(mirror.events, mirror.stamp)
+            if bells:
+                counters.wakeups += self.ring.ring()
+        encoded = machine.encode(mirror)
+        self.publisher.add(entry, encoded)
+        self._tail.add(entry, block, encoded)
+        self._mirror_crc = crc_of(encoded)
+        counters.entries += 1
+        counters.commands += mirror.commands
+        counters.events += len(mirror.events)
+        return bells
