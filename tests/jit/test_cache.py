@@ -79,15 +79,16 @@ def test_a_place_that_was_named_and_cannot_be_used_is_an_error(monkeypatch: pyte
         kernel_cache.ensure()
 
 
-def test_a_start_that_has_to_compile_says_so_before_anything_else(tmp_path: Path) -> None:
+def test_a_start_that_has_to_compile_says_so_before_it_starts_a_server(tmp_path: Path) -> None:
     """Stopped as soon as it has said it: no server was started, the progress is its own."""
     variables = {**os.environ, "EXCHANGE_CACHE_DIR": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "engine_core.cli", "up", "--data", str(tmp_path / "d"), "--http", "0", "--ws", "0"]
     with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        said = process.stdout.readline()
+        said = [process.stdout.readline(), process.stdout.readline()]
         process.kill()
-    assert said.startswith("compiling the kernels"), said
+    assert said[0].startswith("starting the exchange on"), said
+    assert said[1].startswith("compiling the kernels"), said
     assert not (tmp_path / "d" / "valkey").exists()
     shutil.rmtree(tmp_path / "cache", ignore_errors=True)
 

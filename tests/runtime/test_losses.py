@@ -223,5 +223,5 @@ def test_a_log_that_grew_before_it_was_given_back_is_named(client: redis.Redis) 
     for entry, block in log[3:5]:  # another engine gives back the same, and is killed
         client.xadd(NAMES.orders, {FIELD: block}, id=str(entry))  # type: ignore[arg-type]
     client.xadd(NAMES.orders, {FIELD: b"of a gateway"}, id=str(log[5][0].ms) + "-1")  # type: ignore[arg-type]
-    with pytest.raises(LogError, match="no room for 6-0, and 1 entries"):
+    with pytest.raises(LogError, match="no room for 6-0 and 1 entries"):
         tail.restore(client, NAMES, orders, events, ORIGIN)

@@ -155,7 +155,7 @@ def test_an_interrupted_upgrade_is_only_repeated(tmp_path: Path) -> None:
 
         done.snapshot.unlink()  # somebody else's code upgraded
         _publish(client, [*whole[1][:-1], (done.entry, whole[1][-2][1])])
-        with pytest.raises(LogError, match="another code upgraded the log"):
+        with pytest.raises(LogError, match="other code upgraded the log"):
             upgrade(client, NAMES, data, 0)
 
 
