@@ -32,6 +32,7 @@ HEALTH = "/health"
 TRY_AGAIN_LATER = 1013
 GOING_AWAY = 1001
 SESSION_CHECK_SECONDS = 0.25
+BACKLOG = 2048  # connections that wait to be accepted, as ingress has: a crowd from one address delays no other
 _REFUSAL = (
     b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
 )
@@ -194,6 +195,7 @@ class Egress:
             server_header=None,
             logger=_quiet(),
             reuse_port=True if self._config.workers > 1 else None,
+            backlog=BACKLOG,
         )
         self._watch = asyncio.create_task(self._watch_sessions())
 

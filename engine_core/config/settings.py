@@ -21,6 +21,7 @@ from engine_core.config.edge_limits import read_http
 from engine_core.config.exchange_toml import PROFILES, Config, load
 from engine_core.config.toml_section import ConfigError, Section
 
+MAX_PORT = 65_535
 MAX_SOCKET_PATH = 100  # bytes; the kernel allows 107, file names of ours need a few more
 _USER_INFO = re.compile(r"(?<=://)([^:/?#@]*):(.*)@", re.DOTALL)
 _PARAMETER = re.compile(r"((?:^|[?&\s])(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^&\s]*)", re.IGNORECASE)
@@ -70,13 +71,13 @@ class Settings:
             or f"unix://{quote(os.fsencode(runtime / VALKEY_SOCKET))}",
             database_url=environment.get("DATABASE_URL") or running.get("database", ""),
             profile=profile,
-            shard=_number(environment, "EXCHANGE_SHARD", 0, 16_383),
+            shard=whole_number(environment, "EXCHANGE_SHARD", 0, 16_383),
             host=environment.get("EXCHANGE_HOST") or config.server.host,
-            http_port=_number(environment, "EXCHANGE_HTTP_PORT", config.server.http_port, 65_535),
-            ws_port=_number(environment, "EXCHANGE_WS_PORT", config.server.ws_port, 65_535),
-            worker=_number(environment, "EXCHANGE_WORKER", 0, 1023),
+            http_port=whole_number(environment, "EXCHANGE_HTTP_PORT", config.server.http_port, MAX_PORT),
+            ws_port=whole_number(environment, "EXCHANGE_WS_PORT", config.server.ws_port, MAX_PORT),
+            worker=whole_number(environment, "EXCHANGE_WORKER", 0, 1023),
             session_secret=_secret(environment.get("EXCHANGE_SESSION_SECRET", ""), "EXCHANGE_SESSION_SECRET"),
-            metrics_port=_number(environment, "EXCHANGE_METRICS_PORT", 0, 65_535),
+            metrics_port=whole_number(environment, "EXCHANGE_METRICS_PORT", 0, MAX_PORT),
         )
 
     def secret(self) -> bytes:
@@ -206,7 +207,7 @@ def check_redis_url(url: str) -> str:
     return url
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, high: int) -> int:
+def whole_number(environment: Mapping[str, str], name: str, default: int, high: int) -> int:
     text = environment.get(name) or str(default)
     if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > high:
         raise ConfigError(f"{name}: must be a whole number from 0 to {high}, is {text[:40]!r}")

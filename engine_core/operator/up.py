@@ -16,6 +16,7 @@ from engine_core.administration.first_key import first_administrator
 from engine_core.config.exchange_toml import Config
 from engine_core.config.settings import (
     KEYS_FILE,
+    MAX_PORT,
     Settings,
     own_config,
     private_folder,
@@ -23,6 +24,7 @@ from engine_core.config.settings import (
     remember_config,
     runtime_folder,
     session_secret,
+    whole_number,
     without_password,
 )
 from engine_core.config.toml_section import ConfigError
@@ -101,13 +103,16 @@ def _check_upgraded(data: Path) -> None:
 
 
 def _addresses(options: argparse.Namespace, config: Config) -> tuple[str, int, int]:
-    """Host and ports of the REST API and the streams; each option wins over the configuration."""
-    server = config.server
-    host: str = server.host if options.host is None else options.host
+    """Host and ports of both servers: an option wins over the environment, this over the configuration."""
+    server, environment = config.server, os.environ
+    host: str = options.host or environment.get("EXCHANGE_HOST") or server.host
     check_host(host)
-    http_port = server.http_port if options.http is None else options.http or free_port(host)
-    ws_port = server.ws_port if options.ws is None else options.ws or free_port(host)
-    return host, http_port, ws_port
+    http_port = whole_number(environment, "EXCHANGE_HTTP_PORT", server.http_port, MAX_PORT)
+    ws_port = whole_number(environment, "EXCHANGE_WS_PORT", server.ws_port, MAX_PORT)
+    http_port, ws_port = (
+        given if option is None else option for option, given in ((options.http, http_port), (options.ws, ws_port))
+    )
+    return host, http_port or free_port(host), ws_port or free_port(host)
 
 
 def _runtime(data: Path) -> Path:

@@ -136,6 +136,8 @@ class _Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         try:
             self._look(self.path.partition("?")[0])
+        except ConnectionError:  # the one that asked did not wait for the answer
+            self.close_connection = True
         except Exception as error:  # a fault of ours is reported: an empty answer would look like a network's
             logger.exception("%s cannot be answered", self.path)
             self._answer(500, "text/plain", f"{type(error).__name__}: {error}\n".encode())

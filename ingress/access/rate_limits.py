@@ -51,7 +51,7 @@ class Cost(IntEnum):
     CANCELS = 3
     READS = 4
     LOGINS = 5
-    CODES = 6  # of a second factor
+    CODES = 6  # of a second factor: wrong ones for an account
 
 
 class _Rate(NamedTuple):
@@ -138,6 +138,22 @@ class RateLimiter:
         """The attempt was right: it counts for the name from there only."""
         if rate := self._rates.get(Cost.LOGINS):
             self._take(Cost.LOGINS << 56 | self._address(peer), rate, -1)
+
+    def prove(self, account: int, peer: str) -> Headers:
+        """Count an attempt to show that an account is one's own; each address has attempts of its own."""
+        rate = self._rates.get(Cost.LOGINS)
+        if rate is None:
+            return self.shown(peer)
+        whose = _hash(f"account:{network(peer)}:{account}".encode())
+        left_ns = self._take(Cost.LOGINS << 56 | whose, rate, 1)
+        if left_ns < 0:
+            raise _refusal(rate, left_ns)
+        return _headers(rate, left_ns)
+
+    def code_was_right(self, account: int) -> None:
+        """Only wrong ones count for an account."""
+        if rate := self._rates.get(Cost.CODES):
+            self._take(Cost.CODES << 56 | account, rate, -1)
 
     def shown(self, peer: str) -> Headers:
         """The headers of an answer for which only the address counts; empty without such a limit."""

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
+from engine_core.config.addresses import network
 from engine_core.edge import session_tokens
 from engine_core.edge.expiring_set import Full
 from ingress.access.authenticator import cookie_of
@@ -44,24 +45,39 @@ async def prove(service: Service, request: Request) -> User | None:
     if password is None:
         raise ApiError(Code.UNAUTHORIZED, "The password is required again: password")
     if service.limits is not None:
-        request.call.allowance = service.limits.charge(Cost.LOGINS, account, request.call.peer)
+        request.call.allowance = service.limits.prove(account, request.call.peer)
     if len(password) > MAX_PASSWORD or not await service.users.is_password(user, password):
         raise ApiError(Code.UNAUTHORIZED, WRONG_PASSWORD)
-    await check_code(service, user, fields.text(request.fields, "code"))
+    await check_code(service, request.call, user, fields.text(request.fields, "code"))
     return user
 
 
-async def check_code(service: Service, user: User, code: str | None) -> None:
-    """Refuse unless `code` is one of the user's second factor, if it has one; each is good once."""
+async def check_code(service: Service, call: Call, user: User, code: str | None) -> None:
+    """Refuse unless `code` is one of the user's second factor, if it has one; each is good once.
+
+    Wrong codes count for the account, or many addresses could guess one. They do not count against an address from
+    which the account has a session: there its owner gets in, whoever guesses elsewhere.
+    """
     if not user.totp:
         return
     if code is None:
         raise ApiError(Code.SECOND_FACTOR_REQUIRED, "A code of the second factor is required: code")
-    if service.limits is not None and user.account:
-        service.limits.charge(Cost.CODES, user.account, "")
+    limits = service.limits
+    if not user.account or limits is None or await _is_known(service, user.account, call.peer):
+        limits = None
+    else:
+        limits.charge(Cost.CODES, user.account, "")
     step = step_of(user.totp, code)
     if step is None or not await service.users.use_step(service.setup.log_id, user.name, step):
         raise ApiError(Code.UNAUTHORIZED, "Wrong code, or one that was used")
+    if limits is not None and user.account:
+        limits.code_was_right(user.account)
+
+
+async def _is_known(service: Service, account: int, peer: str) -> bool:
+    """Whether the account has a session from this address, whose attempts are bounded all the same (log_in, prove)."""
+    found = await service.users.sessions(service.setup.log_id, account)
+    return any(network(each.address) == network(peer) for each in found)
 
 
 async def change_password(service: Service, request: Request) -> Reply:
@@ -100,7 +116,7 @@ async def confirm_totp(service: Service, request: Request) -> Reply:
         if user is None or not user.totp_pending:
             raise bad_request("There is no second factor to confirm: begin with POST")
         if service.limits is not None:
-            service.limits.charge(Cost.CODES, account, "")
+            request.call.allowance = service.limits.prove(account, request.call.peer)
         step = step_of(user.totp_pending, code)
         if step is None or not await service.users.use_step(service.setup.log_id, user.name, step):
             raise ApiError(Code.UNAUTHORIZED, "Wrong code, or one that was used")

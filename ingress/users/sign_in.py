@@ -56,7 +56,7 @@ async def log_in(service: Service, request: Request) -> Reply:
         user = await service.users.find(service.setup.log_id, name, password)
         if user is None:
             raise ApiError(Code.UNAUTHORIZED, _WRONG)
-        await guards.check_code(service, user, fields.text(request.fields, "code"))
+        await guards.check_code(service, request.call, user, fields.text(request.fields, "code"))
         if service.limits is not None:
             service.limits.logged_in(request.call.peer)
         account = await _account_of(service, user)

@@ -175,6 +175,25 @@ def test_codes_cannot_be_guessed(venue: Venue) -> None:
         assert statuses[0] == 401 and statuses[-1] == 429
 
 
+def test_guesses_elsewhere_do_not_lock_the_owner_out(venue: Venue) -> None:
+    """Of codes and of passwords, by somebody who knows the password or has a session."""
+    with browser(venue) as page, browser(venue) as thief, browser(venue) as another:
+        name = sign_up(page)
+        totp = second_factor(page)
+        wrong = next(code for code in ("123123", "456456", "789789", "321321") if code not in _around(totp))
+        tries = [enter(thief, SESSION, name, code=wrong).status_code for _ in range(TRIES)]
+        assert tries[0] == 401 and tries[-1] == 429
+        another.headers["X-Forwarded-For"] = page.headers["X-Forwarded-For"]  # where the owner has a session
+        assert enter(another, SESSION, name, code=totp.now()).status_code == 200
+        thief.cookies.update(page.cookies)
+        thief.headers["X-CSRF-Token"] = page.headers["X-CSRF-Token"]
+        body = {"permissions": ["read"], "password": "not this one"}
+        tries = [thief.post(KEYS, json=body).status_code for _ in range(TRIES)]
+        assert tries[0] == 401 and tries[-1] == 429
+        changed = {"password": PASSWORD, "newPassword": f"{PASSWORD} more", "code": code_of(totp, 1)}
+        assert page.patch(f"{SESSION}/password", json=changed).status_code == 200
+
+
 def _around(totp: pyotp.TOTP) -> set[str]:
     return {code_of(totp, step) for step in range(-3, 12)}
 

@@ -97,6 +97,8 @@ def test_up_with_a_taken_port_starts_nothing(tmp_path: Path) -> None:
         (["--profile", "prod"], {}, "invalid choice: 'prod'"),
         ([], {"REDIS_URL": "unix:///nowhere.sock"}, "REDIS_URL unix:///nowhere.sock: cannot be reached"),
         ([], {"DATABASE_URL": "postgresql://u@/d?host=/nowhere"}, "DATABASE_URL"),
+        ([], {"EXCHANGE_HTTP_PORT": "abc"}, "EXCHANGE_HTTP_PORT: must be a whole number from 0 to 65535"),
+        ([], {"EXCHANGE_HOST": "192.0.2.1", "EXCHANGE_I_KNOW": "1"}, "192.0.2.1"),
     ],
 )
 def test_up_names_what_is_wrong(
