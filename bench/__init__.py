@@ -1,0 +1,1 @@
+"""Benchmarks and the market maker; bench/NAME is what `exchange bench NAME` runs."""

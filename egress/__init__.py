@@ -1,0 +1,1 @@
+"""The WebSocket streams and Redis pub/sub: events in, frames out."""

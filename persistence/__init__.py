@@ -1,0 +1,1 @@
+"""The writer: every event once, in order, as rows of the database."""

@@ -1,0 +1,1 @@
+"""What each kind of stream says and when."""

@@ -1,0 +1,1 @@
+"""One machine's exchange: the supervisor, its children, embedded and external servers, folders, disk."""

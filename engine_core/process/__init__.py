@@ -1,0 +1,1 @@
+"""What every process of the exchange does: start, stop, metrics, probes, tasks."""

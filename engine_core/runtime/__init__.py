@@ -1,0 +1,1 @@
+"""The engine's process: reads the command log, drives the book, publishes events, recovers."""

@@ -1,0 +1,1 @@
+"""The contract between processes: records, codes, limits, units, streams. Nothing here does input or output."""

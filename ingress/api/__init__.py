@@ -1,0 +1,1 @@
+"""The table of routes, and the documents made from it."""

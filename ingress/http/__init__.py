@@ -1,0 +1,1 @@
+"""HTTP: the protocol and its bounds, the outermost application, the page's files."""

@@ -1,0 +1,1 @@
+"""What each route does, free of HTTP: orders, accounts, market data, transfers, administration."""

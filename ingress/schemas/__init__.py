@@ -1,0 +1,1 @@
+"""The types of bodies, answers and frames, with an example of each."""

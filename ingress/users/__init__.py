@@ -1,0 +1,1 @@
+"""People with a name and a password: sign-up, sessions, second factor, keys."""

@@ -1,0 +1,1 @@
+"""What becomes of an order: checks, plan, execution, settlement, its end; triggers, timers, changes."""

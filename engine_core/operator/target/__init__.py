@@ -1,0 +1,1 @@
+"""Which exchange a command talks to, and how it is reached."""
