@@ -154,6 +154,19 @@ def default_records() -> dict[QueryKind, np.ndarray | Exception]:
     }
 
 
+class _Stamps:
+    """Milliseconds, each once: two equal requests of one millisecond are one request, and the second is refused."""
+
+    last_ms = 0
+
+    def take(self) -> int:
+        self.last_ms = max(time.time_ns() // 1_000_000, self.last_ms + 1)
+        return self.last_ms
+
+
+_stamps = _Stamps()
+
+
 @dataclass
 class Signer:
     """Makes signed requests of a client."""
@@ -174,7 +187,7 @@ class Signer:
         window: int | None = 5000,
     ) -> httpx.Request:
         """`text` replaces the signed text, `content` what is sent, after signing."""
-        stamp = str(timestamp if timestamp is not None else time.time_ns() // 1_000_000)
+        stamp = str(timestamp if timestamp is not None else _stamps.take())
         items = body if isinstance(body, list) else [body or {}]
         parts = []
         for item in items:
