@@ -136,8 +136,6 @@ class _Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         try:
             self._look(self.path.partition("?")[0])
-        except ConnectionError:  # the one that asked did not wait for the answer
-            self.close_connection = True
         except Exception as error:  # a fault of ours is reported: an empty answer would look like a network's
             logger.exception("%s cannot be answered", self.path)
             self._answer(500, "text/plain", f"{type(error).__name__}: {error}\n".encode())
@@ -170,8 +168,11 @@ class _Answers(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        try:
+            self.end_headers()
+            self.wfile.write(body)
+        except ConnectionError:  # the one that asked did not wait for the answer
+            self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
         """Scrapes are not worth a line in the log."""

@@ -76,12 +76,14 @@ def test_logs_without_logs(tmp_path: Path) -> None:
     assert done.returncode == 1 and "no log of engine" in done.stderr
 
 
-def test_up_with_a_taken_port_starts_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", ["--http", "EXCHANGE_HTTP_PORT"])
+def test_up_with_a_taken_port_starts_nothing(tmp_path: Path, named: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        done = exchange("up", "--data", str(tmp_path / "data"), "--http", port, "--ws", "0")
+        options, variables = ([named, port], {}) if named.startswith("--") else ([], {named: port})
+        done = exchange("up", "--data", str(tmp_path / "data"), *options, "--ws", "0", **variables)
     assert done.returncode == 1
     assert f"port {port} on 127.0.0.1" in done.stderr and "--http PORT" in done.stderr
     assert not (tmp_path / "data" / "valkey").exists()
