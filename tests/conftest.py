@@ -10,6 +10,7 @@ The runtime folders that exchanges choose by themselves, for a data folder of a 
 
 import hashlib
 import itertools
+import logging
 import os
 import shutil
 import tempfile
@@ -27,6 +28,7 @@ from tests.scheduling import OneExchangeOneWorker, in_order, starts_processes
 hypothesis.settings.register_profile("exchange", deadline=None)  # how long an example takes, the machine decides
 hypothesis.settings.load_profile("exchange")
 
+PACKAGES = ("engine_core", "ingress", "egress", "persistence", "bench")
 _databases = itertools.count(1)
 
 
@@ -45,6 +47,14 @@ def short_folder() -> Path:
     """A private folder whose path is short enough for a Unix socket; pytest's own are not."""
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     return Path(tempfile.mkdtemp(prefix="xt-", dir=base))
+
+
+@pytest.fixture(autouse=True)
+def _the_loggers_are_left_as_they_were() -> Iterator[None]:
+    """A test that silenced one for good once hid from the next what it looked for."""
+    yield
+    silenced = [name for name in PACKAGES if not logging.getLogger(name).isEnabledFor(logging.WARNING)]
+    assert not silenced, f"this test silences {silenced} for those that come after it: use caplog.set_level"
 
 
 @pytest.fixture(scope="session", autouse=True)

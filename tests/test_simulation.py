@@ -13,8 +13,8 @@ PARTS = 8
 
 
 @pytest.fixture(autouse=True)
-def _silence() -> None:
-    logging.getLogger("engine_core").setLevel(logging.CRITICAL)
+def _silence(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, logger="engine_core")
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.what)

@@ -47,6 +47,7 @@ def type_and_send(page: TradingPage, price: str, amount: str) -> list[dict[str, 
     page.page.on("request", note)
     for label, text in (("Price", price), ("Amount", amount)):
         field = page.form.get_by_label(label)
+        field.fill("0")  # from here on the form sets no first price of its own
         field.fill("")
         field.press_sequentially(text)
     page.send()

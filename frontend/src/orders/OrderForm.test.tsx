@@ -97,6 +97,26 @@ it("starts at the best bid and sends what was typed, with the session's token", 
   expect(field("Amount").value).toBe("");
 });
 
+it("never sets a price where one was typed, not even when the field is empty and the book arrives", async () => {
+  await act(async () => root.unmount());
+  venue.book.touch.set({ bid: null, ask: null });
+  root = createRoot(host);
+  await act(async () => {
+    root.render(
+      <VenueContext.Provider value={venue}>
+        <OrderForm market={market} />
+      </VenueContext.Provider>,
+    );
+  });
+  await type("Price", "120");
+  await type("Price", "");
+  await act(async () => {
+    venue.book.touch.set({ bid: parse("99.99"), ask: null });
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+  });
+  expect(field("Price").value).toBe("");
+});
+
 it("says what is wrong and sends nothing", async () => {
   answer(200, {});
   await type("Price", "99.995");

@@ -52,7 +52,8 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
     if (picked) set({ kind: "limit", price: toTyped(picked.price) });
   }
 
-  // An initial price, set once when the book arrives: a price that moved while the user types would be a trap.
+  // An initial price, set once when the book arrives: a price that moved while the user types would be a trap. Nor is it
+  // set between clearing the field and typing, when the book arrives late or the first order makes it.
   const start = touch.bid ?? touch.ask;
   const [isStarted, setStarted] = useState(false);
   if (start !== null && !isStarted) {
@@ -118,7 +119,10 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
             value={draft.price}
             step={market.tick}
             problem={visible.price}
-            change={(text) => set({ price: text })}
+            change={(text) => {
+              setStarted(true);
+              set({ price: text });
+            }}
             left={touched("price")}
           />
         )}
