@@ -1,7 +1,6 @@
 """What `bench http` and `bench orders_ws` share: the echo in a process of its own, options, rounds, the accounting."""
 
 import argparse
-import json
 import socket
 import statistics
 import subprocess
@@ -13,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 from bench.http.client import BenchError, Exchange
 from bench.http.load import Load
+from bench.report.result import Check, Figure, Run
 from engine_core.arguments import folder, new_file, seconds, whole
 
 ROUNDS = 2  # of exchange and echo in turns, so that what else the machine does hits both
@@ -50,6 +50,8 @@ class Result:
     unloaded_p50_ms: float
     unloaded_p99_ms: float
     accounts: Accounts
+    rounds_per_second: list[float]
+    rounds_echo_per_second: list[float]
 
     @classmethod
     def of(cls, load: str, loads: list[Load], echoes: list[Load], unloaded: Load, accounts: Accounts) -> "Result":
@@ -62,6 +64,8 @@ class Result:
             unloaded_p50_ms=unloaded.p50_ms,
             unloaded_p99_ms=unloaded.p99_ms,
             accounts=accounts,
+            rounds_per_second=[load.per_second for load in loads],
+            rounds_echo_per_second=[load.per_second for load in echoes],
         )
 
     @property
@@ -71,6 +75,19 @@ class Result:
 
 def rate(loads: list[Load]) -> float:
     return sum(load.answered for load in loads) / sum(load.seconds for load in loads)
+
+
+def figures(result: Result) -> list[Figure]:
+    rounds = list(zip(result.rounds_per_second, result.rounds_echo_per_second, strict=True))
+    return [
+        Figure("orders", result.exchange_per_second, "orders/s", "higher", result.rounds_per_second),
+        Figure("echo", result.echo_per_second, "requests/s", "", result.rounds_echo_per_second),
+        Figure("ratio to the echo", result.ratio, "x", "higher", [ours / echo for ours, echo in rounds]),
+        Figure("p50 under load", result.p50_ms, "ms", "lower"),
+        Figure("p99 under load", result.p99_ms, "ms", "lower"),
+        Figure("p50 at rest", result.unloaded_p50_ms, "ms", "lower"),
+        Figure("p99 at rest", result.unloaded_p99_ms, "ms", "lower"),
+    ]
 
 
 def report(result: Result, bar_ratio: float, bar_p50_ms: float | None = None) -> None:
@@ -105,12 +122,14 @@ def parser(program: str, doc: str | None, connections: int) -> argparse.Argument
 
 
 def run(
+    name: str,
     options: argparse.Namespace,
     measure: Callable[[Exchange, int], Result],
     bar_ratio: float,
     bar_p50_ms: float | None = None,
 ) -> int:
     """Measure a running exchange beside an echo on a port of its own; the exit status."""
+    measured = Run(name, options)
     try:
         exchange = Exchange.find(options.data, options.market)
         with _echo() as port:
@@ -119,9 +138,10 @@ def run(
         print(f"error: {error}", file=sys.stderr)
         return 1
     report(result, bar_ratio, bar_p50_ms)
-    if options.json:
-        document = asdict(result) | {"ratio": result.ratio, "accounted": result.accounts.fit}
-        options.json.write_text(json.dumps(document, indent=2) + "\n")
+    accounted = Check("every order is accounted for", result.accounts.fit, str(result.accounts))
+    own = {name: value for name, value in asdict(result).items() if name != "load"} | {"loaded_by": result.load}
+    own |= {"ratio": result.ratio, "accounted": result.accounts.fit}
+    measured.write(options.json, figures(result), [accounted], own=own)
     return 0 if result.accounts.fit else 1
 
 

@@ -2,21 +2,22 @@
 
     exchange bench pipeline [--seconds N] [--block N] [--json FILE]
 
-Starts a Valkey (append-only file on) and an engine of its own in a temporary folder; this process is the producer.
+Starts a Valkey (append-only file on) and an engine of its own in a temporary folder; this process is the producer. It
+is always well ahead of the engine and waits only in Redis, for the entry that lets it go on; the share of a core that
+each part took is printed, and the rate is called a maximum only if one of them, or the machine, was at its limit.
 Every command counts once it is in the event stream: at the end all of that stream is read, every command must be
 answered by events, in order, and all balances must add up to what was deposited. Non-goals: HTTP (http/), the kernel
 alone (kernel/), latency (a full pipeline queues).
 """
 
 import argparse
-import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -25,6 +26,8 @@ from typing import cast
 
 import numpy as np
 
+from bench.report.result import Check, Figure, Run
+from bench.report.shares import Shares, measured_shares
 from bench.workloads import FUNDS_ATOMS, mixed_flow
 from engine_core.arguments import new_file, seconds, whole
 from engine_core.host.embedded import Valkey, running
@@ -37,10 +40,13 @@ from engine_core.wire.log import parse_description
 from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys, pack
 
 SEED, MARKETS, ACCOUNTS = 7, 8, 500
-PREPARED_PER_SECOND = 700_000
-WINDOW_COMMANDS = 128 * 256  # in the log, not yet in the event log: enough to keep all three busy
+PREPARED_PER_SECOND = 1_000_000  # more than the engine takes
+WINDOW_COMMANDS = 1024 * 256  # in the log, not yet in the event log: the engine never waits for the producer
+BURST = 16  # blocks that are sent at once, and waited for at once
+UNANSWERED_BURSTS = 8  # whose entries Redis has not confirmed yet
 BAR_PER_SECOND = 300_000
 ENGINE_START_SECONDS = 300.0  # with an empty kernel cache
+ANSWER_MS = 60_000
 PRODUCER = 50  # gateway number
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
@@ -60,15 +66,15 @@ class Result:
     seconds: float
     commands_per_second: float
     events_per_second: float
-    engine_cpu_seconds: float
-    redis_cpu_seconds: float
-    seed: int
-    machine: str
-    cores: int
+    shares: Shares
 
 
 class Producer:
-    """Appends blocks without waiting for each, but never more than a window ahead of the event log."""
+    """Appends blocks without waiting for each, but never more than a window ahead of the event log.
+
+    By the mirror rule a block's entry has the same ID in both logs. So to wait until it is answered is to read the
+    event log from the entry before it, and Redis wakes the reader.
+    """
 
     def __init__(self, redis_url: str, block: int) -> None:
         self._connection = Connection(redis_url, 30)
@@ -79,25 +85,25 @@ class Producer:
         state = parse_description(self._names.events, self._client.xinfo_stream(self._names.events))
         self._header["log_id"], self._header["epoch"] = state.log_id, state.epoch
         self._header["gateway"], self._header["incarnation"] = PRODUCER, time.time_ns()
-        self._before = state.length
         self.sent = 0  # blocks
+        self._ids: deque[bytes] = deque()  # of those that Redis confirmed and whose events were not seen yet
+        self._unconfirmed = 0
+        self._last = bytes(str(state.top), "ascii")  # what both logs end with before the first
 
     def run(self, commands: np.ndarray, seconds: float) -> int:
         """Send for so long; the number of commands sent, all of which have their events in the log by then."""
         started, at = time.monotonic(), 0
-        window = max(4, WINDOW_COMMANDS // self._block)
+        window = max(2 * BURST, WINDOW_COMMANDS // self._block)
         while at < len(commands) and time.monotonic() - started < seconds:
-            burst = min(max(1, window // 8), -(-(len(commands) - at) // self._block))
             out = []
-            for _ in range(burst):
+            for _ in range(min(BURST, -(-(len(commands) - at) // self._block))):
                 out.append(self._encode(commands[at : at + self._block]))
                 at += self._block
             self._connection.send([b"".join(out)])
-            for _ in range(burst):
-                reply = self._connection.receive()
-                if isinstance(reply, Exception):
-                    raise BenchError(f"Redis refused a block: {reply}")
-            self._wait(window - burst)
+            self._unconfirmed += len(out)
+            self._confirm(BURST * UNANSWERED_BURSTS)
+            self._wait(window)
+        self._confirm(0)
         self._wait(0)
         return min(at, len(commands))
 
@@ -107,13 +113,23 @@ class Producer:
         block = encode_block(self._header, commands)
         return pack(b"XADD", self._names.orders.encode(), b"*", FIELD, block)
 
+    def _confirm(self, unconfirmed: int) -> None:
+        """Take Redis's answers until at most so many are still to come."""
+        while self._unconfirmed > unconfirmed:
+            reply = self._connection.receive()
+            if isinstance(reply, Exception):
+                raise BenchError(f"Redis refused a block: {reply}")
+            self._ids.append(reply)
+            self._unconfirmed -= 1
+
     def _wait(self, behind: int) -> None:
-        """Until the event log is at most so many blocks behind."""
-        deadline = time.monotonic() + 60
-        while (missing := self.sent - (int(self._client.xlen(self._names.events)) - self._before)) > behind:
-            if time.monotonic() > deadline:
-                raise BenchError(f"the engine does not keep up: {missing} blocks are missing after a minute")
-            time.sleep(0.0005)
+        """Until the event log is at most so many blocks behind, and then a burst less."""
+        while len(self._ids) > behind:
+            for _ in range(min(BURST, len(self._ids)) - 1):
+                self._last = self._ids.popleft()
+            after, self._last = self._last, self._ids.popleft()
+            if not self._client.xread({self._names.events: after}, count=1, block=ANSWER_MS):
+                raise BenchError(f"the engine does not keep up: no events of entry {self._last.decode()} in a minute")
 
 
 @contextmanager
@@ -199,10 +215,11 @@ def measure(seconds: float, block: int) -> Result:
             producer = Producer(url, block)
             warm = len(flow.commands) // 50
             producer.run(flow.commands[:warm], seconds)
-            before, started = _cpu_seconds(process.pid, url), time.monotonic()
-            sent = producer.run(flow.commands[warm:], seconds)
-            took = time.monotonic() - started
-            engine_cpu, redis_cpu = np.subtract(_cpu_seconds(process.pid, url), before).tolist()
+            parts = {"engine": process.pid, "Redis": _redis_pid(url), "producer": os.getpid()}
+            with measured_shares(parts) as shares:
+                started = time.monotonic()
+                sent = producer.run(flow.commands[warm:], seconds)
+                took = time.monotonic() - started
             counted = flow.commands[warm : warm + sent]
             events, trades = verify(url, warm + sent, producer.sent)
             check_conservation(gateway)
@@ -218,20 +235,12 @@ def measure(seconds: float, block: int) -> Result:
         seconds=took,
         commands_per_second=sent / took,
         events_per_second=events * share / took,
-        engine_cpu_seconds=engine_cpu,
-        redis_cpu_seconds=redis_cpu,
-        seed=SEED,
-        machine=platform.platform(),
-        cores=os.cpu_count() or 1,
+        shares=shares,
     )
 
 
-def _cpu_seconds(engine_pid: int, redis_url: str) -> tuple[float, float]:
-    """CPU time so far of the engine and of Redis."""
-    fields = Path(f"/proc/{engine_pid}/stat").read_text().rsplit(")", 1)[1].split()
-    cpu = client_of(redis_url, 10).info("cpu")
-    ticks = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return ticks, float(cpu["used_cpu_sys"]) + float(cpu["used_cpu_user"])
+def _redis_pid(redis_url: str) -> int:
+    return int(client_of(redis_url, 10).info("server")["process_id"])
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -244,20 +253,36 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if not (options.seconds > 0 and 1 <= options.block <= MAX_BLOCK_COMMANDS):
         parser.error("--seconds must be above 0, --block from 1 to 1024")
+    run = Run("pipeline", options, SEED)
     try:
         result = measure(options.seconds, options.block)
     except (BenchError, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    _print(result)
+    figures = [
+        Figure("order messages", result.commands_per_second, "commands/s", "higher"),
+        Figure("events", result.events_per_second, "events/s", "higher"),
+        *(Figure(f"CPU of the {name}", part.cores, "cores", "") for name, part in result.shares.parts.items()),
+    ]
+    checks = [
+        Check("answers", True, "every command is answered once and in order, and the balances add up"),
+        Check("a maximum", bool(result.shares.limit), result.shares.verdict),
+    ]
+    own = {name: value for name, value in asdict(result).items() if name not in ("seconds", "shares")}
+    own |= {"measured_seconds": result.seconds, "limit": result.shares.limit, "shares": asdict(result.shares)}
+    run.write(options.json, figures, checks, own=own)
+    return 0
+
+
+def _print(result: Result) -> None:
+    kind = "at most" if result.shares.limit else "at least"
     print(f"{result.commands_per_second:12,.0f} orders/s in blocks of {result.block}   bar {BAR_PER_SECOND:,}")
     print(f"{result.events_per_second:12,.0f} events/s, {result.trades:,} trades in {result.seconds:.1f} s")
     print(
-        f"{result.commands:,} order messages ({result.placed:,} new orders), each answered once; balances add up; "
-        f"CPU: engine {result.engine_cpu_seconds:.1f} s, Redis {result.redis_cpu_seconds:.1f} s"
+        f"{result.commands:,} order messages ({result.placed:,} new orders), each answered once; balances add up\n"
+        f"{result.shares.table()}\n{kind} so many: {result.shares.verdict}"
     )
-    if options.json:
-        options.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

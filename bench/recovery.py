@@ -13,11 +13,10 @@ Each part checks its answers. Non-goals: throughput of the running exchange (pip
 import argparse
 import asyncio
 import itertools
-import json
 import os
-import platform
 import shutil
 import signal
+import statistics
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ import numpy as np
 import redis
 
 from bench.pipeline import ENGINE_START_SECONDS, BenchError, engine
+from bench.report.result import Check, Figure, Run
 from bench.workloads import TIME_MS, Flow, Mix, mixed_flow
 from engine_core.arguments import new_file, whole
 from engine_core.book.audit import digest
@@ -55,6 +55,10 @@ SEED, MARKETS, ACCOUNTS = 11, 8, 1_000
 BATCH = 256
 BAR_REPLAY, BAR_PAUSE, BAR_GAP_S = 2_000_000, 5.0, 1.0
 ROUNDS = 5
+CHECKS = [  # what measure() has proven, else it would have ended
+    Check("replay", True, "comes to the same state"),
+    Check("snapshot", True, "is the state at the fork"),
+]
 ONLY_REST = Mix(cancels=0, amends=0, market_orders=0, immediate=0, post_only=1000, icebergs=0, triggers=0)
 
 
@@ -70,9 +74,6 @@ class Result:
     snapshot_bytes: int = 0
     read_seconds: float = 0.0
     gaps_seconds: list[float] = field(default_factory=list)
-    seed: int = SEED
-    machine: str = field(default_factory=platform.platform)
-    cores: int = os.cpu_count() or 1
 
 
 class Blocks:
@@ -265,11 +266,35 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--orders and --commands must be at least 1000")
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
+    run = Run("recovery", options, seed=SEED)
     try:
         result = measure(options.orders, options.commands, options.rounds)
     except (BenchError, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    _print(result)
+    run.write(options.json, figures(result), CHECKS, own=asdict(result))
+    return 0
+
+
+def figures(result: Result) -> list[Figure]:
+    replayed = [
+        Figure(f"replay, blocks of {size}", rate, "commands/s", "higher")
+        for size, rate in result.replay_per_second.items()
+    ]
+    return [
+        *replayed,
+        Figure("fork", result.fork_ms, "ms", "lower"),
+        Figure("p99 of a batch", result.p99_us, "µs", "lower"),
+        Figure("p99 of a batch while a snapshot is written", result.p99_while_writing_us, "µs", "lower"),
+        Figure("snapshot written", result.snapshot_seconds, "s", "lower"),
+        Figure("snapshot", result.snapshot_bytes / 1e6, "MB", "lower"),
+        Figure("snapshot read", result.read_seconds, "s", "lower"),
+        Figure("fail-over, longest wait", statistics.median(result.gaps_seconds), "s", "lower", result.gaps_seconds),
+    ]
+
+
+def _print(result: Result) -> None:
     for size, rate in result.replay_per_second.items():
         bar = f"   bar {BAR_REPLAY:,}; 10 M commands in {10_000_000 / rate:.1f} s" if size == "256" else ""
         print(f"{rate:12,.0f} commands/s replayed from blocks of {size}{bar}")
@@ -285,9 +310,6 @@ def main(argv: list[str] | None = None) -> int:
     )
     gaps = result.gaps_seconds
     print(f"{max(gaps):12.3f} s without an answer when the active engine is killed, worst of {len(gaps)}")
-    if options.json:
-        options.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

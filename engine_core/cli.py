@@ -5,7 +5,6 @@ Modules are imported when their command runs, so that `exchange --help` and the 
 
 import argparse
 import importlib
-import importlib.util
 import io
 import os
 import sys
@@ -17,6 +16,7 @@ from engine_core import VERSION
 from engine_core.arguments import account, file, folder, reference, seconds, whole
 from engine_core.config.toml_section import ConfigError
 from engine_core.jit import cache as kernel_cache
+from engine_core.operator.target.benchmarks import benchmarks
 from engine_core.operator.target.roles import ROLES, add_up_options
 from engine_core.operator.target.running import CommandError, join, require
 
@@ -152,24 +152,8 @@ def _delegates(commands: "Commands") -> None:
     """Commands that are programs of their own: everything after the name is theirs. See main()."""
     for role in ALONE:
         commands.add_parser(role, help=f"run one {role} by itself, as part of the exchange on --data", add_help=False)
-    commands.add_parser("bench", help=f"run a benchmark: {', '.join(_benchmarks())}", add_help=False)
+    commands.add_parser("bench", help="run a benchmark; without a name: list them", add_help=False)
     commands.add_parser("replay", help="feed a captured real order flow through the running exchange", add_help=False)
-
-
-def _benchmarks() -> list[str]:
-    """The programs of `bench`, files or packages, whose head says that they are called so."""
-    package = importlib.util.find_spec("bench")
-    locations = package.submodule_search_locations if package else None
-    files = (path for folder in locations or [] for path in Path(folder).glob("[a-z]*.py"))
-    mains = (path for folder in locations or [] for path in Path(folder).glob("*/__main__.py"))
-    programs = {path.stem: path for path in files} | {path.parent.name: path for path in mains}
-    return sorted(name for name, path in programs.items() if _is_benchmark(name, path))
-
-
-def _is_benchmark(name: str, path: Path) -> bool:
-    with path.open(encoding="utf-8") as text:
-        first, _, third = (next(text, "") for _ in range(3))
-    return f"python -m bench.{name}" in first or third.startswith(f"    exchange bench {name} ")
 
 
 def _data() -> str:
@@ -188,10 +172,11 @@ def _delegate(arguments: list[str]) -> None:
     """Become the program of a role, a benchmark or the replay; returns if `arguments` name none."""
     name, rest = arguments[0], arguments[1:]
     if name == "bench":
-        known = _benchmarks()
+        known = benchmarks()
         if not rest or rest[0] not in known:
             wanted = rest and rest[0] not in ("-h", "--help")
-            print(f"usage: exchange bench {{{','.join(known)}}} [options]   (--help after the name)")
+            print("usage: exchange bench NAME [options]   (--help after the name)\n")
+            print("\n".join(f"  {each:<12} {text}" for each, text in known.items()))
             sys.exit(f"error: there is no benchmark {rest[0]!r}" if wanted else 0)
         module, rest = f"bench.{rest[0]}", rest[1:]
     elif name == "replay":

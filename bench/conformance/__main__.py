@@ -1,4 +1,6 @@
-"""Run conformance flows through the exchange's own book functions: python -m bench.conformance FILE [FILE ...]
+"""Run conformance flows through the exchange's own book functions.
+
+    exchange bench conformance FILE [FILE ...]
 
 Prints `name digest messages seconds` for each file (.bin or .bin.xz): seconds of the kernel alone, the median of
 five passes after a warm-up, each on a fresh book; the last pass wrote the reports that the digest is of. A file that is

@@ -31,6 +31,7 @@ import psycopg
 
 from bench.history.flow import BEGIN_MS, STEP_MS, Flow, fill, lots, price_ticks, time_ms
 from bench.http.client import Account, BenchError, Exchange
+from bench.report.result import Check, Figure, Run
 from engine_core.administration.demo import TRADERS
 from engine_core.arguments import new_file, whole
 from engine_core.wire.intervals import INTERVALS
@@ -67,6 +68,7 @@ class Result:
     p50_ms: float
     p99_ms: float
     max_ms: float
+    samples_ms: list[float]
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,7 @@ def measure(reader: Reader, questions: Questions, requests: int) -> list[Result]
         took = sorted(reader.ask(question) for question in asked * (requests // len(asked)))
         rows = sum(len(question.expected) for question in asked) // len(asked)
         p99 = took[min(len(took) - 1, len(took) * 99 // 100)]
-        results.append(Result(name, rows, len(took), statistics.median(took), p99, took[-1]))
+        results.append(Result(name, rows, len(took), statistics.median(took), p99, took[-1], took))
         print(f"  {name:34} {rows:5} rows   p50 {results[-1].p50_ms:6.2f} ms   p99 {p99:6.2f} ms", flush=True)
     return results
 
@@ -344,6 +346,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.trades < 80_000 or options.trades % 80 or options.requests < 1:
         parser.error("--trades must be a multiple of 80 and at least 80000, --requests greater than zero")
+    measured = Run("history", options, seed=SEED)
     try:
         results = run(options.trades, options.requests)
     except (BenchError, psycopg.Error, OSError) as error:
@@ -351,9 +354,10 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     slowest = max(results, key=lambda result: result.p99_ms)
     print(f"slowest p99: {slowest.p99_ms:.2f} ms ({slowest.case})   bar {BAR_MS:.0f} ms; all answers are right")
-    if options.json:
-        rows = [asdict(result) for result in results]
-        options.json.write_text(json.dumps({"trades": options.trades, "results": rows}, indent=2) + "\n")
+    checks = [Check("answers", True, "each is what the formulas of the history say")]
+    figures = [Figure(result.case, result.p50_ms, "ms p50", "lower", result.samples_ms) for result in results]
+    cases = [{name: value for name, value in asdict(r).items() if name != "samples_ms"} for r in results]
+    measured.write(options.json, figures, checks, own={"cases": cases})
     return 0
 
 

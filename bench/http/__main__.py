@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     def measured(exchange: Exchange, echo_port: int) -> Result:
         return measure(exchange, echo_port, options.seconds, options.connections, client)
 
-    return run(options, measured, BAR_RATIO, BAR_P50_MS)
+    return run("http", options, measured, BAR_RATIO, BAR_P50_MS)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""The kernel's speed against the yardstick, in one run on one machine: python -m bench.kernel
+"""The kernel's speed against the yardstick, in one run on one machine.
+
+    exchange bench kernel [--json FILE] [--plot FILE]
 
 Prints tables; --json and --plot write files. All speeds that matter are ratios: this machine's absolute figures are
 noise to any other. See measurements.py for what each measurement does and checks.
 """
 
 import argparse
-import json
-import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from bench.kernel.measurements import (
     memory_of,
     seconds_to_first_command,
 )
+from bench.report.extras import need
+from bench.report.result import Check, Figure, Run
 from engine_core.arguments import folder, new_file, whole
 from engine_core.book.memory.state import Capacities
 
@@ -43,7 +45,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--plot", type=new_file, metavar="FILE", help="write a bar chart of the ratios to FILE (needs matplotlib)"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.plot:
+        need(parser, "--plot", "matplotlib")
+    return options
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -74,8 +79,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     print(f"\n{'memory a resting order':<40}{memory['bytes_a_resting_order']:>10.0f} bytes")
     print(f"{'new process to first command, warm':<40}{start:>10.2f} s")
     return {
-        "machine": {"platform": platform.platform(), "processor": platform.processor(), "python": sys.version},
-        "parameters": {"pairs": pairs, "smoke": smoke, "bars": BARS},
+        "bars": BARS,
         "book": [as_dict(result) for result in books],
         "engine": [as_dict(result) for result in engines],
         "depth_ns": depths,
@@ -102,6 +106,22 @@ def verdicts(results: dict[str, Any]) -> list[tuple[str, float, str, bool]]:
     found.append(("bytes a resting order", size, f"<= {BARS['bytes']:.0f}", size <= BARS["bytes"]))
     found.append(("warm start, seconds", start, f"<= {BARS['start']:.0f}", start <= BARS["start"]))
     return found
+
+
+def figures(results: dict[str, Any]) -> list[Figure]:
+    found = [Figure(f"book, {r['flow']}", r["ratio"], "x yardstick", "higher", r["ratios"]) for r in results["book"]]
+    for r in results["engine"]:
+        found.append(Figure(f"engine, {r['name']}", r["ratio"], "x yardstick", "higher", r["ratios"]))
+    for name, value in results["depth_ns"].items():
+        found.append(Figure(f"add and cancel, {name}", value, "ns/message", "lower"))
+    found.append(Figure("memory", results["memory"]["bytes_a_resting_order"], "bytes/order", "lower"))
+    return [*found, Figure("new process to first command", results["warm_start_s"], "s", "lower")]
+
+
+def checks(results: dict[str, Any]) -> list[Check]:
+    """What measure() has proven, else it would have ended; and the bars."""
+    proven = Check("reports and balances", True, "as many reports as the yardstick gives; balances add up")
+    return [proven, *(Check(name, met, f"{value:.2f}, bar {bar}") for name, value, bar, met in verdicts(results))]
 
 
 def _print_book(result: BookResult) -> None:
@@ -134,6 +154,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
+    run = Run("kernel", options)
     try:
         results = measure(options)
     except FileNotFoundError as error:
@@ -142,8 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     print("\nheld against the bars" + (" (meaningless at this size)" if options.smoke else ""))
     for name, value, bar, is_met in verdicts(results):
         print(f"{name:<40}{value:>10.2f} {bar:>8}  {'met' if is_met else 'MISSED'}")
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    run.write(options.json, figures(results), checks(results), own=results)
     if options.plot:
         plot(results, options.plot)
     return 0

@@ -39,6 +39,7 @@ class BookResult(NamedTuple):
     ours: float  # messages a second
     yardstick: float
     ratio: float  # median of the pairs
+    ratios: list[float]
     digest: str
 
 
@@ -48,6 +49,7 @@ class EngineResult(NamedTuple):
     events: int
     commands_a_second: float
     ratio: float  # to the yardstick on `normal`
+    ratios: list[float]
     open_orders: int
 
 
@@ -98,7 +100,7 @@ def measure_book(path: Path, module: ModuleType, pairs: int, limit: int | None) 
     ratios = [b / a for a, b in zip(ours[1:], theirs[1:], strict=True)]  # the first pair is the warm-up
     n = len(messages)
     digest = digest_of(reports[:count])
-    return BookResult(name_of(path), n, n / median(ours[1:]), n / median(theirs[1:]), median(ratios), digest)
+    return BookResult(name_of(path), n, n / median(ours[1:]), n / median(theirs[1:]), median(ratios), ratios, digest)
 
 
 def _run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tuple[int, float]:
@@ -142,7 +144,8 @@ def measure_engine(
     for asset, (supplied, held) in conservation(state).items():
         assert supplied == held, f"asset {asset}: {held} atoms held, {supplied} supplied"
     name = f"{int(state.counters[MARKETS])} markets, {accounts} accounts, {resting} resting"
-    return EngineResult(name, len(timed), total, median(rates), median(ratios), int(state.counters[OPEN_ORDERS]))
+    resting_now = int(state.counters[OPEN_ORDERS])
+    return EngineResult(name, len(timed), total, median(rates), median(ratios), ratios, resting_now)
 
 
 def resting_book(seed: int, resting: int, span_bits: int, messages: int) -> tuple[Book, np.ndarray]:

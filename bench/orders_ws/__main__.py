@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     def measured(exchange: Exchange, echo_port: int) -> Result:
         return measure(exchange, echo_port, options.seconds, options.connections, options.in_flight)
 
-    return run(options, measured, BAR_RATIO)
+    return run("orders_ws", options, measured, BAR_RATIO)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Side by side with the matching engines that PyPI offers: python -m bench.peers
+"""Side by side with the matching engines that PyPI offers.
+
+    exchange bench peers [PEER ...] [--json FILE] [--plot FILE]
 
 Each peer is installed, when it is first wanted, into an environment of its own under build/peers, and plays the same
 flow through its own best interface (adapters.py). Its trades are compared with ours one by one. A peer that
@@ -8,6 +10,7 @@ of them is imported here.
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +23,8 @@ from bench.conformance.flow import SHARED, flow_path, read_flow, with_dense_ids
 from bench.conformance.kernel import TRADE
 from bench.conformance.passes import run
 from bench.peers.adapters import PEERS
+from bench.report.extras import need
+from bench.report.result import Check, Figure, Run
 from engine_core.arguments import folder, new_file, seconds, whole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +58,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.peers if name not in PEERS]:
         parser.error(f"unknown peers {', '.join(unknown)}; known are {', '.join(PEERS)}")
+    if options.plot:
+        need(parser, "--plot", "matplotlib")
     return options
 
 
@@ -146,22 +153,24 @@ def plot(results: list[Result], path: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
+    measured = Run("peers", options)
     try:
         messages = read_flow(flow_path(options.shared, options.flow)).messages[: options.messages]
     except Exception as error:
         print(f"bench.peers: {options.flow}: {error}; name the folder of the flows with --shared", file=sys.stderr)
         return 2
     our_trades(messages)  # compile, and touch the memory
-    seconds = sorted(our_trades(messages)[1] for _ in range(5))[2]
-    results = [Result("this exchange", "", len(messages), len(messages) / seconds, "same trades")]
+    rates = [len(messages) / our_trades(messages)[1] for _ in range(5)]
+    results = [Result("this exchange", "", len(messages), statistics.median(rates), "same trades")]
     print(f"{'':<30}{'messages':>10}{'a second':>14}")
     show(results[0])
     for name in options.peers or PEERS:
         results.append(measure(name, messages, options))
         show(results[-1])
-    if options.json:
-        rows = [result._asdict() for result in results]
-        options.json.write_text(json.dumps({"flow": options.flow, "results": rows}, indent=1) + "\n")
+    figures = [Figure(r.name, r.messages_a_second, "messages/s", "", []) for r in results[1:] if r.messages_a_second]
+    figures.insert(0, Figure(results[0].name, results[0].messages_a_second, "messages/s", "higher", rates))
+    checks = [Check(r.name, r.verdict == "same trades", r.verdict) for r in results]
+    measured.write(options.json, figures, checks, own={"peers_compared": [result._asdict() for result in results]})
     if options.plot:
         plot(results, options.plot)
     return 0

@@ -12,19 +12,20 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 import uvloop
 
 from bench.http.client import BenchError
+from bench.report.result import Check, Figure, Run, percentile_curve
 from bench.websocket.client import CLOSED, FRAMES, TIMED, StreamClient, Totals
 from bench.websocket.server import SYMBOL
 from engine_core.arguments import folder, new_file, seconds, whole
@@ -89,7 +90,7 @@ def cpu_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-async def measure(options: argparse.Namespace, url: str, pid: int) -> dict[str, object]:
+async def measure(options: argparse.Namespace, url: str, pid: int) -> tuple[dict[str, Any], Totals]:
     names = [f"{kind}.{options.symbol}" for kind in options.streams.split(",")]
     server = psutil.Process(pid)
     memory_before = server.memory_info().rss
@@ -103,10 +104,10 @@ async def measure(options: argparse.Namespace, url: str, pid: int) -> dict[str, 
     await asyncio.sleep(options.seconds)
     took = time.perf_counter() - began
     frames, timed, closed = (int(totals.counts[i]) for i in (FRAMES, TIMED, CLOSED))
-    report: dict[str, object] = {
+    report: dict[str, Any] = {
         "clients": len(clients),
         "streams": names,
-        "seconds": round(took, 2),
+        "measured_seconds": round(took, 2),
         "frames_per_second": round(frames / took),
         "frames_per_second_and_client": round(frames / took / len(clients), 1),
         "latency_ms": {name: totals.latency_ms(q) for name, q in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))},
@@ -119,7 +120,17 @@ async def measure(options: argparse.Namespace, url: str, pid: int) -> dict[str, 
     for client in clients:
         if client.transport is not None:
             client.transport.abort()
-    return report
+    return report, totals
+
+
+def figures(report: dict[str, Any]) -> list[Figure]:
+    latency = report["latency_ms"]
+    return [
+        Figure("frames", report["frames_per_second"], "frames/s", "higher"),
+        *(Figure(f"latency {name}", latency[name], "ms", "lower") for name in ("p50", "p99", "max")),
+        Figure("egress", report["server_cpu"], "cores", "lower"),
+        Figure("memory per client", report["kilobytes_per_client"], "KB", "lower"),
+    ]
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -143,19 +154,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = parse(argv)
+    run = Run("websocket", options, options.seed)
     try:
         with flowing(options) as (url, pid):
-            report = uvloop.run(measure(options, url, pid))
+            report, totals = uvloop.run(measure(options, url, pid))
     except (BenchError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    report |= {"alone": options.alone, "changes": options.changes, "trades": options.trades, "seed": options.seed}
-    report["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    text = json.dumps(report, indent=2)
-    print(text)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
+    report |= {"alone": options.alone, "changes": options.changes, "trades": options.trades}
+    print(json.dumps(report, indent=2))
+    checks = [Check("connections", not report["connections_lost"], f"{report['connections_lost']} were lost")]
+    curve = percentile_curve("Latency of a frame", "ms", {"all clients": totals.latency_ms})
+    run.write(options.json, figures(report), checks, [curve], report)
     return 0 if report["frames_timed"] and not report["connections_lost"] else 1
 
 

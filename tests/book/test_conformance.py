@@ -1,6 +1,7 @@
 """The conformance flows give the published digests, and a file that is not one of them is refused with its position."""
 
 import hashlib
+import json
 import lzma
 import os
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from bench.conformance.flow import HEADER, MAGIC, FlowError, read_flow
 from bench.conformance.kernel import MESSAGE
 from bench.conformance.passes import digest_of, report_text, run
 from bench.kernel import __main__ as kernel
+from tests.bench.report.form import assert_form
 from tests.book.obvious import BUY, CANCEL, MODIFY, NEW, SELL, ObviousBook, random_flow
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance"
@@ -206,7 +208,9 @@ def test_packed_file(tmp_path: Path) -> None:
 def test_bench_kernel_smoke(tmp_path: Path) -> None:
     out = tmp_path / "kernel.json"
     assert kernel.main(["--smoke", "--shared", str(shared()), "--json", str(out)]) == 0
-    assert '"bytes_a_resting_order"' in out.read_text()
+    result = json.loads(out.read_text())
+    assert_form(result, "kernel")
+    assert result["memory"]["bytes_a_resting_order"] > 0
 
 
 def test_bench_kernel_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

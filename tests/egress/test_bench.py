@@ -9,6 +9,7 @@ import pytest
 from bench.websocket import __main__ as websocket
 from bench.websocket.client import FRAMES, TIMED, Totals, scan
 from engine_core.edge.text_frame import text_frame
+from tests.bench.report.form import assert_form
 
 
 def test_the_scanner_counts_whole_frames_and_reads_the_engines_time() -> None:
@@ -43,4 +44,5 @@ def test_a_small_run(tmp_path: Path) -> None:
     ]
     assert websocket.main(arguments) == 0
     content = json.loads(report.read_text())
+    assert_form(content, "websocket")
     assert content["clients"] == 5 and content["frames_per_second"] > 0 and content["latency_ms"]["p50"] > 0

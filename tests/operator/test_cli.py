@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_core import cli
+from engine_core.operator.target.benchmarks import benchmarks
 
 COMMANDS = (
     *("up", "status", "logs", "reset", "env", "accounts", "accounts create", "keys", "keys create", "keys revoke"),
@@ -114,7 +114,7 @@ def test_up_names_what_is_wrong(
 def test_every_documented_benchmark_exists() -> None:
     text = (Path(__file__).parents[2] / "docs/benchmarks.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"`exchange bench (\w+)", text)) | set(re.findall(r"`python -m bench\.(\w+)", text))
-    assert documented == set(cli._benchmarks())
+    assert documented == set(benchmarks())
 
 
 def test_unknown_commands_and_benchmarks() -> None:

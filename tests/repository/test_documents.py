@@ -12,6 +12,7 @@ import pytest
 
 from engine_core import cli
 from engine_core.config.environment import INTERNAL, VARIABLES
+from engine_core.operator.target.benchmarks import benchmarks
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,7 +111,7 @@ def is_exchange_command(words: list[str]) -> bool:
             return words[0].isupper()  # exchange COMMAND --help
         parser, name, words = children[words[0]], words[0], words[1:]
         if name == "bench":
-            return not words or words[0].isupper() or words[0] in cli._benchmarks()
+            return not words or words[0].isupper() or words[0] in benchmarks()
         if not parser.add_help:  # a program of its own, with options of its own
             return True
     known = {option for action in parser._actions for option in action.option_strings}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.report.form import assert_form
 from tests.end_to_end.clients.environment import python_with, run
 from tests.exchange import Exchange
 
@@ -54,6 +55,7 @@ def test_the_benchmarks_of_order_entry_account_for_every_order(exchange: Exchang
     done = exchange.command("bench", name, "--seconds", "0.6", "--connections", "2", "--json", str(report), *options)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(report.read_text())
+    assert_form(result, name)
     assert result["accounted"] and result["accounts"]["accepted"] > 100 and result["accounts"]["refused"] == 0
 
 

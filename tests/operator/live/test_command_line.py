@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from engine_core import cli
+from engine_core.operator.target.benchmarks import benchmarks
 from tests.exchange import Exchange
 
 TEXTS = (
@@ -35,7 +36,7 @@ GOOD = {
 }
 ENOUGH = {"top": ["--once", "--interval", "0.1"], "up": ["--http", "0", "--ws", "0"], "warm": [], "snapshot": []}
 FINE_ALONE = ("env", "reset", "warm")  # `env` shows what names an exchange, whether it runs or not
-DELEGATED = ("replay", *(f"bench {name}" for name in cli._benchmarks()))
+DELEGATED = ("replay", *(f"bench {name}" for name in benchmarks()))
 
 Case = tuple[str, argparse.Action]
 

@@ -1,0 +1,24 @@
+"""What every benchmark's JSON has, whichever it is."""
+
+from typing import Any
+
+from bench.report.result import FORM
+
+MEMBERS = {
+    *("form", "name", "commit", "version", "machine", "packages", "parameters", "seed", "started", "seconds", "load"),
+    *("results", "checks", "curves"),
+}
+
+
+def assert_form(document: dict[str, Any], name: str) -> None:
+    assert document["form"] == FORM and document["name"] == name
+    assert document.keys() >= MEMBERS
+    assert document["seconds"] > 0 and len(document["load"]["before"]) == len(document["load"]["after"]) == 3
+    assert document["machine"]["cores"] > 0 and document["packages"]["numba"] and document["results"]
+    for figure in document["results"]:
+        assert figure.keys() == {"name", "value", "unit", "better", "samples"} and figure["unit"]
+        assert figure["better"] in ("higher", "lower", "")
+        assert all(isinstance(value, int | float) for value in (figure["value"], *figure["samples"]))
+    assert len({figure["name"] for figure in document["results"]}) == len(document["results"])
+    for check in document["checks"]:
+        assert check.keys() == {"name", "passed", "text"} and isinstance(check["passed"], bool)
