@@ -19,6 +19,7 @@ from egress.hub import Hub
 from egress.metrics import monitor
 from egress.pubsub import Publisher
 from egress.server import Egress
+from egress.stages import FrameStages
 from egress.streams.market_by_order import OrderFeeds
 from egress.streams.private import PrivateStreams
 from egress.streams.public import PublicStreams
@@ -66,7 +67,10 @@ async def run(config: EgressConfig) -> None:
     authenticator = Authenticator(data.setup, config.session_secret, logged_out, used)
     server = Egress(config, data, hub, private, authenticator)
     history = asyncio.create_task(keep_filling(data, config.redis_url, config.shard))
+    stages = FrameStages(config.stages_every, hub)
+    gateway.on_events.append(stages.observe)
     shown = monitor(config, gateway, data, hub, publisher, server.crowd)
+    shown.stamps = stages.stamps.after
     metrics.serve(shown, config.runtime, config.metrics_port, config.host)
     try:
         await server.start()

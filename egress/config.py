@@ -44,6 +44,7 @@ class EgressConfig:
     metrics_port: int
     limits: ConnectionLimits = ConnectionLimits()
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    stages_every: int = 0  # see engine_core/process/stages.py
 
 
 def from_settings(settings: Settings) -> EgressConfig:
@@ -58,6 +59,7 @@ def from_settings(settings: Settings) -> EgressConfig:
         workers=settings.config.server.egress_workers,
         session_secret=settings.secret(),
         metrics_port=settings.metrics_port,
+        stages_every=settings.config.server.stages_every,
         limits=own_limits(settings.config.connections.of_one_address),
         proxies=TrustedProxies(settings.config.http.trusted_proxies),
     )

@@ -125,6 +125,7 @@ class Hub:
         self.collect: Callable[[], Iterable[Item]] = tuple  # what this tick sends: streams/public.py
         self.opened: Callable[[Stream], None] = lambda stream: None  # a topic got its first listener
         self.closed: Callable[[Stream], None] = lambda stream: None  # a topic lost its last one
+        self.written: Callable[[], None] = lambda: None  # the end of a tick
         self.clients: set[Subscriber] = set()
         self.frames_sent = 0
         self.dropped = 0
@@ -178,6 +179,11 @@ class Hub:
         self._private.add(client)
         self.wake()
 
+    @property
+    def is_awake(self) -> bool:
+        """Whether something is to be sent with the next tick."""
+        return self._timer is not None
+
     def wake(self) -> None:
         """There is something to send: run a tick soon."""
         if self._timer is None:
@@ -201,6 +207,7 @@ class Hub:
         for client in private:
             wires, client.private = client.private, []
             self._deliver(client, b"".join(wires), started, wires)
+        self.written()
         took = loop.time() - started
         self._earliest = started + 2 * took if took > PACED_SECONDS else 0.0
 

@@ -8,6 +8,7 @@ from egress.connections import Crowd
 from egress.hub import Hub
 from egress.pubsub import Publisher
 from engine_core.process.metrics import Monitor, Sample
+from engine_core.process.stages import StageTimes
 from engine_core.replica.market_data import MarketData
 from engine_core.transport.async_gateway import AsyncGateway
 
@@ -29,4 +30,7 @@ def monitor(
     def not_ready() -> str:
         return "" if gateway.healthy else str(gateway.failure or "no connection to Redis")
 
-    return Monitor("egress", config.worker, samples, not_ready)
+    shown = Monitor("egress", config.worker, samples, not_ready)
+    if config.stages_every and config.worker == 0:  # one process shows what all of them know of orders
+        shown.refresh = StageTimes(shown, config.runtime).refresh
+    return shown

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from engine_core import VERSION
-from engine_core.arguments import account, file, folder, reference, seconds, whole
+from engine_core.arguments import account, file, folder, new_file, reference, seconds, whole
 from engine_core.config.toml_section import ConfigError
 from engine_core.jit import cache as kernel_cache
 from engine_core.operator.target.benchmarks import benchmarks
@@ -43,6 +43,20 @@ def _parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--interval", type=seconds(0.1, 3600), default=1.0, metavar="S", help="seconds between refreshes (default: 1)"
     )
+    stages = add("stages", _late("stages", "stages"), "time a sample of orders from stage to stage, to the database")
+    stages.add_argument(
+        "--seconds", type=seconds(0.1, 86_400), default=10.0, metavar="S", help="how long to watch (default: 10)"
+    )
+    stages.add_argument("--json", action="store_true", help="for programs")
+    profile = add("profile", _late("profile", "profile"), "draw a flame graph of one role of the running exchange")
+    profile.add_argument("role", help="engine, ingress, ingress.1, egress, writer, …")
+    profile.add_argument(
+        "--seconds", type=whole(1, 3600), default=10, metavar="S", help="how long to look (default: 10)"
+    )
+    profile.add_argument(
+        "-o", "--output", type=new_file, metavar="FILE", help="the graph, as SVG (default: profile-ROLE.svg)"
+    )
+    profile.add_argument("--native", action="store_true", help="also what C libraries do, as far as it can be named")
     logs = add("logs", _late("observe", "logs"), "show the logs of all roles or of one")
     logs.add_argument("role", nargs="?", help="engine, ingress, egress, writer, valkey, postgres, …")
     logs.add_argument("-f", "--follow", action="store_true", help="follow until Ctrl-C")

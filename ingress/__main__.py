@@ -44,6 +44,7 @@ from ingress.http.protocol import protocol
 from ingress.metrics import Metrics
 from ingress.order_entry.socket import socket_class
 from ingress.service import Service
+from ingress.stages import OrderStages
 from ingress.users.guard_rows import GuardedUsers
 
 KEEP_ALIVE_SECONDS = 75  # above the idle time of common clients, so that they close first
@@ -54,7 +55,7 @@ logger = logging.getLogger("ingress")
 
 
 @contextlib.asynccontextmanager
-async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
+async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncIterator[Service]:
     """Everything the operations work on, connected and complete."""
     async with contextlib.AsyncExitStack() as stack:
         early: list[np.ndarray] = []  # events that come before there is a History to take them
@@ -65,6 +66,7 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
             on_events=[lambda slots: early.append(slots.copy())],
         )
         stack.push_async_callback(gateway.close)
+        gateway.watch_blocks(stages.appended)
         since = gateway.position
         market_data = await MarketData.bootstrap(gateway.query, gateway.on_events)
         stack.push_async_callback(market_data.close)
@@ -90,9 +92,11 @@ async def open_service(config: IngressConfig) -> AsyncIterator[Service]:
 
 async def serve(config: IngressConfig) -> None:
     shown = Metrics(config)
+    stages = OrderStages(config.stages_every)
+    shown.monitor.stamps = stages.stamps.after
     metrics.serve(shown.monitor, config.runtime, config.metrics_port, config.host)
     with listening_socket(config) as listener:
-        async with open_service(config) as service:
+        async with open_service(config, stages) as service:
             shown.gateway = service.engine.gateway
             statistics = asyncio.create_task(keep_filling(service.market_data, config.redis_url, config.shard))
             try:

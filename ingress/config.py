@@ -36,6 +36,7 @@ class IngressConfig:
     demo: bool  # new users get something to trade with
     demo_session: bool  # POST /api/v1/session/demo exists
     withdraw_delay_ms: int = 0  # until a key that a session made may withdraw
+    stages_every: int = 0  # see engine_core/process/stages.py
     demo_visitors: bool = False  # visitors from elsewhere get one, too
     page: Path = PAGE_FOLDER
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
@@ -62,6 +63,7 @@ def from_settings(settings: Settings) -> IngressConfig:
             disk_bytes=settings.config.bounds.disk_bytes,
         ),
         metrics_port=settings.metrics_port,
+        stages_every=settings.config.server.stages_every,
         rate_limits=settings.config.rate_limits,
         connections=settings.config.connections,
         asset_names={asset.symbol: asset.name for asset in settings.config.assets},

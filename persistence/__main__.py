@@ -28,7 +28,7 @@ def main() -> None:
     except ConfigError as error:
         sys.exit(f"exchange writer: {error}")
     logging.getLogger(__name__).info("from %s", config)
-    shown = Metrics()
+    shown = Metrics(config.stages_every)
     metrics.serve(shown.monitor, config.runtime, config.metrics_port, config.host)
     try:
         run(config, lifecycle.ready, shown)

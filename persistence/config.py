@@ -21,6 +21,7 @@ class WriterConfig:
     batch_bytes: int = 16 * 2**20
     runtime: Path | None = None  # where metrics are shown; None and port 0: nowhere
     metrics_port: int = 0
+    stages_every: int = 0  # see engine_core/process/stages.py
     host: str = "127.0.0.1"
 
     @classmethod
@@ -38,6 +39,7 @@ class WriterConfig:
             pause_ms=_milliseconds("EXCHANGE_WRITER_PAUSE_MS", _PAUSE_MS),
             runtime=settings.runtime,
             metrics_port=settings.metrics_port,
+            stages_every=settings.config.server.stages_every,
             host=settings.host,
         )
 

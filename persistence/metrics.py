@@ -1,19 +1,22 @@
 """What the writer shows of itself: how much it stored, how long commits take, how far behind it is."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from engine_core.process.metrics import Monitor, Sample
+from engine_core.process.stages import Sender, Stage, Stamps, now
 
 
 class Metrics:
-    def __init__(self) -> None:
+    def __init__(self, stages_every: int = 0) -> None:
         self._events = self._commits = 0
         self._lag_s = 0.0
         self._waiting = "starting"
         self.monitor = Monitor("writer", samples=self._samples, not_ready=lambda: self._waiting)
+        self._stamps = Stamps(stages_every, Stage.STORED)
+        self.monitor.stamps = self._stamps.after
         self._commit_time = self.monitor.histogram("store_seconds", "Time to turn a batch into rows and commit it")
 
     def waiting(self, why: str) -> None:
@@ -26,7 +29,11 @@ class Metrics:
         self._lag_s = 0.0
         self.monitor.beat()
 
-    def stored(self, times_ms: np.ndarray, seconds: float) -> None:
+    def stored(self, senders: Iterable[Sender], times_ms: np.ndarray, seconds: float) -> None:
+        at = now()
+        for sender in senders:
+            if self._stamps.wants(sender.sequence):
+                self._stamps.add(sender, at)
         self._events += len(times_ms)
         self._commits += 1
         self._commit_time.record(seconds)

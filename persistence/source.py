@@ -13,6 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from engine_core.process.stages import Sender
 from engine_core.transport.backlog import Stored, parse_stored
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, EVENT
@@ -43,7 +44,7 @@ class Batch:
     events: np.ndarray
     times_ms: np.ndarray
     position: Position
-    entries: int
+    senders: list[Sender]  # of each entry
     is_full: bool  # more is waiting in the log
 
 
@@ -108,7 +109,7 @@ class EventSource:
 
     def tell_stored(self, batch: Batch) -> None:
         """The batch is in the database: let everybody know how far that is, for bounds and trimming."""
-        self._entries += batch.entries
+        self._entries += len(batch.senders)
         self._report(batch.position)
 
     def read(self, position: Position, max_bytes: int) -> Batch | None:
@@ -190,7 +191,7 @@ def _is_genesis(block: bytes) -> bool:
 
 def _batch(entries: Entries, position: Position, is_full: bool) -> Batch:
     log_id, epoch = position.log_id, position.epoch
-    counts, times = [], []
+    counts, times, senders = [], [], []
     for entry, block in entries:
         header, records = _decode(block, entry)
         log_id = log_id or int(header["log_id"])
@@ -201,7 +202,8 @@ def _batch(entries: Entries, position: Position, is_full: bool) -> Batch:
         epoch = int(header["epoch"])
         counts.append(len(records))
         times.append(int(header["time_ms"]))
+        senders.append(Sender(*(int(header[name]) for name in Sender._fields)))
     body = b"".join(memoryview(block)[BLOCK_HEADER.itemsize :] for _, block in entries)
     after = Position(log_id, epoch, entries[-1][0], _checksum(entries[-1][1]))
     times_ms = np.repeat(np.array(times, np.int64), counts)
-    return Batch(np.frombuffer(body, EVENT), times_ms, after, len(entries), is_full)
+    return Batch(np.frombuffer(body, EVENT), times_ms, after, senders, is_full)

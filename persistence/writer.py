@@ -72,7 +72,7 @@ def store_next(store: Store, source: EventSource, config: WriterConfig, shown: M
         return 0
     began = time.perf_counter()
     store.commit(make_rows(batch.events, batch.times_ms, store.setup, store.books), batch.position)
-    shown.stored(batch.times_ms, time.perf_counter() - began)
+    shown.stored(batch.senders, batch.times_ms, time.perf_counter() - began)
     source.tell_stored(batch)
     if not batch.is_full:
         time.sleep(config.pause_ms / 1000)

@@ -125,6 +125,7 @@ class Server:
     ingress_workers: int
     egress_workers: int
     metrics_port: int  # first port of the metrics endpoints, one a process; 0: none
+    stages_every: int  # of how many blocks of orders one is timed, stage by stage; 0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +385,7 @@ def _server(table: Section) -> Server:
         ingress_workers=table.integer("ingress_workers", 1, 64, 2),
         egress_workers=table.integer("egress_workers", 1, 64, 1),
         metrics_port=table.integer("metrics_port", 0, 65_000, 0),
+        stages_every=table.integer("stages_every", 0, 1_000_000, 16),
     )
     if not server.host.strip():
         raise table.error("host", "must name a host, is empty: 0.0.0.0 are all addresses of this machine")

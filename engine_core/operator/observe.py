@@ -16,7 +16,7 @@ import redis
 
 from engine_core.operator.target.log_access import check_redis
 from engine_core.operator.target.running import CommandError, Run, find, require
-from engine_core.operator.target.sockets import ask, of_roles
+from engine_core.process.sockets import ask, of_roles
 from engine_core.runtime.clock import ahead_ms, in_words
 from engine_core.transport.gateway import Gateway, GatewayError
 from engine_core.wire.codes import QueryKind

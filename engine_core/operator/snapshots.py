@@ -19,7 +19,7 @@ from engine_core.book.memory.state import State
 from engine_core.operator.accounts import reached
 from engine_core.operator.target.log_access import open_log, servers_of
 from engine_core.operator.target.running import CommandError, is_running, require
-from engine_core.operator.target.sockets import ask, of_roles
+from engine_core.process.sockets import ask, of_roles
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.queries import answer
 from engine_core.runtime.recovery import read_logs

@@ -19,8 +19,8 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine_core.operator.target.running import CommandError, Run, require
-from engine_core.operator.target.sockets import ask, of_roles
 from engine_core.process.metrics import PREFIX
+from engine_core.process.sockets import ask, of_roles
 
 COLUMN = 40
 CLEAR, HIDE, SHOW, BOLD, PLAIN = "\x1b[H\x1b[J", "\x1b[?25l", "\x1b[?25h", "\x1b[1m", "\x1b[0m"

@@ -9,6 +9,7 @@ own, so a process that hangs is seen to hang:
     GET /metrics   the samples, and prometheus-client's own of the process and its garbage collector
     GET /health    200 while the process beats (Monitor.beat, at least every HEALTHY_S), else 503: restart it
     GET /ready     200 while it can do its job, else 503 and why: send it no work
+    GET /stages    when this process has done its part of a sample of orders (stages.py); in the runtime folder only
     POST /NAME     202 and one of the role's wishes is done (the engine's: /snapshot); in the runtime folder only, which
                    nobody else may enter
 
@@ -90,9 +91,11 @@ class Monitor:
     role: str
     worker: int = 0
     samples: Callable[[], Iterable[Sample]] = _nothing
+    refresh: Callable[[], object] = _nothing  # done before the numbers are read, by the same thread
     not_ready: Callable[[], str] = _ready  # why no work should come here; empty: it may
     histograms: list[Histogram] = field(default_factory=list)
     wishes: dict[str, Callable[[], None]] = field(default_factory=dict)  # what may be asked of it, by path
+    stamps: Callable[[int], bytes] | None = None  # Stamps.after, of a process that takes part in an order's way
     _beat: float = field(default_factory=time.monotonic)
 
     def beat(self) -> None:
@@ -109,6 +112,7 @@ class Monitor:
 
     def collect(self) -> Iterator[Metric]:
         """The families that Prometheus reads (prometheus-client's collector interface)."""
+        self.refresh()
         own = (("role", self.role), ("worker", str(self.worker)))
         plain: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
         for sample in self.samples():
@@ -135,13 +139,17 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         try:
-            self._look(self.path.partition("?")[0])
+            self._look(*self.path.partition("?")[::2])
         except Exception as error:  # a fault of ours is reported: an empty answer would look like a network's
             logger.exception("%s cannot be answered", self.path)
             self._answer(500, "text/plain", f"{type(error).__name__}: {error}\n".encode())
 
-    def _look(self, path: str) -> None:
-        if path == "/metrics":
+    def _look(self, path: str, query: str) -> None:
+        stamps = self.monitor.stamps if isinstance(self.server, _UnixServer) else None
+        if path == "/stages" and stamps is not None:
+            seen = query.removeprefix("after=")
+            self._answer(200, "application/json", stamps(int(seen) if seen.isdecimal() else 0))
+        elif path == "/metrics":
             self._answer(200, CONTENT_TYPE_LATEST, generate_latest(self.registry))
         elif path == "/health":
             silent = self.monitor.silent_s()

@@ -31,6 +31,7 @@ class EngineConfig:
     cpu: int | None  # to pin to; None: as the system likes
     busy_poll: bool
     metrics_port: int
+    stages_every: int = 0  # see process/stages.py
     standby: bool = False
     number: int = 0  # of this process among the engines of the shard on this machine
 
@@ -54,6 +55,7 @@ def from_settings(settings: Settings, standby: bool = False) -> EngineConfig:
         cpu=_core(engine.cpu),
         busy_poll=engine.busy_poll,
         metrics_port=settings.metrics_port,
+        stages_every=settings.config.server.stages_every,
         standby=standby,
         number=settings.worker,
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import redis
 
+from engine_core.process.stages import Sender, Stage, Stamps, now
 from engine_core.runtime.clock import Clock
 from engine_core.runtime.config import EngineConfig
 from engine_core.runtime.counters import Counters, Stages
@@ -45,6 +46,8 @@ class Engine:
         self.counters = Counters()
         self.fullness = Fullness()
         self.stages = Stages.new()
+        self.stamps = Stamps(config.stages_every, Stage.READ, Stage.MATCHED, Stage.PUBLISHED)
+        self.read_at = 0.0  # when the entries came that are being executed
         self.following = False  # everything that the log held at the start is executed, and Redis is there
         self.active = False  # the one that publishes
         self.on_activation: Callable[[], None] = lambda: None
@@ -163,6 +166,7 @@ class Engine:
         assert self.guard is not None
         machine, counters, before = self.machine, self.counters, self.machine.position
         mirror = self.guard.execute(machine, entry, block)
+        matched_at = now()
         if not machine.log_id:
             raise LogError(f"{self.names.orders} begins at {entry} with something else than GENESIS")
         if self.active:
@@ -170,6 +174,8 @@ class Engine:
                 self._open_ring(before)
             assert self.ring is not None
             self.ring.write(mirror.events, mirror.stamp)
+            if self.stamps.wants(mirror.stamp.sequence):
+                self.stamps.add(Sender(*mirror.stamp[1:4]), self.read_at, matched_at, now())
             if bells:
                 counters.wakeups += self.ring.ring()
         encoded = machine.encode(mirror)

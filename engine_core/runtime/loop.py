@@ -174,6 +174,7 @@ class Session:
             intake.request()
         engine.counters.reads += 1
         began, rung = time.perf_counter(), engine.counters.events
+        engine.read_at = began
         if batch.entries:
             engine.stages.queue.record(max(time.time() - batch.entries[0][0].ms / 1000, 0.0))
         for number, (entry, block) in enumerate(batch.entries, 1):

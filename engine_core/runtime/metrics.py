@@ -16,6 +16,7 @@ def show(engine: Engine, monitor: Monitor) -> None:
     monitor.samples = lambda: _samples(engine)
     monitor.not_ready = lambda: "" if engine.following else "replaying the log, or waiting for Redis"
     monitor.histograms.extend(engine.stages)
+    monitor.stamps = engine.stamps.after
 
 
 def _samples(engine: Engine) -> Iterator[Sample]:

@@ -25,6 +25,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
+from engine_core.process.stages import Sender
 from engine_core.process.tasks import ended
 from engine_core.transport.backlog import Backlog, Pressure
 from engine_core.transport.feed import UNREACHABLE, Feed, describe, slots_of
@@ -43,6 +44,7 @@ PATROL_SECONDS = 0.25
 _GROWING = frozenset({CommandKind.PLACE, CommandKind.AMEND, CommandKind.REPLACE})  # refused under pressure
 
 EventHandler = Callable[[np.ndarray], object]
+BlockHandler = Callable[[Sender, Block], None]
 logger = logging.getLogger(__name__)
 
 
@@ -109,6 +111,13 @@ class AsyncGateway:
     def position(self) -> EntryId:
         """The last entry of which every event was handed to `on_events`."""
         return self._feed.position
+
+    def watch_blocks(self, handler: BlockHandler) -> None:
+        """Call `handler` with each new block when it is about to go to the log."""
+        outbox = self._outbox
+        self._pipeline.on_block = lambda block: handler(
+            Sender(outbox.gateway, outbox.incarnation, block.sequence), block
+        )
 
     def submit(self, record: bytes) -> asyncio.Future[np.ndarray]:
         """Append one 64-byte command; its events, or Overloaded, OutcomeUnknown, GatewayError."""

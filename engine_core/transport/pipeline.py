@@ -57,6 +57,7 @@ class Pipeline:
         catch_up: Callable[[], None],
     ) -> None:
         self.outbox = Outbox(number, feed.log_id, feed.epoch)
+        self.on_block: Callable[[Block], None] = lambda block: None  # a new one, about to go to the log
         self.connected = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # the first connection
         self._redis, self._keys, self._number, self._feed, self._catch_up = client, names, number, feed, catch_up
@@ -173,7 +174,9 @@ class Pipeline:
     def _next_block(self) -> Block:
         count = min(len(self._waiting), MAX_BLOCK_COMMANDS)
         waiting = [self._waiting.popleft() for _ in range(count)]
-        return self.outbox.add([each.record for each in waiting], [each.answer for each in waiting])
+        block = self.outbox.add([each.record for each in waiting], [each.answer for each in waiting])
+        self.on_block(block)
+        return block
 
     def _append(self, block: Block) -> bytes:
         self._replies.append(block)

@@ -5,6 +5,7 @@ tells the connection itself. That is a third of what an order costs this process
 plain, and everything that has to be refused before the engine sees it, goes the general way (cycle.py, dispatch.py).
 """
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -49,8 +50,8 @@ class PlainOrder(PendingOrder):
     __slots__ = ("_allowance", "client", "disconnected", "keep_alive", "response_complete")
     message_event = _NobodyWaits()
 
-    def __init__(self, client: OrderConnection, market: Market, allowance: Headers = ()) -> None:
-        super().__init__(market, placed)
+    def __init__(self, client: OrderConnection, market: Market, began: float, allowance: Headers = ()) -> None:
+        super().__init__(market, placed, began)
         self.client = client
         self._allowance = allowance  # what the client may still ask, for the answer
         self.keep_alive = True
@@ -102,6 +103,7 @@ class PlainOrders:
 
     def begin(self, data: bytes, client: OrderConnection) -> bool:
         """Begin the order that these bytes are, or decline."""
+        began = time.perf_counter()
         command, text, found, spans = self._buffers
         markets, rules = self._known.now()
         length = read_order(data, rules.symbols, rules.words, command, text, found, spans)
@@ -123,7 +125,7 @@ class PlainOrders:
         allowance = () if limits is None else limits.order(caller.account, address)
         if allowance is None or not self._is_first(caller):
             return False  # the general way says why, or finds the order that exists
-        order = PlainOrder(client, markets[row], allowance)
+        order = PlainOrder(client, markets[row], began, allowance)
         client.begin_plain(order)
         self._submit(with_account(command.tobytes(), caller.account), order)
         return True

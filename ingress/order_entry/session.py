@@ -73,9 +73,14 @@ class _Plain(PendingOrder):
     __slots__ = ("_answered", "_id", "_session")
 
     def __init__(
-        self, session: "OrderSession", request_id: bytes, market: Market, show: Callable[[Market, list[Event]], object]
+        self,
+        session: "OrderSession",
+        request_id: bytes,
+        market: Market,
+        show: Callable[[Market, list[Event]], object],
+        began: float,
     ) -> None:
-        super().__init__(market, show)
+        super().__init__(market, show, began)
         self._session, self._id = session, request_id
         self._answered = False
 
@@ -146,7 +151,7 @@ class OrderSession:
         """Begin to execute one message of the client."""
         began, request_id = time.perf_counter(), _NO_ID
         try:
-            if self._begin_order(text):
+            if self._begin_order(text, began):
                 return
             if self._service.limits is not None:
                 self._service.limits.arrive(self._address, len(text))
@@ -160,7 +165,7 @@ class OrderSession:
             if self._service.limits is not None and self._caller is not None:
                 cost = Cost.CANCELS if method in _CANCELS else Cost.ORDERS
                 self._service.limits.charge(cost, self._caller.account, "")
-            if not self._unstarted and self._begin_plain(request_id, method, params):
+            if not self._unstarted and self._begin_plain(request_id, method, params, began):
                 return
             work = self._work(method, params)
         except ApiError as error:
@@ -188,33 +193,33 @@ class OrderSession:
         if self._frames == MOST_FRAMES:
             self._drop(reason)
 
-    def _begin_order(self, text: bytes) -> bool:
+    def _begin_order(self, text: bytes, began: float) -> bool:
         """Append a placement in its common form; False for everything that is not one."""
         if self._caller is None or self._unstarted:
             return False
         read = self._plain_messages.read(text, self._caller.account)
         if read is None:
             return False
-        waiting = _Plain(self, read.request_id, read.market, orders.placed)
+        waiting = _Plain(self, read.request_id, read.market, orders.placed, began)
         try:
             if self._service.limits is not None:
                 self._service.limits.charge(Cost.ORDERS, self._caller.account, "")
             self._authenticated()
             self._append(read.record, waiting)
         except ApiError as error:
-            self._answer(read.request_id, error_reply(error), waiting.began)
+            self._answer(read.request_id, error_reply(error), began)
         except FAILURES as error:
-            self._answer(read.request_id, error_reply(failure(error)), waiting.began)
+            self._answer(read.request_id, error_reply(failure(error)), began)
         return True
 
-    def _begin_plain(self, request_id: bytes, method: Member, params: Members) -> bool:
+    def _begin_plain(self, request_id: bytes, method: Member, params: Members, began: float) -> bool:
         """Append a placement or a cancel; False for everything else."""
         if method == "order.place":
             placement = orders.placement_of(self._service, self._authenticated().account, params)
-            command, plain = placement.command, _Plain(self, request_id, placement.market, orders.placed)
+            command, plain = placement.command, _Plain(self, request_id, placement.market, orders.placed, began)
         elif method == "order.cancel":
             command, market = order_commands.cancel(self._service.setup, self._authenticated().account, params)
-            plain = _Plain(self, request_id, market, orders.cancelled)
+            plain = _Plain(self, request_id, market, orders.cancelled, began)
         else:
             return False
         self._append(command.pack(), plain)

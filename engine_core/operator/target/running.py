@@ -13,7 +13,7 @@ from typing import Any
 from engine_core.config.hosts import reachable
 from engine_core.config.settings import Settings, private_urls
 from engine_core.host.supervisor import holder_of
-from engine_core.operator.target.sockets import ask, of_roles
+from engine_core.process.sockets import ask, of_roles
 
 
 class CommandError(RuntimeError):

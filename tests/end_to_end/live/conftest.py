@@ -2,13 +2,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.exchange import Exchange
+from tests.exchange import Exchange, configured
 
 
 @pytest.fixture(scope="package")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """One exchange for all tests of this folder: its markets are quiet, each test trades in one of its own."""
-    running = Exchange(tmp_path_factory.mktemp("exchange"), "--profile", "bare")
+    every_order_is_timed = configured(tmp_path_factory.mktemp("config"), {"stages_every = 16": "stages_every = 1"})
+    running = Exchange(tmp_path_factory.mktemp("exchange"), "--profile", "bare", "--config", str(every_order_is_timed))
     running.start()
     yield running
     running.end()

@@ -34,7 +34,13 @@ GOOD = {
     **{"account": "2", "asset": "USDC", "amount": "1", "symbol": "SOL_USDC", "state": "open", "tier": "1"},
     **{"key": base64.b64encode(bytes(32)).decode(), "entry": "none", "maker_ppm": "200", "taker_ppm": "500"},
 }
-ENOUGH = {"top": ["--once", "--interval", "0.1"], "up": ["--http", "0", "--ws", "0"], "warm": [], "snapshot": []}
+ENOUGH = {
+    "top": ["--once", "--interval", "0.1"],
+    "stages": ["--seconds", "0.1"],
+    "up": ["--http", "0", "--ws", "0"],
+    "warm": [],
+    "snapshot": [],
+}
 FINE_ALONE = ("env", "reset", "warm")  # `env` shows what names an exchange, whether it runs or not
 DELEGATED = ("replay", *(f"bench {name}" for name in benchmarks()))
 
@@ -144,7 +150,7 @@ def test_a_redis_that_is_not_there_is_said(command: str, quiet: pytest.MonkeyPat
 def test_with_an_exchange_that_runs(
     path: str, quiet: pytest.MonkeyPatch, tmp_path: Path, odd_exchange: Exchange
 ) -> None:
-    if path == "top":  # a thousand seconds between two looks are as good as one
+    if path in ("top", "stages"):  # a thousand seconds between two looks are as good as one
         quiet.setattr(time, "sleep", lambda seconds: None)
     values = junk(tmp_path)
     parser = cli._parser()
