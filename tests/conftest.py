@@ -8,12 +8,9 @@
 The runtime folders that exchanges choose by themselves, for a data folder of a test, go with the session.
 """
 
-import hashlib
 import itertools
 import logging
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +20,8 @@ import pytest
 import redis
 
 from engine_core.host.embedded import Postgres, Valkey, running
+from tests.folders import remove_runtime_folders, short_folder
+from tests.orphans import watched
 from tests.scheduling import OneExchangeOneWorker, in_order, starts_processes
 
 hypothesis.settings.register_profile("exchange", deadline=None)  # how long an example takes, the machine decides
@@ -43,12 +42,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("processes")
 
 
-def short_folder() -> Path:
-    """A private folder whose path is short enough for a Unix socket; pytest's own are not."""
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="xt-", dir=base))
-
-
 @pytest.fixture(autouse=True)
 def _the_loggers_are_left_as_they_were() -> Iterator[None]:
     """A test that silenced one for good once hid from the next what it looked for."""
@@ -58,18 +51,12 @@ def _the_loggers_are_left_as_they_were() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_runtime_folder_stays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Their names tell which data folder they belong to, so only those of this session are touched."""
-    yield
-    own = {_digest(Path(folder)) for folder, _, _ in os.walk(tmp_path_factory.getbasetemp())}
-    for base in {"/dev/shm", "/tmp", tempfile.gettempdir()}:
-        for folder in Path(base).glob(f"exchange-{os.getuid()}-*"):
-            if folder.name.rpartition("-")[2] in own:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _digest(data: Path) -> str:
-    return hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:8]
+def _nothing_stays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No process, and no folder outside of pytest's own, also of a session that is killed."""
+    home = tmp_path_factory.getbasetemp()
+    with watched(home):
+        yield
+    remove_runtime_folders(home)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.attacks.proxy import careless, nginx
-from tests.conftest import short_folder
+from tests.folders import short_folder
 from tests.venue import Venue, open_venue
 
 ANYBODY, PROXY = "127.0.0.1", "127.0.0.2"

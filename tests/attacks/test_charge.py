@@ -16,7 +16,7 @@ from ingress.access.rate_limits import BYTES_OF_A_REQUEST, FREE_BYTES, LONG_WAY
 from ingress.http.protocol import MAX_HEADERS
 from tests.attacks.conftest import client_at
 from tests.attacks.wire import Connection
-from tests.conftest import short_folder
+from tests.folders import short_folder
 from tests.ingress.fakes import TRADER, Signer
 from tests.venue import Venue, open_venue
 

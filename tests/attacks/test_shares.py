@@ -17,7 +17,7 @@ from engine_core.administration.client import admin
 from engine_core.wire.codes import CommandKind
 from tests.attacks.conftest import PROXY, client_at
 from tests.attacks.test_users import KEYS, PASSWORD, SESSION, browser, enter, sign_up
-from tests.conftest import short_folder
+from tests.folders import short_folder
 from tests.ingress.fakes import READER, TRADER
 from tests.ingress.live.test_order_entry import Trader, logon, trading
 from tests.venue import ADMIN, Venue, open_venue

@@ -15,7 +15,7 @@ from ingress.http.protocol import LINGER_BYTES, PIECE
 from tests.attacks.conftest import client_at
 from tests.attacks.test_stream_floods import server
 from tests.attacks.wire import Connection
-from tests.conftest import short_folder
+from tests.folders import short_folder
 from tests.venue import Venue, open_venue
 
 pytestmark = pytest.mark.timeout(300)

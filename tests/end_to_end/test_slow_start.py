@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import short_folder
+from tests.folders import short_folder
 from tests.ingress.fakes import READER, TRADER
 from tests.processes import free_port
 from tests.venue import Venue, open_venue

@@ -35,7 +35,7 @@ from ingress.dispatch import Body
 from ingress.errors import ApiError
 from ingress.requests.signed_json import parse_object, parse_objects, parse_query, signed_pairs
 from ingress.schemas.example import EXAMPLES
-from tests.conftest import short_folder
+from tests.folders import short_folder
 from tests.ingress.document import misfit
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT
 from tests.venue import ADMIN, Venue, open_venue

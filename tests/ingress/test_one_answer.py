@@ -18,7 +18,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from engine_core.wire.codes import QueryKind
-from tests.conftest import short_folder
+from tests.folders import short_folder
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT
 from tests.ingress.live.test_order_entry import Trader
 from tests.ingress.live.test_real_processes import wire

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import short_folder
+from tests.folders import short_folder
 from tests.venue import Venue, open_venue
 
 

@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.conftest import short_folder
+from tests.folders import short_folder
 from tests.ingress.fakes import READER, Signer
 from tests.processes import free_port, process
 from tests.venue import Venue
