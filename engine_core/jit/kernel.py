@@ -30,7 +30,8 @@ class KernelLocator(UserProvidedCacheLocator):  # type: ignore[misc]
         folder, root = Path(py_file).absolute().parent, Path(__file__).absolute().parents[2]
         if not folder.is_relative_to(root):
             return str(super().get_suitable_cache_subpath(py_file))
-        return "_".join(folder.relative_to(root).parts)
+        parts = folder.relative_to(root).parts
+        return "_".join(parts) if parts[0] != "bench" else f"{'_'.join(parts)}-{cache.digest_of(folder)}"
 
     def ensure_cache_path(self) -> None:
         """Numba uses no folder that it cannot write to; kernels that come with an image are only read."""

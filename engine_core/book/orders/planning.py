@@ -202,7 +202,7 @@ def _walk_hidden(state: State, wanted: Wanted, level: int, unit: int) -> bool:
 
 
 @inner
-def _walk_book(state: State, wanted: Wanted, book: int, limit_key: int, tick_atoms: int) -> None:
+def walk_book(state: State, wanted: Wanted, book: int, limit_key: int, tick_atoms: int) -> None:
     """Fill state.walked with what is there for the order, at levels whose key is at most `limit_key`."""
     for field in range(WALKED):
         state.walked[field] = 0
@@ -228,7 +228,7 @@ def _walk(state: State, n: int, slot: int, limit_key: int) -> None:
         lots, amount = MAX_INT64 >> 1, state.terms[slot].amount_atoms
     events = state.counters[BUDGET] - AFTER_SWEEP - OWN_EVENTS - n
     wanted = Wanted(order.account, info.self_trade, lots, amount, events)
-    _walk_book(state, wanted, opposite_of(state, slot), limit_key, state.markets[info.market].tick_atoms)
+    walk_book(state, wanted, opposite_of(state, slot), limit_key, state.markets[info.market].tick_atoms)
 
 
 @inner

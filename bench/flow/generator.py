@@ -1,0 +1,229 @@
+"""A flow as it is generated: `Generator(parameters, model, seed).fill(messages)`, chunk after chunk.
+
+The same parameters, model, regime and seed give the same bytes on every machine, however they are cut into chunks.
+Memory is fixed: a book of `capacity` live orders and tables of the parameters. Nothing in Python runs per message.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bench.flow import laws
+from bench.flow.flow_toml import check
+from bench.flow.kernels import world as w
+from bench.flow.kernels.hawkes import GAIN, SCALE_WORDS, SOURCE_COUNT
+from bench.flow.kernels.popularity import alias_table, zipf
+from bench.flow.kernels.run import run
+from bench.flow.kernels.world import World
+from bench.flow.laws import Mixture
+from bench.flow.messages import MESSAGE
+from bench.flow.parameters import MODELS, MOST_LOTS, MOST_SECONDS, MOST_TICKS, TYPES, Flow, Step
+from engine_core.book.memory.state import Capacities, State, new_state
+from engine_core.book.orders.triggers import NO_LOW
+from engine_core.wire.limits import MAX_INT64
+
+CAPACITY = 1 << 16  # live orders
+CHUNK = 8_192  # messages: half a megabyte, which stays in a processor's cache
+NS = 10**9
+WITHIN_LOTS, WITHIN_SECONDS, WITHIN_TICKS = (1.0, MOST_LOTS), (1e-9, MOST_SECONDS), (-MOST_TICKS, MOST_TICKS)
+M64 = (1 << 64) - 1
+
+
+class Generator:
+    """One flow, from its first message on."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        model: str = "hawkes",
+        seed: int = 1,
+        *,
+        regime: tuple[Step, ...] = (),
+        capacity: int = CAPACITY,
+    ) -> None:
+        """`model`: one of MODELS. `regime`: its steps, empty for those of the parameters."""
+        check(flow)
+        self.flow, self.model, self.seed = flow, model, seed
+        self._state = _new_book(flow.population.markets, capacity)
+        self._world = _new_world(flow, MODELS.index(model), seed, regime or flow.regime or (Step(),), capacity)
+
+    def fill(self, messages: np.ndarray, until_s: float | None = None) -> int:
+        """The next messages of the flow. Returns how many; fewer than there is room for: the time is reached."""
+        until_ns = MAX_INT64 if until_s is None else int(until_s * NS)
+        return int(run(self._state, self._world, messages, until_ns))
+
+    def chunks(self, count: int | None = None, until_s: float | None = None) -> Iterator[np.ndarray]:
+        """The flow in pieces, each of which overwrites the one before: `count` messages, or those up to a time."""
+        assert count is not None or until_s is not None, "a flow has no end of its own"
+        messages = np.empty(CHUNK if count is None else min(CHUNK, max(count, 1)), MESSAGE)
+        left = MAX_INT64 if count is None else count
+        while left > 0:
+            written = self.fill(messages[: min(left, CHUNK)], until_s)
+            if written:
+                yield messages[:written]
+            if written < min(left, CHUNK):
+                return
+            left -= written
+
+
+def generate(flow: Flow, model: str, seed: int, *, messages: int = 0, seconds: float = 0.0) -> np.ndarray:
+    """A flow of so many messages, or of so many seconds of its own time, as one array."""
+    generator = Generator(flow, model, seed)
+    parts = [part.copy() for part in generator.chunks(messages or None, seconds or None)]
+    return np.concatenate(parts) if parts else np.zeros(0, MESSAGE)
+
+
+def _new_book(markets: int, capacity: int) -> State:
+    """A state of the engine of which only the levels, queues and orders are used."""
+    few = {"accounts": 1, "assets": 1, "keys": 1, "gateways": 1, "timers": 1, "ended": 1, "references": 1}
+    state = new_state(Capacities(**few, markets=markets, orders=capacity, levels=capacity + 1, ended_per_account=1))
+    state.markets["low_ticks"] = NO_LOW
+    return state
+
+
+def _reals(values: object) -> np.ndarray:
+    return np.ascontiguousarray(np.asarray(values, np.float64)).reshape(-1).view(np.int64)
+
+
+def _new_world(flow: Flow, model: int, seed: int, regime: tuple[Step, ...], capacity: int) -> World:
+    markets, accounts = flow.population.markets, flow.population.accounts
+    base, decays, excitation = _arrivals(flow, model)
+    reacts = flow.queue_reactive
+    queues = [np.reshape(rows, -1) for rows in (reacts.place_per_s, reacts.cancel_per_s, reacts.take_per_s)]
+    scales = len(decays) if model == w.HAWKES else 0
+    numbers = _numbers(flow, model, scales, capacity)
+    numbers[w.STEPS] = len(regime)
+    numbers[w.CANCELS_EXCITE] = int(scales > 0 and np.any(excitation[:, TYPES:] != 0))
+    law_rows, mixture_rows = _mixtures(flow)
+    rates = 4 * numbers[w.LEVELS] + 3
+    excited = np.zeros((markets + 1, max(scales, 1), SCALE_WORDS))
+    excited[:, :, GAIN] = 1.0
+    clocks = np.zeros((markets + 1, w.CLOCK_WORDS), np.int64)
+    clocks[:, w.CLOCK_REFERENCE] = flow.market.start_ticks
+    clocks[:, w.CLOCK_STEP_END] = int(regime[0].seconds * NS)
+    shares = np.cumsum([order.weight for order in flow.orders])
+    arrays: dict[str, Any] = dict(
+        numbers=numbers,
+        shares=_reals(_shares(flow)),
+        random=_seeded(seed),
+        mixtures=mixture_rows,
+        laws=law_rows,
+        classes=_reals(shares / shares[-1]),
+        accounts=alias_table(zipf(accounts, float(flow.population.account_exponent))),
+        popularity=_reals([0.0, *(markets * zipf(markets, float(flow.population.market_exponent)))]),
+        steps=np.concatenate([_step(step, base) for step in regime]),
+        base=_reals(np.concatenate(queues)),
+        decays=_reals(decays),
+        excitation=_reals(excitation),
+        children=_reals(excitation.sum(axis=2) / decays[:, None] if scales else 0.0),
+        excited=_reals(excited),
+        rates=np.zeros((markets + 1) * rates, np.int64),
+        clocks=clocks.reshape(-1),
+        due=np.zeros(capacity + markets + 2, np.int64),
+        who=np.zeros(capacity + markets + 2, np.int64),
+        place=np.zeros(capacity + markets + 2, np.int64),
+    )
+    return World(**arrays)
+
+
+def _numbers(flow: Flow, model: int, scales: int, capacity: int) -> np.ndarray:
+    numbers = np.zeros(w.NUMBERS, np.int64)
+    queues = flow.queue_reactive
+    reacts = model == w.QUEUE_REACTIVE
+    for at, number in (
+        (w.CAPACITY, capacity),
+        (w.MARKETS, flow.population.markets),
+        (w.ACCOUNTS, flow.population.accounts),
+        (w.MODEL, model),
+        (w.OPENING, 2 * min(flow.market.orders, capacity // 4 // flow.population.markets) * flow.population.markets),
+        (w.SPREAD, flow.market.spread_ticks),
+        (w.PARTS, flow.options.iceberg_parts),
+        (w.CLASSES, len(flow.orders)),
+        (w.SCALES, scales),
+        (w.BANDS, len(flow.zero_intelligence.cancel_per_s)),
+        (w.LEVELS, len(queues.place_per_s) if reacts else 0),
+        (w.UNITS, len(queues.take_per_s)),
+        (w.UNIT_LOTS, max(round(queues.average_lots), 1)),
+        (w.MARKED, int(flow.hawkes.mark_power > 0)),
+    ):
+        numbers[at] = number
+    return numbers
+
+
+def _shares(flow: Flow) -> np.ndarray:
+    shares = np.zeros(w.SHARES)
+    options, takers, power = flow.options, flow.takers, flow.hawkes.mark_power
+    shares[w.POST_ONLY : w.STOP + 1] = np.cumsum([options.post_only, options.iceberg, options.stop])
+    shares[w.MARKET] = takers.market
+    shares[w.IOC] = takers.market + takers.ioc
+    shares[w.FOK] = takers.market + takers.ioc + takers.fok
+    shares[w.AMEND_PRICE] = options.amend_price
+    shares[w.SELF_TRADE] = flow.population.self_trades
+    shares[w.FOLLOW] = flow.queue_reactive.follow
+    shares[w.MARK_POWER] = power
+    weight = sum(order.weight for order in flow.orders)
+    placed = sum(order.weight * laws.moment(order.size, power) for order in flow.orders) / weight
+    means = placed, laws.moment(takers.size, power), laws.moment(takers.probe_size, power)
+    shares[w.MARK_PLACE : w.MARK_PROBE + 1] = [float(f"{mean:.10g}") for mean in means]  # the same everywhere
+    return shares
+
+
+def _mixtures(flow: Flow) -> tuple[np.ndarray, np.ndarray]:
+    """The laws of all mixtures, and which of them each mixture has, within which bounds."""
+    market, takers = flow.market, flow.takers
+    ordered: list[tuple[Mixture, tuple[float, float]]] = [
+        (market.distance, WITHIN_TICKS),
+        (market.size, WITHIN_LOTS),
+        (market.lifetime, WITHIN_SECONDS),
+        (takers.size, WITHIN_LOTS),
+        (takers.through, WITHIN_TICKS),
+        (takers.probe_size, WITHIN_LOTS),
+        (takers.probe_through, WITHIN_TICKS),
+        (flow.options.stop_distance, WITHIN_TICKS),
+    ]
+    for order in flow.orders:
+        ordered += [(order.distance, WITHIN_TICKS), (order.size, WITHIN_LOTS), (order.lifetime, WITHIN_SECONDS)]
+    tables, rows, at = [], [], 0
+    for mixture, bounds in ordered:
+        table = laws.table(mixture)
+        words = table.view(np.int64).copy()
+        words[:, 1] = table[:, 1].astype(np.int64)
+        tables.append(words.reshape(-1))
+        rows.append([at, at + words.size, *_reals(bounds)])
+        at += words.size
+    return np.concatenate(tables), np.array(rows, np.int64).reshape(-1)
+
+
+def _arrivals(flow: Flow, model: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(arrivals a second of each type that nothing excites, decays, jumps of the intensities)."""
+    none = np.zeros((1, SOURCE_COUNT, TYPES))
+    if model == w.ZERO_INTELLIGENCE:
+        return np.array(flow.zero_intelligence.per_s), np.array(flow.zero_intelligence.cancel_per_s), none
+    if model == w.QUEUE_REACTIVE:
+        return np.array(flow.queue_reactive.other_per_s), np.zeros(1), none
+    decays = np.array(flow.hawkes.decay_per_s)
+    jumps = np.array(flow.hawkes.excitation) * decays[:, None, None]
+    return np.array(flow.hawkes.base_per_s), decays, np.ascontiguousarray(jumps.transpose(0, 2, 1))
+
+
+def _step(step: Step, base: np.ndarray) -> np.ndarray:
+    words = np.zeros(w.STEP_WORDS)
+    sides = np.array([step.bids, step.asks, step.buys, step.sells, 1, 1, 1, 1])
+    words[w.STEP_FACTORS : w.STEP_RATES] = step.rate * sides
+    words[w.STEP_RATES :] = np.cumsum(base * step.rate * sides)
+    words[w.STEP_CANCELS] = step.cancels
+    row = words.view(np.int64).copy()
+    row[w.STEP_NS] = int(step.seconds * NS)
+    return row
+
+
+def _seeded(seed: int) -> np.ndarray:
+    """Four words of the random numbers' state, by splitmix64 (G. Steele, D. Lea, C. Flood, 2014)."""
+    words, state = [], seed & M64
+    for _ in range(4):
+        state = (state + 0x9E3779B97F4A7C15) & M64
+        mixed = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & M64
+        mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & M64
+        words.append(mixed ^ (mixed >> 31))
+    return np.array(words, np.uint64).view(np.int64)

@@ -1,0 +1,91 @@
+"""What a running flow knows, besides its book: parameters and moving parts, in arrays of int64.
+
+Real numbers stand in them by their bits (see arithmetic.py). Allocated once by generator.py; only kernels write.
+"""
+
+from typing import NamedTuple
+
+from engine_core.jit.rows import Rows
+
+# numbers: whole numbers
+CAPACITY = 0  # orders that can be live at once; agenda ids above it are markets
+MARKETS = 1
+ACCOUNTS = 2
+MODEL = 3  # one of the next three
+ZERO_INTELLIGENCE, HAWKES, QUEUE_REACTIVE = 0, 1, 2
+OPENING = 4  # orders that are sent at time 0, of all markets together
+OPENED = 5  # of these so far
+ORDERS = 6  # number of the last order
+NOW = 7  # ns
+SPREAD = 8  # ticks
+PARTS = 9  # of an iceberg
+CLASSES = 10  # of orders
+SCALES = 11  # of time, of a Hawkes process
+CANCELS_EXCITE = 12  # 1: what is withdrawn excites
+BANDS = 13  # of zero intelligence: rows of [ticks, withdrawals a second]
+LEVELS = 14  # of the queue-reactive model, on each side
+UNITS = 15  # columns of its tables
+UNIT_LOTS = 16
+STEPS = 17  # of the regime
+WITHDRAWN = 18  # cancels written
+MARKED = 19  # 1: sizes count in what they excite
+SCHEDULED = 20  # agenda entries
+NUMBERS = 32
+
+# shares: real numbers
+POST_ONLY, ICEBERG, STOP = 0, 1, 2  # of resting orders, cumulative
+MARKET, IOC, FOK = 3, 4, 5  # of takers, cumulative
+AMEND_PRICE = 6
+SELF_TRADE = 7
+FOLLOW = 8
+MARK_POWER = 9
+MARK_PLACE, MARK_TAKE, MARK_PROBE = 10, 11, 12  # what sizes are divided by, after the power
+SHARES = 16
+
+# mixtures, by number; those of class c are FIRST_CLASS + 3 c and the two after it
+OPEN_DISTANCE, OPEN_SIZE, OPEN_LIFETIME = 0, 1, 2
+TAKE_SIZE, TAKE_THROUGH, PROBE_SIZE, PROBE_THROUGH, STOP_DISTANCE = 3, 4, 5, 6, 7
+FIRST_CLASS = 8
+DISTANCE, SIZE, LIFETIME = 0, 1, 2
+
+# words of a row
+MIXTURE_WORDS = 4  # first law, law after the last, least (real), most (real)
+LAW_WORDS = 4  # cumulative share (real), law, two parameters (real)
+STEP_WORDS = 18  # all but the first are real
+STEP_NS, STEP_CANCELS = 0, 1
+STEP_FACTORS = 2  # one for each type
+STEP_RATES = 10  # of each type, cumulative, of what depends on nothing but the regime
+CLOCK_WORDS = 6  # of a market
+CLOCK_NS = 0  # its excitations are as of then
+CLOCK_STEP = 1  # of the regime
+CLOCK_STEP_END = 2  # ns
+CLOCK_NEXT = 5  # ns, of the arrival on the agenda, if its intensities are known
+CLOCK_MIDDLE = 4  # queue-reactive: best bid + best ask when last seen
+CLOCK_REFERENCE = 3  # queue-reactive: the highest price of the bids' side; else the last price known
+
+
+NS = 1e9
+MOST_S = 1e9  # what comes later never comes
+FAR_NS = 1 << 61  # when that is
+
+
+class World(NamedTuple):
+    numbers: Rows[int]
+    shares: Rows[int]  # real
+    random: Rows[int]  # the state of the random numbers
+    mixtures: Rows[int]
+    laws: Rows[int]
+    classes: Rows[int]  # real: cumulative shares
+    accounts: Rows[int]  # two words each: chance to stay (real), and else which
+    popularity: Rows[int]  # real, by market: its factor on all rates; index 0 unused
+    steps: Rows[int]
+    base: Rows[int]  # real: the queue-reactive tables (see queues.py)
+    decays: Rows[int]  # real, by scale: a second; of zero intelligence its bands
+    excitation: Rows[int]  # real, by scale, source and type: jump of the intensity, children * decay
+    children: Rows[int]  # real, by scale and source: events of any type that follow from one
+    excited: Rows[int]  # real, by market and scale (see hawkes.py)
+    rates: Rows[int]  # real, by market: cumulative rates of what may happen next
+    clocks: Rows[int]  # by market
+    due: Rows[int]  # agenda, a heap: ns; place 0 unused
+    who: Rows[int]  # by place: slot of an order, or CAPACITY + market
+    place: Rows[int]  # by id: where in the agenda, 0: not there
