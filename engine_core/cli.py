@@ -167,6 +167,9 @@ def _delegates(commands: "Commands") -> None:
     for role in ALONE:
         commands.add_parser(role, help=f"run one {role} by itself, as part of the exchange on --data", add_help=False)
     commands.add_parser("bench", help="run a benchmark; without a name: list them", add_help=False)
+    commands.add_parser(
+        "load", help="load an exchange with orders, and measure how late they are answered", add_help=False
+    )
     commands.add_parser("replay", help="feed a captured real order flow through the running exchange", add_help=False)
 
 
@@ -183,7 +186,7 @@ def _late(module: str, function: str) -> Command:
 
 
 def _delegate(arguments: list[str]) -> None:
-    """Become the program of a role, a benchmark or the replay; returns if `arguments` name none."""
+    """Become the program of a role, a benchmark, the load or the replay; returns if `arguments` name none."""
     name, rest = arguments[0], arguments[1:]
     if name == "bench":
         known = benchmarks()
@@ -193,8 +196,8 @@ def _delegate(arguments: list[str]) -> None:
             print("\n".join(f"  {each:<12} {text}" for each, text in known.items()))
             sys.exit(f"error: there is no benchmark {rest[0]!r}" if wanted else 0)
         module, rest = f"bench.{rest[0]}", rest[1:]
-    elif name == "replay":
-        module = "bench.replay"
+    elif name in ("load", "replay"):
+        module = f"bench.{name}"
     elif name in ALONE:
         module = ROLES[name]
         options = argparse.ArgumentParser(

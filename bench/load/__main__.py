@@ -1,0 +1,227 @@
+"""Loads any exchange that speaks the API, in an open loop, and accounts for every order and all money.
+
+    exchange load --make-keys FILE [--accounts N]         accounts of its own, once
+    exchange load --keys FILE [--rate N] [--json FILE]    latency from when each order was due
+    exchange load --keys FILE --find-knee --p99 5ms       the highest rate at which the bound holds
+
+Arrivals are drawn and requests signed before the clock starts, so what the exchange does changes neither. A result is
+called one only if every order is accounted for and every balance changed by what its fills say (accounting.py). Exit
+status 0, else 1; 130 after Ctrl-C, which gives the result so far.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from bench.load import keys, knee, markets, run, schedule, sources
+from bench.load.accounting import Accounting
+from bench.load.api import Account, Address, Api, BenchError, now_ms
+from bench.load.histograms import write_log
+from bench.load.job import Target
+from bench.load.options import PER_CLOSED_SECOND, RATE, SECONDS, check, parser
+from bench.load.orders import Orders
+from bench.load.progress import Screen
+from bench.load.result import Result
+from bench.load.run import Plan
+from bench.load.tally import Columns
+from bench.report.result import Figure, Run
+from engine_core.config.settings import KEYS_FILE
+from engine_core.operator.target.running import CommandError, require
+from engine_core.operator.target.running import Run as RunningExchange
+
+INTERRUPTED = 130
+NEW_ACCOUNTS = 10
+
+
+def main(argv: list[str] | None = None) -> int:
+    made = parser()
+    options = made.parse_args(argv)
+    check(made, options)
+    try:
+        with Screen() as screen:
+            if options.make_keys:
+                return _make_keys(options, screen)
+            return _load(options, screen)
+    except (BenchError, CommandError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _make_keys(options: argparse.Namespace, screen: Screen) -> int:
+    count = options.accounts or NEW_ACCOUNTS
+    funders = keys.read(options.fund_from) if options.fund_from else []
+    screen.phase("signing up", count)
+    with Api(_url(options)) as api:
+        accounts = keys.make(api, count, funders, lambda done: screen.advance(done, f"{done} of {count}"))
+    keys.write(options.make_keys, accounts)
+    print(f"{count} accounts; their keys are in {options.make_keys}: exchange load --keys {options.make_keys}")
+    return 0
+
+
+def _load(options: argparse.Namespace, screen: Screen) -> int:
+    form = Run("load", options, seed=options.seed)
+    with Api(_url(options)) as api:
+        plan = _plan(options, api)
+        accounting = Accounting(api, plan.accounts, plan.markets, screen.phase)
+        return (_find_knee if options.find_knee else _measure)(options, plan, accounting, screen, form)
+
+
+def _measure(options: argparse.Namespace, plan: Plan, accounting: Accounting, screen: Screen, form: Run) -> int:
+    started_ms, random = now_ms(), np.random.default_rng(options.seed)
+    orders, text = _orders(options, plan, random)
+    closed = (options.seconds or SECONDS) if options.closed else 0.0
+    result = run.measure(plan, orders, text, screen, closed).settled(accounting)
+    _print(result)
+    if options.hdr:
+        measured = result.measured
+        due_ns = result.columns.due_ns[measured]
+        write_log(options.hdr, result.waited_ns[measured], due_ns, started_ms, f"exchange load: {text}")
+    form.write(options.json, result.figures(), result.checks(), result.curves(), result.own())
+    return _status(result)
+
+
+def _find_knee(options: argparse.Namespace, plan: Plan, accounting: Accounting, screen: Screen, form: Run) -> int:
+    seconds = options.seconds or SECONDS / 2
+
+    def measure(rate: float) -> Result:
+        random = np.random.default_rng(options.seed)
+        at_ns = schedule.poisson(rate, seconds, random)
+        orders = sources.synthetic(at_ns, len(plan.accounts), plan.markets, random)
+        return run.measure(plan, orders, f"{plan.target}, {rate:,.0f}/s", screen)
+
+    def tried(rate: float, result: Result) -> None:
+        holds = "holds" if result.holds(options.p99) else "fails"
+        shown = "  ".join(
+            f"{name} {result.histogram.at_ms(value):8.2f}" for name, value in (("p50", 50.0), ("p99", 99.0))
+        )
+        lost = f"refused {result.refused:,}  unknown {result.unknown:,}"
+        print(f"{rate:10,.0f}/s  {shown}  max {result.histogram.max_ms:8.2f} ms  {lost}  {holds}", flush=True)
+        for warning in result.warnings():
+            print(f"{'':14}{warning}", flush=True)
+
+    found = knee.find(measure, options.rate or RATE, options.p99, tried)
+    last = found.steps[-1][1]
+    whole = Result(
+        load=f"{plan.target}, a search of the knee",
+        columns=Columns.joined([result.columns for _, result in found.steps]),
+        end_ns=last.end_ns,
+        processes=last.processes,
+        machine_cpu=last.machine_cpu,
+        interrupted=last.interrupted,
+    ).settled(accounting)
+    _print_verdict(whole)
+    if whole.is_accounted:
+        print(f"p99 stays within {options.p99:g} ms up to {found.rate:,.0f} orders/s")
+    counted = {name: whole.own()[name] for name in ("scheduled", "sent", "accepted", "refused", "unknown", "accounted")}
+    figures = [Figure("knee", found.rate, "/s", "higher")]
+    form.write(options.json, figures, whole.checks(), found.curves(), found.own() | counted)
+    return _status(whole)
+
+
+def _plan(options: argparse.Namespace, api: Api) -> Plan:
+    found = markets.look_up(api, [name.strip() for name in options.markets.split(",")])
+    accounts = _accounts(options)
+    streams = options.ws or (None if options.url else os.environ.get("EXCHANGE_WS_URL"))
+    is_log = options.target is Target.LOG
+    return Plan(
+        target=options.target,
+        address=api.address,
+        accounts=accounts,
+        markets=found,
+        connections=options.connections,
+        processes=options.processes,
+        in_flight=options.in_flight,
+        patience=options.patience,
+        redis=_local(options).redis if is_log else "",
+        block=options.block,
+        stream_address=Address.of(streams, "--ws", ("ws", "wss")) if streams else None,
+        readers=options.readers,
+    )
+
+
+def _orders(options: argparse.Namespace, plan: Plan, random: np.random.Generator) -> tuple[Orders, str]:
+    """What is sent and when, and that in words."""
+    seconds, accounts = options.seconds or SECONDS, len(plan.accounts)
+    if options.replay is not None or options.flow:
+        if options.flow:
+            orders = sources.of_flow(options.flow, accounts, plan.markets)
+        else:
+            orders = sources.captured(
+                Path(options.replay) if options.replay else None, accounts, plan.markets[0], random
+            )
+        at_ns = schedule.faster(orders.at_ns, options.speed)
+        kept = at_ns < options.seconds * 1e9 if options.seconds else np.ones(len(at_ns), bool)
+        return Orders(at_ns, orders.commands).part(
+            kept
+        ), f"{plan.target}, {options.flow or 'capture'} at x {options.speed:g}"
+    if options.closed:
+        at_ns = np.zeros(round(seconds * PER_CLOSED_SECOND[plan.target]), np.int64)
+        text = f"{plan.target}, closed loop for {seconds:g} s"
+    elif options.ramp:
+        at_ns = schedule.ramp(options.ramp[0], options.ramp[1], seconds, random)
+        text = f"{plan.target}, from {options.ramp[0]:,g} to {options.ramp[1]:,g} a second in {seconds:g} s"
+    else:
+        rate = options.rate or RATE
+        at_ns = schedule.poisson(rate, seconds, random)
+        text = f"{plan.target}, {rate:,g} a second for {seconds:g} s"
+    return sources.synthetic(at_ns, accounts, plan.markets, random), text
+
+
+def _local(options: argparse.Namespace) -> RunningExchange:
+    return require(options.data or Path(os.environ.get("EXCHANGE_DATA") or "data"))
+
+
+def _url(options: argparse.Namespace) -> str:
+    if options.url:
+        return str(options.url)
+    if options.data is None and (known := os.environ.get("EXCHANGE_API_URL")):
+        return known
+    return _local(options).http
+
+
+def _accounts(options: argparse.Namespace) -> list[Account]:
+    file = options.keys
+    if file is None:
+        file = (options.data or Path(os.environ.get("EXCHANGE_DATA") or "data")) / KEYS_FILE
+        if options.url or not file.is_file():
+            raise BenchError(
+                "whose orders? name API keys with --keys, or make some: exchange load --make-keys keys.json"
+            )
+    accounts = keys.read(file)
+    return accounts[: options.accounts] if options.accounts else accounts
+
+
+def _print(result: Result) -> None:
+    if result.is_accounted:
+        for name, value in result.rows():
+            print(f"{name:>18}  {value}")
+        for warning in result.warnings():
+            print(f"warning: {warning}")
+    _print_verdict(result)
+
+
+def _print_verdict(result: Result) -> None:
+    verdict = result.verdict
+    assert verdict is not None
+    for problem in verdict.problems[:20]:
+        print(f"error: {problem}", file=sys.stderr)
+    if result.is_accounted:
+        print(f"every order is accounted for, and all money: {verdict.fills:,} fills explain every balance")
+    else:
+        counts = f"{result.sent:,} sent, {result.accepted:,} accepted, {result.refused:,} refused"
+        print(f"error: this is no result: it does not add up ({counts})", file=sys.stderr)
+
+
+def _status(result: Result) -> int:
+    if result.interrupted:
+        return INTERRUPTED
+    return 0 if result.is_accounted else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,238 @@
+"""Orders over `/ws/orders`: a connection for each account, logged on before the clock starts; frames out, answers in.
+
+Open loop: a frame is written when it is due, however many are unanswered. Closed loop: each connection keeps so many in
+flight. A connection that is lost is opened and logged on again; what it had on its way has no known outcome. Non-goal:
+a general WebSocket client: what was prepared is written, and of answers only id, status and refusal are read.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import msgspec
+
+from bench.load.api import Address, BenchError, Unreachable
+from bench.load.spelling import frame
+from bench.load.tally import Answer, Tally
+
+PATH = "/ws/orders"
+LOGON_ID = -1
+LOGON_SECONDS = 30.0
+RECONNECT_SECONDS = 0.05
+_HANDSHAKE = (
+    "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: c3BlZWQgaXMgbm90IGFsbA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+_PONG = b"\x8a\x80" + bytes(4)
+_TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89
+
+
+class Message(msgspec.Struct):
+    """An answer of the exchange."""
+
+    status: int
+    id: int | None = None
+    error: Answer | None = None
+
+
+_read = msgspec.json.Decoder(Message)
+
+
+def frames(received: bytearray) -> Iterator[tuple[int, bytes]]:
+    """Take whole frames of a server off the front: (first byte, payload)."""
+    while len(received) >= 2:
+        size, start = received[1], 2
+        if size == 126:
+            size, start = int.from_bytes(received[2:4], "big"), 4
+        elif size == 127:
+            size, start = int.from_bytes(received[2:10], "big"), 10
+        if len(received) < start + size:
+            return
+        first, payload = received[0], bytes(received[start : start + size])
+        del received[: start + size]
+        yield first, payload
+
+
+class _Connection(asyncio.Protocol):
+    """Of one account; `places`: its orders in a closed loop."""
+
+    def __init__(self, pool: "EntryPool", account: int) -> None:
+        self._pool, self.account = pool, account
+        self._received = bytearray()
+        self._is_upgraded = False
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.in_flight = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's own class, no subclass of it
+        address = self._pool.address
+        self.transport.write(_HANDSHAKE.format(path=address.path + PATH, host=address.authority).encode())
+
+    def send(self, places: list[int]) -> None:
+        now_ns, tally = self._pool.now_ns(), self._pool.tally
+        for place in places:
+            tally.send(place, now_ns)
+        self.in_flight += len(places)
+        self.transport.write(b"".join([self._pool.messages[place] for place in places]))
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if not self._is_upgraded:
+            head, found, rest = bytes(self._received).partition(b"\r\n\r\n")
+            if not found:
+                return
+            if not head.startswith(b"HTTP/1.1 101"):
+                first = head.split(b"\r\n", 1)[0].decode("latin-1")
+                self._refuse(f"there is no order entry at {self._pool.address.url}{PATH}: {first}")
+                return
+            self._is_upgraded, self._received = True, bytearray(rest)
+            params = self._pool.logon(self.account)
+            self.transport.write(frame(f'{{"id":{LOGON_ID},"method":"session.logon","params":{params}}}'))
+        answered = 0
+        for opening, payload in frames(self._received):
+            if opening == _TEXT:
+                answered += self._take(payload)
+            elif opening == _PING:
+                self.transport.write(_PONG)
+            elif opening == _CLOSE:
+                self._refuse(f"the exchange closed the connection: {payload[2:].decode('utf-8', 'replace')}")
+                self.transport.close()
+        if answered:
+            self._pool.go_on(self, answered)
+
+    def _take(self, payload: bytes) -> int:
+        """1 if it answers an order."""
+        message = _read.decode(payload)
+        if message.id == LOGON_ID or not self.ready.done():
+            if message.status == 200 and not self.ready.done():
+                self.ready.set_result(None)
+            elif message.status != 200:
+                self._refuse(f"log-on was refused: {message.status} {payload.decode('utf-8', 'replace')}")
+            return 0
+        if message.id is None:
+            return 0
+        self.in_flight -= 1
+        self._pool.answered(message.id, message)
+        return 1
+
+    def _refuse(self, message: str) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(BenchError(message))
+        else:
+            self._pool.tally.notes[message] += 1
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(Unreachable(f"{self._pool.address.url}: closed before the log-on: {error or ''}"))
+        self._pool.lost(self)
+
+
+class EntryPool:
+    """Connections of `accounts`; `account_of` says whose each message is, `logon` makes the params of a log-on."""
+
+    def __init__(
+        self,
+        address: Address,
+        messages: list[bytes],
+        account_of: list[int],
+        tally: Tally,
+        now_ns: Callable[[], int],
+        logon: Callable[[int], str],
+    ) -> None:
+        self.address, self._tls = address, address.tls
+        self.messages, self._account_of, self.tally = messages, account_of, tally
+        self.now_ns, self.logon = now_ns, logon
+        self._loop = asyncio.get_running_loop()
+        self._by_account: dict[int, _Connection] = {}
+        self._waiting: dict[int, list[int]] = {account: [] for account in sorted({*account_of})}
+        self._closed: dict[int, Iterator[int]] = {}
+        self._closed_until_ns = self._most = 0
+        self._is_closing = False
+        self.trouble = ""  # why it cannot go on
+
+    async def open(self) -> None:
+        async with asyncio.timeout(LOGON_SECONDS):
+            await asyncio.gather(*(self._connect(account) for account in self._waiting))
+
+    async def _connect(self, account: int) -> None:
+        host, port = self.address.host, self.address.port
+        try:
+            _, connection = await self._loop.create_connection(
+                lambda: _Connection(self, account), host, port, ssl=self._tls
+            )
+        except OSError as error:
+            raise Unreachable(f"{self.address.url} does not answer: {error}; is the exchange running?") from None
+        await connection.ready
+        self._by_account[account] = connection
+        waiting, self._waiting[account] = self._waiting[account], []
+        if waiting:
+            connection.send(waiting)
+        elif self._closed_until_ns:
+            self.go_on(connection, self._most)
+
+    @property
+    def outstanding(self) -> int:
+        waiting = sum(len(places) for places in self._waiting.values())
+        return waiting + sum(connection.in_flight for connection in self._by_account.values())
+
+    def send(self, place: int) -> None:
+        account = self._account_of[place]
+        connection = self._by_account.get(account)
+        if connection is None:
+            self._waiting[account].append(place)
+        else:
+            connection.send([place])
+
+    def run_closed(self, until_ns: int, in_flight: int) -> None:
+        """Keep so many orders of each account on their way until then."""
+        self._closed_until_ns, self._most = until_ns, in_flight
+        places: dict[int, list[int]] = {account: [] for account in self._waiting}
+        for place, account in enumerate(self._account_of):
+            places[account].append(place)
+        self._closed = {account: iter(own) for account, own in places.items()}
+        for connection in self._by_account.values():
+            self.go_on(connection, in_flight)
+
+    def stop(self) -> None:
+        """No new orders in a closed loop."""
+        self._closed_until_ns = min(self._closed_until_ns, 1)
+
+    def go_on(self, connection: _Connection, count: int) -> None:
+        """In a closed loop: so many orders more."""
+        now_ns = self.now_ns()
+        if now_ns >= self._closed_until_ns:
+            return
+        places = [place for _, place in zip(range(count), self._closed[connection.account], strict=False)]
+        for place in places:
+            self.tally.due_ns[place] = now_ns
+        if places:
+            connection.send(places)
+
+    def answered(self, place: int, message: Message) -> None:
+        self.tally.answer(place, self.now_ns(), message.status)
+        if not 200 <= message.status < 300:
+            error = message.error or Answer()
+            self.tally.refuse(message.status, f"{error.code}: {error.message}" if error.code else "")
+
+    def lost(self, connection: _Connection) -> None:
+        if self._by_account.get(connection.account) is connection:
+            del self._by_account[connection.account]
+            self._reconnect(connection.account)
+
+    def _reconnect(self, account: int) -> None:
+        if not self._is_closing:
+            self._loop.call_later(RECONNECT_SECONDS, self._replace, account)
+
+    def _replace(self, account: int) -> None:
+        if not self._is_closing:
+            task = self._loop.create_task(self._connect(account))
+            task.add_done_callback(lambda ended: self._replaced(ended, account))
+
+    def _replaced(self, task: asyncio.Task[None], account: int) -> None:
+        if not task.cancelled() and isinstance(task.exception(), Unreachable | OSError | BenchError):
+            self._reconnect(account)
+
+    def close(self) -> None:
+        self._is_closing = True
+        for connection in [*self._by_account.values()]:
+            connection.transport.abort()

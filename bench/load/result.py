@@ -1,0 +1,162 @@
+"""The result of one load: numbers for programs (`--json`), a page for people, and whether it may be called one."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bench.load.accounting import Accounting, Verdict
+from bench.load.histograms import PERCENTILES, Histogram
+from bench.load.tally import NEVER, Columns
+from bench.report.result import Check, Curve, Figure, percentile_curve
+
+BUSY_SHARE = 0.8  # of a core: a generator that takes more is at its limit
+LATE_SHARE = 0.2  # of a latency: what the generator may be late itself
+MS_NS = 1_000_000
+OVERLOAD_STATUSES = (429, 503)
+
+
+@dataclass
+class Result:
+    """Times in milliseconds; latencies are of orders accepted or of unknown outcome, from when they were due."""
+
+    load: str  # in words
+    columns: Columns
+    end_ns: int
+    processes: list[tuple[float, float]]  # (CPU seconds, seconds) of each
+    machine_cpu: float  # cores that were busy meanwhile, whoever used them
+    verdict: Verdict | None = None
+    readers: dict[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
+    is_closed: bool = False
+
+    def __post_init__(self) -> None:
+        columns = self.columns
+        self.scheduled = len(columns.due_ns)
+        self.sent = int((columns.sent_ns != NEVER).sum())
+        self.accepted, self.refused = int(columns.is_accepted.sum()), int(columns.is_refused.sum())
+        self.unknown = int(columns.is_unknown.sum())
+        self.measured = ~columns.is_refused  # those never sent, too: they were due, and waited
+        self.waited_ns = columns.waited_ns(self.end_ns)
+        self.histogram = Histogram(self.waited_ns[self.measured])
+        self.late = Histogram(columns.late_ns)
+        last_ns = int(columns.due_ns.max(initial=0))
+        self.seconds = (self.end_ns if self.is_closed else max(last_ns, 1)) / 1e9
+
+    @property
+    def client_cpu(self) -> float:
+        """Cores that the generator used."""
+        return sum(cpu / max(seconds, 1e-9) for cpu, seconds in self.processes)
+
+    @property
+    def overloads(self) -> int:
+        """Orders that the exchange refused because there were too many."""
+        return int(np.isin(self.columns.status, OVERLOAD_STATUSES).sum())
+
+    def holds(self, bound_ms: float) -> bool:
+        """Whether 99 % were answered within the bound, and none were turned away or lost."""
+        lost = self.unknown + self.overloads + self.scheduled - self.sent
+        return self.histogram.at_ms(99.0) <= bound_ms and not lost
+
+    def settled(self, accounting: Accounting) -> "Result":
+        """With the verdict of the exchange's own books."""
+        columns = self.columns
+        accepted = {place: len(ids) for place, ids in columns.placed(columns.is_accepted).items()}
+        return replace(self, verdict=accounting.settle(accepted, columns.placed(columns.is_unknown)))
+
+    @property
+    def is_accounted(self) -> bool:
+        all_there = self.scheduled >= self.sent == self.accepted + self.refused + self.unknown
+        return all_there and self.verdict is not None and self.verdict.is_settled
+
+    def warnings(self) -> list[str]:
+        """Why it may say more about the generator than about the exchange."""
+        found = []
+        busiest = max((cpu / max(seconds, 1e-9) for cpu, seconds in self.processes), default=0.0)
+        if busiest > BUSY_SHARE:
+            found.append(
+                f"a process of the generator used {busiest:.0%} of a core: it is at its limit; use more --processes"
+            )
+        late = self.late.at_ms(99.0)
+        if not self.is_closed and late > max(1.0, LATE_SHARE * self.histogram.at_ms(99.0)):
+            found.append(
+                f"the generator fell behind its schedule by {late:.1f} ms (p99), which counts in the latencies: "
+                "the machine is busy, or the rate is too high for the generator"
+            )
+        if self.overloads:
+            found.append(
+                f"{self.overloads:,} orders were turned away by limits (429, 503): more accounts, or `exchange up "
+                "--profile bare`, which has none"
+            )
+        if self.is_closed:
+            found.append("a closed loop waits for answers: its latencies leave out what waits behind a slow one")
+        return found
+
+    def rows(self) -> list[tuple[str, str]]:
+        """For people."""
+        percentiles = self.histogram.percentiles_ms()
+        names = ("p50", "p90", "p99", "p999", "p9999", "p99999", "max")
+        rows = [("load", self.load), ("scheduled", f"{self.scheduled:,} in {self.seconds:.1f} s")]
+        rows += [("sent", f"{self.sent:,}"), ("accepted", f"{self.accepted:,}  ({self.per_second:,.0f}/s)")]
+        rows.append(("refused", f"{self.refused:,}"))
+        rows += [("", f"{count:,}  {reason}") for reason, count in Counter(self.columns.refusals).most_common()]
+        rows.append(("unknown", self._unknown()))
+        rows += [("note", f"{count:,} times: {note}") for note, count in self.columns.notes.items()]
+        rows += [(name, f"{percentiles[f'{name}_ms']:.3f} ms") for name in names]
+        share = f"{self.client_cpu / self.machine_cpu:.0%} of what the machine used" if self.machine_cpu else ""
+        late = f"late by {self.late.at_ms(50.0):.2f} ms p50, {self.late.at_ms(99.0):.2f} ms p99"
+        rows.append(("generator", f"{self.client_cpu:.2f} cores (processes: {len(self.processes)}), {share}; {late}"))
+        rows += [(f"readers: {name}", str(value)) for name, value in self.readers.items()]
+        return rows
+
+    def _unknown(self) -> str:
+        if not self.unknown or self.verdict is None:
+            return f"{self.unknown:,}"
+        return f"{self.unknown:,}: {self.verdict.found:,} found in the history, {self.verdict.not_found:,} not"
+
+    @property
+    def per_second(self) -> float:
+        return self.accepted / max(self.seconds, 1e-9)
+
+    def figures(self) -> list[Figure]:
+        """What another run is compared by."""
+        latencies = [Figure(f"{name}_ms", self.histogram.at_ms(at), "ms", "lower") for name, at in PERCENTILES.items()]
+        return [Figure("accepted_per_second", self.per_second, "/s", "higher"), *latencies]
+
+    def checks(self) -> list[Check]:
+        problems = self.verdict.problems if self.verdict else ["the exchange's books were not read"]
+        return [Check("every order and all money accounted for", self.is_accounted, "; ".join(problems[:5]))]
+
+    def curves(self) -> list[Curve]:
+        at = {"from when it was due": lambda share: self.histogram.at_ms(100 * share)}
+        return [percentile_curve("Latency by percentile", "ms", at)]
+
+    def own(self) -> dict[str, Any]:
+        """The members of --json that are a load's own."""
+        verdict = self.verdict or Verdict()
+        return {
+            "sends": self.load,
+            "scheduled": self.scheduled,
+            "sent": self.sent,
+            "accepted": self.accepted,
+            "refused": self.refused,
+            "refused_by_reason": self.columns.refusals,
+            "unknown": self.unknown,
+            "unknown_found": verdict.found,
+            "unknown_not_found": verdict.not_found,
+            "load_seconds": round(self.seconds, 3),
+            "accepted_per_second": round(self.per_second, 1),
+            **self.histogram.percentiles_ms(),
+            "late_p99_ms": round(self.late.at_ms(99.0), 4),
+            "client_cpu_cores": round(self.client_cpu, 3),
+            "machine_cpu_cores": round(self.machine_cpu, 3),
+            "processes": len(self.processes),
+            "fills": verdict.fills,
+            "readers": self.readers,
+            "notes": self.columns.notes,
+            "warnings": self.warnings(),
+            "interrupted": self.interrupted,
+            "accounted": self.is_accounted,
+            "problems": verdict.problems,
+        }

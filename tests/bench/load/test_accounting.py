@@ -1,0 +1,110 @@
+"""Money, with an exchange that the test makes up."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+
+from bench.load import keys
+from bench.load.accounting import Accounting
+from bench.load.amounts import exact
+from bench.load.api import Account, Api, BenchError
+from bench.load.histograms import Histogram, write_log
+from bench.load.markets import look_up
+from tests.bench.load.standin import StandIn, serving
+
+KEY = Account(base64.b64encode(bytes(Account("", bytes(32)).key.verify_key)).decode(), bytes(32), 7)
+
+
+def fill(side: str, quantity: str, price: str, fee: str, fee_symbol: str) -> dict[str, Any]:
+    named = {"side": side, "quantity": quantity, "price": price, "fee": fee, "feeSymbol": fee_symbol}
+    return {"symbol": "SOL_USDC", **named}
+
+
+def balances(usdc: str, sol: str) -> dict[str, dict[str, str]]:
+    return {name: {"available": text, "locked": "0.5"} for name, text in (("USDC", usdc), ("SOL", sol))}
+
+
+@pytest.mark.parametrize(
+    ("usdc", "problems"),
+    [
+        (
+            "899.995000000000000001",
+            ["account 7: its USDC changed by -100.004999999999999999, its 2 fills say -100.005"],
+        ),
+        ("899.995", []),
+    ],
+)
+def test_balances_change_by_what_fills_say_to_the_last_unit(usdc: str, problems: list[str]) -> None:
+    with serving(StandIn()) as server, Api(server.url) as api:
+        account = server.account(KEY.api_key)
+        account.balances = balances("1000", "2")
+        accounting = Accounting(api, [KEY], look_up(api, ["SOL_USDC"]), lambda _: None)
+        account.orders += [{"clientId": 1}, {"clientId": 2}]
+        # Bought 3 at 50.01, of which 0.003 is the fee; sold 1 at 50.02, with a rebate of 0.005.
+        account.fills += [fill("Bid", "3", "50.01", "0.003", "SOL"), fill("Ask", "1", "50.02", "-0.005", "USDC")]
+        account.balances = balances(usdc, "3.997")
+        verdict = accounting.settle({0: 2}, {})
+        assert verdict.problems == problems and verdict.fills == 2
+
+
+def test_an_order_of_unknown_outcome_is_looked_up_by_its_client_id() -> None:
+    with serving(StandIn()) as server, Api(server.url) as api:
+        account = server.account(KEY.api_key)
+        account.orders += [{"clientId": 5}]  # of before
+        accounting = Accounting(api, [KEY], look_up(api, ["SOL_USDC"]), lambda _: None)
+        account.orders += [{"clientId": 6}, {"clientId": None}]
+        verdict = accounting.settle({0: 1}, {0: {5, 6, 7}})
+        assert (verdict.found, verdict.not_found, verdict.problems) == (1, 2, [])
+
+
+def test_only_a_decimal_is_an_amount() -> None:
+    assert exact("12.5") == 12_500_000_000_000_000_000 and exact("-0.1") == -100_000_000_000_000_000
+    for text in ("", ".", "1e5", "1.0000000000000000001", "--1", "NaN"):
+        with pytest.raises(BenchError):
+            exact(text)
+
+
+def test_histograms_of_parts_are_that_of_the_whole(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).exponential(2e6, 20_000).astype(np.int64)
+    whole, merged = Histogram(values), Histogram(values[:5_000])
+    merged.add(Histogram(values[5_000:]))
+    assert merged.percentiles_ms() == whole.percentiles_ms()
+    assert whole.at_ms(99.0) == pytest.approx(np.percentile(values, 99) / 1e6, rel=0.002)
+    due_ns = np.arange(20_000) * 200_000  # four seconds
+    write_log(tmp_path / "log", values, due_ns, 1_790_000_000_000, "a comment")
+    reader, read, lines = (
+        HistogramLogReader(str(tmp_path / "log"), HdrHistogram(1_000, 3_600_000_000_000, 3)),
+        Histogram(),
+        0,
+    )
+    while interval := reader.get_next_interval_histogram():
+        lines += 1
+        read.encoded().add(interval)
+    reader.close()
+    assert lines == 4 and read.percentiles_ms() == whole.percentiles_ms()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "has no keys"),
+        ('{"accounts": [{"apiKey": "x"}]}', "key 1 is not an ED25519 key"),
+        (
+            '{"apiKey": "' + KEY.api_key + '", "secret": "' + base64.b64encode(b"1" * 32).decode() + '"}',
+            "do not belong",
+        ),
+    ],
+)
+def test_a_file_of_keys_is_read_or_it_is_said_why_not(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text(text)
+    with pytest.raises(BenchError, match=said):
+        keys.read(path)
+    keys.write(path, [KEY])
+    assert keys.read(path) == [KEY] and path.stat().st_mode & 0o77 == 0

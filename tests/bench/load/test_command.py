@@ -1,0 +1,129 @@
+"""`exchange load` from its options to its result, against a server that is as wrong as a test wants."""
+
+import base64
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nacl.signing import SigningKey
+
+from bench.load import keys
+from bench.load.__main__ import main
+from bench.load.api import Account
+from tests.bench.load.standin import StandIn, serving
+
+RATE, SECONDS = "200", "0.5"
+
+
+@pytest.fixture
+def two_keys(tmp_path: Path) -> Path:
+    path = tmp_path / "keys.json"
+    pairs = [SigningKey(bytes([number]) * 32) for number in (1, 2)]
+    keys.write(path, [Account(base64.b64encode(bytes(pair.verify_key)).decode(), bytes(pair), 7) for pair in pairs])
+    return path
+
+
+Load = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture
+def load(two_keys: Path, tmp_path: Path) -> Load:
+    def run(server: StandIn, *more: str) -> tuple[int, dict[str, Any]]:
+        """(exit status, what --json says; nothing if it did not get so far)."""
+        result = tmp_path / "result.json"
+        with serving(server):
+            given = ["--url", server.url, "--keys", str(two_keys), "--rate", RATE, "--seconds", SECONDS]
+            status = main([*given, "--json", str(result), *more])
+        return status, json.loads(result.read_text()) if result.exists() else {}
+
+    return run
+
+
+def test_every_order_is_counted_by_what_became_of_it(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each tenth is refused, each tenth dropped after it was executed, each tenth dropped before."""
+
+    def judge(order: dict[str, Any], number: int) -> tuple[int, Any] | None:
+        if number % 10 == 1:
+            return 400, {"code": "INVALID_ORDER", "message": f"No {number}"}
+        return None if number % 10 in (2, 3) else (200, order)
+
+    status, result = load(StandIn(judge, is_lost=lambda number: number % 10 == 3))
+    assert status == 0 and result["accounted"], result["problems"]
+    scheduled = result["scheduled"]
+    assert scheduled == result["sent"] == result["accepted"] + result["refused"] + result["unknown"]
+    assert result["refused_by_reason"] == {"INVALID_ORDER: No N": -(-scheduled // 10)}
+    tenth = scheduled // 10
+    assert tenth <= result["unknown_found"] <= tenth + 1 and tenth <= result["unknown_not_found"] <= tenth + 1
+    assert result["unknown"] == result["unknown_found"] + result["unknown_not_found"]
+    assert 0 < result["p50_ms"] <= result["p99_ms"] <= result["p999_ms"] <= result["max_ms"]
+    assert "every order is accounted for" in capsys.readouterr().out
+
+
+def test_an_order_that_was_accepted_and_is_not_there_is_no_result(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, result = load(StandIn(is_lost=lambda number: number == 5))
+    said = capsys.readouterr()
+    assert status == 1 and not result["accounted"]
+    assert "orders were accepted" in said.err and "p99" not in said.out
+
+
+def test_money_that_no_fill_explains_is_no_result(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    server = StandIn()
+
+    def judge(order: dict[str, Any], number: int) -> tuple[int, Any]:
+        if number == 5:
+            next(iter(server.accounts.values())).balances["USDC"]["locked"] = "0.000001"
+        return 200, order
+
+    server.judge = judge
+    status, result = load(server)
+    assert status == 1 and not result["accounted"]
+    assert "its USDC changed by 0.000001, its 0 fills say 0" in capsys.readouterr().err
+
+
+def test_a_key_that_is_not_known_is_said_before_anything_is_sent(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = StandIn(keys={"another"})
+    status, _ = load(server)
+    assert status == 1 and not server.received
+    assert capsys.readouterr().err == "error: GET /api/v1/capital was refused: 401 UNAUTHORIZED: Unknown API key\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:1", "does not answer"),
+        ("127.0.0.1:8080", "--url must be like http://127.0.0.1:8080"),
+        ("http://127.0.0.1:http", "--url must be like"),
+        ("ws://127.0.0.1:8080", "--url must be like"),
+    ],
+)
+def test_a_wrong_address_in_words(url: str, said: str, two_keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--url", url, "--keys", str(two_keys)]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_ctrl_c_gives_the_result_so_far(two_keys: Path, tmp_path: Path) -> None:
+    result, server = tmp_path / "result.json", StandIn()
+    given = ["--keys", str(two_keys), "--rate", RATE, "--seconds", "60", "--json", str(result)]
+    with serving(server):
+        command = [sys.executable, "-m", "bench.load", "--url", server.url, *given]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while server.received < 20:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    document = json.loads(result.read_text())
+    assert document["interrupted"] and document["accounted"], document["problems"]
+    assert 20 <= document["accepted"] == document["scheduled"] == server.received < 10_000
+    assert "every order is accounted for" in out
