@@ -70,7 +70,7 @@ def pairs(before: Documents, after: Documents, interleaved: bool) -> Iterator[Pa
         differing = _differing(ours[0], theirs[0])
         for figure in ours[0]["results"]:
             left, right = (_measured(side, figure["name"]) for side in (ours, theirs))
-            if not figure.get("better") or not left or not right:
+            if not figure["better"] or not left or not right:
                 continue
             relative = str(figure["unit"]).startswith("x")
             obstacle = differing["parameters"] or ("" if relative else differing["machine"])
@@ -87,7 +87,7 @@ def _measured(documents: Documents, name: str) -> list[float]:
     figures = [figure for each in documents for figure in each["results"] if figure["name"] == name]
     if len(figures) > 1:
         return [float(figure["value"]) for figure in figures]
-    return [float(value) for figure in figures for value in figure.get("samples") or [figure["value"]]]
+    return [float(value) for figure in figures for value in figure["samples"] or [figure["value"]]]
 
 
 def _differing(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, str]:

@@ -13,14 +13,11 @@ import http.client
 import json
 import random
 import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +28,7 @@ import psycopg
 
 from bench.history.flow import BEGIN_MS, STEP_MS, Flow, fill, lots, price_ticks, time_ms
 from bench.http.client import Account, BenchError, Exchange
+from bench.own_exchange import own_exchange
 from bench.report.result import Check, Figure, Run
 from engine_core.administration.demo import TRADERS
 from engine_core.arguments import new_file, whole
@@ -38,7 +36,6 @@ from engine_core.wire.intervals import INTERVALS
 
 SEED = 11
 BAR_MS = 20.0
-START_SECONDS = 300.0  # with an empty kernel cache
 SMALL_ACCOUNTS, FIRST_SMALL = 1_000, 1_000_000  # a side; the number of the first
 GIGABYTES_PER_MILLION = 0.9
 _MARKETS = (
@@ -269,25 +266,6 @@ def measure(reader: Reader, questions: Questions, requests: int) -> list[Result]
     return results
 
 
-@contextmanager
-def private_exchange(folder: Path) -> Iterator[Exchange]:
-    """`exchange up` in a folder of its own, without limits, demo activity and other people's settings."""
-    command = [sys.executable, "-P", "-m", "engine_core.cli", "up", "--data", str(folder), "--profile", "bare"]
-    log = folder.with_suffix(".log")
-    with log.open("w") as output:
-        process = subprocess.Popen([*command, "--http", "0", "--ws", "0"], stdout=output, stderr=subprocess.STDOUT)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while "Ctrl-C stops it" not in log.read_text():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise BenchError(f"the exchange did not start:\n{log.read_text()}")
-            time.sleep(0.1)
-        yield Exchange.find(folder, "SOL_USDC")
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-
-
 def prepare(folder: Path, trades: int, small: int) -> tuple[Flow, Markets]:
     """Fill the running exchange's database."""
     run = json.loads((folder / "run.json").read_text())
@@ -324,7 +302,8 @@ def run(trades: int, requests: int) -> list[Result]:
         needed = trades / 1e6 * GIGABYTES_PER_MILLION + 2
         if shutil.disk_usage(folder).free < needed * 1e9:
             raise BenchError(f"{folder} has less than {needed:.0f} GB free: set TMPDIR, or name fewer --trades")
-        with private_exchange(folder / "data") as exchange:
+        with own_exchange(folder / "data"):
+            exchange = Exchange.find(folder / "data", "SOL_USDC")
             flow, markets = prepare(folder / "data", trades, small)
             return measure(Reader(exchange), Questions(flow, markets), requests)
     finally:

@@ -1,36 +1,82 @@
 """Reading result files back: one document, or all of those that a file collects (`bench all`, `bench against`)."""
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from bench.report.result import FORM
-
-MEMBERS = ("name", "parameters", "machine", "results")
 
 
 class ReadError(Exception):
     """The file is not what a benchmark's --json writes; says why."""
 
 
+class _Figure(msgspec.Struct):
+    name: str
+    value: float
+    unit: str
+    better: Literal["higher", "lower", ""]
+    samples: list[float]
+
+
+class _Check(msgspec.Struct):
+    name: str
+    passed: bool
+    text: str
+
+
+class _Curve(msgspec.Struct):
+    title: str
+    x_label: str
+    y_label: str
+    series: list[tuple[str, list[float], list[float]]]
+    x_scale: Literal["linear", "log"]
+    y_scale: Literal["linear", "log"]
+
+
+class _Run(msgspec.Struct):
+    name: str
+    commit: str
+    version: str
+    machine: dict[str, Any]
+    packages: dict[str, str]
+    parameters: dict[str, Any]
+    seed: int | None
+    started: str
+    seconds: float
+    load: dict[Literal["before", "after"], list[float]]
+    results: list[_Figure]
+    checks: list[_Check]
+    curves: list[_Curve]
+    label: str = ""
+
+
+class _File(_Run, kw_only=True):
+    form: Literal["exchange-bench/1"]
+    runs: list[_Run] = []
+
+
 def read(path: Path) -> dict[str, Any]:
     """The file's document, whole."""
     try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        document = msgspec.json.decode(path.read_bytes())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReadError(f"{path}: is not JSON: {error}") from None
     if not isinstance(document, dict) or document.get("form") != FORM:
         raise ReadError(f"{path}: is not the --json file of a benchmark: it has no form {FORM!r}")
-    for each in runs_of(document):
-        if not isinstance(each, dict) or not all(member in each for member in MEMBERS):
-            raise ReadError(f"{path}: a run lacks one of {', '.join(MEMBERS)}")
-        for figure in each["results"]:
-            values = [figure.get("value"), *figure.get("samples", ())]
-            if not all(isinstance(value, int | float) for value in values) or not isinstance(figure.get("name"), str):
-                raise ReadError(f"{path}: {each['name']}: {str(figure)[:80]} is not a figure with a name and a number")
+    try:
+        msgspec.convert(document, _File)
+    except msgspec.ValidationError as error:
+        raise ReadError(f"{path}: is not as benchmarks write it: {error}") from None
+    for run in (document, *runs_of(document)):
+        for curve in run["curves"]:
+            if any(len(x) != len(y) for _, x, y in curve["series"]):
+                raise ReadError(f"{path}: the curve {curve['title']!r} has another number of x than of y")
     return document
 
 
 def runs_of(document: dict[str, Any]) -> list[dict[str, Any]]:
-    runs = document.get("runs")
-    return runs if isinstance(runs, list) else [document]
+    """The documents that a file collects, or its own."""
+    runs: list[dict[str, Any]] = document.get("runs") or [document]
+    return runs

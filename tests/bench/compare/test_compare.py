@@ -12,14 +12,10 @@ from bench.compare.__main__ import SAME, UNKNOWN, WORSE, main
 from bench.compare.statistics import change, holm
 from bench.compare.verdict import compare
 from bench.report.result import FORM
+from tests.bench.report.form import document
 
-MACHINE = {"processor": "a processor", "cores": 2}
 QUIET = np.linspace(0.995, 1.005, 8)  # noise of half a percent
 ALL = re.compile("")
-
-
-def document(*figures: dict[str, Any], **members: Any) -> dict[str, Any]:
-    return {"form": FORM, "name": "any", "parameters": {}, "machine": MACHINE, "results": list(figures)} | members
 
 
 def figure(samples: Any, better: str = "higher", unit: str = "orders/s", name: str = "rate") -> dict[str, Any]:
@@ -93,9 +89,9 @@ def test_ratios_are_compared_across_machines_and_places_do_not_matter(tmp_path: 
         ("[1]", "is not the --json file of a benchmark"),
         ("[" * 100_000, "is not JSON"),
         ({"form": "other"}, "has no form"),
-        ({"form": FORM, "runs": [{"name": "any"}]}, "a run lacks one of"),
-        (document({"name": "rate", "value": "fast"}), "is not a figure"),
-        (document({"name": "rate", "value": None}), "is not a figure"),
+        ({"form": FORM, "runs": [{"name": "any"}]}, "missing required field"),
+        (document({"name": "rate", "value": "fast"}), "at `$.results[0].value`"),
+        (document({"name": "rate", "value": None}), "at `$.results[0].value`"),
     ],
 )
 def test_another_file_is_refused_in_words(

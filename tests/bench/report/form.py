@@ -1,13 +1,20 @@
 """What every benchmark's JSON has, whichever it is."""
 
+import argparse
 from typing import Any
 
-from bench.report.result import FORM
+from bench.report.result import FORM, Run
 
 MEMBERS = {
     *("form", "name", "commit", "version", "machine", "packages", "parameters", "seed", "started", "seconds", "load"),
     *("results", "checks", "curves"),
 }
+
+
+def document(*figures: dict[str, Any], **members: Any) -> dict[str, Any]:
+    """One of a benchmark called `any` on a machine that is always the same."""
+    made = Run("any", argparse.Namespace()).document([]) | {"results": list(figures)}
+    return made | {"machine": {"processor": "a processor", "cores": 2}} | members
 
 
 def assert_form(document: dict[str, Any], name: str) -> None:

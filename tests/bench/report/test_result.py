@@ -90,3 +90,10 @@ def test_shares_are_of_the_time_that_was_measured() -> None:
     part = shares.parts["busy"]
     assert 0 < part.busiest_thread == part.cores < 1.1, "it has one thread"
     assert "busy" in shares.table()
+
+
+def test_the_list_is_printed_without_a_name() -> None:
+    done = subprocess.run([sys.executable, "-m", "engine_core.cli", "bench"], capture_output=True, text=True)
+    assert done.returncode == 0
+    for name, line in benchmarks().items():
+        assert f"  {name:<12} {line}" in done.stdout.splitlines()

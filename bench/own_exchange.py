@@ -1,0 +1,52 @@
+"""An exchange for one benchmark: in a folder of its own, without limits, demo activity and other people's settings."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.http.client import BenchError
+
+INTERRUPTED = 130  # exit status after Ctrl-C
+START_SECONDS = 300.0  # with an empty kernel cache
+STOP_SECONDS = 60.0
+READY = "Ctrl-C stops it"
+
+
+def own_environment() -> dict[str, str]:
+    """Ours without what names another exchange and its servers."""
+    servers = ("REDIS_URL", "DATABASE_URL")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name == "EXCHANGE_CACHE_DIR" or not (name.startswith("EXCHANGE_") or name in servers)
+    }
+
+
+@contextmanager
+def own_exchange(folder: Path, python: str = sys.executable) -> Iterator[int]:
+    """`exchange up` on `folder`, of the sources that `python` has installed; its pid."""
+    command = [python, "-P", "-m", "engine_core.cli", "up", "--data", str(folder), "--profile", "bare"]
+    log = folder.with_suffix(".log")
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*command, "--http", "0", "--ws", "0"], stdout=output, stderr=subprocess.STDOUT, env=own_environment()
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while READY not in log.read_text():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise BenchError(f"the exchange did not start:\n{log.read_text()}")
+            time.sleep(0.1)
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

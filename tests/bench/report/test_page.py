@@ -1,0 +1,93 @@
+"""The report: one page that needs nothing but itself."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from bench.report.__main__ import main
+from bench.report.page import DARK, LIGHT, page
+from tests.bench.report.form import document
+from tests.browser.conftest import FLAGS, chromium
+
+__all__ = ["chromium"]  # a fixture
+TOKENS = Path(__file__).parents[3] / "frontend/src/ui/tokens.css"
+HOSTILE = "</script><script>alert(1)</script>&\"'"
+CURVES = [
+    {
+        **{"title": "rate against latency", "x_label": "orders/s", "y_label": "ms", "x_scale": "log", "y_scale": "log"},
+        "series": [["p50", [0.0, 1.0, 10.0], [1.0, 2.0, 3.0]], ["none", [], []]],
+    },
+    {
+        **{"title": HOSTILE, "x_label": "s", "y_label": "cores", "x_scale": "linear", "y_scale": "linear"},
+        "series": [["engine", [float(each) for each in range(5_000)], [0.5] * 5_000]],
+    },
+    {**{"title": "empty", "x_label": "x", "y_label": "y", "x_scale": "linear", "y_scale": "linear"}, "series": []},
+]
+
+
+def measured() -> dict[str, Any]:
+    rate = {"name": "rate", "value": 4.0, "unit": "orders/s", "better": "higher", "samples": list(range(1, 31))}
+    name = {"name": HOSTILE, "value": 5.0, "unit": "ms", "better": "", "samples": []}
+    checks = [{"name": "sum", "passed": True, "text": ""}, {"name": "answers", "passed": False, "text": HOSTILE}]
+    return document(rate, name, curves=CURVES, checks=checks, label="one", seed=7)
+
+
+def test_the_page_opens_without_a_network_and_without_an_error(chromium: str, tmp_path: Path) -> None:
+    source, out = tmp_path / "all.json", tmp_path / "all.html"
+    source.write_text(json.dumps(document(name="all", runs=[measured(), document()])))
+    assert main([str(source), "-o", str(out)]) == 0
+    assert out.stat().st_size < 2_000_000
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        try:
+            tab = browser.new_page()
+            requests, errors = list[str](), list[str]()
+            tab.on("request", lambda request: requests.append(request.url))
+            tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+            tab.on("pageerror", lambda error: errors.append(str(error)))
+            tab.goto(out.as_uri())
+            tab.locator("canvas").nth(3).wait_for(state="attached")  # three curves, a histogram
+            assert tab.locator("td", has_text=HOSTILE).is_visible() and tab.locator("h2").count() == 2
+            for scheme, colours in (("dark", DARK), ("light", LIGHT)):
+                tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                shown = tab.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--bg').trim()")
+                assert shown == colours["bg"]
+            with tab.expect_download() as download:
+                tab.locator("#save").click()
+            assert json.loads(download.value.path().read_text()) == json.loads(source.read_text())
+        finally:
+            browser.close()
+    local = [url for url in requests if not url.startswith(("blob:", "data:"))]
+    assert local == [out.as_uri()] and errors == []
+
+
+def test_its_colours_are_those_of_the_trading_page() -> None:
+    dark, light = TOKENS.read_text(encoding="utf-8").split('[data-colours="light"]')
+    for colours, text in ((DARK, dark), (LIGHT, light)):
+        assert {name: re.findall(rf"--{name}: (#\w+);", text)[0] for name in colours} == colours
+
+
+def test_a_benchmark_without_plots_needs_no_library() -> None:
+    assert len(page(document())) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("nothing", "is not JSON"),
+        (json.dumps(document(curves=[{**CURVES[0], "series": [["a", [1.0], []]]}])), "another number of x than of y"),
+        (json.dumps(document(curves=[{"title": 5}])), "Expected `str`, got `int` - at `$.curves[0].title`"),
+        (json.dumps(document(runs=[{"name": "one"}])), "at `$.runs[0]`"),
+    ],
+)
+def test_another_file_is_refused_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, words: str
+) -> None:
+    source = tmp_path / "any.json"
+    source.write_text(content)
+    assert main([str(source)]) == 2
+    assert words in capsys.readouterr().err and not source.with_suffix(".html").exists()
