@@ -1,11 +1,14 @@
 """An exchange for one benchmark: in a folder of its own, without limits, demo activity and other people's settings."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,19 +31,28 @@ def own_environment() -> dict[str, str]:
 
 
 @contextmanager
-def own_exchange(folder: Path, python: str = sys.executable) -> Iterator[int]:
+def own_exchange(
+    folder: Path, python: str = sys.executable, *options: str, variables: Mapping[str, str] | None = None
+) -> Iterator[int]:
     """`exchange up` on `folder`, of the sources that `python` has installed; its pid."""
     command = [python, "-P", "-m", "engine_core.cli", "up", "--data", str(folder), "--profile", "bare"]
     log = folder.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*command, "--http", "0", "--ws", "0"], stdout=output, stderr=subprocess.STDOUT, env=own_environment()
+            [*command, "--http", "0", "--ws", "0", *options],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=own_environment() | dict(variables or {}),
         )
     try:
         deadline = time.monotonic() + START_SECONDS
         while READY not in log.read_text():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise BenchError(f"the exchange did not start:\n{log.read_text()}")
+            time.sleep(0.1)
+        while not _has_statistics(folder):
+            if time.monotonic() > deadline:
+                raise BenchError(f"{folder}: the exchange does not show its tickers")
             time.sleep(0.1)
         yield process.pid
     finally:
@@ -50,3 +62,15 @@ def own_exchange(folder: Path, python: str = sys.executable) -> Iterator[int]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _has_statistics(folder: Path) -> bool:
+    """Whether it has read from its log what tickers add up to; orders are accepted before."""
+    url = json.loads((folder / "run.json").read_text())["http"]
+    try:
+        with urllib.request.urlopen(f"{url}/api/v1/tickers", timeout=10) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError as error:
+        if error.code != 503:
+            raise BenchError(f"{url}/api/v1/tickers is answered with {error.code}") from None
+        return False

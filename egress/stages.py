@@ -23,9 +23,9 @@ class FrameStages:
         """Remember the sampled blocks of these events (SLOT), if the next tick sends something."""
         if not self.stamps.every or not self._hub.is_awake:
             return
-        sampled = slots[slots["sequence"] % self.stamps.every == 0]
-        columns = (sampled[name].tolist() for name in Sender._fields)
-        self._due.update(map(Sender, *columns))
+        places = np.flatnonzero(slots["sequence"] % self.stamps.every == 0)
+        if len(places):
+            self._due.update(map(Sender, *(slots[name][places].tolist() for name in Sender._fields)))
 
     def _written(self) -> None:
         if self._due:

@@ -8,7 +8,7 @@ import asyncio
 from functools import partial
 
 from engine_core.process.stages import Sender, Stage, Stamps, now
-from engine_core.transport.outbox import Block
+from engine_core.transport.outbox import Block, Outbox
 from ingress.fast_path.pending_order import PendingOrder
 
 
@@ -16,10 +16,11 @@ class OrderStages:
     def __init__(self, every: int) -> None:
         self.stamps = Stamps(every, Stage.RECEIVED, Stage.AUTHENTICATED, Stage.APPENDED, Stage.ANSWERED)
 
-    def appended(self, sender: Sender, block: Block) -> None:
+    def appended(self, outbox: Outbox, block: Block) -> None:
         """A new block is about to go to the log (AsyncGateway.watch_blocks)."""
-        if not self.stamps.wants(sender.sequence):
+        if not self.stamps.wants(block.sequence):
             return
+        sender = Sender(outbox.gateway, outbox.incarnation, block.sequence)
         orders = [order for order in block.answers if isinstance(order, PendingOrder)]
         if orders:
             order = orders[sender.sequence // self.stamps.every % len(orders)]

@@ -16,6 +16,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,12 +26,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from engine_core.process.stages import Sender
 from engine_core.process.tasks import ended
 from engine_core.transport.backlog import Backlog, Pressure
 from engine_core.transport.feed import UNREACHABLE, Feed, describe, slots_of
 from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overloaded
-from engine_core.transport.outbox import Answer, Block
+from engine_core.transport.outbox import Answer, Block, Outbox
 from engine_core.transport.pipeline import ANSWER_SECONDS, Pipeline, expired
 from engine_core.transport.questions import Answered
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
@@ -44,7 +44,7 @@ PATROL_SECONDS = 0.25
 _GROWING = frozenset({CommandKind.PLACE, CommandKind.AMEND, CommandKind.REPLACE})  # refused under pressure
 
 EventHandler = Callable[[np.ndarray], object]
-BlockHandler = Callable[[Sender, Block], None]
+BlockHandler = Callable[[Outbox, Block], None]
 logger = logging.getLogger(__name__)
 
 
@@ -114,10 +114,7 @@ class AsyncGateway:
 
     def watch_blocks(self, handler: BlockHandler) -> None:
         """Call `handler` with each new block when it is about to go to the log."""
-        outbox = self._outbox
-        self._pipeline.on_block = lambda block: handler(
-            Sender(outbox.gateway, outbox.incarnation, block.sequence), block
-        )
+        self._pipeline.on_block = partial(handler, self._outbox)
 
     def submit(self, record: bytes) -> asyncio.Future[np.ndarray]:
         """Append one 64-byte command; its events, or Overloaded, OutcomeUnknown, GatewayError."""
