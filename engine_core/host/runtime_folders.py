@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ OWNER = "owner"
 RATE_LIMITS = "rate-limits"
 RING_HEADER_BYTES, RING_SLOT_BYTES = 2**16, 192  # at most, and as transport/ring.py has them, which would import Numba
 RATE_LIMITS_BYTES = 64 + 2**21  # as ingress/access/rate_limits.py makes it
+UNUSED_SECONDS = 600.0
 SPARE_BYTES = 2 * 2**20  # for sockets, readers' rows and what a database takes
 
 
@@ -58,6 +60,8 @@ def sweep(base: Path, mine: Path) -> list[Path]:
     """Tidy the folders beside `mine` whose exchange was killed and has not come back; which they were."""
     swept = []
     for runtime in sorted(base.glob(f"exchange-{os.getuid()}-*")):
+        if runtime != mine:
+            _remove_unused(runtime)
         if runtime == mine or not (runtime / OWNER).is_file() or not any(runtime.glob("ring-*")):
             continue
         data = Path(os.fsdecode((runtime / OWNER).read_bytes()))
@@ -69,6 +73,13 @@ def sweep(base: Path, mine: Path) -> list[Path]:
             if not any(runtime.glob("ring-*")):
                 swept.append(runtime)
     return swept
+
+
+def _remove_unused(runtime: Path) -> None:
+    """One that was made for a data folder where nothing ever started; whoever makes one to use it does so at once."""
+    with contextlib.suppress(OSError):  # it is not empty, or somebody else removes it
+        if time.time() - runtime.stat().st_mtime > UNUSED_SECONDS:
+            runtime.rmdir()
 
 
 @contextlib.contextmanager

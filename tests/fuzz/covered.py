@@ -1,6 +1,6 @@
 """How much of a reader its inputs reach: lines and branches of the modules, or of the functions, that are under test.
 
-    python -m tests.fuzz.covered http        as JSON (`python -m tests.fuzz --coverage` asks so for each target)
+    python -m tests.fuzz.covered http FOLDER        as JSON (`python -m tests.fuzz --coverage` asks so for each target)
 
 A process of its own, on a sample, so that the counting slows nothing else; kernels run as plain Python in it. A few
 inputs that together reach all lines that the sample reaches are kept in corpus/TARGET/, and are tests (test_fuzz.py).
@@ -70,16 +70,16 @@ class Covered:
         self.of_branches += summary["num_branches"]
 
 
-def measured(name: str) -> dict[str, Any]:
-    """In another process, whose numbers these are."""
-    command = [sys.executable, "-m", "tests.fuzz.covered", name]
+def measured(name: str, corpus: Path = CORPUS) -> dict[str, Any]:
+    """In another process, whose numbers these are; few of its inputs are kept in `corpus`, instead of those there."""
+    command = [sys.executable, "-m", "tests.fuzz.covered", name, str(corpus)]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONWARNINGS": "ignore"}
-    shutil.rmtree(CORPUS / name, ignore_errors=True)
+    shutil.rmtree(corpus / name, ignore_errors=True)
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
     return {**json.loads(done.stdout.splitlines()[-1]), "under_test": UNDER_TEST[name]}
 
 
-def _measure(name: str) -> Covered:
+def _measure(name: str, corpus: Path) -> Covered:
     counting = coverage.Coverage(branch=True, source=["ingress", "engine_core"], data_file=None, config_file=False)
     counting.start()
     from tests.fuzz import __main__ as fuzz  # only now: what importing executes counts as well
@@ -106,7 +106,7 @@ def _measure(name: str) -> Covered:
             reached += [{int(each) for each in inputs[line] if each} for line in part["executed_lines"]]
     if name not in NOT_KEPT:
         for number in _few(reached):
-            fuzz.keep(CORPUS, name, number, fuzz.input_of(name, number))
+            fuzz.keep(corpus, name, number, fuzz.input_of(name, number))
     return covered
 
 
@@ -120,4 +120,4 @@ def _few(reached: list[set[int]]) -> set[int]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(_measure(sys.argv[1]))))
+    print(json.dumps(asdict(_measure(sys.argv[1], Path(sys.argv[2])))))

@@ -121,6 +121,18 @@ def test_folders_of_dead_exchanges_are_swept_and_no_others(tmp_path: Path) -> No
     assert all((made[name] / "ring-0-1").exists() for name in ("alive", "mine", "strange"))
 
 
+def test_folders_that_nothing_was_started_in_are_removed(tmp_path: Path) -> None:
+    """A command that only looks for an exchange makes one; thousands slow each start."""
+    old, new, used = (tmp_path / f"exchange-{os.getuid()}-{name}" for name in ("old", "new", "used"))
+    for folder in (old, new, used):
+        folder.mkdir()
+    (used / FILE).touch()
+    for folder in (old, used):
+        os.utime(folder, (1, 1))
+    assert sweep(tmp_path, tmp_path / "mine") == []
+    assert not old.exists() and new.exists() and (used / FILE).exists()
+
+
 @pytest.mark.timeout(300)
 def test_the_memory_of_a_killed_exchange_is_given_back_by_the_next(tmp_path: Path) -> None:
     killed = Exchange(tmp_path / "killed", "--profile", "bare")
