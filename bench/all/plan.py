@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from engine_core.operator.target.benchmarks import benchmarks
 
 SIZES = ("small", "medium", "long")
-# No measurements of ours: what collects, compares and draws them, and what needs a file or writes one.
-OTHERS = ("all", "against", "calibrate", "compare", "conformance", "flow", "lobster", "report")
+# No measurements of ours: what collects, compares and draws them, what needs a file or a setting, or writes one.
+OTHERS = ("all", "against", "calibrate", "compare", "conformance", "flow", "lobster", "report", "setting")
 
 
 @dataclass(frozen=True)
