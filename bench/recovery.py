@@ -146,7 +146,7 @@ def filled(orders: int) -> tuple[Machine, Blocks, int]:
         for entry, block in blocks.make(commands, MAX_BLOCK_COMMANDS):
             machine.execute(entry, block)
         used += missing
-        missing = orders - int(machine.state.counters[OPEN_ORDERS])
+        missing = orders - int(machine.state.scalars[OPEN_ORDERS])
     return machine, blocks, used
 
 
@@ -162,7 +162,7 @@ def endless(blocks: Blocks, used: int, commands: int) -> Iterator[tuple[EntryId,
 
 def measure_snapshot(folder: Path, orders: int, result: Result) -> None:
     machine, blocks, used = filled(orders)
-    result.open_orders = int(machine.state.counters[OPEN_ORDERS])
+    result.open_orders = int(machine.state.scalars[OPEN_ORDERS])
     waiting = endless(blocks, used, max(8 * orders, 400_000))
     if hasattr(os, "sched_setaffinity"):  # as the engine is
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

@@ -143,7 +143,7 @@ def _look_deeper(state: State, slots: Rows[int], messages: Rows[Row], at: int) -
     fetch_neighbours(state, _slot_of(slots, messages, at + AHEAD // 2))
     book, key = _price_of(messages, at + AHEAD // 4)
     fetch_tail(state, book, key)
-    if state.counters[PAGES_LIVE] > SPREAD:
+    if state.scalars[PAGES_LIVE] > SPREAD:
         fetch_page_of(state, _slot_of(slots, messages, at + AHEAD // 4))
         fetch_node_of(state, _slot_of(slots, messages, at + AHEAD // 8))
 
@@ -161,7 +161,7 @@ def _run(state: State, slots: Rows[int], messages: Rows[Row], reports: Rows[Row]
     for at in range(messages.size):
         if at + AHEAD < messages.size:
             prefetch(slots, messages[at + AHEAD].order_id)
-            if state.counters[FREE_ORDERS] + DEEP < state.orders.size:
+            if state.scalars[FREE_ORDERS] + DEEP < state.orders.size:
                 _look_deeper(state, slots, messages, at)
         message = messages[at]
         kind = message.type

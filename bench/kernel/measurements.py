@@ -109,13 +109,13 @@ def _run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tup
     blocks["gateway"], blocks["time_ms"] = NO_GATEWAY, TIME_MS
     blocks["first"] = np.arange(0, len(commands), BATCH)
     blocks["end"] = np.minimum(blocks["first"] + BATCH, len(commands))
-    before = int(state.counters[EVENTS])
+    before = int(state.scalars[EVENTS])
     number = first = 0
     started = time.perf_counter()
     while first < len(commands):  # ends early only in a block whose events might not fit
         number, first, _, _ = execute_blocks(state, blocks, number, len(blocks), first, commands, events)
     seconds = time.perf_counter() - started
-    return int(state.counters[EVENTS]) - before, seconds
+    return int(state.scalars[EVENTS]) - before, seconds
 
 
 def measure_engine(
@@ -143,8 +143,8 @@ def measure_engine(
             ratios.append(rates[-1] / theirs)
     for asset, (supplied, held) in conservation(state).items():
         assert supplied == held, f"asset {asset}: {held} atoms held, {supplied} supplied"
-    name = f"{int(state.counters[MARKETS])} markets, {accounts} accounts, {resting} resting"
-    resting_now = int(state.counters[OPEN_ORDERS])
+    name = f"{int(state.scalars[MARKETS])} markets, {accounts} accounts, {resting} resting"
+    resting_now = int(state.scalars[OPEN_ORDERS])
     return EngineResult(name, len(timed), total, median(rates), median(ratios), ratios, resting_now)
 
 

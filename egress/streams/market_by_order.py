@@ -149,9 +149,9 @@ class OrderFeeds(StreamKind):
         for number, feed in self._feeds.items():
             own = events[of_orders & (events["market"] == number) & (events["update_id"] > 0)]
             if len(own):
-                self._take(feed, own)
+                self._update(feed, own)
 
-    def _take(self, feed: Feed, events: np.ndarray) -> None:
+    def _update(self, feed: Feed, events: np.ndarray) -> None:
         if feed.task is not None:
             if sum(map(len, feed.waiting)) > MAX_WAITING:
                 feed.waiting.clear()
@@ -194,4 +194,4 @@ class OrderFeeds(StreamKind):
             self._hub.wake()
         waiting, feed.waiting = feed.waiting, []
         for events in waiting:
-            self._take(feed, events)
+            self._update(feed, events)

@@ -129,7 +129,7 @@ class PrivateStreams:
         waiting, account.waiting = account.waiting, []
         for slots in waiting:
             for slot in slots:
-                self._take(account, slot)
+                self._apply(account, slot)
 
     def _changed(self, changes: Changes) -> None:
         if not self._accounts or not len(changes.slots):
@@ -152,7 +152,7 @@ class PrivateStreams:
         if account.known_to is None:
             self._wait(account, slots[row : row + 1].copy())
         else:
-            self._take(account, slots[row])
+            self._apply(account, slots[row])
 
     def _wait(self, account: Account, slot: np.ndarray) -> None:
         account.waiting.append(slot)
@@ -161,13 +161,13 @@ class PrivateStreams:
                 self.unsubscribe(client, account.number)
                 client.socket.drop("the balances of this account are not available")
 
-    def _take(self, account: Account, slot: np.void) -> None:
+    def _apply(self, account: Account, slot: np.void) -> None:
         contained = EntryId(int(slot["entry_ms"]), int(slot["entry_seq"])) <= (account.known_to or EntryId(0, 0))
         time_ms, now_us = int(slot["time_ms"]), time.time_ns() // 1_000
         record = slot["event"]
         if record["kind"] == EventKind.APPLIED:
             if not contained:
-                self._take_admin(account, np.frombuffer(record.tobytes(), ADMIN_EVENT)[0], time_ms, now_us)
+                self._apply_admin(account, np.frombuffer(record.tobytes(), ADMIN_EVENT)[0], time_ms, now_us)
             return
         event = event_of(record)
         if event.kind not in WITH_BALANCES:
@@ -175,7 +175,7 @@ class PrivateStreams:
         market = self._data.setup.markets[event.market]
         if event.account != account.number:
             if not contained:
-                self._take_fee(account, event, market, time_ms, now_us)
+                self._apply_fee(account, event, market, time_ms, now_us)
             return
         self._remember(account, event)
         if event.kind in UPDATES:
@@ -183,7 +183,7 @@ class PrivateStreams:
         if event.status in ENDED:
             account.extras.pop(event.order_id, None)
         if not contained:
-            self._take_balances(account, event, market, time_ms, now_us)
+            self._apply_balances(account, event, market, time_ms, now_us)
 
     def _remember(self, account: Account, event: Event) -> None:
         if event.kind != EventKind.FILL and (extras := extras_of(event)) is not None:
@@ -196,20 +196,20 @@ class PrivateStreams:
             for subscription in subscriptions:
                 self._hub.send_private(subscription.client, message(subscription.name, update))
 
-    def _take_balances(self, account: Account, event: Event, market: Market, time_ms: int, now_us: int) -> None:
+    def _apply_balances(self, account: Account, event: Event, market: Market, time_ms: int, now_us: int) -> None:
         buys = event.side == Side.BID
         given, received = (market.quote, market.base) if buys else (market.base, market.quote)
         locked = account.balances.get(received.number, BalanceState(0, 0)).locked
         self._set(account, given, BalanceState(event.given_available, event.given_locked), time_ms, now_us)
         self._set(account, received, BalanceState(event.received_available, locked), time_ms, now_us)
 
-    def _take_fee(self, account: Account, fill: Event, market: Market, time_ms: int, now_us: int) -> None:
+    def _apply_fee(self, account: Account, fill: Event, market: Market, time_ms: int, now_us: int) -> None:
         """Somebody's fee was credited to this account, of the asset that the fill received."""
         asset = market.base if fill.side == Side.BID else market.quote
         held = account.balances.get(asset.number, BalanceState(0, 0))
         self._set(account, asset, BalanceState(held.available + fill.fee_atoms, held.locked), time_ms, now_us)
 
-    def _take_admin(self, account: Account, event: np.void, time_ms: int, now_us: int) -> None:
+    def _apply_admin(self, account: Account, event: np.void, time_ms: int, now_us: int) -> None:
         if event["command"]["kind"] in (CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER):
             asset = self._data.setup.assets[int(event["command"]["asset"])]
             balance = BalanceState(int(event["given_available"]), int(event["given_locked"]))

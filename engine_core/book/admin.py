@@ -1,7 +1,9 @@
 """ADMIN commands: genesis, definitions, accounts, keys, fees, transfers. Each gives one APPLIED or REFUSED.
 
 Numbers of assets, markets and accounts are taken in sequence, so a definition names the next one or fails. Definitions
-cannot be changed once applied (ALREADY_EXISTS); states, bands, fees and tiers can.
+cannot be changed once applied (ALREADY_EXISTS); states, bands, fees and tiers can. Named after the shape of the
+record: here they are executed, whoever appended them (`engine_core/administration`, `engine_core/operator`, the
+administrator's part of the API).
 """
 
 import numpy as np
@@ -27,7 +29,7 @@ from engine_core.book.orders.checks import account_exists, market_of
 from engine_core.book.orders.timers import EVERY_MARKET, LEASE, arm, disarm, find_timer
 from engine_core.book.orders.triggers import NO_LOW
 from engine_core.book.transfers import move_money
-from engine_core.jit.intrinsics import rare
+from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import inner
 from engine_core.jit.rows import Rows, clear, copy, seen_as
 from engine_core.wire.codes import (
@@ -68,20 +70,20 @@ _MOST = np.array(MOST[:-1], np.int64)  # pages follow from levels
 
 @inner
 def _add_account(state: State) -> None:
-    state.counters[ACCOUNTS] += 1
-    state.accounts[state.counters[ACCOUNTS]].state = AccountState.OK
+    state.scalars[ACCOUNTS] += 1
+    state.accounts[state.scalars[ACCOUNTS]].state = AccountState.OK
 
 
 @inner
 def _genesis(state: State, command: AdminRow) -> int:
-    if state.counters[GENESIS] != 0:
+    if state.scalars[GENESIS] != 0:
         return Reason.ALREADY_GENESIS
     if command.code != SCHEMA_VERSION or command.behaviour != BEHAVIOUR_VERSION:
         return Reason.BEHAVIOUR_VERSION
-    state.counters[GENESIS] = 1
-    state.counters[LOG_ID] = command.log_id
-    state.counters[BEHAVIOUR] = command.behaviour
-    state.counters[CREATED_MS] = command.created_ms
+    state.scalars[GENESIS] = 1
+    state.scalars[LOG_ID] = command.log_id
+    state.scalars[BEHAVIOUR] = command.behaviour
+    state.scalars[CREATED_MS] = command.created_ms
     _add_account(state)
     return Reason.NONE
 
@@ -89,9 +91,9 @@ def _genesis(state: State, command: AdminRow) -> int:
 @inner
 def _upgrade(state: State, command: AdminRow) -> int:
     """From here on only code of that behaviour may execute (see apply_batch)."""
-    if command.new_behaviour <= state.counters[BEHAVIOUR]:
+    if command.new_behaviour <= state.scalars[BEHAVIOUR]:
         return Reason.BEHAVIOUR_VERSION
-    state.counters[BEHAVIOUR] = command.new_behaviour
+    state.scalars[BEHAVIOUR] = command.new_behaviour
     return Reason.NONE
 
 
@@ -101,7 +103,7 @@ def _capacity(state: State, command: AdminRow) -> int:
     number, wanted = command.code, command.capacity
     if number >= _MOST.size or wanted < state.limits[number] or wanted > _MOST[number]:
         return Reason.BAD_DEFINITION
-    state.counters[GROWS] = 1
+    state.scalars[GROWS] = 1
     return Reason.NONE
 
 
@@ -116,9 +118,9 @@ def _shares(state: State, command: AdminRow) -> int:
 @inner
 def _asset(state: State, command: AdminRow) -> int:
     number = command.asset
-    if 1 <= number <= state.counters[ASSETS]:
+    if 1 <= number <= state.scalars[ASSETS]:
         return Reason.ALREADY_EXISTS
-    if number != state.counters[ASSETS] + 1 or command.decimals > MAX_DECIMALS or command.symbol == 0:
+    if number != state.scalars[ASSETS] + 1 or command.decimals > MAX_DECIMALS or command.symbol == 0:
         return Reason.BAD_DEFINITION
     for other in range(1, number):  # clients know assets and markets by their symbols
         if state.assets[other].symbol == command.symbol:
@@ -127,7 +129,7 @@ def _asset(state: State, command: AdminRow) -> int:
         return Reason.ASSETS_FULL
     state.assets[number].symbol = command.symbol
     state.assets[number].decimals = command.decimals
-    state.counters[ASSETS] = number
+    state.scalars[ASSETS] = number
     return Reason.NONE
 
 
@@ -154,7 +156,7 @@ def _is_decimal_tick(tick_atoms: int, lot_atoms: int, shift: int) -> bool:
 @inner
 def _check_market(state: State, command: AdminRow) -> int:
     base, quote = command.asset, command.quote_asset
-    if base < 1 or base > state.counters[ASSETS] or quote < 1 or quote > state.counters[ASSETS]:
+    if base < 1 or base > state.scalars[ASSETS] or quote < 1 or quote > state.scalars[ASSETS]:
         return Reason.UNKNOWN_ASSET
     if base == quote or command.code < MarketState.OPEN or command.code > MarketState.POST_ONLY:
         return Reason.BAD_DEFINITION
@@ -175,9 +177,9 @@ def _check_market(state: State, command: AdminRow) -> int:
 @inner
 def _market(state: State, command: AdminRow) -> int:
     number = command.market
-    if 1 <= number <= state.counters[MARKETS]:
+    if 1 <= number <= state.scalars[MARKETS]:
         return Reason.ALREADY_EXISTS
-    if number != state.counters[MARKETS] + 1:
+    if number != state.scalars[MARKETS] + 1:
         return Reason.BAD_DEFINITION
     reason = _check_market(state, command)
     if reason != Reason.NONE:
@@ -195,7 +197,7 @@ def _market(state: State, command: AdminRow) -> int:
     market.base = command.asset
     market.quote = command.quote_asset
     market.state = command.code
-    state.counters[MARKETS] = number
+    state.scalars[MARKETS] = number
     return Reason.NONE
 
 
@@ -248,7 +250,7 @@ def _account(state: State, command: AdminRow) -> int:
     number = command.account
     if account_exists(state, number):
         return Reason.ALREADY_EXISTS
-    if number != state.counters[ACCOUNTS] + 1:
+    if number != state.scalars[ACCOUNTS] + 1:
         return Reason.BAD_DEFINITION
     if number >= state.accounts.size or (command.code == AccountOrigin.SIGN_UP and not may_sign_up(state)):
         return Reason.ACCOUNTS_FULL
@@ -319,7 +321,7 @@ def _moves_money(kind: int) -> bool:
 def _apply(state: State, command: AdminRow, kind: int) -> int:
     if kind == CommandKind.GENESIS:
         return _genesis(state, command)
-    if state.counters[GENESIS] == 0:
+    if state.scalars[GENESIS] == 0:
         return Reason.NO_GENESIS
     if _moves_money(kind):
         return move_money(state, command)
@@ -355,7 +357,7 @@ def _write(state: State, events: Rows[EventRow], n: int, command: AdminRow, reas
     event: AdminEventRow = seen_as(events[n], ADMIN_EVENT)
     event.kind = EventKind.APPLIED if reason == Reason.NONE else EventKind.REFUSED
     event.reason = reason
-    event.index = state.counters[INDEX]
+    event.index = state.scalars[INDEX]
     event.account = account
     copy(event.command, command)
     if reason == Reason.NONE and _moves_money(command.kind):
@@ -368,7 +370,7 @@ def _write(state: State, events: Rows[EventRow], n: int, command: AdminRow, reas
 @inner
 def administer(state: State, events: Rows[EventRow], n: int, command: CommandRow) -> int:
     """A command of the ADMIN shape."""
-    rare()
+    cold()
     admin: AdminRow = seen_as(command, ADMIN)
     reason = _apply(state, admin, admin.kind)
     n = _write(state, events, n, admin, reason, admin.account)

@@ -58,7 +58,7 @@ def conservation(state: State) -> dict[int, tuple[int, int]]:
     """By asset: (deposited less withdrawn, available plus locked of all accounts)."""
     rows = state.balances.reshape(len(state.accounts), len(state.assets))
     result = {}
-    for number in range(1, int(state.counters[ASSETS]) + 1):
+    for number in range(1, int(state.scalars[ASSETS]) + 1):
         asset = state.assets[number]
         held = int(rows["available"][:, number].sum()) + int(rows["locked"][:, number].sum())
         result[number] = int(asset["deposited"]) - int(asset["withdrawn"]), held
@@ -77,12 +77,12 @@ def digest(state: State) -> str:
 def _audit_slots(state: State, live: np.ndarray) -> None:
     ids = state.orders["order_id"][live]
     assert (ids & ((1 << SLOT_BITS) - 1) == live).all(), "an order's id does not name its slot"
-    height = int(state.counters[FREE_ORDERS])
+    height = int(state.scalars[FREE_ORDERS])
     free = state.free_orders[:height]
     assert len(set(free.tolist())) == height, "a slot is free twice"
     assert height + len(live) == len(state.orders) - 1, "slots are lost"
     assert not state.orders["order_id"][free].any(), "a free slot holds an order"
-    assert state.counters[OPEN_ORDERS] == len(live)
+    assert state.scalars[OPEN_ORDERS] == len(live)
 
 
 def _queue(state: State, level: int) -> Iterator[int]:
@@ -117,8 +117,8 @@ def _live_levels(state: State) -> dict[tuple[int, int], int]:
                     assert (book, key) not in found, f"two levels of {key} in book {book}"
                     found[book, key] = level
             page = int(state.pages[page]["chain"])
-    assert live == state.counters[PAGES_LIVE]
-    assert len(found) == state.counters[LEVELS_HELD]
+    assert live == state.scalars[PAGES_LIVE]
+    assert len(found) == state.scalars[LEVELS_HELD]
     return found
 
 
@@ -145,7 +145,7 @@ def audit_levels(state: State) -> Counter[int]:
         if side["second"]:
             keys = sorted(key for other, key in live if other == book)
             assert side["second_key"] == keys[1] and live[book, keys[1]] == side["second"], f"book {book}: second"
-    for market in range(1, int(state.counters[MARKETS]) + 1):
+    for market in range(1, int(state.scalars[MARKETS]) + 1):
         crossed = state.books[market * BOOKS]["best_key"] + state.books[market * BOOKS + 1]["best_key"]
         assert crossed > MAX_PRICE_TICKS, f"market {market} is crossed"
     return queued
@@ -179,17 +179,17 @@ def _audit_order(state: State, slot: int, book: int, price: int) -> None:
         return
     assert info["price_ticks"] == price and info["side"] == book % BOOKS + 1
     assert info["order_type"] == OrderType.LIMIT and info["status"] in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
-    shown = int(order["remaining_lots"])
+    displayed = int(order["remaining_lots"])
     if info["flags"] & ICEBERG:
-        assert 0 < shown <= min(leaves, int(state.terms[slot]["amount_atoms"]))
+        assert 0 < displayed <= min(leaves, int(state.terms[slot]["display_lots"]))
     else:
-        assert 0 < shown == leaves
+        assert 0 < displayed == leaves
 
 
 def audit_nodes(state: State) -> None:
     """The bitmaps show every page that holds levels and, above height 1, every node; and nothing else."""
     expected: Counter[tuple[int, int, int]] = Counter()
-    for page in state.pages[1 : int(state.counters[PAGES_USED]) + 1]:
+    for page in state.pages[1 : int(state.scalars[PAGES_USED]) + 1]:
         if page["bits"]:
             book, number = divmod(int(page["name"]), 1 << (31 - PAGE_BITS))
             expected[book, 1, number] = 1
@@ -207,14 +207,14 @@ def audit_nodes(state: State) -> None:
                 bits += 1
                 assert expected[book, height, (prefix << 6) | child] == 1, f"a bit for nothing: {book} {height}"
     assert bits == len(expected), "a page or node without its bit"
-    assert np.count_nonzero(state.nodes["name"]) == state.counters[NODES_USED]
+    assert np.count_nonzero(state.nodes["name"]) == state.scalars[NODES_USED]
 
 
 def _audit_accounts(state: State, live: np.ndarray) -> None:
     """Account lists hold exactly the account's orders; the counts agree."""
     counts: Counter[tuple[int, int]] = Counter()
     listed = 0
-    for account in range(1, int(state.counters[ACCOUNTS]) + 1):
+    for account in range(1, int(state.scalars[ACCOUNTS]) + 1):
         before, slot, count = 0, int(state.accounts[account]["first_order"]), 0
         while slot:
             info = state.info[slot]
@@ -230,7 +230,7 @@ def _audit_accounts(state: State, live: np.ndarray) -> None:
     table = state.open_counts.reshape(len(state.accounts), len(state.markets))
     assert {(int(a), int(m)): int(table[a, m]) for a, m in np.argwhere(table)} == dict(counts)
     by_market = Counter(state.info["market"][live].tolist())
-    for market in range(1, int(state.counters[MARKETS]) + 1):
+    for market in range(1, int(state.scalars[MARKETS]) + 1):
         assert state.markets[market]["open_orders"] == by_market[market]
     assert (state.info["account_prev"][live] != UNLISTED).all()
 
@@ -268,19 +268,19 @@ def _audit_clients(state: State, live: np.ndarray) -> None:
             found.append(entry)
             entry = int(state.info[entry]["client_chain"] if entry > 0 else state.ended[-entry]["client_chain"])
     expected = [slot for slot in live.tolist() if state.info[slot]["flags"] & HAS_CLIENT_ID]
-    number = int(state.counters[ENDED_OLDEST])
+    number = int(state.scalars[ENDED_OLDEST])
     remembered: Counter[int] = Counter()
     while number:
         expected.append(-number)
         remembered[int(state.ended[number]["account"])] += 1
         number = int(state.ended[number]["newer"])
     assert sorted(found) == sorted(expected), "client ids differ from orders"
-    for account in range(1, int(state.counters[ACCOUNTS]) + 1):
+    for account in range(1, int(state.scalars[ACCOUNTS]) + 1):
         assert state.accounts[account]["ended"] == remembered[account]
 
 
 def _audit_timers(state: State) -> None:
-    size = int(state.counters[TIMERS])
+    size = int(state.scalars[TIMERS])
     for place in range(1, size + 1):
         timer = state.timers[state.timer_heap[place]]
         assert timer["place"] == place and timer["kind"] != 0
@@ -291,7 +291,7 @@ def _audit_timers(state: State) -> None:
 
 def _audit_shares(state: State) -> None:
     """What accounts hold of the shared tables is counted right, and what they hold beyond their own share."""
-    accounts = state.accounts[1 : int(state.counters[ACCOUNTS]) + 1]
+    accounts = state.accounts[1 : int(state.scalars[ACCOUNTS]) + 1]
     armed = Counter(state.timers["account"][state.timers["kind"] != 0].tolist())
     keys = Counter(state.keys["account"][state.keys["permissions"] != 0].tolist())
     for number, account in enumerate(accounts.tolist(), 1):
@@ -305,9 +305,9 @@ def _audit_shares(state: State) -> None:
             assert state.references[reference]["scope"] == number
             known, last, reference = known + 1, reference, int(state.references[reference]["newer"])
         assert (owner["withdrawals"], owner["withdrawal_last"]) == (known, last), f"account {number}: its references"
-    assert state.counters[KEYS_HELD] == keys.total()
+    assert state.scalars[KEYS_HELD] == keys.total()
     own_references = int(accounts["withdrawals"].sum())
-    assert state.counters[OPERATOR_REFERENCES] + own_references == state.counters[REFERENCES], "references are lost"
+    assert state.scalars[OPERATOR_REFERENCES] + own_references == state.scalars[REFERENCES], "references are lost"
     held = ("open_orders", "keys", "timers_armed", "withdrawals", "ended")
     for share, name in zip(state.shares, held, strict=True):
         beyond = int(np.maximum(accounts[name].astype(np.int64) - share["own"], 0).sum())

@@ -92,7 +92,7 @@ def _look_deeper(state: State, commands: Rows[CommandRow], i: int) -> None:
     fetch_level(state, *_price_of(state, commands[i + AHEAD // 4]))
     fetch_page_of(state, _slot_of(state, commands[i + AHEAD // 4]))
     fetch_tail(state, *_price_of(state, commands[i + AHEAD // 8]))
-    free = state.free_orders[max(state.counters[FREE_ORDERS] - AHEAD // 8, 0)]  # the slots of new orders
+    free = state.free_orders[max(state.scalars[FREE_ORDERS] - AHEAD // 8, 0)]  # the slots of new orders
     prefetch(state.orders, free)
     prefetch(state.info, free)
 
@@ -103,5 +103,5 @@ def look_ahead(state: State, commands: Rows[CommandRow], i: int, count: int) -> 
     if i + AHEAD < count:
         _fetch_account(state, commands[i + AHEAD])
         _fetch_order(state, commands[i + AHEAD])
-        if state.counters[OPEN_ORDERS] > DEEP:
+        if state.scalars[OPEN_ORDERS] > DEEP:
             _look_deeper(state, commands, i)

@@ -57,7 +57,7 @@ from engine_core.book.orders.replacing import replace
 from engine_core.book.orders.timers import DEAD_MAN, EVERY_MARKET, arm, disarm, find_timer, run_due
 from engine_core.book.orders.triggers import collect_fired, is_busy, run_fired
 from engine_core.jit.by_reference import by_reference
-from engine_core.jit.intrinsics import apart, rare
+from engine_core.jit.intrinsics import cold, noinline
 from engine_core.jit.kernel import entry, hot, inner
 from engine_core.jit.rows import Rows, rows
 from engine_core.wire.codes import CancelScope, CommandKind, Reason
@@ -99,7 +99,7 @@ def _is_busy(state: State, command: CommandRow) -> bool:
 
 @inner
 def _amend(state: State, events: Rows[EventRow], n: int, command: CommandRow) -> int:
-    apart()
+    noinline()
     reason = check_sender(state, command)
     if reason == Reason.NONE:
         slot = _named_order(state, command, command.flags & HAS_CLIENT_ID != 0)
@@ -184,7 +184,7 @@ def _cancel_after(state: State, events: Rows[EventRow], n: int, command: Command
 
 @inner
 def _execute_other(state: State, events: Rows[EventRow], n: int, command: CommandRow, kind: int) -> int:
-    rare()
+    cold()
     if kind == CommandKind.CANCEL_ALL:
         return _cancel_all(state, events, n, command)
     if kind == CommandKind.CANCEL_AFTER:
@@ -198,9 +198,9 @@ def _execute_other(state: State, events: Rows[EventRow], n: int, command: Comman
 def _dispatch(state: State, events: Rows[EventRow], n: int, command: CommandRow, kind: int) -> int:
     """The commands of the ORDER shape."""
     reason = Reason.NONE
-    if state.counters[GENESIS] == 0:
+    if state.scalars[GENESIS] == 0:
         reason = Reason.NO_GENESIS
-    elif state.counters[BEHAVIOUR] != BEHAVIOUR_VERSION:
+    elif state.scalars[BEHAVIOUR] != BEHAVIOUR_VERSION:
         reason = Reason.BEHAVIOUR_VERSION
     elif kind == CommandKind.PLACE or kind == CommandKind.REPLACE:
         return _place(state, events, n, command, kind == CommandKind.REPLACE)
@@ -220,31 +220,31 @@ def _execute(
     """commands[first:] of a block, until their events might not fit. Returns (next command, number of events)."""
     n = 0
     i, origin, end = first, block.first, block.end
-    state.counters[TIME_MS] = max(state.counters[TIME_MS], block.time_ms)
+    state.scalars[TIME_MS] = max(state.scalars[TIME_MS], block.time_ms)
     while i < end and n + MAX_EVENTS_PER_COMMAND <= events.size:
         command = commands[i]
         look_ahead(state, commands, i, end)
-        state.counters[INDEX] = i - origin
+        state.scalars[INDEX] = i - origin
         start = n
         kind = command.kind
-        if state.counters[TIMERS] != 0 or state.levels[FIRED].head != 0:
+        if state.scalars[TIMERS] != 0 or state.levels[FIRED].head != 0:
             part = 1 if kind == CommandKind.TICK else 2  # all events of a TICK, half of those of any other command
-            state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND // part
+            state.scalars[BUDGET] = start + MAX_EVENTS_PER_COMMAND // part
             n = run_due(state, events, n)
             n = run_fired(state, events, n)
-        state.counters[BUDGET] = start + MAX_EVENTS_PER_COMMAND
+        state.scalars[BUDGET] = start + MAX_EVENTS_PER_COMMAND
         if kind < CommandKind.GENESIS:
             n = _dispatch(state, events, n, command, kind)
-            if state.counters[TRIGGERS_DUE]:
+            if state.scalars[TRIGGERS_DUE]:
                 collect_fired(state, command.market)
                 n = run_fired(state, events, n)
         else:
             n = administer(state, events, n, command)
         i += 1
-    state.counters[COMMANDS] += i - first
-    state.counters[INDEX] = 0
-    state.counters[BUDGET] = 0
-    state.counters[EVENTS] += n
+    state.scalars[COMMANDS] += i - first
+    state.scalars[INDEX] = 0
+    state.scalars[BUDGET] = 0
+    state.scalars[EVENTS] += n
     return i, n
 
 
@@ -266,7 +266,7 @@ def execute_blocks(
             if reason != Reason.NONE:
                 return number, first, 0, reason
         first, n = _execute(state, rows(commands), block, first, rows(events))
-        if first < block.end or number + 1 == stop or state.counters[BEHAVIOUR] != BEHAVIOUR_VERSION:
+        if first < block.end or number + 1 == stop or state.scalars[BEHAVIOUR] != BEHAVIOUR_VERSION:
             return number, first, n, Reason.NONE
         number += 1
         first = queue[number].first

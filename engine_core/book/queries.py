@@ -125,7 +125,7 @@ def levels(state: State, market: int) -> tuple[np.ndarray, int]:
 @_looking
 def open_orders(state: State, account: int, market: int = ALL_MARKETS) -> np.ndarray:
     """The account's open orders, pending triggers included, oldest first."""
-    if not 1 <= account <= state.counters[ACCOUNTS]:
+    if not 1 <= account <= state.scalars[ACCOUNTS]:
         return np.zeros(0, EVENT)
     out = np.zeros(int(state.accounts[account]["open_orders"]), EVENT)
     return out[: _orders_of_account(state, out, account, market)]
@@ -135,7 +135,7 @@ def open_orders(state: State, account: int, market: int = ALL_MARKETS) -> np.nda
 def find_order(state: State, account: int, market: int, order_id: int, client_id: int, by_client: bool) -> np.ndarray:
     """The account's open order of that market, or none."""
     out = np.zeros(1, EVENT)
-    if not 1 <= account <= state.counters[ACCOUNTS] or (not by_client and order_id <= 0):
+    if not 1 <= account <= state.scalars[ACCOUNTS] or (not by_client and order_id <= 0):
         return out[:0]
     return out[: _find_order(state, out, account, market, 0 if by_client else order_id, client_id)]
 
@@ -151,10 +151,10 @@ def market_orders(state: State, market: int) -> np.ndarray:
 @_looking
 def balances(state: State, account: int) -> np.ndarray:
     """BALANCE of every asset."""
-    count = int(state.counters[ASSETS])
+    count = int(state.scalars[ASSETS])
     out = np.zeros(count, BALANCE)
     out["asset"] = np.arange(1, count + 1)
-    if 1 <= account <= state.counters[ACCOUNTS]:
+    if 1 <= account <= state.scalars[ACCOUNTS]:
         first = account * len(state.assets) + 1
         for name in ("available", "locked"):
             out[name] = state.balances[first : first + count][name]
@@ -165,7 +165,7 @@ def balances(state: State, account: int) -> np.ndarray:
 def status(state: State) -> np.ndarray:
     """One STATUS record; its epoch is the runtime's."""
     out = np.zeros(1, STATUS)
-    counters = {
+    places = {
         "log_id": LOG_ID,
         "commands": COMMANDS,
         "events": EVENTS,
@@ -174,8 +174,8 @@ def status(state: State) -> np.ndarray:
         "markets": MARKETS,
         "started_ms": CREATED_MS,
     }
-    for name, counter in counters.items():
-        out[name] = state.counters[counter]
+    for name, place in places.items():
+        out[name] = state.scalars[place]
     return out
 
 
@@ -222,19 +222,19 @@ def _setup_market(setup: _Setup, state: State, number: int) -> None:
 @_looking
 def setup(state: State) -> np.ndarray:
     """ADMIN records that would rebuild assets, markets, states, bands, fees, accounts and keys; GENESIS first."""
-    out, counters = _Setup(), state.counters
-    if not counters[GENESIS]:
+    out, scalars = _Setup(), state.scalars
+    if not scalars[GENESIS]:
         return np.zeros(0, ADMIN)
-    created = {"log_id": counters[LOG_ID], "behaviour": counters[BEHAVIOUR], "created_ms": counters[CREATED_MS]}
+    created = {"log_id": scalars[LOG_ID], "behaviour": scalars[BEHAVIOUR], "created_ms": scalars[CREATED_MS]}
     out.add(CommandKind.GENESIS, code=SCHEMA_VERSION, **created)
-    if counters[DIVIDED]:
+    if scalars[DIVIDED]:
         out.add(CommandKind.SHARES, code=1)
-    for number in range(1, int(counters[ASSETS]) + 1):
+    for number in range(1, int(scalars[ASSETS]) + 1):
         asset = state.assets[number]
         out.add(CommandKind.ASSET, asset=number, symbol=asset["symbol"], decimals=asset["decimals"])
-    for number in range(1, int(counters[MARKETS]) + 1):
+    for number in range(1, int(scalars[MARKETS]) + 1):
         _setup_market(out, state, number)
-    for number in range(1, int(counters[ACCOUNTS]) + 1):
+    for number in range(1, int(scalars[ACCOUNTS]) + 1):
         account = state.accounts[number]
         if number > 1:
             out.add(CommandKind.ACCOUNT, account=number)
@@ -242,7 +242,7 @@ def setup(state: State) -> np.ndarray:
             out.add(CommandKind.ACCOUNT_STATE, account=number, code=AccountState.FROZEN)
         if account["tier"]:
             out.add(CommandKind.FEE_TIER, account=number, code=account["tier"])
-    for key in state.keys[1 : int(counters[KEYS]) + 1]:
+    for key in state.keys[1 : int(scalars[KEYS]) + 1]:
         if key["permissions"]:
             words = {f"key_word_{number}": key[name] for number, name in enumerate("abcd")}
             out.add(CommandKind.KEY, account=key["account"], code=key["permissions"], **words)

@@ -34,7 +34,7 @@ from engine_core.jit.rows import rows
 _node_name: Any = getattr(node_name, "py_func", node_name)
 _LONGER = (
     *("orders", "info", "terms", "levels", "pages", "page_levels", "books", "markets", "fees", "assets", "accounts"),
-    *("ended", "keys", "references", "timers", "timer_heap", "gateways", "walked", "counters"),
+    *("ended", "keys", "references", "timers", "timer_heap", "gateways", "walked", "scalars"),
 )
 
 
@@ -48,9 +48,9 @@ def resized(state: State, new: Capacities) -> State:
     for name in _LONGER:
         getattr(result, name)[: len(getattr(state, name))] = getattr(state, name)
     more = new.orders - old.orders
-    height = int(state.counters[FREE_ORDERS])
+    height = int(state.scalars[FREE_ORDERS])
     result.free_orders[more : more + height] = state.free_orders[:height]
-    result.counters[FREE_ORDERS] = more + height
+    result.scalars[FREE_ORDERS] = more + height
     for name, wide in (("balances", "assets"), ("open_counts", "markets")):
         source = getattr(state, name).reshape(len(state.accounts), len(getattr(state, wide)))
         target = getattr(result, name).reshape(len(result.accounts), len(getattr(result, wide)))
@@ -82,7 +82,7 @@ def rebuild_nodes(state: State) -> None:
     """The bitmaps above the pages from the pages alone: without nodes that are empty, and the same in every state that
     has the same prices."""
     bits: defaultdict[int, int] = defaultdict(int)
-    for page in state.pages[: int(state.counters[PAGES_USED]) + 1]:
+    for page in state.pages[: int(state.scalars[PAGES_USED]) + 1]:
         page["node"] = 0
         book, number = divmod(int(page["name"]), 1 << PAGE_NUMBERS)
         for height in range(1, ROOT + 1) if page["bits"] else ():
@@ -93,13 +93,13 @@ def rebuild_nodes(state: State) -> None:
     nodes["bits"] = [bits[name] - (bits[name] >> 63 << 64) for name in nodes["name"].tolist()]  # as int64
     state.nodes[state.nodes["name"] != 0] = np.zeros((), state.nodes.dtype)
     _put_nodes(state, nodes)
-    state.counters[NODES_USED] = len(nodes)
+    state.scalars[NODES_USED] = len(nodes)
 
 
 def rebuild_pages(state: State) -> None:
     """The hash table of the pages, from the pages alone."""
     state.page_heads[:] = 0
-    pages = range(1, int(state.counters[PAGES_USED]) + 1)
+    pages = range(1, int(state.scalars[PAGES_USED]) + 1)
     _link(state.page_heads, pages, _page_buckets, state, state.pages["chain"])
 
 

@@ -38,7 +38,7 @@ def _check_parties(state: State, command: AdminRow) -> int:
             return Reason.UNKNOWN_ACCOUNT
         if command.to_account == command.account:
             return Reason.BAD_FIELD
-    if command.asset < 1 or command.asset > state.counters[ASSETS]:
+    if command.asset < 1 or command.asset > state.scalars[ASSETS]:
         return Reason.UNKNOWN_ASSET
     if command.amount_atoms < 1:
         return Reason.BAD_FIELD

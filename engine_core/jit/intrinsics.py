@@ -107,8 +107,9 @@ def _attribute(*names: str) -> Any:
 
 
 # An order's way should fill few cache lines of code. First statement of an `inner` kernel that LLVM would otherwise
-# copy into each place that calls it: `apart` stands by itself; `rare` is, besides, not expected to be called.
-_apart, _rare = _attribute("noinline"), _attribute("noinline", "cold")
+# copy into each place that calls it, in LLVM's words: `noinline` stands by itself; `cold` is, besides, not expected to
+# be called.
+_noinline, _cold = _attribute("noinline"), _attribute("noinline", "cold")
 
 
 def _nothing() -> None:
@@ -130,10 +131,10 @@ if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
         return (int(value) & -int(value)).bit_length() - 1
 
     mixed = plain_mixed
-    fence_acquire = fence_release = fence_seq_cst = apart = rare = _nothing
+    fence_acquire = fence_release = fence_seq_cst = noinline = cold = _nothing
 else:
     either = _either  # a choice between two numbers without a branch, where none could be foreseen
     store_release, load_acquire, trailing_zeros = _store_release, _load_acquire, _trailing_zeros
     mixed = _mixed  # a hash of 64 bits; no two numbers have the same
     fence_acquire, fence_release, fence_seq_cst = _fence_acquire, _fence_release, _fence_seq_cst
-    apart, rare = _apart, _rare
+    noinline, cold = _noinline, _cold

@@ -202,7 +202,7 @@ def _lost(state: State, events: np.ndarray, inside: Inside) -> list[Lost]:
     applied = events[events["kind"] == EventKind.APPLIED].view(ADMIN_EVENT)["command"]
     found = []
     for command in applied[(applied["kind"] == CommandKind.WITHDRAW) & (applied["asked_address"] != 0)]:
-        account = inside.account_of(int(command["asked_address"]), int(state.counters[ACCOUNTS]))
+        account = inside.account_of(int(command["asked_address"]), int(state.scalars[ACCOUNTS]))
         if account:
             found.append(Lost(int(command["account"]), int(command["asset"]), int(command["amount_atoms"]), account))
     return found

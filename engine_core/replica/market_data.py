@@ -125,7 +125,7 @@ class MarketData:
             return NOTHING
         if self._resyncs:
             self._hold(slots)
-        return self._take(slots, replayed=False)
+        return self._apply(slots, replayed=False)
 
     async def close(self) -> None:
         await ended(*self._resyncs.values())
@@ -190,7 +190,7 @@ class MarketData:
         self.depth.add_market(market, live=live)
         self.trades.reserve(market)
 
-    def _take(self, slots: np.ndarray, *, replayed: bool) -> Changes:
+    def _apply(self, slots: np.ndarray, *, replayed: bool) -> Changes:
         """Apply a batch and tell listeners. A replayed one was taken before, all but the levels of halted markets."""
         rows = flat(slots)
         self.depth.begin(len(rows))
@@ -199,7 +199,7 @@ class MarketData:
             first = stop.at
             if stop.reason == ADMIN_EVENT_MET:
                 first += 1
-                setup |= not replayed and self._take_admin(rows[stop.at], slots[stop.at])
+                setup |= not replayed and self._apply_admin(rows[stop.at], slots[stop.at])
             else:
                 assert stop.reason == GAP, f"an event of market {stop.subject}, which does not exist"
                 self._halt(stop.subject, slots)
@@ -219,7 +219,7 @@ class MarketData:
         for listener in self.listeners:
             listener(changes)
 
-    def _take_admin(self, row: np.void, slot: np.void) -> bool:
+    def _apply_admin(self, row: np.void, slot: np.void) -> bool:
         if EntryId(int(row["entry_ms"]), int(row["entry_seq"])) <= self._setup_position:
             return False
         self.setup.apply_events(np.frombuffer(slot.tobytes(), ADMIN_EVENT, 1))
@@ -256,7 +256,7 @@ class MarketData:
             self._held = []
         self._tell(changes)
         for slots in list(held):
-            self._take(slots, replayed=True)
+            self._apply(slots, replayed=True)
 
     def _reload(self, market: int, levels: np.ndarray, update_id: int) -> Changes:
         """Load a book over the old one; the difference is one change that covers all numbers in between."""

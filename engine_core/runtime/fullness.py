@@ -56,13 +56,13 @@ class Table(NamedTuple):
 
 def tables(state: State) -> Iterator[Table]:
     capacities = capacities_of(state)._asdict()
-    divided = bool(state.counters[DIVIDED])
+    divided = bool(state.scalars[DIVIDED])
     for name, counter in IN_USE.items():
         pool_used = pool = 0
         if divided and name in _SHARED:
             share = state.shares[_SHARED[name]]
             pool_used, pool = int(share["taken"]), int(share["pool"])
-        yield Table(name, int(state.counters[counter]), capacities[name], pool_used, pool)
+        yield Table(name, int(state.scalars[counter]), capacities[name], pool_used, pool)
 
 
 class Fullness:

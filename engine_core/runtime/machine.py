@@ -73,7 +73,7 @@ class Machine:
     @property
     def log_id(self) -> int:
         """0 before GENESIS."""
-        return int(self.state.counters[LOG_ID])
+        return int(self.state.scalars[LOG_ID])
 
     @property
     def time_ms(self) -> int:
@@ -87,17 +87,17 @@ class Machine:
         except BlockError as error:
             return self.refuse(entry, block, error.reason)
         _, _, _, log_id, epoch, gateway, count, incarnation, sequence, time_ms, _, _ = header.item()
-        if self.state.counters[GENESIS] and (log_id != self.log_id or epoch != self.epoch):
+        if self.state.scalars[GENESIS] and (log_id != self.log_id or epoch != self.epoch):
             return self.refuse(entry, block, Reason.BAD_LOG)
         commands = records.view(_RAW_COMMAND).copy().view(COMMAND)  # writable, so kernels are compiled for one type
-        if commands["kind"][0] == CommandKind.GENESIS and not self.state.counters[GENESIS]:
+        if commands["kind"][0] == CommandKind.GENESIS and not self.state.scalars[GENESIS]:
             self._begin(commands)
         call = np.array([(gateway, incarnation, sequence, min(time_ms, entry.ms), 0, count)], BLOCK)
         events, reason = self._apply(call, commands)
         if reason != Reason.NONE:
             return self.refuse(entry, block, reason)
         self._check_behaviour(entry)
-        if self.state.counters[GROWS]:
+        if self.state.scalars[GROWS]:
             self._grow(entry, events)
         self.position = entry
         stamp = Stamp(entry, gateway, incarnation, sequence, self.time_ms)
@@ -112,7 +112,7 @@ class Machine:
     def _grow(self, entry: EntryId, events: np.ndarray) -> None:
         applied = events.view(ADMIN_EVENT)["command"][events["kind"] == EventKind.APPLIED]
         wanted = _capacities_in(applied, capacities_of(self.state))
-        self.state.counters[GROWS] = 0
+        self.state.scalars[GROWS] = 0
         if wanted != capacities_of(self.state):
             logger.info("entry %s raises capacities: %s", entry, wanted)
             self.state = resized(self.state, wanted)
@@ -122,7 +122,7 @@ class Machine:
 
         Returns the next entry; `start` if that one is such an entry.
         """
-        if not self.state.counters[GENESIS]:
+        if not self.state.scalars[GENESIS]:
             return start
         stop = chunk.first_odd(start, stop, self.log_id, self.epoch)
         if start == stop:
@@ -149,7 +149,7 @@ class Machine:
             if header["log_id"] == self.log_id and header["epoch"] == self.epoch:
                 names = (header["gateway"], header["incarnation"], header["sequence"])
                 self._apply(np.array([(*names, 0, 0, 0)], BLOCK), np.zeros(0, COMMAND))
-        self.state.counters[SKIPS] += 1
+        self.state.scalars[SKIPS] += 1
         return self.refuse(entry, block, Reason.SKIPPED)
 
     def refuse(self, entry: EntryId, block: bytes, reason: Reason) -> Mirror:
@@ -184,8 +184,8 @@ class Machine:
                 return join(parts), Reason.NONE
 
     def _check_behaviour(self, entry: EntryId) -> None:
-        behaviour = int(self.state.counters[BEHAVIOUR])
-        if self.state.counters[GENESIS] and behaviour != BEHAVIOUR_VERSION:
+        behaviour = int(self.state.scalars[BEHAVIOUR])
+        if self.state.scalars[GENESIS] and behaviour != BEHAVIOUR_VERSION:
             raise LogError(
                 f"entry {entry} of the command log asks for behaviour version {behaviour}, this code is version "
                 f"{BEHAVIOUR_VERSION}: run the engine of that version"

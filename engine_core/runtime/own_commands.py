@@ -70,6 +70,6 @@ def due_at(state: State) -> int | None:
     """When work that waits for time to pass is due, in engine time."""
     if state.levels[FIRED]["head"] != 0:
         return 0  # what did not fit into the last command
-    if state.counters[TIMERS] == 0:
+    if state.scalars[TIMERS] == 0:
         return None
     return int(state.timers[state.timer_heap[1]]["due_ms"])

@@ -39,7 +39,7 @@ def _records(machine: Machine, kind: QueryKind, query: np.void) -> tuple[np.ndar
     match kind:
         case QueryKind.SETUP:
             return queries.setup(state), Reason.NONE
-        case QueryKind.BOOK | QueryKind.BOOK_ORDERS if not 1 <= market <= state.counters[MARKETS]:
+        case QueryKind.BOOK | QueryKind.BOOK_ORDERS if not 1 <= market <= state.scalars[MARKETS]:
             return nothing, Reason.UNKNOWN_MARKET
         case QueryKind.BOOK:
             return np.asarray(queries.levels(state, market)[0], LEVEL), Reason.NONE

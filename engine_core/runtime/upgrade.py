@@ -56,7 +56,7 @@ def upgrade(client: redis.Redis, names: Keys, data: Path, shard: int) -> Upgrade
     if orders.top == place.entry:
         _append(client, names, place)
     entry, block = _next(client, names, place, path)
-    before = int(state.counters[BEHAVIOUR])
+    before = int(state.scalars[BEHAVIOUR])
     machine, mirror = _execute(state, place, entry, block)
     _publish(client, names, entry, mirror)
     now = Place(machine.log_id, machine.epoch, entry, crc_of(mirror))

@@ -163,9 +163,9 @@ class AsyncGateway:
 
     async def _follow(self) -> None:
         async for slots in self._feed:
-            self._take(slots)
+            self._deliver(slots)
 
-    def _take(self, slots: np.ndarray) -> None:
+    def _deliver(self, slots: np.ndarray) -> None:
         for handler in self.on_events:
             handler(slots)
         if self._outbox.settle(slots):
@@ -175,7 +175,7 @@ class AsyncGateway:
         """Hand on at once what the ring holds: then nothing that any process was answered before is missing here."""
         try:
             while len(slots := self._feed.poll()):
-                self._take(slots)
+                self._deliver(slots)
         except Exception as error:
             self._stop(error)
             raise

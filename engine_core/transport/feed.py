@@ -153,7 +153,7 @@ class Feed:
 
     async def __anext__(self) -> np.ndarray:
         while not self._closed:
-            slots = self._take(await (self._from_ring() if self._on_ring else self._from_stream()))
+            slots = self._unseen(await (self._from_ring() if self._on_ring else self._from_stream()))
             if len(slots):
                 return slots
         raise StopAsyncIteration
@@ -166,13 +166,13 @@ class Feed:
     def poll(self) -> np.ndarray:
         """What the ring holds that was not handed on yet; nothing when reading the stream. Never waits."""
         if not self._on_ring or self._ring is None:
-            return self._take(_NOTHING)
+            return self._unseen(_NOTHING)
         slots = self._ring.read()
         if slots is None:  # lapped: on with the stream
             self._on_ring = False
             self._wake()
-            return self._take(_NOTHING)
-        return self._take(_rows(slots))
+            return self._unseen(_NOTHING)
+        return self._unseen(_rows(slots))
 
     async def close(self) -> None:
         if self._closed:
@@ -186,7 +186,7 @@ class Feed:
         self._wake()
         await self._redis.aclose()
 
-    def _take(self, rows: np.ndarray) -> np.ndarray:
+    def _unseen(self, rows: np.ndarray) -> np.ndarray:
         first = _admit(rows, self._progress) if len(rows) else 0
         return np.frombuffer(rows[first:], SLOT)
 

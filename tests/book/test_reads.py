@@ -75,14 +75,14 @@ def test_there_is_something_that_a_read_could_tidy_up() -> None:
     for price in (100, 1 << 30):
         run_book(state, ask_at(price), START_MS)
     run_book(state, command(CommandKind.CANCEL, market=1, account=2, order_id=int(gone)), START_MS)
-    nodes = int(state.counters[NODES_USED])
+    nodes = int(state.scalars[NODES_USED])
     ask_everything(state)
-    assert state.counters[NODES_USED] == nodes
+    assert state.scalars[NODES_USED] == nodes
     bid = ask_at(0)
     bid["side"], bid["order_type"], bid["time_in_force"] = Side.BID, OrderType.MARKET, TimeInForce.IOC
     bid["account"], bid["quantity_lots"] = 3, 1
     run_book(state, bid, START_MS)  # a matching order does
-    assert state.counters[NODES_USED] < nodes
+    assert state.scalars[NODES_USED] < nodes
 
 
 def test_what_looks_cannot_write() -> None:

@@ -25,9 +25,9 @@ def check_block(state: State, gateway: int, incarnation: int, sequence: int) -> 
     commands, events = np.zeros(1, COMMAND), np.zeros(MAX_EVENTS_PER_COMMAND, EVENT)
     commands["kind"] = CommandKind.TICK
     block = np.array([(gateway, incarnation, sequence, TIME_MS, 0, 1)], BLOCK)
-    before = int(state.counters[COMMANDS])
+    before = int(state.scalars[COMMANDS])
     *_, reason = execute_blocks(state, block, 0, 1, 0, commands, events)
-    assert state.counters[COMMANDS] - before == (reason == Reason.NONE)
+    assert state.scalars[COMMANDS] - before == (reason == Reason.NONE)
     return Reason(reason)
 
 

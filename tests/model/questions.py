@@ -17,10 +17,10 @@ def ask_everything(state: State) -> None:
     machine = Machine(capacities_of(state)._replace(orders=1, ended=1, references=1, levels=1), buffer=1)
     machine.adopt(state, ORIGIN, 1)
     before = [array.tobytes() for array in state]
-    for market in range(1, int(state.counters[MARKETS]) + 1):
+    for market in range(1, int(state.scalars[MARKETS]) + 1):
         for kind in (QueryKind.BOOK, QueryKind.BOOK_ORDERS):
             _ask(machine, kind, market=market)
-    for account in range(1, int(state.counters[ACCOUNTS]) + 1):
+    for account in range(1, int(state.scalars[ACCOUNTS]) + 1):
         _ask(machine, QueryKind.BALANCES, account=account)
         for order in _ask(machine, QueryKind.ORDERS, account=account, market=ALL_MARKETS):
             named = {"account": account, "market": int(order["market"])}

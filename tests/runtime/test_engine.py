@@ -269,7 +269,7 @@ def test_a_machine_that_replays_reaches_the_same_state(valkey: str, runtime: Pat
     machine: Machine = assert_mirrored(client)
     with engine(valkey, runtime), gateway(valkey) as out:
         assert out.query(QueryKind.BOOK, market=1)[1].tobytes() == levels
-        assert out.query(QueryKind.STATUS)[1][0]["events"] == machine.state.counters[EVENTS]
+        assert out.query(QueryKind.STATUS)[1][0]["events"] == machine.state.scalars[EVENTS]
     client.close()
 
 

@@ -73,7 +73,7 @@ async def test_a_full_redis_refuses_with_its_reason(fresh_valkey: str, runtime: 
         client.config_set("maxmemory", 0)
         assert (await waiting)[0]["kind"] == EventKind.ACCEPTED
         assert await accepted(out, 53)
-        await until(lambda: assert_mirrored(client).state.counters[TIMERS] == 0)
+        await until(lambda: assert_mirrored(client).state.scalars[TIMERS] == 0)
         await out.close()
         assert_mirrored(client)
     client.close()

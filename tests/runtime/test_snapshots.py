@@ -86,7 +86,7 @@ def test_a_state_can_be_made_larger() -> None:
         entry, block = EntryId(2_000 + sequence, 0), block_of(flow(200, sequence), log_id=7, sequence=sequence)
         assert grown.encode(grown.execute(entry, block)) == large.encode(large.execute(entry, block))
     audit(grown.state)
-    assert grown.state.counters[LOG_ID] == 7
+    assert grown.state.scalars[LOG_ID] == 7
     assert resized(grown.state, larger) is grown.state
 
 

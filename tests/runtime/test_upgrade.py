@@ -63,14 +63,14 @@ def test_an_old_snapshot_becomes_a_state_of_this_code(name: str, tmp_path: Path)
         snapshot.read(path)
     found, state = migration.read(path)
     audit(state)
-    assert state.counters[BEHAVIOUR] == 1
+    assert state.scalars[BEHAVIOUR] == 1
     assert digest(migration.read(path)[1]) == digest(state)
     machine = Machine(found.capacities)
     machine.adopt(state, found.place.entry, found.place.epoch)
     block = own_block(machine.log_id, machine.epoch, admin(CommandKind.UPGRADE, a=BEHAVIOUR_VERSION))
     mirror = machine.execute(found.place.entry._replace(seq=7), block)
     assert mirror.events["kind"].tolist() == [EventKind.APPLIED]
-    assert state.counters[BEHAVIOUR] == BEHAVIOUR_VERSION
+    assert state.scalars[BEHAVIOUR] == BEHAVIOUR_VERSION
     audit(state)
 
 

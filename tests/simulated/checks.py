@@ -100,7 +100,7 @@ def check_reader(machine: Machine, reader: Reader) -> None:
     """Its book is the engine's."""
     assert reader.data is not None
     markets = reader.data.setup.markets
-    assert len(markets) == machine.state.counters[MARKETS], "a reader knows other markets"
+    assert len(markets) == machine.state.scalars[MARKETS], "a reader knows other markets"
     if not markets:  # a loss that took them away was accepted
         return
     bids, asks, update_id = reader.data.book(1).snapshot()

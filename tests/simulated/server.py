@@ -183,7 +183,7 @@ class SimConnection:
         if self.broken:
             raise redis.ConnectionError("the connection was closed")
         for command in _commands(b"".join(commands)):
-            self._take(command)
+            self._dispatch(command)
 
     def receive(self) -> Any:
         assert self._replies or self.broken, "nothing is to come"
@@ -203,7 +203,7 @@ class SimConnection:
         first = self._replies[0]
         return not isinstance(first, _Read) or first.ready()
 
-    def _take(self, command: list[bytes]) -> None:
+    def _dispatch(self, command: list[bytes]) -> None:
         name = command[0].upper()
         if name == b"MULTI":
             self._transaction = []

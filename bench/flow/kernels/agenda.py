@@ -1,7 +1,7 @@
 """What is due when: a heap of orders that will be withdrawn and of markets where something will arrive."""
 
 from bench.flow.kernels.world import SCHEDULED, World
-from engine_core.jit.intrinsics import apart
+from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import hot, inner
 
 
@@ -15,7 +15,7 @@ def _put(world: World, at: int, who: int, due: int) -> None:
 @inner
 def _rise(world: World, at: int, who: int, due: int) -> None:
     """Put an entry at this place or above it."""
-    apart()
+    noinline()
     while at > 1:
         above = at >> 1
         if world.due[above] <= due:
@@ -28,7 +28,7 @@ def _rise(world: World, at: int, who: int, due: int) -> None:
 @inner
 def _sink(world: World, at: int, who: int, due: int) -> None:
     """Put an entry at this place or below it."""
-    apart()
+    noinline()
     last = world.numbers[SCHEDULED]
     below = 2 * at
     while below <= last:
@@ -45,7 +45,7 @@ def _sink(world: World, at: int, who: int, due: int) -> None:
 @inner
 def schedule(world: World, who: int, due: int) -> None:
     """Enter it, or move it to another time."""
-    apart()
+    noinline()
     at = world.place[who]
     if at == 0:
         world.numbers[SCHEDULED] += 1
@@ -58,7 +58,7 @@ def schedule(world: World, who: int, due: int) -> None:
 
 @inner
 def unschedule(world: World, who: int) -> None:
-    apart()
+    noinline()
     at, last = world.place[who], world.numbers[SCHEDULED]
     world.place[who] = 0
     world.numbers[SCHEDULED] = last - 1

@@ -9,14 +9,14 @@ from bench.flow.kernels.world import (
     World,
 )
 from bench.flow.laws import ATOM, EXPONENTIAL, LOGNORMAL, UNIFORM, WEIBULL
-from engine_core.jit.intrinsics import apart
+from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import hot, inner
 
 
 @inner
 def draw_from(world: World, mixture: int) -> float:
     """A number of this mixture, within its bounds."""
-    apart()
+    noinline()
     row = mixture * MIXTURE_WORDS
     at, end = world.mixtures[row], world.mixtures[row + 1]
     u = draw(world.random)

@@ -24,7 +24,7 @@ from bench.flow.kernels.world import (
     World,
 )
 from bench.flow.parameters import SOURCES, TYPES
-from engine_core.jit.intrinsics import apart
+from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import hot, inner
 
 SOURCE_COUNT = len(SOURCES)
@@ -41,7 +41,7 @@ def _row(world: World, market: int) -> int:
 @inner
 def next_arrival(world: World, market: int) -> int:
     """When it comes, from the intensities as they are now: until then they only fall. At the latest the step's end."""
-    apart()
+    noinline()
     row, scales, now = _row(world, market), world.numbers[SCALES], world.numbers[NOW]
     excited = 0.0
     for scale in range(scales):
@@ -89,7 +89,7 @@ def advance(world: World, market: int) -> None:
 @inner
 def _renew(world: World, at: int) -> None:
     """Put the gain of a scale, which has become small, into its heights."""
-    apart()
+    noinline()
     gain = real(world.excited, at + GAIN)
     for height in range(at + HEIGHTS, at + SCALE_WORDS):
         put_real(world.excited, height, gain * real(world.excited, height))
@@ -139,7 +139,7 @@ def arrived_type(world: World, market: int) -> int:
 def excite_by_cancel(world: World, market: int, source: int) -> None:
     """An order was withdrawn. The arrival on the agenda stands, unless one that this excites comes before it: what it
     excites is a process of its own, beside all that was there, and its first event is drawn alone."""
-    apart()
+    noinline()
     advance(world, market)
     excite(world, market, source, 1.0)
     world.clocks[market * CLOCK_WORDS + CLOCK_NEXT] = 0  # its intensities are not known any more

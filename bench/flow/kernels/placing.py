@@ -66,7 +66,7 @@ from engine_core.book.memory import records
 from engine_core.book.memory.state import FREE_ORDERS, TRIGGERS_DUE, State
 from engine_core.book.orders.planning import FILLED, NO_AMOUNT, TAKEN, Wanted, walk_book
 from engine_core.book.orders.planning import STOP as WHY_ENDED
-from engine_core.jit.intrinsics import apart
+from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import hot, inner, wide
 from engine_core.jit.rows import clear
 from engine_core.wire.codes import CommandKind, OrderType, Reason, SelfTrade, Side, TimeInForce
@@ -117,7 +117,7 @@ def withdraw(state: State, world: World, message: MessageRow, slot: int) -> None
 @inner
 def make_room(state: State, world: World, message: MessageRow) -> None:
     """No more orders can be live: the one that is due next goes early."""
-    apart()
+    noinline()
     at = 1
     while world.who[at] > world.numbers[CAPACITY]:
         at += 1
@@ -184,7 +184,7 @@ def open_order(state: State, world: World, message: MessageRow, market: int, sid
 @inner
 def place(state: State, world: World, message: MessageRow, market: int, side: int, price: int) -> int:
     """An order that rests, at a price of its own (0) or at this one. Returns its lots."""
-    if state.counters[FREE_ORDERS] == 0:
+    if state.scalars[FREE_ORDERS] == 0:
         make_room(state, world, message)
         return 0
     mixture = FIRST_CLASS + 3 * draw_class(world)
@@ -206,7 +206,7 @@ def place(state: State, world: World, message: MessageRow, market: int, side: in
 
 @inner
 def _place_unusual(state: State, world: World, message: MessageRow, lifetime_ns: int, u: float) -> None:
-    apart()
+    noinline()
     if u >= real(world.shares, ICEBERG) and _becomes_stop(state, world, message):
         hold(state, _enter_book(state, world, message, lifetime_ns), message.trigger_ticks)
         return
@@ -257,7 +257,7 @@ def take(state: State, world: World, message: MessageRow, market: int, side: int
     """An order that trades at once. Returns its lots."""
     opposite = own_book(market, side) ^ 1
     best = best_price(state, opposite)
-    if best == 0 or state.counters[FREE_ORDERS] == 0:
+    if best == 0 or state.scalars[FREE_ORDERS] == 0:
         return place(state, world, message, market, side, 0)
     lots = max(draw_whole(world, TAKE_SIZE), 1)
     limit = within(best + (3 - 2 * side) * max(draw_whole(world, TAKE_THROUGH), 0))
@@ -281,14 +281,14 @@ def take(state: State, world: World, message: MessageRow, market: int, side: int
     left, stop = match(state, world, account, opposite, limit_key, lots, mode)
     if time_in_force == TimeInForce.GTC and left > 0 and stop == Reason.NONE:
         _rest_remainder(state, world, message, lots - left)
-    if state.counters[TRIGGERS_DUE]:
+    if state.scalars[TRIGGERS_DUE]:
         fire(state, world, market)
     return lots
 
 
 @inner
 def _rest_remainder(state: State, world: World, message: MessageRow, executed: int) -> None:
-    apart()
+    noinline()
     mixture = FIRST_CLASS + 3 * draw_class(world) + LIFETIME
     slot = _enter_book(state, world, message, _lifetime(world, message.market, mixture, 0))
     state.info[slot].executed_lots = executed
@@ -299,7 +299,7 @@ def _rest_remainder(state: State, world: World, message: MessageRow, executed: i
 def _taker(state: State, world: World, opposite: int, limit_key: int, lots: int) -> tuple[int, int]:
     """(account, self-trade mode) of a taker that meets an order of its own as often as the parameters say, and else
     none; state.walked is what it will find."""
-    apart()
+    noinline()
     account, mode = draw_account(world), wide(SelfTrade.REJECT_TAKER)
     meets = draw(world.random) < real(world.shares, SELF_TRADE)
     if meets:

@@ -19,7 +19,7 @@ from bench.flow.kernels.world import (
 )
 from engine_core.book.ladder.levels import key_of, next_level
 from engine_core.book.memory.state import BOOKS, State
-from engine_core.jit.intrinsics import apart
+from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import hot, inner
 
 QUEUE_EVENTS = 2  # of a queue: place, cancel
@@ -41,7 +41,7 @@ def _units(world: World, lots: int) -> int:
 @inner
 def total_rate(state: State, world: World, market: int) -> float:
     """Fill in world.rates, cumulative, for the queues as they stand; their sum."""
-    apart()
+    noinline()
     levels, units = world.numbers[LEVELS], world.numbers[UNITS]
     popularity, at, total = real(world.popularity, market), market * rates_of(world), 0.0
     cancels = popularity * real(world.steps, step_row(world, market) + STEP_CANCELS)

@@ -34,7 +34,7 @@ from bench.flow.parameters import TYPES
 from engine_core.book.ladder.levels import find_level, key_of
 from engine_core.book.memory.state import BOOKS, State
 from engine_core.jit.by_reference import by_reference
-from engine_core.jit.intrinsics import apart
+from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import entry, inner
 from engine_core.jit.rows import Rows, rows
 from engine_core.wire.codes import Side
@@ -45,7 +45,7 @@ DEEPEST = 8  # orders from the end of a queue, of which one is withdrawn
 @inner
 def _arrive(state: State, world: World, message: MessageRow, market: int, kind: int) -> int:
     """An arrival of one of EVENT_TYPES. Returns the lots that count for what it excites."""
-    apart()
+    noinline()
     side, what = Side.BID + (kind & 1), kind >> 1
     if what == 0:
         return place(state, world, message, market, side, 0)
@@ -69,7 +69,7 @@ def _mark(world: World, kind: int, lots: int) -> float:
 @inner
 def _queue_event(state: State, world: World, message: MessageRow, market: int) -> None:
     """An order for one of the queues, or one that leaves it; a taker; or what no queue causes."""
-    apart()
+    noinline()
     event, kind = queues.chosen_event(world, market)
     of_queues = queues.QUEUE_EVENTS * 2 * world.numbers[LEVELS]
     if event == queues.OTHERS:
@@ -146,7 +146,7 @@ def _leave(state: State, world: World, message: MessageRow, slot: int) -> None:
 @inner
 def _open(state: State, world: World, message: MessageRow) -> None:
     """One of the orders that rest at the start: market by market, a bid and an ask in turns."""
-    apart()
+    noinline()
     opened, markets = world.numbers[OPENED], world.numbers[MARKETS]
     each = world.numbers[OPENING] // markets
     market, nth = 1 + opened // each, opened % each
@@ -156,7 +156,7 @@ def _open(state: State, world: World, message: MessageRow) -> None:
 @inner
 def _start(state: State, world: World) -> None:
     """Everything rests that is to rest at the start: put the first arrivals on the agenda."""
-    apart()
+    noinline()
     for market in range(1, world.numbers[MARKETS] + 1):
         reference = world.clocks[market * CLOCK_WORDS + CLOCK_REFERENCE]
         bid = best_price(state, market * BOOKS)

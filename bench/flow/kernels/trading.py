@@ -14,7 +14,7 @@ from engine_core.book.ladder.queue import append, enter, free_slot, leave, take_
 from engine_core.book.memory.records import ICEBERG, TRIGGER
 from engine_core.book.memory.state import BOOKS, FIRED, TRIGGERS_DUE, State
 from engine_core.book.orders.triggers import collect_fired
-from engine_core.jit.intrinsics import apart
+from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import hot, inner
 from engine_core.wire.codes import Reason, SelfTrade, Side
 from engine_core.wire.limits import MAX_PRICE_TICKS
@@ -54,7 +54,7 @@ def new_slot(state: State, number: int, account: int, market: int, side: int, pr
 @inner
 def rest(state: State, slot: int) -> None:
     """Queue what is left of an order at its price; of an iceberg, what it shows."""
-    apart()
+    noinline()
     order, info = state.orders[slot], state.info[slot]
     order.remaining_lots = info.quantity_lots - info.executed_lots
     if info.flags & ICEBERG:
@@ -72,7 +72,7 @@ def forget(state: State, world: World, slot: int) -> None:
 
 @inner
 def remove(state: State, world: World, slot: int) -> None:
-    apart()
+    noinline()
     leave(state, slot)
     forget(state, world, slot)
 
@@ -96,7 +96,7 @@ def _trade(context: Any, maker: int, price: int, lots: int, n: int) -> int:
     record.last_ticks = price
     record.low_ticks = min(record.low_ticks, price)
     record.high_ticks = max(record.high_ticks, price)
-    state.counters[TRIGGERS_DUE] = 1
+    state.scalars[TRIGGERS_DUE] = 1
     info.executed_lots += lots
     if order.remaining_lots == 0:
         hidden = info.quantity_lots - info.executed_lots
@@ -122,7 +122,7 @@ _sweep = sweep_with(_trade, _meet_own)
 @inner
 def match(state: State, world: World, account: int, book: int, limit_key: int, lots: int, mode: int) -> tuple[int, int]:
     """Trade against a book. Returns (lots left, why it stopped)."""
-    apart()
+    noinline()
     incoming = Incoming(account, book, limit_key, lots)
     _, left, stop = _sweep(state, incoming, 0, MOST_FILLS, (state, world, mode))
     return left, stop
@@ -141,7 +141,7 @@ def fire(state: State, world: World, market: int) -> None:
         account, lots = state.orders[slot].account, info.quantity_lots
         forget(state, world, slot)
         match(state, world, account, opposite, limit_key, lots, SelfTrade.REJECT_TAKER)
-        if state.counters[TRIGGERS_DUE]:
+        if state.scalars[TRIGGERS_DUE]:
             collect_fired(state, market)
 
 

@@ -7,7 +7,7 @@ so nothing ages. A node that loses its last child stays until a search runs into
 """
 
 from engine_core.book.memory.state import NODES_USED, PAGE_BITS, State
-from engine_core.jit.intrinsics import apart, rare, trailing_zeros
+from engine_core.jit.intrinsics import cold, noinline, trailing_zeros
 from engine_core.jit.kernel import hot, inner, wide
 
 PAGE_NUMBERS = 31 - PAGE_BITS  # bits of a page's number
@@ -42,7 +42,7 @@ def node_home(state: State, name: int) -> int:
 @inner
 def find_node(state: State, name: int) -> int:
     """Position of the node, or of the empty place where it belongs."""
-    apart()
+    noinline()
     mask = state.nodes.size - 1
     at = node_home(state, name)
     while state.nodes[at].name != name and state.nodes[at].name != 0:
@@ -53,9 +53,9 @@ def find_node(state: State, name: int) -> int:
 @inner
 def _remove_node(state: State, hole: int) -> None:
     """Close the hole: move back every later node of the run that may not stand beyond it."""
-    rare()
+    cold()
     mask = state.nodes.size - 1
-    state.counters[NODES_USED] -= 1
+    state.scalars[NODES_USED] -= 1
     at = hole
     while True:
         at = (at + 1) & mask
@@ -89,7 +89,7 @@ def mark_page(state: State, page: int, book: int, number: int) -> None:
     state.nodes[at].bits |= wide(1) << (number & _CHILD)
     if state.nodes[at].name == 0:
         state.nodes[at].name = node_name(book, 1, number >> CHILD_BITS)
-        state.counters[NODES_USED] += 1
+        state.scalars[NODES_USED] += 1
         _mark(state, book, number >> CHILD_BITS)
 
 
@@ -102,7 +102,7 @@ def unmark_page(state: State, page: int, book: int, number: int) -> None:
 @inner
 def _mark(state: State, book: int, number: int) -> None:
     """Node `number` of height 1 exists."""
-    rare()
+    cold()
     for height in range(2, ROOT + 1):
         name = node_name(book, height, number >> CHILD_BITS)
         at = find_node(state, name)
@@ -110,14 +110,14 @@ def _mark(state: State, book: int, number: int) -> None:
         if state.nodes[at].name != 0:
             return
         state.nodes[at].name = name
-        state.counters[NODES_USED] += 1
+        state.scalars[NODES_USED] += 1
         number >>= CHILD_BITS
 
 
 @inner
 def _unmark(state: State, book: int, height: int, number: int) -> int:
     """Child `number` of a node of this height is not in use any more. The node stays. Returns the node's position."""
-    rare()
+    cold()
     at = find_node(state, node_name(book, height, number >> CHILD_BITS))
     state.nodes[at].bits &= ~(wide(1) << (number & _CHILD))
     return at
@@ -126,7 +126,7 @@ def _unmark(state: State, book: int, height: int, number: int) -> int:
 @inner
 def remove_if_empty(state: State, book: int, height: int, prefix: int) -> None:
     """Remove this node if it has no children, and then those above it that it leaves without any."""
-    rare()
+    cold()
     while height <= ROOT:
         at = find_node(state, node_name(book, height, prefix))
         if state.nodes[at].name == 0 or state.nodes[at].bits != 0:
@@ -142,7 +142,7 @@ def remove_if_empty(state: State, book: int, height: int, prefix: int) -> None:
 def _descend(state: State, book: int, height: int, number: int) -> int:
     """The first page below child `number` of a node of this height, or -1: then that child was empty, and is
     removed."""
-    rare()
+    cold()
     for below in range(height - 1, 0, -1):
         bits = state.nodes[find_node(state, node_name(book, below, number))].bits
         if bits == 0:
@@ -155,7 +155,7 @@ def _descend(state: State, book: int, height: int, number: int) -> int:
 @inner
 def page_after(state: State, book: int, number: int) -> int:
     """next_page for those who only look: what they find empty stays, and no page remembers what they saw."""
-    rare()
+    cold()
     height = 1
     while height <= ROOT:
         at = find_node(state, node_name(book, height, number >> CHILD_BITS))
@@ -179,7 +179,7 @@ def page_after(state: State, book: int, number: int) -> int:
 @inner
 def next_page(state: State, page: int, book: int, number: int) -> int:
     """The number of the next page that holds levels, or -1."""
-    rare()
+    cold()
     bits = state.nodes[_node_above(state, page, book, number)].bits & (wide(-2) << (number & _CHILD))
     if bits != 0:
         return ((number >> CHILD_BITS) << CHILD_BITS) | trailing_zeros(bits)

@@ -43,7 +43,7 @@ from engine_core.book.memory.state import (
     SPARE_PAGE,
     State,
 )
-from engine_core.jit.intrinsics import apart, rare, trailing_zeros
+from engine_core.jit.intrinsics import cold, noinline, trailing_zeros
 from engine_core.jit.kernel import hot, inner, wide
 from engine_core.wire.limits import MAX_PRICE_TICKS
 
@@ -106,9 +106,7 @@ def find_level(state: State, book: int, key: int) -> int:
 @hot
 def can_add_level(state: State) -> bool:
     """Whether one more level fits, with the page that it could need."""
-    return bool(
-        state.counters[LEVELS_HELD] + 1 < state.levels.size and state.counters[PAGES_LIVE] + 1 < state.pages.size
-    )
+    return bool(state.scalars[LEVELS_HELD] + 1 < state.levels.size and state.scalars[PAGES_LIVE] + 1 < state.pages.size)
 
 
 @hot
@@ -145,12 +143,12 @@ def level_after(state: State, level: int) -> int:
 @inner
 def _reclaim_page(state: State) -> int:
     """A page that is empty, taken from its prices. The caller knows that there is one."""
-    rare()
+    cold()
     while True:
-        page = state.counters[SPARE_PAGE]
+        page = state.scalars[SPARE_PAGE]
         record = state.pages[page]
         below = record.spare
-        state.counters[SPARE_PAGE] = below if below != NO_PAGE_BELOW else 0
+        state.scalars[SPARE_PAGE] = below if below != NO_PAGE_BELOW else 0
         record.spare = 0
         if record.bits == 0:
             break
@@ -170,10 +168,10 @@ def _reclaim_page(state: State) -> int:
 @inner
 def _add_page(state: State, name: int) -> int:
     """An empty page for these prices."""
-    apart()
-    if state.counters[PAGES_USED] + 1 < state.pages.size:
-        state.counters[PAGES_USED] += 1
-        page = state.counters[PAGES_USED]
+    noinline()
+    if state.scalars[PAGES_USED] + 1 < state.pages.size:
+        state.scalars[PAGES_USED] += 1
+        page = state.scalars[PAGES_USED]
     else:
         page = _reclaim_page(state)
     bucket = page_bucket(state, name)
@@ -187,10 +185,10 @@ def _add_page(state: State, name: int) -> int:
 @inner
 def _spare_page(state: State, page: int) -> None:
     """Remember that the page is empty, for when pages run out."""
-    apart()
-    top = state.counters[SPARE_PAGE]
+    noinline()
+    top = state.scalars[SPARE_PAGE]
     state.pages[page].spare = top if top != 0 else NO_PAGE_BELOW
-    state.counters[SPARE_PAGE] = page
+    state.scalars[SPARE_PAGE] = page
 
 
 @hot
@@ -199,7 +197,7 @@ def _put_on_page(state: State, page: int, book: int, key: int, level: int) -> No
     sheet = state.pages[page]
     bits = sheet.bits
     if bits == 0:
-        state.counters[PAGES_LIVE] += 1
+        state.scalars[PAGES_LIVE] += 1
         mark_page(state, page, book, key >> PAGE_BITS)
         sheet.sole = level
     else:
@@ -212,13 +210,13 @@ def _put_on_page(state: State, page: int, book: int, key: int, level: int) -> No
 
 @hot
 def _add_level(state: State, book: int, key: int, page: int) -> int:
-    level = state.counters[FREE_LEVEL]
+    level = state.scalars[FREE_LEVEL]
     if level != 0:
-        state.counters[FREE_LEVEL] = state.levels[level].page
+        state.scalars[FREE_LEVEL] = state.levels[level].page
     else:
-        state.counters[LEVELS_USED] += 1
-        level = state.counters[LEVELS_USED]
-    state.counters[LEVELS_HELD] += 1
+        state.scalars[LEVELS_USED] += 1
+        level = state.scalars[LEVELS_USED]
+    state.scalars[LEVELS_HELD] += 1
     record = state.levels[level]
     record.lots = 0
     record.key = key
@@ -279,10 +277,10 @@ def drop_level(state: State, level: int) -> None:
     bits = sheet.bits & ~(wide(1) << (key & _IN_PAGE))
     sheet.bits = bits
     if bits == 0:
-        state.counters[PAGES_LIVE] -= 1
+        state.scalars[PAGES_LIVE] -= 1
         unmark_page(state, page, book, key >> PAGE_BITS)
         if sheet.spare == 0:
             _spare_page(state, page)
-    record.page = state.counters[FREE_LEVEL]
-    state.counters[FREE_LEVEL] = level
-    state.counters[LEVELS_HELD] -= 1
+    record.page = state.scalars[FREE_LEVEL]
+    state.scalars[FREE_LEVEL] = level
+    state.scalars[LEVELS_HELD] -= 1

@@ -27,7 +27,7 @@ def sweep_with(trade: Callable[..., int], meet_own: Callable[..., tuple[int, int
     """The loop, with these two kernels compiled into it. `n` is the place of the next event.
 
     `trade(context, maker, price, lots, n)` is called for each trade, after the maker was reduced, and taken off its
-    queue when nothing shown is left of it; it may queue it again. `meet_own(context, maker, left, n)` decides what
+    queue when nothing displayed is left of it; it may queue it again. `meet_own(context, maker, left, n)` decides what
     happens at an order of the taker's own account: (n, lots left, Reason.NONE or why the taker stops).
     """
 
@@ -50,16 +50,16 @@ def sweep_with(trade: Callable[..., int], meet_own: Callable[..., tuple[int, int
                 if stop != Reason.NONE:
                     return n, left, stop
                 continue
-            shown = order.remaining_lots
+            displayed = order.remaining_lots
             price = key_of(incoming.book, level.key)
-            if left < shown:
-                order.remaining_lots = shown - left
+            if left < displayed:
+                order.remaining_lots = displayed - left
                 level.lots -= left
                 return trade(context, maker, price, left, n), 0, Reason.NONE
             unlink(state, maker)
             order.remaining_lots = 0
-            left -= shown
-            n = trade(context, maker, price, shown, n)
+            left -= displayed
+            n = trade(context, maker, price, displayed, n)
             if level.head == 0:
                 drop_level(state, side.best)
         return n, left, Reason.NONE

@@ -6,7 +6,7 @@ that stands in it.
 
 from engine_core.book.ladder.levels import drop_level, level_at
 from engine_core.book.memory.state import FREE_ORDERS, State
-from engine_core.jit.intrinsics import rare
+from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import hot, inner
 from engine_core.wire.limits import SLOT_BITS
 
@@ -17,8 +17,8 @@ _SLOT_MASK = (1 << SLOT_BITS) - 1
 @hot
 def take_slot(state: State) -> int:
     """A free slot; the caller knows that there is one."""
-    height = state.counters[FREE_ORDERS] - 1
-    state.counters[FREE_ORDERS] = height
+    height = state.scalars[FREE_ORDERS] - 1
+    state.scalars[FREE_ORDERS] = height
     return state.free_orders[height]
 
 
@@ -26,9 +26,9 @@ def take_slot(state: State) -> int:
 def free_slot(state: State, slot: int) -> None:
     state.orders[slot].order_id = 0
     if slot != SCRATCH:
-        height = state.counters[FREE_ORDERS]
+        height = state.scalars[FREE_ORDERS]
         state.free_orders[height] = slot
-        state.counters[FREE_ORDERS] = height + 1
+        state.scalars[FREE_ORDERS] = height + 1
 
 
 @hot
@@ -61,7 +61,7 @@ def append(state: State, level: int, slot: int) -> None:
 @inner
 def put_in_front(state: State, level: int, slot: int) -> None:
     """Queue the order, with its remaining lots, before all others of the level."""
-    rare()
+    cold()
     record, order = state.levels[level], state.orders[slot]
     head = record.head
     order.level = level

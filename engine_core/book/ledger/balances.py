@@ -8,7 +8,7 @@ from engine_core.book.ledger.shares import give_share, take_share
 from engine_core.book.memory.packed_codes import by_side, codes_of_order
 from engine_core.book.memory.records import BY_QUOTE, UNLISTED, Fee
 from engine_core.book.memory.state import OPEN_ORDERS, SHARED_ORDERS, TIERS, State
-from engine_core.jit.intrinsics import rare
+from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import hot, inner
 from engine_core.wire.codes import Side
 from engine_core.wire.limits import FEE_ACCOUNT, PPM
@@ -36,10 +36,18 @@ def available(state: State, place: int) -> int:
 
 @hot
 def lock(state: State, place: int, atoms: int) -> None:
-    """Reserve; negative atoms release."""
+    """Reserve for an order; the caller knows that they are available."""
     balance = state.balances[place]
     balance.available -= atoms
     balance.locked += atoms
+
+
+@hot
+def unlock(state: State, place: int, atoms: int) -> None:
+    """Give back what an order had reserved."""
+    balance = state.balances[place]
+    balance.locked -= atoms
+    balance.available += atoms
 
 
 @hot
@@ -83,7 +91,7 @@ def atoms_of(state: State, slot: int, price: int, lots: int) -> int:
 @inner
 def _atoms_by_quote(state: State, slot: int) -> int:
     """Of a pending market order by quote; an Ask has a bound, which limits what it can have to sell."""
-    rare()
+    cold()
     info, amount = state.info[slot], state.terms[slot].amount_atoms
     if info.side == Side.BID:
         return amount
@@ -107,14 +115,14 @@ def open_count_of(state: State, account: int, market: int) -> int:
 
 
 @hot
-def enlist(state: State, slot: int) -> None:
+def add_open_order(state: State, slot: int) -> None:
     """Put the order at the end of its account's list of open orders."""
     owner = state.accounts[state.orders[slot].account]
-    enlist_between(state, slot, owner.last_order, 0)
+    insert_open_order(state, slot, owner.last_order, 0)
 
 
 @hot
-def enlist_between(state: State, slot: int, before: int, following: int) -> None:
+def insert_open_order(state: State, slot: int, before: int, following: int) -> None:
     account = state.orders[slot].account
     market = state.info[slot].market
     owner = state.accounts[account]
@@ -132,11 +140,11 @@ def enlist_between(state: State, slot: int, before: int, following: int) -> None
     owner.open_orders += 1
     state.open_counts[open_count_of(state, account, market)] += 1
     state.markets[market].open_orders += 1
-    state.counters[OPEN_ORDERS] += 1
+    state.scalars[OPEN_ORDERS] += 1
 
 
 @hot
-def delist(state: State, slot: int) -> None:
+def remove_open_order(state: State, slot: int) -> None:
     account = state.orders[slot].account
     market = state.info[slot].market
     owner = state.accounts[account]
@@ -155,4 +163,4 @@ def delist(state: State, slot: int) -> None:
     give_share(state, SHARED_ORDERS, owner.open_orders)
     state.open_counts[open_count_of(state, account, market)] -= 1
     state.markets[market].open_orders -= 1
-    state.counters[OPEN_ORDERS] -= 1
+    state.scalars[OPEN_ORDERS] -= 1

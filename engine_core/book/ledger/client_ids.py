@@ -9,7 +9,8 @@ In the chains a positive number is a slot, a negative one an ENDED record.
 """
 
 from engine_core.book.ledger.shares import give_share, may_take, take_share
-from engine_core.book.memory.records import HAS_AMOUNT, TRIGGER
+from engine_core.book.memory.packed_codes import codes_in, has_amount
+from engine_core.book.memory.records import TRIGGER
 from engine_core.book.memory.state import (
     DIVIDED,
     ENDED_FREE,
@@ -20,7 +21,7 @@ from engine_core.book.memory.state import (
     SHARED_ENDED,
     State,
 )
-from engine_core.jit.intrinsics import apart, mixed, rare
+from engine_core.jit.intrinsics import cold, mixed, noinline
 from engine_core.jit.kernel import hot, inner
 from engine_core.wire.layout import CommandRow
 
@@ -52,7 +53,7 @@ def _chain_next(state: State, entry: int) -> int:
 @inner
 def find_client(state: State, account: int, client_id: int) -> int:
     """Slot of the open order, minus the number of the ended one, or 0."""
-    apart()
+    noinline()
     entry = state.client_heads[client_bucket(state, account, client_id)]
     while entry != 0:
         if entry > 0:
@@ -67,7 +68,7 @@ def find_client(state: State, account: int, client_id: int) -> int:
 @inner
 def add_client(state: State, slot: int) -> None:
     """Make an open order findable by its client id."""
-    apart()
+    noinline()
     bucket = client_bucket(state, state.orders[slot].account, state.info[slot].client_id)
     state.info[slot].client_chain = state.client_heads[bucket]
     state.client_heads[bucket] = slot
@@ -92,7 +93,7 @@ def _drop_entry(state: State, entry: int, account: int, client_id: int) -> None:
 @inner
 def _drop_oldest_ended(state: State, account: int) -> None:
     """Drop the account's oldest ended order. (The oldest of all is also the oldest of its account.)"""
-    rare()
+    cold()
     owner = state.accounts[account]
     number = owner.ended_first
     record = state.ended[number]
@@ -106,14 +107,14 @@ def _drop_oldest_ended(state: State, account: int) -> None:
     if older != 0:
         state.ended[older].newer = newer
     else:
-        state.counters[ENDED_OLDEST] = newer
+        state.scalars[ENDED_OLDEST] = newer
     if newer != 0:
         state.ended[newer].older = older
     else:
-        state.counters[ENDED_NEWEST] = older
+        state.scalars[ENDED_NEWEST] = older
     record.order_id = 0
-    record.newer = state.counters[ENDED_FREE]
-    state.counters[ENDED_FREE] = number
+    record.newer = state.scalars[ENDED_FREE]
+    state.scalars[ENDED_FREE] = number
 
 
 @inner
@@ -122,16 +123,16 @@ def _new_ended(state: State, account: int) -> int:
     held = state.accounts[account].ended
     if held >= state.limits[ENDED_PER_ACCOUNT]:
         _drop_oldest_ended(state, account)
-    elif held != 0 and state.counters[DIVIDED] != 0 and not may_take(state, SHARED_ENDED, held):
+    elif held != 0 and state.scalars[DIVIDED] != 0 and not may_take(state, SHARED_ENDED, held):
         _drop_oldest_ended(state, account)  # its own, never another account's
-    if state.counters[ENDED_FREE] == 0 and state.counters[ENDED_USED] + 1 == state.ended.size:
-        _drop_oldest_ended(state, state.ended[state.counters[ENDED_OLDEST]].account)
-    number = state.counters[ENDED_FREE]
+    if state.scalars[ENDED_FREE] == 0 and state.scalars[ENDED_USED] + 1 == state.ended.size:
+        _drop_oldest_ended(state, state.ended[state.scalars[ENDED_OLDEST]].account)
+    number = state.scalars[ENDED_FREE]
     if number != 0:
-        state.counters[ENDED_FREE] = state.ended[number].newer
+        state.scalars[ENDED_FREE] = state.ended[number].newer
     else:
-        state.counters[ENDED_USED] += 1
-        number = state.counters[ENDED_USED]
+        state.scalars[ENDED_USED] += 1
+        number = state.scalars[ENDED_USED]
     return number
 
 
@@ -141,7 +142,7 @@ def _copy_order(state: State, slot: int, number: int) -> None:
     record.quantity_lots = info.quantity_lots
     record.executed_lots = info.executed_lots
     record.executed_atoms = info.executed_atoms
-    record.amount_atoms = terms.amount_atoms if info.flags & HAS_AMOUNT else 0
+    record.amount_atoms = terms.amount_atoms if has_amount(codes_in(info)) else 0
     record.created_ms = info.created_ms
     record.economics = terms.economics
     record.price_ticks = info.price_ticks
@@ -159,22 +160,22 @@ def _copy_order(state: State, slot: int, number: int) -> None:
 
 
 @inner
-def remember_ended(state: State, slot: int, listed: bool) -> None:
-    """An order with a client id ends (its final status is set): remember it. `listed`: it was findable as open."""
-    apart()
+def remember_ended(state: State, slot: int, was_open: bool) -> None:
+    """An order with a client id ends (its final status is set): remember it. `was_open`: it could be found before."""
+    noinline()
     account, client_id = state.orders[slot].account, state.info[slot].client_id
-    if listed:
+    if was_open:
         _drop_entry(state, slot, account, client_id)
     number = _new_ended(state, account)
     _copy_order(state, slot, number)
     record, owner = state.ended[number], state.accounts[account]
-    record.older = state.counters[ENDED_NEWEST]
+    record.older = state.scalars[ENDED_NEWEST]
     record.newer = 0
     if record.older != 0:
         state.ended[record.older].newer = number
     else:
-        state.counters[ENDED_OLDEST] = number
-    state.counters[ENDED_NEWEST] = number
+        state.scalars[ENDED_OLDEST] = number
+    state.scalars[ENDED_NEWEST] = number
     record.account_next = 0
     if owner.ended_last != 0:
         state.ended[owner.ended_last].account_next = number

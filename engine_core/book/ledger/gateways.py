@@ -48,9 +48,9 @@ def check_block(state: State, gateway: int, incarnation: int, sequence: int) -> 
         return Reason.DUPLICATE_BLOCK
     if sequence != last + 1:
         return Reason.SEQUENCE_GAP
-    state.counters[BLOCKS] += 1
+    state.scalars[BLOCKS] += 1
     record.gateway = gateway
     record.incarnation = incarnation
     record.sequence = sequence
-    record.used = state.counters[BLOCKS]
+    record.used = state.scalars[BLOCKS]
     return Reason.NONE

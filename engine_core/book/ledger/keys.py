@@ -6,7 +6,7 @@ A revoked key stays revoked while it is known. When no place is fresh, the one t
 from engine_core.book.ladder.bitmap import mix
 from engine_core.book.ledger.shares import give_share, is_full, may_take, take_share
 from engine_core.book.memory.state import KEYS, KEYS_HELD, REVOKED_NEWEST, REVOKED_OLDEST, SHARED_KEYS, State
-from engine_core.jit.intrinsics import rare
+from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import inner
 from engine_core.wire.codes import Reason
 from engine_core.wire.layout import AdminRow
@@ -36,8 +36,8 @@ def find_key(state: State, command: AdminRow) -> int:
 @inner
 def _forget_revoked(state: State) -> int:
     """The place of the key that was revoked first."""
-    rare()
-    number = state.counters[REVOKED_OLDEST]
+    cold()
+    number = state.scalars[REVOKED_OLDEST]
     record = state.keys[number]
     bucket = key_bucket(state, record.a, record.c)
     at = state.key_heads[bucket]
@@ -47,9 +47,9 @@ def _forget_revoked(state: State) -> int:
         while state.keys[at].chain != number:
             at = state.keys[at].chain
         state.keys[at].chain = record.chain
-    state.counters[REVOKED_OLDEST] = record.newer
+    state.scalars[REVOKED_OLDEST] = record.newer
     if record.newer == 0:
-        state.counters[REVOKED_NEWEST] = 0
+        state.scalars[REVOKED_NEWEST] = 0
     return number
 
 
@@ -57,13 +57,13 @@ def _forget_revoked(state: State) -> int:
 def add_key(state: State, command: AdminRow) -> int:
     """Enter a public key that is not known yet, or say why not."""
     owner = state.accounts[command.account]
-    if state.counters[KEYS_HELD] + 1 == state.keys.size:
+    if state.scalars[KEYS_HELD] + 1 == state.keys.size:
         return Reason.KEYS_FULL
     if owner.keys >= KEYS_OF_ONE_ACCOUNT or not may_take(state, SHARED_KEYS, owner.keys):
         return Reason.KEYS_FULL if is_full(state, SHARED_KEYS) else Reason.KEYS_SHARE
-    if state.counters[KEYS] + 1 < state.keys.size:
-        state.counters[KEYS] += 1
-        number = state.counters[KEYS]
+    if state.scalars[KEYS] + 1 < state.keys.size:
+        state.scalars[KEYS] += 1
+        number = state.scalars[KEYS]
     else:
         number = _forget_revoked(state)
     bucket, known = key_bucket(state, command.key_word_0, command.key_word_2), state.keys[number]
@@ -78,7 +78,7 @@ def add_key(state: State, command: AdminRow) -> int:
     state.key_heads[bucket] = number
     take_share(state, SHARED_KEYS, owner.keys)
     owner.keys += 1
-    state.counters[KEYS_HELD] += 1
+    state.scalars[KEYS_HELD] += 1
     return Reason.NONE
 
 
@@ -87,11 +87,11 @@ def revoke(state: State, key: int) -> None:
     record = state.keys[key]
     owner = state.accounts[record.account]
     record.permissions = 0
-    if state.counters[REVOKED_NEWEST] != 0:
-        state.keys[state.counters[REVOKED_NEWEST]].newer = key
+    if state.scalars[REVOKED_NEWEST] != 0:
+        state.keys[state.scalars[REVOKED_NEWEST]].newer = key
     else:
-        state.counters[REVOKED_OLDEST] = key
-    state.counters[REVOKED_NEWEST] = key
+        state.scalars[REVOKED_OLDEST] = key
+    state.scalars[REVOKED_NEWEST] = key
     owner.keys -= 1
     give_share(state, SHARED_KEYS, owner.keys)
-    state.counters[KEYS_HELD] -= 1
+    state.scalars[KEYS_HELD] -= 1

@@ -4,7 +4,7 @@ account itself make a list, whose oldest is forgotten when the account has its s
 from engine_core.book.ladder.bitmap import mix
 from engine_core.book.ledger.shares import give_share, may_take, take_share
 from engine_core.book.memory.state import DIVIDED, OPERATOR_REFERENCES, REFERENCES, SHARED_WITHDRAWALS, State
-from engine_core.jit.intrinsics import rare
+from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import inner
 
 _M61 = (1 << 61) - 1
@@ -43,24 +43,24 @@ def _enter(state: State, number: int, scope: int, direction: int, reference: int
 @inner
 def _fresh(state: State) -> int:
     """A record that was never used, or 0."""
-    if state.counters[REFERENCES] + 1 == state.references.size:
+    if state.scalars[REFERENCES] + 1 == state.references.size:
         return 0
-    state.counters[REFERENCES] += 1
-    return state.counters[REFERENCES]
+    state.scalars[REFERENCES] += 1
+    return state.scalars[REFERENCES]
 
 
 @inner
 def remember_operators(state: State, asset: int, direction: int, reference: int) -> bool:
     """False if there is no room: what the accounts may need for their own is not touched."""
     share, most = state.shares[SHARED_WITHDRAWALS], (state.references.size - 1)
-    if state.counters[DIVIDED] != 0:
+    if state.scalars[DIVIDED] != 0:
         most -= share.own * (state.accounts.size - 1) + share.pool
     number = 0
-    if state.counters[OPERATOR_REFERENCES] < most:
+    if state.scalars[OPERATOR_REFERENCES] < most:
         number = _fresh(state)
     if number == 0:
         return False
-    state.counters[OPERATOR_REFERENCES] += 1
+    state.scalars[OPERATOR_REFERENCES] += 1
     _enter(state, number, asset, direction, reference, 0)
     return True
 
@@ -68,7 +68,7 @@ def remember_operators(state: State, asset: int, direction: int, reference: int)
 @inner
 def _drop_oldest_withdrawal(state: State, account: int) -> int:
     """The number of the account's oldest withdrawal, which is out of the chains and the list."""
-    rare()
+    cold()
     owner = state.accounts[account]
     number = owner.withdrawal_first
     record = state.references[number]

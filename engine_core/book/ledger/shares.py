@@ -68,17 +68,17 @@ def is_full(state: State, table: int) -> bool:
 def may_grow(state: State, market: int, held: int) -> bool:
     """Whether a market may have one more order of an account that holds so many: not more than half of all, if there
     is another market, beyond the accounts' own shares."""
-    if state.counters[DIVIDED] == 0 or state.counters[MARKETS] == 1 or held < state.shares[SHARED_ORDERS].own:
+    if state.scalars[DIVIDED] == 0 or state.scalars[MARKETS] == 1 or held < state.shares[SHARED_ORDERS].own:
         return True
     return bool(state.markets[market].open_orders < state.orders.size // 2)
 
 
 @inner
 def may_sign_up(state: State) -> bool:
-    if state.counters[DIVIDED] == 0:
+    if state.scalars[DIVIDED] == 0:
         return True
     most = state.accounts.size - 1
-    return bool(state.counters[ACCOUNTS] < most - most // _KEPT_ACCOUNTS)
+    return bool(state.scalars[ACCOUNTS] < most - most // _KEPT_ACCOUNTS)
 
 
 @inner
@@ -106,14 +106,14 @@ def _divide(state: State, table: int, size: int, accounts: int, divided: bool) -
     share.pool = pool
     share.most = max(pool // _PART_OF_POOL, 1) if divided else pool
     share.taken = 0
-    for account in range(1, state.counters[ACCOUNTS] + 1):
+    for account in range(1, state.scalars[ACCOUNTS] + 1):
         share.taken += max(held_by(state, table, account) - own, 0)
 
 
 @inner
 def set_shares(state: State, divided: bool) -> None:
     """Divide all tables, or undo that, and count again what is taken."""
-    state.counters[DIVIDED] = 1 if divided else 0
+    state.scalars[DIVIDED] = 1 if divided else 0
     accounts = state.accounts.size - 1
     _divide(state, SHARED_ORDERS, state.orders.size - 1, accounts, divided)
     _divide(state, SHARED_KEYS, state.keys.size - 1, accounts, divided)
@@ -126,4 +126,4 @@ def set_shares(state: State, divided: bool) -> None:
 def recount(state: State) -> None:
     """After the state was laid out with other capacities, or by other code."""
     state = by_reference(state)
-    set_shares(state, state.counters[DIVIDED] != 0)
+    set_shares(state, state.scalars[DIVIDED] != 0)

@@ -6,7 +6,7 @@ INFO leaves kind and reason 0. So a kernel copies and tests all codes in one ste
 one that was just put together from bytes makes the processor wait.
 """
 
-from engine_core.book.memory.records import HAS_CLIENT_ID, POST_ONLY, TRIGGER, Ended, Info
+from engine_core.book.memory.records import BY_QUOTE, HAS_CLIENT_ID, ICEBERG, POST_ONLY, TRIGGER, Ended, Info
 from engine_core.book.memory.state import State
 from engine_core.jit.intrinsics import either
 from engine_core.jit.kernel import hot
@@ -32,6 +32,8 @@ _LIMIT = OrderType.LIMIT << _ORDER_TYPE
 _TYPE_AND_TIME = _TYPE | _BYTE << _TIME_IN_FORCE
 _LIMIT_TILL_CANCELLED = _LIMIT | TimeInForce.GTC << _TIME_IN_FORCE
 _OF_COMMAND = _CHOSEN | _BYTE << _FLAGS
+_AMOUNT = (BY_QUOTE | ICEBERG) << _FLAGS
+_TERMS = _AMOUNT | (TRIGGER | HAS_CLIENT_ID) << _FLAGS
 
 assert int(Side.BID) == POST_ONLY == 1 and not Side.ASK & Side.BID
 assert TimeInForce.GTC & 2 == 0 != TimeInForce.IOC & TimeInForce.FOK & 2
@@ -79,6 +81,19 @@ def can_rest(codes: int) -> bool:
 def can_stay(codes: int) -> bool:
     """Whether the order may outlive its command, and so needs a slot."""
     return bool(can_rest(codes) or codes & (TRIGGER << _FLAGS) != 0)
+
+
+@hot
+def has_amount(codes: int) -> bool:
+    """Whether the order has a number of its own besides price and quantity: a market order `amount_atoms`, a limit
+    order `display_lots`. TERMS keeps it, ENDED remembers it, and every event of the order but a FILL carries it."""
+    return bool(codes & _AMOUNT != 0)
+
+
+@hot
+def has_terms(codes: int) -> bool:
+    """Whether anything of the order stands in TERMS: an amount, a trigger, or the mark of a client id."""
+    return bool(codes & _TERMS != 0)
 
 
 @hot

@@ -10,12 +10,14 @@ Indexes are 32-bit and start at 1; 0 means none. Units end the names. The three 
     28 account         i4                                                   60 client_chain i4
 
     TERMS, 24 bytes, what few orders have: valid only with the flag
-     0 amount_atoms    i8  with BY_QUOTE; with ICEBERG display_lots
+     0 amount_atoms    i8  if has_amount (packed_codes.py); of an iceberg by its other name, display_lots
      8 economics       i8  with HAS_CLIENT_ID (see ledger/client_ids.py)
     16 trigger_ticks   i8  with TRIGGER
 
 Slot 0 is the scratch of an order that can never rest. `account_prev` is -1 while an order is not in its account's list.
 """
+
+from typing import Annotated
 
 from engine_core.jit.records import I4, I8, U1, U2, U4, Record, Text8, dtype_of
 from engine_core.wire.codes import OrderFlag
@@ -60,6 +62,7 @@ class Info(_OrderData):
 
 class Terms(Record):
     amount_atoms: I8
+    display_lots: Annotated[I8, "amount_atoms"]
     economics: I8
     trigger_ticks: I8
 
@@ -73,6 +76,7 @@ class Ended(_OrderData):
 
     account: I4
     amount_atoms: I8
+    display_lots: Annotated[I8, "amount_atoms"]
     economics: I8
     trigger_ticks: I8
     order_id: I8
@@ -275,8 +279,6 @@ TRIGGER_ABOVE = int(OrderFlag.TRIGGER_ABOVE)
 ICEBERG = int(OrderFlag.ICEBERG)
 TAKER = int(OrderFlag.TAKER)
 HAS_BOUND = int(OrderFlag.HAS_BOUND)
-HAS_AMOUNT = BY_QUOTE | ICEBERG  # TERMS.amount_atoms holds
-HAS_TERMS = HAS_AMOUNT | TRIGGER | HAS_CLIENT_ID
 COMMAND_FLAGS = POST_ONLY | HAS_CLIENT_ID | BY_QUOTE | TRIGGER | ICEBERG | HAS_BOUND
 
 UNLISTED = -1  # INFO.account_prev of an order outside its account's list

@@ -1,7 +1,7 @@
 """The whole state of one shard: preallocated arrays, and nothing else. Allocated once; `full` is a reject reason.
 
-Every array is written by the kernels of this package alone. Scalars stand in `counters`, named below. A copy of all
-arrays is a snapshot: the state holds no address, clock or random number.
+Every array is written by the kernels of this package alone. Single numbers stand in `scalars`, named below. A copy of
+all arrays is a snapshot: the state holds no address, clock or random number.
 """
 
 from collections.abc import Iterable
@@ -59,7 +59,7 @@ PAGE_BITS = 6
 PRICES_A_PAGE = 1 << PAGE_BITS
 NO_KEY = MAX_PRICE_TICKS + 1  # best_key of an empty book: behind every limit
 
-# counters: what each int64 holds
+# scalars: what each int64 holds
 TIME_MS = 0  # engine time
 ORDERS_MADE = 1  # of the last order id
 FREE_ORDERS = 2  # height of the stack free_orders
@@ -102,7 +102,7 @@ KEYS_HELD = 38  # not revoked
 REVOKED_OLDEST = 39  # keys, by the time they were revoked
 REVOKED_NEWEST = 40
 OPERATOR_REFERENCES = 41  # of deposits and withdrawals that no account asked for itself
-COUNTERS = 64
+SCALARS = 64
 
 # tables that accounts share: rows of State.shares
 SHARED_ORDERS, SHARED_KEYS, SHARED_TIMERS, SHARED_WITHDRAWALS, SHARED_ENDED = 0, 1, 2, 3, 4
@@ -148,7 +148,7 @@ class State(NamedTuple):
     """See the records for the fields. Index 0 of everything numbered from 1 is unused, unless a comment says
     otherwise."""
 
-    counters: Rows[int]
+    scalars: Rows[int]
     limits: Rows[int]  # the Capacities, as int64
     orders: Rows[Order]  # by slot; slot 0 is scratch
     info: Rows[Info]  # by slot
@@ -201,7 +201,7 @@ def new_state(capacities: Capacities) -> State:
         raise ValueError(f"every capacity must be at least 1: {c}")
     pages = c.pages or c.levels
     state = State(
-        counters=zeros(COUNTERS, np.int64),
+        scalars=zeros(SCALARS, np.int64),
         limits=zeros(len(c), np.int64),
         orders=zeros(c.orders + 1, ORDER),
         info=zeros(c.orders + 1, INFO),
@@ -234,7 +234,7 @@ def new_state(capacities: Capacities) -> State:
     sizes = c.orders, c.keys, c.timers, c.references, c.ended
     state.shares["pool"] = state.shares["most"] = sizes  # not divided
     state.free_orders[:] = np.arange(c.orders, 0, -1, dtype=np.uint32)
-    state.counters[FREE_ORDERS] = c.orders
+    state.scalars[FREE_ORDERS] = c.orders
     state.limits[:] = c
     state.info["account_prev"] = UNLISTED
     state.books["best_key"] = NO_KEY
@@ -265,4 +265,4 @@ def capacities_of(state: State) -> Capacities:
 
 def engine_time(state: State) -> int:
     """Milliseconds; never goes back."""
-    return int(state.counters[TIME_MS])
+    return int(state.scalars[TIME_MS])

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from engine_core.book.ladder.levels import drop_level, key_of
 from engine_core.book.ladder.queue import unlink
-from engine_core.book.ledger.balances import atoms_of, atoms_to_lock, available, debit_balance, lock
+from engine_core.book.ledger.balances import atoms_of, atoms_to_lock, available, debit_balance, lock, unlock
 from engine_core.book.memory.records import ICEBERG
 from engine_core.book.memory.state import State
 from engine_core.book.orders.checks import (
@@ -44,7 +44,7 @@ def _check_requeue(state: State, slot: int, new: Amendment) -> int:
     if reason == Reason.NONE:
         reason = check_quantity(state, market, new.quantity_lots)
     if reason == Reason.NONE and info.flags & ICEBERG:
-        reason = check_parts(new.quantity_lots, state.terms[slot].amount_atoms)
+        reason = check_parts(new.quantity_lots, state.terms[slot].display_lots)
     if reason == Reason.NONE:
         reason = check_notional(state, market, new.price_ticks, new.quantity_lots)
     if reason == Reason.NONE:
@@ -81,7 +81,8 @@ def _requeue(state: State, events: Rows[EventRow], n: int, command: CommandRow, 
     info.price_ticks = new.price_ticks
     info.quantity_lots = new.quantity_lots
     state.orders[slot].remaining_lots = lots
-    lock(state, balance, locked - held)
+    unlock(state, balance, held)
+    lock(state, balance, locked)
     n = write(state, events, n, EventKind.AMENDED, Reason.NONE, slot)
     limit_key = key_of(opposite_of(state, slot), new.price_ticks)
     if crosses(state, slot, limit_key):

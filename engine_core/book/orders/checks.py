@@ -9,6 +9,7 @@ from engine_core.book.memory.packed_codes import (
     can_stay,
     codes_of_command,
     flags_in,
+    has_amount,
     is_limit,
     not_among_choices,
     not_plain,
@@ -22,7 +23,7 @@ from engine_core.book.memory.records import (
     TRIGGER,
 )
 from engine_core.book.memory.state import ACCOUNTS, FREE_ORDERS, MARKETS, SHARED_ORDERS, State
-from engine_core.jit.intrinsics import apart
+from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import hot, inner
 from engine_core.wire.codes import AccountState, MarketState, OrderType, Reason, Side, TimeInForce
 from engine_core.wire.layout import CommandRow
@@ -40,12 +41,14 @@ def check_shape(command: CommandRow) -> int:
 
 @inner
 def _check_unusual_shape(command: CommandRow) -> int:
-    apart()
+    noinline()
     codes = codes_of_command(command)
     flags = flags_in(codes)
     if not_among_choices(codes) != 0 or flags & ~COMMAND_FLAGS != 0:
         return Reason.BAD_FIELD
     if flags & TRIGGER == 0 and command.trigger_ticks != 0:
+        return Reason.BAD_FIELD
+    if not has_amount(codes) and command.amount_atoms != 0:
         return Reason.BAD_FIELD
     if is_limit(codes):
         return _limit_shape(command, flags)
@@ -57,38 +60,31 @@ def _limit_shape(command: CommandRow, flags: int) -> int:
     good_till_cancelled = command.time_in_force == TimeInForce.GTC
     if flags & (BY_QUOTE | HAS_BOUND) or (flags & (POST_ONLY | ICEBERG) and not good_till_cancelled):
         return Reason.BAD_FIELD
-    if flags & ICEBERG:
-        if command.display_lots < 1 or command.display_lots > command.quantity_lots:
-            return Reason.BAD_FIELD
-    elif command.display_lots != 0:
+    if flags & ICEBERG and not 1 <= command.display_lots <= command.quantity_lots:
         return Reason.BAD_FIELD
     return Reason.NONE
 
 
 @hot
 def _market_shape(command: CommandRow, flags: int) -> int:
-    bad = Reason.BAD_FIELD
     if flags & (POST_ONLY | ICEBERG) or (flags & HAS_BOUND == 0 and command.price_ticks != 0):
-        return bad
-    if flags & BY_QUOTE:
-        if command.quantity_lots != 0 or command.amount_atoms < 1 or command.amount_atoms > MAX_SUPPLY_ATOMS:
-            return bad
-    elif command.amount_atoms != 0:
-        return bad
+        return Reason.BAD_FIELD
+    if flags & BY_QUOTE and (command.quantity_lots != 0 or not 1 <= command.amount_atoms <= MAX_SUPPLY_ATOMS):
+        return Reason.BAD_FIELD
     return Reason.NONE
 
 
 @hot
 def market_of(state: State, market: int) -> int:
     """The market's number, or 0 if there is none of it."""
-    if market < 1 or market > state.counters[MARKETS]:
+    if market < 1 or market > state.scalars[MARKETS]:
         return 0
     return market
 
 
 @hot
 def account_exists(state: State, account: int) -> bool:
-    return bool(1 <= account <= state.counters[ACCOUNTS])
+    return bool(1 <= account <= state.scalars[ACCOUNTS])
 
 
 @hot
@@ -218,7 +214,7 @@ def check_room(state: State, account: int, market: int, needs_slot: bool) -> int
     limit = state.markets[market].max_open_orders
     if limit != 0 and state.open_counts[open_count_of(state, account, market)] >= limit:
         return Reason.TOO_MANY_OPEN_ORDERS
-    if state.counters[FREE_ORDERS] == 0:
+    if state.scalars[FREE_ORDERS] == 0:
         return Reason.ORDERS_FULL
     held = state.accounts[account].open_orders
     if not may_take(state, SHARED_ORDERS, held):

@@ -3,13 +3,13 @@ written."""
 
 from engine_core.book.ladder.levels import drop_level
 from engine_core.book.ladder.queue import free_slot, unlink
-from engine_core.book.ledger.balances import atoms_to_lock, debit_balance, delist, lock
+from engine_core.book.ledger.balances import atoms_to_lock, debit_balance, remove_open_order, unlock
 from engine_core.book.ledger.client_ids import remember_ended
 from engine_core.book.memory.packed_codes import set_status
 from engine_core.book.memory.records import HAS_CLIENT_ID, UNLISTED
 from engine_core.book.memory.state import BUDGET, State
-from engine_core.book.orders.events import ANY_SCOPE, Selection, add_level_change, is_shown, write
-from engine_core.jit.intrinsics import apart, rare
+from engine_core.book.orders.events import ANY_SCOPE, Selection, add_level_change, is_displayed, write
+from engine_core.jit.intrinsics import cold, noinline
 from engine_core.jit.kernel import hot, inner
 from engine_core.jit.rows import Rows
 from engine_core.wire.codes import CancelScope, EventKind, OrderStatus
@@ -18,29 +18,29 @@ from engine_core.wire.limits import ALL_MARKETS
 
 
 @hot
-def release(state: State, slot: int) -> None:
+def remove_order(state: State, slot: int) -> None:
     """The order is over and has nothing locked any more: give up its slot, remember its client id."""
-    listed = state.info[slot].account_prev != UNLISTED
-    if listed:
-        delist(state, slot)
+    was_open = state.info[slot].account_prev != UNLISTED
+    if was_open:
+        remove_open_order(state, slot)
     if state.info[slot].flags & HAS_CLIENT_ID:
-        remember_ended(state, slot, listed)
+        remember_ended(state, slot, was_open)
     free_slot(state, slot)
 
 
 @hot
 def _end(state: State, events: Rows[EventRow], n: int, kind: int, reason: int, slot: int) -> int:
     """End an open order, resting or pending, with CANCELLED or EXPIRED, which carries the level change."""
-    lock(state, debit_balance(state, slot), -atoms_to_lock(state, slot))
+    unlock(state, debit_balance(state, slot), atoms_to_lock(state, slot))
     level = state.orders[slot].level
     unlink(state, slot)
     set_status(state, slot, OrderStatus.CANCELLED if kind == EventKind.CANCELLED else OrderStatus.EXPIRED)
     write(state, events, n, kind, reason, slot)
-    if is_shown(state, level):
+    if is_displayed(state, level):
         add_level_change(state, events[n], state.info[slot].market, level)
     if level != 0 and state.levels[level].head == 0:
         drop_level(state, level)
-    release(state, slot)
+    remove_order(state, slot)
     return n + 1
 
 
@@ -51,14 +51,14 @@ def cancel_order(state: State, events: Rows[EventRow], n: int, reason: int, slot
 
 @inner
 def expire_order(state: State, events: Rows[EventRow], n: int, reason: int, slot: int) -> int:
-    rare()
+    cold()
     return _end(state, events, n, EventKind.EXPIRED, reason, slot)
 
 
 @inner
 def shrink(state: State, events: Rows[EventRow], n: int, reason: int, slot: int, lots: int) -> int:
     """Take `lots`, less than it has left, off a resting order; it keeps its place. Hidden lots go first."""
-    apart()
+    noinline()
     order, info = state.orders[slot], state.info[slot]
     market = info.market
     before = atoms_to_lock(state, slot)
@@ -68,7 +68,7 @@ def shrink(state: State, events: Rows[EventRow], n: int, reason: int, slot: int,
     if order.remaining_lots > leaves:
         state.levels[level].lots -= order.remaining_lots - leaves
         order.remaining_lots = leaves
-    lock(state, debit_balance(state, slot), atoms_to_lock(state, slot) - before)
+    unlock(state, debit_balance(state, slot), before - atoms_to_lock(state, slot))
     write(state, events, n, EventKind.AMENDED, reason, slot)
     add_level_change(state, events[n], market, level)
     return n + 1
@@ -90,13 +90,13 @@ def cancel_selected(
     """Cancel the selected orders, oldest first, while their events and one more fit.
 
     Returns (n, how many, whether all are done)."""
-    rare()
+    cold()
     count = 0
     slot = state.accounts[selection.account].first_order
     while slot != 0:
         following = state.info[slot].account_next
         if _is_selected(state, slot, selection):
-            if n + 1 >= state.counters[BUDGET]:
+            if n + 1 >= state.scalars[BUDGET]:
                 return n, count, False
             n = cancel_order(state, events, n, reason, slot)
             count += 1
@@ -107,9 +107,9 @@ def cancel_selected(
 @inner
 def end_taker(state: State, events: Rows[EventRow], n: int, reason: int, slot: int, locked: int) -> int:
     """End an order in the act of matching, which is on no level, with EXPIRED; `locked`: atoms that it still holds."""
-    apart()
-    lock(state, debit_balance(state, slot), -locked)
+    noinline()
+    unlock(state, debit_balance(state, slot), locked)
     set_status(state, slot, OrderStatus.EXPIRED)
     write(state, events, n, EventKind.EXPIRED, reason, slot)
-    release(state, slot)
+    remove_order(state, slot)
     return n + 1

@@ -7,10 +7,19 @@ from typing import NamedTuple
 
 from engine_core.book.ladder.levels import ASKS
 from engine_core.book.ledger.balances import balance_of
-from engine_core.book.memory.packed_codes import by_side, codes_in, codes_of_command, flags_in, write_codes
-from engine_core.book.memory.records import BY_QUOTE, HAS_CLIENT_ID, ICEBERG, TAKER, TRIGGER, Ended, Info, Order, Terms
+from engine_core.book.memory.packed_codes import (
+    by_side,
+    codes_in,
+    codes_of_command,
+    flags_in,
+    has_amount,
+    has_terms,
+    is_limit,
+    write_codes,
+)
+from engine_core.book.memory.records import HAS_CLIENT_ID, TAKER, TRIGGER, Ended, Info, Order, Terms
 from engine_core.book.memory.state import BOOKS, INDEX, TIME_MS, State
-from engine_core.jit.intrinsics import rare
+from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import hot, inner
 from engine_core.jit.rows import Rows, clear
 from engine_core.wire.codes import EventKind, OrderType, Reason
@@ -44,7 +53,7 @@ def write_order(state: State, event: EventRow, kind: int, reason: int, records: 
     giving = state.balances[balance_of(state, account, given)]
     write_codes(event, codes, kind, reason)
     event.market = info.market
-    event.index = state.counters[INDEX]
+    event.index = state.scalars[INDEX]
     event.account = account
     event.order_id = order.order_id
     event.client_id = info.client_id
@@ -61,14 +70,14 @@ def write_order(state: State, event: EventRow, kind: int, reason: int, records: 
     event.amount_atoms = 0
     event.display_lots = 0
     event.created_ms = info.created_ms
-    flags = flags_in(codes)
-    if flags & (BY_QUOTE | ICEBERG | TRIGGER):
-        if flags & TRIGGER:
+    if has_terms(codes):
+        if flags_in(codes) & TRIGGER:
             event.trigger_ticks = terms.trigger_ticks
-        if flags & BY_QUOTE:
-            event.amount_atoms = terms.amount_atoms
-        elif flags & ICEBERG:
-            event.display_lots = terms.amount_atoms
+        if has_amount(codes):
+            if is_limit(codes):
+                event.display_lots = terms.display_lots
+            else:
+                event.amount_atoms = terms.amount_atoms
 
 
 @hot
@@ -87,7 +96,7 @@ def add_level_change(state: State, event: EventRow, market: int, level: int) -> 
 
 
 @hot
-def is_shown(state: State, level: int) -> bool:
+def is_displayed(state: State, level: int) -> bool:
     """Whether the level is one of resting orders: not of triggers, nor the queue of fired ones."""
     return level != 0 and (state.levels[level].book % BOOKS) <= ASKS
 
@@ -125,15 +134,15 @@ def _clear_for(state: State, event: EventRow, account: int, market: int) -> None
     """No numbers but whose event it is, of which market (a wrong number is cut to its width), and when."""
     clear(event)
     event.market = market & MAX_MARKETS
-    event.index = state.counters[INDEX]
+    event.index = state.scalars[INDEX]
     event.account = account
-    event.created_ms = state.counters[TIME_MS]
+    event.created_ms = state.scalars[TIME_MS]
 
 
 @inner
 def write_rejected(state: State, events: Rows[EventRow], n: int, command: CommandRow, reason: int) -> int:
     """REJECTED: the command as it came, no balances."""
-    rare()
+    cold()
     event, price = events[n], command.price_ticks
     _clear_for(state, event, command.account, command.market)
     write_codes(event, codes_of_command(command), EventKind.REJECTED, reason)
@@ -164,7 +173,7 @@ def write_cancel_all_done(
     state: State, events: Rows[EventRow], n: int, selection: Selection, count: int, reason: int
 ) -> int:
     """CANCEL_ALL_DONE: so many orders were cancelled; `reason`: why at all (of a timer), or why not all."""
-    rare()
+    cold()
     event = events[n]
     _clear_for(state, event, selection.account, selection.market)
     event.kind = EventKind.CANCEL_ALL_DONE
@@ -176,7 +185,7 @@ def write_cancel_all_done(
 @inner
 def write_timer_armed(state: State, events: Rows[EventRow], n: int, account: int, market: int, delay_ms: int) -> int:
     """TIMER_ARMED; a delay of 0: it is disarmed."""
-    rare()
+    cold()
     event = events[n]
     _clear_for(state, event, account, market)
     event.kind = EventKind.TIMER_ARMED

@@ -9,17 +9,19 @@ from engine_core.book.memory.packed_codes import (
     can_stay,
     codes_of_command,
     flags_in,
+    has_amount,
+    has_terms,
     new_order,
     set_order_codes,
     set_status,
 )
-from engine_core.book.memory.records import HAS_AMOUNT, HAS_CLIENT_ID, HAS_TERMS, TRIGGER, TRIGGER_ABOVE, UNLISTED
+from engine_core.book.memory.records import HAS_CLIENT_ID, TRIGGER, TRIGGER_ABOVE, UNLISTED
 from engine_core.book.memory.state import ORDERS_MADE, TIME_MS, State
 from engine_core.book.orders.checks import check_place
 from engine_core.book.orders.events import OrderRecords, write, write_order, write_rejected
 from engine_core.book.orders.execution import execute_plan, insert
 from engine_core.book.orders.planning import plan_order
-from engine_core.jit.intrinsics import rare
+from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import hot, inner
 from engine_core.jit.rows import Rows
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
@@ -38,7 +40,7 @@ def find_retry(state: State, command: CommandRow) -> int:
 @inner
 def answer_retry(state: State, events: Rows[EventRow], n: int, command: CommandRow, entry: int) -> int:
     """DUPLICATE with the state of the order, or REJECTED if the retry means another order."""
-    rare()
+    cold()
     economics = economics_of(command)
     if entry > 0:
         if state.terms[entry].economics == economics:
@@ -52,12 +54,12 @@ def answer_retry(state: State, events: Rows[EventRow], n: int, command: CommandR
 
 
 @hot
-def fill_slot(state: State, command: CommandRow, slot: int) -> None:
+def store_order(state: State, command: CommandRow, slot: int) -> None:
     """The command becomes an order, not yet on any list."""
     order, info = state.orders[slot], state.info[slot]
     codes = codes_of_command(command)
     flags = flags_in(codes)
-    order.order_id = ((state.counters[ORDERS_MADE] + 1) << SLOT_BITS) | slot
+    order.order_id = ((state.scalars[ORDERS_MADE] + 1) << SLOT_BITS) | slot
     order.remaining_lots = command.quantity_lots
     order.level = 0
     order.next = 0
@@ -66,13 +68,13 @@ def fill_slot(state: State, command: CommandRow, slot: int) -> None:
     info.quantity_lots = command.quantity_lots
     info.executed_lots = 0
     info.executed_atoms = 0
-    info.created_ms = state.counters[TIME_MS]
+    info.created_ms = state.scalars[TIME_MS]
     info.client_id = 0
     info.price_ticks = command.price_ticks
     info.market = command.market
     info.account_prev = UNLISTED
-    if flags & HAS_TERMS:
-        if flags & HAS_AMOUNT:
+    if has_terms(codes):
+        if has_amount(codes):
             state.terms[slot].amount_atoms = command.amount_atoms
         if flags & HAS_CLIENT_ID:
             info.client_id = command.client_id
@@ -85,7 +87,7 @@ def fill_slot(state: State, command: CommandRow, slot: int) -> None:
 
 
 @inner
-def _trigger_place(state: State, slot: int) -> tuple[int, int]:
+def _trigger_level(state: State, slot: int) -> tuple[int, int]:
     """(book, key) of the level where a trigger waits."""
     info = state.info[slot]
     side = ABOVE if info.flags & TRIGGER_ABOVE else BELOW
@@ -96,7 +98,7 @@ def _trigger_place(state: State, slot: int) -> tuple[int, int]:
 @inner
 def check_trigger(state: State, slot: int) -> int:
     """Whether there is room and money for a trigger."""
-    book, key = _trigger_place(state, slot)
+    book, key = _trigger_level(state, slot)
     if not can_add_level(state) and find_level(state, book, key) == 0:
         return Reason.LEVELS_FULL
     if available(state, debit_balance(state, slot)) < atoms_to_lock(state, slot):
@@ -107,13 +109,13 @@ def check_trigger(state: State, slot: int) -> int:
 @inner
 def _hold_trigger(state: State, events: Rows[EventRow], n: int, command: CommandRow, slot: int) -> int:
     """Hold the order until the last price reaches its trigger, with its funds locked."""
-    rare()
+    cold()
     reason = check_trigger(state, slot)
     if reason != Reason.NONE:
         free_slot(state, slot)
         return write_rejected(state, events, n, command, reason)
-    state.counters[ORDERS_MADE] += 1
-    book, key = _trigger_place(state, slot)
+    state.scalars[ORDERS_MADE] += 1
+    book, key = _trigger_level(state, slot)
     lock(state, debit_balance(state, slot), atoms_to_lock(state, slot))
     set_status(state, slot, OrderStatus.TRIGGER_PENDING)
     insert(state, slot, book, key)
@@ -127,7 +129,7 @@ def place(state: State, events: Rows[EventRow], n: int, command: CommandRow) -> 
     if reason != Reason.NONE:
         return write_rejected(state, events, n, command, reason)
     slot = take_slot(state) if can_stay(codes_of_command(command)) else SCRATCH
-    fill_slot(state, command, slot)
+    store_order(state, command, slot)
     if command.flags & TRIGGER:
         return _hold_trigger(state, events, n, command, slot)
     plan = plan_order(state, n, slot)
@@ -135,5 +137,5 @@ def place(state: State, events: Rows[EventRow], n: int, command: CommandRow) -> 
     if plan.refused != Reason.NONE:
         free_slot(state, slot)
         return write_rejected(state, events, n, command, plan.refused)
-    state.counters[ORDERS_MADE] += 1
+    state.scalars[ORDERS_MADE] += 1
     return execute_plan(state, events, n, slot, plan)

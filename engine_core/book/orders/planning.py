@@ -14,7 +14,7 @@ from engine_core.book.ledger.balances import atoms_of, available, debit_balance
 from engine_core.book.memory.packed_codes import can_rest, codes_of_order, is_limit
 from engine_core.book.memory.records import BY_QUOTE, HAS_BOUND, ICEBERG, POST_ONLY
 from engine_core.book.memory.state import BUDGET, State
-from engine_core.jit.intrinsics import apart, rare
+from engine_core.jit.intrinsics import cold, noinline
 from engine_core.jit.kernel import hot, inner
 from engine_core.wire.codes import Reason, SelfTrade, Side, TimeInForce
 from engine_core.wire.limits import MAX_INT64, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
@@ -98,8 +98,8 @@ def limit_key_of(state: State, slot: int, book: int) -> int:
 
 
 @inner
-def _take(state: State, wanted: Wanted, lots: int, unit: int, fills: bool, events: int) -> bool:
-    """Take up to `lots` at `unit` quote atoms a lot. Returns whether there is all that is wanted."""
+def _consume(state: State, wanted: Wanted, lots: int, unit: int, fills: bool, events: int) -> bool:
+    """Consume up to `lots` at `unit` quote atoms a lot. Returns whether there is all that is wanted."""
     walked = state.walked
     taken = min(lots, wanted.lots - walked[TAKEN])
     if wanted.amount_atoms >= 0:
@@ -118,7 +118,7 @@ def _take(state: State, wanted: Wanted, lots: int, unit: int, fills: bool, event
 
 
 @inner
-def _walk_shown(state: State, wanted: Wanted, level: int, unit: int) -> bool:
+def _walk_displayed(state: State, wanted: Wanted, level: int, unit: int) -> bool:
     """The visible round of one level. Returns whether the walk is over."""
     walked = state.walked
     slot = state.levels[level].head
@@ -129,10 +129,10 @@ def _walk_shown(state: State, wanted: Wanted, level: int, unit: int) -> bool:
         order, info = state.orders[slot], state.info[slot]
         if order.account != wanted.account:
             events = EVENTS_A_PART if info.flags & ICEBERG else TWO_FILLS
-            if _take(state, wanted, order.remaining_lots, unit, True, events):
+            if _consume(state, wanted, order.remaining_lots, unit, True, events):
                 return True
         elif wanted.self_trade == SelfTrade.DECREMENT:
-            if _take(state, wanted, info.quantity_lots - info.executed_lots, unit, False, 1):
+            if _consume(state, wanted, info.quantity_lots - info.executed_lots, unit, False, 1):
                 walked[STOP] = Reason.SELF_TRADE
                 return True
         elif wanted.self_trade == SelfTrade.REJECT_MAKER:
@@ -161,7 +161,7 @@ def _parts_of(state: State, level: int, account: int) -> tuple[int, int]:
     while slot != 0:
         hidden = _hidden_of(state, slot, account)
         if hidden > 0:
-            display = state.terms[slot].amount_atoms
+            display = state.terms[slot].display_lots
             lots += hidden
             parts += (hidden + display - 1) // display
         slot = state.orders[slot].next
@@ -181,19 +181,19 @@ def _walk_hidden(state: State, wanted: Wanted, level: int, unit: int) -> bool:
     if wanted.amount_atoms >= 0:
         wants = min(wants, (wanted.amount_atoms - walked[USED]) // unit)
     if lots < wants and walked[STEPS] + parts * EVENTS_A_PART <= wanted.events:
-        return lots != 0 and _take(state, wanted, lots, unit, True, parts * EVENTS_A_PART)
+        return lots != 0 and _consume(state, wanted, lots, unit, True, parts * EVENTS_A_PART)
     round_number = 0
     while lots > 0:
         slot = state.levels[level].head
         while slot != 0:
             hidden = _hidden_of(state, slot, wanted.account)
-            display = state.terms[slot].amount_atoms
+            display = state.terms[slot].display_lots
             if hidden > 0 and round_number <= (hidden - 1) // display:
                 if walked[STEPS] > wanted.events:
                     walked[STOP] = Reason.EVENT_LIMIT
                     return True
                 part = min(hidden - round_number * display, display)
-                if _take(state, wanted, part, unit, True, EVENTS_A_PART):
+                if _consume(state, wanted, part, unit, True, EVENTS_A_PART):
                     return True
                 lots -= part
             slot = state.orders[slot].next
@@ -212,7 +212,7 @@ def walk_book(state: State, wanted: Wanted, book: int, limit_key: int, tick_atom
         if key > limit_key:
             break
         unit = key_of(book, key) * tick_atoms
-        if _walk_shown(state, wanted, level, unit) or _walk_hidden(state, wanted, level, unit):
+        if _walk_displayed(state, wanted, level, unit) or _walk_hidden(state, wanted, level, unit):
             return
         level = next_level(state, level)
     state.walked[STOP] = Reason.PRICE_IMPACT if level != 0 else Reason.IMMEDIATE_OR_CANCEL
@@ -221,19 +221,19 @@ def walk_book(state: State, wanted: Wanted, book: int, limit_key: int, tick_atom
 @inner
 def _walk(state: State, n: int, slot: int, limit_key: int) -> None:
     """The dry run for the order in `slot`, whose first event would be number n."""
-    apart()
+    noinline()
     order, info = state.orders[slot], state.info[slot]
     lots, amount = order.remaining_lots, NO_AMOUNT
     if info.flags & BY_QUOTE:
         lots, amount = MAX_INT64 >> 1, state.terms[slot].amount_atoms
-    events = state.counters[BUDGET] - AFTER_SWEEP - OWN_EVENTS - n
+    events = state.scalars[BUDGET] - AFTER_SWEEP - OWN_EVENTS - n
     wanted = Wanted(order.account, info.self_trade, lots, amount, events)
     walk_book(state, wanted, opposite_of(state, slot), limit_key, state.markets[info.market].tick_atoms)
 
 
 @inner
 def _has_level(state: State, book: int, price: int) -> bool:
-    rare()
+    cold()
     return find_level(state, book, key_of(book, price)) != 0
 
 
@@ -291,7 +291,7 @@ def _check_by_quote(state: State, slot: int, balance: int) -> int:
 @inner
 def _plan_market(state: State, n: int, slot: int, limit_key: int, balance: int) -> Plan:
     """A market order locks exactly what its trades will take: the dry run has found them."""
-    apart()
+    noinline()
     info = state.info[slot]
     market = state.markets[info.market]
     _walk(state, n, slot, limit_key)

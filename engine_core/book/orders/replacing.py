@@ -8,15 +8,22 @@ from typing import NamedTuple
 
 from engine_core.book.ladder.levels import drop_level
 from engine_core.book.ladder.queue import SCRATCH, enter, free_slot, take_slot, unlink
-from engine_core.book.ledger.balances import atoms_to_lock, debit_balance, delist, enlist_between, lock
+from engine_core.book.ledger.balances import (
+    atoms_to_lock,
+    debit_balance,
+    insert_open_order,
+    lock,
+    remove_open_order,
+    unlock,
+)
 from engine_core.book.memory.records import TRIGGER
 from engine_core.book.memory.state import State
 from engine_core.book.orders.checks import check_place
 from engine_core.book.orders.closing import cancel_order
 from engine_core.book.orders.events import write_rejected
-from engine_core.book.orders.placing import check_trigger, fill_slot, place
+from engine_core.book.orders.placing import check_trigger, place, store_order
 from engine_core.book.orders.planning import crosses, opposite_of, plan_order
-from engine_core.jit.intrinsics import rare
+from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import inner
 from engine_core.jit.rows import Rows
 from engine_core.wire.codes import Reason, SelfTrade
@@ -42,12 +49,12 @@ def _set_aside(state: State, slot: int) -> Aside:
     order_id, locked = order.order_id, atoms_to_lock(state, slot)
     before, following = info.account_prev, info.account_next
     level, book, key = order.level, LEVEL_STAYED, 0
-    lock(state, debit_balance(state, slot), -locked)
+    unlock(state, debit_balance(state, slot), locked)
     unlink(state, slot)
     if level != 0 and state.levels[level].head == 0:
         book, key = state.levels[level].book, state.levels[level].key
         drop_level(state, level)
-    delist(state, slot)
+    remove_open_order(state, slot)
     free_slot(state, slot)
     return Aside(order_id, locked, before, following, book, key)
 
@@ -58,7 +65,7 @@ def _put_back(state: State, slot: int, aside: Aside) -> None:
     assert taken == slot
     order = state.orders[slot]
     order.order_id = aside.order_id
-    enlist_between(state, slot, aside.before, aside.following)
+    insert_open_order(state, slot, aside.before, aside.following)
     if aside.book != LEVEL_STAYED:
         enter(state, aside.book, aside.key, slot)
     else:
@@ -92,7 +99,7 @@ def _check_new(state: State, n: int, command: CommandRow) -> int:
     reason = check_place(state, command)
     if reason != Reason.NONE:
         return reason
-    fill_slot(state, command, SCRATCH)
+    store_order(state, command, SCRATCH)
     if command.flags & TRIGGER:
         reason = check_trigger(state, SCRATCH)
     else:
@@ -111,7 +118,7 @@ def _check_new(state: State, n: int, command: CommandRow) -> int:
 @inner
 def replace(state: State, events: Rows[EventRow], n: int, command: CommandRow, old: int) -> int:
     """Cancel the order in slot `old` and place the command, or neither; shape, sender and client id are checked."""
-    rare()
+    cold()
     aside = _set_aside(state, old)
     reason = _check_new(state, n + 1, command)
     _put_back(state, old, aside)

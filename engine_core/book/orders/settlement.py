@@ -2,19 +2,19 @@
 prevention does.
 
 These are the kernels that the exchange compiles into the loop of ladder/matching.py. The order being matched (the
-taker) is on no level; what it still has locked stands in counters[TAKER_LOCKED], its unfilled lots in its own record.
+taker) is on no level; what it still has locked stands in scalars[TAKER_LOCKED], its unfilled lots in its own record.
 """
 
 from typing import Any
 
 from engine_core.book.ladder.queue import append
-from engine_core.book.ledger.balances import balance_of, credit, debit, debit_balance, fee_of, fees_of, lock
+from engine_core.book.ledger.balances import balance_of, credit, debit, debit_balance, fee_of, fees_of, unlock
 from engine_core.book.memory.packed_codes import set_status
 from engine_core.book.memory.records import BY_QUOTE, ICEBERG
 from engine_core.book.memory.state import TAKER_LOCKED, TRIGGERS_DUE, State
-from engine_core.book.orders.closing import expire_order, release, shrink
+from engine_core.book.orders.closing import expire_order, remove_order, shrink
 from engine_core.book.orders.events import Fill, add_level_change, mark_taker, write, write_fill
-from engine_core.jit.intrinsics import rare
+from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import hot, inner
 from engine_core.jit.rows import Rows
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason, SelfTrade, Side
@@ -28,7 +28,7 @@ def _record_trade(state: State, market: int, price: int) -> None:
     record.last_ticks = price
     record.low_ticks = min(record.low_ticks, price)
     record.high_ticks = max(record.high_ticks, price)
-    state.counters[TRIGGERS_DUE] = 1
+    state.scalars[TRIGGERS_DUE] = 1
 
 
 @hot
@@ -72,8 +72,8 @@ def _unlocked_by_taker(state: State, slot: int, lots: int, atoms: int) -> int:
 @inner
 def _replenish(state: State, events: Rows[EventRow], n: int, slot: int, level: int, hidden: int) -> int:
     """Show the next part of an iceberg, behind the queue."""
-    rare()
-    display = state.terms[slot].amount_atoms
+    cold()
+    display = state.terms[slot].display_lots
     state.orders[slot].remaining_lots = min(display, hidden)
     append(state, level, slot)
     write(state, events, n, EventKind.REPLENISHED, Reason.NONE, slot)
@@ -112,7 +112,7 @@ def trade(context: Any, maker: int, price: int, lots: int, n: int) -> int:
     state.orders[taker].remaining_lots -= lots
     _add_execution(state, taker, lots, atoms, state.orders[taker].remaining_lots == 0)
     unlocked = _unlocked_by_taker(state, taker, lots, atoms)
-    state.counters[TAKER_LOCKED] -= unlocked
+    state.scalars[TAKER_LOCKED] -= unlocked
     fees = fees_of(state, market, state.orders[taker].account)
     fee = _settle(state, taker, lots, atoms, unlocked, fees.taker_ppm)
     write_fill(state, events, n, taker, maker, Fill(price, lots, fee))
@@ -120,7 +120,7 @@ def trade(context: Any, maker: int, price: int, lots: int, n: int) -> int:
     n += 1
 
     if maker_filled:
-        release(state, maker)
+        remove_order(state, maker)
     elif hidden != 0:
         return _replenish(state, events, n, maker, level, hidden)
     return n
@@ -141,8 +141,8 @@ def _decrement(state: State, events: Rows[EventRow], n: int, maker: int, taker: 
         info.quantity_lots -= lots
         if info.side == Side.ASK or info.order_type == OrderType.LIMIT:  # a market Bid locked its trades only
             freed = _unlocked_by_taker(state, taker, lots, 0)
-            lock(state, debit_balance(state, taker), -freed)
-            state.counters[TAKER_LOCKED] -= freed
+            unlock(state, debit_balance(state, taker), freed)
+            state.scalars[TAKER_LOCKED] -= freed
     if lots == left:
         return n, left - lots, Reason.SELF_TRADE
     return n, left - lots, Reason.NONE
@@ -151,7 +151,7 @@ def _decrement(state: State, events: Rows[EventRow], n: int, maker: int, taker: 
 @inner
 def meet_own(context: Any, maker: int, left: int, n: int) -> tuple[int, int, int]:
     """The taker meets an order of its own account; the taker's mode decides."""
-    rare()
+    cold()
     state, events, taker = context
     mode = state.info[taker].self_trade
     if mode == SelfTrade.DECREMENT:

@@ -17,7 +17,7 @@ from engine_core.book.memory.state import (
 )
 from engine_core.book.orders.closing import cancel_selected
 from engine_core.book.orders.events import ANY_SCOPE, Selection, write_cancel_all_done
-from engine_core.jit.intrinsics import rare
+from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import inner
 from engine_core.jit.rows import Rows
 from engine_core.wire.codes import Reason
@@ -49,7 +49,7 @@ def _sift(state: State, place: int) -> None:
     while place > 1 and _earlier(state, timer, state.timer_heap[place // 2]):
         _put(state, place, state.timer_heap[place // 2])
         place //= 2
-    size = state.counters[TIMERS]
+    size = state.scalars[TIMERS]
     while 2 * place <= size:
         child = 2 * place
         if child < size and _earlier(state, state.timer_heap[child + 1], state.timer_heap[child]):
@@ -72,20 +72,20 @@ def find_timer(state: State, account: int, kind: int, gateway: int) -> int:
 @inner
 def _new_timer(state: State, account: int) -> int:
     """A timer more on the account's list and in the heap, or 0 if there is none."""
-    owner, timer = state.accounts[account], state.counters[TIMER_FREE]
+    owner, timer = state.accounts[account], state.scalars[TIMER_FREE]
     if timer != 0:
-        state.counters[TIMER_FREE] = state.timers[timer].next
-    elif state.counters[TIMERS_USED] + 1 < state.timers.size:
-        state.counters[TIMERS_USED] += 1
-        timer = state.counters[TIMERS_USED]
+        state.scalars[TIMER_FREE] = state.timers[timer].next
+    elif state.scalars[TIMERS_USED] + 1 < state.timers.size:
+        state.scalars[TIMERS_USED] += 1
+        timer = state.scalars[TIMERS_USED]
     else:
         return 0
     state.timers[timer].next = owner.timers
     owner.timers = timer
     take_share(state, SHARED_TIMERS, owner.timers_armed)
     owner.timers_armed += 1
-    state.counters[TIMERS] += 1
-    _put(state, state.counters[TIMERS], timer)
+    state.scalars[TIMERS] += 1
+    _put(state, state.scalars[TIMERS], timer)
     return timer
 
 
@@ -100,9 +100,9 @@ def arm(state: State, account: int, kind: int, gateway: int, market: int, delay_
         if timer == 0:
             return Reason.TIMERS_FULL
     record = state.timers[timer]
-    state.counters[TIMERS_MADE] += 1
-    record.due_ms = state.counters[TIME_MS] + delay_ms
-    record.number = state.counters[TIMERS_MADE]
+    state.scalars[TIMERS_MADE] += 1
+    record.due_ms = state.scalars[TIME_MS] + delay_ms
+    record.number = state.scalars[TIMERS_MADE]
     record.gateway = gateway
     record.account = account
     record.market = market
@@ -124,26 +124,26 @@ def disarm(state: State, timer: int) -> None:
         state.timers[before].next = record.next
     owner.timers_armed -= 1
     give_share(state, SHARED_TIMERS, owner.timers_armed)
-    size = state.counters[TIMERS]
+    size = state.scalars[TIMERS]
     place, last = record.place, state.timer_heap[size]
-    state.counters[TIMERS] = size - 1
+    state.scalars[TIMERS] = size - 1
     state.timer_heap[size] = 0
     if last != timer:
         _put(state, place, last)
         _sift(state, place)
     record.kind = 0
-    record.next = state.counters[TIMER_FREE]
-    state.counters[TIMER_FREE] = timer
+    record.next = state.scalars[TIMER_FREE]
+    state.scalars[TIMER_FREE] = timer
 
 
 @inner
 def run_due(state: State, events: Rows[EventRow], n: int) -> int:
     """Fire what is due, earliest first, while events fit."""
-    rare()
-    while state.counters[TIMERS] != 0:
+    cold()
+    while state.scalars[TIMERS] != 0:
         timer = state.timer_heap[1]
         record = state.timers[timer]
-        if record.due_ms > state.counters[TIME_MS] or n + 1 >= state.counters[BUDGET]:
+        if record.due_ms > state.scalars[TIME_MS] or n + 1 >= state.scalars[BUDGET]:
             break
         reason = Reason.DEAD_MAN if record.kind == DEAD_MAN else Reason.DISCONNECTED
         market = record.market if record.market != EVERY_MARKET else ALL_MARKETS

@@ -13,11 +13,11 @@ A trigger whose order would be cut short only for want of the events that others
 
 from engine_core.book.ladder.levels import ABOVE, BELOW, book_of, key_of
 from engine_core.book.ladder.queue import append, leave, put_in_front, unlink
-from engine_core.book.ledger.balances import atoms_to_lock, debit_balance, lock
+from engine_core.book.ledger.balances import atoms_to_lock, debit_balance, lock, unlock
 from engine_core.book.memory.packed_codes import set_status
 from engine_core.book.memory.state import BUDGET, FIRED, NO_KEY, TRIGGERS_DUE, State
 from engine_core.book.orders.checks import check_market_state, check_price, is_frozen
-from engine_core.book.orders.closing import end_taker, release
+from engine_core.book.orders.closing import end_taker, remove_order
 from engine_core.book.orders.events import write
 from engine_core.book.orders.execution import execute, execute_plan, rest_again
 from engine_core.book.orders.planning import (
@@ -31,7 +31,7 @@ from engine_core.book.orders.planning import (
     plan_order,
     refuse,
 )
-from engine_core.jit.intrinsics import apart, rare
+from engine_core.jit.intrinsics import cold, noinline
 from engine_core.jit.kernel import inner
 from engine_core.jit.rows import Rows
 from engine_core.wire.codes import EventKind, OrderStatus, OrderType, Reason
@@ -53,8 +53,8 @@ def _fire_book(state: State, book: int, reached_key: int) -> None:
 @inner
 def collect_fired(state: State, market: int) -> None:
     """Queue the triggers that the trades of `market` have reached since the last time."""
-    apart()
-    state.counters[TRIGGERS_DUE] = 0
+    noinline()
+    state.scalars[TRIGGERS_DUE] = 0
     record = state.markets[market]
     above, below = book_of(market, ABOVE), book_of(market, BELOW)
     _fire_book(state, above, key_of(above, record.high_ticks))
@@ -79,7 +79,7 @@ def _check_fired(state: State, slot: int) -> int:
 @inner
 def is_busy(state: State, market: int) -> bool:
     """Whether an order of this market is suspended."""
-    rare()
+    cold()
     slot = state.levels[FIRED].head
     while slot != 0 and state.info[slot].status != OrderStatus.TRIGGER_PENDING:
         if state.info[slot].market == market:
@@ -116,9 +116,9 @@ def _activate(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
     """A fired trigger becomes an ordinary order, with the funds that it held, or fails; or it waits: no event."""
     balance, held = debit_balance(state, slot), atoms_to_lock(state, slot)
     unlink(state, slot)
-    lock(state, balance, -held)
+    unlock(state, balance, held)
     plan = _plan_fired(state, n, slot)
-    if plan.stop == Reason.EVENT_LIMIT and state.counters[BUDGET] - n < MAX_EVENTS_PER_COMMAND // 2:
+    if plan.stop == Reason.EVENT_LIMIT and state.scalars[BUDGET] - n < MAX_EVENTS_PER_COMMAND // 2:
         lock(state, balance, held)
         put_in_front(state, FIRED, slot)
         return n
@@ -126,7 +126,7 @@ def _activate(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
     if plan.refused != Reason.NONE:
         set_status(state, slot, OrderStatus.TRIGGER_FAILED)
         n = write(state, events, n, EventKind.TRIGGER_FAILED, plan.refused, slot)
-        release(state, slot)
+        remove_order(state, slot)
         return n
     set_status(state, slot, OrderStatus.NEW)
     n = write(state, events, n, EventKind.TRIGGERED, Reason.NONE, slot)
@@ -136,8 +136,8 @@ def _activate(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
 @inner
 def run_fired(state: State, events: Rows[EventRow], n: int) -> int:
     """Work the queue off while events fit."""
-    rare()
-    while state.levels[FIRED].head != 0 and n + OWN_EVENTS + AFTER_SWEEP < state.counters[BUDGET]:
+    cold()
+    while state.levels[FIRED].head != 0 and n + OWN_EVENTS + AFTER_SWEEP < state.scalars[BUDGET]:
         slot = state.levels[FIRED].head
         market = state.info[slot].market
         if state.info[slot].status != OrderStatus.TRIGGER_PENDING:
@@ -147,6 +147,6 @@ def run_fired(state: State, events: Rows[EventRow], n: int) -> int:
             n = _activate(state, events, n, slot)
             if n == before:
                 break
-        if state.counters[TRIGGERS_DUE]:
+        if state.scalars[TRIGGERS_DUE]:
             collect_fired(state, market)
     return n

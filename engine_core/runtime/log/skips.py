@@ -58,9 +58,9 @@ def check_skips(state: State, position: EntryId, client: redis.Redis, names: Key
     """
     entries = {entry for entry in settle_skips(client, names, min(position, top)) if entry <= position}
     least = sum(entry <= top for entry in entries)
-    if not least <= state.counters[SKIPS] <= len(entries):
+    if not least <= state.scalars[SKIPS] <= len(entries):
         raise Forgotten(
-            f"{state.counters[SKIPS]} entries up to {position} were skipped, but by the engine which publishes {least}"
+            f"{state.scalars[SKIPS]} entries up to {position} were skipped, but by the engine which publishes {least}"
         )
 
 

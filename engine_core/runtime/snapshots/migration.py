@@ -36,11 +36,11 @@ OLD_CODE = Code(
     ),
 )
 _ARRAYS = (
-    *("counters", "limits", "orders", "info", "terms", "free_orders", "levels", "pages", "page_levels", "page_heads"),
+    *("scalars", "limits", "orders", "info", "terms", "free_orders", "levels", "pages", "page_levels", "page_heads"),
     *("nodes", "books", "markets", "fees", "assets", "accounts", "balances", "open_counts", "client_heads", "ended"),
     *("keys", "key_heads", "references", "reference_heads", "timers", "timer_heap", "gateways", "walked"),
 )
-_LENGTHS = {"counters": 40, "limits": len(OLD_CODE.capacities)}  # where they do not follow from the capacities as now
+_LENGTHS = {"scalars": 40, "limits": len(OLD_CODE.capacities)}  # where they do not follow from the capacities as now
 _RECORDS = {  # of arrays whose record has changed since: as it was, under the names that its fields have now
     "accounts": np.dtype(
         [
@@ -105,17 +105,17 @@ def _derive(state: State) -> None:
     """What follows from the rest, and what that code did not keep."""
     rebuild_pages(state)  # it had fewer, in a smaller table
     rebuild_nodes(state)  # its reads removed empty ones: no two engines had the same
-    state.counters[OPERATOR_REFERENCES] = state.counters[REFERENCES]
+    state.scalars[OPERATOR_REFERENCES] = state.scalars[REFERENCES]
     revoked = []
-    for number in range(1, int(state.counters[KEYS]) + 1):
+    for number in range(1, int(state.scalars[KEYS]) + 1):
         if state.keys[number]["permissions"]:
             state.accounts[state.keys[number]["account"]]["keys"] += 1
-            state.counters[KEYS_HELD] += 1
+            state.scalars[KEYS_HELD] += 1
         else:
             revoked.append(number)
     for number, newer in zip(revoked, [*revoked[1:], 0], strict=False):
         state.keys[number]["newer"] = newer
-    state.counters[REVOKED_OLDEST], state.counters[REVOKED_NEWEST] = (revoked[0], revoked[-1]) if revoked else (0, 0)
+    state.scalars[REVOKED_OLDEST], state.scalars[REVOKED_NEWEST] = (revoked[0], revoked[-1]) if revoked else (0, 0)
     for timer in state.timers[state.timers["kind"] != 0]:
         state.accounts[timer["account"]]["timers_armed"] += 1
     recount(state)

@@ -21,11 +21,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol, TypeVar
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from engine_core.book.memory.state import COUNTERS, LOG_ID, Capacities, State, capacities_of, new_state
+from engine_core.book.memory.state import LOG_ID, SCALARS, Capacities, State, capacities_of, new_state
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from engine_core.wire.layout import fingerprint as wire_fingerprint
 from engine_core.wire.streams import ORIGIN, EntryId
@@ -67,12 +67,13 @@ class Arrays(Protocol):
     """A State, or what another code had for one."""
 
     @property
-    def counters(self) -> np.ndarray: ...
+    def scalars(self) -> np.ndarray: ...
 
     def __iter__(self) -> Iterator[np.ndarray]: ...
 
 
 A = TypeVar("A", bound=Arrays)
+_NAMED = {"scalars": "counters"}  # arrays by the name that they had when the first files were written
 
 
 class Code(NamedTuple):
@@ -202,7 +203,7 @@ def read_arrays(path: Path, code: Code, make: Callable[[Capacities], A]) -> tupl
                 raise SnapshotError(f"{path} is damaged: its checksum does not fit")
     except OSError as error:
         raise SnapshotError(f"{path} cannot be read: {error.strerror}") from None
-    if int(state.counters[LOG_ID]) != snapshot.place.log_id:
+    if int(state.scalars[LOG_ID]) != snapshot.place.log_id:
         raise SnapshotError(f"{path} is damaged: its header names another log than its state")
     return snapshot, state
 
@@ -216,12 +217,20 @@ def _made(path: Path, make: Callable[[Capacities], A], capacities: Capacities) -
 
 @functools.cache
 def this_code() -> Code:
-    """Its fingerprint: 63 bits that change with any record, array or counter that a state consists of."""
+    """Its fingerprint: 63 bits that change with any record, array or scalar that a state consists of."""
     state = new_state(Capacities(*(1 for _ in Capacities._fields)))
-    arrays = [(name, array.dtype.descr) for name, array in zip(State._fields, state, strict=True)]
-    text = repr((arrays, COUNTERS, Capacities._fields, wire_fingerprint()))
+    arrays = [(_NAMED.get(name, name), _fields(array.dtype)) for name, array in zip(State._fields, state, strict=True)]
+    text = repr((arrays, SCALARS, Capacities._fields, wire_fingerprint()))
     fingerprint = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
     return Code(BEHAVIOUR_VERSION, fingerprint, Capacities._fields)
+
+
+def _fields(record: np.dtype) -> list[Any]:
+    """What `descr` is of a record without second names of the same bytes; these change nothing in what is written."""
+    first: dict[int, Any] = {}
+    for name, (form, offset, *_) in (record.fields or {}).items():
+        first.setdefault(offset, (name, form.str))
+    return list(first.values()) or record.descr
 
 
 def _read_header(file: BinaryIO, path: Path, code: Code) -> tuple[Snapshot, bytes]:
