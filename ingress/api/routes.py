@@ -33,15 +33,15 @@ from ingress.api.route import (
 )
 from ingress.operations import account, history, market_data, orders
 from ingress.operations.order_books import FRESH_SECONDS
-from ingress.schemas import account_answers, answers, bodies
+from ingress.schemas import account_answers, answers, bodies, order_answers
 
 _ORDERS_PAGE = (ORDER_ID, ANY_SYMBOL, LIMIT, OFFSET, FROM_ID, MARKET_TYPE, DIRECTION, STRATEGY)
 _FILLS_PAGE = (ORDER_ID, ANY_SYMBOL, FROM, TO, LIMIT, OFFSET, FROM_ID, FILL_TYPE, MARKET_TYPE, DIRECTION, STRATEGY)
 
 
-_LIVE: TypeAlias = answers.LiveOrder
+_LIVE: TypeAlias = order_answers.LiveOrder
 _PLACE: TypeAlias = bodies.PlaceOrder
-_BATCH = (list[_PLACE], list[answers.BatchOrder | answers.BatchError])
+_BATCH = (list[_PLACE], list[order_answers.BatchOrder | order_answers.BatchError])
 _NONE_OF_IT = (market_data.nothing, list[None])
 _TRADES = list[answers.Trade]
 _BALANCES = dict[str, account_answers.Balance]
@@ -107,7 +107,7 @@ _ORDERS = (
         "orderCancel",
         "Cancel up to 100 orders by their ids",
         orders.cancel_batch,
-        (bodies.CancelBatch, list[answers.BatchOrder | answers.BatchError]),
+        (bodies.CancelBatch, list[order_answers.BatchOrder | order_answers.BatchError]),
         orders.CANCEL_LISTS,
         orders.MAX_CANCEL_BATCH,
     ),
@@ -117,7 +117,7 @@ _ORDERS = (
         "orderReplace",
         "Replace one order by another: both, or neither",
         orders.replace,
-        (bodies.ReplaceOrder, answers.ReplacedOrder),
+        (bodies.ReplaceOrder, order_answers.ReplacedOrder),
     ),
     trading(
         "POST",
@@ -158,7 +158,7 @@ _HISTORY = (
         "/wapi/v1/history/orders",
         "orderHistoryQueryAll",
         "Orders, open and ended",
-        (history.orders, list[answers.HistoryOrder]),
+        (history.orders, list[order_answers.HistoryOrder]),
         _ORDERS_PAGE,
     ),
     private_read(

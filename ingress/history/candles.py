@@ -32,12 +32,12 @@ class CandleRow:
         return {
             "start": plain(self.start_ms),
             "end": plain(interval.next(self.start_ms)),
-            "open": form.price[self.open_ticks],
-            "high": form.price[self.high_ticks],
-            "low": form.price[self.low_ticks],
-            "close": form.price[self.close_ticks],
-            "volume": form.quantity[self.volume_lots],
-            "quoteVolume": form.quote[self.quote_atoms],
+            "open": form.price(self.open_ticks),
+            "high": form.price(self.high_ticks),
+            "low": form.price(self.low_ticks),
+            "close": form.price(self.close_ticks),
+            "volume": form.quantity(self.volume_lots),
+            "quoteVolume": form.quote(self.quote_atoms),
             "trades": str(self.trades),
         }
 

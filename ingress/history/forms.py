@@ -41,13 +41,17 @@ class _Memo(dict[int, str]):
         return text
 
 
+def _remembered(text_of: Callable[[int], str]) -> Callable[[int], str]:
+    return _Memo(text_of).__getitem__
+
+
 class _Forms:
     """How numbers of one market are written."""
 
     def __init__(self, market: Market) -> None:
         self.market, self.symbol, self.tick_atoms = market, market.symbol, market.units.tick_atoms
-        self.price, self.quantity = _Memo(market.units.price), _Memo(market.units.quantity)
-        self.quote, self.base = _Memo(market.units.quote), _Memo(market.units.base)
+        self.price, self.quantity = _remembered(market.units.price), _remembered(market.units.quantity)
+        self.quote, self.base = _remembered(market.units.quote), _remembered(market.units.base)
 
 
 class Forms(dict[int, _Forms]):

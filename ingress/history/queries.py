@@ -12,7 +12,8 @@ from psycopg import AsyncConnection
 from engine_core.wire.intervals import Interval
 from engine_core.wire.limits import MAX_INT64
 from ingress.history.candles import CandleRow
-from ingress.history.rows import AskedWith, FillRow, OrderRow, TradeRow, TransferRow
+from ingress.history.rows import AskedWith, FillRow, TradeRow, TransferRow
+from ingress.schemas.order_answers import OrderRow
 
 T = TypeVar("T")
 FOREVER_MS = 253_402_300_800_000  # the year 10000

@@ -28,9 +28,9 @@ from ingress.history import queries, rows
 from ingress.history.candles import add_trades, without_gaps
 from ingress.history.forms import Forms, Json
 from ingress.history.queries import OrderFills, Scope, StoredPage, TransferFilter
-from ingress.history.rows import AskedWith, OrderRow, TransferRow
+from ingress.history.rows import AskedWith, TransferRow
 from ingress.history.unstored import Tail, fills_of, orders_of, trades_of, transfers_of
-from ingress.schemas.answers import LiveOrder
+from ingress.schemas.order_answers import HistoryOrder, LiveOrder, OrderRow
 
 __all__ = ["History", "HistoryUnavailable", "UnknownRow"]
 
@@ -87,11 +87,11 @@ class History:
         offset: int = 0,
         ascending: bool = False,
         from_id: int | None = None,
-    ) -> tuple[list[Json], int]:
+    ) -> tuple[list[HistoryOrder], int]:
         """Open and ended ones, by creation; from_id: those that come after this one in the page's direction."""
         scope = Scope(account, market)
 
-        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
+        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[HistoryOrder], int]:
             begun, changed = rows.order_rows(orders_of(tail, account, market, order_id))
             if order_id is None:
                 low, high = await queries.bounds(connection, "orders", scope)
@@ -108,7 +108,7 @@ class History:
             for order in found:
                 if progress := changed.get(order.order_id):
                     progress.apply(order)
-            return [order.json(self._forms) for order in page.join(found, begun)], page.total
+            return [rows.history_order(order, self._forms) for order in page.join(found, begun)], page.total
 
         return await self._read(work)
 
@@ -126,7 +126,7 @@ class History:
             return order
 
         found = await self._read(work)
-        return None if found is None else found.live(self._forms)
+        return None if found is None else rows.live_order(found, self._forms)
 
     async def fills(
         self,

@@ -8,14 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.edge.spelling import (
-    ORDER_TYPE_WORDS,
-    SELF_TRADE_WORDS,
-    SIDE_WORDS,
-    STATUS_WORDS,
-    TIME_IN_FORCE_WORDS,
-    expiry_word,
-)
+from engine_core.edge.spelling import SIDE_WORDS, expiry_word
 from engine_core.replica.setup import Asset
 from engine_core.wire import destinations
 from engine_core.wire.codes import (
@@ -23,86 +16,33 @@ from engine_core.wire.codes import (
     EventKind,
     OrderFlag,
     OrderStatus,
-    OrderType,
     Side,
 )
 from engine_core.wire.events import events_of
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.units import format_decimal
 from ingress.history.forms import Forms, Json, iso
-from ingress.schemas.answers import LiveOrder
+from ingress.schemas.order_answers import HistoryOrder, LiveOrder, OrderRow, order_answer
 
 NO_CLIENT_ID = -1
 # Plain integers: the operators of enum members take microseconds.
 _HAS_CLIENT_ID, _TAKER = OrderFlag.HAS_CLIENT_ID.value, OrderFlag.TAKER.value
-_BY_QUOTE, _TRIGGER, _POST_ONLY = OrderFlag.BY_QUOTE.value, OrderFlag.TRIGGER.value, OrderFlag.POST_ONLY.value
-_ICEBERG = OrderFlag.ICEBERG.value
-_LIMIT, _BID, _ASK = OrderType.LIMIT.value, Side.BID.value, Side.ASK.value
+_BID, _ASK = Side.BID.value, Side.ASK.value
 _BEGINS = (EventKind.ACCEPTED.value, EventKind.TRIGGER_PLACED.value)
 _HAS_OWN_PRICE = (*_BEGINS, EventKind.AMENDED.value)
 _EXPIRED = (OrderStatus.EXPIRED.value, OrderStatus.TRIGGER_FAILED.value)
-_NEVER: Json = dict.fromkeys(
-    (
-        *("stopLossTriggerPrice", "stopLossLimitPrice", "stopLossTriggerBy"),
-        *("takeProfitTriggerPrice", "takeProfitLimitPrice", "takeProfitTriggerBy"),
-        *("strategyId", "slippageTolerance", "slippageToleranceType", "systemOrderType"),
-    )
-)
 
 
-@dataclass(slots=True)
-class OrderRow:
-    order_id: int
-    market: int
-    client_id: int
-    side: int
-    order_type: int
-    time_in_force: int
-    self_trade: int
-    flags: int
-    status: int
-    reason: int
-    price_ticks: int
-    quantity_lots: int
-    amount_atoms: int
-    trigger_ticks: int
-    display_lots: int
-    executed_lots: int
-    executed_atoms: int
-    created_ms: int
+def history_order(row: OrderRow, forms: Forms) -> HistoryOrder:
+    form, expiry = forms[row.market], expiry_word(row.reason) if row.status in _EXPIRED else None
+    created_at = iso(row.created_ms)
+    return order_answer(HistoryOrder, form.symbol, form, row, row, createdAt=created_at, expiryReason=expiry)
 
-    def json(self, forms: Forms) -> Json:
-        form, flags = forms[self.market], self.flags
-        is_limit, by_quote, is_trigger = self.order_type == _LIMIT, flags & _BY_QUOTE, flags & _TRIGGER
-        quantity = None if by_quote else form.quantity[self.quantity_lots]
-        return {
-            "id": str(self.order_id),
-            "clientId": None if self.client_id == NO_CLIENT_ID else self.client_id,
-            "symbol": form.symbol,
-            "side": SIDE_WORDS[self.side],
-            "orderType": ORDER_TYPE_WORDS[self.order_type],
-            "status": STATUS_WORDS[self.status],
-            "timeInForce": TIME_IN_FORCE_WORDS[self.time_in_force],
-            "selfTradePrevention": SELF_TRADE_WORDS[self.self_trade],
-            "postOnly": bool(flags & _POST_ONLY) if is_limit else None,
-            "price": form.price[self.price_ticks] if is_limit else None,
-            "quantity": quantity,
-            "quoteQuantity": form.quote[self.amount_atoms] if by_quote else None,
-            "executedQuantity": form.quantity[self.executed_lots],
-            "executedQuoteQuantity": form.quote[self.executed_atoms],
-            "createdAt": iso(self.created_ms),
-            "displayQuantity": form.quantity[self.display_lots] if flags & _ICEBERG else None,
-            "expiryReason": expiry_word(self.reason) if self.status in _EXPIRED else None,
-            "triggerPrice": form.price[self.trigger_ticks] if is_trigger else None,
-            "triggerQuantity": quantity if is_trigger else None,
-            "triggerBy": "LastPrice" if is_trigger else None,
-            **_NEVER,
-        }
 
-    def live(self, forms: Forms) -> LiveOrder:
-        """As the answer to its placement shows it."""
-        shown = self.json(forms) | {"createdAt": self.created_ms}
-        return LiveOrder(**{name: shown[name] for name in LiveOrder.__struct_fields__ if name in shown})
+def live_order(row: OrderRow, forms: Forms) -> LiveOrder:
+    """As the answer to its placement shows it."""
+    form = forms[row.market]
+    return order_answer(LiveOrder, form.symbol, form, row, row, createdAt=row.created_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +84,9 @@ class FillRow:
             "clientId": None if self.client_id == NO_CLIENT_ID else str(self.client_id),
             "symbol": form.symbol,
             "side": SIDE_WORDS[self.side],
-            "price": form.price[self.price_ticks],
-            "quantity": form.quantity[self.quantity_lots],
-            "fee": (form.base if is_bid else form.quote)[self.fee_atoms],
+            "price": form.price(self.price_ticks),
+            "quantity": form.quantity(self.quantity_lots),
+            "fee": (form.base if is_bid else form.quote)(self.fee_atoms),
             "feeSymbol": (form.market.base if is_bid else form.market.quote).symbol,
             "isMaker": self.is_maker,
             "timestamp": iso(self.time_ms),
@@ -166,9 +106,9 @@ class TradeRow:
         form = forms[market]
         return {
             "id": self.trade_id,
-            "price": form.price[self.price_ticks],
-            "quantity": form.quantity[self.quantity_lots],
-            "quoteQuantity": form.quote[self.price_ticks * self.quantity_lots * form.tick_atoms],
+            "price": form.price(self.price_ticks),
+            "quantity": form.quantity(self.quantity_lots),
+            "quoteQuantity": form.quote(self.price_ticks * self.quantity_lots * form.tick_atoms),
             "timestamp": self.time_ms,
             "isBuyerMaker": self.buyer_is_maker,
         }

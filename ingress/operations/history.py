@@ -152,7 +152,7 @@ def _from_id(members: fields.Fields) -> int | None:
     return fields.integer(members, "fromId", 1, MAX_INT64)
 
 
-def _paged(rows: list[dict[str, Any]], page: Pagination, total: int) -> Reply:
+def _paged(rows: list[Any], page: Pagination, total: int) -> Reply:
     return json_reply(rows, Pagination(page.limit, page.offset, total).headers())
 
 

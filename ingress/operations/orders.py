@@ -9,9 +9,8 @@ from typing import Final
 import msgspec
 
 from engine_core.edge.signing import MAX_WINDOW_MS
-from engine_core.edge.spelling import ORDER_TYPE_WORDS, SELF_TRADE_WORDS, SIDE_WORDS, STATUS_WORDS, TIME_IN_FORCE_WORDS
 from engine_core.replica.setup import Market
-from engine_core.wire.codes import EventKind, OrderFlag, OrderType, QueryKind, Reason, Side
+from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
 from engine_core.wire.events import Event, event_of
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.access.used_signatures import duplicate
@@ -25,7 +24,8 @@ from ingress.requests.command_record import Command
 from ingress.requests.order_commands import Placement
 from ingress.requests.signed_json import Member, Members
 from ingress.schemas import bodies
-from ingress.schemas.answers import BatchError, BatchOrder, CancelAfter, LiveOrder, ReplacedOrder
+from ingress.schemas.answers import CancelAfter
+from ingress.schemas.order_answers import BatchError, BatchOrder, LiveOrder, ReplacedOrder, order_answer
 from ingress.service import Request, Service
 
 MAX_BATCH: Final = 20
@@ -42,9 +42,7 @@ _TRIGGERED: Final = EventKind.TRIGGERED.value
 _CANCEL_ALL_DONE: Final = frozenset((EventKind.CANCEL_ALL_DONE.value,))
 _TIMER_ARMED: Final = frozenset((EventKind.TIMER_ARMED.value,))
 
-_LIMIT, _FILL = OrderType.LIMIT.value, EventKind.FILL.value
-_CLIENT_ID, _POST_ONLY = OrderFlag.HAS_CLIENT_ID.value, OrderFlag.POST_ONLY.value
-_BY_QUOTE, _TRIGGER, _ICEBERG = OrderFlag.BY_QUOTE.value, OrderFlag.TRIGGER.value, OrderFlag.ICEBERG.value
+_FILL: Final = EventKind.FILL.value
 
 
 async def place(service: Service, request: Request) -> Reply:
@@ -303,34 +301,7 @@ async def find_all(service: Service, request: Request) -> Reply:
 def live_order(market: Market, opening: Event, last: Event, kind: type[LiveOrder] = LiveOrder) -> LiveOrder:
     """The order that `opening` began, in the state that `last` left it."""
     assert opening.kind != _FILL, "a FILL cannot open an order: it has no creation time"
-    units = market.units
-    is_limit = opening.order_type == _LIMIT
-    flags = opening.flags
-    by_quote, is_trigger = flags & _BY_QUOTE, flags & _TRIGGER
-    quantity = None if by_quote else units.quantity(opening.quantity_lots)
-    order = kind(
-        id=str(opening.order_id),
-        clientId=opening.client_id if flags & _CLIENT_ID else None,
-        symbol=market.symbol,
-        side=SIDE_WORDS[opening.side],
-        orderType=ORDER_TYPE_WORDS[opening.order_type],
-        status=STATUS_WORDS[last.status],
-        timeInForce=TIME_IN_FORCE_WORDS[opening.time_in_force],
-        selfTradePrevention=SELF_TRADE_WORDS[opening.self_trade],
-        postOnly=bool(flags & _POST_ONLY) if is_limit else None,
-        price=units.price(opening.price_ticks) if is_limit else None,
-        quantity=quantity,
-        quoteQuantity=units.quote(opening.amount_atoms) if by_quote else None,
-        executedQuantity=units.quantity(last.executed_lots) if last.executed_lots else "0",
-        executedQuoteQuantity=units.quote(last.executed_atoms) if last.executed_atoms else "0",
-        createdAt=opening.created_ms,
-    )
-    if flags & _ICEBERG:
-        order.displayQuantity = units.quantity(opening.display_lots)
-    if is_trigger:
-        order.triggerPrice = units.price(opening.trigger_ticks)
-        order.triggerQuantity, order.triggerBy = quantity, "LastPrice"
-    return order
+    return order_answer(kind, market.symbol, market.units, opening, last, createdAt=opening.created_ms)
 
 
 def state_of(market: Market, event: Event, kind: type[LiveOrder] = LiveOrder) -> LiveOrder:

@@ -37,6 +37,7 @@ from ingress.operations import orders
 from ingress.order_entry.leases import Lease
 from ingress.requests import fields, order_commands
 from ingress.requests.signed_json import Member, Members, Number, compact_json, parse_object, signed_pairs
+from ingress.schemas.streams import OrderMessage
 from ingress.service import Request
 
 PATH: Final = ORDER_ENTRY
@@ -52,7 +53,6 @@ MOST_FRAMES: Final = 100  # pings, pongs and parts before a logon or, one after 
 MOST_REFUSED: Final = 8  # messages before a logon; then the connection ends
 STRANGER: Final = f"log on first: {LOGON}"
 MAX_ID: Final = 64
-_MESSAGE_MEMBERS: Final = frozenset(("id", "method", "params"))
 _CREDENTIALS: Final = {
     "apiKey": b"x-api-key",
     "signature": b"x-signature",
@@ -121,13 +121,13 @@ class OrderSession:
         self,
         plain: PlainMessages,
         sessions: OpenSessions,
-        shown: Metrics,
+        metrics: Metrics,
         send: Callable[[bytes], None],
         drop: Callable[[str], None],
         address: str = "",
     ) -> None:
         self._service, self._plain_messages, self._sessions = plain.service, plain, sessions
-        self._shown, self._send, self._drop = shown, send, drop
+        self._metrics, self._send, self._drop = metrics, send, drop
         self._loop = asyncio.get_running_loop()
         self._address = address  # of the client
         self._caller: Caller | None = None
@@ -158,7 +158,7 @@ class OrderSession:
             self._service.engine.gateway.catch_up()
             message = parse_object(text)
             request_id = _id_of(message)
-            fields.check_names(message, _MESSAGE_MEMBERS)
+            fields.check_members(message, OrderMessage)
             method, params = message.get("method"), message.get("params", {})
             if not isinstance(params, dict):
                 raise bad_request("`params` must be an object")
@@ -275,7 +275,7 @@ class OrderSession:
         self._answer(request_id, reply, began)
 
     def _answer(self, request_id: bytes, reply: Reply, began: float) -> None:
-        self._shown.order(began, reply.status)
+        self._metrics.order(began, reply.status)
         name = b"result" if reply.status < 400 else b"error"
         self._send(b'{"id":%b,"status":%d,"%b":%b}' % (request_id, reply.status, name, reply.body))
         if self._caller is None and reply.status >= 400:

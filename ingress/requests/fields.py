@@ -20,15 +20,12 @@ CHAIN: Final = "Internal"  # assets live in this exchange's ledger only; clients
 Fields = Mapping[str, Member]
 
 
-def check_names(fields: Fields, allowed: frozenset[str]) -> None:
+def check_members(fields: Fields, body: type[msgspec.Struct]) -> None:
+    """A silently ignored member could turn a stop into a live order, so one that the body does not have is refused."""
+    allowed = _members_of(body)
     if not fields.keys() <= allowed:
         unknown = next(name for name in fields if name not in allowed)
         raise bad_request(f"Unknown member {unknown[:40]!r}")
-
-
-def check_members(fields: Fields, body: type[msgspec.Struct]) -> None:
-    """A silently ignored member could turn a stop into a live order, so one that the body does not have is refused."""
-    check_names(fields, _members_of(body))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The bodies of the API's answers about markets, orders and history, each declared once, with an example.
+"""The bodies of the API's answers about markets and their history, each declared once, with an example.
 
 msgspec writes them, and the OpenAPI document describes them. Field names are those of the wire. Numbers of money are
 text.
@@ -8,25 +8,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from engine_core.edge.spelling import ExpiryWord, MarketStateWord, OrderTypeWord, SideWord, StatusWord, TimeInForceWord
+from engine_core.edge.spelling import MarketStateWord, SideWord
 from engine_core.wire.limits import MAX_ICEBERG_PARTS
 from ingress.schemas.example import example
 
-_EXITS: Final = dict.fromkeys(
-    (
-        *("stopLossTriggerPrice", "stopLossLimitPrice", "stopLossTriggerBy"),
-        *("takeProfitTriggerPrice", "takeProfitLimitPrice", "takeProfitTriggerBy"),
-        *("strategyId", "slippageTolerance", "slippageToleranceType"),
-    )
-)
-_LIVE: Final = {
-    **{"id": "117440513", "clientId": 42, "symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "status": "New"},
-    **{"timeInForce": "GTC", "selfTradePrevention": "RejectTaker", "postOnly": False, "price": "140.5"},
-    **{"quantity": "1.5", "quoteQuantity": None, "executedQuantity": "0", "executedQuoteQuantity": "0"},
-    **{"createdAt": 1790000000123, "displayQuantity": None},
-    **{"triggerPrice": None, "triggerQuantity": None, "triggerBy": None},
-    **{"triggeredAt": None, **_EXITS, "reduceOnly": None, "relatedOrderId": None},
-}
 _PRICE_FILTER: Final = {
     **{"tickSize": "0.01", "minPrice": "0.01", "maxPrice": "21474836.47", "maxMultiplier": "10"},
     **{"minMultiplier": "0.1", "maxImpactMultiplier": "1.1", "minImpactMultiplier": "0.9", "meanMarkPriceBand": None},
@@ -46,68 +31,6 @@ _TOKEN: Final = {
 @example({"code": "INVALID_ORDER", "message": "Order would immediately match and take"})
 class Error(msgspec.Struct):
     """Body of every answer that is not 2xx."""
-
-    code: str
-    message: str
-
-
-class _Order(msgspec.Struct, kw_only=True):
-    """What orders of now and of the past have in common."""
-
-    id: str
-    clientId: int | None
-    symbol: str
-    side: SideWord
-    orderType: OrderTypeWord
-    status: StatusWord
-    timeInForce: TimeInForceWord
-    selfTradePrevention: str
-    postOnly: bool | None
-    price: str | None
-    quantity: str | None
-    quoteQuantity: str | None
-    executedQuantity: str
-    executedQuoteQuantity: str
-
-
-@example(_LIVE)
-class LiveOrder(_Order, kw_only=True):
-    """An order as it is now; members that do not apply are null."""
-
-    createdAt: int
-    displayQuantity: str | None = None
-    triggerPrice: str | None = None
-    triggerQuantity: str | None = None
-    triggerBy: str | None = None
-    triggeredAt: int | None = None
-    stopLossTriggerPrice: str | None = None
-    stopLossLimitPrice: str | None = None
-    stopLossTriggerBy: str | None = None
-    takeProfitTriggerPrice: str | None = None
-    takeProfitLimitPrice: str | None = None
-    takeProfitTriggerBy: str | None = None
-    reduceOnly: bool | None = None
-    relatedOrderId: str | None = None
-    strategyId: str | None = None
-    slippageTolerance: str | None = None
-    slippageToleranceType: str | None = None
-
-
-@example({**_LIVE, "relatedOrderId": "117440513", "relatedExecutedQuantity": "0.5"})
-class ReplacedOrder(LiveOrder, kw_only=True):
-    """A new order; `relatedOrderId` is the one that it replaced, which had executed `relatedExecutedQuantity`."""
-
-    relatedExecutedQuantity: str | None = None
-
-
-@example({"operation": "Ok", **_LIVE})
-class BatchOrder(LiveOrder, kw_only=True, tag_field="operation", tag="Ok"):
-    """An item of a batch that was placed."""
-
-
-@example({"operation": "Err", "code": "INSUFFICIENT_FUNDS", "message": "Insufficient funds"})
-class BatchError(msgspec.Struct, tag_field="operation", tag="Err"):
-    """An item of a batch that was refused."""
 
     code: str
     message: str
@@ -284,22 +207,6 @@ class Kline(msgspec.Struct):
 @example({"timeoutMs": 30000})
 class CancelAfter(msgspec.Struct):
     timeoutMs: int
-
-
-@example(
-    {
-        **{name: value for name, value in _LIVE.items() if name not in ("triggeredAt", "reduceOnly", "relatedOrderId")},
-        **{"status": "Filled", "executedQuantity": "1.5", "executedQuoteQuantity": "210.75", "expiryReason": None},
-        **{"createdAt": "2026-03-04T05:06:07.123", "systemOrderType": None},
-    }
-)
-class HistoryOrder(_Order, kw_only=True):
-    """An order of the past (or still open), from the history."""
-
-    createdAt: str
-    displayQuantity: str | None
-    expiryReason: ExpiryWord | None
-    systemOrderType: str | None
 
 
 @example(

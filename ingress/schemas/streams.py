@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from engine_core.edge.spelling import ExpiryWord, OrderTypeStreamWord, SideWord, TimeInForceWord
-from ingress.schemas.answers import Error, LiveOrder
+from ingress.schemas.answers import Error
 from ingress.schemas.bodies import AmendOrder, CancelOrder, PlaceOrder
+from ingress.schemas.order_answers import LiveOrder
 
 Microseconds = Annotated[int, msgspec.Meta(description="Unix microseconds")]
 Decimal = Annotated[str, msgspec.Meta(pattern=r"^-?\d+(\.\d+)?$", description="a plain decimal")]
@@ -196,26 +197,30 @@ class LogonAnswer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     error: Error | msgspec.UnsetType = msgspec.UNSET
 
 
-class LogonMessage(msgspec.Struct, kw_only=True):
+class OrderMessage(msgspec.Struct, kw_only=True):
+    """The envelope of every message to /ws/orders."""
+
     id: MessageId
+    method: str
+    params: Any
+
+
+class LogonMessage(OrderMessage, kw_only=True):
     method: Literal["session.logon"]
     params: Logon
 
 
-class PlaceMessage(msgspec.Struct, kw_only=True):
-    id: MessageId
+class PlaceMessage(OrderMessage, kw_only=True):
     method: Literal["order.place"]
     params: PlaceOrder
 
 
-class CancelMessage(msgspec.Struct, kw_only=True):
-    id: MessageId
+class CancelMessage(OrderMessage, kw_only=True):
     method: Literal["order.cancel"]
     params: CancelOrder
 
 
-class ModifyMessage(msgspec.Struct, kw_only=True):
-    id: MessageId
+class ModifyMessage(OrderMessage, kw_only=True):
     method: Literal["order.modify"]
     params: AmendOrder
 

@@ -16,6 +16,7 @@ from engine_core.wire.layout import ADMIN_EVENT, SLOT
 from engine_core.wire.streams import ORIGIN, EntryId
 from ingress.history.reader import History, HistoryUnavailable
 from ingress.history.unstored import MAX_EVENTS, Tail
+from ingress.schemas.order_answers import HistoryOrder
 from tests.persistence import slow
 from tests.persistence.flow import FIRST_TRADER, START_MS, TRADERS, Block, Flow, append, slots
 from tests.persistence.test_writer import config, count, store_all
@@ -84,7 +85,7 @@ async def check_orders(reader: History, expected: slow.Tables, account: int, mar
             found, total = await reader.orders(account, market=market, limit=limit, offset=offset, ascending=ascending)
             wanted = rows if ascending else rows[::-1]
             assert total == len(rows)
-            assert [order["id"] for order in found] == [
+            assert [order.id for order in found] == [
                 str(order["order_id"]) for order in wanted[offset : offset + limit]
             ]
             for order, row in zip(found, wanted[offset : offset + limit], strict=True):
@@ -98,23 +99,23 @@ async def check_orders(reader: History, expected: slow.Tables, account: int, mar
     assert await reader.orders(account, market=market, order_id=other["order_id"]) == ([], 0)
 
 
-def check_order(found: dict[str, Any], row: dict[str, Any]) -> None:
+def check_order(found: HistoryOrder, row: dict[str, Any]) -> None:
     places = {1: 2, 2: 5}[row["market"]]
-    assert found["symbol"] == MARKET_NAMES[row["market"]]
-    assert found["status"] == OrderStatus(row["status"]).name.title().replace("_", "")
-    assert found["side"] == ("Bid" if row["side"] == Side.BID else "Ask")
-    assert found["clientId"] == (None if row["client_id"] < 0 else row["client_id"])
-    assert round(float(found["executedQuantity"]) * 10**places) == row["executed_lots"]
-    assert round(float(found["executedQuoteQuantity"]) * 10**6) == row["executed_atoms"]
-    assert milliseconds(found["createdAt"]) == row["created"].timestamp() * 1000
+    assert found.symbol == MARKET_NAMES[row["market"]]
+    assert found.status == OrderStatus(row["status"]).name.title().replace("_", "")
+    assert found.side == ("Bid" if row["side"] == Side.BID else "Ask")
+    assert found.clientId == (None if row["client_id"] < 0 else row["client_id"])
+    assert round(float(found.executedQuantity) * 10**places) == row["executed_lots"]
+    assert round(float(found.executedQuoteQuantity) * 10**6) == row["executed_atoms"]
+    assert milliseconds(found.createdAt) == row["created"].timestamp() * 1000
     if row["flags"] & OrderFlag.BY_QUOTE:
-        assert found["quantity"] is None and found["quoteQuantity"] == "5"
+        assert found.quantity is None and found.quoteQuantity == "5"
     else:
-        assert round(float(found["quantity"]) * 10**places) == row["quantity_lots"]
-        assert round(float(found["price"]) * {1: 100, 2: 10}[row["market"]]) == row["price_ticks"]
+        assert round(float(found.quantity) * 10**places) == row["quantity_lots"]
+        assert round(float(found.price) * {1: 100, 2: 10}[row["market"]]) == row["price_ticks"]
     expired = row["status"] in (OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED)
-    assert found["expiryReason"] == (Reason(row["reason"]).name.title().replace("_", "") if expired else None)
-    assert found["triggerBy"] == ("LastPrice" if row["flags"] & OrderFlag.TRIGGER else None)
+    assert found.expiryReason == (Reason(row["reason"]).name.title().replace("_", "") if expired else None)
+    assert found.triggerBy == ("LastPrice" if row["flags"] & OrderFlag.TRIGGER else None)
 
 
 async def check_fills(reader: History, expected: slow.Tables, account: int, market: int | None) -> None:
@@ -266,13 +267,13 @@ async def test_an_order_is_there_before_it_is_stored_and_once_after(valkey: str,
         assert await reader.orders(2) == ([], 0)
         reader.observe(slots([placed]))
         found, total = await reader.orders(2, order_id=order.order_id)
-        assert (found[0]["status"], found[0]["expiryReason"], total) == ("New", None, 1)
+        assert (found[0].status, found[0].expiryReason, total) == ("New", None, 1)
         store(valkey, postgres, [placed])
         reader.observe(slots([ended]))
         for _ in range(2):
             found, total = await reader.orders(2)
-            assert (found[0]["status"], found[0]["expiryReason"], total) == ("Expired", "SelfTradePrevention", 1)
-            assert found[0]["createdAt"] == "2026-09-21T14:13:20.000" and found[0]["price"] == "100"
+            assert (found[0].status, found[0].expiryReason, total) == ("Expired", "SelfTradePrevention", 1)
+            assert found[0].createdAt == "2026-09-21T14:13:20.000" and found[0].price == "100"
             store(valkey, postgres, [ended] if _ == 0 else [])
 
 

@@ -10,7 +10,7 @@ from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatu
 from engine_core.wire.layout import BALANCE, join
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.errors import REASONS
-from ingress.schemas.answers import LiveOrder
+from ingress.schemas.order_answers import LiveOrder
 from tests.ingress.fakes import CREATED_MS, READER, Exchange, event
 
 LIMIT = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "100.5", "quantity": "1.25"}
