@@ -28,7 +28,8 @@ from engine_core.config.toml_section import ConfigError
 from engine_core.edge import exposure
 from engine_core.edge.expiring_set import ENDED_SESSIONS, Remembered
 from engine_core.edge.expiring_set import FILE as USED_SIGNATURES
-from engine_core.process import lifecycle, metrics
+from engine_core.process import lifecycle
+from engine_core.process.metrics import serve as serve_metrics
 from engine_core.process.tasks import ended
 from engine_core.replica.backfill import keep_filling
 from engine_core.replica.market_data import MarketData
@@ -69,16 +70,16 @@ async def run(config: EgressConfig) -> None:
     history = asyncio.create_task(keep_filling(data, config.redis_url, config.shard))
     stages = FrameStages(config.stages_every, hub)
     gateway.on_events.append(stages.observe)
-    shown = monitor(config, gateway, data, hub, publisher, server.crowd)
-    shown.stamps = stages.stamps.after
-    metrics.serve(shown, config.runtime, config.metrics_port, config.host)
+    metrics = monitor(config, gateway, data, hub, publisher, server.crowd)
+    metrics.stamps = stages.stamps.after
+    serve_metrics(metrics, config.runtime, config.metrics_port, config.host)
     try:
         await server.start()
         await publisher.start()
         logger.info("streams at ws://%s:%d", config.host, server.port)
         lifecycle.ready()
         while gateway.failure is None and not stopped.is_set():
-            shown.beat()
+            metrics.beat()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), BEAT_SECONDS)
     finally:

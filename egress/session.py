@@ -209,6 +209,6 @@ class Session:
 
 def _named(bad: list[str]) -> str:
     """All bad names, as far as there is room for them."""
-    shown = [name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…" for name in bad[:LISTED]]
+    listed = [name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…" for name in bad[:LISTED]]
     more = f" and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
-    return f"Invalid stream{'s' if len(bad) > 1 else ''}: {', '.join(shown)}{more}"
+    return f"Invalid stream{'s' if len(bad) > 1 else ''}: {', '.join(listed)}{more}"

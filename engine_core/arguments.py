@@ -15,7 +15,7 @@ MAX_SHOWN = 40  # characters of what was typed
 MAX_REFERENCE = 2**63 - 1
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """What was typed, fit for a message."""
     return repr(text) if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]!r}… ({len(text)} characters)"
 
@@ -26,7 +26,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         digits = text.removeprefix("-").replace("_", "")
         if len(digits) > 20 or not (digits.isascii() and digits.isdecimal()):
-            raise argparse.ArgumentTypeError(f"must be a whole number from {low} to {high}, is {shown(text)}")
+            raise argparse.ArgumentTypeError(f"must be a whole number from {low} to {high}, is {quoted(text)}")
         value = int(digits) * (-1 if text.startswith("-") else 1)
         if not low <= value <= high:
             raise argparse.ArgumentTypeError(f"must be from {low} to {high}, is {value}")
@@ -44,7 +44,7 @@ def seconds(low: float, high: float) -> Callable[[str], float]:
         except ValueError:
             value = math.nan
         if not low <= value <= high:  # neither is true of nan
-            raise argparse.ArgumentTypeError(f"must be a number from {low:g} to {high:g}, is {shown(text)}")
+            raise argparse.ArgumentTypeError(f"must be a number from {low:g} to {high:g}, is {quoted(text)}")
         return value
 
     return parse
@@ -67,20 +67,20 @@ def folder(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("must name a folder, is empty")
     if os.path.exists(text) and not os.path.isdir(text):
-        raise argparse.ArgumentTypeError(f"{shown(text)} is a file, and a folder is wanted")
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is a file, and a folder is wanted")
     return Path(text)
 
 
 def file(text: str) -> Path:
     """A file that can be read."""
     if os.path.isdir(text):
-        raise argparse.ArgumentTypeError(f"{shown(text)} is a folder, and a file is wanted")
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is a folder, and a file is wanted")
     if not os.path.exists(text):
-        raise argparse.ArgumentTypeError(f"{shown(text)}: no such file")
+        raise argparse.ArgumentTypeError(f"{quoted(text)}: no such file")
     if not os.path.isfile(text):
-        raise argparse.ArgumentTypeError(f"{shown(text)}: is a device or a pipe, and a file is wanted")
+        raise argparse.ArgumentTypeError(f"{quoted(text)}: is a device or a pipe, and a file is wanted")
     if not os.access(text, os.R_OK):
-        raise argparse.ArgumentTypeError(f"{shown(text)}: may not be read")
+        raise argparse.ArgumentTypeError(f"{quoted(text)}: may not be read")
     return Path(text)
 
 
@@ -88,7 +88,7 @@ def new_file(text: str) -> Path:
     """A file that is going to be written."""
     place = os.path.dirname(text) or "."
     if not text or os.path.isdir(text):
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a writable file")
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a writable file")
     if not os.path.isdir(place) or not os.access(text if os.path.exists(text) else place, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{shown(text)}: cannot be written: its folder is missing or not ours")
+        raise argparse.ArgumentTypeError(f"{quoted(text)}: cannot be written: its folder is missing or not ours")
     return Path(text)

@@ -21,8 +21,9 @@ from engine_core.config.settings import Settings
 from engine_core.config.toml_section import ConfigError
 from engine_core.edge import exposure
 from engine_core.edge.expiring_set import ENDED_SESSIONS, Remembered
-from engine_core.process import lifecycle, metrics
+from engine_core.process import lifecycle
 from engine_core.process.metrics import Monitor
+from engine_core.process.metrics import serve as serve_metrics
 from engine_core.process.tasks import ended
 from engine_core.replica.backfill import keep_filling
 from engine_core.replica.market_data import MarketData
@@ -91,27 +92,27 @@ async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncItera
 
 
 async def serve(config: IngressConfig) -> None:
-    shown = Metrics(config)
+    metrics = Metrics(config)
     stages = OrderStages(config.stages_every)
-    shown.monitor.stamps = stages.stamps.after
-    metrics.serve(shown.monitor, config.runtime, config.metrics_port, config.host)
+    metrics.monitor.stamps = stages.stamps.after
+    serve_metrics(metrics.monitor, config.runtime, config.metrics_port, config.host)
     with listening_socket(config) as listener:
         async with open_service(config, stages) as service:
-            shown.gateway = service.engine.gateway
+            metrics.gateway = service.engine.gateway
             statistics = asyncio.create_task(keep_filling(service.market_data, config.redis_url, config.shard))
             try:
-                await _serve_http(service, listener, shown)
+                await _serve_http(service, listener, metrics)
             finally:
                 await ended(statistics)
 
 
-async def _serve_http(service: Service, listener: socket.socket, shown: Metrics) -> None:
-    crowd = shown.crowd = Crowd(service.config.connections, service.config.proxies, service.limits)
+async def _serve_http(service: Service, listener: socket.socket, metrics: Metrics) -> None:
+    crowd = metrics.crowd = Crowd(service.config.connections, service.config.proxies, service.limits)
     server = uvicorn.Server(
         uvicorn.Config(
-            app.build(service, shown),
-            http=protocol(app.hot_routes(service, shown), crowd),
-            ws=socket_class(service, shown),
+            app.build(service, metrics),
+            http=protocol(app.hot_routes(service, metrics), crowd),
+            ws=socket_class(service, metrics),
             lifespan="off",
             proxy_headers=False,  # whose word on the client's address counts, engine_core/config/addresses.py says
             access_log=False,
@@ -131,7 +132,7 @@ async def _serve_http(service: Service, listener: socket.socket, shown: Metrics)
         gc.freeze()  # what is here now stays: full collections need not look at it again
         lifecycle.ready()
         logger.info("serving http://%s:%d", service.config.host, service.config.http_port)
-    watch = asyncio.create_task(_until_failure(service.engine.gateway, server, shown.monitor, crowd))
+    watch = asyncio.create_task(_until_failure(service.engine.gateway, server, metrics.monitor, crowd))
     await serving
     await ended(watch)
     if service.engine.gateway.failure is not None:

@@ -104,7 +104,7 @@ def limited(limits: RateLimiter, call: Call, reply: Reply) -> Reply:
     """The reply with the headers of what the client may still ask; a 429 of the limits themselves has its own."""
     if any(name == LIMIT_HEADER for name, _ in reply.headers):
         return reply
-    return reply._replace(headers=reply.headers + (call.allowance or limits.shown(call.peer)))
+    return reply._replace(headers=reply.headers + (call.allowance or limits.allowance(call.peer)))
 
 
 def _request(service: Service, endpoint: Endpoint, call: Call) -> Request:

@@ -9,7 +9,8 @@ import logging
 import sys
 
 from engine_core.config.toml_section import ConfigError
-from engine_core.process import lifecycle, metrics
+from engine_core.process import lifecycle
+from engine_core.process.metrics import serve as serve_metrics
 from engine_core.transport.postgres import UnfitDatabase
 from persistence.config import WriterConfig
 from persistence.metrics import Metrics
@@ -28,10 +29,10 @@ def main() -> None:
     except ConfigError as error:
         sys.exit(f"exchange writer: {error}")
     logging.getLogger(__name__).info("from %s", config)
-    shown = Metrics(config.stages_every)
-    metrics.serve(shown.monitor, config.runtime, config.metrics_port, config.host)
+    metrics = Metrics(config.stages_every)
+    serve_metrics(metrics.monitor, config.runtime, config.metrics_port, config.host)
     try:
-        run(config, lifecycle.ready, shown)
+        run(config, lifecycle.ready, metrics)
     except UnfitDatabase as error:
         sys.exit(f"exchange writer: DATABASE_URL: {error}")
 

@@ -30,12 +30,12 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 2.0
 _EXPECTED = (psycopg.Error, redis.RedisError, SourceError, StoreError, SchemaError)
 
 
-def run(config: WriterConfig, ready: Callable[[], None], shown: Metrics | None = None) -> None:
+def run(config: WriterConfig, ready: Callable[[], None], metrics: Metrics | None = None) -> None:
     """Until the process is stopped. `ready` is called once database and log are there and fit together.
 
     UnfitDatabase, if that is what it is: waiting would not make it another one.
     """
-    shown = shown or Metrics()
+    metrics = metrics or Metrics()
     retry_s, complaint = _FIRST_RETRY_S, ""
     while True:
         try:
@@ -46,11 +46,11 @@ def run(config: WriterConfig, ready: Callable[[], None], shown: Metrics | None =
                 try:
                     source.check(store.position)
                     log.info("storing events after %s", store.position.entry)
-                    shown.waiting("")
+                    metrics.waiting("")
                     ready()
                     retry_s, complaint = _FIRST_RETRY_S, ""
                     while True:
-                        store_next(store, source, config, shown)
+                        store_next(store, source, config, metrics)
                 finally:
                     source.close()
             finally:
@@ -59,20 +59,20 @@ def run(config: WriterConfig, ready: Callable[[], None], shown: Metrics | None =
             if str(error) != complaint:
                 complaint = str(error)
                 log.error("waiting: %s", complaint.strip())
-            shown.waiting(complaint.strip())
+            metrics.waiting(complaint.strip())
             time.sleep(retry_s)
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
 
 
-def store_next(store: Store, source: EventSource, config: WriterConfig, shown: Metrics) -> int:
+def store_next(store: Store, source: EventSource, config: WriterConfig, metrics: Metrics) -> int:
     """Store the next batch, then pause if little was waiting. Returns the number of events."""
     batch = source.read(store.position, config.batch_bytes)
     if batch is None:
-        shown.idle()
+        metrics.idle()
         return 0
     began = time.perf_counter()
     store.commit(make_rows(batch.events, batch.times_ms, store.setup, store.books), batch.position)
-    shown.stored(batch.senders, batch.times_ms, time.perf_counter() - began)
+    metrics.stored(batch.senders, batch.times_ms, time.perf_counter() - began)
     source.tell_stored(batch)
     if not batch.is_full:
         time.sleep(config.pause_ms / 1000)

@@ -18,7 +18,7 @@ from typing import Any
 from bench.compare.verdict import Comparison, compare
 from bench.report.reading import ReadError, read, runs_of
 from bench.report.result import Run
-from engine_core.arguments import file, new_file, seconds, shown
+from engine_core.arguments import file, new_file, quoted, seconds
 
 SAME, WORSE, UNKNOWN = 0, 1, 2
 
@@ -27,7 +27,7 @@ def pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a regular expression: {error}") from None
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a regular expression: {error}") from None
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

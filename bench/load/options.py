@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from bench.load.job import Target
-from engine_core.arguments import file, folder, new_file, seconds, shown, whole
+from engine_core.arguments import file, folder, new_file, quoted, seconds, whole
 
 SECONDS, RATE = 10.0, 500.0
 PER_CLOSED_SECOND = {Target.REST: 12_000, Target.ORDER_ENTRY: 30_000, Target.LOG: 500_000}  # more than are answered
@@ -19,7 +19,7 @@ def rate(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0.1 <= value <= MOST_RATE:
-        raise argparse.ArgumentTypeError(f"must be orders a second, from 0.1 to {MOST_RATE:,.0f}, is {shown(text)}")
+        raise argparse.ArgumentTypeError(f"must be orders a second, from 0.1 to {MOST_RATE:,.0f}, is {quoted(text)}")
     return value
 
 
@@ -27,7 +27,7 @@ def ramp(text: str) -> tuple[float, float]:
     """A rate at the beginning and one at the end."""
     first, colon, last = text.partition(":")
     if not colon:
-        raise argparse.ArgumentTypeError(f"must be two rates, like 100:5000, is {shown(text)}")
+        raise argparse.ArgumentTypeError(f"must be two rates, like 100:5000, is {quoted(text)}")
     return rate(first), rate(last)
 
 
@@ -42,7 +42,7 @@ def milliseconds(text: str) -> float:
                 break
             if 0 < value <= 3_600_000:
                 return value
-    raise argparse.ArgumentTypeError(f"must be a time with its unit, like 5ms, 0.5s or 800us, is {shown(text)}")
+    raise argparse.ArgumentTypeError(f"must be a time with its unit, like 5ms, 0.5s or 800us, is {quoted(text)}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -144,4 +144,4 @@ def check(made: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     if options.fund_from and not options.make_keys:
         made.error("--fund-from goes with --make-keys")
     if options.replay is not None and options.replay and not Path(options.replay).exists():
-        made.error(f"--replay: {shown(options.replay)}: no such folder")
+        made.error(f"--replay: {quoted(options.replay)}: no such folder")

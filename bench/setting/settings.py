@@ -19,7 +19,7 @@ import redis
 from psycopg import sql
 
 from bench.http.client import BenchError
-from engine_core.arguments import shown
+from engine_core.arguments import quoted
 from engine_core.config.exchange_toml import load
 
 _FORM = re.compile(r"(?:(?P<section>[a-z_]+)\.)?(?P<key>[A-Za-z_][A-Za-z0-9_-]*)=(?P<value>[^\n]*)")
@@ -39,7 +39,7 @@ def setting(text: str) -> Setting:
     found = _FORM.fullmatch(text)
     if found is None or (found["section"] is None and not found["key"].isupper()):
         raise argparse.ArgumentTypeError(
-            f"must be like engine.busy_poll=true, valkey.io-threads=2 or EXCHANGE_WRITER_PAUSE_MS=0, is {shown(text)}"
+            f"must be like engine.busy_poll=true, valkey.io-threads=2 or EXCHANGE_WRITER_PAUSE_MS=0, is {quoted(text)}"
         )
     return Setting(found["section"] or "", found["key"], found["value"])
 

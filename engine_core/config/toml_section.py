@@ -16,7 +16,7 @@ _REQUIRED = object()
 _MAX_SHOWN = 80
 
 
-def _shown(value: Any) -> str:
+def _quoted(value: Any) -> str:
     """A value of the file, fit for a message."""
     try:
         text = repr(value)
@@ -32,50 +32,50 @@ class Section:
         self.file = file
         self._path = path
         if not isinstance(values, dict):
-            raise ConfigError(f"{file}: {path}: must be a table, is {_shown(values)}")
+            raise ConfigError(f"{file}: {path}: must be a table, is {_quoted(values)}")
         self._values: dict[str, Any] = dict(values)
 
     def error(self, key: str, problem: str) -> ConfigError:
         name = f"{self._path}.{key}" if self._path and key else key or self._path
         return ConfigError(f"{self.file}: {name}: {problem}")
 
-    def _take(self, key: str, default: Any) -> Any:
+    def _pop(self, key: str, default: Any) -> Any:
         value = self._values.pop(key, default)
         if value is _REQUIRED:
             raise self.error(key, "is missing")
         return value
 
     def text(self, key: str, default: Any = _REQUIRED) -> str:
-        value = self._take(key, default)
+        value = self._pop(key, default)
         if not isinstance(value, str):
-            raise self.error(key, f'must be text in quotes, for example "0.01", is {_shown(value)}')
+            raise self.error(key, f'must be text in quotes, for example "0.01", is {_quoted(value)}')
         return value
 
     def integer(self, key: str, low: int, high: int, default: Any = _REQUIRED) -> int:
-        value = self._take(key, default)
+        value = self._pop(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.error(key, f"must be a whole number, is {_shown(value)}")
+            raise self.error(key, f"must be a whole number, is {_quoted(value)}")
         if not low <= value <= high:
-            raise self.error(key, f"must be from {low} to {high}, is {_shown(value)}")
+            raise self.error(key, f"must be from {low} to {high}, is {_quoted(value)}")
         return value
 
     def flag(self, key: str, default: Any = _REQUIRED) -> bool:
-        value = self._take(key, default)
+        value = self._pop(key, default)
         if not isinstance(value, bool):
-            raise self.error(key, f"must be true or false, is {_shown(value)}")
+            raise self.error(key, f"must be true or false, is {_quoted(value)}")
         return value
 
     def choice(self, key: str, allowed: tuple[str, ...], default: Any = _REQUIRED) -> str:
         value = self.text(key, default)
         if value not in allowed:
-            raise self.error(key, f"must be one of {', '.join(allowed)}, is {_shown(value)}")
+            raise self.error(key, f"must be one of {', '.join(allowed)}, is {_quoted(value)}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts, empty if absent."""
-        values = self._take(key, [])
+        values = self._pop(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise self.error(key, f'must be a list of texts in quotes, for example ["a", "b"], is {_shown(values)}')
+            raise self.error(key, f'must be a list of texts in quotes, for example ["a", "b"], is {_quoted(values)}')
         return tuple(values)
 
     def section(self, key: str) -> "Section":

@@ -232,8 +232,8 @@ class Postgres:
     def _check_major(self) -> None:
         """A folder is read by its own major version only, and is more than history, which the log could give again."""
         made = self._major()
-        shown = subprocess.run([self._binary("postgres"), "-V"], capture_output=True, text=True, check=False).stdout
-        installed = shown.split()[-1].split(".")[0] if shown.split() else ""
+        printed = subprocess.run([self._binary("postgres"), "-V"], capture_output=True, text=True, check=False).stdout
+        installed = printed.split()[-1].split(".")[0] if printed.split() else ""
         if installed.isdecimal() and int(installed) != made:
             raise EmbeddedError(
                 f"{self.folder} was made by PostgreSQL {made}; installed here is PostgreSQL {installed}, which cannot "

@@ -85,14 +85,14 @@ def take_snapshot(options: argparse.Namespace) -> int:
 def inspect(options: argparse.Namespace) -> int:
     """Print what a snapshot or the live engine holds: position, counts, balances, open orders, book."""
     with _asked(options) as (identity, asked):
-        shown = {**identity, **_summary(asked)}
+        answer = {**identity, **_summary(asked)}
         symbols = _symbols(asked)
         if options.account is not None:
-            shown["balances"] = _balances(asked, options.account)
-            shown["openOrders"] = _orders(asked, options.account, symbols)
+            answer["balances"] = _balances(asked, options.account)
+            answer["openOrders"] = _orders(asked, options.account, symbols)
         if options.market is not None:
-            shown["book"] = _book(asked, options.market, symbols)
-    print(json.dumps(shown, indent=2))
+            answer["book"] = _book(asked, options.market, symbols)
+    print(json.dumps(answer, indent=2))
     return 0
 
 
@@ -160,14 +160,14 @@ def _symbols(asked: Asked) -> dict[int, str]:
 
 def _balances(asked: Asked, account: int) -> dict[str, dict[str, str]]:
     assets = _setup(asked, CommandKind.ASSET, "asset")
-    shown = {}
+    balances = {}
     for row in asked.query(QueryKind.BALANCES, account=account)[1]:
         asset = assets[int(row["asset"])]
         decimals = int(asset["decimals"])
-        shown[asset["symbol"].decode()] = {
+        balances[asset["symbol"].decode()] = {
             name: format_decimal(int(row[name]), decimals) for name in ("available", "locked")
         }
-    return shown
+    return balances
 
 
 def _orders(asked: Asked, account: int, symbols: dict[int, str]) -> list[dict[str, Any]]:
@@ -193,12 +193,12 @@ def _book(asked: Asked, market: str, symbols: dict[int, str]) -> dict[str, Any]:
     for name, rows in sides.items():
         prices = rows["price_ticks"].astype(np.int64)
         sides[name] = rows[np.argsort(-prices if name == "bids" else prices, kind="stable")]
-    shown = {
+    best = {
         name: [[int(row["price_ticks"]), int(row["lots"]), int(row["orders"])] for row in rows[:LEVELS]]
         for name, rows in sides.items()
     }
     counts = {f"{name[:-1]}Levels": len(rows) for name, rows in sides.items()}
-    return {"updateId": int(header["update_id"]), **counts, "columns": ["ticks", "lots", "orders"], **shown}
+    return {"updateId": int(header["update_id"]), **counts, "columns": ["ticks", "lots", "orders"], **best}
 
 
 def accept_loss(options: argparse.Namespace) -> int:

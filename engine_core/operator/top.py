@@ -45,10 +45,10 @@ class Look:
 
 def look_at(path: Path) -> Look | None:
     """What the process behind the socket shows; None if it does not answer."""
-    shown, ready = ask(path, "/metrics"), ask(path, "/ready")
-    if shown is None or ready is None:
+    metrics, ready = ask(path, "/metrics"), ask(path, "/ready")
+    if metrics is None or ready is None:
         return None
-    look = _parse(shown[1])
+    look = _parse(metrics[1])
     look.not_ready = "" if ready[0] == 200 else ready[1]
     return look
 
@@ -114,12 +114,12 @@ def cells(before: Look, now: Look) -> Iterator[str]:
         if series[0] == "capacity_used" and limit is not None:
             yield f"{' '.join(text for _, text in series[1])} {_number(value)} of {_number(limit)}"
             continue
-        shown = _duration(value) if series[0].endswith("_seconds") else _number(value)
-        yield f"{_name(series).removesuffix(' seconds')} {shown}"
+        text = _duration(value) if series[0].endswith("_seconds") else _number(value)
+        yield f"{_name(series).removesuffix(' seconds')} {text}"
     for series, counts in now.buckets.items():
         at = [percentile(before.buckets.get(series, []), counts, share) for share in PERCENTILES]
-        shown = " / ".join("-" if value is None else _duration(value) for value in at)
-        yield f"{_name(series).replace(' seconds', '')} ≤ {shown}"
+        text = " / ".join("-" if value is None else _duration(value) for value in at)
+        yield f"{_name(series).replace(' seconds', '')} ≤ {text}"
 
 
 class Top:

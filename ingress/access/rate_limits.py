@@ -91,21 +91,21 @@ class RateLimiter:
         rate = self._rates.get(Cost.REQUESTS)
         if rate is not None:
             count = base + max(0, size - FREE_BYTES) // BYTES_OF_A_REQUEST
-            left_ns = self._take(Cost.REQUESTS << 56 | self._address(peer), rate, count)
+            left_ns = self._spend(Cost.REQUESTS << 56 | self._address(peer), rate, count)
             if left_ns < 0:
                 raise _refusal(rate, left_ns)
 
     def may_arrive(self, peer: str) -> bool:
         """Whether a request of an address would be let through now; nothing is counted."""
         rate = self._rates.get(Cost.REQUESTS)
-        return rate is None or self._take(Cost.REQUESTS << 56 | self._address(peer), rate, 0) >= rate.interval_ns
+        return rate is None or self._spend(Cost.REQUESTS << 56 | self._address(peer), rate, 0) >= rate.interval_ns
 
     def charge(self, cost: Cost, account: int, peer: str, count: int = 1) -> Headers:
         """Take `count` tokens of an account or, if that is 0, of an address: the headers of the answer, or 429."""
         rate = self._rates.get(cost)
         if rate is None:
-            return self.shown(peer)
-        left_ns = self._take(cost << 56 | (account or self._address(peer)), rate, count)
+            return self.allowance(peer)
+        left_ns = self._spend(cost << 56 | (account or self._address(peer)), rate, count)
         if left_ns < 0:
             raise _refusal(rate, left_ns)
         return _headers(rate, left_ns)
@@ -113,12 +113,12 @@ class RateLimiter:
     def order(self, account: int, peer: str) -> Headers | None:
         """For one order that came by the short way: both of the above, or None and nothing is counted."""
         requests, orders = self._rates.get(Cost.REQUESTS), self._rates.get(Cost.ORDERS)
-        left_ns = self._take(Cost.ORDERS << 56 | account, orders, 1) if orders is not None else 0
+        left_ns = self._spend(Cost.ORDERS << 56 | account, orders, 1) if orders is not None else 0
         if left_ns < 0:
             return None
-        if requests is not None and self._take(Cost.REQUESTS << 56 | self._address(peer), requests, 1) < 0:
+        if requests is not None and self._spend(Cost.REQUESTS << 56 | self._address(peer), requests, 1) < 0:
             return None
-        return _headers(orders, left_ns) if orders is not None else self.shown(peer)
+        return _headers(orders, left_ns) if orders is not None else self.allowance(peer)
 
     def log_in(self, name: str, peer: str) -> Headers:
         """Count an attempt to sign up or in: of the address for this name, and of the address until it was right.
@@ -127,9 +127,9 @@ class RateLimiter:
         """
         rate = self._rates.get(Cost.LOGINS)
         if rate is None:
-            return self.shown(peer)
+            return self.allowance(peer)
         for whose in (self._address(peer), _hash(f"name:{network(peer)}:{name}".encode())):
-            left_ns = self._take(Cost.LOGINS << 56 | whose, rate, 1)
+            left_ns = self._spend(Cost.LOGINS << 56 | whose, rate, 1)
             if left_ns < 0:
                 raise _refusal(rate, left_ns)
         return _headers(rate, left_ns)
@@ -137,15 +137,15 @@ class RateLimiter:
     def logged_in(self, peer: str) -> None:
         """The attempt was right: it counts for the name from there only."""
         if rate := self._rates.get(Cost.LOGINS):
-            self._take(Cost.LOGINS << 56 | self._address(peer), rate, -1)
+            self._spend(Cost.LOGINS << 56 | self._address(peer), rate, -1)
 
     def prove(self, account: int, peer: str) -> Headers:
         """Count an attempt to show that an account is one's own; each address has attempts of its own."""
         rate = self._rates.get(Cost.LOGINS)
         if rate is None:
-            return self.shown(peer)
+            return self.allowance(peer)
         whose = _hash(f"account:{network(peer)}:{account}".encode())
-        left_ns = self._take(Cost.LOGINS << 56 | whose, rate, 1)
+        left_ns = self._spend(Cost.LOGINS << 56 | whose, rate, 1)
         if left_ns < 0:
             raise _refusal(rate, left_ns)
         return _headers(rate, left_ns)
@@ -153,17 +153,17 @@ class RateLimiter:
     def code_was_right(self, account: int) -> None:
         """Only wrong ones count for an account."""
         if rate := self._rates.get(Cost.CODES):
-            self._take(Cost.CODES << 56 | account, rate, -1)
+            self._spend(Cost.CODES << 56 | account, rate, -1)
 
-    def shown(self, peer: str) -> Headers:
+    def allowance(self, peer: str) -> Headers:
         """The headers of an answer for which only the address counts; empty without such a limit."""
         rate = self._rates.get(Cost.REQUESTS)
         if rate is None:
             return ()
-        return _headers(rate, self._take(Cost.REQUESTS << 56 | self._address(peer), rate, 0))
+        return _headers(rate, self._spend(Cost.REQUESTS << 56 | self._address(peer), rate, 0))
 
-    def _take(self, whose: int, rate: _Rate, count: int) -> int:
-        """Take tokens; the time that is left of the bucket, or below 0 how long it is too early (nothing is taken)."""
+    def _spend(self, whose: int, rate: _Rate, count: int) -> int:
+        """Spend tokens; the time that is left of the bucket, or below 0 how long it is too early (nothing is spent)."""
         words = self._words
         at = self._places.get(whose)
         if at is None or words[at] != whose:

@@ -32,7 +32,7 @@ class HotRoutes:
     """The routes that are answered here, by method and exact path as sent."""
 
     service: Service
-    shown: Metrics
+    metrics: Metrics
     endpoints: dict[tuple[bytes, bytes], Endpoint]
 
     def find(
@@ -87,7 +87,7 @@ class HotCycle:
         began = time.perf_counter()
         self._call.body = bytes(self.body)
         reply = await answer(self._routes.service, self._endpoint, self._call)
-        self._routes.shown.order(began, reply.status)
+        self._routes.metrics.order(began, reply.status)
         if self._flow.write_paused:
             await self._flow.drain()
         if not self.disconnected:

@@ -48,20 +48,20 @@ _DOCUMENTATION = f"""<!doctype html>
 _START = b'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true});'
 
 
-def build(service: Service, shown: Metrics) -> Edge:
+def build(service: Service, metrics: Metrics) -> Edge:
     """The whole HTTP application of one ingress process."""
-    return edge(service, build_fastapi(service), shown)
+    return edge(service, build_fastapi(service), metrics)
 
 
-def hot_routes(service: Service, shown: Metrics) -> HotRoutes:
+def hot_routes(service: Service, metrics: Metrics) -> HotRoutes:
     endpoints = {(route.method.encode(), route.path.encode()): route.endpoint for route in ROUTES if route.hot}
-    return HotRoutes(service, shown, endpoints)
+    return HotRoutes(service, metrics, endpoints)
 
 
-def edge(service: Service, application: Application, shown: Metrics) -> Edge:
+def edge(service: Service, application: Application, metrics: Metrics) -> Edge:
     hot = {(route.method, route.path): route.endpoint for route in ROUTES if route.hot}
     routes = frozenset((route.method, route.path) for route in ROUTES)
-    return Edge(service, hot, routes, WebPage(service.config.page, service.config.ws_port), application, shown)
+    return Edge(service, hot, routes, WebPage(service.config.page, service.config.ws_port), application, metrics)
 
 
 def build_fastapi(service: Service) -> FastAPI:

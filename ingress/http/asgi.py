@@ -51,7 +51,7 @@ class Edge:
         routes: frozenset[tuple[str, str]],
         page: WebPage,
         application: Application,
-        shown: Metrics,
+        metrics: Metrics,
     ) -> None:
         self._service = service
         self._hot = hot
@@ -59,7 +59,7 @@ class Edge:
         self._methods = _methods_of(routes)
         self._page = page
         self._application = application
-        self._shown = shown
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,7 +79,7 @@ class Edge:
         if endpoint is not None:
             began = time.perf_counter()
             reply = await answer(self._service, endpoint, call)
-            self._shown.order(began, reply.status)
+            self._metrics.order(began, reply.status)
             await send_reply(send, reply)
         elif (reply_here := self._reply(call)) is not None:
             await self._send(send, call, reply_here)
@@ -110,7 +110,7 @@ class Edge:
         return error_reply(ApiError(Code.METHOD_NOT_ALLOWED, f"Method Not Allowed: use {allowed.decode()}", header))
 
     async def _send(self, send: Send, call: Call, reply: Reply) -> None:
-        self._shown.answered(reply.status)
+        self._metrics.answered(reply.status)
         limits = self._service.limits
         await send_reply(send, reply if limits is None else limited(limits, call, reply))
 
@@ -119,11 +119,11 @@ class Edge:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._shown.answered(message["status"])
+                self._metrics.answered(message["status"])
                 headers = message["headers"]
                 if limits is not None and all(name != _LIMIT_HEADER for name, _ in headers):
-                    shown = [(name.lower(), value) for name, value in limits.shown(call.peer)]
-                    message = {**message, "headers": [*headers, *shown]}
+                    allowance = [(name.lower(), value) for name, value in limits.allowance(call.peer)]
+                    message = {**message, "headers": [*headers, *allowance]}
             await send(message)
 
         return counted

@@ -312,7 +312,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def answer_plain(self, order: PlainOrder, reply: Reply) -> None:
         assert self.hot is not None
-        self.hot.shown.order(order.began, reply.status)
+        self.hot.metrics.order(order.began, reply.status)
         order.response_complete = True
         if order.disconnected:
             return
@@ -376,7 +376,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _write_refusal(self, refusal: ApiError) -> None:
         if self.hot is not None:
-            self.hot.shown.answered(refusal.code.status)
+            self.hot.metrics.answered(refusal.code.status)
         self.transport.write(render(error_reply(refusal), self.server_state.default_headers, keep_alive=False))
 
 

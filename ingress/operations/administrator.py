@@ -54,11 +54,11 @@ def only(operation: Operation) -> Operation:
 
 async def new_account(service: Service, request: Request) -> Reply:
     fields.check_members(request.fields, bodies.Nothing)
-    return await _shown(service, await create_account(service))
+    return await _answer(service, await create_account(service))
 
 
 async def account(service: Service, request: Request) -> Reply:
-    return await _shown(service, _account(service, request))
+    return await _answer(service, _account(service, request))
 
 
 async def change_account(service: Service, request: Request) -> Reply:
@@ -76,7 +76,7 @@ async def change_account(service: Service, request: Request) -> Reply:
                 CommandKind.ACCOUNT_STATE, code=AccountState.FROZEN if is_frozen else AccountState.OK, account=number
             ),
         )
-    return await _shown(service, number)
+    return await _answer(service, number)
 
 
 async def deposit(service: Service, request: Request) -> Reply:
@@ -134,10 +134,10 @@ async def delete_key(service: Service, request: Request) -> Reply:
     if key is None:
         raise not_found()
     await revoke_key(service, key.account, public)
-    return await _shown(service, key.account)
+    return await _answer(service, key.account)
 
 
-async def _shown(service: Service, number: int) -> Reply:
+async def _answer(service: Service, number: int) -> Reply:
     """An account as its administrator sees it."""
     setup = service.setup
     records = await service.engine.query(QueryKind.BALANCES, account=number)

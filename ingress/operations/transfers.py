@@ -78,15 +78,15 @@ async def _known(service: Service, asked: _Asked) -> Json | None:
     found = await service.history.withdrawal(request.account, request.reference)
     if found is None:
         return None
-    row, shown = found
+    row, withdrawal = found
     same = (row.asset, row.amount_atoms) == (request.asset, asked.atoms)
     if row.words == (0, 0):  # of behaviour version 1: its text is all there is
-        same = same and shown["toAddress"] == request.address
+        same = same and withdrawal["toAddress"] == request.address
     else:
         same = same and row.words == request.words
     if not same:
         raise bad_request(_OTHER)
-    return shown
+    return withdrawal
 
 
 async def _check_funds(service: Service, asked: _Asked) -> None:

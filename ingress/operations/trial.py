@@ -116,16 +116,16 @@ def _walk(command: Command, market: Market, book: Book) -> Walked:
     bids, asks, _ = book.snapshot()
     levels = asks if command.side == Side.BID else bids[::-1]
     lots = cost = 0
-    for ticks, shown in levels:
+    for ticks, displayed in levels:
         if not _accepts(command, market, levels[0][0], ticks):
             break
-        take = shown
+        taken = displayed
         if command.flags & OrderFlag.BY_QUOTE:
-            take = min(take, (command.amount_atoms // market.units.tick_atoms - cost) // ticks)
+            taken = min(taken, (command.amount_atoms // market.units.tick_atoms - cost) // ticks)
         else:
-            take = min(take, command.quantity_lots - lots)
-        lots, cost = lots + take, cost + take * ticks
-        if take < shown:
+            taken = min(taken, command.quantity_lots - lots)
+        lots, cost = lots + taken, cost + taken * ticks
+        if taken < displayed:
             break
     return Walked(lots, cost)
 

@@ -42,11 +42,11 @@ _QUIET.setLevel(logging.WARNING)
 
 
 class OrderSocket(asyncio.Protocol):
-    """One connection. `plain`, `sessions` and `shown` are those of the process: see socket_class."""
+    """One connection. `plain`, `sessions` and `metrics` are those of the process: see socket_class."""
 
     plain: ClassVar[PlainMessages]
     sessions: ClassVar[OpenSessions]
-    shown: ClassVar[Metrics]
+    metrics: ClassVar[Metrics]
 
     awaited_since = 0.0  # see connections.py; a silent client is dropped by the pings
     unread_since = 0.0
@@ -137,7 +137,7 @@ class OrderSocket(asyncio.Protocol):
         response = self._protocol.accept(request)
         if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
             address = self.origin.address
-            self._session = OrderSession(self.plain, self.sessions, self.shown, self._send, self._drop, address)
+            self._session = OrderSession(self.plain, self.sessions, self.metrics, self._send, self._drop, address)
         else:
             response.body = error_reply(bad_request(bytes(response.body or b"").decode().strip())).body
             for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(response.body)))):
@@ -226,7 +226,7 @@ class OrderSocket(asyncio.Protocol):
             self._transport.close()
 
 
-def socket_class(service: Service, shown: Metrics) -> type[OrderSocket]:
+def socket_class(service: Service, metrics: Metrics) -> type[OrderSocket]:
     """The class that uvicorn makes a connection of, bound to this process."""
-    own = {"plain": PlainMessages(service), "sessions": OpenSessions(service.market_data), "shown": shown}
+    own = {"plain": PlainMessages(service), "sessions": OpenSessions(service.market_data), "metrics": metrics}
     return type("BoundOrderSocket", (OrderSocket,), own)

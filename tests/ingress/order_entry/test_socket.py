@@ -275,7 +275,7 @@ async def test_frames_are_charged_to_the_address(exchange: Exchange, tmp_path: P
         await settle(50)
         peer.hear()
         assert peer.protocol.close_rcvd is None
-        assert int(dict(limits.shown(""))[b"X-RateLimit-Remaining"]) <= 100
+        assert int(dict(limits.allowance(""))[b"X-RateLimit-Remaining"]) <= 100
         peer.socket.data_received(ping * 1_000)
         await settle(50)
         peer.hear()
