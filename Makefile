@@ -15,7 +15,7 @@ KEEP ?=
 # Containers often set it, and then every process compiles all that it imports: most of the seconds that a start takes.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-dev run check test lint docs soak chaos fuzz containers audit lock clean
+.PHONY: help setup setup-dev run check test lint linted collected ready docs soak chaos fuzz containers audit lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
@@ -45,6 +45,9 @@ run: setup
 	@exec .venv/bin/exchange up $(UP)
 
 lint: setup-dev
+	@$(MAKE) --no-print-directory linted
+
+linted:
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
@@ -54,11 +57,18 @@ lint: setup-dev
 docs: setup-dev
 	.venv/bin/python .ci/configuration.py
 
+# The tests are compiled once, beside mypy, which takes one core for long; else each worker would compile them all.
+ready: setup-dev
+	@$(MAKE) --no-print-directory -j 2 linted collected
+
+collected:
+	@.venv/bin/pytest -qq --collect-only >/dev/null 2>&1 || true
+
 # What a test waits for costs no processor, so there is one worker more than two cores. See tests/scheduling.py.
-test: lint
+test: ready
 	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=20
 
-check: lint
+check: ready
 	EXCHANGE_MODEL_LISTS=100 .venv/bin/pytest -q -n $(WORKERS) --no-loadscope-reorder --durations=20 -m "not processes"
 
 soak: setup-dev

@@ -25,7 +25,7 @@ FOLDERS = {
 
 def _lint_commands() -> list[str]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    recipe = re.search(r"^linted:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
     assert recipe is not None
     return [line.strip() for line in recipe[1].splitlines()]
 
