@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from bench.http.client import BenchError, Exchange
+from bench.http.client import Exchange
 from bench.http.load import Load
+from bench.load.api import BenchError
 from bench.report.result import Check, Figure, Run
 from engine_core.arguments import folder, new_file, seconds, whole
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.http.client import BenchError
+from bench.load.api import BenchError
 
 INTERRUPTED = 130  # exit status after Ctrl-C
 START_SECONDS = 300.0  # with an empty kernel cache

@@ -29,7 +29,7 @@ def measure(exchange: Exchange, echo_port: int, seconds: float, connections: int
         loads.append(_load(client, exchange.port, requests, part, connections))
         echoes.append(_load(client, echo_port, requests, part, connections))
         print(f"  exchange {loads[-1].per_second:,.0f}/s, echo {echoes[-1].per_second:,.0f}/s", flush=True)
-    unloaded = run_python(exchange.port, iter(exchange.prepare(LATENCY_ORDERS)), LATENCY_SECONDS, 1)
+    unloaded = run_python(exchange.port, exchange.prepare(LATENCY_ORDERS), LATENCY_SECONDS, 1)
     exchange.cancel_all()
     known = exchange.orders_known() - before
     accounts = Accounts.of([*loads, unloaded], known, connections * ROUNDS if client == "wrk" else 0)
@@ -39,7 +39,7 @@ def measure(exchange: Exchange, echo_port: int, seconds: float, connections: int
 def _load(client: str, port: int, requests: list[bytes], seconds: float, connections: int) -> Load:
     if client == "wrk":
         return run_wrk(port, requests, seconds, connections)
-    return run_python(port, iter(requests), seconds, connections)
+    return run_python(port, requests, seconds, connections)
 
 
 def main(argv: list[str] | None = None) -> int:

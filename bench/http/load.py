@@ -4,19 +4,20 @@
 counted as unanswered. The Python client finishes them. Non-goal: open-loop load; both wait for each answer.
 """
 
-import asyncio
 import json
 import shutil
 import subprocess
 import tempfile
-import time
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
+import numpy as np
 import uvloop
+
+from bench.load import closed
+from bench.load.api import Address
+from bench.load.rest import RestPool
+from bench.load.tally import NEVER, Tally
 
 WRK = shutil.which("wrk")
 _SEPARATOR = b"\0"
@@ -48,80 +49,30 @@ class Load:
     seconds: float
     answered: int
     accepted: int  # of the answered: status 2xx
-    latencies_ms: list[float] = field(default_factory=list)  # empty where only percentiles are known
     p50_ms: float = 0.0
     p99_ms: float = 0.0
-    statuses: dict[int, int] = field(default_factory=dict)
 
     @property
     def per_second(self) -> float:
         return self.answered / self.seconds if self.seconds else 0.0
 
-
-class _Connection(asyncio.Protocol):
-    """Sends one request after the other until the time is up or there are none left."""
-
-    def __init__(self, requests: Iterator[bytes], deadline: float, load: Load, statuses: Counter[int]) -> None:
-        self._requests, self._deadline, self._load, self._statuses = requests, deadline, load, statuses
-        self._received = b""
-        self._began = 0.0
-        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class, no subclass of it
-        self._send()
-
-    def _send(self) -> None:
-        request = next(self._requests, None) if time.perf_counter() < self._deadline else None
-        if request is None:
-            self._transport.close()
-            return
-        self._began = time.perf_counter()
-        self._transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, separator, body = self._received.partition(b"\r\n\r\n")
-        if not separator or len(body) < _content_length(head):
-            return
-        self._load.latencies_ms.append((time.perf_counter() - self._began) * 1000)
-        self._statuses[int(head[9:12])] += 1
-        self._received = b""
-        self._send()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if not self.finished.done():
-            self.finished.set_result(None)
+    @classmethod
+    def of(cls, tally: Tally) -> "Load":
+        """Of a closed loop of bench/load."""
+        done, due = np.array(tally.done_ns), np.array(tally.due_ns)
+        latencies_ms = (done - due)[done != NEVER] / 1e6
+        p50, p99 = np.percentile(latencies_ms, [50, 99]).tolist() if len(latencies_ms) else (0.0, 0.0)
+        accepted = sum(200 <= status < 300 for status in tally.status)
+        return cls(tally.seconds, tally.answered, accepted, p50, p99)
 
 
-def _content_length(head: bytes) -> int:
-    at = head.lower().index(b"content-length:") + 15
-    return int(head[at:].split(b"\r\n", 1)[0])
-
-
-def run_python(port: int, requests: Iterator[bytes], seconds: float, connections: int) -> Load:
-    return uvloop.run(_run(port, requests, seconds, connections))
-
-
-async def _run(port: int, requests: Iterator[bytes], seconds: float, connections: int) -> Load:
-    load, statuses = Load(0.0, 0, 0), Counter[int]()
-    began = time.perf_counter()
-    loop = asyncio.get_running_loop()
-    made = []
-    for _ in range(connections):
-        _, connection = await loop.create_connection(
-            lambda: _Connection(requests, began + seconds, load, statuses), "127.0.0.1", port
-        )
-        made.append(connection)
-    await asyncio.gather(*(connection.finished for connection in made))
-    load.seconds = time.perf_counter() - began
-    load.statuses = dict(statuses)
-    load.answered = sum(statuses.values())
-    load.accepted = sum(count for status, count in statuses.items() if status < 300)
-    ordered = sorted(load.latencies_ms)
-    if ordered:
-        load.p50_ms, load.p99_ms = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
-    return load
+def run_python(port: int, requests: list[bytes], seconds: float, connections: int) -> Load:
+    """Each connection (of bench/load) sends one request after the other, until the time is up or none are left."""
+    address = Address.of(f"http://127.0.0.1:{port}", "port", ("http", "https"))
+    measured = closed.measure(
+        lambda tally, now_ns: RestPool(address, requests, tally, now_ns, connections), len(requests), seconds, 1
+    )
+    return Load.of(uvloop.run(measured))
 
 
 def run_wrk(port: int, requests: list[bytes], seconds: float, connections: int) -> Load:

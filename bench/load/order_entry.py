@@ -1,4 +1,4 @@
-"""Orders over `/ws/orders`: a connection for each account, logged on before the clock starts; frames out, answers in.
+"""Orders over `/ws/orders`: a connection for each session, logged on before the clock starts; frames out, answers in.
 
 Open loop: a frame is written when it is due, however many are unanswered. Closed loop: each connection keeps so many in
 flight. A connection that is lost is opened and logged on again; what it had on its way has no known outcome. Non-goal:
@@ -54,10 +54,8 @@ def frames(received: bytearray) -> Iterator[tuple[int, bytes]]:
 
 
 class _Connection(asyncio.Protocol):
-    """Of one account; `places`: its orders in a closed loop."""
-
-    def __init__(self, pool: "EntryPool", account: int) -> None:
-        self._pool, self.account = pool, account
+    def __init__(self, pool: "EntryPool", session: int) -> None:
+        self._pool, self.session = pool, session
         self._received = bytearray()
         self._is_upgraded = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -86,7 +84,7 @@ class _Connection(asyncio.Protocol):
                 self._refuse(f"there is no order entry at {self._pool.address.url}{PATH}: {first}")
                 return
             self._is_upgraded, self._received = True, bytearray(rest)
-            params = self._pool.logon(self.account)
+            params = self._pool.logon(self.session)
             self.transport.write(frame(f'{{"id":{LOGON_ID},"method":"session.logon","params":{params}}}'))
         answered = 0
         for opening, payload in frames(self._received):
@@ -128,23 +126,23 @@ class _Connection(asyncio.Protocol):
 
 
 class EntryPool:
-    """Connections of `accounts`; `account_of` says whose each message is, `logon` makes the params of a log-on."""
+    """A connection for each session: `session_of` has that of each message, `logon` makes the params of its log-on."""
 
     def __init__(
         self,
         address: Address,
         messages: list[bytes],
-        account_of: list[int],
+        session_of: list[int],
         tally: Tally,
         now_ns: Callable[[], int],
         logon: Callable[[int], str],
     ) -> None:
         self.address, self._tls = address, address.tls
-        self.messages, self._account_of, self.tally = messages, account_of, tally
+        self.messages, self._session_of, self.tally = messages, session_of, tally
         self.now_ns, self.logon = now_ns, logon
         self._loop = asyncio.get_running_loop()
-        self._by_account: dict[int, _Connection] = {}
-        self._waiting: dict[int, list[int]] = {account: [] for account in sorted({*account_of})}
+        self._by_session: dict[int, _Connection] = {}
+        self._waiting: dict[int, list[int]] = {session: [] for session in sorted({*session_of})}
         self._closed: dict[int, Iterator[int]] = {}
         self._closed_until_ns = self._most = 0
         self._is_closing = False
@@ -152,19 +150,19 @@ class EntryPool:
 
     async def open(self) -> None:
         async with asyncio.timeout(LOGON_SECONDS):
-            await asyncio.gather(*(self._connect(account) for account in self._waiting))
+            await asyncio.gather(*(self._connect(session) for session in self._waiting))
 
-    async def _connect(self, account: int) -> None:
+    async def _connect(self, session: int) -> None:
         host, port = self.address.host, self.address.port
         try:
             _, connection = await self._loop.create_connection(
-                lambda: _Connection(self, account), host, port, ssl=self._tls
+                lambda: _Connection(self, session), host, port, ssl=self._tls
             )
         except OSError as error:
             raise Unreachable(f"{self.address.url} does not answer: {error}; is the exchange running?") from None
         await connection.ready
-        self._by_account[account] = connection
-        waiting, self._waiting[account] = self._waiting[account], []
+        self._by_session[session] = connection
+        waiting, self._waiting[session] = self._waiting[session], []
         if waiting:
             connection.send(waiting)
         elif self._closed_until_ns:
@@ -173,24 +171,24 @@ class EntryPool:
     @property
     def outstanding(self) -> int:
         waiting = sum(len(places) for places in self._waiting.values())
-        return waiting + sum(connection.in_flight for connection in self._by_account.values())
+        return waiting + sum(connection.in_flight for connection in self._by_session.values())
 
     def send(self, place: int) -> None:
-        account = self._account_of[place]
-        connection = self._by_account.get(account)
+        session = self._session_of[place]
+        connection = self._by_session.get(session)
         if connection is None:
-            self._waiting[account].append(place)
+            self._waiting[session].append(place)
         else:
             connection.send([place])
 
     def run_closed(self, until_ns: int, in_flight: int) -> None:
-        """Keep so many orders of each account on their way until then."""
+        """Keep so many orders of each session on their way until then."""
         self._closed_until_ns, self._most = until_ns, in_flight
-        places: dict[int, list[int]] = {account: [] for account in self._waiting}
-        for place, account in enumerate(self._account_of):
-            places[account].append(place)
-        self._closed = {account: iter(own) for account, own in places.items()}
-        for connection in self._by_account.values():
+        places: dict[int, list[int]] = {session: [] for session in self._waiting}
+        for place, session in enumerate(self._session_of):
+            places[session].append(place)
+        self._closed = {session: iter(own) for session, own in places.items()}
+        for connection in self._by_session.values():
             self.go_on(connection, in_flight)
 
     def stop(self) -> None:
@@ -202,7 +200,7 @@ class EntryPool:
         now_ns = self.now_ns()
         if now_ns >= self._closed_until_ns:
             return
-        places = [place for _, place in zip(range(count), self._closed[connection.account], strict=False)]
+        places = [place for _, place in zip(range(count), self._closed[connection.session], strict=False)]
         for place in places:
             self.tally.due_ns[place] = now_ns
         if places:
@@ -215,24 +213,24 @@ class EntryPool:
             self.tally.refuse(message.status, f"{error.code}: {error.message}" if error.code else "")
 
     def lost(self, connection: _Connection) -> None:
-        if self._by_account.get(connection.account) is connection:
-            del self._by_account[connection.account]
-            self._reconnect(connection.account)
+        if self._by_session.get(connection.session) is connection:
+            del self._by_session[connection.session]
+            self._reconnect(connection.session)
 
-    def _reconnect(self, account: int) -> None:
+    def _reconnect(self, session: int) -> None:
         if not self._is_closing:
-            self._loop.call_later(RECONNECT_SECONDS, self._replace, account)
+            self._loop.call_later(RECONNECT_SECONDS, self._replace, session)
 
-    def _replace(self, account: int) -> None:
+    def _replace(self, session: int) -> None:
         if not self._is_closing:
-            task = self._loop.create_task(self._connect(account))
-            task.add_done_callback(lambda ended: self._replaced(ended, account))
+            task = self._loop.create_task(self._connect(session))
+            task.add_done_callback(lambda ended: self._replaced(ended, session))
 
-    def _replaced(self, task: asyncio.Task[None], account: int) -> None:
+    def _replaced(self, task: asyncio.Task[None], session: int) -> None:
         if not task.cancelled() and isinstance(task.exception(), Unreachable | OSError | BenchError):
-            self._reconnect(account)
+            self._reconnect(session)
 
     def close(self) -> None:
         self._is_closing = True
-        for connection in [*self._by_account.values()]:
+        for connection in [*self._by_session.values()]:
             connection.transport.abort()

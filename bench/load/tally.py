@@ -106,6 +106,7 @@ class Tally:
     notes: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     answered: int = 0
+    seconds: float = 0.0  # that a run took, once it has ended
     fresh: list[int] = field(default_factory=list)  # latencies since somebody last looked
 
     def __post_init__(self) -> None:

@@ -9,8 +9,9 @@ from multiprocessing.connection import Connection as Pipe
 
 import uvloop
 
-from bench.load import log, spelling
+from bench.load import closed, log, spelling
 from bench.load.api import BenchError, now_ms
+from bench.load.closed import LOOK_SECONDS
 from bench.load.job import STOP, Done, Failed, Job, Progress, Ready, Target
 from bench.load.order_entry import EntryPool
 from bench.load.pace import Pace
@@ -18,7 +19,6 @@ from bench.load.rest import RestPool
 from bench.load.tally import NEVER, Tally
 
 REPORT_SECONDS = 0.25
-LOOK_SECONDS = 0.005  # between two looks whether all is sent, or answered
 
 
 def main(pipe: Pipe, job: Job) -> None:
@@ -60,8 +60,12 @@ class _Worker:
             self._heed()
         began, cpu = time.monotonic(), time.process_time()
         reports = asyncio.create_task(self._report())
-        due = await (self._closed(pool) if self._job.closed_seconds else self._open(pool))
-        await self._answers(pool)
+        due = None
+        if self._job.closed_seconds:
+            await closed.keep_busy(pool, self._job.closed_seconds, self._job.in_flight, self._goes_on)
+        else:
+            due = await self._open(pool)
+        await closed.answers(pool, self._job.patience)
         end_ns = self._now_ns()
         reports.cancel()
         columns = self._tally.columns(self._job.orders.commands)
@@ -92,28 +96,13 @@ class _Worker:
         """Hand over each order when it is due; how many were."""
         pace = Pace(self._tally, pool.send, self._start_ns)
         pace.begin()
-        while not (pace.finished or self._is_stopped or pool.trouble):
+        while not pace.finished and not pool.trouble and self._goes_on():
             await asyncio.sleep(LOOK_SECONDS)
-            self._heed()
         return pace.stop()
 
-    async def _closed(self, pool: RestPool | EntryPool) -> None:
-        """Send as fast as answers come, until the time is up or no orders are left."""
-        pool.run_closed(round(self._job.closed_seconds * 1e9), self._job.in_flight)
-        while self._now_ns() < self._job.closed_seconds * 1e9 and self._tally.answered < len(self._tally.due_ns):
-            if self._is_stopped or pool.trouble:
-                break
-            await asyncio.sleep(LOOK_SECONDS)
-            self._heed()
-        pool.stop()
-
-    async def _answers(self, pool: RestPool | EntryPool) -> None:
-        """Wait for what is on its way."""
-        deadline = time.monotonic() + self._job.patience
-        while pool.outstanding and time.monotonic() < deadline and not pool.trouble:
-            await asyncio.sleep(LOOK_SECONDS)
-        if pool.trouble:
-            raise BenchError(pool.trouble)
+    def _goes_on(self) -> bool:
+        self._heed()
+        return not self._is_stopped
 
     async def _report(self) -> None:
         tally = self._tally

@@ -14,6 +14,8 @@ import sys
 from bench.against_echo import ROUNDS, Accounts, Result, parser, run
 from bench.http.client import Exchange
 from bench.http.load import Load, run_python
+from bench.load.api import now_ms
+from bench.load.spelling import logon
 from bench.orders_ws.load import Entry
 from bench.orders_ws.load import run as run_entries
 from engine_core.arguments import whole
@@ -31,11 +33,11 @@ def measure(exchange: Exchange, echo_port: int, seconds: float, connections: int
     loads, echoes = list[Load](), list[Load]()
     for _ in range(ROUNDS):
         entries = _entries(exchange, connections, round(part * PREPARED_PER_SECOND) // connections)
-        loads.append(run_entries(exchange.port, entries, part, in_flight))
+        loads.append(run_entries(exchange.address, entries, part, in_flight))
         requests = exchange.prepare(round(part * ECHO_PER_SECOND))
-        echoes.append(run_python(echo_port, iter(requests), part, connections))
+        echoes.append(run_python(echo_port, requests, part, connections))
         print(f"  exchange {loads[-1].per_second:,.0f}/s, echo {echoes[-1].per_second:,.0f}/s", flush=True)
-    unloaded = run_entries(exchange.port, _entries(exchange, 1, LATENCY_ORDERS), LATENCY_SECONDS, 1)
+    unloaded = run_entries(exchange.address, _entries(exchange, 1, LATENCY_ORDERS), LATENCY_SECONDS, 1)
     exchange.cancel_all()
     known = exchange.orders_known() - before
     accounts = Accounts.of([*loads, unloaded], known)
@@ -49,7 +51,7 @@ def _entries(exchange: Exchange, connections: int, orders: int) -> list[Entry]:
     sides = ("Bid", "Ask")
     return [
         Entry(
-            exchange.logon(exchange.accounts[number % 2]),
+            logon(exchange.accounts[number % 2], now_ms()),
             [json.dumps(exchange.order(sides[number % 2])) for _ in range(orders)],
         )
         for number in range(connections)

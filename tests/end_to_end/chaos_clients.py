@@ -9,11 +9,10 @@ import time
 from typing import Any
 
 import httpx
-from nacl.signing import SigningKey
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from bench.http.client import Account
+from bench.load.api import Account
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND, join
@@ -28,7 +27,7 @@ DEFINITE = (400, 401, 403, 404)
 
 def account_of(exchange: Exchange, number: int) -> Account:
     key = exchange.keys()[number]
-    return Account(key["apiKey"], SigningKey(base64.b64decode(key["secret"])[:32]))
+    return Account(key["apiKey"], base64.b64decode(key["secret"])[:32])
 
 
 class HttpTrader:
