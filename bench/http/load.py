@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,7 @@ class Load:
     accepted: int  # of the answered: status 2xx
     p50_ms: float = 0.0
     p99_ms: float = 0.0
+    refusals: dict[str, int] = field(default_factory=dict)  # by their reason; wrk does not know them
 
     @property
     def per_second(self) -> float:
@@ -63,7 +64,7 @@ class Load:
         latencies_ms = (done - due)[done != NEVER] / 1e6
         p50, p99 = np.percentile(latencies_ms, [50, 99]).tolist() if len(latencies_ms) else (0.0, 0.0)
         accepted = sum(200 <= status < 300 for status in tally.status)
-        return cls(tally.seconds, tally.answered, accepted, p50, p99)
+        return cls(tally.seconds, tally.answered, accepted, p50, p99, dict(tally.refusals))
 
 
 def run_python(port: int, requests: list[bytes], seconds: float, connections: int) -> Load:

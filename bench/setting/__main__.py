@@ -24,8 +24,9 @@ from pathlib import Path
 import psutil
 
 from bench.compare.statistics import change
-from bench.http.client import BenchError, Exchange
+from bench.http.client import Exchange
 from bench.http.load import Load, run_python
+from bench.load.api import BenchError
 from bench.own_exchange import INTERRUPTED, own_exchange
 from bench.report.result import Check, Figure, Run
 from bench.setting.settings import Setting, apply, configured, setting, variables
@@ -62,11 +63,11 @@ class Side:
         self.journeys.look()
         self.journeys.all()
         before = self._cpu_s()
-        load = run_python(self.exchange.port, iter(requests), duration, connections)
+        load = run_python(self.exchange.port, requests, duration, connections)
         used = self._cpu_s() - before
         self.journeys.look()
         if not load.accepted or load.accepted < load.answered:
-            raise BenchError(f"{load.answered - load.accepted} of {load.answered} orders were refused: {load.statuses}")
+            raise BenchError(f"{load.answered - load.accepted} of {load.answered} orders were refused: {load.refusals}")
         if counts:
             self.loads.append(load)
             self.cpu_us.append(used / load.answered * 1e6)
