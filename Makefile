@@ -15,7 +15,7 @@ KEEP ?=
 # Containers often set it, and then every process compiles all that it imports: most of the seconds that a start takes.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-dev run check test lint linted collected ready docs soak chaos fuzz containers audit lock clean
+.PHONY: help setup setup-dev run check test lint linted collected ready docs microbench soak chaos fuzz containers audit lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
@@ -24,6 +24,7 @@ help:
 	@echo "make test    setup with the development packages, lint, and all tests, WORKERS=$(WORKERS) at a time"
 	@echo "make lint    ruff, mypy, the direction of imports, links of the documents"
 	@echo "make docs    write docs/configuration.md again, from the code and exchange.toml"
+	@echo "make microbench   time kernel, codec, ring, readers, frames, replica and rows against the stored ratios"
 	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
 	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, twice SEEDS=$(SEEDS) simulations,"
 	@echo "            and REQUESTS=$(REQUESTS) made from the OpenAPI document to each route"
@@ -70,6 +71,9 @@ test: ready
 
 check: ready
 	EXCHANGE_MODEL_LISTS=100 .venv/bin/pytest -q -n $(WORKERS) --no-loadscope-reorder --durations=20 -m "not processes"
+
+microbench: setup-dev
+	.venv/bin/python -m tests.benchmarks
 
 soak: setup-dev
 	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)

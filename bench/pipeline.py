@@ -280,7 +280,7 @@ def main(argv: list[str] | None = None) -> int:
     figures = [
         Figure("order messages", result.commands_per_second, "commands/s", "higher", result.rates),
         Figure("events", result.events_per_second, "events/s", "higher"),
-        *(Figure(f"CPU of the {name}", part.cores, "cores", "") for name, part in result.shares.parts.items()),
+        *(Figure(f"CPU, {name}", part.cores, "cores", "") for name, part in result.shares.parts.items()),
     ]
     checks = [
         Check("answers", True, "every command is answered once and in order, and the balances add up"),

@@ -11,6 +11,7 @@ from bench.report.result import Curve
 from engine_core.operator.target.roles import ROLES
 
 EVERY_S = 0.5
+MOST_POINTS = 300  # of a series: a long run is shown no finer than a page is wide
 PROGRAMS = {"valkey-server": "Redis", "redis-server": "Redis", "postgres": "PostgreSQL"}
 MODULES = {module: role for role, module in ROLES.items() if role != "standby"} | {"engine_core.cli": "supervisor"}
 OTHERS = "benchmark"
@@ -39,8 +40,9 @@ class RoleSampler:
     def curves(self) -> list[Curve]:
         if not self.seconds:
             return []
+        seconds = _thinned(self.seconds)
         return [
-            Curve(title, "seconds", unit, [(role, self.seconds, values) for role, values in sorted(series.items())])
+            Curve(title, "seconds", unit, [(role, seconds, _thinned(each)) for role, each in sorted(series.items())])
             for title, unit, series in (
                 ("CPU of each role", "cores", self.cores),
                 ("Memory of each role", "MB", self.memory_mb),
@@ -88,6 +90,13 @@ class RoleSampler:
             except psutil.Error:
                 continue
         return found
+
+
+def _thinned(values: list[float]) -> list[float]:
+    """At most so many points, each the mean of those that it stands for."""
+    step = -(-len(values) // MOST_POINTS)
+    parts = (values[first : first + step] for first in range(0, len(values), step))
+    return [round(sum(part) / len(part), 3) for part in parts]
 
 
 def role_of(process: psutil.Process) -> str:

@@ -10,6 +10,7 @@ noise from run to run is only in the first: `exchange bench against` measures th
 
 import argparse
 import re
+import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -50,7 +51,7 @@ def report(found: list[Comparison]) -> int:
     width = max((len(f"{each.pair.benchmark}: {each.pair.figure}") for each in found), default=0)
     for each in found:
         pair = each.pair
-        middles = [f"{sorted(side)[len(side) // 2]:,.4g}" for side in (pair.before, pair.after)]
+        middles = [f"{_middle(side):,.4g}" for side in (pair.before, pair.after)]
         name = f"{pair.benchmark}: {pair.figure}"
         print(f"{name:<{width}}  {middles[0]:>10} → {middles[1]:>10} {pair.unit:<14} {each.verdict:<12} {each.why}")
     verdicts = [each.verdict for each in found]
@@ -60,6 +61,11 @@ def report(found: list[Comparison]) -> int:
     if not found:
         print("there is no figure that both have")
     return UNKNOWN if "cannot tell" in verdicts or not found else SAME
+
+
+def _middle(values: list[float]) -> float:
+    """Their geometric mean, as in the change, if they have one."""
+    return statistics.geometric_mean(values) if min(values) > 0 else statistics.median(values)
 
 
 def as_json(found: list[Comparison], status: int) -> dict[str, Any]:

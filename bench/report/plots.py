@@ -16,7 +16,7 @@ from bokeh.resources import Resources
 Scale: TypeAlias = Literal["linear", "log"]
 FEWEST_SAMPLES = 8  # that are worth a histogram
 MOST_HISTOGRAMS = 6  # of one benchmark; the table has all
-MOST_POINTS = 600  # of a series: no more can be seen
+MOST_POINTS = 400  # of a series: no more can be seen
 HEIGHT = 260
 INK, GRID = "#808a9c", "#808a9c"
 PALETTE = ("#5b8ff0", "#2ba97a", "#e0607a", "#d79a2f", "#9a7be0", "#3aa6b9", "#b08060", "#8a94a6", "#c46fb4")

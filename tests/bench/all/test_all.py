@@ -136,6 +136,13 @@ def test_processor_and_memory_of_roles_over_time() -> None:
     assert max(memory.series[0][2]) > 1
 
 
+def test_a_long_run_is_drawn_no_finer_than_can_be_seen() -> None:
+    sampler = RoleSampler()
+    sampler.seconds, sampler.cores = [float(each) for each in range(10_000)], {"engine": [0.5] * 10_000}
+    ((_, seconds, values),) = sampler.curves()[0].series
+    assert len(seconds) == len(values) <= 300 and set(values) == {0.5} and seconds[-1] > 9_900
+
+
 @pytest.mark.parametrize(
     ("name", "words", "role"),
     [
