@@ -4,12 +4,15 @@ Small takes seconds each and shows that everything works; medium is for comparin
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 from engine_core.operator.target.benchmarks import benchmarks
 
+FOLDER = "FOLDER"  # in options: one that is the step's own
 SIZES = ("small", "medium", "long")
 # No measurements of ours: what collects, compares and draws them, what needs a file or a setting, or writes one.
-OTHERS = ("all", "against", "calibrate", "compare", "conformance", "flow", "lobster", "report", "setting")
+OTHERS = ("all", "against", "calibrate", "compare", "conformance", "lobster", "report", "setting")
 
 
 @dataclass(frozen=True)
@@ -20,13 +23,22 @@ class Step:
     long: str
     exchange: bool = False  # it measures one that runs
     label: str = ""  # if the benchmark runs in more than one way
+    before: str = ""  # the benchmark, with its options, that writes what this one reads
+    is_command: bool = False  # exchange NAME, not exchange bench NAME
 
     @property
     def name(self) -> str:
         return self.label or self.benchmark
 
-    def options(self, size: str) -> list[str]:
-        return str(getattr(self, size)).split()
+    def commands(self, size: str, folder: Path) -> list[list[str]]:
+        """What `exchange` is called with, one after the other; the last is the one that measures."""
+        own = f"{self.benchmark} {getattr(self, size)}"
+        calls = [own] if self.is_command else [f"bench {each}" for each in (self.before, own) if each]
+        return [call.replace(FOLDER, str(folder)).split() for call in calls]
+
+    @property
+    def is_there(self) -> bool:
+        return find_spec(f"bench.{self.benchmark}") is not None if self.is_command else self.benchmark in benchmarks()
 
 
 STEPS = (
@@ -42,6 +54,23 @@ STEPS = (
     Step("orders_ws", "--seconds 2", "--seconds 10", "--seconds 60", exchange=True),
     Step("websocket", "--clients 50 --seconds 2", "--clients 500", "--seconds 30", exchange=True),
     Step("websocket", "--alone --clients 50 --seconds 2", "--alone", "--alone --seconds 30", label="fan-out"),
+    Step(
+        "load",
+        "--rate 100 --seconds 2",
+        "--rate 1000 --seconds 15",
+        "--rate 2000 --seconds 60",
+        exchange=True,
+        is_command=True,
+    ),
+    Step(
+        "load",
+        "--find-knee --p99 50ms --rate 100 --seconds 1",
+        "--find-knee --p99 10ms --seconds 5",
+        "--find-knee --p99 5ms --seconds 15",
+        exchange=True,
+        is_command=True,
+        label="knee",
+    ),
     Step("peers", "--messages 2000 --seconds 2", "--messages 20000 --seconds 5", ""),
     Step(
         "recovery",
@@ -50,14 +79,14 @@ STEPS = (
         "",
     ),
     Step("history", "--trades 80000 --requests 20", "--trades 800000", ""),
-    Step("realism", "", "", ""),
+    Step("flow", "--seconds 1", "--seconds 5", "--seconds 20"),
+    Step("realism", "FOLDER/flow.toml", "FOLDER/flow.toml", "FOLDER/flow.toml", before="calibrate -o FOLDER/flow.toml"),
 )
 
 
 def steps() -> list[Step]:
     """Those whose benchmark is there."""
-    there = benchmarks()
-    return [step for step in STEPS if step.benchmark in there]
+    return [step for step in STEPS if step.is_there]
 
 
 def named(names: list[str]) -> list[Step]:

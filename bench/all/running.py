@@ -42,7 +42,7 @@ class Place:
         out, log = self.folder / "result.json", self.folder / "output.log"
         out.unlink(missing_ok=True)
         with ExitStack() as stack:
-            options, roots = step.options(size), list[int]()
+            roots, extra = list[int](), ["--json", str(out)]
             if step.exchange:
                 data = self.folder / "exchange"
                 shutil.rmtree(data, ignore_errors=True)  # each run begins with an empty one
@@ -50,9 +50,12 @@ class Place:
                     roots.append(stack.enter_context(own_exchange(data, self.python)))
                 except (BenchError, OSError) as error:
                     raise Failed(str(error)) from None
-                options += ["--data", str(data)]
-            command = [self.python, "-P", "-m", "engine_core.cli", "bench", step.benchmark, *options]
-            sampler = _run([*command, "--json", str(out)], log, roots, seconds)
+                extra += ["--data", str(data)]
+            *before, measuring = step.commands(size, self.folder.absolute())
+            exchange = [self.python, "-P", "-m", "engine_core.cli"]
+            for each in before:
+                _run([*exchange, *each], log, roots, seconds)
+            sampler = _run([*exchange, *measuring, *extra], log, roots, seconds)
         try:
             document = read(out)
         except (ReadError, OSError) as error:

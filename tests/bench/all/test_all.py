@@ -22,12 +22,13 @@ from engine_core.operator.target.benchmarks import benchmarks
 from tests.bench.report.form import document
 from tests.operator.live.test_command_line import program_of
 
-WORKS, BREAKS, HANGS = (Step(name, name, name, name) for name in ("works", "breaks", "hangs"))
+WORKS, BREAKS, HANGS = (Step(name, "", "", "") for name in ("works", "breaks", "hangs"))
+NEEDS_BROKEN = Step("works", "", "", "", label="needs", before="breaks")
 
 
 def test_every_benchmark_runs_or_is_none() -> None:
     """A new one is to be added to the plan."""
-    assert benchmarks().keys() - set(OTHERS) == {step.benchmark for step in steps()}
+    assert benchmarks().keys() - set(OTHERS) == {step.benchmark for step in steps() if not step.is_command}
     assert len({step.name for step in STEPS}) == len(STEPS)
     assert [step.name for step in named(["fan-out", "kernel"])] == ["fan-out", "kernel"]
     with pytest.raises(ValueError, match=r"no benchmark kernels among kernel, pipeline"):
@@ -40,7 +41,9 @@ class _Parsed(Exception):
 
 
 @pytest.mark.parametrize("step", steps(), ids=lambda step: step.name)
-def test_a_benchmark_knows_the_options_of_each_size(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_benchmark_knows_the_options_of_each_size(
+    step: Step, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     real = argparse.ArgumentParser.parse_args
 
     def caught(self: argparse.ArgumentParser, *_: Any) -> None:
@@ -49,9 +52,12 @@ def test_a_benchmark_knows_the_options_of_each_size(step: Step, monkeypatch: pyt
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", caught)
     with pytest.raises(_Parsed) as found:
         importlib.import_module(program_of(step.benchmark)).main([])
+    (tmp_path / "flow.toml").touch()
     places = ["--data", "data"] if step.exchange else []
     for size in SIZES:
-        real(found.value.parser, [*step.options(size), *places, "--json", "out.json"])
+        *_, measuring = step.commands(size, tmp_path)
+        options = measuring[1:] if step.is_command else measuring[2:]
+        real(found.value.parser, [*options, *places, "--json", str(tmp_path / "out.json")])
 
 
 @pytest.fixture
@@ -66,11 +72,11 @@ def _stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     real = running._run
 
     def stand_in(command: list[str], *rest: Any) -> RoleSampler:
-        python, *_, name, out = (command[0], command[command.index("bench") + 1], command[-1])
-        return real([python, "-c", f"import sys; {program_of[name]}", out], *rest)
+        name, *options = command[command.index("bench") + 1 :]
+        return real([command[0], "-c", f"import sys; {program_of[name]}", *options], *rest)
 
     monkeypatch.setattr(running, "_run", stand_in)
-    monkeypatch.setattr(plan, "STEPS", (WORKS, BREAKS, HANGS))
+    monkeypatch.setattr(plan, "STEPS", (WORKS, BREAKS, HANGS, NEEDS_BROKEN))
     monkeypatch.setattr(plan, "benchmarks", lambda: dict.fromkeys(program_of, ""))
 
 
@@ -103,6 +109,12 @@ def test_a_stopped_benchmark_is_gone(tmp_path: Path) -> None:
     with pytest.raises(OutOfTime):
         Place(tmp_path).run(HANGS, "small", 0.3)
     assert not [each for each in psutil.Process().children(recursive=True) if "sleep(600)" in " ".join(each.cmdline())]
+
+
+@pytest.mark.usefixtures("_stand_ins")
+def test_what_it_needs_comes_first(tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="the wheel came off"):
+        Place(tmp_path).run(NEEDS_BROKEN, "small")
 
 
 @pytest.mark.usefixtures("_stand_ins")
