@@ -20,7 +20,7 @@ TRIM_SECONDS = 30.0  # for one answer of Redis while it trims
 WAITING_BYTES = 64 << 20  # of events not yet taken by Redis: beyond, the engine waits for it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
     redis_url: str
     runtime: Path

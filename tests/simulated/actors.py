@@ -134,7 +134,19 @@ class Host:
     def engine(self, number: int, standby: bool) -> Callable[[], None]:
         def body() -> None:
             capacities = TINY._replace(orders=self.orders)
-            config = EngineConfig("", self.folder, self.folder, 0, capacities, 64, None, False, 0, standby, number)
+            config = EngineConfig(
+                redis_url="",
+                runtime=self.folder,
+                data=self.folder,
+                shard=0,
+                capacities=capacities,
+                ring_slots=64,
+                cpu=None,
+                busy_poll=False,
+                metrics_port=0,
+                standby=standby,
+                number=number,
+            )
             engine = Engine(config, SimKeeper(self))
             self.engines[f"engine-{number}"] = engine
             run(engine, lambda: None)
