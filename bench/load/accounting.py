@@ -54,12 +54,23 @@ class Accounting:
         self._api, self._accounts, self._say = api, accounts, say
         self._markets = {market.symbol: market for market in markets}
         say("reading balances")
-        self._before = [self._books(account) for account in accounts]
+        self._before, self._missing = list[Books](), ""
+        try:
+            self._before = [self._books(account) for account in accounts]
+        except Refused as error:
+            if not error.is_missing:
+                raise
+            self._missing = str(error)
 
     def settle(self, accepted: dict[int, int], unknown: dict[int, set[int]]) -> Verdict:
         """`accepted`: placements of each account (by its place) that were; `unknown`: client ids of those nobody knows
         about. Cancels what rests, so that nothing moves meanwhile."""
         verdict = Verdict()
+        if self._missing:
+            verdict.problems.append(
+                f"this server has no books that the orders could be accounted for by: {self._missing}"
+            )
+            return verdict
         try:
             for place, account in enumerate(self._accounts):
                 self._say(f"settling account {place + 1} of {len(self._accounts)}")

@@ -37,7 +37,12 @@ class Refused(BenchError):
 
     def __init__(self, what: str, status: int, code: str, message: str) -> None:
         super().__init__(f"{what} was refused: {status} {code}: {message}")
-        self.status, self.code, self.text = status, code, message
+        self.status, self.code = status, code
+
+    @property
+    def is_missing(self) -> bool:
+        """There is no such thing on this server."""
+        return self.status in (404, 405, 501)
 
 
 @dataclass(frozen=True)

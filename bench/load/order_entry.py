@@ -23,8 +23,7 @@ _HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: c3BlZWQgaXMgbm90IGFsbA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-_PONG = b"\x8a\x80" + bytes(4)
-_TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89
+_TEXT, _CLOSE, _PING, _PONG = 0x81, 0x88, 0x89, 0x8A
 
 
 class Message(msgspec.Struct):
@@ -85,13 +84,13 @@ class _Connection(asyncio.Protocol):
                 return
             self._is_upgraded, self._received = True, bytearray(rest)
             params = self._pool.logon(self.session)
-            self.transport.write(frame(f'{{"id":{LOGON_ID},"method":"session.logon","params":{params}}}'))
+            self.transport.write(frame(f'{{"id":{LOGON_ID},"method":"session.logon","params":{params}}}'.encode()))
         answered = 0
         for opening, payload in frames(self._received):
             if opening == _TEXT:
                 answered += self._take(payload)
             elif opening == _PING:
-                self.transport.write(_PONG)
+                self.transport.write(frame(payload, _PONG))
             elif opening == _CLOSE:
                 self._refuse(f"the exchange closed the connection: {payload[2:].decode('utf-8', 'replace')}")
                 self.transport.close()

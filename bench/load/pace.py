@@ -31,7 +31,6 @@ class Pace:
     def stop(self) -> int:
         """No order is handed over from now on; how many were."""
         signal.setitimer(signal.ITIMER_REAL, 0)
-        self._loop.remove_signal_handler(signal.SIGALRM)
         self.finished = True
         return self._next
 

@@ -6,7 +6,6 @@ as they can. Latency is from the engine's time in each frame to its arrival, so 
 
 import asyncio
 import json
-import signal
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
@@ -48,7 +47,6 @@ class _Reader:
 
 def main(pipe: Pipe, job: ReadersJob) -> None:
     """Until the parent says anything after the start; then the report."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         uvloop.run(_run(pipe, job))
     except (OSError, TimeoutError, AssertionError) as error:

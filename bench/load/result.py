@@ -98,6 +98,10 @@ class Result:
         percentiles = self.histogram.percentiles_ms()
         names = ("p50", "p90", "p99", "p999", "p9999", "p99999", "max")
         rows = [("load", self.load), ("scheduled", f"{self.scheduled:,} in {self.seconds:.1f} s")]
+        if self.sent < self.scheduled:
+            rows.append(
+                ("never sent", f"{self.scheduled - self.sent:,}: no connection was free for them until the end")
+            )
         rows += [("sent", f"{self.sent:,}"), ("accepted", f"{self.accepted:,}  ({self.per_second:,.0f}/s)")]
         rows.append(("refused", f"{self.refused:,}"))
         rows += [("", f"{count:,}  {reason}") for reason, count in Counter(self.columns.refusals).most_common()]

@@ -1,6 +1,7 @@
 """One load from beginning to end: processes, bytes, one clock for all, and what became of the orders."""
 
 import multiprocessing
+import signal
 import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
@@ -129,7 +130,11 @@ def _spawn(main: Any, job: Job | ReadersJob) -> _Child:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=main, args=(theirs, job), daemon=True)
-    process.start()
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a child inherits it: Ctrl-C is this process's business
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, handler)
     theirs.close()
     return _Child(process, ours)
 

@@ -23,6 +23,8 @@ ASKED = {
 _LIMIT, _PLACE, _AMEND = int(OrderType.LIMIT), int(CommandKind.PLACE), int(CommandKind.AMEND)
 _POST_ONLY, _TRIGGER, _ICEBERG = int(OrderFlag.POST_ONLY), int(OrderFlag.TRIGGER), int(OrderFlag.ICEBERG)
 
+TEXT_FRAME = 0x81
+
 Body = dict[str, str | int | bool]
 
 
@@ -83,7 +85,7 @@ def messages(orders: Orders, markets: list[Market]) -> Iterator[bytes]:
     for place, command in enumerate(orders.commands):
         members = body(command, markets[int(command["market"])])
         method = ASKED[int(command["kind"])][2]
-        yield frame(json.dumps({"id": place, "method": method, "params": members}))
+        yield frame(json.dumps({"id": place, "method": method, "params": members}).encode())
 
 
 def logon(account: Account, stamp_ms: int) -> str:
@@ -93,8 +95,7 @@ def logon(account: Account, stamp_ms: int) -> str:
     return json.dumps({name: headers[header] for name, header in names.items()})
 
 
-def frame(text: str) -> bytes:
-    """A masked text frame. A key of zeros is legal, and leaves the text as it is."""
-    payload = text.encode()
+def frame(payload: bytes, opening: int = TEXT_FRAME) -> bytes:
+    """A masked frame. A key of zeros is legal, and leaves the payload as it is."""
     length = bytes((0x80 | len(payload),)) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
-    return b"\x81" + length + bytes(4) + payload
+    return bytes((opening,)) + length + bytes(4) + payload

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import signal
 import time
 from array import array
 from multiprocessing.connection import Connection as Pipe
@@ -23,7 +22,6 @@ REPORT_SECONDS = 0.25
 
 def main(pipe: Pipe, job: Job) -> None:
     """The whole life of the process. Ctrl-C is the parent's business: it says when to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         if job.target is Target.LOG:
             log.run(pipe, job)

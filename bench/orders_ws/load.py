@@ -23,7 +23,7 @@ def run(address: Address, entries: list[Entry], seconds: float, in_flight: int) 
     """Send for so long, or until no orders are left; every order that was sent is waited for."""
     owned = [(number, order) for number, entry in enumerate(entries) for order in entry.orders]
     message = '{{"id":{},"method":"order.place","params":{}}}'
-    messages = [frame(message.format(place, order)) for place, (_, order) in enumerate(owned)]
+    messages = [frame(message.format(place, order).encode()) for place, (_, order) in enumerate(owned)]
     measured = closed.measure(
         lambda tally, now_ns: EntryPool(
             address, messages, [number for number, _ in owned], tally, now_ns, lambda number: entries[number].logon

@@ -127,3 +127,18 @@ def test_ctrl_c_gives_the_result_so_far(two_keys: Path, tmp_path: Path) -> None:
     assert document["interrupted"] and document["accounted"], document["problems"]
     assert 20 <= document["accepted"] == document["scheduled"] == server.received < 10_000
     assert "every order is accounted for" in out
+
+
+def test_a_server_with_order_entry_alone_is_loaded_but_its_result_is_none(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stub(StandIn):
+        def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+            if target == "/api/v1/order":
+                return super().answer(method, target, headers, body)
+            return 404, {"code": "RESOURCE_NOT_FOUND", "message": "Not Found"}, ""
+
+    status, result = load(Stub())
+    assert status == 1 and not result["accounted"]
+    assert result["accepted"] == result["scheduled"] and result["p99_ms"] > 0
+    assert "has no books that the orders could be accounted for by" in capsys.readouterr().err
