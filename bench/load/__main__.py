@@ -76,6 +76,7 @@ def _measure(options: argparse.Namespace, plan: Plan, accounting: Accounting, sc
     orders, text = _orders(options, plan, random)
     closed = (options.seconds or SECONDS) if options.closed else 0.0
     result = run.measure(plan, orders, text, screen, closed).settled(accounting)
+    screen.close()
     _print(result)
     if options.hdr:
         measured = result.measured
@@ -114,6 +115,7 @@ def _find_knee(options: argparse.Namespace, plan: Plan, accounting: Accounting, 
         machine_cpu=last.machine_cpu,
         interrupted=last.interrupted,
     ).settled(accounting)
+    screen.close()
     _print_verdict(whole)
     if whole.is_accounted:
         print(f"p99 stays within {options.p99:g} ms up to {found.rate:,.0f} orders/s")

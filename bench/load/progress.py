@@ -33,6 +33,10 @@ class Screen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Before the result is printed."""
         self._progress.stop()
 
     def phase(self, what: str, total: float | None = None) -> None:
