@@ -126,7 +126,8 @@ class Tally:
 
     def refuse(self, status: int, reason: str) -> None:
         name = _NUMBER.sub("N", reason) or f"HTTP {status}"  # a reason is one reason, whatever numbers are in it
-        self.refusals[name if name in self.refusals or len(self.refusals) < MOST_REASONS else "others"] += 1
+        reasons = self.notes if status in UNKNOWN_STATUSES else self.refusals
+        reasons[name if name in reasons or len(reasons) < MOST_REASONS else "others"] += 1
 
     def columns(self, commands: np.ndarray) -> Columns:
         columns = command_columns(commands)
