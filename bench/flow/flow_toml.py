@@ -67,6 +67,10 @@ def check(flow: Flow, file: str = "the parameters") -> None:
     takers = flow.takers
     if takers.market + takers.ioc + takers.fok > 1 + 1e-9:
         raise ConfigError(f"{file}: takers: market, ioc and fok are shares of the same orders: at most 1 together")
+    for number, state in enumerate(flow.pace, 1):
+        if len(state.following) != len(flow.pace) or sum(state.following) <= 0:
+            problem = f"must be {len(flow.pace)} weights, one for each of [[pace]], and not all 0"
+            raise ConfigError(f"{file}: pace[{number}].following: {problem}")
     hawkes = flow.hawkes
     if len(hawkes.excitation) != len(hawkes.decay_per_s):
         raise ConfigError(f"{file}: hawkes.excitation: must have one matrix for each of hawkes.decay_per_s")

@@ -18,7 +18,7 @@ from bench.flow.kernels.run import run
 from bench.flow.kernels.world import World
 from bench.flow.laws import Mixture
 from bench.flow.messages import MESSAGE
-from bench.flow.parameters import MODELS, MOST_LOTS, MOST_SECONDS, MOST_TICKS, TYPES, Flow, Step
+from bench.flow.parameters import MODELS, MOST_LOTS, MOST_SECONDS, MOST_TICKS, TYPES, Flow, Pace, Step
 from engine_core.book.memory.state import Capacities, State, new_state
 from engine_core.book.orders.triggers import NO_LOW
 from engine_core.wire.limits import MAX_INT64
@@ -28,6 +28,7 @@ CHUNK = 8_192  # messages: half a megabyte, which stays in a processor's cache
 NS = 10**9
 WITHIN_LOTS, WITHIN_SECONDS, WITHIN_TICKS = (1.0, MOST_LOTS), (1e-9, MOST_SECONDS), (-MOST_TICKS, MOST_TICKS)
 M64 = (1 << 64) - 1
+STEADY = Pace(rate=1.0, seconds=1e6, following=(1.0,))
 
 
 class Generator:
@@ -94,6 +95,8 @@ def _new_world(flow: Flow, model: int, seed: int, regime: tuple[Step, ...], capa
     scales = len(decays) if model == w.HAWKES else 0
     numbers = _numbers(flow, model, scales, capacity)
     numbers[w.STEPS] = len(regime)
+    states = flow.pace or (STEADY,)
+    numbers[w.STATES] = len(states)
     numbers[w.CANCELS_EXCITE] = int(scales > 0 and np.any(excitation[:, TYPES:] != 0))
     law_rows, mixture_rows = _mixtures(flow)
     rates = 4 * numbers[w.LEVELS] + 3
@@ -112,6 +115,8 @@ def _new_world(flow: Flow, model: int, seed: int, regime: tuple[Step, ...], capa
         classes=_reals(shares / shares[-1]),
         accounts=alias_table(zipf(accounts, float(flow.population.account_exponent))),
         popularity=_reals([0.0, *(markets * zipf(markets, float(flow.population.market_exponent)))]),
+        states=_reals([_state(state) for state in states]),
+        pace=np.zeros(markets + 1, np.int64),
         steps=np.concatenate([_step(step, base) for step in regime]),
         base=_reals(np.concatenate(queues)),
         decays=_reals(decays),
@@ -205,6 +210,11 @@ def _arrivals(flow: Flow, model: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     decays = np.array(flow.hawkes.decay_per_s)
     jumps = np.array(flow.hawkes.excitation) * decays[:, None, None]
     return np.array(flow.hawkes.base_per_s), decays, np.ascontiguousarray(jumps.transpose(0, 2, 1))
+
+
+def _state(state: Pace) -> list[float]:
+    shares = np.cumsum(state.following)
+    return [state.rate, state.seconds, *(shares / shares[-1])]
 
 
 def _step(step: Step, base: np.ndarray) -> np.ndarray:

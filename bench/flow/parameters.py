@@ -227,6 +227,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """A state of a slow Markov chain that each market goes through by itself: how lively it is.
+
+    W. Fischer, K. Meier-Hellstern: The Markov-modulated Poisson process cookbook, Performance Evaluation 18 (1993).
+    """
+
+    rate: float = real(1.0, 0, 1e4, "factor on all rates of the model (of a Hawkes process on the base rates)")
+    seconds: float = real(10.0, 1e-4, 1e6, "mean time in this state; exponential")
+    following: tuple[float, ...] = reals(
+        (1,), (0,), 0, 1e9, "weights of the states that may follow, in the order of the file (this one among them)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """All parameters of a flow. The defaults give a plausible liquid market."""
 
@@ -253,6 +267,7 @@ class Flow:
         OrderClass,
         "classes of limit orders",
     )
+    pace: tuple[Pace, ...] = tables((), Pace, "states of how lively a market is; empty: always the same")
     regime: tuple[Step, ...] = tables((), Step, "steps of a regime of one's own; empty: always the same")
 
 

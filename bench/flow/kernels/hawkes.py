@@ -9,12 +9,11 @@ TOTAL and GAIN are as of the market's clock, NEXT_* as of the arrival that is on
 
 from bench.flow.kernels.agenda import schedule
 from bench.flow.kernels.arithmetic import draw, draw_exponential, exp, log, put_real, real
-from bench.flow.kernels.regime import base_total, base_type
+from bench.flow.kernels.regime import base_total, base_type, stretch_end
 from bench.flow.kernels.world import (
     CAPACITY,
     CLOCK_NEXT,
     CLOCK_NS,
-    CLOCK_STEP_END,
     CLOCK_WORDS,
     FAR_NS,
     MOST_S,
@@ -40,7 +39,7 @@ def _row(world: World, market: int) -> int:
 
 @inner
 def next_arrival(world: World, market: int) -> int:
-    """When it comes, from the intensities as they are now: until then they only fall. At the latest the step's end."""
+    """When it comes: until then the intensities only fall. At the latest the stretch's end."""
     noinline()
     row, scales, now = _row(world, market), world.numbers[SCALES], world.numbers[NOW]
     excited = 0.0
@@ -49,7 +48,7 @@ def next_arrival(world: World, market: int) -> int:
         world.excited[at + NEXT_TOTAL] = world.excited[at + TOTAL]
         world.excited[at + NEXT_GAIN] = world.excited[at + GAIN]
         excited += real(world.excited, at + TOTAL)
-    base, end = base_total(world, market), world.clocks[market * CLOCK_WORDS + CLOCK_STEP_END]
+    base, end = base_total(world, market), stretch_end(world, market)
     while True:
         bound = base + excited
         wait = draw_exponential(world.random) / bound if bound > 0 else MOST_S

@@ -43,12 +43,12 @@ def total_rate(state: State, world: World, market: int) -> float:
     """Fill in world.rates, cumulative, for the queues as they stand; their sum."""
     noinline()
     levels, units = world.numbers[LEVELS], world.numbers[UNITS]
-    popularity, at, total = real(world.popularity, market), market * rates_of(world), 0.0
-    cancels = popularity * real(world.steps, step_row(world, market) + STEP_CANCELS)
+    pace, at, total = real(world.pace, market), market * rates_of(world), 0.0
+    cancels = pace * real(world.steps, step_row(world, market) + STEP_CANCELS)
     for side in range(2):
         book = market * BOOKS + side
         level = state.books[book].best
-        places = popularity * factor(world, market, side)
+        places = pace * factor(world, market, side)
         for distance in range(levels):
             price, queue = queue_price(world, market, side, distance), 0
             key = key_of(book, price)
@@ -66,7 +66,7 @@ def total_rate(state: State, world: World, market: int) -> float:
         best = state.books[market * BOOKS + 1 - side].best
         if best != 0:
             rate = real(world.base, QUEUE_EVENTS * levels * units + _units(world, state.levels[best].lots))
-            total += popularity * factor(world, market, 2 + side) * rate
+            total += pace * factor(world, market, 2 + side) * rate
         put_real(world.rates, at, total)
         at += 1
     total += base_total(world, market)

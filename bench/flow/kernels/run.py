@@ -6,13 +6,12 @@ from bench.flow.kernels import hawkes, queues
 from bench.flow.kernels.agenda import schedule
 from bench.flow.kernels.arithmetic import draw, power, real
 from bench.flow.kernels.placing import amend, open_order, place, probe, take, withdraw
-from bench.flow.kernels.regime import base_total, base_type, due_at, next_step
+from bench.flow.kernels.regime import base_total, base_type, due_at, enter_state, next_stretch, stretch_end
 from bench.flow.kernels.trading import best_price, own_book, within
 from bench.flow.kernels.world import (
     CANCELS_EXCITE,
     CAPACITY,
     CLOCK_REFERENCE,
-    CLOCK_STEP_END,
     CLOCK_WORDS,
     HAWKES,
     LEVELS,
@@ -97,7 +96,7 @@ def _queue_event(state: State, world: World, message: MessageRow, market: int) -
 
 @inner
 def _plan(state: State, world: World, market: int) -> None:
-    """Put the market's next arrival on the agenda, or the end of the regime's step if that comes before it."""
+    """Put the market's next arrival on the agenda, or the end of the stretch if that comes before it."""
     model = world.numbers[MODEL]
     if model == HAWKES:
         due = hawkes.next_arrival(world, market)
@@ -106,8 +105,7 @@ def _plan(state: State, world: World, market: int) -> None:
         due = due_at(world, queues.total_rate(state, world, market))
     else:
         due = due_at(world, base_total(world, market))
-    end = world.clocks[market * CLOCK_WORDS + CLOCK_STEP_END]
-    schedule(world, world.numbers[CAPACITY] + market, min(due, end))
+    schedule(world, world.numbers[CAPACITY] + market, min(due, stretch_end(world, market)))
 
 
 @inner
@@ -116,8 +114,8 @@ def _happen(state: State, world: World, message: MessageRow, market: int) -> int
     model, written = world.numbers[MODEL], 1
     if model == HAWKES:
         hawkes.advance(world, market)
-    if world.numbers[NOW] >= world.clocks[market * CLOCK_WORDS + CLOCK_STEP_END]:
-        next_step(world, market)
+    if world.numbers[NOW] >= stretch_end(world, market):
+        next_stretch(world, market)
         written = 0
     elif model == HAWKES:
         kind = hawkes.arrived_type(world, market)
@@ -161,6 +159,7 @@ def _start(state: State, world: World) -> None:
         reference = world.clocks[market * CLOCK_WORDS + CLOCK_REFERENCE]
         bid = best_price(state, market * BOOKS)
         world.clocks[market * CLOCK_WORDS + CLOCK_REFERENCE] = bid if bid != 0 else reference
+        enter_state(world, market, 0)
         _plan(state, world, market)
     world.numbers[OPENED] += 1
 

@@ -29,6 +29,7 @@ UNIT_LOTS = 16
 STEPS = 17  # of the regime
 WITHDRAWN = 18  # cancels written
 MARKED = 19  # 1: sizes count in what they excite
+STATES = 21  # of the pace
 SCHEDULED = 20  # agenda entries
 NUMBERS = 32
 
@@ -55,10 +56,12 @@ STEP_WORDS = 18  # all but the first are real
 STEP_NS, STEP_CANCELS = 0, 1
 STEP_FACTORS = 2  # one for each type
 STEP_RATES = 10  # of each type, cumulative, of what depends on nothing but the regime
-CLOCK_WORDS = 6  # of a market
+CLOCK_WORDS = 8  # of a market
 CLOCK_NS = 0  # its excitations are as of then
 CLOCK_STEP = 1  # of the regime
 CLOCK_STEP_END = 2  # ns
+CLOCK_STATE = 6  # of its pace
+CLOCK_STATE_END = 7  # ns
 CLOCK_NEXT = 5  # ns, of the arrival on the agenda, if its intensities are known
 CLOCK_MIDDLE = 4  # queue-reactive: best bid + best ask when last seen
 CLOCK_REFERENCE = 3  # queue-reactive: the highest price of the bids' side; else the last price known
@@ -78,6 +81,8 @@ class World(NamedTuple):
     classes: Rows[int]  # real: cumulative shares
     accounts: Rows[int]  # two words each: chance to stay (real), and else which
     popularity: Rows[int]  # real, by market: its factor on all rates; index 0 unused
+    states: Rows[int]  # real: rate, mean seconds, then cumulative shares of what follows, of each state of the pace
+    pace: Rows[int]  # real, by market: popularity * rate of its state
     steps: Rows[int]
     base: Rows[int]  # real: the queue-reactive tables (see queues.py)
     decays: Rows[int]  # real, by scale: a second; of zero intelligence its bands
