@@ -12,6 +12,7 @@ import numpy as np
 from bench.flow import laws
 from bench.flow.flow_toml import check
 from bench.flow.kernels import world as w
+from bench.flow.kernels.agenda import FAR
 from bench.flow.kernels.hawkes import GAIN, SCALE_WORDS, SOURCE_COUNT
 from bench.flow.kernels.popularity import alias_table, zipf
 from bench.flow.kernels.run import run
@@ -100,6 +101,7 @@ def _new_world(flow: Flow, model: int, seed: int, regime: tuple[Step, ...], capa
     numbers[w.CANCELS_EXCITE] = int(scales > 0 and np.any(excitation[:, TYPES:] != 0))
     law_rows, mixture_rows = _mixtures(flow)
     rates = 4 * numbers[w.LEVELS] + 3
+    children = np.cumsum(excitation, axis=2)[:, :, -1] / (decays[:, None] if scales else 1.0)
     excited = np.zeros((markets + 1, max(scales, 1), SCALE_WORDS))
     excited[:, :, GAIN] = 1.0
     clocks = np.zeros((markets + 1, w.CLOCK_WORDS), np.int64)
@@ -121,11 +123,12 @@ def _new_world(flow: Flow, model: int, seed: int, regime: tuple[Step, ...], capa
         base=_reals(np.concatenate(queues)),
         decays=_reals(decays),
         excitation=_reals(excitation),
-        children=_reals(excitation.sum(axis=2) / decays[:, None] if scales else 0.0),
+        children=_reals(children),
+        offspring=_reals(np.cumsum(children, axis=0)[-1]),
         excited=_reals(excited),
         rates=np.zeros((markets + 1) * rates, np.int64),
         clocks=clocks.reshape(-1),
-        due=np.zeros(capacity + markets + 2, np.int64),
+        due=np.full(capacity + markets + 3, FAR),
         who=np.zeros(capacity + markets + 2, np.int64),
         place=np.zeros(capacity + markets + 2, np.int64),
     )

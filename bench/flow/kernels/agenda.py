@@ -1,8 +1,14 @@
-"""What is due when: a heap of orders that will be withdrawn and of markets where something will arrive."""
+"""What is due when: a heap of orders that will be withdrawn and of markets where something will arrive.
+
+Behind the last entry everything is due at FAR, so that the nearer of two entries is found without a branch.
+"""
 
 from bench.flow.kernels.world import SCHEDULED, World
 from engine_core.jit.intrinsics import noinline
-from engine_core.jit.kernel import hot, inner
+from engine_core.jit.kernel import hot, inner, wide
+from engine_core.wire.limits import MAX_INT64
+
+FAR = MAX_INT64
 
 
 @hot
@@ -32,8 +38,7 @@ def _sink(world: World, at: int, who: int, due: int) -> None:
     last = world.numbers[SCHEDULED]
     below = 2 * at
     while below <= last:
-        if below < last and world.due[below + 1] < world.due[below]:
-            below += 1
+        below += wide(world.due[below + 1] < world.due[below])
         if world.due[below] >= due:
             break
         _put(world, at, world.who[below], world.due[below])
@@ -62,9 +67,10 @@ def unschedule(world: World, who: int) -> None:
     at, last = world.place[who], world.numbers[SCHEDULED]
     world.place[who] = 0
     world.numbers[SCHEDULED] = last - 1
+    moved, due = world.who[last], world.due[last]
+    world.due[last] = FAR
     if at == last:
         return
-    moved, due = world.who[last], world.due[last]
     if at > 1 and due < world.due[at >> 1]:
         _rise(world, at, moved, due)
     else:

@@ -8,7 +8,7 @@ TOTAL and GAIN are as of the market's clock, NEXT_* as of the arrival that is on
 """
 
 from bench.flow.kernels.agenda import schedule
-from bench.flow.kernels.arithmetic import draw, draw_exponential, exp, log, put_real, real
+from bench.flow.kernels.arithmetic import draw, draw_exponential, exp, put_real, real
 from bench.flow.kernels.regime import base_total, base_type, stretch_end
 from bench.flow.kernels.world import (
     CAPACITY,
@@ -136,20 +136,23 @@ def arrived_type(world: World, market: int) -> int:
 
 @inner
 def excite_by_cancel(world: World, market: int, source: int) -> None:
-    """An order was withdrawn. The arrival on the agenda stands, unless one that this excites comes before it: what it
-    excites is a process of its own, beside all that was there, and its first event is drawn alone."""
+    """An order was withdrawn. The arrival on the agenda stands, unless one that this excites comes before it: what
+    follows from it is a process of its own, beside all that was there. Its events are drawn here; only the first of
+    them counts, because with the next arrival all is drawn again."""
     noinline()
     advance(world, market)
     excite(world, market, source, 1.0)
     world.clocks[market * CLOCK_WORDS + CLOCK_NEXT] = 0  # its intensities are not known any more
     who = world.numbers[CAPACITY] + market
     due = world.due[world.place[who]]
-    first = due
-    for scale in range(world.numbers[SCALES]):
-        children = real(world.children, scale * SOURCE_COUNT + source)
-        needed = draw_exponential(world.random)
-        if needed < children:
-            seconds = -log(1.0 - needed / children) / real(world.decays, scale)
-            first = min(first, world.numbers[NOW] + int(min(seconds, MOST_S) * NS))
+    first, born = due, draw_exponential(world.random)
+    while born < real(world.offspring, source):  # as many events as follow from it, by a Poisson law
+        scale, u = 0, draw(world.random) * real(world.offspring, source)
+        while scale < world.numbers[SCALES] - 1 and u >= real(world.children, scale * SOURCE_COUNT + source):
+            u -= real(world.children, scale * SOURCE_COUNT + source)
+            scale += 1
+        seconds = draw_exponential(world.random) / real(world.decays, scale)
+        first = min(first, world.numbers[NOW] + int(min(seconds, MOST_S) * NS))
+        born += draw_exponential(world.random)
     if first < due:
         schedule(world, who, first)

@@ -88,6 +88,7 @@ class World(NamedTuple):
     decays: Rows[int]  # real, by scale: a second; of zero intelligence its bands
     excitation: Rows[int]  # real, by scale, source and type: jump of the intensity, children * decay
     children: Rows[int]  # real, by scale and source: events of any type that follow from one
+    offspring: Rows[int]  # real, by source: the same over all scales
     excited: Rows[int]  # real, by market and scale (see hawkes.py)
     rates: Rows[int]  # real, by market: cumulative rates of what may happen next
     clocks: Rows[int]  # by market
