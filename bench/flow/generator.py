@@ -47,13 +47,13 @@ class Generator:
         """`model`: one of MODELS. `regime`: its steps, empty for those of the parameters."""
         check(flow)
         self.flow, self.model, self.seed = flow, model, seed
-        self._state = _new_book(flow.population.markets, capacity)
+        self.book = _new_book(flow.population.markets, capacity)
         self._world = _new_world(flow, MODELS.index(model), seed, regime or flow.regime or (Step(),), capacity)
 
     def fill(self, messages: np.ndarray, until_s: float | None = None) -> int:
         """The next messages of the flow. Returns how many; fewer than there is room for: the time is reached."""
         until_ns = MAX_INT64 if until_s is None else int(until_s * NS)
-        return int(run(self._state, self._world, messages, until_ns))
+        return int(run(self.book, self._world, messages, until_ns))
 
     def chunks(self, count: int | None = None, until_s: float | None = None) -> Iterator[np.ndarray]:
         """The flow in pieces, each of which overwrites the one before: `count` messages, or those up to a time."""
