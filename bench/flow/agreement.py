@@ -29,6 +29,7 @@ class Agreement:
     messages: int
     probes: int  # post-only orders that were meant to be refused
     refused: dict[str, int]  # everything else that was refused, by reason
+    self_trades: int  # commands in which the engine prevented one
     events: dict[str, int]
     live: int  # orders at the end, in the generator's book
     differing: int  # of these and the engine's: those that the other book does not have, or has differently
@@ -68,6 +69,7 @@ class _Engine:
         self._events = np.zeros(MAX_BLOCK_EVENTS, EVENT)
         self.kinds: Counter[int] = Counter()
         self.reasons: Counter[tuple[int, int]] = Counter()  # (reason, flag POST_ONLY) of what is refused
+        self.self_trades = 0
         self.execute(venue_records(markets, accounts).view(COMMAND))
         assert set(self.kinds) == {EventKind.APPLIED}, "the flow's markets and accounts could not be set up"
 
@@ -77,6 +79,7 @@ class _Engine:
             first, count = apply_batch(self.state, commands, first, len(commands), TIME_MS, self._events)
             events = self._events[:count]
             self.kinds.update(events["kind"].tolist())
+            self.self_trades += len(np.unique(events["index"][events["reason"] == Reason.SELF_TRADE]))
             refused = events[events["kind"] == EventKind.REJECTED]
             post_only = refused["flags"] & OrderFlag.POST_ONLY
             self.reasons.update(zip(refused["reason"].tolist(), post_only.tolist(), strict=True))
@@ -99,6 +102,7 @@ def hold_against_engine(flow: Flow, model: str, seed: int, messages: int, regime
         messages=messages,
         probes=engine.reasons[probe],
         refused=dict(refused),
+        self_trades=engine.self_trades,
         events={EventKind(kind).name: count for kind, count in engine.kinds.items() if kind != EventKind.APPLIED},
         live=len(ours),
         differing=len(ours ^ theirs),

@@ -218,7 +218,7 @@ def _place_unusual(state: State, world: World, message: MessageRow, lifetime_ns:
         message.flags = records.ICEBERG
         message.display_lots = (message.lots + parts - 1) // parts
         state.info[slot].flags = records.ICEBERG
-        state.terms[slot].amount_atoms = message.display_lots
+        state.terms[slot].display_lots = message.display_lots
     rest(state, slot)
 
 

@@ -58,7 +58,7 @@ def rest(state: State, slot: int) -> None:
     order, info = state.orders[slot], state.info[slot]
     order.remaining_lots = info.quantity_lots - info.executed_lots
     if info.flags & ICEBERG:
-        order.remaining_lots = min(state.terms[slot].amount_atoms, order.remaining_lots)
+        order.remaining_lots = min(state.terms[slot].display_lots, order.remaining_lots)
     book = own_book(info.market, info.side)
     enter(state, book, key_of(book, info.price_ticks), slot)
 
@@ -101,7 +101,7 @@ def _trade(context: Any, maker: int, price: int, lots: int, n: int) -> int:
     if order.remaining_lots == 0:
         hidden = info.quantity_lots - info.executed_lots
         if hidden > 0:
-            order.remaining_lots = min(state.terms[maker].amount_atoms, hidden)
+            order.remaining_lots = min(state.terms[maker].display_lots, hidden)
             append(state, order.level, maker)
         else:
             forget(state, world, maker)
