@@ -293,12 +293,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _print(result: Result) -> None:
-    kind = "at most" if result.shares.limit else "at least"
+    kind = "a maximum" if result.shares.limit else "not a maximum"
     print(f"{result.commands_per_second:12,.0f} orders/s in blocks of {result.block}   bar {BAR_PER_SECOND:,}")
     print(f"{result.events_per_second:12,.0f} events/s, {result.trades:,} trades in {result.seconds:.1f} s")
     print(
         f"{result.commands:,} order messages ({result.placed:,} new orders), each answered once; balances add up\n"
-        f"{result.shares.table()}\n{kind} so many: {result.shares.verdict}"
+        f"{result.shares.table()}\n{kind}: {result.shares.verdict}"
     )
 
 

@@ -17,7 +17,12 @@ LONG = (
 OF_PROCESSES = (
     *SHARED,
     *("tests/docker", "tests/end_to_end", "tests/fuzz", "tests/persistence", "tests/test_simulation.py"),
-    *("tests/bench/test_recovery.py", "tests/bench/test_setting.py", "tests/book/test_compiled.py"),
+    *(
+        "tests/bench/test_pipeline.py",
+        "tests/bench/test_recovery.py",
+        "tests/bench/test_setting.py",
+        "tests/book/test_compiled.py",
+    ),
     *("tests/host/test_embedded.py", "tests/host/test_runtime_folders.py", "tests/ingress/api/test_fuzzed.py"),
     *(
         "tests/ingress/test_one_answer.py",

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.compare.verdict import Comparison, compare
+from bench.compare.verdict import Comparison, compare, is_disturbed, label
 from bench.report.reading import ReadError, read, runs_of
 from bench.report.result import Run
 from engine_core.arguments import file, new_file, quoted, seconds
@@ -91,6 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return UNKNOWN
     before, after = documents
+    for name, side in (("BEFORE", before), ("AFTER", after)):
+        if disturbed := [label(each) for each in side if is_disturbed(each)]:
+            print(
+                f"{name}: the machine was busy with other work before {', '.join(disturbed)}: differences may be that"
+            )
     found = compare(before, after, tolerance=options.tolerance / 100, figures=options.figures)
     status = report(found)
     run.write(options.json, [], own=as_json(found, status))

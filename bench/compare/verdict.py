@@ -8,6 +8,7 @@ from typing import Any, Literal
 from bench.compare.statistics import CONFIDENCE, FEWEST, Change, change, holm
 
 PLACES = {"data", "folder", "shared", "url", "ws", "keys", "capture"}  # parameters that only say where things are
+BUSY_LOAD = 0.5  # processes that ran, a core, before a benchmark added its own
 Verdict = Literal["better", "worse", "same", "cannot tell"]
 Documents = list[dict[str, Any]]
 
@@ -81,6 +82,13 @@ def pairs(before: Documents, after: Documents, interleaved: bool) -> Iterator[Pa
 def label(document: dict[str, Any]) -> str:
     """What a document is of: `bench all` runs a benchmark in more than one way."""
     return str(document.get("label") or document["name"])
+
+
+def is_disturbed(document: dict[str, Any]) -> bool:
+    """Whether the machine was busy when it began."""
+    load: float = document["load"]["before"][0]
+    cores: int = document["machine"].get("cores", 1)
+    return load > BUSY_LOAD * cores
 
 
 def _measured(documents: Documents, name: str) -> list[float]:

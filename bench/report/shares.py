@@ -48,7 +48,7 @@ class Shares:
             return f"all {self.cores} cores of the machine were busy{disturbed}"
         if self.limit:
             return f"the {self.limit} was at its limit, a whole core{disturbed}"
-        return f"no part was at its limit, so this is no maximum{disturbed}"
+        return f"no part was at its limit{disturbed}"
 
     def table(self) -> str:
         lines = [f"{'':12}{'cores':>8}{'busiest thread':>16}{'waited for a core':>19}"]

@@ -130,6 +130,13 @@ def test_chance_is_what_its_name_says() -> None:
         assert 0.01 < np.mean([each.chance < 0.05 for each in found if each]) < 0.09
 
 
+def test_a_busy_machine_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loads = ({"before": [load, 0.0, 0.0], "after": [9.0, 0.0, 0.0]} for load in (0.9, 1.1))  # on two cores
+    compared(tmp_path, *(document(figure(QUIET), load=load) for load in loads))
+    printed = capsys.readouterr().out
+    assert "AFTER: the machine was busy with other work before any" in printed and "BEFORE" not in printed
+
+
 def test_many_questions_ask_for_more() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []

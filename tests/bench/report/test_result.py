@@ -69,7 +69,7 @@ BUSY, IDLE = Part(1.0, 0.97, 0.0), Part(0.4, 0.4, 0.1)
         (Shares({"engine": BUSY, "Redis": IDLE}, 0.7, 0.0, 2), "engine", "the engine was at its limit"),
         (Shares({"engine": IDLE, "Redis": IDLE}, 0.99, 0.05, 2), "machine", "all 2 cores of the machine were busy"),
         (Shares({"engine": IDLE, "Redis": IDLE}, 0.99, 0.6, 2), "", "60% of the machine was others' work"),
-        (Shares({"engine": IDLE, "Redis": IDLE}, 0.4, 0.0, 2), "", "no part was at its limit, so this is no maximum"),
+        (Shares({"engine": IDLE, "Redis": IDLE}, 0.4, 0.0, 2), "", "no part was at its limit"),
     ],
 )
 def test_a_rate_is_a_maximum_only_at_a_limit(shares: Shares, limit: str, words: str) -> None:
