@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.load import keys, knee, markets, run, schedule, sources
 from bench.load.accounting import Accounting
-from bench.load.api import Account, Address, Api, BenchError, now_ms
+from bench.load.api import Account, Address, Api, BenchError
 from bench.load.histograms import write_log
 from bench.load.job import Target
 from bench.load.options import PER_CLOSED_SECOND, RATE, SECONDS, check, parser
@@ -34,6 +34,7 @@ from engine_core.operator.target.running import Run as RunningExchange
 
 INTERRUPTED = 130
 NEW_ACCOUNTS = 10
+FEWEST_ORDERS = 100  # that a rate is judged by
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -72,7 +73,7 @@ def _load(options: argparse.Namespace, screen: Screen) -> int:
 
 
 def _measure(options: argparse.Namespace, plan: Plan, accounting: Accounting, screen: Screen, form: Run) -> int:
-    started_ms, random = now_ms(), np.random.default_rng(options.seed)
+    random = np.random.default_rng(options.seed)
     orders, text = _orders(options, plan, random)
     closed = (options.seconds or SECONDS) if options.closed else 0.0
     result = run.measure(plan, orders, text, screen, closed).settled(accounting)
@@ -81,7 +82,7 @@ def _measure(options: argparse.Namespace, plan: Plan, accounting: Accounting, sc
     if options.hdr:
         measured = result.measured
         due_ns = result.columns.due_ns[measured]
-        write_log(options.hdr, result.waited_ns[measured], due_ns, started_ms, f"exchange load: {text}")
+        write_log(options.hdr, result.waited_ns[measured], due_ns, result.start_ms, f"exchange load: {text}")
     form.write(options.json, result.figures(), result.checks(), result.curves(), result.own())
     return _status(result)
 
@@ -91,7 +92,7 @@ def _find_knee(options: argparse.Namespace, plan: Plan, accounting: Accounting, 
 
     def measure(rate: float) -> Result:
         random = np.random.default_rng(options.seed)
-        at_ns = schedule.poisson(rate, seconds, random)
+        at_ns = schedule.poisson(rate, max(seconds, FEWEST_ORDERS / rate), random)
         orders = sources.synthetic(at_ns, len(plan.accounts), plan.markets, random)
         return run.measure(plan, orders, f"{plan.target}, {rate:,.0f}/s", screen)
 
@@ -110,6 +111,7 @@ def _find_knee(options: argparse.Namespace, plan: Plan, accounting: Accounting, 
     whole = Result(
         load=f"{plan.target}, a search of the knee",
         columns=Columns.joined([result.columns for _, result in found.steps]),
+        start_ms=last.start_ms,
         end_ns=last.end_ns,
         processes=last.processes,
         machine_cpu=last.machine_cpu,
@@ -128,7 +130,9 @@ def _find_knee(options: argparse.Namespace, plan: Plan, accounting: Accounting, 
 def _plan(options: argparse.Namespace, api: Api) -> Plan:
     found = markets.look_up(api, [name.strip() for name in options.markets.split(",")])
     accounts = _accounts(options)
-    streams = options.ws or (None if options.url else os.environ.get("EXCHANGE_WS_URL"))
+    streams = _streams(options) if options.readers else None
+    if options.readers and streams is None:
+        raise BenchError("--readers needs the address of the streams: name it with --ws")
     is_log = options.target is Target.LOG
     return Plan(
         target=options.target,
@@ -162,7 +166,8 @@ def _orders(options: argparse.Namespace, plan: Plan, random: np.random.Generator
             kept
         ), f"{plan.target}, {options.flow or 'capture'} at x {options.speed:g}"
     if options.closed:
-        at_ns = np.zeros(round(seconds * PER_CLOSED_SECOND[plan.target]), np.int64)
+        count = min(round(seconds * PER_CLOSED_SECOND[plan.target]), sources.MOST_ORDERS)
+        at_ns = np.zeros(count, np.int64)
         text = f"{plan.target}, closed loop for {seconds:g} s"
     elif options.ramp:
         at_ns = schedule.ramp(options.ramp[0], options.ramp[1], seconds, random)
@@ -184,6 +189,14 @@ def _url(options: argparse.Namespace) -> str:
     if options.data is None and (known := os.environ.get("EXCHANGE_API_URL")):
         return known
     return _local(options).http
+
+
+def _streams(options: argparse.Namespace) -> str | None:
+    if options.ws or options.url:
+        return str(options.ws) if options.ws else None
+    if options.data is None and (known := os.environ.get("EXCHANGE_WS_URL")):
+        return known
+    return _local(options).ws
 
 
 def _accounts(options: argparse.Namespace) -> list[Account]:

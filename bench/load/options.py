@@ -8,7 +8,7 @@ from bench.load.job import Target
 from engine_core.arguments import file, folder, new_file, quoted, seconds, whole
 
 SECONDS, RATE = 10.0, 500.0
-PER_CLOSED_SECOND = {Target.REST: 12_000, Target.ORDER_ENTRY: 30_000, Target.LOG: 500_000}  # more than are answered
+PER_CLOSED_SECOND = {Target.REST: 12_000, Target.ORDER_ENTRY: 30_000, Target.LOG: 300_000}  # more than are answered
 MOST_RATE = 1e7
 
 

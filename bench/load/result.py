@@ -23,6 +23,7 @@ class Result:
 
     load: str  # in words
     columns: Columns
+    start_ms: int  # Unix
     end_ns: int
     processes: list[tuple[float, float]]  # (CPU seconds, seconds) of each
     machine_cpu: float  # cores that were busy meanwhile, whoever used them
@@ -41,8 +42,8 @@ class Result:
         self.waited_ns = columns.waited_ns(self.end_ns)
         self.histogram = Histogram(self.waited_ns[self.measured])
         self.late = Histogram(columns.late_ns)
-        last_ns = int(columns.due_ns.max(initial=0))
-        self.seconds = (self.end_ns if self.is_closed else max(last_ns, 1)) / 1e9
+        self.due_seconds = int(columns.due_ns.max(initial=0)) / 1e9
+        self.seconds = max(int(columns.done_ns.max(initial=0)) / 1e9, self.due_seconds)
 
     @property
     def client_cpu(self) -> float:
@@ -97,12 +98,15 @@ class Result:
         """For people."""
         percentiles = self.histogram.percentiles_ms()
         names = ("p50", "p90", "p99", "p999", "p9999", "p99999", "max")
-        rows = [("load", self.load), ("scheduled", f"{self.scheduled:,} in {self.seconds:.1f} s")]
+        rows = [("load", self.load), ("scheduled", f"{self.scheduled:,} in {self.due_seconds:.1f} s")]
         if self.sent < self.scheduled:
             rows.append(
                 ("never sent", f"{self.scheduled - self.sent:,}: no connection was free for them until the end")
             )
-        rows += [("sent", f"{self.sent:,}"), ("accepted", f"{self.accepted:,}  ({self.per_second:,.0f}/s)")]
+        rows += [
+            ("sent", f"{self.sent:,}"),
+            ("accepted", f"{self.accepted:,}  ({self.per_second:,.0f}/s, in {self.seconds:.1f} s)"),
+        ]
         rows.append(("refused", f"{self.refused:,}"))
         rows += [("", f"{count:,}  {reason}") for reason, count in Counter(self.columns.refusals).most_common()]
         rows.append(("unknown", self._unknown()))
@@ -121,6 +125,7 @@ class Result:
 
     @property
     def per_second(self) -> float:
+        """Until the last answer: what piled up is not done when the last order is due."""
         return self.accepted / max(self.seconds, 1e-9)
 
     def figures(self) -> list[Figure]:

@@ -1,12 +1,8 @@
 """One load from beginning to end: processes, bytes, one clock for all, and what became of the orders."""
 
-import multiprocessing
-import signal
 import time
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection as Pipe
+from dataclasses import dataclass
 from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import numpy as np
@@ -14,7 +10,8 @@ import psutil
 
 from bench.load import readers, spelling, worker
 from bench.load.api import Account, Address, BenchError, now_ms
-from bench.load.job import STOP, Done, Failed, Job, Progress, Ready, Target
+from bench.load.child import Child
+from bench.load.job import STOP, Done, Job, Progress, Ready, Target
 from bench.load.markets import Market
 from bench.load.orders import Orders
 from bench.load.progress import Screen
@@ -26,7 +23,6 @@ SAMPLE_ORDERS = 100  # whose signing is timed
 START_SECONDS = 2.0  # of a process
 AHEAD_NS = 100_000_000  # of the start: until all processes know it
 MOST_LATE_SECONDS = 45.0  # that the start may be later than what is signed says, of a window of a minute
-END_SECONDS = 5.0
 WAIT_SECONDS = 0.2
 
 
@@ -48,39 +44,37 @@ class Plan:
     readers: int
 
 
-@dataclass
-class _Child:
-    process: SpawnProcess
-    pipe: Pipe
-    start_ms: int = 0  # what its bytes say; 0: they say none
-    done: Any = None  # Done, or the readers' report
-    progress: Progress = field(default_factory=lambda: Progress(0, 0, 0, []))
-
-
 def measure(plan: Plan, orders: Orders, text: str, screen: Screen, closed_seconds: float = 0.0) -> Result:
     """Send the orders, and say what became of them; nothing is settled yet. Ctrl-C ends it early."""
     seconds = closed_seconds or float(orders.at_ns.max(initial=0)) / 1e9
+    if not len(orders.commands):
+        raise BenchError("no order is due in that time: a higher --rate, or more --seconds")
     screen.phase(f"preparing {len(orders.commands):,} orders")
-    children = _start(plan, orders, closed_seconds)
-    reading = _start_readers(plan) if plan.readers else []
+    jobs, start_ms = _jobs(plan, orders, closed_seconds)
+    children = [Child.start(start_ms if plan.target is Target.REST else 0) for _ in jobs]
+    reading = [Child.start() for _ in range(plan.readers > 0)]
     try:
+        for child, job in zip(children, jobs, strict=True):
+            child.work(worker.main, job)
+        for child in reading:
+            child.work(readers.main, _readers_job(plan))
         _ready([*children, *reading])
         screen.phase(text, seconds)
         busy, began = _busy_seconds(), time.monotonic()
-        start_ns = time.monotonic_ns() + AHEAD_NS
+        start_ns, start_ms = time.monotonic_ns() + AHEAD_NS, now_ms() + AHEAD_NS // 1_000_000
         for child in [*children, *reading]:
-            child.pipe.send(start_ns)
+            child.send(start_ns)
         interrupted = _follow(children, screen, start_ns)
         machine = (_busy_seconds() - busy) / max(time.monotonic() - began, 1e-9)
         report = _end_readers(reading)
     finally:
         for child in [*children, *reading]:
-            child.process.join(END_SECONDS if child.done else 0)
-            child.process.kill()
+            child.end()
     done = [child.done for child in children]
     return Result(
         load=text,
         columns=Columns.joined([each.columns for each in done]),
+        start_ms=start_ms,
         end_ns=max(each.end_ns for each in done),
         processes=[(each.cpu_seconds, each.seconds) for each in done],
         machine_cpu=machine,
@@ -90,11 +84,11 @@ def measure(plan: Plan, orders: Orders, text: str, screen: Screen, closed_second
     )
 
 
-def _start(plan: Plan, orders: Orders, closed_seconds: float) -> list[_Child]:
-    """A process for every part of the accounts, so that an account's orders stay in order."""
+def _jobs(plan: Plan, orders: Orders, closed_seconds: float) -> tuple[list[Job], int]:
+    """One for every part of the accounts, so that an account's orders stay in order; and when they begin, about."""
     count = min(plan.processes, len(plan.accounts))
     start_ms = now_ms() + round(1000 * (START_SECONDS + _signing_seconds(plan, orders) / count))
-    children = []
+    jobs = []
     for number in range(count):
         mine = orders.part(orders.commands["account"] % count == number)
         if not len(mine.commands):
@@ -113,30 +107,13 @@ def _start(plan: Plan, orders: Orders, closed_seconds: float) -> list[_Child]:
             redis=plan.redis,
             block=plan.block,
         )
-        child = _spawn(worker.main, job)
-        child.start_ms = start_ms if plan.target is Target.REST else 0
-        children.append(child)
-    return children
+        jobs.append(job)
+    return jobs, start_ms
 
 
-def _start_readers(plan: Plan) -> list[_Child]:
-    if plan.stream_address is None:
-        raise BenchError("--readers needs the address of the streams: name it with --ws")
-    job = ReadersJob(plan.stream_address, [market.symbol for market in plan.markets], plan.readers)
-    return [_spawn(readers.main, job)]
-
-
-def _spawn(main: Any, job: Job | ReadersJob) -> _Child:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=main, args=(theirs, job), daemon=True)
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a child inherits it: Ctrl-C is this process's business
-    try:
-        process.start()
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    theirs.close()
-    return _Child(process, ours)
+def _readers_job(plan: Plan) -> ReadersJob:
+    assert plan.stream_address is not None
+    return ReadersJob(plan.stream_address, [market.symbol for market in plan.markets], plan.readers)
 
 
 def _signing_seconds(plan: Plan, orders: Orders) -> float:
@@ -149,9 +126,9 @@ def _signing_seconds(plan: Plan, orders: Orders) -> float:
     return (time.perf_counter() - began) / max(1, len(made)) * len(orders.commands)
 
 
-def _ready(children: list[_Child]) -> None:
+def _ready(children: list[Child]) -> None:
     for child in children:
-        said = _receive(child)
+        said = child.receive()
         assert isinstance(said, Ready), said
         if child.start_ms and now_ms() - child.start_ms > MOST_LATE_SECONDS * 1000:
             raise BenchError(
@@ -160,20 +137,7 @@ def _ready(children: list[_Child]) -> None:
             )
 
 
-def _receive(child: _Child) -> Any:
-    try:
-        said = child.pipe.recv()
-    except (EOFError, OSError):
-        child.process.join(END_SECONDS)
-        raise BenchError(
-            f"a process of the generator ended by itself ({child.process.exitcode}); what it says stands above"
-        ) from None
-    if isinstance(said, Failed):
-        raise BenchError(said.message)
-    return said
-
-
-def _follow(children: list[_Child], screen: Screen, start_ns: int) -> bool:
+def _follow(children: list[Child], screen: Screen, start_ns: int) -> bool:
     """Until all are done; whether somebody interrupted it."""
     interrupted = False
     while working := [child for child in children if child.done is None]:
@@ -181,7 +145,7 @@ def _follow(children: list[_Child], screen: Screen, start_ns: int) -> bool:
             fresh: list[int] = []
             for pipe in wait([child.pipe for child in working], WAIT_SECONDS):
                 child = next(each for each in working if each.pipe is pipe)
-                said = _receive(child)
+                said = child.receive()
                 if isinstance(said, Progress):
                     child.progress = said
                     fresh += said.latencies_ns
@@ -197,14 +161,14 @@ def _follow(children: list[_Child], screen: Screen, start_ns: int) -> bool:
                 raise
             interrupted = True
             for child in working:
-                child.pipe.send(STOP)
+                child.send(STOP)
     return interrupted
 
 
-def _end_readers(children: list[_Child]) -> dict[str, Any]:
+def _end_readers(children: list[Child]) -> dict[str, Any]:
     for child in children:
-        child.pipe.send(STOP)
-        child.done = _receive(child)
+        child.send(STOP)
+        child.done = child.receive()
         assert isinstance(child.done, dict)
         return child.done
     return {}

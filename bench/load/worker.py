@@ -21,7 +21,7 @@ REPORT_SECONDS = 0.25
 
 
 def main(pipe: Pipe, job: Job) -> None:
-    """The whole life of the process. Ctrl-C is the parent's business: it says when to stop."""
+    """The whole life of the process, until the parent has what became of its orders."""
     try:
         if job.target is Target.LOG:
             log.run(pipe, job)

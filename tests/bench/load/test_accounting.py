@@ -9,7 +9,6 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from bench.load import keys
 from bench.load.accounting import Accounting
 from bench.load.amounts import exact
 from bench.load.api import Account, Api, BenchError
@@ -87,24 +86,3 @@ def test_histograms_of_parts_are_that_of_the_whole(tmp_path: Path) -> None:
         read.encoded().add(interval)
     reader.close()
     assert lines == 4 and read.percentiles_ms() == whole.percentiles_ms()
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("{", "cannot be read as JSON"),
-        ("[]", "has no keys"),
-        ('{"accounts": [{"apiKey": "x"}]}', "key 1 is not an ED25519 key"),
-        (
-            '{"apiKey": "' + KEY.api_key + '", "secret": "' + base64.b64encode(b"1" * 32).decode() + '"}',
-            "do not belong",
-        ),
-    ],
-)
-def test_a_file_of_keys_is_read_or_it_is_said_why_not(text: str, said: str, tmp_path: Path) -> None:
-    path = tmp_path / "keys.json"
-    path.write_text(text)
-    with pytest.raises(BenchError, match=said):
-        keys.read(path)
-    keys.write(path, [KEY])
-    assert keys.read(path) == [KEY] and path.stat().st_mode & 0o77 == 0
