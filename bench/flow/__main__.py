@@ -32,7 +32,7 @@ from engine_core.wire.codes import CommandKind, OrderFlag, OrderType, TimeInForc
 from engine_core.wire.layout import COMMAND
 
 TARGET = 5e6  # commands a second, on one core
-DIGESTED = 100_000  # messages, of the start: how many there are in some seconds depends on the machine
+EXAMINED = 100_000  # messages, of the start: how many there are in some seconds depends on the machine
 CHECKED = 20_000  # messages that the engine executes, too
 WARM = 2_000
 
@@ -49,13 +49,16 @@ class Tally:
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def count(self, part: np.ndarray) -> None:
-        left = DIGESTED - self.messages
-        if left > 0:
-            self.digest.update(part[:left].tobytes())
+        start = part[: max(EXAMINED - self.messages, 0)]
+        self.digest.update(start.tobytes())
+        for name, chosen in _kinds(start).items():
+            self.mix[name] = self.mix.get(name, 0) + int(np.count_nonzero(chosen))
         self.messages += len(part)
         self.flow_s = int(part["time_ns"][-1]) / 1e9
-        for name, chosen in _kinds(part).items():
-            self.mix[name] = self.mix.get(name, 0) + int(np.count_nonzero(chosen))
+
+    @property
+    def examined(self) -> int:
+        return min(self.messages, EXAMINED)
 
 
 def _kinds(part: np.ndarray) -> dict[str, np.ndarray]:
@@ -160,10 +163,11 @@ def _print(options: argparse.Namespace, flow: Flow, tally: Tally, agreement: Agr
     print(f"messages         {tally.messages:,}: {tally.flow_s:,.1f} s of the flow's own time")
     print(f"rate             {tally.messages / tally.wall_s:,.0f} commands/s, COMMAND records included; ", end="")
     print(f"{tally.messages / tally.core_s:,.0f}/s of processor time (target: {TARGET:,.0f})")
-    mix = (f"{name} {count / tally.messages:.2%}" for name, count in tally.mix.items() if count)
+    mix = (f"{name} {count / tally.examined:.2%}" for name, count in tally.mix.items() if count)
     print(f"mix              {', '.join(mix)}")
-    print(f"digest           {tally.digest.hexdigest()} of the first {min(tally.messages, DIGESTED):,}")
-    print(f"engine           accepts {agreement.accepted:.2%} of what it should (of {agreement.messages:,} messages); ")
+    print(f"digest           {tally.digest.hexdigest()}")
+    print(f"                 (mix and digest: of the first {tally.examined:,} messages)")
+    print(f"engine           accepts {agreement.accepted:.2%} of what it should (of {agreement.messages:,} messages);")
     print(
         f"                 {agreement.live:,} orders live, {agreement.differing} of them not as the generator has them"
     )

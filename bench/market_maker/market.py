@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bench.market_maker.api import ApiClient, ApiError, Json, Unreachable
+from bench.market_maker.bursts import Bursts, taken_lots
 from bench.market_maker.quotes import Ladder, Walk, Wanted, lean, size_factor, size_lots, step_ticks
 from engine_core.config.exchange_toml import Config, MarketDef
 from engine_core.config.market_maker import MarketMaker
@@ -205,20 +206,20 @@ class Taker:
         self._client = client
         self._balances = balances
         self._source = source
+        self._bursts = Bursts(parameters.taker_interval_ms / 1000, source)
 
     def pause_s(self) -> float:
-        """Takers come independently of each other: exponential times between them."""
-        return self._source.expovariate(1000 / self._parameters.taker_interval_ms)
+        return self._bursts.wait_s()
 
     async def take(self) -> None:
         """One market order; the side leans to what this account has more of, so that it can go on for ever."""
-        sells = self._source.random() < 0.25 + self._quoter.base_share(self._balances) / 2
+        sells = self._bursts.sells(0.25 + self._quoter.base_share(self._balances) / 2)
         mean = self._quoter.lots_worth(float(self._parameters.taker_value))
         body = {
             "symbol": self.symbol,
             "side": "Ask" if sells else "Bid",
             "orderType": "Market",
-            "quantity": self._quoter.order_text(size_lots(mean, 1, self._source)),
+            "quantity": self._quoter.order_text(taken_lots(mean, self._source)),
         }
         try:
             await self._client.send("POST", "/api/v1/order", body, "orderExecute")
