@@ -58,7 +58,7 @@ def test_kernel(measure: Measure) -> None:
         return states[0], flow.commands, events
 
     assert measure(run_commands, fresh, items=COMMANDS) > COMMANDS
-    assert states[0].counters[OPEN_ORDERS] > 100
+    assert states[0].scalars[OPEN_ORDERS] > 100
 
 
 def test_codec(measure: Measure) -> None:
