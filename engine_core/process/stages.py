@@ -121,8 +121,8 @@ class Journey:
         }
 
     def answered_s(self) -> float | None:
-        """From the first stage until the answer: the sum of the parts on that way."""
-        if {Stage.RECEIVED, Stage.ANSWERED} <= self.at.keys():
+        """From the first stage until the answer, if all on that way are known: the sum of its parts."""
+        if self.at.keys() >= set(WAY):
             return self.at[Stage.ANSWERED] - self.at[Stage.RECEIVED]
         return None
 

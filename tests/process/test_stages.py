@@ -49,9 +49,10 @@ def test_what_the_processes_saw_of_an_order_is_one_journey(tmp_path: Path) -> No
         journeys.look()
         ingress.add(sender(1), 1.0, 1.5, 2.0, 32.0, order_id=77)
         engine.add(sender(2), 5.0, 6.0, 7.0)
+        ingress.add(sender(3), 1.0, 1.5, 2.0, 32.0, order_id=78)  # the engine was asked before it had it
         writer.add(sender(1), 80.0)
         journeys.look()
-        first, second = journeys.all()
+        first, second, third = journeys.all()
         assert journeys.every == 1 and not journeys.all()
     assert (first.sender, first.order_id) == (sender(1), 77)
     assert first.parts() == {
@@ -60,6 +61,7 @@ def test_what_the_processes_saw_of_an_order_is_one_journey(tmp_path: Path) -> No
     }
     assert first.answered_s() == sum(part for stage, part in first.parts().items() if stage is not Stage.STORED) == 31.0
     assert second.parts() == {Stage.MATCHED: 1.0, Stage.PUBLISHED: 1.0} and second.answered_s() is None
+    assert third.parts().keys() == {Stage.AUTHENTICATED, Stage.APPENDED} and third.answered_s() is None
 
 
 def test_a_block_that_was_sent_twice_counts_once(tmp_path: Path) -> None:
