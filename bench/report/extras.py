@@ -3,11 +3,12 @@
 import argparse
 import importlib.util
 
-HOW = {"matplotlib": "pip install matplotlib", "bokeh": "pip install 'exchange[bench]'"}
+HOW = {"matplotlib": "pip install matplotlib"}
 
 
-def need(parser: argparse.ArgumentParser, option: str, package: str) -> None:
-    """End the program, in words, if `option` needs a package that is not installed."""
+def need(parser: argparse.ArgumentParser, what: str, package: str) -> None:
+    """End the program, in words, if an option, or all of it, needs a package that is not installed."""
     if importlib.util.find_spec(package) is None:
-        how = HOW.get(package, f"pip install {package}")
-        parser.error(f"{option} needs {package}, which is not installed: {how}, or leave {option} out")
+        how = HOW.get(package, "pip install 'exchange[bench]'")
+        without = f", or leave {what} out" if what.startswith("--") else ""
+        parser.error(f"{what} needs {package}, which is not installed: {how}{without}")

@@ -47,12 +47,22 @@ def test_every_benchmark_is_listed_with_a_line() -> None:
         assert line.endswith(".") and len(line) < 120 and "python -m" not in line, name
 
 
-@pytest.mark.parametrize("name", ["kernel", "peers"])
-def test_what_a_plot_needs_is_looked_for_before_the_clock_starts(name: str, tmp_path: Path) -> None:
-    hidden = f"import sys; sys.modules['matplotlib'] = None; from bench.{name}.__main__ import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", hidden, "--plot", str(tmp_path / "plot.png"), "--shared", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and "--plot needs matplotlib, which is not installed" in done.stderr
+@pytest.mark.parametrize(
+    ("name", "package", "options", "what"),
+    [
+        ("kernel", "matplotlib", ["--plot", "OUT", "--shared", "."], "--plot"),
+        ("peers", "matplotlib", ["--plot", "OUT", "--shared", "."], "--plot"),
+        ("all", "bokeh", ["--html", "OUT"], "--html"),
+        ("report", "bokeh", [__file__], "the report"),
+    ],
+)
+def test_what_a_plot_needs_is_looked_for_before_the_clock_starts(
+    name: str, package: str, options: list[str], what: str, tmp_path: Path
+) -> None:
+    hidden = f"import sys; sys.modules[{package!r}] = None; from bench.{name}.__main__ import main; main(sys.argv[1:])"
+    named = [str(tmp_path / "out") if option == "OUT" else option for option in options]
+    done = subprocess.run([sys.executable, "-c", hidden, *named], capture_output=True, text=True)
+    assert done.returncode == 2 and f"{what} needs {package}, which is not installed" in done.stderr
     assert not done.stdout, "nothing was measured"
 
 
