@@ -8,9 +8,10 @@ All in integers. It holds while nobody else uses the accounts. Non-goal: the exc
 """
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from bench.load.amounts import ONE, exact
@@ -21,6 +22,8 @@ from engine_core.wire.units import format_decimal
 PAGE = 1000
 RETURN_SECONDS = 60.0  # that an exchange which went away is waited for
 RETRY_SECONDS = 0.25
+MOST_LOOKS = 10  # at an account that does not come to rest
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError)  # of members that are not as the API has them
 T = TypeVar("T")
 
 
@@ -31,6 +34,16 @@ class Books:
     orders: int
     fills: int
     balances: dict[str, int]  # available and locked, in 10^-18
+
+
+@dataclass(frozen=True)
+class News:
+    """What is there of one account that was not before."""
+
+    orders: int
+    client_ids: set[int]  # if they were asked for
+    fills: list[Json]
+    balances: dict[str, int]  # all of them, as they are now
 
 
 @dataclass
@@ -51,6 +64,8 @@ class Accounting:
     """`say` gets what is being done."""
 
     def __init__(self, api: Api, accounts: list[Account], markets: list[Market], say: Callable[[str], None]) -> None:
+        owners = [each.number or each.api_key for each in accounts]
+        self._first = [owners.index(owner) for owner in owners]  # key of the same account, by a key's place
         self._api, self._accounts, self._say = api, accounts, say
         self._markets = {market.symbol: market for market in markets}
         say("reading balances")
@@ -61,6 +76,8 @@ class Accounting:
             if not error.is_missing:
                 raise
             self._missing = str(error)
+        except MALFORMED as error:
+            raise BenchError(f"{api.address.url} answers in a form that is not understood: {error!r}") from None
 
     def settle(self, accepted: dict[int, int], unknown: dict[int, set[int]]) -> Verdict:
         """`accepted`: placements of each account (by its place) that were; `unknown`: client ids of those nobody knows
@@ -71,44 +88,58 @@ class Accounting:
                 f"this server has no books that the orders could be accounted for by: {self._missing}"
             )
             return verdict
+        own, lost = Counter[int](), defaultdict[int, set[int]](set)
+        for place, first in enumerate(self._first):
+            own[first] += accepted.get(place, 0)
+            lost[first] |= unknown.get(place, set())
         try:
-            for place, account in enumerate(self._accounts):
-                self._say(f"settling account {place + 1} of {len(self._accounts)}")
+            for number, place in enumerate(own, 1):
+                self._say(f"cancelling what rests, account {number} of {len(own)}")
                 for symbol in self._markets:
-                    self._persist(lambda account=account, symbol=symbol: self._cancel_all(account, symbol))  # type: ignore[misc]
-            for place, account in enumerate(self._accounts):
-                self._say(f"settling account {place + 1} of {len(self._accounts)}")
-                after = self._persist(lambda account=account: self._books(account))  # type: ignore[misc]
-                self._settle(verdict, place, after, accepted.get(place, 0), unknown.get(place, set()))
-        except BenchError as error:
+                    self._persist(partial(self._cancel_all, self._accounts[place], symbol))
+            for number, place in enumerate(own, 1):
+                self._say(f"settling account {number} of {len(own)}")
+                new = self._persist(partial(self._news, place, bool(lost[place])))
+                self._settle(verdict, place, new, own[place], lost[place])
+        except (BenchError, *MALFORMED) as error:
             verdict.problems.append(f"the exchange's books could not be read: {error}")
         return verdict
 
-    def _settle(self, verdict: Verdict, place: int, after: Books, accepted: int, unknown: set[int]) -> None:
+    def _settle(self, verdict: Verdict, place: int, new: News, accepted: int, unknown: set[int]) -> None:
         account, before = self._accounts[place], self._before[place]
         name = f"account {account.number}" if account.number else f"key {account.api_key}"
-        new = after.orders - before.orders
-        found = 0
-        if unknown:
-            newest = self._pages(account, "orders", "orderHistoryQueryAll", new)
-            found = len({int(each["clientId"]) for each in newest if each["clientId"] is not None} & unknown)
+        found = len(new.client_ids & unknown)
         verdict.found += found
         verdict.not_found += len(unknown) - found
-        if new != accepted + found:
+        if new.orders != accepted + found:
             verdict.problems.append(
                 f"{name}: {accepted} orders were accepted and {found} of unknown outcome found, but its history has "
-                f"{new} more than before"
+                f"{new.orders} more than before"
             )
-        fills = self._pages(account, "fills", "fillHistoryQueryAll", after.fills - before.fills)
-        verdict.fills += len(fills)
-        expected = self._moved(fills)
-        for symbol in sorted(before.balances.keys() | after.balances.keys() | expected.keys()):
-            change = (after.balances.get(symbol, 0) - before.balances.get(symbol, 0)) * ONE
+        verdict.fills += len(new.fills)
+        expected = self._moved(new.fills)
+        for symbol in sorted(before.balances.keys() | new.balances.keys() | expected.keys()):
+            change = (new.balances.get(symbol, 0) - before.balances.get(symbol, 0)) * ONE
             if change != expected.get(symbol, 0):
                 verdict.problems.append(
-                    f"{name}: its {symbol} changed by {_shown(change)}, its {len(fills)} fills say "
+                    f"{name}: its {symbol} changed by {_shown(change)}, its {len(new.fills)} fills say "
                     f"{_shown(expected.get(symbol, 0))}"
                 )
+
+    def _news(self, place: int, by_id: bool) -> News:
+        """What an account has more than before, of a moment at which nothing moves: an order of unknown outcome may
+        still be on its way."""
+        account, before = self._accounts[place], self._before[place]
+        after = self._books(account)
+        for _ in range(MOST_LOOKS):
+            count = after.orders - before.orders
+            orders = self._pages(account, "orders", "orderHistoryQueryAll", count) if by_id else []
+            fills = self._pages(account, "fills", "fillHistoryQueryAll", after.fills - before.fills)
+            looked, after = after, self._books(account)
+            if looked == after:
+                break
+        ids = {int(each["clientId"]) for each in orders if each["clientId"] is not None}
+        return News(count, ids, fills, after.balances)
 
     def _moved(self, fills: list[Json]) -> dict[str, int]:
         """What fills change of each asset, in 10^-36."""

@@ -37,7 +37,7 @@ class Refused(BenchError):
 
     def __init__(self, what: str, status: int, code: str, message: str) -> None:
         super().__init__(f"{what} was refused: {status} {code}: {message}")
-        self.status, self.code = status, code
+        self.status = status
 
     @property
     def is_missing(self) -> bool:

@@ -43,9 +43,6 @@ class Histogram:
         shown = {f"{name}_ms": round(self.at_ms(percentile), 4) for name, percentile in PERCENTILES.items()}
         return shown | {"max_ms": round(self.max_ms, 4)}
 
-    def add(self, other: "Histogram") -> None:
-        self._histogram.add(other._histogram)
-
     def encoded(self) -> HdrHistogram:
         return self._histogram
 

@@ -208,8 +208,7 @@ class EntryPool:
     def answered(self, place: int, message: Message) -> None:
         self.tally.answer(place, self.now_ns(), message.status)
         if not 200 <= message.status < 300:
-            error = message.error or Answer()
-            self.tally.refuse(message.status, f"{error.code}: {error.message}" if error.code else "")
+            self.tally.refuse(message.status, (message.error or Answer()).reason)
 
     def lost(self, connection: _Connection) -> None:
         if self._by_session.get(connection.session) is connection:

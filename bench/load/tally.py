@@ -25,10 +25,14 @@ _COLUMNS = (*_COMMAND_COLUMNS, *_TIMED_COLUMNS)
 
 
 class Answer(msgspec.Struct):
-    """What is read of an answer over REST that is not 200."""
+    """What is read of a refusal."""
 
     code: str = ""
     message: str = ""
+
+    @property
+    def reason(self) -> str:
+        return f"{self.code}: {self.message}" if self.message else self.code
 
 
 _read = msgspec.json.Decoder(Answer)
@@ -142,7 +146,6 @@ def command_columns(commands: np.ndarray) -> dict[str, np.ndarray]:
 def reason_of(body: bytes) -> str:
     """`CODE: message` of a refusal."""
     try:
-        answer = _read.decode(body)
+        return _read.decode(body).reason
     except msgspec.DecodeError:
         return ""
-    return f"{answer.code}: {answer.message}" if answer.message else answer.code

@@ -24,8 +24,9 @@ RATE, SECONDS = "200", "0.5"
 @pytest.fixture
 def two_keys(tmp_path: Path) -> Path:
     path = tmp_path / "keys.json"
-    pairs = [SigningKey(bytes([number]) * 32) for number in (1, 2)]
-    keys.write(path, [Account(base64.b64encode(bytes(pair.verify_key)).decode(), bytes(pair), 7) for pair in pairs])
+    pairs = {number: SigningKey(bytes([number]) * 32) for number in (1, 2)}
+    public = {number: base64.b64encode(bytes(pair.verify_key)).decode() for number, pair in pairs.items()}
+    keys.write(path, [Account(public[number], bytes(pair), number) for number, pair in pairs.items()])
     return path
 
 
