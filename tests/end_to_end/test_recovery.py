@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import ccxt
@@ -14,6 +15,21 @@ import pytest
 
 from tests.exchange import Exchange, eventually
 from tests.runtime.deadly.sitecustomize import DEADLY_LOTS
+
+
+@pytest.fixture(scope="module")
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    exchange = Exchange(tmp_path_factory.mktemp("recovery") / "data", "--profile", "bare")
+    yield exchange
+    exchange.end()
+
+
+@pytest.fixture
+def exchange(_kept: Exchange) -> Exchange:
+    """One for those tests that leave an exchange that runs, and whole, with bids of account 2 at 90; started if not."""
+    if _kept.process is None or _kept.process.poll() is not None:
+        _kept.start()
+    return _kept
 
 
 def _trade(exchange: Exchange, quantity: float = 1.0) -> str:
@@ -49,17 +65,34 @@ def _trades(trader: ccxt.Exchange) -> list[str] | None:
         raise
 
 
-def test_each_role_is_killed_and_everything_is_found_again(own_exchange: Exchange) -> None:
-    own_exchange.start()
-    _trade(own_exchange)
+def test_whoever_reads_changes_nothing(exchange: Exchange) -> None:
+    """The order that was cancelled leaves an empty node in the index of prices, which a read once removed: outside the
+    log, so that no replay, and no standby, came to the same state. The first test here, whose book is empty."""
+    trader = exchange.trader(0)
+    trader.load_markets()
+    stays = trader.create_order("SOL/USDC", "limit", "buy", 1, 149.5)["id"]
+    trader.cancel_order(trader.create_order("SOL/USDC", "limit", "buy", 1, 100)["id"], "SOL/USDC")
+    for path in ("status", "markets", "assets", "depth?symbol=SOL_USDC", "depth/orders?symbol=SOL_USDC"):
+        assert httpx.get(f"{exchange.run['http']}/api/v1/{path}", timeout=10).status_code == 200, path
+    for what in ((), ("--market", "SOL_USDC"), ("--account", "2")):
+        assert exchange.command("inspect", *what).returncode == 0
+    trader.fetch_open_orders("SOL/USDC")
+    assert exchange.command("snapshot").returncode == 0
+    assert exchange.verified()["snapshots"] == 1
+    trader.cancel_order(stays, "SOL/USDC")
+
+
+def test_each_role_is_killed_and_everything_is_found_again(exchange: Exchange) -> None:
+    earlier = len(_view(exchange)["trades"])  # type: ignore[arg-type]
+    _trade(exchange)
     for role in ("engine", "ingress", "egress", "writer"):
-        before = _view(own_exchange)
-        own_exchange.kill(role)
-        assert _view(own_exchange) == before, role
-        _trade(own_exchange)
-    answer = own_exchange.verified()
+        before = _view(exchange)
+        exchange.kill(role)
+        assert _view(exchange) == before, role
+        _trade(exchange)
+    answer = exchange.verified()
     assert answer["ok"] is True
-    with psycopg.connect(own_exchange.run["database"]) as connection:
+    with psycopg.connect(exchange.run["database"]) as connection:
         query = "SELECT count(*) FROM trade_created"
 
         def trades() -> object:
@@ -67,12 +100,7 @@ def test_each_role_is_killed_and_everything_is_found_again(own_exchange: Exchang
                 row = connection.execute(query).fetchone()
             return row and row[0]
 
-        eventually(trades, lambda count: count == 5, "five trades, each exactly once")
-    runtime = Path(own_exchange.run["runtime"])
-    assert own_exchange.stop() == 0
-    left = {path.name for path in runtime.iterdir()}
-    assert "used-signatures" in left, "a restart is no way to use one twice"
-    assert not [name for name in left if name.startswith(("ring-", "bell-")) or name.endswith(".metrics")]
+        eventually(trades, lambda count: count == earlier + 5, f"{earlier} and five trades, each exactly once")
 
 
 def test_an_operator_skips_the_order_that_kills_the_engine(own_exchange: Exchange) -> None:
@@ -94,16 +122,15 @@ def test_an_operator_skips_the_order_that_kills_the_engine(own_exchange: Exchang
     assert own_exchange.verified()["ok"] is True
 
 
-def test_the_servers_are_killed_too(own_exchange: Exchange) -> None:
+def test_the_servers_are_killed_too(exchange: Exchange) -> None:
     """Valkey with everysec may lose up to two seconds of a *power failure*; its process alone loses nothing written."""
-    own_exchange.start()
-    _trade(own_exchange)
+    _trade(exchange)
     for role in ("postgres", "valkey"):
-        before = _view(own_exchange)
-        own_exchange.kill(role)
-        _same_again(own_exchange, before)
-        _trade(own_exchange)
-    assert own_exchange.verified()["ok"] is True
+        before = _view(exchange)
+        exchange.kill(role)
+        _same_again(exchange, before)
+        _trade(exchange)
+    assert exchange.verified()["ok"] is True
 
 
 def _same_again(exchange: Exchange, before: dict[str, object]) -> None:
@@ -118,59 +145,47 @@ def _same_again(exchange: Exchange, before: dict[str, object]) -> None:
     eventually(view, lambda seen: seen == before, f"the same as before, {before}", 60)
 
 
-def test_a_second_start_finds_its_data(own_exchange: Exchange) -> None:
-    own_exchange.start()
-    keys = own_exchange.keys()
-    order = _trade(own_exchange)
-    before = _view(own_exchange)
-    taken = json.loads(own_exchange.command("snapshot").stdout)
-    live = json.loads(own_exchange.command("inspect", "--account", "2", "--market", "SOL_USDC").stdout)
-    kept = json.loads(own_exchange.command("inspect", taken["snapshot"], "--account", "2").stdout)
-    assert live["book"]["bids"] == [[9_000, 100, 1]] and live["openOrders"] == kept["openOrders"]
+def test_a_second_start_finds_its_data(exchange: Exchange) -> None:
+    keys = exchange.keys()
+    order = _trade(exchange)
+    before = _view(exchange)
+    taken = json.loads(exchange.command("snapshot").stdout)
+    live = json.loads(exchange.command("inspect", "--account", "2", "--market", "SOL_USDC").stdout)
+    kept = json.loads(exchange.command("inspect", taken["snapshot"], "--account", "2").stdout)
+    orders, trades = (len(before[name]) for name in ("orders", "trades"))  # type: ignore[arg-type]
+    assert live["book"]["bids"] == [[9_000, 100 * trades, orders]], "each trade leaves one more of what was bid for"
+    assert live["openOrders"] == kept["openOrders"]
     assert kept["balances"] == live["balances"] and kept["position"] == taken["position"]
-    assert own_exchange.stop() == 0
-    offline = own_exchange.verified()
-    assert offline["snapshots"] == 1
-    own_exchange.start()
-    assert own_exchange.keys() == keys
-    assert _view(own_exchange) == before
-    trader = own_exchange.trader()
+    runtime = Path(exchange.run["runtime"])
+    assert exchange.stop() == 0
+    left = {path.name for path in runtime.iterdir()}
+    assert "used-signatures" in left, "a restart is no way to use one twice"
+    assert not [name for name in left if name.startswith(("ring-", "bell-")) or name.endswith(".metrics")]
+    offline = exchange.verified()
+    assert offline["snapshots"] == len(list((exchange.data / "snapshots").glob("*.snapshot")))
+    exchange.start()
+    assert exchange.keys() == keys
+    assert _view(exchange) == before
+    trader = exchange.trader()
     trader.load_markets()
     assert trader.cancel_order(order, "SOL/USDC")["status"] == "canceled"
-    assert own_exchange.verified()["ok"] is True
+    assert exchange.verified()["ok"] is True
 
 
-def test_whoever_reads_changes_nothing(own_exchange: Exchange) -> None:
-    """The order that was cancelled leaves an empty node in the index of prices, which a read once removed: outside the
-    log, so that no replay, and no standby, came to the same state."""
-    own_exchange.start()
-    trader = own_exchange.trader(0)
-    trader.load_markets()
-    trader.create_order("SOL/USDC", "limit", "buy", 1, 149.5)
-    trader.cancel_order(trader.create_order("SOL/USDC", "limit", "buy", 1, 100)["id"], "SOL/USDC")
-    for path in ("status", "markets", "assets", "depth?symbol=SOL_USDC", "depth/orders?symbol=SOL_USDC"):
-        assert httpx.get(f"{own_exchange.run['http']}/api/v1/{path}", timeout=10).status_code == 200, path
-    for what in ((), ("--market", "SOL_USDC"), ("--account", "2")):
-        assert own_exchange.command("inspect", *what).returncode == 0
-    trader.fetch_open_orders("SOL/USDC")
-    assert own_exchange.command("snapshot").returncode == 0
-    assert own_exchange.verified()["snapshots"] == 1
-
-
-def test_nothing_outlives_a_killed_supervisor(own_exchange: Exchange) -> None:
-    own_exchange.start()
-    _trade(own_exchange)
-    family = own_exchange.family()
+def test_nothing_outlives_a_killed_supervisor(exchange: Exchange) -> None:
+    _trade(exchange)
+    before = _view(exchange)
+    family = exchange.family()
     names = {process.name() for process in family}
     assert {"valkey-server", "postgres"} <= names and len(family) >= 7
-    assert own_exchange.process
-    os.kill(own_exchange.process.pid, signal.SIGKILL)
-    assert own_exchange.process.wait(10) == -signal.SIGKILL
+    assert exchange.process
+    os.kill(exchange.process.pid, signal.SIGKILL)
+    assert exchange.process.wait(10) == -signal.SIGKILL
     assert psutil.wait_procs(family, timeout=15)[1] == []
-    assert own_exchange.process.stdout
-    own_exchange.process.stdout.close()
-    own_exchange.start()
-    assert len(_view(own_exchange)["orders"]) == 1  # type: ignore[arg-type]
+    assert exchange.process.stdout
+    exchange.process.stdout.close()
+    exchange.start()
+    assert _view(exchange) == before
 
 
 @pytest.mark.parametrize("profile", ["demo"])

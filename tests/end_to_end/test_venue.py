@@ -53,11 +53,10 @@ def test_a_venue_from_its_first_day(venue: Exchange) -> None:
     assert not any("secret" in line for line in venue.output), "it is shown once"
     assert venue.verified()["problems"] == []
     assert venue.stop() == 0
+    _is_never_funded_and_what_was_funded_is_no_venue(venue)
 
 
-def test_a_venue_is_never_funded_and_what_was_funded_is_no_venue(venue: Exchange) -> None:
-    venue.start()
-    assert venue.stop() == 0
+def _is_never_funded_and_what_was_funded_is_no_venue(venue: Exchange) -> None:
     for profile in ("demo", "bare"):
         venue.options = ("--profile", profile)
         with pytest.raises(AssertionError, match="belongs to a venue"):
