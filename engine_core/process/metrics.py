@@ -91,10 +91,10 @@ class Monitor:
     role: str
     worker: int = 0
     samples: Callable[[], Iterable[Sample]] = _nothing
-    refresh: Callable[[], object] = _nothing  # done before the numbers are read, by the same thread
     not_ready: Callable[[], str] = _ready  # why no work should come here; empty: it may
     histograms: list[Histogram] = field(default_factory=list)
     wishes: dict[str, Callable[[], None]] = field(default_factory=dict)  # what may be asked of it, by path
+    refresh: Callable[[], object] = _nothing  # done before the numbers are read, by the same thread
     stamps: Callable[[int], bytes] | None = None  # Stamps.after, of a process that takes part in an order's way
     _beat: float = field(default_factory=time.monotonic)
 

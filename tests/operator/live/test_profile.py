@@ -2,7 +2,9 @@
 
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,11 +21,17 @@ from tests.exchange import CLI, Exchange
 def test_a_role_that_works(role: str, file: str, odd_exchange: Exchange, tmp_path: Path) -> None:
     graph = tmp_path / "ü graph.svg"
     command = [*CLI, "profile", role, "--seconds", "1", "-o", str(graph), "--data", str(odd_exchange.data)]
-    trader = odd_exchange.trader()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as looking:
+
+    def trade(trader: Any) -> None:
         while looking.poll() is None:
             trader.create_order("SOL/USDC", "limit", "buy", 1, 20)
             httpx.get(f"{odd_exchange.run['http']}/api/v1/depth?symbol=SOL_USDC")  # a new connection: any worker's
+
+    with (
+        ThreadPoolExecutor() as traders,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as looking,
+    ):
+        list(traders.map(trade, [odd_exchange.trader(number % 2) for number in range(4)]))
         said, error = looking.communicate()
     if "may not look into the process" in error:
         pytest.skip(f"this machine does not let anybody look into processes: {error}")
