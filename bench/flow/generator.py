@@ -154,6 +154,7 @@ def _numbers(flow: Flow, model: int, scales: int, capacity: int) -> np.ndarray:
         (w.UNITS, len(queues.take_per_s)),
         (w.UNIT_LOTS, max(round(queues.average_lots), 1)),
         (w.MARKED, int(flow.hawkes.mark_power > 0)),
+        (w.TOGETHER_NS, int(flow.options.together_s * NS) if flow.options.together else 0),
     ):
         numbers[at] = number
     return numbers
@@ -167,6 +168,7 @@ def _shares(flow: Flow) -> np.ndarray:
     shares[w.IOC] = takers.market + takers.ioc
     shares[w.FOK] = takers.market + takers.ioc + takers.fok
     shares[w.AMEND_PRICE] = options.amend_price
+    shares[w.TOGETHER] = options.together
     shares[w.SELF_TRADE] = flow.population.self_trades
     shares[w.FOLLOW] = flow.queue_reactive.follow
     shares[w.MARK_POWER] = power

@@ -108,6 +108,10 @@ class Options:
     stop_distance: Mixture = mixture(
         (Law("exponential", 1.0, 50),), 1, MOST_TICKS, "ticks from the best price to a stop's trigger"
     )
+    together: float = real(
+        0.0, 0, 1, "chance that an order which is due within `together_s` is withdrawn with what happens now"
+    )
+    together_s: float = real(0.02, 0, 10, "seconds; so lifetimes are shorter by at most that")
     amend_price: float = real(0.5, 0, 1, "share of amends that move the price; the others reduce the quantity")
 
 

@@ -26,6 +26,8 @@ from bench.flow.kernels.world import (
     OPENED,
     OPENING,
     QUEUE_REACTIVE,
+    TOGETHER,
+    TOGETHER_NS,
     World,
 )
 from bench.flow.messages import MessageRow
@@ -38,6 +40,7 @@ from engine_core.jit.kernel import entry, inner
 from engine_core.jit.rows import Rows, rows
 from engine_core.wire.codes import Side
 
+REACTION_NS = 2_000_000  # within which who watches a market has reacted
 DEEPEST = 8  # orders from the end of a queue, of which one is withdrawn
 
 
@@ -164,6 +167,16 @@ def _start(state: State, world: World) -> None:
     world.numbers[OPENED] += 1
 
 
+@inner
+def _gather(state: State, world: World, market: int) -> None:
+    """Who watches a market withdraws several orders together: one that is due soon goes with what has just happened."""
+    who, due, now = world.who[1], world.due[1], world.numbers[NOW]
+    if who > world.numbers[CAPACITY] or not now + REACTION_NS < due < now + world.numbers[TOGETHER_NS]:
+        return
+    if state.info[who].market == market and draw(world.random) < real(world.shares, TOGETHER):
+        schedule(world, who, now + int(draw(world.random) * REACTION_NS))
+
+
 @entry
 def run(state: State, world: World, messages: np.ndarray, until_ns: int) -> int:
     """Fill in messages due before `until_ns`. Returns how many; fewer than there is room for: it is reached."""
@@ -180,10 +193,12 @@ def run(state: State, world: World, messages: np.ndarray, until_ns: int) -> int:
         who, due = world.who[1], world.due[1]
         if due >= until_ns:
             return n
-        world.numbers[NOW] = due
+        world.numbers[NOW], before = due, n
         if who <= world.numbers[CAPACITY]:
             _leave(state, world, written[n], who)
             n += 1
         else:
             n += _happen(state, world, written[n], who - world.numbers[CAPACITY])
+        if n > before and world.numbers[TOGETHER_NS] > 0:
+            _gather(state, world, written[before].market)
     return n

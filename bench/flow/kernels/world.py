@@ -31,6 +31,7 @@ WITHDRAWN = 18  # cancels written
 MARKED = 19  # 1: sizes count in what they excite
 STATES = 21  # of the pace
 SCHEDULED = 20  # agenda entries
+TOGETHER_NS = 23  # what is due within that may go with what happens now; 0: nothing does
 NUMBERS = 32
 
 # shares: real numbers
@@ -41,6 +42,7 @@ SELF_TRADE = 7
 FOLLOW = 8
 MARK_POWER = 9
 MARK_PLACE, MARK_TAKE, MARK_PROBE = 10, 11, 12  # what sizes are divided by, after the power
+TOGETHER = 13
 SHARES = 16
 
 # mixtures, by number; those of class c are FIRST_CLASS + 3 c and the two after it

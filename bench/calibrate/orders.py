@@ -1,0 +1,165 @@
+"""What the orders of a capture are like, whatever model says when they come: classes of distance, size and lifetime.
+
+A class is a band of distances from the best and one of lifetimes, so that size, distance and lifetime stay as dependent
+on each other as the bands are narrow. Within a class they are parametric laws; no value of the capture is kept, but
+for sizes so common that they are round numbers of somebody's (atoms).
+"""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.calibrate.arrivals import PLACE, PROBE, TAKE, Arrivals, Opening
+from bench.calibrate.mixtures import lognormals, scaled, with_atoms
+from bench.flow.laws import Law, Mixture
+from bench.flow.parameters import MOST_TICKS, Flow, Market, OrderClass, Takers
+
+# Ticks behind the best: each from, to below the next. The first: at the best, or inside the spread.
+BANDS = (-(10**9), 1, 2, 4, 8, 13, 21, 36, 61, 101, 1_001, 10**9)
+OPENING_TICKS = 1_001  # an opening book reaches below that; orders farther away are not met in hours
+NEAR = 101  # ticks, up to which a band is even; beyond it is lognormal
+LIVES_S = (0.0, 1.0, 10.0, 60.0, 1e9)  # bands of lifetimes: the largest orders are those that live longest
+ATOM_SHARE = 0.01
+SIZE_LAWS, LIFE_LAWS, FAR_LAWS = 5, 4, 3
+MANY = 200  # orders, for mixtures of several laws
+HALF_MS = 0.0005
+MOST_INSIDE = 20  # ticks
+LEAST_OF_CLASS = 5  # orders; fewer say nothing of their sizes and lifetimes
+
+
+class Fitted(NamedTuple):
+    flow: Flow
+    notes: list[str]  # what could not be fitted, in words
+
+
+def sizes(lots: np.ndarray) -> Mixture:
+    return with_atoms(lots, ATOM_SHARE, SIZE_LAWS if len(lots) >= MANY else 2)
+
+
+def _lifetimes(life_s: np.ndarray, withdrawn: np.ndarray, random: np.random.Generator) -> Mixture:
+    """Whole milliseconds told: each is drawn from around what was told, so that none is 0."""
+    spread = np.maximum(life_s + random.uniform(-HALF_MS, HALF_MS, len(life_s)), HALF_MS / 10)
+    return lognormals(spread, LIFE_LAWS if len(life_s) >= MANY else 1, ~withdrawn)
+
+
+def _best(band: Arrivals) -> Mixture:
+    """Of orders at the best or inside the spread: where there is room inside, how many go how far.
+
+    In a spread of one tick there is none, and the generator moves those to the best."""
+    roomy = band.away[band.spread > 1]
+    inside = np.maximum(roomy[roomy < 0], -MOST_INSIDE)
+    if not len(inside):
+        return (Law("atom", 1.0, 0.0),)
+    distinct, times = np.unique(inside, return_counts=True)
+    shares = zip(distinct.tolist(), (times / len(roomy)).tolist(), strict=True)
+    atoms = tuple(Law("atom", share, float(ticks)) for ticks, share in shares)
+    at_best = 1 - len(inside) / len(roomy)
+    return (*atoms, Law("atom", at_best, 0.0)) if at_best > 0 else atoms
+
+
+def _even(low: int, high: int) -> Mixture:
+    """Whole ticks from low to high, each as likely."""
+    if low == high:
+        return (Law("atom", 1.0, float(low)),)
+    return (Law("uniform", 1.0, low - 0.5 + 1e-9, high + 0.5 - 1e-9),)
+
+
+def _distance(away: np.ndarray, low: int, high: int) -> Mixture:
+    if high < NEAR:
+        return _even(low, high)
+    return lognormals(np.minimum(away, MOST_TICKS), FAR_LAWS)
+
+
+def _classes(placed: Arrivals, random: np.random.Generator) -> tuple[OrderClass, ...]:
+    classes = []
+    for low, beyond in pairwise(BANDS):
+        band = placed.only((placed.away >= low) & (placed.away < beyond))
+        at_best = _best(band) if low < 0 and len(band.lots) else ()
+        for shortest, longer in pairwise(LIVES_S):
+            part = band.only((band.life_s >= shortest) & (band.life_s < longer))
+            if len(part.lots) >= LEAST_OF_CLASS:
+                classes.append(
+                    OrderClass(
+                        weight=float(len(part.lots)),
+                        distance=at_best or _distance(part.away, low, beyond - 1),
+                        size=sizes(part.lots),
+                        lifetime=_lifetimes(part.life_s, part.withdrawn, random),
+                    )
+                )
+    return tuple(classes)
+
+
+def _market(opening: Opening, random: np.random.Generator) -> Market:
+    """The book at the start: even in bands near the best, lognormal beyond."""
+    distance: Mixture = ()
+    for low, beyond in zip((0, *BANDS[1:]), BANDS[1:-1], strict=False):
+        band = opening.away[(opening.away >= low) & (opening.away < beyond)]
+        if len(band):
+            distance += scaled(_distance(band, low, beyond - 1), len(band) / len(opening.away))
+    return Market(
+        start_ticks=opening.middle_ticks,
+        spread_ticks=max(opening.spread_ticks, 1),
+        orders=min(len(opening.away) // 2, 50_000),
+        distance=distance,
+        size=sizes(opening.lots),
+        lifetime=_lifetimes(opening.life_s, opening.withdrawn, random),
+    )
+
+
+def _beyond(through: np.ndarray) -> Mixture:
+    """Ticks beyond the best opposite price: a share for each number of ticks."""
+    distinct, times = np.unique(np.clip(through, 0, 50), return_counts=True)
+    shares = zip(distinct.tolist(), (times / len(through)).tolist(), strict=True)
+    return tuple(Law("atom", share, float(ticks)) for ticks, share in shares)
+
+
+def _takers(taken: Arrivals, probes: Arrivals, default: Takers) -> Takers:
+    takers = default
+    if len(taken.lots):
+        limits = taken.only(~taken.market)
+        takers = replace(
+            takers,
+            size=sizes(taken.lots[taken.lots > 0]) or takers.size,
+            through=_beyond(limits.through) if len(limits.through) else takers.through,
+            market=float(taken.market.mean()),
+            ioc=float(taken.immediate.mean()),
+            fok=0.0,
+        )
+    if len(probes.lots):
+        takers = replace(takers, probe_size=sizes(probes.lots), probe_through=_beyond(probes.through))
+    return takers
+
+
+def fit(arrivals: Arrivals, opening: Opening, flow: Flow, random: np.random.Generator) -> Fitted:
+    """The parameters in `flow` that all models share, from a capture."""
+    placed, taken, probes = (arrivals.of(kind) for kind in (PLACE, TAKE, PROBE))
+    notes = []
+    if not len(placed.lots):
+        return Fitted(flow, ["no order came to rest: classes of orders, sizes and lifetimes are the defaults"])
+    if len(taken.lots) < 100:
+        notes.append(f"only {len(taken.lots)} takers: their sizes are rough")
+    if arrivals.short:
+        notes.append(f"{arrivals.short} immediate orders that found nothing: no model sends such")
+    near = opening.only(opening.away < OPENING_TICKS)
+    if len(near.away) < len(opening.away):
+        far = f"{len(opening.away) - len(near.away):,} of {len(opening.away):,} orders of the opening book"
+        notes.append(f"{far} are {OPENING_TICKS:,} ticks or more from the best: left out")
+    if not len(near.away):
+        notes.append("no opening book near the best: the flow starts with the default one")
+    options = replace(
+        flow.options,
+        post_only=float(placed.post_only.mean()), iceberg=0.0, stop=0.0,
+    )  # fmt: skip
+    notes.append("icebergs and stop orders cannot be told from a capture: their shares are 0")
+    return Fitted(
+        replace(
+            flow,
+            market=_market(near, random) if len(near.away) else flow.market,
+            takers=_takers(taken, probes, flow.takers),
+            options=options,
+            orders=_classes(placed, random),
+        ),
+        notes,
+    )
