@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.flow.fields import Declared, declared_of, nested
-from bench.flow.laws import PARAMETERS, SHAPES, Law
-from bench.flow.parameters import Flow
+from bench.flow.laws import PARAMETERS, SHAPES, Law, moment
+from bench.flow.parameters import Flow, Step
 from engine_core.config.toml_section import ConfigError, Section
 
 LEAST_SHAPE, MOST_SHAPE = 0.01, 50.0
@@ -78,7 +78,27 @@ def check(flow: Flow, file: str = "the parameters") -> None:
     if not ratio < 1:
         problem = f"the branching ratio is {ratio:.3f} and must be below 1, or arrivals grow without bound"
         raise ConfigError(f"{file}: hawkes.excitation: {problem}: divide all of it by {ratio * 1.05:.3f} or more")
+    sizes = [flow.takers.size, flow.takers.probe_size, *(order.size for order in flow.orders)]
+    if not all(math.isfinite(moment(size, hawkes.mark_power)) for size in sizes):
+        problem = "must be below alpha of every pareto law of the sizes, or their power has no mean"
+        raise ConfigError(f"{file}: hawkes.mark_power: {problem}")
     _check_queues(flow, file)
+
+
+def check_arrivals(flow: Flow, model: str, regime: tuple[Step, ...]) -> None:
+    """Something arrives, or a flow would never go on."""
+    models = {
+        "zero-intelligence": ("zero_intelligence.per_s", flow.zero_intelligence.per_s),
+        "hawkes": ("hawkes.base_per_s", flow.hawkes.base_per_s),
+        "queue-reactive": ("queue_reactive.place_per_s", [max(row) for row in flow.queue_reactive.place_per_s]),
+    }
+    key, rates = models[model]
+    if not sum(rates) > 0:
+        raise ConfigError(f"{key}: at least one rate must be above 0, or nothing ever arrives")
+    if not max(step.rate for step in regime) > 0:
+        raise ConfigError("regime: at least one step must have a rate above 0, or nothing ever arrives")
+    if flow.pace and not max(state.rate for state in flow.pace) > 0:
+        raise ConfigError("pace: at least one state must have a rate above 0, or nothing ever arrives")
 
 
 def _check_queues(flow: Flow, file: str) -> None:

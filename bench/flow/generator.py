@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.flow import laws
-from bench.flow.flow_toml import check
+from bench.flow.flow_toml import check, check_arrivals
 from bench.flow.kernels import world as w
 from bench.flow.kernels.agenda import FAR
 from bench.flow.kernels.hawkes import GAIN, SCALE_WORDS, SOURCE_COUNT
@@ -24,7 +24,7 @@ from engine_core.book.memory.state import Capacities, State, new_state
 from engine_core.book.orders.triggers import NO_LOW
 from engine_core.wire.limits import MAX_INT64
 
-CAPACITY = 1 << 16  # live orders
+CAPACITY, CAPACITY_A_MARKET = 1 << 16, 1 << 10  # live orders
 CHUNK = 8_192  # messages: half a megabyte, which stays in a processor's cache
 NS = 10**9
 WITHIN_LOTS, WITHIN_SECONDS, WITHIN_TICKS = (1.0, MOST_LOTS), (1e-9, MOST_SECONDS), (-MOST_TICKS, MOST_TICKS)
@@ -42,13 +42,16 @@ class Generator:
         seed: int = 1,
         *,
         regime: tuple[Step, ...] = (),
-        capacity: int = CAPACITY,
+        capacity: int = 0,
     ) -> None:
-        """`model`: one of MODELS. `regime`: its steps, empty for those of the parameters."""
+        """`model`: one of MODELS. `regime`: its steps, empty for those of the parameters. `capacity`: live orders."""
         check(flow)
+        steps = regime or flow.regime or (Step(),)
+        check_arrivals(flow, model, steps)
         self.flow, self.model, self.seed = flow, model, seed
+        capacity = capacity or CAPACITY + CAPACITY_A_MARKET * flow.population.markets
         self.book = _new_book(flow.population.markets, capacity)
-        self._world = _new_world(flow, MODELS.index(model), seed, regime or flow.regime or (Step(),), capacity)
+        self._world = _new_world(flow, MODELS.index(model), seed, steps, capacity)
 
     def fill(self, messages: np.ndarray, until_s: float | None = None) -> int:
         """The next messages of the flow. Returns how many; fewer than there is room for: the time is reached."""
@@ -119,7 +122,7 @@ def _new_world(flow: Flow, model: int, seed: int, regime: tuple[Step, ...], capa
         popularity=_reals([0.0, *(markets * zipf(markets, float(flow.population.market_exponent)))]),
         states=_reals([_state(state) for state in states]),
         pace=np.zeros(markets + 1, np.int64),
-        steps=np.concatenate([_step(step, base) for step in regime]),
+        steps=np.concatenate([_step(step, base, model) for step in regime]),
         base=_reals(np.concatenate(queues)),
         decays=_reals(decays),
         excitation=_reals(excitation),
@@ -222,12 +225,16 @@ def _state(state: Pace) -> list[float]:
     return [state.rate, state.seconds, *(shares / shares[-1])]
 
 
-def _step(step: Step, base: np.ndarray) -> np.ndarray:
+def _step(step: Step, base: np.ndarray, model: int) -> np.ndarray:
     words = np.zeros(w.STEP_WORDS)
     sides = np.array([step.bids, step.asks, step.buys, step.sells, 1, 1, 1, 1])
-    words[w.STEP_FACTORS : w.STEP_RATES] = step.rate * sides
-    words[w.STEP_RATES :] = np.cumsum(base * step.rate * sides)
-    words[w.STEP_CANCELS] = step.cancels
+    if model == w.HAWKES:
+        words[w.STEP_FACTORS : w.STEP_RATES] = np.minimum(sides, 1.0)
+        words[w.STEP_RATES :] = np.cumsum(base * step.rate * np.maximum(sides, 1.0))
+    else:
+        words[w.STEP_FACTORS : w.STEP_RATES] = step.rate * sides
+        words[w.STEP_RATES :] = np.cumsum(base * step.rate * sides)
+    words[w.STEP_CANCELS : w.STEP_FACTORS] = step.cancels * step.bid_cancels, step.cancels * step.ask_cancels
     row = words.view(np.int64).copy()
     row[w.STEP_NS] = int(step.seconds * NS)
     return row

@@ -59,7 +59,7 @@ class OrderClass:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    start_ticks: int = whole(1_000_000, 1_000, MAX_PRICE_TICKS // 2, "price in the middle at the start")
+    start_ticks: int = whole(20_000, 1_000, MAX_PRICE_TICKS // 2, "price in the middle at the start")
     spread_ticks: int = whole(2, 1, 10_000, "at the start, and where a side is empty")
     orders: int = whole(200, 0, 50_000, "resting on each side at the start, sent at time 0")
     distance: Mixture = mixture(
@@ -219,7 +219,11 @@ class QueueReactive:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A stretch of a regime: factors on what the model says. The steps repeat."""
+    """A stretch of a regime: factors on what the model says. The steps repeat.
+
+    In a Hawkes process factors above 1, and `rate`, hold for the base rates, so that it cannot explode; those of one
+    side below 1 hold for what is excited, too.
+    """
 
     seconds: float = real(60.0, 0.001, 1e6, "how long")
     rate: float = real(1.0, 0, 1e4, "on all arrivals")
@@ -227,7 +231,11 @@ class Step:
     sells: float = real(1.0, 0, 1e4, "on takers that sell")
     bids: float = real(1.0, 0, 1e4, "on orders placed to buy")
     asks: float = real(1.0, 0, 1e4, "on orders placed to sell")
-    cancels: float = real(1.0, 1e-4, 1e4, "on the rate at which orders are withdrawn (lifetimes are divided by it)")
+    cancels: float = real(
+        1.0, 1e-4, 1e4, "on the rate at which orders are withdrawn: what is left of a lifetime shrinks"
+    )
+    bid_cancels: float = real(1.0, 1e-4, 1e4, "the same, besides, of orders to buy")
+    ask_cancels: float = real(1.0, 1e-4, 1e4, "the same, besides, of orders to sell")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,19 @@ FADING = tuple(Step(seconds=10, rate=rate, cancels=rate**0.5) for rate in (20, 1
 REGIMES: dict[str, tuple[Step, ...]] = {
     "normal": (),
     "quiet": (Step(rate=0.3),),
-    "trending": (Step(seconds=600, buys=1.6, sells=0.6), Step(seconds=600, buys=0.6, sells=1.6)),
+    "trending": (
+        Step(seconds=600, buys=2.5, sells=0.3, asks=0.5, ask_cancels=1.5),
+        Step(seconds=600, buys=0.3, sells=2.5, bids=0.5, bid_cancels=1.5),
+    ),
     "swing": (
-        Step(seconds=30, rate=1.5, buys=2.5, sells=0.5, asks=0.8),
-        Step(seconds=30, rate=1.5, buys=0.5, sells=2.5, bids=0.8),
+        Step(seconds=30, rate=1.5, buys=4, sells=0.3, asks=0.3, ask_cancels=3),
+        Step(seconds=30, rate=1.5, buys=0.3, sells=4, bids=0.3, bid_cancels=3),
     ),
     "flash-crash": (
-        Step(seconds=540),
-        Step(seconds=8, rate=3, sells=12, buys=0.3, bids=0.15, cancels=4),
-        Step(seconds=12, rate=2, sells=2, bids=0.5, cancels=2),
-        Step(seconds=20, rate=2, buys=5, sells=0.5, bids=1.5, asks=0.7),
+        Step(seconds=530),
+        Step(seconds=8, rate=3, sells=20, buys=0.1, bids=0.05, bid_cancels=20),
+        Step(seconds=12, rate=2, sells=2, buys=0.5, bids=0.5, bid_cancels=2),
+        Step(seconds=30, rate=2, buys=8, sells=0.2, asks=0.2, ask_cancels=3),
         Step(seconds=20, rate=1.3, buys=1.5),
     ),
     "opening": (*FADING, Step(seconds=3_540)),

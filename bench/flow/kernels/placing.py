@@ -7,6 +7,7 @@ codes of an order are drawn here, its price is relative to the book as it stands
 from bench.flow.kernels.agenda import schedule
 from bench.flow.kernels.arithmetic import draw, draw_exponential, real
 from bench.flow.kernels.drawing import draw_account, draw_class, draw_from, draw_whole
+from bench.flow.kernels.regime import cancel_factor
 from bench.flow.kernels.trading import (
     best_price,
     fire,
@@ -24,11 +25,11 @@ from bench.flow.kernels.world import (
     BANDS,
     CAPACITY,
     CLOCK_REFERENCE,
-    CLOCK_STEP,
     CLOCK_WORDS,
     DISTANCE,
     FIRST_CLASS,
     FOK,
+    FOREVER_NS,
     ICEBERG,
     IOC,
     LIFETIME,
@@ -49,8 +50,6 @@ from bench.flow.kernels.world import (
     SELF_TRADE,
     SIZE,
     SPREAD,
-    STEP_CANCELS,
-    STEP_WORDS,
     STOP,
     STOP_DISTANCE,
     TAKE_SIZE,
@@ -70,9 +69,8 @@ from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import hot, inner, wide
 from engine_core.jit.rows import clear
 from engine_core.wire.codes import CommandKind, OrderType, Reason, SelfTrade, Side, TimeInForce
-from engine_core.wire.limits import MAX_INT64, MAX_PRICE_TICKS
+from engine_core.wire.limits import MAX_PRICE_TICKS
 
-FOREVER_S = 9e9  # a lifetime that no run lasts
 TRIES = 8  # for an account without own orders in its way, or for an order to amend
 TAKER_EVENTS = 3_000  # that the fills of one order may cost, so that one command is enough for it
 SLIP = 20  # ticks that a stop order may trade beyond its trigger
@@ -144,7 +142,7 @@ def _reference(world: World, market: int) -> int:
 
 
 @hot
-def _lifetime(world: World, market: int, mixture: int, distance: int) -> int:
+def _lifetime(world: World, market: int, side: int, mixture: int, distance: int) -> int:
     """ns"""
     seconds = 0.0
     if world.numbers[MODEL] == ZERO_INTELLIGENCE and mixture != OPEN_LIFETIME:
@@ -152,12 +150,10 @@ def _lifetime(world: World, market: int, mixture: int, distance: int) -> int:
         while band + 2 < 2 * world.numbers[BANDS] and distance > real(world.decays, band):
             band += 2
         rate = real(world.decays, band + 1)
-        seconds = draw_exponential(world.random) / rate if rate > 0 else FOREVER_S
+        seconds = draw_exponential(world.random) / rate if rate > 0 else FOREVER_NS / NS
     else:
         seconds = draw_from(world, mixture)
-    step = world.clocks[market * CLOCK_WORDS + CLOCK_STEP]
-    seconds /= real(world.steps, step * STEP_WORDS + STEP_CANCELS)
-    return int(min(seconds, FOREVER_S) * NS) + 1
+    return int(min(seconds / cancel_factor(world, market, side) * NS, FOREVER_NS)) + 1
 
 
 @inner
@@ -165,7 +161,7 @@ def _enter_book(state: State, world: World, message: MessageRow, lifetime_ns: in
     """The order of this message, live until then. Returns its slot."""
     lots, price = message.lots, message.price_ticks
     slot = new_slot(state, message.order, message.account, message.market, message.side, price, lots)
-    schedule(world, slot, world.numbers[NOW] + min(lifetime_ns, MAX_INT64 - world.numbers[NOW]))
+    schedule(world, slot, world.numbers[NOW] + lifetime_ns)
     return slot
 
 
@@ -177,7 +173,7 @@ def open_order(state: State, world: World, message: MessageRow, market: int, sid
     price = middle - spread // 2 - distance if side == Side.BID else middle - spread // 2 + spread + distance
     begin(message, world, CommandKind.PLACE, new_number(world), market, side, draw_account(world))
     _as_order(message, within(price), max(draw_whole(world, OPEN_SIZE), 1), OrderType.LIMIT, TimeInForce.GTC)
-    rest(state, _enter_book(state, world, message, _lifetime(world, market, OPEN_LIFETIME, distance)))
+    rest(state, _enter_book(state, world, message, _lifetime(world, market, side, OPEN_LIFETIME, distance)))
     world.numbers[OPENED] += 1
 
 
@@ -188,11 +184,11 @@ def place(state: State, world: World, message: MessageRow, market: int, side: in
         make_room(state, world, message)
         return 0
     mixture = FIRST_CLASS + 3 * draw_class(world)
-    lifetime_ns = MAX_INT64
+    lifetime_ns = int(FOREVER_NS)
     if price == 0:
         distance = draw_whole(world, mixture + DISTANCE)
         price = _behind(state, world, market, side, distance)
-        lifetime_ns = _lifetime(world, market, mixture + LIFETIME, distance)
+        lifetime_ns = _lifetime(world, market, side, mixture + LIFETIME, distance)
     lots = max(draw_whole(world, mixture + SIZE), 1)
     begin(message, world, CommandKind.PLACE, new_number(world), market, side, draw_account(world))
     _as_order(message, price, lots, OrderType.LIMIT, TimeInForce.GTC)
@@ -290,7 +286,7 @@ def take(state: State, world: World, message: MessageRow, market: int, side: int
 def _rest_remainder(state: State, world: World, message: MessageRow, executed: int) -> None:
     noinline()
     mixture = FIRST_CLASS + 3 * draw_class(world) + LIFETIME
-    slot = _enter_book(state, world, message, _lifetime(world, message.market, mixture, 0))
+    slot = _enter_book(state, world, message, _lifetime(world, message.market, message.side, mixture, 0))
     state.info[slot].executed_lots = executed
     rest(state, slot)
 

@@ -4,7 +4,7 @@ world.base   rows of UNITS, one for each level: place; then cancel; then one row
 """
 
 from bench.flow.kernels.arithmetic import draw, put_real, real
-from bench.flow.kernels.regime import base_total, base_type, factor, step_row
+from bench.flow.kernels.regime import base_total, base_type, cancel_factor, factor
 from bench.flow.kernels.trading import best_price
 from bench.flow.kernels.world import (
     CLOCK_MIDDLE,
@@ -12,7 +12,6 @@ from bench.flow.kernels.world import (
     CLOCK_WORDS,
     FOLLOW,
     LEVELS,
-    STEP_CANCELS,
     UNIT_LOTS,
     UNITS,
     World,
@@ -21,6 +20,7 @@ from engine_core.book.ladder.levels import key_of, next_level
 from engine_core.book.memory.state import BOOKS, State
 from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import hot, inner
+from engine_core.wire.codes import Side
 
 QUEUE_EVENTS = 2  # of a queue: place, cancel
 OTHERS = -1
@@ -44,11 +44,10 @@ def total_rate(state: State, world: World, market: int) -> float:
     noinline()
     levels, units = world.numbers[LEVELS], world.numbers[UNITS]
     pace, at, total = real(world.pace, market), market * rates_of(world), 0.0
-    cancels = pace * real(world.steps, step_row(world, market) + STEP_CANCELS)
     for side in range(2):
         book = market * BOOKS + side
         level = state.books[book].best
-        places = pace * factor(world, market, side)
+        places, cancels = pace * factor(world, market, side), pace * cancel_factor(world, market, Side.BID + side)
         for distance in range(levels):
             price, queue = queue_price(world, market, side, distance), 0
             key = key_of(book, price)

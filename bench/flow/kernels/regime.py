@@ -1,17 +1,21 @@
 """What changes the rates of a model with time: the steps of a regime, and the states of a market's pace."""
 
+from bench.flow.kernels.agenda import schedule
 from bench.flow.kernels.arithmetic import draw, draw_exponential, put_real, real
 from bench.flow.kernels.world import (
+    CAPACITY,
     CLOCK_STATE,
     CLOCK_STATE_END,
     CLOCK_STEP,
     CLOCK_STEP_END,
     CLOCK_WORDS,
     FAR_NS,
+    FOREVER_NS,
     MOST_S,
     NOW,
     NS,
     STATES,
+    STEP_CANCELS,
     STEP_FACTORS,
     STEP_NS,
     STEP_RATES,
@@ -20,8 +24,10 @@ from bench.flow.kernels.world import (
     World,
 )
 from bench.flow.parameters import TYPES
+from engine_core.book.memory.state import State
 from engine_core.jit.intrinsics import noinline
 from engine_core.jit.kernel import hot, inner
+from engine_core.wire.codes import Side
 
 
 @hot
@@ -32,6 +38,11 @@ def step_row(world: World, market: int) -> int:
 @hot
 def factor(world: World, market: int, kind: int) -> float:
     return real(world.steps, step_row(world, market) + STEP_FACTORS + kind)
+
+
+@hot
+def cancel_factor(world: World, market: int, side: int) -> float:
+    return real(world.steps, step_row(world, market) + STEP_CANCELS + side - Side.BID)
 
 
 @hot
@@ -58,17 +69,17 @@ def stretch_end(world: World, market: int) -> int:
 
 
 @inner
-def next_stretch(world: World, market: int) -> None:
+def next_stretch(state: State, world: World, market: int) -> None:
     """Now the regime's step ends, or the state of the market's pace."""
     noinline()
     if world.numbers[NOW] >= world.clocks[market * CLOCK_WORDS + CLOCK_STEP_END]:
-        _next_step(world, market)
+        _next_step(state, world, market)
     else:
         row = _state_row(world, world.clocks[market * CLOCK_WORDS + CLOCK_STATE])
-        u, state = draw(world.random), 0
-        while state + 1 < world.numbers[STATES] and real(world.states, row + 2 + state) <= u:
-            state += 1
-        enter_state(world, market, state)
+        u, following = draw(world.random), 0
+        while following + 1 < world.numbers[STATES] and real(world.states, row + 2 + following) <= u:
+            following += 1
+        enter_state(world, market, following)
 
 
 @hot
@@ -86,12 +97,28 @@ def enter_state(world: World, market: int, state: int) -> None:
 
 
 @inner
-def _next_step(world: World, market: int) -> None:
+def _next_step(state: State, world: World, market: int) -> None:
     clock = market * CLOCK_WORDS
+    bids, asks = cancel_factor(world, market, Side.BID), cancel_factor(world, market, Side.ASK)
     step = world.clocks[clock + CLOCK_STEP] + 1
     step = step if step < world.numbers[STEPS] else 0
     world.clocks[clock + CLOCK_STEP] = step
     world.clocks[clock + CLOCK_STEP_END] += world.steps[step * STEP_WORDS + STEP_NS]
+    _hurry(state, world, market, Side.BID, cancel_factor(world, market, Side.BID) / bids)
+    _hurry(state, world, market, Side.ASK, cancel_factor(world, market, Side.ASK) / asks)
+
+
+@inner
+def _hurry(state: State, world: World, market: int, side: int, times: float) -> None:
+    """What is left of the lifetimes of a side shrinks (or grows) by this factor."""
+    noinline()
+    if times == 1.0:
+        return
+    now = world.numbers[NOW]
+    for slot in range(1, world.numbers[CAPACITY] + 1):
+        if world.place[slot] != 0 and state.info[slot].market == market and state.info[slot].side == side:
+            left = (world.due[world.place[slot]] - now) / times
+            schedule(world, slot, now + int(min(left, FOREVER_NS)))
 
 
 @hot

@@ -6,7 +6,7 @@ from bench.flow.kernels import hawkes, queues
 from bench.flow.kernels.agenda import schedule
 from bench.flow.kernels.arithmetic import draw, power, real
 from bench.flow.kernels.placing import amend, open_order, place, probe, take, withdraw
-from bench.flow.kernels.regime import base_total, base_type, due_at, enter_state, next_stretch, stretch_end
+from bench.flow.kernels.regime import base_total, base_type, due_at, enter_state, factor, next_stretch, stretch_end
 from bench.flow.kernels.trading import best_price, own_book, within
 from bench.flow.kernels.world import (
     CANCELS_EXCITE,
@@ -118,12 +118,16 @@ def _happen(state: State, world: World, message: MessageRow, market: int) -> int
     if model == HAWKES:
         hawkes.advance(world, market)
     if world.numbers[NOW] >= stretch_end(world, market):
-        next_stretch(world, market)
+        next_stretch(state, world, market)
         written = 0
     elif model == HAWKES:
         kind = hawkes.arrived_type(world, market)
-        lots = _arrive(state, world, message, market, kind)
-        hawkes.excite(world, market, kind, _mark(world, kind, lots))
+        left = factor(world, market, kind)
+        if left < 1.0 and draw(world.random) >= left:  # the regime holds it back
+            written = 0
+        else:
+            lots = _arrive(state, world, message, market, kind)
+            hawkes.excite(world, market, kind, _mark(world, kind, lots))
     elif model == QUEUE_REACTIVE:
         _queue_event(state, world, message, market)
     else:

@@ -54,10 +54,11 @@ DISTANCE, SIZE, LIFETIME = 0, 1, 2
 # words of a row
 MIXTURE_WORDS = 4  # first law, law after the last, least (real), most (real)
 LAW_WORDS = 4  # cumulative share (real), law, two parameters (real)
-STEP_WORDS = 18  # all but the first are real
-STEP_NS, STEP_CANCELS = 0, 1
-STEP_FACTORS = 2  # one for each type
-STEP_RATES = 10  # of each type, cumulative, of what depends on nothing but the regime
+STEP_WORDS = 19  # all but the first are real
+STEP_NS = 0
+STEP_CANCELS = 1  # of bids, of asks
+STEP_FACTORS = 3  # one for each type; of a Hawkes process what is left of it, at most 1
+STEP_RATES = 11  # of each type, cumulative, of what depends on nothing but the regime
 CLOCK_WORDS = 8  # of a market
 CLOCK_NS = 0  # its excitations are as of then
 CLOCK_STEP = 1  # of the regime
@@ -72,6 +73,7 @@ CLOCK_REFERENCE = 3  # queue-reactive: the highest price of the bids' side; else
 NS = 1e9
 MOST_S = 1e9  # what comes later never comes
 FAR_NS = 1 << 61  # when that is
+FOREVER_NS = 4e18  # of a lifetime
 
 
 class World(NamedTuple):

@@ -15,9 +15,9 @@ from bench.flow.regimes import REGIMES
 from engine_core.wire.codes import CommandKind, OrderFlag
 
 DIGESTS = {
-    "zero-intelligence": "be0226b47516fa6443a0940cc9d426f755047b0ea5f079f69ed79691f9ad7198",
-    "hawkes": "57263580d4d37b69059a447d17ed2035685192d3c2ce2bb31ceb9dba8ccdbf90",
-    "queue-reactive": "c363df9e1aac3c3986adfe6a904ece30382617b5eee45210f08c8364aa38fc35",
+    "zero-intelligence": "a726d4c524b9fdf1c01e5468e8f57f34f4a7bdc3adbcb1dab51bf57dead6910b",
+    "hawkes": "3230c1b73b9f280a520f4858147653657d1ae38dca16fbe7472f17b3757639d0",
+    "queue-reactive": "f41267d682abd1095ddb43be69c5b85bdd55bb9bb17fdfb4928586e62c2eefeb",
 }
 MANY = replace(DEFAULT, population=replace(DEFAULT.population, markets=3))
 

@@ -8,6 +8,7 @@ import pytest
 
 from bench.flow.__main__ import main
 from bench.flow.flow_toml import dump, load
+from bench.flow.generator import Generator
 from bench.flow.laws import Law, moment, table
 from bench.flow.parameters import DEFAULT, Flow, OrderClass, Pace, Step
 from bench.flow.regimes import REGIMES
@@ -34,6 +35,7 @@ WRONG = {
     "[hawkes]\ndecay_per_s = [1]": "hawkes.excitation: must have one matrix for each",
     "[queue_reactive]\ntake_per_s = [1, 2]": "queue_reactive.place_per_s: must have 5 rows of 2 numbers",
     "[[pace]]\nfollowing = [1, 2]": "pace[1].following: must be 1 weights",
+    '[hawkes]\nmark_power = 1.0\n[takers]\nsize = [{ law = "pareto", least = 1, alpha = 0.9 }]': "hawkes.mark_power: ",
     "[": "cannot be read",
 }
 
@@ -53,6 +55,23 @@ def test_a_process_that_would_explode_is_refused(tmp_path: Path) -> None:
     path.write_text(f"[hawkes]\ndecay_per_s = [1]\nexcitation = [[{', '.join([row] * 8)}]]")
     with pytest.raises(ConfigError, match=r"branching ratio is 4\.\d+ and must be below 1"):
         load(path)
+
+
+@pytest.mark.parametrize("model", ["zero-intelligence", "hawkes", "queue-reactive"])
+def test_a_flow_in_which_nothing_arrives_is_refused(model: str) -> None:
+    nothing = (0.0,) * 8
+    flow = replace(
+        DEFAULT,
+        zero_intelligence=replace(DEFAULT.zero_intelligence, per_s=nothing),
+        hawkes=replace(DEFAULT.hawkes, base_per_s=nothing),
+        queue_reactive=replace(DEFAULT.queue_reactive, place_per_s=((0.0,) * 31,) * 5),
+    )
+    with pytest.raises(ConfigError, match="nothing ever arrives"):
+        Generator(flow, model)
+    with pytest.raises(ConfigError, match="nothing ever arrives"):
+        Generator(DEFAULT, model, regime=(Step(rate=0),))
+    with pytest.raises(ConfigError, match="nothing ever arrives"):
+        Generator(replace(DEFAULT, pace=(Pace(rate=0),)), model)
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ import pytest
 from bench.flow.generator import Generator, generate
 from bench.flow.kernels.popularity import alias_table, zipf
 from bench.flow.laws import Law
-from bench.flow.parameters import Flow, OrderClass, Pace, Population, Step
+from bench.flow.parameters import DEFAULT, Flow, OrderClass, Pace, Population, Step
+from bench.flow.regimes import REGIMES
+from engine_core.book.ladder.levels import ASKS
+from engine_core.book.memory.state import BOOKS
 from engine_core.wire.codes import CommandKind, OrderFlag, Side
 from tests.bench.flow.simple import CANCEL_BID, PLACE_BID, PROBE_BID, hawkes, one_queue, plain, poisson
 
@@ -141,6 +144,38 @@ def test_a_regime_multiplies_the_rates() -> None:
     first, second = int((times < 1).sum()), int((times >= 1).sum())
     assert first == pytest.approx(100 * 100, abs=4 * 100)
     assert second == pytest.approx(100 * 250, abs=4 * 158)
+
+
+def test_a_regime_withdraws_the_orders_of_one_side() -> None:
+    """Lifetimes of ten seconds; from the first second on, bids go twenty times as fast, those placed before too."""
+    flow = poisson(plain(), cancel_per_s=((1e6, 0.1),), place_bid=100.0, place_ask=100.0)
+    flow = replace(flow, regime=(Step(seconds=1), Step(seconds=100, bid_cancels=20)))
+    messages = generate(flow, "zero-intelligence", 1, seconds=3)
+    ends = messages[messages["kind"] == CommandKind.CANCEL]
+    late = ends["time_ns"] > 2_000_000_000
+    bids, asks = (int(np.count_nonzero(late & (ends["side"] == side))) for side in (Side.BID, Side.ASK))
+    assert bids == pytest.approx(100, abs=4 * 10)  # as many as are placed
+    assert asks == pytest.approx(0.1 * 100 * 2.2, abs=4 * 5)  # of those that rest, a tenth
+
+
+def test_a_flash_crash_recovers() -> None:
+    quiet, *crash = REGIMES["flash-crash"]
+    generator = Generator(DEFAULT, "hawkes", 3, regime=(replace(quiet, seconds=60), *crash))
+    asks, prices = generator.book.books[BOOKS + ASKS : BOOKS + ASKS + 1], []  # of market 1
+    for second in (60, 80, 140):
+        assert sum(len(part) for part in generator.chunks(until_s=second)) > 1_000
+        prices.append(int(asks["best_key"][0]))
+    before, bottom, after = prices
+    assert bottom < before - 50
+    assert after > bottom + (before - bottom) * 0.8
+
+
+def test_what_a_regime_holds_back_excites_nothing() -> None:
+    """Of each arrival half is left, of those that follow too: the rate is f mu / (1 - f n)."""
+    flow = hawkes(plain(), (20.0,), {(0, PLACE_BID, PLACE_BID): 0.6}, place_bid=40.0)
+    flow = replace(flow, regime=(Step(seconds=1_000, bids=0.5),))
+    mean = 500 * 0.5 * 40 / (1 - 0.5 * 0.6)
+    assert len(_times(flow, "hawkes", 500)) == pytest.approx(mean, abs=4 * mean**0.5 / (1 - 0.3))
 
 
 def test_the_pace_makes_counts_vary_more_than_a_poisson_process() -> None:
