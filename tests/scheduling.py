@@ -18,6 +18,7 @@ OF_PROCESSES = (
     *SHARED,
     *("tests/docker", "tests/end_to_end", "tests/fuzz", "tests/persistence", "tests/test_simulation.py"),
     *(
+        "tests/bench/load/test_command.py",
         "tests/bench/test_pipeline.py",
         "tests/bench/test_recovery.py",
         "tests/bench/test_setting.py",
