@@ -37,7 +37,7 @@ def watched(folder: Path) -> Iterator[None]:
         yield
     finally:
         del os.environ[SESSION]
-        watcher.communicate(timeout=60)
+        watcher.communicate(timeout=200)
 
 
 def of_session(name: str) -> list[psutil.Process]:

@@ -32,5 +32,6 @@ def test_what_a_killed_session_started_ends(tmp_path: Path) -> None:
 
 
 def test_this_session_is_watched() -> None:
-    watchers = [each.cmdline() for each in psutil.Process().children() if "tests.orphans" in each.cmdline()]
-    assert [command[3] for command in watchers] == [os.environ[SESSION]]
+    running = [each.info for each in psutil.process_iter(["ppid", "cmdline"])]
+    commands = [each["cmdline"] or [] for each in running if each["ppid"] == os.getpid()]
+    assert [command[3] for command in commands if "tests.orphans" in command] == [os.environ[SESSION]]
