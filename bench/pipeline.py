@@ -67,6 +67,7 @@ class Result:
     seconds: float
     commands_per_second: float
     events_per_second: float
+    producer_waited: float  # share of the time, for the engine
     rates: list[float]
     shares: Shares
 
@@ -91,6 +92,7 @@ class Producer:
         self._ids: deque[bytes] = deque()  # of those that Redis confirmed and whose events were not seen yet
         self._unconfirmed = 0
         self.marks: list[tuple[float, int]] = []  # when so many blocks were known to be answered
+        self.waited = 0.0  # seconds for the engine, with a window of blocks ahead of it
         self._last = bytes(str(state.top), "ascii")  # what both logs end with before the first
 
     def run(self, commands: np.ndarray, seconds: float) -> int:
@@ -131,7 +133,10 @@ class Producer:
             for _ in range(min(BURST, len(self._ids)) - 1):
                 self._last = self._ids.popleft()
             after, self._last = self._last, self._ids.popleft()
-            if not self._client.xread({self._names.events: after}, count=1, block=ANSWER_MS):
+            began = time.monotonic()
+            found = self._client.xread({self._names.events: after}, count=1, block=ANSWER_MS)
+            self.waited += time.monotonic() - began
+            if not found:
                 late = f"no events of entry {self._last.decode()} in {ANSWER_MS // 1000} s"
                 raise BenchError(f"the engine does not keep up: {late}")
             self.marks.append((time.monotonic(), self.sent - self._unconfirmed - len(self._ids)))
@@ -231,6 +236,7 @@ def measure(seconds: float, block: int) -> Result:
             warm = len(flow.commands) // 50
             producer.run(flow.commands[:warm], seconds)
             producer.marks.clear()
+            producer.waited = 0.0
             parts = {"engine": process.pid, "Redis": _redis_pid(url), "producer": os.getpid()}
             with measured_shares(parts) as shares:
                 started = time.monotonic()
@@ -251,6 +257,7 @@ def measure(seconds: float, block: int) -> Result:
         seconds=took,
         commands_per_second=sent / took,
         events_per_second=events * share / took,
+        producer_waited=producer.waited / took,
         rates=producer.rates(),
         shares=shares,
     )
@@ -284,6 +291,7 @@ def main(argv: list[str] | None = None) -> int:
     ]
     checks = [
         Check("answers", True, "every command is answered once and in order, and the balances add up"),
+        Check("the producer is not what is measured", result.producer_waited > 0.05, _waited(result)),
         Check("a maximum", bool(result.shares.limit), result.shares.verdict),
     ]
     own = {name: value for name, value in asdict(result).items() if name not in ("seconds", "rates", "shares")}
@@ -292,13 +300,19 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _waited(result: Result) -> str:
+    share = f"{result.producer_waited:.0%} of the time"
+    return f"the producer waited for the engine {share}, {WINDOW_COMMANDS:,} commands ahead"
+
+
 def _print(result: Result) -> None:
     kind = "a maximum" if result.shares.limit else "not a maximum"
     print(f"{result.commands_per_second:12,.0f} orders/s in blocks of {result.block}   bar {BAR_PER_SECOND:,}")
     print(f"{result.events_per_second:12,.0f} events/s, {result.trades:,} trades in {result.seconds:.1f} s")
     print(
         f"{result.commands:,} order messages ({result.placed:,} new orders), each answered once; balances add up\n"
-        f"{result.shares.table()}\n{kind}: {result.shares.verdict}"
+        f"{result.shares.table()}\n{kind}: {result.shares.verdict}\n"
+        f"{_waited(result)}"
     )
 
 

@@ -16,7 +16,11 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert_form(result, "pipeline")
     assert result["commands"] >= result["placed"] > 1_000 and result["events"] > result["trades"] > 100
     assert result["shares"]["parts"].keys() == {"engine", "Redis", "producer"}
-    answers, maximum = result["checks"]
-    assert answers["passed"] and maximum["passed"] == bool(result["limit"])
+    answers, producer, maximum = result["checks"]
+    assert (
+        answers["passed"]
+        and producer["passed"] == (result["producer_waited"] > 0.05)
+        and maximum["passed"] == bool(result["limit"])
+    )
     printed = capsys.readouterr().out
     assert ("not a maximum: " in printed) != bool(result["limit"]) and maximum["text"] in printed
