@@ -150,7 +150,7 @@ def fit(arrivals: Arrivals, opening: Opening, flow: Flow, random: np.random.Gene
         notes.append("no opening book near the best: the flow starts with the default one")
     options = replace(
         flow.options,
-        post_only=float(placed.post_only.mean()), iceberg=0.0, stop=0.0,
+        pull=arrivals.pulled / len(arrivals.source), post_only=float(placed.post_only.mean()), iceberg=0.0, stop=0.0,
     )  # fmt: skip
     notes.append("icebergs and stop orders cannot be told from a capture: their shares are 0")
     return Fitted(

@@ -15,7 +15,7 @@ from bench.flow.parameters import Pace
 
 STATES = 9
 LEAST_S, MOST_S = 0.5, 60.0
-QUARTILES = 1.349  # from the first to the third of a Gaussian, in deviations
+DECILES = 2.563  # from the first to the ninth of a Gaussian, in deviations
 LEAST_PER_S = 0.5  # what an empty second counts as: its logarithm must exist
 
 
@@ -31,9 +31,9 @@ def log_counts(time_s: np.ndarray, seconds: float) -> np.ndarray:
 
 
 def deviation(logs: np.ndarray) -> float:
-    """By the quartiles: the bursts of single seconds are excitation, and would make all seconds look uneven."""
-    low, high = np.percentile(logs, (25, 75))
-    return float(high - low) / QUARTILES
+    """By the deciles: the bursts of single seconds are excitation, and would make all seconds look uneven."""
+    low, high = np.percentile(logs, (10, 90))
+    return float(high - low) / DECILES
 
 
 def fit(arrivals: Arrivals) -> SlowRate:

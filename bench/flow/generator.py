@@ -171,7 +171,7 @@ def _shares(flow: Flow) -> np.ndarray:
     shares[w.IOC] = takers.market + takers.ioc
     shares[w.FOK] = takers.market + takers.ioc + takers.fok
     shares[w.AMEND_PRICE] = options.amend_price
-    shares[w.TOGETHER] = options.together
+    shares[w.TOGETHER], shares[w.PULL] = options.together, options.pull
     shares[w.SELF_TRADE] = flow.population.self_trades
     shares[w.FOLLOW] = flow.queue_reactive.follow
     shares[w.MARK_POWER] = power

@@ -111,7 +111,8 @@ class Options:
     together: float = real(
         0.0, 0, 1, "chance that an order which is due within `together_s` is withdrawn with what happens now"
     )
-    together_s: float = real(0.02, 0, 10, "seconds; so lifetimes are shorter by at most that")
+    together_s: float = real(0.01, 0, 10, "seconds; so lifetimes are shorter by at most that")
+    pull: float = real(0.0, 0, 1, "share of messages after which all orders at the best price of a side are withdrawn")
     amend_price: float = real(0.5, 0, 1, "share of amends that move the price; the others reduce the quantity")
 
 

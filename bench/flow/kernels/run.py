@@ -25,6 +25,7 @@ from bench.flow.kernels.world import (
     NOW,
     OPENED,
     OPENING,
+    PULL,
     QUEUE_REACTIVE,
     TOGETHER,
     TOGETHER_NS,
@@ -181,6 +182,16 @@ def _gather(state: State, world: World, market: int) -> None:
         schedule(world, who, now + int(draw(world.random) * REACTION_NS))
 
 
+@inner
+def _pull(state: State, world: World, market: int) -> None:
+    """Makers change their minds: all orders at the best price of one side go, within their reaction time."""
+    best = state.books[own_book(market, Side.BID + int(draw(world.random) * 2))].best
+    slot = state.levels[best].head if best != 0 else 0
+    while slot != 0:
+        schedule(world, slot, world.numbers[NOW] + int(draw(world.random) * REACTION_NS))
+        slot = state.orders[slot].next
+
+
 @entry
 def run(state: State, world: World, messages: np.ndarray, until_ns: int) -> int:
     """Fill in messages due before `until_ns`. Returns how many; fewer than there is room for: it is reached."""
@@ -205,4 +216,6 @@ def run(state: State, world: World, messages: np.ndarray, until_ns: int) -> int:
             n += _happen(state, world, written[n], who - world.numbers[CAPACITY])
         if n > before and world.numbers[TOGETHER_NS] > 0:
             _gather(state, world, written[before].market)
+        if n > before and real(world.shares, PULL) > 0 and draw(world.random) < real(world.shares, PULL):
+            _pull(state, world, written[before].market)
     return n

@@ -43,6 +43,7 @@ FOLLOW = 8
 MARK_POWER = 9
 MARK_PLACE, MARK_TAKE, MARK_PROBE = 10, 11, 12  # what sizes are divided by, after the power
 TOGETHER = 13
+PULL = 14
 SHARES = 16
 
 # mixtures, by number; those of class c are FIRST_CLASS + 3 c and the two after it

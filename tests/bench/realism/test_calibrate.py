@@ -16,10 +16,17 @@ from bench.flow.generator import Generator, generate
 from bench.flow.messages import MESSAGE
 from bench.flow.parameters import SOURCES, TYPES, Flow, Hawkes, Options
 from bench.realism import __main__ as realism
+from bench.realism.book_levels import BIDS, changes_of, levels_after
 from bench.realism.tape import Played, of_messages, play
 from engine_core.wire.codes import CommandKind, OrderFlag
 
 PLAIN = replace(Flow(), options=Options(post_only=0.0, iceberg=0.0, stop=0.0))
+
+
+def levels_of(played: Played) -> np.ndarray:
+    """The best bid after each change of the book."""
+    changes = changes_of(played.events)
+    return levels_after(changes, np.arange(len(changes.event)) + 1, 1).price_ticks[:, BIDS, 0]
 
 
 def test_a_mixture_of_lognormals_is_found() -> None:
@@ -119,6 +126,17 @@ def test_too_little_to_fit_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "500 are needed for a fit" in capsys.readouterr().err
     assert calibrate.main([str(tmp_path / "nothing"), "-o", str(tmp_path / "flow.toml")]) == 1
     assert "is missing: a capture is a folder" in capsys.readouterr().err
+
+
+def test_pulled_quotes_widen_the_spread() -> None:
+    pulling = replace(PLAIN, options=replace(PLAIN.options, pull=0.02))
+
+    def moves(flow: Flow) -> int:
+        """How often the best bid falls."""
+        best = levels_of(play(of_messages(generate(flow, "hawkes", 5, messages=6_000))))
+        return int(np.count_nonzero(np.diff(best) < 0))
+
+    assert moves(pulling) > moves(PLAIN) + 20
 
 
 def test_orders_that_are_due_soon_are_withdrawn_together_in_chunks_of_any_size() -> None:
