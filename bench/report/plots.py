@@ -3,7 +3,7 @@
 Their background is the page's, and what is drawn on it can be read on the dark and on the light one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any, Literal, TypeAlias
 
@@ -15,8 +15,8 @@ from bokeh.resources import Resources
 
 Scale: TypeAlias = Literal["linear", "log"]
 FEWEST_SAMPLES = 8  # that are worth a histogram
-MOST_HISTOGRAMS = 6  # of one benchmark; the table has all
-MOST_POINTS = 400  # of a series: no more can be seen
+MOST_HISTOGRAMS = 3  # of one benchmark; the table has all
+MOST_POINTS = 200  # of a series: no more can be seen
 HEIGHT = 260
 INK, GRID = "#808a9c", "#808a9c"
 PALETTE = ("#5b8ff0", "#2ba97a", "#e0607a", "#d79a2f", "#9a7be0", "#3aa6b9", "#b08060", "#8a94a6", "#c46fb4")
@@ -85,15 +85,21 @@ def _curve(curve: dict[str, Any]) -> Any:
         points = points[:: max(1, len(points) // MOST_POINTS)]
         xs, ys = zip(*points, strict=True) if points else ((), ())
         colour = PALETTE[number % len(PALETTE)]
-        line = plot.line(list(xs), list(ys), line_color=colour, line_width=2, legend_label=name)
-        tips = [("", name), (curve["x_label"], "$x"), (curve["y_label"], "$y")]
-        plot.add_tools(HoverTool(renderers=[line], tooltips=tips, mode="mouse", visible=False))
+        line = plot.line(_drawn(xs), _drawn(ys), line_color=colour, line_width=2, legend_label=name, name=name)
+        line.nonselection_glyph = line.muted_glyph = None  # they would be a third of the page
     if curve["series"]:
+        tips = [("", "$name"), (curve["x_label"], "$x"), (curve["y_label"], "$y")]
+        plot.add_tools(HoverTool(tooltips=tips, visible=False))
         plot.legend.background_fill_color = plot.legend.border_line_color = None
         plot.legend.label_text_color = INK
         plot.legend.click_policy = "hide"
         plot.add_layout(plot.legend[0], "right")
     return plot
+
+
+def _drawn(values: Iterable[float]) -> list[float]:
+    """To the digits that can be seen."""
+    return [float(f"{value:.4g}") for value in values]
 
 
 def _fits(point: tuple[float, float], logarithmic: tuple[bool, bool]) -> bool:

@@ -113,9 +113,12 @@ class Run:
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self._began, 3),
             "load": {"before": list(self._load), "after": list(psutil.getloadavg())},
-            "results": [asdict(figure) | {"samples": list(figure.samples)} for figure in figures],
+            "results": [asdict(figure) | {"samples": short(figure.samples)} for figure in figures],
             "checks": [asdict(check) for check in checks],
-            "curves": [asdict(curve) for curve in curves],
+            "curves": [
+                asdict(curve) | {"series": [(name, short(x), short(y)) for name, x, y in curve.series]}
+                for curve in curves
+            ],
         }
         own = dict(own or {})
         assert not own.keys() & outer.keys(), f"members of the form: {own.keys() & outer.keys()}"
@@ -132,6 +135,11 @@ class Run:
         """Write the document to the file that --json named, if it named one."""
         if path is not None:
             write(path, self.document(figures, checks, curves, own))
+
+
+def short(values: Iterable[float]) -> list[float]:
+    """To six digits: no clock is better, and a file of many is half as large."""
+    return [float(f"{value:.6g}") for value in values]
 
 
 def write(path: Path, document: Mapping[str, Any]) -> None:

@@ -56,6 +56,7 @@ def test_the_page_opens_without_a_network_and_without_an_error(chromium: str, tm
                 tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 shown = tab.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--bg').trim()")
                 assert shown == colours["bg"]
+            tab.locator("#save[href^=blob]").wait_for()
             with tab.expect_download() as download:
                 tab.locator("#save").click()
             assert json.loads(download.value.path().read_text()) == json.loads(source.read_text())
