@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.calibrate import __main__ as calibrate
-from bench.calibrate import hawkes
+from bench.calibrate import hawkes, mixtures, tuning
 from bench.calibrate.arrivals import arrivals_of
 from bench.calibrate.mixtures import lognormals, with_atoms
 from bench.calibrate.tuning import faster
@@ -105,7 +105,11 @@ def test_what_each_message_was(played: Played) -> None:
     assert (arrivals.of(2).through >= 0).all()
 
 
-def test_a_flow_is_fitted_and_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_flow_is_fitted_and_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "ROUNDS", 2)  # enough to see that it runs
+    monkeypatch.setattr(mixtures, "ROUNDS", 20)
     flow, fitted = tmp_path / "flow.npy", tmp_path / "flow.toml"
     np.save(flow, generate(PLAIN, "hawkes", 3, seconds=240.0))
     assert calibrate.main([str(flow), "-o", str(fitted), "--train", "0.5"]) == 0
