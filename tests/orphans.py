@@ -11,6 +11,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,11 +52,12 @@ def of_session(name: str) -> list[psutil.Process]:
 
 def end(name: str) -> None:
     """Supervisors and servers get the chance to clean up; what is stopped or busy then is killed."""
-    left = of_session(name)
-    for process in left:
+    for process in of_session(name):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    psutil.wait_procs(left, PATIENCE_SECONDS)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while of_session(name) and time.monotonic() < deadline:  # one that nobody took note of has ended, too
+        time.sleep(0.1)
     for process in of_session(name):  # and what those started meanwhile
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
