@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from bench.http.client import Exchange
 from bench.http.load import Load
-from bench.load.api import BenchError
+from bench.load.targets.api import BenchError
 from bench.report.result import Check, Figure, Run
 from engine_core.arguments import folder, new_file, seconds, whole
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.load.api import BenchError
+from bench.load.targets.api import BenchError
 
 INTERRUPTED = 130  # exit status after Ctrl-C
 START_SECONDS = 300.0  # with an empty kernel cache
@@ -71,6 +71,7 @@ def _has_statistics(folder: Path) -> bool:
         with urllib.request.urlopen(f"{url}/api/v1/tickers", timeout=10) as answer:
             return bool(answer.status == 200)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code != 503:
             raise BenchError(f"{url}/api/v1/tickers is answered with {error.code}") from None
         return False

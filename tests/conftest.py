@@ -11,6 +11,7 @@ The runtime folders that exchanges choose by themselves, for a data folder of a 
 import itertools
 import logging
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,12 @@ hypothesis.settings.load_profile("exchange")
 
 PACKAGES = ("engine_core", "ingress", "egress", "persistence", "bench")
 _databases = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Programs started by a job in the background begin with SIGINT ignored; those that tests interrupt must not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneExchangeOneWorker:

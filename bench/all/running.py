@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.all.plan import Step
 from bench.all.roles import RoleSampler
-from bench.load.api import BenchError
+from bench.load.targets.api import BenchError
 from bench.own_exchange import own_environment, own_exchange
 from bench.report.reading import ReadError, read
 

@@ -28,7 +28,7 @@ import psycopg
 
 from bench.history.flow import BEGIN_MS, STEP_MS, Flow, fill, lots, price_ticks, time_ms
 from bench.http.client import Exchange
-from bench.load.api import Account, BenchError
+from bench.load.targets.api import Account, BenchError
 from bench.own_exchange import own_exchange
 from bench.report.result import Check, Figure, Run
 from engine_core.administration.demo import TRADERS

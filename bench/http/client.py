@@ -5,8 +5,8 @@ import os
 import secrets
 from pathlib import Path
 
-from bench.load import keys, markets, spelling
-from bench.load.api import Account, Api, BenchError, now_ms
+from bench.load.plan import keys, markets, spelling
+from bench.load.targets.api import Account, Api, BenchError, now_ms
 from engine_core.config.settings import KEYS_FILE
 from engine_core.wire.limits import MAX_CLIENT_ID
 
@@ -15,9 +15,10 @@ class Exchange:
     """A running exchange, two accounts on it, and one price at which they trade with each other."""
 
     def __init__(self, url: str, accounts: list[Account], symbol: str) -> None:
-        self._api, self.accounts = Api(url), accounts
-        self.address = self._api.address
-        market = markets.look_up(self._api, [symbol])[0]
+        self.accounts = accounts
+        with Api(url) as api:
+            self.address = api.address
+            market = markets.look_up(api, [symbol])[0]
         self._terms: spelling.Body = {
             "symbol": symbol,
             "orderType": "Limit",
@@ -61,15 +62,15 @@ class Exchange:
 
     def orders_known(self) -> int:
         """How many orders the history has of both accounts."""
-        return sum(self._history_total(account) for account in self.accounts)
-
-    def _history_total(self, account: Account) -> int:
-        reply = self._api.get("/wapi/v1/history/orders", {"limit": "1"}, account, "orderHistoryQueryAll")
-        return int(reply.headers["x-total"])
+        with Api(self.address.url) as api:
+            return sum(_history_total(api, account) for account in self.accounts)
 
     def cancel_all(self) -> None:
-        for account in self.accounts:
-            self._api.send(
-                "DELETE", "/api/v1/orders", {"symbol": str(self._terms["symbol"])}, account, "orderCancelAll"
-            )
-        self._api.close()
+        with Api(self.address.url) as api:
+            for account in self.accounts:
+                api.send("DELETE", "/api/v1/orders", {"symbol": str(self._terms["symbol"])}, account, "orderCancelAll")
+
+
+def _history_total(api: Api, account: Account) -> int:
+    reply = api.get("/wapi/v1/history/orders", {"limit": "1"}, account, "orderHistoryQueryAll")
+    return int(reply.headers["x-total"])

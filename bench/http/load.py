@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import uvloop
 
-from bench.load import closed
-from bench.load.api import Address
-from bench.load.rest import RestPool
-from bench.load.tally import NEVER, Tally
+from bench.load.outcome.tally import NEVER, Tally
+from bench.load.targets import closed
+from bench.load.targets.api import Address
+from bench.load.targets.rest import RestPool
 
 WRK = shutil.which("wrk")
 _SEPARATOR = b"\0"

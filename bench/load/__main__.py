@@ -5,8 +5,8 @@
     exchange load --keys FILE --find-knee --p99 5ms       the highest rate at which the bound holds
 
 Arrivals are drawn and requests signed before the clock starts, so what the exchange does changes neither. A result is
-called one only if every order is accounted for and every balance changed by what its fills say (accounting.py). Exit
-status 0, else 1; 130 after Ctrl-C, which gives the result so far.
+called one only if every order is accounted for and every balance changed by what its fills say (outcome/accounting.py).
+Exit status 0, else 1; 130 after Ctrl-C, which gives the result so far.
 """
 
 import argparse
@@ -16,17 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.load import keys, knee, markets, run, schedule, sources
-from bench.load.accounting import Accounting
-from bench.load.api import Account, Address, Api, BenchError
-from bench.load.histograms import write_log
+from bench.load import knee, run
 from bench.load.job import Target
 from bench.load.options import PER_CLOSED_SECOND, RATE, SECONDS, check, parser
-from bench.load.orders import Orders
+from bench.load.outcome.accounting import Accounting
+from bench.load.outcome.histograms import write_log
+from bench.load.outcome.result import Result
+from bench.load.outcome.tally import Columns
+from bench.load.plan import keys, markets, schedule, sources
+from bench.load.plan.orders import Orders
 from bench.load.progress import Screen
-from bench.load.result import Result
 from bench.load.run import Plan
-from bench.load.tally import Columns
+from bench.load.targets.api import Account, Address, Api, BenchError
 from bench.report.result import Figure, Run
 from engine_core.config.settings import KEYS_FILE
 from engine_core.operator.target.running import CommandError, require

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
-from bench.load.api import BenchError
 from bench.load.job import Failed, Progress
+from bench.load.targets.api import BenchError
 
 END_SECONDS = 5.0
 

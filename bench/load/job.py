@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.load.api import Account, Address
-from bench.load.markets import Market
-from bench.load.orders import Orders
-from bench.load.tally import Columns
+from bench.load.outcome.tally import Columns
+from bench.load.plan.markets import Market
+from bench.load.plan.orders import Orders
+from bench.load.targets.api import Account, Address
 
 
 class Target(StrEnum):

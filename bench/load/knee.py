@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench.load.histograms import PERCENTILES
-from bench.load.result import Result
+from bench.load.outcome.histograms import PERCENTILES
+from bench.load.outcome.result import Result
 from bench.report.result import Curve
 
 RESOLUTION = 1.05  # between the knee and the next rate that was tried and failed

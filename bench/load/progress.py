@@ -6,7 +6,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from bench.load.histograms import Histogram
+from bench.load.outcome.histograms import Histogram
 
 
 class Screen:

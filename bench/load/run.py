@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import psutil
 
-from bench.load import readers, spelling, worker
-from bench.load.api import Account, Address, BenchError, now_ms
+from bench.load import worker
 from bench.load.child import Child
 from bench.load.job import STOP, Done, Job, Progress, Ready, Target
-from bench.load.markets import Market
-from bench.load.orders import Orders
+from bench.load.outcome.result import Result
+from bench.load.outcome.tally import Columns
+from bench.load.plan import spelling
+from bench.load.plan.markets import Market
+from bench.load.plan.orders import Orders
 from bench.load.progress import Screen
-from bench.load.readers import ReadersJob
-from bench.load.result import Result
-from bench.load.tally import Columns
+from bench.load.targets import readers
+from bench.load.targets.api import Account, Address, BenchError, now_ms
+from bench.load.targets.readers import ReadersJob
 
 SAMPLE_ORDERS = 100  # whose signing is timed
 START_SECONDS = 2.0  # of a process

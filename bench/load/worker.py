@@ -8,14 +8,15 @@ from multiprocessing.connection import Connection as Pipe
 
 import uvloop
 
-from bench.load import closed, log, spelling
-from bench.load.api import BenchError, now_ms
-from bench.load.closed import LOOK_SECONDS
 from bench.load.job import STOP, Done, Failed, Job, Progress, Ready, Target
-from bench.load.order_entry import EntryPool
-from bench.load.pace import Pace
-from bench.load.rest import RestPool
-from bench.load.tally import NEVER, Tally
+from bench.load.outcome.tally import NEVER, Tally
+from bench.load.plan import spelling
+from bench.load.targets import closed, log
+from bench.load.targets.api import BenchError, now_ms
+from bench.load.targets.closed import LOOK_SECONDS
+from bench.load.targets.order_entry import EntryPool
+from bench.load.targets.pace import Pace
+from bench.load.targets.rest import RestPool
 
 REPORT_SECONDS = 0.25
 

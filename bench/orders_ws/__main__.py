@@ -14,8 +14,8 @@ import sys
 from bench.against_echo import ROUNDS, Accounts, Result, parser, run
 from bench.http.client import Exchange
 from bench.http.load import Load, run_python
-from bench.load.api import now_ms
-from bench.load.spelling import logon
+from bench.load.plan.spelling import logon
+from bench.load.targets.api import now_ms
 from bench.orders_ws.load import Entry
 from bench.orders_ws.load import run as run_entries
 from engine_core.arguments import whole

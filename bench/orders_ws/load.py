@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import uvloop
 
 from bench.http.load import Load
-from bench.load import closed
-from bench.load.api import Address
-from bench.load.order_entry import EntryPool
-from bench.load.spelling import frame
+from bench.load.plan.spelling import frame
+from bench.load.targets import closed
+from bench.load.targets.api import Address
+from bench.load.targets.order_entry import EntryPool
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ import psutil
 from bench.compare.statistics import change
 from bench.http.client import Exchange
 from bench.http.load import Load, run_python
-from bench.load.api import BenchError
+from bench.load.targets.api import BenchError
 from bench.own_exchange import INTERRUPTED, own_exchange
 from bench.report.result import Check, Figure, Run
 from bench.setting.settings import Setting, apply, configured, setting, variables

@@ -18,7 +18,7 @@ import psycopg
 import redis
 from psycopg import sql
 
-from bench.load.api import BenchError
+from bench.load.targets.api import BenchError
 from engine_core.arguments import quoted
 from engine_core.config.exchange_toml import load
 

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import psutil
 import uvloop
 
-from bench.load.api import BenchError
+from bench.load.targets.api import BenchError
 from bench.report.result import Check, Figure, Run, percentile_curve
 from bench.websocket.client import CLOSED, FRAMES, TIMED, StreamClient, Totals
 from bench.websocket.server import SYMBOL

@@ -12,7 +12,7 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from bench.load.api import Account
+from bench.load.targets.api import Account
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND, join

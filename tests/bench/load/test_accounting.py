@@ -9,11 +9,11 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from bench.load.accounting import Accounting
-from bench.load.amounts import exact
-from bench.load.api import Account, Api, BenchError
-from bench.load.histograms import Histogram, write_log
-from bench.load.markets import look_up
+from bench.load.outcome.accounting import Accounting
+from bench.load.outcome.histograms import Histogram, write_log
+from bench.load.plan.amounts import exact
+from bench.load.plan.markets import look_up
+from bench.load.targets.api import Account, Api, BenchError
 from tests.bench.load.standin import StandIn, serving
 
 KEY = Account(base64.b64encode(bytes(Account("", bytes(32)).key.verify_key)).decode(), bytes(32), 7)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
-from bench.load import keys
 from bench.load.__main__ import main
-from bench.load.api import Account
+from bench.load.plan import keys
+from bench.load.targets.api import Account
 from tests.bench.load.standin import StandIn, serving
 
 RATE, SECONDS = "200", "0.5"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bench.load import keys
 from bench.load.__main__ import main
-from bench.load.api import Account, BenchError
+from bench.load.plan import keys
+from bench.load.targets.api import Account, BenchError
 from tests.bench.load.standin import StandIn, serving
 
 KEY = Account(base64.b64encode(bytes(Account("", bytes(32)).key.verify_key)).decode(), bytes(32), 7)

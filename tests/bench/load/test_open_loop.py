@@ -10,11 +10,11 @@ from typing import cast
 import numpy as np
 import pytest
 
-from bench.load import schedule
-from bench.load.api import Address
-from bench.load.histograms import Histogram
-from bench.load.rest import RestPool, _Connection
-from bench.load.tally import NEVER, Tally
+from bench.load.outcome.histograms import Histogram
+from bench.load.outcome.tally import NEVER, Tally
+from bench.load.plan import schedule
+from bench.load.targets.api import Address
+from bench.load.targets.rest import RestPool, _Connection
 
 MS = 1_000_000
 PERIOD, STALL, SERVICE = 1000 * MS, 100 * MS, MS // 5

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from bench.load.api import Address, BenchError
-from bench.load.closed import answers
-from bench.load.order_entry import LOGON_ID, EntryPool
-from bench.load.spelling import frame
-from bench.load.tally import Tally
+from bench.load.outcome.tally import Tally
+from bench.load.plan.spelling import frame
+from bench.load.targets.api import Address, BenchError
+from bench.load.targets.closed import answers
+from bench.load.targets.order_entry import LOGON_ID, EntryPool
 
 Behaviour = Callable[[ServerConnection], Awaitable[None]]
 

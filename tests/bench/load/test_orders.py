@@ -10,11 +10,11 @@ from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from bench.flow.messages import MESSAGE
-from bench.load import sources, spelling
-from bench.load.api import Account, Address, BenchError
-from bench.load.markets import Market
 from bench.load.options import check, parser
-from bench.load.orders import Orders
+from bench.load.plan import sources, spelling
+from bench.load.plan.markets import Market
+from bench.load.plan.orders import Orders
+from bench.load.targets.api import Account, Address, BenchError
 from engine_core.edge import signing
 from engine_core.wire.codes import CommandKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.load import schedule
+from bench.load.plan import schedule
 
 SECOND = 1_000_000_000
 

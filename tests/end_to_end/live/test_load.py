@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bench.flow.messages import MESSAGE
-from bench.load import keys
 from bench.load.__main__ import main
+from bench.load.plan import keys
 from engine_core.wire.codes import CommandKind, OrderType, SelfTrade, Side, TimeInForce
 from tests.exchange import Exchange, eventually
 

@@ -1,6 +1,6 @@
 """Amounts of any exchange as integers, exactly: decimals as counts of 10^-18, products of two as counts of 10^-36."""
 
-from bench.load.api import BenchError
+from bench.load.targets.api import BenchError
 from engine_core.wire.units import format_decimal
 
 DECIMALS = 18

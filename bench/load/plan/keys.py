@@ -14,8 +14,8 @@ from pathlib import Path
 
 from nacl.signing import SigningKey
 
-from bench.load.amounts import ONE, exact, text_of
-from bench.load.api import Account, Api, BenchError
+from bench.load.plan.amounts import ONE, exact, text_of
+from bench.load.targets.api import Account, Api, BenchError
 from engine_core.config.settings import write_private
 
 FUND_PART = 2  # half of what the funding accounts have is handed out

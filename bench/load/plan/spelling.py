@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.load.api import Account, Address
-from bench.load.markets import Market
-from bench.load.orders import Orders
+from bench.load.plan.markets import Market
+from bench.load.plan.orders import Orders
+from bench.load.targets.api import Account, Address
 from engine_core.edge.spelling import ORDER_TYPE_WORDS, SIDE_WORDS, TIME_IN_FORCE_WORDS
 from engine_core.wire.codes import CommandKind, OrderFlag, OrderType
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.flow.messages import MESSAGE, to_commands
-from bench.load.api import BenchError
-from bench.load.markets import Market
-from bench.load.orders import Orders
+from bench.load.plan.markets import Market
+from bench.load.plan.orders import Orders
+from bench.load.targets.api import BenchError
 from bench.replay import capture as captures
 from bench.replay.flow import infer
 from engine_core.wire.codes import CommandKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce

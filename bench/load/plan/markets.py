@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.load.api import Api, BenchError, Refused
+from bench.load.targets.api import Api, BenchError, Refused
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 
 FALLBACK_PRICE = "100"  # of a market without trades and orders

@@ -11,9 +11,9 @@ from typing import cast
 
 import msgspec
 
-from bench.load.api import Address, BenchError, Unreachable
-from bench.load.spelling import frame
-from bench.load.tally import Answer, Tally
+from bench.load.outcome.tally import Answer, Tally
+from bench.load.plan.spelling import frame
+from bench.load.targets.api import Address, BenchError, Unreachable
 
 PATH = "/ws/orders"
 LOGON_ID = -1

@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection as Pipe
 
 import uvloop
 
-from bench.load.api import Address
 from bench.load.job import Failed, Ready
+from bench.load.targets.api import Address
 from bench.websocket.client import FRAMES, TIMED, StreamClient, Totals
 
 KINDS = (("depth",), ("trade", "bookTicker"), ("depth.200ms", "ticker"), ("trade", "kline.1m"), ("depth", "trade"))

@@ -12,11 +12,11 @@ from typing import cast
 
 import numpy as np
 
-from bench.load.api import Account, BenchError
 from bench.load.job import STOP, Done, Job, Progress, Ready
-from bench.load.markets import Market
-from bench.load.orders import Orders
-from bench.load.tally import NEVER, Columns, command_columns
+from bench.load.outcome.tally import NEVER, Columns, command_columns
+from bench.load.plan.markets import Market
+from bench.load.plan.orders import Orders
+from bench.load.targets.api import Account, BenchError
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import TOOL_NUMBERS, Gateway
 from engine_core.transport.redis_connection import UNREACHABLE, Connection, client_of, describe

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from bench.load.amounts import ONE, exact
-from bench.load.api import Account, Api, BenchError, Json, Refused, Unreachable
-from bench.load.markets import Market
+from bench.load.plan.amounts import ONE, exact
+from bench.load.plan.markets import Market
+from bench.load.targets.api import Account, Api, BenchError, Json, Refused, Unreachable
 from engine_core.wire.units import format_decimal
 
 PAGE = 1000

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from bench.load.api import Address, Unreachable
-from bench.load.tally import Tally, reason_of
+from bench.load.outcome.tally import Tally, reason_of
+from bench.load.targets.api import Address, Unreachable
 
 RECONNECT_SECONDS = 0.05
 

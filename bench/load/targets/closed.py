@@ -5,10 +5,10 @@ import time
 from array import array
 from collections.abc import Callable
 
-from bench.load.api import BenchError
-from bench.load.order_entry import EntryPool
-from bench.load.rest import RestPool
-from bench.load.tally import Tally
+from bench.load.outcome.tally import Tally
+from bench.load.targets.api import BenchError
+from bench.load.targets.order_entry import EntryPool
+from bench.load.targets.rest import RestPool
 
 LOOK_SECONDS = 0.005  # between two looks whether all is sent, or answered
 PATIENCE_SECONDS = 10.0

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.load.accounting import Accounting, Verdict
-from bench.load.histograms import PERCENTILES, Histogram
-from bench.load.tally import NEVER, Columns
+from bench.load.outcome.accounting import Accounting, Verdict
+from bench.load.outcome.histograms import PERCENTILES, Histogram
+from bench.load.outcome.tally import NEVER, Columns
 from bench.report.result import Check, Curve, Figure, percentile_curve
 
 BUSY_SHARE = 0.8  # of a core: a generator that takes more is at its limit

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from bench.load.tally import Tally
+from bench.load.outcome.tally import Tally
 
 AT_ONCE = 128  # orders handed over before answers are read
 
