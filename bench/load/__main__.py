@@ -11,6 +11,7 @@ Exit status 0, else 1; 130 after Ctrl-C, which gives the result so far.
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -57,11 +58,17 @@ def main(argv: list[str] | None = None) -> int:
 def _make_keys(options: argparse.Namespace, screen: Screen) -> int:
     count = options.accounts or NEW_ACCOUNTS
     funders = keys.read(options.fund_from) if options.fund_from else []
-    screen.phase("signing up", count)
-    with Api(_url(options)) as api:
-        accounts = keys.make(api, count, funders, lambda done: screen.advance(done, f"{done} of {count}"))
-    keys.write(options.make_keys, accounts)
-    print(f"{count} accounts; their keys are in {options.make_keys}: exchange load --keys {options.make_keys}")
+    with Api(_url(options)) as api, keys.KeyFile(options.make_keys, count) as file:
+        screen.phase("signing up", count)
+        try:
+            keys.make(api, file, funders, lambda done: screen.advance(done, f"{done} of {count}"))
+        except KeyboardInterrupt:
+            screen.close()
+            print(f"interrupted: {file}{' (without funds)' if funders else ''}", file=sys.stderr)
+            return INTERRUPTED
+        except BenchError as error:
+            raise BenchError(f"{error}\n{file}" if file.accounts else str(error)) from None
+    print(f"{file}: exchange load --keys {shlex.quote(str(file.path))} --url {shlex.quote(api.address.url)}")
     return 0
 
 

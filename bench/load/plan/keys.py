@@ -8,6 +8,7 @@ demo) or are moved, in equal parts, from accounts whose keys may withdraw (`--fu
 
 import base64
 import json
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +17,10 @@ from nacl.signing import SigningKey
 
 from bench.load.plan.amounts import ONE, exact, text_of
 from bench.load.targets.api import Account, Api, BenchError
-from engine_core.config.settings import write_private
 
 FUND_PART = 2  # half of what the funding accounts have is handed out
+ENTRY_BYTES = 200  # of one account in a file, at most
+_END = b"\n]}\n"
 _FORM = 'expected {"accounts": [{"apiKey": "…", "secret": "…"}, …]}'
 
 
@@ -47,30 +49,86 @@ def _account(path: Path, place: int, entry: object) -> Account:
     return Account(entry["apiKey"], secret[:32], number)
 
 
-def write(path: Path, accounts: list[Account]) -> None:
-    entries = [
-        {"account": each.number, "apiKey": each.api_key, "secret": base64.b64encode(each.seed).decode()}
-        for each in accounts
-    ]
-    write_private(path, json.dumps({"accounts": entries}, indent=1) + "\n")
+class KeyFile:
+    """A new file of keys, only for this user. It is whole after each key: whatever happens next, what was made is kept.
+
+    Room for all is taken before the first account is made: a full disk must not cost the only copy of a secret.
+    """
+
+    def __init__(self, path: Path, count: int) -> None:
+        self.path, self.count, self.accounts = path, count, list[Account]()
+        try:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise BenchError(f"{path} is there already, and its keys may be the only ones: name a new file") from None
+        except OSError as error:
+            raise BenchError(f"{path}: cannot be made: {error.strerror}") from None
+        self._at = len(head := b'{"accounts": [')
+        try:
+            self._put(0, (head + _END).ljust(self._at + count * ENTRY_BYTES + len(_END)))
+        except BenchError:
+            self.close()
+            raise
+
+    def __enter__(self) -> "KeyFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        """What is in it, for people."""
+        kept = f"; their keys are in {self.path}" if self.accounts else ""
+        return f"{len(self.accounts)} of {self.count} accounts were made{kept}"
+
+    def add(self, account: Account) -> None:
+        secret = base64.b64encode(account.seed).decode()
+        entry = json.dumps({"account": account.number, "apiKey": account.api_key, "secret": secret}).encode()
+        entry = (b",\n" if self.accounts else b"\n") + entry
+        self._put(self._at, entry + _END)
+        self._at += len(entry)
+        self.accounts.append(account)
+
+    def close(self) -> None:
+        """Without a key it is no file."""
+        if self.accounts:
+            self._put(self._at, _END)  # over an entry that was interrupted
+            os.ftruncate(self._descriptor, self._at + len(_END))
+        else:
+            self.path.unlink()
+        os.close(self._descriptor)
+
+    def _put(self, at: int, content: bytes) -> None:
+        try:
+            while content:
+                written = os.pwrite(self._descriptor, content, at)
+                at, content = at + written, content[written:]
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise BenchError(f"{self.path}: cannot be written: {error.strerror}") from None
 
 
-def make(api: Api, count: int, funders: list[Account], say: Callable[[int], None]) -> list[Account]:
-    """Sign up `count` users, each with a key and with funds; `say` gets how many there are. The exchange's limit of
-    sign-ups in a minute is waited for."""
-    made: list[Account] = []
-    for _ in range(count):
-        made.append(_sign_up(api))
-        say(len(made))
+def make(api: Api, file: KeyFile, funders: list[Account], say: Callable[[int], None]) -> None:
+    """Sign up as many users as the file has room for, each with a key and with funds; `say` gets how many there are.
+    The exchange's limit of sign-ups in a minute is waited for."""
+    while len(file.accounts) < file.count:
+        account = _sign_up(api)
+        if not file.accounts and not funders:
+            _check_funds(api, account)  # before there are thousands
+        file.add(account)
+        say(len(file.accounts))
     if funders:
-        _fund(api, funders, made)
-    empty = [each.number for each in made if not _balances(api, each)]
-    if empty:
+        _fund(api, funders, file.accounts)
+    for account in file.accounts:
+        _check_funds(api, account)
+
+
+def _check_funds(api: Api, account: Account) -> None:
+    if not _balances(api, account):
         raise BenchError(
-            f"account {empty[0]} has no funds: only the profile demo gives any at sign-up; elsewhere name keys of "
-            "accounts that have funds and may withdraw with --fund-from (profile bare: DIR/demo-keys.json)"
+            f"account {account.number} has no funds: only the profile demo gives any at sign-up; elsewhere name keys "
+            "of accounts that have funds and may withdraw with --fund-from (profile bare: DIR/demo-keys.json)"
         )
-    return made
 
 
 def _sign_up(api: Api) -> Account:

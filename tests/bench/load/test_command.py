@@ -26,7 +26,9 @@ def two_keys(tmp_path: Path) -> Path:
     path = tmp_path / "keys.json"
     pairs = {number: SigningKey(bytes([number]) * 32) for number in (1, 2)}
     public = {number: base64.b64encode(bytes(pair.verify_key)).decode() for number, pair in pairs.items()}
-    keys.write(path, [Account(public[number], bytes(pair), number) for number, pair in pairs.items()])
+    with keys.KeyFile(path, len(pairs)) as file:
+        for number, pair in pairs.items():
+            file.add(Account(public[number], bytes(pair), number))
     return path
 
 
