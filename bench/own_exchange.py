@@ -14,7 +14,6 @@ from pathlib import Path
 
 from bench.load.targets.api import BenchError
 
-INTERRUPTED = 130  # exit status after Ctrl-C
 START_SECONDS = 300.0  # with an empty kernel cache
 STOP_SECONDS = 60.0
 READY = "Ctrl-C stops it"

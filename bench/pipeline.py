@@ -12,10 +12,8 @@ alone (kernel/), latency (a full pipeline queues).
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -26,6 +24,7 @@ from typing import cast
 
 import numpy as np
 
+from bench.own_folder import INTERRUPTED, own_folder
 from bench.report.result import Check, Figure, Run
 from bench.report.shares import Shares, measured_shares
 from bench.workloads import FUNDS_ATOMS, mixed_flow
@@ -222,31 +221,27 @@ def check_conservation(gateway: Gateway) -> None:
 def measure(seconds: float, block: int) -> Result:
     flow = mixed_flow(SEED, round(seconds * PREPARED_PER_SECOND), MARKETS, ACCOUNTS)
     setup = flow.setup[flow.setup["kind"] != CommandKind.GENESIS]
-    folder = Path(tempfile.mkdtemp(prefix="xb-", dir="/tmp"))
-    folder.chmod(0o700)
-    try:
-        with (
-            running(Valkey(folder, folder), folder / "valkey.log") as url,
-            engine(url, folder) as process,
-            Gateway(url, answer_seconds=ENGINE_START_SECONDS) as gateway,
-        ):
-            for first in range(0, len(setup), MAX_BLOCK_COMMANDS):
-                gateway.execute(setup[first : first + MAX_BLOCK_COMMANDS])
-            producer = Producer(url, block)
-            warm = len(flow.commands) // 50
-            producer.run(flow.commands[:warm], seconds)
-            producer.marks.clear()
-            producer.waited = 0.0
-            parts = {"engine": process.pid, "Redis": _redis_pid(url), "producer": os.getpid()}
-            with measured_shares(parts) as shares:
-                started = time.monotonic()
-                sent = producer.run(flow.commands[warm:], seconds)
-                took = time.monotonic() - started
-            counted = flow.commands[warm : warm + sent]
-            events, trades = verify(url, warm + sent, producer.sent)
-            check_conservation(gateway)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        own_folder("xb-", "/tmp") as folder,
+        running(Valkey(folder, folder), folder / "valkey.log") as url,
+        engine(url, folder) as process,
+        Gateway(url, answer_seconds=ENGINE_START_SECONDS) as gateway,
+    ):
+        for first in range(0, len(setup), MAX_BLOCK_COMMANDS):
+            gateway.execute(setup[first : first + MAX_BLOCK_COMMANDS])
+        producer = Producer(url, block)
+        warm = len(flow.commands) // 50
+        producer.run(flow.commands[:warm], seconds)
+        producer.marks.clear()
+        producer.waited = 0.0
+        parts = {"engine": process.pid, "Redis": _redis_pid(url), "producer": os.getpid()}
+        with measured_shares(parts) as shares:
+            started = time.monotonic()
+            sent = producer.run(flow.commands[warm:], seconds)
+            took = time.monotonic() - started
+        counted = flow.commands[warm : warm + sent]
+        events, trades = verify(url, warm + sent, producer.sent)
+        check_conservation(gateway)
     share = sent / (warm + sent)
     return Result(
         commands=sent,
@@ -283,6 +278,8 @@ def main(argv: list[str] | None = None) -> int:
     except (BenchError, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     _print(result)
     figures = [
         Figure("order messages", result.commands_per_second, "commands/s", "higher", result.rates),

@@ -14,11 +14,9 @@ import argparse
 import asyncio
 import itertools
 import os
-import shutil
 import signal
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import redis
 
+from bench.own_folder import INTERRUPTED, own_folder
 from bench.pipeline import ENGINE_START_SECONDS, BenchError, engine
 from bench.report.result import Check, Figure, Run
 from bench.workloads import TIME_MS, Flow, Mix, mixed_flow
@@ -241,9 +240,7 @@ def _order() -> bytes:
 
 def measure(orders: int, commands: int, rounds: int = ROUNDS) -> Result:
     result = Result()
-    folder = Path(tempfile.mkdtemp(prefix="xb-", dir="/tmp"))
-    folder.chmod(0o700)
-    try:
+    with own_folder("xb-", "/tmp") as folder:
         with running(Valkey(folder, folder), folder / "valkey.log") as url:
             for size, share in ((256, 1), (8, 10), (1, 40)):
                 result.replay_per_second[str(size)] = measure_replay(url, folder, size, max(commands // share, 1_000))
@@ -251,8 +248,6 @@ def measure(orders: int, commands: int, rounds: int = ROUNDS) -> Result:
                 (own := folder / str(number)).mkdir(mode=0o700)
                 result.gaps_seconds.append(asyncio.run(measure_failover(url, own)))
         measure_snapshot(folder / "state", orders, result)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return result
 
 
@@ -283,6 +278,8 @@ def main(argv: list[str] | None = None) -> int:
     except (BenchError, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     _print(result)
     run.write(options.json, figures(result), CHECKS, own=asdict(result))
     return 0

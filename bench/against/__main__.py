@@ -21,7 +21,7 @@ from bench.all.plan import SIZES, Step, named, steps
 from bench.all.running import Failed, Place
 from bench.compare.__main__ import UNKNOWN, add_options, as_json, report
 from bench.compare.verdict import compare
-from bench.own_exchange import INTERRUPTED
+from bench.own_folder import INTERRUPTED, sigterm_as_interrupt
 from bench.report.result import Run
 from engine_core.arguments import whole
 
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"{options.revision}: {what}", highlight=False, markup=False)
 
     try:
-        with checkout(options.revision, say) as (folder, python):
+        with sigterm_as_interrupt(), checkout(options.revision, say) as (folder, python):
             places = {HERE: Place(folder / "here"), THERE: Place(folder / "there", python)}
             found = measure(chosen, options.size, options.rounds, places, console)
     except (CheckoutError, Failed, OSError) as error:

@@ -7,9 +7,7 @@ the others go on; exit status 1 then. Those for which the budget leaves no time 
 """
 
 import argparse
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bench.all.plan import SIZES, Step, named, steps
 from bench.all.running import Failed, OutOfTime, Place
-from bench.own_exchange import INTERRUPTED
+from bench.own_folder import INTERRUPTED, own_folder
 from bench.report.extras import need
 from bench.report.result import Check, Run, write
 from engine_core.arguments import new_file, seconds
@@ -95,14 +93,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen: list[Step] = options.steps
     del options.steps
     run, console = Run("all", options), Console()
-    folder = Path(tempfile.mkdtemp(prefix="xb-", dir="/tmp"))
+    budget = options.budget * 60 if options.budget else float("inf")
     try:
-        budget = options.budget * 60 if options.budget else float("inf")
-        documents, missing = measure(chosen, options.size, budget, folder, console)
+        with own_folder("xb-", "/tmp") as folder:
+            documents, missing = measure(chosen, options.size, budget, folder, console)
     except KeyboardInterrupt:
         return INTERRUPTED
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     checks = [Check(step.name, step.name not in missing, ": ".join(missing.get(step.name, ()))) for step in chosen]
     document = run.document([], checks, own={"runs": documents})
     if options.json:

@@ -15,7 +15,6 @@ import random
 import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from bench.history.flow import BEGIN_MS, STEP_MS, Flow, fill, lots, price_ticks,
 from bench.http.client import Exchange
 from bench.load.targets.api import Account, BenchError
 from bench.own_exchange import own_exchange
+from bench.own_folder import INTERRUPTED, own_folder
 from bench.report.result import Check, Figure, Run
 from engine_core.administration.demo import TRADERS
 from engine_core.arguments import new_file, whole
@@ -298,8 +298,7 @@ def prepare(folder: Path, trades: int, small: int) -> tuple[Flow, Markets]:
 
 def run(trades: int, requests: int) -> list[Result]:
     small = next(small for small in (SMALL_ACCOUNTS, 100, 10, 1) if trades % (80 * small) == 0)
-    folder = Path(tempfile.mkdtemp(prefix="exchange-bench-"))
-    try:
+    with own_folder() as folder:
         needed = trades / 1e6 * GIGABYTES_PER_MILLION + 2
         if shutil.disk_usage(folder).free < needed * 1e9:
             raise BenchError(f"{folder} has less than {needed:.0f} GB free: set TMPDIR, or name fewer --trades")
@@ -307,8 +306,6 @@ def run(trades: int, requests: int) -> list[Result]:
             exchange = Exchange.find(folder / "data", "SOL_USDC")
             flow, markets = prepare(folder / "data", trades, small)
             return measure(Reader(exchange), Questions(flow, markets), requests)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -332,6 +329,8 @@ def main(argv: list[str] | None = None) -> int:
     except (BenchError, psycopg.Error, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     slowest = max(results, key=lambda result: result.p99_ms)
     print(f"slowest p99: {slowest.p99_ms:.2f} ms ({slowest.case})   bar {BAR_MS:.0f} ms; all answers are right")
     checks = [Check("answers", True, "each is what the formulas of the history say")]

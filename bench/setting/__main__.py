@@ -12,10 +12,8 @@ Non-goals: the highest rate (`exchange bench pipeline`), and settings of the mac
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,7 +25,8 @@ from bench.compare.statistics import change
 from bench.http.client import Exchange
 from bench.http.load import Load, run_python
 from bench.load.targets.api import BenchError
-from bench.own_exchange import INTERRUPTED, own_exchange
+from bench.own_exchange import own_exchange
+from bench.own_folder import INTERRUPTED, own_folder
 from bench.report.result import Check, Figure, Run
 from bench.setting.settings import Setting, apply, configured, setting, variables
 from engine_core.arguments import new_file, seconds, whole
@@ -154,16 +153,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     typed = {name: list(map(str, vars(options)[name])) for name in ("settings", "both")}
     run = Run("setting", argparse.Namespace(**vars(options) | typed))
-    folder = Path(tempfile.mkdtemp(prefix="exchange-bench-"))
+    how = options.rounds, options.seconds, options.connections
     try:
-        sides = measure(options.both, options.settings, options.rounds, options.seconds, options.connections, folder)
+        with own_folder() as folder:
+            sides = measure(options.both, options.settings, *how, folder)
     except (BenchError, ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     names = ", ".join(map(str, options.settings))
     print(
         f"{names}: {options.rounds} pairs of {options.seconds:g} s, {options.connections} connections, "
