@@ -32,11 +32,10 @@ class Arrivals(NamedTuple):
     immediate: np.ndarray  # immediate or cancel, or fill or kill, but no market order
     post_only: np.ndarray
     seconds: float  # length of the stretch
-    pulled: int  # cancels that left nobody at the best price of their side
     short: int  # immediate orders that found nothing, which are not among these
 
     def only(self, which: np.ndarray | slice) -> "Arrivals":
-        return self._replace(**{name: getattr(self, name)[which] for name in self._fields[:-3]})
+        return self._replace(**{name: getattr(self, name)[which] for name in self._fields[:-2]})
 
     def of(self, kind: int) -> "Arrivals":
         return self.only(self.source // 2 == kind)
@@ -122,8 +121,6 @@ def arrivals_of(played: Played, until_ns: int) -> tuple[Arrivals, Opening]:
     withdrawn = (lives.withdrawn_ns[order] >= 0) & (end_ns < until_ns)
     life_s = (np.where((end_ns >= 0) & (end_ns < until_ns), end_ns, until_ns) - tape.time_ns) / 1e9
     market = commands["order_type"] == OrderType.MARKET
-    worse = (np.append(best[1:], best[-1:], axis=0)[row, side] - own) * sign < 0
-    pulled = (kind == CANCEL) & worse & (row >= tape.opening)
     everything = Arrivals(
         time_s=tape.time_ns / 1e9,
         source=2 * kind + side,
@@ -140,7 +137,6 @@ def arrivals_of(played: Played, until_ns: int) -> tuple[Arrivals, Opening]:
         immediate=~market & np.isin(commands["time_in_force"], [TimeInForce.IOC, TimeInForce.FOK]),
         post_only=commands["flags"] & OrderFlag.POST_ONLY != 0,
         seconds=until_ns / 1e9,
-        pulled=int((pulled & (tape.time_ns < until_ns)).sum()),
         short=int(((kind == SHORT) & (tape.time_ns < until_ns)).sum()),
     )
     live = (tape.time_ns < until_ns) & (kind > UNKNOWN) & (best != NO_LEVEL).all(axis=1) & (row >= tape.opening)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.calibrate import hawkes, orders, poisson, queues, slow_rate, tuning
+from bench.calibrate import hawkes, orders, poisson, queues, reference, slow_rate, tuning
 from bench.calibrate.arrivals import arrivals_of
 from bench.flow.flow_toml import check
 from bench.flow.parameters import EVENT_TYPES, Flow
@@ -61,6 +61,7 @@ def calibrate(played: Played, train: float, seed: int) -> Calibration:
     excited = hawkes.fit(arrivals, random)
     flow = replace(
         fitted.flow,
+        reference=reference.fit(played, until_ns, arrivals, random),
         zero_intelligence=poisson.fit(arrivals),
         hawkes=excited.model,
         queue_reactive=queues.fit(played, until_ns, arrivals, queues.other_rates(arrivals)),
@@ -71,6 +72,8 @@ def calibrate(played: Played, train: float, seed: int) -> Calibration:
     check(flow)
     rates = dict(zip(EVENT_TYPES, per_s.tolist(), strict=False))  # without the cancels, which follow from the rest
     notes = fitted.notes + _unfitted(rates, excited)
+    if not flow.reference.quotes:
+        notes.append("reference: the market moves too seldom to tell how, so there is none")
     return Calibration(
         flow, len(arrivals.source), arrivals.seconds, rates, flow.hawkes.branching_ratio(), tuned,
         {"poisson": excited.poisson_log_likelihood, "hawkes": excited.log_likelihood}, notes,

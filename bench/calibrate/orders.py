@@ -20,7 +20,7 @@ from bench.flow.parameters import MOST_TICKS, Flow, Market, OrderClass, Takers
 BANDS = (-(10**9), 1, 2, 4, 8, 13, 21, 36, 61, 101, 1_001, 10**9)
 OPENING_TICKS = 1_001  # an opening book reaches below that; orders farther away are not met in hours
 NEAR = 101  # ticks, up to which a band is even; beyond it is lognormal
-LIVES_S = (0.0, 1.0, 10.0, 60.0, 1e9)  # bands of lifetimes: the largest orders are those that live longest
+LIVES_S = (0.0, 1.0, 10.0, 60.0, 150.0, 1e9)  # bands of lifetimes: the largest orders are those that live longest
 ATOM_SHARE = 0.01
 SIZE_LAWS, LIFE_LAWS, FAR_LAWS = 5, 4, 3
 MANY = 200  # orders, for mixtures of several laws
@@ -35,10 +35,17 @@ class Fitted(NamedTuple):
 
 
 def sizes(lots: np.ndarray) -> Mixture:
-    return with_atoms(lots, ATOM_SHARE, SIZE_LAWS if len(lots) >= MANY else 2)
+    """With the mean of what was seen, on which the depth of a book depends: few orders say little of a tail."""
+    laws = with_atoms(lots, ATOM_SHARE, SIZE_LAWS if len(lots) >= MANY else 2)
+    atoms, others = ([law for law in laws if (law.law == "atom") is is_atom] for is_atom in (True, False))
+    if not others:
+        return laws
+    wanted = float(lots.mean()) - sum(law.weight * law.first for law in atoms)
+    times = wanted / sum(law.weight * law.moment(1) for law in others)
+    return (*atoms, *(replace(law, first=max(law.first * times, 1.0)) for law in others))
 
 
-def _lifetimes(life_s: np.ndarray, withdrawn: np.ndarray, random: np.random.Generator) -> Mixture:
+def lifetimes(life_s: np.ndarray, withdrawn: np.ndarray, random: np.random.Generator) -> Mixture:
     """Whole milliseconds told: each is drawn from around what was told, so that none is 0."""
     spread = np.maximum(life_s + random.uniform(-HALF_MS, HALF_MS, len(life_s)), HALF_MS / 10)
     return lognormals(spread, LIFE_LAWS if len(life_s) >= MANY else 1, ~withdrawn)
@@ -85,7 +92,7 @@ def _classes(placed: Arrivals, random: np.random.Generator) -> tuple[OrderClass,
                         weight=float(len(part.lots)),
                         distance=at_best or _distance(part.away, low, beyond - 1),
                         size=sizes(part.lots),
-                        lifetime=_lifetimes(part.life_s, part.withdrawn, random),
+                        lifetime=lifetimes(part.life_s, part.withdrawn, random),
                     )
                 )
     return tuple(classes)
@@ -104,7 +111,7 @@ def _market(opening: Opening, random: np.random.Generator) -> Market:
         orders=min(len(opening.away) // 2, 50_000),
         distance=distance,
         size=sizes(opening.lots),
-        lifetime=_lifetimes(opening.life_s, opening.withdrawn, random),
+        lifetime=lifetimes(opening.life_s, opening.withdrawn, random),
     )
 
 
@@ -150,13 +157,14 @@ def fit(arrivals: Arrivals, opening: Opening, flow: Flow, random: np.random.Gene
         notes.append("no opening book near the best: the flow starts with the default one")
     options = replace(
         flow.options,
-        pull=arrivals.pulled / len(arrivals.source), post_only=float(placed.post_only.mean()), iceberg=0.0, stop=0.0,
+        post_only=float(placed.post_only.mean()), iceberg=0.0, stop=0.0,
     )  # fmt: skip
     notes.append("icebergs and stop orders cannot be told from a capture: their shares are 0")
     return Fitted(
         replace(
             flow,
             market=_market(near, random) if len(near.away) else flow.market,
+            population=replace(flow.population, self_trades=0.0),  # a capture has no accounts
             takers=_takers(taken, probes, flow.takers),
             options=options,
             orders=_classes(placed, random),

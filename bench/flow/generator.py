@@ -131,9 +131,9 @@ def _new_world(flow: Flow, model: int, seed: int, regime: tuple[Step, ...], capa
         excited=_reals(excited),
         rates=np.zeros((markets + 1) * rates, np.int64),
         clocks=clocks.reshape(-1),
-        due=np.full(capacity + markets + 3, FAR),
-        who=np.zeros(capacity + markets + 2, np.int64),
-        place=np.zeros(capacity + markets + 2, np.int64),
+        due=np.full(capacity + 2 * markets + 3, FAR),
+        who=np.zeros(capacity + 2 * markets + 2, np.int64),
+        place=np.zeros(capacity + 2 * markets + 2, np.int64),
     )
     return World(**arrays)
 
@@ -157,6 +157,7 @@ def _numbers(flow: Flow, model: int, scales: int, capacity: int) -> np.ndarray:
         (w.UNITS, len(queues.take_per_s)),
         (w.UNIT_LOTS, max(round(queues.average_lots), 1)),
         (w.MARKED, int(flow.hawkes.mark_power > 0)),
+        (w.QUOTES, flow.reference.quotes),
         (w.TOGETHER_NS, int(flow.options.together_s * NS) if flow.options.together else 0),
     ):
         numbers[at] = number
@@ -171,7 +172,7 @@ def _shares(flow: Flow) -> np.ndarray:
     shares[w.IOC] = takers.market + takers.ioc
     shares[w.FOK] = takers.market + takers.ioc + takers.fok
     shares[w.AMEND_PRICE] = options.amend_price
-    shares[w.TOGETHER], shares[w.PULL] = options.together, options.pull
+    shares[w.TOGETHER], shares[w.AGAIN] = options.together, flow.reference.again
     shares[w.SELF_TRADE] = flow.population.self_trades
     shares[w.FOLLOW] = flow.queue_reactive.follow
     shares[w.MARK_POWER] = power
@@ -194,6 +195,11 @@ def _mixtures(flow: Flow) -> tuple[np.ndarray, np.ndarray]:
         (takers.probe_size, WITHIN_LOTS),
         (takers.probe_through, WITHIN_TICKS),
         (flow.options.stop_distance, WITHIN_TICKS),
+        (flow.reference.wait, WITHIN_SECONDS),
+        (flow.reference.ticks, WITHIN_TICKS),
+        (flow.reference.delay, WITHIN_SECONDS),
+        (flow.reference.size, WITHIN_LOTS),
+        (flow.reference.lifetime, WITHIN_SECONDS),
     ]
     for order in flow.orders:
         ordered += [(order.distance, WITHIN_TICKS), (order.size, WITHIN_LOTS), (order.lifetime, WITHIN_SECONDS)]

@@ -112,8 +112,27 @@ class Options:
         0.0, 0, 1, "chance that an order which is due within `together_s` is withdrawn with what happens now"
     )
     together_s: float = real(0.01, 0, 10, "seconds; so lifetimes are shorter by at most that")
-    pull: float = real(0.0, 0, 1, "share of messages after which all orders at the best price of a side are withdrawn")
     amend_price: float = real(0.5, 0, 1, "share of amends that move the price; the others reduce the quantity")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A price that all makers watch, and that jumps: orders in its way are withdrawn, and both sides quote anew."""
+
+    quotes: int = whole(0, 0, 1_000, "orders placed on each side after a jump; 0: there is no such price")
+    wait: Mixture = mixture(
+        (Law("exponential", 0.5, 0.3), Law("exponential", 0.5, 20)), 1e-9, MOST_SECONDS, "seconds between two jumps"
+    )
+    ticks: Mixture = mixture((Law("atom", 0.5, 1), Law("exponential", 0.5, 4)), 1, MOST_TICKS, "ticks of a jump")
+    again: float = real(0.0, 0, 1, "share of jumps that go the way of the one before; the others go either way")
+    delay: Mixture = mixture(
+        (Law("exponential", 1.0, 0.01),),
+        1e-9,
+        MOST_SECONDS,
+        "seconds from a jump to the first quote, and from one to the next",
+    )
+    size: Mixture = mixture(_size(), 1, MOST_LOTS, "lots, of these quotes")
+    lifetime: Mixture = mixture((Law("exponential", 1.0, 5),), 1e-9, MOST_SECONDS, "seconds, of these quotes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +280,7 @@ class Flow:
     population: Population = table(Population, "markets and accounts")
     takers: Takers = table(Takers, "orders that trade at once")
     options: Options = table(Options, "shares of the kinds of orders")
+    reference: Reference = table(Reference, "a price that the makers of a market follow")
     zero_intelligence: ZeroIntelligence = table(ZeroIntelligence, "--model zero-intelligence")
     hawkes: Hawkes = table(Hawkes, "--model hawkes")
     queue_reactive: QueueReactive = table(QueueReactive, "--model queue-reactive")

@@ -24,6 +24,7 @@ from bench.flow.kernels.world import (
     AMEND_PRICE,
     BANDS,
     CAPACITY,
+    CLOCK_ASK,
     CLOCK_REFERENCE,
     CLOCK_WORDS,
     DISTANCE,
@@ -46,6 +47,9 @@ from bench.flow.kernels.world import (
     POST_ONLY,
     PROBE_SIZE,
     PROBE_THROUGH,
+    QUOTE_LIFETIME,
+    QUOTE_SIZE,
+    QUOTES,
     SCHEDULED,
     SELF_TRADE,
     SIZE,
@@ -124,11 +128,14 @@ def make_room(state: State, world: World, message: MessageRow) -> None:
 
 @hot
 def _behind(state: State, world: World, market: int, side: int, distance: int) -> int:
-    """The price so far behind the best of its own side, and never one that would trade."""
+    """The price so far behind the best of its own side, or behind the makers' reference if there is one, and never one
+    that would trade."""
     own = own_book(market, side)
     best, opposite = best_price(state, own), best_price(state, own ^ 1)
     sign = 3 - 2 * side  # +1: a bid
-    if best == 0:
+    if world.numbers[QUOTES] > 0:
+        best = world.clocks[market * CLOCK_WORDS + CLOCK_ASK] - (2 - side)
+    elif best == 0:
         best = opposite - sign * world.numbers[SPREAD] if opposite != 0 else _reference(world, market)
     price = best - sign * distance
     if opposite != 0 and (price - opposite) * sign >= 0:
@@ -198,6 +205,21 @@ def place(state: State, world: World, message: MessageRow, market: int, side: in
         return lots
     _place_unusual(state, world, message, lifetime_ns, u)
     return lots
+
+
+@inner
+def place_at(state: State, world: World, message: MessageRow, market: int, side: int, price: int) -> None:
+    """A quote of a maker, that rests at this price, or as near to it as does not trade."""
+    if state.scalars[FREE_ORDERS] == 0:
+        make_room(state, world, message)
+        return
+    opposite, sign = best_price(state, own_book(market, side) ^ 1), 3 - 2 * side
+    if opposite != 0 and (price - opposite) * sign >= 0:
+        price = opposite - sign
+    begin(message, world, CommandKind.PLACE, new_number(world), market, side, draw_account(world))
+    lots = max(draw_whole(world, QUOTE_SIZE), 1)
+    _as_order(message, within(price), lots, OrderType.LIMIT, TimeInForce.GTC)
+    rest(state, _enter_book(state, world, message, _lifetime(world, market, side, QUOTE_LIFETIME, 0)))
 
 
 @inner

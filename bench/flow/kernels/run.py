@@ -6,6 +6,7 @@ from bench.flow.kernels import hawkes, queues
 from bench.flow.kernels.agenda import schedule
 from bench.flow.kernels.arithmetic import draw, power, real
 from bench.flow.kernels.placing import amend, open_order, place, probe, take, withdraw
+from bench.flow.kernels.reference import reference_event, start_reference, watch_reference
 from bench.flow.kernels.regime import base_total, base_type, due_at, enter_state, factor, next_stretch, stretch_end
 from bench.flow.kernels.trading import best_price, own_book, within
 from bench.flow.kernels.world import (
@@ -25,8 +26,9 @@ from bench.flow.kernels.world import (
     NOW,
     OPENED,
     OPENING,
-    PULL,
     QUEUE_REACTIVE,
+    QUOTES,
+    REACTION_NS,
     TOGETHER,
     TOGETHER_NS,
     World,
@@ -41,7 +43,6 @@ from engine_core.jit.kernel import entry, inner
 from engine_core.jit.rows import Rows, rows
 from engine_core.wire.codes import Side
 
-REACTION_NS = 2_000_000  # within which who watches a market has reacted
 DEEPEST = 8  # orders from the end of a queue, of which one is withdrawn
 
 
@@ -169,6 +170,8 @@ def _start(state: State, world: World) -> None:
         world.clocks[market * CLOCK_WORDS + CLOCK_REFERENCE] = bid if bid != 0 else reference
         enter_state(world, market, 0)
         _plan(state, world, market)
+        if world.numbers[QUOTES] > 0:
+            start_reference(state, world, market)
     world.numbers[OPENED] += 1
 
 
@@ -180,16 +183,6 @@ def _gather(state: State, world: World, market: int) -> None:
         return
     if state.info[who].market == market and draw(world.random) < real(world.shares, TOGETHER):
         schedule(world, who, now + int(draw(world.random) * REACTION_NS))
-
-
-@inner
-def _pull(state: State, world: World, market: int) -> None:
-    """Makers change their minds: all orders at the best price of one side go, within their reaction time."""
-    best = state.books[own_book(market, Side.BID + int(draw(world.random) * 2))].best
-    slot = state.levels[best].head if best != 0 else 0
-    while slot != 0:
-        schedule(world, slot, world.numbers[NOW] + int(draw(world.random) * REACTION_NS))
-        slot = state.orders[slot].next
 
 
 @entry
@@ -212,10 +205,12 @@ def run(state: State, world: World, messages: np.ndarray, until_ns: int) -> int:
         if who <= world.numbers[CAPACITY]:
             _leave(state, world, written[n], who)
             n += 1
-        else:
+        elif who <= world.numbers[CAPACITY] + world.numbers[MARKETS]:
             n += _happen(state, world, written[n], who - world.numbers[CAPACITY])
+        else:
+            n += reference_event(state, world, written[n], who - world.numbers[CAPACITY] - world.numbers[MARKETS])
         if n > before and world.numbers[TOGETHER_NS] > 0:
             _gather(state, world, written[before].market)
-        if n > before and real(world.shares, PULL) > 0 and draw(world.random) < real(world.shares, PULL):
-            _pull(state, world, written[before].market)
+        if n > before and world.numbers[QUOTES] > 0:
+            watch_reference(state, world, written[before].market)
     return n

@@ -32,6 +32,7 @@ MARKED = 19  # 1: sizes count in what they excite
 STATES = 21  # of the pace
 SCHEDULED = 20  # agenda entries
 TOGETHER_NS = 23  # what is due within that may go with what happens now; 0: nothing does
+QUOTES = 24  # on each side after a jump of the reference; 0: there is none
 NUMBERS = 32
 
 # shares: real numbers
@@ -43,13 +44,14 @@ FOLLOW = 8
 MARK_POWER = 9
 MARK_PLACE, MARK_TAKE, MARK_PROBE = 10, 11, 12  # what sizes are divided by, after the power
 TOGETHER = 13
-PULL = 14
+AGAIN = 14
 SHARES = 16
 
 # mixtures, by number; those of class c are FIRST_CLASS + 3 c and the two after it
 OPEN_DISTANCE, OPEN_SIZE, OPEN_LIFETIME = 0, 1, 2
 TAKE_SIZE, TAKE_THROUGH, PROBE_SIZE, PROBE_THROUGH, STOP_DISTANCE = 3, 4, 5, 6, 7
-FIRST_CLASS = 8
+JUMP_WAIT, JUMP_TICKS, QUOTE_DELAY, QUOTE_SIZE, QUOTE_LIFETIME = 8, 9, 10, 11, 12
+FIRST_CLASS = 13
 DISTANCE, SIZE, LIFETIME = 0, 1, 2
 
 # words of a row
@@ -60,7 +62,7 @@ STEP_NS = 0
 STEP_CANCELS = 1  # of bids, of asks
 STEP_FACTORS = 3  # one for each type; of a Hawkes process what is left of it, at most 1
 STEP_RATES = 11  # of each type, cumulative, of what depends on nothing but the regime
-CLOCK_WORDS = 8  # of a market
+CLOCK_WORDS = 13  # of a market
 CLOCK_NS = 0  # its excitations are as of then
 CLOCK_STEP = 1  # of the regime
 CLOCK_STEP_END = 2  # ns
@@ -69,8 +71,12 @@ CLOCK_STATE_END = 7  # ns
 CLOCK_NEXT = 5  # ns, of the arrival on the agenda, if its intensities are known
 CLOCK_MIDDLE = 4  # queue-reactive: best bid + best ask when last seen
 CLOCK_REFERENCE = 3  # queue-reactive: the highest price of the bids' side; else the last price known
+CLOCK_JUMP = 8  # ns, of the reference price of the makers
+CLOCK_SIGN = 9  # +1 or -1: of its last jump
+CLOCK_ASK = 10  # the best price to sell that it led to
+CLOCK_QUOTES = 11  # bids that are still to come at the reference; the word after it: asks
 
-
+REACTION_NS = 2_000_000  # within which who watches a market has reacted
 NS = 1e9
 MOST_S = 1e9  # what comes later never comes
 FAR_NS = 1 << 61  # when that is
@@ -98,5 +104,5 @@ class World(NamedTuple):
     rates: Rows[int]  # real, by market: cumulative rates of what may happen next
     clocks: Rows[int]  # by market
     due: Rows[int]  # agenda, a heap: ns; place 0 unused
-    who: Rows[int]  # by place: slot of an order, or CAPACITY + market
+    who: Rows[int]  # by place: slot of an order, CAPACITY + market, or CAPACITY + MARKETS + market: its reference
     place: Rows[int]  # by id: where in the agenda, 0: not there

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from bench.calibrate import __main__ as calibrate
-from bench.calibrate import hawkes, mixtures, tuning
+from bench.calibrate import hawkes, mixtures, reference, tuning
 from bench.calibrate.arrivals import arrivals_of
 from bench.calibrate.mixtures import lognormals, with_atoms
 from bench.calibrate.tuning import faster
 from bench.flow import flow_toml
 from bench.flow.generator import Generator, generate
+from bench.flow.laws import Law, moment
 from bench.flow.messages import MESSAGE
-from bench.flow.parameters import SOURCES, TYPES, Flow, Hawkes, Options
+from bench.flow.parameters import SOURCES, TYPES, Flow, Hawkes, Options, Reference
 from bench.realism import __main__ as realism
 from bench.realism.book_levels import BIDS, changes_of, levels_after
 from bench.realism.tape import Played, of_messages, play
@@ -132,15 +133,34 @@ def test_too_little_to_fit_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "is missing: a capture is a folder" in capsys.readouterr().err
 
 
-def test_pulled_quotes_widen_the_spread() -> None:
-    pulling = replace(PLAIN, options=replace(PLAIN.options, pull=0.02))
+@pytest.fixture(scope="module")
+def following() -> Flow:
+    """Makers follow a price that rises by seven ticks twice a second."""
+    jumping = Reference(
+        quotes=2, wait=(Law("exponential", 1, 0.5),), ticks=(Law("atom", 1, 7),), again=1.0,
+        delay=(Law("atom", 1, 0.01),),
+    )  # fmt: skip
+    return replace(PLAIN, reference=jumping)
 
-    def moves(flow: Flow) -> int:
-        """How often the best bid falls."""
-        best = levels_of(play(of_messages(generate(flow, "hawkes", 5, messages=6_000))))
-        return int(np.count_nonzero(np.diff(best) < 0))
 
-    assert moves(pulling) > moves(PLAIN) + 20
+def test_a_reference_that_jumps_takes_the_book_with_it_in_chunks_of_any_size(following: Flow) -> None:
+    flow, alone = (generate(each, "hawkes", 5, seconds=30.0) for each in (following, PLAIN))
+    generator, parts = Generator(following, "hawkes", 5), []
+    while sum(map(len, parts)) < len(flow):
+        part = np.empty(7, MESSAGE)
+        parts.append(part[: generator.fill(part)])
+    assert np.concatenate(parts)[: len(flow)].tobytes() == flow.tobytes()
+    moved, stayed = (abs(int(np.diff(levels_of(play(of_messages(each)))[[1_000, -1]])[0])) for each in (flow, alone))
+    assert moved == pytest.approx(7 * 2 * 30, rel=0.4) and moved > 4 * stayed
+
+
+def test_jumps_are_found(following: Flow) -> None:
+    played = play(of_messages(generate(following, "hawkes", 5, seconds=120.0)))
+    arrivals, _ = arrivals_of(played, 120 * 10**9)
+    found = reference.fit(played, 120 * 10**9, arrivals, np.random.default_rng(1))
+    assert max(found.ticks, key=lambda law: law.weight).first == 7
+    assert found.again > 0.5
+    assert moment(found.wait, 1) == pytest.approx(0.5, rel=0.4)
 
 
 def test_orders_that_are_due_soon_are_withdrawn_together_in_chunks_of_any_size() -> None:
