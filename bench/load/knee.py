@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench.load.outcome.histograms import PERCENTILES
 from bench.load.outcome.result import Result
 from bench.report.result import Curve
 
@@ -35,11 +34,12 @@ class Knee:
         }
 
     def curves(self) -> list[Curve]:
-        rates = [rate for rate, _ in self._sorted()]
-        series = [
-            (name, rates, [result.histogram.at_ms(PERCENTILES[name]) for _, result in self._sorted()])
-            for name in ("p50", "p99", "p999")
-        ]
+        told = [(rate, result.histogram.supported) for rate, result in self._sorted()]
+        series = []
+        for name in ("p50", "p99", "p999"):
+            rates = [rate for rate, latencies in told if name in latencies]
+            if rates:
+                series.append((name, rates, [latencies[name] for _, latencies in told if name in latencies]))
         return [Curve("Latency by rate", "orders/s", "ms", series, y_scale="log")]
 
     def _sorted(self) -> list[tuple[float, Result]]:

@@ -38,9 +38,19 @@ class Histogram:
     def max_ms(self) -> float:
         return float(self._histogram.get_max_value() / MS_NS) if self.count else 0.0
 
-    def percentiles_ms(self) -> dict[str, float]:
-        """As the result calls them: p50_ms, …, max_ms."""
-        shown = {f"{name}_ms": round(self.at_ms(percentile), 4) for name, percentile in PERCENTILES.items()}
+    def supports(self, percentile: float) -> bool:
+        """Whether at least one value is expected above it: of fewer, it would be the largest under another name."""
+        return self.count * round(100 - percentile, 6) >= 100
+
+    @property
+    def supported(self) -> dict[str, float]:
+        """Those of PERCENTILES that so many values tell, in milliseconds."""
+        return {name: self.at_ms(percentile) for name, percentile in PERCENTILES.items() if self.supports(percentile)}
+
+    def percentiles_ms(self) -> dict[str, float | None]:
+        """As the result calls them: p50_ms, …, max_ms; None where there were too few values."""
+        known = self.supported
+        shown = {f"{name}_ms": round(known[name], 4) if name in known else None for name in PERCENTILES}
         return shown | {"max_ms": round(self.max_ms, 4)}
 
     def encoded(self) -> HdrHistogram:

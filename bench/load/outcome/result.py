@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.load.outcome.accounting import Accounting, Verdict
-from bench.load.outcome.histograms import PERCENTILES, Histogram
+from bench.load.outcome.histograms import Histogram
 from bench.load.outcome.tally import NEVER, Columns
 from bench.report.result import Check, Curve, Figure, percentile_curve
 
@@ -74,6 +74,8 @@ class Result:
     def warnings(self) -> list[str]:
         """Why it may say more about the generator than about the exchange."""
         found = []
+        if self.interrupted:
+            found.append(f"{self._interruption}: this is what was measured until then")
         busiest = max((cpu / max(seconds, 1e-9) for cpu, seconds in self.processes), default=0.0)
         if busiest > BUSY_SHARE:
             found.append(
@@ -94,10 +96,12 @@ class Result:
             found.append("a closed loop waits for answers: its latencies leave out what waits behind a slow one")
         return found
 
+    @property
+    def _interruption(self) -> str:
+        return f"interrupted after {self.end_ns / 1e9:.1f} s"
+
     def rows(self) -> list[tuple[str, str]]:
         """For people."""
-        percentiles = self.histogram.percentiles_ms()
-        names = ("p50", "p90", "p99", "p999", "p9999", "p99999", "max")
         rows = [("load", self.load), ("scheduled", f"{self.scheduled:,} in {self.due_seconds:.1f} s")]
         if self.sent < self.scheduled:
             rows.append(
@@ -111,7 +115,8 @@ class Result:
         rows += [("", f"{count:,}  {reason}") for reason, count in Counter(self.columns.refusals).most_common()]
         rows.append(("unknown", self._unknown()))
         rows += [("note", f"{count:,} times: {note}") for note, count in self.columns.notes.items()]
-        rows += [(name, f"{percentiles[f'{name}_ms']:.3f} ms") for name in names]
+        latencies = self.histogram.supported | {"max": self.histogram.max_ms}
+        rows += [(name, f"{value:.3f} ms") for name, value in latencies.items()]
         share = f"{self.client_cpu / self.machine_cpu:.0%} of what the machine used" if self.machine_cpu else ""
         late = f"late by {self.late.at_ms(50.0):.2f} ms p50, {self.late.at_ms(99.0):.2f} ms p99"
         rows.append(("generator", f"{self.client_cpu:.2f} cores (processes: {len(self.processes)}), {share}; {late}"))
@@ -130,12 +135,15 @@ class Result:
 
     def figures(self) -> list[Figure]:
         """What another run is compared by."""
-        latencies = [Figure(f"{name}_ms", self.histogram.at_ms(at), "ms", "lower") for name, at in PERCENTILES.items()]
+        latencies = [Figure(f"{name}_ms", value, "ms", "lower") for name, value in self.histogram.supported.items()]
         return [Figure("accepted_per_second", self.per_second, "/s", "higher"), *latencies]
 
     def checks(self) -> list[Check]:
         problems = self.verdict.problems if self.verdict else ["the exchange's books were not read"]
-        return [Check("every order and all money accounted for", self.is_accounted, "; ".join(problems[:5]))]
+        return [
+            Check("every order and all money accounted for", self.is_accounted, "; ".join(problems[:5])),
+            Check("ran to its end", not self.interrupted, self._interruption if self.interrupted else ""),
+        ]
 
     def curves(self) -> list[Curve]:
         at = {"from when it was due": lambda share: self.histogram.at_ms(100 * share)}

@@ -105,3 +105,10 @@ def test_the_intervals_of_a_log_are_together_the_whole(tmp_path: Path) -> None:
         read.encoded().add(interval)
     reader.close()
     assert lines == 4 and read.percentiles_ms() == whole.percentiles_ms()
+
+
+@pytest.mark.parametrize(
+    ("count", "last"), [(1, ""), (2, "p50"), (99, "p95"), (100, "p99"), (99_999, "p9999"), (100_000, "p99999")]
+)
+def test_a_percentile_is_given_by_as_many_values_as_it_takes(count: int, last: str) -> None:
+    assert next(reversed(Histogram(np.full(count, 1_000_000)).supported), "") == last

@@ -58,7 +58,7 @@ def test_every_order_is_counted_by_what_became_of_it(load: Load, capsys: pytest.
             return 504, {"code": "TIMEOUT", "message": "unknown"}
         return None if number % 10 in (2, 3) else (200, order)
 
-    status, result = load(StandIn(judge, is_lost=lambda number: number % 10 == 3))
+    status, result = load(StandIn(judge, is_lost=lambda number: number % 10 == 3), "--seconds", "1")
     assert status == 0 and result["accounted"], result["problems"]
     scheduled = result["scheduled"]
     assert scheduled == result["sent"] == result["accepted"] + result["refused"] + result["unknown"]
@@ -67,8 +67,11 @@ def test_every_order_is_counted_by_what_became_of_it(load: Load, capsys: pytest.
     assert 2 * tenth <= result["unknown_found"] <= 2 * tenth + 2 and tenth <= result["unknown_not_found"] <= tenth + 1
     assert result["unknown"] == result["unknown_found"] + result["unknown_not_found"]
     assert tenth <= result["notes"]["TIMEOUT: unknown"] <= tenth + 1
-    assert 0 < result["p50_ms"] <= result["p99_ms"] <= result["p999_ms"] <= result["max_ms"]
-    assert "every order is accounted for" in capsys.readouterr().out
+    assert 0 < result["p50_ms"] <= result["p99_ms"] <= result["max_ms"]
+    assert result["p999_ms"] is None, "of fewer than a thousand orders"
+    assert {"p99_ms"} == {figure["name"] for figure in result["results"]} & {"p99_ms", "p999_ms", "p99999_ms"}
+    said = capsys.readouterr().out
+    assert "every order is accounted for" in said and "p99 " in said and "p999 " not in said
 
 
 def test_an_order_that_was_accepted_and_is_not_there_is_no_result(
@@ -132,7 +135,8 @@ def test_ctrl_c_gives_the_result_so_far(two_keys: Path, tmp_path: Path) -> None:
     document = json.loads(result.read_text())
     assert document["interrupted"] and document["accounted"], document["problems"]
     assert 20 <= document["accepted"] == document["scheduled"] == server.received < 10_000
-    assert "every order is accounted for" in out
+    assert "every order is accounted for" in out and "warning: interrupted after" in out
+    assert [check["name"] for check in document["checks"] if not check["passed"]] == ["ran to its end"]
 
 
 def test_a_server_with_order_entry_alone_is_loaded_but_its_result_is_none(
@@ -146,5 +150,5 @@ def test_a_server_with_order_entry_alone_is_loaded_but_its_result_is_none(
 
     status, result = load(Stub())
     assert status == 1 and not result["accounted"]
-    assert result["accepted"] == result["scheduled"] and result["p99_ms"] > 0
+    assert result["accepted"] == result["scheduled"] and result["p50_ms"] > 0
     assert "has no books that the orders could be accounted for by" in capsys.readouterr().err
