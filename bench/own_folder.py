@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-INTERRUPTED = 130  # exit status after Ctrl-C
-
 
 @contextmanager
 def own_folder(prefix: str = "exchange-bench-", place: str | None = None) -> Iterator[Path]:

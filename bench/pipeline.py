@@ -24,7 +24,7 @@ from typing import cast
 
 import numpy as np
 
-from bench.own_folder import INTERRUPTED, own_folder
+from bench.own_folder import own_folder
 from bench.report.result import Check, Figure, Run
 from bench.report.shares import Shares, measured_shares
 from bench.workloads import FUNDS_ATOMS, mixed_flow
@@ -278,8 +278,6 @@ def main(argv: list[str] | None = None) -> int:
     except (BenchError, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
     _print(result)
     figures = [
         Figure("order messages", result.commands_per_second, "commands/s", "higher", result.rates),

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import redis
 
-from bench.own_folder import INTERRUPTED, own_folder
+from bench.own_folder import own_folder
 from bench.pipeline import ENGINE_START_SECONDS, BenchError, engine
 from bench.report.result import Check, Figure, Run
 from bench.workloads import TIME_MS, Flow, Mix, mixed_flow
@@ -278,8 +278,6 @@ def main(argv: list[str] | None = None) -> int:
     except (BenchError, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
     _print(result)
     run.write(options.json, figures(result), CHECKS, own=asdict(result))
     return 0

@@ -7,6 +7,7 @@ import argparse
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from engine_core.operator.target.running import CommandError, join, require
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
 MAX_FEE_PPM = 100_000  # as in exchange.toml
+ENTRY = "bench.entry"  # of benchmarks, load and replay
 ALONE = ("engine", "ingress", "egress", "writer", "market_maker")
 
 
@@ -195,11 +197,10 @@ def _delegate(arguments: list[str]) -> None:
             print("usage: exchange bench NAME [options]   (--help after the name)\n")
             print("\n".join(f"  {each:<12} {text}" for each, text in known.items()))
             sys.exit(f"error: there is no benchmark {rest[0]!r}" if wanted else 0)
-        module, rest = f"bench.{rest[0]}", rest[1:]
+        program = [ENTRY, *rest]
     elif name in ("load", "replay"):
-        module = f"bench.{name}"
+        program = [ENTRY, name, *rest]
     elif name in ALONE:
-        module = ROLES[name]
         options = argparse.ArgumentParser(
             prog=f"exchange {name}", description=f"Run one {name} by itself, until Ctrl-C."
         )
@@ -208,6 +209,7 @@ def _delegate(arguments: list[str]) -> None:
         )
         known_options, rest = options.parse_known_args(rest)
         os.environ["EXCHANGE_DATA"] = str(known_options.data.absolute())
+        program = [ROLES[name], *rest]
     else:
         return
     if not {"-h", "--help"} & set(rest):
@@ -215,7 +217,9 @@ def _delegate(arguments: list[str]) -> None:
             require(Path(_data()))  # before anything is written, or waits for what nobody has named
         kernel_cache.ensure()
     join(Path(_data()))
-    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *rest])
+    if program[0] == ENTRY:  # see there
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.execv(sys.executable, [sys.executable, "-P", "-m", *program])
 
 
 def _check(arguments: list[str]) -> None:

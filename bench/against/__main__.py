@@ -21,7 +21,7 @@ from bench.all.plan import SIZES, Step, named, steps
 from bench.all.running import Failed, Place
 from bench.compare.__main__ import UNKNOWN, add_options, as_json, report
 from bench.compare.verdict import compare
-from bench.own_folder import INTERRUPTED, sigterm_as_interrupt
+from bench.own_folder import sigterm_as_interrupt
 from bench.report.result import Run
 from engine_core.arguments import whole
 
@@ -81,8 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CheckoutError, Failed, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return UNKNOWN
-    except KeyboardInterrupt:
-        return INTERRUPTED
     comparisons = compare(
         found[THERE],
         found[HERE],

@@ -19,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bench.all.plan import SIZES, Step, named, steps
 from bench.all.running import Failed, OutOfTime, Place
-from bench.own_folder import INTERRUPTED, own_folder
+from bench.own_folder import own_folder
 from bench.report.extras import need
 from bench.report.result import Check, Run, write
 from engine_core.arguments import new_file, seconds
@@ -94,11 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     del options.steps
     run, console = Run("all", options), Console()
     budget = options.budget * 60 if options.budget else float("inf")
-    try:
-        with own_folder("xb-", "/tmp") as folder:
-            documents, missing = measure(chosen, options.size, budget, folder, console)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    with own_folder("xb-", "/tmp") as folder:
+        documents, missing = measure(chosen, options.size, budget, folder, console)
     checks = [Check(step.name, step.name not in missing, ": ".join(missing.get(step.name, ()))) for step in chosen]
     document = run.document([], checks, own={"runs": documents})
     if options.json:

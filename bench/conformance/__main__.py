@@ -22,7 +22,7 @@ PASSES = 6  # one of them to warm up
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.conformance", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.conformance", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("files", nargs="+", type=file, metavar="FILE", help="flow to play: .bin or .bin.xz")
     options: Any = parser.parse_args(arguments)
     run(Flow(np.zeros(0, MESSAGE), 0))  # compile, so that the first file's seconds are of matching

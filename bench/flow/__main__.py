@@ -80,10 +80,11 @@ def _kinds(part: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    about, _, details = (__doc__ or "").partition("\n\n")  # without one under python -OO
     parser = argparse.ArgumentParser(
         prog="exchange bench flow",
-        description=__doc__.split("\n\n")[0],
-        epilog=__doc__.split("\n\n", 2)[2],
+        description=about,
+        epilog=details.partition("\n\n")[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", choices=MODELS, default="hawkes", help="of the arrivals (default: %(default)s)")

@@ -29,7 +29,7 @@ from bench.history.flow import BEGIN_MS, STEP_MS, Flow, fill, lots, price_ticks,
 from bench.http.client import Exchange
 from bench.load.targets.api import Account, BenchError
 from bench.own_exchange import own_exchange
-from bench.own_folder import INTERRUPTED, own_folder
+from bench.own_folder import own_folder
 from bench.report.result import Check, Figure, Run
 from engine_core.administration.demo import TRADERS
 from engine_core.arguments import new_file, whole
@@ -329,8 +329,6 @@ def main(argv: list[str] | None = None) -> int:
     except (BenchError, psycopg.Error, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
     slowest = max(results, key=lambda result: result.p99_ms)
     print(f"slowest p99: {slowest.p99_ms:.2f} ms ({slowest.case})   bar {BAR_MS:.0f} ms; all answers are right")
     checks = [Check("answers", True, "each is what the formulas of the history say")]

@@ -33,7 +33,7 @@ BARS = {"book": 0.95, "engine": 1 / 3, "slower": 2.0, "bytes": 200.0, "start": 3
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.kernel", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.kernel", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument(
         "--shared", type=folder, default=SHARED, help="folder of the flows and the yardstick (default: %(default)s)"
     )

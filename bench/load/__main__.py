@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.entry import INTERRUPTED
 from bench.load import knee, run
 from bench.load.job import Target
 from bench.load.options import PER_CLOSED_SECOND, RATE, SECONDS, check, parser
@@ -34,7 +35,6 @@ from engine_core.config.settings import KEYS_FILE
 from engine_core.operator.target.running import CommandError, require
 from engine_core.operator.target.running import Run as RunningExchange
 
-INTERRUPTED = 130
 NEW_ACCOUNTS = 10
 FEWEST_ORDERS = 100  # that a rate is judged by
 
@@ -51,8 +51,6 @@ def main(argv: list[str] | None = None) -> int:
     except (BenchError, CommandError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
 
 
 def _make_keys(options: argparse.Namespace, screen: Screen) -> int:

@@ -26,7 +26,7 @@ from bench.http.client import Exchange
 from bench.http.load import Load, run_python
 from bench.load.targets.api import BenchError
 from bench.own_exchange import own_exchange
-from bench.own_folder import INTERRUPTED, own_folder
+from bench.own_folder import own_folder
 from bench.report.result import Check, Figure, Run
 from bench.setting.settings import Setting, apply, configured, setting, variables
 from engine_core.arguments import new_file, seconds, whole
@@ -160,8 +160,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BenchError, ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
     names = ", ".join(map(str, options.settings))
     print(
         f"{names}: {options.rounds} pairs of {options.seconds:g} s, {options.connections} connections, "

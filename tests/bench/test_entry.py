@@ -1,0 +1,71 @@
+"""How programs of measurement are entered and left: interrupted at any moment, and without docstrings."""
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import entry
+from engine_core.operator.target.benchmarks import benchmarks
+
+EXCHANGE = (sys.executable, "-P", "-m", "engine_core.cli")
+
+
+def _interrupted_before_it_runs() -> None:
+    """The signal waits, over the exec, until somebody takes signals again."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("command", [("bench", "flow"), ("bench", "calibrate", "-o", "x"), ("load",), ("replay",)])
+def test_ctrl_c_before_anything_is_imported(command: tuple[str, ...], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*EXCHANGE, *command], cwd=tmp_path, preexec_fn=_interrupted_before_it_runs, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_ctrl_c_while_it_measures(tmp_path: Path) -> None:
+    flow = tmp_path / "flow.npy"
+    command = [*EXCHANGE, "bench", "flow", "--seconds", "3600", "-o", str(flow)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not flow.exists():  # it generates from now on
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)
+    assert (process.returncode, *said) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("module", ["all", "against", "calibrate", "setting", "load", "replay"])
+def test_ctrl_c_wherever_it_is(
+    module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(name: str, **_: object) -> None:
+        assert name == f"bench.{module}"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry.runpy, "run_module", run)
+    monkeypatch.setattr(sys, "argv", ["entry", module])
+    with pytest.raises(SystemExit) as end:
+        entry.main()
+    assert end.value.code == 130 and capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("name", [*benchmarks(), "load", "replay"])
+def test_help_without_docstrings(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As python -OO strips them."""
+    folder = Path(entry.__file__).parent / name
+    module = importlib.import_module(f"bench.{name}" + (".__main__" if folder.is_dir() else ""))
+    monkeypatch.setattr(module, "__doc__", None)
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as end:
+        module.main()
+    assert not end.value.code and capsys.readouterr().out.startswith("usage: ")
