@@ -37,6 +37,7 @@ from engine_core.operator.target.running import Run as RunningExchange
 
 NEW_ACCOUNTS = 10
 FEWEST_ORDERS = 100  # that a rate is judged by
+COUNTED = ("scheduled", "sent", "accepted", "refused", "unknown", "accounted", "interrupted")  # of a search
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -96,23 +97,27 @@ def _measure(options: argparse.Namespace, plan: Plan, accounting: Accounting, sc
 def _find_knee(options: argparse.Namespace, plan: Plan, accounting: Accounting, screen: Screen, form: Run) -> int:
     seconds = options.seconds or SECONDS / 2
 
-    def measure(rate: float) -> Result:
+    first = options.rate or RATE
+    lowest = min(first, FEWEST_ORDERS / seconds)
+    print(f"at most {knee.MOST_STEPS} rates of {seconds:g} s each, none below {lowest:,.0f}/s", flush=True)
+
+    def measure(rate: float, left: int) -> Result:
         random = np.random.default_rng(options.seed)
         at_ns = schedule.poisson(rate, max(seconds, FEWEST_ORDERS / rate), random)
         orders = sources.synthetic(at_ns, len(plan.accounts), plan.markets, random)
-        return run.measure(plan, orders, f"{plan.target}, {rate:,.0f}/s", screen)
+        return run.measure(plan, orders, f"{plan.target}, {rate:,.0f}/s, {left} more at most", screen)
 
-    def tried(rate: float, result: Result) -> None:
-        holds = "holds" if result.holds(options.p99) else "fails"
+    def tried(so_far: knee.Knee, rate: float, result: Result) -> None:
         shown = "  ".join(
             f"{name} {result.histogram.at_ms(value):8.2f}" for name, value in (("p50", 50.0), ("p99", 99.0))
         )
         lost = f"refused {result.refused:,}  unknown {result.unknown:,}"
-        print(f"{rate:10,.0f}/s  {shown}  max {result.histogram.max_ms:8.2f} ms  {lost}  {holds}", flush=True)
+        judged = so_far.judged(result)
+        print(f"{rate:10,.0f}/s  {shown}  max {result.histogram.max_ms:8.2f} ms  {lost}  {judged}", flush=True)
         for warning in result.warnings():
             print(f"{'':14}{warning}", flush=True)
 
-    found = knee.find(measure, options.rate or RATE, options.p99, tried)
+    found = knee.find(measure, first, lowest, options.p99, tried)
     last = found.steps[-1][1]
     whole = Result(
         load=f"{plan.target}, a search of the knee",
@@ -126,8 +131,8 @@ def _find_knee(options: argparse.Namespace, plan: Plan, accounting: Accounting, 
     screen.close()
     _print_verdict(whole)
     if whole.is_accounted:
-        print(f"p99 stays within {options.p99:g} ms up to {found.rate:,.0f} orders/s")
-    counted = {name: whole.own()[name] for name in ("scheduled", "sent", "accepted", "refused", "unknown", "accounted")}
+        print(found.verdict())
+    counted = {name: whole.own()[name] for name in COUNTED}
     figures = [Figure("knee", found.rate, "/s", "higher")]
     form.write(options.json, figures, whole.checks(), found.curves(), found.own() | counted)
     return _status(whole)

@@ -8,10 +8,9 @@ from bench.load.outcome.result import Result
 from bench.report.result import Curve
 
 RESOLUTION = 1.05  # between the knee and the next rate that was tried and failed
-LOWEST = 1.0  # orders a second
-MOST_STEPS = 40
+MOST_STEPS = 24
 
-Measure = Callable[[float], Result]  # at a rate
+Measure = Callable[[float, int], Result]  # at a rate, after which there are so many more at most
 
 
 @dataclass
@@ -22,8 +21,37 @@ class Knee:
     @property
     def rate(self) -> float:
         """0: it held at none. Rates above one at which it failed do not count, whatever luck they had."""
-        failed = min((rate for rate, result in self.steps if not result.holds(self.bound_ms)), default=math.inf)
-        return max((rate for rate, result in self.steps if rate < failed), default=0.0)
+        return max((rate for rate, _ in self._whole if rate < self._failed), default=0.0)
+
+    @property
+    def _whole(self) -> list[tuple[float, Result]]:
+        """Without the one that was interrupted: it neither held nor failed."""
+        return [(rate, result) for rate, result in self.steps if not result.interrupted]
+
+    @property
+    def _failed(self) -> float:
+        return min((rate for rate, result in self._whole if not result.holds(self.bound_ms)), default=math.inf)
+
+    def verdict(self) -> str:
+        """For people."""
+        so_far = "interrupted; so far " if len(self._whole) < len(self.steps) else ""
+        if self.rate:
+            found = f"p99 stays within {self.bound_ms:g} ms up to {self.rate:,.0f} orders/s"
+        elif self._whole:
+            found = f"no rate held, down to {self._failed:,.0f} orders/s (more --seconds let it try lower ones)"
+        else:
+            found = "no rate was measured"
+        limits = [result for rate, result in self._whole if rate == self._failed]
+        own = any(result.failed_by_generator(self.bound_ms) for result in limits)
+        return so_far + found + ("; the next fails by the generator's own lateness, not the exchange's" if own else "")
+
+    def judged(self, result: Result) -> str:
+        """One rate, in a word or a few."""
+        if result.interrupted:
+            return "interrupted"
+        if result.holds(self.bound_ms):
+            return "holds"
+        return "fails: the generator was late itself" if result.failed_by_generator(self.bound_ms) else "fails"
 
     def own(self) -> dict[str, object]:
         """Members of --json; `curves` is what the report draws of it."""
@@ -48,7 +76,8 @@ class Knee:
     def _point(self, rate: float, result: Result) -> dict[str, object]:
         return {
             "rate": round(rate, 1),
-            "holds": result.holds(self.bound_ms),
+            "holds": result.holds(self.bound_ms) and not result.interrupted,
+            "failed_by_generator": result.failed_by_generator(self.bound_ms),
             "accepted": result.accepted,
             "refused": result.refused,
             "unknown": result.unknown,
@@ -58,21 +87,34 @@ class Knee:
         }
 
 
-def find(measure: Measure, first_rate: float, bound_ms: float, tried: Callable[[float, Result], None]) -> Knee:
+def find(
+    measure: Measure,
+    first_rate: float,
+    lowest_rate: float,
+    bound_ms: float,
+    tried: Callable[[Knee, float, Result], None],
+) -> Knee:
     """Double the rate while the bound holds (or halve it until it does), then narrow the two in."""
     knee = Knee(bound_ms)
     good, bad, rate = 0.0, math.inf, first_rate
-    for _ in range(MOST_STEPS):
-        result = measure(rate)
+    for left in reversed(range(MOST_STEPS)):
+        result = measure(rate, min(left, _narrowings(good, bad)))
         knee.steps.append((rate, result))
-        tried(rate, result)
+        tried(knee, rate, result)
         if result.interrupted:
             break
         if result.holds(bound_ms):
             good = rate
         else:
             bad = rate
-        if bad <= good * RESOLUTION or bad / 2 < LOWEST:
+        if bad <= max(good * RESOLUTION, lowest_rate):
             break
-        rate = good * 2 if math.isinf(bad) else bad / 2 if not good else math.sqrt(good * bad)
+        rate = good * 2 if math.isinf(bad) else math.sqrt(good * bad) if good else max(bad / 2, lowest_rate)
     return knee
+
+
+def _narrowings(good: float, bad: float) -> int:
+    """That are left when the next rate has been measured; MOST_STEPS: the knee is not between two yet."""
+    if not good or math.isinf(bad):
+        return MOST_STEPS
+    return max(0, math.ceil(math.log2(math.log(bad / good) / math.log(RESOLUTION))) - 1)

@@ -55,10 +55,19 @@ class Result:
         """Orders that the exchange refused because there were too many."""
         return int(np.isin(self.columns.status, OVERLOAD_STATUSES).sum())
 
+    @property
+    def lost(self) -> int:
+        """Orders that were turned away, or that nobody knows about."""
+        return self.unknown + self.overloads + self.scheduled - self.sent
+
     def holds(self, bound_ms: float) -> bool:
         """Whether 99 % were answered within the bound, and none were turned away or lost."""
-        lost = self.unknown + self.overloads + self.scheduled - self.sent
-        return self.histogram.at_ms(99.0) <= bound_ms and not lost
+        return self.histogram.at_ms(99.0) <= bound_ms and not self.lost
+
+    def failed_by_generator(self, bound_ms: float) -> bool:
+        """Whether it would hold, had the generator itself not been late."""
+        own = Histogram((self.waited_ns - self.columns.late_ns)[self.measured])
+        return not self.holds(bound_ms) and not self.lost and own.at_ms(99.0) <= bound_ms
 
     def settled(self, accounting: Accounting) -> "Result":
         """With the verdict of the exchange's own books."""

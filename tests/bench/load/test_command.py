@@ -152,3 +152,10 @@ def test_a_server_with_order_entry_alone_is_loaded_but_its_result_is_none(
     assert status == 1 and not result["accounted"]
     assert result["accepted"] == result["scheduled"] and result["p50_ms"] > 0
     assert "has no books that the orders could be accounted for by" in capsys.readouterr().err
+
+
+def test_a_search_in_which_no_rate_holds_ends_and_says_so(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    status, result = load(StandIn(), "--find-knee", "--p99", "1us")
+    assert status == 0 and result["knee_rate"] == 0 and [each["rate"] for each in result["curve"]] == [200.0]
+    said = capsys.readouterr().out
+    assert "rates of 0.5 s each, none below 200/s" in said and "no rate held, down to 200 orders/s" in said
