@@ -16,9 +16,10 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -67,6 +68,7 @@ class Result:
     commands_per_second: float
     events_per_second: float
     producer_waited: float  # share of the time, for the engine
+    most_ahead: int  # commands that were sent and not known to be answered
     rates: list[float]
     shares: Shares
 
@@ -90,13 +92,15 @@ class Producer:
         self.sent = 0  # blocks
         self._ids: deque[bytes] = deque()  # of those that Redis confirmed and whose events were not seen yet
         self._unconfirmed = 0
-        self.marks: list[tuple[float, int]] = []  # when so many blocks were known to be answered
+        self.most_ahead = 0  # commands that were sent and not known to be answered
+        self.marks: list[tuple[float, int]] = []  # of one run: when so many blocks were known to be answered
         self.waited = 0.0  # seconds for the engine, with a window of blocks ahead of it
         self._last = bytes(str(state.top), "ascii")  # what both logs end with before the first
 
     def run(self, commands: np.ndarray, seconds: float) -> int:
         """Send for so long; the number of commands sent, all of which have their events in the log by then."""
         started, at = time.monotonic(), 0
+        self.marks, self.waited, self.most_ahead = [(started, self.sent)], 0.0, 0
         window = max(2 * BURST, WINDOW_COMMANDS // self._block)
         while at < len(commands) and time.monotonic() - started < seconds:
             out = []
@@ -105,6 +109,7 @@ class Producer:
                 at += self._block
             self._connection.send([b"".join(out)])
             self._unconfirmed += len(out)
+            self.most_ahead = max(self.most_ahead, (self._unconfirmed + len(self._ids)) * self._block)
             self._confirm(BURST * UNANSWERED_BURSTS)
             self._wait(window)
         self._confirm(0)
@@ -140,15 +145,16 @@ class Producer:
                 raise BenchError(f"the engine does not keep up: {late}")
             self.marks.append((time.monotonic(), self.sent - self._unconfirmed - len(self._ids)))
 
-    def rates(self) -> list[float]:
-        """Commands a second in one part after the other, since the marks were cleared."""
-        found: list[float] = []
-        since, answered = self.marks[0] if self.marks else (0.0, 0)
-        for at, count in self.marks:
-            if at - since >= SAMPLE_SECONDS:
-                found.append((count - answered) * self._block / (at - since))
-                since, answered = at, count
-        return found
+
+def rates(marks: Sequence[tuple[float, int]], block: int) -> list[float]:
+    """Commands a second in one part of a run after the other; all of them together are the run."""
+    ends = [marks[0]]
+    for mark in marks[1:]:
+        if mark[0] - ends[-1][0] >= SAMPLE_SECONDS:
+            ends.append(mark)
+    if len(ends) > 1:
+        ends[-1] = marks[-1]  # what is too short for a part of its own
+    return [(count - before) * block / (at - since) for (since, before), (at, count) in pairwise(ends)]
 
 
 @contextmanager
@@ -230,10 +236,7 @@ def measure(seconds: float, block: int) -> Result:
         for first in range(0, len(setup), MAX_BLOCK_COMMANDS):
             gateway.execute(setup[first : first + MAX_BLOCK_COMMANDS])
         producer = Producer(url, block)
-        warm = len(flow.commands) // 50
-        producer.run(flow.commands[:warm], seconds)
-        producer.marks.clear()
-        producer.waited = 0.0
+        warm = producer.run(flow.commands[: len(flow.commands) // 50], seconds)  # less if the time was up
         parts = {"engine": process.pid, "Redis": _redis_pid(url), "producer": os.getpid()}
         with measured_shares(parts) as shares:
             started = time.monotonic()
@@ -253,7 +256,8 @@ def measure(seconds: float, block: int) -> Result:
         commands_per_second=sent / took,
         events_per_second=events * share / took,
         producer_waited=producer.waited / took,
-        rates=producer.rates(),
+        most_ahead=producer.most_ahead,
+        rates=rates(producer.marks, block),
         shares=shares,
     )
 
@@ -297,7 +301,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _waited(result: Result) -> str:
     share = f"{result.producer_waited:.0%} of the time"
-    return f"the producer waited for the engine {share}, {WINDOW_COMMANDS:,} commands ahead"
+    return f"the producer waited for the engine {share}, at most {result.most_ahead:,} commands ahead"
 
 
 def _print(result: Result) -> None:

@@ -5,7 +5,8 @@
 Compares the files that --json wrote, of single benchmarks or of `bench all`. Exit status, for use in CI: 0 nothing is
 worse, 1 something is, 2 it cannot be told (too few measurements, too much noise, other parameters or another machine),
 or a file is not one of ours. A figure is compared by the values of several runs, or else by the samples within one; the
-noise from run to run is only in the first: `exchange bench against` measures that way. Non-goals: bars and targets.
+noise from run to run is only in the first: `exchange bench against` measures that way. One run without samples, like
+that of `exchange load`, can never tell. Shown are geometric means of what is compared. Non-goals: bars and targets.
 """
 
 import argparse

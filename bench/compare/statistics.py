@@ -17,6 +17,7 @@ FEWEST = 4  # measurements a side: of 70 ways to deal out eight, two are as extr
 FEWEST_PAIRS = 6  # of 64 ways to exchange, two are
 EXACT = 20_000  # ways that are all looked at; of more, so many are drawn
 RESAMPLES = 5_000
+MANY = 500  # of more measurements nothing is drawn: their mean is normally distributed, and draws fill the memory
 CONFIDENCE = 0.95
 SEED = 20
 
@@ -40,18 +41,27 @@ def change(before: Sequence[float], after: Sequence[float], *, paired: bool) -> 
     random = np.random.default_rng(SEED)
     if paired and len(a) == len(b) >= FEWEST_PAIRS:
         chance = _chance_of_pairs(b - a, random)
-        draws = (b - a)[random.integers(0, len(a), (RESAMPLES, len(a)))].mean(axis=1)
+        draws = _means(b - a, random)
     else:
         chance = _chance(a, b, random)
-        resampled = (each[random.integers(0, len(each), (RESAMPLES, len(each)))].mean(axis=1) for each in (b, a))
-        draws = np.subtract(*resampled)
+        draws = _means(b, random) - _means(a, random)
     low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Change(math.exp(b.mean() - a.mean()), math.exp(low), math.exp(high), chance)
+
+
+def _means(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Of resamples of the values."""
+    n = len(values)
+    if n > MANY:
+        return random.normal(values.mean(), values.std(ddof=1) / math.sqrt(n), RESAMPLES)
+    return np.asarray(values[random.integers(0, n, (RESAMPLES, n))].mean(axis=1))
 
 
 def _chance(a: np.ndarray, b: np.ndarray, random: np.random.Generator) -> float:
     """Share of the ways to deal all values out to two sides whose means differ as much as these."""
     together, n = np.concatenate([a, b]), len(a)
+    if len(together) > MANY:
+        return _normal_chance(b.mean() - a.mean(), together.var(ddof=1) * (1 / n + 1 / len(b)))
     if math.comb(len(together), n) <= EXACT:
         ways = np.array(list(itertools.combinations(range(len(together)), n)))
     else:
@@ -63,11 +73,18 @@ def _chance(a: np.ndarray, b: np.ndarray, random: np.random.Generator) -> float:
 
 def _chance_of_pairs(differences: np.ndarray, random: np.random.Generator) -> float:
     n = len(differences)
+    if n > MANY:
+        return _normal_chance(differences.mean(), (differences**2).mean() / n)
     if 2**n <= EXACT:
         signs = np.array(list(itertools.product((1, -1), repeat=n)))
     else:
         signs = random.choice((1, -1), (EXACT, n))
     return _share(np.abs((signs * differences).mean(axis=1)), abs(differences.mean()), 2**n)
+
+
+def _normal_chance(difference: float, variance: float) -> float:
+    """Of at least such a difference of means, of which the ways to deal out have this variance."""
+    return math.erfc(abs(difference) / math.sqrt(2 * variance)) if abs(difference) > 1e-12 else 1.0
 
 
 def _share(differences: np.ndarray, measured: float, ways: int) -> float:

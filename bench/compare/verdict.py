@@ -71,10 +71,13 @@ def pairs(before: Documents, after: Documents, interleaved: bool) -> Iterator[Pa
         differing = _differing(ours[0], theirs[0])
         for figure in ours[0]["results"]:
             left, right = (_measured(side, figure["name"]) for side in (ours, theirs))
-            if not figure["better"] or not left or not right:
+            if not left or not right:
+                continue
+            other = next(each for each in theirs[0]["results"] if each["name"] == figure["name"])
+            if not figure["better"] and not other["better"]:
                 continue
             relative = str(figure["unit"]).startswith("x")
-            obstacle = differing["parameters"] or ("" if relative else differing["machine"])
+            obstacle = _unlike(figure, other) or differing["parameters"] or ("" if relative else differing["machine"])
             unit, better = figure["unit"], figure["better"]
             yield Pair(name, figure["name"], unit, better, left, right, interleaved and len(ours) > 1, obstacle)
 
@@ -96,6 +99,14 @@ def _measured(documents: Documents, name: str) -> list[float]:
     if len(figures) > 1:
         return [float(figure["value"]) for figure in figures]
     return [float(value) for figure in figures for value in figure["samples"] or [figure["value"]]]
+
+
+def _unlike(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
+    """Why two figures of one name are not of the same quantity, or nothing."""
+    words = {"unit": "the unit", "better": "better"}
+    return "; ".join(
+        f"{words[name]} is {ours[name]!r} and {theirs[name]!r}" for name in words if ours[name] != theirs[name]
+    )
 
 
 def _differing(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, str]:

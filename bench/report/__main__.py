@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from bench.report.page import page
 
     out = options.out or options.file.with_suffix(".html")
+    if out.exists() and out.samefile(options.file):
+        parser.error(f"{out} is read: name another file for the page (-o)")
     try:
         html = page(read(options.file))
         out.write_text(html, encoding="utf-8")

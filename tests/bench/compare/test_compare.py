@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.compare import statistics
 from bench.compare.__main__ import SAME, UNKNOWN, WORSE, main
 from bench.compare.statistics import change, holm
 from bench.compare.verdict import compare
@@ -65,6 +66,9 @@ def test_too_much_noise_cannot_be_told(tmp_path: Path, capsys: pytest.CaptureFix
         (document(figure([0.0] * 5)), document(figure([1.0] * 5)), "zero has no ratio"),
         (SAMPLE | {"parameters": {"block": 8}}, SAMPLE | {"parameters": {"block": 256}}, "block is 8 and 256"),
         (SAMPLE, SAMPLE | {"machine": {"processor": "another", "cores": 2}}, "other machines"),
+        (SAMPLE, document(figure(QUIET, unit="orders/min")), "the unit is 'orders/s' and 'orders/min'"),
+        (SAMPLE, document(figure(QUIET, better="lower")), "better is 'higher' and 'lower'"),
+        (SAMPLE, document(figure(QUIET, better="")), "better is 'higher' and ''"),
         (SAMPLE, document(figure(QUIET), name="other"), "no figure that both have"),
         (document(figure(QUIET, better="")), document(figure(QUIET, better="")), "no figure that both have"),
     ],
@@ -128,6 +132,24 @@ def test_chance_is_what_its_name_says() -> None:
     for paired in (False, True):
         found = [change(*random.lognormal(size=(2, 6)), paired=paired) for _ in range(400)]
         assert 0.01 < np.mean([each.chance < 0.05 for each in found if each]) < 0.09
+
+
+@pytest.mark.parametrize("paired", (False, True))
+def test_of_many_measurements_the_same_is_said_without_drawing(paired: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(2)
+    before, after = random.lognormal(0, 0.1, 400), random.lognormal(0.01, 0.1, 400)
+    many = change(before, after, paired=paired)
+    monkeypatch.setattr(statistics, "MANY", 1_000)
+    drawn = change(before, after, paired=paired)
+    assert many and drawn and 0.05 < drawn.chance < 0.5
+    assert (many.chance, many.low, many.high) == pytest.approx((drawn.chance, drawn.low, drawn.high), abs=0.01)
+
+
+def test_samples_of_a_whole_load_fit_into_memory() -> None:
+    samples = np.random.default_rng(3).lognormal(0, 0.1, 300_000)
+    found = change(samples, samples * 1.1, paired=False)
+    assert found and found.chance < 0.001 and found.ratio == pytest.approx(1.1) and found.low < 1.1 < found.high
+    assert (same := change(samples, samples, paired=True)) and same.chance == 1 and same.low <= 1 <= same.high
 
 
 def test_a_busy_machine_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,6 +76,16 @@ def test_a_benchmark_without_plots_needs_no_library() -> None:
     assert len(page(document())) < 20_000
 
 
+def test_it_does_not_replace_what_it_is_made_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (source := tmp_path / "any.json").write_text(text := json.dumps(document()))
+    (tmp_path / "link.html").symlink_to(source)
+    for out in ("any.json", "link.html"):
+        with pytest.raises(SystemExit):
+            main([str(source), "-o", str(tmp_path / out)])
+        assert "name another file" in capsys.readouterr().err
+    assert source.read_text() == text
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
