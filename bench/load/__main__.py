@@ -6,7 +6,7 @@
 
 Arrivals are drawn and requests signed before the clock starts, so what the exchange does changes neither. A result is
 called one only if every order is accounted for and every balance changed by what its fills say (outcome/accounting.py).
-Exit status 0, else 1; 130 after Ctrl-C, which gives the result so far.
+Exit status 0, else 1; 130 after Ctrl-C or SIGTERM, which give the result so far.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from bench.load.plan.orders import Orders
 from bench.load.progress import Screen
 from bench.load.run import Plan
 from bench.load.targets.api import Account, Address, Api, BenchError
+from bench.own_folder import sigterm_as_interrupt
 from bench.report.result import Figure, Run
 from engine_core.config.settings import KEYS_FILE
 from engine_core.operator.target.running import CommandError, require
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     options = made.parse_args(argv)
     check(made, options)
     try:
-        with Screen() as screen:
+        with sigterm_as_interrupt(), Screen() as screen:
             if options.make_keys:
                 return _make_keys(options, screen)
             return _load(options, screen)

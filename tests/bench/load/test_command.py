@@ -120,7 +120,8 @@ def test_a_wrong_address_in_words(url: str, said: str, two_keys: Path, capsys: p
     assert said in capsys.readouterr().err
 
 
-def test_ctrl_c_gives_the_result_so_far(two_keys: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_gives_the_result_so_far(number: signal.Signals, two_keys: Path, tmp_path: Path) -> None:
     result, server = tmp_path / "result.json", StandIn()
     given = ["--keys", str(two_keys), "--rate", RATE, "--seconds", "60", "--json", str(result)]
     with serving(server):
@@ -129,7 +130,7 @@ def test_ctrl_c_gives_the_result_so_far(two_keys: Path, tmp_path: Path) -> None:
         while server.received < 20:
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     document = json.loads(result.read_text())
