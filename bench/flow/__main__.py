@@ -14,12 +14,11 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from bench.flow.agreement import Agreement, hold_against_engine
+from bench.flow.files import LONGEST_S, write
 from bench.flow.flow_toml import dump, load
 from bench.flow.generator import CHUNK, Generator
 from bench.flow.messages import MESSAGE, to_commands
@@ -99,7 +98,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     length.add_argument("--seconds", type=seconds(0.1, 86_400), default=5.0, help="go on for so long (default: 5)")
     length.add_argument("--messages", type=whole(1, 10**12), metavar="N", help="generate so many messages")
     length.add_argument(
-        "--span", type=seconds(0.001, 1e9), metavar="S", help="generate S seconds of the flow's own time"
+        "--span", type=seconds(0.001, LONGEST_S), metavar="S", help="generate S seconds of the flow's own time"
     )
     parser.add_argument("-o", type=new_file, metavar="FILE", dest="output", help="write the messages to FILE (.npy)")
     parser.add_argument("--json", type=new_file, metavar="FILE", help="write what was measured to FILE")
@@ -133,25 +132,14 @@ def _generate(generator: Generator, options: argparse.Namespace, tally: Tally) -
             return
 
 
-def _write_header(output: BinaryIO, count: int) -> None:
-    """Of an .npy file. Its length is the same for any count: NumPy leaves room for it to grow."""
-    output.seek(0)
-    header = {"descr": np.lib.format.dtype_to_descr(MESSAGE), "fortran_order": False, "shape": (count,)}
-    np.lib.format.write_array_header_1_0(output, header)
-
-
 def _run(generator: Generator, options: argparse.Namespace) -> Tally:
     tally = Tally()
     parts = _generate(generator, options, tally)
-    if options.output is None:
+    if options.output:
+        write(options.output, parts)
+    else:
         for _ in parts:
             pass
-        return tally
-    with Path(options.output).open("wb") as output:
-        _write_header(output, 0)
-        for part in parts:
-            output.write(part.tobytes())
-        _write_header(output, tally.messages)
     return tally
 
 

@@ -13,8 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-import numpy as np
-
+from bench.flow.files import write as write_flow
 from bench.lobster import files, reading
 from bench.lobster.writing import pair_of
 from bench.realism import sources
@@ -62,8 +61,7 @@ def _export(options: argparse.Namespace) -> None:
 def _import(options: argparse.Namespace) -> None:
     pair = files.read(options.messages)
     made = reading.imported(pair)
-    with options.output.open("wb") as flow:
-        np.save(flow, made.messages, allow_pickle=False)
+    write_flow(options.output, [made.messages])
     print(f"{len(pair.messages):,} lines became {len(made.messages):,} messages; a tick is {made.tick_e4 / 10_000:g}")
     for note, count in made.notes.items():
         print(f"  {count:>9,}  {note}")

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bench.flow.files import MOST_LOTS
 from bench.flow.messages import MESSAGE
 from bench.lobster.files import (
     BID,
@@ -43,7 +44,6 @@ NOT_SENT = {
     HALT: "halts and resumptions (type 7): not sent",
 }
 ENDED = "messages about orders that had ended: not sent"
-MOST_LOTS = 10**15
 
 
 @dataclass

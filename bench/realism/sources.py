@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.flow.files import FlowFileError
 from bench.lobster import reading
 from bench.lobster.files import LobsterError
 from bench.realism.tape import Tape, TapeError, of_capture, of_flow_file
@@ -12,7 +13,7 @@ from bench.replay import capture as captures
 from bench.replay.capture import CaptureError
 from engine_core.config.toml_section import ConfigError
 
-PROBLEMS = (CaptureError, TapeError, LobsterError, ConfigError, OSError)  # what a caller says in words
+PROBLEMS = (CaptureError, FlowFileError, TapeError, LobsterError, ConfigError, OSError)  # what a caller says in words
 
 ABOUT = (
     "a capture's folder, a LOBSTER message file (its order book beside it), or a flow file (.npy); "

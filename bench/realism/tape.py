@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.flow.messages import MESSAGE, to_commands
+from bench.flow import files
+from bench.flow.messages import to_commands
 from bench.replay import capture as captures
 from bench.replay.capture import CaptureError
 from bench.replay.flow import infer
@@ -88,13 +89,7 @@ def of_messages(messages: np.ndarray, market: int = 1) -> Tape:
 
 
 def of_flow_file(path: Path, market: int = 1) -> Tape:
-    try:
-        messages = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise TapeError(f"{path}: not a flow file ({error}); `exchange bench flow -o FILE.npy` writes one") from None
-    if messages.dtype != MESSAGE:
-        raise TapeError(f"{path}: holds {messages.dtype}, not messages of a flow (`exchange bench flow -o FILE.npy`)")
-    return of_messages(messages, market)
+    return of_messages(files.read(path), market)
 
 
 def rounded_to_ms(tape: Tape) -> Tape:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.flow.messages import MESSAGE, to_commands
+from bench.flow.files import FlowFileError, read
+from bench.flow.messages import to_commands
 from bench.load.plan.markets import Market
 from bench.load.plan.orders import Orders
 from bench.load.targets.api import BenchError
@@ -59,11 +60,9 @@ def captured(folder: Path | None, accounts: int, market: Market, random: np.rand
 def of_flow(file: Path, accounts: int, markets: list[Market]) -> Orders:
     """The messages of a file that `exchange bench flow -o` wrote; its accounts share those of the load."""
     try:
-        messages = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise BenchError(f"{file}: cannot be read as a flow (`exchange bench flow -o FILE.npy`): {error}") from None
-    if messages.dtype != MESSAGE or not len(messages):
-        raise BenchError(f"{file}: holds no messages of a flow; `exchange bench flow -o FILE.npy` writes them")
+        messages = read(file)
+    except FlowFileError as error:
+        raise BenchError(str(error)) from None
     most = int(messages["market"].max())
     if most > len(markets):
         raise BenchError(f"{file}: is a flow of {most} markets: name as many with --markets, not {len(markets)}")

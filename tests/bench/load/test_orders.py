@@ -115,9 +115,10 @@ def test_a_file_that_is_no_flow_of_these_markets_is_refused_in_words(tmp_path: P
     with pytest.raises(BenchError, match="cannot be read as a flow"):
         sources.of_flow(path, 1, [SOL])
     np.save(path, np.zeros(3))
-    with pytest.raises(BenchError, match="holds no messages"):
+    with pytest.raises(BenchError, match="holds float64, not messages of a flow"):
         sources.of_flow(path, 1, [SOL])
     messages = np.zeros(1, MESSAGE)
+    messages["kind"], messages["order"], messages["side"], messages["account"] = CommandKind.CANCEL, 1, Side.BID, 1
     messages["market"] = 2
     np.save(path, messages)
     with pytest.raises(BenchError, match="a flow of 2 markets: name as many with --markets, not 1"):

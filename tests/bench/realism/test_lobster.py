@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.flow.files import FlowFileError
 from bench.flow.messages import MESSAGE
 from bench.lobster import files, reading
 from bench.lobster.__main__ import main
 from bench.lobster.files import LobsterError
 from bench.lobster.writing import pair_of
-from bench.realism.tape import Tape, TapeError, of_flow_file, of_messages, play
+from bench.realism.tape import Tape, of_flow_file, of_messages, play
 from bench.replay.target import Kernel, venue
 from engine_core.book.memory.state import Capacities
 from engine_core.book.queries import levels as levels_of
@@ -194,7 +195,7 @@ def test_names_and_bytes_that_are_none_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\x1f\x8b\xff\xfe\n")
     with pytest.raises(LobsterError, match="no text"):
         files.read(path)
-    with pytest.raises(TapeError, match="not a flow file"):
+    with pytest.raises(FlowFileError, match="cannot be read as a flow"):
         of_flow_file(path)
 
 
