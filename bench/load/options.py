@@ -10,6 +10,7 @@ from engine_core.arguments import file, folder, new_file, quoted, seconds, whole
 SECONDS, RATE = 10.0, 500.0
 PER_CLOSED_SECOND = {Target.REST: 12_000, Target.ORDER_ENTRY: 30_000, Target.LOG: 300_000}  # more than are answered
 MOST_RATE = 1e7
+SLOWEST, FASTEST = 0.001, 1e6  # of a recording: times of the longest flow still are 64-bit integers
 
 
 def rate(text: str) -> float:
@@ -20,6 +21,19 @@ def rate(text: str) -> float:
         value = math.nan
     if not 0.1 <= value <= MOST_RATE:
         raise argparse.ArgumentTypeError(f"must be orders a second, from 0.1 to {MOST_RATE:,.0f}, is {quoted(text)}")
+    return value
+
+
+def speed(text: str) -> float:
+    """How many times as fast as a recording."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not SLOWEST <= value <= FASTEST:
+        raise argparse.ArgumentTypeError(
+            f"must be a factor from {SLOWEST:g} to {FASTEST:,.0f} (1: the recording's own time), is {quoted(text)}"
+        )
     return value
 
 
@@ -104,7 +118,7 @@ def _what(made: argparse.ArgumentParser) -> None:
         help="a captured market (default: `exchange replay --install`)",
     )
     group.add_argument("--flow", type=file, metavar="FILE", help="a flow that `exchange bench flow -o FILE` wrote")
-    group.add_argument("--speed", type=rate, default=1.0, metavar="X", help="of a replay or a flow (default: 1)")
+    group.add_argument("--speed", type=speed, default=1.0, metavar="X", help="of a replay or a flow (default: 1)")
     group.add_argument("--closed", action="store_true", help="each order when an answer comes: for the maximum only")
     group.add_argument(
         "--seconds", type=seconds(0.1, 86_400), help=f"duration (default: {SECONDS:g}; a recording's own)"

@@ -13,6 +13,7 @@ from bench.report.result import Check, Curve, Figure, percentile_curve
 
 BUSY_SHARE = 0.8  # of a core: a generator that takes more is at its limit
 LATE_SHARE = 0.2  # of a latency: what the generator may be late itself
+AT_START, AT_START_SHARE = 20, 0.001  # orders due at time 0: more of them are what p999 is
 MS_NS = 1_000_000
 OVERLOAD_STATUSES = (429, 503)
 
@@ -81,7 +82,7 @@ class Result:
         return all_there and self.verdict is not None and self.verdict.is_settled
 
     def warnings(self) -> list[str]:
-        """Why it may say more about the generator than about the exchange."""
+        """Why it may say more about the generator, or about what was sent, than about the exchange."""
         found = []
         if self.interrupted:
             found.append(f"{self._interruption}: this is what was measured until then")
@@ -95,6 +96,12 @@ class Result:
             found.append(
                 f"the generator fell behind its schedule by {late:.1f} ms (p99), which counts in the latencies: "
                 "the machine is busy, or the rate is too high for the generator"
+            )
+        at_start = int((self.columns.due_ns == 0).sum())
+        if not self.is_closed and at_start > max(AT_START, AT_START_SHARE * self.scheduled):
+            found.append(
+                f"{at_start:,} of the {self.scheduled:,} orders are due at time 0, as the opening book of a flow is: "
+                "the highest percentiles are of this burst; with more --seconds it weighs less"
             )
         if self.overloads:
             found.append(

@@ -10,10 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from nacl.signing import SigningKey
 
 from bench.load.__main__ import main
+from bench.load.outcome.result import Result
+from bench.load.outcome.tally import Columns
 from bench.load.plan import keys
 from bench.load.targets.api import Account
 from tests.bench.load.standin import StandIn, serving
@@ -138,6 +141,17 @@ def test_ctrl_c_gives_the_result_so_far(number: signal.Signals, two_keys: Path, 
     assert 20 <= document["accepted"] == document["scheduled"] == server.received < 10_000
     assert "every order is accounted for" in out and "warning: interrupted after" in out
     assert [check["name"] for check in document["checks"] if not check["passed"]] == ["ran to its end"]
+
+
+@pytest.mark.parametrize(("opening", "is_said"), [(400, True), (2, False)])
+def test_a_burst_at_the_start_is_said(opening: int, is_said: bool) -> None:
+    due_ns = np.concatenate([np.zeros(opening, np.int64), np.arange(1, 3_001) * 1_000_000])
+    zeros = np.zeros(len(due_ns), np.int64)
+    answered = np.full(len(due_ns), 200)
+    columns = Columns(zeros, zeros, zeros, due_ns, due_ns, due_ns + 1_000_000, answered, zeros)
+    result = Result("a flow", columns, start_ms=0, end_ns=4_000_000_000, processes=[(0.1, 4.0)], machine_cpu=1.0)
+    said = f"{opening} of the {3_000 + opening:,} orders are due at time 0"
+    assert any(said in warning for warning in result.warnings()) == is_said
 
 
 def test_a_server_with_order_entry_alone_is_loaded_but_its_result_is_none(

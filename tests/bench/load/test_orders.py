@@ -130,6 +130,7 @@ def test_a_file_that_is_no_flow_of_these_markets_is_refused_in_words(tmp_path: P
     [
         (["--rate", "5", "--ramp", "1:2"], "--rate and --ramp both say when"),
         (["--rate", "nan"], "must be orders a second"),
+        (["--speed", "0"], "must be a factor from 0.001 to 1,000,000 (1: the recording's own time), is '0'"),
         (["--ramp", "5"], "must be two rates, like 100:5000"),
         (["--p99", "5"], "must be a time with its unit"),
         (["--closed", "--rate", "5"], "--closed sends when answers come"),
