@@ -47,7 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     stages = add("stages", _late("stages", "stages"), "time a sample of orders from stage to stage, to the database")
     stages.add_argument(
-        "--seconds", type=seconds(0.1, 86_400), default=10.0, metavar="S", help="how long to watch (default: 10)"
+        "--seconds",
+        type=seconds(0.1, 86_400),
+        default=10.0,
+        metavar="S",
+        help="how long to watch, and a second for the database (default: 10)",
     )
     stages.add_argument("--json", action="store_true", help="for programs")
     profile = add("profile", _late("profile", "profile"), "draw a flame graph of one role of the running exchange")

@@ -14,6 +14,7 @@ import json
 import os
 import statistics
 import sys
+import tomllib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from bench.load.targets.api import BenchError
 from bench.own_exchange import own_exchange
 from bench.own_folder import own_folder
 from bench.report.result import Check, Figure, Run
-from bench.setting.settings import Setting, apply, configured, setting, variables
+from bench.setting.settings import Setting, apply, configured, confusion, setting, variables
 from engine_core.arguments import new_file, seconds, whole
 from engine_core.config.settings import default_config, private_urls
 from engine_core.config.toml_section import ConfigError
@@ -97,12 +98,16 @@ def measure(
     without: list[Setting], settings: list[Setting], rounds: int, duration: float, connections: int, folder: Path
 ) -> tuple[Side, Side]:
     text = default_config().read_text(encoding="utf-8")
+    settings_of = {"without": without, "with": [*without, *settings]}
+    configs = {name: configured(text, own, folder / f"{name}.toml") for name, own in settings_of.items()}
+    first, second = (tomllib.loads(config.read_text(encoding="utf-8")) for config in configs.values())
+    if first == second and all(one.is_of_toml for one in settings):
+        raise BenchError(f"{', '.join(map(str, settings))}: exchange.toml says so already: the two would not differ")
     sides = []
     with ExitStack() as running:
-        for name, own in (("without", without), ("with", [*without, *settings])):
-            config = configured(text, own, folder / f"{name}.toml")
-            data = folder / name
-            running.enter_context(own_exchange(data, sys.executable, "--config", str(config), variables=variables(own)))
+        for name, own in settings_of.items():
+            data, config = folder / name, str(configs[name])
+            running.enter_context(own_exchange(data, sys.executable, "--config", config, variables=variables(own)))
             urls = json.loads((data / "run.json").read_text()) | private_urls(data)
             apply(own, urls["redis"], urls["database"])
             sides.append(Side.of(Exchange.find(data, MARKET), data))
@@ -113,8 +118,7 @@ def measure(
                 side.measure(duration, connections, counts=True)
             rates = " and ".join(f"{side.loads[-1].per_second:,.0f}/s" for side in sides)
             print(f"  {number + 1} of {rounds}: {rates}", file=sys.stderr, flush=True)
-    first, second = sides
-    return first, second
+    return sides[0], sides[1]
 
 
 def report(first: Side, second: Side) -> None:
@@ -146,7 +150,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=seconds(0.1, 3600), default=3.0, help="of each measurement (default: 3)")
     parser.add_argument("--connections", type=whole(1, 10_000), default=32, help="of the client (default: 32)")
     parser.add_argument("--json", type=new_file, metavar="FILE", help="also write the result to FILE")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if why := confusion(options.both, options.settings):
+        parser.error(why)
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

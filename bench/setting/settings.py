@@ -10,6 +10,7 @@ Non-goals: settings of the machine itself (docs/tuning.md says which there are).
 
 import argparse
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ from psycopg import sql
 from bench.load.targets.api import BenchError
 from engine_core.arguments import quoted
 from engine_core.config.exchange_toml import load
+from engine_core.config.toml_section import ConfigError
 
+VARIABLES = re.compile(r"EXCHANGE_(WRITER_PAUSE_MS|LOG_LEVEL)|(PYTHON|NUMBA_|MALLOC_|LD_)[A-Z0-9_]+|GLIBC_TUNABLES")
 _FORM = re.compile(r"(?:(?P<section>[a-z_]+)\.)?(?P<key>[A-Za-z_][A-Za-z0-9_-]*)=(?P<value>[^\n]*)")
 
 
@@ -31,8 +34,16 @@ class Setting:
     key: str
     value: str
 
+    @property
+    def name(self) -> str:
+        return f"{self.section}.{self.key}" if self.section else self.key
+
+    @property
+    def is_of_toml(self) -> bool:
+        return self.section not in ("", "valkey", "postgres")
+
     def __str__(self) -> str:
-        return f"{self.section}.{self.key}={self.value}" if self.section else f"{self.key}={self.value}"
+        return f"{self.name}={self.value}"
 
 
 def setting(text: str) -> Setting:
@@ -41,16 +52,35 @@ def setting(text: str) -> Setting:
         raise argparse.ArgumentTypeError(
             f"must be like engine.busy_poll=true, valkey.io-threads=2 or EXCHANGE_WRITER_PAUSE_MS=0, is {quoted(text)}"
         )
+    if found["section"] is None and not VARIABLES.fullmatch(found["key"]):
+        raise argparse.ArgumentTypeError(
+            f"{found['key']} is read by no process of an exchange; these are: EXCHANGE_WRITER_PAUSE_MS, "
+            "EXCHANGE_LOG_LEVEL, GLIBC_TUNABLES, PYTHON…, NUMBA_…, MALLOC_…, LD_…"
+        )
     return Setting(found["section"] or "", found["key"], found["value"])
+
+
+def confusion(both: list[Setting], settings: list[Setting]) -> str:
+    """Why two exchanges would not differ in what was typed, or nothing."""
+    for names in ([one.name for one in both], [one.name for one in settings]):
+        for name in names:
+            if names.count(name) > 1:
+                return f"{name} is given twice: name one value"
+    return next((f"{one}: both exchanges have it, and would not differ in it" for one in settings if one in both), "")
 
 
 def configured(text: str, settings: list[Setting], path: Path) -> Path:
     """Write a configuration with those settings that are of it; ConfigError if one is not valid."""
     for one in settings:
-        if one.section not in ("", "valkey", "postgres"):
+        if one.is_of_toml:
             text = _replaced(text, one)
     path.write_text(text, encoding="utf-8")
-    load(path)
+    try:
+        config = load(path)
+    except ConfigError as error:  # of a file that nobody has written
+        raise ConfigError(str(error).removeprefix(f"{path}: ")) from None
+    if hasattr(os, "sched_getaffinity") and config.engine.cpu not in (usable := {-1, *os.sched_getaffinity(0)}):
+        raise ConfigError(f"engine.cpu: there is no core {config.engine.cpu} here: name one of {sorted(usable)}")
     return path
 
 

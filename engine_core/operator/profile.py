@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from engine_core.operator.target.roles import ROLES
@@ -27,12 +28,21 @@ def profile(options: argparse.Namespace) -> int:
     pid = _pid(run, options.role)
     output: Path = options.output or Path(f"profile-{options.role}.svg")
     print(f"looking at {options.role} (process {pid}) for {options.seconds} s", flush=True)
-    arguments = ["record", "--pid", str(pid), "--duration", str(options.seconds), "--output", str(output)]
-    done = subprocess.run(
-        [program, *arguments, *(["--native"] if options.native else [])], capture_output=True, text=True, check=False
-    )
-    if done.returncode or not output.is_file():
-        raise CommandError(f"{options.role} could not be profiled: {_why(done.stderr)}")
+    with tempfile.TemporaryDirectory() as folder:  # of an idle role py-spy writes an empty graph, and fails
+        graph = Path(folder) / "graph.svg"
+        arguments = ["record", "--pid", str(pid), "--duration", str(options.seconds), "--output", str(graph)]
+        done = subprocess.run(
+            [program, *arguments, *(["--native"] if options.native else [])],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or not graph.is_file():
+            raise CommandError(f"{options.role} could not be profiled: {_why(done.stderr)}")
+        try:
+            shutil.copyfile(graph, output)
+        except OSError as error:
+            raise CommandError(f"{output}: cannot be written: {error.strerror or error}") from None
     print(f"{output}: open it in a browser; wide is slow, and a click zooms in")
     return 0
 
@@ -66,7 +76,7 @@ def _pid(run: Run, name: str) -> int:
 
 def _why(message: str) -> str:
     """What py-spy said, and what to do if it was not allowed to look."""
-    text = " ".join(message.split()) or "py-spy said nothing"
+    text = " ".join(message.partition("Stack backtrace:")[0].split()) or "py-spy said nothing"
     if "No stack counts found" in text:
         return "it had nothing to do; put it under load, or look for longer (--seconds)"
     if not any(word in text.lower() for word in ("permission", "permitted")):

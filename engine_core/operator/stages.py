@@ -56,7 +56,10 @@ def stages(options: argparse.Namespace) -> int:
         )
     else:
         print(f"{len(found)} orders in {watched_s:.0f} s, one of each {journeys.every}th block")
-        _print(rows)
+        if found:
+            _print(rows)
+        else:
+            print("no order was timed: place some meanwhile, or look for longer (--seconds)")
     return 0 if found else 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.http.client import BenchError
-from bench.setting.__main__ import main
+from bench.setting.__main__ import main, parse
 from bench.setting.settings import Setting, configured, setting, variables
 from engine_core.config.exchange_toml import load
 from engine_core.config.toml_section import ConfigError
@@ -19,7 +19,7 @@ def test_what_is_typed_is_a_key_a_parameter_of_a_server_or_a_variable() -> None:
     assert setting("engine.busy_poll=true") == Setting("engine", "busy_poll", "true")
     assert setting("valkey.io-threads=2") == Setting("valkey", "io-threads", "2")
     assert setting("EXCHANGE_WRITER_PAUSE_MS=0") == Setting("", "EXCHANGE_WRITER_PAUSE_MS", "0")
-    assert variables([setting("A=1"), setting("engine.cpu=0")]) == {"A": "1"}
+    assert variables([setting("PYTHONMALLOC=malloc"), setting("engine.cpu=0")]) == {"PYTHONMALLOC": "malloc"}
 
 
 @pytest.mark.parametrize("text", ("", "=", "busy_poll", "busy_poll=true", "engine.=1", ".a=1", "a.b.c=1", "a.b=1\n[x]"))
@@ -28,11 +28,45 @@ def test_anything_else_is_refused_in_words(text: str) -> None:
         setting(text)
 
 
+@pytest.mark.parametrize("text", ("NOPE=1", "EXCHANGE_WRITER_PAUS_MS=0", "EXCHANGE_DATA=/tmp", "X=1"))
+def test_a_variable_that_nothing_reads_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"is read by no process.*EXCHANGE_WRITER_PAUSE_MS"):
+        setting(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["log.durability=always", "log.durability=everysec"], "log.durability is given twice"),
+        (["engine.cpu=0", "--both", "log.keep_days=3", "--both", "log.keep_days=4"], "log.keep_days is given twice"),
+        (["engine.cpu=0", "log.durability=always", "--both", "log.durability=always"], "both exchanges have it"),
+    ],
+)
+def test_sides_that_are_not_what_was_typed(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(arguments)
+    assert words in capsys.readouterr().err
+
+
+def test_a_setting_that_changes_nothing_ends_it_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["log.durability=everysec", "engine.cpu=-1"]) == 1
+    assert "exchange.toml says so already" in capsys.readouterr().err
+
+
+def test_a_core_that_there_is_not(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"engine\.cpu: there is no core 4095"):
+        configured(TOML, [setting("engine.cpu=4095")], tmp_path / "a.toml")
+
+
 def test_a_key_is_replaced_in_its_own_section(tmp_path: Path) -> None:
     wanted = [
         setting(text) for text in ("log.durability=always", "snapshots.keep=5", "bounds.redis_bytes=4_294_967_296")
     ]
-    config = load(configured(TOML, [*wanted, setting("valkey.hz=5"), setting("X=1")], tmp_path / "a.toml"))
+    config = load(
+        configured(TOML, [*wanted, setting("valkey.hz=5"), setting("PYTHONMALLOC=malloc")], tmp_path / "a.toml")
+    )
     assert (config.durability, config.snapshots.keep, config.bounds.redis_bytes) == ("always", 5, 2**32)
     before = TOML.splitlines()
     after = (tmp_path / "a.toml").read_text(encoding="utf-8").splitlines()
@@ -47,7 +81,7 @@ def test_a_key_that_there_is_not(text: str, tmp_path: Path) -> None:
 
 
 def test_a_value_that_the_exchange_refuses(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="busy_poll"):
+    with pytest.raises(ConfigError, match=r"^engine\.busy_poll: must be"):
         configured(TOML, [setting("engine.busy_poll=perhaps")], tmp_path / "a.toml")
 
 

@@ -62,6 +62,11 @@ def test_a_missing_py_spy_is_said_before_anything_else(tmp_path: Path, monkeypat
         ("Error: Operation not permitted (os error 1)", None, "needs the capability SYS_PTRACE"),
         ("Error: No stack counts found", None, "nothing to do"),
         ("Error: No such process", None, "No such process"),
+        (
+            "Error: No space left\n\nStack backtrace:\n  0: <unknown>",
+            None,
+            "could not be profiled: Error: No space left$",
+        ),
         ("", None, "said nothing"),
     ),
 )
@@ -77,5 +82,22 @@ def test_what_stands_in_the_way(
     if scope is not None:
         (tmp_path / "ptrace_scope").write_text(scope)
     options = cli._parser().parse_args(["profile", "engine", "--data", str(odd_exchange.data)])
-    with pytest.raises(CommandError, match=re.escape(words)):
+    with pytest.raises(CommandError, match=words):
         profile.profile(options)
+
+
+@pytest.mark.parametrize("status, output, words", ((1, "g.svg", "nothing to do"), (0, "/dev/full", "No space left")))
+def test_a_graph_that_fails_leaves_the_file_as_it_was(
+    status: int, output: str, words: str, odd_exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "py-spy"
+    program.write_text(
+        f'#!/bin/sh\nfor each; do :; done; echo "<svg/>" > "$each"; echo No stack counts found >&2; exit {status}\n'
+    )
+    program.chmod(0o700)
+    monkeypatch.setattr(profile, "_py_spy", lambda: str(program))
+    (graph := tmp_path / output).write_text("")
+    options = cli._parser().parse_args(["profile", "engine", "-o", str(graph), "--data", str(odd_exchange.data)])
+    with pytest.raises(CommandError, match=words):
+        profile.profile(options)
+    assert not graph.is_file() or graph.read_text() == ""
