@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 def _make_keys(options: argparse.Namespace, screen: Screen) -> int:
     count = options.accounts or NEW_ACCOUNTS
     funders = keys.read(options.fund_from) if options.fund_from else []
-    with Api(_url(options)) as api, keys.KeyFile(options.make_keys, count) as file:
+    with Api(_url(options), options.patience) as api, keys.KeyFile(options.make_keys, count) as file:
         screen.phase("signing up", count)
         try:
             keys.make(api, file, funders, lambda done: screen.advance(done, f"{done} of {count}"))
@@ -74,7 +74,8 @@ def _make_keys(options: argparse.Namespace, screen: Screen) -> int:
 
 def _load(options: argparse.Namespace, screen: Screen) -> int:
     form = Run("load", options, seed=options.seed)
-    with Api(_url(options)) as api:
+    with Api(_url(options), options.patience) as api:
+        screen.phase(f"waiting for {api.address.url}")
         plan = _plan(options, api)
         accounting = Accounting(api, plan.accounts, plan.markets, screen.phase)
         return (_find_knee if options.find_knee else _measure)(options, plan, accounting, screen, form)

@@ -142,7 +142,11 @@ def _how(made: argparse.ArgumentParser) -> None:
     group.add_argument("--block", type=whole(1, 1024), default=256, metavar="N", help="commands of the log's (256)")
     group.add_argument("--readers", type=whole(0, 10_000), default=0, metavar="N", help="WebSocket clients beside it")
     group.add_argument(
-        "--patience", type=seconds(0.1, 600), default=10.0, metavar="S", help="for answers, at the end (default: 10)"
+        "--patience",
+        type=seconds(0.1, 600),
+        default=10.0,
+        metavar="S",
+        help="for the first answer, and for those missing at the end (default: 10)",
     )
 
 

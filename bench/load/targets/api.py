@@ -110,10 +110,11 @@ class Reply:
 
 
 class Api:
-    """One exchange, over one connection that is kept."""
+    """One exchange, over one connection that is kept. `patience`: seconds for the first answer, to know that it is one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float = TIMEOUT_SECONDS) -> None:
         self.address = Address.of(url, "--url", ("http", "https"))
+        self._patience = patience
         self._connection: http.client.HTTPConnection | None = None
 
     def __enter__(self) -> "Api":
@@ -160,12 +161,17 @@ class Api:
             try:
                 connection.request(method, self.address.path + target, content, headers)
                 response = connection.getresponse()
-                return response, response.read()
+                answer = response.read()
+                if self._patience != TIMEOUT_SECONDS:
+                    self._patience = TIMEOUT_SECONDS
+                    self.close()  # its time-out goes with it
+                return response, answer
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 if is_kept and isinstance(error, ConnectionError | http.client.RemoteDisconnected):
                     continue
-                reason = str(error) or type(error).__name__
+                is_silent = isinstance(error, TimeoutError)
+                reason = f"nothing came in {self._patience:g} s" if is_silent else str(error) or type(error).__name__
                 raise Unreachable(
                     f"{self.address.url} does not answer: {reason}; is the exchange running, and is --url right?"
                 ) from None
@@ -174,8 +180,8 @@ class Api:
     def _connect(self) -> http.client.HTTPConnection:
         host, port = self.address.host, self.address.port
         if self.address.is_secure:
-            return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=self.address.tls)
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+            return http.client.HTTPSConnection(host, port, timeout=self._patience, context=self.address.tls)
+        return http.client.HTTPConnection(host, port, timeout=self._patience)
 
     def close(self) -> None:
         if self._connection is not None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -174,3 +175,12 @@ def test_a_search_in_which_no_rate_holds_ends_and_says_so(load: Load, capsys: py
     assert status == 0 and result["knee_rate"] == 0 and [each["rate"] for each in result["curve"]] == [200.0]
     said = capsys.readouterr().out
     assert "rates of 0.5 s each, none below 200/s" in said and "no rate held, down to 200 orders/s" in said
+
+
+def test_a_server_that_never_answers_is_waited_for_as_long_as_patience_says(
+    two_keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert main(["--url", url, "--keys", str(two_keys), "--patience", "0.1"]) == 1
+    assert f"error: {url} does not answer: nothing came in 0.1 s" in capsys.readouterr().err
