@@ -221,7 +221,14 @@ def _accounts(options: argparse.Namespace) -> list[Account]:
                 "whose orders? name API keys with --keys, or make some: exchange load --make-keys keys.json"
             )
     accounts = keys.read(file)
-    return accounts[: options.accounts] if options.accounts else accounts
+    wanted = options.accounts or len(accounts)
+    if wanted > len(accounts):
+        raise BenchError(f"--accounts {wanted}: {file} has {len(accounts)} keys; --make-keys makes more, in a new file")
+    if options.processes > wanted:
+        raise BenchError(
+            f"--processes {options.processes}: the orders of {wanted} accounts are sent by as many at most"
+        )
+    return accounts[:wanted]
 
 
 def _print(result: Result) -> None:

@@ -118,7 +118,7 @@ def _what(made: argparse.ArgumentParser) -> None:
         help="a captured market (default: `exchange replay --install`)",
     )
     group.add_argument("--flow", type=file, metavar="FILE", help="a flow that `exchange bench flow -o FILE` wrote")
-    group.add_argument("--speed", type=speed, default=1.0, metavar="X", help="of a replay or a flow (default: 1)")
+    group.add_argument("--speed", type=speed, metavar="X", help="of a replay or a flow (default: 1)")
     group.add_argument("--closed", action="store_true", help="each order when an answer comes: for the maximum only")
     group.add_argument(
         "--seconds", type=seconds(0.1, 86_400), help=f"duration (default: {SECONDS:g}; a recording's own)"
@@ -159,6 +159,11 @@ def check(made: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         made.error(f"--closed sends when answers come, so --{ways[0]} has no meaning")
     if options.find_knee and (options.closed or (ways and ways != ["rate"])):
         made.error("--find-knee searches rates of random arrivals: it goes with --rate (where it begins) only")
+    if options.speed is not None and options.replay is None and not options.flow:
+        made.error("--speed is of a recording: it goes with --replay or --flow")
+    options.speed = options.speed or 1.0
+    if options.json and options.hdr and options.json.resolve() == options.hdr.resolve():
+        made.error(f"--json and --hdr both name {quoted(str(options.json))}: two files are written")
     if options.fund_from and not options.make_keys:
         made.error("--fund-from goes with --make-keys")
     if options.replay is not None and options.replay and not Path(options.replay).exists():

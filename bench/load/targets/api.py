@@ -4,6 +4,7 @@ Non-goals: speed (what is measured goes through rest.py, order_entry.py and log.
 """
 
 import base64
+import errno
 import http.client
 import json
 import ssl
@@ -30,6 +31,16 @@ class BenchError(Exception):
 
 class Unreachable(BenchError):
     """Nobody answers there."""
+
+
+def not_connected(address: "Address", error: OSError) -> BenchError:
+    """Why there is no connection, and what to do."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return BenchError(
+            f"a connection cannot be opened: {error.strerror}: fewer --connections (--target ws: fewer --accounts), or "
+            "a higher `ulimit -n`"
+        )
+    return Unreachable(f"{address.url} does not answer: {error}; is the exchange running?")
 
 
 class Refused(BenchError):
@@ -110,7 +121,7 @@ class Reply:
 
 
 class Api:
-    """One exchange, over one connection that is kept. `patience`: seconds for the first answer, to know that it is one."""
+    """One exchange, over one connection that is kept. `patience`: seconds for its first answer."""
 
     def __init__(self, url: str, patience: float = TIMEOUT_SECONDS) -> None:
         self.address = Address.of(url, "--url", ("http", "https"))

@@ -13,7 +13,7 @@ import msgspec
 
 from bench.load.outcome.tally import Answer, Tally
 from bench.load.plan.spelling import frame
-from bench.load.targets.api import Address, BenchError, Unreachable
+from bench.load.targets.api import Address, BenchError, Unreachable, not_connected
 
 PATH = "/ws/orders"
 LOGON_ID = -1
@@ -158,7 +158,7 @@ class EntryPool:
                 lambda: _Connection(self, session), host, port, ssl=self._tls
             )
         except OSError as error:
-            raise Unreachable(f"{self.address.url} does not answer: {error}; is the exchange running?") from None
+            raise not_connected(self.address, error) from None
         await connection.ready
         self._by_session[session] = connection
         waiting, self._waiting[session] = self._waiting[session], []

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import cast
 
 from bench.load.outcome.tally import Tally, reason_of
-from bench.load.targets.api import Address, Unreachable
+from bench.load.targets.api import Address, not_connected
 
 RECONNECT_SECONDS = 0.05
 
@@ -72,7 +72,7 @@ class RestPool:
             try:
                 await self._connect()
             except OSError as error:
-                raise Unreachable(f"{self._address.url} does not answer: {error}; is the exchange running?") from None
+                raise not_connected(self._address, error) from None
 
     async def _connect(self) -> None:
         host, port = self._address.host, self._address.port

@@ -1,12 +1,15 @@
 """`exchange load` from its options to its result, against a server that is as wrong as a test wants."""
 
+import asyncio
 import base64
+import errno
 import json
 import signal
 import socket
 import subprocess
 import sys
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,9 +20,11 @@ from nacl.signing import SigningKey
 
 from bench.load.__main__ import main
 from bench.load.outcome.result import Result
-from bench.load.outcome.tally import Columns
+from bench.load.outcome.tally import Columns, Tally
 from bench.load.plan import keys
-from bench.load.targets.api import Account
+from bench.load.targets.api import Account, Address, BenchError
+from bench.load.targets.order_entry import EntryPool
+from bench.load.targets.rest import RestPool
 from tests.bench.load.standin import StandIn, serving
 
 RATE, SECONDS = "200", "0.5"
@@ -184,3 +189,33 @@ def test_a_server_that_never_answers_is_waited_for_as_long_as_patience_says(
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert main(["--url", url, "--keys", str(two_keys), "--patience", "0.1"]) == 1
     assert f"error: {url} does not answer: nothing came in 0.1 s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--accounts", "3"], "--accounts 3: "),
+        (["--processes", "3"], "--processes 3: the orders of 2 accounts"),
+        (["--accounts", "1", "--processes", "2"], "--processes 2: the orders of 1 accounts"),
+    ],
+)
+def test_no_fewer_accounts_and_processes_are_used_than_named(
+    more: list[str], said: str, load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = StandIn()
+    assert load(server, *more) == (1, {}) and not server.received
+    assert said in capsys.readouterr().err
+
+
+async def test_too_few_file_descriptors_are_not_blamed_on_the_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", refused)
+    address = Address.of("http://127.0.0.1:1", "--url", ("http", "https"))
+    tally = Tally(array("q", [0]))
+    rest = RestPool(address, [b""], tally, time.monotonic_ns, connections=1)
+    entry = EntryPool(address, [b""], [0], tally, time.monotonic_ns, logon=str)
+    for pool in rest, entry:
+        with pytest.raises(BenchError, match="Too many open files: fewer --connections"):
+            await pool.open()

@@ -138,6 +138,8 @@ def test_a_file_that_is_no_flow_of_these_markets_is_refused_in_words(tmp_path: P
         (["--fund-from", __file__], "--fund-from goes with --make-keys"),
         (["--replay", "/nowhere"], "no such folder"),
         (["--target", "ftp"], "--target"),
+        (["--rate", "5", "--speed", "2"], "--speed is of a recording"),
+        (["--json", "same", "--hdr", "./same"], "--json and --hdr both name 'same'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_in_words(
