@@ -22,6 +22,7 @@ from bench.all.running import Failed, OutOfTime, Place
 from bench.own_folder import own_folder
 from bench.report.extras import need
 from bench.report.result import Check, Run, write
+from bench.report.saving import saving
 from engine_core.arguments import new_file, seconds
 
 FAILED, LEFT_OUT = "failed", "left out"
@@ -103,7 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.html:
         from bench.report.page import page
 
-        options.html.write_text(page(document), encoding="utf-8")
+        with saving(options.html):
+            options.html.write_text(page(document), encoding="utf-8")
     return 1 if any(state == FAILED for state, _ in missing.values()) else 0
 
 

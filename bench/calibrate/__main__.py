@@ -7,13 +7,13 @@ Says what could not be fitted. See arrivals.py for what is looked at, and the fi
 """
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from bench.report.extras import need
+from bench.report.result import write
 from engine_core.arguments import new_file, seconds, whole
 
 
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"wrote {options.output} after {time.monotonic() - begin:.0f} s")
     if options.json:
         content: dict[str, Any] = {"train": options.train, "seed": options.seed, **fitted.as_dict()}
-        options.json.write_text(json.dumps(content, indent=2) + "\n")
+        write(options.json, content)
     return 0
 
 

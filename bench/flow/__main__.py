@@ -90,7 +90,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--params", type=file, metavar="FILE", help="flow.toml with the parameters (default: built in)")
     parser.add_argument("--write-params", type=new_file, metavar="FILE", help="write the parameters to FILE, and stop")
     regimes = (*REGIMES, "own")
-    parser.add_argument("--regime", choices=regimes, default="own", help="on top of the model; own: what --params says")
+    text = "on top of the model; own: what --params says (default: %(default)s)"
+    parser.add_argument("--regime", choices=regimes, default="own", help=text)
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=1, metavar="N", help="default: %(default)s")
     parser.add_argument("--markets", type=whole(1, 1_000), metavar="N", help="instead of what the parameters say")
     parser.add_argument("--accounts", type=whole(4, 1_000_000), metavar="N", help="instead of what the parameters say")

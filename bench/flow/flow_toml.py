@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from bench.flow.fields import Declared, declared_of, nested
 from bench.flow.laws import PARAMETERS, SHAPES, Law, moment
 from bench.flow.parameters import Flow, Step
+from bench.report.saving import saving
 from engine_core.config.toml_section import ConfigError, Section
 
 LEAST_SHAPE, MOST_SHAPE = 0.01, 50.0
@@ -174,7 +175,8 @@ def _law(section: _Table, declared: Declared) -> Law:
 
 
 def dump(flow: Flow, path: Path) -> None:
-    path.write_text(text_of(flow), encoding="utf-8")
+    with saving(path):
+        path.write_text(text_of(flow), encoding="utf-8")
 
 
 def text_of(flow: Flow) -> str:

@@ -25,6 +25,7 @@ from bench.kernel.measurements import (
 )
 from bench.report.extras import need
 from bench.report.result import Check, Figure, Run
+from bench.report.saving import saving
 from engine_core.arguments import folder, new_file, whole
 from engine_core.book.memory.state import Capacities
 
@@ -150,7 +151,8 @@ def plot(results: dict[str, Any], path: Path) -> None:
     axes.axvline(1.0, color="black", linewidth=1)
     axes.set_xlabel("speed as a multiple of the yardstick's (book flows: on the same flow; engine: on normal)")
     axes.invert_yaxis()
-    figure.savefig(path)
+    with saving(path):
+        figure.savefig(path)
     pyplot.close(figure)
 
 

@@ -16,14 +16,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bench.report.saving import saving
+
 SUBMISSION, REDUCTION, DELETION, EXECUTION, HIDDEN, CROSS, HALT = range(1, 8)
 BID, ASK = 1, -1
 NO_ASK, NO_BID = 9_999_999_999, -9_999_999_999  # prices of levels that are not there
 NS_PER_S = 1_000_000_000
 COLUMNS_OF_LEVEL = 4
 MOST_LEVELS = 200
+MOST_DIGITS = 18  # any of so many fit 64 bits
+COMPRESSED = (".gz", ".7z", ".zip", ".xz", ".zst", ".bz2")
 _NAME = re.compile(r"(?P<ticker>.+)_(?P<day>\d{4}-\d\d-\d\d)_(?P<start>\d+)_(?P<end>\d+)_message_(?P<levels>\d+)\.csv")
-_TIME = re.compile(r"(\d{1,6})(?:\.(\d{1,9})0*)?")
+_TIME = re.compile(r"(\d{1,6})(?:\.(\d{1,9})0*)?", re.ASCII)
 
 MESSAGE = np.dtype(
     [("time_ns", "<i8"), ("type", "<i8"), ("order", "<i8"), ("size", "<i8"), ("price", "<i8"), ("direction", "<i8")]
@@ -57,7 +61,8 @@ class Pair(NamedTuple):
 def name_of(path: Path) -> Name:
     found = _NAME.fullmatch(path.name)
     if not found:
-        raise LobsterError(f"{path}: not named as TICKER_YYYY-MM-DD_START_END_message_LEVELS.csv")
+        packed = ": decompress it first" if path.suffix in COMPRESSED else ""
+        raise LobsterError(f"{path}: not named as TICKER_YYYY-MM-DD_START_END_message_LEVELS.csv{packed}")
     name = Name(found["ticker"], found["day"], int(found["start"]), int(found["end"]), int(found["levels"]))
     try:
         np.datetime64(name.day)
@@ -70,7 +75,7 @@ def name_of(path: Path) -> Name:
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
     try:
-        with path.open(encoding="ascii") as text:
+        with path.open(encoding="utf-8-sig") as text:
             for number, line in enumerate(text, 1):
                 if line.strip():
                     yield f"{path} line {number}", line.strip().split(",")
@@ -80,8 +85,10 @@ def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 def _whole(text: str, where: str, what: str) -> int:
     digits = text.strip().removeprefix("-")
-    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
+    if not (digits.isascii() and digits.isdecimal()):
         raise LobsterError(f"{where}: {what} must be a whole number, is {text!r:.40}")
+    if len(digits) > MOST_DIGITS:
+        raise LobsterError(f"{where}: {what} has more than {MOST_DIGITS} digits: {text!r:.40}")
     return int(text)
 
 
@@ -104,6 +111,8 @@ def _message(where: str, fields: list[str]) -> tuple[int, ...]:
     )
     if not SUBMISSION <= row[1] <= HALT:
         raise LobsterError(f"{where}: type {row[1]}, 1 to 7 exist")
+    if row[1] <= EXECUTION and row[2] < 0:
+        raise LobsterError(f"{where}: order {row[2]}, must not be negative")
     if row[1] != HALT and row[5] not in (BID, ASK):
         raise LobsterError(f"{where}: direction {row[5]}, must be 1 or -1")
     if row[1] <= HIDDEN and (row[3] <= 0 or row[4] <= 0):
@@ -126,7 +135,7 @@ def read_messages(path: Path) -> np.ndarray:
 def read_book(path: Path, levels: int, messages: int) -> np.ndarray:
     width = COLUMNS_OF_LEVEL * levels
     try:
-        book = np.loadtxt(path, np.int64, delimiter=",", ndmin=2, encoding="ascii")
+        book = np.loadtxt(path, np.int64, delimiter=",", ndmin=2, encoding="utf-8-sig")
     except (ValueError, UnicodeDecodeError):
         for where, fields in _lines(path):  # find the line, to name it
             for place, text in enumerate(fields, 1):
@@ -158,9 +167,10 @@ def _seconds(time_ns: int) -> str:
 def write(folder: Path, pair: Pair) -> tuple[Path, Path]:
     """Both files; where they are."""
     message_path, book_path = (folder / pair.name.of(what) for what in ("message", "orderbook"))
-    with message_path.open("w", encoding="ascii") as text:
+    with saving(message_path), message_path.open("w", encoding="ascii") as text:
         for time_ns, *fields in pair.messages.tolist():
             text.write(f"{_seconds(time_ns)},{','.join(map(str, fields))}\n")
     assert pair.book is not None
-    np.savetxt(book_path, pair.book, "%d", ",")
+    with saving(book_path):
+        np.savetxt(book_path, pair.book, "%d", ",")
     return message_path, book_path

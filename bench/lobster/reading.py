@@ -43,6 +43,8 @@ NOT_SENT = {
     CROSS: "cross trades (type 6): not sent, they are outside the continuous book",
     HALT: "halts and resumptions (type 7): not sent",
 }
+THERE = "orders that are never submitted: taken to rest before the first message"
+REUSED = "orders submitted once more after they had ended: taken as new ones"
 ENDED = "messages about orders that had ended: not sent"
 
 
@@ -150,8 +152,10 @@ def _anonymous(pair: Pair, there: dict[int, list[int]]) -> dict[tuple[int, int],
     return {level: size for level, size in lots.items() if size > 0}
 
 
-def _open(writer: _Writer, pair: Pair, tick: int) -> None:
+def _open(writer: _Writer, pair: Pair, tick: int, notes: Counter[str]) -> None:
     there = _never_submitted(pair)
+    if there:
+        notes[THERE] += len(there)
     for order, (direction, price, size) in there.items():
         writer.submit(order, 0, _side(direction), price // tick, size)
     for (direction, price), size in _anonymous(pair, there).items():
@@ -187,8 +191,8 @@ def imported(pair: Pair) -> Imported:
     if int(messages["size"].max()) > MOST_LOTS:
         raise LobsterError(f"a size of {messages['size'].max()}: at most {MOST_LOTS} can be played")
     made = Imported(np.zeros(0, MESSAGE), np.full(len(messages), -1), tick)
-    _open(writer, pair, tick)
-    start_ns, line = pair.name.start_ms * NS_PER_MS, 0
+    _open(writer, pair, tick, made.notes)
+    start_ns, line, submitted = pair.name.start_ms * NS_PER_MS, 0, set[int]()
     while line < len(messages):
         time, kind, order, size, price, direction = messages[line].tolist()
         time_ns, following = max(time - start_ns, 0), line + 1
@@ -197,6 +201,9 @@ def imported(pair: Pair) -> Imported:
         elif kind == SUBMISSION:
             if order in writer.live:
                 raise LobsterError(f"line {line + 1} of the messages: order {order} is submitted while it still rests")
+            if order in submitted:
+                made.notes[REUSED] += 1
+            submitted.add(order)
             writer.submit(order, time_ns, _side(direction), price // tick, size)
         elif kind == EXECUTION:
             following = _last_of_taker(messages, line)

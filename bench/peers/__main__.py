@@ -25,6 +25,7 @@ from bench.conformance.passes import run
 from bench.peers.adapters import PEERS
 from bench.report.extras import need
 from bench.report.result import Check, Figure, Run
+from bench.report.saving import saving
 from engine_core.arguments import folder, new_file, seconds, whole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,7 +148,8 @@ def plot(results: list[Result], path: Path) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("messages a second, same flow, same machine")
     axes.invert_yaxis()
-    figure.savefig(path)
+    with saving(path):
+        figure.savefig(path)
     pyplot.close(figure)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.flow.parameters import MODELS
 from bench.report.extras import need
 from bench.report.result import Run, write
+from bench.report.saving import saving
 from engine_core.arguments import file, new_file, seconds, whole
 
 
@@ -69,7 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.html:
         from bench.report.page import page  # only now: it needs the extra
 
-        options.html.write_text(page(document), encoding="utf-8")
+        with saving(options.html):
+            options.html.write_text(page(document), encoding="utf-8")
     if options.json:
         write(options.json, document)
     return 0

@@ -11,7 +11,6 @@ pipeline (`exchange bench pipeline`); here each block waits for its answer, so t
 import argparse
 import contextlib
 import gc
-import json
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from bench.replay.capture import Capture, CaptureError
 from bench.replay.flow import Flow, infer
 from bench.replay.judge import Verdict, judge
 from bench.replay.target import Kernel, Pipeline, ReplayError, Target, venue
+from bench.report.result import write
 from engine_core.arguments import folder, new_file, whole
 from engine_core.book.memory.state import Capacities
 from engine_core.config.settings import Settings
@@ -201,7 +201,7 @@ def main(argv: list[str] | None = None) -> int:
             "run": asdict(run),
             "verdict": asdict(verdict),
         }
-        arguments.json.write_text(json.dumps(content, indent=2) + "\n")
+        write(arguments.json, content)
     return 0 if verdict.passed else 2
 
 

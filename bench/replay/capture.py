@@ -10,6 +10,7 @@ import gzip
 import importlib
 import importlib.metadata
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine_core.wire.codes import Side
+from engine_core.wire.limits import MAX_PRICE_TICKS
 
 PACKAGE = "ob-analytics"
 VERSION = "0.1.0"
@@ -100,18 +102,30 @@ def _decimal(text: str, decimals: int, where: str) -> int:
     raise CaptureError(f"{where}: {text!r} is not a number of at most {decimals} decimals")
 
 
+def _price(text: str, decimals: int, where: str) -> int:
+    ticks = _decimal(text, decimals, where)
+    if ticks == MARKET_PRICE_TICKS * 10**decimals:
+        return MARKET_PRICE_TICKS
+    if ticks > MAX_PRICE_TICKS:
+        raise CaptureError(f"{where}: price {text} is {ticks} ticks of 10^-{decimals}, at most {MAX_PRICE_TICKS} exist")
+    return ticks
+
+
 def _table(path: Path, columns: list[str]) -> Iterator[tuple[str, list[str]]]:
     if not path.is_file():
         raise CaptureError(f"{path} is missing: a capture is a folder with orders.csv.gz, trades.csv and meta.json")
-    with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as text:
-        reader = csv.reader(text)
-        header = next(reader, [])
-        if header != columns:
-            raise CaptureError(f"{path}: the columns are {header}, expected {columns}")
-        for line, fields in enumerate(reader, 2):
-            if len(fields) != len(columns):
-                raise CaptureError(f"{path} line {line}: {len(fields)} fields, expected {len(columns)}")
-            yield f"{path.name} line {line}", fields
+    try:
+        with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as text:
+            reader = csv.reader(text)
+            header = next(reader, [])
+            if header != columns:
+                raise CaptureError(f"{path}: the columns are {header}, expected {columns}")
+            for line, fields in enumerate(reader, 2):
+                if len(fields) != len(columns):
+                    raise CaptureError(f"{path} line {line}: {len(fields)} fields, expected {len(columns)}")
+                yield f"{path.name} line {line}", fields
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise CaptureError(f"{path} cannot be read to its end: {error}: is it whole? Fetch it again") from None
 
 
 def _price_decimals(rows: list[tuple[str, list[str]]]) -> int:
@@ -135,7 +149,7 @@ def read(folder: Path) -> Capture:
                     order=numbers.setdefault(order, len(numbers) + 1),
                     received_ms=int(received),
                     exchange_ms=int(exchange),
-                    price_ticks=_decimal(price, decimals, where),
+                    price_ticks=_price(price, decimals, where),
                     lots=_decimal(volume, SIZE_DECIMALS, where),
                     action=_ACTIONS[action],
                     side=_SIDES[direction],
@@ -146,7 +160,7 @@ def read(folder: Path) -> Capture:
     try:
         meta = json.loads((folder / "meta.json").read_text())
         snapshot, closing = int(meta["synthetic_created"]), int(meta["synthetic_deleted"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise CaptureError(f"{folder / 'meta.json'} is missing or damaged ({error!r})") from error
     trades = list(_read_trades(folder / "trades.csv", numbers, decimals))
     venue_ids = [0, *(int(order) for order in numbers)]

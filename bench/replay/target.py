@@ -20,7 +20,7 @@ from engine_core.book.queries import balances, setup
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, QueryKind, Reason, Side
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, EVENT, SCHEMA_VERSION, join
-from engine_core.wire.limits import MAX_BLOCK_EVENTS, MAX_SUPPLY_ATOMS
+from engine_core.wire.limits import MAX_BLOCK_EVENTS, MAX_DECIMALS, MAX_SUPPLY_ATOMS
 
 BASE, QUOTE = b"XBT", b"USD"  # of the replay's own market; never those of the configured markets
 SHARE_OF_SUPPLY = 16  # each account gets a sixteenth of what an asset may have at all
@@ -103,10 +103,12 @@ def _apply(target: Target, records: list[np.ndarray]) -> None:
     """Execute ADMIN records; all must be applied."""
     if not records:
         return
-    events = target.execute(join(records))
+    sent = join(records)
+    events = target.execute(sent)
     for event in events[events["kind"] != EventKind.APPLIED]:
         reason = Reason(event["reason"]).name
-        raise ReplayError(f"the exchange refused to set up the replay's market or accounts: {reason}")
+        what = CommandKind(int(sent["kind"][int(event["index"])])).name
+        raise ReplayError(f"the exchange refused to set up the replay's market or accounts: {what}: {reason}")
 
 
 @contextmanager
@@ -115,7 +117,10 @@ def venue(target: Target, price_decimals: int) -> Iterator[Venue]:
     known = target.setup()
     records: list[np.ndarray] = []
     base = _asset(known, records, BASE, SIZE_DECIMALS, 0)
-    quote = _asset(known, records, QUOTE, SIZE_DECIMALS + price_decimals, int(base > _highest(known, "asset")))
+    # Its atom is a lot times a tick, finer than any asset may be if prices have more decimals: then only what it is
+    # called, and no trade, is another. Trades are of ticks and lots.
+    decimals = min(SIZE_DECIMALS + price_decimals, MAX_DECIMALS)
+    quote = _asset(known, records, QUOTE, decimals, int(base > _highest(known, "asset")))
     market = _market(known, records, base, quote)
     account = max(_highest(known, "account"), 1)
     place = Venue(market, base, quote, account + 1, account + 2)

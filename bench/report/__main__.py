@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from bench.report.extras import need
 from bench.report.reading import ReadError, read
+from bench.report.saving import saving
 from engine_core.arguments import file, new_file
 
 
@@ -29,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{out} is read: name another file for the page (-o)")
     try:
         html = page(read(options.file))
-        out.write_text(html, encoding="utf-8")
+        with saving(out):
+            out.write_text(html, encoding="utf-8")
     except (ReadError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -33,6 +33,7 @@ from typing import Any, Literal
 
 import psutil
 
+from bench.report.saving import saving
 from engine_core import VERSION
 
 FORM = "exchange-bench/1"
@@ -143,7 +144,8 @@ def short(values: Iterable[float]) -> list[float]:
 
 
 def write(path: Path, document: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    with saving(path):
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def commit() -> str:

@@ -1,5 +1,6 @@
 """Reading a capture, and inferring the commands behind it: one small life for each rule."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -158,3 +159,19 @@ def test_a_package_that_is_not_installed_says_how_to_install_it(monkeypatch: pyt
     monkeypatch.setattr(captures, "PACKAGE", "no-such-package-of-captures")
     with pytest.raises(CaptureError, match="exchange replay --install"):
         captures.locate()
+
+
+def test_a_file_that_is_cut_short_or_not_compressed_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path, [], [], [])
+    whole = gzip.compress((folder / "orders.csv").read_bytes())
+    for content in (whole[:-20], b"id,timestamp", whole[:20] + b"\xff" * 30):
+        (folder / "orders.csv.gz").write_bytes(content)
+        with pytest.raises(CaptureError, match=r"orders\.csv\.gz cannot be read to its end: .*Fetch it again"):
+            read(folder)
+
+
+def test_prices_with_decimals_keep_market_orders_and_have_a_bound(tmp_path: Path) -> None:
+    capture = read(write(tmp_path, ["4,9,200,999999999.0,1.0,created,bid", "5,9,200,103.25,1.0,created,ask"], [], []))
+    assert [row.price_ticks for row in capture.rows[-2:]] == [captures.MARKET_PRICE_TICKS, 10_325]
+    with pytest.raises(CaptureError, match=r"line 5: price 78000\.123456 is 78000123456 ticks of 10\^-6, at most 2147"):
+        read(write(tmp_path, ["4,9,200,78000.123456,1.0,created,ask"], [], []))

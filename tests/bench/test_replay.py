@@ -38,6 +38,14 @@ def test_a_captured_trade_is_reproduced(tmp_path: Path) -> None:
     assert (verdict["missed"], verdict["extra"], verdict["rejected"]) == ([], [], {})
 
 
+def test_prices_of_two_decimals_are_replayed(tmp_path: Path) -> None:
+    status, report = play(
+        tmp_path, [line.replace("110.0,", "110.01,") for line in LIVE], [TRADE.replace("110.0,", "110.01,")]
+    )
+    assert status == 2 and report["verdict"]["rejected"] == {}, "the snapshot's ask is at 110.00"
+    assert [(row["taker"], row["maker"], row["price_ticks"]) for row in report["verdict"]["extra"]] == [(4, 3, 11_000)]
+
+
 @pytest.mark.parametrize(
     ("trade", "why"),
     [

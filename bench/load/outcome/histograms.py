@@ -10,6 +10,8 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
+from bench.report.saving import saving
+
 LOWEST_NS, HIGHEST_NS, DIGITS = 1_000, 3_600_000_000_000, 3
 MS_NS, SECOND_NS = 1_000_000, 1_000_000_000
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9, "p9999": 99.99, "p99999": 99.999}
@@ -60,7 +62,7 @@ class Histogram:
 def write_log(path: Path, values_ns: np.ndarray, due_ns: np.ndarray, start_ms: int, comment: str) -> None:
     """The standard log: an interval histogram for the orders that were due in each second."""
     seconds = due_ns // SECOND_NS
-    with path.open("w", encoding="ascii", errors="backslashreplace") as file:
+    with saving(path), path.open("w", encoding="ascii", errors="backslashreplace") as file:
         log = HistogramLogWriter(file)
         log.output_comment(comment)
         log.output_log_format_version()

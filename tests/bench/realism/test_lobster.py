@@ -134,7 +134,7 @@ def test_other_peoples_files_become_commands(tmp_path: Path) -> None:
     pair = files.read(write(tmp_path, LINES, BOOK))
     made = reading.imported(pair)
     assert made.tick_e4 == 100
-    assert sorted(made.notes.values()) == [1, 1, 1]  # hidden, cross, halt
+    assert sorted(made.notes.values()) == [1, 1, 1, 2]  # hidden, cross, halt; two orders that are never submitted
     rows = made.messages
     assert rows["kind"].tolist() == [1, 1, 1, 1, 1, 3, 2]
     assert rows["time_ns"].tolist() == [0, 0, 0, 1, 500 * MS, 1_250 * MS, 3_000 * MS]
@@ -161,7 +161,7 @@ def test_a_message_about_an_order_that_has_ended_is_counted(tmp_path: Path) -> N
         ("34200.5,1,7,1.5,1000100,1", "size must be a whole number, is '1.5'"),
         ("soon,1,7,100,1000100,1", "the time must be seconds with at most 9 decimals, is 'soon'"),
         ("34199,1,7,100,1000100,1", "its time is before that of the line above"),
-        ("34200.5,1,7,100," + "9" * 40 + ",1", "price must be a whole number"),
+        ("34200.5,1,7,100," + "9" * 40 + ",1", "price has more than 18 digits"),
     ],
 )
 def test_junk_is_refused_with_its_line(tmp_path: Path, line: str, why: str) -> None:
@@ -197,6 +197,25 @@ def test_names_and_bytes_that_are_none_are_refused(tmp_path: Path) -> None:
         files.read(path)
     with pytest.raises(FlowFileError, match="cannot be read as a flow"):
         of_flow_file(path)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    path = write(tmp_path, ["34200.1,1,6,100,1000100,-1"])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert files.read(path).messages["order"].tolist() == [6]
+
+
+def test_what_is_unusual_about_orders_is_said(tmp_path: Path) -> None:
+    with pytest.raises(LobsterError, match="decompress it first"):
+        files.name_of(tmp_path / f"{NAME}.gz")
+    with pytest.raises(LobsterError, match="order has more than 18 digits"):
+        files.read(write(tmp_path, [f"34200.1,1,{2**63 - 1},100,1000100,-1"]))
+    with pytest.raises(LobsterError, match="line 1: order -6, must not be negative"):
+        files.read(write(tmp_path, ["34200.1,1,-6,100,1000100,-1"]))
+    lines = ["34200.1,1,6,100,1000100,-1", "34200.2,3,6,100,1000100,-1", "34200.3,1,6,50,1000100,-1"]
+    path = write(tmp_path, [*lines, "34200.4,3,7,50,1000200,-1"])
+    made = reading.imported(files.read(path))
+    assert (made.notes[reading.REUSED], made.notes[reading.THERE]) == (1, 1)
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
