@@ -88,10 +88,12 @@ class RestPool:
         return len(self._waiting) + sum(connection.place >= 0 for connection in self._all)
 
     def send(self, place: int) -> None:
-        if self._free:
-            self._free.pop().send(place)
-        else:
-            self._waiting.append(place)
+        while self._free:
+            connection = self._free.pop()
+            if not connection.transport.is_closing():
+                connection.send(place)
+                return
+        self._waiting.append(place)
 
     def run_closed(self, until_ns: int, in_flight: int = 1) -> None:
         """Keep every connection busy until then; over HTTP one request is on its way on each."""
@@ -105,6 +107,8 @@ class RestPool:
         self._closed_until_ns = min(self._closed_until_ns, 1)
 
     def is_free(self, connection: _Connection) -> None:
+        if connection.transport.is_closing():
+            return  # the server turned it away; lost() has another take its place
         if self._closed_until_ns:
             now_ns, place = self.now_ns(), self.tally.sent
             if now_ns < self._closed_until_ns and place < len(self.requests):
