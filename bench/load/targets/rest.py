@@ -44,6 +44,9 @@ class _Connection(asyncio.Protocol):
             return
         self._received = b""
         place, self.place = self.place, -1
+        if place < 0:  # said before any request: it answers none
+            self._pool.tally.notes[f"a connection is turned away: {reason_of(body)}"] += 1
+            return
         self._pool.answered(place, int(head[9:12]), body)
         self._pool.is_free(self)
 

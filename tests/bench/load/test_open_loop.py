@@ -54,6 +54,9 @@ class Wire:
     def write(self, data: bytes) -> None:
         self._world.at(self._world.answered_ns(), lambda: self._connection.data_received(RESPONSE))
 
+    def is_closing(self) -> bool:
+        return False
+
 
 def pool_of(world: World, due_ns: np.ndarray, connections: int) -> tuple[RestPool, Tally]:
     tally = Tally(array("q", due_ns.tolist()))

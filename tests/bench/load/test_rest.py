@@ -30,3 +30,17 @@ def test_a_connection_that_is_closing_is_not_written_to() -> None:
 
     for is_closed_loop in (True, False):
         assert asyncio.run(scene(is_closed_loop)) == [b"a"]
+
+
+def test_what_is_said_before_any_request_answers_none() -> None:
+    async def scene() -> Tally:
+        address = Address.of("http://127.0.0.1:1", "url", ("http", "https"))
+        pool = RestPool(address, [b"a"], Tally(array("q", [0])), lambda: 1, 1)
+        turned_away = _Connection(pool)
+        transport = SimpleNamespace(write=None, is_closing=lambda: False)
+        turned_away.connection_made(transport)  # type: ignore[arg-type]
+        turned_away.data_received(b"HTTP/1.1 429 X\r\nContent-Length: 2\r\n\r\n{}")
+        return pool.tally
+
+    tally = asyncio.run(scene())
+    assert tally.answered == 0 and list(tally.notes.values()) == [1] and not tally.refusals
