@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from bench import entry
+from bench.flow.generator import Generator
 from engine_core.operator.target.benchmarks import benchmarks
 
 EXCHANGE = (sys.executable, "-P", "-m", "engine_core.cli")
@@ -30,16 +30,14 @@ def test_ctrl_c_before_anything_is_imported(command: tuple[str, ...], tmp_path: 
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
-def test_ctrl_c_while_it_measures(tmp_path: Path) -> None:
-    flow = tmp_path / "flow.npy"
-    command = [*EXCHANGE, "bench", "flow", "--seconds", "3600", "-o", str(flow)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not flow.exists():  # it generates from now on
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)
-    assert (process.returncode, *said) == (130, "", "interrupted\n")
+def test_ctrl_c_while_it_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Generator, "fill", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(sys, "argv", ["entry", "flow", "-o", str(tmp_path / "flow.npy")])
+    with pytest.raises(SystemExit) as end:
+        entry.main()
+    assert end.value.code == 130 and capsys.readouterr().err == "interrupted\n"
 
 
 @pytest.mark.parametrize("module", ["all", "against", "calibrate", "setting", "load", "replay"])
@@ -50,7 +48,7 @@ def test_ctrl_c_wherever_it_is(
         assert name == f"bench.{module}"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(entry.runpy, "run_module", run)
+    monkeypatch.setattr("runpy.run_module", run)
     monkeypatch.setattr(sys, "argv", ["entry", module])
     with pytest.raises(SystemExit) as end:
         entry.main()
