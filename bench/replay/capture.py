@@ -141,9 +141,12 @@ def read(folder: Path) -> Capture:
     lines = list(_table(orders, columns))
     decimals = _price_decimals(lines)
     numbers: dict[str, int] = {}
+    venue_ids = [0]
     rows = []
     for where, (order, received, exchange, price, volume, action, direction) in lines:
         try:
+            if order not in numbers:
+                venue_ids.append(int(order))
             rows.append(
                 Row(
                     order=numbers.setdefault(order, len(numbers) + 1),
@@ -163,7 +166,6 @@ def read(folder: Path) -> Capture:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CaptureError(f"{folder / 'meta.json'} is missing or damaged ({error!r})") from error
     trades = list(_read_trades(folder / "trades.csv", numbers, decimals))
-    venue_ids = [0, *(int(order) for order in numbers)]
     return Capture(rows, trades, venue_ids, snapshot, closing, decimals)
 
 
@@ -183,4 +185,6 @@ def _read_trades(path: Path, numbers: dict[str, int], decimals: int) -> Iterator
             raise CaptureError(f"{where}: trades an order that orders.csv never mentions")
         taker, maker = (buyer, seller) if side == "buy" else (seller, buyer)
         price_ticks, lots = _decimal(price, decimals, where), _decimal(amount, SIZE_DECIMALS, where)
+        if not trade_id.isdecimal():
+            raise CaptureError(f"{where}: {trade_id!r} is no number of a trade")
         yield Trade(int(trade_id), numbers[taker], numbers[maker], price_ticks, lots)

@@ -131,11 +131,17 @@ def test_what_no_command_can_say_is_left_out_and_counted(tmp_path: Path) -> None
         ("4,9,200,103.0,0.123456789,created,ask", "line 5: '0.123456789'"),
         ("4,9,200,-3.0,1.0,created,ask", "line 5: '-3.0'"),
         ("4,soon,200,103.0,1.0,created,ask", "line 5: .*'soon'"),
+        ("four,9,200,103.0,1.0,created,ask", "line 5: .*'four'"),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(CaptureError, match=said):
         read(write(tmp_path, [line], [], []))
+
+
+def test_a_damaged_number_of_a_trade_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match=r"trades\.csv line 2: 'x7' is no number of a trade"):
+        read(write(tmp_path, [], [], ["x7,9,200,104.0,1.0,1,3,buy"]))
 
 
 def test_a_folder_that_is_no_capture_says_what_is_missing(tmp_path: Path) -> None:
