@@ -5,7 +5,7 @@ Every read of the history is one read-only transaction on one snapshot, so rows 
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import psycopg
 from psycopg import AsyncConnection
@@ -44,13 +44,10 @@ class Database:
         except TimeoutError:
             raise HistoryUnavailable("too many history requests at once") from None
         try:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            try:
-                async with connection.transaction():
-                    await connection.execute(self._settings)
-                    yield connection
-            finally:
-                await self._give_back(connection)
+            async with AsyncExitStack() as stack:
+                connection = await self._begin(stack)
+                await connection.execute(self._settings)
+                yield connection
         except psycopg.errors.UndefinedTable:
             raise HistoryUnavailable("the database is not prepared yet: the writer does that when it starts") from None
         except psycopg.errors.QueryCanceled:
@@ -59,6 +56,21 @@ class Database:
             raise HistoryUnavailable(f"no connection to the database: {_first_line(error)}") from error
         finally:
             self._free.release()
+
+    async def _begin(self, stack: AsyncExitStack) -> AsyncConnection:
+        """A connection with a transaction, until the stack ends. One that died while it was idle, as all do when the
+        server starts again, is thrown away: nothing was asked on it yet."""
+        while True:
+            was_idle = bool(self._idle)
+            connection = self._idle.pop() if was_idle else await self._connect()
+            stack.push_async_callback(self._give_back, connection)
+            try:
+                await stack.enter_async_context(connection.transaction())
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                if not was_idle:
+                    raise
+            else:
+                return connection
 
     async def _connect(self) -> AsyncConnection:
         return await AsyncConnection.connect(

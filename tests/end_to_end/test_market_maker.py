@@ -40,15 +40,21 @@ def _levels(exchange: Exchange) -> set[int]:
     return {len(book[side]) for book in books for side in ("bids", "asks")}
 
 
-def _trades(exchange: Exchange) -> int:
-    return sum(int(ticker["trades"]) for ticker in _get(exchange, "tickers"))
+def _trades(exchange: Exchange) -> int | None:
+    """None while an ingress that was just started has not read yet what tickers add up to: it says so with 503."""
+    try:
+        return sum(int(ticker["trades"]) for ticker in _get(exchange, "tickers"))
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != 503:
+            raise
+        return None
 
 
 def _is_lively(exchange: Exchange, levels: int) -> None:
     """Every ladder is complete, with nothing beside it that somebody forgot, and takers trade."""
     eventually(lambda: _levels(exchange), lambda found: found == {levels}, "all ladders complete", PATIENCE_S)
-    before = _trades(exchange)
-    eventually(lambda: _trades(exchange), lambda now: now > before, "trades", PATIENCE_S)
+    before = eventually(lambda: _trades(exchange), lambda trades: trades is not None, "tickers", PATIENCE_S)
+    eventually(lambda: _trades(exchange), lambda now: (now or 0) > (before or 0), "trades", PATIENCE_S)
 
 
 @pytest.mark.timeout(400)
