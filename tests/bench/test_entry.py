@@ -33,6 +33,7 @@ def test_ctrl_c_before_anything_is_imported(command: tuple[str, ...], tmp_path: 
 def test_ctrl_c_while_it_measures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.delitem(sys.modules, "bench.flow.__main__", raising=False)  # imported, it is warned of when it is run
     monkeypatch.setattr(Generator, "fill", lambda *_: signal.raise_signal(signal.SIGINT))
     monkeypatch.setattr(sys, "argv", ["entry", "flow", "-o", str(tmp_path / "flow.npy")])
     with pytest.raises(SystemExit) as end:
