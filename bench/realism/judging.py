@@ -6,6 +6,7 @@ between the part of the real flow that the parameters were fitted to and the par
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -41,16 +42,23 @@ def _kurtosis(series: np.ndarray) -> float:
 
 
 Pick = Callable[[Series], np.ndarray]
-_RETURNS: Pick = lambda series: series.returns  # noqa: E731
-_SIZES: Pick = lambda series: np.abs(series.returns)  # noqa: E731
-_IMBALANCE: Pick = lambda series: series.imbalance  # noqa: E731
+_RETURNS: Pick = attrgetter("returns")
+_IMBALANCE: Pick = attrgetter("imbalance")
+
+
+def _sizes(series: Series) -> np.ndarray:
+    """Of the returns, whatever their sign: volatility."""
+    sizes: np.ndarray = np.abs(series.returns)
+    return sizes
+
+
 # name: (whether it is barred, of which series, statistic)
 STATISTICS: dict[str, tuple[bool, Pick, Callable[[np.ndarray], float]]] = {
     "order-flow imbalance a second: mean, lots": (True, _IMBALANCE, lambda series: float(series.mean())),
     "order-flow imbalance a second: deviation, lots": (True, _IMBALANCE, lambda series: float(series.std())),
     "order-flow imbalance: autocorrelation, 1 s": (True, _IMBALANCE, autocorrelation),
-    "volatility (|return|): autocorrelation, 1 s": (True, _SIZES, autocorrelation),
-    "volatility (|return|): autocorrelation, 10 s": (True, _SIZES, lambda series: autocorrelation(series, 10)),
+    "volatility (|return|): autocorrelation, 1 s": (True, _sizes, autocorrelation),
+    "volatility (|return|): autocorrelation, 10 s": (True, _sizes, lambda series: autocorrelation(series, 10)),
     "returns a second: deviation, half ticks": (False, _RETURNS, lambda series: float(series.std())),
     "returns a second: kurtosis": (False, _RETURNS, _kurtosis),
     "returns a second: autocorrelation, 1 s": (False, _RETURNS, autocorrelation),
