@@ -48,7 +48,8 @@ class Lookout:
     def still_others(self) -> bool:
         """A moment later: what was our own, in a former life, is gone by then."""
         time.sleep(LOOK_SECONDS)
-        return bool(self.others())
+        self._seen = bool(self.others())
+        return self._seen
 
     def is_due(self) -> bool:
         return time.monotonic() >= self._next

@@ -4,16 +4,18 @@ import asyncio
 import signal
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import redis
 
 from engine_core.runtime.snapshots import snapshot
-from engine_core.runtime.standby import active_name
+from engine_core.runtime.standby import Lookout, active_name
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.feed import Feed
 from engine_core.transport.gateway import Gateway
+from engine_core.transport.redis_connection import client_of
 from engine_core.wire.codes import EventKind, QueryKind, Side
 from engine_core.wire.layout import EVENT, SLOT
 from engine_core.wire.streams import ORIGIN, decode_block
@@ -136,6 +138,18 @@ def test_an_engine_that_was_away_for_too_long_begins_anew(valkey: str, runtime: 
         assert out.execute(place(Side.BID, 99, 5))[0]["kind"] == EventKind.ACCEPTED, "the first one is back"
         assert len(out.query(QueryKind.BOOK, market=1)[1]) == 22
     client.close()
+
+
+def test_an_engine_that_dies_before_the_first_look_is_missed_all_the_same(valkey: str) -> None:
+    """It was there when the standby came up, so nothing is to be waited for: `bench recovery` took 10 s."""
+    with closing(client_of(valkey, 10)) as client:
+        active = redis.Redis.from_url(valkey, client_name=active_name(0))
+        active.ping()
+        lookout = Lookout(client, NAMES, 0, 1)
+        assert lookout.others() and lookout.still_others()
+        active.close()
+        until(lambda: not lookout.others(), "Redis forgets the connection")
+        assert [lookout.look(ORIGIN) for _ in range(2)] == [False, True]
 
 
 async def test_two_active_engines_are_harmless(valkey: str, runtime: Path) -> None:
