@@ -35,6 +35,7 @@ from ingress.access.authenticator import Authenticator
 from ingress.access.rate_limits import FILE as limits_file
 from ingress.access.rate_limits import opened
 from ingress.access.used_signatures import UsedSignatures
+from ingress.arrival import stamp_arrivals, stamped
 from ingress.config import IngressConfig, from_settings
 from ingress.engine import Engine, Gateway
 from ingress.health import Health
@@ -88,7 +89,8 @@ async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncItera
         limits = opened(config.runtime / limits_file, config.rate_limits)
         if limits is not None:
             stack.callback(limits.close)
-        yield Service(config, engine, market_data, history, auth, Health(engine), users, limits)
+        known = config, engine, market_data, history, auth, Health(engine), users, limits
+        yield Service(*known, arrivals=stages.arrivals)
 
 
 async def serve(config: IngressConfig) -> None:
@@ -111,7 +113,7 @@ async def _serve_http(service: Service, listener: socket.socket, metrics: Metric
     server = uvicorn.Server(
         uvicorn.Config(
             app.build(service, metrics),
-            http=protocol(app.hot_routes(service, metrics), crowd),
+            http=_connections(service, metrics, crowd),
             ws=socket_class(service, metrics),
             lifespan="off",
             proxy_headers=False,  # whose word on the client's address counts, engine_core/config/addresses.py says
@@ -139,6 +141,11 @@ async def _serve_http(service: Service, listener: socket.socket, metrics: Metric
         raise GatewayError(str(service.engine.gateway.failure))
 
 
+def _connections(service: Service, metrics: Metrics, crowd: Crowd) -> type[asyncio.Protocol]:
+    made = protocol(app.hot_routes(service, metrics), crowd)
+    return stamped(service.arrivals, made) if service.config.stages_every else made
+
+
 async def _until_failure(gateway: Gateway, server: uvicorn.Server, monitor: Monitor, crowd: Crowd) -> None:
     """A gateway that gave up never comes back: end this process, so that a new one takes its place."""
     while gateway.failure is None:
@@ -160,6 +167,8 @@ def listening_socket(config: IngressConfig) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if config.workers > 1:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if config.stages_every:
+            stamp_arrivals(listener)
         listener.bind(address)
     except OSError as error:
         where = f"{in_url(config.host)}:{config.http_port}"

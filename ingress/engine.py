@@ -3,7 +3,6 @@
 Non-goals: the log and the ring (engine_core.transport.gateway does that), and what the events mean to a client.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, QueryKind
 from engine_core.wire.events import Event, events_of
 from ingress.errors import ApiError, Code
+from ingress.request_time import AwaitedCommand
 
 RETRY_LATER = ((b"Retry-After", b"1"),)
 _BLOCK_REFUSED = EventKind.BLOCK_REFUSED.value
@@ -41,8 +41,6 @@ class Gateway(Protocol):
     @property
     def healthy(self) -> bool: ...
 
-    def submit(self, record: bytes) -> "asyncio.Future[np.ndarray]": ...
-
     def append(self, record: bytes, answer: Answer) -> None: ...
 
     def catch_up(self) -> None: ...
@@ -68,8 +66,10 @@ class Engine:
 
     async def submit(self, record: bytes) -> list[Event]:
         """The same for any 64-byte record, of an administrative command too."""
+        answer = AwaitedCommand()
         try:
-            return outcome(await self.gateway.submit(record))
+            self.gateway.append(record, answer)
+            return outcome(await answer)
         except FAILURES as error:
             raise failure(error) from None
 

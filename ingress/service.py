@@ -7,6 +7,7 @@ from engine_core.replica.market_data import MarketData
 from engine_core.replica.setup import Setup
 from ingress.access.authenticator import Authenticator, Caller
 from ingress.access.rate_limits import RateLimiter
+from ingress.arrival import Arrivals
 from ingress.config import IngressConfig
 from ingress.engine import Engine
 from ingress.health import Health
@@ -31,6 +32,7 @@ class Service:
     users: GuardedUsers
     limits: RateLimiter | None  # None: nobody is limited
     order_books: OrderBooks = field(default_factory=OrderBooks)
+    arrivals: Arrivals = field(default_factory=Arrivals)
 
     @property
     def setup(self) -> Setup:

@@ -20,7 +20,7 @@ from engine_core.process.stages import BEFORE, Journey, Journeys, Stage
 LOOK_EVERY_S = 2.0
 LAST_S = 1.0  # for what is on its way to the database when the time is over
 WORDS = {
-    Stage.AUTHENTICATED: "ingress: read, signature and limits checked",
+    Stage.AUTHENTICATED: "ingress: wakes up, reads, signature and limits checked",
     Stage.APPENDED: "ingress: until its block goes to Redis",
     Stage.READ: "Redis, and the way to the engine",
     Stage.MATCHED: "engine: its block is executed",

@@ -9,7 +9,7 @@ it on its socket in the runtime folder; who wants to know joins them (Journeys).
 gateway, incarnation and sequence, and sample each block whose sequence is a multiple of [server] stages_every; of its
 orders, ingress times one. Times are seconds of CLOCK_MONOTONIC, one clock for all processes of a host.
 
-Non-goals: every order; other hosts, which have another clock; what waits in a socket before ingress has read it.
+Non-goals: every order; other hosts, which have another clock; the client's own part.
 """
 
 import threading
@@ -34,7 +34,7 @@ now = time.perf_counter  # CLOCK_MONOTONIC on Linux
 class Stage(StrEnum):
     """What has happened to an order."""
 
-    RECEIVED = "received"  # ingress has read its last byte
+    RECEIVED = "received"  # its last byte has come to the socket of ingress; off Linux: ingress has read it
     AUTHENTICATED = "authenticated"  # its signature and its limits are checked, its command is made
     APPENDED = "appended"  # its block goes to Redis
     READ = "read"  # Redis has it, on the disk if durability is "always", and the engine has got it

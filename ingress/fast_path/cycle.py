@@ -6,7 +6,6 @@ those of dispatch.py; a request out of the ordinary (no length, a large body, `E
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -15,12 +14,14 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from engine_core.config.addresses import Origin
+from engine_core.process.stages import now
 from ingress.dispatch import Endpoint, answer
 from ingress.errors import ApiError
 from ingress.http.asgi import COMMON_HEADERS, MAX_BODY
 from ingress.http.head import RawHeaders
 from ingress.messages import Call, Reply
 from ingress.metrics import Metrics
+from ingress.request_time import RequestTime
 from ingress.service import Service
 
 _COMMON: Final = b"".join(b"%s: %s\r\n" % header for header in COMMON_HEADERS)
@@ -70,12 +71,23 @@ class HotCycle:
         self._flow = flow
         self._default_headers = default_headers
         self._on_response = on_response
+        self._received = self._began = 0.0  # when it had come completely, and was read
         self.keep_alive = keep_alive
         self.message_event = asyncio.Event()
         self.body = bytearray()
-        self.more_body = True
+        self._more_body = True
         self.disconnected = False
         self.response_complete = False
+
+    @property
+    def more_body(self) -> bool:
+        return self._more_body
+
+    @more_body.setter
+    def more_body(self, more: bool) -> None:
+        """The protocol has read the last byte."""
+        self._more_body, self._began = more, now()
+        self._received = self._routes.service.arrivals.since(self._began)
 
     async def run_asgi(self, app: object) -> None:
         while self.more_body and not self.disconnected:
@@ -84,14 +96,15 @@ class HotCycle:
             await self.message_event.wait()
         if self.more_body:  # the client left before its request was complete: there is nothing to execute
             return
-        began = time.perf_counter()
+        timed = RequestTime(self._received)
         self._call.body = bytes(self.body)
         reply = await answer(self._routes.service, self._endpoint, self._call)
-        self._routes.metrics.order(began, reply.status)
+        self._routes.metrics.order(self._began, reply.status)
         if self._flow.write_paused:
             await self._flow.drain()
         if not self.disconnected:
             self._transport.write(render(reply, self._default_headers, self.keep_alive))
+            timed.answered()
         self.response_complete = True
         if not self.keep_alive:
             self._transport.close()

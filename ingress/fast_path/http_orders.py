@@ -50,8 +50,10 @@ class PlainOrder(PendingOrder):
     __slots__ = ("_allowance", "client", "disconnected", "keep_alive", "response_complete")
     message_event = _NobodyWaits()
 
-    def __init__(self, client: OrderConnection, market: Market, began: float, allowance: Headers = ()) -> None:
-        super().__init__(market, placed, began)
+    def __init__(
+        self, client: OrderConnection, market: Market, began: float, received: float, allowance: Headers = ()
+    ) -> None:
+        super().__init__(market, placed, began, received)
         self.client = client
         self._allowance = allowance  # what the client may still ask, for the answer
         self.keep_alive = True
@@ -125,7 +127,7 @@ class PlainOrders:
         allowance = () if limits is None else limits.order(caller.account, address)
         if allowance is None or not self._is_first(caller):
             return False  # the general way says why, or finds the order that exists
-        order = PlainOrder(client, markets[row], began, allowance)
+        order = PlainOrder(client, markets[row], began, self._service.arrivals.since(began), allowance)
         client.begin_plain(order)
         self._submit(with_account(command.tobytes(), caller.account), order)
         return True

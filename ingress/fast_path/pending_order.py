@@ -21,12 +21,19 @@ logger = logging.getLogger(__name__)
 class PendingOrder:
     """`show` makes the answer's body of the events, or raises the refusal that they are."""
 
-    __slots__ = ("_market", "_show", "admitted", "began", "when_answered")
+    __slots__ = ("_market", "_show", "_tell", "admitted", "began", "received")
 
-    def __init__(self, market: Market, show: Callable[[Market, list[Event]], object], began: float) -> None:
+    def __init__(
+        self, market: Market, show: Callable[[Market, list[Event]], object], began: float, received: float
+    ) -> None:
         self._market, self._show = market, show
-        self.began, self.admitted = began, time.perf_counter()  # read completely; signature and limits are checked
-        self.when_answered: Callable[[int], None] | None = None  # takes the order's id; see ingress/stages.py
+        self.received, self.began = received, began  # had come completely, and was read
+        self.admitted = time.perf_counter()  # signature and limits are checked
+        self._tell: Callable[[int], None] | None = None
+
+    def when_answered(self, tell: Callable[[int], None]) -> None:
+        """`tell` takes the order's id, unless it has no outcome; see ingress/stages.py."""
+        self._tell = tell
 
     def done(self) -> bool:
         """Whether it is answered, or nobody waits any more."""
@@ -45,8 +52,8 @@ class PendingOrder:
             logger.exception("an order was executed, and cannot be shown")
             reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
         self.answer(reply)
-        if self.when_answered is not None:
-            self.when_answered(int(events["order_id"][0]))
+        if self._tell is not None:
+            self._tell(int(events["order_id"][0]))
 
     def set_exception(self, error: Exception, /) -> None:
         self.answer(error_reply(failure(error)))

@@ -4,17 +4,18 @@ A FastAPI route costs about 300 µs a request and this function about 60, so the
 answered here; it is the same operation, validation and signing either way. Non-goals: CORS preflights and documents.
 """
 
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from engine_core.config.addresses import TrustedProxies
+from engine_core.process.stages import now
 from ingress.access.rate_limits import LIMIT_HEADER, LONG_WAY
 from ingress.dispatch import Endpoint, answer, limited, over_the_limit
 from ingress.errors import ApiError, Code
 from ingress.http.page import WebPage
 from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, origin_of
 from ingress.metrics import Metrics
+from ingress.request_time import RequestTime
 from ingress.service import Service
 
 Scope = MutableMapping[str, Any]
@@ -77,10 +78,11 @@ class Edge:
         call = call_of(scope, body, self._service.config.proxies)
         endpoint = self._hot.get((call.method, call.path))
         if endpoint is not None:
-            began = time.perf_counter()
+            timed = RequestTime(began := now())
             reply = await answer(self._service, endpoint, call)
             self._metrics.order(began, reply.status)
             await send_reply(send, reply)
+            timed.answered()
         elif (reply_here := self._reply(call)) is not None:
             await self._send(send, call, reply_here)
         else:

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from engine_core.config.addresses import NO_PROXY_PROTOCOL, PROXY_PREFACES, Origin
 from ingress.access.rate_limits import CONNECTION, HANDSHAKE
+from ingress.arrival import hand_over
 from ingress.errors import ApiError, Code, bad_request
 from ingress.fast_path.cycle import HotCycle, HotRoutes, LastWord, render
 from ingress.fast_path.http_orders import PlainOrder, PlainOrders
@@ -246,10 +247,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return False
         existing = self.cycle
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
-        default_headers = self.server_state.default_headers
-        cycle = HotCycle(
-            routes, found, self.transport, self.flow, default_headers, keep_alive, self.on_response_complete
-        )
+        way = self.transport, self.flow, self.server_state.default_headers
+        cycle = HotCycle(routes, found, *way, keep_alive, self.on_response_complete)
         self.cycle = cast(RequestResponseCycle, cycle)
         if existing is None or existing.response_complete:
             self._start_asgi_task(self.cycle, self.app)
@@ -290,7 +289,7 @@ class BoundedProtocol(HttpToolsProtocol):
         socket.origin = self.origin
         socket.on_lost = self._leave  # until then it is one of the crowd
         socket.connection_made(self.transport)
-        self.transport.set_protocol(socket)
+        hand_over(self.transport, socket)
         socket.begin(dict(self.headers))
         if rest or self._unread:
             socket.data_received(bytes(rest) + bytes(self._unread))

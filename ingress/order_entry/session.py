@@ -35,6 +35,7 @@ from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, json_reply
 from ingress.metrics import Metrics
 from ingress.operations import orders
 from ingress.order_entry.leases import Lease
+from ingress.request_time import RequestTime
 from ingress.requests import fields, order_commands
 from ingress.requests.signed_json import Member, Members, Number, compact_json, parse_object, signed_pairs
 from ingress.schemas.streams import OrderMessage
@@ -80,7 +81,7 @@ class _Plain(PendingOrder):
         show: Callable[[Market, list[Event]], object],
         began: float,
     ) -> None:
-        super().__init__(market, show, began)
+        super().__init__(market, show, began, session.arrivals.since(began))
         self._session, self._id = session, request_id
         self._answered = False
 
@@ -127,6 +128,7 @@ class OrderSession:
         address: str = "",
     ) -> None:
         self._service, self._plain_messages, self._sessions = plain.service, plain, sessions
+        self.arrivals = self._service.arrivals
         self._metrics, self._send, self._drop = metrics, send, drop
         self._loop = asyncio.get_running_loop()
         self._address = address  # of the client
@@ -175,7 +177,8 @@ class OrderSession:
             self._answer(request_id, error_reply(failure(error)), began)
             return
         self._unstarted += 1
-        self._tasks.add(self._loop.create_task(self._run(request_id, work, began)))
+        running = self._run(request_id, work, began, self.arrivals.since(began))
+        self._tasks.add(self._loop.create_task(running))
 
     def receive_frame(self) -> None:
         """Count a ping or pong, or a part of a message: as a small message. A client that sends many over the limit,
@@ -261,7 +264,8 @@ class OrderSession:
         self._plain -= 1
         self._answer(request_id, reply, began)
 
-    async def _run(self, request_id: bytes, work: Coroutine[Any, Any, Reply], began: float) -> None:
+    async def _run(self, request_id: bytes, work: Coroutine[Any, Any, Reply], began: float, received: float) -> None:
+        timed = RequestTime(received)
         self._unstarted -= 1  # it runs up to its command without a pause
         try:
             reply = await work
@@ -273,6 +277,7 @@ class OrderSession:
         # Before the answer, with which the socket looks whether it may read on: nobody else would tell it later.
         self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         self._answer(request_id, reply, began)
+        timed.answered()
 
     def _answer(self, request_id: bytes, reply: Reply, began: float) -> None:
         self._metrics.order(began, reply.status)

@@ -3,7 +3,6 @@
 For tests whose subject is the edge itself; what the engine makes of a command is tested against the real one.
 """
 
-import asyncio
 import base64
 import json
 import time
@@ -83,16 +82,6 @@ class FakeGateway:
     records: dict[QueryKind, np.ndarray | Exception] = field(default_factory=dict)
     commands: list[np.void] = field(default_factory=list)
     queries: list[tuple[QueryKind, dict[str, Any]]] = field(default_factory=list)
-
-    def submit(self, record: bytes) -> "asyncio.Future[np.ndarray]":
-        self.commands.append(np.frombuffer(record, COMMAND)[0])
-        future: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
-        answer = self.answers.popleft()
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
-        return future
 
     def append(self, record: bytes, answer: Answer) -> None:
         self.commands.append(np.frombuffer(record, COMMAND)[0])

@@ -1,13 +1,12 @@
 """Cancel-all goes by what the engine says, whatever events others' timers take of its command: with the real kernel."""
 
-import asyncio
-
 import numpy as np
 import pytest
 
 from engine_core.book import queries
 from engine_core.book.audit import audit
 from engine_core.book.memory.state import State, new_state
+from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import CommandKind, EventKind, OrderType, Reason, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
@@ -49,14 +48,12 @@ async def test_nothing_is_left_after_the_200(
     state = full_book()
     done: list[np.ndarray] = []
 
-    def submit(record: bytes) -> "asyncio.Future[np.ndarray]":
+    def append(record: bytes, answer: Answer) -> None:
         """Executed by the book, when the timer is due."""
         done.append(run_book(state, np.frombuffer(bytearray(record), COMMAND), START_MS + TIMER_MS))
-        answer: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
         answer.set_result(done[-1])
-        return answer
 
-    monkeypatch.setattr(exchange.gateway, "submit", submit)
+    monkeypatch.setattr(exchange.gateway, "append", append)
     answer = await exchange.signed("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "BTC_USDC"} | members)
     assert answer.status_code == 200
     ids = [order["id"] for order in answer.json()]

@@ -18,6 +18,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from engine_core.config.edge_limits import RateLimits
+from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import AccountState, CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT, EVENT, SLOT
 from ingress.access.rate_limits import RateLimiter
@@ -120,14 +121,13 @@ async def test_it_reads_on_when_a_full_house_is_answered_at_once(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No answer comes afterwards with which it could look again; so it would stay silent for ever."""
-    waiting: list[asyncio.Future[np.ndarray]] = []
+    waiting: list[Answer] = []
 
-    def submit(record: bytes) -> "asyncio.Future[np.ndarray]":
-        waiting.append(asyncio.get_running_loop().create_future())
-        return waiting[-1]
+    def append(record: bytes, answer: Answer) -> None:
+        waiting.append(answer)
 
     async with connected(exchange) as peer:
-        monkeypatch.setattr(exchange.gateway, "submit", submit)
+        monkeypatch.setattr(exchange.gateway, "append", append)
         peer.send(*[("order.modify", AMEND)] * (MAX_IN_FLIGHT + 100))
         await settle(100)
         assert MAX_IN_FLIGHT <= len(waiting) < MAX_IN_FLIGHT + 100 and not peer.transport.reading
