@@ -44,7 +44,7 @@ export async function request<T>(
   options: { query?: Query; body?: unknown; headers?: Record<string, string> } = {},
 ): Promise<Answer<T>> {
   const started = performance.now();
-  let response: Response;
+  let response: Response | null = null;
   try {
     response = await fetch(address(path, options.query ?? {}), {
       method,
@@ -54,10 +54,10 @@ export async function request<T>(
       headers: options.body === undefined ? (options.headers ?? {}) : { "Content-Type": "application/json", ...options.headers },
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
     });
+    if (response.ok) return { body: (await response.json()) as T, roundTripMs: performance.now() - started };
   } catch {
+    // not reached, or lost before the end of its answer
     throw new ApiError(0, "UNREACHABLE", "The exchange did not answer");
   }
-  if (!response.ok) throw await failure(response);
-  const body = (await response.json()) as T;
-  return { body, roundTripMs: performance.now() - started };
+  throw await failure(response);
 }

@@ -5,7 +5,14 @@ import type { Venue } from "../model/venue";
 import { frames } from "../reactive/frames";
 
 export interface Inspection {
-  book: () => { state: string; updateId: number; resynchronised: number; bids: [string, string][]; asks: [string, string][] };
+  book: () => {
+    symbol: string | null;
+    state: string;
+    updateId: number;
+    resynchronised: number;
+    bids: [string, string][];
+    asks: [string, string][];
+  };
   counters: () => { frames: number; messages: number };
 }
 
@@ -21,8 +28,9 @@ const levels = (side: BookSide): [string, string][] =>
 export function inspect(venue: Venue): void {
   window.exchange = {
     book: () => {
-      const { state, book, resynchronised } = venue.book.sync;
-      return { state, updateId: book.updateId, resynchronised, bids: levels(book.bids), asks: levels(book.asks) };
+      const { symbol, sync } = venue.book;
+      const { state, book, resynchronised } = sync;
+      return { symbol, state, updateId: book.updateId, resynchronised, bids: levels(book.bids), asks: levels(book.asks) };
     },
     counters: () => ({ frames: frames.painted, messages: venue.feed.received.frames }),
   };

@@ -116,10 +116,12 @@ it("gives up a connection that has fallen silent", async () => {
 it("renews the session when the exchange does not take the token", async () => {
   await started();
   socket().accept();
-  vi.spyOn(console, "warn").mockImplementation(() => {});
+  const warn = vi.spyOn(console, "warn");
+  vi.spyOn(console, "info").mockImplementation(() => {});
   renewSession.mockClear();
   for (let again = 0; again < 5; again += 1) socket().say({ id: 1, error: { code: 4005, message: "Session expired" } });
   expect(renewSession).toHaveBeenCalledOnce(); // and not again immediately: the new one may be refused, too
+  expect(warn).not.toHaveBeenCalled(); // a session that ends is no fault
 });
 
 it("unsubscribes a stream when its last listener goes", async () => {

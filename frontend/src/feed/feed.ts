@@ -158,9 +158,10 @@ export class Feed {
     const names = this.awaited.get(frame.id ?? 0) ?? [];
     this.awaited.delete(frame.id ?? 0);
     if (frame.error) {
-      console.warn(`The exchange refused ${names.join(", ") || "a frame"}: ${frame.error.code} ${frame.error.message}`);
-      if (frame.error.code === BAD_SIGNATURE) this.renewSession();
-      return;
+      const refusal = `The exchange refused ${names.join(", ") || "a frame"}: ${frame.error.code} ${frame.error.message}`;
+      if (frame.error.code !== BAD_SIGNATURE) return console.warn(refusal);
+      console.info(refusal); // sessions end: the reader is told by the one that is asked for instead
+      return this.renewSession();
     }
     this.live();
     for (const name of names) for (const stream of this.streams.get(name) ?? []) stream.active?.();

@@ -81,6 +81,25 @@ it("takes the last word on a bar that has ended after its successor began", asyn
   candles.stop();
 });
 
+it("keeps the later word on the newest bar, whether REST or the stream has it", async () => {
+  const minutes = INTERVALS[1] as (typeof INTERVALS)[number];
+  const start = Math.floor(NOW / 60_000) * 60;
+  answer([{ start, close: "5", volume: "10", trades: "2" }]);
+  const candles = new Candles(feed, "SOL_USDC", minutes, listener);
+  await vi.advanceTimersByTimeAsync(0);
+  answer([{ start, close: "6", volume: "11", trades: "3" }]); // a trade between that answer and the subscription
+  stream.active?.();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(newest()).toMatchObject({ close: "6", volume: "11" });
+  say(start, "5", "10"); // a stream that is behind REST
+  expect(newest()).toMatchObject({ close: "6", volume: "11" });
+  say(start, "7", "12");
+  stream.active?.(); // and REST behind the stream
+  await vi.advanceTimersByTimeAsync(0);
+  expect(newest()).toMatchObject({ close: "7", volume: "12" });
+  candles.stop();
+});
+
 it("asks again while the exchange cannot answer truly", async () => {
   const minutes = INTERVALS[1] as (typeof INTERVALS)[number];
   vi.stubGlobal("fetch", async () => new Response('{"code":"MAINTENANCE","message":"not yet"}', { status: 503 }));

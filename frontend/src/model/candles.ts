@@ -5,6 +5,7 @@
 import { ApiError } from "../api/http";
 import { klines } from "../api/public";
 import type { WireKline } from "../api/types";
+import { parse } from "../decimal/decimal";
 import { parseUtc } from "../decimal/time";
 import type { KlineEvent } from "../feed/events";
 import type { Feed } from "../feed/feed";
@@ -43,9 +44,15 @@ export function fromEvent(event: KlineEvent): Candle {
   return { time: parseUtc(event.t) / 1000, open: event.o, high: event.h, low: event.l, close: event.c, volume: event.v };
 }
 
-/** Ascending, each start once; of two with the same start the one in `more` wins. */
+/** Whether it is of the same moment as `before` or of a later one: trades only add to the volume of a bar. */
+function isLater(candle: Candle, before: Candle | undefined): boolean {
+  return before === undefined || parse(candle.volume) >= parse(before.volume);
+}
+
+/** Ascending, each start once; of two with the same start the later one. */
 export function merge(known: readonly Candle[], more: readonly Candle[]): Candle[] {
-  const byTime = new Map([...known, ...more].map((candle) => [candle.time, candle]));
+  const byTime = new Map(known.map((candle) => [candle.time, candle]));
+  for (const candle of more) if (isLater(candle, byTime.get(candle.time))) byTime.set(candle.time, candle);
   return [...byTime.values()].toSorted((a, b) => a.time - b.time);
 }
 
@@ -110,10 +117,7 @@ export class Candles {
       setTimeout(() => !this.isStopped && void this.loadLatest(), RETRY_MS);
       return;
     }
-    // What the stream sent meanwhile is newer than this page of history.
-    const newest = this.candles.at(-1);
-    const isNewer = newest !== undefined && newest.time >= (latest.at(-1)?.time ?? 0);
-    this.candles = merge(merge(this.candles, latest), isNewer ? [newest] : []);
+    this.candles = merge(this.candles, latest);
     this.listener.replaced(this.candles);
   }
 
@@ -137,8 +141,10 @@ export class Candles {
       this.listener.replaced(this.candles);
       return;
     }
-    if (last?.time === candle.time) this.candles[this.candles.length - 1] = candle;
-    else this.candles.push(candle);
+    if (last?.time === candle.time) {
+      if (!isLater(candle, last)) return;
+      this.candles[this.candles.length - 1] = candle;
+    } else this.candles.push(candle);
     this.listener.updated(candle);
   }
 }

@@ -136,6 +136,24 @@ it("takes a share of the balance, and keeps the draft when the exchange refuses"
   expect(field("Amount").value).toBe("10.001");
 });
 
+it("leaves alone the next amount, typed while the order is on its way", async () => {
+  let respond: (response: Response) => void = () => {};
+  vi.stubGlobal("fetch", async () => new Promise<Response>((resolve) => (respond = resolve)));
+  await type("Amount", "1");
+  await press("Buy SOL");
+  expect(field("Amount").value).toBe("");
+  expect(host.querySelector(".problem")).toBeNull();
+  await type("Amount", "2");
+  await act(async () => respond(Response.json({ code: "INSUFFICIENT_FUNDS", message: "Insufficient funds" }, { status: 400 })));
+  await vi.waitFor(() => expect(venue.toasts.store.get()).toHaveLength(1));
+  expect(field("Amount").value).toBe("2");
+  await press("Buy SOL");
+  await type("Amount", "3");
+  await act(async () => respond(Response.json({ id: "1", status: "New", side: "Bid", quantity: "2", symbol: "SOL_USDC" })));
+  await vi.waitFor(() => expect(venue.toasts.store.get()).toHaveLength(2));
+  expect(field("Amount").value).toBe("3");
+});
+
 it("asks again with the same client id when the answer is lost", async () => {
   let calls = 0;
   vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {

@@ -78,11 +78,15 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
     event.preventDefault();
     setShown(new Set<Field>(["price", "quantity", "quoteQuantity", "form"]));
     if (!order || isBusy || !canTrade) return;
+    // The amount leaves the form with the order, and comes back if it is refused: what is typed meanwhile is the next one's.
+    const { quantity, quoteQuantity } = draft;
+    setShown(new Set());
+    set({ quantity: "", quoteQuantity: "" });
     setBusy(true);
     const isTaken = await venue.trading.place(order, market);
     setBusy(false);
-    setShown(new Set());
-    if (isTaken) set({ quantity: "", quoteQuantity: "" });
+    if (isTaken) return;
+    setDraft((now) => (now.quantity === "" && now.quoteQuantity === "" ? { ...now, quantity, quoteQuantity } : now));
   };
 
   const takeShare = (percent: bigint): void => {

@@ -24,8 +24,9 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
     const chosen = new FormData(form);
     const permissions = PERMISSIONS.filter((each) => chosen.has(each));
     const isMade = await attempt(async () => {
-      setMade(await makeKey(session, permissions, proofOf(chosen)));
-      await load();
+      const key = await makeKey(session, permissions, proofOf(chosen));
+      setMade(key);
+      setKnown((before) => [...(before ?? []), key]);
     });
     if (!isMade) return;
     form.reset();
@@ -33,7 +34,7 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
   };
   const revoke = async (key: ApiKey): Promise<void> => {
     await revokeKey(session, key.apiKey);
-    await load();
+    setKnown((before) => before?.filter(({ apiKey }) => apiKey !== key.apiKey) ?? null);
   };
   return (
     <Dialog title="API keys" close={close}>

@@ -36,6 +36,18 @@ it("shows the secret of a new key only as long as there is that key", async () =
     if (method === "DELETE") keys.splice(keys.findIndex(({ apiKey }) => apiKey === (JSON.parse(String(body)) as { apiKey: string }).apiKey), 1);
     return Response.json(method === "POST" ? { apiKey: "made", permissions: ["read"], secret: "very secret" } : keys);
   });
+  await canBeRevoked();
+});
+
+it("shows the secret also where the server that lists the keys hears of the new one later", async () => {
+  vi.stubGlobal("fetch", async (_: string, { method }: RequestInit) =>
+    Response.json(method === "POST" ? { apiKey: "made", permissions: ["read"], secret: "very secret" } : []),
+  );
+  await canBeRevoked();
+});
+
+/** A key is made and revoked. */
+async function canBeRevoked(): Promise<void> {
   await act(async () => {
     root.render(
       <VenueContext.Provider value={venue}>
@@ -48,7 +60,7 @@ it("shows the secret of a new key only as long as there is that key", async () =
   await vi.waitFor(() => expect(secrets()).toContain("very secret"));
   await act(async () => host.querySelector<HTMLButtonElement>('[aria-label^="Revoke"]')?.click());
   await vi.waitFor(() => expect(secrets()).toEqual([]));
-});
+}
 
 it("notifies the browser's other tabs of a log-out", async () => {
   vi.stubGlobal("fetch", async () => Response.json({}));
