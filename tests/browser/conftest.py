@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from tests.browser.driver import TradingPage
-from tests.exchange import Exchange
+from tests.browser.traders import Traders
+from tests.exchange import Exchange, configured
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -24,7 +25,6 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-WITHDRAW_DELAY_MINUTES = 60
 SIZES = {"desktop": (1440, 900), "phone": (360, 740)}
 
 
@@ -45,18 +45,28 @@ def chromium() -> str:
     return found
 
 
+# A new key may not withdraw at once; the tests sign up faster than people do; and two markets have no market maker.
+CHANGES = {
+    "withdraw_delay_minutes = -1": "withdraw_delay_minutes = 60",
+    "logins_per_minute = 20 ": "logins_per_minute = 6_000 ",
+    'start_price = "150"': "",
+    'start_price = "0.6"': "",
+}
+
+
 @pytest.fixture(scope="package")
 def exchange(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    """One exchange with its market maker and the page's demo account, where a new key may not withdraw at once."""
-    config = tmp_path_factory.mktemp("browser-config") / "exchange.toml"
-    shipped = (ROOT / "exchange.toml").read_text(encoding="utf-8")
-    delayed = shipped.replace("withdraw_delay_minutes = -1", f"withdraw_delay_minutes = {WITHDRAW_DELAY_MINUTES}")
-    config.write_text(delayed, encoding="utf-8")
-    folder = tmp_path_factory.mktemp("browser-exchange")
-    running = Exchange(folder, "--profile", "demo", "--config", str(config))
+    """One exchange with its market maker and the page's demo account."""
+    config = configured(tmp_path_factory.mktemp("browser-config"), CHANGES)
+    running = Exchange(tmp_path_factory.mktemp("browser-exchange"), "--profile", "demo", "--config", str(config))
     running.start()
     yield running
     running.end()
+
+
+@pytest.fixture(scope="package")
+def traders(exchange: Exchange) -> Traders:
+    return Traders(exchange)
 
 
 @pytest.fixture(scope="package")
@@ -97,7 +107,7 @@ def elsewhere(browser: Browser, exchange: Exchange, size: str) -> Iterator[Tradi
     """The page where nobody has the session of the first one."""
     context = _context(browser, size)
     opened = TradingPage(context.new_page(), exchange, SCREENSHOTS, size)
-    opened.open("SOL_USDC")
+    opened.open()
     yield opened
     assert opened.complaints == []
     context.close()
@@ -105,9 +115,9 @@ def elsewhere(browser: Browser, exchange: Exchange, size: str) -> Iterator[Tradi
 
 @pytest.fixture
 def page(context: BrowserContext, exchange: Exchange, size: str) -> Iterator[TradingPage]:
-    """The page, live on SOL/USDC. At the end nothing may have been refused by its content-security policy."""
+    """The page, live on the quiet market. At the end nothing may have been refused by its content-security policy."""
     opened = TradingPage(context.new_page(), exchange, SCREENSHOTS, size)
-    opened.open("SOL_USDC")
+    opened.open()
     opened.cancel_everything()
     yield opened
     assert opened.complaints == []

@@ -5,12 +5,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page, expect
 
 from tests.exchange import Exchange, eventually
 
 PATIENCE_MS = 20_000
 RESTART_MS = 90_000  # of a process of the exchange, on a machine that is busy
+QUIET = "SOL_USDC"  # a market without a market maker: nobody is in it but the tests
+LIVELY = "ETH_USDC"  # one with a market maker, whose book moves and is empty for moments
+
+expect.set_options(timeout=PATIENCE_MS)
 
 # Notes what the reader could see: the connection's state, and after each painted frame whether its book was crossed,
 # or stood there although the replica was not live when the frame began.
@@ -61,26 +65,51 @@ class TradingPage:
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
-    def open(self, symbol: str) -> None:
+    def open(self, symbol: str = QUIET) -> None:
         self.page.goto(f"{self.exchange.run['http']}/#{symbol}")
-        self.until_live()
+        self.until_live(symbol)
+
+    def watch(self) -> None:
+        """From here on `seen` tells what was on the screen. It costs a page much of its time, so few tests want it."""
         self.page.evaluate(WATCH)
 
     def cancel_everything(self) -> None:
-        """What a test before this one may have left."""
+        """What a test before this one may have left. At the end nothing is held for orders."""
         self.until("document.querySelector('.ledger-body:not(.dim)') !== null")
+        self.tab("Open orders")
         button = self.page.get_by_role("button", name="Cancel all")
         if button.is_enabled():
             button.click()
             self.toast("Orders cancelled")
             self.dismiss_toasts()
+            expect(self.page.get_by_text("No open orders")).to_be_visible()
+            self.until_nothing_is_held()
 
-    def until_live(self, timeout_ms: int = PATIENCE_MS) -> None:
+    def until_nothing_is_held(self) -> None:
+        """The balances come by a stream of their own: they may follow the orders that held them."""
+        self.tab("Balances")
+        held = self.page.locator('td[data-label="In orders"]')
+        expect(held.first).to_be_visible()
+        expect(held.filter(has_not_text=re.compile(r"^0\.00$"))).to_have_count(0)
+        self.tab("Open orders")
+
+    def until_live(self, symbol: str = QUIET, timeout_ms: int = PATIENCE_MS) -> None:
+        """The page has the book of this market, and says so. For the frame that follows a switch, it still says what
+        it said of the former market."""
+        self.until(f"exchange.book().symbol === '{symbol}' && exchange.book().state === 'live'", timeout_ms)
         expect(self.page.get_by_test_id("connection")).to_have_text("Live", timeout=timeout_ms)
 
-    def until(self, condition: str) -> None:
+    def until(self, condition: str, timeout_ms: int = PATIENCE_MS) -> None:
         """Ask the page until the expression holds. (Playwright's own waiting uses eval, which the policy forbids.)"""
-        eventually(lambda: self.page.evaluate(condition), bool, condition, PATIENCE_MS / 1000)
+        eventually(lambda: self._holds(condition), bool, condition, timeout_ms / 1000)
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.page.evaluate(condition))
+        except Error as error:
+            if not re.search("context was destroyed|Cannot find context|exchange is not defined", error.message):
+                raise
+            return False  # the page is just being loaded
 
     def seen(self) -> dict[str, Any]:
         values: dict[str, Any] = self.page.evaluate("seen")
@@ -105,19 +134,14 @@ class TradingPage:
 
     def toast(self, title: str, text: str | re.Pattern[str] = "") -> Locator:
         found = self.page.locator(".toast").filter(has_text=title).filter(has_text=text).first
-        expect(found).to_be_visible(timeout=PATIENCE_MS)
+        expect(found).to_be_visible()
         return found
 
     def dismiss_toasts(self) -> None:
         """Until none is left: one that comes while others go is dismissed too. All at once inside the page, since
         between looking and clicking one may have gone by itself."""
-        toasts = self.page.locator(".toast")
-        for _ in range(50):
-            self.page.evaluate("document.querySelectorAll('.toast button').forEach(button => button.click())")
-            self.page.wait_for_timeout(100)
-            if toasts.count() == 0:
-                return
-        expect(toasts).to_have_count(0)
+        click_all = "document.querySelectorAll('.toast button').forEach(button => button.click())"
+        self.until(f"({click_all}, document.querySelector('.toast') === null)")
 
     def open_order(self, price: str) -> Locator:
         return self.page.get_by_role("table", name="Open orders").locator("tbody tr").filter(has_text=price)

@@ -1,56 +1,67 @@
 """The newest bar of the chart is the one that the exchange knows, after each trade, in every interval."""
 
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driver import TradingPage
+from tests.browser.driver import QUIET, TradingPage
+from tests.browser.traders import Traders
 from tests.exchange import Exchange, eventually
 
-MARKET = "SOL_USDC"
 LABELS = {"1m": ("1m", 60), "5m": ("5m", 300), "15m": ("15m", 900), "1h": ("1H", 3_600), "4h": ("4H", 14_400)} | {
     "1d": ("1D", 86_400)
 }
+PRICES = ("150.10", "151.20", "149.30", "152.40", "148.50", "150.60")  # of one trade in each interval
+
+Bar = list[Decimal]  # open, high, low and close
 
 
-def newest(exchange: Exchange, interval: str) -> dict[str, Any]:
-    """The last candle of REST, asked as bots do: an interval further than now."""
+@pytest.fixture(params=["desktop"], scope="module")
+def size(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def newest(exchange: Exchange, interval: str) -> list[Bar]:
+    """The last bar of REST with trades; after it, if its time has passed, the empty ones that have begun."""
     now, seconds = int(time.time()), LABELS[interval][1]
-    query: dict[str, str | int] = {"symbol": MARKET, "interval": interval}
-    query |= {"startTime": now - 3 * seconds, "endTime": now + seconds}
-    candles: list[dict[str, Any]] = httpx.get(f"{exchange.run['http']}/api/v1/klines", params=query).json()
-    return candles[-1]
+    query: dict[str, str | int] = {"symbol": QUIET, "interval": interval}
+    query |= {"startTime": now - 10 * seconds, "endTime": now + seconds}  # as bots ask: an interval further than now
+    candles = httpx.get(f"{exchange.run['http']}/api/v1/klines", params=query).json()
+    begun = [each for each in candles if datetime.fromisoformat(each["start"]).replace(tzinfo=UTC).timestamp() <= now]
+    last = max(at for at, each in enumerate(begun) if int(each["trades"]))
+    return [[Decimal(each[name]) for name in ("open", "high", "low", "close")] for each in begun[last:]]
 
 
-def shown(page: TradingPage) -> list[Decimal]:
-    """Open, high, low and close in the chart's legend, which is of the newest bar while nobody points at another."""
+def shown(page: TradingPage) -> Bar:
+    """In the chart's legend, which is of the newest bar while nobody points at another."""
     texts = page.page.locator(".legend dt + dd").all_inner_texts()
     return [Decimal(text.replace(",", "")) for text in texts[:4]]
 
 
-def until_another_trade(exchange: Exchange, interval: str) -> None:
-    before = newest(exchange, interval)["volume"]
-    eventually(lambda: newest(exchange, interval)["volume"], lambda volume: volume != before, "another trade", 60)
+def is_shown(page: TradingPage, exchange: Exchange, interval: str, price: str) -> None:
+    """The newest bar, which closed at this price."""
+
+    def both() -> tuple[Bar, list[Bar]]:
+        return shown(page), newest(exchange, interval)
+
+    def same(bars: tuple[Bar, list[Bar]]) -> bool:
+        return bars[0] in bars[1] and bars[0][-1] == Decimal(price)
+
+    eventually(both, same, f"{interval}: the chart's newest bar, and the exchange's, at {price}")
 
 
-@pytest.mark.parametrize("interval", LABELS)
-def test_the_newest_bar_is_the_exchanges(page: TradingPage, exchange: Exchange, interval: str) -> None:
-    page.show("Chart")
+def test_the_newest_bar_is_the_exchanges(page: TradingPage, exchange: Exchange, traders: Traders) -> None:
+    last = "150.00"
+    traders.trade(last)
     group = page.page.get_by_role("group", name="Candle interval")
-    group.get_by_role("button", name=LABELS[interval][0], exact=True).click()
-    expect(page.page.locator(".legend")).to_contain_text("Vol")
-    for _ in range(2):
-        until_another_trade(exchange, interval)
-
-        def both() -> tuple[list[Decimal], list[Decimal]]:
-            candle = newest(exchange, interval)
-            return shown(page), [Decimal(candle[name]) for name in ("open", "high", "low", "close")]
-
-        eventually(both, lambda pair: pair[0] == pair[1], "the newest bar, and the exchange's candle", 30)
-        trade = httpx.get(f"{exchange.run['http']}/api/v1/trades", params={"symbol": MARKET, "limit": 1}).json()[0]
-        start = Decimal(trade["timestamp"]) / 1000
-        assert start < Decimal(time.time()) + 60  # the tape and the chart are of the same present
+    for (interval, (label, _)), price in zip(LABELS.items(), PRICES, strict=True):
+        group.get_by_role("button", name=label, exact=True).click()
+        expect(page.page.get_by_role("img", name=f"Candles of {QUIET}, {label}")).to_be_visible()
+        is_shown(page, exchange, interval, last)  # as it was loaded
+        traders.trade(price)
+        is_shown(page, exchange, interval, price)  # as the stream changed it
+        last = price

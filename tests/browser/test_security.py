@@ -7,11 +7,12 @@ import pyotp
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.driver import PATIENCE_MS, TradingPage
-from tests.browser.users import FOCUS, PASSWORD, button, dialog, enter, is_user, sign_up, unnamed
+from tests.browser.driver import TradingPage
+from tests.browser.users import FOCUS, PASSWORD, button, dialog, enter, is_nobody, is_user, sign_up, unnamed
 
 NEW_PASSWORD = "ten green bottles"
 STEP_SECONDS = 30
+TYPING_SECONDS = 10
 
 # What is wider than there is room for, but for fields, which scroll.
 CUT_OFF = """() => [...document.querySelectorAll('.dialog, .dialog *:not(input, code)')]
@@ -27,8 +28,10 @@ class Authenticator:
         self._used = 0
 
     def code(self) -> str:
-        self._used = max(self._used + 1, int(time.time()) // STEP_SECONDS - 1)
-        assert self._used <= time.time() // STEP_SECONDS + 1, "more codes than the exchange takes at a time"
+        """The oldest one that was not used and will work for long enough to be typed and sent."""
+        self._used = max(self._used + 1, int(time.time() + TYPING_SECONDS) // STEP_SECONDS - 1)
+        while self._used > time.time() // STEP_SECONDS + 1:
+            time.sleep(0.1)  # more codes than the exchange takes at a time
         return str(self._totp.generate_otp(self._used))
 
     def wrong(self) -> str:
@@ -60,10 +63,10 @@ def turn_on(page: TradingPage, box: Locator) -> Authenticator:
     expect(factor.get_by_label("Password")).to_be_focused()
     factor.get_by_label("Password").fill("a wrong one")
     factor.get_by_role("button", name="Continue").click()
-    expect(factor.get_by_role("alert")).to_have_text("Wrong password", timeout=PATIENCE_MS)
+    expect(factor.get_by_role("alert")).to_have_text("Wrong password")
     factor.get_by_label("Password").fill(PASSWORD)
     factor.get_by_role("button", name="Continue").click()
-    expect(factor.get_by_role("img", name="QR code")).to_be_visible(timeout=PATIENCE_MS)
+    expect(factor.get_by_role("img", name="QR code")).to_be_visible()
     secret = factor.get_by_label("Secret").inner_text()
     assert re.fullmatch(r"([A-Z2-7]{4} ){7}[A-Z2-7]{4}", secret)
     link = factor.get_by_role("link", name="Open in an app").get_attribute("href")
@@ -72,14 +75,14 @@ def turn_on(page: TradingPage, box: Locator) -> Authenticator:
     expect(factor.get_by_label("Code that")).to_be_focused()
     factor.get_by_label("Code that").fill(app.wrong())
     factor.get_by_role("button", name="Turn on").click()
-    expect(factor.get_by_role("alert")).to_contain_text("Wrong code", timeout=PATIENCE_MS)
+    expect(factor.get_by_role("alert")).to_contain_text("Wrong code")
     page.shoot("security-second-factor")
     is_within(page, box)
     assert unnamed(page) == []
     code = app.code()
     factor.get_by_label("Code that").fill(f"{code[:3]} {code[3:]}")  # as an app shows it
     factor.get_by_role("button", name="Turn on").click()
-    expect(box).to_contain_text("The second factor is on", timeout=PATIENCE_MS)
+    expect(box).to_contain_text("The second factor is on")
     expect(factor).to_contain_text("On")
     return app
 
@@ -95,14 +98,14 @@ def test_a_second_factor_is_turned_on_asked_for_and_turned_off(page: TradingPage
     expect(box).to_have_count(0)
 
     button(page, "Log out").click()
-    expect(page.page.locator(".account-name")).to_have_text(re.compile("Demo account"), timeout=PATIENCE_MS)
+    is_nobody(page)
     box = enter(page, "Log in", name)
-    expect(box.get_by_label("Code that")).to_be_focused(timeout=PATIENCE_MS)
+    expect(box.get_by_label("Code that")).to_be_focused()
     expect(box).to_contain_text("enter the code")
     page.shoot("login-code")
     box.get_by_label("Code that").fill(app.wrong())
     box.get_by_role("button", name="Log in", exact=True).click()
-    expect(box.get_by_role("alert")).to_contain_text("Wrong code", timeout=PATIENCE_MS)
+    expect(box.get_by_role("alert")).to_contain_text("Wrong code")
     box.get_by_label("Code that").fill(app.code())
     box.get_by_role("button", name="Log in", exact=True).click()
     is_user(page, name)
@@ -114,7 +117,7 @@ def test_a_second_factor_is_turned_on_asked_for_and_turned_off(page: TradingPage
     factor.get_by_label("Code that").fill(app.code())
     page.shoot("security-turn-off")
     factor.get_by_role("button", name="Turn off").click()
-    expect(box).to_contain_text("The second factor is off", timeout=PATIENCE_MS)
+    expect(box).to_contain_text("The second factor is off")
     expect(factor.get_by_role("button", name="Turn on")).to_be_focused()
 
 
@@ -130,10 +133,10 @@ def test_a_key_that_may_withdraw_asks_for_password_and_code_and_says_from_when(p
     box.get_by_label("Password").fill(PASSWORD)
     box.get_by_label("Code that").fill(app.wrong())
     box.get_by_role("button", name="Make a key").click()
-    expect(box.get_by_role("alert")).to_contain_text("Wrong code", timeout=PATIENCE_MS)
+    expect(box.get_by_role("alert")).to_contain_text("Wrong code")
     box.get_by_label("Code that").fill(app.code())
     box.get_by_role("button", name="Make a key").click()
-    expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"), timeout=PATIENCE_MS)
+    expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"))
     expect(box.locator(".new-key")).to_contain_text("are possible from")
     expect(box.get_by_role("listitem")).to_contain_text("read, trade, withdraw")
     expect(box.get_by_label("Password")).to_have_value("")
@@ -146,7 +149,7 @@ def test_sessions_are_listed_and_ended(page: TradingPage, elsewhere: TradingPage
     enter(elsewhere, "Log in", name)
     is_user(elsewhere, name)
     sessions = setting(open_security(page), "Sessions")
-    expect(sessions.get_by_role("listitem")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(sessions.get_by_role("listitem")).to_have_count(2)
     page.shoot("security-sessions")
     (own, other) = (
         sessions.get_by_role("listitem").filter(**kind)
@@ -156,26 +159,24 @@ def test_sessions_are_listed_and_ended(page: TradingPage, elsewhere: TradingPage
     expect(own).to_contain_text("127.0.0.1")
     expect(own.get_by_role("button")).to_have_count(0)
     other.get_by_role("button").click()
-    expect(sessions.get_by_role("listitem")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(sessions.get_by_role("listitem")).to_have_count(1)
     has_ended(elsewhere, name)
 
     enter(elsewhere, "Log in", name)
     is_user(elsewhere, name)
     page.page.keyboard.press("Escape")
     sessions = setting(open_security(page), "Sessions")
-    expect(sessions.get_by_role("listitem")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(sessions.get_by_role("listitem")).to_have_count(2)
     sessions.get_by_role("button", name="End all others").click()
-    expect(sessions.get_by_role("listitem")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(sessions.get_by_role("listitem")).to_have_count(1)
     has_ended(elsewhere, name)
     is_user(page, name)
 
 
 def has_ended(page: TradingPage, name: str) -> None:
     """The page says by itself that it is nobody's."""
-    expect(page.page.locator(".account-name").filter(has_text=name)).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.page.locator(".account-name").filter(has_text=name)).to_have_count(0)
     expect(button(page, "Log in")).to_be_visible()
-    assert all("the session has ended" in complaint for complaint in page.complaints), page.complaints
-    page.complaints.clear()
 
 
 def test_a_new_password_replaces_the_old_one(page: TradingPage, elsewhere: TradingPage) -> None:
@@ -193,17 +194,17 @@ def test_a_new_password_replaces_the_old_one(page: TradingPage, elsewhere: Tradi
         password.get_by_label("New password", exact=True).fill(new)
         password.get_by_label("New password again").fill(again)
         password.get_by_role("button", name="Change password").click()
-        expect(password.get_by_role("alert")).to_contain_text(problem, timeout=PATIENCE_MS)
+        expect(password.get_by_role("alert")).to_contain_text(problem)
     page.shoot("security-password")
     is_within(page, box)
     for label in ("New password", "New password again"):
         password.get_by_label(label, exact=True).fill(NEW_PASSWORD)
     password.get_by_role("button", name="Change password").click()
-    expect(box).to_contain_text("The password is changed", timeout=PATIENCE_MS)
-    expect(setting(box, "Sessions").get_by_role("listitem")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(box).to_contain_text("The password is changed")
+    expect(setting(box, "Sessions").get_by_role("listitem")).to_have_count(1)
     has_ended(elsewhere, name)
     box = enter(elsewhere, "Log in", name)
-    expect(box.get_by_role("alert")).to_contain_text("Wrong name or password", timeout=PATIENCE_MS)
+    expect(box.get_by_role("alert")).to_contain_text("Wrong name or password")
     box.get_by_label("Password").fill(NEW_PASSWORD)
     box.get_by_role("button", name="Log in", exact=True).click()
     is_user(elsewhere, name)

@@ -28,7 +28,7 @@ def opened(browser: Browser, exchange: Exchange) -> Iterator[Opener]:
             context = browser.new_context(locale=locale)
             stack.callback(context.close)
             page = TradingPage(context.new_page(), exchange, SCREENSHOTS, f"desktop-{locale}")
-            page.open("SOL_USDC")
+            page.open()
             page.cancel_everything()
             expect(page.form.locator(".available b")).not_to_have_text("0.00 USDC")
             return page

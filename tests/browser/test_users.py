@@ -7,8 +7,8 @@ import ccxt
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.driver import PATIENCE_MS, TradingPage
-from tests.browser.users import FOCUS, PASSWORD, button, dialog, enter, is_user, sign_up, unnamed
+from tests.browser.driver import TradingPage
+from tests.browser.users import FOCUS, PASSWORD, button, dialog, enter, is_nobody, is_user, sign_up, unnamed
 from tests.exchange import Exchange, eventually
 
 
@@ -17,6 +17,15 @@ def client(exchange: Exchange, box: Locator) -> Any:
     keys = {"apiKey": box.get_by_label("API key").input_value(), "secret": box.get_by_label("Secret").input_value()}
     url = exchange.run["http"]
     return ccxt.backpack({**keys, "urls": {"api": {"public": url, "private": url}}, "enableRateLimit": False})
+
+
+def refused(bot: Any) -> bool:
+    """Whether its key counts for nothing. Another server of the exchange hears of a change a moment later."""
+    try:
+        bot.fetch_balance()
+    except ccxt.AuthenticationError:
+        return True
+    return False
 
 
 def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Exchange) -> None:
@@ -32,28 +41,28 @@ def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Ex
     expect(box).to_contain_text("There are none yet")
     box.get_by_label("Password").fill(PASSWORD)
     box.get_by_role("button", name="Make a key").click()
-    expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"), timeout=PATIENCE_MS)
+    expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"))
     page.shoot("keys-made")
     width = "document.querySelector('.dialog-body')"
     assert page.page.evaluate(f"{width}.scrollWidth <= {width}.clientWidth"), "nothing is cut off at the dialog's side"
     bot = client(exchange, box)
     bot.load_markets()
+    eventually(lambda: refused(bot), lambda now: not now, "the key works")
     assert bot.fetch_balance()["USDC"]["total"] == 100_000
     with pytest.raises(ccxt.OperationRejected):  # what the dialog leaves out unless it is asked for
         bot.withdraw("USDC", 1, "DE89370400440532013000", {"network": "Internal"})
     key = box.get_by_role("listitem").filter(has_text=bot.apiKey)
     expect(key).to_contain_text("read, trade")
     key.get_by_role("button").click()
-    expect(key).to_have_count(0, timeout=PATIENCE_MS)
-    with pytest.raises(ccxt.AuthenticationError):
-        bot.fetch_balance()
+    expect(key).to_have_count(0)
+    eventually(lambda: refused(bot), bool, "the key works no more")
     box.get_by_role("button", name="Close").click()
     expect(box).to_have_count(0)
 
     button(page, "Log out").click()
-    expect(page.page.locator(".account-name")).to_have_text(re.compile("Demo account"), timeout=PATIENCE_MS)
+    is_nobody(page)
     box = enter(page, "Log in", name, "wrong horse battery")
-    expect(box.get_by_role("alert")).to_be_visible(timeout=PATIENCE_MS)
+    expect(box.get_by_role("alert")).to_be_visible()
     page.shoot("login-refused")
     box.get_by_label("Password").fill(PASSWORD)
     box.get_by_role("button", name="Log in", exact=True).click()
@@ -97,12 +106,11 @@ def test_everything_that_can_be_operated_has_a_name(page: TradingPage) -> None:
 def test_a_log_out_in_one_tab_takes_the_account_from_the_others(page: TradingPage) -> None:
     name = sign_up(page)
     other = TradingPage(page.page.context.new_page(), page.exchange, page.screenshots, page.size)
-    other.open("SOL_USDC")
+    other.open()
     is_user(other, name)
     eventually(lambda: other.available("USDC"), lambda has: has == 100_000, "the balance in the other tab")
     button(page, "Log out").click()
-    expect(other.page.locator(".account-name").filter(has_text=name)).to_have_count(0, timeout=PATIENCE_MS)
-    other.until_live()  # as whoever one is now, by the demo's rules
+    is_nobody(other)  # but whoever one is now, by the demo's rules
     assert name not in other.page.inner_text("body")
     assert other.complaints == []
     other.page.close()
@@ -114,7 +122,7 @@ def test_a_revoked_key_takes_its_secret_off_the_screen(page: TradingPage) -> Non
     box = dialog(page, "API keys")
     box.get_by_label("Password").fill(PASSWORD)
     box.get_by_role("button", name="Make a key").click()
-    expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"), timeout=PATIENCE_MS)
+    expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"))
     box.get_by_role("button", name="Revoke").click()
     expect(box.get_by_label("Secret")).to_have_count(0)
     expect(box).to_contain_text("There are none yet")

@@ -1,11 +1,12 @@
 """What a user does with the page's corner and its dialogs, and what a screen reader is given of them."""
 
+import re
 import time
 from typing import Any
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.driver import PATIENCE_MS, TradingPage
+from tests.browser.driver import TradingPage
 
 PASSWORD = "correct horse battery"  # of users that end with the test
 FOCUSABLE = ("button", "textbox", "checkbox", "tab", "link", "listbox", "combobox", "spinbutton", "radio", "slider")
@@ -24,7 +25,7 @@ def button(page: TradingPage, name: str) -> Locator:
 
 def dialog(page: TradingPage, title: str) -> Locator:
     found = page.page.get_by_role("dialog", name=title)
-    expect(found).to_be_visible(timeout=PATIENCE_MS)
+    expect(found).to_be_visible()
     return found
 
 
@@ -42,7 +43,13 @@ def enter(page: TradingPage, how: str, name: str, password: str = PASSWORD) -> L
 
 
 def is_user(page: TradingPage, name: str) -> None:
-    expect(page.page.locator(".account-name")).to_have_text(name, timeout=PATIENCE_MS)
+    expect(page.page.locator(".account-name")).to_have_text(name)
+    page.until_live()
+
+
+def is_nobody(page: TradingPage) -> None:
+    """Logged out: the page has come again, with the account that the demo gives to anybody."""
+    expect(page.page.locator(".account-name")).to_have_text(re.compile("Demo account"))
     page.until_live()
 
 
