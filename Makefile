@@ -15,7 +15,7 @@ KEEP ?=
 # Containers often set it, and then every process compiles all that it imports: most of the seconds that a start takes.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-dev run check test lint linted collected ready docs microbench soak chaos fuzz containers audit lock clean
+.PHONY: help setup setup-dev run check checked test tested lint lint-beside linted collected docs microbench soak chaos fuzz containers audit lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
@@ -58,19 +58,26 @@ linted:
 docs: setup-dev
 	.venv/bin/python .ci/configuration.py
 
-# The tests are compiled once, beside mypy, which takes one core for long; else each worker would compile them all.
-ready: setup-dev
-	@$(MAKE) --no-print-directory -j 2 linted collected
+# The types take one core for a minute. Tests wait often enough that both fit: lint gets what they leave.
+test: setup-dev
+	@$(MAKE) --no-print-directory -j 2 lint-beside tested
 
-collected:
-	@.venv/bin/pytest -qq --collect-only >/dev/null 2>&1 || true
+check: setup-dev
+	@$(MAKE) --no-print-directory -j 2 lint-beside checked
+
+lint-beside:
+	@nice -n 19 $(MAKE) --no-print-directory linted
 
 # What a test waits for costs no processor, so there is one worker more than two cores. See tests/scheduling.py.
-test: ready
+tested: collected
 	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=20
 
-check: ready
+checked: collected
 	EXCHANGE_MODEL_LISTS=100 .venv/bin/pytest -q -n $(WORKERS) --no-loadscope-reorder --durations=20 -m "not processes"
+
+# The tests are compiled once; else each worker would compile them all.
+collected:
+	@.venv/bin/pytest -qq --collect-only >/dev/null 2>&1 || true
 
 microbench: setup-dev
 	.venv/bin/python -m tests.benchmarks
