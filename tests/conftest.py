@@ -8,6 +8,7 @@
 The runtime folders that exchanges choose by themselves, for a data folder of a test, go with the session.
 """
 
+import gc
 import itertools
 import logging
 import shutil
@@ -34,6 +35,7 @@ _databases = itertools.count(1)
 
 def pytest_configure() -> None:
     """Programs started by a job in the background begin with SIGINT ignored; those that tests interrupt must not."""
+    gc.disable()  # until all tests are collected
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -47,6 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if starts_processes(item):
             item.add_marker("processes")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays for ever: the collector need not look at millions of objects again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
