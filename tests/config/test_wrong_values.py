@@ -1,5 +1,6 @@
 """exchange.toml and the environment with what nobody should write: a ConfigError that names it, never anything else."""
 
+import json
 import os
 import re
 import subprocess
@@ -126,32 +127,46 @@ WRONG: tuple[Mapping[str, str], ...] = (
 )
 
 
+EACH = """
+import importlib, json, os, runpy, signal, sys, tempfile
+role, cases = sys.argv[1], json.loads(sys.argv[2])
+is_package = importlib.util.find_spec(role).submodule_search_locations
+name = f"{role}.__main__" if is_package else role
+importlib.import_module(name)  # all that it imports, once for all cases
+del sys.modules[name]
+ends = []
+for case in cases:
+    said, process = tempfile.TemporaryFile(), os.fork()
+    if not process:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(said.fileno(), 2)
+        os.environ.update(case)
+        sys.argv = [role]
+        signal.alarm(90)  # it waits for a server, which is another matter
+        runpy.run_module(role, run_name="__main__", alter_sys=True)
+        sys.exit(0)
+    ends.append((process, said))
+for process, said in ends:
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    said.seek(0)
+    print(json.dumps([status, said.read().decode()]))
+"""
+
+
 @pytest.mark.processes
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("role", ROLES)
 def test_no_role_shows_a_traceback_for_its_environment(role: str, tmp_path: Path) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("EXCHANGE_", "REDIS_", "DATABASE_"))}
-    ends = []
-    for wrong in WRONG:
-        base = {
-            "EXCHANGE_DATA": str(tmp_path),
-            "REDIS_URL": "unix:///nowhere.sock",
-            "DATABASE_URL": "postgresql://u@/d",
-        }
-        ends.append(
-            subprocess.Popen(
-                [sys.executable, "-m", role],
-                env={**kept, **base, **wrong},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-    for wrong, process in zip(WRONG, ends, strict=True):
-        try:
-            _, said = process.communicate(timeout=90)
-            assert process.returncode != 0, (wrong, said)
-        except subprocess.TimeoutExpired:  # it waits for a server, which is another matter
-            process.kill()
-            _, said = process.communicate()
+    servers = {"REDIS_URL": "unix:///nowhere.sock", "DATABASE_URL": "postgresql://u@/d"}
+    done = subprocess.run(
+        [sys.executable, "-c", EACH, role, json.dumps(WRONG)],
+        env={**kept, **servers, "EXCHANGE_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ends = [json.loads(line) for line in done.stdout.splitlines()]
+    for wrong, (status, said) in zip(WRONG, ends, strict=True):
+        assert status != 0, (wrong, said)
         assert "Traceback" not in said and "secret" not in said, (wrong, said[-2000:])
