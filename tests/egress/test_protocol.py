@@ -1,6 +1,8 @@
 """What a client may say and what it is answered: errors, acknowledgements, bounds, authentication, the last words."""
 
 import asyncio
+import time
+from types import SimpleNamespace
 
 import pytest
 from websockets.asyncio.client import connect
@@ -128,7 +130,7 @@ async def test_frames_of_bytes_not_of_utf8_and_nested_too_deeply() -> None:
 
 
 async def test_too_many_messages_and_streams() -> None:
-    async with running(burst=5, per_second=1, refused=3, streams=3) as rig, rig.listen() as client:
+    async with running(burst=5, per_second=0, refused=3, streams=3) as rig, rig.listen() as client:
         names = ["trade.SOL_USDC", "depth.SOL_USDC", "trade.BTC_USDC", "liquidation"]
         await client.say(method="SUBSCRIBE", params=names, id=1)
         assert (await client.answer())["error"]["code"] == 4029
@@ -231,10 +233,11 @@ async def test_a_frozen_account_loses_its_private_streams_at_once_and_gets_none(
             assert (await other.answer())["error"]["message"] == "Not authorised: the account is frozen"
 
 
-async def test_a_session_that_runs_out_ends_its_streams() -> None:
+async def test_a_session_that_runs_out_ends_its_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running() as rig, rig.listen() as short, rig.listen() as long:
-        await short.subscribe("account.orderUpdate", session=session_tokens.issue(2, SECRET, 0.5))
-        await long.subscribe("account.orderUpdate", session=session_tokens.issue(2, SECRET, 60))
+        await short.subscribe("account.orderUpdate", session=session_tokens.issue(2, SECRET, 60))
+        await long.subscribe("account.orderUpdate", session=session_tokens.issue(2, SECRET, 3_600))
+        monkeypatch.setattr("egress.auth.time", SimpleNamespace(time_ns=lambda: time.time_ns() + 120 * 10**9))
         with pytest.raises(ConnectionClosed) as closed:
             await short.event()
         assert closed.value.rcvd is not None and "session ended" in closed.value.rcvd.reason

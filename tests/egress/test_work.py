@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -147,8 +148,10 @@ def test_an_address_is_forgotten_when_it_owes_nothing() -> None:
 
 
 async def test_who_never_subscribes_is_ended() -> None:
-    async with running(idle_seconds=0.2) as rig, rig.listen() as idle, rig.listen() as busy:
+    async with running() as rig, rig.listen() as idle, rig.listen() as busy:
         await busy.subscribe("liquidation")
+        config = rig.server._config
+        rig.server._config = replace(config, limits=replace(config.limits, idle_seconds=0.1))
         await idle.socket.wait_closed()
         assert idle.socket.close_code == 1013 and "no stream" in str(idle.socket.close_reason)
         assert await busy.silent()
