@@ -1,5 +1,6 @@
 """One process of the exchange for tests that need no supervisor, and where it may listen."""
 
+import itertools
 import os
 import signal
 import socket
@@ -38,9 +39,25 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ones, on which nobody listens now."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Different ones, on which nobody listens now, and which nobody takes before the process that they are for: each
+    worker has its own, below those that the system deals out to whoever asks for any."""
+    return list(itertools.islice(filter(_is_free, _ports), count))
+
+
+def _ports_of_this_worker() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % (len(_PORTS) // _PORTS_OF_A_WORKER)
+    own = _PORTS[worker * _PORTS_OF_A_WORKER :][:_PORTS_OF_A_WORKER]
+    first = os.getpid() % len(own)  # where another session has hardly begun
+    return itertools.cycle([*own[first:], *own[:first]])
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+_PORTS, _PORTS_OF_A_WORKER = range(20_000, 32_000), 1_500
+_ports = _ports_of_this_worker()

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine_core.process.metrics import HEALTHY_S, LATENCY_S, Monitor, Sample, serve, socket_path
+from tests.processes import free_port
 
 
 class Role:
@@ -28,8 +29,7 @@ class Role:
 @pytest.fixture
 def role() -> Iterator[tuple[Role, HTTPConnection]]:
     role = Role()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     (server,) = serve(role.monitor, port=port)
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     yield role, connection
