@@ -2,7 +2,7 @@
 
     1. .venv with the locked packages, through uv (fetched from PyPI into the venv; plain pip if that is impossible)
     2. the kernels, compiled into the cache
-    3. the trading page, with Node from the system or from PyPI
+    3. beside them the trading page, with Node from the system or from PyPI
 
 Each step leaves a stamp that holds a hash of what it was made from, and is skipped while the stamp is right. Whatever
 takes long says so every few seconds. Standard library only: this runs before anything is installed.
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +54,7 @@ def run(what: str, command: list[str], *, cwd: Path = ROOT, more: Mapping[str, s
             try:
                 return process.wait(SAY_SOMETHING_EVERY_S) == 0
             except subprocess.TimeoutExpired:
-                say(f"    … {time.monotonic() - began:.0f} s")
+                say(f"    … {what}: {time.monotonic() - began:.0f} s")
             except BaseException:
                 process.terminate()
                 raise
@@ -195,9 +196,11 @@ def main() -> int:
         return 1
     try:
         install_packages(options.dev)
-        if not options.no_page:
-            build_page()
-        compile_kernels()
+        with ThreadPoolExecutor(1) as beside:  # neither keeps two cores busy
+            page = None if options.no_page else beside.submit(build_page)
+            compile_kernels()
+            if page is not None:
+                page.result()
     except SetupError as error:
         say(str(error))
         return 1
