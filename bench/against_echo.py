@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from bench.http.client import Exchange
 from bench.http.load import Load
 from bench.load.targets.api import BenchError
 from bench.report.result import Check, Figure, Run
+from bench.report.stages import StageSampler
 from engine_core.arguments import folder, new_file, seconds, whole
 
 ROUNDS = 2  # of exchange and echo in turns, so that what else the machine does hits both
@@ -53,6 +55,7 @@ class Result:
     accounts: Accounts
     rounds_per_second: list[float]
     rounds_echo_per_second: list[float]
+    notes: dict[str, int]  # what else happened, and how often
 
     @classmethod
     def of(cls, load: str, loads: list[Load], echoes: list[Load], unloaded: Load, accounts: Accounts) -> "Result":
@@ -67,6 +70,7 @@ class Result:
             accounts=accounts,
             rounds_per_second=[load.per_second for load in loads],
             rounds_echo_per_second=[load.per_second for load in echoes],
+            notes=dict(sum((Counter(load.notes) for load in (*loads, unloaded)), Counter())),
         )
 
     @property
@@ -101,6 +105,8 @@ def report(result: Result, bar_ratio: float, bar_p50_ms: float | None = None) ->
     accounts = result.accounts
     fits = "every order is accounted for" if accounts.fit else "ORDERS ARE MISSING OR DOUBLED"
     print(f"accepted {accounts.accepted}, refused {accounts.refused}, in the history {accounts.known}: {fits}")
+    for note, count in result.notes.items():
+        print(f"note: {count:,} times: {note}")
     if accounts.refused:
         print("orders were refused: run the exchange with --profile bare, which has no limits")
 
@@ -125,7 +131,7 @@ def parser(program: str, doc: str | None, connections: int) -> argparse.Argument
 def run(
     name: str,
     options: argparse.Namespace,
-    measure: Callable[[Exchange, int], Result],
+    measure: Callable[[Exchange, int, StageSampler], Result],
     bar_ratio: float,
     bar_p50_ms: float | None = None,
 ) -> int:
@@ -133,15 +139,17 @@ def run(
     measured = Run(name, options)
     try:
         exchange = Exchange.find(options.data, options.market)
+        stages = StageSampler(exchange.runtime)
         with _echo() as port:
-            result = measure(exchange, port)
+            result = measure(exchange, port, stages)
     except (BenchError, RuntimeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     report(result, bar_ratio, bar_p50_ms)
+    stages.report()
     accounted = Check("every order is accounted for", result.accounts.fit, str(result.accounts))
     own = {name: value for name, value in asdict(result).items() if name != "load"} | {"loaded_by": result.load}
-    own |= {"ratio": result.ratio, "accounted": result.accounts.fit}
+    own |= {"ratio": result.ratio, "accounted": result.accounts.fit, "stages": stages.rows}
     measured.write(options.json, figures(result), [accounted], own=own)
     return 0 if result.accounts.fit else 1
 

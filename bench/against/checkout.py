@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,21 +44,26 @@ def resolve(root: Path, revision: str) -> str:
 
 
 def install(sources: Path, environment: Path, say: Callable[[str], None]) -> str:
-    """Its packages as its own lock file has them, and the sources; the environment's Python."""
+    """Its packages as its own lock file has them, and the sources; the environment's Python. What pip unpacks stands
+    beside it: when we are stopped, pip is killed and does not clean up."""
+    temporary = environment.with_name("temporary")
+    temporary.mkdir()
+    variables = {"TMPDIR": str(temporary)}
     say("its environment")
     _call([sys.executable, "-m", "venv", str(environment)], "venv")
     python = str(environment / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     say("its packages")
-    _call([*pip, "-r", str(sources / "requirements.txt")], "pip")
-    _call([*pip, "--no-deps", "--editable", str(sources)], "pip")
+    _call([*pip, "-r", str(sources / "requirements.txt")], "pip", variables)
+    _call([*pip, "--no-deps", "--editable", str(sources)], "pip", variables)
     say("its kernels")
     _call([python, "-P", "-m", "engine_core.cli", "warm"], "exchange warm")
     return python
 
 
-def _call(command: Sequence[str], what: str) -> None:
+def _call(command: Sequence[str], what: str, variables: Mapping[str, str] | None = None) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    environment |= variables or {}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]

@@ -13,6 +13,7 @@ import sys
 from bench.against_echo import ROUNDS, Accounts, Result, parser, run
 from bench.http.client import Exchange
 from bench.http.load import WRK, Load, run_python, run_wrk
+from bench.report.stages import StageSampler
 
 PREPARED_PER_SECOND = 20_000  # more than the ingress workers answer
 LATENCY_SECONDS = 3.0
@@ -20,13 +21,16 @@ LATENCY_ORDERS = 3_000
 BAR_RATIO, BAR_P50_MS = 1.75, 0.9
 
 
-def measure(exchange: Exchange, echo_port: int, seconds: float, connections: int, client: str) -> Result:
+def measure(
+    exchange: Exchange, echo_port: int, seconds: float, connections: int, client: str, stages: StageSampler
+) -> Result:
     before = exchange.orders_known()
     loads, echoes = list[Load](), list[Load]()
     for _ in range(ROUNDS):
         part = seconds / ROUNDS
         requests = exchange.prepare(round(part * PREPARED_PER_SECOND))
-        loads.append(_load(client, exchange.port, requests, part, connections))
+        with stages:
+            loads.append(_load(client, exchange.port, requests, part, connections))
         echoes.append(_load(client, echo_port, requests, part, connections))
         print(f"  exchange {loads[-1].per_second:,.0f}/s, echo {echoes[-1].per_second:,.0f}/s", flush=True)
     unloaded = run_python(exchange.port, exchange.prepare(LATENCY_ORDERS), LATENCY_SECONDS, 1)
@@ -54,8 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     if client == "wrk" and not WRK:
         arguments.error("wrk is not installed: install it, or use --client python")
 
-    def measured(exchange: Exchange, echo_port: int) -> Result:
-        return measure(exchange, echo_port, options.seconds, options.connections, client)
+    def measured(exchange: Exchange, echo_port: int, stages: StageSampler) -> Result:
+        return measure(exchange, echo_port, options.seconds, options.connections, client, stages)
 
     return run("http", options, measured, BAR_RATIO, BAR_P50_MS)
 

@@ -14,8 +14,8 @@ from engine_core.wire.limits import MAX_CLIENT_ID
 class Exchange:
     """A running exchange, two accounts on it, and one price at which they trade with each other."""
 
-    def __init__(self, url: str, accounts: list[Account], symbol: str) -> None:
-        self.accounts = accounts
+    def __init__(self, url: str, accounts: list[Account], symbol: str, runtime: Path) -> None:
+        self.accounts, self.runtime = accounts, runtime
         with Api(url) as api:
             self.address = api.address
             market = markets.look_up(api, [symbol])[0]
@@ -31,13 +31,14 @@ class Exchange:
     def find(cls, data: Path | None, symbol: str) -> "Exchange":
         folder = data or Path(os.environ.get("EXCHANGE_DATA") or "data")
         try:
-            url = json.loads((folder / "run.json").read_text())["http"]
+            run = json.loads((folder / "run.json").read_text())
+            url, runtime = run["http"], Path(run["runtime"])
         except (OSError, ValueError, KeyError) as error:
             raise BenchError(f"no running exchange found: {error}; start it with `make run`, or name --data") from None
         accounts = keys.read(folder / KEYS_FILE)
         if len(accounts) < 2:
             raise BenchError(f"{folder / KEYS_FILE}: is not as `exchange up` writes it")
-        return cls(url, accounts[:2], symbol)
+        return cls(url, accounts[:2], symbol, runtime)
 
     @property
     def host(self) -> str:

@@ -52,6 +52,7 @@ class Load:
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     refusals: dict[str, int] = field(default_factory=dict)  # by their reason; wrk does not know them
+    notes: dict[str, int] = field(default_factory=dict)  # what else happened, connections turned away above all
 
     @property
     def per_second(self) -> float:
@@ -64,7 +65,7 @@ class Load:
         latencies_ms = (done - due)[done != NEVER] / 1e6
         p50, p99 = np.percentile(latencies_ms, [50, 99]).tolist() if len(latencies_ms) else (0.0, 0.0)
         accepted = sum(200 <= status < 300 for status in tally.status)
-        return cls(tally.seconds, tally.answered, accepted, p50, p99, dict(tally.refusals))
+        return cls(tally.seconds, tally.answered, accepted, p50, p99, dict(tally.refusals), dict(tally.notes))
 
 
 def run_python(port: int, requests: list[bytes], seconds: float, connections: int) -> Load:

@@ -32,6 +32,7 @@ from bench.load.run import Plan
 from bench.load.targets.api import Account, Address, Api, BenchError
 from bench.own_folder import sigterm_as_interrupt
 from bench.report.result import Figure, Run
+from bench.report.stages import StageSampler
 from engine_core.config.settings import KEYS_FILE
 from engine_core.operator.target.running import CommandError, require
 from engine_core.operator.target.running import Run as RunningExchange
@@ -85,14 +86,17 @@ def _measure(options: argparse.Namespace, plan: Plan, accounting: Accounting, sc
     random = np.random.default_rng(options.seed)
     orders, text = _orders(options, plan, random)
     closed = (options.seconds or SECONDS) if options.closed else 0.0
-    result = run.measure(plan, orders, text, screen, closed).settled(accounting)
+    with StageSampler(_runtime(options)) as stages:
+        measured = run.measure(plan, orders, text, screen, closed)
+    result = measured.settled(accounting)
     screen.close()
-    _print(result)
+    _print(result, stages)
     if options.hdr:
-        measured = result.measured
-        due_ns = result.columns.due_ns[measured]
-        write_log(options.hdr, result.waited_ns[measured], due_ns, result.start_ms, f"exchange load: {text}")
-    form.write(options.json, result.figures(), result.checks(), result.curves(), result.own())
+        chosen = result.measured
+        due_ns = result.columns.due_ns[chosen]
+        write_log(options.hdr, result.waited_ns[chosen], due_ns, result.start_ms, f"exchange load: {text}")
+    own = result.own() | {"stages": stages.rows}
+    form.write(options.json, result.figures(), result.checks(), result.curves(), own)
     return _status(result)
 
 
@@ -196,6 +200,12 @@ def _local(options: argparse.Namespace) -> RunningExchange:
     return require(options.data or Path(os.environ.get("EXCHANGE_DATA") or "data"))
 
 
+def _runtime(options: argparse.Namespace) -> Path | None:
+    """Where the exchange says what it timed, if it is known to be of this machine."""
+    elsewhere = options.url or os.environ.get("EXCHANGE_API_URL")
+    return None if elsewhere and options.data is None else _local(options).runtime
+
+
 def _url(options: argparse.Namespace) -> str:
     if options.url:
         return str(options.url)
@@ -231,12 +241,13 @@ def _accounts(options: argparse.Namespace) -> list[Account]:
     return accounts[:wanted]
 
 
-def _print(result: Result) -> None:
+def _print(result: Result, stages: StageSampler) -> None:
     if result.is_accounted:
         for name, value in result.rows():
             print(f"{name:>18}  {value}")
         for warning in result.warnings():
             print(f"warning: {warning}")
+        stages.report()
     _print_verdict(result)
 
 

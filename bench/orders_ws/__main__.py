@@ -18,6 +18,7 @@ from bench.load.plan.spelling import logon
 from bench.load.targets.api import now_ms
 from bench.orders_ws.load import Entry
 from bench.orders_ws.load import run as run_entries
+from bench.report.stages import StageSampler
 from engine_core.arguments import whole
 
 PREPARED_PER_SECOND = 40_000  # more than one ingress process answers
@@ -27,13 +28,16 @@ LATENCY_ORDERS = 4_000
 BAR_RATIO = 3.0
 
 
-def measure(exchange: Exchange, echo_port: int, seconds: float, connections: int, in_flight: int) -> Result:
+def measure(
+    exchange: Exchange, echo_port: int, seconds: float, connections: int, in_flight: int, stages: StageSampler
+) -> Result:
     before = exchange.orders_known()
     part = seconds / ROUNDS
     loads, echoes = list[Load](), list[Load]()
     for _ in range(ROUNDS):
         entries = _entries(exchange, connections, round(part * PREPARED_PER_SECOND) // connections)
-        loads.append(run_entries(exchange.address, entries, part, in_flight))
+        with stages:
+            loads.append(run_entries(exchange.address, entries, part, in_flight))
         requests = exchange.prepare(round(part * ECHO_PER_SECOND))
         echoes.append(run_python(echo_port, requests, part, connections))
         print(f"  exchange {loads[-1].per_second:,.0f}/s, echo {echoes[-1].per_second:,.0f}/s", flush=True)
@@ -67,8 +71,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.seconds <= 0 or options.connections < 1 or options.in_flight < 1:
         arguments.error("--seconds, --connections and --in-flight must be greater than zero")
 
-    def measured(exchange: Exchange, echo_port: int) -> Result:
-        return measure(exchange, echo_port, options.seconds, options.connections, options.in_flight)
+    def measured(exchange: Exchange, echo_port: int, stages: StageSampler) -> Result:
+        return measure(exchange, echo_port, options.seconds, options.connections, options.in_flight, stages)
 
     return run("orders_ws", options, measured, BAR_RATIO)
 

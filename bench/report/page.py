@@ -34,6 +34,7 @@ th { text-align: left; font-weight: normal; color: var(--muted); }
 th, td { padding: 2px 16px 2px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number { text-align: right; } .passed { color: var(--up); } .missed { color: var(--down); }
 """
+STAGE_COLUMNS = ("mean_us", "p50_us", "p99_us", "max_us")
 SAVE = """
 const packed = Uint8Array.from(atob(document.getElementById("raw").textContent), (each) => each.charCodeAt(0));
 const raw = new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip")));
@@ -106,6 +107,7 @@ def _section(run: dict[str, Any], plots: Plots) -> str:
             f'<section id="{escape(name)}"><h2>{escape(name)}</h2><p class="muted">{escape(about)}</p>',
             _figures(run["results"]),
             _checks(run),
+            _stages(run.get("stages", [])),
             *plots.of(run),
             "</section>",
         ]
@@ -129,6 +131,20 @@ def _row(figure: dict[str, Any]) -> str:
         f'<tr><td>{escape(figure["name"])}</td><td class="number">{_number(figure["value"])}</td>'
         f"<td>{escape(figure['unit'])}</td><td>{escape(figure['better'])}</td>{numbers}</tr>"
     )
+
+
+def _stages(stages: list[dict[str, Any]]) -> str:
+    """Where the time of orders went."""
+    if not stages:
+        return ""
+    head = "".join(f"<th>{name}</th>" for name in ("stage of an order", "orders", "mean, µs", "p50", "p99", "max"))
+    rows = "".join(
+        f"<tr><td>{escape(row['stage'])}</td>"
+        + "".join(f'<td class="number">{row[name]:,.0f}</td>' for name in ("orders", *STAGE_COLUMNS))
+        + "</tr>"
+        for row in stages
+    )
+    return f"<table><tr>{head}</tr>{rows}</table>"
 
 
 def _checks(run: dict[str, Any]) -> str:

@@ -35,6 +35,15 @@ class _Curve(msgspec.Struct):
     y_scale: Literal["linear", "log"]
 
 
+class _Stage(msgspec.Struct):
+    stage: str
+    orders: int
+    mean_us: float
+    p50_us: float
+    p99_us: float
+    max_us: float
+
+
 class _Run(msgspec.Struct):
     name: str
     commit: str
@@ -50,6 +59,7 @@ class _Run(msgspec.Struct):
     checks: list[_Check]
     curves: list[_Curve]
     label: str = ""
+    stages: list[_Stage] = []
 
 
 class _File(_Run, kw_only=True):

@@ -54,8 +54,7 @@ class Side:
 
     @classmethod
     def of(cls, exchange: Exchange, folder: Path) -> "Side":
-        run = json.loads((folder / "run.json").read_text())
-        return cls(exchange, folder, Journeys(Path(run["runtime"])))
+        return cls(exchange, folder, Journeys(exchange.runtime))
 
     def measure(self, duration: float, connections: int, *, counts: bool) -> None:
         rate = min(PREPARED_PER_SECOND, PREPARED_PER_CONNECTION * connections)

@@ -26,7 +26,7 @@ import uvloop
 
 from bench.load.targets.api import BenchError
 from bench.report.result import Check, Figure, Run, percentile_curve
-from bench.websocket.client import CLOSED, FRAMES, TIMED, StreamClient, Totals
+from bench.websocket.client import CLOSED, FRAMES, TIMED, StreamClient, Totals, compiled
 from bench.websocket.server import SYMBOL
 from engine_core.arguments import folder, new_file, seconds, whole
 
@@ -79,8 +79,11 @@ async def connect(url: str, clients: int, names: list[str], totals: Totals) -> l
         count = min(TOGETHER, clients - len(opened))
         made = [loop.create_connection(lambda: StreamClient(totals, subscribe, host), host, port) for _ in range(count)]
         batch = [client for _, client in await asyncio.gather(*made)]
-        async with asyncio.timeout(OPEN_SECONDS):
-            await asyncio.gather(*(client.opened for client in batch))
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                await asyncio.gather(*(client.opened for client in batch))
+        except TimeoutError:
+            raise BenchError(f"{url} does not answer: no handshake within {OPEN_SECONDS:g} s") from None
         opened += batch
     return opened
 
@@ -94,6 +97,7 @@ async def measure(options: argparse.Namespace, url: str, pid: int) -> tuple[dict
     names = [f"{kind}.{options.symbol}" for kind in options.streams.split(",")]
     server = psutil.Process(pid)
     memory_before = server.memory_info().rss
+    compiled()
     totals = Totals()
     clients = await connect(url, options.clients, names, totals)
     await asyncio.sleep(SETTLE_SECONDS)

@@ -8,7 +8,7 @@ import argparse
 import contextlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def stages(options: argparse.Namespace) -> int:
         _watch(journeys, options.seconds)
     found = [journey for journey in journeys.all() if journey.answered_s() is not None]
     watched_s = time.monotonic() - began
-    rows = _rows(found)
+    rows = rows_of(found)
     if options.json:
         print(
             json.dumps({"seconds": round(watched_s, 3), "every": journeys.every, "orders": len(found), "stages": rows})
@@ -57,7 +57,7 @@ def stages(options: argparse.Namespace) -> int:
     else:
         print(f"{len(found)} orders in {watched_s:.0f} s, one of each {journeys.every}th block")
         if found:
-            _print(rows)
+            print("\n".join(table(rows)))
         else:
             print("no order was timed: place some meanwhile, or look for longer (--seconds)")
     return 0 if found else 1
@@ -70,7 +70,7 @@ def _watch(journeys: Journeys, seconds: float) -> None:
         journeys.look()
 
 
-def _rows(found: Iterable[Journey]) -> list[dict[str, Any]]:
+def rows_of(found: Iterable[Journey]) -> list[dict[str, Any]]:
     """Of each stage and of all until the answer; a stage that no order has reached is left out."""
     seconds: dict[str, list[float]] = {stage.value: [] for stage in BEFORE}
     total = []
@@ -96,9 +96,10 @@ def _row(name: str, after: str, seconds: list[float]) -> dict[str, Any]:
     }
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
-    print(f"{'µs':<22}{'mean':>10}{'p50':>10}{'p99':>10}{'max':>10}")
+def table(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Lines for people."""
+    yield f"{'µs':<22}{'mean':>10}{'p50':>10}{'p99':>10}{'max':>10}"
     for row in rows:
         words = "" if row["stage"] == TOTAL else WORDS[Stage(row["stage"])]
         numbers = "".join(f"{row[name]:>10,.0f}" for name in ("mean_us", "p50_us", "p99_us", "max_us"))
-        print(f"{row['stage']:<22}{numbers}   {words}".rstrip())
+        yield f"{row['stage']:<22}{numbers}   {words}".rstrip()

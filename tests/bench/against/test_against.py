@@ -80,6 +80,22 @@ def test_what_cannot_be_measured_is_said(repository: Path, revision: str, words:
     assert worktrees(repository) == 1 and not list(repository.parent.glob("xb-against-*"))
 
 
+def test_what_pip_unpacks_goes_with_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the measurement is stopped, pip is killed."""
+    calls = list[tuple[list[str], str]]()
+
+    def run(command: list[str], env: dict[str, str], **_: Any) -> subprocess.CompletedProcess[str]:
+        calls.append((command, env.get("TMPDIR", "")))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(checkouts.subprocess, "run", run)
+    checkouts.install(tmp_path / "sources", tmp_path / "environment", print)
+    of_pip = [folder for command, folder in calls if "pip" in command]
+    assert len(of_pip) == 2 and all(
+        Path(folder).is_relative_to(tmp_path) and Path(folder).is_dir() for folder in of_pip
+    )
+
+
 def test_outside_a_clone(tmp_path: Path) -> None:
     with pytest.raises(CheckoutError, match="no clone of the repository"), checkout("HEAD", print, tmp_path):
         raise AssertionError("not reached")

@@ -56,6 +56,9 @@ def test_the_benchmarks_of_order_entry_account_for_every_order(exchange: Exchang
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(report.read_text())
     assert_form(result, name)
+    rows = {row["stage"]: row for row in result["stages"]}
+    assert rows["answered"]["orders"] == rows["received to answered"]["orders"] > 0, done.stdout
+    assert "stages of " in done.stdout
     assert result["accounted"] and result["accounts"]["accepted"] > 100 and result["accounts"]["refused"] == 0
 
 

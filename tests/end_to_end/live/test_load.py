@@ -59,6 +59,8 @@ def test_every_order_and_all_money_is_accounted_for(
     assert main(given(exchange, keys_file, result, "--seconds", "1", *how)) == 0
     document = read(result)
     assert document["accepted"] == document["scheduled"] > 50 and document["fills"] > 0
+    timed = {row["stage"] for row in document["stages"]}
+    assert ("received to answered" in timed) is ("log" not in how), "what is written into the log nobody received"
     if "--readers" in how:
         assert document["readers"]["clients"] == 10 and not document["readers"]["lost"]
         assert document["readers"]["frames_per_second"] > 0
