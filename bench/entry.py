@@ -8,18 +8,36 @@
 import runpy
 import signal
 import sys
+import threading
 
 INTERRUPTED = 130
+AGAIN_SECONDS = 0.05
+MAIN_THREAD = threading.get_ident()
+_again_soon: list[threading.Timer] = []
+
+
+def _again(lost: "sys.UnraisableHookArgs") -> None:
+    """Ctrl-C where nothing can be raised, as in what LLVM calls while Numba compiles, is not lost: it comes again."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        _again_soon.append(threading.Timer(AGAIN_SECONDS, signal.pthread_kill, (MAIN_THREAD, signal.SIGINT)))
+        _again_soon[-1].start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def main() -> None:
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         runpy.run_module(f"bench.{sys.argv.pop(1)}", run_name="__main__", alter_sys=True)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception) as error:
+        if not (isinstance(error, KeyboardInterrupt) or _again_soon):
+            raise
+        for timer in _again_soon:  # what failed meanwhile failed by it
+            timer.cancel()
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":
+    sys.unraisablehook = _again
     main()

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine_core.config.settings import Settings, without_password
 from engine_core.config.toml_section import ConfigError
 
-_PAUSE_MS = 250
+PAUSE_MS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class WriterConfig:
     redis_url: str
     database_url: str
     shard: int = 0
-    pause_ms: int = _PAUSE_MS
+    pause_ms: int = PAUSE_MS
     batch_bytes: int = 16 * 2**20
     runtime: Path | None = None  # where metrics are shown; None and port 0: nowhere
     metrics_port: int = 0
@@ -36,7 +36,7 @@ class WriterConfig:
             redis_url=settings.redis_url,
             database_url=settings.database_url,
             shard=settings.shard,
-            pause_ms=_milliseconds("EXCHANGE_WRITER_PAUSE_MS", _PAUSE_MS),
+            pause_ms=_milliseconds("EXCHANGE_WRITER_PAUSE_MS", PAUSE_MS),
             runtime=settings.runtime,
             metrics_port=settings.metrics_port,
             stages_every=settings.config.server.stages_every,

@@ -12,7 +12,8 @@ from engine_core.config.market_maker import MarketMaker
 from engine_core.wire.limits import PPM
 
 RECENTRE = 0.75  # of a level's spacing: how far the reference may stray from the ladder's centre before it follows
-SIZE_SPREAD = 0.6  # sizes are spread this far around their mean, so that the book does not look painted
+SIZE_SIGMA = 0.6  # of the logarithm of a size: most orders are smaller than the mean, as in the flows of bench/flow
+LARGEST = 5  # times the mean
 
 
 class Walk:
@@ -76,4 +77,6 @@ def size_factor(price_ticks: int, reference_ticks: float, step: int, growth_ppm:
 
 
 def size_lots(mean_lots: float, min_lots: int, source: random.Random) -> int:
-    return max(round(mean_lots * source.uniform(1 - SIZE_SPREAD, 1 + SIZE_SPREAD)), min_lots, 1)
+    """Lognormal, and of this mean but for what the bound cuts off."""
+    size = mean_lots * math.exp(SIZE_SIGMA * source.gauss(0, 1) - SIZE_SIGMA**2 / 2)
+    return max(round(min(size, LARGEST * mean_lots)), min_lots, 1)

@@ -14,7 +14,6 @@ import json
 import os
 import statistics
 import sys
-import tomllib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,10 +25,10 @@ from bench.compare.statistics import change
 from bench.http.client import Exchange
 from bench.http.load import Load, run_python
 from bench.load.targets.api import BenchError
-from bench.own_exchange import own_exchange
+from bench.own_exchange import own_environment, own_exchange
 from bench.own_folder import own_folder
 from bench.report.result import Check, Figure, Run
-from bench.setting.settings import Setting, apply, configured, confusion, setting, variables
+from bench.setting.settings import Servers, Setting, configured, confusion, idle, refuse_same, setting, variables
 from engine_core.arguments import new_file, seconds, whole
 from engine_core.config.settings import default_config, private_urls
 from engine_core.config.toml_section import ConfigError
@@ -99,17 +98,18 @@ def measure(
     text = default_config().read_text(encoding="utf-8")
     settings_of = {"without": without, "with": [*without, *settings]}
     configs = {name: configured(text, own, folder / f"{name}.toml") for name, own in settings_of.items()}
-    first, second = (tomllib.loads(config.read_text(encoding="utf-8")) for config in configs.values())
-    if first == second and all(one.is_of_toml for one in settings):
-        raise BenchError(f"{', '.join(map(str, settings))}: exchange.toml says so already: the two would not differ")
-    sides = []
+    if same := idle(settings, [*configs.values()], own_environment() | variables(without)):
+        raise BenchError(f"{', '.join(map(str, same))}: is so already: the two would not differ in it")
+    sides, servers = list[Side](), list[Servers]()
     with ExitStack() as running:
         for name, own in settings_of.items():
             data, config = folder / name, str(configs[name])
             running.enter_context(own_exchange(data, sys.executable, "--config", config, variables=variables(own)))
             urls = json.loads((data / "run.json").read_text()) | private_urls(data)
-            apply(own, urls["redis"], urls["database"])
+            servers.append(Servers(urls["redis"], urls["database"]))
+            servers[-1].apply(own)
             sides.append(Side.of(Exchange.find(data, MARKET), data))
+        refuse_same(settings, *servers)
         for side in sides:  # the first orders find cold caches
             side.measure(min(duration, 1.0), connections, counts=False)
         for number in range(rounds):

@@ -2,7 +2,7 @@
 
     engine.busy_poll=true               of exchange.toml, by section and key
     valkey.io-threads=2                 of Valkey, by CONFIG SET once it runs
-    postgres.synchronous_commit=off     of PostgreSQL, by ALTER SYSTEM once it runs
+    postgres.synchronous_commit=off     of PostgreSQL, by ALTER SYSTEM once it runs: what takes a restart is refused
     EXCHANGE_WRITER_PAUSE_MS=0          of the environment of all processes
 
 Non-goals: settings of the machine itself (docs/tuning.md says which there are).
@@ -12,8 +12,12 @@ import argparse
 import json
 import os
 import re
+import time
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
@@ -23,8 +27,11 @@ from bench.load.targets.api import BenchError
 from engine_core.arguments import quoted
 from engine_core.config.exchange_toml import load
 from engine_core.config.toml_section import ConfigError
+from persistence.config import PAUSE_MS
 
 VARIABLES = re.compile(r"EXCHANGE_(WRITER_PAUSE_MS|LOG_LEVEL)|(PYTHON|NUMBA_|MALLOC_|LD_)[A-Z0-9_]+|GLIBC_TUNABLES")
+DEFAULTS = {"EXCHANGE_WRITER_PAUSE_MS": str(PAUSE_MS), "EXCHANGE_LOG_LEVEL": "INFO"}  # of what is unset
+RELOAD_SECONDS = 30.0
 _FORM = re.compile(r"(?:(?P<section>[a-z_]+)\.)?(?P<key>[A-Za-z_][A-Za-z0-9_-]*)=(?P<value>[^\n]*)")
 
 
@@ -40,7 +47,11 @@ class Setting:
 
     @property
     def is_of_toml(self) -> bool:
-        return self.section not in ("", "valkey", "postgres")
+        return bool(self.section) and not self.is_of_server
+
+    @property
+    def is_of_server(self) -> bool:
+        return self.section in ("valkey", "postgres")
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"
@@ -100,18 +111,75 @@ def variables(settings: list[Setting]) -> dict[str, str]:
     return {one.key: one.value for one in settings if not one.section}
 
 
-def apply(settings: list[Setting], redis_url: str, database_url: str) -> None:
-    """Set what is of the two servers of a running exchange."""
-    try:
-        with redis.Redis.from_url(redis_url) as client:
-            for one in settings:
-                if one.section == "valkey":
-                    client.config_set(one.key, one.value)
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            for one in settings:
-                if one.section == "postgres":
-                    command = sql.SQL("alter system set {} = {}")
-                    connection.execute(command.format(sql.Identifier(one.key), sql.Literal(one.value)))
-            connection.execute("select pg_reload_conf()")
-    except (redis.RedisError, psycopg.Error) as error:
-        raise BenchError(f"the setting is not taken: {error}") from None
+def idle(settings: list[Setting], configs: Sequence[Path], environment: Mapping[str, str]) -> list[Setting]:
+    """Those that change nothing: exchange.toml or the environment has their value without them. What the servers have
+    is known when they run."""
+    before, after = (tomllib.loads(config.read_text(encoding="utf-8")) for config in configs)
+    variables = {**DEFAULTS, **environment}
+    return [
+        one
+        for one in settings
+        if (one.is_of_toml and before[one.section][one.key] == after[one.section][one.key])
+        or (not one.section and variables.get(one.key) == one.value)
+    ]
+
+
+class Servers:
+    """The two servers of a running exchange."""
+
+    def __init__(self, redis_url: str, database_url: str) -> None:
+        self._redis_url, self._database_url = redis_url, database_url
+
+    def apply(self, settings: list[Setting]) -> None:
+        try:
+            with self._valkey() as client:
+                for one in settings:
+                    if one.section == "valkey":
+                        client.config_set(one.key, one.value)
+            if any(one.section == "postgres" for one in settings):
+                with self._postgres() as connection:
+                    for one in settings:
+                        if one.section == "postgres":
+                            command = sql.SQL("alter system set {} = {}")
+                            connection.execute(command.format(sql.Identifier(one.key), sql.Literal(one.value)))
+                    _reload(connection)
+        except (redis.RedisError, psycopg.Error) as error:
+            raise BenchError(f"the setting is not taken: {error}") from None
+
+    def value(self, one: Setting) -> str:
+        """What the server has now; if PostgreSQL has it for good, with the reason."""
+        if one.section == "valkey":
+            with self._valkey() as client:
+                found: dict[str, str] = client.config_get(one.key)
+                return found.get(one.key, "")
+        with self._postgres() as connection:
+            query = "select current_setting(name), context, source from pg_settings where name = lower(%s)"
+            value, context, source = connection.execute(query, (one.key,)).fetchone() or ("", "", "")
+        if source == "command line":
+            return f"{value}, which `exchange up` gives its PostgreSQL itself"
+        return f"{value}, which PostgreSQL changes only at its start" if context == "postmaster" else str(value)
+
+    def _valkey(self) -> redis.Redis:
+        return redis.Redis.from_url(self._redis_url, decode_responses=True)
+
+    def _postgres(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self._database_url, autocommit=True)
+
+
+def refuse_same(settings: list[Setting], first: Servers, second: Servers) -> None:
+    """BenchError for the first setting of a server that both have, whatever was asked for."""
+    for one in settings:
+        if one.is_of_server and (value := first.value(one)) == second.value(one):
+            raise BenchError(f"{one}: both have {value}: the two would not differ in it")
+
+
+def _reload(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """PostgreSQL reads its configuration when it comes to it; sessions that begin afterwards have it."""
+    loaded = "select pg_conf_load_time()"
+    before = connection.execute(loaded).fetchone()
+    connection.execute("select pg_reload_conf()")
+    deadline = time.monotonic() + RELOAD_SECONDS
+    while connection.execute(loaded).fetchone() == before:
+        if time.monotonic() > deadline:
+            raise BenchError(f"PostgreSQL does not read its configuration again within {RELOAD_SECONDS:g} s")
+        time.sleep(0.01)

@@ -41,6 +41,28 @@ def test_ctrl_c_while_it_measures(
     assert end.value.code == 130 and capsys.readouterr().err == "interrupted\n"
 
 
+@pytest.mark.parametrize("then", ["time.sleep(600)", "raise RuntimeError('no compiled object')"])
+def test_ctrl_c_where_nothing_can_be_raised(then: str) -> None:
+    """As in what LLVM calls while Numba compiles: here where an object is dropped."""
+    program = f"""
+import runpy, signal, sys, time
+
+class Dropped:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def run(*_, **__):
+    Dropped()
+    print("it went on", flush=True)
+    {then}
+
+enter, runpy.run_module, sys.argv = runpy.run_module, run, ["entry", "flow"]
+enter("bench.entry", run_name="__main__", alter_sys=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "it went on\n", "interrupted\n")
+
+
 @pytest.mark.parametrize("module", ["all", "against", "calibrate", "setting", "load", "replay"])
 def test_ctrl_c_wherever_it_is(
     module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

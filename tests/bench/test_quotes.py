@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.market_maker.quotes import Ladder, Walk, lean, size_factor, size_lots, step_ticks
+from bench.market_maker.quotes import LARGEST, Ladder, Walk, lean, size_factor, size_lots, step_ticks
 from engine_core.config import market_maker
 from engine_core.config.toml_section import ConfigError, Section
 
@@ -77,9 +77,10 @@ def test_orders_grow_away_from_the_market() -> None:
 
 def test_sizes_are_whole_and_never_below_the_minimum() -> None:
     source = random.Random(3)
-    sizes = [size_lots(100.0, 1, source) for _ in range(1_000)]
-    assert all(isinstance(size, int) and 40 <= size <= 160 for size in sizes)
-    assert 95 < statistics.mean(sizes) < 105
+    sizes = [size_lots(100.0, 1, source) for _ in range(5_000)]
+    assert all(isinstance(size, int) and 1 <= size <= LARGEST * 100 for size in sizes)
+    assert 97 < statistics.mean(sizes) < 103 and 78 < statistics.median(sizes) < 88
+    assert sum(size > 250 for size in sizes) > 50, "a heavy tail"
     assert size_lots(0.001, 7, source) == 7
     assert step_ticks(parameters(spacing_ppm=1), 10) == 1
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.http.client import BenchError
+from bench.load.targets.api import BenchError
 from bench.setting.__main__ import main, parse
-from bench.setting.settings import Setting, configured, setting, variables
+from bench.setting.settings import Setting, configured, idle, setting, variables
 from engine_core.config.exchange_toml import load
 from engine_core.config.toml_section import ConfigError
 
@@ -50,9 +50,18 @@ def test_sides_that_are_not_what_was_typed(
     assert words in capsys.readouterr().err
 
 
-def test_a_setting_that_changes_nothing_ends_it_in_words(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["log.durability=everysec", "engine.cpu=-1"]) == 1
-    assert "exchange.toml says so already" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "typed", (["log.durability=everysec"], ["bounds.redis_bytes=8589934592"], ["EXCHANGE_WRITER_PAUSE_MS=250"])
+)
+def test_a_setting_that_changes_nothing_ends_it_in_words(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*typed, "engine.busy_poll=true"]) == 1
+    assert capsys.readouterr().err == f"error: {typed[0]}: is so already: the two would not differ in it\n"
+
+
+def test_of_a_variable_counts_what_both_exchanges_get(tmp_path: Path) -> None:
+    config, pause = configured(TOML, [], tmp_path / "a.toml"), setting("EXCHANGE_WRITER_PAUSE_MS=0")
+    assert idle([pause], [config, config], {"EXCHANGE_WRITER_PAUSE_MS": "0"}) == [pause]
+    assert idle([pause], [config, config], {}) == []
 
 
 def test_a_core_that_there_is_not(tmp_path: Path) -> None:
