@@ -31,7 +31,7 @@ def process(module: str, environment: dict[str, str], folder: Path) -> Iterator[
     finally:
         os.close(ready)
         running.terminate()
-        assert running.wait(10) in (0, -signal.SIGKILL), log.read_text()
+        assert running.wait(60) in (0, -signal.SIGKILL), log.read_text()
 
 
 def free_port() -> int:

@@ -108,9 +108,9 @@ async def test_a_stale_connection_is_retried_only_where_repeating_is_harmless(cr
     async with served(handler) as url:
         client = ApiClient(url, credentials)
         await client.get("/a")
-        await asyncio.wait_for(client._reader.read(), 5)  # type: ignore[union-attr]  # until its end has arrived
+        await asyncio.wait_for(client._reader.read(), 60)  # type: ignore[union-attr]  # until its end has arrived
         await client.get("/a")
-        await asyncio.wait_for(client._reader.read(), 5)  # type: ignore[union-attr]
+        await asyncio.wait_for(client._reader.read(), 60)  # type: ignore[union-attr]
         with pytest.raises(Unreachable):
             await client.send("POST", "/b", {}, "orderExecute")
         await client.send("POST", "/b", {}, "orderExecute")

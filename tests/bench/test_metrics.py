@@ -31,7 +31,7 @@ def role() -> Iterator[tuple[Role, HTTPConnection]]:
     role = Role()
     port = free_port()
     (server,) = serve(role.monitor, port=port)
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     yield role, connection
     connection.close()
     server.shutdown()

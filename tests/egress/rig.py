@@ -95,7 +95,7 @@ class Listener:
         return not self.kept
 
     async def _receive(self) -> dict[str, Any]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             frame: dict[str, Any] = json.loads(await self.socket.recv())
         return frame
 

@@ -37,7 +37,7 @@ async def hearing(url: str, *channels: str, pattern: str = "") -> AsyncIterator[
 
 async def heard(pubsub: PubSub) -> tuple[str, dict[str, Any]]:
     """The next message as (channel, content)."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
             if message is not None:
@@ -45,7 +45,7 @@ async def heard(pubsub: PubSub) -> tuple[str, dict[str, Any]]:
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 

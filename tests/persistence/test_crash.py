@@ -125,7 +125,7 @@ def test_the_process_is_killed_again_and_again(valkey: str, postgres: str, tmp_p
 def test_database_and_redis_go_away(postgres: str, runtime: Path, tmp_path: Path) -> None:
     blocks = blocks_of(5, 60)
     end_connections = (
-        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
         "where application_name = 'exchange writer' and datname = current_database()"
     )
     server = Valkey(tmp_path, runtime)

@@ -349,12 +349,12 @@ async def test_reads_are_answered_again_after_the_database_closed_the_connection
         before = await reader.orders(2)
         async with reader._database.snapshot() as connection:
             await connection.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
                 "where application_name = 'exchange history' and pid <> pg_backend_pid()"
             )
         closed = reader._database._idle[0]
         async with await type(closed).connect(postgres, autocommit=True) as other:
-            await other.execute("select pg_terminate_backend(%s)", (closed.info.backend_pid,))
+            await other.execute("select pg_terminate_backend(%s, 60000)", (closed.info.backend_pid,))
         assert await reader.orders(2) == before
 
 

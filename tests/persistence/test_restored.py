@@ -135,7 +135,7 @@ def test_a_database_that_refuses_is_waited_for(
     """As after a fail-over to a replica, or in the middle of somebody's maintenance."""
     blocks = blocks_of(15, 40)
     name = select(postgres, "select current_database()")[0][0]
-    end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'exchange writer'"
+    end = "select pg_terminate_backend(pid, 60000) from pg_stat_activity where application_name = 'exchange writer'"
     with redis.Redis.from_url(valkey) as client, writer(valkey, postgres, tmp_path) as process:
         append(client, blocks[:20])
         wait_until(lambda: stored_entry(postgres) == blocks[19].entry, "the first half")

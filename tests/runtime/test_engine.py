@@ -41,7 +41,7 @@ def test_an_empty_log_begins_with_genesis_and_everything_is_mirrored(valkey: str
         assert records[0]["kind"] == CommandKind.GENESIS
         assert records[0]["a"] == header["log_id"] == machine.log_id
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     client.close()
 
 

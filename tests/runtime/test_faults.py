@@ -123,7 +123,7 @@ def test_redis_goes_away_and_comes_back(tmp_path: Path, runtime: Path) -> None:
             with redis.Redis.from_url(url) as client:
                 assert_mirrored(client)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
 
 
 class Crashing(Machine):
