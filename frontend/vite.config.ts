@@ -18,5 +18,6 @@ export default defineConfig({
     rolldownOptions: { output: { codeSplitting: { groups: [{ name: "chart", test: /lightweight-charts|fancy-canvas/ }] } } },
   },
   server: { proxy: { "/api": exchange, "/wapi": exchange } },
-  test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] },
+  // A limit for a test that hangs; on a busy machine a property of many cases may well take ten seconds.
+  test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"], testTimeout: 120_000 },
 });

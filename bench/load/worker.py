@@ -30,8 +30,6 @@ def main(pipe: Pipe, job: Job) -> None:
             uvloop.run(_run(pipe, job))
     except BenchError as error:
         pipe.send(Failed(str(error)))
-    except TimeoutError:
-        pipe.send(Failed(f"{job.address.url} does not answer: nothing came for half a minute"))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the parent is gone, and nobody wants the result
 

@@ -148,8 +148,11 @@ class EntryPool:
         self.trouble = ""  # why it cannot go on
 
     async def open(self) -> None:
-        async with asyncio.timeout(LOGON_SECONDS):
-            await asyncio.gather(*(self._connect(session) for session in self._waiting))
+        try:
+            async with asyncio.timeout(LOGON_SECONDS):
+                await asyncio.gather(*(self._connect(session) for session in self._waiting))
+        except TimeoutError:
+            raise Unreachable(f"{self.address.url} does not answer the log-on: {LOGON_SECONDS:g} s") from None
 
     async def _connect(self, session: int) -> None:
         host, port = self.address.host, self.address.port
@@ -159,7 +162,11 @@ class EntryPool:
             )
         except OSError as error:
             raise not_connected(self.address, error) from None
-        await connection.ready
+        try:
+            await connection.ready
+        except BaseException:
+            connection.transport.abort()
+            raise
         self._by_session[session] = connection
         waiting, self._waiting[session] = self._waiting[session], []
         if waiting:

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { WireDepth } from "../api/types";
 import { parse, toText } from "../decimal/decimal";
+import { eventually } from "../eventually";
 import type { DepthEvent } from "../feed/events";
 import { heartbeat, merged, RandomBook, randomFrom } from "./bookFixture";
 import type { BookSide } from "./bookReplica";
@@ -25,7 +26,7 @@ function controlled(snapshot: () => WireDepth) {
   const sync = new BookSync({ fetch, changed: () => {}, later: (run) => pauses.push(run) });
   const answer = async (with_: WireDepth = snapshot()): Promise<void> => {
     waiting.shift()?.(with_);
-    await vi.waitFor(() => expect(waiting.length + pauses.length + Number(sync.state === "live")).toBeGreaterThan(0));
+    await eventually(() => expect(waiting.length + pauses.length + Number(sync.state === "live")).toBeGreaterThan(0));
   };
   const pause = (): void => pauses.shift()?.();
   return { sync, fetch, answer, pause };

@@ -3,6 +3,7 @@ import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { parse } from "../decimal/decimal";
+import { eventually } from "../eventually";
 import { toMarket } from "../model/markets";
 import { Venue } from "../model/venue";
 import { VenueContext } from "../ui/useVenue";
@@ -93,7 +94,7 @@ it("starts at the best bid and sends what was typed, with the session's token", 
   const { clientId, ...order } = JSON.parse(String(init?.body)) as Record<string, unknown>;
   expect(order).toEqual({ symbol: "SOL_USDC", side: "Bid", orderType: "Limit", price: "99.99", quantity: "2.5", timeInForce: "GTC" });
   expect(Number.isInteger(clientId)).toBe(true);
-  await vi.waitFor(() => expect(venue.toasts.store.get()[0]?.title).toBe("Order placed"));
+  await eventually(() => expect(venue.toasts.store.get()[0]?.title).toBe("Order placed"));
   expect(field("Amount").value).toBe("");
 });
 
@@ -132,7 +133,7 @@ it("takes a share of the balance, and keeps the draft when the exchange refuses"
   await press("100%");
   expect(field("Amount").value).toBe("10.001");
   await press("Buy SOL");
-  await vi.waitFor(() => expect(venue.toasts.store.get()[0]).toMatchObject({ tone: "bad", title: "Not enough funds" }));
+  await eventually(() => expect(venue.toasts.store.get()[0]).toMatchObject({ tone: "bad", title: "Not enough funds" }));
   expect(field("Amount").value).toBe("10.001");
 });
 
@@ -145,12 +146,12 @@ it("leaves alone the next amount, typed while the order is on its way", async ()
   expect(host.querySelector(".problem")).toBeNull();
   await type("Amount", "2");
   await act(async () => respond(Response.json({ code: "INSUFFICIENT_FUNDS", message: "Insufficient funds" }, { status: 400 })));
-  await vi.waitFor(() => expect(venue.toasts.store.get()).toHaveLength(1));
+  await eventually(() => expect(venue.toasts.store.get()).toHaveLength(1));
   expect(field("Amount").value).toBe("2");
   await press("Buy SOL");
   await type("Amount", "3");
   await act(async () => respond(Response.json({ id: "1", status: "New", side: "Bid", quantity: "2", symbol: "SOL_USDC" })));
-  await vi.waitFor(() => expect(venue.toasts.store.get()).toHaveLength(2));
+  await eventually(() => expect(venue.toasts.store.get()).toHaveLength(2));
   expect(field("Amount").value).toBe("3");
 });
 
@@ -164,7 +165,7 @@ it("asks again with the same client id when the answer is lost", async () => {
   });
   await type("Amount", "1");
   await press("Buy SOL");
-  await vi.waitFor(() => expect(sent).toHaveBeenCalledTimes(2));
+  await eventually(() => expect(sent).toHaveBeenCalledTimes(2));
   const ids = sent.mock.calls.map(([, init]) => (JSON.parse(String(init.body)) as { clientId: number }).clientId);
   expect(ids[0]).toBe(ids[1]);
 });
@@ -174,7 +175,7 @@ it("takes over a price that was picked from the book", async () => {
     venue.picked.set({ price: parse("101.5") });
     await new Promise((resolve) => requestAnimationFrame(resolve));
   });
-  await vi.waitFor(() => expect(field("Price").value).toBe("101.5"));
+  await eventually(() => expect(field("Price").value).toBe("101.5"));
 });
 
 it("cannot send while the exchange is away", async () => {
@@ -182,5 +183,5 @@ it("cannot send while the exchange is away", async () => {
     venue.feed.state.set("away");
     await new Promise((resolve) => requestAnimationFrame(resolve));
   });
-  await vi.waitFor(() => expect(host.querySelector<HTMLButtonElement>(".submit")?.disabled).toBe(true));
+  await eventually(() => expect(host.querySelector<HTMLButtonElement>(".submit")?.disabled).toBe(true));
 });

@@ -3,6 +3,7 @@ import { decodeQR } from "qr/decode.js";
 import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { eventually } from "../eventually";
 import { browserOf } from "../model/security";
 import { Venue } from "../model/venue";
 import { VenueContext } from "../ui/useVenue";
@@ -81,7 +82,7 @@ it("sends no new password that was not typed the same twice", async () => {
   expect(sent).not.toContain("PATCH");
   fill("again", "ten green bottles");
   await submit();
-  await vi.waitFor(() => expect(sent).toContain("PATCH"));
+  await eventually(() => expect(sent).toContain("PATCH"));
 });
 
 it("names a browser as its user knows it", () => {

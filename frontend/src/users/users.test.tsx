@@ -3,6 +3,7 @@ import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { parse } from "../decimal/decimal";
+import { eventually } from "../eventually";
 import { leave, onChanged } from "../model/users";
 import { Venue } from "../model/venue";
 import { VenueContext } from "../ui/useVenue";
@@ -57,9 +58,9 @@ async function canBeRevoked(): Promise<void> {
   });
   const secrets = (): string[] => [...host.querySelectorAll<HTMLInputElement>(".new-key input")].map(({ value }) => value);
   await act(async () => host.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true })));
-  await vi.waitFor(() => expect(secrets()).toContain("very secret"));
+  await eventually(() => expect(secrets()).toContain("very secret"));
   await act(async () => host.querySelector<HTMLButtonElement>('[aria-label^="Revoke"]')?.click());
-  await vi.waitFor(() => expect(secrets()).toEqual([]));
+  await eventually(() => expect(secrets()).toEqual([]));
 }
 
 it("notifies the browser's other tabs of a log-out", async () => {
@@ -67,7 +68,7 @@ it("notifies the browser's other tabs of a log-out", async () => {
   const reload = vi.fn();
   onChanged(reload);
   await leave(venue.session);
-  await vi.waitFor(() => expect(reload).toHaveBeenCalledOnce());
+  await eventually(() => expect(reload).toHaveBeenCalledOnce());
 });
 
 it("clears the account's state when the session ends or changes hands", async () => {
@@ -83,6 +84,6 @@ it("clears the account's state when the session ends or changes hands", async ()
   await frame();
   expect(venue.account.balances.get().size).toBe(1);
   venue.session.store.set({ kind: "none", reason: "The session has ended: log in again" });
-  await vi.waitFor(() => expect(venue.account.balances.get().size).toBe(0));
+  await eventually(() => expect(venue.account.balances.get().size).toBe(0));
   expect(venue.account.isCurrent.get()).toBe(false);
 });
