@@ -26,6 +26,9 @@ FLAGS = (
     "--no-first-run",
 )
 SIZES = {"desktop": (1440, 900), "phone": (360, 740)}
+# Of tests in which nothing depends on the size but is looked at in another one.
+desktop_only = pytest.mark.parametrize("size", ["desktop"], indirect=True)
+phone_only = pytest.mark.parametrize("size", ["phone"], indirect=True)
 
 
 def missing(what: str) -> NoReturn:

@@ -1,5 +1,6 @@
 """What a person does with the page and sees on it, as methods: the tests read like a walk through it."""
 
+import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -121,6 +122,9 @@ class TradingPage:
         return values
 
     def shoot(self, name: str) -> None:
+        """For people to look at: SCREENSHOTS=1 in the environment."""
+        if not os.environ.get("SCREENSHOTS"):
+            return
         self.screenshots.mkdir(exist_ok=True)
         self.page.screenshot(path=self.screenshots / f"{self.size}-{name}.png", full_page=self.is_phone)
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import httpx
-import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import desktop_only
 from tests.browser.driver import QUIET, TradingPage
 from tests.browser.traders import Traders
 from tests.exchange import Exchange, eventually
@@ -18,11 +18,6 @@ LABELS = {"1m": ("1m", 60), "5m": ("5m", 300), "15m": ("15m", 900), "1h": ("1H",
 PRICES = ("150.10", "151.20", "149.30", "152.40", "148.50", "150.60")  # of one trade in each interval
 
 Bar = list[Decimal]  # open, high, low and close
-
-
-@pytest.fixture(params=["desktop"], scope="module")
-def size(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 def newest(exchange: Exchange, interval: str) -> list[Bar]:
@@ -54,6 +49,7 @@ def is_shown(page: TradingPage, exchange: Exchange, interval: str, price: str) -
     eventually(both, same, f"{interval}: the chart's newest bar, and the exchange's, at {price}")
 
 
+@desktop_only
 def test_the_newest_bar_is_the_exchanges(page: TradingPage, exchange: Exchange, traders: Traders) -> None:
     last = "150.00"
     traders.trade(last)

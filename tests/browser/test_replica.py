@@ -3,8 +3,8 @@
 from typing import Any
 
 import httpx
-import pytest
 
+from tests.browser.conftest import desktop_only
 from tests.browser.driver import TradingPage
 from tests.browser.flow import Flow, send
 from tests.exchange import Exchange, eventually
@@ -16,17 +16,13 @@ BLOCKS_A_SECOND = 250
 FRAMES = 100  # that bring the changes, at least: each is applied to what those before it left
 
 
-@pytest.fixture(params=["desktop"], scope="module")
-def size(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 def engines_book(exchange: Exchange) -> dict[str, Any]:
     answer = httpx.get(f"{exchange.run['http']}/api/v1/depth", params={"symbol": MARKET, "limit": 1000})
     book: dict[str, Any] = answer.json()
     return {"updateId": int(book["lastUpdateId"]), "bids": book["bids"][::-1], "asks": book["asks"]}
 
 
+@desktop_only
 def test_replica_equals_the_engines_book(page: TradingPage, exchange: Exchange) -> None:
     page.open(MARKET)
     page.watch()

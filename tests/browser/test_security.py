@@ -7,6 +7,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.browser.conftest import desktop_only, phone_only
 from tests.browser.driver import TradingPage
 from tests.browser.users import FOCUS, PASSWORD, button, dialog, enter, is_nobody, is_user, sign_up, unnamed
 
@@ -144,6 +145,7 @@ def test_a_key_that_may_withdraw_asks_for_password_and_code_and_says_from_when(p
     is_within(page, box)
 
 
+@desktop_only
 def test_sessions_are_listed_and_ended(page: TradingPage, elsewhere: TradingPage) -> None:
     name = sign_up(page)
     enter(elsewhere, "Log in", name)
@@ -179,6 +181,7 @@ def has_ended(page: TradingPage, name: str) -> None:
     expect(button(page, "Log in")).to_be_visible()
 
 
+@phone_only
 def test_a_new_password_replaces_the_old_one(page: TradingPage, elsewhere: TradingPage) -> None:
     name = sign_up(page)
     enter(elsewhere, "Log in", name)

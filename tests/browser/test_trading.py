@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Route, expect
 
+from tests.browser.conftest import desktop_only
 from tests.browser.driver import LIVELY, QUIET, RESTART_MS, TradingPage
 from tests.browser.traders import Traders
 from tests.exchange import Exchange, eventually
@@ -171,6 +172,7 @@ def test_ladder_price_goes_into_the_form_by_keyboard(book: None, page: TradingPa
     expect(price).to_have_value("147")
 
 
+@desktop_only
 def test_page_recovers_from_a_killed_egress(page: TradingPage, exchange: Exchange) -> None:
     page.open(LIVELY)
     page.watch()

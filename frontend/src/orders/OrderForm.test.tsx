@@ -134,7 +134,7 @@ it("takes a share of the balance, and keeps the draft when the exchange refuses"
   expect(field("Amount").value).toBe("10.001");
   await press("Buy SOL");
   await eventually(() => expect(venue.toasts.store.get()[0]).toMatchObject({ tone: "bad", title: "Not enough funds" }));
-  expect(field("Amount").value).toBe("10.001");
+  await eventually(() => expect(field("Amount").value).toBe("10.001"));
 });
 
 it("leaves alone the next amount, typed while the order is on its way", async () => {
@@ -147,11 +147,13 @@ it("leaves alone the next amount, typed while the order is on its way", async ()
   await type("Amount", "2");
   await act(async () => respond(Response.json({ code: "INSUFFICIENT_FUNDS", message: "Insufficient funds" }, { status: 400 })));
   await eventually(() => expect(venue.toasts.store.get()).toHaveLength(1));
+  await eventually(() => expect(host.querySelector(".submit")?.textContent).toBe("Buy SOL"));
   expect(field("Amount").value).toBe("2");
   await press("Buy SOL");
   await type("Amount", "3");
   await act(async () => respond(Response.json({ id: "1", status: "New", side: "Bid", quantity: "2", symbol: "SOL_USDC" })));
   await eventually(() => expect(venue.toasts.store.get()).toHaveLength(2));
+  await eventually(() => expect(host.querySelector(".submit")?.textContent).toBe("Buy SOL"));
   expect(field("Amount").value).toBe("3");
 });
 
