@@ -52,15 +52,22 @@ export class BookFeed {
   private changed(): void {
     this.state.set(this.sync.state);
     this.version.update((version) => version + 1);
-    this.touchTimer ??= setTimeout(() => this.tellTouch(), TOUCH_MS);
+    const { bid, ask } = this.touch.get();
+    const now = this.touchNow();
+    // Whether there is anybody to trade with is told at once: forms beside a full book must not say "nobody".
+    if ((bid === null) !== (now.bid === null) || (ask === null) !== (now.ask === null)) this.tellTouch();
+    else this.touchTimer ??= setTimeout(() => this.tellTouch(), TOUCH_MS);
   }
 
   private tellTouch(): void {
     clearTimeout(this.touchTimer);
     this.touchTimer = undefined;
-    const bid = this.live?.bids.best ?? null;
-    const ask = this.live?.asks.best ?? null;
     const before = this.touch.get();
+    const { bid, ask } = this.touchNow();
     if (bid !== before.bid || ask !== before.ask) this.touch.set({ bid, ask });
+  }
+
+  private touchNow(): Touch {
+    return { bid: this.live?.bids.best ?? null, ask: this.live?.asks.best ?? null };
   }
 }
