@@ -47,8 +47,8 @@ class Arrivals:
             with contextlib.suppress(OSError):  # nothing there after all: read(2) will say what
                 _, ancillary, _, _ = peeking.recvmsg_into([_BUFFER], _ANCILLARY_BYTES, _PEEK)
                 for level, kind, data in ancillary:
-                    if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
-                        seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+                    if (level, kind, len(data)) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS, _TIMESPEC.size):
+                        seconds, nanoseconds = _TIMESPEC.unpack(data)
                         stamp_ns = seconds * 1_000_000_000 + nanoseconds
         finally:
             peeking.detach()  # it is the transport's
@@ -117,6 +117,7 @@ def hand_over(transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
 
 
 def stamp_arrivals(listener: socket.socket) -> None:
-    """Have the kernel stamp what comes to the connections of this socket."""
+    """Have the kernel stamp what comes to the connections of this socket, if it can."""
     if sys.platform == "linux":
-        listener.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        with contextlib.suppress(OSError):  # what stands in for a kernel may not know it
+            listener.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
