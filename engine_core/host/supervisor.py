@@ -21,6 +21,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ LOOK_EVERY_S = 0.5  # at what a program wants to have looked at
 STAGE_TIMEOUT_S = 4.0  # for one stage of the stop
 GIVE_UP_AFTER_STARTS = 3  # of a process that never became ready while the exchange starts
 LOCK_TIMEOUT_S = 10.0
+_kept: list[socket.socket] = []  # of ports that were chosen here, for as long as this process runs
 
 STOP_ORDER = (("market_maker",), ("ingress",), ("egress", "engine", "standby"), ("writer",), ("postgres", "valkey"))
 
@@ -150,13 +152,21 @@ def _no_host(host: str, error: OSError) -> StartError:
 
 
 def free_port(host: str) -> int:
+    """One that no other program gets meanwhile, unless by name: Linux gives a port that is bound, and at which nobody
+    listens, to whoever names it (SO_REUSEADDR), and to nobody who takes any."""
     try:
         family, address = to_bind(host, 0)
-        with socket.socket(family) as probe:
-            probe.bind(address)
-            return int(probe.getsockname()[1])
+        probe = socket.socket(family)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
     except OSError as error:
         raise _no_host(host, error) from None
+    port = int(probe.getsockname()[1])
+    if sys.platform == "linux":
+        _kept.append(probe)
+    else:
+        probe.close()
+    return port
 
 
 class Supervisor:
