@@ -1,5 +1,6 @@
 """A real exchange for tests: `exchange up` in a process of its own, on free ports, in a folder that vanishes."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,19 +16,54 @@ import ccxt
 import httpx
 import psutil
 
-from engine_core.config.settings import runtime_folder
+from engine_core.config.settings import read_config, runtime_folder
+from engine_core.process.metrics import socket_path
+from engine_core.process.sockets import ask
 
 CLI = (sys.executable, "-m", "engine_core.cli")
+PATIENCE_SECONDS = 60.0  # with a machine that is full of tests
+PATIENT = {"timeout": 30_000, "options": {"recvWindow": 60_000}}  # of ccxt: milliseconds
 T = TypeVar("T")
 
 
-def eventually(get: Callable[[], T], fits: Callable[[T], bool], what: str, timeout_s: float = 20.0) -> T:
+def eventually(get: Callable[[], T], fits: Callable[[T], bool], what: str, timeout_s: float = PATIENCE_SECONDS) -> T:
     """Ask until the answer fits; an AssertionError with the last answer when it never does."""
     deadline = time.monotonic() + timeout_s
     while not fits(value := get()):
         assert time.monotonic() < deadline, f"{what}: still {value!r} after {timeout_s:.0f} s"
         time.sleep(0.02)
     return value
+
+
+def told(read: Callable[[], T]) -> T:
+    """What a ccxt client reads, as soon as the exchange can tell: one whose processes were just started answers 503
+    (MAINTENANCE, Retry-After) rather than leave anything out. For reads only: an order may have been executed."""
+
+    def answer() -> list[T] | str:
+        try:
+            return [read()]
+        except ccxt.BaseError as error:
+            if "MAINTENANCE" not in str(error):
+                raise
+            return str(error)
+
+    (value,) = eventually(answer, lambda given: isinstance(given, list), "an answer")
+    return value  # type: ignore[return-value]
+
+
+def asked(url: str) -> httpx.Response:
+    """On a connection of its own, so that each process of a role is met in turn; without certificates, whose reading
+    takes longer than all else."""
+    return httpx.get(url, timeout=20, verify=False)
+
+
+def texts_in(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """All files below, and what is in them; those that go meanwhile are passed over, as PostgreSQL's come and go."""
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():
+                    yield path, path.read_bytes()
 
 
 def configured(folder: Path, changes: dict[str, str]) -> Path:
@@ -42,19 +78,25 @@ def configured(folder: Path, changes: dict[str, str]) -> Path:
 
 
 class Exchange:
-    """`exchange up` on one data folder; may be started and stopped several times."""
+    """`exchange up` on one data folder; may be started and stopped several times.
 
-    def __init__(self, data: Path, *options: str) -> None:
+    `ingress_workers`: so many, not those of the shipped configuration; each costs what the engine does to start.
+    """
+
+    def __init__(self, data: Path, *options: str, ingress_workers: int = 0) -> None:
         self.data = data
+        self._workers = {"ingress_workers = 2": f"ingress_workers = {ingress_workers}"} if ingress_workers else {}
         self.options = options
         self.variables: dict[str, str] = {}  # of its environment, besides what is there
         self.process: subprocess.Popen[str] | None = None
         self.output: list[str] = []
 
     def start(self) -> None:
-        """Until it says that it is ready."""
+        """Until it says that it is ready, and those processes are that it starts last."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("EXCHANGE_")}
         environment |= {key: os.environ[key] for key in ("EXCHANGE_CACHE_DIR",) if key in os.environ} | self.variables
+        if self._workers:
+            environment["EXCHANGE_CONFIG"] = str(configured(self.data.parent, self._workers))
         self.process = subprocess.Popen(
             [*CLI, "up", "--data", str(self.data), "--http", "0", "--ws", "0", *self.options],
             stdout=subprocess.PIPE,
@@ -66,6 +108,7 @@ class Exchange:
         for line in self.process.stdout:
             self.output.append(line.rstrip())
             if line.startswith("Ctrl-C stops it"):
+                self.until_all_are_ready()
                 return
         raise AssertionError("\n".join(["the exchange did not start:", *self.output, self.logs()]))
 
@@ -74,7 +117,7 @@ class Exchange:
         self.process.send_signal(number)
         self.output += self.process.stdout.read().splitlines()
         self.process.stdout.close()
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def wait(self) -> int:
         """For one that ends by itself."""
@@ -107,14 +150,33 @@ class Exchange:
         eventually(lambda: self.pids(role), lambda pids: len(pids) >= len(killed) and not {*pids} & {*killed}, new)
         self.until_healthy()
 
+    def until_all_are_ready(self) -> None:
+        """Each ingress and egress process: an exchange has begun as soon as the first ones are."""
+        run, server = self.run, read_config(Path(self.run["config"]), self.run["profile"]).server
+        servers = {"ingress": server.ingress_workers, "egress": server.egress_workers}
+
+        def missing() -> list[str]:
+            workers = [(role, worker) for role, count in servers.items() for worker in range(count)]
+            paths = [socket_path(Path(run["runtime"]), role, worker) for role, worker in workers]
+            return [path.stem for path in paths if (ask(path, "/ready") or [0])[0] != 200]
+
+        eventually(missing, lambda names: not names, "processes that are not ready")
+
     def until_healthy(self) -> None:
-        eventually(self.health, lambda health: health == "Ok", "the exchange's status", 30)
+        eventually(self.health, lambda health: health == "Ok", "the exchange's status")
 
     def health(self) -> str:
         try:
-            return str(httpx.get(f"{self.run['http']}/api/v1/status", timeout=5).json()["status"])
+            return str(asked(f"{self.run['http']}/api/v1/status").json()["status"])
         except httpx.TransportError as error:
             return type(error).__name__
+
+    def get(self, path: str) -> Any:
+        """What the API answers; a process that was just started says 503 until it knows."""
+        url = f"{self.run['http']}/api/v1/{path}"
+        answer = eventually(lambda: asked(url), lambda given: given.status_code != 503, path)
+        answer.raise_for_status()
+        return answer.json()
 
     def keys(self) -> list[dict[str, str]]:
         """Of the two demo accounts."""
@@ -122,10 +184,10 @@ class Exchange:
         return keys
 
     def trader(self, number: int = 0) -> Any:
-        """A ccxt client of one of the demo accounts; only its URLs are overridden."""
+        """A ccxt client of one of the demo accounts; only its URLs are overridden, and its patience."""
         run, key = self.run, self.keys()[number]
         urls = {"public": run["http"], "private": run["http"], "ws": {"public": run["ws"], "private": run["ws"]}}
-        return ccxt.backpack({**key, "urls": {"api": urls}, "enableRateLimit": False})
+        return ccxt.backpack({**key, **PATIENT, "urls": {"api": urls}, "enableRateLimit": False})
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `exchange …` on this data folder."""
@@ -149,6 +211,14 @@ class Exchange:
         assert self.process
         supervisor = psutil.Process(self.process.pid)
         return [supervisor, *supervisor.children(recursive=True)]
+
+    def of_family(self, look: Callable[[psutil.Process], T]) -> list[T]:
+        """What `look` sees of each process that is still there: some of PostgreSQL's come and go."""
+        seen = []
+        for process in self.family():
+            with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+                seen.append(look(process))
+        return seen
 
     def logs(self) -> str:
         """The end of every log, for the message of a failure."""

@@ -1,6 +1,7 @@
 """Every administrator's action stands in the log, and `exchange trail` tells it."""
 
 import json
+import os
 import subprocess
 import sys
 from base64 import b64encode
@@ -17,9 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 
 def trail(venue: Venue, *options: str) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "engine_core.cli", "trail", "--json", "--data", str(venue.folder), *options]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={**venue.environment, "PATH": "/usr/bin:/bin"}
-    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | venue.environment)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -50,17 +50,19 @@ def code_of(totp: pyotp.TOTP, step: int) -> str:
     return str(totp.at(int(time.time()) + 30 * step))
 
 
-def second_factor(client: httpx.Client) -> pyotp.TOTP:
-    left = 30 - time.time() % 30
-    if left < 20:  # the codes of this test are of the step before, this one and the next: it begins early in one
-        time.sleep(left)
+def second_factor(client: httpx.Client) -> tuple[pyotp.TOTP, list[str]]:
+    """It, and three codes, each good once: of the step before, which confirmed it, of this one, and of the next."""
     begun = client.post(TOTP, json={"password": PASSWORD})
     assert begun.status_code == 200, begun.text
     totp = pyotp.TOTP(begun.json()["secret"])
     assert begun.json()["uri"].startswith("otpauth://totp/")
-    assert client.patch(TOTP, json={"code": "000000" if totp.now() != "000000" else "111111"}).status_code == 401
-    assert client.patch(TOTP, json={"code": code_of(totp, -1)}).status_code == 200
-    return totp
+    left = 30 - time.time() % 30
+    if left < 10:  # the code of the step before is good as long as this one lasts; the others for half a minute more
+        time.sleep(left)
+    codes = [code_of(totp, step) for step in (-1, 0, 1)]
+    assert client.patch(TOTP, json={"code": "000000" if "000000" not in codes else "111111"}).status_code == 401
+    assert client.patch(TOTP, json={"code": codes[0]}).status_code == 200
+    return totp, codes
 
 
 def test_nobody_locks_a_user_out_from_elsewhere(venue: Venue) -> None:
@@ -123,7 +125,10 @@ def test_a_new_key_may_withdraw_only_after_the_delay(venue: Venue) -> None:
         assert made["withdrawsFrom"] > time.time() * 1000 + (WITHDRAW_DELAY_MINUTES - 1) * 60_000
         body = {"symbol": "USDC", "quantity": "1", "address": "account-2", "blockchain": "Internal"}
         for client in (page, bot):
-            refused = client.send(Signer(client).request("POST", "/wapi/v1/capital/withdrawals", "withdraw", body, own))
+            signed = Signer(client).request(
+                "POST", "/wapi/v1/capital/withdrawals", "withdraw", body, own, window=60_000
+            )
+            refused = client.send(signed)
             assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN"), refused.text
             assert "minutes" in refused.json()["message"]
 
@@ -143,22 +148,20 @@ def test_the_second_factor(venue: Venue) -> None:
         name = sign_up(page)
         assert page.post(TOTP, json={}).status_code == 401, "it asks for the password"
         assert page.get(SESSION).json()["secondFactor"] is False
-        totp = second_factor(page)
+        _, (confirmed, code, soon) = second_factor(page)
         assert page.get(SESSION).json()["secondFactor"] is True
         without = enter(elsewhere, SESSION, name)
         assert (without.status_code, without.json()["code"]) == (401, "SECOND_FACTOR_REQUIRED")
-        unknown = enter(elsewhere, SESSION, name, password="a wrong one", code=totp.now())
+        unknown = enter(elsewhere, SESSION, name, password="a wrong one", code=code)
         assert unknown.json() == {"code": "UNAUTHORIZED", "message": "Wrong name or password"}
-        used = enter(elsewhere, SESSION, name, code=code_of(totp, -1))
+        used = enter(elsewhere, SESSION, name, code=confirmed)
         assert used.status_code == 401, "the code that confirmed it was used"
-        code = totp.now()
         assert enter(elsewhere, SESSION, name, code=code).status_code == 200
         assert enter(elsewhere, SESSION, name, code=code).status_code == 401, "each code works once, in all workers"
         assert page.post(KEYS, json={"permissions": ["read"], "password": PASSWORD}).json()["code"] == (
             "SECOND_FACTOR_REQUIRED"
         )
         assert page.request("DELETE", TOTP, json={"password": PASSWORD}).status_code == 401
-        soon = code_of(totp, 1)
         assert page.request("DELETE", TOTP, json={"password": PASSWORD, "code": soon}).status_code == 200
         assert enter(elsewhere, SESSION, name).status_code == 200
 
@@ -166,7 +169,7 @@ def test_the_second_factor(venue: Venue) -> None:
 def test_codes_cannot_be_guessed(venue: Venue) -> None:
     with browser(venue) as page, browser(venue) as thief:
         name = sign_up(page)
-        totp = second_factor(page)
+        totp, _ = second_factor(page)
         wrong = next(code for code in ("123123", "456456", "789789", "321321") if code not in _around(totp))
         statuses = []
         for number in range(TRIES):
@@ -179,7 +182,7 @@ def test_guesses_elsewhere_do_not_lock_the_owner_out(venue: Venue) -> None:
     """Of codes and of passwords, by somebody who knows the password or has a session."""
     with browser(venue) as page, browser(venue) as thief, browser(venue) as another:
         name = sign_up(page)
-        totp = second_factor(page)
+        totp, _ = second_factor(page)
         wrong = next(code for code in ("123123", "456456", "789789", "321321") if code not in _around(totp))
         tries = [enter(thief, SESSION, name, code=wrong).status_code for _ in range(TRIES)]
         assert tries[0] == 401 and tries[-1] == 429

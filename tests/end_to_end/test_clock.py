@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
 from engine_core.runtime import clock
@@ -31,7 +30,7 @@ def test_it_is_said_once_and_once_that_it_is_over(caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.timeout(300)
 def test_an_exchange_whose_clock_was_an_hour_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exchange = Exchange(tmp_path / "data", "--profile", "demo")
+    exchange = Exchange(tmp_path / "data", "--profile", "demo", ingress_workers=1)
     try:
         exchange.start()
         status = json.loads(exchange.command("status", "--json").stdout)
@@ -72,18 +71,14 @@ with Gateway({url!r}) as gateway:
 
 
 def _trades_go_on_and_candles_are_sane(exchange: Exchange, begun_ms: int) -> None:
-    api = f"{exchange.run['http']}/api/v1"
-
-    def trades() -> list[dict[str, int]]:
-        found: list[dict[str, int]] = httpx.get(f"{api}/trades?symbol=SOL_USDC&limit=1000", timeout=20).json()
-        return found
 
     def of_the_future() -> int:
-        return sum(trade["timestamp"] > begun_ms + HOUR_MS // 2 for trade in trades())
+        trades = exchange.get("trades?symbol=SOL_USDC&limit=1000")
+        return sum(trade["timestamp"] > begun_ms + HOUR_MS // 2 for trade in trades)
 
     eventually(of_the_future, lambda count: count >= 2, "trades after the clock was put right", 90)
     start = begun_ms // 1000 - 600
-    candles = httpx.get(f"{api}/klines?symbol=SOL_USDC&interval=1m&startTime={start}", timeout=20).json()
+    candles = exchange.get(f"klines?symbol=SOL_USDC&interval=1m&startTime={start}")
     starts = [candle["start"] for candle in candles]
     assert starts == sorted(set(starts))
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())

@@ -82,7 +82,7 @@ def test_the_reserve_goes_when_the_disk_is_full_and_comes_back(
 @pytest.mark.timeout(400)
 def test_cancels_pass_while_orders_are_refused_on_a_full_disk(disk: Callable[[int], Path]) -> None:
     folder = disk(1200 * MIB)
-    exchange = Exchange(folder / "data", "--profile", "bare")
+    exchange = Exchange(folder / "data", "--profile", "bare", ingress_workers=1)
     try:
         exchange.start()
         trader = exchange.trader()
@@ -122,10 +122,13 @@ def _refusal(trader: Any) -> str:
 
 def _cancelled(trader: Any, orders: list[str]) -> bool:
     """Whether all are gone; a moment passes until Redis has found the room."""
-    open_now = {order["id"] for order in trader.fetch_open_orders("SOL/USDC")}
-    for order in open_now & set(orders):
-        try:
+
+    def still_open() -> set[str]:
+        return {order["id"] for order in trader.fetch_open_orders("SOL/USDC")} & set(orders)
+
+    try:
+        for order in still_open():
             trader.cancel_order(order, "SOL/USDC")
-        except ccxt.BaseError:
-            return False
-    return not open_now & set(orders) or not {o["id"] for o in trader.fetch_open_orders("SOL/USDC")} & set(orders)
+        return not still_open()
+    except ccxt.BaseError:
+        return False

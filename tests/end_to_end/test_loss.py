@@ -15,16 +15,18 @@ from tests.exchange import Exchange, eventually
 from tests.slow_disk import fsync_hangs, held_back, until_writes_are_held_back
 
 
-def _fail_power(exchange: Exchange, valkey: int) -> None:
-    """Everything ends at once, Redis first."""
+def _fail_power(exchange: Exchange, valkey: int) -> list[psutil.Process]:
+    """Everything ends at once, Redis first: what does."""
     assert exchange.process and exchange.process.stdout
     exchange.process.send_signal(signal.SIGSTOP)  # it would start again what dies
     os.kill(valkey, signal.SIGKILL)  # at once: two seconds after the last time it writes what it holds back
-    for process in exchange.family()[::-1]:
+    family = exchange.family()
+    for process in family[::-1]:
         with contextlib.suppress(psutil.NoSuchProcess):  # some of the database's come and go
             process.kill()
     exchange.process.wait(30)
     exchange.process.stdout.close()
+    return family
 
 
 def _lose_an_order(exchange: Exchange) -> tuple[str, str]:
@@ -41,9 +43,12 @@ def _lose_an_order(exchange: Exchange) -> tuple[str, str]:
             with psycopg.connect(exchange.run["database"], autocommit=True) as database:
                 query = "select count(*) from orders where order_id = %s"
                 eventually(lambda: database.execute(query, (lost,)).fetchone(), lambda row: row == (1,), "the writer")
-            while not held_back(client):  # after two seconds it writes all the same, once
-                lost = str(trader.create_order("SOL/USDC", "limit", "buy", 2, 91)["id"])
-            _fail_power(exchange, valkey)
+            # When a write was held back for two seconds all of it is written, once: then a new wait begins.
+            eventually(lambda: held_back(client), lambda size: size == 0, "what is held back is written")
+            lost = str(trader.create_order("SOL/USDC", "limit", "buy", 2, 91)["id"])
+            assert held_back(client)
+            family = _fail_power(exchange, valkey)
+    assert psutil.wait_procs(family, timeout=60)[1] == []
     return kept, lost
 
 

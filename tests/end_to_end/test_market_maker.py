@@ -4,57 +4,39 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from tests.exchange import Exchange, eventually
+from tests.exchange import Exchange, configured, eventually
 
-CONFIGURATION = Path(__file__).parents[2] / "exchange.toml"
 DEAD_MAN_MS = 3_000
 PATIENCE_S = 60.0
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Exchange]:
-    text = CONFIGURATION.read_text()
-    changed = text.replace("dead_man_ms = 30_000", f"dead_man_ms = {DEAD_MAN_MS}")
-    assert changed != text
-    (tmp_path / "exchange.toml").write_text(changed)
-    running = Exchange(tmp_path / "data", "--profile", "demo", "--config", str(tmp_path / "exchange.toml"))
+    changes = {"dead_man_ms = 30_000": f"dead_man_ms = {DEAD_MAN_MS}", "ingress_workers = 2": "ingress_workers = 1"}
+    running = Exchange(tmp_path / "data", "--profile", "demo", "--config", str(configured(tmp_path, changes)))
     running.start()
     yield running
     running.end()
 
 
-def _get(exchange: Exchange, path: str) -> Any:
-    answer = httpx.get(f"{exchange.run['http']}/api/v1/{path}", timeout=10)
-    answer.raise_for_status()
-    return answer.json()
-
-
 def _levels(exchange: Exchange) -> set[int]:
     """How many price levels each side of each market has: one number when all are alike."""
-    books = [_get(exchange, f"depth?symbol={market['symbol']}") for market in _get(exchange, "markets")]
+    books = [exchange.get(f"depth?symbol={market['symbol']}") for market in exchange.get("markets")]
     return {len(book[side]) for book in books for side in ("bids", "asks")}
 
 
-def _trades(exchange: Exchange) -> int | None:
-    """None while an ingress that was just started has not read yet what tickers add up to: it says so with 503."""
-    try:
-        return sum(int(ticker["trades"]) for ticker in _get(exchange, "tickers"))
-    except httpx.HTTPStatusError as error:
-        if error.response.status_code != 503:
-            raise
-        return None
+def _trades(exchange: Exchange) -> int:
+    return sum(int(ticker["trades"]) for ticker in exchange.get("tickers"))
 
 
 def _is_lively(exchange: Exchange, levels: int) -> None:
     """Every ladder is complete, with nothing beside it that somebody forgot, and takers trade."""
     eventually(lambda: _levels(exchange), lambda found: found == {levels}, "all ladders complete", PATIENCE_S)
-    before = eventually(lambda: _trades(exchange), lambda trades: trades is not None, "tickers", PATIENCE_S)
-    eventually(lambda: _trades(exchange), lambda now: (now or 0) > (before or 0), "trades", PATIENCE_S)
+    before = _trades(exchange)
+    eventually(lambda: _trades(exchange), lambda now: now > before, "trades", PATIENCE_S)
 
 
 @pytest.mark.timeout(400)

@@ -54,20 +54,25 @@ def _append_bad_blocks(url: str) -> None:
             assert (event["kind"], event["reason"]) == (EventKind.BLOCK_REFUSED, reason)
 
 
-def test_bad_blocks_and_a_repeated_order_across_a_restart_of_the_engine(own_exchange: Exchange) -> None:
+@pytest.mark.timeout(300)
+def test_a_log_with_bad_blocks_goes_on_and_what_is_changed_on_the_disk_is_named(own_exchange: Exchange) -> None:
     own_exchange.start()
-    buyer, seller = _trader(own_exchange), _trader(own_exchange, 1)
+    _bad_blocks_and_a_repeated_order_across_a_restart_of_the_engine(own_exchange)
+    _verify_and_inspect_name_what_was_changed(own_exchange)
+
+
+def _bad_blocks_and_a_repeated_order_across_a_restart_of_the_engine(exchange: Exchange) -> None:
+    buyer, seller = _trader(exchange), _trader(exchange, 1)
     first = buyer.create_order(SYMBOL, "limit", "buy", 2, 90, {"clientOrderId": 4711})
-    engine = own_exchange.pids("engine")
-    _append_bad_blocks(own_exchange.run["redis"])
+    engine = exchange.pids("engine")
+    _append_bad_blocks(exchange.run["redis"])
     assert seller.create_order(SYMBOL, "limit", "sell", 1, 90, {"timeInForce": "IOC"})["filled"] == 1
-    assert own_exchange.pids("engine") == engine, "it went on"
-    own_exchange.kill("engine")
+    assert exchange.pids("engine") == engine, "it went on"
+    exchange.kill("engine")
     again = buyer.create_order(SYMBOL, "limit", "buy", 2, 90, {"clientOrderId": 4711})
     assert (again["id"], again["filled"]) == (first["id"], 1), "the order that exists, not a second one"
     assert [order["id"] for order in buyer.fetch_open_orders(SYMBOL)] == [first["id"]]
     assert seller.create_order(SYMBOL, "limit", "sell", 1, 90, {"timeInForce": "IOC"})["filled"] == 1
-    assert own_exchange.verified()["ok"] is True
 
 
 def _refused(exchange: Exchange, *arguments: str) -> str:
@@ -97,25 +102,24 @@ def _change_last_event(client: redis.Redis) -> EntryId:
     return entry
 
 
-@pytest.mark.timeout(240)
-def test_verify_and_inspect_name_what_was_changed(own_exchange: Exchange) -> None:
-    own_exchange.start()
-    _trader(own_exchange).create_order(SYMBOL, "limit", "buy", 2, 90)
-    assert own_exchange.command("snapshot").returncode == 0
-    assert _trader(own_exchange, 1).create_order(SYMBOL, "limit", "sell", 1, 90)["filled"] == 1
-    assert own_exchange.verified()["snapshots"] == 1
-    assert own_exchange.stop() == 0
+def _verify_and_inspect_name_what_was_changed(exchange: Exchange) -> None:
+    _trader(exchange).create_order(SYMBOL, "limit", "buy", 2, 90)
+    assert exchange.command("snapshot").returncode == 0
+    assert _trader(exchange, 1).create_order(SYMBOL, "limit", "sell", 1, 90)["filled"] == 1
+    running = exchange.verified()
+    assert running["ok"] is True and running["snapshots"] == 1
+    assert exchange.stop() == 0
 
-    (path,) = snapshot.found(own_exchange.data, 0)
+    (path,) = snapshot.found(exchange.data, 0)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 1]) + whole[len(whole) // 2 + 1 :])
-    assert f"{path} is damaged" in _refused(own_exchange, "verify")
-    assert f"{path} is damaged" in _refused(own_exchange, "inspect", str(path))
+    assert f"{path} is damaged" in _refused(exchange, "verify")
+    assert f"{path} is damaged" in _refused(exchange, "inspect", str(path))
     path.write_bytes(whole)
     _richer(path)
-    assert f"{path} differs from the state that the log gives" in _refused(own_exchange, "verify")
+    assert f"{path} differs from the state that the log gives" in _refused(exchange, "verify")
     path.write_bytes(whole)
-    assert own_exchange.verified()["ok"] is True
-    with _stopped_log(own_exchange) as client:
+    assert exchange.verified()["ok"] is True
+    with _stopped_log(exchange) as client:
         entry = _change_last_event(client)
-    assert f"entry {entry} gives other events" in _refused(own_exchange, "verify")
+    assert f"entry {entry} gives other events" in _refused(exchange, "verify")

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.exchange import Exchange, eventually
+from tests.exchange import Exchange, eventually, told
 from tests.runtime.test_upgrade import unpacked
 
 
@@ -44,7 +44,7 @@ def _trade(exchange: Exchange) -> None:
     taken = seller.create_order("BTC/USDC", "limit", "sell", 0.01, 60_000, {"timeInForce": "IOC"})
     assert taken["filled"] == 0.01
     eventually(
-        lambda: exchange.trader(1).fetch_my_trades("BTC/USDC"),
+        lambda: told(lambda: exchange.trader(1).fetch_my_trades("BTC/USDC")),
         lambda trades: taken["id"] in [trade["order"] for trade in trades],
         "the trade in the history",
     )

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from engine_core.config.settings import runtime_folder
 from engine_core.edge.expiring_set import FILE, Remembered
 from engine_core.edge.shared_words import SharedWords, file_bytes
 from engine_core.host import runtime_folders
@@ -134,22 +133,27 @@ def test_folders_that_nothing_was_started_in_are_removed(tmp_path: Path) -> None
 
 
 @pytest.mark.timeout(300)
-def test_the_memory_of_a_killed_exchange_is_given_back_by_the_next(tmp_path: Path) -> None:
-    killed = Exchange(tmp_path / "killed", "--profile", "bare")
+def test_the_memory_of_a_killed_exchange_is_given_back_by_the_next(tmp_path: Path, runtime: Path) -> None:
+    """Their folders are in one of the test's own: any exchange that starts on this machine gives back what it finds."""
+    folders = {name: runtime / f"exchange-{os.getuid()}-{name}" for name in ("killed", "next")}
+    killed = Exchange(tmp_path / "killed", "--profile", "bare", ingress_workers=1)
     following = Exchange(tmp_path / "next", "--profile", "bare")
+    killed.variables = {"EXCHANGE_RUNTIME": str(folders["killed"])}
+    following.variables = {"EXCHANGE_RUNTIME": str(folders["next"]), "DATABASE_URL": "postgresql://u@/d?host=/nowhere"}
     try:
         killed.start()
-        runtime = runtime_folder(killed.data)
         family = killed.family()
         assert killed.process
         killed.process.send_signal(signal.SIGKILL)
         killed.wait()
         for process in family:
             process.wait(30)
-        assert disk_bytes(runtime) > 12 * 2**20
-        following.start()
-        assert disk_bytes(runtime) < 2**20
-        assert any(str(runtime) in said for said in following.output)
+        assert disk_bytes(folders["killed"]) > 12 * 2**20
+        with pytest.raises(AssertionError, match="error: DATABASE_URL"):  # it comes so far, and starts nothing
+            following.start()
+        following.wait()
+        assert disk_bytes(folders["killed"]) < 2**20
+        assert any(str(folders["killed"]) in said for said in following.output)
     finally:
         killed.end()
         following.end()

@@ -161,6 +161,7 @@ class Signer:
     """Makes signed requests of a client."""
 
     client: httpx.AsyncClient | httpx.Client
+    window_ms = 5_000
 
     def request(
         self,
@@ -173,9 +174,11 @@ class Signer:
         text: bytes | None = None,
         content: bytes | None = None,
         timestamp: int | None = None,
-        window: int | None = 5000,
+        window: int | None = 0,
     ) -> httpx.Request:
-        """`text` replaces the signed text, `content` what is sent, after signing."""
+        """`text` replaces the signed text, `content` what is sent, after signing; `window`: None is sent none, and by 0
+        the signer's own."""
+        window = self.window_ms if window == 0 else window
         stamp = str(timestamp if timestamp is not None else _stamps.take())
         items = body if isinstance(body, list) else [body or {}]
         parts = []

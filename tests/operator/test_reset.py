@@ -1,4 +1,7 @@
-"""`exchange reset` deletes an exchange, and nothing that is somebody else's."""
+"""`exchange reset` deletes an exchange, and nothing that is somebody else's.
+
+That nothing is left of one that ran: tests/end_to_end/test_recovery.py.
+"""
 
 import secrets
 import subprocess
@@ -8,7 +11,6 @@ import pytest
 
 from engine_core.config.settings import runtime_folder
 from engine_core.host.embedded import EmbeddedError, Postgres
-from tests.exchange import Exchange
 from tests.operator.test_cli import exchange
 
 MINE = ("notes.txt", "logs/mine.txt", "postgres/mine.txt", "valkey/mine.txt", "snapshots/mine.txt", "archive/mine.txt")
@@ -67,16 +69,6 @@ def test_a_folder_that_is_linked_in_is_emptied_and_stays(tmp_path: Path) -> None
     (data / "session-secret").write_text(secrets.token_hex(32) + "\n")
     assert reset(data, "--yes").returncode == 0
     assert files(disk) == {"mine.txt"} and (data / "postgres").is_symlink()
-
-
-@pytest.mark.processes
-def test_of_an_exchange_that_ran_nothing_is_left(tmp_path: Path) -> None:
-    running = Exchange(tmp_path / "data")
-    running.start()
-    assert reset(running.data, "--yes").returncode == 1
-    assert running.stop() == 0
-    done = reset(running.data, "--yes")
-    assert done.returncode == 0 and not running.data.exists(), (done, files(running.data))
 
 
 def test_a_start_leaves_a_postgres_folder_of_somebody_else_alone(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """ccxt in its three forms, written once: a client whose methods are called by name, and which remembers which were.
 
-Only URLs are overridden; `load_markets` runs with its default options.
+Only URLs are overridden, and patience; `load_markets` runs with its default options.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import ccxt
 import ccxt.async_support
 import ccxt.pro
 
-from tests.exchange import Exchange
+from tests.exchange import PATIENT, Exchange
 
 FORMS = {"sync": ccxt, "async": ccxt.async_support, "pro": ccxt.pro}
 REST_ROWS = {
@@ -51,7 +51,7 @@ WATCH_ROWS = {
     "watch_balance",
     "watch_positions",
 }
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class Client:
@@ -60,7 +60,8 @@ class Client:
     def __init__(self, exchange: Exchange, form: str, number: int) -> None:
         run = exchange.run
         urls = {"public": run["http"], "private": run["http"], "ws": {"public": run["ws"], "private": run["ws"]}}
-        self.raw = FORMS[form].backpack({**exchange.keys()[number], "urls": {"api": urls}, "enableRateLimit": False})
+        own = {**exchange.keys()[number], **PATIENT, "urls": {"api": urls}, "enableRateLimit": False}
+        self.raw = FORMS[form].backpack(own)
         self.used: set[str] = set()
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:

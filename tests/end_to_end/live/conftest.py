@@ -11,6 +11,8 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     every_order_is_timed = configured(tmp_path_factory.mktemp("config"), {"stages_every = 16": "stages_every = 1"})
     running = Exchange(tmp_path_factory.mktemp("exchange"), "--profile", "bare", "--config", str(every_order_is_timed))
     running.start()
+    for _ in range(16):  # connections, of which each process gets some: both have read what tickers add up to
+        running.get("tickers")
     yield running
     running.end()
 

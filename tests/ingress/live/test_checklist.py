@@ -48,7 +48,7 @@ def test_a_query_verifies_in_any_order_raw_and_percent_encoded(venue: Venue) -> 
         for encode in (str, lambda value: quote(value, safe="")):
             stamp = time.time_ns() // 1_000_000
             pairs = "&".join(f"{name}={encode(parts[name])}" for name in sorted(parts))
-            text = f"instruction=withdrawalQueryAll&{pairs}&timestamp={stamp}&window=5000"
+            text = f"instruction=withdrawalQueryAll&{pairs}&timestamp={stamp}&window={venue.signer.window_ms}"
             query = "&".join(f"{name}={quote(parts[name], safe='')}" for name in sent)
             answer = venue.client.get(f"{path}?{query}", headers=signed_headers(venue, text, stamp))
             assert answer.status_code == 200, answer.text

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from engine_core import cli
@@ -25,7 +24,7 @@ def test_a_role_that_works(role: str, file: str, odd_exchange: Exchange, tmp_pat
     def trade(trader: Any) -> None:
         while looking.poll() is None:
             trader.create_order("SOL/USDC", "limit", "buy", 1, 20)
-            httpx.get(f"{odd_exchange.run['http']}/api/v1/depth?symbol=SOL_USDC")  # a new connection: any worker's
+            odd_exchange.get("depth?symbol=SOL_USDC")  # a new connection: any worker's
 
     with (
         ThreadPoolExecutor() as traders,
