@@ -123,7 +123,7 @@ class Exchange:
         """For one that ends by itself."""
         assert self.process and self.process.stdout
         self.process.stdout.close()
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def end(self) -> None:
         """For the end of a test, however it went."""

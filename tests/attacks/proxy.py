@@ -58,11 +58,11 @@ def nginx(
         yield fronts[0]
     finally:
         running.terminate()
-        running.wait(10)
+        running.wait(60)
 
 
 def _until_it_listens(port: int, running: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             httpx.get(f"http://127.0.0.1:{port}/api/v1/ping", timeout=5)

@@ -104,7 +104,7 @@ class Containers:
         if self.running[name].poll() is not None:
             pytest.fail(f"{name} ended with {self.running[name].returncode}:\n{self.log(name)}")
         check = ["python", "-P", "-m", "engine_core.process.probe"]
-        return self._run(name, check, stderr=subprocess.DEVNULL).wait(10) == 0
+        return self._run(name, check, stderr=subprocess.DEVNULL).wait(60) == 0
 
     def log(self, name: str) -> str:
         return "\n".join((self._logs / name).read_text().splitlines()[-15:])
@@ -125,7 +125,7 @@ class Containers:
         """The first health checks after it is ready are answered, and so are metrics: nobody may have asked before."""
         assert any(self.healthy(name) for _ in range(CHECKS)), self.log(name)
         url = f"http://127.0.0.1:{self._metrics[name]}/metrics"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             assert b"exchange_" in answer.read()
 
     def up(self) -> None:

@@ -24,7 +24,7 @@ def _fail_power(exchange: Exchange, valkey: int) -> list[psutil.Process]:
     for process in family[::-1]:
         with contextlib.suppress(psutil.NoSuchProcess):  # some of the database's come and go
             process.kill()
-    exchange.process.wait(30)
+    exchange.process.wait(60)
     exchange.process.stdout.close()
     return family
 

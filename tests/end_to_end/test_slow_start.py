@@ -62,7 +62,7 @@ def test_a_slow_engine_is_waited_for(venue: Venue, tmp_path: Path, role: str, se
         assert "Traceback" not in log.read_text()
     finally:
         running.terminate()
-        assert running.wait(10) == 0
+        assert running.wait(60) == 0
 
 
 class SlowRedis:
@@ -114,5 +114,5 @@ async def test_a_restarted_ingress_tells_no_statistics_until_it_has_read_them(ve
         finally:
             slow.released.set()
             running.terminate()
-            assert await asyncio.to_thread(running.wait, 10) == 0
+            assert await asyncio.to_thread(running.wait, 60) == 0
     shutil.rmtree(folder, ignore_errors=True)

@@ -147,7 +147,7 @@ def test_the_memory_of_a_killed_exchange_is_given_back_by_the_next(tmp_path: Pat
         killed.process.send_signal(signal.SIGKILL)
         killed.wait()
         for process in family:
-            process.wait(30)
+            process.wait(60)
         assert disk_bytes(folders["killed"]) > 12 * 2**20
         with pytest.raises(AssertionError, match="error: DATABASE_URL"):  # it comes so far, and starts nothing
             following.start()

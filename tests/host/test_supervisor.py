@@ -74,7 +74,7 @@ class Host:
         self.process.send_signal(number)
         assert self.process.stdout
         self.said += self.process.stdout.read().splitlines()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_a_child_that_never_gets_ready_ends_the_start_with_its_log(
     host = begin(hosts, tmp_path, runtime, [("valkey", RUNS)], [("engine", "raise SystemExit('no such core: 99')")])
     assert "engine ended with status 1, 3 times" in host.until("ERROR")
     assert "no such core: 99" in host.until("no such core")
-    assert host.process.wait(10) == 1
+    assert host.process.wait(60) == 1
     assert holder_of(tmp_path / "data") == 0
 
 
@@ -145,7 +145,7 @@ def test_reconcile_failing_ends_the_start(hosts: list[Host], tmp_path: Path, run
     host = begin(hosts, tmp_path, runtime, [("engine", RUNS), ("reconcile", code, True)])
     host.until("ERROR reconcile failed")
     host.until("assets.SOL.decimals")
-    assert host.process.wait(10) == 1
+    assert host.process.wait(60) == 1
 
 
 @pytest.mark.parametrize("early", [True, False])
@@ -162,7 +162,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(
     children = host.children()
     assert len(children) >= 2
     host.process.kill()
-    assert psutil.wait_procs(children, timeout=10)[1] == []
+    assert psutil.wait_procs(children, timeout=60)[1] == []
     descriptor = lock_data(tmp_path / "data")  # and the folder is free again
     os.close(descriptor)
 
@@ -184,7 +184,7 @@ def test_a_second_exchange_on_the_same_data_is_refused(hosts: list[Host], tmp_pa
     second = begin(hosts, tmp_path, runtime, [("engine", RUNS)])
     message = second.until("ERROR")
     assert f"is in use by the exchange with pid {first.process.pid}" in message and "--data" in message
-    assert second.process.wait(10) == 1
+    assert second.process.wait(60) == 1
     assert first.stop() == 0
 
 

@@ -30,7 +30,7 @@ def test_one_that_does_not_wait_for_the_answer_is_no_fault(
 
     def samples() -> Iterator[Sample]:
         asked.set()
-        assert gone.wait(10)
+        assert gone.wait(60)
         yield Sample("entries_total", "entries", 1)
 
     monitor = Monitor("engine")
@@ -38,10 +38,10 @@ def test_one_that_does_not_wait_for_the_answer_is_no_fault(
     monitor.samples = samples  # not while the registry looks at it for the first time
     try:
         client = connected(tmp_path)
-        assert asked.wait(10)
+        assert asked.wait(60)
         client.close()
         gone.set()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while answering() and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not answering()

@@ -163,7 +163,7 @@ class Stream:
 
 @asynccontextmanager
 async def subscribed(url: str) -> AsyncIterator[ClientConnection]:
-    async with connect(url, max_queue=None, max_size=None) as socket:
+    async with connect(url, max_queue=None, max_size=None, open_timeout=60) as socket:
         await socket.send(json.dumps({"method": "SUBSCRIBE", "params": STREAMS, "id": 1}))
         assert json.loads(await socket.recv()) == {"id": 1, "result": None}
         yield socket
@@ -171,7 +171,7 @@ async def subscribed(url: str) -> AsyncIterator[ClientConnection]:
 
 async def snapshot_after(exchange: Exchange, number: int) -> Book:
     """Of REST, while orders go on: taken again while it is older than the stream's beginning."""
-    async with httpx.AsyncClient(base_url=exchange.run["http"]) as client, asyncio.timeout(20):
+    async with httpx.AsyncClient(base_url=exchange.run["http"]) as client, asyncio.timeout(60):
         while True:
             answer = (await client.get("/api/v1/depth", params={"symbol": MARKET})).json()
             if int(answer["lastUpdateId"]) >= number:
@@ -186,7 +186,7 @@ async def test_snapshot_and_stream_are_the_engines_book_at_every_number(exchange
         flowing = asyncio.create_task(asyncio.to_thread(truth.run, Flow(NUMBER, MIDDLE_TICKS, 7, ACCOUNTS)))
         snapshot: Book | None = None
         while not flowing.done() or any(stream.last_id < truth.changes[-1][0] for stream in streams.values()):
-            message = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            message = json.loads(await asyncio.wait_for(socket.recv(), 60))
             streams[message["stream"]].events.append(message["data"])
             if snapshot is None and all(stream.last_id > truth.start.last_id for stream in streams.values()):
                 first = max(stream.events[0]["U"] for stream in streams.values())

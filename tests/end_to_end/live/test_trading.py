@@ -35,13 +35,13 @@ def test_errors_that_ccxt_understands(exchange: Exchange) -> None:
 async def _frames(exchange: Exchange, streams: list[str], act: Any, wanted: int) -> list[dict[str, Any]]:
     """Subscribe, act (in a thread), and collect frames until each stream has sent `wanted`."""
     frames: list[dict[str, Any]] = []
-    async with websockets.connect(exchange.run["ws"], open_timeout=10) as socket:
+    async with websockets.connect(exchange.run["ws"], open_timeout=60) as socket:
         await socket.send(json.dumps({"method": "SUBSCRIBE", "params": streams, "id": 1}))
-        answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        answer = json.loads(await asyncio.wait_for(socket.recv(), 60))
         assert answer == {"id": 1, "result": None}
         acting = asyncio.create_task(asyncio.to_thread(act))
         while any(sum(frame["stream"] == stream for frame in frames) < wanted for stream in streams):
-            frames.append(json.loads(await asyncio.wait_for(socket.recv(), 20)))
+            frames.append(json.loads(await asyncio.wait_for(socket.recv(), 60)))
         await acting
     return frames
 
