@@ -19,6 +19,7 @@ from tests.exchange import eventually
 
 _SEIZE, _INTERRUPT, _DETACH = 0x4206, 0x4207, 17
 _ALL_THREADS = 0x40000000  # __WALL
+HELD_BACK_SECONDS = 1.0  # at least, of two that Valkey counts by its clock's whole seconds
 
 
 @contextlib.contextmanager
@@ -50,6 +51,11 @@ def is_syncing(client: redis.Redis) -> bool:
 def held_back(client: redis.Redis) -> int:
     """Bytes that were acknowledged and are not even written."""
     return int(_info(client, "persistence")["aof_buffer_length"])
+
+
+def late_writes(client: redis.Redis) -> int:
+    """How often what was held back was written without waiting any longer."""
+    return int(_info(client, "persistence")["aof_delayed_fsync"])
 
 
 def until_writes_are_held_back(client: redis.Redis) -> None:
