@@ -19,6 +19,7 @@ import psutil
 from engine_core.config.settings import read_config, runtime_folder
 from engine_core.process.metrics import socket_path
 from engine_core.process.sockets import ask
+from tests.stamps import stamps
 
 CLI = (sys.executable, "-m", "engine_core.cli")
 PATIENCE_SECONDS = 60.0  # with a machine that is full of tests
@@ -184,10 +185,12 @@ class Exchange:
         return keys
 
     def trader(self, number: int = 0) -> Any:
-        """A ccxt client of one of the demo accounts; only its URLs are overridden, and its patience."""
+        """A ccxt client of one of the demo accounts; only its URLs are overridden, its patience and its clock."""
         run, key = self.run, self.keys()[number]
         urls = {"public": run["http"], "private": run["http"], "ws": {"public": run["ws"], "private": run["ws"]}}
-        return ccxt.backpack({**key, **PATIENT, "urls": {"api": urls}, "enableRateLimit": False})
+        client = ccxt.backpack({**key, **PATIENT, "urls": {"api": urls}, "enableRateLimit": False})
+        client.nonce = stamps.take
+        return client
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `exchange …` on this data folder."""

@@ -5,7 +5,6 @@ For tests whose subject is the edge itself; what the engine makes of a command i
 
 import base64
 import json
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +33,7 @@ from ingress.metrics import Metrics
 from ingress.service import Service
 from ingress.users.guard_rows import GuardedUsers
 from tests.markets import SOL, key_record, setup_records
+from tests.stamps import stamps
 
 SECRET = bytes(range(32))
 TRADER, READER = SigningKey(b"t" * 32), SigningKey(b"r" * 32)  # keys of accounts 2 and 3
@@ -143,19 +143,6 @@ def default_records() -> dict[QueryKind, np.ndarray | Exception]:
     }
 
 
-class _Stamps:
-    """Milliseconds, each once: two equal requests of one millisecond are one request, and the second is refused."""
-
-    last_ms = 0
-
-    def take(self) -> int:
-        self.last_ms = max(time.time_ns() // 1_000_000, self.last_ms + 1)
-        return self.last_ms
-
-
-_stamps = _Stamps()
-
-
 @dataclass
 class Signer:
     """Makes signed requests of a client."""
@@ -179,7 +166,7 @@ class Signer:
         """`text` replaces the signed text, `content` what is sent, after signing; `window`: None is sent none, and by 0
         the signer's own."""
         window = self.window_ms if window == 0 else window
-        stamp = str(timestamp if timestamp is not None else _stamps.take())
+        stamp = str(timestamp if timestamp is not None else stamps.take())
         items = body if isinstance(body, list) else [body or {}]
         parts = []
         for item in items:
