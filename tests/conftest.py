@@ -40,6 +40,7 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist too: -p no:xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneExchangeOneWorker:
     return OneExchangeOneWorker(config, log)
 

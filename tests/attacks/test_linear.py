@@ -1,6 +1,6 @@
 """What anybody can make us read costs time in proportion to its bytes: each size is doubled, and the time with it.
 
-Processor time, not the clock's, of the best of a few runs; three doublings tell 8 times from 64 whatever else runs.
+Processor time, not the clock's; three doublings tell 8 times from 64 whatever else runs (tests/growth.py).
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from ingress.http.page import WebPage
 from ingress.messages import Call
 from ingress.requests.signed_json import parse_body, parse_query, signed_pairs
 from tests.fuzz.http_server import Connection
+from tests.growth import assert_growth, assert_growth_of
 from tests.ingress.fakes import Exchange, open_exchange
 from tests.ingress.order_entry.test_socket import opened, settle
 from tests.markets import setup
@@ -86,21 +87,17 @@ HEADERS: dict[str, Callable[[int], head.RawHeaders]] = {
 RULES = rules_of(setup().markets.values())
 
 
-def seconds(work: Callable[[], object]) -> float:
-    best = float("inf")
-    for _ in range(4):
-        began = time.process_time()
-        with contextlib.suppress(ApiError, ValueError):
-            work()
-        best = min(best, time.process_time() - began)
-    return best
-
-
 def check(work: Callable[[int], Callable[[], object]], smallest: int) -> None:
     """`work(size)` is what is timed."""
-    small, large = seconds(work(smallest)), seconds(work(smallest << DOUBLINGS))
-    floor = 2e-4  # below it there is nothing to compare
-    assert large <= max(floor, small) * MOST * 2**DOUBLINGS, f"{small:.6f} s became {large:.6f} s"
+    made = {size: work(size) for size in (smallest, smallest << DOUBLINGS)}
+
+    def seconds(size: int) -> float:
+        began = time.process_time()
+        with contextlib.suppress(ApiError, ValueError):
+            made[size]()
+        return time.process_time() - began
+
+    assert_growth(seconds, *made, MOST * 2**DOUBLINGS, floor=2e-4)  # below it there is nothing to compare
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -207,9 +204,7 @@ async def test_messages_before_a_logon(exchange: Exchange, text: bytes) -> None:
         peer.socket.connection_lost(None)
         return taken
 
-    small = min([await times(500) for _ in range(3)])
-    large = min([await times(4000) for _ in range(3)])
-    assert large <= max(2e-3, small) * MOST * 2**DOUBLINGS
+    await assert_growth_of(times, 500, 4000, MOST * 2**DOUBLINGS, floor=2e-3)
 
 
 def test_a_body_of_many_members_is_read() -> None:
