@@ -20,6 +20,7 @@ from engine_core.wire.streams import FIELD, EntryId, encode_block, keys
 
 NAMES = keys(0)
 FUNDS = 10**12
+ORDERS = 65_536  # that an engine has room for, if nothing else is said: a million cost it a quarter of a start
 SMALL = Capacities(accounts=64, assets=8, markets=8, orders=4096, levels=4096, keys=8, gateways=8, timers=16)
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
@@ -103,6 +104,17 @@ def assert_mirrored(client: redis.Redis, capacities: Capacities | None = None) -
     return machine
 
 
+def room_for(folder: Path, orders: int) -> str:
+    """A configuration file."""
+    text = Path("exchange.toml").read_text(encoding="utf-8")
+    before = "\norders = 1_000_000 "
+    assert text.count(before) == 1
+    path = folder / f"{orders}.toml"
+    if not path.exists():  # another engine may be reading it
+        path.write_text(text.replace(before, f"\norders = {orders} "), encoding="utf-8")
+    return str(path)
+
+
 @contextlib.contextmanager
 def engine(
     redis_url: str, folder: Path, *options: str, wait: bool = True, **variables: str
@@ -117,6 +129,7 @@ def engine(
         "EXCHANGE_READY_FD": str(tell),
         "EXCHANGE_PARENT_PID": str(os.getpid()),
         "EXCHANGE_METRICS_PORT": "0",
+        "EXCHANGE_CONFIG": room_for(folder, ORDERS),
         **variables,
     }
     process = subprocess.Popen(

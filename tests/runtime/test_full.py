@@ -14,21 +14,11 @@ from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, Reason, Side
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION, join
 from engine_core.wire.streams import EntryId
-from tests.runtime.rig import SMALL, admin, assert_mirrored, block_of, engine, flow, place, setup
+from tests.runtime.rig import SMALL, admin, assert_mirrored, block_of, engine, flow, place, room_for, setup
 
 ANSWER_SECONDS = 120.0
 LOG_ID = 7
 FEW = 1024
-
-
-def room_for(folder: Path, orders: int) -> str:
-    """A configuration file."""
-    text = Path("exchange.toml").read_text(encoding="utf-8")
-    before = "\norders = 1_000_000 "
-    assert text.count(before) == 1
-    path = folder / f"{orders}.toml"
-    path.write_text(text.replace(before, f"\norders = {orders} "), encoding="utf-8")
-    return str(path)
 
 
 def cancel(order_id: int) -> np.ndarray:
