@@ -1,7 +1,7 @@
 """In which order the tests run, how `pytest -n` deals them out, and which of them start processes.
 
 A file is one piece of work, except in the folders of SHARED: their files use one running exchange, so each of these
-folders is one piece. The longest pieces come first.
+folders is one piece; and those of ONE_KERNEL, which would all compile it. The longest pieces come first.
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 SHARED = ("tests/ingress/live", "tests/attacks", "tests/browser", "tests/end_to_end/live", "tests/operator/live")
+ONE_KERNEL = tuple(f"tests/book/test_{name}.py" for name in ("conformance", "levels", "peers", "regimes"))
 LONG = (
     *("tests/end_to_end/test_recovery.py", "tests/end_to_end/test_chaos.py", "tests/end_to_end", "tests/persistence"),
     *("tests/test_simulation.py", "tests/fuzz", "tests/model", "tests/book", "tests/runtime"),
@@ -38,6 +39,8 @@ SERVERS = {"_valkey_server", "_postgres_server", "fresh_valkey"}
 class OneExchangeOneWorker(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.split("::", 1)[0]
+        if path in ONE_KERNEL:
+            return ONE_KERNEL[0]
         return next((folder for folder in SHARED if _is_in(path, folder)), path)
 
 
