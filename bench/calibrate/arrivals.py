@@ -11,6 +11,7 @@ from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderType,
 
 PLACE, TAKE, PROBE, AMEND, CANCEL = range(5)  # with the side: 2 * this + side is the index in SOURCES
 assert [name.partition("_")[0] for name in SOURCES[::2]] == ["place", "take", "probe", "amend", "cancel"]
+AGAIN_S = 0.1  # within which a probe of the same side and size is taken to be the one before, sent once more
 UNKNOWN, SHORT = -1, -2  # nothing that a model sends; an immediate order that found nothing
 
 
@@ -31,6 +32,7 @@ class Arrivals(NamedTuple):
     market: np.ndarray  # a market order
     immediate: np.ndarray  # immediate or cancel, or fill or kill, but no market order
     post_only: np.ndarray
+    again: np.ndarray  # a probe that was refused shortly before, sent once more
     seconds: float  # length of the stretch
     short: int  # immediate orders that found nothing, which are not among these
 
@@ -94,6 +96,15 @@ def _kinds(played: Played) -> np.ndarray:
     return kind
 
 
+def _sent_again(probe: np.ndarray, side: np.ndarray, lots: np.ndarray, time_ns: np.ndarray) -> np.ndarray:
+    again, found = np.zeros(len(probe), bool), np.flatnonzero(probe)
+    found = found[np.lexsort((found, lots[found], side[found]))]
+    last, this = found[:-1], found[1:]
+    soon = time_ns[this] - time_ns[last] < AGAIN_S * 1e9
+    again[this] = soon & (side[this] == side[last]) & (lots[this] == lots[last])
+    return again
+
+
 def _prices(commands: np.ndarray) -> np.ndarray:
     """Of each command; of a cancel that of the order as it was placed."""
     order = commands["client_id"].astype(np.int64)
@@ -136,6 +147,7 @@ def arrivals_of(played: Played, until_ns: int) -> tuple[Arrivals, Opening]:
         market=market,
         immediate=~market & np.isin(commands["time_in_force"], [TimeInForce.IOC, TimeInForce.FOK]),
         post_only=commands["flags"] & OrderFlag.POST_ONLY != 0,
+        again=_sent_again(kind == PROBE, side, commands["quantity_lots"], tape.time_ns),
         seconds=until_ns / 1e9,
         short=int(((kind == SHORT) & (tape.time_ns < until_ns)).sum()),
     )

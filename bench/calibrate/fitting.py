@@ -57,20 +57,24 @@ def calibrate(played: Played, train: float, seed: int) -> Calibration:
             f"the first {train:.0%} have {len(arrivals.source)} messages, and {LEAST_MESSAGES} are needed for a fit"
         )
         raise TapeError(f"{problem}: a longer capture, or a larger --train")
-    fitted = orders.fit(arrivals, opening, Flow(), random)
-    excited = hawkes.fit(arrivals, random)
+    follows = reference.fit(played, until_ns, arrivals, random)
+    fitted = orders.fit(arrivals.only(~follows.quotes), opening, Flow(), random)
+    caused = arrivals.only(~arrivals.again & ~follows.quotes)  # the others follow from these, and from jumps
+    excited = hawkes.fit(caused, random)
     flow = replace(
         fitted.flow,
-        reference=reference.fit(played, until_ns, arrivals, random),
-        zero_intelligence=poisson.fit(arrivals),
+        reference=follows.reference,
+        zero_intelligence=poisson.fit(caused),
         hawkes=excited.model,
-        queue_reactive=queues.fit(played, until_ns, arrivals, queues.other_rates(arrivals)),
+        queue_reactive=queues.fit(played, until_ns, caused, queues.other_rates(caused)),
     )
-    per_s = arrivals.per_s()
+    per_s = caused.per_s()
     tuned = tuning.tune(flow, slow_rate.fit(arrivals), arrivals, per_s, seed)
     flow = tuning.applied(flow, tuned, per_s)
     check(flow)
-    rates = dict(zip(EVENT_TYPES, per_s.tolist(), strict=False))  # without the cancels, which follow from the rest
+    rates = dict(
+        zip(EVENT_TYPES, arrivals.per_s().tolist(), strict=False)
+    )  # without the cancels, which follow from the rest
     notes = fitted.notes + _unfitted(rates, excited)
     if not flow.reference.quotes:
         notes.append("reference: the market moves too seldom to tell how, so there is none")

@@ -26,6 +26,7 @@ SIZE_LAWS, LIFE_LAWS, FAR_LAWS = 5, 4, 3
 MANY = 200  # orders, for mixtures of several laws
 HALF_MS = 0.0005
 MOST_INSIDE = 20  # ticks
+LEAST_AGAIN = 100  # probes that were sent again; fewer say nothing of when
 LEAST_OF_CLASS = 5  # orders; fewer say nothing of their sizes and lifetimes
 
 
@@ -79,40 +80,60 @@ def _distance(away: np.ndarray, low: int, high: int) -> Mixture:
     return lognormals(np.minimum(away, MOST_TICKS), FAR_LAWS)
 
 
-def _classes(placed: Arrivals, random: np.random.Generator) -> tuple[OrderClass, ...]:
-    classes = []
+def _distances(away: np.ndarray) -> Mixture:
+    """Even in bands near the best, lognormal beyond."""
+    distance: Mixture = ()
     for low, beyond in pairwise(BANDS):
-        band = placed.only((placed.away >= low) & (placed.away < beyond))
-        at_best = _best(band) if low < 0 and len(band.lots) else ()
-        for shortest, longer in pairwise(LIVES_S):
-            part = band.only((band.life_s >= shortest) & (band.life_s < longer))
+        band = away[(away >= low) & (away < beyond)]
+        if len(band):
+            distance += scaled(_distance(band, max(low, 0), beyond - 1), len(band) / len(away))
+    return distance
+
+
+def _large(lots: np.ndarray) -> np.ndarray:
+    """The few orders that hold half of all lots."""
+    order = np.argsort(lots)
+    held = np.cumsum(lots[order])
+    large: np.ndarray = lots >= lots[order][np.searchsorted(held, held[-1] / 2)]
+    return large
+
+
+def _classes(placed: Arrivals, random: np.random.Generator) -> tuple[OrderClass, ...]:
+    """Large orders near the best are a class whatever their distance: they are drawn evenly only within a class."""
+    classes = []
+    large = _large(placed.lots) & (placed.away < NEAR)
+    for shortest, longer in pairwise(LIVES_S):
+        lives = (placed.life_s >= shortest) & (placed.life_s < longer)
+        part = placed.only(lives & large)
+        if len(part.lots) >= LEAST_OF_CLASS:
+            classes.append(_class(part, _distances(part.away), random))
+        for low, beyond in pairwise(BANDS):
+            in_band = (placed.away >= low) & (placed.away < beyond) & ~large
+            part = placed.only(lives & in_band)
             if len(part.lots) >= LEAST_OF_CLASS:
-                classes.append(
-                    OrderClass(
-                        weight=float(len(part.lots)),
-                        distance=at_best or _distance(part.away, low, beyond - 1),
-                        size=sizes(part.lots),
-                        lifetime=lifetimes(part.life_s, part.withdrawn, random),
-                    )
-                )
+                distance = _best(placed.only(in_band)) if low < 0 else _distance(part.away, low, beyond - 1)
+                classes.append(_class(part, distance, random))
     return tuple(classes)
 
 
-def _market(opening: Opening, random: np.random.Generator) -> Market:
-    """The book at the start: even in bands near the best, lognormal beyond."""
-    distance: Mixture = ()
-    for low, beyond in zip((0, *BANDS[1:]), BANDS[1:-1], strict=False):
-        band = opening.away[(opening.away >= low) & (opening.away < beyond)]
-        if len(band):
-            distance += scaled(_distance(band, low, beyond - 1), len(band) / len(opening.away))
+def _class(part: Arrivals | Opening, distance: Mixture, random: np.random.Generator) -> OrderClass:
+    lives = lifetimes(part.life_s, part.withdrawn, random)
+    return OrderClass(float(len(part.lots)), distance, sizes(part.lots), lives)
+
+
+def _market(opening: Opening) -> Market:
     return Market(
         start_ticks=opening.middle_ticks,
         spread_ticks=max(opening.spread_ticks, 1),
         orders=min(len(opening.away) // 2, 50_000),
-        distance=distance,
-        size=sizes(opening.lots),
-        lifetime=lifetimes(opening.life_s, opening.withdrawn, random),
     )
+
+
+def _opening(opening: Opening, random: np.random.Generator) -> tuple[OrderClass, ...]:
+    """The book at the start: near the best and far from it, and of both its large orders and the others."""
+    near, large = opening.away < NEAR, _large(opening.lots)
+    parts = (opening.only(place & size) for place in (near, ~near) for size in (large, ~large))
+    return tuple(_class(part, _distances(part.away), random) for part in parts if len(part.lots))
 
 
 def _beyond(through: np.ndarray) -> Mixture:
@@ -136,7 +157,21 @@ def _takers(taken: Arrivals, probes: Arrivals, default: Takers) -> Takers:
         )
     if len(probes.lots):
         takers = replace(takers, probe_size=sizes(probes.lots), probe_through=_beyond(probes.through))
+    if probes.again.sum() >= LEAST_AGAIN:
+        takers = replace(takers, probe_again=float(probes.again.mean()), probe_delay=_round_trip(probes))
     return takers
+
+
+def _round_trip(probes: Arrivals) -> Mixture:
+    """From a refusal to the next try of its sender: the waits between two senders of one size are other laws."""
+    last: dict[tuple[int, int], float] = {}
+    waits = []
+    for time_s, side, lots, again in zip(probes.time_s, probes.side, probes.lots, probes.again, strict=True):
+        if again:
+            waits.append(time_s - last[side, lots])
+        last[side, lots] = time_s
+    laws = lognormals(np.maximum(waits, HALF_MS), 3)
+    return (replace(max(laws, key=lambda law: law.weight), weight=1.0),)
 
 
 def fit(arrivals: Arrivals, opening: Opening, flow: Flow, random: np.random.Generator) -> Fitted:
@@ -163,7 +198,8 @@ def fit(arrivals: Arrivals, opening: Opening, flow: Flow, random: np.random.Gene
     return Fitted(
         replace(
             flow,
-            market=_market(near, random) if len(near.away) else flow.market,
+            market=_market(near) if len(near.away) else flow.market,
+            opening=_opening(near, random) if len(near.away) else flow.opening,
             population=replace(flow.population, self_trades=0.0),  # a capture has no accounts
             takers=_takers(taken, probes, flow.takers),
             options=options,

@@ -63,8 +63,9 @@ def load(path: Path) -> Flow:
 
 def check(flow: Flow, file: str = "the parameters") -> None:
     """What no field by itself can say."""
-    if not flow.orders:
-        raise ConfigError(f"{file}: orders: must have at least one class ([[orders]])")
+    for name in ("orders", "opening"):
+        if not getattr(flow, name):
+            raise ConfigError(f"{file}: {name}: must have at least one class ([[{name}]])")
     takers = flow.takers
     if takers.market + takers.ioc + takers.fok > 1 + 1e-9:
         raise ConfigError(f"{file}: takers: market, ioc and fok are shares of the same orders: at most 1 together")

@@ -19,7 +19,7 @@ from bench.flow.kernels.run import run
 from bench.flow.kernels.world import World
 from bench.flow.laws import Mixture
 from bench.flow.messages import MESSAGE
-from bench.flow.parameters import MODELS, MOST_LOTS, MOST_SECONDS, MOST_TICKS, TYPES, Flow, Pace, Step
+from bench.flow.parameters import MODELS, MOST_LOTS, MOST_SECONDS, MOST_TICKS, TYPES, Flow, OrderClass, Pace, Step
 from engine_core.book.memory.state import Capacities, State, new_state
 from engine_core.book.orders.triggers import NO_LOW
 from engine_core.wire.limits import MAX_INT64
@@ -29,6 +29,7 @@ CHUNK = 8_192  # messages: half a megabyte, which stays in a processor's cache
 NS = 10**9
 WITHIN_LOTS, WITHIN_SECONDS, WITHIN_TICKS = (1.0, MOST_LOTS), (1e-9, MOST_SECONDS), (-MOST_TICKS, MOST_TICKS)
 M64 = (1 << 64) - 1
+R_3, GOLDEN = 1.2207440846057594, 1.618033988749895  # x^4 = x + 1 and x^2 = x + 1: see kernels/drawing.py
 STEADY = Pace(rate=1.0, seconds=1e6, following=(1.0,))
 
 
@@ -110,14 +111,16 @@ def _new_world(flow: Flow, model: int, seed: int, regime: tuple[Step, ...], capa
     clocks = np.zeros((markets + 1, w.CLOCK_WORDS), np.int64)
     clocks[:, w.CLOCK_REFERENCE] = flow.market.start_ticks
     clocks[:, w.CLOCK_STEP_END] = int(regime[0].seconds * NS)
-    shares = np.cumsum([order.weight for order in flow.orders])
+    strides = _strides(len(flow.orders) + len(flow.opening))
     arrays: dict[str, Any] = dict(
         numbers=numbers,
         shares=_reals(_shares(flow)),
-        random=_seeded(seed),
+        random=_seeded(seed, 4),
         mixtures=mixture_rows,
         laws=law_rows,
-        classes=_reals(shares / shares[-1]),
+        classes=_reals([*_cumulative(flow.orders), *_cumulative(flow.opening)]),
+        even=_reals(_uniform(_seeded(~seed, len(strides)))),
+        strides=_reals(strides),
         accounts=alias_table(zipf(accounts, float(flow.population.account_exponent))),
         popularity=_reals([0.0, *(markets * zipf(markets, float(flow.population.market_exponent)))]),
         states=_reals([_state(state) for state in states]),
@@ -151,6 +154,7 @@ def _numbers(flow: Flow, model: int, scales: int, capacity: int) -> np.ndarray:
         (w.SPREAD, flow.market.spread_ticks),
         (w.PARTS, flow.options.iceberg_parts),
         (w.CLASSES, len(flow.orders)),
+        (w.OPEN_CLASSES, len(flow.opening)),
         (w.SCALES, scales),
         (w.BANDS, len(flow.zero_intelligence.cancel_per_s)),
         (w.LEVELS, len(queues.place_per_s) if reacts else 0),
@@ -158,6 +162,8 @@ def _numbers(flow: Flow, model: int, scales: int, capacity: int) -> np.ndarray:
         (w.UNIT_LOTS, max(round(queues.average_lots), 1)),
         (w.MARKED, int(flow.hawkes.mark_power > 0)),
         (w.QUOTES, flow.reference.quotes),
+        (w.QUOTES_AHEAD, flow.reference.quotes_ahead),
+        (w.AGAIN_NS, int(flow.reference.again_s * NS)),
         (w.TOGETHER_NS, int(flow.options.together_s * NS) if flow.options.together else 0),
     ):
         numbers[at] = number
@@ -173,6 +179,7 @@ def _shares(flow: Flow) -> np.ndarray:
     shares[w.FOK] = takers.market + takers.ioc + takers.fok
     shares[w.AMEND_PRICE] = options.amend_price
     shares[w.TOGETHER], shares[w.AGAIN] = options.together, flow.reference.again
+    shares[w.PROBE_AGAIN] = takers.probe_again
     shares[w.SELF_TRADE] = flow.population.self_trades
     shares[w.FOLLOW] = flow.queue_reactive.follow
     shares[w.MARK_POWER] = power
@@ -185,15 +192,13 @@ def _shares(flow: Flow) -> np.ndarray:
 
 def _mixtures(flow: Flow) -> tuple[np.ndarray, np.ndarray]:
     """The laws of all mixtures, and which of them each mixture has, within which bounds."""
-    market, takers = flow.market, flow.takers
+    takers = flow.takers
     ordered: list[tuple[Mixture, tuple[float, float]]] = [
-        (market.distance, WITHIN_TICKS),
-        (market.size, WITHIN_LOTS),
-        (market.lifetime, WITHIN_SECONDS),
         (takers.size, WITHIN_LOTS),
         (takers.through, WITHIN_TICKS),
         (takers.probe_size, WITHIN_LOTS),
         (takers.probe_through, WITHIN_TICKS),
+        (takers.probe_delay, WITHIN_SECONDS),
         (flow.options.stop_distance, WITHIN_TICKS),
         (flow.reference.wait, WITHIN_SECONDS),
         (flow.reference.ticks, WITHIN_TICKS),
@@ -201,7 +206,7 @@ def _mixtures(flow: Flow) -> tuple[np.ndarray, np.ndarray]:
         (flow.reference.size, WITHIN_LOTS),
         (flow.reference.lifetime, WITHIN_SECONDS),
     ]
-    for order in flow.orders:
+    for order in (*flow.orders, *flow.opening):
         ordered += [(order.distance, WITHIN_TICKS), (order.size, WITHIN_LOTS), (order.lifetime, WITHIN_SECONDS)]
     tables, rows, at = [], [], 0
     for mixture, bounds in ordered:
@@ -246,10 +251,30 @@ def _step(step: Step, base: np.ndarray, model: int) -> np.ndarray:
     return row
 
 
-def _seeded(seed: int) -> np.ndarray:
-    """Four words of the random numbers' state, by splitmix64 (G. Steele, D. Lea, C. Flood, 2014)."""
+def _cumulative(classes: tuple[OrderClass, ...]) -> np.ndarray:
+    shares: np.ndarray = np.cumsum([order.weight for order in classes])
+    shares /= shares[-1]
+    return shares
+
+
+def _strides(classes: int) -> np.ndarray:
+    """Of each mixture, and last of both kinds of classes; 0: its draws are independent of each other."""
+    order = [1 / R_3, 1 / R_3**2, 1 / R_3**3]  # its distance, size and lifetime
+    strides = np.zeros(w.FIRST_CLASS + 3 * classes + 2)
+    strides[w.FIRST_CLASS : -2] = np.tile(order, classes)
+    strides[-2:] = 1 / GOLDEN
+    return strides
+
+
+def _uniform(words: np.ndarray) -> np.ndarray:
+    """The words as numbers from 0 to 1."""
+    return (words.view(np.uint64) >> np.uint64(11)) * 2.0**-53
+
+
+def _seeded(seed: int, count: int) -> np.ndarray:
+    """So many words to begin with, by splitmix64 (G. Steele, D. Lea, C. Flood, 2014)."""
     words, state = [], seed & M64
-    for _ in range(4):
+    for _ in range(count):
         state = (state + 0x9E3779B97F4A7C15) & M64
         mixed = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & M64
         mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & M64

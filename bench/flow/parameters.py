@@ -61,12 +61,7 @@ class OrderClass:
 class Market:
     start_ticks: int = whole(20_000, 1_000, MAX_PRICE_TICKS // 2, "price in the middle at the start")
     spread_ticks: int = whole(2, 1, 10_000, "at the start, and where a side is empty")
-    orders: int = whole(200, 0, 50_000, "resting on each side at the start, sent at time 0")
-    distance: Mixture = mixture(
-        (Law("exponential", 0.7, 40), Law("pareto", 0.3, 40, 0.9)), 0, MOST_TICKS, "ticks behind the best, of these"
-    )
-    size: Mixture = mixture(_size(), 1, MOST_LOTS, "lots, of these")
-    lifetime: Mixture = mixture((Law("exponential", 1.0, 600),), 1e-9, MOST_SECONDS, "seconds still to live, of these")
+    orders: int = whole(200, 0, 50_000, "resting on each side at the start, sent at time 0: of [[opening]]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +90,10 @@ class Takers:
     probe_through: Mixture = mixture(
         (Law("atom", 1.0, 0),), 0, MOST_TICKS, "ticks beyond the best opposite price, of probes"
     )
+    probe_again: float = real(0.0, 0, 0.999, "chance that a probe which was refused is sent again, each time")
+    probe_delay: Mixture = mixture(
+        (Law("exponential", 1.0, 0.03),), 1e-9, MOST_SECONDS, "seconds until then: a round trip of its sender"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +118,21 @@ class Options:
 class Reference:
     """A price that all makers watch, and that jumps: orders in its way are withdrawn, and both sides quote anew."""
 
-    quotes: int = whole(0, 0, 1_000, "orders placed on each side after a jump; 0: there is no such price")
+    quotes: int = whole(
+        0, 0, 1_000, "orders placed after a jump on the side that it leaves behind; 0: there is no such price"
+    )
+    quotes_ahead: int = whole(2, 0, 1_000, "orders placed on the other side, to which it goes")
     wait: Mixture = mixture(
         (Law("exponential", 0.5, 0.3), Law("exponential", 0.5, 20)), 1e-9, MOST_SECONDS, "seconds between two jumps"
     )
     ticks: Mixture = mixture((Law("atom", 0.5, 1), Law("exponential", 0.5, 4)), 1, MOST_TICKS, "ticks of a jump")
     again: float = real(0.0, 0, 1, "share of jumps that go the way of the one before; the others go either way")
+    again_s: float = real(1e6, 0, 1e6, "seconds after a jump, from which on the next goes either way")
     delay: Mixture = mixture(
         (Law("exponential", 1.0, 0.01),),
         1e-9,
         MOST_SECONDS,
-        "seconds from a jump to the first quote, and from one to the next",
+        "seconds until one of these quotes comes: while n are to come, the next is there n times as soon",
     )
     size: Mixture = mixture(_size(), 1, MOST_LOTS, "lots, of these quotes")
     lifetime: Mixture = mixture((Law("exponential", 1.0, 5),), 1e-9, MOST_SECONDS, "seconds, of these quotes")
@@ -299,6 +302,16 @@ class Flow:
         ),
         OrderClass,
         "classes of limit orders",
+    )
+    opening: tuple[OrderClass, ...] = tables(
+        (
+            OrderClass(
+                distance=(Law("exponential", 0.7, 40), Law("pareto", 0.3, 40, 0.9)),
+                lifetime=(Law("exponential", 1.0, 600),),
+            ),
+        ),
+        OrderClass,
+        "classes of the orders that rest at the start, at 0 ticks or more, with what is left of their lifetimes",
     )
     pace: tuple[Pace, ...] = tables((), Pace, "states of how lively a market is; empty: always the same")
     regime: tuple[Step, ...] = tables((), Step, "steps of a regime of one's own; empty: always the same")

@@ -10,7 +10,8 @@ import numpy as np
 
 from bench.realism.observations import Samples
 
-ROUNDS = 100
+ROUNDS = 100  # of a distance, whose interval is for information
+SERIES_ROUNDS = 2_000  # of a statistic, which is judged by its interval: with 100 its ends would be chance
 BLOCK_MS = 20_000
 INTERVAL = (2.5, 97.5)  # percentiles
 
@@ -89,7 +90,7 @@ def interval(
     statistic: Callable[[np.ndarray], float],
     random: np.random.Generator,
     block: int = BLOCK_MS // 1_000,
-    rounds: int = ROUNDS,
+    rounds: int = SERIES_ROUNDS,
 ) -> Interval:
     """A statistic of a series, one value a second, and where it lies in series of blocks of it drawn again."""
     length = len(series)

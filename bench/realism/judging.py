@@ -5,7 +5,7 @@ between the part of the real flow that the parameters were fitted to and the par
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -156,7 +156,11 @@ def parts_of(real: Played, train: float) -> tuple[Observations, Observations]:
 
 
 def synthetic(flow: Flow, model: str, seed: int, seconds: int) -> Observations:
-    """So many seconds of the model, after its warm-up, through the same engine and with the capture's clock."""
+    """So many seconds of the model, after its warm-up, through the same engine and with the capture's clock.
+
+    Nobody meets his own orders: on a tape all bids are one account's and all asks another's, and the books would part.
+    """
+    flow = replace(flow, population=replace(flow.population, self_trades=0.0))
     last_ms = WARM_UP_MS + seconds * 1_000
     messages = generate(flow, model, seed, seconds=last_ms / 1_000)
     if not len(messages):

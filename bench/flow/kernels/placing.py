@@ -6,7 +6,7 @@ codes of an order are drawn here, its price is relative to the book as it stands
 
 from bench.flow.kernels.agenda import schedule
 from bench.flow.kernels.arithmetic import draw, draw_exponential, real
-from bench.flow.kernels.drawing import draw_account, draw_class, draw_from, draw_whole
+from bench.flow.kernels.drawing import draw_account, draw_class, draw_from, draw_open_class, draw_whole
 from bench.flow.kernels.regime import cancel_factor
 from bench.flow.kernels.trading import (
     best_price,
@@ -24,6 +24,7 @@ from bench.flow.kernels.world import (
     AMEND_PRICE,
     BANDS,
     CAPACITY,
+    CLASSES,
     CLOCK_ASK,
     CLOCK_REFERENCE,
     CLOCK_WORDS,
@@ -38,15 +39,10 @@ from bench.flow.kernels.world import (
     MODEL,
     NOW,
     NS,
-    OPEN_DISTANCE,
-    OPEN_LIFETIME,
-    OPEN_SIZE,
     OPENED,
     ORDERS,
     PARTS,
     POST_ONLY,
-    PROBE_SIZE,
-    PROBE_THROUGH,
     QUOTE_LIFETIME,
     QUOTE_SIZE,
     QUOTES,
@@ -99,7 +95,7 @@ def new_number(world: World) -> int:
 
 
 @hot
-def _as_order(message: MessageRow, price: int, lots: int, order_type: int, time_in_force: int) -> None:
+def as_order(message: MessageRow, price: int, lots: int, order_type: int, time_in_force: int) -> None:
     message.price_ticks = price
     message.lots = lots
     message.order_type = order_type
@@ -116,12 +112,18 @@ def withdraw(state: State, world: World, message: MessageRow, slot: int) -> None
     remove(state, world, slot)
 
 
+@hot
+def is_order(state: State, world: World, who: int) -> bool:
+    """Whether that is an order on the agenda: not a market, and not a probe that will be tried again."""
+    return who <= world.numbers[CAPACITY] and state.orders[who].order_id != 0
+
+
 @inner
 def make_room(state: State, world: World, message: MessageRow) -> None:
     """No more orders can be live: the one that is due next goes early."""
     noinline()
     at = 1
-    while world.who[at] > world.numbers[CAPACITY]:
+    while not is_order(state, world, world.who[at]):
         at += 1
     withdraw(state, world, message, world.who[at])
 
@@ -135,6 +137,7 @@ def _behind(state: State, world: World, market: int, side: int, distance: int) -
     sign = 3 - 2 * side  # +1: a bid
     if world.numbers[QUOTES] > 0:
         best = world.clocks[market * CLOCK_WORDS + CLOCK_ASK] - (2 - side)
+        distance = max(distance, 0)  # inside a spread that has opened they quote anew, as far as the reference
     elif best == 0:
         best = opposite - sign * world.numbers[SPREAD] if opposite != 0 else _reference(world, market)
     price = best - sign * distance
@@ -152,7 +155,7 @@ def _reference(world: World, market: int) -> int:
 def _lifetime(world: World, market: int, side: int, mixture: int, distance: int) -> int:
     """ns"""
     seconds = 0.0
-    if world.numbers[MODEL] == ZERO_INTELLIGENCE and mixture != OPEN_LIFETIME:
+    if world.numbers[MODEL] == ZERO_INTELLIGENCE and mixture < FIRST_CLASS + 3 * world.numbers[CLASSES]:
         band = 0
         while band + 2 < 2 * world.numbers[BANDS] and distance > real(world.decays, band):
             band += 2
@@ -175,12 +178,13 @@ def _enter_book(state: State, world: World, message: MessageRow, lifetime_ns: in
 @inner
 def open_order(state: State, world: World, message: MessageRow, market: int, side: int, is_first: bool) -> None:
     """One that rests when the flow begins. The first of a side stands at the best price."""
-    distance = 0 if is_first else draw_whole(world, OPEN_DISTANCE)
+    mixture = draw_open_class(world)
+    distance = 0 if is_first else draw_whole(world, mixture + DISTANCE)
     middle, spread = _reference(world, market), world.numbers[SPREAD]
     price = middle - spread // 2 - distance if side == Side.BID else middle - spread // 2 + spread + distance
     begin(message, world, CommandKind.PLACE, new_number(world), market, side, draw_account(world))
-    _as_order(message, within(price), max(draw_whole(world, OPEN_SIZE), 1), OrderType.LIMIT, TimeInForce.GTC)
-    rest(state, _enter_book(state, world, message, _lifetime(world, market, side, OPEN_LIFETIME, distance)))
+    as_order(message, within(price), max(draw_whole(world, mixture + SIZE), 1), OrderType.LIMIT, TimeInForce.GTC)
+    rest(state, _enter_book(state, world, message, _lifetime(world, market, side, mixture + LIFETIME, distance)))
     world.numbers[OPENED] += 1
 
 
@@ -190,7 +194,7 @@ def place(state: State, world: World, message: MessageRow, market: int, side: in
     if state.scalars[FREE_ORDERS] == 0:
         make_room(state, world, message)
         return 0
-    mixture = FIRST_CLASS + 3 * draw_class(world)
+    mixture = draw_class(world)
     lifetime_ns = int(FOREVER_NS)
     if price == 0:
         distance = draw_whole(world, mixture + DISTANCE)
@@ -198,7 +202,7 @@ def place(state: State, world: World, message: MessageRow, market: int, side: in
         lifetime_ns = _lifetime(world, market, side, mixture + LIFETIME, distance)
     lots = max(draw_whole(world, mixture + SIZE), 1)
     begin(message, world, CommandKind.PLACE, new_number(world), market, side, draw_account(world))
-    _as_order(message, price, lots, OrderType.LIMIT, TimeInForce.GTC)
+    as_order(message, price, lots, OrderType.LIMIT, TimeInForce.GTC)
     u = draw(world.random)
     if u >= real(world.shares, STOP):
         rest(state, _enter_book(state, world, message, lifetime_ns))
@@ -218,7 +222,7 @@ def place_at(state: State, world: World, message: MessageRow, market: int, side:
         price = opposite - sign
     begin(message, world, CommandKind.PLACE, new_number(world), market, side, draw_account(world))
     lots = max(draw_whole(world, QUOTE_SIZE), 1)
-    _as_order(message, within(price), lots, OrderType.LIMIT, TimeInForce.GTC)
+    as_order(message, within(price), lots, OrderType.LIMIT, TimeInForce.GTC)
     rest(state, _enter_book(state, world, message, _lifetime(world, market, side, QUOTE_LIFETIME, 0)))
 
 
@@ -257,20 +261,6 @@ def _becomes_stop(state: State, world: World, message: MessageRow) -> bool:
 
 
 @inner
-def probe(state: State, world: World, message: MessageRow, market: int, side: int) -> int:
-    """A post-only order that would trade: the exchange refuses it. Returns its lots."""
-    opposite = best_price(state, own_book(market, side) ^ 1)
-    if opposite == 0:
-        return place(state, world, message, market, side, 0)
-    lots = max(draw_whole(world, PROBE_SIZE), 1)
-    price = within(opposite + (3 - 2 * side) * max(draw_whole(world, PROBE_THROUGH), 0))
-    begin(message, world, CommandKind.PLACE, new_number(world), market, side, draw_account(world))
-    _as_order(message, price, lots, OrderType.LIMIT, TimeInForce.GTC)
-    message.flags = records.POST_ONLY
-    return lots
-
-
-@inner
 def take(state: State, world: World, message: MessageRow, market: int, side: int) -> int:
     """An order that trades at once. Returns its lots."""
     opposite = own_book(market, side) ^ 1
@@ -292,7 +282,7 @@ def take(state: State, world: World, message: MessageRow, market: int, side: int
         lots = max(state.walked[TAKEN], 1)
     filled = state.walked[FILLED]
     begin(message, world, CommandKind.PLACE, new_number(world), market, side, account)
-    _as_order(message, 0 if order_type == OrderType.MARKET else limit, lots, order_type, time_in_force)
+    as_order(message, 0 if order_type == OrderType.MARKET else limit, lots, order_type, time_in_force)
     message.self_trade = mode
     if time_in_force == TimeInForce.FOK and filled < lots:
         return lots  # killed: nothing trades
@@ -307,7 +297,7 @@ def take(state: State, world: World, message: MessageRow, market: int, side: int
 @inner
 def _rest_remainder(state: State, world: World, message: MessageRow, executed: int) -> None:
     noinline()
-    mixture = FIRST_CLASS + 3 * draw_class(world) + LIFETIME
+    mixture = draw_class(world) + LIFETIME
     slot = _enter_book(state, world, message, _lifetime(world, message.market, message.side, mixture, 0))
     state.info[slot].executed_lots = executed
     rest(state, slot)
@@ -333,7 +323,7 @@ def _taker(state: State, world: World, opposite: int, limit_key: int, lots: int)
 
 @hot
 def _is_resting(state: State, world: World, slot: int, market: int, side: int) -> bool:
-    if slot > world.numbers[CAPACITY]:
+    if not is_order(state, world, slot):
         return False
     info = state.info[slot]
     return bool(info.market == market and info.side == side and info.flags & records.TRIGGER == 0)
@@ -363,7 +353,7 @@ def amend(state: State, world: World, message: MessageRow, market: int, side: in
         message.lots = info.executed_lots + (left + 1) // 2
         shrink(state, slot, message.lots)
         return 0
-    distance = draw_whole(world, FIRST_CLASS + 3 * draw_class(world) + DISTANCE)
+    distance = draw_whole(world, draw_class(world) + DISTANCE)
     message.price_ticks = _behind(state, world, market, side, distance)
     if message.price_ticks != info.price_ticks:
         leave(state, slot)

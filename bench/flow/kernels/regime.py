@@ -116,7 +116,12 @@ def _hurry(state: State, world: World, market: int, side: int, times: float) -> 
         return
     now = world.numbers[NOW]
     for slot in range(1, world.numbers[CAPACITY] + 1):
-        if world.place[slot] != 0 and state.info[slot].market == market and state.info[slot].side == side:
+        if (
+            world.place[slot] != 0
+            and state.orders[slot].order_id != 0
+            and state.info[slot].market == market
+            and state.info[slot].side == side
+        ):
             left = (world.due[world.place[slot]] - now) / times
             schedule(world, slot, now + int(min(left, FOREVER_NS)))
 

@@ -4,8 +4,9 @@ import numpy as np
 
 from bench.flow.kernels import hawkes, queues
 from bench.flow.kernels.agenda import schedule
-from bench.flow.kernels.arithmetic import draw, power, real
-from bench.flow.kernels.placing import amend, open_order, place, probe, take, withdraw
+from bench.flow.kernels.arithmetic import draw, draw_exponential, power, real
+from bench.flow.kernels.placing import amend, open_order, place, take, withdraw
+from bench.flow.kernels.probing import probe, probe_again
 from bench.flow.kernels.reference import reference_event, start_reference, watch_reference
 from bench.flow.kernels.regime import base_total, base_type, due_at, enter_state, factor, next_stretch, stretch_end
 from bench.flow.kernels.trading import best_price, own_book, within
@@ -140,14 +141,18 @@ def _happen(state: State, world: World, message: MessageRow, market: int) -> int
 
 
 @inner
-def _leave(state: State, world: World, message: MessageRow, slot: int) -> None:
-    """An order's time is over. In some models that changes what comes next."""
+def _leave(state: State, world: World, message: MessageRow, slot: int) -> int:
+    """An order's time is over, which in some models changes what comes next; or a probe is tried again. Returns how
+    many messages it wrote."""
+    if state.orders[slot].order_id == 0:
+        return probe_again(state, world, message, slot)
     market, side = state.info[slot].market, state.info[slot].side
     withdraw(state, world, message, slot)
     if world.numbers[CANCELS_EXCITE]:
         hawkes.excite_by_cancel(world, market, TYPES + side - Side.BID)
     elif world.numbers[MODEL] == QUEUE_REACTIVE:
         _plan(state, world, market)
+    return 1
 
 
 @inner
@@ -179,10 +184,11 @@ def _start(state: State, world: World) -> None:
 def _gather(state: State, world: World, market: int) -> None:
     """Who watches a market withdraws several orders together: one that is due soon goes with what has just happened."""
     who, due, now = world.who[1], world.due[1], world.numbers[NOW]
-    if who > world.numbers[CAPACITY] or not now + REACTION_NS < due < now + world.numbers[TOGETHER_NS]:
+    if who > world.numbers[CAPACITY] or due >= now + world.numbers[TOGETHER_NS] or state.info[who].market != market:
         return
-    if state.info[who].market == market and draw(world.random) < real(world.shares, TOGETHER):
-        schedule(world, who, now + int(draw(world.random) * REACTION_NS))
+    reacts = now + int(draw_exponential(world.random) * REACTION_NS)
+    if reacts < due and draw(world.random) < real(world.shares, TOGETHER):
+        schedule(world, who, reacts)
 
 
 @entry
@@ -203,8 +209,7 @@ def run(state: State, world: World, messages: np.ndarray, until_ns: int) -> int:
             return n
         world.numbers[NOW], before = due, n
         if who <= world.numbers[CAPACITY]:
-            _leave(state, world, written[n], who)
-            n += 1
+            n += _leave(state, world, written[n], who)
         elif who <= world.numbers[CAPACITY] + world.numbers[MARKETS]:
             n += _happen(state, world, written[n], who - world.numbers[CAPACITY])
         else:

@@ -19,7 +19,8 @@ ORDERS = 6  # number of the last order
 NOW = 7  # ns
 SPREAD = 8  # ticks
 PARTS = 9  # of an iceberg
-CLASSES = 10  # of orders
+CLASSES = 10  # of orders that arrive
+OPEN_CLASSES = 22  # of those that rest at the start
 SCALES = 11  # of time, of a Hawkes process
 CANCELS_EXCITE = 12  # 1: what is withdrawn excites
 BANDS = 13  # of zero intelligence: rows of [ticks, withdrawals a second]
@@ -32,7 +33,9 @@ MARKED = 19  # 1: sizes count in what they excite
 STATES = 21  # of the pace
 SCHEDULED = 20  # agenda entries
 TOGETHER_NS = 23  # what is due within that may go with what happens now; 0: nothing does
-QUOTES = 24  # on each side after a jump of the reference; 0: there is none
+QUOTES = 24  # on the side that a jump of the reference leaves behind; 0: there is none
+QUOTES_AHEAD = 25  # on the other side
+AGAIN_NS = 26  # so soon after a jump another one knows its way
 NUMBERS = 32
 
 # shares: real numbers
@@ -45,13 +48,13 @@ MARK_POWER = 9
 MARK_PLACE, MARK_TAKE, MARK_PROBE = 10, 11, 12  # what sizes are divided by, after the power
 TOGETHER = 13
 AGAIN = 14
+PROBE_AGAIN = 15
 SHARES = 16
 
-# mixtures, by number; those of class c are FIRST_CLASS + 3 c and the two after it
-OPEN_DISTANCE, OPEN_SIZE, OPEN_LIFETIME = 0, 1, 2
-TAKE_SIZE, TAKE_THROUGH, PROBE_SIZE, PROBE_THROUGH, STOP_DISTANCE = 3, 4, 5, 6, 7
-JUMP_WAIT, JUMP_TICKS, QUOTE_DELAY, QUOTE_SIZE, QUOTE_LIFETIME = 8, 9, 10, 11, 12
-FIRST_CLASS = 13
+# mixtures, by number; those of class c are FIRST_CLASS + 3 c and the two after it, the opening book's classes last
+TAKE_SIZE, TAKE_THROUGH, PROBE_SIZE, PROBE_THROUGH, PROBE_DELAY, STOP_DISTANCE = range(6)
+JUMP_WAIT, JUMP_TICKS, QUOTE_DELAY, QUOTE_SIZE, QUOTE_LIFETIME = range(6, 11)
+FIRST_CLASS = 11
 DISTANCE, SIZE, LIFETIME = 0, 1, 2
 
 # words of a row
@@ -62,7 +65,7 @@ STEP_NS = 0
 STEP_CANCELS = 1  # of bids, of asks
 STEP_FACTORS = 3  # one for each type; of a Hawkes process what is left of it, at most 1
 STEP_RATES = 11  # of each type, cumulative, of what depends on nothing but the regime
-CLOCK_WORDS = 13  # of a market
+CLOCK_WORDS = 14  # of a market
 CLOCK_NS = 0  # its excitations are as of then
 CLOCK_STEP = 1  # of the regime
 CLOCK_STEP_END = 2  # ns
@@ -75,8 +78,9 @@ CLOCK_JUMP = 8  # ns, of the reference price of the makers
 CLOCK_SIGN = 9  # +1 or -1: of its last jump
 CLOCK_ASK = 10  # the best price to sell that it led to
 CLOCK_QUOTES = 11  # bids that are still to come at the reference; the word after it: asks
+CLOCK_JUMPED = 13  # ns, of its last jump
 
-REACTION_NS = 2_000_000  # within which who watches a market has reacted
+REACTION_NS = 1_500_000  # mean time in which those who watch a market react
 NS = 1e9
 MOST_S = 1e9  # what comes later never comes
 FAR_NS = 1 << 61  # when that is
@@ -89,7 +93,9 @@ class World(NamedTuple):
     random: Rows[int]  # the state of the random numbers
     mixtures: Rows[int]
     laws: Rows[int]
-    classes: Rows[int]  # real: cumulative shares
+    classes: Rows[int]  # real: cumulative shares, first of what arrives, then of what rests at the start
+    even: Rows[int]  # real, by mixture, and last of both kinds of classes: where in 0 to 1 draws are (see drawing.py)
+    strides: Rows[int]  # real, in the same order: how far each draw goes on
     accounts: Rows[int]  # two words each: chance to stay (real), and else which
     popularity: Rows[int]  # real, by market: its factor on all rates; index 0 unused
     states: Rows[int]  # real: rate, mean seconds, then cumulative shares of what follows, of each state of the pace

@@ -38,7 +38,8 @@ def plain(orders: int = 1, lifetime: Law | None = None) -> Flow:
     last = (lifetime,) if lifetime else FOR_EVER
     return replace(
         DEFAULT,
-        market=Market(spread_ticks=1, orders=orders, distance=AT_BEST, size=ONE_LOT, lifetime=FOR_EVER),
+        market=Market(spread_ticks=1, orders=orders),
+        opening=(OrderClass(distance=AT_BEST, size=ONE_LOT, lifetime=FOR_EVER),),
         options=PLAIN,
         orders=(OrderClass(distance=AT_BEST, size=ONE_LOT, lifetime=last),),
     )

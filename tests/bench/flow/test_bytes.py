@@ -15,9 +15,9 @@ from bench.flow.regimes import REGIMES
 from engine_core.wire.codes import CommandKind, OrderFlag
 
 DIGESTS = {
-    "zero-intelligence": "a726d4c524b9fdf1c01e5468e8f57f34f4a7bdc3adbcb1dab51bf57dead6910b",
-    "hawkes": "3230c1b73b9f280a520f4858147653657d1ae38dca16fbe7472f17b3757639d0",
-    "queue-reactive": "f41267d682abd1095ddb43be69c5b85bdd55bb9bb17fdfb4928586e62c2eefeb",
+    "zero-intelligence": "89bc873761dcd90f7a0ab9c151d0f70dfcfed54d48b07f0766a12aeb5a1eaf49",
+    "hawkes": "3b46dc73ef01d1fd62a65c60f22d031b2c6ba2f3d377434a95f7f769a93e77a1",
+    "queue-reactive": "70fa1b687c11f994093b48e0f76f2fec250f07d158351ffaa0fa43f0e930aa4a",
 }
 MANY = replace(DEFAULT, population=replace(DEFAULT.population, markets=3))
 

@@ -39,7 +39,7 @@ def test_takers_meet_their_own_orders_as_often_as_they_should() -> None:
     messages, seconds = 40_000, generate(flow, "zero-intelligence", 2, messages=40_000)
     agreement = hold_against_engine(flow, "zero-intelligence", 2, messages)
     takers = int(np.count_nonzero(seconds["time_in_force"] == TimeInForce.IOC))
-    assert takers > 1_000
+    assert takers > 900
     assert agreement.self_trades / takers == pytest.approx(share, abs=4 * (share / takers) ** 0.5)
 
 

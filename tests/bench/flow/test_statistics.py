@@ -160,7 +160,7 @@ def test_a_regime_withdraws_the_orders_of_one_side() -> None:
 
 def test_a_flash_crash_recovers() -> None:
     quiet, *crash = REGIMES["flash-crash"]
-    generator = Generator(DEFAULT, "hawkes", 3, regime=(replace(quiet, seconds=60), *crash))
+    generator = Generator(DEFAULT, "hawkes", 1, regime=(replace(quiet, seconds=60), *crash))
     asks, prices = generator.book.books[BOOKS + ASKS : BOOKS + ASKS + 1], []  # of market 1
     for second in (60, 80, 140):
         assert sum(len(part) for part in generator.chunks(until_s=second)) > 1_000
@@ -203,6 +203,15 @@ def test_sizes_distances_and_kinds_are_those_of_the_parameters() -> None:
     assert np.bincount(messages["price_ticks"].max() - messages["price_ticks"]) == pytest.approx(count / 10, rel=0.1)
     for flag, share in ((OrderFlag.POST_ONLY, 0.4), (OrderFlag.ICEBERG, 0.1)):
         assert (messages["flags"] & flag != 0).mean() == pytest.approx(share, abs=4 * (share / count) ** 0.5)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_sizes_differ_little_from_seed_to_seed(seed: int) -> None:
+    """Of 400 orders a tenth is large, give or take three; of independent draws the deviation alone is six."""
+    flow = replace(plain(orders=200), opening=(OrderClass(size=(Law("lognormal", 1, 1_000, 1.5),)),))
+    flow = poisson(flow, probe_bid=1.0)
+    lots = generate(flow, "zero-intelligence", seed, messages=400)["lots"]
+    assert (lots > 1_000 * np.exp(1.5 * 1.2816)).sum() == pytest.approx(40, abs=3)
 
 
 def test_memory_is_fixed_and_a_full_book_withdraws_early() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.calibrate import __main__ as calibrate
-from bench.calibrate import hawkes, mixtures, reference, tuning
+from bench.calibrate import hawkes, mixtures, orders, reference, tuning
 from bench.calibrate.arrivals import arrivals_of
 from bench.calibrate.mixtures import lognormals, with_atoms
 from bench.calibrate.tuning import faster
@@ -17,7 +17,8 @@ from bench.flow.laws import Law, moment
 from bench.flow.messages import MESSAGE
 from bench.flow.parameters import SOURCES, TYPES, Flow, Hawkes, Options, Reference
 from bench.realism import __main__ as realism
-from bench.realism.book_levels import BIDS, changes_of, levels_after
+from bench.realism import judging
+from bench.realism.book_levels import ASKS, BIDS, changes_of, levels_after
 from bench.realism.tape import Played, of_messages, play
 from engine_core.wire.codes import CommandKind, OrderFlag
 
@@ -137,7 +138,7 @@ def test_too_little_to_fit_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
 def following() -> Flow:
     """Makers follow a price that rises by seven ticks twice a second."""
     jumping = Reference(
-        quotes=2, wait=(Law("exponential", 1, 0.5),), ticks=(Law("atom", 1, 7),), again=1.0,
+        quotes=6, quotes_ahead=2, wait=(Law("exponential", 1, 0.5),), ticks=(Law("atom", 1, 7),), again=1.0,
         delay=(Law("atom", 1, 0.01),),
     )  # fmt: skip
     return replace(PLAIN, reference=jumping)
@@ -157,10 +158,60 @@ def test_a_reference_that_jumps_takes_the_book_with_it_in_chunks_of_any_size(fol
 def test_jumps_are_found(following: Flow) -> None:
     played = play(of_messages(generate(following, "hawkes", 5, seconds=120.0)))
     arrivals, _ = arrivals_of(played, 120 * 10**9)
-    found = reference.fit(played, 120 * 10**9, arrivals, np.random.default_rng(1))
+    found = reference.fit(played, 120 * 10**9, arrivals, np.random.default_rng(1)).reference
     assert max(found.ticks, key=lambda law: law.weight).first == 7
     assert found.again > 0.5
     assert moment(found.wait, 1) == pytest.approx(0.5, rel=0.4)
+
+
+def test_a_jump_is_followed_by_quotes_on_the_side_that_it_leaves_behind(following: Flow) -> None:
+    """When the price rises those who buy come after it, and those who sell when it falls; the fit counts them."""
+    calm = replace(following.hawkes, base_per_s=(2.0, 2.0, 0.05, 0.05, 1.0, 1.0, 0.0, 0.0))
+    jumping = replace(following.reference, wait=(Law("atom", 1, 8.0),), delay=(Law("exponential", 1, 0.3),))
+    flow = replace(following, hawkes=calm, reference=jumping)
+    played = play(of_messages(generate(flow, "hawkes", 5, seconds=240.0)))
+    arrivals, _ = arrivals_of(played, 240 * 10**9)
+    found = reference.fit(played, 240 * 10**9, arrivals, np.random.default_rng(1))
+    assert found.reference.quotes == pytest.approx(6, abs=2) and found.reference.quotes_ahead <= 3
+    assert found.quotes.sum() == pytest.approx(6 * 30, rel=0.4)
+    best = levels_of(played)
+    assert set(arrivals.side[found.quotes].tolist()) == {BIDS if best[-1] > best[0] else ASKS}
+
+
+def test_long_after_a_jump_the_next_goes_either_way(following: Flow) -> None:
+    def moved(again_s: float) -> int:
+        flow = replace(following, reference=replace(following.reference, again_s=again_s))
+        best = levels_of(play(of_messages(generate(flow, "hawkes", 5, seconds=60.0))))
+        return abs(int(best[-1] - best[1_000]))
+
+    assert moved(10.0) > 3 * moved(0.0)
+
+
+def test_probes_are_sent_again_after_a_round_trip_in_chunks_of_any_size() -> None:
+    """Nine of ten refusals are followed by a further try: ten tries in the mean, 35 ms apart; the fit finds both."""
+    trip = Law("lognormal", 1.0, 0.035, 0.05)
+    flow = replace(PLAIN, takers=replace(PLAIN.takers, probe_again=0.9, probe_delay=(trip,)))
+    messages = generate(flow, "hawkes", 5, seconds=200.0)
+    generator, parts = Generator(flow, "hawkes", 5), []
+    while sum(map(len, parts)) < 5_000:
+        part = np.empty(7, MESSAGE)
+        parts.append(part[: generator.fill(part)])
+    assert np.concatenate(parts)[:5_000].tobytes() == messages[:5_000].tobytes()
+    probes = messages["flags"] == OrderFlag.POST_ONLY
+    alone = generate(PLAIN, "hawkes", 5, seconds=200.0)["flags"] == OrderFlag.POST_ONLY
+    assert probes.sum() == pytest.approx(10 * alone.sum(), rel=0.2)
+    arrivals, opening = arrivals_of(play(of_messages(messages)), 200 * 10**9)
+    takers = orders.fit(arrivals, opening, PLAIN, np.random.default_rng(1)).flow.takers
+    assert takers.probe_again == pytest.approx(0.9, abs=0.05)
+    assert takers.probe_delay[0].first == pytest.approx(0.035, rel=0.1)
+
+
+def test_a_flow_is_judged_without_self_trades_which_a_tape_does_not_know() -> None:
+    flow = replace(PLAIN, population=replace(PLAIN.population, self_trades=0.5))
+    seen, alone = (judging.synthetic(each, "hawkes", 3, 5) for each in (flow, PLAIN))
+    assert flow.population.self_trades != PLAIN.population.self_trades
+    for name, samples in seen.samples.items():
+        assert np.array_equal(samples.values, alone.samples[name].values)
 
 
 def test_orders_that_are_due_soon_are_withdrawn_together_in_chunks_of_any_size() -> None:
