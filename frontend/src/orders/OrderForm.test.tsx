@@ -137,6 +137,18 @@ it("takes a share of the balance, and keeps the draft when the exchange refuses"
   await eventually(() => expect(field("Amount").value).toBe("10.001"));
 });
 
+it("refuses nothing for want of balances that it does not know yet", async () => {
+  await act(async () => {
+    venue.account.clear();
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+  });
+  await eventually(() => expect(host.querySelector(".available b")?.textContent).toBe("\u2013 USDC"));
+  answer(200, { id: "1", status: "New", side: "Bid", quantity: "1", price: "99.99", symbol: "SOL_USDC" });
+  await type("Amount", "1");
+  await press("Buy SOL");
+  await eventually(() => expect(sent).toHaveBeenCalledOnce());
+});
+
 it("leaves alone the next amount, typed while the order is on its way", async () => {
   let respond: (response: Response) => void = () => {};
   vi.stubGlobal("fetch", async () => new Promise<Response>((resolve) => (respond = resolve)));

@@ -2,7 +2,7 @@
 import { useId, useState, type FormEvent, type ReactElement } from "react";
 import type { Side } from "../api/types";
 import { floorTo, multiply } from "../decimal/decimal";
-import { trimmed } from "../decimal/format";
+import { NONE, trimmed } from "../decimal/format";
 import { toTyped, tryTyped } from "../decimal/typed";
 import type { Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
@@ -36,6 +36,7 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
   const venue = useVenue();
   const session = useStore(venue.session.store);
   const balances = useStore(venue.account.balances);
+  const isCurrent = useStore(venue.account.isCurrent);
   const touch = useStore(venue.book.touch);
   const picked = useStore(venue.picked);
   const feedState = useStore(venue.feed.state);
@@ -61,12 +62,14 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
     if (draft.price === "") set({ price: toTyped(start) });
   }
 
+  const isKnown = isCurrent || balances.size > 0; // of an account that has nothing, there are no balances
+  const available = (asset: string): bigint | null => (isKnown ? (balances.get(asset)?.available ?? 0n) : null);
   const around = {
     market,
     bestBid: touch.bid,
     bestAsk: touch.ask,
-    availableBase: balances.get(market.base)?.available ?? 0n,
-    availableQuote: balances.get(market.quote)?.available ?? 0n,
+    availableBase: available(market.base),
+    availableQuote: available(market.quote),
   };
   const { problems, order } = check(draft, around);
   const visible: Problems = Object.fromEntries(Object.entries(problems).filter(([field]) => shown.has(field as Field)));
@@ -90,11 +93,13 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
   };
 
   const takeShare = (percent: bigint): void => {
+    const { availableBase: base, availableQuote: quote } = around;
+    if (base === null || quote === null) return;
     if (!isLimit && draft.sizedBy === "quote" && isBuy) {
-      return set({ quoteQuantity: toTyped(floorTo((around.availableQuote * percent) / 100n, market.tick)) });
+      return set({ quoteQuantity: toTyped(floorTo((quote * percent) / 100n, market.tick)) });
     }
     const price = isLimit ? tryTyped(draft.price) : isBuy ? touch.ask : touch.bid;
-    const quantity = share(draft.side, percent, price, market, around.availableBase, around.availableQuote);
+    const quantity = share(draft.side, percent, price, market, base, quote);
     set({ quantity: quantity > 0n ? toTyped(quantity) : "", sizedBy: "base" });
   };
 
@@ -112,8 +117,8 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
           <span>Available</span>
           <b>
             {isBuy
-              ? `${trimmed(around.availableQuote, 2, 6)} ${market.quote}`
-              : `${trimmed(around.availableBase, 2, 8)} ${market.base}`}
+              ? `${around.availableQuote === null ? NONE : trimmed(around.availableQuote, 2, 6)} ${market.quote}`
+              : `${around.availableBase === null ? NONE : trimmed(around.availableBase, 2, 8)} ${market.base}`}
           </b>
         </p>
         {isLimit && (

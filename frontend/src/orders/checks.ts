@@ -26,8 +26,9 @@ export interface Surroundings {
   market: Market;
   bestBid: bigint | null;
   bestAsk: bigint | null;
-  availableBase: bigint;
-  availableQuote: bigint;
+  /** Null while the account's balances are not known: then the exchange decides. */
+  availableBase: bigint | null;
+  availableQuote: bigint | null;
 }
 
 export type Field = "price" | "quantity" | "quoteQuantity" | "form";
@@ -69,8 +70,13 @@ function checkQuantity(text: string, market: Market): [bigint | null, string | n
   return [quantity, null];
 }
 
-function shortOf(asset: string, needed: bigint, available: bigint): string {
+function shortBy(asset: string, needed: bigint, available: bigint): string {
   return `Not enough ${asset}: this needs ${trimmed(needed, 0, 8)}, you have ${trimmed(available, 0, 8)}`;
+}
+
+/** What is wrong if the balance does not suffice; a balance that is not known does. */
+function shortOf(asset: string, needed: bigint, available: bigint | null): string | null {
+  return available === null || needed <= available ? null : shortBy(asset, needed, available);
 }
 
 function wouldTake(side: Side, price: bigint, { bestBid, bestAsk }: Surroundings): boolean {
@@ -87,10 +93,9 @@ function checkLimit(draft: Draft, around: Surroundings): Checked {
   if (market.state === "CancelOnly" || market.state === "Closed") problems.form = "This market takes no new orders now";
   if (price === null || quantity === null) return { problems, order: null };
   const cost = multiply(price, quantity);
-  if (draft.side === "Bid" && cost > around.availableQuote) problems.quantity = shortOf(market.quote, cost, around.availableQuote);
-  if (draft.side === "Ask" && quantity > around.availableBase) {
-    problems.quantity = shortOf(market.base, quantity, around.availableBase);
-  }
+  const isBid = draft.side === "Bid";
+  const short = isBid ? shortOf(market.quote, cost, around.availableQuote) : shortOf(market.base, quantity, around.availableBase);
+  if (short) problems.quantity = short;
   if (draft.handling === "PostOnly" && wouldTake(draft.side, price, around)) {
     const best = draft.side === "Bid" ? around.bestAsk : around.bestBid;
     problems.price = `Post-only would trade at once: the best ${draft.side === "Bid" ? "ask" : "bid"} is ${toText(best ?? 0n)}`;
@@ -113,16 +118,17 @@ function checkMarket(draft: Draft, around: Surroundings): Checked {
   const common = { symbol: market.symbol, side: draft.side, orderType: "Market" as const };
   if (draft.sizedBy === "base") {
     const [quantity, bad] = checkQuantity(draft.quantity, market);
-    if (bad) problems.quantity = bad;
-    else if (quantity !== null && draft.side === "Ask" && quantity > around.availableBase) {
-      problems.quantity = shortOf(market.base, quantity, around.availableBase);
-    } else if (quantity !== null && draft.side === "Bid" && opposite !== null && multiply(quantity, opposite) > around.availableQuote) {
-      problems.quantity = shortOf(market.quote, multiply(quantity, opposite), around.availableQuote);
-    }
+    const wrong = bad ?? (quantity === null ? null : shortForMarket(draft.side, quantity, opposite, around));
+    if (wrong) problems.quantity = wrong;
     if (quantity === null || Object.keys(problems).length > 0) return { problems, order: null };
     return { problems, order: { ...common, quantity: toText(quantity) } };
   }
   return checkMarketByQuote(draft, around, opposite, problems, common);
+}
+
+function shortForMarket(side: Side, quantity: bigint, opposite: bigint | null, around: Surroundings): string | null {
+  if (side === "Ask") return shortOf(around.market.base, quantity, around.availableBase);
+  return opposite === null ? null : shortOf(around.market.quote, multiply(quantity, opposite), around.availableQuote);
 }
 
 function checkMarketByQuote(
@@ -133,17 +139,18 @@ function checkMarketByQuote(
   common: { symbol: string; side: Side; orderType: "Market" },
 ): Checked {
   const { value: amount, problem } = readTyped(draft.quoteQuantity, "The amount");
+  const short = draft.side === "Bid" && amount !== undefined ? shortOf(market.quote, amount, availableQuote) : null;
   if (draft.quoteQuantity.trim() === "") problems.quoteQuantity = "Enter an amount";
   else if (problem !== undefined) problems.quoteQuantity = problem;
   else if (amount <= 0n) problems.quoteQuantity = "The amount must be above zero";
-  else if (draft.side === "Bid" && amount > availableQuote) problems.quoteQuantity = shortOf(market.quote, amount, availableQuote);
+  else if (short) problems.quoteQuantity = short;
   else if (opposite !== null) {
     const base = divide(amount, opposite);
     if (base < market.minQuantity) {
       const least = multiply(market.minQuantity, opposite);
       problems.quoteQuantity = `The smallest order is about ${trimmed(least, 0, 8)} ${market.quote}`;
-    } else if (draft.side === "Ask" && floorTo(base, market.step) > availableBase) {
-      problems.quoteQuantity = shortOf(market.base, base, availableBase);
+    } else if (draft.side === "Ask" && availableBase !== null && floorTo(base, market.step) > availableBase) {
+      problems.quoteQuantity = shortBy(market.base, base, availableBase);
     }
   }
   if (amount === undefined || Object.keys(problems).length > 0) return { problems, order: null };
