@@ -1,11 +1,12 @@
 """The engine's loop: read, execute, ring, publish; and again. One thread, nothing per order in Python.
 
-    Redis     | read n+1 ......... | take events n ... | read n+2 ........
-    engine    | execute n, ring n, send events n      | execute n+1, ...
+    Redis     | read n+1, take events n.1 | take events n.2 | read n+2, take events n.3
+    engine    | execute n.1, ring, send   | execute n.2 ... | execute n+1.1, ...
 
-Each read is asked for before the last one is executed, each append is confirmed while the next one is computed, so the
-two processes work at the same time; with nothing to do it sleeps in poll(). A standby does the same, but neither rings
-nor publishes nor answers: it keeps what it computed until the active engine has published it, or is gone (standby.py).
+Each read is asked for before the last one is executed, and while a long one is executed its events go out part by part,
+each once Redis has taken the one before: the two processes work at the same time, and the engine waits for no answer.
+With nothing to do it sleeps in poll(). A standby does the same, but neither rings nor publishes nor answers: it keeps
+what it computed until the active engine has published it, or is gone (standby.py).
 Non-goals: recovery of what was executed before (recovery.py), and deciding anything about orders (book/).
 """
 
@@ -35,7 +36,7 @@ RETRY_SECONDS = 0.1
 SAY_EVERY_S = 60.0
 PATIENCE_SECONDS = 10.0
 FEW_ENTRIES = 4  # in one read: the exchange is not busy
-RING_EVENTS = 2048  # of a long batch: ring the bells after so many
+RING_EVENTS = 2048  # of a long batch: ring the bells and publish after so many
 QUESTIONS_BACK_MS = 5000  # questions asked so long before we came up may still be waited for
 
 logger = logging.getLogger(__name__)
@@ -133,15 +134,13 @@ class Session:
             engine.beat()
             engine.clock.look(engine.machine.time_ms)
             if appends.fileno() in readable:
-                if publisher.under_way:
-                    self._settle()
-                else:
+                if not publisher.under_way:
                     appends.receive()  # nothing is to come: the connection ended, and this says so
+                self._publish()
             if intake.fileno in readable:
                 self._process()
             if engine.active:
-                if publisher.waiting and not publisher.under_way:
-                    publisher.flush()
+                self._publish()
                 engine.own.tick(engine.machine.state)
                 engine.own.append_growth()
                 engine.fullness.look(engine.machine.state)
@@ -181,20 +180,27 @@ class Session:
             bells = number == len(batch.entries) or engine.counters.events - rung >= RING_EVENTS
             if engine.execute(entry, block, bells):
                 rung = engine.counters.events
+                self._publish()
         if not ahead:
             intake.request()
         if batch.entries:
             engine.stages.match.record(time.perf_counter() - began)
         if not engine.active:
             return
-        if batch.entries:
+        while engine.active and publisher.unconfirmed_bytes > WAITING_BYTES:
+            self._settle()
             publisher.flush()
-            while engine.active and publisher.unconfirmed_bytes > WAITING_BYTES:
-                self._settle()
-                publisher.flush()
         for question in batch.questions:
             self._answers.ask(question)
         engine.counters.questions += self._answers.give(engine.machine)
+
+    def _publish(self) -> None:
+        """Take what Redis has answered, and send what waits, unless an answer is still to come; never wait for one."""
+        publisher = self._publisher
+        if publisher.under_way and publisher.is_answered():
+            self._settle()
+        if self._engine.active:
+            publisher.flush()
 
     def _settle(self) -> None:
         engine, publisher = self._engine, self._publisher

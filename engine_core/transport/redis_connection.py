@@ -4,6 +4,10 @@ It never reconnects and never repeats by itself: any trouble ends it, and what w
 Non-goals: pools, retries, friendly replies (use redis.Redis where speed does not matter).
 """
 
+import socket
+from collections import deque
+from itertools import islice
+from ssl import SSLSocket
 from typing import Any
 
 import redis
@@ -16,6 +20,7 @@ from engine_core.wire.log import LogState, no_log, parse_description
 
 UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)
 SOCKET_READ_BYTES = 1 << 20
+MOST_PARTS = 512  # in one call; Linux takes 1,024
 
 
 def client_of(redis_url: str, timeout_seconds: float) -> redis.Redis:
@@ -41,6 +46,16 @@ def describe(client: redis.Redis, name: str) -> LogState:
     return parse_description(name, reply)
 
 
+def _send_all(connection: socket.socket, parts: list[bytes]) -> None:
+    left = deque(map(memoryview, parts))
+    while left:
+        sent = connection.sendmsg(list(islice(left, MOST_PARTS)))
+        while left and sent >= len(left[0]):
+            sent -= len(left.popleft())
+        if sent:
+            left[0] = left[0][sent:]
+
+
 class Connection:
     def __init__(self, redis_url: str, timeout_seconds: float) -> None:
         pool = client_of(redis_url, timeout_seconds).connection_pool
@@ -51,10 +66,19 @@ class Connection:
         number: int = self._connection._sock.fileno()
         return number
 
-    def send(self, commands: list[bytes]) -> None:
+    def send(self, parts: list[bytes]) -> None:
+        """Commands, or parts of them: large ones are not copied to stand side by side."""
         if not self._alive:
             raise RedisConnectionError("the connection was closed")
-        self._connection.send_packed_command(commands, check_health=False)
+        connected = self._connection._sock
+        if len(parts) == 1 or isinstance(connected, SSLSocket):  # which encrypts each, and cannot gather
+            self._connection.send_packed_command(parts, check_health=False)
+            return
+        try:
+            _send_all(connected, parts)
+        except UNREACHABLE:
+            self._alive = False
+            raise
 
     def receive(self) -> Any:
         """The next reply; an error reply is returned, not raised."""
@@ -67,6 +91,16 @@ class Connection:
         except UNREACHABLE:
             self._alive = False
             raise
+
+    def has_reply(self) -> bool:
+        """Whether receive() would not wait: the next reply has begun to come, or the connection has ended."""
+        if not self._alive:
+            return True
+        try:
+            return bool(self._connection.can_read(timeout=0))
+        except UNREACHABLE:
+            self._alive = False
+            return True
 
     def close(self) -> None:
         self._alive = False

@@ -63,14 +63,15 @@ class BlockError(ValueError):
 
 def encode_block(header: np.ndarray, records: np.ndarray) -> bytes:
     """The bytes of a block. `header` (one BLOCK_HEADER, gateway fields set) is completed in place."""
-    body = records.tobytes()
+    assert records.flags.c_contiguous
+    body = records.view(np.uint8).data if len(records) else b""
     header["magic"] = COMMAND_MAGIC if records.dtype.itemsize == COMMAND.itemsize else EVENT_MAGIC
     header["schema"] = SCHEMA_VERSION
     header["record_bytes"] = records.dtype.itemsize
     header["count"] = len(records)
     header["crc"] = 0
     header["crc"] = zlib.crc32(body, zlib.crc32(header.tobytes()))
-    return bytes(header.tobytes() + body)
+    return b"".join((header.tobytes(), body))
 
 
 def reason_of(mirror: bytes) -> Reason:
@@ -104,5 +105,13 @@ def decode_block(block: bytes, record: np.dtype) -> tuple[np.void, np.ndarray]:
 
 def pack(*arguments: bytes) -> bytes:
     """A command in the wire format of Redis; clients that pack anything are ten times slower at it."""
-    head = b"*%d\r\n" % len(arguments)
-    return head + b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments])
+    return b"*%d\r\n%b" % (len(arguments), _bulk(arguments))
+
+
+def pack_before(size: int, *arguments: bytes) -> bytes:
+    """A command up to its last argument, which has so many bytes and is sent after this; `\\r\\n` ends it."""
+    return b"*%d\r\n%b$%d\r\n" % (len(arguments) + 1, _bulk(arguments), size)
+
+
+def _bulk(arguments: tuple[bytes, ...]) -> bytes:
+    return b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments])

@@ -16,6 +16,7 @@ from engine_core.wire.streams import FIELD, ORIGIN, EntryId
 from tests.simulated.world import START_MS, World
 
 SYNC_SECONDS = 1.5
+SWIFT = 0.9  # of the replies that an engine looks for: they are there
 Fields = dict[bytes, bytes]
 
 
@@ -194,6 +195,11 @@ class SimConnection:
             raise redis.ConnectionError("the connection ended")
         reply = self._replies.pop(0)
         return reply.give() if isinstance(reply, _Read) else reply
+
+    def has_reply(self) -> bool:
+        """Now and then the next one is not there yet, and the engine goes on meanwhile."""
+        self._world.pause()
+        return self.broken or (self.readable() and self._world.chance.random() < SWIFT)
 
     def readable(self) -> bool:
         if self.broken:

@@ -10,7 +10,7 @@ Non-goals: when to try again (runtime/loop.py).
 
 import time
 from collections import deque
-from typing import cast
+from typing import Any, cast
 
 import redis
 
@@ -18,7 +18,7 @@ from engine_core.runtime.config import APPEND_BYTES
 from engine_core.runtime.log.tail import NOT_ABOVE_TOP
 from engine_core.transport.redis_connection import Connection, describe
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, pack
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, pack_before
 
 
 class MirrorBroken(LogError):
@@ -36,6 +36,7 @@ class Publisher:
         self._client: redis.Redis | None = None
         self._waiting: deque[tuple[EntryId, bytes]] = deque()
         self._sent: list[tuple[EntryId, bytes]] = []  # in the transaction under way
+        self._replies: list[Any] = []  # to it, so far
         self.sent_at = 0.0  # when the transaction under way was sent, on the monotonic clock
         self.unconfirmed_bytes = 0
         self.confirmed = ORIGIN  # the last entry that the event log is known to have had
@@ -47,8 +48,8 @@ class Publisher:
         return bool(self._sent)
 
     @property
-    def waiting(self) -> bool:
-        return bool(self._waiting)
+    def _missing_replies(self) -> int:
+        return len(self._sent) + 2 - len(self._replies)  # OK, QUEUED for each, EXEC's list
 
     def connect(self, connection: Connection, client: redis.Redis, top: EntryId) -> None:
         """Go on with a checked connection, after comparing what the last one left open with the log up to `top`."""
@@ -84,25 +85,35 @@ class Publisher:
             return
         assert self._connection is not None
         events = self._events.encode()
-        commands, size = [b"*1\r\n$5\r\nMULTI\r\n"], 0
+        parts, between, size = [], b"*1\r\n$5\r\nMULTI\r\n", 0
         while self._waiting and size < APPEND_BYTES:
             entry, block = self._waiting.popleft()
             self._sent.append((entry, block))
-            commands.append(pack(b"XADD", events, str(entry).encode(), FIELD, block))
+            parts += [between + pack_before(len(block), b"XADD", events, str(entry).encode(), FIELD), block]
+            between = b"\r\n"
             size += len(block)
-        commands.append(b"*1\r\n$4\r\nEXEC\r\n")
+        parts.append(b"\r\n*1\r\n$4\r\nEXEC\r\n")
         self.sent_at = time.monotonic()
-        self._connection.send([b"".join(commands)])
+        self._connection.send(parts)
+
+    def is_answered(self) -> bool:
+        """Whether settle() need not wait: all replies to the transaction under way have come."""
+        assert self._connection is not None
+        while self._missing_replies and self._connection.has_reply():
+            self._replies.append(self._connection.receive())
+        return not self._missing_replies
 
     def settle(self) -> bool:
-        """Take the reply to the transaction under way; AppendRefused or MirrorBroken if the log did not take it.
+        """Take the replies to the transaction under way; AppendRefused or MirrorBroken if the log did not take it.
 
         False: somebody else had published all of it.
         """
         if not self._sent:
             return True
         assert self._connection is not None
-        replies = [self._connection.receive() for _ in range(len(self._sent) + 2)]  # OK, QUEUED ..., EXEC's list
+        while self._missing_replies:
+            self._replies.append(self._connection.receive())
+        replies, self._replies = self._replies, []
         if isinstance(replies[-1], Exception):
             self._keep()
             raise AppendRefused(str(next(reply for reply in replies if isinstance(reply, Exception))))
@@ -138,4 +149,4 @@ class Publisher:
 
     def _keep(self) -> None:
         self._waiting.extendleft(reversed(self._sent))
-        self._sent = []
+        self._sent, self._replies = [], []
