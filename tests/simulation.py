@@ -25,6 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from engine_core.runtime.engine import FEW_ENTRIES
 from engine_core.wire.streams import keys
 from tests.simulated.actors import Host, simulated
 from tests.simulated.checks import Log, blocks_of, check_database, check_engines, check_reader, check_traders
@@ -45,6 +46,7 @@ class Simulation:
         self.chance = self.world.chance
         self.server = Server(self.world, self.chance.choice(("always", "always", "everysec")))
         self.host = Host(self.world, self.server, folder, tears=harder)
+        self.host.few_entries = self.chance.choice((0, FEW_ENTRIES))
         if harder:
             self.host.orders = self.chance.choice((8, 32, self.host.orders))  # a book that is full, now and then
         self.operator = Operator(self.host, self.chance.choice((1, 2, 2, 3)), seed)

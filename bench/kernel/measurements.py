@@ -21,7 +21,7 @@ from bench.conformance.kernel import MESSAGE, REPORT, Book, new_book, run_flow
 from bench.conformance.passes import digest_of, max_reports, touch
 from bench.workloads import NORMAL, TIME_MS, deep_flow, mixed_flow, with_order_ids
 from engine_core.book.audit import conservation
-from engine_core.book.commands import execute_blocks
+from engine_core.book.commands import NOT_KEPT, execute_blocks
 from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY
 from engine_core.book.memory.state import EVENTS, MARKETS, OPEN_ORDERS, Capacities, State, new_state
 from engine_core.wire.layout import COMMAND, EVENT
@@ -113,7 +113,7 @@ def _run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tup
     number = first = 0
     started = time.perf_counter()
     while first < len(commands):  # ends early only in a block whose events might not fit
-        number, first, _, _ = execute_blocks(state, blocks, number, len(blocks), first, commands, events)
+        number, first, _, _ = execute_blocks(state, blocks, number, len(blocks), first, commands, events, NOT_KEPT)
     seconds = time.perf_counter() - started
     return int(state.scalars[EVENTS]) - before, seconds
 

@@ -33,7 +33,7 @@ from engine_core.book.admin import administer
 from engine_core.book.command_prefetch import look_ahead
 from engine_core.book.ladder.queue import slot_of
 from engine_core.book.ledger.client_ids import find_client
-from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY, BlockRow, check_block
+from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY, OUTCOME, BlockRow, check_block
 from engine_core.book.memory.records import HAS_CLIENT_ID
 from engine_core.book.memory.state import (
     BEHAVIOUR,
@@ -65,6 +65,8 @@ from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, CommandRow, Even
 from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND, MAX_TIMER_MS
 
 NO_TIMER_GATEWAY = 0  # of a dead-man switch
+KEPT_EVENTS = 2048  # of several blocks: no more of them once there are so many
+NOT_KEPT = np.zeros(0, OUTCOME)
 
 
 @hot
@@ -215,10 +217,10 @@ def _dispatch(state: State, events: Rows[EventRow], n: int, command: CommandRow,
 
 @hot
 def _execute(
-    state: State, commands: Rows[CommandRow], block: BlockRow, first: int, events: Rows[EventRow]
+    state: State, commands: Rows[CommandRow], block: BlockRow, first: int, events: Rows[EventRow], n: int
 ) -> tuple[int, int]:
-    """commands[first:] of a block, until their events might not fit. Returns (next command, number of events)."""
-    n = 0
+    """commands[first:] of a block, until their events might not fit behind n others. Returns (next command, n then)."""
+    others = n
     i, origin, end = first, block.first, block.end
     state.scalars[TIME_MS] = max(state.scalars[TIME_MS], block.time_ms)
     while i < end and n + MAX_EVENTS_PER_COMMAND <= events.size:
@@ -244,30 +246,45 @@ def _execute(
     state.scalars[COMMANDS] += i - first
     state.scalars[INDEX] = 0
     state.scalars[BUDGET] = 0
-    state.scalars[EVENTS] += n
+    state.scalars[EVENTS] += n - others
     return i, n
 
 
 @entry
 def execute_blocks(
-    state: State, blocks: np.ndarray, number: int, stop: int, first: int, commands: np.ndarray, events: np.ndarray
+    state: State,
+    blocks: np.ndarray,
+    number: int,
+    stop: int,
+    first: int,
+    commands: np.ndarray,
+    events: np.ndarray,
+    outcomes: np.ndarray,
 ) -> tuple[int, int, int, int]:
     """Execute blocks[number:stop], the first of them from command `first` on.
 
-    The events of each block overwrite those of the one before. Returns (block, next command in it, number of its
-    events, reason): ends before a block that must not be executed, with the reason; within one whose events might not
-    fit; after one that asks for another behaviour; and after the last.
+    With an OUTCOME for each block their events are kept one behind the other, with none (NOT_KEPT) those of each block
+    overwrite those of the one before. Returns (block, next command in it, number of events, reason): ends before a
+    block that must not be executed, with the reason; within one whose events might not fit; after one that asks for
+    another behaviour; after the last; and after as many events as are kept at once.
     """
-    state, queue = by_reference(state), rows(blocks)
+    state, queue, kept = by_reference(state), rows(blocks), rows(outcomes)
+    most = min(KEPT_EVENTS, events.size - MAX_EVENTS_PER_COMMAND) if kept.size != 0 else events.size
+    n = 0
     while True:
         block = queue[number]
         if block.gateway != NO_GATEWAY and first == block.first:
             reason = check_block(state, block.gateway, block.incarnation, block.sequence)
             if reason != Reason.NONE:
-                return number, first, 0, reason
-        first, n = _execute(state, rows(commands), block, first, rows(events))
-        if first < block.end or number + 1 == stop or state.scalars[BEHAVIOUR] != BEHAVIOUR_VERSION:
+                return number, first, n, reason
+        first, n = _execute(state, rows(commands), block, first, rows(events), n)
+        if kept.size != 0 and first == block.end:
+            kept[number].events_end = n
+            kept[number].time_ms = state.scalars[TIME_MS]
+        if first < block.end or number + 1 == stop or state.scalars[BEHAVIOUR] != BEHAVIOUR_VERSION or n > most:
             return number, first, n, Reason.NONE
+        if kept.size == 0:
+            n = 0
         number += 1
         first = queue[number].first
 
@@ -283,5 +300,5 @@ def apply_batch(
     if not commands.flags.writeable:  # another type to Numba, which would compile everything once more
         commands = np.frombuffer(bytearray(commands.tobytes()), COMMAND)
     block = np.array([(NO_GATEWAY, 0, 0, time_ms, 0, count)], BLOCK)
-    _, reached, written, _ = execute_blocks(state, block, 0, 1, first, commands, events)
+    _, reached, written, _ = execute_blocks(state, block, 0, 1, first, commands, events, NOT_KEPT)
     return reached, written

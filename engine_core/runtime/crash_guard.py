@@ -9,7 +9,7 @@ published counts: an entry that was executed cannot be skipped any more.
 The note also tells a log that went back in time: what was executed can only be missing from it if Redis lost it.
 
     file, int64 words:  0 entry_ms · 1 entry_seq · 2 executing (0, 1) · 3 crashes at the suspect so far · 4 log_id
-                        5 last_ms · 6 last_seq: of a run of entries that a replay executes in one call; 0 if it is one
+                        5 last_ms · 6 last_seq: of a run of entries that are executed in one call; 0 if it is one
                         7 suspect_ms · 8 suspect_seq: the entry at which an engine ended last
                         9 top_ms · 10 top_seq: of the log when an entry was skipped
 
@@ -113,7 +113,9 @@ class CrashGuard:
             self._words[_CRASHES] = 0
         return mirror
 
-    def execute_run(self, machine: Machine, chunk: Chunk, start: int, stop: int) -> int:
+    def execute_run(
+        self, machine: Machine, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror] | None = None
+    ) -> int:
         """Machine.execute_run, under a note of its first and last entry; not of those at which an engine ended."""
         for first, last in self._doubtful:
             if chunk.entries[start][0] <= last:
@@ -121,7 +123,7 @@ class CrashGuard:
         if start == stop:
             return start
         with self._noted(chunk.entries[start][0], machine.log_id, chunk.entries[stop - 1][0]):
-            number = machine.execute_run(chunk, start, stop)
+            number = machine.execute_run(chunk, start, stop, mirrors)
         self._words[_MS], self._words[_SEQ] = chunk.entries[max(number - 1, start)][0]
         return number
 

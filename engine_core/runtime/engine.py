@@ -6,7 +6,7 @@ here to recover, to execute an entry, to become active or a standby. Non-goals: 
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import redis
 
@@ -16,10 +16,11 @@ from engine_core.runtime.config import EngineConfig
 from engine_core.runtime.counters import Counters, Stages
 from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.fullness import Fullness
+from engine_core.runtime.log.chunk import Chunk, chunk_of
 from engine_core.runtime.log.publish import Publisher
 from engine_core.runtime.log.skips import remember
 from engine_core.runtime.log.tail import Tail
-from engine_core.runtime.machine import Machine
+from engine_core.runtime.machine import Machine, Mirror
 from engine_core.runtime.own_commands import OwnCommands
 from engine_core.runtime.recovery import check_pair, check_position, read_logs, replay
 from engine_core.runtime.snapshots import snapshot
@@ -32,6 +33,9 @@ from engine_core.transport.ring import RingWriter, Stamp
 from engine_core.wire.layout import EVENT
 from engine_core.wire.log import RESTORE_SECONDS, LogError, LogState, LogTrimmed
 from engine_core.wire.streams import EntryId, decode_block, keys, pack
+
+FEW_ENTRIES = 4  # in one read: the exchange is not busy
+RING_EVENTS = 2048  # of a long read: ring the bells and publish after so many
 
 logger = logging.getLogger(__name__)
 
@@ -161,28 +165,58 @@ class Engine:
             return None
         return Place(machine.log_id, machine.epoch, machine.position, self._mirror_crc)
 
-    def execute(self, entry: EntryId, block: bytes, bells: bool) -> bool:
-        """Execute and publish one entry. `bells`: wake the readers, before the entry goes to the stream; returned."""
+    def execute(self, entries: list[tuple[EntryId, bytes]]) -> Iterator[None]:
+        """Execute entries of the command log and publish them.
+
+        Yields whenever it has woken the readers of the ring, after so many events and at the end: what was executed
+        until then may go to the stream.
+        """
+        chunk = chunk_of(entries) if len(entries) > FEW_ENTRIES else None
+        number, rung = 0, self.counters.events
+        while number < len(entries):
+            before = self.machine.position
+            mirrors = self._execute_run(entries, chunk, number)
+            self._write_ring(mirrors, before)
+            for mirror in mirrors:
+                self._keep(*entries[number], mirror)
+                number += 1
+            if number == len(entries) or self.counters.events - rung >= RING_EVENTS:
+                rung = self.counters.events
+                if self.ring is not None:
+                    self.counters.wakeups += self.ring.ring()
+                yield
+
+    def _execute_run(self, entries: list[tuple[EntryId, bytes]], chunk: Chunk | None, number: int) -> list[Mirror]:
+        """Execute as many entries as one call takes, at least one: entries[number]."""
         assert self.guard is not None
-        machine, counters, before = self.machine, self.counters, self.machine.position
-        mirror = self.guard.execute(machine, entry, block)
+        mirrors: list[Mirror] = []
+        if chunk is not None:
+            self.guard.execute_run(self.machine, chunk, number, len(entries), mirrors)
+        if not mirrors:
+            mirrors.append(self.guard.execute(self.machine, *entries[number]))
+        if not self.machine.log_id:
+            raise LogError(f"{self.names.orders} begins at {entries[number][0]} with something else than GENESIS")
+        return mirrors
+
+    def _write_ring(self, mirrors: list[Mirror], before: EntryId) -> None:
+        """`before`: the last entry before them, with which a ring begins."""
+        if not self.active:
+            return
         matched_at = now()
-        if not machine.log_id:
-            raise LogError(f"{self.names.orders} begins at {entry} with something else than GENESIS")
-        if self.active:
-            if self.ring is None:
-                self._open_ring(before)
-            assert self.ring is not None
+        if self.ring is None:
+            self._open_ring(before)
+        assert self.ring is not None
+        for mirror in mirrors:
             self.ring.write(mirror.events, mirror.stamp)
             if self.stamps.wants(mirror.stamp.sequence):
                 self.stamps.add(Sender(*mirror.stamp[1:4]), self.read_at, matched_at, now())
-            if bells:
-                counters.wakeups += self.ring.ring()
-        encoded = machine.encode(mirror)
+
+    def _keep(self, entry: EntryId, block: bytes, mirror: Mirror) -> None:
+        """What it caused waits for the stream, and is remembered for a while."""
+        encoded = self.machine.encode(mirror)
         self.publisher.add(entry, encoded)
         self._tail.add(entry, block, encoded)
         self._mirror_crc = crc_of(encoded)
-        counters.entries += 1
-        counters.commands += mirror.commands
-        counters.events += len(mirror.events)
-        return bells
+        self.counters.entries += 1
+        self.counters.commands += mirror.commands
+        self.counters.events += len(mirror.events)

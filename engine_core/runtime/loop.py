@@ -19,7 +19,7 @@ from contextlib import ExitStack, closing
 import redis
 
 from engine_core.runtime.config import WAITING_BYTES
-from engine_core.runtime.engine import Engine
+from engine_core.runtime.engine import FEW_ENTRIES, Engine
 from engine_core.runtime.log.intake import BLOCK_MS, Intake
 from engine_core.runtime.log.publish import AppendRefused
 from engine_core.runtime.log.skips import check_skips
@@ -35,8 +35,6 @@ from engine_core.wire.streams import EntryId
 RETRY_SECONDS = 0.1
 SAY_EVERY_S = 60.0
 PATIENCE_SECONDS = 10.0
-FEW_ENTRIES = 4  # in one read: the exchange is not busy
-RING_EVENTS = 2048  # of a long batch: ring the bells and publish after so many
 QUESTIONS_BACK_MS = 5000  # questions asked so long before we came up may still be waited for
 
 logger = logging.getLogger(__name__)
@@ -172,15 +170,11 @@ class Session:
         if ahead:
             intake.request()
         engine.counters.reads += 1
-        began, rung = time.perf_counter(), engine.counters.events
-        engine.read_at = began
+        engine.read_at = began = time.perf_counter()
         if batch.entries:
             engine.stages.queue.record(max(time.time() - batch.entries[0][0].ms / 1000, 0.0))
-        for number, (entry, block) in enumerate(batch.entries, 1):
-            bells = number == len(batch.entries) or engine.counters.events - rung >= RING_EVENTS
-            if engine.execute(entry, block, bells):
-                rung = engine.counters.events
-                self._publish()
+        for _ in engine.execute(batch.entries):
+            self._publish()
         if not ahead:
             intake.request()
         if batch.entries:

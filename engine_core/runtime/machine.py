@@ -7,13 +7,14 @@ Non-goals: reading and writing logs.
 """
 
 import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.book.commands import execute_blocks
-from engine_core.book.ledger.gateways import BLOCK
+from engine_core.book.commands import NOT_KEPT, execute_blocks
+from engine_core.book.ledger.gateways import BLOCK, OUTCOME
 from engine_core.book.memory.state import (
     BEHAVIOUR,
     GENESIS,
@@ -43,7 +44,7 @@ from engine_core.wire.layout import (
 )
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import ORIGIN, BlockError, EntryId, decode_block, encode_block
+from engine_core.wire.streams import ORIGIN, BlockError, EntryId, Header, block_bytes, decode_block
 
 FIRST_EPOCH = 1
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ _RAW_COMMAND = np.dtype(("V", COMMAND.itemsize))
 
 
 class Mirror(NamedTuple):
-    """What one entry of the command log caused. `events` is the machine's buffer: valid until the next entry."""
+    """What one entry of the command log caused. `events` is the machine's buffer: valid until it executes again."""
 
     stamp: Stamp
     commands: int
@@ -64,7 +65,6 @@ class Machine:
         self.position = ORIGIN  # last entry executed
         self.epoch = FIRST_EPOCH
         self._buffer = np.zeros(buffer, EVENT)
-        self._header = np.zeros(1, BLOCK_HEADER)
 
     def adopt(self, state: State, position: EntryId, epoch: int) -> None:
         """Go on from a snapshot."""
@@ -117,28 +117,53 @@ class Machine:
             logger.info("entry %s raises capacities: %s", entry, wanted)
             self.state = resized(self.state, wanted)
 
-    def execute_run(self, chunk: Chunk, start: int, stop: int) -> int:
-        """Execute entries of start:stop until one that has to be executed alone, keeping none of their events.
+    def execute_run(self, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror] | None = None) -> int:
+        """Execute entries of start:stop until one that has to be executed alone.
 
-        Returns the next entry; `start` if that one is such an entry.
+        Returns the next entry; `start` if that one is such an entry. Their mirrors are added to `mirrors`, and the run
+        ends once these are many; with None nothing is kept of any.
         """
         if not self.state.scalars[GENESIS]:
             return start
         stop = chunk.first_odd(start, stop, self.log_id, self.epoch)
         if start == stop:
             return start
+        number = self._discard(chunk, start, stop) if mirrors is None else self._keep(chunk, start, stop, mirrors)
+        if number > start:
+            self.position = chunk.entries[number - 1][0]
+        return number
+
+    def _discard(self, chunk: Chunk, start: int, stop: int) -> int:
         number, reason = start, int(Reason.NONE)
         first = int(chunk.blocks["first"][start])
         while number < stop and reason == Reason.NONE:
             number, first, _, reason = execute_blocks(
-                self.state, chunk.blocks, number, stop, first, chunk.records, self._buffer
+                self.state, chunk.blocks, number, stop, first, chunk.records, self._buffer, NOT_KEPT
             )
             if reason == Reason.NONE and first == chunk.blocks["end"][number]:
                 self._check_behaviour(chunk.entries[number][0])
                 number += 1
                 first = int(chunk.blocks["first"][number]) if number < stop else 0
-        if number > start:
-            self.position = chunk.entries[number - 1][0]
+        return number
+
+    def _keep(self, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror]) -> int:
+        blocks, outcomes = chunk.blocks, np.zeros(stop, OUTCOME)
+        first = int(blocks["first"][start])
+        number, first, written, reason = execute_blocks(
+            self.state, blocks, start, stop, first, chunk.records, self._buffer, outcomes
+        )
+        events, rest = self._buffer[:written], None
+        if reason == Reason.NONE:
+            if first < blocks["end"][number]:  # the events of this block have filled the buffer
+                events = events.copy()
+                begun = events[int(outcomes["events_end"][number - 1]) if number > start else 0 :]
+                rest, _ = self._finish(blocks, number, first, chunk.records, [begun])
+                outcomes[number] = (written, self.time_ms)
+            self._check_behaviour(chunk.entries[number][0])
+            number += 1
+        mirrors += _mirrors_of(chunk, slice(start, number), outcomes, events)
+        if rest is not None:
+            mirrors[-1] = mirrors[-1]._replace(events=rest)
         return number
 
     def skip(self, entry: EntryId, block: bytes) -> Mirror:
@@ -163,24 +188,28 @@ class Machine:
 
     def encode(self, mirror: Mirror) -> bytes:
         """The mirror as it stands in the event log."""
-        header = self._header
-        header["log_id"], header["epoch"] = self.log_id, self.epoch
-        _, header["gateway"], header["incarnation"], header["sequence"], header["time_ms"] = (0, *mirror.stamp[1:])
-        header["commands"] = mirror.commands
-        return encode_block(header, mirror.events)
+        header = Header(self.log_id, self.epoch, *mirror.stamp[1:], mirror.commands)
+        return block_bytes(header, mirror.events)
 
     def _apply(self, block: np.ndarray, commands: np.ndarray) -> tuple[np.ndarray, Reason]:
         """(events of one block, NONE) or (nothing, why it must not be executed)."""
-        first = 0
-        parts: list[np.ndarray] = []
+        return self._finish(block, 0, 0, commands, [])
+
+    def _finish(
+        self, blocks: np.ndarray, number: int, first: int, commands: np.ndarray, parts: list[np.ndarray]
+    ) -> tuple[np.ndarray, Reason]:
+        """The same for one of several, from command `first` on; `parts`: its events before that, copied."""
         while True:
-            _, first, written, reason = execute_blocks(self.state, block, 0, 1, first, commands, self._buffer)
+            _, first, written, reason = execute_blocks(
+                self.state, blocks, number, number + 1, first, commands, self._buffer, NOT_KEPT
+            )
             if reason != Reason.NONE:
                 return self._buffer[:0], Reason(reason)
-            if first == len(commands) and not parts:
+            is_whole = first == blocks["end"][number]
+            if is_whole and not parts:
                 return self._buffer[:written], Reason.NONE
             parts.append(self._buffer[:written].copy())
-            if first == len(commands):
+            if is_whole:
                 return join(parts), Reason.NONE
 
     def _check_behaviour(self, entry: EntryId) -> None:
@@ -190,6 +219,15 @@ class Machine:
                 f"entry {entry} of the command log asks for behaviour version {behaviour}, this code is version "
                 f"{BEHAVIOUR_VERSION}: run the engine of that version"
             )
+
+
+def _mirrors_of(chunk: Chunk, span: slice, outcomes: np.ndarray, events: np.ndarray) -> Iterator[Mirror]:
+    """Of entries whose events stand one behind the other."""
+    before = 0
+    rows = zip(chunk.entries[span], chunk.blocks[span].tolist(), outcomes[span].tolist(), strict=True)
+    for (entry, _), (gateway, incarnation, sequence, _, first, end), (after, time_ms) in rows:
+        yield Mirror(Stamp(entry, gateway, incarnation, sequence, time_ms), end - first, events[before:after])
+        before = after
 
 
 def _capacities_in(records: np.ndarray, now: Capacities) -> Capacities:

@@ -47,7 +47,7 @@ def describe(client: redis.Redis, name: str) -> LogState:
 
 
 def _send_all(connection: socket.socket, parts: list[bytes]) -> None:
-    left = deque(map(memoryview, parts))
+    left = deque(memoryview(part) for part in parts)
     while left:
         sent = connection.sendmsg(list(islice(left, MOST_PARTS)))
         while left and sent >= len(left[0]):

@@ -5,6 +5,7 @@ engine appends exactly one entry with the same ID to `events:{s}` (the mirror ru
 the publish high-water mark.
 """
 
+import struct
 import zlib
 from typing import NamedTuple
 
@@ -61,17 +62,37 @@ class BlockError(ValueError):
         self.reason = reason
 
 
+class Header(NamedTuple):
+    """The fields of BLOCK_HEADER that do not follow from the records. `commands`: of an EVENT block."""
+
+    log_id: int
+    epoch: int
+    gateway: int
+    incarnation: int
+    sequence: int
+    time_ms: int
+    commands: int = 0
+
+
+_BEFORE_CRC = struct.Struct("<I2H2q2I3qI")  # BLOCK_HEADER, which the checksum ends
+assert _BEFORE_CRC.size == BLOCK_HEADER.fields["crc"][1] == BLOCK_HEADER.itemsize - 4  # type: ignore[index]
+
+
+def block_bytes(header: Header, records: np.ndarray) -> bytes:
+    log_id, epoch, gateway, incarnation, sequence, time_ms, commands = header
+    size, count = records.dtype.itemsize, len(records)
+    magic = COMMAND_MAGIC if size == COMMAND.itemsize else EVENT_MAGIC
+    names = (gateway, count, incarnation, sequence, time_ms, commands)
+    head = _BEFORE_CRC.pack(magic, SCHEMA_VERSION, size, log_id, epoch, *names)
+    body = records.view(np.uint8).data if count else b""
+    crc = zlib.crc32(body, zlib.crc32(head + bytes(4)))
+    return b"".join((head, crc.to_bytes(4, "little"), body))
+
+
 def encode_block(header: np.ndarray, records: np.ndarray) -> bytes:
-    """The bytes of a block. `header` (one BLOCK_HEADER, gateway fields set) is completed in place."""
-    assert records.flags.c_contiguous
-    body = records.view(np.uint8).data if len(records) else b""
-    header["magic"] = COMMAND_MAGIC if records.dtype.itemsize == COMMAND.itemsize else EVENT_MAGIC
-    header["schema"] = SCHEMA_VERSION
-    header["record_bytes"] = records.dtype.itemsize
-    header["count"] = len(records)
-    header["crc"] = 0
-    header["crc"] = zlib.crc32(body, zlib.crc32(header.tobytes()))
-    return b"".join((header.tobytes(), body))
+    """The bytes of a block. `header`: one BLOCK_HEADER, its other fields do not matter."""
+    _, _, _, log_id, epoch, gateway, _, incarnation, sequence, time_ms, commands, _ = header.item()
+    return block_bytes(Header(log_id, epoch, gateway, incarnation, sequence, time_ms, commands), records)
 
 
 def reason_of(mirror: bytes) -> Reason:

@@ -10,7 +10,7 @@ import pytest
 from bench.workloads import TIME_MS, deep_flow, mixed_flow
 from engine_core.book import queries
 from engine_core.book.audit import audit, conservation, digest
-from engine_core.book.commands import apply_batch, execute_blocks
+from engine_core.book.commands import NOT_KEPT, apply_batch, execute_blocks
 from engine_core.book.ledger.gateways import BLOCK
 from engine_core.book.memory.state import COMMANDS, Capacities, State, copy_state, engine_time, new_state
 from engine_core.wire.codes import CommandKind, Reason
@@ -26,7 +26,7 @@ def check_block(state: State, gateway: int, incarnation: int, sequence: int) -> 
     commands["kind"] = CommandKind.TICK
     block = np.array([(gateway, incarnation, sequence, TIME_MS, 0, 1)], BLOCK)
     before = int(state.scalars[COMMANDS])
-    *_, reason = execute_blocks(state, block, 0, 1, 0, commands, events)
+    *_, reason = execute_blocks(state, block, 0, 1, 0, commands, events, NOT_KEPT)
     assert state.scalars[COMMANDS] - before == (reason == Reason.NONE)
     return Reason(reason)
 

@@ -129,6 +129,7 @@ class Host:
     engines: dict[str, Engine] = field(default_factory=dict)
     orders: int = TINY.orders  # that engines which start from here on are configured for
     tears: bool = False  # a damaged snapshot may be torn
+    few_entries: int = 0  # up to so many of one read are executed one by one, and more in runs
     deadly_to: frozenset[str] = frozenset()  # engines that orders of DEADLY_LOTS kill
 
     def engine(self, number: int, standby: bool) -> Callable[[], None]:
@@ -163,10 +164,10 @@ class SimMachine(Machine):
         self._die_of(block)
         return super().execute(entry, block)
 
-    def execute_run(self, chunk: Chunk, start: int, stop: int) -> int:
+    def execute_run(self, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror] | None = None) -> int:
         for _, block in chunk.entries[start:stop]:
             self._die_of(block)
-        return super().execute_run(chunk, start, stop)
+        return super().execute_run(chunk, start, stop, mirrors)
 
     def _die_of(self, block: bytes) -> None:
         actor = self.host.world.current
@@ -221,6 +222,8 @@ def simulated(host: Host) -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [(module, "time", clock) for module in modules if hasattr(module, "time")]
     replaced += [
         (recovery, "ahead", lambda chunks: chunks),
+        (loop, "FEW_ENTRIES", host.few_entries),
+        (engines, "FEW_ENTRIES", host.few_entries),
         (loop, "select", _Select(host)),
         (loop, "client_of", lambda url, seconds: SimClient(host.server)),
         (loop, "Connection", lambda url, seconds: SimConnection(host.server, seconds)),

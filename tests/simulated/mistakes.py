@@ -117,15 +117,15 @@ def _forgets_last(right: Any) -> Any:
 
 
 MISTAKES = [
-    Mistake("what was sent when a connection broke is not sent again", Publisher, "_keep", _forgets_sent, seeds=(10,)),
-    Mistake("what is trimmed is not kept for the writer", trim, "parse_stored", _far, seeds=(4,)),
-    Mistake("trimmed entries are not missed", LogState, "check", _without(LogTrimmed), seeds=(11,)),
-    Mistake("a snapshot is believed without its checksum", snapshot, "read", _unproven, seeds=(12,)),
+    Mistake("what was sent when a connection broke is not sent again", Publisher, "_keep", _forgets_sent, seeds=(2,)),
+    Mistake("what is trimmed is not kept for the writer", trim, "parse_stored", _far, seeds=(119,)),
+    Mistake("trimmed entries are not missed", LogState, "check", _without(LogTrimmed), seeds=(9050,)),
+    Mistake("a snapshot is believed without its checksum", snapshot, "read", _unproven, seeds=(2,)),
     Mistake("a gateway does not send again what the engine missed", Outbox, "_refused", _takes_gaps, seeds=(2,)),
-    Mistake("the price of a trade is stored as the order's", rows, "_HAS_OWN_PRICE", _prices_of_trades, seeds=(34,)),
+    Mistake("the price of a trade is stored as the order's", rows, "_HAS_OWN_PRICE", _prices_of_trades, seeds=(19,)),
     Mistake("events of a batch are stored without the last one", EventSource, "read", _forgets_last),
     Mistake("a skipped block does not count as executed", Machine, "skip", lambda right: _skip, harder=True),
-    Mistake("who executed what was skipped goes on", loop, "check_skips", _nothing, harder=True, seeds=(96,)),
+    Mistake("who executed what was skipped goes on", loop, "check_skips", _nothing, harder=True, seeds=(29,)),
     Mistake("a book grows and the log does not say so", Engine, "_raise_capacities", _grows_alone, harder=True),
 ]
 

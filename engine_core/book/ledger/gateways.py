@@ -17,7 +17,14 @@ class BlockRow(Record):
     end: I8
 
 
-BLOCK = dtype_of(BlockRow)
+class OutcomeRow(Record):
+    """Of a block whose events are kept: where they end, behind those of the blocks before it, and the time after it."""
+
+    events_end: I8
+    time_ms: I8
+
+
+BLOCK, OUTCOME = dtype_of(BlockRow), dtype_of(OutcomeRow)
 NO_GATEWAY = -1
 
 

@@ -22,9 +22,11 @@ if "engine_core.runtime" in sys.orig_argv:
         _die_of(block)
         return _execute(machine, entry, block)
 
-    def _execute_run_or_die(machine: Machine, chunk: Chunk, start: int, stop: int) -> int:
+    def _execute_run_or_die(
+        machine: Machine, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror] | None = None
+    ) -> int:
         for _, block in chunk.entries[start:stop]:
             _die_of(block)
-        return _execute_run(machine, chunk, start, stop)
+        return _execute_run(machine, chunk, start, stop, mirrors)
 
     Machine.execute, Machine.execute_run = _execute_or_die, _execute_run_or_die  # type: ignore[method-assign]
