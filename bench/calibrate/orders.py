@@ -10,11 +10,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import norm
 
 from bench.calibrate.arrivals import PLACE, PROBE, TAKE, Arrivals, Opening
 from bench.calibrate.mixtures import lognormals, scaled, with_atoms
 from bench.flow.laws import Law, Mixture
-from bench.flow.parameters import MOST_TICKS, Flow, Market, OrderClass, Takers
+from bench.flow.parameters import MOST_LOTS, MOST_TICKS, Flow, Market, OrderClass, Takers
 
 # Ticks behind the best: each from, to below the next. The first: at the best, or inside the spread.
 BANDS = (-(10**9), 1, 2, 4, 8, 13, 21, 36, 61, 101, 1_001, 10**9)
@@ -25,6 +26,7 @@ ATOM_SHARE = 0.01
 SIZE_LAWS, LIFE_LAWS, FAR_LAWS = 5, 4, 3
 MANY = 200  # orders, for mixtures of several laws
 HALF_MS = 0.0005
+MEAN_ROUNDS = 5  # in which a mean comes near enough
 MOST_INSIDE = 20  # ticks
 LEAST_AGAIN = 100  # probes that were sent again; fewer say nothing of when
 LEAST_OF_CLASS = 5  # orders; fewer say nothing of their sizes and lifetimes
@@ -35,15 +37,24 @@ class Fitted(NamedTuple):
     notes: list[str]  # what could not be fitted, in words
 
 
-def sizes(lots: np.ndarray) -> Mixture:
-    """With the mean of what was seen, on which the depth of a book depends: few orders say little of a tail."""
+def _mean(law: Law, most: float) -> float:
+    """Of the smaller of a lognormal and `most`."""
+    reach = np.log(most / law.first) / law.second
+    return float(law.moment(1) * norm.cdf(reach - law.second) + most * norm.sf(reach))
+
+
+def sizes(lots: np.ndarray, most: float = MOST_LOTS) -> Mixture:
+    """With the mean of what was seen, on which the depth of a book depends: few orders say little of a tail. What is
+    above `most` counts as that."""
     laws = with_atoms(lots, ATOM_SHARE, SIZE_LAWS if len(lots) >= MANY else 2)
     atoms, others = ([law for law in laws if (law.law == "atom") is is_atom] for is_atom in (True, False))
     if not others:
         return laws
     wanted = float(lots.mean()) - sum(law.weight * law.first for law in atoms)
-    times = wanted / sum(law.weight * law.moment(1) for law in others)
-    return (*atoms, *(replace(law, first=max(law.first * times, 1.0)) for law in others))
+    for _ in range(MEAN_ROUNDS):
+        times = wanted / sum(law.weight * _mean(law, most) for law in others)
+        others = [replace(law, first=min(max(law.first * times, 1.0), most)) for law in others]
+    return (*atoms, *others)
 
 
 def lifetimes(life_s: np.ndarray, withdrawn: np.ndarray, random: np.random.Generator) -> Mixture:
@@ -118,7 +129,8 @@ def _classes(placed: Arrivals, random: np.random.Generator) -> tuple[OrderClass,
 
 def _class(part: Arrivals | Opening, distance: Mixture, random: np.random.Generator) -> OrderClass:
     lives = lifetimes(part.life_s, part.withdrawn, random)
-    return OrderClass(float(len(part.lots)), distance, sizes(part.lots), lives)
+    most = float(part.lots.max())
+    return OrderClass(float(len(part.lots)), distance, sizes(part.lots, most), most, lives)
 
 
 def _market(opening: Opening) -> Market:

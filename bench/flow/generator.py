@@ -207,7 +207,8 @@ def _mixtures(flow: Flow) -> tuple[np.ndarray, np.ndarray]:
         (flow.reference.lifetime, WITHIN_SECONDS),
     ]
     for order in (*flow.orders, *flow.opening):
-        ordered += [(order.distance, WITHIN_TICKS), (order.size, WITHIN_LOTS), (order.lifetime, WITHIN_SECONDS)]
+        within_lots = WITHIN_LOTS[0], order.most_lots
+        ordered += [(order.distance, WITHIN_TICKS), (order.size, within_lots), (order.lifetime, WITHIN_SECONDS)]
     tables, rows, at = [], [], 0
     for mixture, bounds in ordered:
         table = laws.table(mixture)

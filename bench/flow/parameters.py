@@ -52,6 +52,7 @@ class OrderClass:
         "ticks behind the best price of its own side at placement; below 0: inside the spread",
     )  # fmt: skip
     size: Mixture = mixture(_size(), 1, MOST_LOTS, "lots")
+    most_lots: float = real(MOST_LOTS, 1, MOST_LOTS, "what is drawn above that is moved to it")
     lifetime: Mixture = mixture(
         (Law("weibull", 1.0, 10, 0.6),), 1e-9, MOST_SECONDS, "seconds until it is withdrawn, unless it trades before"
     )

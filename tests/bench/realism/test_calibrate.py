@@ -15,7 +15,7 @@ from bench.flow import flow_toml
 from bench.flow.generator import Generator, generate
 from bench.flow.laws import Law, moment
 from bench.flow.messages import MESSAGE
-from bench.flow.parameters import SOURCES, TYPES, Flow, Hawkes, Options, Reference
+from bench.flow.parameters import SOURCES, TYPES, Flow, Hawkes, Market, Options, OrderClass, Reference
 from bench.realism import __main__ as realism
 from bench.realism import judging
 from bench.realism.book_levels import ASKS, BIDS, changes_of, levels_after
@@ -54,6 +54,16 @@ def test_common_sizes_become_atoms() -> None:
     laws = with_atoms(values, 0.05, 1)
     assert [(law.first, law.weight) for law in laws if law.law == "atom"] == [(700.0, 0.25), (1500.0, 0.15)]
     assert sum(law.weight for law in laws) == pytest.approx(1)
+
+
+def test_sizes_have_the_mean_and_the_largest_that_was_seen() -> None:
+    """Twenty orders of a heavy tail: what is fitted to them reaches far beyond the largest, and is not drawn."""
+    lots = np.exp(np.random.default_rng(4).normal(7, 2.5, 20)).astype(np.int64)
+    largest = float(lots.max())
+    kind = OrderClass(size=orders.sizes(lots, largest), most_lots=largest)
+    drawn = generate(replace(PLAIN, opening=(kind,), market=Market(orders=4_000)), "hawkes", 1, messages=8_000)["lots"]
+    assert drawn.max() == largest
+    assert drawn.mean() == pytest.approx(lots.mean(), rel=0.05)
 
 
 def test_times_of_one_millisecond_keep_their_order_and_their_millisecond() -> None:
