@@ -52,15 +52,14 @@ def test_a_slow_engine_is_waited_for(venue: Venue, tmp_path: Path, role: str, se
     log = tmp_path / "log"
     ports = {f"EXCHANGE_{name}_PORT": str(free_port()) for name in ("HTTP", "WS")}
     venue.engine.send_signal(signal.SIGSTOP)
+    running = started(venue, role, log, **ports)
     try:
-        running = started(venue, role, log, **ports)
         until_said(log, "waiting: the engine does not answer SETUP", running)
-    finally:
         venue.engine.send_signal(signal.SIGCONT)
-    try:
         until_said(log, served, running)
         assert "Traceback" not in log.read_text()
     finally:
+        venue.engine.send_signal(signal.SIGCONT)  # however this went: it is the next test's, too
         running.terminate()
         assert running.wait(60) == 0
 
