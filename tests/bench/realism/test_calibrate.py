@@ -201,16 +201,16 @@ def test_probes_are_sent_again_after_a_round_trip_in_chunks_of_any_size() -> Non
     """Nine of ten refusals are followed by a further try: ten tries in the mean, 35 ms apart; the fit finds both."""
     trip = Law("lognormal", 1.0, 0.035, 0.05)
     flow = replace(PLAIN, takers=replace(PLAIN.takers, probe_again=0.9, probe_delay=(trip,)))
-    messages = generate(flow, "hawkes", 5, seconds=200.0)
+    messages = generate(flow, "hawkes", 5, seconds=60.0)
     generator, parts = Generator(flow, "hawkes", 5), []
     while sum(map(len, parts)) < 5_000:
         part = np.empty(7, MESSAGE)
         parts.append(part[: generator.fill(part)])
     assert np.concatenate(parts)[:5_000].tobytes() == messages[:5_000].tobytes()
     probes = messages["flags"] == OrderFlag.POST_ONLY
-    alone = generate(PLAIN, "hawkes", 5, seconds=200.0)["flags"] == OrderFlag.POST_ONLY
+    alone = generate(PLAIN, "hawkes", 5, seconds=60.0)["flags"] == OrderFlag.POST_ONLY
     assert probes.sum() == pytest.approx(10 * alone.sum(), rel=0.2)
-    arrivals, opening = arrivals_of(play(of_messages(messages)), 200 * 10**9)
+    arrivals, opening = arrivals_of(play(of_messages(messages)), 60 * 10**9)
     takers = orders.fit(arrivals, opening, PLAIN, np.random.default_rng(1)).flow.takers
     assert takers.probe_again == pytest.approx(0.9, abs=0.05)
     assert takers.probe_delay[0].first == pytest.approx(0.035, rel=0.1)
