@@ -14,6 +14,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from engine_core.config.addresses import Origin
+from ingress.arrival import Arrivals
 from ingress.dispatch import Endpoint
 from ingress.fast_path.cycle import HotRoutes
 from ingress.http.asgi import read_body
@@ -118,7 +119,7 @@ class _ShownNowhere:
 def _service() -> Service:
     """As much of one as a hot route without credentials needs."""
     gateway = SimpleNamespace(catch_up=lambda: None)
-    return cast(Service, SimpleNamespace(limits=None, engine=SimpleNamespace(gateway=gateway)))
+    return cast(Service, SimpleNamespace(limits=None, engine=SimpleNamespace(gateway=gateway), arrivals=Arrivals()))
 
 
 @dataclass
