@@ -13,7 +13,6 @@ children hold too, is free only when the last one is gone.
 Non-goals: what the processes do, and command line options (operator/).
 """
 
-import contextlib
 import errno
 import fcntl
 import json
@@ -24,6 +23,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,6 @@ LOOK_EVERY_S = 0.5  # at what a program wants to have looked at
 STAGE_TIMEOUT_S = 4.0  # for one stage of the stop
 GIVE_UP_AFTER_STARTS = 3  # of a process that never became ready while the exchange starts
 LOCK_TIMEOUT_S = 10.0
-_kept: list[socket.socket] = []  # of ports that were chosen here, for as long as this process runs
 
 STOP_ORDER = (("market_maker",), ("ingress",), ("egress", "engine", "standby"), ("writer",), ("postgres", "valkey"))
 
@@ -151,22 +150,20 @@ def _no_host(host: str, error: OSError) -> StartError:
     )
 
 
-def free_port(host: str) -> int:
-    """One that no other program gets meanwhile, unless by name: Linux gives a port that is bound, and at which nobody
-    listens, to whoever names it (SO_REUSEADDR), and to nobody who takes any."""
-    try:
-        family, address = to_bind(host, 0)
-        probe = socket.socket(family)
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)
-    except OSError as error:
-        raise _no_host(host, error) from None
-    port = int(probe.getsockname()[1])
-    if sys.platform == "linux":
-        _kept.append(probe)
-    else:
-        probe.close()
-    return port
+def free_port(host: str, kept: ExitStack) -> int:
+    """One that no other program gets until `kept` is closed, unless by name: Linux gives a port that is bound, and at
+    which nobody listens, to whoever names it (SO_REUSEADDR), and to nobody who takes any."""
+    with ExitStack() as own:
+        try:
+            family, address = to_bind(host, 0)
+            holder = own.enter_context(socket.socket(family))
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(address)
+        except OSError as error:
+            raise _no_host(host, error) from None
+        if sys.platform == "linux":
+            kept.push(own.pop_all())
+        return int(holder.getsockname()[1])
 
 
 class Supervisor:
@@ -286,11 +283,11 @@ class Supervisor:
         """Sleep until a signal (a child's end, a wish to stop), or a child's readiness, or the timeout."""
         readable = [self._wake_read, *(child.ready_pipe for child in self._children if child.ready_pipe is not None)]
         select.select(readable, [], [], timeout)
-        with contextlib.suppress(BlockingIOError):
+        with suppress(BlockingIOError):
             while os.read(self._wake_read, 512):
                 pass
 
-    @contextlib.contextmanager
+    @contextmanager
     def _signals(self) -> Iterator[None]:
         """Signals only set a flag and wake the loop; a second wish to stop is a hurry."""
 

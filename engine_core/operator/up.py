@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
@@ -48,49 +49,55 @@ def up(options: argparse.Namespace) -> int:
     os.umask(0o077)  # what the exchange writes is its own user's
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
-        data = options.data.absolute()
-        path = options.config or Path(os.environ.get("EXCHANGE_CONFIG") or own_config(data))
-        config = read_config(path, options.profile)
-        host, http_port, ws_port = _addresses(options, config)
-        if options.i_know:
-            os.environ[exposure.I_KNOW] = "1"  # the roles ask for it as well
-        warnings = exposure.check(options.profile, host, bool(config.http.trusted_proxies))
-        lock = lock_data(data)
-        _check_upgraded(data)
-        check_ports(host, (("the REST API", "--http", http_port), ("the WebSocket streams", "--ws", ws_port)))
-        runtime = _runtime(data)
-        check_room(runtime, config.engine.ring_slots)
-        print(f"starting the exchange on {data}, configured by {path.absolute()}", flush=True)
-        remember_config(data, path)
-        for warning in warnings:
-            print(f"  warning, on {host}: {warning}")
-        servers: list[Server] = []
-        settings = Settings(
-            config=config,
-            data=data,
-            runtime=runtime,
-            redis_url=_redis(servers, config, data, runtime),
-            database_url=_database(servers, data, runtime),
-            profile=options.profile,
-            shard=0,
-            host=host,
-            http_port=http_port,
-            ws_port=ws_port,
-            worker=0,
-            session_secret=session_secret(data),
-            metrics_port=config.server.metrics_port,
-        )
-        phases = _phases(settings, servers)
-        check_ports(host, _metrics_ports(phases), taken=(http_port, ws_port))
-        kernel_cache.ensure()  # last: it may take minutes, and what a person typed is refused at once
-        plan = Plan(settings, phases, lambda: _banner(settings, time.monotonic() - began))
-        try:
-            return Supervisor(plan, lock, print).run()
-        finally:
-            tidy(runtime)
+        with ExitStack() as kept:
+            return _run(options, kept, began)
     except (ConfigError, StartError, EmbeddedError, ExternalError, kernel_cache.CacheError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
+    """`kept`: what is held until the end, such as ports that were chosen here."""
+    data = options.data.absolute()
+    path = options.config or Path(os.environ.get("EXCHANGE_CONFIG") or own_config(data))
+    config = read_config(path, options.profile)
+    host, http_port, ws_port = _addresses(options, config, kept)
+    if options.i_know:
+        os.environ[exposure.I_KNOW] = "1"  # the roles ask for it as well
+    warnings = exposure.check(options.profile, host, bool(config.http.trusted_proxies))
+    lock = lock_data(data)
+    _check_upgraded(data)
+    check_ports(host, (("the REST API", "--http", http_port), ("the WebSocket streams", "--ws", ws_port)))
+    runtime = _runtime(data)
+    check_room(runtime, config.engine.ring_slots)
+    print(f"starting the exchange on {data}, configured by {path.absolute()}", flush=True)
+    remember_config(data, path)
+    for warning in warnings:
+        print(f"  warning, on {host}: {warning}")
+    servers: list[Server] = []
+    settings = Settings(
+        config=config,
+        data=data,
+        runtime=runtime,
+        redis_url=_redis(servers, config, data, runtime),
+        database_url=_database(servers, data, runtime),
+        profile=options.profile,
+        shard=0,
+        host=host,
+        http_port=http_port,
+        ws_port=ws_port,
+        worker=0,
+        session_secret=session_secret(data),
+        metrics_port=config.server.metrics_port,
+    )
+    phases = _phases(settings, servers)
+    check_ports(host, _metrics_ports(phases), taken=(http_port, ws_port))
+    kernel_cache.ensure()  # last: it may take minutes, and what a person typed is refused at once
+    plan = Plan(settings, phases, lambda: _banner(settings, time.monotonic() - began))
+    try:
+        return Supervisor(plan, lock, print).run()
+    finally:
+        tidy(runtime)
 
 
 def _check_upgraded(data: Path) -> None:
@@ -102,7 +109,7 @@ def _check_upgraded(data: Path) -> None:
             raise StartError(why)
 
 
-def _addresses(options: argparse.Namespace, config: Config) -> tuple[str, int, int]:
+def _addresses(options: argparse.Namespace, config: Config, kept: ExitStack) -> tuple[str, int, int]:
     """Host and ports of both servers: an option wins over the environment, this over the configuration."""
     server, environment = config.server, os.environ
     host: str = options.host or environment.get("EXCHANGE_HOST") or server.host
@@ -112,7 +119,7 @@ def _addresses(options: argparse.Namespace, config: Config) -> tuple[str, int, i
     http_port, ws_port = (
         given if option is None else option for option, given in ((options.http, http_port), (options.ws, ws_port))
     )
-    return host, http_port or free_port(host), ws_port or free_port(host)
+    return host, http_port or free_port(host, kept), ws_port or free_port(host, kept)
 
 
 def _runtime(data: Path) -> Path:

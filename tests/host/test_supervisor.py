@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -202,22 +203,26 @@ def test_a_taken_port_is_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(StartError, match=rf"port {port} on 127\.0\.0\.1 .* --http PORT"):
             check_port("127.0.0.1", port, "the REST API", "--http")
-    check_port("127.0.0.1", free_port("127.0.0.1"), "the REST API", "--http")
+    with ExitStack() as kept:
+        check_port("127.0.0.1", free_port("127.0.0.1", kept), "the REST API", "--http")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems give a bound port to nobody, not even by name")
 def test_a_port_that_was_chosen_is_kept_for_who_names_it() -> None:
     """Between the choice and the role's start another program may take any port that is free."""
-    port = free_port("127.0.0.1")
-    with socket.socket() as other, pytest.raises(OSError, match="in use"):
-        other.bind(("127.0.0.1", port))
-    with socket.create_server(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
-        pass
+    with ExitStack() as kept:
+        port = free_port("127.0.0.1", kept)
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+            pass
 
 
 def test_an_address_of_another_machine_is_named() -> None:
     with pytest.raises(StartError, match=r"192\.0\.2\.1"):
         check_port("192.0.2.1", 8080, "the REST API", "--http")
+    with ExitStack() as kept, pytest.raises(StartError, match=r"192\.0\.2\.1"):
+        free_port("192.0.2.1", kept)
 
 
 def test_the_tail_of_a_log_is_of_the_present_process(tmp_path: Path) -> None:
