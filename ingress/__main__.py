@@ -38,6 +38,7 @@ from ingress.access.used_signatures import UsedSignatures
 from ingress.arrival import stamp_arrivals, stamped
 from ingress.config import IngressConfig, from_settings
 from ingress.engine import Engine, Gateway
+from ingress.fast_path import warm
 from ingress.health import Health
 from ingress.history.reader import History
 from ingress.http import app
@@ -130,6 +131,7 @@ async def _serve_http(service: Service, listener: socket.socket, metrics: Metric
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:
+        warm.load()
         gc.collect()
         gc.freeze()  # what is here now stays: full collections need not look at it again
         lifecycle.ready()

@@ -15,6 +15,7 @@ from engine_core.runtime.clock import Clock
 from engine_core.runtime.config import EngineConfig
 from engine_core.runtime.counters import Counters, Stages
 from engine_core.runtime.crash_guard import CrashGuard
+from engine_core.runtime.first_touch import touch
 from engine_core.runtime.fullness import Fullness
 from engine_core.runtime.log.chunk import Chunk, chunk_of
 from engine_core.runtime.log.publish import Publisher
@@ -112,6 +113,7 @@ class Engine:
             raise
         self._mirror_crc = crc_of(mirror) if mirror else place.mirror_crc if place is not None else 0
         self._tail.begin(machine.position)
+        touch(machine.state)
         self.counters.replayed_commands += commands
         self.counters.replay_seconds = time.monotonic() - started
         self.recovered = True
