@@ -110,6 +110,7 @@ async def serve(config: IngressConfig) -> None:
 
 
 async def _serve_http(service: Service, listener: socket.socket, metrics: Metrics) -> None:
+    warm.load()
     crowd = metrics.crowd = Crowd(service.config.connections, service.config.proxies, service.limits)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -131,7 +132,6 @@ async def _serve_http(service: Service, listener: socket.socket, metrics: Metric
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:
-        warm.load()
         gc.collect()
         gc.freeze()  # what is here now stays: full collections need not look at it again
         lifecycle.ready()
