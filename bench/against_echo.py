@@ -31,6 +31,10 @@ class Accounts:
     unanswered: int  # at most so many were in flight when the time was up
     known: int
 
+    def __str__(self) -> str:
+        others = f"{self.refused} were refused, at most {self.unanswered} were in flight when the time was up"
+        return f"{self.accepted} were accepted, {others}; the history has {self.known} more"
+
     @property
     def fit(self) -> bool:
         return self.accepted <= self.known <= self.accepted + self.unanswered

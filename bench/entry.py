@@ -5,7 +5,9 @@
 `exchange` hands over with interrupts held back: they count from here on.
 """
 
+import os
 import runpy
+import select
 import signal
 import sys
 import threading
@@ -25,10 +27,22 @@ def _again(lost: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(lost)
 
 
+def _nobody_reads() -> bool:
+    """Whether whoever read our output has left, as in `exchange bench NAME | head`."""
+    poller = select.poll()
+    poller.register(sys.stdout, 0)
+    return any(event & select.POLLERR for _, event in poller.poll(0))
+
+
 def main() -> None:
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         runpy.run_module(f"bench.{sys.argv.pop(1)}", run_name="__main__", alter_sys=True)
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains while it ends
+        sys.exit(1)
     except (KeyboardInterrupt, Exception) as error:
         if not (isinstance(error, KeyboardInterrupt) or _again_soon):
             raise

@@ -3,7 +3,8 @@
     exchange bench all [--size small|medium|long] [--budget MINUTES] [--only NAME ...] [--json FILE] [--html FILE]
 
 Starts an exchange of its own for each that needs one. A benchmark that fails is reported with its own last words, and
-the others go on; exit status 1 then. Those for which the budget leaves no time are named, and are no failure.
+the others go on; exit status 1 then. Those for which the budget leaves no time, or that lack
+what they need, are named, and are no failure.
 """
 
 import argparse
@@ -26,6 +27,10 @@ from bench.report.saving import saving
 from engine_core.arguments import new_file, seconds
 
 FAILED, LEFT_OUT = "failed", "left out"
+
+
+class Lacking(Exception):
+    """What a benchmark needs is not there; the message names it."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -74,11 +79,15 @@ def measure(
             missing[step.name] = LEFT_OUT, "the budget was used up"
             continue
         try:
+            if step.lacks:
+                raise Lacking(step.lacks)
             with watched(console, step.name):
                 limit = None if deadline == float("inf") else deadline - began
                 documents.append(Place(folder / step.name).run(step, size, limit))
         except Failed as error:
             missing[step.name] = FAILED, str(error)
+        except Lacking as error:
+            missing[step.name] = LEFT_OUT, str(error)
         except OutOfTime:
             missing[step.name] = LEFT_OUT, "stopped when the budget was used up"
         took = time.monotonic() - began

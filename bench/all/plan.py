@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from bench.conformance.flow import SHARED
 from engine_core.operator.target.benchmarks import benchmarks
 
 FOLDER = "FOLDER"  # in options: one that is the step's own
@@ -25,6 +26,7 @@ class Step:
     label: str = ""  # if the benchmark runs in more than one way
     before: str = ""  # the benchmark, with its options, that writes what this one reads
     is_command: bool = False  # exchange NAME, not exchange bench NAME
+    needs: str = ""  # a file of the conformance flows, which are not in this repository
 
     @property
     def name(self) -> str:
@@ -37,12 +39,19 @@ class Step:
         return [call.replace(FOLDER, str(folder)).split() for call in calls]
 
     @property
+    def lacks(self) -> str:
+        """What it needs and is not there, in words; empty if it can run."""
+        if not self.needs or (SHARED / self.needs).exists():
+            return ""
+        return f"needs the conformance flows in {SHARED} (alone: exchange bench {self.benchmark} --shared DIR)"
+
+    @property
     def is_there(self) -> bool:
         return find_spec(f"bench.{self.benchmark}") is not None if self.is_command else self.benchmark in benchmarks()
 
 
 STEPS = (
-    Step("kernel", "--smoke", "--pairs 5", ""),
+    Step("kernel", "--smoke", "--pairs 5", "", needs="yardstick.py"),
     Step("pipeline", "--seconds 2", "--seconds 10", "--seconds 60"),
     Step(
         "http",
@@ -71,7 +80,7 @@ STEPS = (
         is_command=True,
         label="knee",
     ),
-    Step("peers", "--messages 2000 --seconds 2", "--messages 20000 --seconds 5", ""),
+    Step("peers", "--messages 2000 --seconds 2", "--messages 20000 --seconds 5", "", needs="normal.bin.xz"),
     Step(
         "recovery",
         "--orders 10000 --commands 20000 --rounds 1",

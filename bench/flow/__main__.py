@@ -19,7 +19,7 @@ import numpy as np
 
 from bench.flow.agreement import Agreement, hold_against_engine
 from bench.flow.files import LONGEST_S, write
-from bench.flow.flow_toml import dump, load
+from bench.flow.flow_toml import dump, load, parts_left_out
 from bench.flow.generator import CHUNK, Generator
 from bench.flow.messages import MESSAGE, to_commands
 from bench.flow.parameters import DEFAULT, MODELS, Flow
@@ -108,6 +108,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def _flow(options: argparse.Namespace) -> Flow:
     flow = load(options.params) if options.params else DEFAULT
+    if options.params and (built_in := parts_left_out(options.params)):
+        print(f"built-in values  of what {options.params} does not have: {', '.join(built_in)}")
     population = flow.population
     markets, accounts = options.markets or population.markets, options.accounts or population.accounts
     return replace(flow, population=replace(population, markets=markets, accounts=accounts))

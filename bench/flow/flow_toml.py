@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from bench.flow.fields import Declared, declared_of, nested
 from bench.flow.laws import PARAMETERS, SHAPES, Law, moment
-from bench.flow.parameters import Flow, Step
+from bench.flow.parameters import DEFAULT, Flow, Step
 from bench.report.saving import saving
 from engine_core.config.toml_section import ConfigError, Section
 
@@ -52,13 +52,22 @@ class _Table(Section):
 
 def load(path: Path) -> Flow:
     """The parameters in a file, checked; ConfigError says which key is wrong and what is allowed."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
-    flow = _read(_Table(str(path), "", content), Flow)
+    flow = _read(_Table(str(path), "", _content(path)), Flow)
     check(flow, str(path))
     return flow
+
+
+def parts_left_out(path: Path) -> list[str]:
+    """What a file says nothing of, so that the built-in values hold."""
+    given = _content(path)
+    return [each.name for each in fields(Flow) if each.name not in given and getattr(DEFAULT, each.name)]
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
 
 
 def check(flow: Flow, file: str = "the parameters") -> None:

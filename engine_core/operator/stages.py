@@ -60,6 +60,7 @@ def stages(options: argparse.Namespace) -> int:
             print("\n".join(table(rows)))
         else:
             print("no order was timed: place some meanwhile, or look for longer (--seconds)")
+            print("(those that are put straight into the log, as by exchange load --target log, never are)")
     return 0 if found else 1
 
 

@@ -41,6 +41,16 @@ def test_ctrl_c_while_it_measures(
     assert end.value.code == 130 and capsys.readouterr().err == "interrupted\n"
 
 
+def test_a_reader_that_leaves(tmp_path: Path) -> None:
+    """`exchange bench flow | head -0`"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*EXCHANGE, "bench", "flow", "--messages", "1000"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 @pytest.mark.parametrize("then", ["time.sleep(600)", "raise RuntimeError('no compiled object')"])
 def test_ctrl_c_where_nothing_can_be_raised(then: str) -> None:
     """As in what LLVM calls while Numba compiles: here where an object is dropped."""

@@ -19,4 +19,5 @@ def test_no_order_was_timed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert capsys.readouterr().out == (
         "0 orders in 0 s, one of each 16th block\n"
         "no order was timed: place some meanwhile, or look for longer (--seconds)\n"
+        "(those that are put straight into the log, as by exchange load --target log, never are)\n"
     )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,20 @@ def test_one_that_fails_is_reported_in_its_own_words_and_the_others_go_on(
     assert [run["label"] for run in found["runs"]] == ["works"]
     assert {check["name"]: check["passed"] for check in found["checks"]} == {"breaks": False, "works": True}
     assert "the wheel came off" in found["checks"][0]["text"] and "the wheel came off" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_stand_ins")
+def test_what_lacks_the_conformance_flows_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(plan, "SHARED", tmp_path)
+    monkeypatch.setattr(plan, "STEPS", (replace(WORKS, needs="flow.bin"),))
+    assert program.main([]) == 0
+    assert f"needs the conformance flows in {tmp_path} (alone: exchange bench works --shared DIR)" in (
+        " ".join(capsys.readouterr().out.split())
+    )
+    (tmp_path / "flow.bin").touch()
+    assert program.main([]) == 0 and "done" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("_stand_ins")

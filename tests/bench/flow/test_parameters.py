@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.flow.__main__ import main
-from bench.flow.flow_toml import dump, load
+from bench.flow.flow_toml import dump, load, parts_left_out
 from bench.flow.generator import Generator
 from bench.flow.laws import Law, moment, table
 from bench.flow.parameters import DEFAULT, Flow, OrderClass, Pace, Step
@@ -85,6 +85,9 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     for flow in (DEFAULT, own):
         dump(flow, path)
         assert load(path) == flow
+    assert parts_left_out(path) == []
+    path.write_text("\ufeff[takers]\nioc = 0.1\n")  # with the mark that some editors put first
+    assert load(path).takers.ioc == 0.1 and {"hawkes", "orders"} < {*parts_left_out(path)}
     path.write_text("")
     assert load(path) == Flow()
 
@@ -98,6 +101,10 @@ def test_the_command_takes_a_file(model: str, tmp_path: Path, capsys: pytest.Cap
     out = capsys.readouterr().out
     assert "digest" in out
     assert "engine           accepts 100.00%" in out
+    assert "built-in" not in out
+    path.write_text("[takers]\nioc = 0.5")
+    assert main(["--params", str(path), "--messages", "1000"]) == 0
+    assert f"built-in values  of what {path} does not have: market, " in capsys.readouterr().out
     path.write_text("[takers]\nioc = 2")
     assert main(["--params", str(path)]) == 1
     assert "takers.ioc: must be from 0 to 1, is 2" in capsys.readouterr().err
