@@ -41,6 +41,10 @@ class Flow:
             commands[0]["market"], commands[0]["account"] = self._market, account
         return commands
 
+    def rest_of_round(self) -> list[np.ndarray]:
+        """The blocks before the next cancel-all: after them the book is full, however many went before."""
+        return [self.block() for _ in range(CANCEL_EVERY - 1 - self._sent % CANCEL_EVERY)]
+
 
 def send(redis_url: str, flow: Flow, blocks_per_second: float, seconds: float) -> int:
     """Paced, not caught up: a machine that cannot keep up sends less, and the count says so. Returns commands sent."""
