@@ -1,8 +1,8 @@
 """The stages of an order against the client's own clock: the parts add up to it, and who held it up is named.
 
-A process is stopped for some seconds while orders are on their way, by every way that there is, so that 5 % of the
-whole is more than what no process can see: that the client is woken. (The gateway gives an answer up after 5 s.) Of
-ordinary orders the kernel says when the answer came to the client's socket, as it does to ingress of the request.
+A process is stopped for some seconds while orders are on their way, by every way that there is. (The gateway gives an
+answer up after 5 s.) When an answer came to the client's socket the kernel says, as it does to ingress of the request:
+when the client is woken, and what it does before it reads, is nobody's part.
 """
 
 import base64
@@ -70,6 +70,29 @@ def signed(exchange: Exchange, instruction: str, *items: dict[str, Any]) -> dict
     return {"apiKey": key["apiKey"], "timestamp": stamp, "window": window, "signature": signature}
 
 
+class StampedSocket(socket.socket):
+    """Notes when what it read last had come, by the clock of the stages."""
+
+    came_at = 0.0
+
+    @classmethod
+    def to(cls, host: str, port: int) -> "StampedSocket":
+        made = cls(socket.AF_INET)
+        made.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        made.settimeout(20)
+        made.connect((host, port))
+        return made
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        data, ancillary, _, _ = self.recvmsg(size, 64, flags)
+        for level, kind, stamp in ancillary:
+            assert (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS)
+            seconds, nanoseconds = struct.unpack("qq", stamp)
+            passed_s = time.time_ns() / 1e9 - seconds - nanoseconds / 1e9
+            self.came_at = time.monotonic() - passed_s
+        return data
+
+
 class Client:
     """Sends one order and takes its answer, at different times; `sent_at` and `answered_at` are its own clock's."""
 
@@ -102,9 +125,7 @@ class RestClient(Client):
 
     def __init__(self, exchange: Exchange, open_until: ExitStack) -> None:
         self._exchange, url = exchange, urlsplit(exchange.run["http"])
-        address = str(url.hostname), url.port or 0
-        self._socket = open_until.enter_context(socket.create_connection(address, timeout=20))
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._socket = open_until.enter_context(StampedSocket.to(str(url.hostname), url.port or 0))
 
     def request(self) -> bytes:
         order = ORDER | {"clientId": next(CLIENT_IDS)}
@@ -116,9 +137,8 @@ class RestClient(Client):
         self._socket.sendall(request)
 
     def order_ids(self) -> set[int]:
-        answer, ancillary, _, _ = self._socket.recvmsg(65_536, 64)
-        passed_s = time.time_ns() / 1e9 - stamp_of(ancillary)
-        self.answered_at = time.monotonic() - passed_s
+        answer = self._socket.recv(65_536)
+        self.answered_at = self._socket.came_at
         assert answer.startswith(b"HTTP/1.1 200"), answer
         return self.ids(json.loads(answer.partition(b"\r\n\r\n")[2]))
 
@@ -142,20 +162,14 @@ class BatchClient(RestClient):
         return {int(order["id"]) for order in answer}
 
 
-def stamp_of(ancillary: list[tuple[int, int, bytes]]) -> float:
-    """When it came to the socket, as the kernel says; of the wall clock."""
-    ((level, kind, data),) = ancillary
-    assert (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS)
-    seconds, nanoseconds = struct.unpack("qq", data)
-    return float(seconds + nanoseconds / 1e9)
-
-
 class WebSocketClient(Client):
     """A placement in its common form."""
 
     def __init__(self, exchange: Exchange, open_until: ExitStack) -> None:
         address = exchange.run["http"].replace("http:", "ws:") + "/ws/orders"
-        self._socket = open_until.enter_context(connect(address, open_timeout=20))
+        url = urlsplit(address)
+        self._stamped = open_until.enter_context(StampedSocket.to(str(url.hostname), url.port or 0))
+        self._socket = open_until.enter_context(connect(address, sock=self._stamped, open_timeout=20))
         logon = {"id": 1, "method": "session.logon", "params": signed(exchange, "sessionLogon", {})}
         self._socket.send(json.dumps(logon))
         assert json.loads(self._socket.recv(20))["status"] == 200
@@ -170,7 +184,7 @@ class WebSocketClient(Client):
 
     def order_ids(self) -> set[int]:
         answer = self._socket.recv(20)
-        self.answered_at = time.monotonic()
+        self.answered_at = self._stamped.came_at
         assert json.loads(answer)["status"] == 200, answer
         return {int(json.loads(answer)["result"]["id"])}
 
@@ -291,12 +305,13 @@ def test_who_comes_after_the_answer_is_named_as_well(role: str, stage: Stage, ex
 
 
 def test_the_command_says_where_the_time_goes(exchange: Exchange) -> None:
-    """Of orders that come while it watches; and all of them are in the metrics of egress."""
+    """Of orders that come while it watches, as many as it takes time: none rests, for of those an account may have so
+    many and no more. And all of them are in the metrics of egress."""
     command = [*CLI, "stages", "--seconds", "1", "--json", "--data", str(exchange.data)]
     trader = exchange.trader()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
         while watching.poll() is None:
-            trader.create_order("XRP/USDC", "limit", "buy", 10, 0.5)
+            trader.create_order("XRP/USDC", "limit", "buy", 10, 0.5, {"timeInForce": "IOC"})
         assert watching.stdout is not None
         shown = json.load(watching.stdout)
     assert watching.returncode == 0 and shown["orders"] > 0 and shown["every"] == 1
