@@ -9,12 +9,13 @@ import time
 from typing import Any
 
 import httpx
+import numpy as np
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from bench.load.targets.api import Account
 from engine_core.transport.gateway import Gateway
-from engine_core.wire.codes import OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.codes import CommandKind, OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND, join
 from tests.exchange import Exchange
 from tests.runtime.rig import place
@@ -22,6 +23,7 @@ from tests.runtime.rig import place
 SYMBOL = "SOL_USDC"
 PAUSE_S = 0.02
 BULK_ORDERS = 20
+CANCEL_EVERY = 20  # blocks: what rests of them stays below an account's limit, however long it goes on
 DEFINITE = (400, 401, 403, 404)
 
 
@@ -93,6 +95,9 @@ class Bulk:
 
     def _append(self, out: Gateway) -> None:
         records = join([self._order() for _ in range(BULK_ORDERS)])
+        if self.sent % CANCEL_EVERY == 0:
+            records[0] = np.zeros((), COMMAND)
+            records[0]["kind"], records[0]["market"], records[0]["account"] = CommandKind.CANCEL_ALL, 1, self._account
         assert records.dtype.itemsize == COMMAND.itemsize
         out.append(records)
 
