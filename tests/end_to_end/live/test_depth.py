@@ -5,9 +5,12 @@ engine's own events, says which level shows which quantity from which number on.
 """
 
 import asyncio
+import itertools
 import json
 import os
+import threading
 import zlib
+from bisect import bisect_right
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,6 +34,7 @@ SINGLE_BLOCKS = int(os.environ.get("DEPTH_SINGLE_BLOCKS", "50"))  # sent order b
 COMPARE_EVERY = 200  # blocks: so often the truth itself is held against what the engine says of its book
 STREAMS = [f"depth.{MARKET}", f"depth@{MARKET}", *(f"depth.{window}ms.{MARKET}" for window in (200, 600, 1000))]
 TOP = 10
+APART = 3  # of the counts of two windows, at least: when the orders end, each window may still send one event
 Levels = dict[Side, dict[int, int]]  # ticks: lots
 SIDES = {"b": Side.BID, "a": Side.ASK}
 
@@ -89,9 +93,11 @@ def parsed(level: list[str]) -> tuple[int, int]:
 
 
 class Truth:
-    """The engine's book at every number."""
+    """The engine's book at every number. Orders go on until `enough` is set by whoever looks at the streams: not for so
+    long, nor are they so many, for how far the streams have come by then the machine decides."""
 
     def __init__(self, redis_url: str) -> None:
+        self.enough = threading.Event()
         self._gateway = Gateway(redis_url)
         self.cancel_everything()
         self.start = Book.of_engine(self._gateway)
@@ -100,7 +106,7 @@ class Truth:
 
     def run(self, flow: Flow) -> None:
         blocks = 0
-        while len(self.changes) < CHANGES or blocks < SINGLE_BLOCKS:
+        while not self.enough.is_set() or len(self.changes) < CHANGES or blocks < SINGLE_BLOCKS:
             block = flow.block()
             for part in np.split(block, len(block)) if blocks < SINGLE_BLOCKS else [block]:
                 self._note(self._gateway.execute(part))
@@ -140,6 +146,10 @@ class Stream:
     def last_id(self) -> int:
         return int(self.events[-1]["u"]) if self.events else 0
 
+    def after(self, number: int) -> int:
+        """How many events go beyond this number."""
+        return len(self.events) - bisect_right(self.events, number, key=lambda event: event["u"])
+
     def check(self, snapshot: Book, truth: Truth) -> int:
         """Rebuild from the snapshot, equal to the truth at each event; how many events were applied."""
         book, known = snapshot.copy(), truth.start.copy()
@@ -171,26 +181,38 @@ async def subscribed(url: str) -> AsyncIterator[ClientConnection]:
 
 async def snapshot_after(exchange: Exchange, number: int) -> Book:
     """Of REST, while orders go on: taken again while it is older than the stream's beginning."""
-    async with httpx.AsyncClient(base_url=exchange.run["http"]) as client, asyncio.timeout(60):
+    async with httpx.AsyncClient(base_url=exchange.run["http"], timeout=60) as client, asyncio.timeout(60):
         while True:
             answer = (await client.get("/api/v1/depth", params={"symbol": MARKET})).json()
             if int(answer["lastUpdateId"]) >= number:
                 return Book.of_snapshot(answer)
 
 
-@pytest.mark.timeout(180 + SINGLE_BLOCKS)
+def is_enough(streams: dict[str, Stream], snapshot: Book, truth: Truth) -> bool:
+    """Whether the streams have told, after the snapshot, all that the test is about."""
+    plain, _, *windows = (stream.after(snapshot.last_id) for stream in streams.values())
+    are_apart = all(longer + APART < shorter for shorter, longer in itertools.pairwise([plain, *windows, 0]))
+    return are_apart and plain > 10 * SINGLE_BLOCKS and truth.changes[-1][0] - snapshot.last_id > CHANGES / 2
+
+
+@pytest.mark.timeout(240 + SINGLE_BLOCKS)
 async def test_snapshot_and_stream_are_the_engines_book_at_every_number(exchange: Exchange) -> None:
     truth = await asyncio.to_thread(Truth, exchange.run["redis"])
     streams = {name: Stream() for name in STREAMS}
     async with subscribed(exchange.run["ws"]) as socket:
         flowing = asyncio.create_task(asyncio.to_thread(truth.run, Flow(NUMBER, MIDDLE_TICKS, 7, ACCOUNTS)))
         snapshot: Book | None = None
-        while not flowing.done() or any(stream.last_id < truth.changes[-1][0] for stream in streams.values()):
-            message = json.loads(await asyncio.wait_for(socket.recv(), 60))
-            streams[message["stream"]].events.append(message["data"])
-            if snapshot is None and all(stream.last_id > truth.start.last_id for stream in streams.values()):
-                first = max(stream.events[0]["U"] for stream in streams.values())
-                snapshot = await snapshot_after(exchange, first - 1)
+        try:
+            while not flowing.done() or any(stream.last_id < truth.changes[-1][0] for stream in streams.values()):
+                message = json.loads(await asyncio.wait_for(socket.recv(), 60))
+                streams[message["stream"]].events.append(message["data"])
+                if snapshot is None and all(stream.last_id > truth.start.last_id for stream in streams.values()):
+                    first = max(stream.events[0]["U"] for stream in streams.values())
+                    snapshot = await snapshot_after(exchange, first - 1)
+                if snapshot is not None and is_enough(streams, snapshot, truth):
+                    truth.enough.set()
+        finally:
+            truth.enough.set()
         await flowing
     assert snapshot is not None
     await asyncio.to_thread(truth.compare)
