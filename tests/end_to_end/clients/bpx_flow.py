@@ -12,6 +12,7 @@ from bpx.base.base_public import BasePublic
 from bpx.public import Public
 
 SYMBOL = "ETH_BTC"
+WINDOW_MS = 60_000  # a machine may be busy
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
     BaseAccount.BPX_API_URL = BasePublic.BASE_URL = f"{url}/"
     with open(keys) as file:
         accounts = json.load(file)["accounts"]
-    buyer, seller = (Account(account["apiKey"], account["secret"]) for account in accounts[:2])
+    buyer, seller = (Account(account["apiKey"], account["secret"], WINDOW_MS) for account in accounts[:2])
     public = Public()
     told = {
         "status": public.get_status(),

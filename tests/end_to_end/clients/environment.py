@@ -35,6 +35,8 @@ def python_with(*requirements: str) -> Path:
 def run(python: Path, script: str, *arguments: str) -> str:
     """The last line that the script prints."""
     path = Path(__file__).parent / script
-    done = subprocess.run([str(python), str(path), *arguments], capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(
+        [str(python), str(path), *arguments], capture_output=True, text=True, timeout=180, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip().splitlines()[-1]

@@ -7,6 +7,7 @@ with is told another one.
 import json
 import queue
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,9 @@ from backpack_exchange_sdk.public import PublicClient
 from backpack_exchange_sdk.websocket import WebSocketClient
 
 SYMBOL = "BTC_USDC"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
+WINDOW_MS = 60_000  # a machine may be busy
+LAST = 1  # the SDK names none of its subscriptions, so the exchange does not answer them; it takes them in turn
 
 
 class Heard:
@@ -39,20 +42,38 @@ class Heard:
         return seen
 
 
+def subscribed(stream: WebSocketClient, has_come: threading.Event) -> None:
+    """Until all subscriptions before this one count: of an order before that nothing would be told."""
+    stream.ws.send(json.dumps({"method": "SUBSCRIBE", "params": [], "id": LAST}))
+    if not has_come.wait(PATIENCE_SECONDS):
+        raise TimeoutError("the subscriptions were not answered")
+
+
 def main() -> None:
     url, ws_url, keys = sys.argv[1:]
-    original = websocket.WebSocketApp
-    websocket.WebSocketApp = lambda _, **callbacks: original(ws_url, **callbacks)
+    original, has_come = websocket.WebSocketApp, threading.Event()
+
+    def opened(_: str, on_message: Callable[..., None], **callbacks: Callable[..., None]) -> Any:
+        def received(socket: Any, message: str) -> None:
+            if json.loads(message).get("id") == LAST:
+                has_come.set()
+            on_message(socket, message)
+
+        return original(ws_url, on_message=received, **callbacks)
+
+    websocket.WebSocketApp = opened
     with open(keys) as file:
         accounts = json.load(file)["accounts"]
     buyer, seller = (
-        AuthenticationClient(account["apiKey"], account["secret"], base_url=f"{url}/") for account in accounts[:2]
+        AuthenticationClient(account["apiKey"], account["secret"], WINDOW_MS, base_url=f"{url}/")
+        for account in accounts[:2]
     )
     public = PublicClient(base_url=f"{url}/")
     stream, heard = WebSocketClient(accounts[0]["apiKey"], accounts[0]["secret"]), Heard()
     for name in (f"depth@{SYMBOL}", f"depth.{SYMBOL}", f"trade.{SYMBOL}"):
         stream.subscribe([name], heard.on(name))
     stream.subscribe(["account.orderUpdate"], heard.on("account.orderUpdate"), is_private=True)
+    subscribed(stream, has_come)
     told = {
         "symbols": [market["symbol"] for market in public.get_markets()],
         "time": public.get_system_time(),
