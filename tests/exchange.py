@@ -55,7 +55,7 @@ def told(read: Callable[[], T]) -> T:
 def asked(url: str) -> httpx.Response:
     """On a connection of its own, so that each process of a role is met in turn; without certificates, whose reading
     takes longer than all else."""
-    return httpx.get(url, timeout=20, verify=False)
+    return httpx.get(url, timeout=PATIENCE_SECONDS, verify=False)
 
 
 def texts_in(folder: Path) -> Iterator[tuple[Path, bytes]]:
