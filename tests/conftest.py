@@ -119,4 +119,7 @@ def postgres(_postgres_server: str) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name}")
     yield _postgres_server.replace("@/exchange?", f"@/{name}?")
     with psycopg.connect(_postgres_server, autocommit=True) as connection:
+        # FORCE waits five seconds for whoever is connected: less than the disk may take for a last commit.
+        ended = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s"
+        connection.execute(ended, (name,)).fetchall()
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

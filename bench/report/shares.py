@@ -61,13 +61,13 @@ class Shares:
 def measured_shares(parts: Mapping[str, int]) -> Iterator[Shares]:
     """The shares of these processes (name, pid) from here to the end of the block."""
     shares = Shares(cores=psutil.cpu_count() or 1)
+    machine, began = psutil.cpu_times(), time.monotonic()  # so that nobody has worked longer than it took
     before = {name: _threads(pid) for name, pid in parts.items()}
-    machine, began = psutil.cpu_times(), time.monotonic()
     yield shares
-    took = time.monotonic() - began
-    for name, pid in parts.items():
-        shares.parts[name] = _part(before[name], _threads(pid), took)
-    now = psutil.cpu_times()
+    after = {name: _threads(pid) for name, pid in parts.items()}
+    now, took = psutil.cpu_times(), time.monotonic() - began
+    for name in parts:
+        shares.parts[name] = _part(before[name], after[name], took)
     total = sum(now) - sum(machine)
     idle = now.idle - machine.idle + getattr(now, "iowait", 0.0) - getattr(machine, "iowait", 0.0)
     shares.machine = max(0.0, 1 - idle / total) if total > 0 else 0.0

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from engine_core.operator.top import cells, look_at, percentile
 from engine_core.process.metrics import Monitor, Sample, serve, socket_path
 
 
-def test_rates_percentiles_and_values_between_two_looks(runtime: Path) -> None:
+def test_rates_percentiles_and_values_between_two_looks(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine_core.process.sockets.TIMEOUT_S", 60.0)  # it is asked in this process
     numbers = {"commands_total": 0.0, "feed_lag_seconds": 0.0005}
     why = [""]
     full = [Sample("capacity_used", "", 80, (("of", "orders"),)), Sample("capacity", "", 1_000, (("of", "orders"),))]

@@ -18,6 +18,12 @@ from tests.egress.order_replica import OrderReplica, Row
 from tests.replica.test_against_the_book import Kernel, sizes
 
 
+@pytest.fixture(autouse=True)
+def _no_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come by the clock, between messages that are counted here."""
+    monkeypatch.setattr("egress.streams.market_by_order.HEARTBEAT_SECONDS", 3_600.0)
+
+
 class Tap:
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []

@@ -164,7 +164,14 @@ async def test_a_client_that_offers_compression_is_served_without() -> None:
 
 
 async def test_private_streams_need_a_signature() -> None:
-    bad = [None, [], ["a", "b", "c", "d"], signature(2)[:3], signature(2, age_ms=6_000), signature(2, window=60_001)]
+    bad = [
+        None,
+        [],
+        ["a", "b", "c", "d"],
+        signature(2)[:3],
+        signature(2, age_ms=6_000, window=5_000),
+        signature(2, window=60_001),
+    ]
     tampered = signature(2)
     tampered[1] = signature(3)[1]
     readless = signature(2, key=READ_NOTHING)

@@ -164,9 +164,11 @@ async def test_a_quiet_market_gets_heartbeats_that_use_up_no_number() -> None:
     flow.level(Side.BID, 100, 1)
     async with running(flow) as rig, rig.listen() as client:
         await client.subscribe("depth.SOL_USDC")
+        client.heartbeats = True
         for _ in range(2):
             data = await client.data("depth.SOL_USDC")
             assert (data["U"], data["u"], data["b"], data["a"]) == (2, 1, [], [])
+        client.heartbeats = False
         flow.level(Side.BID, 101, 1)
         rig.feed()
         data = await client.data()

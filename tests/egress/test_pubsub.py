@@ -15,7 +15,7 @@ from egress.names import Kind, Stream
 from egress.pubsub import LEASE_MS, Publisher
 from engine_core.wire.codes import Side
 from engine_core.wire.streams import keys
-from tests.egress.rig import Rig, running
+from tests.egress.rig import Rig, is_heartbeat, running
 
 
 @asynccontextmanager
@@ -35,13 +35,15 @@ async def hearing(url: str, *channels: str, pattern: str = "") -> AsyncIterator[
         yield pubsub
 
 
-async def heard(pubsub: PubSub) -> tuple[str, dict[str, Any]]:
-    """The next message as (channel, content)."""
+async def heard(pubsub: PubSub, heartbeats: bool = False) -> tuple[str, dict[str, Any]]:
+    """The next message as (channel, content); those that say that a market is quiet, if they are asked for."""
     async with asyncio.timeout(60):
         while True:
             message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
             if message is not None:
-                return message["channel"].decode(), json.loads(message["data"])
+                content = json.loads(message["data"])
+                if heartbeats or not is_heartbeat(content):
+                    return message["channel"].decode(), content
 
 
 async def until(condition: Any) -> None:
@@ -73,7 +75,7 @@ async def test_the_ticker_is_published_and_a_pattern_hears_all(valkey: str) -> N
     async with running() as rig, publishing(rig, valkey), hearing(valkey, pattern="*@BTC_USDC") as pubsub:
         channels = set()
         while not channels >= {"ticker@BTC_USDC", "depth@BTC_USDC"}:  # depth: the heartbeats of a quiet market
-            channel, content = await heard(pubsub)
+            channel, content = await heard(pubsub, heartbeats=True)
             assert content["stream"] == channel and content["data"]["s"] == "BTC_USDC"
             channels.add(channel)
 

@@ -125,6 +125,7 @@ async def test_a_client_of_the_real_egress_sees_what_the_engine_does(
         await asyncio.to_thread(gateway.execute, orders(flow, 50))
         with process("egress", environment, tmp_path):
             async with listen(port) as client:
+                client.heartbeats = True  # of a market that is quiet now
                 await client.subscribe("depth.SOL_USDC", "ticker.SOL_USDC")
                 _, update_id = await asyncio.to_thread(engine_book, gateway, units)
                 seen: dict[str, Any] = {}

@@ -18,6 +18,7 @@ from persistence.projection.rows import make_rows
 from persistence.source import EventSource
 from persistence.store import Store
 from persistence.tables import Table
+from tests.exchange import PATIENCE_SECONDS
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
 from tests.persistence.flow import Block, Flow, append
 
@@ -46,7 +47,7 @@ def writer(redis_url: str, database_url: str, folder: Path) -> Iterator[subproce
         process.wait()
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
@@ -117,7 +118,7 @@ def test_the_process_is_killed_again_and_again(valkey: str, postgres: str, tmp_p
         with writer(valkey, postgres, tmp_path) as process:
             wait_until(lambda: stored_entry(postgres) == blocks[-1].entry, "the rest")
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=PATIENCE_SECONDS) == 0
     assert (tmp_path / "writer.log").read_text().count("storing events after") == 4
     assert_candles_equal_log(postgres, assert_equals_log(postgres, blocks))
 

@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from engine_core.host.die_with_parent import enter_user_namespace
 from engine_core.host.external import ExternalError, check_database
 from engine_core.transport.postgres import UnfitDatabase, check_for_writing
+from tests.exchange import PATIENCE_SECONDS
 from tests.persistence import slow
 from tests.persistence.flow import Flow, append
 from tests.persistence.test_history import check_orders, check_trades, history
@@ -51,7 +52,7 @@ def pgbouncer(folder: Path, url: str, mode: str, *more: str) -> Iterator[str]:
         [PGBOUNCER, str(file)], stderr=subprocess.DEVNULL, preexec_fn=enter_user_namespace if as_root else None
     )
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -62,7 +63,7 @@ def pgbouncer(folder: Path, url: str, mode: str, *more: str) -> Iterator[str]:
         yield f"postgresql://exchange:any@127.0.0.1:{port}/pooled"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_SECONDS)
 
 
 @needs_pgbouncer

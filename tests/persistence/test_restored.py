@@ -21,6 +21,8 @@ def copy_of(database_url: str) -> Iterator[str]:
     """The database as it is now, under another name; nobody may be connected."""
     name = database_url.split("@/")[1].split("?")[0]
     server = database_url.replace(f"@/{name}?", "@/postgres?")
+    others = f"select pid from pg_stat_activity where datname = '{name}'"
+    wait_until(lambda: not select(server, others), "those to go that were connected")
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"create database {name}_copy template {name}".encode())
     yield database_url.replace(f"@/{name}?", f"@/{name}_copy?")

@@ -14,7 +14,7 @@ from engine_core.process.metrics import Monitor, Sample, serve, socket_path
 def connected(folder: Path) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
     client.connect(str(socket_path(folder, "engine", 0)))
-    client.settimeout(10)
+    client.settimeout(60)
     client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     return client
 

@@ -15,6 +15,12 @@ ENGINE = (Stage.READ, Stage.MATCHED, Stage.PUBLISHED)
 INGRESS = (Stage.RECEIVED, Stage.AUTHENTICATED, Stage.APPENDED, Stage.ANSWERED)
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is asked here is this one, which a busy machine may hold up for longer than a second."""
+    monkeypatch.setattr("engine_core.process.sockets.TIMEOUT_S", 60.0)
+
+
 @contextmanager
 def process(folder: Path, role: str, stamps: Stamps) -> Iterator[Path]:
     """The socket of one that shows these stamps."""

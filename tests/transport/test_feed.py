@@ -27,7 +27,7 @@ class Follower:
 
     async def until(self, last: int) -> None:
         """Read on up to event number `last`."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not self.numbers or self.numbers[-1] < last:
                 slots = await anext(self.feed)
                 assert len(slots)
