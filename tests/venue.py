@@ -95,9 +95,7 @@ def open_venue(
         client = stack.enter_context(
             httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False, event_hooks=hooks)
         )
-        signer = Signer(client)
-        signer.window_ms = 60_000  # what was signed may wait for a busy machine
-        yield Venue(port, signer, gateway, environment, folder, ports, engine, writer, stack)
+        yield Venue(port, Signer(client), gateway, environment, folder, ports, engine, writer, stack)
 
 
 def _keeps_the_document(response: httpx.Response) -> None:

@@ -3,8 +3,10 @@
 `front` is the shipped nginx before its first ingress process.
 """
 
+import itertools
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -15,7 +17,7 @@ from tests.venue import Venue, open_venue
 
 ANYBODY, PROXY = "127.0.0.1", "127.0.0.2"
 LOGINS = 20  # a minute
-TRIES = 3 * LOGINS  # more than that, and than what comes back while they are made, however slow the machine
+TRIES = 3 * LOGINS  # more than that
 CONNECTIONS = 100  # of one address
 ENDED_PER_ACCOUNT = 40
 WITHDRAW_DELAY_MINUTES = 60
@@ -43,6 +45,18 @@ def client_at(venue: Venue, address: str, worker: int = 0) -> httpx.Client:
     """A client whose connections come from this address of the machine."""
     transport = httpx.HTTPTransport(local_address=address, verify=False)  # reading certificates takes longer than all
     return httpx.Client(base_url=f"http://127.0.0.1:{venue.ports[worker]}", transport=transport, timeout=30)
+
+
+def tried_out(attempt: Callable[[int], httpx.Response]) -> None:
+    """Try again and again, until it was too often: no more are let through than may be tried at once, and than come
+    back meanwhile, one in so many seconds. So the one that is refused need not be the last of any number of them."""
+    began = time.monotonic()
+    for count in itertools.count(1):
+        status = attempt(count).status_code
+        if status == 429:
+            assert count > 1, "one may try"
+            return
+        assert status == 401 and count <= LOGINS + (time.monotonic() - began) * LOGINS / 60, (count, status)
 
 
 @pytest.fixture(scope="package", params=["shipped", "careless"])

@@ -30,7 +30,9 @@ def _empty_book(venue: Venue) -> Iterator[None]:
 def replay(venue: Venue, request: httpx.Request, worker: int = 1, path: str = "") -> httpx.Response:
     """The same bytes to another worker, perhaps under another path."""
     url = f"http://127.0.0.1:{venue.ports[worker]}{path or request.url.raw_path.decode()}"
-    return httpx.request(request.method, url, headers=request.headers, content=request.content)
+    return httpx.request(
+        request.method, url, headers=request.headers, content=request.content, timeout=30, verify=False
+    )
 
 
 def is_duplicate(response: httpx.Response) -> bool:

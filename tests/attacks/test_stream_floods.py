@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.frames import Frame, Opcode
 
 pytestmark = pytest.mark.timeout(300)
@@ -20,11 +20,13 @@ pytestmark = pytest.mark.timeout(300)
 GAP_SECONDS = 2.0  # of the server's processor time; with the faults it was 6 to 40
 PATIENCE_SECONDS = 60.0  # with a machine that is full of tests
 ATTACKERS = 20
+ROUNDS = 3  # a test that is itself kept waiting takes its wait for a gap; with a fault there is one each time
 
 
 @contextmanager
-def server(*arguments: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    command = [sys.executable, "-m", "tests.attacks.stream_server", *arguments]
+def server(**bounds: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    words = [f"{name}={value}" for name, value in bounds.items()]
+    command = [sys.executable, "-m", "tests.attacks.stream_server", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
@@ -122,8 +124,14 @@ async def test_a_flood_does_not_delay_the_others(running: tuple[int, psutil.Proc
     async with connect(f"ws://127.0.0.1:{port}/", open_timeout=PATIENCE_SECONDS) as witness:
         await witness.send('{"method":"SUBSCRIBE","params":["depth.SOL_USDC"],"id":1}')
         await witness.recv()
-        work = asyncio.create_task(attack(port, FLOODS[name](), f"127.0.1.{number + 1}"))
-        assert await largest_gap(witness, work, process) < GAP_SECONDS
+        gaps = []
+        for round_ in range(ROUNDS):
+            source = f"127.0.{20 + round_}.{number + 1}"  # one that has its whole share
+            work = asyncio.create_task(attack(port, FLOODS[name](), source))
+            gaps.append(await largest_gap(witness, work, process))
+            if gaps[-1] < GAP_SECONDS:
+                break
+        assert gaps[-1] < GAP_SECONDS, gaps
         began = spent(process)
         async with connect(f"ws://127.0.0.1:{port}/", open_timeout=PATIENCE_SECONDS) as late:  # newcomers are served
             await late.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
@@ -167,20 +175,21 @@ async def test_a_client_that_takes_no_answer_is_not_heard(port: int) -> None:
     assert sent < 50_000_000
 
 
-async def test_an_address_has_a_share_of_the_places(port: int) -> None:
-    async with connect(f"ws://127.0.0.1:{port}/", open_timeout=PATIENCE_SECONDS) as early:
-        await early.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
-        await early.recv()
-        with ExitStack() as stack:
-            held = [stack.enter_context(upgrade(port, "127.0.3.1")) for _ in range(2_400)]
-            statuses = [_status(connection) for connection in held]
-            taken = statuses.count(b"101")
-            assert 1_900 <= taken <= 2_000 and set(statuses) <= {b"101", b"429", b""}
-            async with connect(f"ws://127.0.0.1:{port}/", open_timeout=PATIENCE_SECONDS) as other:
-                await other.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
-                await other.recv()
-            for _ in range(100):
-                await early.recv()
+async def test_an_address_has_a_share_of_the_places() -> None:
+    """A small one: while thousands of connections are opened here, others would be ended as too slow, or idle."""
+    share = 200
+    with server(of_one_address=share) as (port, _):
+        async with connect(f"ws://127.0.0.1:{port}/", open_timeout=PATIENCE_SECONDS) as early:
+            await early.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
+            await early.recv()
+            with ExitStack() as stack:
+                statuses = [_status(stack.enter_context(upgrade(port, "127.0.3.1"))) for _ in range(share + 40)]
+                assert statuses[:share] == [b"101"] * share and set(statuses[share:]) <= {b"429", b""}
+                async with connect(f"ws://127.0.0.1:{port}/", open_timeout=PATIENCE_SECONDS) as other:
+                    await other.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
+                    await other.recv()
+                for _ in range(100):
+                    await early.recv()
 
 
 def _status(connection: socket.socket) -> bytes:
@@ -192,27 +201,31 @@ def _status(connection: socket.socket) -> bytes:
 
 async def test_at_the_limit_of_descriptors_clients_go_on_and_newcomers_are_told() -> None:
     """The soft limit is raised to the hard one; there, newcomers are refused, the log says so, and nothing spins."""
-    with server("300") as (port, process), ExitStack() as stack:
+    with server(descriptors=300) as (port, process), ExitStack() as stack:
         limits = psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE)
         assert limits == (300, 300)
         async with connect(f"ws://127.0.0.1:{port}/", open_timeout=PATIENCE_SECONDS) as early:
             await early.send('{"method":"SUBSCRIBE","params":["trade.SOL_USDC"],"id":1}')
             await early.recv()
-            held = [stack.enter_context(upgrade(port, f"127.0.4.{n % 200 + 1}")) for n in range(400)]
-            statuses = [_status(connection) for connection in held]
-            assert 300 - 128 - 32 <= statuses.count(b"101") < 300 - 128 and b"503" in statuses
+            held = [stack.enter_context(upgrade(port, "127.0.4.1"))]
+            while _status(held[-1]) == b"101":
+                held.append(stack.enter_context(upgrade(port, f"127.0.4.{len(held) + 1}")))
+            assert 300 - 128 - 32 <= len(held) - 1 < 300 - 128
+            many = [stack.enter_context(upgrade(port, f"127.0.5.{n + 1}")) for n in range(200)]  # at once
+            statuses = {_status(connection) for connection in many}
+            assert b"503" in statuses and statuses <= {b"503", b""}
             before, began = spent(psutil.Process(process.pid)), time.monotonic()
-            while time.monotonic() - began < 2:
+            while (lasted := time.monotonic() - began) < 2:
                 await early.recv()
-            assert spent(psutil.Process(process.pid)) - before < 1.0
-            for connection in held:
+            assert spent(psutil.Process(process.pid)) - before < lasted / 2
+            for connection in (*held, *many):
                 connection.close()
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 try:
                     async with connect(f"ws://127.0.0.1:{port}/"):
                         break
-                except (InvalidStatus, ConnectionClosed, EOFError):
+                except (InvalidHandshake, ConnectionClosed, OSError):
                     await asyncio.sleep(0.1)
         process.kill()
         assert process.stderr and "a connection was refused: too many connections" in process.stderr.read()

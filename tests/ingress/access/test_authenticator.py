@@ -49,7 +49,7 @@ async def test_numbers_verify_over_their_literal_text(exchange: Exchange) -> Non
     exchange.gateway.answers.append(ACCEPTED)
     stamp = now_ms()
     pairs = "orderType=Limit&price=100.50&quantity=1.250&side=Bid&symbol=SOL_USDC"
-    text = f"instruction=orderExecute&{pairs}&timestamp={stamp}&window=5000"
+    text = f"instruction=orderExecute&{pairs}&timestamp={stamp}&window={exchange.window_ms}"
     content = b'{"symbol":"SOL_USDC","side":"Bid","orderType":"Limit","price":100.50,"quantity":1.250}'
     request = exchange.request(*ORDER, LIMIT, text=text.encode(), content=content, timestamp=stamp)
     assert (await exchange.client.send(request)).status_code == 200
@@ -57,7 +57,7 @@ async def test_numbers_verify_over_their_literal_text(exchange: Exchange) -> Non
 
 async def test_percent_encoded_values_verify(exchange: Exchange) -> None:
     stamp = now_ms()
-    text = f"instruction=orderQuery&orderId=1&symbol=SOL%2FUSDC&timestamp={stamp}&window=5000"
+    text = f"instruction=orderQuery&orderId=1&symbol=SOL%2FUSDC&timestamp={stamp}&window={exchange.window_ms}"
     params = {"symbol": "SOL/USDC", "orderId": "1"}
     request = exchange.request("GET", "/api/v1/order", "orderQuery", params, text=text.encode(), timestamp=stamp)
     assert error_of(await exchange.client.send(request)) == (400, "INVALID_MARKET")  # so the signature was right
@@ -68,7 +68,7 @@ async def test_a_null_member_is_signed_and_absent(exchange: Exchange) -> None:
     content = json.dumps(LIMIT | {"clientId": None}).encode()
     for null in ("null", "None"):
         pairs = f"clientId={null}&orderType=Limit&price=100.5&quantity=1.25&side=Bid&symbol=SOL_USDC"
-        text = f"instruction=orderExecute&{pairs}&timestamp={stamp}&window=5000"
+        text = f"instruction=orderExecute&{pairs}&timestamp={stamp}&window={exchange.window_ms}"
         exchange.gateway.answers.append(ACCEPTED)
         request = exchange.request(*ORDER, LIMIT, text=text.encode(), content=content, timestamp=stamp)
         assert (await exchange.client.send(request)).status_code == 200

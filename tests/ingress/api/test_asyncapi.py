@@ -73,7 +73,7 @@ def kind_of(stream: str) -> Any:
 async def heard(client: Listener, wanted: set[tuple[str, str]]) -> None:
     """Read until each (stream, kind of event) has come; every frame must be of its documented type."""
     missing = set(wanted)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while missing:
             event = await client.event()
             assert event.keys() == {"stream", "data"}

@@ -173,8 +173,8 @@ def test_a_key_of_the_user_works_and_is_revoked_in_every_worker(
         return client.send(Signer(client).request("GET", "/api/v1/capital", "balanceQuery", None, key)).status_code
 
     with (
-        httpx.Client(base_url=page.base_url, verify=False) as one,
-        httpx.Client(base_url=other_page.base_url, verify=False) as two,
+        httpx.Client(base_url=page.base_url, timeout=30, verify=False) as one,
+        httpx.Client(base_url=other_page.base_url, timeout=30, verify=False) as two,
     ):
         for client in (one, two):
             eventually(lambda client=client: answers(client) == 200)  # type: ignore[misc]
@@ -208,7 +208,7 @@ def test_a_request_is_executed_by_one_worker_only(venue: Venue) -> None:
     request = venue.signer.request("POST", "/api/v1/order", "orderExecute", order)
     first = venue.client.send(request)
     url = f"http://127.0.0.1:{venue.ports[1]}/api/v1/order"
-    replayed = httpx.post(url, headers=request.headers, content=request.content, verify=False)
+    replayed = httpx.post(url, headers=request.headers, content=request.content, timeout=30, verify=False)
     assert first.status_code == 200
     assert error_of(replayed) == (409, "DUPLICATE_REQUEST")
     gone = venue.send("DELETE", "/api/v1/order", "orderCancel", {"symbol": "SOL_USDC", "orderId": first.json()["id"]})

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from engine_core.wire.codes import QueryKind
+from tests.exchange import eventually
 from tests.ingress.fakes import READER, TRADER
 from tests.venue import Venue
 
@@ -63,7 +64,8 @@ def balance(venue: Venue, asset: str, key: Any = TRADER) -> dict[str, str]:
 
 
 def test_it_says_ok(venue: Venue) -> None:
-    assert venue.client.get("/api/v1/status").json() == {"status": "Ok", "message": None}
+    well = {"status": "Ok", "message": None}
+    eventually(lambda: venue.client.get("/api/v1/status").json(), lambda said: said == well, "the status")
 
 
 def test_an_order_rests_locks_funds_is_found_and_cancelled(venue: Venue) -> None:
@@ -210,7 +212,7 @@ def test_many_clients_at_once_each_get_their_own_order(venue: Venue) -> None:
 
 
 def raw(venue: Venue, data: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", venue.port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", venue.port), 60) as connection:
         connection.sendall(data)
         received = b""
         while part := connection.recv(65_536):
@@ -277,7 +279,7 @@ def test_orders_and_other_requests_take_turns_on_one_connection(venue: Venue) ->
     """Whole requests that come alone take the short way; between them the parser and the timers must not lose track."""
     ping = b"GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n"
     orders = [wire(venue.signer.request("POST", ORDER, "orderExecute", LIMIT | {"price": f"9{n}"})) for n in range(4)]
-    with socket.create_connection(("127.0.0.1", venue.port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", venue.port), 60) as connection:
         for data, expected in (
             *((orders[0], b'"price":"90"'), (ping, b"pong"), (orders[1], b'"price":"91"'), (ping, b"pong")),
             (orders[0], b"DUPLICATE_REQUEST"),
@@ -300,7 +302,7 @@ def test_orders_and_other_requests_take_turns_on_one_connection(venue: Venue) ->
 def test_a_body_that_comes_late_and_in_parts(venue: Venue) -> None:
     data = wire(venue.signer.request("POST", ORDER, "orderExecute", LIMIT | {"price": "93"}), "Connection: close")
     head, _, body = data.partition(b"\r\n\r\n")
-    with socket.create_connection(("127.0.0.1", venue.port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", venue.port), 60) as connection:
         for part in (head + b"\r\n\r\n", body[:10], body[10:]):
             connection.sendall(part)
             venue.client.get("/api/v1/ping")  # so that the server has read what was sent
@@ -313,7 +315,7 @@ def test_a_body_that_comes_late_and_in_parts(venue: Venue) -> None:
 
 def test_a_client_that_leaves_before_its_body_is_complete_places_nothing(venue: Venue) -> None:
     data = wire(venue.signer.request("POST", ORDER, "orderExecute", LIMIT | {"price": "94"}))
-    with socket.create_connection(("127.0.0.1", venue.port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", venue.port), 60) as connection:
         connection.sendall(data[:-5])
     assert venue.client.get("/api/v1/ping").text == "pong"
     assert venue.send("GET", ORDERS, "orderQueryAll").json() == []

@@ -233,7 +233,7 @@ async def test_batches_of_other_sizes_are_refused_whole(exchange: Exchange, coun
     request = exchange.request("POST", "/api/v1/orders", "orderExecute", [LIMIT] * count)
     if count == 0:  # an empty batch is signed without an instruction
         stamp = request.headers["X-Timestamp"]
-        text = f"timestamp={stamp}&window=5000".encode()
+        text = f"timestamp={stamp}&window={exchange.window_ms}".encode()
         request = exchange.request("POST", "/api/v1/orders", "orderExecute", [], text=text, timestamp=int(stamp))
     response = await exchange.client.send(request)
     assert (response.status_code, response.json()["code"]) == (400, "INVALID_CLIENT_REQUEST")
