@@ -59,6 +59,10 @@ class Reply(NamedTuple):
     content_type: bytes = JSON
     headers: Headers = ()
 
+    def also(self, headers: Headers) -> "Reply":
+        """The same with more headers."""
+        return self._replace(headers=self.headers + headers) if headers else self
+
 
 class _ErrorBody(msgspec.Struct):
     code: str

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.load.plan import keys, markets, spelling
@@ -50,11 +51,21 @@ class Exchange:
 
     def prepare(self, count: int) -> list[bytes]:
         """`count` signed placements, each with a client id of its own; bids and asks in turns."""
-        return [self._placement(number) for number in range(count)]
+        return [
+            spelling.request(account, ("POST", "orderExecute"), self.order(side), self.address, now_ms())
+            for account, side in self._turns(count)
+        ]
 
-    def _placement(self, number: int) -> bytes:
-        account, side = (self.accounts[0], "Bid") if number % 2 else (self.accounts[1], "Ask")
-        return spelling.request(account, ("POST", "orderExecute"), self.order(side), self.address, now_ms())
+    def prepare_batches(self, count: int, orders: int) -> list[bytes]:
+        """`count` requests of so many placements each."""
+        return [
+            spelling.batch(account, [self.order(side) for _ in range(orders)], self.address, now_ms())
+            for account, side in self._turns(count)
+        ]
+
+    def _turns(self, count: int) -> Iterator[tuple[Account, str]]:
+        buyer, seller = (self.accounts[0], "Bid"), (self.accounts[1], "Ask")
+        return (buyer if number % 2 else seller for number in range(count))
 
     def order(self, side: str) -> spelling.Body:
         """An order of the smallest quantity, with a client id that no other has."""

@@ -1,4 +1,4 @@
-"""The yardstick of `bench http`: a bare FastAPI route with a pydantic body, as a beginner's exchange would start.
+"""The yardstick of `bench http`: bare FastAPI routes with a pydantic body, as a beginner's exchange would start.
 
 `python -m bench.http.echo PORT`. It verifies nothing, stores nothing and answers with what it was sent.
 """
@@ -26,6 +26,11 @@ class Order(BaseModel):
 @app.post("/api/v1/order")
 async def echo(order: Order) -> Order:
     return order
+
+
+@app.post("/api/v1/orders")
+async def echo_batch(orders: list[Order]) -> list[Order]:
+    return orders
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,10 @@ class Load:
     @property
     def per_second(self) -> float:
         return self.answered / self.seconds if self.seconds else 0.0
+
+    def of_orders(self, each: int) -> "Load":
+        """The same in orders, of which each request had so many."""
+        return replace(self, answered=self.answered * each, accepted=self.accepted * each)
 
     @classmethod
     def of(cls, tally: Tally) -> "Load":

@@ -90,15 +90,17 @@ class RateLimiter:
         counts as several: what it costs to read grows with its bytes."""
         rate = self._rates.get(Cost.REQUESTS)
         if rate is not None:
-            count = base + max(0, size - FREE_BYTES) // BYTES_OF_A_REQUEST
-            left_ns = self._spend(Cost.REQUESTS << 56 | self._address(peer), rate, count)
+            left_ns = self._spend(Cost.REQUESTS << 56 | self._address(peer), rate, _small_ones(size, base))
             if left_ns < 0:
                 raise _refusal(rate, left_ns)
 
-    def may_arrive(self, peer: str) -> bool:
+    def may_arrive(self, peer: str, size: int = 0) -> bool:
         """Whether a request of an address would be let through now; nothing is counted."""
         rate = self._rates.get(Cost.REQUESTS)
-        return rate is None or self._spend(Cost.REQUESTS << 56 | self._address(peer), rate, 0) >= rate.interval_ns
+        if rate is None:
+            return True
+        left_ns = self._spend(Cost.REQUESTS << 56 | self._address(peer), rate, 0)
+        return left_ns >= min(_small_ones(size) * rate.interval_ns, rate.whole_ns)
 
     def charge(self, cost: Cost, account: int, peer: str, count: int = 1) -> Headers:
         """Take `count` tokens of an account or, if that is 0, of an address: the headers of the answer, or 429."""
@@ -110,13 +112,15 @@ class RateLimiter:
             raise _refusal(rate, left_ns)
         return _headers(rate, left_ns)
 
-    def order(self, account: int, peer: str) -> Headers | None:
-        """For one order that came by the short way: both of the above, or None and nothing is counted."""
+    def order(self, account: int, peer: str, count: int = 1, size: int = 0) -> Headers | None:
+        """For `count` orders that came by the short way in one request: both of the above, or None and nothing is
+        counted."""
         requests, orders = self._rates.get(Cost.REQUESTS), self._rates.get(Cost.ORDERS)
-        left_ns = self._spend(Cost.ORDERS << 56 | account, orders, 1) if orders is not None else 0
+        left_ns = self._spend(Cost.ORDERS << 56 | account, orders, count) if orders is not None else 0
         if left_ns < 0:
             return None
-        if requests is not None and self._spend(Cost.REQUESTS << 56 | self._address(peer), requests, 1) < 0:
+        whose = Cost.REQUESTS << 56 | self._address(peer)
+        if requests is not None and self._spend(whose, requests, _small_ones(size)) < 0:
             return None
         return _headers(orders, left_ns) if orders is not None else self.allowance(peer)
 
@@ -206,6 +210,11 @@ class RateLimiter:
 def opened(path: Path, limits: RateLimits) -> RateLimiter | None:
     """The limits of a process; none if nothing is limited."""
     return None if limits == RateLimits.none() else RateLimiter(path, limits)
+
+
+def _small_ones(size: int, base: int = 1) -> int:
+    """How many small requests one counts for."""
+    return base + max(0, size - FREE_BYTES) // BYTES_OF_A_REQUEST
 
 
 def _rate(per_period: int, burst: int, seconds: int = 1) -> _Rate | None:

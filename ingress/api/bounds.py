@@ -9,10 +9,11 @@ from engine_core.wire.limits import MAX_CLIENT_ID
 from ingress.access.rate_limits import CONNECTION
 from ingress.http.asgi import MAX_BODY
 from ingress.http.protocol import MAX_HEAD, MAX_HEADERS
-from ingress.operations.orders import MAX_BATCH, MAX_CANCEL_BATCH
+from ingress.operations.orders import MAX_CANCEL_BATCH
 from ingress.order_entry.session import MAX_ID
 from ingress.order_entry.socket import MAX_IN_FLIGHT, MAX_MESSAGE, PING_SECONDS
 from ingress.requests import signed_json
+from ingress.schemas.bodies import MAX_BATCH
 
 STREAM_BOUNDS: Final = {  # see egress/config.py
     "message_bytes": 128 * 1024,

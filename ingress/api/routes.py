@@ -89,7 +89,7 @@ _ORDERS = (
     private_read("Orders", ORDER, "orderQuery", "An open order", (orders.find, _LIVE), (SYMBOL, ORDER_ID, CLIENT_ID)),
     trading("DELETE", ORDER, "orderCancel", "Cancel an order", orders.cancel, (bodies.CancelOrder, _LIVE)),
     trading("PATCH", ORDER, "orderModify", "Change price or quantity", orders.amend, (bodies.AmendOrder, _LIVE)),
-    trading("POST", ORDERS, "orderExecute", "Place up to 20 orders", orders.place_batch, _BATCH, most=orders.MAX_BATCH),
+    trading("POST", ORDERS, "orderExecute", "Place up to 20 orders", orders.place_batch, _BATCH, most=bodies.MAX_BATCH),
     private_read(
         "Orders", ORDERS, "orderQueryAll", "Open orders", (orders.find_all, list[_LIVE]), (ANY_SYMBOL, MARKET_TYPE)
     ),

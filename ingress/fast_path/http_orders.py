@@ -1,13 +1,13 @@
 """The way of a plain order: from the bytes of its request straight to the log, from its events straight to the client.
 
-No HTTP parser, no task, no future: one kernel reads the request (ingress/fast_path/order_kernel.py), and the gateway
+No HTTP parser, no task, no future: one kernel reads the request (order_kernel.py; batch_kernel.py), and the gateway
 tells the connection itself. That is a third of what an order costs this process otherwise. Everything that is not
 plain, and everything that has to be refused before the engine sees it, goes the general way (cycle.py, dispatch.py).
 """
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from engine_core.edge.signing import DEFAULT_WINDOW_MS
 from engine_core.replica.setup import Market, Setup
@@ -15,63 +15,31 @@ from engine_core.wire.layout import COMMAND
 from ingress.access.authenticator import Caller
 from ingress.engine import FAILURES
 from ingress.errors import ApiError
+from ingress.fast_path.batch_kernel import BATCH_LINE, MOST_ORDERS, batch_buffers, read_batch
 from ingress.fast_path.order_kernel import NO_WINDOW, Rules, buffers, read_order, rules_of
 from ingress.fast_path.pending_order import PendingOrder
+from ingress.fast_path.plain_requests import OrderConnection, PlainBatch, PlainOrder
 from ingress.fast_path.request_kernel import KEY_CHARACTERS, SIGNATURE_CHARACTERS
-from ingress.messages import Headers, Reply
-from ingress.operations.orders import placed
+from ingress.messages import Headers
+from ingress.schemas.bodies import MAX_BATCH
 from ingress.service import Service
 
 _ACCOUNT_AT, _ACCOUNT_END = 12, 16  # bytes of a COMMAND
 
 
-class OrderConnection(Protocol):
-    """The connection that an order came by."""
-
-    def address(self, data: bytes) -> str | None:
-        """The client's, of a whole request that was found plain; None if it has too many connections."""
-        ...
-
-    def begin_plain(self, order: "PlainOrder") -> None: ...
-
-    def answer_plain(self, order: "PlainOrder", reply: Reply) -> None: ...
-
-
-class _NobodyWaits:
-    """In place of the event on which uvicorn's own requests wait for their body."""
-
-    def set(self) -> None:
-        return None
-
-
-class PlainOrder(PendingOrder):
-    """One order on its way: who waits for its events, and what uvicorn's protocol takes for the present request."""
-
-    __slots__ = ("_allowance", "client", "disconnected", "keep_alive", "response_complete")
-    message_event = _NobodyWaits()
-
-    def __init__(
-        self, client: OrderConnection, market: Market, began: float, received: float, allowance: Headers = ()
-    ) -> None:
-        super().__init__(market, placed, began, received)
-        self.client = client
-        self._allowance = allowance  # what the client may still ask, for the answer
-        self.keep_alive = True
-        self.disconnected = False
-        self.response_complete = False
-
-    def done(self) -> bool:
-        return self.response_complete
-
-    def answer(self, reply: Reply) -> None:
-        if self._allowance:
-            reply = reply._replace(headers=reply.headers + self._allowance)
-        self.client.answer_plain(self, reply)
-
-
 def with_account(record: bytes, account: int) -> bytes:
     """A COMMAND whose account was still open."""
     return record[:_ACCOUNT_AT] + account.to_bytes(4, "little") + record[_ACCOUNT_END:]
+
+
+class Signed(NamedTuple):
+    """What a kernel found of who signed a request: places in it, times, and the text."""
+
+    key_at: int
+    signature_at: int
+    timestamp: int
+    window: int
+    text: bytes
 
 
 class Known(NamedTuple):
@@ -100,37 +68,73 @@ class PlainOrders:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._buffers = buffers()
+        self._order, self._batch = buffers(), batch_buffers()
         self._known = KnownMarkets(service.setup)
 
     def begin(self, data: bytes, client: OrderConnection) -> bool:
-        """Begin the order that these bytes are, or decline."""
+        """Begin the order, or the batch of orders, that these bytes are, or decline."""
         began = time.perf_counter()
-        command, text, found, spans = self._buffers
+        if data.startswith(BATCH_LINE):
+            return self._begin_batch(data, client, began)
+        command, text, found, spans = self._order
         markets, rules = self._known.now()
         length = read_order(data, rules.symbols, rules.words, command, text, found, spans)
         if not length:
             return False
-        limits, address = self._service.limits, client.address(data)
-        if address is None or (limits is not None and not limits.may_arrive(address)):
-            return False
         key_at, signature_at, timestamp, window, row = found.tolist()
-        caller = self._service.auth.check_plain(
-            data[key_at : key_at + KEY_CHARACTERS],
-            timestamp,
-            DEFAULT_WINDOW_MS if window == NO_WINDOW else window,
-            text[:length].tobytes(),
-            data[signature_at : signature_at + SIGNATURE_CHARACTERS],
-        )
-        if caller is None:
+        signed = Signed(key_at, signature_at, timestamp, window, text[:length].tobytes())
+        admitted = self._admit(data, client, signed)
+        if admitted is None:
             return False
-        allowance = () if limits is None else limits.order(caller.account, address)
-        if allowance is None or not self._is_first(caller):
-            return False  # the general way says why, or finds the order that exists
+        account, allowance = admitted
         order = PlainOrder(client, markets[row], began, self._service.arrivals.since(began), allowance)
         client.begin_plain(order)
-        self._submit(with_account(command.tobytes(), caller.account), order)
+        self._submit(with_account(command.tobytes(), account), order)
         return True
+
+    def _begin_batch(self, data: bytes, client: OrderConnection, began: float) -> bool:
+        made = self._batch
+        markets, rules = self._known.now()
+        length = read_batch(data, rules, made)
+        if not length:
+            return False
+        key_at, signature_at, timestamp, window, _, count, size = made.found.tolist()
+        signed = Signed(key_at, signature_at, timestamp, window, made.text[:length].tobytes())
+        admitted = self._admit(data, client, signed, count, size)
+        if admitted is None:
+            return False
+        account, allowance = admitted
+        rows = made.rows[:count].tolist()
+        received = self._service.arrivals.since(began)
+        batch = PlainBatch(client, [markets[row] for row in rows], began, received, allowance)
+        client.begin_plain(batch)
+        commands = made.commands[:count].copy()
+        commands["account"] = account
+        records = commands.tobytes()
+        for place, item in enumerate(batch.items):
+            self._submit(records[place * COMMAND.itemsize : (place + 1) * COMMAND.itemsize], item)
+        return True
+
+    def _admit(
+        self, data: bytes, client: OrderConnection, signed: Signed, count: int = 1, size: int = 0
+    ) -> tuple[int, Headers] | None:
+        """Account and allowance of who may place `count` orders by this request; None: the general way says why not."""
+        limits, address = self._service.limits, client.address(data)
+        if address is None or (limits is not None and not limits.may_arrive(address, size)):
+            return None
+        caller = self._service.auth.check_plain(
+            data[signed.key_at : signed.key_at + KEY_CHARACTERS],
+            signed.timestamp,
+            DEFAULT_WINDOW_MS if signed.window == NO_WINDOW else signed.window,
+            signed.text,
+            data[signed.signature_at : signed.signature_at + SIGNATURE_CHARACTERS],
+        )
+        if caller is None:
+            return None
+        allowance = () if limits is None else limits.order(caller.account, address, count, size)
+        if allowance is None or not self._is_first(caller):
+            return None  # what comes again is an order that exists
+        return caller.account, allowance
 
     def _is_first(self, caller: Caller) -> bool:
         try:
@@ -138,12 +142,13 @@ class PlainOrders:
         except ApiError:
             return False
 
-    def _submit(self, record: bytes, order: PlainOrder) -> None:
+    def _submit(self, record: bytes, order: PendingOrder) -> None:
         try:
             self._service.engine.gateway.append(record, order)
         except FAILURES as error:
             order.set_exception(error)
 
 
+assert MOST_ORDERS == MAX_BATCH
 assert COMMAND.fields is not None
 assert COMMAND.fields["account"][1] == _ACCOUNT_AT and COMMAND.fields["order_id"][1] == _ACCOUNT_END

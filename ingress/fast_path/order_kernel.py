@@ -133,7 +133,7 @@ class Buffers(NamedTuple):
     command: np.ndarray  # one COMMAND, its account still 0
     text: np.ndarray  # uint8
     found: np.ndarray  # int64
-    spans: np.ndarray  # (start, end) in the request of each name looked for; 0 = absent
+    spans: np.ndarray  # see request_kernel.py
 
 
 def buffers() -> Buffers:
@@ -141,7 +141,7 @@ def buffers() -> Buffers:
         np.zeros(1, COMMAND),
         np.zeros(MAX_TEXT, np.uint8),
         np.zeros(FOUND_WORDS, np.int64),
-        np.zeros((NAMES, 2), np.int64),
+        np.zeros((NAMES + 1, 2), np.int64),
     )
 
 
@@ -155,7 +155,7 @@ def read_order(
         return 0
     spans[:] = 0
     body = read_headers(data, len(_REQUEST_LINE), spans)
-    if body == 0 or not _check_headers(data, len(data) - body, spans, found):
+    if body == 0 or not check_headers(data, len(data) - body, spans, found):
         return 0
     if not read_members(data, body, spans):
         return 0
@@ -163,11 +163,11 @@ def read_order(
     if row < 0 or not write_command(data, spans, words[row], command[0]):
         return 0
     found[MARKET_ROW] = row
-    return _write_text(data, spans, text)
+    return write_times(data, spans, text, write_members(data, spans, text, 0))
 
 
 @kernel
-def _check_headers(data: bytes, body_bytes: int, spans: np.ndarray, found: np.ndarray) -> bool:
+def check_headers(data: bytes, body_bytes: int, spans: np.ndarray, found: np.ndarray) -> bool:
     if spans[EXPECT, 0] != 0 or spans[ENCODING, 0] != 0 or spans[UPGRADE, 0] != 0 or spans[CODING, 0] != 0:
         return False
     if spans[CONNECTION, 0] != 0 and not _stands(data, spans, CONNECTION, _KEEP_ALIVE):
@@ -308,9 +308,9 @@ def _append_text(text: np.ndarray, length: int, part: np.ndarray) -> int:
 
 
 @kernel
-def _write_text(data: bytes, spans: np.ndarray, text: np.ndarray) -> int:
-    """The text that was signed; its length. (edge/signing.py says what it looks like.)"""
-    length = _append_text(text, 0, _INSTRUCTION)
+def write_members(data: bytes, spans: np.ndarray, text: np.ndarray, length: int) -> int:
+    """Append the part of the signed text that an order is; its length. (edge/signing.py says what it looks like.)"""
+    length = _append_text(text, length, _INSTRUCTION)
     for name in range(MEMBERS):
         if spans[name, 0] == 0:
             continue
@@ -318,6 +318,12 @@ def _write_text(data: bytes, spans: np.ndarray, text: np.ndarray) -> int:
         length = _append_text(text, length + 1, NAME[name, : NAME_LENGTH[name]])
         text[length] = 61
         length = _append(text, length + 1, data, spans[name, 0], spans[name, 1])
+    return length
+
+
+@kernel
+def write_times(data: bytes, spans: np.ndarray, text: np.ndarray, length: int) -> int:
+    """Append what a signed text ends with; its length."""
     text[length] = 38
     length = _append_text(text, length + 1, _TIMESTAMP_EQUALS)
     length = _append(text, length, data, spans[TIMESTAMP, 0], spans[TIMESTAMP, 1])

@@ -1,6 +1,6 @@
 """An order or a cancel on its way without a task: the gateway itself says how it ended, and the client is answered.
 
-The base of the two fast ways, over HTTP (http_orders.py) and on the order-entry WebSocket (order_entry/session.py).
+The base of the fast ways, over HTTP (plain_requests.py) and on the order-entry WebSocket (order_entry/session.py).
 """
 
 import logging

@@ -1,6 +1,7 @@
 """Where the parts of a plain HTTP request stand: kernels note the values of headers and of a flat object.
 
     spans[name] = (start, end) of a value in the bytes of the request, (0, 0) if it is absent
+    spans[NAMES] = (0, bytes that the values of all headers have)
 
 Plain means: complete, ASCII, no header twice that matters, members that an order has, their values without escapes.
 Everything else is declined (see order_kernel.py). Non-goals: what the values mean.
@@ -76,7 +77,7 @@ def _find_name(data: bytes, start: int, end: int, first: int, last: int, lower: 
 
 @kernel
 def read_headers(data: bytes, at: int, spans: np.ndarray) -> int:
-    """Note where the values of headers are; where the body begins, or 0."""
+    """Note where the values of headers are, and how long all of them are; where the body begins, or 0."""
     end = len(data)
     while at < end and data[at] != 13:
         start = at
@@ -97,6 +98,7 @@ def read_headers(data: bytes, at: int, spans: np.ndarray) -> int:
             if spans[name, 0] != 0 or value == at or data[at - 1] == 32:
                 return 0
             spans[name, 0], spans[name, 1] = value, at
+        spans[NAMES, 1] += at - value
         at += 2
     return at + 2 if at + 1 < end and data[at + 1] == 10 else 0
 
@@ -115,7 +117,7 @@ def whole(data: bytes, start: int, end: int, most: int) -> int:
 
 
 @kernel
-def _skip_space(data: bytes, at: int) -> int:
+def skip_space(data: bytes, at: int) -> int:
     while at < len(data) and (data[at] == 32 or 9 <= data[at] <= 10 or data[at] == 13):
         at += 1
     return at
@@ -123,31 +125,38 @@ def _skip_space(data: bytes, at: int) -> int:
 
 @kernel
 def read_members(data: bytes, body: int, spans: np.ndarray) -> bool:
-    """Note where the values of the object's members are. False unless it is one flat object of known members."""
+    """Note where the values of the object's members are. False unless one flat object of known members is all."""
+    at = read_object(data, body, spans)
+    return at != 0 and skip_space(data, at) == len(data)
+
+
+@kernel
+def read_object(data: bytes, at: int, spans: np.ndarray) -> int:
+    """The same of an object with more behind it; where it ends, or 0."""
     end = len(data)
-    at = _skip_space(data, body)
+    at = skip_space(data, at)
     if at >= end or data[at] != 123:
-        return False
+        return 0
     separator = 44
     while separator == 44:
-        start = _skip_space(data, at + 1) + 1
+        start = skip_space(data, at + 1) + 1
         if start >= end or data[start - 1] != 34:
-            return False
+            return 0
         at = start
         while at < end and 65 <= data[at] <= 122:
             at += 1
         name = _find_name(data, start, at, 0, MEMBERS, False)
         if at >= end or data[at] != 34 or name < 0 or spans[name, 0] != 0:
-            return False
-        at = _skip_space(data, at + 1)
+            return 0
+        at = skip_space(data, at + 1)
         if at >= end or data[at] != 58:
-            return False
-        at = _read_value(data, _skip_space(data, at + 1), name, spans)
-        at = _skip_space(data, at)
+            return 0
+        at = _read_value(data, skip_space(data, at + 1), name, spans)
+        at = skip_space(data, at)
         if at == 0 or at >= end:
-            return False
+            return 0
         separator = wide(data[at])
-    return separator == 125 and _skip_space(data, at + 1) == end
+    return at + 1 if separator == 125 else 0
 
 
 @kernel

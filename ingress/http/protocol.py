@@ -23,7 +23,8 @@ from ingress.access.rate_limits import CONNECTION, HANDSHAKE
 from ingress.arrival import hand_over
 from ingress.errors import ApiError, Code, bad_request
 from ingress.fast_path.cycle import HotCycle, HotRoutes, LastWord, render
-from ingress.fast_path.http_orders import PlainOrder, PlainOrders
+from ingress.fast_path.http_orders import PlainOrders
+from ingress.fast_path.plain_requests import PlainRequest
 from ingress.http import head
 from ingress.http.connections import Crowd
 from ingress.messages import NOWHERE, ORDER_ENTRY, Reply, error_reply, origin_of
@@ -305,18 +306,18 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self._read_on()
 
-    def begin_plain(self, order: PlainOrder) -> None:
+    def begin_plain(self, request: PlainRequest) -> None:
         self.awaited_since = 0.0
-        self.cycle = cast(RequestResponseCycle, order)
+        self.cycle = cast(RequestResponseCycle, request)
 
-    def answer_plain(self, order: PlainOrder, reply: Reply) -> None:
+    def answer_plain(self, request: PlainRequest, reply: Reply) -> None:
         assert self.hot is not None
-        self.hot.metrics.order(order.began, reply.status)
-        order.response_complete = True
-        if order.disconnected:
+        self.hot.metrics.order(request.began, reply.status)
+        request.response_complete = True
+        if request.disconnected:
             return
-        self.transport.write(render(reply, self.server_state.default_headers, order.keep_alive))
-        if not order.keep_alive:
+        self.transport.write(render(reply, self.server_state.default_headers, request.keep_alive))
+        if not request.keep_alive:
             self.transport.close()
         if self.pipeline or self._unread or not self._between_requests:  # more came meanwhile
             self.on_response_complete()

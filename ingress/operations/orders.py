@@ -28,7 +28,6 @@ from ingress.schemas.answers import CancelAfter
 from ingress.schemas.order_answers import BatchError, BatchOrder, LiveOrder, ReplacedOrder, order_answer
 from ingress.service import Request, Service
 
-MAX_BATCH: Final = 20
 MAX_CANCEL_BATCH: Final = 100
 _ID_NAMES = {"orderIds": "orderId", "clientIds": "clientId"}
 CANCEL_LISTS: Final = tuple(_ID_NAMES)
@@ -77,7 +76,7 @@ async def test_place(service: Service, request: Request) -> Reply:
 async def place_batch(service: Service, request: Request) -> Reply:
     """Places the items independently, in their order; each answers for itself."""
     if not request.items:
-        raise bad_request(f"A batch has 1 to {MAX_BATCH} orders, not 0")
+        raise bad_request(f"A batch has 1 to {bodies.MAX_BATCH} orders, not 0")
     account, since_ms = request.caller.account, request.caller.valid_until_ms - 2 * MAX_WINDOW_MS
     existing: list[LiveOrder | None] = [None] * len(request.items)
     if not service.auth.is_first(request.caller):

@@ -21,6 +21,7 @@ from engine_core.wire.limits import MAX_ACCOUNT, MAX_CLIENT_ID, MAX_TIMER_MS
 from ingress.schemas.example import API_KEY, FEES, KEY, example
 
 MAX_BROKER_ID = 2**32 - 1
+MAX_BATCH: Final = 20  # orders that one request may place
 
 Decimal = Annotated[
     str, msgspec.Meta(pattern=r"^\d+(\.\d+)?$", description="A plain decimal, as text or as a JSON number")

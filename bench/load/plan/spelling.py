@@ -65,16 +65,30 @@ def requests(
 
 
 def request(account: Account, asked: tuple[str, str], members: Body, address: Address, stamp_ms: int) -> bytes:
-    content = json.dumps(members).encode()
-    texts = {name: str(value).lower() if value is True else str(value) for name, value in members.items()}
+    signed = account.headers(asked[1], _texts(members), stamp_ms)
+    return _http(f"{asked[0]} {address.path}/api/v1/order", address, signed, json.dumps(members).encode())
+
+
+def batch(account: Account, placements: list[Body], address: Address, stamp_ms: int) -> bytes:
+    """One request for several placements."""
+    signed = account.headers_of("orderExecute", [_texts(members) for members in placements], stamp_ms)
+    return _http(f"POST {address.path}/api/v1/orders", address, signed, json.dumps(placements).encode())
+
+
+def _texts(members: Body) -> dict[str, str]:
+    """As they are signed."""
+    return {name: str(value).lower() if value is True else str(value) for name, value in members.items()}
+
+
+def _http(asked: str, address: Address, signed: dict[str, str], content: bytes) -> bytes:
     headers = {
         "Host": address.authority,
         "Content-Type": "application/json",
         "Content-Length": str(len(content)),
-        **account.headers(asked[1], texts, stamp_ms),
+        **signed,
     }
     lines = [
-        f"{asked[0]} {address.path}/api/v1/order HTTP/1.1",
+        f"{asked} HTTP/1.1",
         *(f"{name}: {value}" for name, value in headers.items()),
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + content

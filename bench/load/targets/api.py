@@ -9,6 +9,7 @@ import http.client
 import json
 import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 from nacl.signing import SigningKey
 
-from engine_core.edge.signing import MAX_WINDOW_MS, signing_text
+from engine_core.edge.signing import MAX_WINDOW_MS, batch_signing_text
 
 TIMEOUT_SECONDS = 30.0
 MOST_SECONDS_OF_429 = 120.0  # that a single request waits for the rate limits
@@ -68,14 +69,20 @@ class Account:
     def key(self) -> SigningKey:
         return SigningKey(self.seed)
 
-    def sign(self, instruction: str, fields: dict[str, str], stamp_ms: int, window_ms: int = MAX_WINDOW_MS) -> str:
-        text = signing_text(instruction, list(fields.items()), str(stamp_ms), str(window_ms))
+    def sign(
+        self, instruction: str, items: Sequence[dict[str, str]], stamp_ms: int, window_ms: int = MAX_WINDOW_MS
+    ) -> str:
+        pairs = [list(fields.items()) for fields in items]
+        text = batch_signing_text(instruction, pairs, str(stamp_ms), str(window_ms))
         return base64.b64encode(self.key.sign(text).signature).decode()
 
     def headers(self, instruction: str, fields: dict[str, str], stamp_ms: int | None = None) -> dict[str, str]:
         """The four headers of a signed request; it is good for a minute before and after `stamp_ms` (None: now)."""
-        stamp = now_ms() if stamp_ms is None else stamp_ms
-        signature = self.sign(instruction, fields, stamp)
+        return self.headers_of(instruction, [fields], now_ms() if stamp_ms is None else stamp_ms)
+
+    def headers_of(self, instruction: str, items: Sequence[dict[str, str]], stamp: int) -> dict[str, str]:
+        """The same for a request of several items."""
+        signature = self.sign(instruction, items, stamp)
         window = str(MAX_WINDOW_MS)
         return {"X-API-Key": self.api_key, "X-Timestamp": str(stamp), "X-Window": window, "X-Signature": signature}
 

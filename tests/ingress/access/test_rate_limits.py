@@ -76,6 +76,18 @@ def test_a_bucket_empties_and_fills_by_the_clock(limits: RateLimiter, clock: Clo
     refused(limits, Cost.ORDERS, 7)
 
 
+@pytest.mark.parametrize(("count", "size"), [(1, 300), (3, 3_000), (20, 700)])
+def test_the_short_way_counts_as_the_general_one(tmp_path: Path, clock: Clock, count: int, size: int) -> None:
+    made = rates(orders_per_second=2, orders_burst=20, requests_per_second=5, requests_burst=9)
+    with closing(RateLimiter(tmp_path / "one", made)) as short, closing(RateLimiter(tmp_path / "other", made)) as long:
+        assert short.may_arrive("1.2.3.4", size)
+        headers = short.order(7, "1.2.3.4", count, size)
+        long.arrive("1.2.3.4", size)
+        assert headers == long.charge(Cost.ORDERS, 7, "1.2.3.4", count)
+        assert short.allowance("1.2.3.4") == long.allowance("1.2.3.4")
+        assert not short.may_arrive("1.2.3.4", 3_300), "which counts as nine, all that a full bucket has"
+
+
 def test_buckets_do_not_know_each_other(limits: RateLimiter) -> None:
     limits.charge(Cost.ORDERS, 7, "1.2.3.4", 20)
     limits.charge(Cost.ORDERS, 8, "1.2.3.4", 20)

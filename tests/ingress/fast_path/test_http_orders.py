@@ -16,8 +16,9 @@ from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
 from ingress.errors import ApiError
-from ingress.fast_path.http_orders import PlainOrder, PlainOrders
+from ingress.fast_path.http_orders import PlainOrders
 from ingress.fast_path.order_kernel import buffers, read_order, rules_of
+from ingress.fast_path.plain_requests import PlainRequest
 from ingress.http import head
 from ingress.messages import Reply
 from ingress.requests import order_commands
@@ -44,7 +45,7 @@ def plain(data: bytes, known: Setup = SETUP) -> tuple[bytes, bytes] | None:
     return (made.command.tobytes(), made.text[:length].tobytes()) if length else None
 
 
-class _Parsed:
+class Parsed:
     def __init__(self) -> None:
         self.url, self.body, self.complete = b"", b"", 0
         self.all: list[tuple[bytes, bytes]] = []
@@ -70,7 +71,7 @@ class _Parsed:
 
 def general(data: bytes) -> tuple[bytes, bytes] | None:
     """The same as the parser and the rules see it; None if they refuse, or find anything but one whole request."""
-    parsed = _Parsed()
+    parsed = Parsed()
     try:
         parsed.parser.feed_data(data)
         if parsed.complete != 1 or parsed.url != b"/api/v1/order" or parsed.parser.get_method() != b"POST":
@@ -193,18 +194,18 @@ class Client:
     """A connection that notes its answers."""
 
     def __init__(self) -> None:
-        self.begun: list[PlainOrder] = []
+        self.begun: list[PlainRequest] = []
         self.replies: list[Reply] = []
 
     def address(self, data: bytes) -> str | None:
         return ""
 
-    def begin_plain(self, order: PlainOrder) -> None:
-        self.begun.append(order)
+    def begin_plain(self, request: PlainRequest) -> None:
+        self.begun.append(request)
 
-    def answer_plain(self, order: PlainOrder, reply: Reply) -> None:
-        assert order is self.begun[-1]
-        order.response_complete = True
+    def answer_plain(self, request: PlainRequest, reply: Reply) -> None:
+        assert request is self.begun[-1]
+        request.response_complete = True
         self.replies.append(reply)
 
 
