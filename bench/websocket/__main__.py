@@ -2,6 +2,8 @@
 
     exchange bench websocket [--data DIR]     a running exchange: orders through its log, engine, ring and egress
     exchange bench websocket --alone          egress alone, fed with made-up events
+    … --idle 10000                            so many connections that hear nothing: memory, and what opening one costs
+    … --storm 5000 --clients 200              so many clients come back at once, and what the others notice of it
 
 Latency is from the engine's time in each frame (whole milliseconds) to its arrival in the client, on one clock. The
 clients share the machine with what they measure; the report says how much of a core each took. Orders come from a
@@ -12,94 +14,65 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 import uvloop
 
 from bench.load.targets.api import BenchError
 from bench.report.result import Check, Figure, Run, percentile_curve
-from bench.websocket.client import CLOSED, FRAMES, TIMED, StreamClient, Totals, compiled
+from bench.websocket import idle, storm
+from bench.websocket.client import CLOSED, FRAMES, TIMED, StreamClient, Totals, compiled, connect
+from bench.websocket.helper import Helper, cpu_seconds
 from bench.websocket.server import SYMBOL
 from engine_core.arguments import folder, new_file, seconds, whole
 
 SETTLE_SECONDS = 1.0
-OPEN_SECONDS = 10.0
-TOGETHER = 50  # connections opened at once
-
-
-@contextmanager
-def started(module: str, *arguments: str) -> Iterator[tuple[str, int]]:
-    """A helper process: (the first line that it prints, its pid)."""
-    with subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            line = process.stdout.readline().strip()
-            if not line:
-                raise BenchError(f"{module} did not start")
-            yield line, process.pid
-        finally:
-            process.terminate()
+IDLE_STREAMS, STORM_STREAMS = ("ticker",), ("depth.1000ms",)
 
 
 def rates(options: argparse.Namespace) -> list[str]:
-    return ["--changes", str(options.changes), "--trades", str(options.trades), "--seed", str(options.seed)]
+    changes, trades = (0, 0) if options.idle else (options.changes, options.trades)
+    return ["--changes", str(changes), "--trades", str(trades), "--seed", str(options.seed)]
+
+
+def named(kinds: Sequence[str], symbol: str) -> list[str]:
+    return [f"{kind}.{symbol}" for kind in kinds]
 
 
 @contextmanager
 def flowing(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
     """(URL, pid) of an egress process that has something to say."""
     if options.alone:
-        with started("bench.websocket.server", *rates(options)) as (port, pid):
-            yield f"ws://127.0.0.1:{port}", pid
+        with Helper("bench.websocket.server", *rates(options)) as server:
+            yield f"ws://127.0.0.1:{server.line()}", server.pid
         return
     folder = options.data or Path(os.environ.get("EXCHANGE_DATA") or "data")
     try:
         run = json.loads((folder / "run.json").read_text())
     except OSError as error:
         raise BenchError(f"no running exchange: {error}; `make run`, name --data, or --alone") from None
-    flow = ["--redis", run["redis"], "--symbol", options.symbol, *rates(options)]
-    with started("bench.websocket.flow", *flow):
-        yield run["ws"], int(run["processes"]["egress"][0])
-
-
-async def connect(url: str, clients: int, names: list[str], totals: Totals) -> list[StreamClient]:
-    loop, parts = asyncio.get_running_loop(), urlsplit(url)
-    host, port = parts.hostname or "127.0.0.1", parts.port or 80
-    subscribe = json.dumps({"method": "SUBSCRIBE", "params": names}).encode()
-    opened: list[StreamClient] = []
-    while len(opened) < clients:
-        count = min(TOGETHER, clients - len(opened))
-        made = [loop.create_connection(lambda: StreamClient(totals, subscribe, host), host, port) for _ in range(count)]
-        batch = [client for _, client in await asyncio.gather(*made)]
-        try:
-            async with asyncio.timeout(OPEN_SECONDS):
-                await asyncio.gather(*(client.opened for client in batch))
-        except TimeoutError:
-            raise BenchError(f"{url} does not answer: no handshake within {OPEN_SECONDS:g} s") from None
-        opened += batch
-    return opened
-
-
-def cpu_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    egress = run["ws"], int(run["processes"]["egress"][0])
+    if options.idle:
+        yield egress
+        return
+    with Helper("bench.websocket.flow", "--redis", run["redis"], "--symbol", options.symbol, *rates(options)) as flow:
+        flow.line()
+        yield egress
 
 
 async def measure(options: argparse.Namespace, url: str, pid: int) -> tuple[dict[str, Any], Totals]:
-    names = [f"{kind}.{options.symbol}" for kind in options.streams.split(",")]
+    names = named(options.streams.split(","), options.symbol)
     server = psutil.Process(pid)
     memory_before = server.memory_info().rss
     compiled()
     totals = Totals()
-    clients = await connect(url, options.clients, names, totals)
+    clients = await connect(url, options.clients, names, totals, StreamClient)
     await asyncio.sleep(SETTLE_SECONDS)
     totals.clear()
     own = psutil.Process()
@@ -127,20 +100,22 @@ async def measure(options: argparse.Namespace, url: str, pid: int) -> tuple[dict
     return report, totals
 
 
-def figures(report: dict[str, Any]) -> list[Figure]:
-    latency = report["latency_ms"]
+def figures(report: dict[str, Any]) -> tuple[list[Figure], list[Check]]:
+    latency, lost = report["latency_ms"], report["connections_lost"]
     return [
         Figure("frames", report["frames_per_second"], "frames/s", "higher"),
         *(Figure(f"latency {name}", latency[name], "ms", "lower") for name in ("p50", "p99", "max")),
         Figure("egress", report["server_cpu"], "cores", "lower"),
         Figure("memory per client", report["kilobytes_per_client"], "KB", "lower"),
-    ]
+    ], [Check("connections", not lost, f"{lost} were lost")]
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=whole(1, 100_000), default=1000)
     parser.add_argument("--seconds", type=seconds(0.1, 86_400), default=10.0)
+    parser.add_argument("--idle", type=whole(1, 60_000), metavar="N", help="measure N connections without frames")
+    parser.add_argument("--storm", type=whole(1, 60_000), metavar="N", help="N more clients, who come back at once")
     parser.add_argument("--streams", default="depth,trade", help="comma-separated kinds (default: depth,trade)")
     parser.add_argument("--symbol", default=SYMBOL, help=f"market (default: {SYMBOL})")
     parser.add_argument("--data", type=folder, metavar="DIR", help="data folder of the running exchange")
@@ -153,24 +128,41 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--trades", type=whole(1, 1_000_000_000), default=100, help="trades per second (default: 100)")
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=1)
     parser.add_argument("--json", type=new_file, metavar="FILE", help="also write the report to FILE")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if options.idle and options.storm:
+        parser.error("--idle and --storm: one at a time")
+    return options
+
+
+def measured(options: argparse.Namespace, url: str, pid: int) -> tuple[dict[str, Any], dict[str, Totals]]:
+    """What was asked for, and the latencies of whose frames."""
+    if options.idle:
+        return idle.measure(url, pid, options.idle, named(IDLE_STREAMS, options.symbol), options.seconds), {}
+    if options.storm:
+        names = named(options.streams.split(","), options.symbol)
+        returning = options.storm, named(STORM_STREAMS, options.symbol)
+        return uvloop.run(storm.measure(url, pid, options.clients, names, returning, options.seconds))
+    report, totals = uvloop.run(measure(options, url, pid))
+    return report, {"all clients": totals}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = parse(argv)
     run = Run("websocket", options, options.seed)
+    idle.raise_descriptors()
     try:
         with flowing(options) as (url, pid):
-            report, totals = uvloop.run(measure(options, url, pid))
+            report, totals = measured(options, url, pid)
     except (BenchError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     report |= {"alone": options.alone, "changes": options.changes, "trades": options.trades}
     print(json.dumps(report, indent=2))
-    checks = [Check("connections", not report["connections_lost"], f"{report['connections_lost']} were lost")]
-    curve = percentile_curve("Latency of a frame", "ms", {"all clients": totals.latency_ms})
-    run.write(options.json, figures(report), checks, [curve], report)
-    return 0 if report["frames_timed"] and not report["connections_lost"] else 1
+    found, checks = (idle.figures if options.idle else storm.figures if options.storm else figures)(report)
+    curves = [percentile_curve("Latency of a frame", "ms", {who: of.latency_ms for who, of in totals.items()})]
+    run.write(options.json, found, checks, curves if totals else [], report)
+    timed = bool(options.idle or report["frames_timed"])
+    return 0 if timed and not report["connections_lost"] else 1
 
 
 if __name__ == "__main__":

@@ -6,18 +6,23 @@ microseconds). Non-goals: any other part of the protocol than what the benchmark
 
 import asyncio
 import base64
+import json
 import os
 import time
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
+from urllib.parse import urlsplit
 
 import numpy as np
 
+from bench.load.targets.api import BenchError
 from engine_core.jit.kernel import entry, inner, wide
 
 STEP_US = 100  # resolution of latencies
 STEPS = 100_000  # up to 10 s
 FRAMES, TIMED, CLOSED = range(3)
+OPEN_SECONDS = 10.0
+TOGETHER = 50  # connections opened at once
 _SCANNED = 96  # the engine's time stands within the first bytes of a frame's payload
 _TEXT, _CLOSE = 1, 8
 
@@ -77,6 +82,9 @@ class Totals:
         self.counts[:] = 0
         self.histogram[:] = 0
 
+    def copy(self) -> "Totals":
+        return Totals(self.counts.copy(), self.histogram.copy(), self.lost)
+
     def latency_ms(self, quantile: float) -> float:
         """Upper bound of the latency that this share of the frames did not exceed."""
         steps = np.searchsorted(np.cumsum(self.histogram), quantile * self.histogram.sum()) + 1
@@ -91,7 +99,7 @@ def compiled() -> None:
 
 class StreamClient(asyncio.Protocol):
     def __init__(self, totals: Totals, subscribe: bytes, host: str) -> None:
-        self._totals, self._subscribe, self._host = totals, subscribe, host
+        self.totals, self._subscribe, self._host = totals, subscribe, host
         self._rest = b""
         self._open = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -118,10 +126,40 @@ class StreamClient(asyncio.Protocol):
             self.transport.write(_masked_text(self._subscribe))
             self.opened.set_result(None)
         view = np.frombuffer(bytearray(data), np.uint8)
-        used = scan(view, time.time_ns() // 1_000, self._totals.counts, self._totals.histogram)
+        used = scan(view, time.time_ns() // 1_000, self.totals.counts, self.totals.histogram)
         self._rest = data[used:]
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._totals.lost += 1
+        self.totals.lost += 1
         if not self.opened.done():
             self.opened.set_exception(error or ConnectionError("closed before it was open"))
+
+
+Client = TypeVar("Client", bound=StreamClient)
+
+
+async def connect(
+    url: str,
+    clients: int,
+    names: list[str],
+    totals: Totals,
+    kind: type[Client],
+    together: int = TOGETHER,
+    within: float = OPEN_SECONDS,
+) -> list[Client]:
+    """So many clients of that kind, subscribed to the names; BenchError if a handshake is not answered in time."""
+    loop, parts = asyncio.get_running_loop(), urlsplit(url)
+    host, port = parts.hostname or "127.0.0.1", parts.port or 80
+    subscribe = json.dumps({"method": "SUBSCRIBE", "params": names, "id": 1}).encode()
+    opened: list[Client] = []
+    while len(opened) < clients:
+        count = min(together, clients - len(opened))
+        made = [loop.create_connection(lambda: kind(totals, subscribe, host), host, port) for _ in range(count)]
+        batch = [client for _, client in await asyncio.gather(*made)]
+        try:
+            async with asyncio.timeout(within):
+                await asyncio.gather(*(client.opened for client in batch))
+        except TimeoutError:
+            raise BenchError(f"{url} does not answer: no handshake within {within:g} s") from None
+        opened += batch
+    return opened

@@ -7,6 +7,7 @@ For bench/websocket/, so that fan-out is measured apart from matching. Non-goals
 
 import argparse
 import asyncio
+import gc
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from egress.streams.market_by_order import OrderFeeds
 from egress.streams.private import PrivateStreams
 from egress.streams.public import PublicStreams
 from engine_core.arguments import whole
+from engine_core.process import lifecycle
 from engine_core.replica.depth import Depth
 from engine_core.replica.market_data import EventHandler, MarketData
 from engine_core.replica.records import flat
@@ -124,15 +126,17 @@ async def run(changes: int, trades: int, seed: int, limits: ConnectionLimits = U
     config = EgressConfig("", Path(), 0, 0, 0, "127.0.0.1", 0, 1, b"", 0, limits)
     server = Egress(config, data, hub, private, Authenticator(data.setup, b""))
     await server.start()
+    gc.freeze()  # as egress does
+    lifecycle.ready()
     print(server.port, flush=True)
     await feed(on_events[0], changes, trades, seed)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--changes", type=whole(1, 1_000_000_000), default=500, help="level changes a second")
+    parser.add_argument("--changes", type=whole(0, 1_000_000_000), default=500, help="level changes a second")
     parser.add_argument(
-        "--trades", type=whole(1, 1_000_000_000), default=100, help="trades a second; each is also a level change"
+        "--trades", type=whole(0, 1_000_000_000), default=100, help="trades a second; each is also a level change"
     )
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=1)
     options = parser.parse_args()

@@ -46,3 +46,26 @@ def test_a_small_run(tmp_path: Path) -> None:
     content = json.loads(report.read_text())
     assert_form(content, "websocket")
     assert content["clients"] == 5 and content["frames_per_second"] > 0 and content["latency_ms"]["p50"] > 0
+
+
+def test_idle_connections(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    assert websocket.main(["--alone", "--idle", "20", "--seconds", "0.1", "--json", str(report)]) == 0
+    content = json.loads(report.read_text())
+    assert_form(content, "websocket")
+    assert content["idle_connections"] == 20 and content["connections_lost"] == 0
+
+
+def test_clients_that_come_back_at_once(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    arguments = ["--alone", "--storm", "20", "--clients", "3", "--seconds", "0.5", "--json", str(report)]
+    assert websocket.main(arguments) == 0
+    content = json.loads(report.read_text())
+    assert_form(content, "websocket")
+    assert content["returning"] == 20 and content["served_seconds"]["all"] > 0 and content["connections_lost"] == 0
+
+
+def test_idle_and_storm_are_two_measurements(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        websocket.main(["--alone", "--idle", "20", "--storm", "20"])
+    assert "--idle and --storm: one at a time" in capsys.readouterr().err

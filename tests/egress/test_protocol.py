@@ -3,6 +3,7 @@
 import asyncio
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -161,6 +162,16 @@ async def test_a_client_that_offers_compression_is_served_without() -> None:
     async with running() as rig, rig.listen(compression="deflate") as client:
         assert client.socket.protocol.extensions == []
         await client.subscribe("trade.SOL_USDC")
+
+
+async def test_an_open_connection_keeps_little() -> None:
+    """Ten thousand of them may be idle: no headers, and no dictionary of attributes to itself (of more than 30)."""
+    async with running() as rig, rig.listen(additional_headers={"X-Long": "x" * 4_000}) as listener:
+        await listener.subscribe("trade.SOL_USDC")
+        (client,) = rig.hub.clients
+        connection: Any = client.socket
+        assert list(connection.request.headers) == list(connection.response.headers) == []
+        assert len(vars(connection)) <= 30
 
 
 async def test_private_streams_need_a_signature() -> None:
