@@ -1,7 +1,8 @@
 """A disk whose fsync hangs, for one process: Valkey's background thread that syncs the append-only file is stopped.
 
 With `everysec` Valkey then holds back its writes, up to two seconds, and goes on answering: what it acknowledges
-meanwhile is in its memory alone, and kill -9 loses it. No other process, and no other thread, is slowed down.
+meanwhile is in its memory alone, and kill -9 loses it. No other process, and no other thread, is slowed down. Whether
+the two seconds were over before a kill -9, `stopped` lets a test find out: what is stopped writes no more.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import redis
 
@@ -19,7 +21,6 @@ from tests.exchange import eventually
 
 _SEIZE, _INTERRUPT, _DETACH = 0x4206, 0x4207, 17
 _ALL_THREADS = 0x40000000  # __WALL
-HELD_BACK_SECONDS = 1.0  # at least, of two that Valkey counts by its clock's whole seconds
 
 
 @contextlib.contextmanager
@@ -53,9 +54,22 @@ def held_back(client: redis.Redis) -> int:
     return int(_info(client, "persistence")["aof_buffer_length"])
 
 
-def late_writes(client: redis.Redis) -> int:
-    """How often what was held back was written without waiting any longer."""
-    return int(_info(client, "persistence")["aof_delayed_fsync"])
+def written_bytes(data: Path) -> int:
+    """What is in the append-only files of the Valkey of this data folder."""
+    return sum(path.stat().st_size for path in (data / "valkey").rglob("*.aof"))
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """The process does nothing while inside; it may be killed there."""
+    process = psutil.Process(pid)
+    process.suspend()
+    try:
+        eventually(process.status, lambda status: status == psutil.STATUS_STOPPED, f"{process} stops")
+        yield
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.resume()
 
 
 def until_writes_are_held_back(client: redis.Redis) -> None:

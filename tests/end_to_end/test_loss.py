@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import time
 from typing import Any
 
 import ccxt
@@ -14,14 +13,14 @@ import pytest
 import redis
 
 from tests.exchange import Exchange, eventually
-from tests.slow_disk import HELD_BACK_SECONDS, fsync_hangs, held_back, late_writes, until_writes_are_held_back
+from tests.slow_disk import fsync_hangs, held_back, stopped, until_writes_are_held_back, written_bytes
 
 
 def _fail_power(exchange: Exchange, valkey: int) -> list[psutil.Process]:
     """Everything ends at once, Redis first: what does."""
     assert exchange.process and exchange.process.stdout
     exchange.process.send_signal(signal.SIGSTOP)  # it would start again what dies
-    os.kill(valkey, signal.SIGKILL)  # at once: two seconds after the last time it writes what it holds back
+    os.kill(valkey, signal.SIGKILL)
     family = exchange.family()
     for process in family[::-1]:
         with contextlib.suppress(psutil.NoSuchProcess):  # some of the database's come and go
@@ -43,35 +42,25 @@ def _lose_an_order(exchange: Exchange) -> tuple[list[str], str]:
         eventually(lambda: client.info("persistence")["aof_pending_bio_fsync"], lambda n: n == 0, "a sync")  # type: ignore[index]
         with fsync_hangs(client) as valkey:
             until_writes_are_held_back(client)
-            while not _is_stored_and_held_back(lost := _Placed(trader, client), database):
-                kept.append(lost.order_id)  # it took too long, and is written
-            family = _fail_power(exchange, valkey)
+            while True:
+                eventually(lambda: held_back(client), lambda size: size == 0, "what is held back is written")
+                written = written_bytes(exchange.data)
+                order_id = _placed_and_stored(trader, database)
+                with stopped(valkey):
+                    if written_bytes(exchange.data) == written:
+                        family = _fail_power(exchange, valkey)
+                        break
+                kept.append(order_id)  # it took too long, and is written
     assert psutil.wait_procs(family, timeout=60)[1] == []
-    return kept, lost.order_id
+    return kept, order_id
 
 
-class _Placed:
-    """An order that is the first of what Redis holds back: what was held back before is written."""
-
-    def __init__(self, trader: Any, client: redis.Redis) -> None:
-        self.client = client
-        eventually(lambda: held_back(client), lambda size: size == 0, "what is held back is written")
-        self.late_writes, self.began = late_writes(client), time.monotonic()
-        placed = trader.create_order("SOL/USDC", "limit", "buy", 2, 91)
-        assert placed["status"] == "open", "it was acknowledged"
-        self.order_id = str(placed["id"])
-
-    @property
-    def is_held_back(self) -> bool:
-        """For the moment that the power needs to fail, too."""
-        nothing_was_written = held_back(self.client) and late_writes(self.client) == self.late_writes
-        return bool(nothing_was_written) and time.monotonic() - self.began < HELD_BACK_SECONDS / 2
-
-
-def _is_stored_and_held_back(lost: _Placed, database: "psycopg.Connection[Any]") -> bool:
-    query = "select count(*) from orders where order_id = %s"
-    eventually(lambda: database.execute(query, (lost.order_id,)).fetchone(), lambda row: row == (1,), "the writer")
-    return lost.is_held_back
+def _placed_and_stored(trader: Any, database: "psycopg.Connection[Any]") -> str:
+    placed = trader.create_order("SOL/USDC", "limit", "buy", 2, 91)
+    assert placed["status"] == "open", "it was acknowledged"
+    query, order_id = "select count(*) from orders where order_id = %s", str(placed["id"])
+    eventually(lambda: database.execute(query, (order_id,)).fetchone(), lambda row: row == (1,), "the writer")
+    return order_id
 
 
 @pytest.mark.timeout(240)
