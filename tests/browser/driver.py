@@ -1,5 +1,6 @@
 """What a person does with the page and sees on it, as methods: the tests read like a walk through it."""
 
+import json
 import os
 import re
 from decimal import Decimal
@@ -10,7 +11,7 @@ from playwright.sync_api import ConsoleMessage, Error, Locator, Page, expect
 
 from tests.exchange import Exchange, eventually
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 RESTART_MS = 90_000  # of a process of the exchange, on a machine that is busy
 QUIET = "SOL_USDC"  # a market without a market maker: nobody is in it but the tests
 LIVELY = "ETH_USDC"  # one with a market maker, whose book moves and is empty for moments
@@ -41,6 +42,20 @@ WATCH = """() => {
 }"""
 
 
+# Every message that could be seen since they were dismissed: each goes by itself after some seconds, and a busy machine
+# may look later than that.
+NOTE_MESSAGES = """() => {
+  window.messages = [];
+  const note = () => {
+    for (const toast of document.querySelectorAll('.toast')) {
+      const text = [...toast.querySelectorAll('b, p')].map(part => part.textContent).join(' ').toLowerCase();
+      if (toast.checkVisibility() && !messages.includes(text)) messages.push(text);
+    }
+  };
+  new MutationObserver(note).observe(document, {subtree: true, childList: true, characterData: true});
+}"""
+
+
 class TradingPage:
     def __init__(self, page: Page, exchange: Exchange, screenshots: Path, size: str) -> None:
         self.page = page
@@ -50,6 +65,7 @@ class TradingPage:
         self.complaints: list[str] = []
         self.screenshots = screenshots
         page.set_default_timeout(PATIENCE_MS)
+        page.add_init_script(f"({NOTE_MESSAGES})()")
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", self._request)
@@ -136,16 +152,16 @@ class TradingPage:
     def tab(self, name: str) -> None:
         self.page.get_by_role("tab", name=name).click()
 
-    def toast(self, title: str, text: str | re.Pattern[str] = "") -> Locator:
-        found = self.page.locator(".toast").filter(has_text=title).filter(has_text=text).first
-        expect(found).to_be_visible()
-        return found
+    def toast(self, title: str, text: str = "") -> None:
+        """The message is on the screen, or was."""
+        parts = json.dumps([title.lower(), text.lower()])
+        self.until(f"messages.some(message => {parts}.every(part => message.includes(part)))")
 
     def dismiss_toasts(self) -> None:
         """Until none is left: one that comes while others go is dismissed too. All at once inside the page, since
         between looking and clicking one may have gone by itself."""
         click_all = "document.querySelectorAll('.toast button').forEach(button => button.click())"
-        self.until(f"({click_all}, document.querySelector('.toast') === null)")
+        self.until(f"({click_all}, document.querySelector('.toast') === null && (messages.length = 0, true))")
 
     def open_order(self, price: str) -> Locator:
         return self.page.get_by_role("table", name="Open orders").locator("tbody tr").filter(has_text=price)
