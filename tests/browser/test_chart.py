@@ -4,7 +4,6 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import httpx
 from playwright.sync_api import expect
 
 from tests.browser.conftest import desktop_only
@@ -23,9 +22,8 @@ Bar = list[Decimal]  # open, high, low and close
 def newest(exchange: Exchange, interval: str) -> list[Bar]:
     """The last bar of REST with trades; after it, if its time has passed, the empty ones that have begun."""
     now, seconds = int(time.time()), LABELS[interval][1]
-    query: dict[str, str | int] = {"symbol": QUIET, "interval": interval}
-    query |= {"startTime": now - 10 * seconds, "endTime": now + seconds}  # as bots ask: an interval further than now
-    candles = httpx.get(f"{exchange.run['http']}/api/v1/klines", params=query).json()
+    span = f"startTime={now - 10 * seconds}&endTime={now + seconds}"  # as bots ask: an interval further than now
+    candles = exchange.get(f"klines?symbol={QUIET}&interval={interval}&{span}")
     begun = [each for each in candles if datetime.fromisoformat(each["start"]).replace(tzinfo=UTC).timestamp() <= now]
     last = max(at for at, each in enumerate(begun) if int(each["trades"]))
     return [[Decimal(each[name]) for name in ("open", "high", "low", "close")] for each in begun[last:]]

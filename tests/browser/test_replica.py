@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import httpx
-
 from engine_core.transport.gateway import Gateway
 from tests.browser.conftest import desktop_only
 from tests.browser.driver import TradingPage
@@ -18,8 +16,7 @@ FRAMES = 100  # that bring the changes, at least: each is applied to what those 
 
 
 def engines_book(exchange: Exchange) -> dict[str, Any]:
-    answer = httpx.get(f"{exchange.run['http']}/api/v1/depth", params={"symbol": MARKET, "limit": 1000})
-    book: dict[str, Any] = answer.json()
+    book: dict[str, Any] = exchange.get(f"depth?symbol={MARKET}&limit=1000")
     return {"updateId": int(book["lastUpdateId"]), "bids": book["bids"][::-1], "asks": book["asks"]}
 
 

@@ -9,14 +9,15 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.driver import TradingPage
 from tests.browser.users import FOCUS, PASSWORD, button, dialog, enter, is_nobody, is_user, sign_up, unnamed
-from tests.exchange import Exchange, eventually
+from tests.exchange import PATIENT, Exchange, eventually
 
 
 def client(exchange: Exchange, box: Locator) -> Any:
     """A ccxt client with the key that the dialog shows."""
     keys = {"apiKey": box.get_by_label("API key").input_value(), "secret": box.get_by_label("Secret").input_value()}
     url = exchange.run["http"]
-    return ccxt.backpack({**keys, "urls": {"api": {"public": url, "private": url}}, "enableRateLimit": False})
+    urls = {"api": {"public": url, "private": url}}
+    return ccxt.backpack({**keys, **PATIENT, "urls": urls, "enableRateLimit": False})
 
 
 def refused(bot: Any) -> bool:
