@@ -21,6 +21,7 @@ export default defineConfig({
   test: {
     environment: "node",
     testTimeout: 120_000, // of one that hangs; on a busy machine a property of many cases may well take ten seconds
+    hookTimeout: 120_000,
     projects: [
       // Modules share one copy of what they import, which halves what the tests cost; components have theirs alone.
       { extends: true, test: { name: "modules", include: ["src/**/*.test.ts"], isolate: false } },
