@@ -65,7 +65,7 @@ def _until_it_listens(port: int, running: "subprocess.Popen[bytes]", log: Path) 
     deadline = time.monotonic() + 60
     while True:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/api/v1/ping", timeout=5)
+            httpx.get(f"http://127.0.0.1:{port}/api/v1/ping", timeout=30)
             return
         except httpx.ConnectError:
             assert running.poll() is None and time.monotonic() < deadline, log.read_text()

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -52,16 +52,16 @@ def request(line: str, headers: bytes, body: bytes) -> bytes:
 def flood(port: int, source: str, data: bytes, until: Callable[[], bool], statuses: Counter[str]) -> None:
     """One request after the other's answer, again and again; a connection that ends is opened again."""
     while not until():
-        with socket.create_connection(("127.0.0.1", port), 30, source_address=(source, 0)) as connection:
-            try:
-                while not until():
-                    connection.sendall(data)
-                    answer = connection.recv(65_536)
-                    if not answer:
-                        break
-                    statuses[answer[9:12].decode()] += 1
-            except OSError:
-                pass
+        with (
+            suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), 30, source_address=(source, 0)) as connection,
+        ):
+            while not until():
+                connection.sendall(data)
+                answer = connection.recv(65_536)
+                if not answer:
+                    break
+                statuses[answer[9:12].decode()] += 1
 
 
 def medians(venue: Venue, source: str, until: Callable[[], bool]) -> float:

@@ -38,7 +38,7 @@ def test_a_body_behind_an_offer_is_never_a_request(front: int, venue: Venue, pat
     wrong: list[str] = []
 
     def victim() -> None:
-        with httpx.Client(base_url=f"http://127.0.0.1:{front}", verify=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{front}", timeout=30, verify=False) as client:
             for _ in range(60):
                 answer = client.get("/api/v1/ping")
                 if (answer.status_code, answer.text) != (200, "pong"):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
+from tests.exchange import eventually
 from tests.ingress.fakes import READER_ACCOUNT
 from tests.venue import ADMIN, Venue
 
@@ -36,7 +37,11 @@ def test_administrators_actions_and_refusals_are_in_the_trail(venue: Venue) -> N
     assert act("POST", "deposits", "adminDeposit", move | {"quantity": "8"}) == 400
     made = {"account": account, "apiKey": b64encode(bytes(key)).decode(), "permissions": ["read"]}
     assert act("POST", "keys", "adminKeyCreate", made) == 200
-    told = trail(venue, "--account", str(account))[-6:]
+    told = eventually(
+        lambda: trail(venue, "--account", str(account))[-6:],
+        lambda found: found[-1]["action"] == "KEY",  # the log has it a moment after the answer
+        "the newest action",
+    )
     assert [(each["action"], each["outcome"]) for each in told] == [
         ("ACCOUNT_STATE", "applied"),
         ("FEE_TIER", "applied"),

@@ -132,7 +132,7 @@ class Rig:
 
     @asynccontextmanager
     async def listen(self, path: str = "/", **options: Any) -> AsyncIterator[Listener]:
-        async with connect(f"ws://127.0.0.1:{self.server.port}{path}", **options) as socket:
+        async with connect(f"ws://127.0.0.1:{self.server.port}{path}", open_timeout=60, **options) as socket:
             yield Listener(socket)
 
 

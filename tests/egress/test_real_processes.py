@@ -87,7 +87,7 @@ def engine_book(gateway: Gateway, units: MarketUnits) -> tuple[dict[str, dict[st
 
 @asynccontextmanager
 async def listen(port: int) -> AsyncIterator[Listener]:
-    async with connect(f"ws://127.0.0.1:{port}/ws", max_queue=None) as socket:
+    async with connect(f"ws://127.0.0.1:{port}/ws", max_queue=None, open_timeout=60) as socket:
         yield Listener(socket)
 
 

@@ -150,7 +150,7 @@ def requests(venue: Venue) -> list[tuple[bytes, int]]:
 async def test_each_request_is_answered_once(own_venue: Venue, accident: Any) -> None:
     asked = messages(random.Random(accident.__name__), 60)
     rest = requests(own_venue)
-    async with connect(f"ws://127.0.0.1:{own_venue.port}/ws/orders", proxy=None) as socket:
+    async with connect(f"ws://127.0.0.1:{own_venue.port}/ws/orders", proxy=None, open_timeout=60) as socket:
         trader = Trader(socket)
         assert (await trader.log_on(TRADER))["status"] == 200
         late = asyncio.Event()

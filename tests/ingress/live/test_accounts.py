@@ -6,6 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -300,7 +301,8 @@ async def test_a_log_out_and_a_revoked_key_end_the_streams_of_every_egress(
     key, port = SigningKey(_bytes(made["secret"])), free_port()
     with process("egress", venue.environment | {"EXCHANGE_WS_PORT": str(port)}, tmp_path):
         url = f"ws://127.0.0.1:{port}/ws"
-        async with connect(url, proxy=None) as of_page, connect(url, proxy=None) as of_key:
+        opened = partial(connect, url, proxy=None, open_timeout=60)
+        async with opened() as of_page, opened() as of_key:
             streams = {"method": "SUBSCRIBE", "params": ["account.orderUpdate"], "id": 1}
             await of_page.send(json.dumps(streams | {"session": session["streamToken"]}))
             await of_key.send(json.dumps(streams | {"signature": signature(0, key=key)}))
@@ -312,6 +314,6 @@ async def test_a_log_out_and_a_revoked_key_end_the_streams_of_every_egress(
                 async with asyncio.timeout(30):
                     await socket.wait_closed()
                 assert "revoked, its session ended, or its account frozen" in str(socket.close_reason)
-        async with connect(url, proxy=None) as again:
+        async with opened() as again:
             await again.send(json.dumps(streams | {"session": session["streamToken"]}))
             assert json.loads(await again.recv())["error"]["code"] == 4005

@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,18 @@ def check(client: httpx.Client, maker: str, taker: str) -> None:
     """Both orders, both fills, the trade and its candle are there."""
     signer = Signer(client)
 
-    def read(path: str, instruction: str, order_id: str, **options: Any) -> list[dict[str, Any]]:
-        found = eventually(
-            lambda: client.send(signer.request("GET", path, instruction, {"orderId": order_id}, **options)),
-            lambda answer: answer.status_code != 503,  # rather than leave anything out; asked again, it tells
-            path,
-        )
+    def told(make: Callable[[], httpx.Request]) -> list[dict[str, Any]]:
+        """503 rather than leave anything out; asked again, it tells."""
+        found = eventually(lambda: client.send(make()), lambda answer: answer.status_code != 503, "history")
         assert found.status_code == 200, found.text
         rows: list[dict[str, Any]] = found.json()
         return rows
+
+    def read(path: str, instruction: str, order_id: str, **options: Any) -> list[dict[str, Any]]:
+        return told(lambda: signer.request("GET", path, instruction, {"orderId": order_id}, **options))
+
+    def public(url: str) -> list[dict[str, Any]]:
+        return told(lambda: client.build_request("GET", url))
 
     (fill,) = read("/wapi/v1/history/fills", "fillHistoryQueryAll", taker)
     (other,) = read("/wapi/v1/history/fills", "fillHistoryQueryAll", maker, key=READER)
@@ -61,10 +64,10 @@ def check(client: httpx.Client, maker: str, taker: str) -> None:
     (taken,) = read("/wapi/v1/history/orders", "orderHistoryQueryAll", taker)
     (made,) = read("/wapi/v1/history/orders", "orderHistoryQueryAll", maker, key=READER)
     assert taken["status"] == made["status"] == "Filled"
-    trades = client.get("/api/v1/trades/history?symbol=SOL_USDC&limit=50&offset=0").json()
+    trades = public("/api/v1/trades/history?symbol=SOL_USDC&limit=50&offset=0")
     assert fill["tradeId"] in [each["id"] for each in trades]
     start = int(time.time()) - 120
-    candles = client.get(f"/api/v1/klines?symbol=SOL_USDC&interval=1month&startTime={start}").json()
+    candles = public(f"/api/v1/klines?symbol=SOL_USDC&interval=1month&startTime={start}")
     assert sum(int(candle["trades"]) for candle in candles) >= fill["tradeId"], "of all trades, this one included"
 
 

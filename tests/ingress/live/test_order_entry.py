@@ -93,7 +93,7 @@ def logon(key: SigningKey, **params: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def trading(port: int, key: SigningKey | None = TRADER, **params: Any) -> AsyncIterator[Trader]:
-    async with connect(f"ws://127.0.0.1:{port}/ws/orders", proxy=None) as socket:
+    async with connect(f"ws://127.0.0.1:{port}/ws/orders", proxy=None, open_timeout=60) as socket:
         trader = Trader(socket)
         if key is not None:
             assert (await trader.log_on(key, **params))["status"] == 200
@@ -287,7 +287,7 @@ async def test_the_feed_of_single_orders_and_its_snapshot_give_the_engines_book(
     flow = random.Random(5)
     with process("egress", environment, tmp_path):
         async with (
-            connect(f"ws://127.0.0.1:{port}/", proxy=None, max_queue=None) as socket,
+            connect(f"ws://127.0.0.1:{port}/", proxy=None, max_queue=None, open_timeout=60) as socket,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{venue.port}", timeout=30, verify=False) as rest,
             trading(venue.port) as trader,
             trading(venue.port, READER) as other,
