@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.jit.kernel import kernel
+from engine_core.jit.kernel import inner, kernel
 from engine_core.wire.layout import COMMAND
 from ingress.fast_path.order_kernel import (
     FOUND_WORDS,
@@ -85,7 +85,7 @@ def read_batch(data: bytes, rules: Rules, made: BatchBuffers) -> int:
     return write_times(data, spans, made.text, length)
 
 
-@kernel
+@inner
 def _write_order(data: bytes, rules: Rules, made: BatchBuffers, place: int) -> bool:
     row = market_row(data, made.spans, rules.symbols)
     made.rows[place] = row

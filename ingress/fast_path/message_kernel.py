@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine_core.jit.kernel import kernel
+from engine_core.jit.kernel import inner, kernel
 from engine_core.wire.layout import COMMAND
 from ingress.fast_path.order_kernel import market_row, write_command
 from ingress.fast_path.request_kernel import NAMES, read_members, starts, text_bytes
@@ -64,7 +64,7 @@ def read_message(
     return row >= 0 and write_command(data, spans, words[row], command[0])
 
 
-@kernel
+@inner
 def _mark(data: bytes, at: int, mark: int) -> int:
     """Behind this character and the spaces after it; 0 if another stands there."""
     if at == 0 or at >= len(data) or data[at] != mark:
@@ -75,7 +75,7 @@ def _mark(data: bytes, at: int, mark: int) -> int:
     return at
 
 
-@kernel
+@inner
 def _name(data: bytes, at: int, name: np.ndarray) -> int:
     """Behind the name of a member, its colon and spaces; 0 if another stands there."""
     if at == 0 or not starts(data, at, len(data), name):
@@ -83,7 +83,7 @@ def _name(data: bytes, at: int, name: np.ndarray) -> int:
     return _mark(data, at + len(name), _COLON)
 
 
-@kernel
+@inner
 def _id(data: bytes, start: int) -> int:
     """Behind a number or a string of letters, digits, `_` and `-`; 0 if it is another value."""
     at, end = start, len(data)

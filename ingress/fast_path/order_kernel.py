@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from engine_core.edge.spelling import ORDER_TYPE_CODES, SELF_TRADE_CODES, SIDE_CODES, TIME_IN_FORCE_CODES
-from engine_core.jit.kernel import kernel, wide
+from engine_core.jit.kernel import inner, kernel, wide
 from engine_core.wire.codes import CommandKind, OrderFlag, SelfTrade, TimeInForce
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import MAX_CLIENT_ID, MAX_PRICE_TICKS, MAX_QUANTITY_LOTS, MAX_SUPPLY_ATOMS
@@ -166,7 +166,7 @@ def read_order(
     return write_times(data, spans, text, write_members(data, spans, text, 0))
 
 
-@kernel
+@inner
 def check_headers(data: bytes, body_bytes: int, spans: np.ndarray, found: np.ndarray) -> bool:
     if spans[EXPECT, 0] != 0 or spans[ENCODING, 0] != 0 or spans[UPGRADE, 0] != 0 or spans[CODING, 0] != 0:
         return False
@@ -188,13 +188,13 @@ def check_headers(data: bytes, body_bytes: int, spans: np.ndarray, found: np.nda
     return bool(found[FOUND_TIMESTAMP] >= 0 and (found[FOUND_WINDOW] >= 0 or spans[WINDOW, 0] == 0))
 
 
-@kernel
+@inner
 def _stands(data: bytes, spans: np.ndarray, name: int, expected: np.ndarray) -> bool:
     start, end = spans[name, 0], spans[name, 1]
     return bool(end - start == len(expected) and starts(data, start, end, expected))
 
 
-@kernel
+@inner
 def _is_host(data: bytes, start: int, end: int) -> bool:
     """Whether a name or an IPv4 address stands there, with or without a port."""
     at = start
@@ -207,7 +207,7 @@ def _is_host(data: bytes, start: int, end: int) -> bool:
     return at == end or (data[at] == 58 and whole(data, at + 1, end, 5) >= 0)
 
 
-@kernel
+@inner
 def market_row(data: bytes, spans: np.ndarray, symbols: np.ndarray) -> int:
     start, length = spans[SYMBOL, 0], spans[SYMBOL, 1] - spans[SYMBOL, 0]
     if not 1 <= length <= _MAX_SYMBOL:
@@ -221,7 +221,7 @@ def market_row(data: bytes, spans: np.ndarray, symbols: np.ndarray) -> int:
     return -1
 
 
-@kernel
+@inner
 def _choice(data: bytes, spans: np.ndarray, name: int, first: int, last: int, default: int) -> int:
     """The code of a member's value among the choices [first, last), `default` if the member is absent, or -1."""
     start, end = spans[name, 0], spans[name, 1]
@@ -233,7 +233,7 @@ def _choice(data: bytes, spans: np.ndarray, name: int, first: int, last: int, de
     return -1
 
 
-@kernel
+@inner
 def _steps(data: bytes, start: int, end: int, decimals: int, step: int) -> int:
     """A plain decimal as a count of `step` in its last decimal; 0 if it is absent, none, or no multiple."""
     value, point = 0, -1
@@ -260,7 +260,7 @@ def _steps(data: bytes, start: int, end: int, decimals: int, step: int) -> int:
     return value // step if value % step == 0 else 0
 
 
-@kernel
+@inner
 def write_command(data: bytes, spans: np.ndarray, rules: np.ndarray, command: np.ndarray) -> bool:
     side = _choice(data, spans, SIDE, _SIDE_CHOICES, _TIME_CHOICES, -1)
     order_type = _choice(data, spans, ORDER_TYPE, _TYPE_CHOICES, _END_OF_CHOICES, -1)
@@ -293,7 +293,7 @@ def write_command(data: bytes, spans: np.ndarray, rules: np.ndarray, command: np
     return True
 
 
-@kernel
+@inner
 def _append(text: np.ndarray, length: int, data: bytes, start: int, end: int) -> int:
     for at in range(start, end):
         text[length] = data[at]
@@ -301,13 +301,14 @@ def _append(text: np.ndarray, length: int, data: bytes, start: int, end: int) ->
     return length
 
 
-@kernel
+@inner
 def _append_text(text: np.ndarray, length: int, part: np.ndarray) -> int:
-    text[length : length + len(part)] = part
+    for at in range(len(part)):  # a slice would compile the text of the error that it could raise
+        text[length + at] = part[at]
     return length + len(part)
 
 
-@kernel
+@inner
 def write_members(data: bytes, spans: np.ndarray, text: np.ndarray, length: int) -> int:
     """Append the part of the signed text that an order is; its length. (edge/signing.py says what it looks like.)"""
     length = _append_text(text, length, _INSTRUCTION)
@@ -321,7 +322,7 @@ def write_members(data: bytes, spans: np.ndarray, text: np.ndarray, length: int)
     return length
 
 
-@kernel
+@inner
 def write_times(data: bytes, spans: np.ndarray, text: np.ndarray, length: int) -> int:
     """Append what a signed text ends with; its length."""
     text[length] = 38

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from engine_core.jit.kernel import kernel, wide
+from engine_core.jit.kernel import inner, wide
 
 MAX_MEMBER = 48  # characters of one value
 KEY_CHARACTERS, SIGNATURE_CHARACTERS = 44, 88
@@ -47,7 +47,7 @@ NAME, NAME_LENGTH = byte_rows(
 _TRUE, _FALSE = text_bytes("true"), text_bytes("false")
 
 
-@kernel
+@inner
 def starts(data: bytes, at: int, end: int, expected: np.ndarray) -> bool:
     """Whether the bytes from `at` begin with `expected`, before `end`."""
     if end - at < len(expected):
@@ -58,7 +58,7 @@ def starts(data: bytes, at: int, end: int, expected: np.ndarray) -> bool:
     return True
 
 
-@kernel
+@inner
 def _find_name(data: bytes, start: int, end: int, first: int, last: int, lower: bool) -> int:
     """Which of the names [first, last) stands there, or -1."""
     for name in range(first, last):
@@ -75,7 +75,7 @@ def _find_name(data: bytes, start: int, end: int, first: int, last: int, lower: 
     return -1
 
 
-@kernel
+@inner
 def read_headers(data: bytes, at: int, spans: np.ndarray) -> int:
     """Note where the values of headers are, and how long all of them are; where the body begins, or 0."""
     end = len(data)
@@ -103,7 +103,7 @@ def read_headers(data: bytes, at: int, spans: np.ndarray) -> int:
     return at + 2 if at + 1 < end and data[at + 1] == 10 else 0
 
 
-@kernel
+@inner
 def whole(data: bytes, start: int, end: int, most: int) -> int:
     """A number of 1 to `most` digits, or -1."""
     if not 1 <= end - start <= most:
@@ -116,21 +116,21 @@ def whole(data: bytes, start: int, end: int, most: int) -> int:
     return value
 
 
-@kernel
+@inner
 def skip_space(data: bytes, at: int) -> int:
     while at < len(data) and (data[at] == 32 or 9 <= data[at] <= 10 or data[at] == 13):
         at += 1
     return at
 
 
-@kernel
+@inner
 def read_members(data: bytes, body: int, spans: np.ndarray) -> bool:
     """Note where the values of the object's members are. False unless one flat object of known members is all."""
     at = read_object(data, body, spans)
     return at != 0 and skip_space(data, at) == len(data)
 
 
-@kernel
+@inner
 def read_object(data: bytes, at: int, spans: np.ndarray) -> int:
     """The same of an object with more behind it; where it ends, or 0."""
     end = len(data)
@@ -159,7 +159,7 @@ def read_object(data: bytes, at: int, spans: np.ndarray) -> int:
     return at + 1 if separator == 125 else 0
 
 
-@kernel
+@inner
 def _read_value(data: bytes, at: int, name: int, spans: np.ndarray) -> int:
     """Note a value in the form that its member has; where it ends, or 0."""
     end = len(data)
