@@ -101,7 +101,7 @@ async def run(config: EgressConfig) -> None:
 def main() -> None:
     lifecycle.start("egress")
     try:
-        settings = Settings.from_environment()
+        settings = Settings.of_role()
         exposure.check(settings.profile, settings.host, bool(settings.config.http.trusted_proxies))
         uvloop.run(run(from_settings(settings)))
     except (ConfigError, GatewayError, LogError) as error:

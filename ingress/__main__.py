@@ -182,7 +182,7 @@ def listening_socket(config: IngressConfig) -> socket.socket:
 def main() -> None:
     lifecycle.start("ingress")
     try:
-        settings = Settings.from_environment()
+        settings = Settings.of_role()
         exposure.check(settings.profile, settings.host, bool(settings.config.http.trusted_proxies))
         uvloop.run(serve(from_settings(settings)))
     except (ConfigError, GatewayError, LogError) as error:

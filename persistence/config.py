@@ -26,7 +26,7 @@ class WriterConfig:
 
     @classmethod
     def from_environment(cls) -> "WriterConfig":
-        settings = Settings.from_environment()
+        settings = Settings.of_role()
         if not settings.database_url:
             raise ConfigError(
                 "DATABASE_URL: is not set and no running exchange was found in "

@@ -226,7 +226,7 @@ async def _main(settings: Settings) -> None:
 def main() -> None:
     lifecycle.start("market_maker")
     try:
-        settings = Settings.from_environment()
+        settings = Settings.of_role()
         for name in (MAKER_KEY, TAKER_KEY):
             if not (settings.data / name).is_file():
                 raise ConfigError(f"{settings.data / name} is missing: `exchange up --profile demo` writes it")

@@ -59,7 +59,7 @@ class Settings:
         running = {} if is_supervised else _running(Path(environment.get("EXCHANGE_DATA") or "data"))
         data = Path(environment.get("EXCHANGE_DATA") or "data").absolute()
         config = read_config(environment.get("EXCHANGE_CONFIG") or own_config(data), profile, environment)
-        runtime = Path(environment["EXCHANGE_RUNTIME"]) if environment.get("EXCHANGE_RUNTIME") else runtime_folder(data)
+        runtime = Path(environment["EXCHANGE_RUNTIME"]) if environment.get("EXCHANGE_RUNTIME") else runtime_path(data)
         if os.path.exists(runtime) and not os.path.isdir(runtime):
             raise ConfigError(f"EXCHANGE_RUNTIME: {runtime} is not a folder")
         return cls(
@@ -79,6 +79,14 @@ class Settings:
             session_secret=_secret(environment.get("EXCHANGE_SESSION_SECRET", ""), "EXCHANGE_SESSION_SECRET"),
             metrics_port=whole_number(environment, "EXCHANGE_METRICS_PORT", 0, MAX_PORT),
         )
+
+    @classmethod
+    def of_role(cls) -> "Settings":
+        """The same for a process of the exchange, with sockets in the runtime folder: made, unless one is given."""
+        settings = cls.from_environment()
+        if not os.environ.get("EXCHANGE_RUNTIME"):
+            runtime_folder(settings.data)
+        return settings
 
     def secret(self) -> bytes:
         """What signs browser sessions: given, or kept in the data folder so that all workers agree."""
@@ -144,17 +152,19 @@ def remember_config(data: Path, config: Path) -> None:
 
 
 def runtime_folder(data: Path) -> Path:
-    """The short folder for the sockets and the ring file of the exchange whose data is in `data`; created, ours, 0700.
+    """The short folder for sockets and the ring file of the exchange whose data is in `data`; created, ours, 0700."""
+    return private_folder(runtime_path(data))
 
-    It is on a tmpfs where there is one, so that the ring is never written to a disk.
-    """
+
+def runtime_path(data: Path) -> Path:
+    """Where that folder is. It is on a tmpfs where there is one, so that the ring is never written to a disk."""
     digest = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:8]
     shared = Path("/dev/shm")
     base = shared if os.access(shared, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
     folder = base / f"exchange-{os.getuid()}-{digest}"
     if len(os.fsencode(folder)) > MAX_SOCKET_PATH - 20:
         folder = Path("/tmp") / folder.name
-    return private_folder(folder)
+    return folder
 
 
 def private_folder(folder: Path) -> Path:

@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     lifecycle.start("engine")
     try:
-        settings = Settings.from_environment()
+        settings = Settings.of_role()
         config = from_settings(settings, options.standby)
     except ConfigError as error:
         sys.exit(f"exchange engine: {error}")

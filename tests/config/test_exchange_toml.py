@@ -188,6 +188,19 @@ def test_passwords_do_not_reach_messages() -> None:
     assert without_password("unix:///run/valkey.sock") == "unix:///run/valkey.sock"
 
 
+def test_only_a_role_makes_the_runtime_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that asks where an exchange is leaves nothing behind."""
+    monkeypatch.delenv("EXCHANGE_RUNTIME", raising=False)
+    monkeypatch.setenv("EXCHANGE_CONFIG", str(SHIPPED))
+    monkeypatch.setenv("EXCHANGE_DATA", str(tmp_path / "a"))
+    folder = Settings.from_environment().runtime
+    assert not folder.exists()
+    try:
+        assert Settings.of_role().runtime == folder and folder.is_dir()
+    finally:
+        folder.rmdir()
+
+
 def test_the_runtime_folder_is_short_private_and_one_for_each_data_folder(tmp_path: Path) -> None:
     one, other = runtime_folder(tmp_path / "a"), runtime_folder(tmp_path / "b")
     try:
