@@ -151,11 +151,11 @@ def _look_deeper(state: State, slots: Rows[int], messages: Rows[Row], at: int) -
 @entry
 def run_flow(state: State, slots: np.ndarray, messages: np.ndarray, reports: np.ndarray) -> int:
     """Match all messages. Returns the number of reports. (`maker_id` is written for trades only.)"""
-    return _run(by_reference(state), rows(slots), rows(messages), rows(reports))
+    return match_all(by_reference(state), rows(slots), rows(messages), rows(reports))
 
 
 @inner
-def _run(state: State, slots: Rows[int], messages: Rows[Row], reports: Rows[Row]) -> int:
+def match_all(state: State, slots: Rows[int], messages: Rows[Row], reports: Rows[Row]) -> int:
     n = 0
     last = reports.size
     for at in range(messages.size):

@@ -1,8 +1,9 @@
 """The measurements of bench.kernel: each returns plain numbers, and checks that what it timed was right.
 
 Times are of kernels alone, after a warm-up, as the median of pairs that alternate with the yardstick in the same
-process; so a busy machine slows both. Non-goals: latency, or anything with a log or a socket in it (bench.pipeline
-has those).
+process; so a busy machine slows both. Each flow is taken both ways: all at once, where the kernel looks ahead at what
+has come, and to the letter, a call for each message (entries.py). Non-goals: latency (latency.py), or
+anything with a log or a socket in it (bench.pipeline has those).
 """
 
 import importlib.util
@@ -19,8 +20,9 @@ import numpy as np
 from bench.conformance.flow import Flow, name_of, read_flow
 from bench.conformance.kernel import MESSAGE, REPORT, Book, new_book, run_flow
 from bench.conformance.passes import digest_of, max_reports, touch
+from bench.kernel.entries import Bound, execute_address, match_address, new_engine, place, singly
 from bench.workloads import NORMAL, TIME_MS, deep_flow, mixed_flow, with_order_ids
-from engine_core.book.audit import conservation
+from engine_core.book.audit import conservation, digest
 from engine_core.book.commands import NOT_KEPT, execute_blocks
 from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY
 from engine_core.book.memory.state import EVENTS, MARKETS, OPEN_ORDERS, Capacities, State, new_state
@@ -41,6 +43,8 @@ class BookResult(NamedTuple):
     ratio: float  # median of the pairs
     ratios: list[float]
     digest: str
+    singly: float  # messages a second, a call each
+    singly_ratios: list[float]  # to the yardstick, which is given all at once
 
 
 class EngineResult(NamedTuple):
@@ -51,6 +55,7 @@ class EngineResult(NamedTuple):
     ratio: float  # to the yardstick on `normal`
     ratios: list[float]
     open_orders: int
+    singly: float  # commands a second, a call each
 
 
 def load_yardstick(folder: Path) -> ModuleType:
@@ -88,22 +93,33 @@ def measure_book(path: Path, module: ModuleType, pairs: int, limit: int | None) 
         flow = flow._replace(messages=flow.messages[:limit].copy())
     messages, yardstick = flow.messages, Yardstick(module, flow)
     reports = np.zeros(max_reports(messages), REPORT)
-    ours, theirs, count = [], [], 0
+    match = match_address()  # compiled before the clock starts
+    ours: list[float] = []
+    alone: list[float] = []
+    theirs, digests = [], set()
     for _ in range(pairs + 1):
         theirs.append(yardstick.seconds())
-        book = new_book(messages, flow.max_id)
-        touch((*book.state, book.slots))
-        started = time.perf_counter()
-        count = run_flow(book.state, book.slots, messages, reports)
-        ours.append(time.perf_counter() - started)
-    assert count == yardstick.count, f"{path}: {count} reports, the yardstick gives {yardstick.count}"
-    ratios = [b / a for a, b in zip(ours[1:], theirs[1:], strict=True)]  # the first pair is the warm-up
+        for times in ours, alone:
+            book = new_book(messages, flow.max_id)
+            touch((*book.state, book.slots))
+            bound = Bound(book)
+            started = time.perf_counter()
+            if times is alone:
+                count = singly(match, bound.address, place(messages), place(reports), True)
+            else:
+                count = run_flow(book.state, book.slots, messages, reports)
+            times.append(time.perf_counter() - started)
+            assert count == yardstick.count, f"{path}: {count} reports, the yardstick gives {yardstick.count}"
+            if len(times) == 1:  # the warm-up
+                digests.add(digest_of(reports[:count]))
+    assert len(digests) == 1, f"{path}: one message a call gives other reports than all in one"
+    ratios, singly_ratios = ([b / a for a, b in zip(times[1:], theirs[1:], strict=True)] for times in (ours, alone))
     n = len(messages)
-    digest = digest_of(reports[:count])
-    return BookResult(name_of(path), n, n / median(ours[1:]), n / median(theirs[1:]), median(ratios), ratios, digest)
+    rates = n / median(ours[1:]), n / median(theirs[1:]), median(ratios), ratios
+    return BookResult(name_of(path), n, *rates, digests.pop(), n / median(alone[1:]), singly_ratios)
 
 
-def _run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tuple[int, float]:
+def run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tuple[int, float]:
     """(events, seconds) of a COMMAND array, in blocks of BATCH, all in one call of the kernel."""
     blocks = np.zeros(-(-len(commands) // BATCH), BLOCK)
     blocks["gateway"], blocks["time_ms"] = NO_GATEWAY, TIME_MS
@@ -118,6 +134,14 @@ def _run_commands(state: State, commands: np.ndarray, events: np.ndarray) -> tup
     return int(state.scalars[EVENTS]) - before, seconds
 
 
+def run_singly(state: State, commands: np.ndarray, events: np.ndarray) -> tuple[int, float]:
+    """The same, a call for each command."""
+    function, bound = execute_address(), Bound(new_engine(state, TIME_MS))
+    started = time.perf_counter()
+    count = singly(function, bound.address, place(commands), place(events), False)
+    return count, time.perf_counter() - started
+
+
 def measure_engine(
     module: ModuleType, normal: Path, pairs: int, commands: int, markets: int, accounts: int, resting: int
 ) -> EngineResult:
@@ -130,22 +154,30 @@ def measure_engine(
     before, timed = flow.commands[:start].copy(), flow.commands[start:].copy()
     yardstick, events = Yardstick(module, read_flow(normal)), np.zeros(MAX_BLOCK_EVENTS, EVENT)
     messages = len(read_flow(normal).messages)
-    rates, ratios, total, state = [], [], 0, new_state(flow.capacities)
+    rates: list[float] = []
+    alone: list[float] = []
+    ratios, totals, digests, state = [], set(), set(), new_state(flow.capacities)
     for turn in range(pairs + 1):
         theirs = messages / yardstick.seconds()
-        state = new_state(flow.capacities)
-        touch(state)
-        _run_commands(state, setup, events)
-        _run_commands(state, before, events)
-        total, seconds = _run_commands(state, timed, events)
-        if turn:
-            rates.append(len(timed) / seconds)
-            ratios.append(rates[-1] / theirs)
+        for found, run in (rates, run_commands), (alone, run_singly):
+            state = new_state(flow.capacities)
+            touch(state)
+            run_commands(state, setup, events)
+            run_commands(state, before, events)
+            total, seconds = run(state, timed, events)
+            totals.add(total)
+            if turn:
+                found.append(len(timed) / seconds)
+            else:
+                digests.add(digest(state))
+        ratios += [rates[-1] / theirs] if turn else []
+    assert len(totals) == len(digests) == 1, "one command a call gives another book or other events than blocks do"
     for asset, (supplied, held) in conservation(state).items():
         assert supplied == held, f"asset {asset}: {held} atoms held, {supplied} supplied"
     name = f"{int(state.scalars[MARKETS])} markets, {accounts} accounts, {resting} resting"
     resting_now = int(state.scalars[OPEN_ORDERS])
-    return EngineResult(name, len(timed), total, median(rates), median(ratios), ratios, resting_now)
+    figures = len(timed), totals.pop(), median(rates), median(ratios), ratios
+    return EngineResult(name, *figures, resting_now, median(alone))
 
 
 def resting_book(seed: int, resting: int, span_bits: int, messages: int) -> tuple[Book, np.ndarray]:

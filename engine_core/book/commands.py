@@ -46,7 +46,9 @@ from engine_core.book.memory.state import (
     TIME_MS,
     TIMERS,
     TRIGGERS_DUE,
+    Capacities,
     State,
+    new_state,
 )
 from engine_core.book.orders.amending import amend
 from engine_core.book.orders.checks import account_exists, check_sender, check_shape, market_of
@@ -56,7 +58,7 @@ from engine_core.book.orders.placing import answer_retry, find_retry, place
 from engine_core.book.orders.replacing import replace
 from engine_core.book.orders.timers import DEAD_MAN, EVERY_MARKET, arm, disarm, find_timer, run_due
 from engine_core.book.orders.triggers import collect_fired, is_busy, run_fired
-from engine_core.jit.by_reference import by_reference
+from engine_core.jit.bound import Binding, reader_of
 from engine_core.jit.intrinsics import cold, noinline
 from engine_core.jit.kernel import entry, hot, inner
 from engine_core.jit.rows import Rows, rows
@@ -67,6 +69,8 @@ from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND, MAX_TIM
 NO_TIMER_GATEWAY = 0  # of a dead-man switch
 KEPT_EVENTS = 2048  # of several blocks: no more of them once there are so many
 NOT_KEPT = np.zeros(0, OUTCOME)
+bound_state = reader_of(lambda: new_state(Capacities(*[1] * len(Capacities._fields))))
+_binding = Binding()
 
 
 @hot
@@ -216,7 +220,7 @@ def _dispatch(state: State, events: Rows[EventRow], n: int, command: CommandRow,
 
 
 @hot
-def _execute(
+def execute_block(
     state: State, commands: Rows[CommandRow], block: BlockRow, first: int, events: Rows[EventRow], n: int
 ) -> tuple[int, int]:
     """commands[first:] of a block, until their events might not fit behind n others. Returns (next command, n then)."""
@@ -250,7 +254,6 @@ def _execute(
     return i, n
 
 
-@entry
 def execute_blocks(
     state: State,
     blocks: np.ndarray,
@@ -268,7 +271,21 @@ def execute_blocks(
     block that must not be executed, with the reason; within one whose events might not fit; after one that asks for
     another behaviour; after the last; and after as many events as are kept at once.
     """
-    state, queue, kept = by_reference(state), rows(blocks), rows(outcomes)
+    return _execute_blocks(_binding.table(state), blocks, number, stop, first, commands, events, outcomes)
+
+
+@entry
+def _execute_blocks(
+    table: np.ndarray,
+    blocks: np.ndarray,
+    number: int,
+    stop: int,
+    first: int,
+    commands: np.ndarray,
+    events: np.ndarray,
+    outcomes: np.ndarray,
+) -> tuple[int, int, int, int]:
+    state, queue, kept = bound_state(table), rows(blocks), rows(outcomes)
     most = min(KEPT_EVENTS, events.size - MAX_EVENTS_PER_COMMAND) if kept.size != 0 else events.size
     n = 0
     while True:
@@ -277,7 +294,7 @@ def execute_blocks(
             reason = check_block(state, block.gateway, block.incarnation, block.sequence)
             if reason != Reason.NONE:
                 return number, first, n, reason
-        first, n = _execute(state, rows(commands), block, first, rows(events), n)
+        first, n = execute_block(state, rows(commands), block, first, rows(events), n)
         if kept.size != 0 and first == block.end:
             kept[number].events_end = n
             kept[number].time_ms = state.scalars[TIME_MS]

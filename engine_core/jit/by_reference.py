@@ -3,7 +3,8 @@
 Numba passes a NamedTuple by value, seven machine words for each array in it: a call with a state of 25 arrays copies
 175 words, and the compiler chews on every one of them. `by_reference(state)`, in the kernel that Python calls, keeps
 one copy on its stack; every kernel that it calls gets the address, and `state.orders` loads what it needs. Fields can
-be read, not replaced. In plain Python (JIT off) the NamedTuple itself is handed on.
+be read, not replaced; one that is a NamedTuple itself is the address of that. In plain Python (JIT off) the NamedTuple
+itself is handed on. What is called often for little has the copy made once (bound.py).
 """
 
 from typing import Any, TypeVar, cast
@@ -41,14 +42,17 @@ class _ReferenceFields(AttributeTemplate):  # type: ignore[misc]
     key = Reference
 
     def generic_resolve(self, reference: Any, field: str) -> Any:
-        return rows_type_of(reference.target.types[reference.target.fields.index(field)])
+        kind = reference.target.types[reference.target.fields.index(field)]
+        return Reference(kind) if isinstance(kind, types.NamedTuple) else rows_type_of(kind)
 
 
 @lower_getattr_generic(Reference)  # type: ignore[untyped-decorator]
 def _load_field(context: Any, builder: Any, reference: Any, address: Any, field: str) -> Any:
     index = reference.target.fields.index(field)
-    array_type = reference.target.types[index]
-    view = context.make_array(array_type)(context, builder, ref=cgutils.gep_inbounds(builder, address, 0, index))
+    array_type, place = reference.target.types[index], cgutils.gep_inbounds(builder, address, 0, index)
+    if isinstance(array_type, types.NamedTuple):
+        return place
+    view = context.make_array(array_type)(context, builder, ref=place)
     data, size = view.data, view.nitems
     for load in data, size:  # the copy never changes: one load is enough
         load.set_metadata("invariant.load", builder.module.add_metadata([]))
@@ -67,8 +71,8 @@ class _Plain:
     """The same in plain Python: fields are Rows."""
 
     def __init__(self, value: Any) -> None:
-        for name, array in zip(value._fields, value, strict=True):
-            setattr(self, name, Rows(array))
+        for name, field in zip(value._fields, value, strict=True):
+            setattr(self, name, _Plain(field) if isinstance(field, tuple) else Rows(field))
 
 
 def _plain(value: T) -> T:

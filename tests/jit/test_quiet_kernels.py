@@ -12,7 +12,7 @@ DECORATORS = {"entry", "hot", "inner", "kernel"}
 MOST_CASTS = 20  # `wide(1) << n` must not become a Python number of any size
 MOST_LINES, MOST_LINES_OF_A_FILE = 70, 400
 MOST_PARAMETERS = 6
-ENTRY_POINTS = {"execute_blocks"}  # what Python calls with whole arrays
+ENTRY_POINTS = {"execute_blocks", "_execute_blocks"}  # what Python calls with whole arrays
 
 
 def _functions() -> Iterator[tuple[str, ast.FunctionDef]]:
