@@ -94,7 +94,7 @@ def assert_mirrored(client: redis.Redis, capacities: Capacities | None = None) -
     expected = [
         (entry, machine.encode(machine.execute(entry, block))) for entry, block in entries(client, NAMES.orders)
     ]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while client.xlen(NAMES.events) < len(expected) and time.monotonic() < deadline:
         time.sleep(0.01)  # the ring is told before the stream
     mirrors = entries(client, NAMES.events)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
 import redis
 
 from engine_core.book.memory.state import Capacities
@@ -15,6 +16,8 @@ from engine_core.wire.layout import BEHAVIOUR_VERSION, EVENT
 from engine_core.wire.streams import FIELD, EntryId, decode_block
 from tests.runtime.deadly.sitecustomize import DEADLY_LOTS
 from tests.runtime.rig import NAMES, admin, block_of, engine, entries, flow, place, setup
+
+pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
 
 DEADLY = str(Path(__file__).parent / "deadly")
 

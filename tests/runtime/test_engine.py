@@ -22,6 +22,8 @@ from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, decode_block
 from tests.runtime.rig import FUNDS, NAMES, admin, assert_mirrored, block_of, engine, entries, flow, place, setup
 
+pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
+
 ANSWER_SECONDS = 120.0  # with a cold kernel cache
 
 

@@ -39,7 +39,7 @@ def server_of(folder: Path, runtime: Path) -> Iterator[tuple[str, int]]:
 
 def kill(pid: int, client: redis.Redis) -> None:
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             client.ping()
@@ -193,7 +193,7 @@ async def test_new_orders_are_refused_while_the_database_is_far_behind(valkey: s
         log_id = int.from_bytes(first[1][b"b"][8:16], "little")
         await client.set(NAMES.stored, Stored(log_id, EntryId.parse(first[0]), 1).encode())
         out = await AsyncGateway.open(valkey, runtime, 0, 100, backlog=bounds)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not out.pressure:
                 await asyncio.sleep(0.01)
         with pytest.raises(Overloaded, match="11 blocks of events are not in the database yet"):
@@ -202,7 +202,7 @@ async def test_new_orders_are_refused_while_the_database_is_far_behind(valkey: s
         cancel["kind"] = 2
         assert len(await out.submit(cancel.tobytes())) == 1, "cancels still pass"
         await client.set(NAMES.stored, Stored(log_id, EntryId.parse(first[0]), 12).encode())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while out.pressure:
                 await asyncio.sleep(0.01)
         assert (await out.submit(place(Side.BID, 100, 1).tobytes()))[0]["kind"] == EventKind.ACCEPTED

@@ -46,7 +46,7 @@ async def accepted(out: AsyncGateway, price: int) -> bool:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -89,17 +89,13 @@ async def test_a_full_disk_refuses_with_its_reason(fresh_valkey: str, runtime: P
         out = await prepared(fresh_valkey, runtime)
         assert await accepted(out, 50)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, hard))
-        refused = ""
-        for price in range(60, 90):
-            try:
-                assert await accepted(out, price)
-            except Overloaded as error:
-                refused = str(error)
-                break
-        assert "AOF" in refused, refused
+        async with asyncio.timeout(60):
+            with pytest.raises(Overloaded, match="AOF"):
+                while await accepted(out, 60):
+                    pass  # while it syncs what it wrote before, Valkey writes nothing, and takes what comes
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     assert await accepted(out, 95)
@@ -143,7 +139,7 @@ async def test_pressure_is_read_from_any_thread_and_known_without_orders(valkey:
     client = redis.asyncio.Redis.from_url(valkey)
     with engine(valkey, runtime):
         out = await prepared(valkey, runtime, Backlog(redis_bytes=1))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not (said := await asyncio.to_thread(lambda: out.pressure)):
                 await asyncio.sleep(0.01)
         assert "the logs take" in said

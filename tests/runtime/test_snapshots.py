@@ -25,6 +25,8 @@ from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.streams import FIELD, EntryId
 from tests.runtime.rig import NAMES, SMALL, admin, assert_mirrored, block_of, engine, entries, flow, setup
 
+pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
+
 ANSWER_SECONDS = 120.0
 
 

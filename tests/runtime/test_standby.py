@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pytest
 import redis
 
 from engine_core.runtime.snapshots import snapshot
@@ -21,6 +22,8 @@ from engine_core.wire.layout import EVENT, SLOT
 from engine_core.wire.streams import ORIGIN, decode_block
 from tests.runtime.rig import NAMES, assert_mirrored, engine, entries, flow, place, setup
 from tests.runtime.test_snapshots import take_snapshot
+
+pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
 
 ANSWER_SECONDS = 120.0
 STANDBY = {"EXCHANGE_WORKER": "1"}

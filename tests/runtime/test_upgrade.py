@@ -30,6 +30,8 @@ from engine_core.wire.log import LogError
 from engine_core.wire.streams import FIELD, EntryId, decode_block
 from tests.runtime.rig import NAMES, admin, entries
 
+pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
+
 FOLDERS = Path(__file__).resolve().parents[1] / "data" / "behaviour_1"
 
 
