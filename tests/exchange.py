@@ -58,6 +58,21 @@ def asked(url: str) -> httpx.Response:
     return httpx.get(url, timeout=PATIENCE_SECONDS, verify=False)
 
 
+@contextlib.contextmanager
+def stopped(*pids: int) -> Iterator[None]:
+    """The processes do nothing while inside; they may be killed there."""
+    processes = [psutil.Process(pid) for pid in pids]
+    try:
+        for process in processes:
+            process.suspend()
+            eventually(process.status, lambda status: status == psutil.STATUS_STOPPED, f"{process} stops")
+        yield
+    finally:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
 def texts_in(folder: Path) -> Iterator[tuple[Path, bytes]]:
     """All files below, and what is in them; those that go meanwhile are passed over, as PostgreSQL's come and go."""
     for place, _, names in os.walk(folder):

@@ -1,8 +1,8 @@
 """A disk whose fsync hangs, for one process: Valkey's background thread that syncs the append-only file is stopped.
 
 With `everysec` Valkey then holds back its writes, up to two seconds, and goes on answering: what it acknowledges
-meanwhile is in its memory alone, and kill -9 loses it. No other process, and no other thread, is slowed down. Whether
-the two seconds were over before a kill -9, `stopped` lets a test find out: what is stopped writes no more.
+meanwhile is in its memory alone, and kill -9 loses it. No other process, and no other thread, is slowed down. A test
+that stops it before it kills it can see whether the two seconds were over: what is stopped writes no more.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import redis
 
@@ -57,19 +56,6 @@ def held_back(client: redis.Redis) -> int:
 def written_bytes(data: Path) -> int:
     """What is in the append-only files of the Valkey of this data folder."""
     return sum(path.stat().st_size for path in (data / "valkey").rglob("*.aof"))
-
-
-@contextlib.contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """The process does nothing while inside; it may be killed there."""
-    process = psutil.Process(pid)
-    process.suspend()
-    try:
-        eventually(process.status, lambda status: status == psutil.STATUS_STOPPED, f"{process} stops")
-        yield
-    finally:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.resume()
 
 
 def until_writes_are_held_back(client: redis.Redis) -> None:

@@ -205,7 +205,9 @@ class AsyncGateway:
     async def _watch(self) -> None:
         """Runs while commands are unanswered."""
         while self._outbox.oldest is not None or self._pipeline.waiting:
+            began = time.monotonic()
             await asyncio.sleep(PATROL_SECONDS)
+            self._stood_still(time.monotonic() - began - PATROL_SECONDS)
             if not self._pipeline.connected:
                 self._pipeline.fail_waiting(
                     ConnectionError("Redis is not reachable; the command was not executed"), ANSWER_SECONDS
@@ -221,6 +223,12 @@ class AsyncGateway:
             for block in self._outbox.blocks:
                 if expired(block):
                     block.fail(OutcomeUnknown(f"the engine did not answer within {ANSWER_SECONDS:g} s"))
+
+    def _stood_still(self, seconds: float) -> None:
+        """This process did, or its whole machine: no answer could come meanwhile, so nothing was waited for."""
+        now = time.monotonic()
+        for block in self._outbox.blocks:
+            block.created = min(block.created + max(0.0, seconds), now)
 
     async def _look_up(self, block: Block) -> None:
         """Resolve a confirmed block from the event log, should the feed be behind. Refusals are left to the feed."""

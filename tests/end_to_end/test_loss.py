@@ -12,8 +12,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.exchange import Exchange, eventually
-from tests.slow_disk import fsync_hangs, held_back, stopped, until_writes_are_held_back, written_bytes
+from tests.exchange import Exchange, eventually, stopped
+from tests.slow_disk import fsync_hangs, held_back, until_writes_are_held_back, written_bytes
 
 
 def _fail_power(exchange: Exchange, valkey: int) -> list[psutil.Process]:
