@@ -27,8 +27,6 @@ from tests.ingress.fakes import Exchange, open_exchange
 from tests.ingress.order_entry.test_socket import opened, settle
 from tests.markets import setup
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest_asyncio.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:

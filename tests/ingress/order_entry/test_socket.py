@@ -30,8 +30,6 @@ from tests.ingress.fakes import TRADER, TRADER_ACCOUNT, Exchange, config, event
 from tests.ingress.live.test_order_entry import logon
 from tests.markets import admin
 
-pytestmark = pytest.mark.timeout(60)
-
 AMEND = {"symbol": "SOL_USDC", "orderId": "1", "quantity": "1"}
 
 
