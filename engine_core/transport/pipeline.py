@@ -11,8 +11,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis.asyncio
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -35,8 +34,7 @@ RETRY_SECONDS = 0.1
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     """A command that is not part of a block yet."""
 
     record: bytes

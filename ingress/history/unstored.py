@@ -2,8 +2,9 @@
 
     log:  ───────────── stored in the database ─────────────┤ position ├──── the tail: observed, not stored ────▶ now
 
-Only what history shows is kept: events of orders, deposits, withdrawals. What a query saw as stored is dropped when the
-tail has grown; a query whose snapshot is older than that is made again. Non-goals: reading the database (reader.py).
+Only what history shows is kept: events of orders, deposits, withdrawals. Many are looked at together, because the
+answer to an order waits meanwhile. What a query saw as stored is dropped when the tail has grown; a query whose
+snapshot is older than that is made again. Non-goals: reading the database (reader.py).
 """
 
 import numpy as np
@@ -14,6 +15,7 @@ from engine_core.wire.streams import EntryId
 
 MAX_EVENTS = 400_000  # 77 MB; more than that unstored, and history waits for the writer
 _TRIM_EVENTS = 8_192
+_SIFT_EVENTS = 1_024  # are taken as they come, before it is looked which of them are kept
 _OPAQUE = np.dtype((np.void, SLOT.itemsize))  # NumPy joins and picks records with overlapping fields very slowly
 
 _KEPT = np.zeros(256, bool)
@@ -42,17 +44,31 @@ class Tail:
         self.complete_after = since  # of events above it, the tail has every one
         self._parts: list[np.ndarray] = []
         self._size = 0
+        self._raw: list[np.ndarray] = []  # taken, and not looked at yet
+        self._raw_size = 0
         self._is_new = True
 
     def __len__(self) -> int:
+        self._sift()
         return self._size
 
     def observe(self, slots: np.ndarray) -> None:
-        """Take a batch of the feed, in log order; the array is copied."""
+        """Take a batch of the feed, in log order; nobody may change the array any more."""
         if self._is_new and len(slots):
             self._is_new = False
             if slots["position"][0] != 0:  # observation began in the middle of an entry
                 self.complete_after = EntryId(int(slots["entry_ms"][0]), int(slots["entry_seq"][0]))
+        self._raw.append(slots)
+        self._raw_size += len(slots)
+        if self._raw_size >= _SIFT_EVENTS:
+            self._sift()
+
+    def _sift(self) -> None:
+        """Copy what is kept of what was taken."""
+        if not self._raw_size:
+            return
+        slots = _join(self._raw)
+        self._raw, self._raw_size = [], 0
         kinds = slots["event"]["kind"]
         wanted = _KEPT[kinds]
         if (kinds == EventKind.APPLIED).any():
@@ -68,6 +84,7 @@ class Tail:
 
     def after(self, position: EntryId) -> np.ndarray | None:
         """The kept events above `position` as SLOT records; None if the tail does not reach back so far."""
+        self._sift()
         if position < self.complete_after:
             return None
         slots = self._joined()
@@ -82,9 +99,7 @@ class Tail:
         return self._size > 2 * _TRIM_EVENTS
 
     def _joined(self) -> np.ndarray:
-        if len(self._parts) != 1:
-            whole = [part.view(_OPAQUE) for part in self._parts]
-            self._parts = [np.concatenate(whole).view(SLOT) if whole else np.empty(0, SLOT)]
+        self._parts = [_join(self._parts)]
         return self._parts[0]
 
     def _forget_half(self) -> None:
@@ -93,6 +108,12 @@ class Tail:
         self.complete_after = EntryId(int(last["entry_ms"]), int(last["entry_seq"]))
         kept = slots[_first_above(slots, self.complete_after) :].copy()
         self._parts, self._size = [kept], len(kept)
+
+
+def _join(parts: list[np.ndarray]) -> np.ndarray:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([part.view(_OPAQUE) for part in parts]).view(SLOT) if parts else np.empty(0, SLOT)
 
 
 def pick(slots: np.ndarray, places: np.ndarray) -> np.ndarray:

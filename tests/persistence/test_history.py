@@ -298,6 +298,17 @@ def test_a_tail_that_begins_inside_an_entry(flow_blocks: list[Block]) -> None:
     assert tail.after(flow_blocks[1].entry) is not None
 
 
+def test_a_tail_looks_at_what_it_took_when_it_is_asked(flow_blocks: list[Block]) -> None:
+    taken = slots(flow_blocks[1:20])
+    at_once, piece_by_piece = Tail(flow_blocks[0].entry), Tail(flow_blocks[0].entry)
+    at_once.observe(taken)
+    for slot in range(len(taken)):
+        piece_by_piece.observe(taken[slot : slot + 1])
+    first, second = (tail.after(flow_blocks[0].entry) for tail in (at_once, piece_by_piece))
+    assert first is not None and second is not None and first.tobytes() == second.tobytes()
+    assert len(at_once) == len(piece_by_piece) == len(first) > 0
+
+
 async def test_a_tail_that_grows_without_a_database(flow_blocks: list[Block]) -> None:
     """Bounded memory: the oldest half goes, and reads wait until that is stored."""
     batch = np.frombuffer(bytearray(slots(flow_blocks[1:]).tobytes()), SLOT)
@@ -317,6 +328,7 @@ async def test_a_tail_that_grows_without_a_database(flow_blocks: list[Block]) ->
 
 async def test_the_tail_forgets_what_is_stored(valkey: str, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingress.history.unstored._TRIM_EVENTS", 50)
+    monkeypatch.setattr("ingress.history.unstored._SIFT_EVENTS", 1)
     flow = Flow(5)
     blocks = [flow.genesis(), *(flow.block() for _ in range(20))]
     store(valkey, postgres, blocks[:20])
