@@ -87,6 +87,12 @@ STEPS = (
         "--orders 200000 --commands 500000 --rounds 3",
         "",
     ),
+    Step(
+        "writer",
+        "--events 5000 --rate 5000 --seconds 1",
+        "",
+        "--events 3000000 --seconds 30",
+    ),
     Step("history", "--trades 80000 --requests 20", "--trades 800000", ""),
     Step("flow", "--seconds 1", "--seconds 5", "--seconds 20"),
     Step("realism", "FOLDER/flow.toml", "FOLDER/flow.toml", "FOLDER/flow.toml", before="calibrate -o FOLDER/flow.toml"),

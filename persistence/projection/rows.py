@@ -87,11 +87,13 @@ def make_rows(events: np.ndarray, times_ms: np.ndarray, setup: Setup, books: Boo
     fills = np.flatnonzero(kinds == EventKind.FILL)
     taken = fills[events["flags"][fills] & OrderFlag.TAKER != 0]
     trades = _trades(pick(events, taken), times_ms[taken], columns)
+    # Side by side, an account's rows go into the same pages of each index: a quarter of what storing them costs.
+    by_account = fills[np.argsort(events["account"][fills], kind="stable")]
     new_orders, order_changes = _orders(pick(events, of_orders), times_ms[of_orders], books)
     rows = Rows(
         definitions=definitions,
         trades=trades,
-        fills=_fills(pick(events, fills), times_ms[fills], books),
+        fills=_fills(pick(events, by_account), times_ms[by_account], books),
         new_orders=new_orders,
         order_changes=order_changes,
         balance_changes=balance_changes(
@@ -148,6 +150,7 @@ def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.
     begins = events["kind"][first]
     is_new = (begins == EventKind.ACCEPTED) | (begins == EventKind.TRIGGER_PLACED)
     new, old = np.flatnonzero(is_new), np.flatnonzero(~is_new)
+    new = new[np.argsort(events["account"][first[new]], kind="stable")]  # side by side, as fills are
     rows, changes = ORDERS.rows(len(new)), ORDER_CHANGES.rows(len(old))
     for target, which in ((rows, new), (changes, old)):
         state = pick(events, last[which])

@@ -2,16 +2,21 @@
 
 from dataclasses import replace
 
+import numpy as np
 import psycopg
 import pytest
 import redis
 
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.intervals import INTERVALS
+from engine_core.wire.layout import join
 from persistence.config import WriterConfig
 from persistence.metrics import Metrics
 from persistence.migrate import Variant, migrations
-from persistence.projection.rows import make_rows
+from persistence.projection.balances import FeeBalances
+from persistence.projection.definitions import Setup
+from persistence.projection.numbering import Numbering
+from persistence.projection.rows import Books, make_rows
 from persistence.source import EventSource, SourceError
 from persistence.store import Store, StoreError
 from persistence.writer import store_next
@@ -159,6 +164,23 @@ def test_of_two_writers_one_commits(valkey: str, postgres: str) -> None:
     slow_one.close()
     source.close()
     assert_equals_log(postgres, blocks)
+
+
+def test_an_accounts_rows_stand_side_by_side() -> None:
+    """In the order of their numbers; so they go into the same pages of each index."""
+    flow = Flow(1)
+    blocks = [flow.genesis(), *(flow.block() for _ in range(60))]
+    events = join([block.records for block in blocks])
+    times_ms = np.repeat([block.time_ms for block in blocks], [len(block.records) for block in blocks])
+
+    def numbering() -> Numbering:
+        return Numbering(lambda pairs: [0] * len(pairs))
+
+    books = Books(numbering(), numbering(), FeeBalances(lambda asset: 0), 0, 0)
+    rows = make_rows(events, times_ms, Setup(), books)
+    for table in (rows.fills, rows.new_orders):
+        found = list(zip(table["account"].tolist(), table["number"].tolist(), strict=True))
+        assert len(found) > 50 and len(set(table["account"].tolist())) > 1 and found == sorted(found)
 
 
 def test_a_database_changed_by_hand_stops_the_writer(valkey: str, postgres: str) -> None:
