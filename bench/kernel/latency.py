@@ -84,7 +84,7 @@ def matcher(function: int, bound: Bound, messages: np.ndarray, reports: np.ndarr
 
 def play(match: Match, due: np.ndarray, reports: np.ndarray) -> Round:
     """One round: match here, read on another core."""
-    words, waited = np.zeros(arrivals.WORDS, np.int64), np.zeros(len(due), np.int64)
+    words, waited = np.zeros(arrivals.WORDS, np.int64), np.full(len(due), -1)  # mapped before the clock starts
     flat, read = reports.view(np.int64), {}
 
     def reader() -> None:
@@ -95,8 +95,8 @@ def play(match: Match, due: np.ndarray, reports: np.ndarray) -> Round:
             read["interrupted"] = _interruptions() - before
 
     thread = threading.Thread(target=reader)
+    thread.start()  # from a thread that is on no core yet: it would begin on the same one
     with _on_core(0):
-        thread.start()
         before = _interruptions()
         try:
             count = match(due, words)
