@@ -127,6 +127,9 @@ class Valkey:
             # would do so again and again but for the least size.
             "auto-aof-rewrite-percentage": "100",
             "auto-aof-rewrite-min-size": REWRITE_BYTES,
+            # Whoever rewrites it takes a core from the engine: compressing is most of that, and makes rewrites
+            # more frequent, as each one starts from a smaller file.
+            "rdbcompression": "no",
             # Readers of the answers and feeds may pause; a dead one is found by its own timeout.
             "client-output-buffer-limit": ("pubsub", "256mb", "64mb", "60"),
             "always-show-logo": "no",

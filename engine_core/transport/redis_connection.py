@@ -20,6 +20,7 @@ from engine_core.wire.log import LogState, no_log, parse_description
 
 UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)
 SOCKET_READ_BYTES = 1 << 20
+SEND_BYTES = 1 << 20  # wanted of the system, which gives less: what is under way while we go on
 MOST_PARTS = 512  # in one call; Linux takes 1,024
 
 
@@ -60,6 +61,8 @@ class Connection:
     def __init__(self, redis_url: str, timeout_seconds: float) -> None:
         pool = client_of(redis_url, timeout_seconds).connection_pool
         self._connection: Any = pool.get_connection()
+        if self._connection._sock.family == socket.AF_UNIX:  # others fit their buffers to the way
+            self._connection._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         self._alive = True
 
     def fileno(self) -> int:

@@ -35,6 +35,7 @@ class Intake:
         self._client, self._name = client, names.orders
         self._asked_at = 0.0
         self._caught_up_at = float("-inf")  # what was appended before that is read
+        self._ahead: tuple[float, EntryId] | None = None  # (when, the top then), until that entry is read
         self.fileno = connection.fileno()
 
     def request(self) -> None:
@@ -56,7 +57,7 @@ class Intake:
         for name, rows in reply or ():
             if name == self._orders:
                 entries = [(EntryId.parse(entry), block_of(fields)) for entry, fields in rows]
-                self._prove()
+                self._prove(is_behind=len(entries) == asked)
                 self._after = entries[-1][0]
                 size = sum(len(block) for _, block in entries) // len(entries)
                 self._entries = max(MIN_ENTRIES, min(MAX_ENTRIES, INTAKE_BYTES // max(1, size)))
@@ -64,16 +65,24 @@ class Intake:
                 questions = [block_of(fields) for _, fields in rows]
                 self._questions_after = EntryId.parse(rows[-1][0])
         if len(entries) < asked:
-            self._caught_up_at = self._asked_at
+            self._caught_up_at, self._ahead = self._asked_at, None
+        elif self._ahead is not None and self._after >= self._ahead[1]:
+            self._caught_up_at, self._ahead = self._ahead[0], None
         return Batch(entries, questions)
 
-    def _prove(self) -> None:
+    def _prove(self, *, is_behind: bool) -> None:
         """LogTrimmed if what came now may not be what comes next: we were away for so long, or are far behind.
 
-        The entry before it is in the log *after* it was read, so those between were not trimmed away before.
+        The entry before it is in the log *after* it was read, so those between were not trimmed away before. A busy
+        engine is always a little behind: it looks in good time where the log ends, and is proven right once it has read
+        up to there, so that it need not ask at each read.
         """
-        if time.monotonic() - self._caught_up_at > UNSEEN_SECONDS:
-            describe(self._client, self._name).check(self._after)
+        now = time.monotonic()
+        unseen = now - self._caught_up_at
+        if unseen > UNSEEN_SECONDS or (is_behind and self._ahead is None and unseen > UNSEEN_SECONDS / 2):
+            log = describe(self._client, self._name)
+            log.check(self._after)
+            self._ahead = self._ahead or (now, log.top)
 
 
 def block_of(fields: list[bytes] | None) -> bytes:
