@@ -61,8 +61,9 @@ class Connection:
     def __init__(self, redis_url: str, timeout_seconds: float) -> None:
         pool = client_of(redis_url, timeout_seconds).connection_pool
         self._connection: Any = pool.get_connection()
-        if self._connection._sock.family == socket.AF_UNIX:  # others fit their buffers to the way
-            self._connection._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        connected: Any = self._connection._sock
+        if connected.family == socket.AF_UNIX:  # the system fits the buffers of others to their way
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         self._alive = True
 
     def fileno(self) -> int:
