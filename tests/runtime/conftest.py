@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from engine_core.transport.questions import AGAIN_SECONDS
 from tests.exchange import PATIENCE_SECONDS
 
 
@@ -18,4 +19,4 @@ def client(valkey: str) -> Iterator[redis.Redis]:
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is stopped or cut off here is answered afterwards, however long the machine takes for it."""
     monkeypatch.setattr("engine_core.transport.pipeline.ANSWER_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr("engine_core.transport.questions.QUERY_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("engine_core.transport.questions.TIMES", round(PATIENCE_SECONDS / AGAIN_SECONDS))
