@@ -33,7 +33,7 @@ from bench.websocket.server import SYMBOL
 from engine_core.arguments import folder, new_file, seconds, whole
 
 SETTLE_SECONDS = 1.0
-IDLE_STREAMS, STORM_STREAMS = ("ticker",), ("depth.1000ms",)
+IDLE_STREAMS, STORM_STREAMS = ("trade",), ("depth.1000ms",)
 
 
 def rates(options: argparse.Namespace) -> list[str]:

@@ -1,6 +1,6 @@
 """Connections that have nothing to hear: what each costs egress in memory, and how long they took to open.
 
-    python -m bench.websocket.idle ws://127.0.0.1:8081 10000 ticker.SOL_USDC     opens them and says so
+    python -m bench.websocket.idle ws://127.0.0.1:8081 10000 trade.SOL_USDC     opens them and says so
 
 The clients are those of the `websockets` package, not ours, in a process of their own. Non-goals: frames and latency.
 """

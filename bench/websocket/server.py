@@ -129,6 +129,8 @@ async def run(changes: int, trades: int, seed: int, limits: ConnectionLimits = U
     gc.freeze()  # as egress does
     lifecycle.ready()
     print(server.port, flush=True)
+    if not changes:
+        await asyncio.Event().wait()  # nothing happens
     await feed(on_events[0], changes, trades, seed)
 
 
