@@ -91,7 +91,10 @@ def play(match: Match, due: np.ndarray, reports: np.ndarray) -> Round:
         with _on_core(1):
             before = _interruptions()
             width = reports.itemsize // flat.itemsize
-            read["sum"] = arrivals.read(flat, width, due, waited, words)
+            try:
+                read["sum"] = arrivals.read(flat, width, due, waited, words)
+            finally:
+                words[arrivals.READY] = 1  # the matcher must not wait for it either
             read["interrupted"] = _interruptions() - before
 
     thread = threading.Thread(target=reader)
