@@ -40,7 +40,8 @@ def free_port() -> int:
 
 def free_ports(count: int) -> list[int]:
     """Different ones, on which nobody listens now, and which nobody takes before the process that they are for: each
-    worker has its own, below those that the system deals out to whoever asks for any."""
+    worker has its own, below those that the system deals out to whoever asks for any, and of other sessions each says
+    by the name of a socket which it has taken (on Linux, where such names need no file)."""
     return list(itertools.islice(filter(_is_free, _ports), count))
 
 
@@ -56,8 +57,22 @@ def _is_free(port: int) -> bool:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:
         return False
+    return port in _taken or _take(port)
+
+
+def _take(port: int) -> bool:
+    """Whether no other session has it."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        if sys.platform == "linux":
+            name.bind(f"\0test-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _taken[port] = name
     return True
 
 
 _PORTS, _PORTS_OF_A_WORKER = range(20_000, 32_000), 1_500
 _ports = _ports_of_this_worker()
+_taken: dict[int, socket.socket] = {}  # for as long as this process lives
