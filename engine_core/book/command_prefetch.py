@@ -5,6 +5,9 @@ else lies outside the nearest caches, and looking ahead at more would cost more 
 its price, too; nearer, what those point to is asked for, step by step: the order's neighbours and level, the page of
 the price, the level there, the order at its end. No branch depends on what kind of command it is: one that is guessed
 wrong costs more than asking for a line in vain.
+
+Before the first commands of a block there is none that could look ahead: what they touch is asked for at once, step by
+step for all of them. Small blocks consist of such commands.
 """
 
 from engine_core.book.ladder.levels import book_of, key_of
@@ -21,7 +24,8 @@ from engine_core.book.ledger.balances import balance_of, open_count_of
 from engine_core.book.ledger.client_ids import client_bucket
 from engine_core.book.memory.records import HAS_CLIENT_ID
 from engine_core.book.memory.state import FREE_ORDERS, OPEN_ORDERS, State
-from engine_core.jit.kernel import hot
+from engine_core.jit.intrinsics import cold
+from engine_core.jit.kernel import hot, inner
 from engine_core.jit.rows import Rows, prefetch
 from engine_core.wire.codes import CommandKind, Side
 from engine_core.wire.layout import CommandRow
@@ -71,26 +75,38 @@ def _fetch_order(state: State, command: CommandRow) -> None:
 
 @hot
 def _fetch_around(state: State, command: CommandRow) -> None:
-    """What the order names that the command names, and the last one of the account."""
+    """What the order names that the command names, the last one of the account, and where its price is looked up."""
     account = min(command.account, state.accounts.size - 1)
     slot = _slot_of(state, command)
     info = state.info[slot]
     fetch_neighbours(state, slot)
     prefetch(state.info, info.account_next)
     prefetch(state.info, info.account_prev)
-    prefetch(state.info, state.accounts[account].last_order)
+    prefetch(state.info, state.accounts[account].last_order * (command.kind == CommandKind.PLACE))
     is_named = (info.flags & HAS_CLIENT_ID) // HAS_CLIENT_ID
     prefetch(state.client_heads, is_named * client_bucket(state, account, info.client_id))
+    fetch_bucket(state, *_price_of(state, command))
+
+
+@hot
+def _fetch_levels(state: State, command: CommandRow) -> None:
+    fetch_level(state, *_price_of(state, command))
+    fetch_page_of(state, _slot_of(state, command))
+
+
+@hot
+def _fetch_named(state: State, command: CommandRow) -> None:
+    """What the command itself names."""
+    _fetch_account(state, command)
+    _fetch_order(state, command)
 
 
 @hot
 def _look_deeper(state: State, commands: Rows[CommandRow], i: int) -> None:
     _fetch_around(state, commands[i + 5 * AHEAD // 8])
-    fetch_bucket(state, *_price_of(state, commands[i + 5 * AHEAD // 8]))
     fetch_page(state, *_price_of(state, commands[i + AHEAD // 2]))
     fetch_place(state, *_price_of(state, commands[i + 3 * AHEAD // 8]))
-    fetch_level(state, *_price_of(state, commands[i + AHEAD // 4]))
-    fetch_page_of(state, _slot_of(state, commands[i + AHEAD // 4]))
+    _fetch_levels(state, commands[i + AHEAD // 4])
     fetch_tail(state, *_price_of(state, commands[i + AHEAD // 8]))
     free = state.free_orders[max(state.scalars[FREE_ORDERS] - AHEAD // 8, 0)]  # the slots of new orders
     prefetch(state.orders, free)
@@ -98,10 +114,35 @@ def _look_deeper(state: State, commands: Rows[CommandRow], i: int) -> None:
 
 
 @hot
-def look_ahead(state: State, commands: Rows[CommandRow], i: int, count: int) -> None:
+def look_ahead(state: State, commands: Rows[CommandRow], i: int, end: int) -> None:
     """Ask for what the commands after number `i` will touch."""
-    if i + AHEAD < count:
-        _fetch_account(state, commands[i + AHEAD])
-        _fetch_order(state, commands[i + AHEAD])
+    if i + AHEAD < end:
+        _fetch_named(state, commands[i + AHEAD])
         if state.scalars[OPEN_ORDERS] > DEEP:
             _look_deeper(state, commands, i)
+
+
+@inner
+def _look_deeper_at_first(state: State, commands: Rows[CommandRow], first: int, stop: int) -> None:
+    cold()
+    for i in range(first, stop):
+        _fetch_around(state, commands[i])
+    for i in range(first, stop):
+        fetch_page(state, *_price_of(state, commands[i]))
+    for i in range(first, stop):
+        fetch_place(state, *_price_of(state, commands[i]))
+    for i in range(first, stop):
+        _fetch_levels(state, commands[i])
+    for i in range(first, stop):
+        fetch_tail(state, *_price_of(state, commands[i]))
+
+
+@hot
+def look_at_first(state: State, commands: Rows[CommandRow], first: int, end: int) -> None:
+    """Ask for what the first commands of a block will touch: before them there is none that could look ahead."""
+    stop = min(first + AHEAD, end)
+    if first + 1 < stop:
+        for i in range(first, stop):
+            _fetch_named(state, commands[i])
+        if state.scalars[OPEN_ORDERS] > DEEP:
+            _look_deeper_at_first(state, commands, first, stop)

@@ -30,7 +30,7 @@ EVENT_LIMIT; a CANCEL_ALL that does says so in the reason of CANCEL_ALL_DONE, an
 import numpy as np
 
 from engine_core.book.admin import administer
-from engine_core.book.command_prefetch import look_ahead
+from engine_core.book.command_prefetch import look_ahead, look_at_first
 from engine_core.book.ladder.queue import slot_of
 from engine_core.book.ledger.client_ids import find_client
 from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY, OUTCOME, BlockRow, check_block
@@ -227,6 +227,7 @@ def execute_block(
     others = n
     i, origin, end = first, block.first, block.end
     state.scalars[TIME_MS] = max(state.scalars[TIME_MS], block.time_ms)
+    look_at_first(state, commands, i, end)
     while i < end and n + MAX_EVENTS_PER_COMMAND <= events.size:
         command = commands[i]
         look_ahead(state, commands, i, end)
