@@ -7,6 +7,7 @@ import numba
 import numpy as np
 import pytest
 
+from engine_core.jit import bound as binding_of
 from engine_core.jit.bound import Binding, bind, reader_of
 from engine_core.jit.c_entry import c_entry, call, rows_at
 from engine_core.jit.kernel import entry
@@ -61,6 +62,14 @@ def add(numbers: int, count: int) -> int:
 def call_it(address: int, numbers: int, count: int) -> int:
     result: int = call(address, numbers, count)
     return result
+
+
+@pytest.fixture(autouse=True)
+def _not_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache of kernels is shared, and what binds a type of ours cannot be loaded where there are no tests: an
+    engine that finds it there ends."""
+    if not binding_of.JIT_DISABLED:
+        monkeypatch.setattr(binding_of, "_bind", numba.njit(binding_of._bind.py_func))
 
 
 def test_a_table_is_read_like_the_tuple() -> None:
