@@ -14,9 +14,7 @@ from engine_core.transport.redis_connection import client_of
 from engine_core.wire.streams import keys
 
 TICK_MS = 100  # how often an engine looks for due timers
-# Of commands in one read, about: bounds the work between two looks at the socket, and fits into it, so that Redis need
-# not wait with the end of a read until its beginning is taken.
-INTAKE_BYTES = 1 << 17
+INTAKE_BYTES = 1 << 18  # of commands in one read, about: bounds the work between two looks at the socket
 APPEND_BYTES = 4 << 20  # of events in one transaction, about
 TRIM_SECONDS = 30.0  # for one answer of Redis while it trims
 WAITING_BYTES = 64 << 20  # of events not yet taken by Redis: beyond, the engine waits for it

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engine_core.runtime.config import INTAKE_BYTES
 from engine_core.runtime.log import intake
 from engine_core.runtime.log.intake import UNSEEN_SECONDS, Intake
 from engine_core.wire.log import LogTrimmed
@@ -30,7 +31,7 @@ class Log:
     def receive(self) -> Any:
         count, after = self.asked
         there = range(max(self.first, after + 1), self.top + 1)[:count]
-        rows = [[b"%d-0" % ms, [FIELD, bytes(1 << 14)]] for ms in there]
+        rows = [[b"%d-0" % ms, [FIELD, bytes(INTAKE_BYTES // 8)]] for ms in there]
         return [[NAMES.orders.encode(), rows]] if rows else None
 
     def xinfo_stream(self, name: str) -> dict[str, Any]:
