@@ -104,6 +104,7 @@ def rows_of(batches: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
             kept = balances.setdefault((int(change["account"]), int(change["asset"])), [0, 0])
             kept[0] = int(change["available"])
             kept[1] = int(change["locked"]) if change["locked"] >= 0 else kept[1]
+    tables["fills"].sort()  # rows of a table have no order: within a batch an account's are stored side by side
     for order in orders.values():
         order.pop("updated", None)
     return tables
