@@ -69,8 +69,14 @@ from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND, MAX_TIM
 NO_TIMER_GATEWAY = 0  # of a dead-man switch
 KEPT_EVENTS = 2048  # of several blocks: no more of them once there are so many
 NOT_KEPT = np.zeros(0, OUTCOME)
-bound_state = reader_of(lambda: new_state(Capacities(*[1] * len(Capacities._fields))))
-_binding = Binding()
+
+
+def smallest_state() -> State:
+    return new_state(Capacities(*[1] * len(Capacities._fields)))
+
+
+bound_state = reader_of(smallest_state)
+_binding = Binding(smallest_state)
 
 
 @hot

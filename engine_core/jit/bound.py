@@ -4,7 +4,7 @@ Python unpacks a tuple of thirty arrays in 3 us, which is nothing for a block of
 time of a single one. `bind(state)` does it once and leaves the words in a table; a kernel that is given the table, or
 its address, reads them there:
 
-    bound = reader_of(lambda: new_state(LEAST))     whose arrays have the types of all of them
+    bound = reader_of(example)      a function that makes a small State, whose arrays have the types of all of them
 
     @entry
     def execute(table, ...):
@@ -14,80 +14,67 @@ A table is good as long as the arrays are: it holds their addresses, and does no
 it is the NamedTuple.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
 import numpy as np
 from numba import types
-from numba.core import errors
 from numba.extending import intrinsic
 
 from engine_core.jit.by_reference import Reference, by_reference
-from engine_core.jit.kernel import JIT_DISABLED, entry
-
-_WORDS_AN_ARRAY = 7  # of Numba's own view of an array of one dimension
+from engine_core.jit.kernel import JIT_DISABLED
 
 
-def _must_be_mutable(value: Any) -> None:
-    """Whoever reads a table takes all that stands in it for arrays that may be written to."""
-    for kind in value.types:
-        if isinstance(kind, types.NamedTuple):
-            _must_be_mutable(kind)
-        elif not kind.mutable:
-            raise errors.NumbaTypeError(f"only arrays that may be written to can be bound: {kind}")
+def _arrays(value: Any) -> Iterator[np.ndarray]:
+    for field in value:
+        if isinstance(field, tuple):
+            yield from _arrays(field)
+        else:
+            yield field
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _store(typing_context: Any, value: Any, table: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[1])(context, builder, args[1]).data
-        builder.store(args[0], builder.bitcast(data, args[0].type.as_pointer()))
-        return context.get_dummy_value()
-
-    _must_be_mutable(value)
-    return types.void(value, table), codegen
-
-
-@entry
-def _bind(value: Any, table: np.ndarray) -> None:
-    _store(value, table)
-
-
-def _arrays(value: Any) -> int:
-    return sum(_arrays(field) if isinstance(field, tuple) else 1 for field in value)
+def _words(array: np.ndarray) -> tuple[int, ...]:
+    """Numba's own view of an array of one dimension: nobody counts references to it, rows, bytes a row, address; shape
+    and strides."""
+    if array.ndim != 1 or not array.flags.c_contiguous or not array.flags.writeable:
+        raise ValueError("only arrays of one dimension, in one piece, that may be written to can be bound")
+    return 0, 0, array.size, array.itemsize, array.ctypes.data, *array.shape, *array.strides
 
 
 def bind(value: Any) -> Any:
-    """The table of a NamedTuple of arrays."""
+    """The table of a NamedTuple of arrays. Made here and not by a kernel: the shared cache of kernels would keep the
+    type of all that was ever bound, and a process that cannot import one of them could load none."""
     if JIT_DISABLED:
         return value
-    table = np.zeros(_WORDS_AN_ARRAY * _arrays(value), np.int64)
-    _bind(value, table)
-    return table
+    return np.array([word for array in _arrays(value) for word in _words(array)], np.int64)
 
 
 class Binding:
     """bind(), remembered for the value that came last. It keeps that value, so the table is good."""
 
-    def __init__(self) -> None:
+    def __init__(self, example: Callable[[], Any]) -> None:
+        self._example = example
         self._latest: tuple[Any, Any] = (None, None)
 
     def table(self, value: Any) -> Any:
+        """Of a value like the example; what else a kernel would read wrongly is a TypeError."""
         latest = self._latest  # one read: another thread may bind another value
         if latest[0] is not value:
+            if [array.dtype for array in _arrays(value)] != [array.dtype for array in _arrays(self._example())]:
+                raise TypeError(f"this {type(value).__name__} has other types than kernels are compiled for")
             latest = self._latest = value, bind(value)
         return latest[1]
 
 
-def reader_of(make: Callable[[], Any]) -> Any:
-    """What reads a table in kernels; `make` gives an example of what is bound, whenever a kernel is compiled."""
+def reader_of(example: Callable[[], Any]) -> Any:
+    """What reads a table in kernels; the example of what is bound is made whenever a kernel is compiled."""
     if JIT_DISABLED:
         return by_reference
 
     @intrinsic  # type: ignore[untyped-decorator]
     def bound(typing_context: Any, table: Any) -> Any:
-        reference = Reference(numba.typeof(make()))
+        reference = Reference(numba.typeof(example()))
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             kind, pointer = signature.args[0], context.get_value_type(reference)

@@ -3,11 +3,9 @@
 import ctypes
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import pytest
 
-from engine_core.jit import bound as binding_of
 from engine_core.jit.bound import Binding, bind, reader_of
 from engine_core.jit.c_entry import c_entry, call, rows_at
 from engine_core.jit.kernel import entry
@@ -64,14 +62,6 @@ def call_it(address: int, numbers: int, count: int) -> int:
     return result
 
 
-@pytest.fixture(autouse=True)
-def _not_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cache of kernels is shared, and what binds a type of ours cannot be loaded where there are no tests: an
-    engine that finds it there ends."""
-    if not binding_of.JIT_DISABLED:
-        monkeypatch.setattr(binding_of, "_bind", numba.njit(binding_of._bind.py_func))
-
-
 def test_a_table_is_read_like_the_tuple() -> None:
     one, other = fresh(3), fresh(5)
     tables = bind(one), bind(other)
@@ -88,15 +78,23 @@ def test_the_address_of_a_table_does_as_well() -> None:
     assert value.sums.tolist() == [30, 30]
 
 
-def test_what_may_only_be_read_is_not_bound() -> None:
-    value = fresh(2)
-    value.inside.pairs.flags.writeable = False
-    with pytest.raises(numba.TypingError, match="may be written to"):
-        bind(value)
+READ_ONLY = np.zeros(2, np.int64)
+READ_ONLY.flags.writeable = False
+
+
+@pytest.mark.parametrize("sums", [READ_ONLY, np.zeros(4, np.int64)[::2], np.zeros((2, 2), np.int64)])
+def test_what_kernels_would_read_wrongly_is_not_bound(sums: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="may be written to can be bound"):
+        bind(fresh(2)._replace(sums=sums))
+
+
+def test_what_has_other_types_is_not_bound() -> None:
+    with pytest.raises(TypeError, match="this Outside has other types"):
+        Binding(lambda: fresh(1)).table(fresh(2)._replace(sums=np.zeros(2, np.int32)))
 
 
 def test_a_binding_follows_the_value() -> None:
-    binding, one, other = Binding(), fresh(2), fresh(2)
+    binding, one, other = Binding(lambda: fresh(1)), fresh(2), fresh(2)
     assert binding.table(one) is binding.table(one)
     work(binding.table(other), 1)
     work(binding.table(one), 2)
