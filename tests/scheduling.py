@@ -10,7 +10,10 @@ import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 SHARED = ("tests/ingress/live", "tests/attacks", "tests/browser", "tests/end_to_end/live", "tests/operator/live")
-ONE_KERNEL = tuple(f"tests/book/test_{name}.py" for name in ("conformance", "levels", "peers", "regimes"))
+ONE_KERNEL = (
+    *(f"tests/book/test_{name}.py" for name in ("conformance", "levels", "peers", "regimes")),
+    *("tests/bench/test_kernel.py", "tests/bench/test_harness.py"),
+)
 LONG = (
     *("tests/end_to_end/test_recovery.py", "tests/end_to_end/test_chaos.py", "tests/end_to_end", "tests/persistence"),
     *("tests/test_simulation.py", "tests/fuzz", "tests/model", "tests/book", "tests/runtime"),
@@ -20,6 +23,7 @@ OF_PROCESSES = (
     *("tests/docker", "tests/end_to_end", "tests/fuzz", "tests/persistence", "tests/test_simulation.py"),
     *(
         "tests/bench/load/test_command.py",
+        "tests/bench/test_kernel.py",
         "tests/bench/test_pipeline.py",
         "tests/bench/test_recovery.py",
         "tests/bench/test_setting.py",
