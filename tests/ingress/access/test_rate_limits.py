@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -251,6 +252,16 @@ def test_a_name_is_free_again_after_its_end_and_a_full_set_refuses(tmp_path: Pat
         assert remembered.add(names[-1], 3_000, 2_001)
         assert remembered.has(names[-1], 3_000)
         assert not remembered.has(names[0], 2_001)
+
+
+def test_names_find_room_until_three_fifths_are_taken(tmp_path: Path) -> None:
+    """Where a name had one set alone, orders were refused with 503 when a third of all room was taken."""
+    sets, random = 4096, Random(5)
+    names = [random.randbytes(16) for _ in range(sets * WAYS * 3 // 5)]
+    with closing(Remembered(tmp_path / "used", sets)) as remembered:
+        assert all(remembered.add(name, 2_000, 1_000) for name in names)
+        assert all(remembered.has(name, 2_000) and not remembered.add(name, 3_000, 2_000) for name in names)
+        assert not any(remembered.has(name, 2_001) for name in names)
 
 
 class Slow:
