@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.conformance.flow import SHARED, flow_path
+from bench.conformance.flow import SHARED, FlowError, flow_path
 from bench.kernel.latency import RATES, SEED, SHARES, Latency, measure_book_latency, measure_engine_latency
 from bench.kernel.measurements import (
     BookResult,
@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
             run.write(options.json, latency_figures(found), proven, own={"latency": [one._asdict() for one in found]})
             return 0
         results = measure(options)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, FlowError) as error:
         print(f"bench.kernel: {error}", file=sys.stderr)
         return 2
     print("\nheld against the bars" + (" (meaningless at this size)" if options.smoke else ""))

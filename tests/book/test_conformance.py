@@ -216,3 +216,5 @@ def test_bench_kernel_smoke(tmp_path: Path) -> None:
 def test_bench_kernel_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert kernel.main(["--smoke", "--shared", str(tmp_path)]) == 2
     assert "--shared" in capsys.readouterr().err
+    assert kernel.main(["--smoke", "--latency", "--shared", str(tmp_path)]) == 2
+    assert "cannot be read" in capsys.readouterr().err

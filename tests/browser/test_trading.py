@@ -76,7 +76,7 @@ def test_a_market_is_live_only_once_its_book_is_there(page: TradingPage) -> None
     connection = page.page.get_by_test_id("connection")
     expect(connection).to_have_text("Synchronising")
     expect(page.page.locator(".veil")).to_have_text("Loading the book")
-    expect(page.page.locator(".middle b")).to_have_text("\u2013")  # no spread
+    expect(page.page.locator(".middle .spread")).to_have_text("Spread \u2013")  # no spread
     eventually(lambda: page.seen() and asked, bool, "the request for the book")
     expect(connection).to_have_text("Synchronising")
     is_held = False  # should it ask again, that goes through

@@ -49,12 +49,13 @@ function LadderBody({ market, group }: { market: Market; group: bigint }): React
   const frame = useRef<HTMLDivElement>(null);
   const asks = useRef<HTMLDivElement>(null);
   const bids = useRef<HTMLDivElement>(null);
+  const spread = useRef<HTMLSpanElement>(null);
   const [painter, setPainter] = useState<LadderPainter | null>(null);
 
   useEffect(() => {
-    if (!frame.current || !asks.current || !bids.current) return undefined;
+    if (!frame.current || !asks.current || !bids.current || !spread.current) return undefined;
     const rows = [new Rows(asks.current, 3, "option", "ask-"), new Rows(bids.current, 3, "option", "bid-")] as const;
-    const made = new LadderPainter(...rows, venue, market, group);
+    const made = new LadderPainter(...rows, spread.current, venue, market, group);
     const observer = new ResizeObserver(() => made.fit(asks.current?.clientHeight ?? 0));
     observer.observe(asks.current);
     made.fit(asks.current.clientHeight);
@@ -102,24 +103,16 @@ function LadderBody({ market, group }: { market: Market; group: bigint }): React
       onBlur={() => painter?.leave()}
     >
       <div ref={asks} className="side asks" role="presentation" />
-      <Middle market={market} venue={venue} />
+      <div className="middle" role="presentation">
+        <Last market={market} venue={venue} />
+        <span ref={spread} className="spread" />
+      </div>
       <div ref={bids} className="side bids" role="presentation" />
     </div>
   );
 }
 
-function Middle({ market, venue }: { market: Market; venue: Venue }): ReactElement {
-  const touch = useStore(venue.book.touch);
+function Last({ market, venue }: { market: Market; venue: Venue }): ReactElement {
   const ticker = useStore(venue.tickers).get(market.symbol);
-  const decimals = market.priceDecimals;
-  const spread = touch.ask !== null && touch.bid !== null ? touch.ask - touch.bid : null;
-  return (
-    <div className="middle" role="presentation">
-      <strong className={ticker?.move ?? "flat"}>{ticker ? fixed(ticker.last, decimals) : NONE}</strong>
-      <span>
-        Spread <b>{spread === null ? NONE : fixed(spread, decimals)}</b>
-        {spread !== null && touch.ask ? ` · ${fixed((spread * 100n * 10n ** 18n) / touch.ask, 3)}%` : ""}
-      </span>
-    </div>
-  );
+  return <strong className={ticker?.move ?? "flat"}>{ticker ? fixed(ticker.last, market.priceDecimals) : NONE}</strong>;
 }

@@ -1,6 +1,6 @@
-/** Paints the ladder's rows and keeps which one the keyboard has chosen. */
+/** Paints the ladder's rows and the spread between them, and keeps which one the keyboard has chosen. */
 import { ceilTo, floorTo } from "../decimal/decimal";
-import { fixed } from "../decimal/format";
+import { fixed, NONE } from "../decimal/format";
 import type { Market } from "../model/markets";
 import type { Venue } from "../model/venue";
 import type { Rows } from "../ui/rows";
@@ -17,6 +17,7 @@ export class LadderPainter {
   constructor(
     private readonly asks: Rows,
     private readonly bids: Rows,
+    private readonly spread: HTMLElement,
     private readonly venue: Venue,
     private readonly market: Market,
     private readonly group: bigint,
@@ -40,7 +41,16 @@ export class LadderPainter {
       this.paintRow(this.asks, count - 1 - index, this.view.asks[index], own.asks, this.chosen === -index);
       this.paintRow(this.bids, index, this.view.bids[index], own.bids, this.chosen === index + 1);
     }
+    const text = this.spreadText();
+    if (this.spread.textContent !== text) this.spread.textContent = text;
   };
+
+  /** Of the best prices that stand beside it: another one, a moment older, would not be their difference. */
+  private spreadText(): string {
+    const { spread, spreadPercent } = this.view;
+    if (spread === null || spreadPercent === null) return `Spread ${NONE}`;
+    return `Spread ${fixed(spread, this.market.priceDecimals)} · ${fixed(spreadPercent, 3)}%`;
+  }
 
   private paintRow(rows: Rows, index: number, row: LadderRow | undefined, own: Set<bigint>, isChosen: boolean): void {
     if (!row) return rows.paint(index, null);
