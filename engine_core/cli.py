@@ -19,7 +19,7 @@ from engine_core.config.toml_section import ConfigError
 from engine_core.jit import cache as kernel_cache
 from engine_core.operator.target.benchmarks import benchmarks
 from engine_core.operator.target.roles import ROLES, add_up_options
-from engine_core.operator.target.running import CommandError, join, require
+from engine_core.operator.target.running import CommandError, find, join, require
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     reset.add_argument("--yes", action="store_true", help="do not ask")
     add("env", _late("observe", "environment"), "print the variables that join other tools to the running exchange")
     _account_commands(commands)
-    verify = add("verify", _late("verify", "verify"), "replay the log and prove that no money appeared or vanished")
+    verify = add("verify", _on_state("verify", "verify"), "replay the log and prove that no money appeared or vanished")
     verify.add_argument("--json", action="store_true", help="for programs")
     verify.add_argument(
         "--snapshot", metavar="FILE", type=file, help="start from this snapshot (default: the whole log)"
@@ -94,16 +94,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
-    add("snapshot", _late("snapshots", "take_snapshot"), "write the state of the engine to disk, without pausing it")
+    add(
+        "snapshot",
+        _on_state("snapshots", "take_snapshot"),
+        "write the state of the engine to disk, without pausing it",
+    )
     inspect = add(
-        "inspect", _late("snapshots", "inspect"), "show position, balances and book of the engine or of a snapshot"
+        "inspect",
+        _on_state("snapshots", "inspect"),
+        "show position, balances and book of the engine or of a snapshot",
     )
     inspect.add_argument("what", nargs="?", default="live", help="live, latest, or a snapshot file (default: live)")
     inspect.add_argument("--account", type=account, metavar="N", help="show its balances and open orders")
     inspect.add_argument("--market", metavar="SYMBOL", help="show its book, for example SOL_USDC")
-    add("upgrade", _late("upgrade", "upgrade"), "continue a stopped exchange of the previous behaviour version")
+    add("upgrade", _on_state("upgrade", "upgrade"), "continue a stopped exchange of the previous behaviour version")
     loss = add(
-        "accept-loss", _late("snapshots", "accept_loss"), "continue after Redis has lost the end of the log for good"
+        "accept-loss",
+        _on_state("snapshots", "accept_loss"),
+        "continue after Redis has lost the end of the log for good",
     )
     loss.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -187,6 +195,23 @@ def _late(module: str, function: str) -> Command:
     def run(options: argparse.Namespace) -> int:
         loaded = importlib.import_module(f"engine_core.operator.{module}")
         return int(getattr(loaded, function)(options))
+
+    return run
+
+
+def _on_state(module: str, function: str) -> Command:
+    """One that loads kernels. Where there is no exchange it must not make a folder for them, only to say so."""
+    command = _late(module, function)
+
+    def run(options: argparse.Namespace) -> int:
+        is_file = getattr(options, "what", "live") not in ("live", "latest")
+        if not is_file and find(options.data) is None and not options.data.is_dir():
+            raise CommandError(
+                f"no exchange runs on {options.data.absolute()}, nor is there one: name its folder with --data, or set "
+                "REDIS_URL"
+            )
+        kernel_cache.require()
+        return command(options)
 
     return run
 

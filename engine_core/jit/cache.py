@@ -53,6 +53,15 @@ def is_complete() -> bool:
     return os.path.exists(folder() / COMPLETE)
 
 
+def require() -> None:
+    """CacheError, instead of Numba's own words, if kernels cannot be kept anywhere."""
+    place = folder()
+    if not os.path.exists(place / COMPLETE) and not _can_be_written(place):
+        raise CacheError(
+            f"{place}: cannot be made, and compiled kernels must be kept somewhere: set EXCHANGE_CACHE_DIR=DIR"
+        )
+
+
 def ensure() -> None:
     """Compile what is missing, with progress, before processes start that would each do it in silence."""
     place = folder()
