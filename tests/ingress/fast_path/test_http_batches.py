@@ -19,12 +19,11 @@ from ingress.errors import ApiError
 from ingress.fast_path.batch_kernel import CHARGED_BYTES, COUNT, batch_buffers, read_batch
 from ingress.fast_path.http_orders import PlainOrders
 from ingress.fast_path.order_kernel import rules_of
-from ingress.fast_path.plain_requests import PlainRequest
-from ingress.messages import Call, Reply
+from ingress.messages import Call
 from ingress.requests import order_commands
 from ingress.requests.signed_json import parse_objects, signed_pairs
 from tests.ingress.fakes import READER, TRADER, Exchange, event
-from tests.ingress.fast_path.test_http_orders import HEADERS, KEY, LIMIT, MEMBERS, SETUP, SIGNATURE, Parsed
+from tests.ingress.fast_path.test_http_orders import HEADERS, KEY, LIMIT, MEMBERS, SETUP, SIGNATURE, Client, Parsed
 
 Items = list[dict[str, Any]]
 ASK = LIMIT | {"side": "Ask", "clientId": 7, "postOnly": True}
@@ -101,25 +100,6 @@ def test_common_batches_are_plain(items: Items, headers: tuple[bytes, ...]) -> N
 )
 def test_what_is_not(body: bytes) -> None:
     assert not agree(request(body))
-
-
-class Client:
-    """A connection that notes its answers."""
-
-    def __init__(self) -> None:
-        self.begun: list[PlainRequest] = []
-        self.replies: list[Reply] = []
-
-    def address(self, data: bytes) -> str | None:
-        return ""
-
-    def begin_plain(self, request: PlainRequest) -> None:
-        self.begun.append(request)
-
-    def answer_plain(self, request: PlainRequest, reply: Reply) -> None:
-        assert request is self.begun[-1]
-        request.response_complete = True
-        self.replies.append(reply)
 
 
 def signed(items: Items, key: Any = TRADER) -> bytes:
