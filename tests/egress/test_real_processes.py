@@ -122,6 +122,7 @@ async def test_a_client_of_the_real_egress_sees_what_the_engine_does(
                     while True:
                         await client.event()
                 assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
+                await asyncio.to_thread(egress.wait)  # a second signal would end it at once, and not with 0
         await asyncio.to_thread(gateway.execute, orders(flow, 50))
         with process("egress", environment, tmp_path):
             async with listen(port) as client:

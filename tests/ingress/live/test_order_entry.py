@@ -242,6 +242,7 @@ async def test_a_clean_stop_says_goodbye_and_cancels(venue: Venue, tmp_path: Pat
             with pytest.raises(ConnectionClosed) as closed:
                 await trader.answer()
             assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
+        await asyncio.to_thread(ingress.wait)  # a second signal would end it at once, and not with 0
     await until_none_is_open(venue)
 
 
