@@ -19,7 +19,7 @@ from engine_core.config.toml_section import ConfigError
 from engine_core.jit import cache as kernel_cache
 from engine_core.operator.target.benchmarks import benchmarks
 from engine_core.operator.target.roles import ROLES, add_up_options
-from engine_core.operator.target.running import CommandError, find, join, require
+from engine_core.operator.target.running import CommandError, absent, find, join, require
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
@@ -205,11 +205,9 @@ def _on_state(module: str, function: str) -> Command:
 
     def run(options: argparse.Namespace) -> int:
         is_file = getattr(options, "what", "live") not in ("live", "latest")
-        if not is_file and find(options.data) is None and not options.data.is_dir():
-            raise CommandError(
-                f"no exchange runs on {options.data.absolute()}, nor is there one: name its folder with --data, or set "
-                "REDIS_URL"
-            )
+        left = any((options.data / name).is_dir() for name in ("valkey", "snapshots"))
+        if not is_file and not left and find(options.data) is None:
+            raise absent(options.data)
         kernel_cache.require()
         return command(options)
 

@@ -124,13 +124,15 @@ def test_unknown_commands_and_benchmarks() -> None:
 
 
 @pytest.mark.parametrize("command", ["verify", "inspect", "inspect latest", "snapshot", "upgrade", "accept-loss --yes"])
-def test_where_no_exchange_is_nothing_is_made_for_its_kernels(tmp_path: Path, command: str) -> None:
-    cache = str(tmp_path / "cache")
-    done = exchange(*command.split(), "--data", str(tmp_path / "data"), XDG_CACHE_HOME=cache)
+@pytest.mark.parametrize("data", ["empty", "none"])
+def test_where_no_exchange_is_nothing_is_made_for_its_kernels(tmp_path: Path, command: str, data: str) -> None:
+    (tmp_path / "empty").mkdir()
+    done = exchange(*command.split(), "--data", str(tmp_path / data), XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert done.returncode == 1 and "no exchange runs on" in done.stderr and done.stderr.count("\n") == 1
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.rglob("*")) == [tmp_path / "empty"]
 
 
 def test_kernels_that_can_be_kept_nowhere_are_named(tmp_path: Path) -> None:
+    (tmp_path / "snapshots").mkdir()
     done = exchange("inspect", "latest", "--data", str(tmp_path), EXCHANGE_CACHE_DIR="/dev/null/none")
     assert done.returncode == 1 and "EXCHANGE_CACHE_DIR" in done.stderr and done.stderr.count("\n") == 1

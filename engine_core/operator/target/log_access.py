@@ -11,7 +11,7 @@ import redis
 from engine_core.config.settings import runtime_folder, without_password
 from engine_core.host.embedded import EmbeddedError, Postgres, Valkey, running
 from engine_core.host.supervisor import StartError, lock_data
-from engine_core.operator.target.running import CommandError, find
+from engine_core.operator.target.running import CommandError, absent, find
 from engine_core.transport.redis_connection import client_of
 
 REDIS_SECONDS = 2.0
@@ -43,9 +43,7 @@ def check_redis(url: str) -> None:
 @contextlib.contextmanager
 def _alone(data: Path) -> Iterator[str]:
     if not (data / "valkey").is_dir():
-        raise CommandError(
-            f"no exchange runs on {data}, nor is there one: name its folder with --data, or set REDIS_URL"
-        )
+        raise absent(data)
     try:
         lock = lock_data(data)
         try:

@@ -118,6 +118,13 @@ def require(data: Path) -> Run:
     return run
 
 
+def absent(data: Path) -> CommandError:
+    """For a command that does not need a running exchange, where there has been none."""
+    return CommandError(
+        f"no exchange runs on {data.absolute()}, nor is there one: name its folder with --data, or set REDIS_URL"
+    )
+
+
 def settings_of(data: Path, config: Path | None = None) -> Settings:
     """Of the exchange on `data`, running or not, wherever one stands; `config` is another configuration for it."""
     run = find(data)
