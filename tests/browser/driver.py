@@ -96,7 +96,7 @@ class TradingPage:
         self.tab("Open orders")
         button = self.page.get_by_role("button", name="Cancel all")
         if button.is_enabled():
-            button.click()
+            self.cancel_all()
             self.toast("Orders cancelled")
             self.dismiss_toasts()
             expect(self.page.get_by_text("No open orders")).to_be_visible()
@@ -187,6 +187,14 @@ class TradingPage:
 
     def send(self) -> None:
         self.form.locator("button[type=submit]").click()
+
+    def confirm(self, action: str) -> None:
+        """The page asks before it does what is unusual."""
+        self.page.get_by_role("dialog").get_by_role("button", name=action, exact=True).click()
+
+    def cancel_all(self) -> None:
+        self.page.get_by_role("button", name="Cancel all").click()
+        self.confirm("Cancel all")
 
     def place(self, side: str, price: str, amount: str, handling: str = "GTC") -> None:
         self.fill_form(side, price, amount, handling)

@@ -1,7 +1,7 @@
 /** Requests of an account. */
 import { ApiError, type Answer } from "./http";
 import type { SessionHolder } from "./session";
-import type { NewOrder, WireAccount, WireBalances, WireFill, WireHistoryOrder, WireOrder } from "./types";
+import type { Amendment, NewOrder, WireAccount, WireBalances, WireFill, WireHistoryOrder, WireOrder } from "./types";
 
 export class PrivateApi {
   constructor(private readonly session: SessionHolder) {}
@@ -37,6 +37,10 @@ export class PrivateApi {
       if (!(error instanceof ApiError) || !error.outcomeUnknown) throw error;
       return this.session.send<WireOrder>("POST", "/api/v1/order", order);
     }
+  }
+
+  amend(symbol: string, orderId: string, change: Amendment): Promise<Answer<WireOrder>> {
+    return this.session.send("PATCH", "/api/v1/order", { symbol, orderId, ...change });
   }
 
   cancel(symbol: string, orderId: string): Promise<Answer<WireOrder>> {

@@ -3,6 +3,7 @@
 export type Side = "Bid" | "Ask";
 export type OrderType = "Limit" | "Market";
 export type TimeInForce = "GTC" | "IOC" | "FOK";
+export type SelfTrade = "RejectTaker" | "RejectMaker" | "RejectBoth";
 export type OrderStatus =
   | "New"
   | "PartiallyFilled"
@@ -79,6 +80,8 @@ export interface WireOrder {
   postOnly?: boolean | null;
   triggerPrice?: string | null;
   triggerQuantity?: string | null;
+  displayQuantity?: string | null;
+  selfTradePrevention?: SelfTrade;
   createdAt: number;
 }
 
@@ -118,6 +121,19 @@ export interface NewOrder {
   quoteQuantity?: string;
   timeInForce?: TimeInForce;
   postOnly?: boolean;
+  triggerPrice?: string;
+  triggerQuantity?: string;
+  /** The part of an iceberg that the book shows. */
+  displayQuantity?: string;
+  selfTradePrevention?: SelfTrade;
+  slippageTolerance?: string;
+  slippageToleranceType?: "Percent";
+}
+
+/** What is not named stays as it is. */
+export interface Amendment {
+  price?: string;
+  quantity?: string;
 }
 
 export interface SessionConfig {

@@ -12,6 +12,7 @@ import { Tape } from "../tape/Tape";
 import { colours, switchColours } from "../ui/colours";
 import { useVenue } from "../ui/useVenue";
 import { AccountMenu } from "../users/AccountMenu";
+import { Asking } from "./Asking";
 import { Connection, ConnectionBar } from "./Connection";
 import { Ledger } from "./Ledger";
 import { Toaster } from "./Toaster";
@@ -55,6 +56,7 @@ export function App(): ReactElement {
       {market ? <Trade market={market} isListOpen={isListOpen} closeList={() => setListOpen(false)} /> : <Opening />}
       <Footer />
       <Toaster />
+      <Asking />
     </div>
   );
 }

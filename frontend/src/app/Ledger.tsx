@@ -3,12 +3,13 @@ import { useState, type KeyboardEvent, type ReactElement } from "react";
 import { Balances } from "../account/Balances";
 import type { Market } from "../model/markets";
 import { Fills } from "../orders/Fills";
+import { History } from "../orders/History";
 import { OpenOrders } from "../orders/OpenOrders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import "./ledger.css";
 
-const TABS = ["Open orders", "Fills", "Balances"] as const;
+const TABS = ["Open orders", "Order history", "Fills", "Balances"] as const;
 type Tab = (typeof TABS)[number];
 
 export function Ledger({ market }: { market: Market }): ReactElement {
@@ -18,7 +19,8 @@ export function Ledger({ market }: { market: Market }): ReactElement {
   const [tab, setTab] = useState<Tab>("Open orders");
   const [isOnly, setOnly] = useState(false);
   const onlySymbol = isOnly ? market.symbol : null;
-  const symbols = [...new Set([...orders.values()].map((order) => order.symbol))].filter((symbol) => !isOnly || symbol === market.symbol);
+  const listed = [...orders.values()].filter(({ symbol }) => !isOnly || symbol === market.symbol);
+  const symbols = [...new Set(listed.map(({ symbol }) => symbol))];
 
   const steer = (event: KeyboardEvent<HTMLDivElement>): void => {
     const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
@@ -59,7 +61,7 @@ export function Ledger({ market }: { market: Market }): ReactElement {
             </label>
           )}
           {tab === "Open orders" && (
-            <button type="button" className="small" disabled={symbols.length === 0} onClick={() => void venue.trading.cancelAll(symbols)}>
+            <button type="button" className="small" disabled={symbols.length === 0} onClick={() => void venue.trading.cancelAll(symbols, listed.length)}>
               Cancel all
             </button>
           )}
@@ -73,6 +75,7 @@ export function Ledger({ market }: { market: Market }): ReactElement {
         tabIndex={0}
       >
         {tab === "Open orders" && <OpenOrders onlySymbol={onlySymbol} />}
+        {tab === "Order history" && <History onlySymbol={onlySymbol} />}
         {tab === "Fills" && <Fills onlySymbol={onlySymbol} />}
         {tab === "Balances" && <Balances />}
       </div>

@@ -71,8 +71,8 @@ function LadderBody({ market, group }: { market: Market; group: bigint }): React
   const pick = useCallback(
     (event: MouseEvent<HTMLDivElement>) => {
       const row = (event.target as HTMLElement).closest<HTMLElement>(".row");
-      const price = row && painter?.priceOf(row.id);
-      if (price) venue.picked.set({ price });
+      const picked = row && painter?.pickedOf(row.id);
+      if (picked) venue.picked.set(picked);
     },
     [painter, venue],
   );
@@ -84,8 +84,8 @@ function LadderBody({ market, group }: { market: Market; group: bigint }): React
         const id = painter?.move(event.key === "ArrowUp" ? -1 : 1);
         if (id) event.currentTarget.setAttribute("aria-activedescendant", id);
       } else if (event.key === "Enter") {
-        const price = painter?.chosenPrice();
-        if (price) venue.picked.set({ price });
+        const picked = painter?.chosenPrice();
+        if (picked) venue.picked.set(picked);
       }
     },
     [painter, venue],

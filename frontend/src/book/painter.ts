@@ -1,10 +1,13 @@
 /** Paints the ladder's rows and the spread between them, and keeps which one the keyboard has chosen. */
+import type { Side } from "../api/types";
 import { ceilTo, floorTo } from "../decimal/decimal";
 import { fixed, NONE } from "../decimal/format";
 import type { Market } from "../model/markets";
 import type { Venue } from "../model/venue";
 import type { Rows } from "../ui/rows";
 import { ladder, type LadderRow, type LadderView } from "./ladder";
+
+export type Picked = { price: bigint; side: Side };
 
 export const ROW_PX = 20;
 const EMPTY: LadderView = { bids: [], asks: [], spread: null, spreadPercent: null };
@@ -72,11 +75,12 @@ export class LadderPainter {
     return own;
   }
 
-  priceOf(rowId: string): bigint | null {
-    const [side, text] = rowId.split("-");
+  pickedOf(rowId: string): Picked | null {
+    const [name, text] = rowId.split("-");
     const index = Number(text);
-    const row = side === "ask" ? this.view.asks[this.asks.count - 1 - index] : this.view.bids[index];
-    return row?.price ?? null;
+    const side = name === "ask" ? "Ask" : "Bid";
+    const row = side === "Ask" ? this.view.asks[this.asks.count - 1 - index] : this.view.bids[index];
+    return row ? { price: row.price, side } : null;
   }
 
   /** Moves the chosen row by one, down is +1; returns the id of its element. */
@@ -89,9 +93,11 @@ export class LadderPainter {
     return element?.id ?? null;
   }
 
-  chosenPrice(): bigint | null {
+  chosenPrice(): Picked | null {
     if (this.chosen === null) return null;
-    return (this.chosen <= 0 ? this.view.asks[-this.chosen] : this.view.bids[this.chosen - 1])?.price ?? null;
+    const side = this.chosen <= 0 ? "Ask" : "Bid";
+    const row = side === "Ask" ? this.view.asks[-this.chosen] : this.view.bids[this.chosen - 1];
+    return row ? { price: row.price, side } : null;
   }
 
   leave(): void {

@@ -59,3 +59,10 @@ export function direction(from: bigint, to: bigint): Direction {
   if (to > from) return "up";
   return to < from ? "down" : "flat";
 }
+
+const ROOM = 11; // characters: "999,999.999"
+
+/** `exact` where it has room; a longer number as its magnitude, "3.56B", whose exact text belongs where one points. */
+export function short(value: bigint, exact: string, room: number = ROOM): string {
+  return exact.length <= room || value < (UNITS.at(-1) as [bigint, string])[0] ? exact : compact(value);
+}

@@ -62,6 +62,7 @@ export interface OrderEvent {
   p?: string | null;
   P?: string | null;
   Y?: string | null;
+  D?: string | null;
   z: string;
   Z: string;
   t?: number | null;

@@ -1,6 +1,6 @@
 /** Open orders and fills of the account: snapshots of REST and events of the stream become one picture. Pure. */
 import type { OrderStatus, OrderType, Side, TimeInForce, WireFill, WireOrder } from "../api/types";
-import { parse } from "../decimal/decimal";
+import { divide, parse } from "../decimal/decimal";
 import { fromMicros, parseUtc } from "../decimal/time";
 import type { OrderEvent } from "../feed/events";
 
@@ -17,12 +17,24 @@ export interface Order {
   quantity: bigint;
   executed: bigint;
   executedQuote: bigint;
+  /** The part that the book shows, of an iceberg. */
+  display: bigint | null;
   createdMs: number;
 }
 
 export type Orders = ReadonlyMap<string, Order>;
 
 const optional = (text: string | null | undefined): bigint | null => (text ? parse(text) : null);
+
+/** What trades of it have been worth on average; null before the first. */
+export function averagePrice({ executed, executedQuote }: Pick<Order, "executed" | "executedQuote">): bigint | null {
+  return executed > 0n ? divide(executedQuote, executed) : null;
+}
+
+/** Whether it stands in the book, where others see it. */
+export function isResting(order: Order): boolean {
+  return order.price !== null && order.status !== "TriggerPending";
+}
 
 export function isOpen(status: OrderStatus): boolean {
   return status === "New" || status === "PartiallyFilled" || status === "TriggerPending";
@@ -42,6 +54,7 @@ export function fromWire(wire: WireOrder): Order {
     quantity: parse(wire.quantity ?? wire.triggerQuantity ?? "0"),
     executed: parse(wire.executedQuantity),
     executedQuote: parse(wire.executedQuoteQuantity),
+    display: optional(wire.displayQuantity),
     createdMs: wire.createdAt,
   };
 }
@@ -60,6 +73,7 @@ export function fromEvent(event: OrderEvent, before: Order | undefined): Order {
     quantity: parse(event.q ?? event.Y ?? "0"),
     executed: parse(event.z),
     executedQuote: parse(event.Z),
+    display: optional(event.D),
     createdMs: before?.createdMs ?? fromMicros(event.T),
   };
 }

@@ -18,7 +18,12 @@ export interface Ticker {
 
 export type Tickers = ReadonlyMap<string, Ticker>;
 
-export function fromWire(wire: WireTicker): Ticker {
+/** Markets without a trade are left out: they have no last price, and 0 would be taken for one. */
+export function fromWire(wire: readonly WireTicker[]): Tickers {
+  return new Map(wire.filter(({ lastPrice }) => parse(lastPrice) > 0n).map((each) => [each.symbol, toTicker(each)]));
+}
+
+function toTicker(wire: WireTicker): Ticker {
   return {
     first: parse(wire.firstPrice),
     last: parse(wire.lastPrice),
@@ -38,6 +43,7 @@ function moved(before: Ticker | undefined, last: bigint): Direction {
 
 export function withTicker(tickers: Tickers, event: TickerEvent): Tickers {
   const last = parse(event.c);
+  if (last === 0n) return tickers;
   const ticker: Ticker = {
     first: parse(event.o),
     last,
@@ -53,10 +59,14 @@ export function withTicker(tickers: Tickers, event: TickerEvent): Tickers {
 
 /** A trade moves the last price at once; the sums follow with the next ticker. */
 export function withTrade(tickers: Tickers, event: TradeEvent): Tickers {
-  const before = tickers.get(event.s);
   const last = parse(event.p);
-  if (!before || before.last === last) return tickers;
+  const before = tickers.get(event.s) ?? firstTrade(last);
+  if (before.last === last && tickers.has(event.s)) return tickers;
   const high = last > before.high ? last : before.high;
-  const low = before.low === 0n || last < before.low ? last : before.low;
+  const low = last < before.low ? last : before.low;
   return new Map(tickers).set(event.s, { ...before, last, high, low, move: direction(before.last, last) });
+}
+
+function firstTrade(price: bigint): Ticker {
+  return { first: price, last: price, high: price, low: price, volume: 0n, quoteVolume: 0n, trades: 0, move: "flat" };
 }

@@ -1,11 +1,12 @@
 /** Places and cancels orders, and shows the outcome. Non-goal: the state of orders, which comes by the private stream. */
 import { ApiError } from "../api/http";
 import { newClientId, type PrivateApi } from "../api/private";
-import type { NewOrder, WireOrder } from "../api/types";
+import type { Amendment, NewOrder, WireOrder } from "../api/types";
 import { parse } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
 import type { Market } from "./markets";
 import type { Order } from "./orders";
+import type { Questions } from "./questions";
 import type { Toasts } from "./toasts";
 
 const TITLES: Record<string, string> = {
@@ -28,6 +29,7 @@ export class Trading {
   constructor(
     private readonly api: PrivateApi,
     private readonly toasts: Toasts,
+    private readonly questions: Questions,
   ) {}
 
   /** Whether the exchange took the order. */
@@ -51,11 +53,33 @@ export class Trading {
     }
   }
 
-  async cancelAll(symbols: readonly string[]): Promise<void> {
+  /** Whether all took the change: several orders, where they stand at one price. */
+  async amend(orders: readonly Order[], change: Amendment): Promise<boolean> {
+    try {
+      const answers = await Promise.all(orders.map((order) => this.api.amend(order.symbol, order.id, change)));
+      const slowest = Math.max(...answers.map(({ roundTripMs }) => roundTripMs));
+      const [{ symbol } = { symbol: "" }] = orders;
+      const what = orders.length === 1 ? "Order amended" : `${orders.length} orders amended`;
+      this.toasts.show("plain", what, `${symbol.replace("_", "/")} · ${milliseconds(slowest)}`);
+      return true;
+    } catch (error) {
+      this.failed(error, "Not amended");
+      return false;
+    }
+  }
+
+  async cancelAll(symbols: readonly string[], count: number): Promise<void> {
+    const isMeant = await this.questions.ask({
+      title: count === 1 ? "Cancel the open order?" : `Cancel all ${count} open orders?`,
+      lines: [symbols.map((symbol) => symbol.replace("_", "/")).join(", ")],
+      action: "Cancel all",
+      of: ["cancelAll"],
+    });
+    if (!isMeant) return;
     try {
       const answers = await Promise.all(symbols.map((symbol) => this.api.cancelAll(symbol)));
-      const count = answers.reduce((sum, answer) => sum + answer.body.length, 0);
-      this.toasts.show("plain", "Orders cancelled", count === 1 ? "1 order" : `${count} orders`);
+      const cancelled = answers.reduce((sum, answer) => sum + answer.body.length, 0);
+      this.toasts.show("plain", "Orders cancelled", cancelled === 1 ? "1 order" : `${cancelled} orders`);
     } catch (error) {
       this.failed(error, "Not all were cancelled");
     }
@@ -65,7 +89,7 @@ export class Trading {
   private accepted(order: WireOrder, market: Market, roundTripMs: number): void {
     if (order.status !== "New" && order.status !== "PartiallyFilled" && order.status !== "TriggerPending") return;
     const verb = order.side === "Bid" ? "Buy" : "Sell";
-    const quantity = trimmed(parse(order.quantity ?? "0"), 0, market.quantityDecimals);
+    const quantity = trimmed(parse(order.quantity ?? order.triggerQuantity ?? "0"), 0, market.quantityDecimals);
     const price = order.price ? ` at ${trimmed(parse(order.price), 0, market.priceDecimals)} ${market.quote}` : "";
     this.toasts.show("plain", "Order placed", `${verb} ${quantity} ${market.base}${price} · ${milliseconds(roundTripMs)}`);
   }

@@ -3,6 +3,7 @@ import { ApiError } from "../api/http";
 import { PrivateApi } from "../api/private";
 import * as publicApi from "../api/public";
 import { SessionHolder } from "../api/session";
+import type { Side } from "../api/types";
 import type { TickerEvent } from "../feed/events";
 import { Feed } from "../feed/feed";
 import { Store } from "../reactive/store";
@@ -10,6 +11,8 @@ import { Account } from "./account";
 import { Announcer } from "./announcer";
 import { BookFeed } from "./book";
 import { toMarket, type Market } from "./markets";
+import { OrderHistory } from "./orderHistory";
+import { Questions } from "./questions";
 import { TapeFeed } from "./tape";
 import { fromWire, withTicker, withTrade, type Tickers } from "./tickers";
 import { Toasts } from "./toasts";
@@ -23,8 +26,8 @@ export class Venue {
   readonly markets = new Store<readonly Market[]>([]);
   readonly tickers = new Store<Tickers>(new Map());
   readonly selected = new Store<Market | null>(null);
-  /** A price picked from the book, for the order form; a new object for each pick. */
-  readonly picked = new Store<{ price: bigint } | null>(null);
+  /** A price picked from the book, with the side that it stands on, for the order form; a new object for each pick. */
+  readonly picked = new Store<{ price: bigint; side: Side } | null>(null);
   readonly feed = new Feed({
     address: () => this.session.streams(),
     streamToken: () => this.session.streamToken,
@@ -33,8 +36,10 @@ export class Venue {
   readonly book = new BookFeed(this.feed);
   readonly tape = new TapeFeed(this.feed, (event) => this.tickers.update((tickers) => withTrade(tickers, event)));
   private readonly api = new PrivateApi(this.session);
-  readonly trading = new Trading(this.api, this.toasts);
   readonly account = new Account(this.api, new Announcer(this.toasts, (symbol) => this.market(symbol)).onOrder);
+  readonly questions = new Questions();
+  readonly trading = new Trading(this.api, this.toasts, this.questions);
+  readonly history = new OrderHistory(this.api, this.account);
 
   private owner: number | null = null;
 
@@ -72,7 +77,7 @@ export class Venue {
   private async load(): Promise<void> {
     try {
       const [markets, tickers] = await Promise.all([publicApi.markets(), publicApi.tickers()]);
-      this.tickers.set(new Map(tickers.map((ticker) => [ticker.symbol, fromWire(ticker)])));
+      this.tickers.set(fromWire(tickers));
       this.markets.set(markets.map(toMarket));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -94,7 +99,7 @@ export class Venue {
   private async refreshTickers(): Promise<void> {
     try {
       const tickers = await publicApi.tickers();
-      this.tickers.set(new Map(tickers.map((ticker) => [ticker.symbol, fromWire(ticker)])));
+      this.tickers.set(fromWire(tickers));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }

@@ -1,37 +1,22 @@
-/** What the order would come to: total, average price of a market order, the fee. Estimates from the book as it stands. */
+/** What the order would come to: average price of a market order, the fee and its rates. From the book as it stands. */
 import type { ReactElement } from "react";
 import { divide, multiply } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
-import { tryTyped } from "../decimal/typed";
+import type { Fees } from "../model/account";
 import type { Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import type { Draft } from "./checks";
-import { walk, type Walk } from "./sizing";
+import { hasTrigger, isByQuote, isLimit } from "./draft";
+import { totalOf, type Ticket } from "./useTicket";
 
 const BASIS_POINTS = 10_000n;
 
-export function Estimate({ market, draft, total }: { market: Market; draft: Draft; total: bigint | null }): ReactElement {
-  const { book, account } = useVenue();
-  const fees = useStore(account.fees);
-  useStore(book.touch);
-  const isBuy = draft.side === "Bid";
-  const sized = draft.sizedBy === "base" ? tryTyped(draft.quantity) : tryTyped(draft.quoteQuantity);
-  const walked = draft.kind === "market" && sized && book.live ? walkBook(draft, sized, book.live) : null;
-  const received = draft.kind === "market" ? (isBuy ? walked?.base : walked?.quote) : isBuy ? tryTyped(draft.quantity) : total;
-  const rate = fees && (draft.handling === "PostOnly" && draft.kind === "limit" ? fees.maker : fees.taker);
-  const fee = rate && received ? multiply(received, rate) / BASIS_POINTS : null;
-  const asset = isBuy ? market.base : market.quote;
-  const rows: [string, string][] =
-    draft.kind === "limit"
-      ? [["Total", total === null ? NONE : `${trimmed(total, 2, 8)} ${market.quote}`]]
-      : [
-          ["Average price", walked ? `≈ ${fixed(divide(walked.quote, walked.base), market.priceDecimals)} ${market.quote}` : NONE],
-          draft.sizedBy === "base"
-            ? [isBuy ? "Cost" : "Proceeds", walked ? `≈ ${trimmed(walked.quote, 2, 2)} ${market.quote}` : NONE]
-            : ["Amount", walked ? `≈ ${trimmed(walked.base, 0, market.quantityDecimals)} ${market.base}` : NONE],
-        ];
-  rows.push([rate === fees?.maker ? "Fee" : "Fee, at most", fee === null ? NONE : `${trimmed(fee, 0, 8)} ${asset}`]);
+const rate = (basisPoints: bigint): string => `${trimmed(basisPoints / 100n, 0, 4)} %`;
+
+export function Estimate({ ticket, market }: { ticket: Ticket; market: Market }): ReactElement {
+  const fees = useStore(useVenue().account.fees);
+  const { walked } = ticket;
+  const rows = [...atMarket(ticket, market), ...feeRows(ticket, market, fees)];
   return (
     <dl className="estimate">
       {rows.map(([name, value]) => (
@@ -45,7 +30,23 @@ export function Estimate({ market, draft, total }: { market: Market; draft: Draf
   );
 }
 
-function walkBook(draft: Draft, size: bigint, book: Parameters<typeof walk>[0]): Walk | null {
-  const walked = walk(book, draft.side, draft.sizedBy === "base" ? { base: size } : { quote: size });
-  return walked.base > 0n ? walked : null;
+function atMarket({ draft, walked }: Ticket, market: Market): [string, string][] {
+  if (isLimit(draft) || hasTrigger(draft)) return [];
+  const average = walked ? `≈ ${fixed(divide(walked.quote, walked.base), market.priceDecimals)} ${market.quote}` : NONE;
+  if (isByQuote(draft)) return [["Average price", average], ["Amount", walked ? `≈ ${trimmed(walked.base, 0, market.quantityDecimals)} ${market.base}` : NONE]];
+  return [["Average price", average], [draft.side === "Bid" ? "Cost" : "Proceeds", walked ? `≈ ${trimmed(walked.quote, 2, 2)} ${market.quote}` : NONE]];
+}
+
+function feeRows({ draft, checked, walked }: Ticket, market: Market, fees: Fees | null): [string, string][] {
+  if (fees === null) return [["Fee", NONE]];
+  const isMaker = draft.handling === "PostOnly" && isLimit(draft);
+  const [asset, received] =
+    draft.side === "Bid"
+      ? [market.base, isLimit(draft) ? checked.values.quantity : (walked?.base ?? null)]
+      : [market.quote, isLimit(draft) ? totalOf(checked.values) : (walked?.quote ?? null)];
+  const fee = received === null ? NONE : `${trimmed(multiply(received, isMaker ? fees.maker : fees.taker) / BASIS_POINTS, 0, 8)} ${asset}`;
+  return [
+    [isMaker ? "Fee" : "Fee, at most", fee],
+    ["Maker / taker", `${rate(fees.maker)} / ${rate(fees.taker)}`],
+  ];
 }

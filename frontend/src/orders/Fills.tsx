@@ -5,7 +5,10 @@ import { fixed, trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import { Amount } from "./Amount";
+import { pairOf, sideWord } from "./words";
 import "../ui/table.css";
+import "./orders.css";
 
 export function Fills({ onlySymbol }: { onlySymbol: string | null }): ReactElement {
   const venue = useVenue();
@@ -17,13 +20,13 @@ export function Fills({ onlySymbol }: { onlySymbol: string | null }): ReactEleme
     <table className="grid fills" aria-label="Fills">
       <thead>
         <tr>
-          <th scope="col">Time</th>
+          <th scope="col">Date</th>
           <th scope="col">Market</th>
           <th scope="col">Side</th>
           <th scope="col">Role</th>
           <th scope="col" className="number">Price</th>
           <th scope="col" className="number">Amount</th>
-          <th scope="col" className="number">Value</th>
+          <th scope="col" className="number">Total</th>
           <th scope="col" className="number">Fee</th>
         </tr>
       </thead>
@@ -33,15 +36,19 @@ export function Fills({ onlySymbol }: { onlySymbol: string | null }): ReactEleme
           const isBuy = fill.side === "Bid";
           return (
             <tr key={fill.key}>
-              <td data-label="Time">{moment(fill.timeMs)}</td>
-              <td data-label="Market">{fill.symbol.replace("_", "/")}</td>
-              <td data-label="Side" className={isBuy ? "up" : "down"}>{isBuy ? "Buy" : "Sell"}</td>
+              <td data-label="Date">{moment(fill.timeMs)}</td>
+              <td data-label="Market">{pairOf(fill.symbol)}</td>
+              <td data-label="Side" className={isBuy ? "up" : "down"}>{sideWord(fill.side)}</td>
               <td data-label="Role">{fill.isMaker ? "Maker" : "Taker"}</td>
               <td data-label="Price" className="number">{fixed(fill.price, rules?.priceDecimals ?? 2)}</td>
-              <td data-label="Amount" className="number">{trimmed(fill.quantity, 0, rules?.quantityDecimals ?? 8)}</td>
-              <td data-label="Value" className="number">{trimmed(multiply(fill.price, fill.quantity), 2, 6)}</td>
+              <td data-label="Amount" className="number">
+                <Amount value={fill.quantity} exact={trimmed(fill.quantity, 0, rules?.quantityDecimals ?? 8)} />
+              </td>
+              <td data-label="Total" className="number">
+                <Amount value={multiply(fill.price, fill.quantity)} exact={trimmed(multiply(fill.price, fill.quantity), 2, 8)} unit={rules?.quote ?? ""} />
+              </td>
               <td data-label="Fee" className="number">
-                {trimmed(fill.fee, 0, 9)} <small>{fill.feeSymbol}</small>
+                <Amount value={fill.fee} exact={trimmed(fill.fee, 0, 9)} unit={fill.feeSymbol} />
               </td>
             </tr>
           );

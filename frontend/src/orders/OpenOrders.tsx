@@ -1,23 +1,21 @@
-/** Open orders with their progress, each with its cancel button. */
+/** Open orders with their progress; each can be amended in its row, and cancelled. */
 import { useState, type ReactElement } from "react";
-import { ratio } from "../decimal/decimal";
-import { fixed, NONE, trimmed } from "../decimal/format";
-import { moment } from "../decimal/time";
-import type { Order } from "../model/orders";
+import { averagePrice, type Order } from "../model/orders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import { AmendRow } from "./AmendRow";
+import { whyNotAmendable } from "./amend";
+import { Filled, Price, Quantity, Total, What } from "./OrderCells";
+import { RowMenu } from "./RowMenu";
+import { describe, pairOf } from "./words";
 import "../ui/table.css";
-
-function kindOf(order: Order): string {
-  if (order.status === "TriggerPending") return `Stop ${order.type.toLowerCase()}`;
-  if (order.postOnly) return "Post-only";
-  return order.timeInForce === "GTC" ? order.type : `${order.type} ${order.timeInForce}`;
-}
+import "./orders.css";
 
 export function OpenOrders({ onlySymbol }: { onlySymbol: string | null }): ReactElement {
   const { account } = useVenue();
   const orders = useStore(account.orders);
   const isCurrent = useStore(account.isCurrent);
+  const [amended, setAmended] = useState<string | null>(null);
   const shown = [...orders.values()]
     .filter((order) => onlySymbol === null || order.symbol === onlySymbol)
     .toSorted((a, b) => b.createdMs - a.createdMs);
@@ -26,60 +24,67 @@ export function OpenOrders({ onlySymbol }: { onlySymbol: string | null }): React
     <table className="grid orders" aria-label="Open orders">
       <thead>
         <tr>
-          <th scope="col">Time</th>
+          <th scope="col">Date</th>
           <th scope="col">Market</th>
           <th scope="col">Side</th>
           <th scope="col">Type</th>
           <th scope="col" className="number">Price</th>
+          <th scope="col" className="number">Trigger</th>
+          <th scope="col" className="number">Average</th>
           <th scope="col" className="number">Amount</th>
           <th scope="col" className="number">Filled</th>
+          <th scope="col" className="number">Total</th>
           <th scope="col" className="action">
-            <span className="hidden">Cancel</span>
+            <span className="hidden">Actions</span>
           </th>
         </tr>
       </thead>
       <tbody>
-        {shown.map((order) => (
-          <OrderRow key={order.id} order={order} />
-        ))}
+        {shown.map((order) =>
+          order.id === amended ? (
+            <AmendRow key={order.id} order={order} close={() => setAmended(null)} />
+          ) : (
+            <OrderRow key={order.id} order={order} amend={() => setAmended(order.id)} />
+          ),
+        )}
       </tbody>
     </table>
   );
 }
 
-function OrderRow({ order }: { order: Order }): ReactElement {
+function OrderRow({ order, amend }: { order: Order; amend: () => void }): ReactElement {
   const venue = useVenue();
   const [isBusy, setBusy] = useState(false);
-  const rules = venue.market(order.symbol);
-  const isBuy = order.side === "Bid";
+  const last = useStore(venue.tickers).get(order.symbol)?.last ?? null;
+  const market = venue.market(order.symbol);
   const cancel = async (): Promise<void> => {
     setBusy(true);
     await venue.trading.cancel(order);
     setBusy(false);
   };
-  const price = order.price ?? order.triggerPrice;
+  // Ids tell apart what is alike in all else; of a name that is read out they come last.
+  const name = `${describe(order, market)}, ${pairOf(order.symbol)}, order ${order.id}`;
   return (
     <tr data-order={order.id}>
-      <td data-label="Time">{moment(order.createdMs)}</td>
-      <td data-label="Market">{order.symbol.replace("_", "/")}</td>
-      <td data-label="Side" className={isBuy ? "up" : "down"}>{isBuy ? "Buy" : "Sell"}</td>
-      <td data-label="Type">{kindOf(order)}</td>
-      <td data-label="Price" className="number">{price === null ? NONE : fixed(price, rules?.priceDecimals ?? 2)}</td>
-      <td data-label="Amount" className="number">{trimmed(order.quantity, 0, rules?.quantityDecimals ?? 8)}</td>
-      <td data-label="Filled" className="number">
-        {trimmed(order.executed, 0, rules?.quantityDecimals ?? 8)}
-        <small> {Math.floor(ratio(order.executed, order.quantity) * 100)}%</small>
-      </td>
+      <What order={order} last={last} />
+      <Price label="Price" value={order.price} market={market} />
+      <Price label="Trigger" value={order.triggerPrice} market={market} />
+      <Price label="Average" value={averagePrice(order)} market={market} />
+      <Quantity order={order} market={market} />
+      <Filled order={order} market={market} />
+      <Total order={order} market={market} />
       <td className="action">
-        <button
-          type="button"
-          className="small"
-          disabled={isBusy}
-          aria-label={`Cancel ${isBuy ? "buy" : "sell"} order of ${order.symbol.replace("_", "/")}`}
-          onClick={() => void cancel()}
-        >
+        <button type="button" className="small" disabled={isBusy} aria-label={`Cancel ${name}`} onClick={() => void cancel()}>
           Cancel
         </button>
+        <RowMenu
+          name={`More for ${name}`}
+          choices={[
+            { name: "Amend", act: amend, whyNot: whyNotAmendable(order) ?? undefined },
+            { name: "Cancel", act: () => void cancel() },
+            { name: "Copy order id", act: () => void navigator.clipboard.writeText(order.id) },
+          ]}
+        />
       </td>
     </tr>
   );

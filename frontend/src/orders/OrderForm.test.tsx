@@ -133,6 +133,7 @@ it("takes a share of the balance, and keeps the draft when the exchange refuses"
   await press("100%");
   expect(field("Amount").value).toBe("10.001");
   await press("Buy SOL");
+  await act(async () => venue.questions.answer(true));
   await eventually(() => expect(venue.toasts.store.get()[0]).toMatchObject({ tone: "bad", title: "Not enough funds" }));
   await eventually(() => expect(field("Amount").value).toBe("10.001"));
 });
@@ -186,10 +187,60 @@ it("asks again with the same client id when the answer is lost", async () => {
 
 it("takes over a price that was picked from the book", async () => {
   await act(async () => {
-    venue.picked.set({ price: parse("101.5") });
+    venue.picked.set({ price: parse("101.5"), side: "Ask" });
     await new Promise((resolve) => requestAnimationFrame(resolve));
   });
   await eventually(() => expect(field("Price").value).toBe("101.5"));
+  expect(host.querySelector(".submit")?.textContent).toBe("Sell SOL");
+  await press("Buy");
+  expect(field("Price").value).toBe("99.99");
+});
+
+it("keeps a price for each side, which begins at its own best one", async () => {
+  await press("Sell");
+  expect(field("Price").value).toBe("100.01");
+  await type("Price", "101");
+  await press("Buy");
+  expect(field("Price").value).toBe("99.99");
+  await press("Mid");
+  expect(field("Price").value).toBe("100");
+  await press("Sell");
+  expect(field("Price").value).toBe("101");
+});
+
+it("works out the amount from a total that is typed", async () => {
+  await type("Price", "100");
+  await type("Total", "250.5");
+  expect(field("Amount").value).toBe("2.505");
+  await type("Total", "25x");
+  expect(field("Amount").value).toBe("2.505");
+});
+
+it("asks before it sends what is unusual, and sends it only if meant", async () => {
+  answer(200, { id: "1", status: "Filled" });
+  await type("Price", "103");
+  await type("Amount", "1");
+  await press("Buy SOL");
+  expect(venue.questions.asked.get()).toMatchObject({ title: "Buy 1 SOL at 103.00 USDC?", of: ["through"] });
+  await act(async () => venue.questions.answer(false));
+  expect(sent).not.toHaveBeenCalled();
+  expect(field("Amount").value).toBe("1");
+  await press("Buy SOL");
+  await act(async () => venue.questions.answer(true));
+  await eventually(() => expect(sent).toHaveBeenCalledOnce());
+});
+
+it("sends a stop at the market, with its trigger", async () => {
+  answer(200, { id: "1", status: "TriggerPending", side: "Bid", triggerQuantity: "1", symbol: "SOL_USDC" });
+  await press("Stop");
+  await press("at the market");
+  await type("Trigger", "120");
+  await type("Amount", "1");
+  await press("Buy SOL");
+  await eventually(() => expect(sent).toHaveBeenCalledOnce());
+  const { clientId, ...order } = JSON.parse(String(sent.mock.calls[0]?.[1].body)) as Record<string, unknown>;
+  expect(order).toEqual({ symbol: "SOL_USDC", side: "Bid", orderType: "Market", triggerPrice: "120", triggerQuantity: "1" });
+  expect(Number.isInteger(clientId)).toBe(true);
 });
 
 it("cannot send while the exchange is away", async () => {

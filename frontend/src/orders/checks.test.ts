@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "../decimal/decimal";
 import type { Market } from "../model/markets";
-import { check, type Draft, type Surroundings } from "./checks";
+import { check } from "./checks";
+import { EMPTY, type Draft, type Surroundings } from "./draft";
 
 const market: Market = {
   symbol: "SOL_USDC",
@@ -22,19 +23,12 @@ const around: Surroundings = {
   market,
   bestBid: parse("99.99"),
   bestAsk: parse("100.01"),
+  last: parse("100"),
   availableBase: parse("10"),
   availableQuote: parse("1000"),
 };
 
-const limit: Draft = {
-  side: "Bid",
-  kind: "limit",
-  handling: "GTC",
-  price: "99.5",
-  quantity: "2",
-  quoteQuantity: "",
-  sizedBy: "base",
-};
+const limit: Draft = { ...EMPTY, price: "99.5", quantity: "2" };
 
 const byMarket: Draft = { ...limit, kind: "market" };
 
@@ -104,7 +98,7 @@ describe("a market order", () => {
     [{ side: "Ask", quantity: "11" }, "quantity", "Not enough SOL: this needs 11, you have 10"],
     [{ sizedBy: "quote", quoteQuantity: "1001" }, "quoteQuantity", "Not enough USDC: this needs 1,001, you have 1,000"],
     [{ sizedBy: "quote", quoteQuantity: "0.05" }, "quoteQuantity", "The smallest order is about 0.10001 USDC"],
-    [{ sizedBy: "quote", side: "Ask", quoteQuantity: "2000" }, "quoteQuantity", "Not enough SOL: this needs 20.0020002, you have 10"],
+    [{ sizedBy: "quote", side: "Ask", quoteQuantity: "2000" }, "quoteQuantity", "Not enough SOL: this needs 20.002, you have 10"],
   ] as [Partial<Draft>, string, string][])("%o: %s", (draft, field, words) => {
     const found = check({ ...byMarket, ...draft }, around);
     expect(found.problems).toEqual({ [field]: words });
@@ -114,4 +108,66 @@ describe("a market order", () => {
   it("needs someone on the other side", () => {
     expect(check(byMarket, { ...around, bestAsk: null }).problems.form).toMatch(/Nobody sells/);
   });
+});
+
+describe("an order that waits for its trigger", () => {
+  const stop: Draft = { ...limit, kind: "stop", side: "Ask", trigger: "95", price: "94.5" };
+
+  it("names its quantity as the wire does, at a price or at the market", () => {
+    const common = { symbol: "SOL_USDC", side: "Ask", triggerPrice: "95", triggerQuantity: "2" };
+    expect(check(stop, around).order).toEqual({ ...common, orderType: "Limit", price: "94.5", timeInForce: "GTC" });
+    expect(check({ ...stop, places: "market" }, around).order).toEqual({ ...common, orderType: "Market" });
+    const spending: Draft = { ...stop, side: "Bid", trigger: "105", places: "market", sizedBy: "quote", quoteQuantity: "50" };
+    expect(check(spending, around).order).toEqual({
+      symbol: "SOL_USDC",
+      side: "Bid",
+      orderType: "Market",
+      triggerPrice: "105",
+      quoteQuantity: "50",
+    });
+  });
+
+  it("needs nobody on the other side yet, and may be post-only", () => {
+    const waiting = check({ ...stop, places: "market" }, { ...around, bestBid: null });
+    expect(waiting.problems).toEqual({});
+    expect(check({ ...stop, handling: "PostOnly" }, around).order).toMatchObject({ postOnly: true });
+  });
+
+  it.each([
+    [{ trigger: "" }, "trigger", "Enter a trigger price"],
+    [{ trigger: "95.005" }, "trigger", "The trigger price moves in steps of 0.01: try 95 or 95.01"],
+    [{ trigger: "101" }, "trigger", "Stop to sell triggers below the last price, 100; Take-profit on its other side"],
+    [{ trigger: "100" }, "trigger", "Stop to sell triggers below the last price, 100; Take-profit on its other side"],
+    [{ kind: "takeProfit" }, "trigger", "Take-profit to sell triggers above the last price, 100; Stop on its other side"],
+    [{ side: "Bid" }, "trigger", "Stop to buy triggers above the last price, 100; Take-profit on its other side"],
+    [{ places: "market", slippage: "101" }, "slippage", "The tolerance is 100 % at most"],
+    [{ places: "market", slippage: "0.00001" }, "slippage", "The tolerance has four decimals at most"],
+  ] as [Partial<Draft>, string, string][])("%o: %s", (draft, field, words) => {
+    expect(check({ ...stop, ...draft }, around).problems).toEqual({ [field]: words });
+  });
+});
+
+describe("an iceberg", () => {
+  const iceberg: Draft = { ...limit, kind: "iceberg", price: "0.1", quantity: "4000", display: "100" };
+
+  it("says what it shows, and what it does when it meets its own", () => {
+    expect(check({ ...iceberg, selfTrade: "RejectBoth" }, around).order).toMatchObject({
+      quantity: "4000",
+      displayQuantity: "100",
+      selfTradePrevention: "RejectBoth",
+    });
+  });
+
+  it.each([
+    [{ display: "" }, "Enter the part that the book shows"],
+    [{ display: "4000.001" }, "The part shown is larger than the order"],
+    [{ display: "1.999" }, "The part shown must be at least 2 SOL"],
+    [{ display: "2" }, undefined],
+  ] as [Partial<Draft>, string | undefined][])("%o: %s", (draft, words) => {
+    expect(check({ ...iceberg, ...draft }, around).problems.display).toBe(words);
+  });
+});
+
+it("says the tolerance of a market order in percent", () => {
+  expect(check({ ...byMarket, slippage: "0.5" }, around).order).toMatchObject({ slippageTolerance: "0.5", slippageToleranceType: "Percent" });
 });

@@ -2,161 +2,153 @@
  * What would be wrong with an order, in words, before it is sent. The exchange decides in the end; this only spares a
  * round trip and says it kindly. Pure.
  */
-import type { NewOrder, Side } from "../api/types";
-import { divide, floorTo, multiply, toText } from "../decimal/decimal";
+import type { NewOrder } from "../api/types";
+import { ceilTo, divide, floorTo, multiply, toText } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
 import { readTyped } from "../decimal/typed";
-import type { Market } from "../model/markets";
+import { hasTrigger, isByQuote, isLimit, opposite, type Draft, type Surroundings } from "./draft";
+import { checkPrice, checkQuantity, shortOf, type CheckedField } from "./fieldChecks";
 
-export type Kind = "limit" | "market";
-export type Handling = "GTC" | "PostOnly" | "IOC" | "FOK";
-
-export interface Draft {
-  side: Side;
-  kind: Kind;
-  handling: Handling;
-  price: string;
-  quantity: string;
-  /** A market order can be sized by what it spends or obtains instead. */
-  quoteQuantity: string;
-  sizedBy: "base" | "quote";
-}
-
-export interface Surroundings {
-  market: Market;
-  bestBid: bigint | null;
-  bestAsk: bigint | null;
-  /** Null while the account's balances are not known: then the exchange decides. */
-  availableBase: bigint | null;
-  availableQuote: bigint | null;
-}
-
-export type Field = "price" | "quantity" | "quoteQuantity" | "form";
+export const FIELDS = ["trigger", "price", "quantity", "quoteQuantity", "display", "slippage", "form"] as const;
+export type Field = (typeof FIELDS)[number];
 export type Problems = Partial<Record<Field, string>>;
+
+/** What the fields say, as far as they can be read. */
+export interface Values {
+  price: bigint | null;
+  trigger: bigint | null;
+  quantity: bigint | null;
+  quoteQuantity: bigint | null;
+}
 
 export interface Checked {
   problems: Problems;
+  values: Values;
   /** Null while there are problems. */
   order: Omit<NewOrder, "clientId"> | null;
 }
 
-function checkPrice(text: string, market: Market): [bigint | null, string | null] {
-  if (text.trim() === "") return [null, "Enter a price"];
-  const { value: price, problem } = readTyped(text, "The price");
-  if (problem !== undefined) return [null, problem];
-  if (price <= 0n) return [null, "The price must be above zero"];
-  if (price % market.tick !== 0n) {
-    const below = floorTo(price, market.tick);
-    const near = below > 0n ? `${toText(below)} or ${toText(below + market.tick)}` : toText(market.tick);
-    return [null, `The price moves in steps of ${toText(market.tick)}: try ${near}`];
-  }
-  if (price < market.minPrice) return [null, `The lowest price is ${toText(market.minPrice)}`];
-  if (market.maxPrice !== null && price > market.maxPrice) return [null, `The highest price is ${toText(market.maxPrice)}`];
-  return [price, null];
-}
-
-function checkQuantity(text: string, market: Market): [bigint | null, string | null] {
-  if (text.trim() === "") return [null, "Enter an amount"];
-  const { value: quantity, problem } = readTyped(text, "The amount");
-  if (problem !== undefined) return [null, problem];
-  if (quantity <= 0n) return [null, "The amount must be above zero"];
-  if (quantity < market.minQuantity) return [null, `The smallest order is ${toText(market.minQuantity)} ${market.base}`];
-  if (quantity % market.step !== 0n) {
-    return [null, `The amount moves in steps of ${toText(market.step)}: try ${toText(floorTo(quantity, market.step))}`];
-  }
-  if (market.maxQuantity !== null && quantity > market.maxQuantity) {
-    return [null, `The largest order is ${toText(market.maxQuantity)} ${market.base}`];
-  }
-  return [quantity, null];
-}
-
-function shortBy(asset: string, needed: bigint, available: bigint): string {
-  return `Not enough ${asset}: this needs ${trimmed(needed, 0, 8)}, you have ${trimmed(available, 0, 8)}`;
-}
-
-/** What is wrong if the balance does not suffice; a balance that is not known does. */
-function shortOf(asset: string, needed: bigint, available: bigint | null): string | null {
-  return available === null || needed <= available ? null : shortBy(asset, needed, available);
-}
-
-function wouldTake(side: Side, price: bigint, { bestBid, bestAsk }: Surroundings): boolean {
-  return side === "Bid" ? bestAsk !== null && price >= bestAsk : bestBid !== null && price <= bestBid;
-}
-
-function checkLimit(draft: Draft, around: Surroundings): Checked {
-  const { market } = around;
-  const problems: Problems = {};
-  const [price, badPrice] = checkPrice(draft.price, market);
-  const [quantity, badQuantity] = checkQuantity(draft.quantity, market);
-  if (badPrice) problems.price = badPrice;
-  if (badQuantity) problems.quantity = badQuantity;
-  if (market.state === "CancelOnly" || market.state === "Closed") problems.form = "This market takes no new orders now";
-  if (price === null || quantity === null) return { problems, order: null };
-  const cost = multiply(price, quantity);
-  const isBid = draft.side === "Bid";
-  const short = isBid ? shortOf(market.quote, cost, around.availableQuote) : shortOf(market.base, quantity, around.availableBase);
-  if (short) problems.quantity = short;
-  if (draft.handling === "PostOnly" && wouldTake(draft.side, price, around)) {
-    const best = draft.side === "Bid" ? around.bestAsk : around.bestBid;
-    problems.price = `Post-only would trade at once: the best ${draft.side === "Bid" ? "ask" : "bid"} is ${toText(best ?? 0n)}`;
-  }
-  if (Object.keys(problems).length > 0) return { problems, order: null };
-  const { side, handling } = draft;
-  const flags = handling === "PostOnly" ? { postOnly: true } : { timeInForce: handling };
-  return {
-    problems,
-    order: { symbol: market.symbol, side, orderType: "Limit", price: toText(price), quantity: toText(quantity), ...flags },
-  };
-}
-
-function checkMarket(draft: Draft, around: Surroundings): Checked {
-  const { market } = around;
-  const problems: Problems = {};
-  const opposite = draft.side === "Bid" ? around.bestAsk : around.bestBid;
-  if (market.state !== "Open") problems.form = "This market takes no market orders now";
-  else if (opposite === null) problems.form = `Nobody ${draft.side === "Bid" ? "sells" : "buys"} right now: place a limit order instead`;
-  const common = { symbol: market.symbol, side: draft.side, orderType: "Market" as const };
-  if (draft.sizedBy === "base") {
-    const [quantity, bad] = checkQuantity(draft.quantity, market);
-    const wrong = bad ?? (quantity === null ? null : shortForMarket(draft.side, quantity, opposite, around));
-    if (wrong) problems.quantity = wrong;
-    if (quantity === null || Object.keys(problems).length > 0) return { problems, order: null };
-    return { problems, order: { ...common, quantity: toText(quantity) } };
-  }
-  return checkMarketByQuote(draft, around, opposite, problems, common);
-}
-
-function shortForMarket(side: Side, quantity: bigint, opposite: bigint | null, around: Surroundings): string | null {
-  if (side === "Ask") return shortOf(around.market.base, quantity, around.availableBase);
-  return opposite === null ? null : shortOf(around.market.quote, multiply(quantity, opposite), around.availableQuote);
-}
-
-function checkMarketByQuote(
-  draft: Draft,
-  { market, availableBase, availableQuote }: Surroundings,
-  opposite: bigint | null,
-  problems: Problems,
-  common: { symbol: string; side: Side; orderType: "Market" },
-): Checked {
-  const { value: amount, problem } = readTyped(draft.quoteQuantity, "The amount");
-  const short = draft.side === "Bid" && amount !== undefined ? shortOf(market.quote, amount, availableQuote) : null;
-  if (draft.quoteQuantity.trim() === "") problems.quoteQuantity = "Enter an amount";
-  else if (problem !== undefined) problems.quoteQuantity = problem;
-  else if (amount <= 0n) problems.quoteQuantity = "The amount must be above zero";
-  else if (short) problems.quoteQuantity = short;
-  else if (opposite !== null) {
-    const base = divide(amount, opposite);
-    if (base < market.minQuantity) {
-      const least = multiply(market.minQuantity, opposite);
-      problems.quoteQuantity = `The smallest order is about ${trimmed(least, 0, 8)} ${market.quote}`;
-    } else if (draft.side === "Ask" && availableBase !== null && floorTo(base, market.step) > availableBase) {
-      problems.quoteQuantity = shortBy(market.base, base, availableBase);
-    }
-  }
-  if (amount === undefined || Object.keys(problems).length > 0) return { problems, order: null };
-  return { problems, order: { ...common, quoteQuantity: toText(amount) } };
-}
+type Note = (field: Field, problem: string | null) => void;
 
 export function check(draft: Draft, around: Surroundings): Checked {
-  return draft.kind === "limit" ? checkLimit(draft, around) : checkMarket(draft, around);
+  const problems: Problems = {};
+  const note: Note = (field, problem) => {
+    if (problem !== null) problems[field] ??= problem;
+  };
+  const read = (field: Field, [value, problem]: CheckedField): bigint | null => {
+    note(field, problem);
+    return value;
+  };
+  const { market } = around;
+  const values: Values = {
+    trigger: hasTrigger(draft) ? read("trigger", checkPrice(draft.trigger, market, "The trigger price")) : null,
+    price: isLimit(draft) ? read("price", checkPrice(draft.price, market)) : null,
+    quantity: isByQuote(draft) ? null : read("quantity", checkQuantity(draft.quantity, market)),
+    quoteQuantity: isByQuote(draft) ? read("quoteQuantity", checkAmount(draft.quoteQuantity)) : null,
+  };
+  checkState(draft, around, note);
+  checkTrigger(draft, values, around, note);
+  checkFunds(draft, values, around, note);
+  checkHandling(draft, values, around, note);
+  if (draft.kind === "iceberg") checkDisplay(draft, values, around, note);
+  if (!isLimit(draft)) note("slippage", checkSlippage(draft.slippage));
+  return { problems, values, order: Object.keys(problems).length > 0 ? null : toOrder(draft, values, around) };
+}
+
+function checkAmount(text: string): CheckedField {
+  if (text.trim() === "") return [null, "Enter an amount"];
+  const { value, problem } = readTyped(text, "The amount");
+  if (problem !== undefined) return [null, problem];
+  return value > 0n ? [value, null] : [null, "The amount must be above zero"];
+}
+
+function checkState(draft: Draft, around: Surroundings, note: Note): void {
+  const { state } = around.market;
+  if (state === "CancelOnly" || state === "Closed") note("form", "This market takes no new orders now");
+  if (isLimit(draft)) return;
+  if (state !== "Open") note("form", "This market takes no market orders now");
+  else if (!hasTrigger(draft) && opposite(draft, around) === null) {
+    note("form", `Nobody ${draft.side === "Bid" ? "sells" : "buys"} right now: place a limit order instead`);
+  }
+}
+
+/** The exchange fires a trigger when the last price gets there from where it is now: which side that is names the kind. */
+function checkTrigger(draft: Draft, { trigger }: Values, { last }: Surroundings, note: Note): void {
+  if (trigger === null || last === null) return;
+  const isAbove = (draft.kind === "stop") === (draft.side === "Bid");
+  if (isAbove ? trigger > last : trigger < last) return;
+  const [name, other] = draft.kind === "stop" ? ["Stop", "Take-profit"] : ["Take-profit", "Stop"];
+  const deed = draft.side === "Bid" ? "buy" : "sell";
+  note("trigger", `${name} to ${deed} triggers ${isAbove ? "above" : "below"} the last price, ${toText(last)}; ${other} on its other side`);
+}
+
+/** What it takes from the balance, or would at the best price there is; null if that cannot be said. */
+export function spends(draft: Draft, { price, trigger, quantity, quoteQuantity }: Values, around: Surroundings): bigint | null {
+  const reference = price ?? trigger ?? opposite(draft, around);
+  if (draft.side === "Bid") return quoteQuantity ?? (quantity !== null && reference !== null ? multiply(quantity, reference) : null);
+  return quantity ?? (quoteQuantity !== null && reference !== null ? floorTo(divide(quoteQuantity, reference), around.market.step) : null);
+}
+
+function checkFunds(draft: Draft, values: Values, around: Surroundings, note: Note): void {
+  const { market } = around;
+  const field = isByQuote(draft) ? "quoteQuantity" : "quantity";
+  const needed = spends(draft, values, around);
+  if (needed !== null) {
+    const [asset, available] = draft.side === "Bid" ? [market.quote, around.availableQuote] : [market.base, around.availableBase];
+    note(field, shortOf(asset, needed, available));
+  }
+  const reference = values.trigger ?? opposite(draft, around);
+  if (values.quoteQuantity === null || reference === null) return;
+  if (divide(values.quoteQuantity, reference) >= market.minQuantity) return;
+  note(field, `The smallest order is about ${trimmed(multiply(market.minQuantity, reference), 0, 8)} ${market.quote}`);
+}
+
+function checkHandling(draft: Draft, { price }: Values, around: Surroundings, note: Note): void {
+  const best = opposite(draft, around);
+  if (draft.handling !== "PostOnly" || hasTrigger(draft) || price === null || best === null) return;
+  if (draft.side === "Bid" ? price < best : price > best) return;
+  note("price", `Post-only would trade at once: the best ${draft.side === "Bid" ? "ask" : "bid"} is ${toText(best)}`);
+}
+
+/** Of the exchange: an iceberg may come back to the book so many times. */
+const MOST_PARTS = 2_000n;
+
+function checkDisplay(draft: Draft, { quantity }: Values, { market }: Surroundings, note: Note): void {
+  const [shown, problem] = checkQuantity(draft.display, market);
+  if (shown === null) return note("display", problem.replace("an amount", "the part that the book shows").replace("The amount", "The part shown"));
+  if (quantity === null) return;
+  if (shown > quantity) note("display", "The part shown is larger than the order");
+  const least = ceilTo((quantity + MOST_PARTS - 1n) / MOST_PARTS, market.step);
+  if (shown < least) note("display", `The part shown must be at least ${toText(least)} ${market.base}`);
+}
+
+function checkSlippage(text: string): string | null {
+  if (text.trim() === "") return null;
+  const { value, problem } = readTyped(text, "The tolerance");
+  if (problem !== undefined) return problem;
+  if (value % TOLERANCE_STEP !== 0n) return "The tolerance has four decimals at most";
+  return value > HUNDRED ? "The tolerance is 100 % at most" : null;
+}
+
+const TOLERANCE_STEP = 10n ** 14n;
+const HUNDRED = 100n * 10n ** 18n;
+
+function toOrder(draft: Draft, values: Values, { market }: Surroundings): Omit<NewOrder, "clientId"> {
+  const text = (name: keyof NewOrder, value: bigint | null): object => (value === null ? {} : { [name]: toText(value) });
+  const isLimited = isLimit(draft);
+  const slippage = isLimited || draft.slippage.trim() === "" ? null : (readTyped(draft.slippage, "").value ?? null);
+  const display = draft.kind === "iceberg" ? (readTyped(draft.display, "").value ?? null) : null;
+  return {
+    symbol: market.symbol,
+    side: draft.side,
+    orderType: isLimited ? "Limit" : "Market",
+    ...text("price", values.price),
+    ...text("triggerPrice", values.trigger),
+    ...text(values.trigger === null ? "quantity" : "triggerQuantity", values.quantity),
+    ...text("quoteQuantity", values.quoteQuantity),
+    ...text("displayQuantity", display),
+    ...(slippage === null ? {} : { slippageTolerance: toText(slippage), slippageToleranceType: "Percent" as const }),
+    ...(isLimited ? (draft.handling === "PostOnly" ? { postOnly: true } : { timeInForce: draft.handling }) : {}),
+    ...(draft.selfTrade === "RejectTaker" ? {} : { selfTradePrevention: draft.selfTrade }),
+  };
 }

@@ -1,4 +1,4 @@
-/** A text field for an exact decimal: arrow keys step it, and a problem is tied to it for screen readers. */
+/** A text field for an exact decimal: arrow keys step it. What is wrong with it is said by the form, in one place. */
 import { useId, type KeyboardEvent, type ReactElement } from "react";
 import { ceilTo, floorTo } from "../decimal/decimal";
 import { toTyped, tryTyped } from "../decimal/typed";
@@ -9,6 +9,7 @@ export interface DecimalFieldProps {
   unit: string;
   value: string;
   step: bigint;
+  /** The id of the element that says what is wrong with it; undefined: nothing is. */
   problem: string | undefined;
   change: (text: string) => void;
   left: () => unknown;
@@ -31,11 +32,11 @@ export function DecimalField({ label, unit, value, step, problem, change, left }
   };
   const leave = (): void => {
     const read = tryTyped(value);
-    if (read !== null) change(toTyped(read)); // shows how it was understood
+    if (read !== null && toTyped(read) !== value) change(toTyped(read)); // shows how it was understood
     left();
   };
   return (
-    <div className={`field${problem ? " wrong" : ""}`}>
+    <div className={`field${problem === undefined ? "" : " wrong"}`}>
       <div className="box">
         <label htmlFor={id}>{label}</label>
         <input
@@ -44,7 +45,7 @@ export function DecimalField({ label, unit, value, step, problem, change, left }
           value={value}
           placeholder="0"
           aria-invalid={problem !== undefined}
-          aria-describedby={problem ? `${id}problem` : undefined}
+          aria-describedby={problem}
           onChange={(event) => change(event.target.value)}
           onKeyDown={steer}
           onBlur={leave}
@@ -53,11 +54,6 @@ export function DecimalField({ label, unit, value, step, problem, change, left }
           {unit}
         </span>
       </div>
-      {problem && (
-        <p id={`${id}problem`} className="problem" role="alert">
-          {problem}
-        </p>
-      )}
     </div>
   );
 }

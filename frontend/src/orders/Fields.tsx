@@ -1,0 +1,78 @@
+/** The fields of the order form: which there are follows from the kind of order. */
+import { useState, type ReactElement } from "react";
+import { ceilTo, floorTo } from "../decimal/decimal";
+import { trimmed } from "../decimal/format";
+import { toTyped } from "../decimal/typed";
+import type { Market } from "../model/markets";
+import { DecimalField } from "../ui/DecimalField";
+import type { Field } from "./checks";
+import { hasTrigger, isByQuote, isLimit } from "./draft";
+import { totalOf, type Ticket } from "./useTicket";
+
+type TextField = "price" | "trigger" | "quantity" | "quoteQuantity" | "display";
+
+export function Fields({ ticket, market, problemId }: { ticket: Ticket; market: Market; problemId: string }): ReactElement {
+  const { draft, set, left, wrong } = ticket;
+  const field = (name: TextField & Field, label: string, unit: string, step: bigint, isAlways = false): ReactElement => (
+    <DecimalField
+      label={label}
+      unit={unit}
+      value={draft[name]}
+      step={step}
+      problem={wrong?.[0] === name ? problemId : undefined}
+      change={(text) => set({ [name]: text })}
+      left={() => (isAlways || draft[name]) && left(name)}
+    />
+  );
+  const { base, quote, tick, step } = market;
+  return (
+    <>
+      {hasTrigger(draft) && field("trigger", "Trigger", quote, tick)}
+      {isLimit(draft) && field("price", "Price", quote, tick, true)}
+      {isLimit(draft) && <Chips ticket={ticket} market={market} />}
+      {isByQuote(draft)
+        ? field("quoteQuantity", draft.side === "Bid" ? "Spend" : "Obtain", quote, tick)
+        : field("quantity", "Amount", base, step)}
+      {draft.kind === "iceberg" && field("display", "Shown", base, step)}
+    </>
+  );
+}
+
+/** Prices of the book, for the price field. The middle is rounded away from the other side. */
+function Chips({ ticket: { draft, around, set }, market }: { ticket: Ticket; market: Market }): ReactElement {
+  const { bestBid: bid, bestAsk: ask } = around;
+  const middle = bid === null || ask === null ? null : (bid + ask) / 2n;
+  const rounded = middle === null ? null : draft.side === "Bid" ? floorTo(middle, market.tick) : ceilTo(middle, market.tick);
+  const chips: [string, bigint | null][] = [["Bid", bid], ["Mid", rounded], ["Ask", ask]];
+  return (
+    <div className="chips" role="group" aria-label="Take from the book">
+      {chips.map(([name, price]) => (
+        <button key={name} type="button" disabled={price === null} onClick={() => price !== null && set({ price: toTyped(price) })}>
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** Worked out from price and amount; when it is typed, the amount is worked out from it. */
+export function TotalField({ ticket, market }: { ticket: Ticket; market: Market }): ReactElement | null {
+  const [typed, setTyped] = useState<string | null>(null);
+  if (!isLimit(ticket.draft)) return null;
+  const total = totalOf(ticket.checked.values);
+  const change = (text: string): void => {
+    setTyped(text);
+    ticket.setTotal(text);
+  };
+  return (
+    <DecimalField
+      label="Total"
+      unit={market.quote}
+      value={typed ?? (total === null ? "" : trimmed(total, 0, 8).replaceAll(",", ""))}
+      step={market.tick}
+      problem={undefined}
+      change={change}
+      left={() => setTyped(null)}
+    />
+  );
+}

@@ -1,0 +1,34 @@
+/** How much of the balance the order takes: by hand or in quarters. */
+import type { ReactElement } from "react";
+import { ratio } from "../decimal/decimal";
+import { spends } from "./checks";
+import type { Ticket } from "./useTicket";
+
+const QUARTERS = [25n, 50n, 75n, 100n] as const;
+
+export function Slider({ draft, checked, around, takeShare }: Ticket): ReactElement {
+  const available = draft.side === "Bid" ? around.availableQuote : around.availableBase;
+  const spent = spends(draft, checked.values, around) ?? 0n;
+  const percent = available === null ? 0 : Math.min(100, Math.round(ratio(spent, available) * 100));
+  return (
+    <div className="share">
+      <input
+        type="range"
+        min={0}
+        max={100}
+        value={percent}
+        disabled={available === null || available === 0n}
+        aria-label="Percent of the balance"
+        aria-valuetext={`${percent} percent`}
+        onChange={(event) => takeShare(BigInt(event.target.value))}
+      />
+      <div className="percents" role="group" aria-label="Share of the balance">
+        {QUARTERS.map((quarter) => (
+          <button key={String(quarter)} type="button" onClick={() => takeShare(quarter)}>
+            {String(quarter)}%
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}
