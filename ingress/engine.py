@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from engine_core.transport.backlog import Logs
 from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, QueryKind
@@ -40,6 +41,10 @@ class Gateway(Protocol):
 
     @property
     def healthy(self) -> bool: ...
+
+    @property
+    def logs(self) -> Logs | None:
+        """Both logs of the exchange as of a second ago at most."""
 
     def append(self, record: bytes, answer: Answer) -> None: ...
 

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 
 from engine_core.process.metrics import Monitor, Sample
+from engine_core.transport.backlog import Logs
 from ingress.config import IngressConfig
 from ingress.engine import Gateway
 from ingress.http.connections import Crowd
@@ -18,6 +20,7 @@ class Metrics:
         self.gateway: Gateway | None = None
         self.crowd: Crowd | None = None
         self._answers = [0] * CLASSES
+        self._limited = 0
         self.monitor = Monitor("ingress", config.worker, self._samples, self._not_ready)
         self._order_time = self.monitor.histogram(
             "order_seconds", "Time to answer a request on the order routes, from its last byte to the reply"
@@ -25,6 +28,8 @@ class Metrics:
 
     def answered(self, status: int) -> None:
         self._answers[min(status // 100, CLASSES - 1)] += 1
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._limited += 1
 
     def order(self, began: float, status: int) -> None:
         self._order_time.record(time.perf_counter() - began)
@@ -34,10 +39,15 @@ class Metrics:
         for first_digit in (2, 3, 4, 5):
             labels = (("status", f"{first_digit}xx"),)
             yield Sample("http_requests_total", "Requests answered", self._answers[first_digit], labels)
-
+        yield Sample("http_limited_total", "Requests refused with 429: a rate limit, or a full backlog", self._limited)
         if self.crowd is not None:
+            yield Sample("http_connections", "Open connections", self.crowd.count)
             yield Sample("http_most_connections", "Connections that there may be", self.crowd.most)
             yield Sample("http_refused_total", "Connections refused for want of a place", self.crowd.refused)
+
+        logs = self.gateway.logs if self.gateway is not None else None
+        if logs is not None:
+            yield from _of_logs(logs)
 
     def _not_ready(self) -> str:
         if self.gateway is None:
@@ -45,3 +55,12 @@ class Metrics:
         if not self.gateway.healthy:
             return str(self.gateway.failure or "the log or its feed is not available")
         return self.gateway.pressure
+
+
+def _of_logs(logs: Logs) -> Iterator[Sample]:
+    for name, log in zip(Logs._fields, logs, strict=True):
+        labels = (("log", name),)
+        yield Sample("log_entries", "Entries of the log that are kept", log.length, labels)
+        yield Sample("log_trimmed_total", "Entries trimmed since the log began", log.entries_added - log.length, labels)
+    behind = max(logs.orders.entries_added - logs.events.entries_added, 0)
+    yield Sample("log_unexecuted_entries", "Entries of the command log that are not executed yet", behind)

@@ -14,6 +14,7 @@ from ingress.health import Health
 from ingress.history.reader import History
 from ingress.messages import Call
 from ingress.operations.order_books import OrderBooks
+from ingress.processes import Processes
 from ingress.requests.fields import Fields
 from ingress.requests.signed_json import Members
 from ingress.users.guard_rows import GuardedUsers
@@ -33,6 +34,7 @@ class Service:
     limits: RateLimiter | None  # None: nobody is limited
     order_books: OrderBooks = field(default_factory=OrderBooks)
     arrivals: Arrivals = field(default_factory=Arrivals)
+    processes: Processes = field(default_factory=Processes)
 
     @property
     def setup(self) -> Setup:

@@ -1,7 +1,6 @@
 """`exchange status`, `logs` and `env`: what runs, what it wrote, and how to join it."""
 
 import argparse
-import importlib
 import json
 import os
 import shlex
@@ -16,6 +15,7 @@ import redis
 
 from engine_core.operator.target.log_access import check_redis
 from engine_core.operator.target.running import CommandError, Run, find, require
+from engine_core.process.look import look_at
 from engine_core.process.sockets import ask, of_roles
 from engine_core.runtime.clock import ahead_ms, in_words
 from engine_core.transport.gateway import Gateway, GatewayError
@@ -81,16 +81,15 @@ def _health(run: Run) -> tuple[str, str | None]:
 
 def _tables(run: Run) -> dict[str, dict[str, int]]:
     """How full the engine's tables are; empty if it does not answer."""
-    top = importlib.import_module("engine_core.operator.top")  # with a parser of metrics, which nothing else here needs
-    look = next(filter(None, map(top.look_at, of_roles(run.runtime, "engine"))), None)
+    look = next(filter(None, map(look_at, of_roles(run.runtime, "engine"))), None)
     if look is None:
         return {}
     names = {"capacity_used": "used", "capacity": "size", "pool_used": "poolUsed", "pool": "pool"}
     found: dict[str, dict[str, int]] = {}
-    for (name, labels), value in look.gauges.items():
-        if name in names:
-            table = found.setdefault(dict(labels)["of"], {"used": 0, "size": 0, "poolUsed": 0, "pool": 0})
-            table[names[name]] = int(value)
+    for number in look.numbers:
+        if number.name in names:
+            table = found.setdefault(number.labels["of"], {"used": 0, "size": 0, "poolUsed": 0, "pool": 0})
+            table[names[number.name]] = int(float(number.value))
     return found
 
 

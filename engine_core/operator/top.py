@@ -8,19 +8,19 @@ processor and memory are shown. Non-goal: history (that is Prometheus's).
 
 import argparse
 import contextlib
+import itertools
 import shutil
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
-from prometheus_client.parser import text_string_to_metric_families
 
 from engine_core.operator.target.running import CommandError, Run, require
-from engine_core.process.metrics import PREFIX
-from engine_core.process.sockets import ask, of_roles
+from engine_core.process.look import Look, Number, Times, look_at
+from engine_core.process.metrics import LATENCY_S
+from engine_core.process.sockets import of_roles
 
 COLUMN = 40
 CLEAR, HIDE, SHOW, BOLD, PLAIN = "\x1b[H\x1b[J", "\x1b[?25l", "\x1b[?25h", "\x1b[1m", "\x1b[0m"
@@ -31,57 +31,37 @@ Series = tuple[str, Labels]
 
 
 @dataclass
-class Look:
-    """The numbers of one process at one moment."""
+class View:
+    """What a process shows, by series."""
 
-    at: float
+    look: Look
     counters: dict[Series, float] = field(default_factory=dict)
     gauges: dict[Series, float] = field(default_factory=dict)
-    buckets: dict[Series, list[tuple[float, float]]] = field(default_factory=dict)
-    cpu_s: float = 0.0
-    memory_bytes: float = 0.0
-    not_ready: str = ""
+    times: dict[Series, list[int]] = field(default_factory=dict)
 
 
-def look_at(path: Path) -> Look | None:
-    """What the process behind the socket shows; None if it does not answer."""
-    metrics, ready = ask(path, "/metrics"), ask(path, "/ready")
-    if metrics is None or ready is None:
-        return None
-    look = _parse(metrics[1])
-    look.not_ready = "" if ready[0] == 200 else ready[1]
-    return look
+def view_of(look: Look) -> View:
+    view = View(look)
+    for number in look.numbers:
+        kind = view.counters if number.name.endswith("_total") else view.gauges
+        kind[_series(number)] = float(number.value)
+    for times in look.times:
+        view.times[_series(times)] = times.counts
+    return view
 
 
-def _parse(text: str) -> Look:
-    look = Look(time.monotonic())
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name == "process_cpu_seconds_total":
-                look.cpu_s = sample.value
-            elif sample.name == "process_resident_memory_bytes":
-                look.memory_bytes = sample.value
-            if not sample.name.startswith(PREFIX):
-                continue
-            own = {name: value for name, value in sample.labels.items() if name not in ("role", "worker", "le")}
-            series = (family.name.removeprefix(PREFIX), tuple(sorted(own.items())))
-            if family.type == "counter":
-                look.counters[series] = sample.value
-            elif family.type == "gauge":
-                look.gauges[series] = sample.value
-            elif sample.name.endswith("_bucket"):
-                look.buckets.setdefault(series, []).append((float(sample.labels["le"]), sample.value))
-    return look
+def _series(shown: Number | Times) -> Series:
+    return shown.name.removesuffix("_total"), tuple(sorted(shown.labels.items()))
 
 
-def percentile(before: list[tuple[float, float]], now: list[tuple[float, float]], share: float) -> float | None:
+def percentile(before: list[int], now: list[int], share: float) -> float | None:
     """The bound of the bucket below which `share` of what was recorded between two looks lies; None: nothing was."""
-    earlier = dict(before)
-    counts = [(bound, count - earlier.get(bound, 0.0)) for bound, count in now]
-    total = counts[-1][1] if counts else 0.0
-    if total <= 0:
+    new = [count - earlier for count, earlier in zip(now, before or [0] * len(now), strict=True)]
+    counts = list(itertools.accumulate(new))
+    if not counts or counts[-1] <= 0:
         return None
-    return next(bound for bound, count in counts if count >= share * total)
+    bounds = (*LATENCY_S, float("inf"))
+    return next(bound for bound, count in zip(bounds, counts, strict=True) if count >= share * counts[-1])
 
 
 def _name(series: Series) -> str:
@@ -100,9 +80,9 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1e6:.0f} µs" if seconds < 0.001 else f"{seconds * 1e3:.3g} ms"
 
 
-def cells(before: Look, now: Look) -> Iterator[str]:
+def cells(before: View, now: View) -> Iterator[str]:
     """One short text a metric."""
-    seconds = max(now.at - before.at, 1e-9)
+    seconds = max(now.look.at_ms - before.look.at_ms, 1) / 1_000
     for series, value in now.counters.items():
         rate = (value - before.counters.get(series, 0.0)) / seconds
         if value:
@@ -116,8 +96,8 @@ def cells(before: Look, now: Look) -> Iterator[str]:
             continue
         text = _duration(value) if series[0].endswith("_seconds") else _number(value)
         yield f"{_name(series).removesuffix(' seconds')} {text}"
-    for series, counts in now.buckets.items():
-        at = [percentile(before.buckets.get(series, []), counts, share) for share in PERCENTILES]
+    for series, counts in now.times.items():
+        at = [percentile(before.times.get(series, []), counts, share) for share in PERCENTILES]
         text = " / ".join("-" if value is None else _duration(value) for value in at)
         yield f"{_name(series).replace(' seconds', '')} ≤ {text}"
 
@@ -125,7 +105,7 @@ def cells(before: Look, now: Look) -> Iterator[str]:
 class Top:
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._looks: dict[str, Look] = {}
+        self._looks: dict[str, View] = {}
         self._servers: dict[int, psutil.Process] = {}
 
     @property
@@ -137,16 +117,17 @@ class Top:
         yield f"{BOLD}exchange on {self.run.data}{PLAIN}   p50 / p99 since the last look"
         answered = set()
         for path in of_roles(self.run.runtime):
-            now = look_at(path)
-            if now is None:
+            look = look_at(path)
+            if look is None:
                 continue
+            now = view_of(look)
             name = path.stem.removesuffix(".0")
             answered.add(name.partition(".")[0])
             before = self._looks.get(name, now)
             self._looks[name] = now
-            cpu = 100 * (now.cpu_s - before.cpu_s) / max(now.at - before.at, 1e-9)
+            cpu = 100 * (look.cpu_ms - before.look.cpu_ms) / max(look.at_ms - before.look.at_ms, 1)
             yield ""
-            yield _title(name, cpu, now.memory_bytes, now.not_ready)
+            yield _title(name, cpu, look.memory_bytes, look.not_ready)
             yield from _columns(list(cells(before, now)), width)
         yield ""
         for role, pids in self.run.processes.items():

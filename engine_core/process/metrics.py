@@ -9,6 +9,7 @@ own, so a process that hangs is seen to hang:
     GET /metrics   the samples, and prometheus-client's own of the process and its garbage collector
     GET /health    200 while the process beats (Monitor.beat, at least every HEALTHY_S), else 503: restart it
     GET /ready     200 while it can do its job, else 503 and why: send it no work
+    GET /look      the samples once more, as JSON (look.py), for who draws them; in the runtime folder only
     GET /stages    when this process has done its part of a sample of orders (stages.py); in the runtime folder only
     POST /NAME     202 and one of the role's wishes is done (the engine's: /snapshot); in the runtime folder only, which
                    nobody else may enter
@@ -18,6 +19,7 @@ Non-goals: pushing, storing, alerting.
 
 import json
 import logging
+import os
 import socketserver
 import threading
 import time
@@ -28,6 +30,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+import psutil
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     GC_COLLECTOR,
@@ -39,6 +43,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from engine_core.config.hosts import to_bind
+from engine_core.process import look
 
 logger = logging.getLogger(__name__)
 PREFIX = "exchange_"
@@ -131,6 +136,20 @@ class Monitor:
             timed[recorded.name].add_metric([value for _, value in labels], recorded.buckets(), recorded.sum_s)
         yield from timed.values()
 
+    def look(self) -> look.Look:
+        self.refresh()
+        cpu = os.times()
+        return look.Look(
+            role=self.role,
+            worker=self.worker,
+            at_ms=time.monotonic_ns() // 1_000_000,
+            cpu_ms=int((cpu.user + cpu.system) * 1_000),
+            memory_bytes=psutil.Process().memory_info().rss,
+            not_ready=self.not_ready(),
+            numbers=[look.Number.of(sample.name, sample.value, dict(sample.labels)) for sample in self.samples()],
+            times=[look.Times(times.name, times.counts, dict(times.labels)) for times in self.histograms],
+        )
+
 
 class _Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -145,8 +164,11 @@ class _Answers(BaseHTTPRequestHandler):
             self._answer(500, "text/plain", f"{type(error).__name__}: {error}\n".encode())
 
     def _look(self, path: str, query: str) -> None:
-        stamps = self.monitor.stamps if isinstance(self.server, _UnixServer) else None
-        if path == "/stages" and stamps is not None:
+        is_inside = isinstance(self.server, _UnixServer)
+        stamps = self.monitor.stamps if is_inside else None
+        if path == look.PATH and is_inside:
+            self._answer(200, "application/json", msgspec.json.encode(self.monitor.look()))
+        elif path == "/stages" and stamps is not None:
             seen = query.removeprefix("after=")
             self._answer(200, "application/json", stamps(int(seen) if seen.isdecimal() else 0))
         elif path == "/metrics":

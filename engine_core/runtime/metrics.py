@@ -23,6 +23,8 @@ def _samples(engine: Engine) -> Iterator[Sample]:
     counters, publisher = engine.counters, engine.publisher
     yield Sample("matched_commands_total", "commands executed", counters.commands)
     yield Sample("events_total", "events computed", counters.events)
+    trades = int(engine.machine.state.markets["trades"].sum())
+    yield Sample("trades_total", "trades since the log began, in all markets", trades)
     yield Sample("entries_total", "entries of the command log executed", counters.entries)
     yield Sample("questions_total", "questions answered", counters.questions)
     yield Sample("ticks_total", "TICK commands appended for due timers", counters.ticks)
@@ -41,6 +43,9 @@ def _samples(engine: Engine) -> Iterator[Sample]:
     yield Sample("snapshots_failed_total", "snapshots that could not be written", keeper.failed)
     yield Sample("snapshot_fork_seconds", "time for which the last snapshot stopped matching", keeper.fork_seconds)
     yield Sample("snapshot_write_seconds", "time until the last snapshot was on the disk", keeper.write_seconds)
+    age = keeper.newest_age()
+    if age is not None:
+        yield Sample("snapshot_age_seconds", "age of the newest snapshot, whoever took it", age)
     yield Sample("replay_seconds", "time of the replay at the last start", counters.replay_seconds)
     for table in tables(engine.machine.state):
         labels = (("of", table.name),)
@@ -53,4 +58,6 @@ def _samples(engine: Engine) -> Iterator[Sample]:
     if ring is not None:
         readers = ring.readers()
         yield Sample("ring_readers", "processes reading the ring", len(readers))
+        behind = max((slots for _, slots, _ in readers), default=0)
+        yield Sample("ring_lag_slots", "by how many events the slowest reader was behind as of its last sleep", behind)
         yield Sample("ring_lapped_total", "times that a reader was overtaken", sum(lapped for _, _, lapped in readers))

@@ -27,7 +27,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
 from engine_core.process.tasks import ended
-from engine_core.transport.backlog import Backlog, Pressure
+from engine_core.transport.backlog import Backlog, Logs, Pressure
 from engine_core.transport.feed import UNREACHABLE, Feed, describe, slots_of
 from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.transport.outbox import Answer, Block, Outbox
@@ -106,6 +106,11 @@ class AsyncGateway:
     def pressure(self) -> str:
         """Why new orders are refused, if they are. From any thread."""
         return self._pressure.reason
+
+    @property
+    def logs(self) -> Logs | None:
+        """Both logs as of a second ago at most; None: not seen yet. From any thread."""
+        return self._pressure.logs
 
     @property
     def position(self) -> EntryId:

@@ -13,7 +13,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -83,11 +83,24 @@ def free_bytes(folder: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-async def measure(client: Any, names: Keys, bounds: Backlog, size: LogSize | None = None) -> str:
+class Logs(NamedTuple):
+    """Both logs as Redis describes them at one moment."""
+
+    orders: LogState
+    events: LogState
+
+
+async def logs_now(client: Any, names: Keys) -> Logs:
+    return Logs(await describe(client, names.orders), await describe(client, names.events))
+
+
+async def measure(
+    client: Any, names: Keys, bounds: Backlog, size: LogSize | None = None, logs: Logs | None = None
+) -> str:
     """Why new orders must be refused now, or nothing."""
     if bounds.disk is not None and (free := free_bytes(bounds.disk)) < bounds.disk_bytes:
         return f"the disk of the log has {free >> 20} MB left, and {bounds.disk_bytes >> 20} MB are kept for cancels"
-    orders, events = [await describe(client, name) for name in (names.orders, names.events)]
+    orders, events = logs or await logs_now(client, names)
     behind = orders.entries_added - events.entries_added  # the logs mirror each other, entry by entry
     if behind > bounds.entries:
         return f"{behind} blocks are not executed yet"
@@ -105,10 +118,12 @@ async def measure(client: Any, names: Keys, bounds: Backlog, size: LogSize | Non
 
 
 class Pressure:
-    """Why new orders are refused, as of a second ago at most; or nothing. `reason` may be read from any thread."""
+    """Why new orders are refused, as of a second ago at most; or nothing. `reason` and `logs` may be read from any
+    thread."""
 
     def __init__(self, client: Any, names: Keys, bounds: Backlog) -> None:
         self.reason = ""
+        self.logs: Logs | None = None  # None: not seen yet
         self._client, self._names, self._bounds = client, names, bounds
         self._size = LogSize()
         self._trouble = ""
@@ -120,7 +135,8 @@ class Pressure:
 
     async def _measure(self) -> None:
         try:
-            reason = await measure(self._client, self._names, self._bounds, self._size)
+            self.logs = await logs_now(self._client, self._names)
+            reason = await measure(self._client, self._names, self._bounds, self._size, self.logs)
         except (RedisError, OSError) as error:
             if str(error) != self._trouble:  # said once, not every second
                 logger.warning("the backlog cannot be measured: %s", error)

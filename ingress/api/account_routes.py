@@ -5,7 +5,7 @@ from typing import Any
 from engine_core.wire.codes import KeyPermission
 from engine_core.wire.limits import MAX_ACCOUNT
 from ingress.access.rate_limits import Cost
-from ingress.api.route import FROM, FROM_ID, ID, LIMIT, MS, OFFSET, TEXT, TO, Param, Route, private_read
+from ingress.api.route import EMPTY, FROM, FROM_ID, ID, LIMIT, MS, OFFSET, TEXT, TO, Param, Route, private_read
 from ingress.dispatch import Body, Credentials, Endpoint, Operation
 from ingress.operations import account, administrator, history, transfers
 from ingress.requests.fields import CHAIN
@@ -52,7 +52,7 @@ def _admin(
     by_operation = operation in (administrator.deposit, administrator.withdraw)  # by their reference
     credentials = Credentials(instruction, permission, by_operation=by_operation)
     endpoint = Endpoint(administrator.only(operation), form, credentials, Cost.ORDERS)
-    params = (_ACCOUNT,) if body is None else ()
+    params = (_ACCOUNT,) if operation is administrator.account else ()
     return Route(method, f"{_ADMIN}/{path}", "Administrator", summary, endpoint, answer, params, body)
 
 
@@ -132,7 +132,7 @@ _TRANSFERS = (
         (_ASSET,),
     ),
     private_read(
-        "Account",
+        EMPTY,
         "/api/v1/account/limits/borrow",
         "maxBorrowQuantity",
         "Always zero on a spot exchange",
@@ -140,7 +140,7 @@ _TRANSFERS = (
         (_ASSET,),
     ),
     private_read(
-        "Account",
+        EMPTY,
         "/api/v1/capital/collateral",
         "collateralQuery",
         "Always empty on a spot exchange",
@@ -160,6 +160,14 @@ _TRANSFERS = (
 _READ, _TRADE, _WITHDRAW = KeyPermission.READ, KeyPermission.TRADE, KeyPermission.WITHDRAW
 _ANY_ACCOUNT = account_answers.AdminAccount
 _ADMINISTRATION = (
+    _admin(
+        "GET",
+        "status",
+        "adminStatusQuery",
+        _READ,
+        "What each process shows of itself: counters, gauges, histograms",
+        (administrator.status, None, account_answers.AdminStatus),
+    ),
     _admin("GET", "account", "adminAccountQuery", _READ, "An account", (administrator.account, None, _ANY_ACCOUNT)),
     _admin(
         "POST",

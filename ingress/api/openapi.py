@@ -108,27 +108,27 @@ _PAGE_HEADERS = {
 }
 _RETRY = {"Retry-After": _header("Seconds to wait")}
 _OF_ALL = (400, 429, 431, 500, 503)
+DESCRIPTIONS = {
+    400: "The request was refused; nothing changed",
+    401: "Unknown or missing credentials, or a wrong signature",
+    403: "These credentials do not permit this, or the account is frozen",
+    404: "Not found, or not yours",
+    405: "Not by this method: the Allow header says which there are",
+    409: "The same signed request was already received: use another timestamp, or a clientId (of every order of a "
+    "batch), with which a repeat gives what exists",
+    413: "The body is too large",
+    415: "The body is compressed, or not UTF-8",
+    426: "This address is a WebSocket",
+    429: "Too many requests, or more than the exchange can take now",
+    431: "The head of the request is too large",
+    500: "A fault of the exchange",
+    501: "Not supported",
+    503: "The market is halted, or the exchange cannot answer now",
+    504: "The outcome is unknown: look the order up, or repeat the request with the same clientId",
+}
 _ERRORS = {
     status: {"description": text, "content": _content(Error), "headers": _LIMIT_HEADERS}
-    for status, text in (
-        (400, "The request was refused; nothing changed"),
-        (401, "Unknown or missing credentials, or a wrong signature"),
-        (403, "These credentials do not permit this, or the account is frozen"),
-        (404, "Not found, or not yours"),
-        (
-            409,
-            "The same signed request was already received: use another timestamp, or a clientId (of every order of a "
-            "batch), with which a repeat gives what exists",
-        ),
-        (413, "The body is too large"),
-        (415, "The body is compressed, or not UTF-8"),
-        (429, "Too many requests, or more than the exchange can take now"),
-        (431, "The head of the request is too large"),
-        (500, "A fault of the exchange"),
-        (501, "Not supported"),
-        (503, "The market is halted, or the exchange cannot answer now"),
-        (504, "The outcome is unknown: look the order up, or repeat the request with the same clientId"),
-    )
+    for status, text in DESCRIPTIONS.items()
 }
 _ERRORS[429]["headers"] = _LIMIT_HEADERS | _RETRY
 _add_examples(COMPONENTS)

@@ -34,6 +34,7 @@ class Route:
     hot: bool = False
 
 
+EMPTY = "Always empty"  # the tag of what a spot exchange has none of, and clients ask for all the same
 TEXT = {"type": "string"}
 ID = {"type": "string", "pattern": r"^\d+$"}
 SECONDS = {"type": "integer", "format": "int64", "description": "Unix seconds"}
@@ -71,8 +72,10 @@ ORDER, ORDERS = "/api/v1/order", "/api/v1/orders"
 TEST_INSTRUCTION = "orderTest"
 
 
-def public(path: str, summary: str, operation: Operation, answer: Any, params: tuple[Param, ...] = ()) -> Route:
-    return Route("GET", path, "Public", summary, Endpoint(operation), answer, params)
+def public(
+    path: str, summary: str, operation: Operation, answer: Any, params: tuple[Param, ...] = (), tag: str = "Public"
+) -> Route:
+    return Route("GET", path, tag, summary, Endpoint(operation), answer, params)
 
 
 def private_read(

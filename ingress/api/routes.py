@@ -7,6 +7,7 @@ from ingress.api.route import (
     ANY_SYMBOL,
     CLIENT_ID,
     DIRECTION,
+    EMPTY,
     FILL_TYPE,
     FROM,
     FROM_ID,
@@ -71,7 +72,7 @@ _PUBLIC = (
 )
 
 _PUBLIC_STUBS = tuple(
-    public(f"/api/v1/{name}", "Always empty on a spot exchange", *_NONE_OF_IT)
+    public(f"/api/v1/{name}", "Always empty on a spot exchange", *_NONE_OF_IT, tag=EMPTY)
     for name in (
         "securities",
         "collateral",
@@ -172,7 +173,7 @@ _HISTORY = (
 )
 
 _PRIVATE_STUBS = tuple(
-    private_read("Account", path, instruction, "Always empty on a spot exchange", _NONE_OF_IT)
+    private_read(EMPTY, path, instruction, "Always empty on a spot exchange", _NONE_OF_IT)
     for path, instruction in (
         ("/api/v1/borrowLend/positions", "borrowLendPositionQuery"),
         ("/api/v1/position", "positionQuery"),

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from engine_core import VERSION
-from ingress.api import asyncapi, bounds, openapi
+from ingress.api import asyncapi, bounds, explained, openapi
 from ingress.api.routes import ROUTES
 from ingress.dispatch import Endpoint, answer_counted
 from ingress.errors import ApiError, Code, bad_request, code_of_status
@@ -28,7 +28,8 @@ DESCRIPTION = (
     f"The WebSockets are described by the AsyncAPI document at [/asyncapi.json](/asyncapi.json).\n\n{bounds.REST}"
 )
 _PREFLIGHT_SECONDS = 86_400
-DOCS = "/docs"
+DOCS = "/docs"  # of the page, which explains
+REFERENCE = f"{DOCS}/reference"
 _FILES = "/static-offline-docs"  # of Swagger UI
 _DOCUMENTATION = f"""<!doctype html>
 <html lang="en">
@@ -41,11 +42,15 @@ _DOCUMENTATION = f"""<!doctype html>
 <body>
 <div id="swagger-ui"></div>
 <script src="{_FILES}/swagger-ui-bundle.js"></script>
-<script src="{DOCS}/start.js"></script>
+<script src="{REFERENCE}/start.js"></script>
 </body>
 </html>
 """.encode()
-_START = b'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true});'
+_START = b"""const look = matchMedia("(prefers-color-scheme: light)");
+const isLight = {light: true, dark: false}[localStorage.getItem("colours")] ?? look.matches;
+document.documentElement.classList.toggle("dark-mode", !isLight);
+SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true});
+"""
 
 
 def build(service: Service, metrics: Metrics) -> Edge:
@@ -96,7 +101,7 @@ def build_fastapi(service: Service) -> FastAPI:
 
 
 def _serve_asyncapi(app: FastAPI, service: Service) -> None:
-    """The document of the WebSockets stands beside /docs."""
+    """The document of the WebSockets stands beside /openapi.json."""
 
     async def handle(request: Request) -> Response:
         call = call_of(request.scope, b"", service.config.proxies)
@@ -106,7 +111,8 @@ def _serve_asyncapi(app: FastAPI, service: Service) -> None:
 
 
 def _serve_documentation(app: FastAPI, service: Service) -> None:
-    """Swagger UI, under the headers of the page: its script is a file, because none may stand in a document."""
+    """Swagger UI, under the headers of the page: its script is a file, because none may stand in a document. Beside it
+    what the page's /docs explains."""
 
     async def page(request: Request) -> Response:
         call = call_of(request.scope, b"", service.config.proxies)
@@ -116,8 +122,17 @@ def _serve_documentation(app: FastAPI, service: Service) -> None:
     async def script(request: Request) -> Response:
         return _response(Reply(200, _START, b"text/javascript; charset=utf-8"))
 
-    app.add_api_route(DOCS, page, methods=["GET"], include_in_schema=False)
-    app.add_api_route(f"{DOCS}/start.js", script, methods=["GET"], include_in_schema=False)
+    async def facts(request: Request) -> Response:
+        return _response(json_reply(explained.explained(service.config)))
+
+    async def no_page(request: Request) -> Response:
+        """Where the page is not built, nothing explains, and the reference is what there is."""
+        return _response(Reply(307, b"", headers=((b"Location", REFERENCE.encode()),)))
+
+    app.add_api_route(DOCS, no_page, methods=["GET"], include_in_schema=False)
+    app.add_api_route(REFERENCE, page, methods=["GET"], include_in_schema=False)
+    app.add_api_route(f"{REFERENCE}/start.js", script, methods=["GET"], include_in_schema=False)
+    app.add_api_route(explained.PATH, facts, methods=["GET"], include_in_schema=False)
 
 
 def _handler(service: Service, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:

@@ -50,6 +50,11 @@ class Crowd:
         self._count = 0
         self._of_address: Counter[str] = Counter()
 
+    @property
+    def count(self) -> int:
+        """Connections that are open. From any thread."""
+        return self._count
+
     def enter(self, peer: str) -> ApiError | None:
         """Count a connection; why it has to go again, if it has. Each one leaves, refused or not."""
         address = network(peer)

@@ -52,6 +52,11 @@ def only(operation: Operation) -> Operation:
     return guarded
 
 
+async def status(service: Service, request: Request) -> Reply:
+    """What the processes show of themselves."""
+    return json_reply(await service.processes.status(service.config.runtime))
+
+
 async def new_account(service: Service, request: Request) -> Reply:
     fields.check_members(request.fields, bodies.Nothing)
     return await _answer(service, await create_account(service))

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from engine_core.edge.spelling import PermissionWord, SideWord
+from engine_core.process.look import Look, Number, Times
 from ingress.schemas.example import API_KEY, FEES, example
 
 _BALANCE: Final = {"available": "1000", "locked": "210.75", "staked": "0"}
@@ -199,3 +200,23 @@ class AdminAccount(msgspec.Struct):
     feeTier: int
     keys: list[ApiKey]
     balances: dict[str, Balance]
+
+
+_NUMBER: Final = {"name": "matched_commands_total", "value": "8841", "labels": {}}
+_TIMES: Final = {"name": "order_stage_seconds", "counts": [0, 7, 12, 3], "labels": {"stage": "matched"}}
+_LOOK: Final = {
+    **{"role": "engine", "worker": 0, "atMs": 5012250, "cpuMs": 41500, "memoryBytes": 734003200, "notReady": ""},
+    **{"numbers": [_NUMBER], "times": [_TIMES]},
+}
+example(_NUMBER)(Number)
+example(_TIMES)(Times)
+example(_LOOK)(Look)
+
+
+@example({"boundsUs": [10, 20, 50], "processes": [_LOOK], "silent": ["standby.1"]})
+class AdminStatus(msgspec.Struct):
+    """`boundsUs`: the upper bounds in µs of all `counts` but the last. `silent`: who has a socket and no answer."""
+
+    boundsUs: list[int]
+    processes: list[Look]
+    silent: list[str]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine_core.operator.top import cells, look_at, percentile
-from engine_core.process.metrics import Monitor, Sample, serve, socket_path
+from engine_core.operator.top import cells, percentile, view_of
+from engine_core.process.look import look_at
+from engine_core.process.metrics import Histogram, Monitor, Sample, serve, socket_path
 
 
 def test_rates_percentiles_and_values_between_two_looks(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,8 +31,8 @@ def test_rates_percentiles_and_values_between_two_looks(runtime: Path, monkeypat
     assert before is not None and now is not None
     assert before.not_ready == "" and "catching up" in now.not_ready
     assert now.memory_bytes > 1e6
-    before.at, now.at = 10.0, 12.0
-    assert list(cells(before, now)) == [
+    before.at_ms, now.at_ms = 10_000, 12_000
+    assert list(cells(view_of(before), view_of(now))) == [
         "commands 250/s",
         "feed lag 500 µs",
         "orders 80 of 1,000",
@@ -44,6 +45,7 @@ def test_a_process_that_is_gone_has_no_look(runtime: Path) -> None:
 
 
 def test_percentiles_of_nothing_and_of_the_unbounded() -> None:
-    first = [(0.1, 5.0), (float("inf"), 5.0)]
+    first = Histogram("x", "").counts
     assert percentile(first, first, 0.5) is None
-    assert percentile(first, [(0.1, 5.0), (float("inf"), 6.0)], 0.99) == float("inf")
+    assert percentile(first, [*first[:-1], 1], 0.99) == float("inf")
+    assert percentile([], [1, *first[1:]], 0.5) == 0.00001

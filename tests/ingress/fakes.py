@@ -17,7 +17,7 @@ from nacl.signing import SigningKey
 from engine_core.config.edge_limits import Connections, RateLimits
 from engine_core.edge.expiring_set import Remembered
 from engine_core.replica.market_data import MarketData
-from engine_core.transport.backlog import Backlog
+from engine_core.transport.backlog import Backlog, Logs
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderType, QueryKind, SelfTrade, TimeInForce
 from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS, join
@@ -77,6 +77,7 @@ class FakeGateway:
 
     healthy: bool = True
     pressure: str = ""
+    logs: Logs | None = None
     failure: Exception | None = None
     answers: deque[np.ndarray | Exception] = field(default_factory=deque)
     records: dict[QueryKind, np.ndarray | Exception] = field(default_factory=dict)

@@ -82,6 +82,13 @@ class Keeper:
         self._asked, self._since, self._commands = False, time.monotonic(), commands
         self._fork(state, where)
 
+    def newest_age(self) -> float | None:
+        """Seconds since the newest snapshot was complete, whoever took it; None if there is none. From any thread."""
+        paths = snapshot.found(self._rules.data, self._rules.shard)
+        with contextlib.suppress(FileNotFoundError):  # an old one that just went
+            return max(time.time() - max(path.stat().st_mtime for path in paths), 0.0) if paths else None
+        return None
+
     def wait(self) -> None:
         """For the child under way, if any."""
         if self._child:

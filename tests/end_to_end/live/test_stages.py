@@ -26,7 +26,7 @@ from nacl.signing import SigningKey
 from websockets.sync.client import connect
 
 from engine_core.edge.signing import batch_signing_text
-from engine_core.operator.top import look_at
+from engine_core.process.look import look_at
 from engine_core.process.stages import BEFORE, WAY, Journey, Journeys, Stage
 from engine_core.wire.streams import keys
 from tests.exchange import CLI, Exchange, eventually
@@ -336,10 +336,8 @@ def test_the_command_says_where_the_time_goes(exchange: Exchange) -> None:
     def timed() -> set[str]:
         top = look_at(Path(exchange.run["runtime"]) / "egress.0.metrics")
         assert top is not None
-        of_stages = (
-            (labels, counts) for (name, labels), counts in top.buckets.items() if name == "order_stage_seconds"
-        )
-        return {dict(labels)["stage"] for labels, counts in of_stages if counts[-1][1]}
+        of_stages = (times for times in top.times if times.name == "order_stage_seconds")
+        return {times.labels["stage"] for times in of_stages if any(times.counts)}
 
     eventually(
         timed, lambda stages: stages >= {stage.value for stage in BEFORE} - {"streamed"}, "the stages as metrics"

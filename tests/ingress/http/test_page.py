@@ -40,7 +40,7 @@ def streams_of(policy: str) -> str:
 async def test_streams_are_at_the_proxys_door(proxied: Exchange, headers: dict[str, str], url: str) -> None:
     config = (await proxied.client.get(f"{SESSION}/config", headers=headers)).json()
     assert config["wsUrl"] == f"{url}/ws"
-    for path in ("/", "/docs"):
+    for path in ("/", "/docs/reference"):
         page = await proxied.client.get(path, headers=headers)
         source = "wss:" if "[" in url else url  # no source of a policy can name an IPv6 address
         assert streams_of(page.headers["content-security-policy"]) == f"'self' {source}"
@@ -60,11 +60,15 @@ async def test_a_malformed_host_gets_no_streams(proxied: Exchange, host: str) ->
 
 
 async def test_the_documentation_has_the_pages_headers(proxied: Exchange) -> None:
-    page, docs = [await proxied.client.get(path, headers=TLS) for path in ("/", "/docs")]
+    page, docs = [await proxied.client.get(path, headers=TLS) for path in ("/", "/docs/reference")]
     for name in ("content-security-policy", "referrer-policy", "x-content-type-options", "strict-transport-security"):
         assert page.headers[name] == docs.headers[name], name
     assert "<script>" not in docs.text and "style=" not in docs.text, "the policy lets neither run"
-    for path in ("/docs/start.js", "/static-offline-docs/swagger-ui-bundle.js", "/static-offline-docs/swagger-ui.css"):
+    for path in (
+        "/docs/reference/start.js",
+        "/static-offline-docs/swagger-ui-bundle.js",
+        "/static-offline-docs/swagger-ui.css",
+    ):
         assert path in docs.text and (await proxied.client.get(path)).status_code == 200
     assert "strict-transport-security" not in (await proxied.client.get("/")).headers
 

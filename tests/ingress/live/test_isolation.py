@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from engine_core.wire.codes import CommandKind
-from ingress.api.route import Route
+from ingress.api.route import EMPTY, Route
 from ingress.api.routes import ROUTES
 from ingress.dispatch import Body
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER
@@ -72,6 +72,7 @@ ATTACKS: dict[tuple[str, str], list[Any]] = {
     ("GET", "/api/v1/keys"): [{}],
     ("POST", "/api/v1/keys"): [{"permissions": ["read"], "publicKey": VICTIM_KEY}],
     ("DELETE", "/api/v1/keys"): [{"apiKey": VICTIM_KEY}],
+    ("GET", "/api/v1/admin/status"): [{}],
     ("GET", "/api/v1/admin/account"): [{"account": str(READER_ACCOUNT)}],
     ("POST", "/api/v1/admin/account"): [{}],
     ("PATCH", "/api/v1/admin/account"): [{"account": READER_ACCOUNT, "frozen": True, "feeTier": 2}],
@@ -89,7 +90,7 @@ ATTACKS: dict[tuple[str, str], list[Any]] = {
         )
     },
 }
-PUBLIC_TAGS = {"Public", "Session"}
+PUBLIC_TAGS = {"Public", "Session", EMPTY}
 _numbers = itertools.count(1)
 PRIVATE = [route for route in ROUTES if route.endpoint.credentials is not None]
 
