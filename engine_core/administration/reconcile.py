@@ -17,7 +17,7 @@ import numpy as np
 from engine_core.administration.client import ApplyError, LogSetup, admin, describe, execute, read_setup
 from engine_core.administration.demo import fund
 from engine_core.config.exchange_toml import FUNDED_PROFILES, AssetDef, Config, MarketDef
-from engine_core.config.settings import KEYS_FILE, PROFILE_FILE, Settings, write_private
+from engine_core.config.settings import KEYS_FILE, PROFILE_FILE, Settings, first_profile, write_private
 from engine_core.config.toml_section import ConfigError
 from engine_core.host.external import ExternalError, check_redis
 from engine_core.process.lifecycle import start
@@ -128,8 +128,7 @@ def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
 
 def check_profile(settings: Settings) -> None:
     """A venue stays one: funding it would give its users' accounts money and keys. Nothing funded becomes a venue."""
-    note = settings.data / PROFILE_FILE
-    began = note.read_text(encoding="utf-8").strip() if note.exists() else ""
+    began = first_profile(settings.data)
     is_venue = settings.profile not in FUNDED_PROFILES
     if is_venue and ((settings.data / KEYS_FILE).exists() or began in FUNDED_PROFILES):
         raise ConfigError(
@@ -142,7 +141,7 @@ def check_profile(settings: Settings) -> None:
             "start it with --profile venue, or name another folder with --data DIR"
         )
     if not began and settings.data.is_dir():
-        write_private(note, settings.profile + "\n")
+        write_private(settings.data / PROFILE_FILE, settings.profile + "\n")
 
 
 def fee_of_smallest(market: MarketDef) -> str | None:

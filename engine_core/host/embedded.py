@@ -260,7 +260,10 @@ class Postgres:
         read_end, write_end = os.pipe()
         try:
             dying = _dying_with_parent(command, signal.SIGKILL, read_end, self._user)
-            done = subprocess.run(dying, capture_output=True, text=True, pass_fds=(read_end,), check=False)
+            # In a session of its own: Ctrl-C is the supervisor's, and what is begun here takes a second or two.
+            done = subprocess.run(
+                dying, capture_output=True, text=True, pass_fds=(read_end,), start_new_session=True, check=False
+            )
         finally:
             os.close(read_end)
             os.close(write_end)

@@ -19,6 +19,7 @@ from engine_core.config.settings import (
     KEYS_FILE,
     MAX_PORT,
     Settings,
+    first_profile,
     own_config,
     private_folder,
     read_config,
@@ -60,11 +61,12 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
     """`kept`: what is held until the end, such as ports that were chosen here."""
     data = options.data.absolute()
     path = options.config or Path(os.environ.get("EXCHANGE_CONFIG") or own_config(data))
-    config = read_config(path, options.profile)
+    profile = options.profile or first_profile(data) or "demo"
+    config = read_config(path, profile)
     host, http_port, ws_port = _addresses(options, config, kept)
     if options.i_know:
         os.environ[exposure.I_KNOW] = "1"  # the roles ask for it as well
-    warnings = exposure.check(options.profile, host, bool(config.http.trusted_proxies))
+    warnings = exposure.check(profile, host, bool(config.http.trusted_proxies))
     lock = lock_data(data)
     _check_upgraded(data)
     check_ports(host, (("the REST API", "--http", http_port), ("the WebSocket streams", "--ws", ws_port)))
@@ -81,7 +83,7 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
         runtime=runtime,
         redis_url=_redis(servers, config, data, runtime),
         database_url=_database(servers, data, runtime),
-        profile=options.profile,
+        profile=profile,
         shard=0,
         host=host,
         http_port=http_port,

@@ -56,7 +56,7 @@ def test_a_venue_from_its_first_day(venue: Exchange) -> None:
         assert paid.status_code == 200, paid.text
     assert venue.stop() == 0
     venue.output.clear()
-    venue.options = ("--profile", "venue", "--host", "0.0.0.0", "--i-know")
+    venue.options = ("--host", "0.0.0.0", "--i-know")  # it stays a venue without being told
     venue.start()
     text = "\n".join(venue.output)
     assert "secret" not in text, "it is shown once"

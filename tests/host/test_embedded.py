@@ -156,3 +156,26 @@ def test_where_the_kernel_does_not_watch_the_end_of_a_pipe_does() -> None:
         assert guard.wait(60) != 0
     _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
+
+
+PREPARES = """
+import signal, sys
+from pathlib import Path
+from engine_core.host.embedded import Postgres
+signal.signal(signal.SIGINT, lambda number, frame: None)  # as the supervisor does: it ends when nothing is half done
+Postgres(Path(sys.argv[1]), Path(sys.argv[2])).prepare()
+"""
+
+
+def test_ctrl_c_does_not_break_off_what_initdb_makes(tmp_path: Path, runtime: Path) -> None:
+    """A terminal sends it to all processes of its foreground group."""
+    command = [sys.executable, "-c", PREPARES, str(tmp_path), str(runtime)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as preparing:
+        assert preparing.stderr
+        while not (tmp_path / "postgres" / "PG_VERSION").exists():
+            assert preparing.poll() is None, preparing.stderr.read()
+        os.killpg(preparing.pid, signal.SIGINT)
+        errors = preparing.stderr.read()
+    assert (preparing.returncode, errors) == (0, "")
+    with running(Postgres(tmp_path, runtime), tmp_path / "log") as url:
+        psycopg.connect(url).close()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -115,6 +116,25 @@ def test_every_documented_benchmark_exists() -> None:
     text = (Path(__file__).parents[2] / "docs/benchmarks.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"`exchange bench (\w+)", text)) | set(re.findall(r"`python -m bench\.(\w+)", text))
     assert documented == set(benchmarks())
+
+
+def test_ctrl_c_ends_it_without_a_word_while_its_modules_are_imported(tmp_path: Path) -> None:
+    (tmp_path / "argparse.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "engine_core.command", "status"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_a_note_of_the_profile_that_somebody_wrote_into_is_named(tmp_path: Path) -> None:
+    (tmp_path / "profile").write_text("prod\n")
+    done = exchange("up", "--data", str(tmp_path), "--http", "0", "--ws", "0")
+    assert done.returncode == 1 and f"{tmp_path / 'profile'}: must be one of demo, bare, venue" in done.stderr
 
 
 def test_unknown_commands_and_benchmarks() -> None:

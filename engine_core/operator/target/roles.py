@@ -43,9 +43,8 @@ def add_up_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         choices=PROFILES,
-        default="demo",
         help="demo: funded demo accounts and a market maker; bare: funded too, no market maker, bands or limits; "
-        "venue: nobody is funded, fit for the public (default: demo)",
+        "venue: nobody is funded, fit for the public (default: what the folder began with, else demo)",
     )
     parser.add_argument(
         "--i-know",
