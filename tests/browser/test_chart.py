@@ -1,10 +1,11 @@
-"""The newest bar of the chart is the one that the exchange knows, after each trade, in every interval."""
+"""The chart: its newest bar is the exchange's, lines of orders can be moved, and it can be read by keyboard."""
 
+import re
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import desktop_only
 from tests.browser.driver import QUIET, TradingPage
@@ -54,8 +55,71 @@ def test_the_newest_bar_is_the_exchanges(page: TradingPage, exchange: Exchange, 
     group = page.page.get_by_role("group", name="Candle interval")
     for (interval, (label, _)), price in zip(LABELS.items(), PRICES, strict=True):
         group.get_by_role("button", name=label, exact=True).click()
-        expect(page.page.get_by_role("img", name=f"Candles of {QUIET}, {label}")).to_be_visible()
+        expect(page.page.get_by_role("slider", name=f"Candles of {QUIET}, {label}")).to_be_visible()
         is_shown(page, exchange, interval, last)  # as it was loaded
         traders.trade(price)
         is_shown(page, exchange, interval, price)  # as the stream changed it
         last = price
+
+
+def of_days(page: TradingPage) -> Locator:
+    """The chart whose one bar holds all that these tests trade, so that its scale of prices stands still."""
+    page.page.get_by_role("group", name="Candle interval").get_by_role("button", name="1D", exact=True).click()
+    chart = page.page.get_by_role("slider", name=f"Candles of {QUIET}, 1D")
+    expect(page.page.locator(".legend dt + dd").first).to_be_visible()
+    return chart
+
+
+def line_of(page: TradingPage, chart: Locator) -> tuple[float, float]:
+    """Where the pointer says that an order's line can be taken."""
+    box = chart.bounding_box()
+    assert box
+    x = box["x"] + box["width"] / 3
+    for y in range(int(box["y"]) + 10, int(box["y"] + box["height"]) - 30, 4):
+        page.page.mouse.move(x, y)
+        if chart.locator(".chart-canvas").evaluate("element => element.style.cursor") == "ns-resize":
+            return x, y
+    raise AssertionError("no line can be taken anywhere on the chart")
+
+
+@desktop_only
+def test_an_order_is_moved_by_its_line(page: TradingPage, traders: Traders) -> None:
+    for price in ("160.00", "140.00", "155.00"):
+        traders.trade(price)
+    chart = of_days(page)
+    page.tab("Open orders")
+    page.place("Buy", "148.00", "2")
+    row = page.page.get_by_role("table", name="Open orders").locator("tbody tr")
+    expect(row).to_contain_text("148.00")
+    for answer, is_moved in (("Back", False), ("Move", True)):
+        x, y = line_of(page, chart)
+        page.page.mouse.down()
+        page.page.mouse.move(x, y + 30, steps=3)
+        page.page.mouse.up()
+        dialog = page.page.get_by_role("dialog")
+        expect(dialog).to_contain_text(re.compile("From 148.00 USDC to 14[0-7]"))
+        page.shoot("moved")
+        page.confirm(answer)
+        if is_moved:
+            page.toast("Order amended")
+            expect(row.locator('[data-label="Price"]')).to_have_text(re.compile("^14[0-7]"))
+        else:
+            expect(row).to_contain_text("148.00")
+    page.cancel_everything()
+
+
+@desktop_only
+def test_the_chart_is_read_by_keyboard(page: TradingPage, traders: Traders) -> None:
+    traders.trade("150.00")
+    chart = of_days(page)
+    chart.focus()
+    chart.press("End")
+    expect(chart).to_have_attribute("aria-valuetext", re.compile("open .*, high .*, low .*, close 150.00, volume"))
+    depth = page.page.get_by_role("button", name="Depth")
+    depth.click()
+    expect(page.page.get_by_role("region", name="Price chart")).to_contain_text("two sides")
+    traders.quote(["149.00"], ["151.00"], "10")
+    expect(page.page.get_by_role("img", name=f"Depth of {QUIET}")).to_have_accessible_name(
+        re.compile(r"Bids 10.00 SOL to 149.00; Asks 10.00 SOL to 151.00")
+    )
+    traders.leave()

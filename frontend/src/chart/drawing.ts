@@ -1,9 +1,8 @@
-/** The chart on its canvas: candles, volume, lines of own orders, and which candle the crosshair points at. */
+/** The chart on its canvas: candles, volume, the last price, and which candle the crosshair points at. */
 import {
   CandlestickSeries,
-  ColorType,
   createChart,
-  CrosshairMode,
+  createSeriesMarkers,
   HistogramSeries,
   LineStyle,
   type CandlestickData,
@@ -11,40 +10,56 @@ import {
   type IChartApi,
   type IPriceLine,
   type ISeriesApi,
+  type ISeriesMarkersPluginApi,
+  type Time,
   type UTCTimestamp,
 } from "lightweight-charts";
-import { toDrawing } from "../decimal/decimal";
+import { parse, toDrawing } from "../decimal/decimal";
+import { direction } from "../decimal/format";
 import type { Candle, CandleListener } from "../model/candles";
 import type { Interval } from "../model/intervals";
 import { frames } from "../reactive/frames";
-import type { ChartTheme } from "./theme";
-
-export interface OrderLine {
-  id: string;
-  price: string;
-  title: string;
-  isBid: boolean;
-}
+import type { FillMark } from "./fillMarks";
+import type { Indicator } from "./indicators";
+import { OrderLayer } from "./orderLayer";
+import { Studies } from "./studies";
+import { candleColours, options, type ChartTheme } from "./theme";
 
 const VOLUME_TOP = 0.8;
 const NEAR_LEFT_END = 30;
 const CANDLE_PX = 8;
+const LEAST_SHOWN = 60;
 const DAY = 86_400;
+
+/** Where the crosshair stands. */
+export interface Step {
+  candle: Candle;
+  position: number;
+  count: number;
+}
 
 export class Drawing implements CandleListener {
   /** The candle under the crosshair, or the newest. */
   pointed: (candle: Candle | null) => void = () => {};
   reachedLeftEnd: () => void = () => {};
+  /** Whether the newest bar is on the screen. */
+  scrolled: (isAtNow: boolean) => void = () => {};
+  /** Whether there is anything to see. */
+  filled: (isEmpty: boolean) => void = () => {};
+  readonly orders: OrderLayer;
   private readonly chart: IChartApi;
   private readonly prices: ISeriesApi<"Candlestick">;
   private readonly volumes: ISeriesApi<"Histogram">;
-  private byTime = new Map<number, Candle>();
+  private readonly marks: ISeriesMarkersPluginApi<Time>;
+  private readonly last: IPriceLine;
+  private readonly studies: Studies;
+  /** Ascending. */
+  private byTime = new Map<UTCTimestamp, Candle>();
   private newest: Candle | null = null;
   private dirty: Candle[] = [];
-  private lines: IPriceLine[] = [];
-  private orders: readonly OrderLine[] = [];
+  private fills: readonly FillMark[] = [];
   private isPlaced = false;
-  private hovered: number | null = null;
+  private hovered: UTCTimestamp | null = null;
 
   constructor(
     container: HTMLElement,
@@ -53,72 +68,107 @@ export class Drawing implements CandleListener {
     priceDecimals: number,
   ) {
     const priceFormat = { type: "price" as const, precision: priceDecimals, minMove: 10 ** -priceDecimals };
-    this.chart = createChart(container, { ...options(theme), autoSize: true });
-    this.prices = this.chart.addSeries(CandlestickSeries, { priceFormat, ...candleColours(theme) });
-    this.volumes = this.chart.addSeries(HistogramSeries, {
-      priceScaleId: "",
-      priceFormat: { type: "volume" },
-      lastValueVisible: false,
-      priceLineVisible: false,
-    });
+    this.chart = createChart(container, { ...options(theme, VOLUME_TOP), autoSize: true });
+    // The library's own label is of the last bar in sight, its line of the last bar there is: scrolled back, they differ.
+    const noLast = { lastValueVisible: false, priceLineVisible: false };
+    this.prices = this.chart.addSeries(CandlestickSeries, { priceFormat, ...noLast, ...candleColours(theme) });
+    this.last = this.prices.createPriceLine({ price: 0, lineWidth: 1, lineStyle: LineStyle.Dotted, axisLabelVisible: false, lineVisible: false });
+    this.volumes = this.chart.addSeries(HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" }, ...noLast });
     this.volumes.priceScale().applyOptions({ scaleMargins: { top: VOLUME_TOP, bottom: 0 } });
+    this.marks = createSeriesMarkers(this.prices);
+    this.orders = new OrderLayer(container, this.chart, this.prices, () => this.theme);
+    this.studies = new Studies(this.chart, () => this.theme);
     this.chart.timeScale().applyOptions({ timeVisible: interval.seconds < DAY, secondsVisible: interval.seconds < 60 });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
-      if (range && this.isPlaced && range.from < NEAR_LEFT_END) this.reachedLeftEnd();
+      if (!range || !this.isPlaced) return;
+      if (range.from < NEAR_LEFT_END) this.reachedLeftEnd();
+      this.scrolled(range.to >= this.byTime.size - 1);
     });
     this.chart.subscribeCrosshairMove((event) => {
-      this.hovered = typeof event.time === "number" ? event.time : null;
+      this.hovered = typeof event.time === "number" ? (event.time as UTCTimestamp) : null;
       this.tellPointed();
     });
   }
 
   remove(): void {
     this.dirty = [];
+    this.orders.remove();
     this.chart.remove();
   }
 
   recolour(theme: ChartTheme): void {
     this.theme = theme;
-    this.chart.applyOptions(options(theme));
+    this.chart.applyOptions(options(theme, VOLUME_TOP));
     this.prices.applyOptions(candleColours(theme));
     this.replaced([...this.byTime.values()]);
-    this.drawOrders(this.orders);
+    this.orders.redraw();
+    this.studies.recolour();
+    this.drawFills(this.fills);
   }
 
   replaced(candles: readonly Candle[]): void {
-    this.byTime = new Map(candles.map((candle) => [this.place(candle), candle]));
+    this.byTime = new Map(candles.map((candle) => [this.place(candle.time), candle]));
     this.newest = candles.at(-1) ?? null;
     this.dirty = [];
     this.prices.setData(candles.map((candle) => this.bar(candle)));
     this.volumes.setData(candles.map((candle) => this.volume(candle)));
     if (!this.isPlaced && candles.length > 0) {
-      const shown = Math.ceil(this.chart.timeScale().width() / CANDLE_PX) || 100;
+      const shown = Math.max(LEAST_SHOWN, Math.ceil(this.chart.timeScale().width() / CANDLE_PX));
       this.chart.timeScale().setVisibleLogicalRange({ from: candles.length - shown, to: candles.length + 4 });
       this.isPlaced = true;
     }
-    this.tellPointed();
+    this.studies.replaced(this.bars());
+    this.tellNewest();
   }
 
   updated(candle: Candle): void {
-    this.byTime.set(this.place(candle), candle);
+    this.byTime.set(this.place(candle.time), candle);
     this.newest = candle;
     this.dirty.push(candle);
     frames.request(this.flush);
   }
 
-  drawOrders(orders: readonly OrderLine[]): void {
-    this.orders = orders;
-    for (const line of this.lines) this.prices.removePriceLine(line);
-    this.lines = orders.map((order) =>
-      this.prices.createPriceLine({
-        price: toDrawing(order.price),
-        color: order.isBid ? this.theme.up : this.theme.down,
-        lineWidth: 1,
-        lineStyle: LineStyle.Dashed,
-        axisLabelVisible: true,
-        title: order.title,
-      }),
+  study(wanted: ReadonlySet<Indicator>): void {
+    this.studies.show(wanted, this.bars());
+  }
+
+  drawFills(fills: readonly FillMark[]): void {
+    this.fills = fills;
+    this.marks.setMarkers(
+      fills.map(({ time, side, text }) => ({
+        time: this.place(time),
+        position: side === "Bid" ? "belowBar" : "aboveBar",
+        shape: side === "Bid" ? "arrowUp" : "arrowDown",
+        color: side === "Bid" ? this.theme.up : this.theme.down,
+        text,
+      })),
     );
+  }
+
+  now(): void {
+    this.chart.timeScale().scrollToRealTime();
+  }
+
+  /** Moves the crosshair by so many bars from where it is, or from the newest; into sight, if it is not. */
+  step(by: number): Step | null {
+    const times = [...this.byTime.keys()];
+    const from = this.hovered === null ? times.length - 1 - Math.sign(by) : times.indexOf(this.hovered);
+    const at = Math.min(Math.max(from + by, 0), times.length - 1);
+    const [time, candle] = [times[at], times[at] === undefined ? undefined : this.byTime.get(times[at])];
+    if (time === undefined || !candle) return null;
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    const shift = !range ? 0 : at < range.from + 1 ? at - range.from - 1 : at > range.to - 1 ? at - range.to + 1 : 0;
+    if (range && shift !== 0) this.chart.timeScale().setVisibleLogicalRange({ from: range.from + shift, to: range.to + shift });
+    this.hovered = time;
+    this.chart.setCrosshairPosition(toDrawing(candle.close), time, this.prices);
+    this.tellPointed();
+    return { candle, position: at + 1, count: times.length };
+  }
+
+  leave(): void {
+    this.hovered = null;
+    this.chart.clearCrosshairPosition();
+    this.tellPointed();
   }
 
   private readonly flush = (): void => {
@@ -127,55 +177,52 @@ export class Drawing implements CandleListener {
       this.volumes.update(this.volume(candle));
     }
     this.dirty = [];
-    this.tellPointed();
+    this.studies.updated(this.bars());
+    this.tellNewest();
   };
+
+  private tellNewest(): void {
+    this.filled(this.newest === null);
+    if (this.newest) {
+      const price = toDrawing(this.newest.close);
+      this.last.applyOptions({ price, color: this.tone(this.newest, "candle"), axisLabelVisible: true, lineVisible: true });
+    }
+    this.tellPointed();
+  }
 
   private tellPointed(): void {
     this.pointed((this.hovered === null ? undefined : this.byTime.get(this.hovered)) ?? this.newest);
   }
 
   /** The chart shows every time as UTC: shifted, it reads as the clock on the wall. Days stay days of UTC. */
-  private place(candle: Candle): UTCTimestamp {
-    if (this.interval.seconds >= DAY) return candle.time as UTCTimestamp;
-    return (candle.time - new Date(candle.time * 1000).getTimezoneOffset() * 60) as UTCTimestamp;
+  private place(seconds: number): UTCTimestamp {
+    if (this.interval.seconds >= DAY) return seconds as UTCTimestamp;
+    return (seconds - new Date(seconds * 1000).getTimezoneOffset() * 60) as UTCTimestamp;
   }
 
-  private bar(candle: Candle): CandlestickData {
-    const [open, high, low, close] = [candle.open, candle.high, candle.low, candle.close].map(toDrawing) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    return { time: this.place(candle), open, high, low, close };
+  private bars(): Parameters<Studies["replaced"]>[0] {
+    return [...this.byTime].map(([place, candle]) => ({ place, candle }));
   }
 
-  private volume(candle: Candle): HistogramData {
-    const isUp = toDrawing(candle.close) >= toDrawing(candle.open);
-    const color = isUp ? this.theme.upVolume : this.theme.downVolume;
-    return { time: this.place(candle), value: toDrawing(candle.volume), color };
+  private tone(candle: Candle, of: "candle" | "volume"): string {
+    const { up, down, flat, upVolume, downVolume, flatVolume } = this.theme;
+    const colours = of === "candle" ? { up, down, flat } : { up: upVolume, down: downVolume, flat: flatVolume };
+    return colours[tone(candle)];
+  }
+
+  private bar(candle: Candle): CandlestickData<UTCTimestamp> {
+    const { open, high, low, close } = candle;
+    const data = { time: this.place(candle.time), open: toDrawing(open), high: toDrawing(high), low: toDrawing(low), close: toDrawing(close) };
+    const { flat } = this.theme;
+    return tone(candle) === "flat" ? { ...data, color: flat, wickColor: flat, borderColor: flat } : data;
+  }
+
+  private volume(candle: Candle): HistogramData<UTCTimestamp> {
+    return { time: this.place(candle.time), value: toDrawing(candle.volume), color: this.tone(candle, "volume") };
   }
 }
 
-function candleColours(theme: ChartTheme): object {
-  const { up, down } = theme;
-  return { upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: false };
-}
-
-function options(theme: ChartTheme): object {
-  const line = { color: theme.crosshair, labelBackgroundColor: theme.label };
-  return {
-    layout: {
-      background: { type: ColorType.Solid, color: "transparent" },
-      textColor: theme.text,
-      fontFamily: theme.font,
-      fontSize: 11,
-      // The logo brings its own style sheet, which the content-security policy refuses; the footer names the library.
-      attributionLogo: false,
-    },
-    grid: { vertLines: { color: theme.grid }, horzLines: { color: theme.grid } },
-    crosshair: { mode: CrosshairMode.Normal, vertLine: line, horzLine: line },
-    rightPriceScale: { borderColor: theme.border, scaleMargins: { top: 0.08, bottom: 1 - VOLUME_TOP + 0.03 } },
-    timeScale: { borderColor: theme.border, rightOffset: 4 },
-  };
+/** A bar that closes where it opened went neither way. */
+export function tone(candle: Candle): "up" | "down" | "flat" {
+  return direction(parse(candle.open), parse(candle.close));
 }

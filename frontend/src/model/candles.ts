@@ -57,13 +57,16 @@ export function merge(known: readonly Candle[], more: readonly Candle[]): Candle
 }
 
 const FEW = 15;
+/** As many as a chart shows at first. */
+const ENOUGH = 60;
 
-/** Minutes, unless hardly any minute has seen a trade yet. */
+/** Minutes, unless there are not enough of them yet or hardly any has seen a trade. */
 export async function fittingInterval(symbol: string): Promise<Interval> {
   const end = Math.floor(Date.now() / 1000) + MINUTES.seconds;
   try {
-    const latest = await klines(symbol, MINUTES.name, end - 2 * FEW * MINUTES.seconds, end);
-    return latest.filter((candle) => Number(candle.trades) > 0).length < FEW ? SECONDS : MINUTES;
+    const latest = await klines(symbol, MINUTES.name, end - (ENOUGH + 1) * MINUTES.seconds, end);
+    const traded = latest.filter((candle) => Number(candle.trades) > 0).length;
+    return traded < FEW || latest.flatMap((row) => fromWire(row) ?? []).length < ENOUGH ? SECONDS : MINUTES;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     return MINUTES;

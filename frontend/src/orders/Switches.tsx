@@ -52,7 +52,7 @@ export function PlacesSwitch({ draft, set }: Ticket): ReactElement | null {
   if (!hasTrigger(draft)) return null;
   const places = [["limit", "at a limit"], ["market", "at the market"]] as const;
   return (
-    <Choices label="Once triggered" className="choices places" choices={places} value={draft.places} choose={(value) => set({ places: value, sizedBy: "base" })} />
+    <Choices label="What it places" className="choices places" choices={places} value={draft.places} choose={(value) => set({ places: value, sizedBy: "base" })} />
   );
 }
 

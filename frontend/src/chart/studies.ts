@@ -1,0 +1,72 @@
+/** The indicators that are switched on, as lines over the candles; the oscillator has a pane of its own below them. */
+import { LineSeries, type IChartApi, type ISeriesApi, type LineData, type UTCTimestamp, type WhitespaceData } from "lightweight-charts";
+import { toDrawing } from "../decimal/decimal";
+import type { Candle } from "../model/candles";
+import { INDICATORS, type Bar, type Indicator } from "./indicators";
+import type { ChartTheme } from "./theme";
+
+export interface PlacedCandle {
+  place: UTCTimestamp;
+  candle: Candle;
+}
+
+const PANE_PX = 90;
+
+export class Studies {
+  private readonly shown = new Map<Indicator, ISeriesApi<"Line">>();
+
+  constructor(
+    private readonly chart: IChartApi,
+    private readonly theme: () => ChartTheme,
+  ) {}
+
+  show(wanted: ReadonlySet<Indicator>, candles: readonly PlacedCandle[]): void {
+    for (const [name, series] of this.shown) {
+      if (wanted.has(name)) continue;
+      this.chart.removeSeries(series);
+      this.shown.delete(name);
+    }
+    for (const name of wanted) if (!this.shown.has(name)) this.shown.set(name, this.add(name));
+    this.replaced(candles);
+  }
+
+  replaced(candles: readonly PlacedCandle[]): void {
+    if (this.shown.size === 0) return;
+    const bars = candles.map(toBar);
+    for (const [name, series] of this.shown) {
+      const values = INDICATORS[name].of(bars);
+      series.setData(candles.map(({ place }, index) => point(place, values[index] ?? null)));
+    }
+  }
+
+  /** Only the newest bar changed, or one was added. */
+  updated(candles: readonly PlacedCandle[]): void {
+    const newest = candles.at(-1);
+    if (this.shown.size === 0 || !newest) return;
+    const bars = candles.map(toBar);
+    for (const [name, series] of this.shown) series.update(point(newest.place, INDICATORS[name].of(bars).at(-1) ?? null));
+  }
+
+  recolour(): void {
+    for (const [name, series] of this.shown) series.applyOptions({ color: this.theme().studies[name] });
+  }
+
+  private add(name: Indicator): ISeriesApi<"Line"> {
+    const isBelow = name === "RSI";
+    const style = { color: this.theme().studies[name], lineWidth: 1 as const, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false };
+    // The scale of prices is that of the candles: an average that is far away must not flatten them.
+    const scale = isBelow ? {} : { autoscaleInfoProvider: () => null };
+    const series = this.chart.addSeries(LineSeries, { ...style, ...scale }, isBelow ? 1 : 0);
+    if (isBelow) this.chart.panes()[1]?.setHeight(PANE_PX);
+    return series;
+  }
+}
+
+function toBar({ candle }: PlacedCandle): Bar {
+  const { time, high, low, close, volume } = candle;
+  return { time, high: toDrawing(high), low: toDrawing(low), close: toDrawing(close), volume: toDrawing(volume) };
+}
+
+function point(time: UTCTimestamp, value: number | null): LineData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
+  return value === null ? { time } : { time, value };
+}
