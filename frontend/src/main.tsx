@@ -3,9 +3,13 @@ import "./ui/base.css";
 import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
 import { inspect } from "./app/inspect";
+import { pathOfHash } from "./app/routes";
 import { onChanged } from "./model/users";
 import { Venue } from "./model/venue";
 import { VenueContext } from "./ui/useVenue";
+
+const path = pathOfHash(location);
+if (path !== null) history.replaceState(null, "", path);
 
 const venue = new Venue();
 venue.start();

@@ -1,11 +1,13 @@
 """The trading page's files, as built into frontend/dist, with a strict content security policy.
 
-Hashed files under /assets never change; everything else is revalidated. Files are looked up when asked for, so a page
-built while the exchange runs appears at once; where the build left a compressed copy beside a file, that one goes to
-clients that take it. Non-goals: building it, and compressing.
+The page has addresses of its own, which are all one document: the browser chooses what to show there. Hashed files
+under /assets never change; everything else is revalidated. Files are looked up when asked for, so a page built while
+the exchange runs appears at once; where the build left a compressed copy beside a file, that one goes to clients that
+take it. Non-goals: building it, and compressing.
 """
 
 import mimetypes
+import re
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
@@ -19,6 +21,8 @@ _LONGEST: Final = 255  # characters of a path
 _REVALIDATE: Final = b"no-cache"
 _NO_REFERRER: Final = (b"Referrer-Policy", b"no-referrer")
 _ONLY_TLS: Final = (b"Strict-Transport-Security", b"max-age=31536000")
+# As in frontend/src/app/routes.ts: what else is no file is not found.
+_PAGES: Final = re.compile(r"/|/trade(/\w{1,64})?")
 _API_PREFIXES: Final = ("/api/", "/wapi/")
 _NOT_BUILT: Final = b"""The exchange is running, but its page is not built. Build it with
 
@@ -37,7 +41,7 @@ class WebPage:
         """The file for a path, or None if there is none."""
         if call.path.startswith(_API_PREFIXES):
             return None
-        if call.path == "/" and not (self.folder / "index.html").is_file():
+        if _PAGES.fullmatch(call.path) and not (self.folder / "index.html").is_file():
             return Reply(200, _NOT_BUILT, TEXT)
         path = self._file(call.path)
         if path is None:
@@ -59,7 +63,7 @@ class WebPage:
             return None
         root = self.folder.resolve()
         try:
-            file = (root / ("index.html" if path == "/" else path.lstrip("/"))).resolve()
+            file = (root / ("index.html" if _PAGES.fullmatch(path) else path.lstrip("/"))).resolve()
             return file if file.is_relative_to(root) and file.is_file() else None
         except (OSError, ValueError):  # a name that no file can have
             return None

@@ -83,7 +83,7 @@ class TradingPage:
     # -- looking ------------------------------------------------------------------------------------------------------
 
     def open(self, symbol: str = QUIET) -> None:
-        self.page.goto(f"{self.exchange.run['http']}/#{symbol}")
+        self.page.goto(f"{self.exchange.run['http']}/trade/{symbol}")
         self.until_live(symbol)
 
     def watch(self) -> None:
@@ -148,6 +148,12 @@ class TradingPage:
         """On a phone one of chart, book and trades is visible; elsewhere all are."""
         if self.is_phone:
             self.page.get_by_role("group", name="Market view").get_by_role("button", name=view).click()
+
+    def choose_market(self, name: str) -> None:
+        """By keyboard, which works wherever no text is typed."""
+        self.page.keyboard.press("Control+k")
+        self.page.get_by_role("combobox", name="Symbol or name").fill(name)
+        self.page.keyboard.press("Enter")
 
     def tab(self, name: str) -> None:
         self.page.get_by_role("tab", name=name).click()

@@ -84,7 +84,7 @@ def measure(exchange: Exchange, folder: Path, arguments: argparse.Namespace) -> 
     pin = ["taskset", "-c", str(arguments.core)] if arguments.core is not None else []
     profile = folder / "profile"
     options = [*FLAGS, "--headless=new", "--remote-debugging-port=0", f"--window-size={width},{height}"]
-    command = [*pin, chromium, *options, f"--user-data-dir={profile}", f"{exchange.run['http']}/#{MARKET}"]
+    command = [*pin, chromium, *options, f"--user-data-dir={profile}", f"{exchange.run['http']}/trade/{MARKET}"]
     browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         address = page_of(profile)

@@ -53,14 +53,8 @@ def test_market_is_live(page: TradingPage) -> None:
     assert width <= 0, f"the page is {width} px wider than the window"
 
 
-def choose_market(page: TradingPage, name: str) -> None:
-    if page.is_phone:
-        page.page.locator(".market-switch").click()
-    page.page.get_by_role("region", name="Markets").get_by_role("button").filter(has_text=name).click()
-
-
 def test_markets_can_be_switched(page: TradingPage) -> None:
-    choose_market(page, "ETH/USDC")
+    page.choose_market("Ether")
     page.until_live(LIVELY)
     expect(page.page).to_have_title(re.compile("ETH/USDC"))
     best = eventually(lambda: page.book()["bids"][:1], bool, "a bid")
@@ -72,7 +66,7 @@ def test_a_market_is_live_only_once_its_book_is_there(page: TradingPage) -> None
     page.show("Book")
     asked, is_held = list[Route](), True
     page.page.route("**/api/v1/depth?*", lambda route: asked.append(route) if is_held else route.continue_())
-    choose_market(page, "ETH/USDC")
+    page.choose_market("Ether")
     connection = page.page.get_by_test_id("connection")
     expect(connection).to_have_text("Synchronising")
     expect(page.page.locator(".veil")).to_have_text("Loading the book")

@@ -1,12 +1,21 @@
 /** Market data that needs no account. */
 import { request } from "./http";
-import type { WireDepth, WireKline, WireMarket, WireTicker, WireTrade } from "./types";
+import type { WireAsset, WireDepth, WireKline, WireMarket, WireStatus, WireTicker, WireTrade } from "./types";
 
 const BOOK_LEVELS = 1000;
 
 export async function markets(): Promise<WireMarket[]> {
   const answer = await request<WireMarket[]>("GET", "/api/v1/markets");
   return answer.body.filter((market) => market.visible && market.marketType === "SPOT");
+}
+
+export async function assets(): Promise<WireAsset[]> {
+  return (await request<WireAsset[]>("GET", "/api/v1/assets")).body;
+}
+
+/** Whether an order would be accepted now. */
+export async function status(): Promise<WireStatus> {
+  return (await request<WireStatus>("GET", "/api/v1/status")).body;
 }
 
 export async function tickers(): Promise<WireTicker[]> {

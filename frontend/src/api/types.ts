@@ -26,6 +26,16 @@ export interface WireMarket {
   };
 }
 
+export interface WireAsset {
+  symbol: string;
+  displayName: string;
+}
+
+export interface WireStatus {
+  status: "Ok" | "Maintenance";
+  message?: string | null;
+}
+
 export interface WireTicker {
   symbol: string;
   firstPrice: string;

@@ -1,40 +1,79 @@
-/** Whether what is on the screen is live: always visible in the header, and a bar across the page when it is not. */
+/** Three lights, always visible: whether market data, order entry and the account are live; and a bar when they are not. */
 import type { ReactElement } from "react";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import "./connection.css";
 
-interface Shown {
+interface Light {
   tone: "live" | "busy" | "away";
   label: string;
 }
 
-function useShown(): Shown {
+function useData(): Light {
   const venue = useVenue();
   const feed = useStore(venue.feed.state);
   const book = useStore(venue.book.state);
+  const market = useStore(venue.selected);
   if (feed === "away") return { tone: "away", label: "Reconnecting" };
   if (feed === "opening") return { tone: "busy", label: "Connecting" };
-  if (book !== "live") return { tone: "busy", label: "Synchronising" };
+  if (market !== null && book !== "live") return { tone: "busy", label: "Synchronising" };
   return { tone: "live", label: "Live" };
 }
 
-export function Connection(): ReactElement {
-  const { tone, label } = useShown();
+function useOrders(): Light {
+  const state = useStore(useVenue().orderEntry.state);
+  if (state.kind === "open") return { tone: "live", label: "Order entry is open" };
+  if (state.kind === "asking") return { tone: "busy", label: "Asking whether orders are taken" };
+  return { tone: "away", label: `No orders are taken: ${state.reason}` };
+}
+
+function useAccount(): Light {
+  const venue = useVenue();
+  const session = useStore(venue.session.store);
+  const isCurrent = useStore(venue.account.isCurrent);
+  if (session.kind === "none") return { tone: "busy", label: session.reason };
+  if (isCurrent) return { tone: "live", label: "Balances and orders are current" };
+  return { tone: session.kind === "opening" ? "busy" : "away", label: "Waiting for balances and orders" };
+}
+
+export function Lights(): ReactElement {
+  const data = useData();
   return (
-    <span className={`connection ${tone}`} role="status" data-testid="connection">
+    <div className="lights" role="status">
+      <span className={`connection ${data.tone}`} data-testid="connection" title="Market data">
+        <i aria-hidden="true" />
+        {data.label}
+      </span>
+      <Small name="Orders" light={useOrders()} />
+      <Small name="Account" light={useAccount()} />
+    </div>
+  );
+}
+
+function Small({ name, light }: { name: string; light: Light }): ReactElement {
+  return (
+    <span className={`connection ${light.tone}`} data-testid={`light-${name.toLowerCase()}`} data-tone={light.tone} title={light.label}>
       <i aria-hidden="true" />
-      {label}
+      {name}
+      <span className="hidden">: {light.label}</span>
     </span>
   );
 }
 
 export function ConnectionBar(): ReactElement | null {
-  const { tone } = useShown();
-  if (tone !== "away") return null;
+  const data = useData();
+  const orders = useOrders();
+  if (data.tone === "away") {
+    return (
+      <p className="connection-bar" role="alert">
+        The connection to the exchange is lost: what you see is not current. Your open orders stay in the market.
+      </p>
+    );
+  }
+  if (orders.tone !== "away") return null;
   return (
     <p className="connection-bar" role="alert">
-      The connection to the exchange is lost: what you see is not current. Your open orders stay in the market.
+      {orders.label}. Your open orders stay in the market.
     </p>
   );
 }

@@ -1,39 +1,27 @@
 /** All markets with last price and the change of 24 hours; choosing one shows it. */
-import { useEffect, useRef, useState, type ReactElement } from "react";
+import { useState, type ReactElement } from "react";
+import { Link } from "wouter";
 import { change, compact, direction, fixed, NONE } from "../decimal/format";
 import { pair } from "../model/markets";
+import { search } from "../model/search";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import "./markets.css";
 
-export function MarketList({ chosen }: { chosen: () => void }): ReactElement {
+export function MarketList(): ReactElement {
   const venue = useVenue();
   const markets = useStore(venue.markets);
   const tickers = useStore(venue.tickers);
   const selected = useStore(venue.selected);
   const [filter, setFilter] = useState("");
-  const search = useRef<HTMLInputElement>(null);
-
-  useEffect(() => {
-    const focus = (event: KeyboardEvent): void => {
-      const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-      if (event.key !== "/" || isTyping) return;
-      event.preventDefault();
-      search.current?.focus();
-    };
-    addEventListener("keydown", focus);
-    return () => removeEventListener("keydown", focus);
-  }, []);
-
-  const shown = markets.filter((market) => market.symbol.includes(filter.trim().toUpperCase().replace("/", "_")));
+  const shown = search(markets, useStore(venue.names), filter);
   return (
     <section className="panel markets" aria-label="Markets">
       <div className="panel-head">
         <input
-          ref={search}
           type="search"
-          placeholder="Search markets  /"
-          aria-label="Search markets"
+          placeholder="Filter markets"
+          aria-label="Filter markets"
           value={filter}
           onChange={(event) => setFilter(event.target.value)}
         />
@@ -44,14 +32,7 @@ export function MarketList({ chosen }: { chosen: () => void }): ReactElement {
           const tone = ticker ? direction(ticker.first, ticker.last) : "flat";
           return (
             <li key={market.symbol}>
-              <button
-                type="button"
-                aria-current={market.symbol === selected?.symbol}
-                onClick={() => {
-                  venue.select(market.symbol);
-                  chosen();
-                }}
-              >
+              <Link href={`/trade/${market.symbol}`} aria-current={market.symbol === selected?.symbol}>
                 <span className="name">
                   <b>{market.base}</b>/{market.quote}
                 </span>
@@ -59,7 +40,7 @@ export function MarketList({ chosen }: { chosen: () => void }): ReactElement {
                 <span className="volume">Vol {ticker ? compact(ticker.quoteVolume) : NONE}</span>
                 <span className={`change ${tone}`}>{ticker ? change(ticker.first, ticker.last) : NONE}</span>
                 <span className="hidden">{pair(market)}</span>
-              </button>
+              </Link>
             </li>
           );
         })}

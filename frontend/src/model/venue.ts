@@ -6,24 +6,29 @@ import { SessionHolder } from "../api/session";
 import type { Side } from "../api/types";
 import type { TickerEvent } from "../feed/events";
 import { Feed } from "../feed/feed";
+import { recall, remember } from "../reactive/remembered";
 import { Store } from "../reactive/store";
 import { Account } from "./account";
 import { Announcer } from "./announcer";
 import { BookFeed } from "./book";
 import { toMarket, type Market } from "./markets";
+import { OrderEntry } from "./orderEntry";
 import { OrderHistory } from "./orderHistory";
 import { Questions } from "./questions";
+import type { Names } from "./search";
 import { TapeFeed } from "./tape";
 import { fromWire, withTicker, withTrade, type Tickers } from "./tickers";
 import { Toasts } from "./toasts";
 import { Trading } from "./trading";
 
 const RETRY_MS = 1_500;
+const LAST_SEEN = "market";
 
 export class Venue {
   readonly session = new SessionHolder();
   readonly toasts = new Toasts();
   readonly markets = new Store<readonly Market[]>([]);
+  readonly names = new Store<Names>(new Map());
   readonly tickers = new Store<Tickers>(new Map());
   readonly selected = new Store<Market | null>(null);
   /** A price picked from the book, with the side that it stands on, for the order form; a new object for each pick. */
@@ -36,6 +41,7 @@ export class Venue {
   readonly book = new BookFeed(this.feed);
   readonly tape = new TapeFeed(this.feed, (event) => this.tickers.update((tickers) => withTrade(tickers, event)));
   private readonly api = new PrivateApi(this.session);
+  readonly orderEntry = new OrderEntry();
   readonly account = new Account(this.api, new Announcer(this.toasts, (symbol) => this.market(symbol)).onOrder);
   readonly questions = new Questions();
   readonly trading = new Trading(this.api, this.toasts, this.questions);
@@ -46,6 +52,7 @@ export class Venue {
   start(): void {
     this.account.follow(this.feed);
     this.feed.start();
+    this.orderEntry.start();
     this.session.store.subscribe(() => this.followSession());
     this.feed.state.subscribe(() => this.feed.state.get() === "live" && void this.refreshTickers());
     void this.load();
@@ -63,6 +70,11 @@ export class Venue {
     return this.markets.get().find((market) => market.symbol === symbol);
   }
 
+  /** The market to begin with: the one seen last, or the first. */
+  get first(): Market | undefined {
+    return this.market(recall(LAST_SEEN) ?? "") ?? this.markets.get()[0];
+  }
+
   select(symbol: string): void {
     const market = this.market(symbol);
     if (!market || this.selected.get()?.symbol === symbol) return;
@@ -70,13 +82,14 @@ export class Venue {
     this.picked.set(null);
     this.book.show(symbol);
     this.tape.show(symbol);
-    history.replaceState(null, "", `#${symbol}`);
+    remember(LAST_SEEN, symbol);
   }
 
   /** Nothing can be shown without the markets: retried until they arrive. */
   private async load(): Promise<void> {
     try {
-      const [markets, tickers] = await Promise.all([publicApi.markets(), publicApi.tickers()]);
+      const [markets, tickers, assets] = await Promise.all([publicApi.markets(), publicApi.tickers(), publicApi.assets()]);
+      this.names.set(new Map(assets.map(({ symbol, displayName }) => [symbol, displayName])));
       this.tickers.set(fromWire(tickers));
       this.markets.set(markets.map(toMarket));
     } catch (error) {
@@ -90,9 +103,6 @@ export class Venue {
         event: (event) => this.tickers.update((tickers) => withTicker(tickers, event)),
       });
     }
-    const wanted = location.hash.slice(1).toUpperCase();
-    this.select(this.market(wanted)?.symbol ?? this.markets.get()[0]?.symbol ?? "");
-    addEventListener("hashchange", () => this.select(location.hash.slice(1).toUpperCase()));
   }
 
   /** After a reconnection the 24-hour figures may be stale, and a ticker arrives only once a second. */

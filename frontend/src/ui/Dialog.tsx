@@ -18,14 +18,19 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
       }}
     >
       <div className="dialog-body">
-        <header className="dialog-head">
+        <div className="dialog-head">
           <h2>{title}</h2>
           <button type="button" className="quiet" aria-label="Close" onClick={() => element.current?.close()}>
             ×
           </button>
-        </header>
+        </div>
         {children}
       </div>
     </dialog>
   );
+}
+
+/** As the ref of an element in a dialog: it has the focus when the dialog opens. (React's autoFocus sets no attribute.) */
+export function firstFocused(element: HTMLElement | null): void {
+  element?.setAttribute("autofocus", "");
 }

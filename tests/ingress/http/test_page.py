@@ -73,6 +73,24 @@ async def test_the_documentation_has_the_pages_headers(proxied: Exchange) -> Non
     assert "strict-transport-security" not in (await proxied.client.get("/")).headers
 
 
+async def test_each_address_of_the_page_is_its_document(proxied: Exchange) -> None:
+    root = await proxied.client.get("/")
+    for path in ("/trade", "/trade/SOL_USDC", "/trade/NOPE_USDC"):
+        page = await proxied.client.get(path)
+        assert (page.status_code, page.text) == (200, root.text), path
+        for name in ("content-type", "content-security-policy", "cache-control", "etag"):
+            assert page.headers[name] == root.headers[name], (path, name)
+        again = await proxied.client.get(path, headers={"If-None-Match": page.headers["etag"]})
+        assert again.status_code == 304, path
+        refused = await proxied.client.post(path)
+        assert (refused.status_code, "GET" in refused.headers["allow"]) == (405, True), path
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/trades", "/trade/", "/trade/a/b", "/trade/a.b"])
+async def test_what_is_no_address_of_the_page_is_not_found(proxied: Exchange, path: str) -> None:
+    assert (await proxied.client.get(path)).status_code == 404
+
+
 async def demo(exchange: Exchange, **headers: str) -> Any:
     exchange.client.cookies.clear()
     return await exchange.client.post(f"{SESSION}/demo", headers=headers)

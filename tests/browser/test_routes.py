@@ -1,0 +1,76 @@
+"""The page's addresses: each shows what it names, also after Back, and whatever way one came."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import desktop_only
+from tests.browser.driver import LIVELY, QUIET, TradingPage
+
+
+def heading(page: TradingPage, text: str) -> None:
+    expect(page.page.get_by_role("heading", level=1)).to_have_text(re.compile(re.escape(text)))
+
+
+def shows(page: TradingPage, symbol: str) -> None:
+    """The market at its address."""
+    page.until_live(symbol)
+    expect(page.page).to_have_url(re.compile(rf"/trade/{symbol}$"))
+    heading(page, symbol.replace("_", "/"))
+
+
+@desktop_only
+def test_a_market_has_an_address_and_a_place_in_the_history(page: TradingPage) -> None:
+    address = page.exchange.run["http"]
+    page.choose_market("Ether")
+    shows(page, LIVELY)
+    page.page.go_back()
+    shows(page, QUIET)
+    page.page.go_forward()
+    shows(page, LIVELY)
+    page.page.goto(address)  # the market seen last
+    shows(page, LIVELY)
+    page.page.goto(f"{address}/#{QUIET}")  # a link from before there were paths
+    shows(page, QUIET)
+    page.page.goto(f"{address}/trade/{LIVELY.lower()}")
+    page.until_live(LIVELY)
+
+
+@desktop_only
+def test_a_market_that_is_none_is_not_shown_under_another_name(page: TradingPage) -> None:
+    page.page.goto(f"{page.exchange.run['http']}/#NOPE_USDC")
+    heading(page, "There is no market NOPE_USDC")
+    expect(page.page).to_have_url(re.compile("/trade/NOPE_USDC$"))
+    page.page.get_by_role("link", name=QUIET).click()
+    shows(page, QUIET)
+
+
+def test_markets_are_found_by_symbol_and_name_with_the_keyboard_alone(page: TradingPage) -> None:
+    keyboard = page.page.keyboard
+    page.page.locator("h1 button").focus()
+    keyboard.press("/")
+    picker = page.page.get_by_role("dialog", name="Choose a market")
+    box = picker.get_by_role("combobox")
+    expect(box).to_be_focused()
+    everything = picker.get_by_role("option")
+    count = everything.count()
+    assert count > 1
+    for text in ("eth", "Ether", "eth_usdc", "ETH/USDC"):
+        box.fill(text)
+        expect(everything.first).to_contain_text("ETH/USDC")
+    box.fill("")
+    expect(everything).to_have_count(count)
+    keyboard.press("ArrowUp")  # round to the last
+    expect(everything.last).to_have_attribute("aria-selected", "true")
+    page.shoot("picker")
+    keyboard.press("ArrowDown")
+    expect(everything.first).to_have_attribute("aria-selected", "true")
+    box.fill("nothing of the kind")
+    expect(picker).to_contain_text("No market of that symbol or name")
+    keyboard.press("Enter")  # chooses nothing
+    keyboard.press("Escape")
+    expect(picker).to_have_count(0)
+    keyboard.press("Control+k")
+    box.fill("ether")
+    keyboard.press("Enter")
+    shows(page, LIVELY)
