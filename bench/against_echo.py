@@ -17,6 +17,7 @@ from bench.load.targets.api import BenchError
 from bench.report.result import Check, Figure, Run
 from bench.report.stages import StageSampler
 from engine_core.arguments import folder, new_file, seconds, whole
+from ingress.access.rate_limits import OVER_THE_LIMIT
 
 ROUNDS = 2  # of exchange and echo in turns, so that what else the machine does hits both
 ECHO_START_SECONDS = 20.0
@@ -59,6 +60,7 @@ class Result:
     accounts: Accounts
     rounds_per_second: list[float]
     rounds_echo_per_second: list[float]
+    refusals: dict[str, int]  # how often for which reason, as far as the client knows
     notes: dict[str, int]  # what else happened, and how often
 
     @classmethod
@@ -74,6 +76,7 @@ class Result:
             accounts=accounts,
             rounds_per_second=[load.per_second for load in loads],
             rounds_echo_per_second=[load.per_second for load in echoes],
+            refusals=dict(sum((Counter(load.refusals) for load in (*loads, unloaded)), Counter())),
             notes=dict(sum((Counter(load.notes) for load in (*loads, unloaded)), Counter())),
         )
 
@@ -109,10 +112,17 @@ def report(result: Result, bar_ratio: float, bar_p50_ms: float | None = None) ->
     accounts = result.accounts
     fits = "every order is accounted for" if accounts.fit else "ORDERS ARE MISSING OR DOUBLED"
     print(f"accepted {accounts.accepted}, refused {accounts.refused}, in the history {accounts.known}: {fits}")
+    if accounts.fit and accounts.known > accounts.accepted:
+        late = accounts.known - accounts.accepted
+        print(f"{late} of them were executed, and the time was up before their answers came")
     for note, count in result.notes.items():
         print(f"note: {count:,} times: {note}")
-    if accounts.refused:
-        print("orders were refused: run the exchange with --profile bare, which has no limits")
+    for reason, count in result.refusals.items():
+        print(f"refused {count:,} times: {reason}")
+    if unexplained := accounts.refused - sum(result.refusals.values()):
+        print(f"refused {unexplained:,} times: wrk does not say why; --client python does")
+    if any(OVER_THE_LIMIT in reason for reason in result.refusals):
+        print("that is the limit of requests: an exchange with --profile bare has none")
 
 
 def parser(program: str, doc: str | None, connections: int) -> argparse.ArgumentParser:

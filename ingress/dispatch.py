@@ -9,7 +9,7 @@ from engine_core.edge.signing import Pairs
 from engine_core.wire.codes import KeyPermission
 from ingress.access.authenticator import Claim
 from ingress.access.rate_limits import LIMIT_HEADER, Cost, RateLimiter
-from ingress.errors import ApiError, Code, bad_request
+from ingress.errors import ApiError, Code, wrong_number
 from ingress.messages import Call, Reply, error_reply
 from ingress.requests import fields
 from ingress.requests.signed_json import Members, parse_object, parse_objects, parse_query, signed_pairs
@@ -94,10 +94,10 @@ async def answer_counted(service: Service, endpoint: Endpoint, call: Call) -> Re
 def _work(endpoint: Endpoint, members: fields.Fields, items: list[Members]) -> int:
     """How many tokens a request takes: one for each order that it is about, of which there may be so many."""
     listed = [value for name in endpoint.lists if isinstance(value := members.get(name), list)]
-    work = max(1, len(items), sum(map(len, listed)))
-    if work > endpoint.most:
-        raise bad_request(f"A request names 1 to {endpoint.most} orders, not {work}")
-    return work
+    named = len(items) + sum(map(len, listed))
+    if named > endpoint.most or (not named and endpoint.body is _ARRAY):  # of which nothing would be signed
+        raise wrong_number(endpoint.most, named)
+    return max(1, named)
 
 
 def limited(limits: RateLimiter, call: Call, reply: Reply) -> Reply:

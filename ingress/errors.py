@@ -167,6 +167,10 @@ def bad_request(message: str) -> ApiError:
     return ApiError(Code.INVALID_CLIENT_REQUEST, message)
 
 
+def wrong_number(most: int, named: int) -> ApiError:
+    return bad_request(f"A request names 1 to {most} orders, not {named}")
+
+
 def not_found() -> ApiError:
     return ApiError(Code.RESOURCE_NOT_FOUND, "Not Found")
 

@@ -40,7 +40,7 @@ _SECOND_NS: Final = 1_000_000_000
 _MIX: Final = 0x9E3779B97F4A7C15
 _MASK: Final = (1 << 64) - 1
 _HASH_MASK: Final = (1 << 55) - 1
-_OVER_THE_LIMIT: Final = "Too many requests: slow down, and see the Retry-After header"
+OVER_THE_LIMIT: Final = "Too many requests: slow down, and see the Retry-After header"
 
 
 class Cost(IntEnum):
@@ -240,5 +240,5 @@ def _headers(rate: _Rate, left_ns: int) -> Headers:
 def _refusal(rate: _Rate, left_ns: int) -> ApiError:
     seconds = max(1, -(left_ns // _SECOND_NS))
     return ApiError(
-        Code.TOO_MANY_REQUESTS, _OVER_THE_LIMIT, ((b"Retry-After", b"%d" % seconds), *_headers(rate, left_ns))
+        Code.TOO_MANY_REQUESTS, OVER_THE_LIMIT, ((b"Retry-After", b"%d" % seconds), *_headers(rate, left_ns))
     )

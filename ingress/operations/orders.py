@@ -15,7 +15,7 @@ from engine_core.wire.events import Event, event_of
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.access.used_signatures import duplicate
 from ingress.database import HistoryUnavailable
-from ingress.errors import ApiError, Code, bad_request, not_found, refusal
+from ingress.errors import ApiError, Code, bad_request, not_found, refusal, wrong_number
 from ingress.messages import Reply, json_reply
 from ingress.operations import trial
 from ingress.replica import live_book
@@ -75,8 +75,6 @@ async def test_place(service: Service, request: Request) -> Reply:
 
 async def place_batch(service: Service, request: Request) -> Reply:
     """Places the items independently, in their order; each answers for itself."""
-    if not request.items:
-        raise bad_request(f"A batch has 1 to {bodies.MAX_BATCH} orders, not 0")
     account, since_ms = request.caller.account, request.caller.valid_until_ms - 2 * MAX_WINDOW_MS
     existing: list[LiveOrder | None] = [None] * len(request.items)
     if not service.auth.is_first(request.caller):
@@ -181,7 +179,7 @@ async def cancel_batch(service: Service, request: Request) -> Reply:
         for value in _ids(request.fields.get(names), names)
     ]
     if not wanted:
-        raise bad_request(f"orderIds and clientIds together name 1 to {MAX_CANCEL_BATCH} orders, not 0")
+        raise wrong_number(MAX_CANCEL_BATCH, 0)
     return json_reply(await asyncio.gather(*(_cancel_item(service, request.caller.account, each) for each in wanted)))
 
 

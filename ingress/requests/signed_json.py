@@ -4,6 +4,7 @@ Numbers stay the literal text that arrived, duplicate names are refused, and the
 signed and validated: str, Number (literal text), bool, None, list, dict. Non-goals: what the members mean (fields.py).
 """
 
+import codecs
 import json
 import re
 from collections.abc import Sequence
@@ -55,6 +56,8 @@ def parse_body(body: bytes) -> Member:
     """The JSON value of a body, or a 400 that says what is wrong with it."""
     if not body:
         raise bad_request("Request body is missing: expected JSON")
+    if body.startswith(codecs.BOM_UTF8):
+        raise bad_request("Request body begins with a byte order mark: send the JSON without one")
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
         _check_depth(body)
     try:

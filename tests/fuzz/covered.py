@@ -35,6 +35,7 @@ UNDER_TEST: Final = {  # files, or functions of them
     "http": _HTTP,
     "http-behind-nginx": _HTTP,
     "order-request": _ORDER,
+    "batch-request": ("ingress/fast_path/batch_kernel.py", *_ORDER),
     "order-message": _MESSAGE,
     "json-members": ("ingress/requests/signed_json.py",),
     "query-and-cookie": (

@@ -88,6 +88,8 @@ async def order_in_every_way(buyer: Client, seller: Client) -> None:
     assert refused["id"] is None, "ccxt sorts answers by time: a refusal, which has none, comes first"
     assert refused["info"]["operation"] == "Err" and refused["info"]["code"] == "INVALID_PRICE"
     assert (bid["price"], sold["price"], bid["info"]["operation"]) == (0.4, 0.5, "Ok")
+    with pytest.raises(ccxt.BadRequest, match="1 to 20 orders, not 0"):
+        await buyer.create_orders([])
     bought = await seller.create_order(symbol, "market", "buy", None, None, {"cost": "2"})
     assert (bought["status"], bought["filled"], bought["cost"]) == ("closed", 4, 2)
     stop = await buyer.create_order(symbol, "market", "sell", 2, None, {"triggerPrice": "0.45"})

@@ -57,7 +57,7 @@ def test_compact_json_is_json() -> None:
         (b'{"a":"\xff"}', "UTF-8"),
         (b'{"a":"\\ud800"}', "UTF-8"),
         (b'{"a":"x\ny"}', "Malformed"),
-        (b'\xef\xbb\xbf{"a":1}', "Malformed"),
+        (b'\xef\xbb\xbf{"a":1}', "byte order mark"),
         (b'{"a":1,"a":1}', "Duplicate member 'a'"),
         (b'[{"a":1,"b":2,"a":3}]', "Duplicate member 'a'"),
         (b"[" * 60_000, "nested"),
