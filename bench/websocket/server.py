@@ -80,7 +80,7 @@ class Events:
         self._random = np.random.default_rng(seed)
         self._changes = self._trades = self._entry = 0
 
-    def batch(self, changes: int, trades: int) -> np.ndarray:
+    def batch(self, changes: int, trades: int, time_ms: int) -> np.ndarray:
         """`changes` level changes, of which the last `trades` are the makers' side of trades."""
         slots = np.zeros(changes + trades, SLOT)
         makers, takers = slots["event"][:changes], slots["event"][changes:]
@@ -96,22 +96,26 @@ class Events:
             traded["trade_id"] = self._trades + 1 + np.arange(trades)
             takers["kind"], takers["flags"], takers["market"] = EventKind.FILL, OrderFlag.TAKER, MARKET
         self._changes, self._trades, self._entry = self._changes + changes, self._trades + trades, self._entry + 1
-        slots["time_ms"] = slots["entry_ms"] = time.time_ns() // 1_000_000
+        slots["time_ms"] = slots["entry_ms"] = time_ms
         slots["entry_seq"] = self._entry
         return slots
 
 
 async def feed(handler: EventHandler, changes: int, trades: int, seed: int) -> None:
-    """So many level changes and trades a second, in small batches as they become due."""
+    """So many level changes and trades a second, in small batches as they become due.
+
+    A batch has the time at which its first was due: what an event waits for this event loop is part of its latency.
+    """
     events, loop = Events(seed), asyncio.get_running_loop()
-    started, made_changes, made_trades = loop.time(), 0, 0
+    started, started_ms, made_changes, made_trades = loop.time(), time.time() * 1000, 0, 0
     while True:
         await asyncio.sleep(BEAT_SECONDS)
         passed = loop.time() - started
         due_changes, due_trades = int(passed * changes) - made_changes, int(passed * trades) - made_trades
         if due_changes:
             due_trades = min(due_trades, due_changes)
-            handler(events.batch(due_changes, due_trades))
+            due_ms = started_ms + (made_changes + 1) / changes * 1000
+            handler(events.batch(due_changes, due_trades, int(due_ms)))
             made_changes, made_trades = made_changes + due_changes, made_trades + due_trades
 
 
