@@ -51,6 +51,7 @@ class Allowance:
 class Address:
     allowance: Allowance
     connections: int = 0
+    turned_away: int = 0  # that are being sent an error
 
 
 class Crowd:
@@ -61,6 +62,7 @@ class Crowd:
         self._addresses: dict[str, Address] = {}
         self._logged_at = -LOG_SECONDS
         self.connections = 0
+        self.turned_away = 0
         self.refused = 0
 
     def enter(self, peer: str) -> bool:
@@ -68,13 +70,19 @@ class Crowd:
         self.connections += 1
         address = self._at(peer)
         address.connections += 1
-        if self.connections > self._limits.connections + SPARE:
+        if self.connections + self.turned_away > self._limits.connections + SPARE:
             self._refuse(FULL)
-        elif not self._proxies.trusts(peer) and self._over(address, SPARE):
+        elif not self._proxies.trusts(peer) and self._over(address, address.turned_away - SPARE):
             self._refuse(f"{OF_ADDRESS} {peer}")
         else:
             return True
         return False
+
+    def turn_away(self, address: str) -> None:
+        """A connection that is refused holds no client's place any more, however long it takes its error to read."""
+        of = self._at(address)
+        self.connections, of.connections = self.connections - 1, of.connections - 1
+        self.turned_away, of.turned_away = self.turned_away + 1, of.turned_away + 1
 
     def origin(self, peer: str, forwarded_for: list[str], forwarded_proto: list[str]) -> Origin:
         return self._proxies.origin(peer, forwarded_for, forwarded_proto)
@@ -104,13 +112,20 @@ class Crowd:
     def allowance(self, address: str) -> Allowance:
         return self._at(address).allowance
 
-    def leave(self, address: str) -> None:
-        self.connections -= 1
-        self._at(address).connections -= 1
+    def leave(self, address: str, *, turned_away: bool = False) -> None:
+        of = self._at(address)
+        if turned_away:
+            self.turned_away, of.turned_away = self.turned_away - 1, of.turned_away - 1
+        else:
+            self.connections, of.connections = self.connections - 1, of.connections - 1
 
     def forget(self) -> None:
         """Addresses that nothing is known about any more; every few seconds."""
-        gone = [key for key, one in self._addresses.items() if not one.connections and one.allowance.is_full]
+        gone = [
+            key
+            for key, one in self._addresses.items()
+            if not one.connections and not one.turned_away and one.allowance.is_full
+        ]
         for key in gone:
             del self._addresses[key]
 
@@ -122,9 +137,9 @@ class Crowd:
             found = self._addresses[key] = Address(allowance)
         return found
 
-    def _over(self, address: Address, spare: int) -> bool:
+    def _over(self, address: Address, beside: int) -> bool:
         most = self._limits.of_one_address
-        return 0 < most < address.connections - spare
+        return 0 < most < address.connections + beside
 
     def _refuse(self, why: str) -> str:
         self.refused += 1

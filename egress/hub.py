@@ -2,7 +2,8 @@
 
 Clients with the same set of names form an audience; what a tick gives an audience is joined once and written to each
 of its clients. A tick runs when something is to be sent, and leaves the event loop at least as much time as it took
-itself, so under load ticks grow instead of multiplying.
+itself, so under load ticks grow instead of multiplying. What is sent at the end of a second or a window comes due for
+everybody at the same moment: it is written a slice of the clients at a time, behind what other ticks send at once.
 
 A client that reads too slowly (its transport is above its limit) gets a backlog: depth is merged, of tickers the
 newest counts, everything else queues up in order; beyond its bound, or for too long, the client is dropped.
@@ -10,7 +11,7 @@ No message is ever left out silently. Non-goals: what the messages say (streams/
 """
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -22,6 +23,7 @@ from engine_core.edge.text_frame import text_frame
 BACKLOG_BYTES = 1 << 20
 BACKLOG_SECONDS = 30.0
 PACED_SECONDS = 0.001  # a tick that took less is not paced
+SLICE_CLIENTS = 128  # written to in a row, if they get nothing but what came due for everybody: 1 to 2 ms
 
 
 class Item(NamedTuple):
@@ -115,9 +117,19 @@ class Subscriber:
 
 
 @dataclass(slots=True)
+class Delivery:
+    """Frames that came due for everybody, as one payload, and the clients who have yet to get them."""
+
+    frames: list[Frame]
+    payload: bytes
+    clients: set[Subscriber]
+
+
+@dataclass(slots=True)
 class Audience:
     names: frozenset[str]
     clients: set[Subscriber] = field(default_factory=set)
+    delivery: Delivery | None = None  # under way
 
 
 class Hub:
@@ -137,6 +149,8 @@ class Hub:
         self._changed: set[Subscriber] = set()  # clients with other names than their audience's, until the next tick
         self._timer: asyncio.Handle | None = None
         self._earliest = 0.0
+        self._waiting: deque[Audience] = deque()  # for the next slice of their delivery
+        self._slice: asyncio.Handle | None = None
 
     def connect(self, socket: Socket) -> Subscriber:
         client = Subscriber(socket)
@@ -144,6 +158,8 @@ class Hub:
         return client
 
     def disconnect(self, client: Subscriber) -> None:
+        if client.audience is not None and client.audience.delivery is not None:
+            client.audience.delivery.clients.discard(client)
         self.remove_names(client, list(client.names))
         self._changed.discard(client)
         self._move(client, frozenset())
@@ -158,6 +174,7 @@ class Hub:
         self._changed.add(client)
 
     def remove_names(self, client: Subscriber, names: Iterable[str]) -> None:
+        self._catch_up(client)  # none of them is sent after the answer to UNSUBSCRIBE
         for name in names:
             stream = client.names.pop(name, None)
             if stream is not None:
@@ -201,12 +218,22 @@ class Hub:
         for client in changed:
             self._move(client, frozenset(client.names))
         frames = [frame for item in self.collect() for frame in self._spell(item)]
+        due: list[tuple[Audience, list[Frame]]] = []
         for key in set().union(*(self._by_name[frame.name] for frame in frames if frame.name in self._by_name)):
-            self._send(self._audiences[key], frames, started)
+            audience = self._audiences[key]
+            own = [frame for frame in frames if frame.name in audience.names]
+            if all(frame.item.stream.is_periodic for frame in own):
+                due.append((audience, own))
+            else:
+                self._send(audience, own)
         private, self._private = self._private, set()
         for client in private:
             wires, client.private = client.private, []
-            self._deliver(client, b"".join(wires), started, wires)
+            self.frames_sent += len(wires)
+            self._write(client, b"".join(wires), (), wires)
+        for audience, own in due:
+            self._send_in_slices(audience, own)
+        self._write_slice()
         self.written()
         took = loop.time() - started
         self._earliest = started + 2 * took if took > PACED_SECONDS else 0.0
@@ -225,24 +252,60 @@ class Hub:
             if name in self._by_name:
                 yield Frame(name, item, json, text_frame(json))
 
-    def _send(self, audience: Audience, frames: list[Frame], now: float) -> None:
-        own = [frame for frame in frames if frame.name in audience.names]
-        payload = b"".join([frame.wire for frame in own])
-        self.frames_sent += len(own) * len(audience.clients)
+    def _send(self, audience: Audience, frames: list[Frame]) -> None:
+        self._finish(audience)
+        payload = b"".join([frame.wire for frame in frames])
+        self.frames_sent += len(frames) * len(audience.clients)
         for client in list(audience.clients):
-            if client.backlog is None and not client.socket.congested():
-                client.socket.write(payload)
-            else:
-                self._hold_back(client, now, own, ())
+            self._write(client, payload, frames, ())
 
-    def _deliver(self, client: Subscriber, payload: bytes, now: float, wires: list[bytes]) -> None:
-        self.frames_sent += len(wires)
+    def _send_in_slices(self, audience: Audience, frames: list[Frame]) -> None:
+        self._finish(audience)
+        payload = b"".join([frame.wire for frame in frames])
+        self.frames_sent += len(frames) * len(audience.clients)
+        audience.delivery = Delivery(frames, payload, set(audience.clients))
+        self._waiting.append(audience)
+
+    def _write_slice(self) -> None:
+        """To the next few of those who wait; the others after what the event loop has to do otherwise."""
+        if self._slice is not None:
+            self._slice.cancel()
+            self._slice = None
+        left = SLICE_CLIENTS
+        while self._waiting and left:
+            audience = self._waiting[0]
+            delivery = audience.delivery
+            while delivery is not None and delivery.clients and left:
+                self._write(delivery.clients.pop(), delivery.payload, delivery.frames, ())
+                left -= 1
+            if delivery is None or not delivery.clients:
+                audience.delivery = None
+                self._waiting.popleft()
+        if self._waiting:
+            self._slice = asyncio.get_running_loop().call_soon(self._write_slice)
+
+    def _finish(self, audience: Audience) -> None:
+        """Nothing overtakes what an audience is still being sent."""
+        delivery, audience.delivery = audience.delivery, None
+        while delivery is not None and delivery.clients:
+            self._write(delivery.clients.pop(), delivery.payload, delivery.frames, ())
+
+    def _catch_up(self, client: Subscriber) -> None:
+        """With what its audience is being sent."""
+        delivery = client.audience.delivery if client.audience is not None else None
+        if delivery is not None and client in delivery.clients:
+            delivery.clients.discard(client)
+            self._write(client, delivery.payload, delivery.frames, ())
+
+    def _write(self, client: Subscriber, payload: bytes, frames: Iterable[Frame], wires: Iterable[bytes]) -> None:
+        """`payload`, which is `frames` and `wires`."""
         if client.backlog is None and not client.socket.congested():
             client.socket.write(payload)
         else:
-            self._hold_back(client, now, (), wires)
+            self._hold_back(client, frames, wires)
 
-    def _hold_back(self, client: Subscriber, now: float, frames: Iterable[Frame], wires: Iterable[bytes]) -> None:
+    def _hold_back(self, client: Subscriber, frames: Iterable[Frame], wires: Iterable[bytes]) -> None:
+        now = asyncio.get_running_loop().time()
         backlog = client.backlog = client.backlog or Backlog(now)
         for frame in frames:
             backlog.add(frame)
@@ -256,6 +319,7 @@ class Hub:
     def _move(self, client: Subscriber, key: frozenset[str]) -> None:
         old = client.audience
         if old is not None:
+            self._catch_up(client)
             old.clients.discard(client)
             if not old.clients:
                 del self._audiences[old.names]

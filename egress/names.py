@@ -47,6 +47,11 @@ class Stream:
         """One spelling for all: what events are published under inside this process."""
         return f"{self.kind.value}.{self.window_ms or self.interval}.{self.symbol}"
 
+    @property
+    def is_periodic(self) -> bool:
+        """Sent at the end of a window or a second, to all its subscribers at the same moment; else at once."""
+        return bool(self.window_ms) or self.kind in (Kind.TICKER, Kind.KLINE)
+
 
 _BY_SYMBOL = {kind.value: kind for kind in (Kind.TRADE, Kind.DEPTH, Kind.ORDER, Kind.BOOK_TICKER, Kind.TICKER)}
 _SILENT_BY_SYMBOL = ("markPrice", "openInterest")

@@ -141,6 +141,24 @@ def test_an_address_is_forgotten_when_it_owes_nothing() -> None:
     assert crowd.connections == 0
 
 
+def test_who_is_refused_holds_no_place() -> None:
+    crowd = Crowd(ConnectionLimits(of_one_address=2, connections=100), TrustedProxies([]))
+    assert all(crowd.enter("192.0.2.1") for _ in range(3))
+    assert crowd.settle("192.0.2.1", "192.0.2.1").startswith("too many connections from")
+    crowd.turn_away("192.0.2.1")  # the third, who takes its time to read so
+    crowd.leave("192.0.2.1")
+    assert crowd.enter("192.0.2.1") and crowd.settle("192.0.2.1", "192.0.2.1") == ""
+    for _ in range(15):
+        assert crowd.enter("192.0.2.1")
+        crowd.turn_away("192.0.2.1")
+    assert not crowd.enter("192.0.2.1")  # there are only so many errors to be read at once
+    crowd.turn_away("192.0.2.1")
+    for turned_away in [True] * 17 + [False] * 2:
+        crowd.leave("192.0.2.1", turned_away=turned_away)
+    crowd.forget()
+    assert crowd.connections == crowd.turned_away == 0
+
+
 async def test_who_never_subscribes_is_ended() -> None:
     async with running() as rig, rig.listen() as idle, rig.listen() as busy:
         await busy.subscribe("liquidation")
