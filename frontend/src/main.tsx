@@ -1,5 +1,6 @@
 import "./ui/tokens.css";
 import "./ui/base.css";
+import "./ui/contrast.css";
 import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
 import { inspect } from "./app/inspect";

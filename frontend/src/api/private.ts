@@ -3,6 +3,12 @@ import { ApiError, type Answer } from "./http";
 import type { SessionHolder } from "./session";
 import type { Amendment, NewOrder, WireAccount, WireBalances, WireFill, WireHistoryOrder, WireOrder } from "./types";
 
+export interface HistoryPage {
+  symbol?: string | undefined;
+  limit: number;
+  offset: number;
+}
+
 export class PrivateApi {
   constructor(private readonly session: SessionHolder) {}
 
@@ -24,6 +30,15 @@ export class PrivateApi {
 
   orderHistory(limit: number): Promise<WireHistoryOrder[]> {
     return this.session.get("/wapi/v1/history/orders", { limit });
+  }
+
+  /** One page of the whole history, newest first. */
+  fillsPage(page: HistoryPage): Promise<WireFill[]> {
+    return this.session.get("/wapi/v1/history/fills", { ...page });
+  }
+
+  ordersPage(page: HistoryPage): Promise<WireHistoryOrder[]> {
+    return this.session.get("/wapi/v1/history/orders", { ...page });
   }
 
   /**

@@ -26,6 +26,11 @@ export async function depth(symbol: string): Promise<WireDepth> {
   return (await request<WireDepth>("GET", "/api/v1/depth", { query: { symbol, limit: BOOK_LEVELS } })).body;
 }
 
+/** The best level of each side. */
+export async function best(symbol: string): Promise<WireDepth> {
+  return (await request<WireDepth>("GET", "/api/v1/depth", { query: { symbol, limit: 1 } })).body;
+}
+
 /** Newest first. */
 export async function trades(symbol: string, limit: number): Promise<WireTrade[]> {
   return (await request<WireTrade[]>("GET", "/api/v1/trades", { query: { symbol, limit } })).body;

@@ -14,6 +14,8 @@ import { TRADE, tradePath } from "./routes";
 import { Toaster } from "./Toaster";
 import "./layout.css";
 
+const MarketsPage = lazy(() => import("../markets/MarketsPage"));
+const OrdersPage = lazy(() => import("../records/OrdersPage"));
 const TradePage = lazy(() => import("../trade/TradePage"));
 
 export function App(): ReactElement {
@@ -25,6 +27,8 @@ export function App(): ReactElement {
       <Failure>
         <Suspense fallback={<Opening />}>
           <Switch>
+            <Route path="/markets" component={MarketsPage} />
+            <Route path="/orders" component={OrdersPage} />
             <Route path={TRADE}>{({ symbol }) => <TradePage symbol={symbol} />}</Route>
             <Route path="/trade" component={FirstMarket} />
             <Route path="/" component={FirstMarket} />

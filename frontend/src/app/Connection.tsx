@@ -54,7 +54,7 @@ function Small({ name, light }: { name: string; light: Light }): ReactElement {
   return (
     <span className={`connection ${light.tone}`} data-testid={`light-${name.toLowerCase()}`} data-tone={light.tone} title={light.label}>
       <i aria-hidden="true" />
-      {name}
+      <span className="label">{name}</span>
       <span className="hidden">: {light.label}</span>
     </span>
   );

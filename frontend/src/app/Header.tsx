@@ -1,5 +1,5 @@
 /** The header: pages, the market with its figures where one is traded, the account, and whether all is live. */
-import { useState, type ReactElement } from "react";
+import { useRef, useState, type ReactElement } from "react";
 import { Link, useLocation, useRoute } from "wouter";
 import { Stats } from "../markets/Stats";
 import { pair, type Market } from "../model/markets";
@@ -32,16 +32,26 @@ export function Header(): ReactElement {
   );
 }
 
+/** Beside the logo, or behind a button where there is no room for it. */
 function Navigation(): ReactElement {
   const [path] = useLocation();
+  const menu = useRef<HTMLElement>(null);
+  const hide = (): void => {
+    if (menu.current?.matches(":popover-open")) menu.current.hidePopover();
+  };
   return (
-    <nav className="pages" aria-label="Pages">
-      {NAVIGATION.map((page) => (
-        <Link key={page.path} href={page.path} aria-current={path.startsWith(page.path) ? "page" : undefined}>
-          {page.label}
-        </Link>
-      ))}
-    </nav>
+    <>
+      <button type="button" className="menu-button" popoverTarget="pages">
+        Menu
+      </button>
+      <nav ref={menu} id="pages" popover="auto" className="pages" aria-label="Pages">
+        {NAVIGATION.map((page) => (
+          <Link key={page.path} href={page.path} aria-current={path.startsWith(page.path) ? "page" : undefined} onClick={hide}>
+            {page.label}
+          </Link>
+        ))}
+      </nav>
+    </>
   );
 }
 

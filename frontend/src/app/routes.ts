@@ -7,7 +7,11 @@ export function tradePath(symbol: string): string {
 }
 
 /** What the navigation offers, in its order. */
-export const NAVIGATION: readonly { path: string; label: string }[] = [{ path: "/trade", label: "Trade" }];
+export const NAVIGATION: readonly { path: string; label: string }[] = [
+  { path: "/markets", label: "Markets" },
+  { path: "/trade", label: "Trade" },
+  { path: "/orders", label: "Orders" },
+];
 
 /** Links from before there were paths: /#SOL_USDC is /trade/SOL_USDC. */
 export function pathOfHash({ pathname, hash }: { pathname: string; hash: string }): string | null {

@@ -4,7 +4,7 @@ import { Candles, type Candle } from "../model/candles";
 import type { Interval } from "../model/intervals";
 import type { Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
-import { colours } from "../ui/colours";
+import { drawn } from "../ui/colours";
 import { useVenue } from "../ui/useVenue";
 import { Drawing } from "./drawing";
 import { fillMarks } from "./fillMarks";
@@ -41,7 +41,7 @@ export function Canvas({ market, interval, studies }: CanvasProps): ReactElement
     made.orders.moved = (line, price) => void moveOrders(venue, market, line, price).then((isMoved) => isMoved || made.orders.redraw());
     const candles = new Candles(venue.feed, market.symbol, interval, made);
     made.reachedLeftEnd = () => void candles.loadOlder();
-    const stopRecolouring = colours.subscribe(() => made.recolour(readTheme(element)));
+    const stopRecolouring = drawn.subscribe(() => made.recolour(readTheme(element)));
     setDrawing(made);
     return () => {
       stopRecolouring();

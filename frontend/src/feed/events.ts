@@ -33,6 +33,14 @@ export interface TickerEvent {
   n: number;
 }
 
+/** A side without orders has the price 0. */
+export interface BookTickerEvent {
+  e: "bookTicker";
+  s: string;
+  b: string;
+  a: string;
+}
+
 export interface KlineEvent {
   e: "kline";
   s: string;
@@ -82,7 +90,7 @@ export interface BalanceEvent {
   L: string;
 }
 
-export type StreamEvent = DepthEvent | TradeEvent | TickerEvent | KlineEvent | OrderEvent | BalanceEvent;
+export type StreamEvent = DepthEvent | TradeEvent | TickerEvent | BookTickerEvent | KlineEvent | OrderEvent | BalanceEvent;
 
 export interface DataFrame {
   stream: string;

@@ -19,6 +19,7 @@ import type { Names } from "./search";
 import { TapeFeed } from "./tape";
 import { fromWire, withTicker, withTrade, type Tickers } from "./tickers";
 import { Toasts } from "./toasts";
+import { Touches } from "./touches";
 import { Trading } from "./trading";
 
 const RETRY_MS = 1_500;
@@ -40,7 +41,8 @@ export class Venue {
   });
   readonly book = new BookFeed(this.feed);
   readonly tape = new TapeFeed(this.feed, (event) => this.tickers.update((tickers) => withTrade(tickers, event)));
-  private readonly api = new PrivateApi(this.session);
+  readonly touches = new Touches(this.feed);
+  readonly api = new PrivateApi(this.session);
   readonly orderEntry = new OrderEntry();
   readonly account = new Account(this.api, new Announcer(this.toasts, (symbol) => this.market(symbol)).onOrder);
   readonly questions = new Questions();

@@ -6,15 +6,16 @@ import { moment } from "../decimal/time";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { Amount } from "./Amount";
+import { isAmong, type Only } from "./only";
 import { pairOf, sideWord } from "./words";
 import "../ui/table.css";
 import "./orders.css";
 
-export function Fills({ onlySymbol }: { onlySymbol: string | null }): ReactElement {
+export function Fills({ onlySymbol, onlySide = null }: Only): ReactElement {
   const venue = useVenue();
   const fills = useStore(venue.account.fills);
   const problem = useStore(venue.account.fillsProblem);
-  const shown = fills.filter((fill) => onlySymbol === null || fill.symbol === onlySymbol);
+  const shown = fills.filter((fill) => isAmong(fill, onlySymbol, onlySide));
   if (shown.length === 0) return <p className="nothing">{problem ? `Earlier fills are not available: ${problem}` : "No fills yet"}</p>;
   return (
     <table className="grid fills" aria-label="Fills">

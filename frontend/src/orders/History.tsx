@@ -5,16 +5,17 @@ import { reason } from "../model/announcer";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { Filled, Price, Quantity, Total, What } from "./OrderCells";
+import { isAmong, type Only } from "./only";
 import "../ui/table.css";
 import "./orders.css";
 
-export function History({ onlySymbol }: { onlySymbol: string | null }): ReactElement {
+export function History({ onlySymbol, onlySide = null }: Only): ReactElement {
   const venue = useVenue();
   const orders = useStore(venue.history.orders);
   const problem = useStore(venue.history.problem);
   const tickers = useStore(venue.tickers);
   useEffect(() => venue.history.follow(), [venue]);
-  const shown = orders?.filter((order) => onlySymbol === null || order.symbol === onlySymbol) ?? [];
+  const shown = orders?.filter((order) => isAmong(order, onlySymbol, onlySide)) ?? [];
   if (shown.length === 0) {
     if (problem !== null) return <p className="nothing">Earlier orders are not available: {problem}</p>;
     return <p className="nothing">{orders === null ? "Loading earlier orders…" : "No earlier orders"}</p>;

@@ -7,17 +7,18 @@ import { AmendRow } from "./AmendRow";
 import { whyNotAmendable } from "./amend";
 import { Filled, Price, Quantity, Total, What } from "./OrderCells";
 import { RowMenu } from "./RowMenu";
+import { isAmong, type Only } from "./only";
 import { describe, pairOf } from "./words";
 import "../ui/table.css";
 import "./orders.css";
 
-export function OpenOrders({ onlySymbol }: { onlySymbol: string | null }): ReactElement {
+export function OpenOrders({ onlySymbol, onlySide = null }: Only): ReactElement {
   const { account } = useVenue();
   const orders = useStore(account.orders);
   const isCurrent = useStore(account.isCurrent);
   const [amended, setAmended] = useState<string | null>(null);
   const shown = [...orders.values()]
-    .filter((order) => onlySymbol === null || order.symbol === onlySymbol)
+    .filter((order) => isAmong(order, onlySymbol, onlySide))
     .toSorted((a, b) => b.createdMs - a.createdMs);
   if (shown.length === 0) return <p className="nothing">{isCurrent ? "No open orders" : "Waiting for the account…"}</p>;
   return (

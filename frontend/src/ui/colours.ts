@@ -1,33 +1,56 @@
-/** Dark unless the user chose light: trading screens are dark, whatever the system's own preference. */
+/** Dark or light, as the system prefers unless the reader chose; and which pair of colours means up and down. */
+import { recall, remember } from "../reactive/remembered";
 import { Store } from "../reactive/store";
 
 export type Colours = "dark" | "light";
+export const THEMES = ["auto", "dark", "light"] as const;
+export type Theme = (typeof THEMES)[number];
+export const PALETTES = ["standard", "safe"] as const;
+export type Palette = (typeof PALETTES)[number];
 
-const KEY = "colours";
+const THEME = "colours";
+const PALETTE = "palette";
+const prefersLight = matchMedia("(prefers-color-scheme: light)");
 
-/** A browser may forbid storage: then the choice lasts as long as the page. */
-function remembered(): Colours {
-  try {
-    return localStorage.getItem(KEY) === "light" ? "light" : "dark";
-  } catch {
-    return "dark";
-  }
+const oneOf = <T extends string>(known: readonly T[], text: string | null): T => known.find((each) => each === text) ?? (known[0] as T);
+
+export const theme = new Store<Theme>(oneOf(THEMES, recall(THEME)));
+export const palette = new Store<Palette>(oneOf(PALETTES, recall(PALETTE)));
+
+function effective(): Colours {
+  const chosen = theme.get();
+  if (chosen !== "auto") return chosen;
+  return prefersLight.matches ? "light" : "dark";
 }
 
-function apply(chosen: Colours): void {
-  document.documentElement.dataset["colours"] = chosen;
+/** What is on the screen. */
+export const colours = new Store<Colours>(effective());
+/** Grows when any colour has changed: what draws on a canvas reads its own again. */
+export const drawn = new Store(0);
+
+function apply(): void {
+  const root = document.documentElement.dataset;
+  root["colours"] = effective();
+  root["palette"] = palette.get();
+  colours.set(effective());
+  drawn.update((times) => times + 1);
 }
 
-export const colours = new Store<Colours>(remembered());
-apply(colours.get());
+export function chooseTheme(chosen: Theme): void {
+  theme.set(chosen);
+  remember(THEME, chosen);
+  apply();
+}
+
+export function choosePalette(chosen: Palette): void {
+  palette.set(chosen);
+  remember(PALETTE, chosen);
+  apply();
+}
 
 export function switchColours(): void {
-  const chosen = colours.get() === "dark" ? "light" : "dark";
-  apply(chosen);
-  colours.set(chosen);
-  try {
-    localStorage.setItem(KEY, chosen);
-  } catch {
-    // not remembered, see above
-  }
+  chooseTheme(colours.get() === "dark" ? "light" : "dark");
 }
+
+prefersLight.addEventListener("change", apply);
+apply();

@@ -1,0 +1,105 @@
+"""The routes of lists: all markets, and all orders and fills of the account."""
+
+import csv
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import desktop_only
+from tests.browser.driver import LIVELY, QUIET, TradingPage
+from tests.browser.traders import Traders
+from tests.exchange import eventually
+
+HEADS = ("Market", "Last price", "24h change", "24h volume", "Spread")
+
+
+@pytest.fixture
+def book(traders: Traders) -> Iterator[None]:
+    traders.quote(("149.00",), ("151.00",), "10")
+    yield
+    traders.leave()
+
+
+def go(page: TradingPage, path: str, title: str) -> None:
+    page.page.goto(page.exchange.run["http"] + path)
+    expect(page.page.get_by_role("heading", level=1)).to_have_text(title)
+    expect(page.page).to_have_title(title)
+
+
+def row(page: TradingPage, name: str) -> Locator:
+    return page.page.get_by_role("table", name="Markets").locator("tbody tr").filter(has_text=name)
+
+
+def first(page: TradingPage) -> Locator:
+    return page.page.get_by_role("table", name="Markets").locator("tbody tr").first
+
+
+def test_markets_are_searched_marked_and_opened(book: None, page: TradingPage) -> None:
+    go(page, "/markets", "Markets")
+    expect(row(page, "SOL/USDC").locator('td[data-label="Spread"]')).to_have_text("2.00")
+    expect(row(page, "ETH/USDC").locator("polyline")).to_have_attribute("points", re.compile(r"\d"))
+    page.page.get_by_role("button", name="Favourite ETH/USDC").click()
+    expect(first(page)).to_contain_text("ETH/USDC")
+    page.page.reload()
+    expect(first(page)).to_contain_text("ETH/USDC")  # remembered
+    page.shoot("markets")
+    search = page.page.get_by_role("searchbox", name="Search markets")
+    search.fill("solana")
+    expect(first(page)).to_contain_text("SOL/USDC")
+    search.fill("")
+    page.page.get_by_role("button", name="Favourite ETH/USDC").click()
+    row(page, "ETH/USDC").get_by_role("link").click()
+    page.until_live(LIVELY)
+    expect(page.page).to_have_url(re.compile(rf"/trade/{LIVELY}$"))
+
+
+@desktop_only
+def test_markets_are_sorted_by_each_column(page: TradingPage) -> None:
+    go(page, "/markets", "Markets")
+    table = page.page.get_by_role("table", name="Markets")
+    for name in HEADS:
+        head = table.get_by_role("columnheader", name=name)
+        head.get_by_role("button").click()
+        expect(head).to_have_attribute("aria-sort", "ascending" if name == "Market" else "descending")
+    table.get_by_role("columnheader", name="Market").get_by_role("button").click()
+    expect(first(page)).to_contain_text("BTC/USDC")
+
+
+def rows_of(page: TradingPage, name: str) -> Locator:
+    return page.page.get_by_role("table", name=name).locator("tbody tr")
+
+
+def test_orders_and_fills_are_filtered_and_saved(book: None, page: TradingPage, tmp_path: Path) -> None:
+    page.place("Buy", "148.00", "0.5")
+    page.toast("Order placed")
+    page.place("Buy", "151.00", "0.25")
+    page.toast("Order filled")
+    go(page, "/orders", "Orders")
+    expect(rows_of(page, "Open orders")).to_have_count(1)
+    page.shoot("orders")
+    side = page.page.get_by_role("combobox", name="Side")
+    side.select_option("Sell")
+    expect(page.page.get_by_text("No open orders")).to_be_visible()
+    side.select_option("Buy")
+    page.tab("Fills")
+    expect(rows_of(page, "Fills").first).to_contain_text("151.00")
+    page.page.get_by_role("combobox", name="Market").select_option(LIVELY)
+    expect(page.page.get_by_text("No fills yet")).to_be_visible()
+    page.page.get_by_role("combobox", name="Market").select_option(QUIET)
+    with page.page.expect_download() as started:
+        page.page.get_by_role("button", name="Download all as CSV").click()
+    file = tmp_path / started.value.suggested_filename
+    started.value.save_as(file)
+    assert file.name == f"fills-{QUIET}.csv"
+    with file.open(newline="") as text:
+        newest = next(csv.DictReader(text))
+    assert (Decimal(newest["price"]), newest["side"], newest["symbol"]) == (151, "Bid", QUIET)
+    page.tab("Order history")
+    eventually(lambda: rows_of(page, "Order history").first.inner_text(), lambda text: "151.00" in text, "the order")
+    page.tab("Open orders")
+    rows_of(page, "Open orders").get_by_role("button", name=re.compile("^Cancel")).first.click()
+    expect(page.page.get_by_text("No open orders")).to_be_visible()
