@@ -142,7 +142,8 @@ def build_page() -> None:
     ignored = {"node_modules", "dist", "test-results"}
     parts = [path for path in PAGE.iterdir() if path.name not in ignored]
     sources = [path for part in parts for path in (part.rglob("*") if part.is_dir() else [part]) if path.is_file()]
-    stamp, value = PAGE / "dist" / ".stamp", digest(sources)
+    guide = ROOT / "docs" / "api.md"  # which the page shows, too
+    stamp, value = PAGE / "dist" / ".stamp", digest([*sources, guide])
     if current(stamp, value):
         return
     say("building the trading page")

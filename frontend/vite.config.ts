@@ -1,5 +1,6 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { guide } from "./scripts/guide.mjs";
 
 /**
  * `npm run dev` serves the page with hot reload and hands the API through to a running exchange.
@@ -9,7 +10,7 @@ import { defineConfig } from "vitest/config";
 const exchange = { target: process.env["EXCHANGE_HTTP"] ?? "http://127.0.0.1:8080", changeOrigin: false };
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), guide()],
   // The content-security policy allows nothing inline: no data: addresses, no inline preload script.
   build: {
     target: "es2022",
@@ -17,7 +18,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: { output: { codeSplitting: { groups: [{ name: "chart", test: /lightweight-charts|fancy-canvas/ }] } } },
   },
-  server: { proxy: { "/api": exchange, "/wapi": exchange } },
+  server: { proxy: { "^/(w?api/|openapi.json|asyncapi.json|docs/.|static-offline-docs/)": exchange } },
   test: {
     environment: "node",
     testTimeout: 120_000, // of one that hangs; on a busy machine a property of many cases may well take ten seconds

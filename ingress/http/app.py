@@ -25,11 +25,11 @@ from ingress.service import Service
 
 TITLE = "Exchange"
 DESCRIPTION = (
-    f"The WebSockets are described by the AsyncAPI document at [/asyncapi.json](/asyncapi.json).\n\n{bounds.REST}"
+    "How things belong together, [/docs](/docs) explains; the WebSockets are described by the AsyncAPI document at "
+    f"[/asyncapi.json](/asyncapi.json).\n\n{bounds.REST}"
 )
 _PREFLIGHT_SECONDS = 86_400
-DOCS = "/docs"  # of the page, which explains
-REFERENCE = f"{DOCS}/reference"
+REFERENCE = "/docs/reference"  # beside the page's own /docs, which explains
 _FILES = "/static-offline-docs"  # of Swagger UI
 _DOCUMENTATION = f"""<!doctype html>
 <html lang="en">
@@ -125,11 +125,6 @@ def _serve_documentation(app: FastAPI, service: Service) -> None:
     async def facts(request: Request) -> Response:
         return _response(json_reply(explained.explained(service.config)))
 
-    async def no_page(request: Request) -> Response:
-        """Where the page is not built, nothing explains, and the reference is what there is."""
-        return _response(Reply(307, b"", headers=((b"Location", REFERENCE.encode()),)))
-
-    app.add_api_route(DOCS, no_page, methods=["GET"], include_in_schema=False)
     app.add_api_route(REFERENCE, page, methods=["GET"], include_in_schema=False)
     app.add_api_route(f"{REFERENCE}/start.js", script, methods=["GET"], include_in_schema=False)
     app.add_api_route(explained.PATH, facts, methods=["GET"], include_in_schema=False)

@@ -17,6 +17,8 @@ import "./layout.css";
 const MarketsPage = lazy(() => import("../markets/MarketsPage"));
 const OrdersPage = lazy(() => import("../records/OrdersPage"));
 const TradePage = lazy(() => import("../trade/TradePage"));
+const DocsPage = lazy(() => import("../docs/DocsPage"));
+const StatusPage = lazy(() => import("../status/StatusPage"));
 
 export function App(): ReactElement {
   const feed = useStore(useVenue().feed.state);
@@ -32,6 +34,8 @@ export function App(): ReactElement {
             <Route path={TRADE}>{({ symbol }) => <TradePage symbol={symbol} />}</Route>
             <Route path="/trade" component={FirstMarket} />
             <Route path="/" component={FirstMarket} />
+            <Route path="/docs" component={DocsPage} />
+            <Route path="/status" component={StatusPage} />
             <Route component={Nowhere} />
           </Switch>
         </Suspense>

@@ -1,4 +1,5 @@
 import type { ReactElement } from "react";
+import { Link } from "wouter";
 import { useStore } from "../reactive/useStore";
 import { colours, switchColours } from "../ui/colours";
 
@@ -15,6 +16,7 @@ export function Footer(): ReactElement {
       <span className="keys">
         <kbd>/</kbd> or <kbd>Ctrl K</kbd> markets · <kbd>↑</kbd> <kbd>↓</kbd> step a price · <kbd>Enter</kbd> send
       </span>
+      <Link href="/status">Status</Link>
       <button type="button" className="colours" onClick={switchColours}>
         {chosen === "dark" ? "Light colours" : "Dark colours"}
       </button>

@@ -11,6 +11,7 @@ export const NAVIGATION: readonly { path: string; label: string }[] = [
   { path: "/markets", label: "Markets" },
   { path: "/trade", label: "Trade" },
   { path: "/orders", label: "Orders" },
+  { path: "/docs", label: "API" },
 ];
 
 /** Links from before there were paths: /#SOL_USDC is /trade/SOL_USDC. */
