@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from engine_core.process.metrics import Histogram, Monitor
 from engine_core.process.sockets import ask, of_roles
@@ -87,6 +88,10 @@ class Stamps:
 
     def wants(self, sequence: int) -> bool:
         return self.every > 0 and sequence % self.every == 0
+
+    def wanted(self, sequences: np.ndarray) -> list[int]:
+        """At which places of many wants() is true."""
+        return np.flatnonzero(sequences % self.every == 0).tolist() if self.every > 0 else []
 
     def add(self, sender: Sender, *at: float, order_id: int = 0) -> None:
         self._rows[self._count % ROWS] = Row(*sender, order_id, at)

@@ -32,7 +32,7 @@ import redis
 
 from engine_core.runtime.log.chunk import Chunk
 from engine_core.runtime.log.skips import Rows, published_reason, remember, skip_of, skipped_entries
-from engine_core.runtime.machine import Machine, Mirror
+from engine_core.runtime.machine import Machine, Mirror, Run
 from engine_core.transport.redis_connection import describe
 from engine_core.transport.reserved_file import reserve
 from engine_core.wire.codes import Reason
@@ -113,9 +113,7 @@ class CrashGuard:
             self._words[_CRASHES] = 0
         return mirror
 
-    def execute_run(
-        self, machine: Machine, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror] | None = None
-    ) -> int:
+    def execute_run(self, machine: Machine, chunk: Chunk, start: int, stop: int, runs: list[Run] | None = None) -> int:
         """Machine.execute_run, under a note of its first and last entry; not of those at which an engine ended."""
         for first, last in self._doubtful:
             if chunk.entries[start][0] <= last:
@@ -123,7 +121,7 @@ class CrashGuard:
         if start == stop:
             return start
         with self._noted(chunk.entries[start][0], machine.log_id, chunk.entries[stop - 1][0]):
-            number = machine.execute_run(chunk, start, stop, mirrors)
+            number = machine.execute_run(chunk, start, stop, runs)
         self._words[_MS], self._words[_SEQ] = chunk.entries[max(number - 1, start)][0]
         return number
 

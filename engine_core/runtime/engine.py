@@ -21,7 +21,7 @@ from engine_core.runtime.log.chunk import Chunk, chunk_of
 from engine_core.runtime.log.publish import Publisher
 from engine_core.runtime.log.skips import remember
 from engine_core.runtime.log.tail import Tail
-from engine_core.runtime.machine import Machine, Mirror
+from engine_core.runtime.machine import Machine, Run
 from engine_core.runtime.own_commands import OwnCommands
 from engine_core.runtime.recovery import check_pair, check_position, read_logs, replay
 from engine_core.runtime.snapshots import snapshot
@@ -129,13 +129,12 @@ class Engine:
         self._raise_capacities()
         unpublished = self.publisher.unpublished()
         if self.machine.log_id:
-            self._open_ring(self.publisher.confirmed if unpublished else self.machine.position)
+            ring = self._ring_after(self.publisher.confirmed if unpublished else self.machine.position)
             for entry, block in unpublished:
                 header, events = decode_block(block, EVENT)
                 sender = (int(header["gateway"]), int(header["incarnation"]), int(header["sequence"]))
-                assert self.ring is not None
-                self.ring.write(events.copy(), Stamp(entry, *sender, int(header["time_ms"])))
-                self.ring.ring()
+                ring.write(events.copy(), Stamp(entry, *sender, int(header["time_ms"])))
+                ring.ring()
 
     def _raise_capacities(self) -> None:
         if self.machine.log_id:  # else GENESIS says them
@@ -153,9 +152,12 @@ class Engine:
             self.ring = None
         self.own.disconnect()
 
-    def _open_ring(self, base: EntryId) -> None:
-        config, machine = self.config, self.machine
-        self.ring = RingWriter(config.runtime, config.shard, config.ring_slots, machine.log_id, machine.epoch, base)
+    def _ring_after(self, base: EntryId) -> RingWriter:
+        """The ring, and if there is none yet, one that begins after this entry."""
+        if self.ring is None:
+            config, machine = self.config, self.machine
+            self.ring = RingWriter(config.runtime, config.shard, config.ring_slots, machine.log_id, machine.epoch, base)
+        return self.ring
 
     def place(self) -> Place | None:
         """Where a snapshot would be, or None: there cannot be one now.
@@ -176,49 +178,56 @@ class Engine:
         chunk = chunk_of(entries) if len(entries) > FEW_ENTRIES else None
         number, rung = 0, self.counters.events
         while number < len(entries):
-            before = self.machine.position
-            mirrors = self._execute_run(entries, chunk, number)
-            self._write_ring(mirrors, before)
-            for mirror in mirrors:
-                self._keep(*entries[number], mirror)
-                number += 1
+            reached = self._execute_run(chunk, number) if chunk is not None else number
+            if reached == number:
+                self._execute_one(*entries[number])
+                reached += 1
+            number = reached
             if number == len(entries) or self.counters.events - rung >= RING_EVENTS:
                 rung = self.counters.events
                 if self.ring is not None:
                     self.counters.wakeups += self.ring.ring()
                 yield
 
-    def _execute_run(self, entries: list[tuple[EntryId, bytes]], chunk: Chunk | None, number: int) -> list[Mirror]:
-        """Execute as many entries as one call takes, at least one: entries[number]."""
+    def _execute_run(self, chunk: Chunk, start: int) -> int:
+        """Execute as many entries as one call takes, from `start` on; the next one."""
         assert self.guard is not None
-        mirrors: list[Mirror] = []
-        if chunk is not None:
-            self.guard.execute_run(self.machine, chunk, number, len(entries), mirrors)
-        if not mirrors:
-            mirrors.append(self.guard.execute(self.machine, *entries[number]))
+        runs: list[Run] = []
+        before = self.machine.position
+        reached = self.guard.execute_run(self.machine, chunk, start, len(chunk.entries), runs)
+        for run in runs:
+            if self.active:
+                matched_at = now()
+                self._ring_after(before).write_run(run.events, run.stamps)
+                for number in self.stamps.wanted(run.stamps["sequence"]):
+                    self._note_times(Sender(*run.stamps[number].item()[2:5]), matched_at)
+            self._keep(chunk.entries[start:reached], self.machine.encode_run(run))
+            self.counters.commands += int(run.commands.sum())
+            self.counters.events += len(run.events)
+        return reached
+
+    def _execute_one(self, entry: EntryId, block: bytes) -> None:
+        assert self.guard is not None
+        before = self.machine.position
+        mirror = self.guard.execute(self.machine, entry, block)
         if not self.machine.log_id:
-            raise LogError(f"{self.names.orders} begins at {entries[number][0]} with something else than GENESIS")
-        return mirrors
-
-    def _write_ring(self, mirrors: list[Mirror], before: EntryId) -> None:
-        """`before`: the last entry before them, with which a ring begins."""
-        if not self.active:
-            return
-        matched_at = now()
-        if self.ring is None:
-            self._open_ring(before)
-        assert self.ring is not None
-        for mirror in mirrors:
-            self.ring.write(mirror.events, mirror.stamp)
+            raise LogError(f"{self.names.orders} begins at {entry} with something else than GENESIS")
+        if self.active:
+            matched_at = now()
+            self._ring_after(before).write(mirror.events, mirror.stamp)
             if self.stamps.wants(mirror.stamp.sequence):
-                self.stamps.add(Sender(*mirror.stamp[1:4]), self.read_at, matched_at, now())
-
-    def _keep(self, entry: EntryId, block: bytes, mirror: Mirror) -> None:
-        """What it caused waits for the stream, and is remembered for a while."""
-        encoded = self.machine.encode(mirror)
-        self.publisher.add(entry, encoded)
-        self._tail.add(entry, block, encoded)
-        self._mirror_crc = crc_of(encoded)
-        self.counters.entries += 1
+                self._note_times(Sender(*mirror.stamp[1:4]), matched_at)
+        self._keep([(entry, block)], [self.machine.encode(mirror)])
         self.counters.commands += mirror.commands
         self.counters.events += len(mirror.events)
+
+    def _note_times(self, sender: Sender, matched_at: float) -> None:
+        self.stamps.add(sender, self.read_at, matched_at, now())
+
+    def _keep(self, entries: list[tuple[EntryId, bytes]], mirrors: list[bytes]) -> None:
+        """What they caused waits for the stream, and is remembered for a while."""
+        for (entry, block), mirror in zip(entries, mirrors, strict=True):
+            self.publisher.add(entry, mirror)
+            self._tail.add(entry, block, mirror)
+        self._mirror_crc = crc_of(mirrors[-1])
+        self.counters.entries += len(mirrors)

@@ -7,7 +7,6 @@ Non-goals: reading and writing logs.
 """
 
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -30,6 +29,7 @@ from engine_core.book.memory.state import (
 from engine_core.book.resize import resized
 from engine_core.runtime.log.chunk import Chunk
 from engine_core.transport.ring import Stamp
+from engine_core.transport.ring_memory import STAMP
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import (
     ADMIN,
@@ -44,7 +44,7 @@ from engine_core.wire.layout import (
 )
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import ORIGIN, BlockError, EntryId, Header, block_bytes, decode_block
+from engine_core.wire.streams import ORIGIN, BlockError, EntryId, Header, block_bytes, blocks_bytes, decode_block
 
 FIRST_EPOCH = 1
 logger = logging.getLogger(__name__)
@@ -56,6 +56,14 @@ class Mirror(NamedTuple):
 
     stamp: Stamp
     commands: int
+    events: np.ndarray
+
+
+class Run(NamedTuple):
+    """What entries that stand one behind the other caused. `events` is the machine's buffer, as in Mirror."""
+
+    stamps: np.ndarray  # STAMP by entry
+    commands: np.ndarray  # how many, by entry
     events: np.ndarray
 
 
@@ -117,18 +125,18 @@ class Machine:
             logger.info("entry %s raises capacities: %s", entry, wanted)
             self.state = resized(self.state, wanted)
 
-    def execute_run(self, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror] | None = None) -> int:
+    def execute_run(self, chunk: Chunk, start: int, stop: int, runs: list[Run] | None = None) -> int:
         """Execute entries of start:stop until one that has to be executed alone.
 
-        Returns the next entry; `start` if that one is such an entry. Their mirrors are added to `mirrors`, and the run
-        ends once these are many; with None nothing is kept of any.
+        Returns the next entry; `start` if that one is such an entry. What they caused is added to `runs`, and ends once
+        it is much; with None nothing is kept of any.
         """
         if not self.state.scalars[GENESIS]:
             return start
         stop = chunk.first_odd(start, stop, self.log_id, self.epoch)
         if start == stop:
             return start
-        number = self._discard(chunk, start, stop) if mirrors is None else self._keep(chunk, start, stop, mirrors)
+        number = self._discard(chunk, start, stop) if runs is None else self._keep(chunk, start, stop, runs)
         if number > start:
             self.position = chunk.entries[number - 1][0]
         return number
@@ -146,24 +154,21 @@ class Machine:
                 first = int(chunk.blocks["first"][number]) if number < stop else 0
         return number
 
-    def _keep(self, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror]) -> int:
+    def _keep(self, chunk: Chunk, start: int, stop: int, runs: list[Run]) -> int:
         blocks, outcomes = chunk.blocks, np.zeros(stop, OUTCOME)
         first = int(blocks["first"][start])
         number, first, written, reason = execute_blocks(
             self.state, blocks, start, stop, first, chunk.records, self._buffer, outcomes
         )
-        events, rest = self._buffer[:written], None
+        events = self._buffer[:written]
         if reason == Reason.NONE:
             if first < blocks["end"][number]:  # the events of this block have filled the buffer
-                events = events.copy()
-                begun = events[int(outcomes["events_end"][number - 1]) if number > start else 0 :]
-                rest, _ = self._finish(blocks, number, first, chunk.records, [begun])
-                outcomes[number] = (written, self.time_ms)
+                events, _ = self._finish(blocks, number, first, chunk.records, [events.copy()])
+                outcomes[number] = (len(events), self.time_ms)
             self._check_behaviour(chunk.entries[number][0])
             number += 1
-        mirrors += _mirrors_of(chunk, slice(start, number), outcomes, events)
-        if rest is not None:
-            mirrors[-1] = mirrors[-1]._replace(events=rest)
+        if number > start:
+            runs.append(_run_of(chunk, slice(start, number), outcomes, events))
         return number
 
     def skip(self, entry: EntryId, block: bytes) -> Mirror:
@@ -190,6 +195,15 @@ class Machine:
         """The mirror as it stands in the event log."""
         header = Header(self.log_id, self.epoch, *mirror.stamp[1:], mirror.commands)
         return block_bytes(header, mirror.events)
+
+    def encode_run(self, run: Run) -> list[bytes]:
+        """The mirrors of its entries."""
+        stamps, headers = run.stamps, np.zeros(len(run.stamps), BLOCK_HEADER)
+        for field in ("gateway", "incarnation", "sequence", "time_ms"):
+            headers[field] = stamps[field]
+        headers["log_id"], headers["epoch"], headers["commands"] = self.log_id, self.epoch, run.commands
+        headers["count"] = np.diff(stamps["events_end"], prepend=0)
+        return blocks_bytes(headers, run.events)
 
     def _apply(self, block: np.ndarray, commands: np.ndarray) -> tuple[np.ndarray, Reason]:
         """(events of one block, NONE) or (nothing, why it must not be executed)."""
@@ -221,13 +235,15 @@ class Machine:
             )
 
 
-def _mirrors_of(chunk: Chunk, span: slice, outcomes: np.ndarray, events: np.ndarray) -> Iterator[Mirror]:
-    """Of entries whose events stand one behind the other."""
-    before = 0
-    rows = zip(chunk.entries[span], chunk.blocks[span].tolist(), outcomes[span].tolist(), strict=True)
-    for (entry, _), (gateway, incarnation, sequence, _, first, end), (after, time_ms) in rows:
-        yield Mirror(Stamp(entry, gateway, incarnation, sequence, time_ms), end - first, events[before:after])
-        before = after
+def _run_of(chunk: Chunk, span: slice, outcomes: np.ndarray, events: np.ndarray) -> Run:
+    blocks, outcomes = chunk.blocks[span], outcomes[span]
+    stamps = np.empty(len(blocks), STAMP)
+    stamps["entry_ms"], stamps["entry_seq"] = chunk.ids[span].T
+    for field in ("gateway", "incarnation", "sequence"):
+        stamps[field] = blocks[field]
+    for field in ("time_ms", "events_end"):
+        stamps[field] = outcomes[field]
+    return Run(stamps, blocks["end"] - blocks["first"], events)
 
 
 def _capacities_in(records: np.ndarray, now: Capacities) -> Capacities:

@@ -5,11 +5,13 @@ Non-goals: pools, retries, friendly replies (use redis.Redis where speed does no
 """
 
 import socket
+import struct
 from collections import deque
 from itertools import islice
 from ssl import SSLSocket
 from typing import Any
 
+import hiredis
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -22,6 +24,7 @@ UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)
 SOCKET_READ_BYTES = 1 << 20
 SEND_BYTES = 1 << 20  # wanted of the system, which gives less: what is under way while we go on
 MOST_PARTS = 512  # in one call; Linux takes 1,024
+_NOT_YET = object()
 
 
 def client_of(redis_url: str, timeout_seconds: float) -> redis.Redis:
@@ -58,30 +61,43 @@ def _send_all(connection: socket.socket, parts: list[bytes]) -> None:
 
 
 class Connection:
+    """The client connects and says who we are; from then on the socket, and the reader of replies, are used alone."""
+
     def __init__(self, redis_url: str, timeout_seconds: float) -> None:
-        pool = client_of(redis_url, timeout_seconds).connection_pool
+        pool: Any = client_of(redis_url, timeout_seconds).connection_pool
         self._connection: Any = pool.get_connection()
-        connected: Any = self._connection._sock
-        if connected.family == socket.AF_UNIX:  # the system fits the buffers of others to their way
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        self._socket: Any = self._connection._sock
+        self._is_plain = not isinstance(self._socket, SSLSocket)
+        if self._socket.family == socket.AF_UNIX:  # the system fits the buffers of others to their way
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        if self._is_plain:  # the system keeps the time: Python would ask before each call whether it may be made
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                self._socket.setsockopt(socket.SOL_SOCKET, option, _timeval(timeout_seconds))
+            self._socket.settimeout(None)
+        self._patience = timeout_seconds
+        error_of = self._connection._parser.parse_error
+        self._reader: Any = hiredis.Reader(RedisConnectionError, error_of, notEnoughData=_NOT_YET)
+        self._reader.setmaxbuf(SOCKET_READ_BYTES)  # kept from one reply to the next
+        self._buffer = bytearray(SOCKET_READ_BYTES)
+        self._next: Any = _NOT_YET  # the reply that has come and is to be received
         self._alive = True
 
     def fileno(self) -> int:
-        number: int = self._connection._sock.fileno()
+        number: int = self._socket.fileno()
         return number
 
     def send(self, parts: list[bytes]) -> None:
         """Commands, or parts of them: large ones are not copied to stand side by side."""
         if not self._alive:
             raise RedisConnectionError("the connection was closed")
-        connected = self._connection._sock
-        if len(parts) == 1 or isinstance(connected, SSLSocket):  # which encrypts each, and cannot gather
-            self._connection.send_packed_command(parts, check_health=False)
-            return
         try:
-            _send_all(connected, parts)
-        except UNREACHABLE:
-            self._alive = False
+            if self._is_plain:
+                _send_all(self._socket, parts)
+            else:  # it encrypts each, and cannot gather
+                for part in parts:
+                    self._socket.sendall(part)
+        except UNREACHABLE as error:
+            self._end(error)
             raise
 
     def receive(self) -> Any:
@@ -89,23 +105,57 @@ class Connection:
         if not self._alive:
             raise RedisConnectionError("the connection was closed")
         try:
-            return self._connection.read_response(disconnect_on_error=True)
-        except redis.ResponseError as error:
-            return error
-        except UNREACHABLE:
-            self._alive = False
+            while not self._is_whole():
+                self._take()
+        except UNREACHABLE as error:
+            self._end(error)
             raise
+        reply, self._next = self._next, _NOT_YET
+        if isinstance(reply, RedisConnectionError):  # such as that Redis is still loading
+            self._alive = False
+            raise reply
+        return reply
 
     def has_reply(self) -> bool:
-        """Whether receive() would not wait: the next reply has begun to come, or the connection has ended."""
-        if not self._alive:
-            return True
+        """Whether receive() would not wait: the next reply has come, or the connection has ended."""
         try:
-            return bool(self._connection.can_read(timeout=0))
+            while self._alive and not self._is_whole():
+                if self._is_plain:
+                    self._take(socket.MSG_DONTWAIT)
+                elif not self._connection.can_read(timeout=0):
+                    return False
+                else:
+                    self._take()
+        except BlockingIOError:
+            return False
         except UNREACHABLE:
             self._alive = False
-            return True
+        return True
+
+    def _is_whole(self) -> bool:
+        """Whether the next reply is there."""
+        if self._next is _NOT_YET:
+            self._next = self._reader.gets()
+        return self._next is not _NOT_YET
+
+    def _take(self, flags: int = 0) -> None:
+        """What the socket has, at least one byte."""
+        size = self._socket.recv_into(self._buffer, 0, flags)
+        if not size:
+            raise RedisConnectionError("Redis closed the connection")
+        self._reader.feed(self._buffer, 0, size)
+
+    def _end(self, error: Exception) -> None:
+        """This connection is of no use any more, because of that; RedisTimeoutError if Redis took too long."""
+        self._alive = False
+        if isinstance(error, BlockingIOError):
+            raise RedisTimeoutError(f"Redis did nothing for {self._patience:g} s") from error
 
     def close(self) -> None:
         self._alive = False
         self._connection.disconnect()
+
+
+def _timeval(seconds: float) -> bytes:
+    whole = int(seconds)
+    return struct.pack("@ll", whole, int((seconds - whole) * 1_000_000))

@@ -42,6 +42,7 @@ from engine_core.transport.ring_memory import (
     ROWS_AT,
     SLOT_WORDS,
     SLOTS_AT,
+    STAMP,
     STARTED_NS,
     TOO_OLD,
     VERSION,
@@ -99,8 +100,7 @@ class RingWriter:
             self._words[word] = value
         self._words[0] = MAGIC
         self._chunk = capacity // 8  # published at once: a reader that is up to date is never overtaken by one block
-        self._gateways = np.zeros(256, np.int64)
-        self._concerned = 0
+        self._concerned: set[int] = set()  # gateways of what was written since the last ring
         self._rows = np.zeros(READER_ROWS, np.int64)
         self._bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._bell.setblocking(False)
@@ -108,20 +108,18 @@ class RingWriter:
 
     def write(self, events: np.ndarray, stamp: Stamp) -> None:
         """Publish the EVENT records of one whole block."""
-        rows = events.view(np.int64).reshape(len(events), EVENT_WORDS)
-        common = (stamp.entry.ms, stamp.entry.seq, *stamp[1:])
-        published_ns = time.time_ns()
-        for first in range(0, len(rows), self._chunk):
-            last = min(first + self._chunk, len(rows))
-            write_slots(self._words, self._slots, rows, first, last, common, published_ns)
-        if self._concerned < len(self._gateways):
-            self._gateways[self._concerned] = stamp.gateway
-            self._concerned += 1
+        self.write_run(events, np.array([(*stamp.entry, *stamp[1:], len(events))], STAMP))
+
+    def write_run(self, events: np.ndarray, stamps: np.ndarray) -> None:
+        """Publish the EVENT records of whole blocks that stand one behind the other, with a STAMP for each."""
+        records = events.view(np.int64).reshape(len(events), EVENT_WORDS)
+        write_slots(self._words, self._slots, records, stamps, self._chunk, time.time_ns())
+        self._concerned.update(stamps["gateway"].tolist())
 
     def ring(self) -> int:
         """Wake the sleeping readers that the blocks written since the last call concern; their number."""
-        count = wake_list(self._words, self._gateways, self._concerned, self._rows)
-        self._concerned = 0
+        count = wake_list(self._words, np.array([*self._concerned], np.int64), self._rows)
+        self._concerned.clear()
         for row in self._rows[:count].tolist():
             at = ROWS_AT + row * ROW_WORDS
             pid, nonce = int(self._words[at + ROW_PID]), int(self._words[at + ROW_NONCE])

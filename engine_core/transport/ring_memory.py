@@ -27,6 +27,8 @@ import numpy as np
 
 from engine_core.jit.intrinsics import fence_acquire, fence_release, fence_seq_cst, load_acquire, store_release
 from engine_core.jit.kernel import kernel
+from engine_core.jit.records import I8, Record, dtype_of
+from engine_core.jit.rows import rows
 from engine_core.wire.layout import EVENT, SLOT
 
 MAGIC = 0x31474E4952484358  # "XCHRING1"
@@ -44,6 +46,21 @@ SLOT_WORDS, EVENT_WORDS = SLOT.itemsize // 8, EVENT.itemsize // 8
 LAPPED = -1
 TOO_OLD = -1
 
+
+class StampRow(Record):
+    """Of a block whose events are written: what they have in common, and where they end behind those before it."""
+
+    entry_ms: I8
+    entry_seq: I8
+    gateway: I8
+    incarnation: I8
+    sequence: I8
+    time_ms: I8
+    events_end: I8
+
+
+STAMP = dtype_of(StampRow)
+
 assert SLOTS_AT >= 8 * (ROWS_AT + READER_ROWS * ROW_WORDS)
 assert SLOT.fields is not None
 assert [SLOT.fields[name][1] for name in ("entry_ms", "gateway", "incarnation", "block_events")] == [128, 144, 152, 184]
@@ -51,38 +68,38 @@ assert [SLOT.fields[name][1] for name in ("entry_ms", "gateway", "incarnation", 
 
 @kernel
 def write_slots(
-    words: np.ndarray,
-    slots: np.ndarray,
-    events: np.ndarray,
-    first: int,
-    last: int,
-    stamp: tuple[int, int, int, int, int, int],
-    published_ns: int,
+    words: np.ndarray, slots: np.ndarray, events: np.ndarray, stamps: np.ndarray, most: int, published_ns: int
 ) -> None:
-    """Append events[first:last] (int64 rows of one block), which fit the ring, and publish them."""
-    entry_ms, entry_seq, gateway, incarnation, sequence, time_ms = stamp
-    cursor = words[PUBLISHED]
-    store_release(words, INTENT, cursor + last - first)
-    fence_release()
-    mask = words[CAPACITY] - 1
-    for position in range(first, last):
-        slot = slots[(cursor + position - first) & mask]
-        for word in range(EVENT_WORDS):
-            slot[word] = events[position, word]
-        slot[16] = entry_ms
-        slot[17] = entry_seq
-        slot[18] = gateway | (position << 32)
-        slot[19] = incarnation
-        slot[20] = sequence
-        slot[21] = time_ms
-        slot[22] = published_ns
-        slot[23] = events.shape[0]
-    store_release(words, PUBLISHED, cursor + last - first)
+    """Append the events (int64 rows) of blocks, one behind the other, and publish them: at most so many at once."""
+    queue, mask = rows(stamps), words[CAPACITY] - 1
+    begin = 0
+    for number in range(queue.size):
+        stamp = queue[number]
+        end = stamp.events_end
+        for first in range(begin, end, most):
+            last = min(first + most, end)
+            cursor = words[PUBLISHED]
+            store_release(words, INTENT, cursor + last - first)
+            fence_release()
+            for at in range(first, last):
+                slot = slots[(cursor + at - first) & mask]
+                for word in range(EVENT_WORDS):
+                    slot[word] = events[at, word]
+                slot[16] = stamp.entry_ms
+                slot[17] = stamp.entry_seq
+                slot[18] = stamp.gateway | ((at - begin) << 32)
+                slot[19] = stamp.incarnation
+                slot[20] = stamp.sequence
+                slot[21] = stamp.time_ms
+                slot[22] = published_ns
+                slot[23] = end - begin
+            store_release(words, PUBLISHED, cursor + last - first)
+        begin = end
 
 
 @kernel
-def wake_list(words: np.ndarray, gateways: np.ndarray, count: int, rows: np.ndarray) -> int:
-    """Clear the flags of sleeping readers that the gateways concern; their row numbers go to `rows`."""
+def wake_list(words: np.ndarray, gateways: np.ndarray, sleepers: np.ndarray) -> int:
+    """Clear the flags of sleeping readers that the gateways concern; their row numbers go to `sleepers`."""
     fence_seq_cst()
     found = 0
     for row in range(words[ROWS]):
@@ -91,11 +108,11 @@ def wake_list(words: np.ndarray, gateways: np.ndarray, count: int, rows: np.ndar
             continue
         wanted = words[at + ROW_GATEWAY]
         concerned = wanted == 0
-        for index in range(count):
+        for index in range(gateways.size):
             concerned |= wanted == gateways[index]
         if concerned:
             words[at + ROW_SLEEPING] = 0
-            rows[found] = row
+            sleepers[found] = row
             found += 1
     return found
 

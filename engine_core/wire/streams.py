@@ -89,6 +89,21 @@ def block_bytes(header: Header, records: np.ndarray) -> bytes:
     return b"".join((head, crc.to_bytes(4, "little"), body))
 
 
+def blocks_bytes(headers: np.ndarray, records: np.ndarray) -> list[bytes]:
+    """The same of many blocks, whose records stand one behind the other: so many of each as its BLOCK_HEADER counts."""
+    size, head_size = records.dtype.itemsize, BLOCK_HEADER.itemsize
+    headers["magic"] = COMMAND_MAGIC if size == COMMAND.itemsize else EVENT_MAGIC
+    headers["schema"], headers["record_bytes"], headers["crc"] = SCHEMA_VERSION, size, 0
+    heads, bodies = memoryview(headers.tobytes()), records.view(np.uint8).data
+    blocks, begin = [], 0
+    for at, end in zip(range(0, len(heads), head_size), (headers["count"].cumsum() * size).tolist(), strict=True):
+        head, body = heads[at : at + head_size], bodies[begin:end]
+        crc = zlib.crc32(body, zlib.crc32(head))
+        blocks.append(b"".join((head[:-4], crc.to_bytes(4, "little"), body)))
+        begin = end
+    return blocks
+
+
 def encode_block(header: np.ndarray, records: np.ndarray) -> bytes:
     """The bytes of a block. `header`: one BLOCK_HEADER, its other fields do not matter."""
     _, _, _, log_id, epoch, gateway, _, incarnation, sequence, time_ms, commands, _ = header.item()
@@ -126,13 +141,12 @@ def decode_block(block: bytes, record: np.dtype) -> tuple[np.void, np.ndarray]:
 
 def pack(*arguments: bytes) -> bytes:
     """A command in the wire format of Redis; clients that pack anything are ten times slower at it."""
-    return b"*%d\r\n%b" % (len(arguments), _bulk(arguments))
+    bulk = [b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments]
+    return b"*%d\r\n%b" % (len(arguments), b"".join(bulk))
 
 
-def pack_before(size: int, *arguments: bytes) -> bytes:
-    """A command up to its last argument, which has so many bytes and is sent after this; `\\r\\n` ends it."""
-    return b"*%d\r\n%b$%d\r\n" % (len(arguments) + 1, _bulk(arguments), size)
-
-
-def _bulk(arguments: tuple[bytes, ...]) -> bytes:
-    return b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments])
+def append_before(stream: bytes, entry: EntryId, size: int) -> bytes:
+    """XADD of a block up to the block, which has so many bytes and is sent after this; `\\r\\n` ends it."""
+    name = b"%d-%d" % entry
+    values = (len(stream), stream, len(name), name, len(FIELD), FIELD, size)
+    return b"*5\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n" % values

@@ -11,7 +11,7 @@ from engine_core.book.audit import digest
 from engine_core.book.memory.state import Capacities
 from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.log.chunk import Chunk, chunk_of
-from engine_core.runtime.machine import Machine, Mirror
+from engine_core.runtime.machine import Machine, Mirror, Run
 from engine_core.wire.codes import CommandKind, Reason, Side
 from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION, join
 from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
@@ -92,19 +92,20 @@ def test_runs_give_the_same_state_and_the_same_last_mirror(seed: int, buffer: in
 @pytest.mark.parametrize("buffer", [MAX_EVENTS_PER_COMMAND + 600, 4 * MAX_EVENTS_PER_COMMAND])
 def test_runs_that_are_kept_give_the_same_mirrors(seed: int, buffer: int) -> None:
     entries, capacities = busy_log(seed)
-    one_by_one, runs, chunk = Machine(capacities), Machine(capacities, buffer=buffer), chunk_of(entries)
+    one_by_one, by_run, chunk = Machine(capacities), Machine(capacities, buffer=buffer), chunk_of(entries)
     expected = [one_by_one.encode(one_by_one.execute(*entry)) for entry in entries]
     found: list[bytes] = []
     lengths = set()
     while (number := len(found)) < len(entries):
-        mirrors: list[Mirror] = []
-        reached = runs.execute_run(chunk, number, len(entries), mirrors)
+        runs: list[Run] = []
+        reached = by_run.execute_run(chunk, number, len(entries), runs)
+        mirrors = [mirror for run in runs for mirror in by_run.encode_run(run)]
         assert reached == number + len(mirrors)
         lengths.add(len(mirrors))
-        found += map(runs.encode, mirrors or [runs.execute(*entries[number])])
+        found += mirrors or [by_run.encode(by_run.execute(*entries[number]))]
     assert found == expected
-    assert digest(runs.state) == digest(one_by_one.state)
-    assert runs.position == one_by_one.position
+    assert digest(by_run.state) == digest(one_by_one.state)
+    assert by_run.position == one_by_one.position
     assert len(lengths) > 2, "runs of several lengths"
 
 
@@ -113,18 +114,17 @@ def test_a_run_that_fills_the_buffer_within_a_block_keeps_all_its_events() -> No
     small = join([place(Side.ASK, 100, 1, 2)] * 900)
     sweeps = join([place(Side.BID, 100, 300, 3)] * 6)
     entries = small_log(small, small, place(Side.BID, 1, 1), sweeps, place(Side.BID, 1, 1))
-    one_by_one, runs, chunk = Machine(SMALL), Machine(SMALL, buffer=MAX_EVENTS_PER_COMMAND + 1_500), chunk_of(entries)
+    one_by_one, by_run, chunk = Machine(SMALL), Machine(SMALL, buffer=MAX_EVENTS_PER_COMMAND + 1_500), chunk_of(entries)
     expected = [one_by_one.encode(one_by_one.execute(*entry)) for entry in entries]
     for entry in entries[:4]:
-        runs.execute(*entry)
-    mirrors: list[Mirror] = []
+        by_run.execute(*entry)
     found: list[bytes] = []
     while (number := 4 + len(found)) < len(entries):
-        mirrors = []
-        runs.execute_run(chunk, number, len(entries), mirrors)
-        found += map(runs.encode, mirrors)
+        runs: list[Run] = []
+        by_run.execute_run(chunk, number, len(entries), runs)
+        found += by_run.encode_run(runs[0])
     assert found == expected[4:]
-    assert digest(runs.state) == digest(one_by_one.state)
+    assert digest(by_run.state) == digest(one_by_one.state)
 
 
 def small_log(*orders: np.ndarray) -> Entries:
@@ -149,10 +149,10 @@ class Crashing(Machine):
         assert BAD_PRICE not in np.frombuffer(block, COMMAND)["price_ticks"][1:], "a bug"
         return super().execute(entry, block)
 
-    def execute_run(self, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror] | None = None) -> int:
+    def execute_run(self, chunk: Chunk, start: int, stop: int, runs: list[Run] | None = None) -> int:
         span = slice(chunk.blocks["first"][start], chunk.blocks["end"][stop - 1])
         assert BAD_PRICE not in chunk.records["price_ticks"][span], "a bug"
-        return super().execute_run(chunk, start, stop, mirrors)
+        return super().execute_run(chunk, start, stop, runs)
 
 
 class EventLog(redis.Redis):
@@ -222,7 +222,7 @@ def test_engines_killed_at_different_entries_halt_nothing(tmp_path: Path) -> Non
             assert entry < entries[self.at][0], "killed"
             return super().execute(entry, block)
 
-        def execute_run(self, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror] | None = None) -> int:
+        def execute_run(self, chunk: Chunk, start: int, stop: int, runs: list[Run] | None = None) -> int:
             return start  # so that each kill is at one entry
 
     for at in (8, 6, 4, 2):

@@ -18,7 +18,7 @@ from engine_core.runtime.engine import Engine
 from engine_core.runtime.log import intake, publish, tail
 from engine_core.runtime.log.chunk import Chunk
 from engine_core.runtime.loop import run
-from engine_core.runtime.machine import Machine, Mirror
+from engine_core.runtime.machine import Machine, Mirror, Run
 from engine_core.runtime.queries import answer
 from engine_core.runtime.snapshots import snapshot, trim
 from engine_core.runtime.snapshots.schedule import Keeper, Rules
@@ -58,6 +58,12 @@ class SimRing:
         self.blocks.append((stamp.entry, slots))
         if len(self.blocks) > RING_BLOCKS:
             self.base = self.blocks.pop(0)[0]
+
+    def write_run(self, events: np.ndarray, stamps: np.ndarray) -> None:
+        begin = 0
+        for ms, seq, gateway, incarnation, sequence, time_ms, end in stamps.tolist():
+            self.write(events[begin:end], Stamp(EntryId(ms, seq), gateway, incarnation, sequence, time_ms))
+            begin = end
 
     def ring(self) -> int:
         return 0
@@ -164,10 +170,10 @@ class SimMachine(Machine):
         self._die_of(block)
         return super().execute(entry, block)
 
-    def execute_run(self, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror] | None = None) -> int:
+    def execute_run(self, chunk: Chunk, start: int, stop: int, runs: list[Run] | None = None) -> int:
         for _, block in chunk.entries[start:stop]:
             self._die_of(block)
-        return super().execute_run(chunk, start, stop, mirrors)
+        return super().execute_run(chunk, start, stop, runs)
 
     def _die_of(self, block: bytes) -> None:
         actor = self.host.world.current

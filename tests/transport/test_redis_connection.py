@@ -3,10 +3,11 @@
 import select
 from contextlib import closing
 
+import pytest
 import redis
 
 from engine_core.transport.redis_connection import MOST_PARTS, Connection
-from engine_core.wire.streams import pack, pack_before
+from engine_core.wire.streams import pack
 
 
 def test_many_and_large_parts_arrive_in_order(valkey: str) -> None:
@@ -14,7 +15,7 @@ def test_many_and_large_parts_arrive_in_order(valkey: str) -> None:
     values = [bytes([at % 256]) * (1 + at * 977 % 9_000) for at in range(MOST_PARTS)]
     parts: list[bytes] = []
     for at, value in enumerate(values):
-        before = pack_before(len(value), b"RPUSH", b"values")
+        before = pack(b"RPUSH", b"values", value)[: -len(value) - 2]
         parts += [b"\r\n" + before if at else before, value]
     with closing(Connection(valkey, 30)) as connection, redis.Redis.from_url(valkey) as client:
         connection.send([*parts, b"\r\n"])
@@ -38,3 +39,24 @@ def test_a_connection_that_ended_keeps_nobody_waiting(valkey: str) -> None:
     assert not connection.has_reply()
     connection.close()
     assert connection.has_reply()
+
+
+def test_an_error_of_redis_is_a_reply_and_one_of_the_way_ends_the_connection(valkey: str) -> None:
+    with closing(Connection(valkey, 30)) as connection, redis.Redis.from_url(valkey) as client:
+        connection.send([pack(b"NONSENSE"), pack(b"CLIENT", b"ID")])
+        assert isinstance(connection.receive(), redis.ResponseError)
+        client.client_kill_filter(_id=str(connection.receive()))
+        select.select([connection.fileno()], [], [])
+        assert connection.has_reply()
+        for _ in range(2):
+            with pytest.raises(redis.ConnectionError):
+                connection.receive()
+
+
+def test_a_redis_that_says_nothing_is_waited_for_no_longer_than_agreed(valkey: str) -> None:
+    with closing(Connection(valkey, 0.1)) as connection:
+        connection.send([pack(b"BLPOP", b"awaited", b"0")])
+        with pytest.raises(redis.TimeoutError, match=r"0\.1 s"):
+            connection.receive()
+        with pytest.raises(redis.ConnectionError, match="closed"):
+            connection.send([pack(b"PING")])

@@ -16,6 +16,7 @@ from engine_core.wire.layout import BLOCK_HEADER, COMMAND, COMMAND_MAGIC, SCHEMA
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.streams import EntryId
 
+ALONE = -1  # no log has this ID
 _RECORD = COMMAND.itemsize
 assert BLOCK_HEADER.itemsize == _RECORD
 
@@ -24,20 +25,17 @@ class Chunk(NamedTuple):
     """Entries of the command log, in order."""
 
     entries: list[tuple[EntryId, bytes]]
-    whole: np.ndarray  # by entry: bool, the block can be read
-    log_id: np.ndarray  # by entry, of its block, as `epoch`
-    epoch: np.ndarray
-    grows: np.ndarray  # by entry: bool, the block raises capacities
-    blocks: np.ndarray  # BLOCK by entry, without meaning where it is not whole
+    ids: np.ndarray  # the same IDs: two int64 by entry
+    log_id: np.ndarray  # by entry, of its block; ALONE if that cannot be read, or raises capacities
+    epoch: np.ndarray  # by entry, of its block
+    blocks: np.ndarray  # BLOCK by entry, without meaning where it cannot be read
     records: np.ndarray  # COMMAND: of each block its header, then its commands
 
     def first_odd(self, start: int, stop: int, log_id: int, epoch: int) -> int:
-        """The first entry of start:stop that is not whole, not of this log and epoch, or that raises capacities; else
-        `stop`.
-        """
-        odd = ~(self.whole[start:stop] & (self.log_id[start:stop] == log_id) & (self.epoch[start:stop] == epoch))
-        odd |= self.grows[start:stop]
-        return start + int(odd.argmax()) if odd.any() else stop
+        """The first entry of start:stop that is not of this log and epoch, or has to be executed alone; else `stop`."""
+        odd = (self.log_id[start:stop] != log_id) | (self.epoch[start:stop] != epoch)
+        first = int(odd.argmax())
+        return start + first if odd[first] else stop
 
 
 def chunk_of(entries: list[tuple[EntryId, bytes]]) -> Chunk:
@@ -60,9 +58,10 @@ def chunk_of(entries: list[tuple[EntryId, bytes]]) -> Chunk:
     blocks = np.zeros(len(entries), BLOCK)
     for field in ("gateway", "incarnation", "sequence"):
         blocks[field] = own[field]
-    blocks["time_ms"] = np.minimum(own["time_ms"], np.array([entry.ms for entry, _ in entries]))
+    ids = np.array([entry for entry, _ in entries], np.int64)
+    blocks["time_ms"] = np.minimum(own["time_ms"], ids[:, 0])
     blocks["first"], blocks["end"] = starts + 1, ends
     records = np.frombuffer(joined, COMMAND)
-    grows = np.zeros(len(entries), bool)
-    grows[np.searchsorted(ends, np.flatnonzero(records["kind"] == CommandKind.CAPACITY), side="right")] = True
-    return Chunk(entries, whole, own["log_id"], own["epoch"], grows, blocks, records)
+    log_id = np.where(whole, own["log_id"], ALONE)
+    log_id[np.searchsorted(ends, np.flatnonzero(records["kind"] == CommandKind.CAPACITY), side="right")] = ALONE
+    return Chunk(entries, ids, log_id, own["epoch"], blocks, records)

@@ -18,7 +18,7 @@ from engine_core.runtime.config import APPEND_BYTES
 from engine_core.runtime.log.tail import NOT_ABOVE_TOP
 from engine_core.transport.redis_connection import Connection, describe
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, pack_before
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, append_before
 
 
 class MirrorBroken(LogError):
@@ -89,7 +89,7 @@ class Publisher:
         while self._waiting and size < APPEND_BYTES:
             entry, block = self._waiting.popleft()
             self._sent.append((entry, block))
-            parts += [between + pack_before(len(block), b"XADD", events, str(entry).encode(), FIELD), block]
+            parts += [between + append_before(events, entry, len(block)), block]
             between = b"\r\n"
             size += len(block)
         parts.append(b"\r\n*1\r\n$4\r\nEXEC\r\n")

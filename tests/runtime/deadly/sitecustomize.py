@@ -9,7 +9,7 @@ DEADLY_LOTS = 1337
 
 if "engine_core.runtime" in sys.orig_argv:
     from engine_core.runtime.log.chunk import Chunk
-    from engine_core.runtime.machine import Machine, Mirror
+    from engine_core.runtime.machine import Machine, Mirror, Run
     from engine_core.wire.streams import EntryId
 
     _execute, _execute_run = Machine.execute, Machine.execute_run
@@ -23,10 +23,10 @@ if "engine_core.runtime" in sys.orig_argv:
         return _execute(machine, entry, block)
 
     def _execute_run_or_die(
-        machine: Machine, chunk: Chunk, start: int, stop: int, mirrors: list[Mirror] | None = None
+        machine: Machine, chunk: Chunk, start: int, stop: int, runs: list[Run] | None = None
     ) -> int:
         for _, block in chunk.entries[start:stop]:
             _die_of(block)
-        return _execute_run(machine, chunk, start, stop, mirrors)
+        return _execute_run(machine, chunk, start, stop, runs)
 
     Machine.execute, Machine.execute_run = _execute_or_die, _execute_run_or_die  # type: ignore[method-assign]
