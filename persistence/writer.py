@@ -5,7 +5,8 @@
           └──────────── any lost connection: begin again from what is stored ◀─────┘
 
 With little to do it stores at once what came after a quiet moment and then pauses, so that a trickle of events costs
-few transactions; with a backlog it goes on without pause in batches of megabytes.
+few transactions. What storing takes is part of the pause: under load there is none, as the next events have come
+meanwhile. A backlog is stored in batches of megabytes.
 """
 
 import logging
@@ -65,7 +66,7 @@ def run(config: WriterConfig, ready: Callable[[], None], metrics: Metrics | None
 
 
 def store_next(store: Store, source: EventSource, config: WriterConfig, metrics: Metrics) -> int:
-    """Store the next batch, then pause if little was waiting. Returns the number of events."""
+    """Store the next batch, then pause if it was little and quickly done. Returns the number of events."""
     batch = source.read(store.position, config.batch_bytes)
     if batch is None:
         metrics.idle()
@@ -74,6 +75,7 @@ def store_next(store: Store, source: EventSource, config: WriterConfig, metrics:
     store.commit(make_rows(batch.events, batch.times_ms, store.setup, store.books), batch.position)
     metrics.stored(batch.senders, batch.times_ms, time.perf_counter() - began)
     source.tell_stored(batch)
-    if not batch.is_full:
-        time.sleep(config.pause_ms / 1000)
+    left = config.pause_ms / 1000 - (time.perf_counter() - began)
+    if not batch.is_full and left > 0:
+        time.sleep(left)
     return len(batch.events)

@@ -1,6 +1,8 @@
 """The writer against a real Valkey and a real PostgreSQL: its tables equal what the log says, row for row."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import psycopg
@@ -9,16 +11,16 @@ import redis
 
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.intervals import INTERVALS
-from engine_core.wire.layout import join
+from engine_core.wire.layout import EVENT, join
 from persistence.config import WriterConfig
 from persistence.metrics import Metrics
 from persistence.migrate import Variant, migrations
 from persistence.projection.balances import FeeBalances
 from persistence.projection.definitions import Setup
 from persistence.projection.numbering import Numbering
-from persistence.projection.rows import Books, make_rows
-from persistence.source import EventSource, SourceError
-from persistence.store import Store, StoreError
+from persistence.projection.rows import Books, Rows, make_rows
+from persistence.source import Batch, EventSource, SourceError
+from persistence.store import Position, Store, StoreError
 from persistence.writer import store_next
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
 from tests.persistence.flow import Block, Flow, append
@@ -39,6 +41,34 @@ def store_all(settings: WriterConfig, events: int) -> None:
         source.close()
         store.close()
     assert events == 0
+
+
+@pytest.mark.parametrize(
+    ("took_s", "is_full", "pauses"),
+    [(0.0, False, [0.25]), (0.125, False, [0.125]), (0.25, False, []), (1.0, False, []), (0.0, True, [])],
+)
+def test_the_pause_begins_with_storing(
+    monkeypatch: pytest.MonkeyPatch, took_s: float, is_full: bool, pauses: list[float]
+) -> None:
+    """So there is none while events come as fast as they are stored."""
+    clock, slept = [0.0], list[float]()
+
+    class Idle:
+        position, setup = Position(), Setup()
+        books = Books(Numbering(lambda pairs: []), Numbering(lambda pairs: []), FeeBalances(lambda asset: 0), 0, 0)
+
+        def read(self, position: Position, max_bytes: int) -> Batch:
+            return Batch(np.zeros(0, EVENT), np.zeros(0, np.int64), position, [], is_full)
+
+        def commit(self, rows: Rows, position: Position) -> None:
+            clock[0] += took_s
+
+        def tell_stored(self, batch: Batch) -> None:
+            pass
+
+    monkeypatch.setattr("persistence.writer.time", SimpleNamespace(perf_counter=lambda: clock[0], sleep=slept.append))
+    store_next(cast(Store, Idle()), cast(EventSource, Idle()), WriterConfig("", ""), Metrics())
+    assert slept == pauses
 
 
 def count(blocks: list[Block]) -> int:
