@@ -145,9 +145,20 @@ class TradingPage:
         self.page.screenshot(path=self.screenshots / f"{self.size}-{name}.png", full_page=self.is_phone)
 
     def show(self, view: str) -> None:
-        """On a phone one of chart, book and trades is visible; elsewhere all are."""
-        if self.is_phone:
-            self.page.get_by_role("group", name="Market view").get_by_role("button", name=view).click()
+        """A phone shows one of chart, book, trades and orders; elsewhere book and trades share a column."""
+        self.close_ticket()
+        group = "Market view" if self.is_phone else "Book or trades"
+        if self.is_phone or view in ("Book", "Trades"):
+            self.page.get_by_role("group", name=group).get_by_role("button", name=view).click()
+
+    def open_ticket(self, side: str) -> None:
+        """On a phone the order form is a sheet that Buy and Sell open."""
+        if self.is_phone and not self.form.is_visible():
+            self.page.get_by_role("group", name="Trade ").get_by_role("button", name=side).click()
+
+    def close_ticket(self) -> None:
+        if self.is_phone and self.form.is_visible():
+            self.page.get_by_role("button", name="Close the order form").click()
 
     def choose_market(self, name: str) -> None:
         """By keyboard, which works wherever no text is typed."""
@@ -156,6 +167,7 @@ class TradingPage:
         self.page.keyboard.press("Enter")
 
     def tab(self, name: str) -> None:
+        self.show("Orders")
         self.page.get_by_role("tab", name=name).click()
 
     def toast(self, title: str, text: str = "") -> None:
@@ -170,6 +182,7 @@ class TradingPage:
         self.until(f"({click_all}, document.querySelector('.toast') === null && (messages.length = 0, true))")
 
     def open_order(self, price: str) -> Locator:
+        self.show("Orders")
         return self.page.get_by_role("table", name="Open orders").locator("tbody tr").filter(has_text=price)
 
     def available(self, asset: str) -> Decimal:
@@ -185,6 +198,7 @@ class TradingPage:
         return self.page.get_by_role("region", name="Order form")
 
     def fill_form(self, side: str, price: str, amount: str, handling: str = "GTC") -> None:
+        self.open_ticket(side)
         self.form.get_by_role("group", name="Side").get_by_role("button", name=side).click()
         self.form.get_by_role("button", name="Limit", exact=True).click()
         self.form.get_by_label("Price").fill(price)

@@ -145,6 +145,7 @@ def test_refusals_are_told_in_words(book: None, page: TradingPage) -> None:
 
 
 def test_market_order_is_filled_at_once(book: None, page: TradingPage) -> None:
+    page.open_ticket("Sell")
     page.form.get_by_role("button", name="Market", exact=True).click()
     page.form.get_by_role("group", name="Side").get_by_role("button", name="Sell").click()
     page.form.get_by_label("Amount").fill("1.2")
@@ -154,10 +155,11 @@ def test_market_order_is_filled_at_once(book: None, page: TradingPage) -> None:
 
 
 def test_ladder_price_goes_into_the_form_by_keyboard(book: None, page: TradingPage) -> None:
-    page.show("Book")
-    expect(page.page.locator(".bids .row:not(.empty)")).to_have_count(len(BIDS))
+    page.open_ticket("Buy")
     price = page.form.get_by_label("Price")
     expect(price).to_have_value("149")  # the first price, of the best bid
+    page.show("Book")
+    expect(page.page.locator(".bids .row:not(.empty)")).to_have_count(len(BIDS))
     ladder = page.page.get_by_role("listbox")
     ladder.focus()
     for _ in BIDS:

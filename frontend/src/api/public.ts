@@ -1,6 +1,6 @@
 /** Market data that needs no account. */
 import { request } from "./http";
-import type { WireAsset, WireDepth, WireKline, WireMarket, WireStatus, WireTicker, WireTrade } from "./types";
+import type { WireAsset, WireDepth, WireKline, WireMarket, WireOrderBook, WireStatus, WireTicker, WireTrade } from "./types";
 
 const BOOK_LEVELS = 1000;
 
@@ -29,6 +29,11 @@ export async function depth(symbol: string): Promise<WireDepth> {
 /** The best level of each side. */
 export async function best(symbol: string): Promise<WireDepth> {
   return (await request<WireDepth>("GET", "/api/v1/depth", { query: { symbol, limit: 1 } })).body;
+}
+
+/** Every resting order, without its owner: best price first, then first come first. */
+export async function orderBook(symbol: string): Promise<WireOrderBook> {
+  return (await request<WireOrderBook>("GET", "/api/v1/depth/orders", { query: { symbol } })).body;
 }
 
 /** Newest first. */

@@ -55,6 +55,13 @@ export interface WireDepth {
   timestamp: number;
 }
 
+/** Orders as [id, price, quantity shown]. */
+export interface WireOrderBook {
+  bids: [string, string, string][];
+  asks: [string, string, string][];
+  lastUpdateId: string;
+}
+
 export interface WireTrade {
   id: number;
   price: string;

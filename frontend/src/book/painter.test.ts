@@ -17,8 +17,9 @@ it("shows the spread of the rows that stand beside it, whenever they are painted
   const venue = { book: { symbol: "SOL_USDC", live: book as BookReplica | null }, account: { orders } };
   const column = (): Rows => new Rows(document.createElement("div"), 3, "option", null);
   const spread = document.createElement("span");
-  const painter = new LadderPainter(column(), column(), spread, venue as unknown as Venue, market, market.tick);
-  painter.fit(200);
+  const foot = document.createElement("p");
+  const painter = new LadderPainter({ asks: column(), bids: column(), spread, foot }, venue as unknown as Venue, market, market.tick, "base");
+  painter.fit({ asks: 200, bids: 200 });
   expect(spread.textContent).toBe("Spread 0.10 · 0.100%");
   book.reset(level("99.98"), level("100.00"), 2, 1000);
   painter.paint();

@@ -1,52 +1,76 @@
-/** Paints the ladder's rows and the spread between them, and keeps which one the keyboard has chosen. */
+/** Paints the ladder's rows and what stands between and below them, and keeps which row the keyboard has chosen. */
 import type { Side } from "../api/types";
 import { ceilTo, floorTo } from "../decimal/decimal";
-import { fixed, NONE } from "../decimal/format";
+import { fixed, NONE, short, trimmed } from "../decimal/format";
 import type { Market } from "../model/markets";
+import { isResting } from "../model/orders";
 import type { Venue } from "../model/venue";
 import type { Rows } from "../ui/rows";
-import { ladder, type LadderRow, type LadderView } from "./ladder";
+import type { Unit } from "./choices";
+import { cumulative } from "./cumulative";
+import { EMPTY_VIEW, ladder, type LadderRow, type LadderView } from "./ladder";
 
 export type Picked = { price: bigint; side: Side };
 
 export const ROW_PX = 20;
-const EMPTY: LadderView = { bids: [], asks: [], spread: null, spreadPercent: null };
+const ROOM = 9; // characters of an amount
+const OWN_ROOM = 6; // of one's own size, between price and amount
+const LONG_PRICE = 9; // beside which it has none: the mark says that there is an order
+
+export interface Places {
+  asks: Rows;
+  bids: Rows;
+  spread: HTMLElement;
+  /** The line below the book: how the sides compare or, while one points at a row, what lies up to there. */
+  foot: HTMLElement;
+}
 
 export class LadderPainter {
-  private view: LadderView = EMPTY;
+  private view: LadderView = EMPTY_VIEW;
   /** Counted from the spread: 0 is the best ask, -1 the one above it; 1 is the best bid. */
   private chosen: number | null = null;
+  private hovered: string | null = null;
+  private priceLength = 0;
 
   constructor(
-    private readonly asks: Rows,
-    private readonly bids: Rows,
-    private readonly spread: HTMLElement,
+    private readonly places: Places,
     private readonly venue: Venue,
     private readonly market: Market,
     private readonly group: bigint,
+    private readonly unit: Unit,
   ) {}
 
-  fit(heightPx: number): void {
-    const count = Math.max(1, Math.floor(heightPx / ROW_PX));
-    if (count === this.asks.count) return;
-    this.asks.resize(count);
-    this.bids.resize(count);
+  fit(heights: { asks: number; bids: number }): void {
+    const { asks, bids } = this.places;
+    const [ofAsks, ofBids] = [heights.asks, heights.bids].map((px) => Math.floor(px / ROW_PX)) as [number, number];
+    if (ofAsks === asks.count && ofBids === bids.count) return;
+    asks.resize(ofAsks);
+    bids.resize(ofBids);
     this.paint();
   }
 
   readonly paint = (): void => {
+    const { asks, bids, spread, foot } = this.places;
     const book = this.venue.book.symbol === this.market.symbol ? this.venue.book.live : null;
-    const count = this.asks.count;
-    this.view = book ? ladder(book, count, this.group, this.market.tick) : EMPTY;
-    const own = this.ownPrices();
-    for (let index = 0; index < count; index += 1) {
+    this.view = book ? ladder(book, { asks: asks.count, bids: bids.count }, this.group, this.market.tick) : EMPTY_VIEW;
+    const own = this.ownSizes();
+    for (let index = 0; index < asks.count; index += 1) {
       // Best prices stand next to the spread: the asks' first row is at the bottom of theirs.
-      this.paintRow(this.asks, count - 1 - index, this.view.asks[index], own.asks, this.chosen === -index);
-      this.paintRow(this.bids, index, this.view.bids[index], own.bids, this.chosen === index + 1);
+      this.paintRow(asks, asks.count - 1 - index, this.view.asks[index], own.Ask, this.chosen === -index);
     }
-    const text = this.spreadText();
-    if (this.spread.textContent !== text) this.spread.textContent = text;
+    for (let index = 0; index < bids.count; index += 1) this.paintRow(bids, index, this.view.bids[index], own.Bid, this.chosen === index + 1);
+    write(spread, this.spreadText());
+    write(foot, this.footText(own));
+    this.widen(foot.parentElement);
   };
+
+  /** As wide as the longest price: a market of ten decimals needs another column than one of two. */
+  private widen(frame: HTMLElement | null): void {
+    const length = Math.max(0, ...[this.view.asks.at(-1), this.view.bids[0]].map((row) => (row ? fixed(row.price, this.market.priceDecimals).length : 0)));
+    if (length === this.priceLength) return;
+    this.priceLength = length;
+    frame?.style.setProperty("--price-ch", String(length));
+  }
 
   /** Of the best prices that stand beside it: another one, a moment older, would not be their difference. */
   private spreadText(): string {
@@ -55,32 +79,62 @@ export class LadderPainter {
     return `Spread ${fixed(spread, this.market.priceDecimals)} · ${fixed(spreadPercent, 3)}%`;
   }
 
-  private paintRow(rows: Rows, index: number, row: LadderRow | undefined, own: Set<bigint>, isChosen: boolean): void {
+  private footText(own: Record<Side, Map<bigint, bigint>>): string {
+    const picked = this.hovered === null ? null : this.find(this.hovered);
+    if (picked) return cumulative(picked.row, this.market, own[picked.side].get(picked.row.price) ?? 0n);
+    const { imbalance } = this.view;
+    this.places.foot.style.setProperty("--bids", String(imbalance ?? 0.5));
+    const percent = imbalance === null ? null : Math.round(imbalance * 100);
+    return percent === null ? "" : `Bids ${percent} % · Asks ${100 - percent} %`;
+  }
+
+  private paintRow(rows: Rows, index: number, row: LadderRow | undefined, own: Map<bigint, bigint>, isChosen: boolean): void {
     if (!row) return rows.paint(index, null);
-    const { priceDecimals, quantityDecimals } = this.market;
+    const mine = own.get(row.price);
     rows.paint(index, {
-      cells: [fixed(row.price, priceDecimals), fixed(row.quantity, quantityDecimals), fixed(row.total, quantityDecimals)],
-      className: `${own.has(row.price) ? "own" : ""}${isChosen ? " chosen" : ""}`,
+      cells: [
+        fixed(row.price, this.market.priceDecimals),
+        this.amount(row.quantity, row.quote),
+        this.amount(row.total, row.totalQuote),
+        mine === undefined || this.priceLength > LONG_PRICE ? "" : short(mine, trimmed(mine, 0, this.market.quantityDecimals), OWN_ROOM),
+      ],
+      className: `${mine === undefined ? "" : "own"}${isChosen ? " chosen" : ""}`,
       share: row.share,
     });
   }
 
-  private ownPrices(): { asks: Set<bigint>; bids: Set<bigint> } {
-    const own = { asks: new Set<bigint>(), bids: new Set<bigint>() };
+  private amount(base: bigint, quote: bigint): string {
+    return this.unit === "base" ? short(base, fixed(base, this.market.quantityDecimals), ROOM) : short(quote, fixed(quote, 2), ROOM);
+  }
+
+  /** What is left of one's own orders, by the price of the row that they stand in. */
+  private ownSizes(): Record<Side, Map<bigint, bigint>> {
+    const own = { Bid: new Map<bigint, bigint>(), Ask: new Map<bigint, bigint>() };
     for (const order of this.venue.account.orders.get().values()) {
-      if (order.symbol !== this.market.symbol || order.price === null || order.status === "TriggerPending") continue;
-      if (order.side === "Bid") own.bids.add(floorTo(order.price, this.group));
-      else own.asks.add(ceilTo(order.price, this.group));
+      if (order.symbol !== this.market.symbol || order.price === null || !isResting(order)) continue;
+      const price = order.side === "Bid" ? floorTo(order.price, this.group) : ceilTo(order.price, this.group);
+      const sizes = own[order.side];
+      sizes.set(price, (sizes.get(price) ?? 0n) + order.quantity - order.executed);
     }
     return own;
   }
 
-  pickedOf(rowId: string): Picked | null {
+  private find(rowId: string): { row: LadderRow; side: Side } | null {
     const [name, text] = rowId.split("-");
     const index = Number(text);
     const side = name === "ask" ? "Ask" : "Bid";
-    const row = side === "Ask" ? this.view.asks[this.asks.count - 1 - index] : this.view.bids[index];
-    return row ? { price: row.price, side } : null;
+    const row = side === "Ask" ? this.view.asks[this.places.asks.count - 1 - index] : this.view.bids[index];
+    return row ? { row, side } : null;
+  }
+
+  pickedOf(rowId: string): Picked | null {
+    const found = this.find(rowId);
+    return found && { price: found.row.price, side: found.side };
+  }
+
+  hover(rowId: string | null): void {
+    this.hovered = rowId;
+    this.paint();
   }
 
   /** Moves the chosen row by one, down is +1; returns the id of its element. */
@@ -88,20 +142,22 @@ export class LadderPainter {
     const start = this.chosen ?? (by === 1 ? 0 : 1);
     const next = Math.min(Math.max(start + by, 1 - this.view.asks.length), this.view.bids.length);
     this.chosen = next;
-    this.paint();
-    const element = next <= 0 ? this.asks.element(this.asks.count - 1 + next) : this.bids.element(next - 1);
-    return element?.id ?? null;
+    const { asks, bids } = this.places;
+    const id = (next <= 0 ? asks.element(asks.count - 1 + next) : bids.element(next - 1))?.id ?? null;
+    this.hover(id);
+    return id;
   }
 
   chosenPrice(): Picked | null {
-    if (this.chosen === null) return null;
-    const side = this.chosen <= 0 ? "Ask" : "Bid";
-    const row = side === "Ask" ? this.view.asks[-this.chosen] : this.view.bids[this.chosen - 1];
-    return row ? { price: row.price, side } : null;
+    return this.chosen === null || this.hovered === null ? null : this.pickedOf(this.hovered);
   }
 
   leave(): void {
     this.chosen = null;
-    this.paint();
+    this.hover(null);
   }
+}
+
+function write(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
 }

@@ -11,6 +11,14 @@ export interface DepthEvent {
   a: [string, string][];
 }
 
+/** Orders accepted, changed or gone: [id, side, price, quantity shown after; "0": gone]. */
+export interface BookOrderEvent {
+  e: "order";
+  U: number;
+  u: number;
+  o: [string, Side, string, string][];
+}
+
 export interface TradeEvent {
   e: "trade";
   s: string;
@@ -18,6 +26,9 @@ export interface TradeEvent {
   q: string;
   t: number;
   m: boolean;
+  /** Ids of the buyer's and the seller's order. */
+  b: string;
+  a: string;
   T: number;
 }
 
@@ -90,7 +101,7 @@ export interface BalanceEvent {
   L: string;
 }
 
-export type StreamEvent = DepthEvent | TradeEvent | TickerEvent | BookTickerEvent | KlineEvent | OrderEvent | BalanceEvent;
+export type StreamEvent = DepthEvent | BookOrderEvent | TradeEvent | TickerEvent | BookTickerEvent | KlineEvent | OrderEvent | BalanceEvent;
 
 export interface DataFrame {
   stream: string;

@@ -3,14 +3,14 @@ import type { TradeEvent } from "../feed/events";
 import type { Feed, Stream } from "../feed/feed";
 import { merge, MOST_TRADES, TapeFeed, type Trade } from "./tape";
 
-const trade = (id: number): Trade => ({ id, price: 1n, quantity: 1n, timeMs: id, isSell: false });
-const event = (id: number): TradeEvent => ({ e: "trade", s: "SOL_USDC", p: "1", q: "1", t: id, m: false, T: id * 1000 });
+const trade = (id: number): Trade => ({ id, price: 1n, quantity: 1n, timeMs: id, isSell: false, taker: null });
+const event = (id: number): TradeEvent => ({ e: "trade", s: "SOL_USDC", p: "1", q: "1", t: id, m: false, b: "1", a: "2", T: id * 1000 });
 
 it("keeps the newest trades, each once, newest first", () => {
   const known = [trade(3), trade(2)];
   expect(merge(known, [trade(4)]).map(({ id }) => id)).toEqual([4, 3, 2]);
   expect(merge(known, [trade(1), trade(3), trade(5)]).map(({ id }) => id)).toEqual([5, 3, 2, 1]);
-  const many = Array.from({ length: 150 }, (_, index) => trade(index));
+  const many = Array.from({ length: MOST_TRADES + 50 }, (_, index) => trade(index));
   expect(merge([], many)).toHaveLength(MOST_TRADES);
 });
 

@@ -15,9 +15,11 @@ export interface Trade {
   timeMs: number;
   /** The aggressor sold. */
   isSell: boolean;
+  /** The aggressor's order; null of trades that were read, not heard: history does not name it. */
+  taker: string | null;
 }
 
-export const MOST_TRADES = 100;
+export const MOST_TRADES = 200;
 const RETRY_MS = 1_000;
 
 export class TapeFeed {
@@ -77,11 +79,13 @@ function fromWire(wire: WireTrade): Trade {
     quantity: parse(wire.quantity),
     timeMs: wire.timestamp,
     isSell: wire.isBuyerMaker,
+    taker: null,
   };
 }
 
 function fromEvent(event: TradeEvent): Trade {
-  return { id: event.t, price: parse(event.p), quantity: parse(event.q), timeMs: fromMicros(event.T), isSell: event.m };
+  const taker = event.m ? event.a : event.b;
+  return { id: event.t, price: parse(event.p), quantity: parse(event.q), timeMs: fromMicros(event.T), isSell: event.m, taker };
 }
 
 /** Newest first, each trade once. `more` is usually one trade that is newer than all known ones. */

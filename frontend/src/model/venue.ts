@@ -15,6 +15,7 @@ import { toMarket, type Market } from "./markets";
 import { OrderEntry } from "./orderEntry";
 import { OrderHistory } from "./orderHistory";
 import { Questions } from "./questions";
+import { QueueFeed } from "./queueFeed";
 import type { Names } from "./search";
 import { TapeFeed } from "./tape";
 import { fromWire, withTicker, withTrade, type Tickers } from "./tickers";
@@ -32,8 +33,8 @@ export class Venue {
   readonly names = new Store<Names>(new Map());
   readonly tickers = new Store<Tickers>(new Map());
   readonly selected = new Store<Market | null>(null);
-  /** A price picked from the book, with the side that it stands on, for the order form; a new object for each pick. */
-  readonly picked = new Store<{ price: bigint; side: Side } | null>(null);
+  /** A price picked from the book and the side that it stands on, or a side alone, for the order form; a new object for each pick. */
+  readonly picked = new Store<{ price: bigint | null; side: Side } | null>(null);
   readonly feed = new Feed({
     address: () => this.session.streams(),
     streamToken: () => this.session.streamToken,
@@ -48,6 +49,7 @@ export class Venue {
   readonly questions = new Questions();
   readonly trading = new Trading(this.api, this.toasts, this.questions);
   readonly history = new OrderHistory(this.api, this.account);
+  readonly queues = new QueueFeed(this.feed, this.account.orders, this.selected);
 
   private owner: number | null = null;
 

@@ -5,7 +5,7 @@ import { averagePrice, type Order } from "../model/orders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { amend } from "./amend";
-import { Filled, Price, Total, What } from "./OrderCells";
+import { Before, Filled, Price, Total, What } from "./OrderCells";
 import { describe } from "./words";
 
 export function AmendRow({ order, close }: { order: Order; close: () => void }): ReactElement | null {
@@ -48,6 +48,7 @@ export function AmendRow({ order, close }: { order: Order; close: () => void }):
       {field("quantity", "Amount")}
       <Filled order={order} market={market} />
       <Total order={order} market={market} />
+      <Before order={order} market={market} />
       <td className="action">
         <form id={form} onSubmit={(event) => void send(event)} aria-label={`Amend ${describe(order, market)}`}>
           <span id={`${form}-says`} role="status" className={problem ? "problem" : "hint"}>

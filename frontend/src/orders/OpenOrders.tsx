@@ -5,7 +5,7 @@ import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { AmendRow } from "./AmendRow";
 import { whyNotAmendable } from "./amend";
-import { Filled, Price, Quantity, Total, What } from "./OrderCells";
+import { Before, Filled, Price, Quantity, Total, What } from "./OrderCells";
 import { RowMenu } from "./RowMenu";
 import { isAmong, type Only } from "./only";
 import { describe, pairOf } from "./words";
@@ -35,6 +35,7 @@ export function OpenOrders({ onlySymbol, onlySide = null }: Only): ReactElement 
           <th scope="col" className="number">Amount</th>
           <th scope="col" className="number">Filled</th>
           <th scope="col" className="number">Total</th>
+          <th scope="col" className="number" title="What trades before it, at its price">Before it</th>
           <th scope="col" className="action">
             <span className="hidden">Actions</span>
           </th>
@@ -74,6 +75,7 @@ function OrderRow({ order, amend }: { order: Order; amend: () => void }): ReactE
       <Quantity order={order} market={market} />
       <Filled order={order} market={market} />
       <Total order={order} market={market} />
+      <Before order={order} market={market} />
       <td className="action">
         <button type="button" className="small" disabled={isBusy} aria-label={`Cancel ${name}`} onClick={() => void cancel()}>
           Cancel

@@ -5,6 +5,8 @@ import { fixed, NONE, trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
 import type { Market } from "../model/markets";
 import { averagePrice, type Order } from "../model/orders";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
 import { Amount } from "./Amount";
 import { kindOf, pairOf, sideWord } from "./words";
 
@@ -53,6 +55,26 @@ export function Filled({ order, market }: { order: Order; market: Market | undef
       <meter min={0} max={100} value={percent} aria-hidden="true" />
       <Amount value={order.executed} exact={trimmed(order.executed, 0, market?.quantityDecimals ?? 8)} />
       <small> {percent}%</small>
+    </td>
+  );
+}
+
+/** Its place in the queue at its price, from the feed of single orders: known for the market on the screen. */
+export function Before({ order, market }: { order: Order; market: Market | undefined }): ReactElement {
+  const place = useStore(useVenue().queues.places).get(order.id);
+  if (!place) {
+    return (
+      <td data-label="Before it" className="number">
+        {NONE}
+      </td>
+    );
+  }
+  const orders = place.before === 1 ? "1 order" : `${place.before} orders`;
+  const quantity = trimmed(place.quantity, 0, market?.quantityDecimals ?? 8);
+  return (
+    <td data-label="Before it" className="number" title={`${orders} with ${quantity} ${market?.base ?? ""} trade before this one`}>
+      {place.before === 0 ? "first" : <Amount value={place.quantity} exact={quantity} />}
+      {place.before > 0 && <small> {orders}</small>}
     </td>
   );
 }

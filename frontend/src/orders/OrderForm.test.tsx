@@ -250,3 +250,12 @@ it("cannot send while the exchange is away", async () => {
   });
   await eventually(() => expect(host.querySelector<HTMLButtonElement>(".submit")?.disabled).toBe(true));
 });
+
+it("cannot send while order entry is dead, though the market goes on, and says why", async () => {
+  await act(async () => {
+    venue.orderEntry.state.set({ kind: "closed", reason: "The engine does not answer" });
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+  });
+  await eventually(() => expect(host.querySelector<HTMLButtonElement>(".submit")?.disabled).toBe(true));
+  expect(host.querySelector(".hint")?.textContent).toBe("The engine does not answer");
+});

@@ -16,10 +16,11 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
   const venue = useVenue();
   const session = useStore(venue.session.store);
   const feedState = useStore(venue.feed.state);
+  const entry = useStore(venue.orderEntry.state);
   const ticket = useTicket(market);
   const problemId = useId();
   const isBuy = ticket.draft.side === "Bid";
-  const canTrade = session.kind === "open" && feedState === "live";
+  const canTrade = session.kind === "open" && feedState === "live" && entry.kind !== "closed";
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     void ticket.send(canTrade);
@@ -46,6 +47,7 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
         </button>
         {session.kind === "none" && <p className="hint">{session.reason}</p>}
         {session.kind !== "none" && feedState !== "live" && <p className="hint">Waiting for the exchange…</p>}
+        {entry.kind === "closed" && <p className="hint">{entry.reason}</p>}
       </form>
     </section>
   );

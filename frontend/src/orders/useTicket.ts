@@ -96,6 +96,7 @@ function usePicked(venue: Venue, become: (change: (draft: Draft) => Draft) => vo
   setTaken(picked);
   if (picked === null) return;
   become((before) => {
+    if (picked.price === null) return withSide(before, picked.side);
     const draft = withSide(before.kind === "market" ? { ...before, kind: "limit" } : before, picked.side);
     return { ...draft, [isLimit(draft) ? "price" : "trigger"]: toTyped(picked.price) };
   });

@@ -1,39 +1,32 @@
 /** The tape: public trades, newest first, painted once per frame. */
-import { useEffect, useRef, type ReactElement } from "react";
-import { fixed } from "../decimal/format";
-import { clock } from "../decimal/time";
+import { useEffect, useRef, useState, type ReactElement } from "react";
+import { tryTyped } from "../decimal/typed";
 import type { Market } from "../model/markets";
 import { MOST_TRADES } from "../model/tape";
+import { recall, remember } from "../reactive/remembered";
 import { Rows } from "../ui/rows";
 import { useVenue } from "../ui/useVenue";
+import { TapePainter } from "./painter";
 import "./tape.css";
 
 const ROW_PX = 20;
+const COLUMNS = 4; // price, amount, time, side
+const BY_ORDER = "tape.byOrder";
 
 export function Tape({ market }: { market: Market }): ReactElement {
   const { tape } = useVenue();
+  const frame = useRef<HTMLElement>(null);
   const body = useRef<HTMLDivElement>(null);
+  const [isByOrder, setByOrder] = useState(() => recall(BY_ORDER) !== "no");
+  const [typed, setTyped] = useState("");
+  const least = tryTyped(typed) ?? 0n;
 
   useEffect(() => {
-    const element = body.current;
-    if (!element) return undefined;
-    const rows = new Rows(element, 3, "row", null);
-    let newest = -1;
-    const paint = (): void => {
-      const trades = tape.trades.get();
-      const isNew = trades.findIndex((trade) => trade.id <= newest);
-      if (isNew > 0) rows.rotate(isNew);
-      newest = trades[0]?.id ?? -1;
-      for (let index = 0; index < rows.count; index += 1) {
-        const trade = trades[index];
-        const cells = trade && [
-          fixed(trade.price, market.priceDecimals),
-          fixed(trade.quantity, market.quantityDecimals),
-          clock(trade.timeMs),
-        ];
-        rows.paint(index, cells ? { cells, className: trade.isSell ? "sell" : "buy", share: 0 } : null);
-      }
-    };
+    const [around, element] = [frame.current, body.current];
+    if (!around || !element) return undefined;
+    const rows = new Rows(element, COLUMNS, "row", null);
+    const painter = new TapePainter(rows, around, market, { isByOrder, least });
+    const paint = (): void => painter.paint(tape.trades.get());
     const fit = (): void => {
       rows.resize(Math.min(MOST_TRADES, Math.max(1, Math.floor(element.clientHeight / ROW_PX))));
       paint();
@@ -47,19 +40,39 @@ export function Tape({ market }: { market: Market }): ReactElement {
       stop();
       rows.resize(0);
     };
-  }, [tape, market]);
+  }, [tape, market, isByOrder, least]);
 
   return (
-    <section className="panel tape" aria-label="Latest trades">
+    <section ref={frame} className="panel tape" aria-label="Latest trades">
       <div className="panel-head">
         <h2>Trades</h2>
+        <button
+          type="button"
+          className="small"
+          aria-pressed={isByOrder}
+          title="Trades of one taker's order as one row"
+          onClick={() => {
+            remember(BY_ORDER, isByOrder ? "no" : "yes");
+            setByOrder(!isByOrder);
+          }}
+        >
+          By order
+        </button>
+        <input
+          className="least"
+          inputMode="decimal"
+          aria-label={`Smallest amount shown, ${market.base}`}
+          placeholder={`from 0 ${market.base}`}
+          value={typed}
+          onChange={(event) => setTyped(event.target.value)}
+        />
       </div>
       <div className="columns" aria-hidden="true">
         <span>Price</span>
         <span>Amount</span>
         <span>Time</span>
       </div>
-      <div ref={body} className="rows" role="table" aria-label="Price, amount and time of the latest trades" />
+      <div ref={body} className="rows" role="table" aria-label="Price, amount, time and side of the latest trades" />
     </section>
   );
 }
