@@ -26,6 +26,7 @@ export class OrderHistory {
   private readers = 0;
   private reading: Promise<void> | null = null;
   private isOutdated = false;
+  private epoch = 0;
 
   constructor(
     private readonly api: PrivateApi,
@@ -43,6 +44,13 @@ export class OrderHistory {
     };
   }
 
+  /** The session ended or belongs to another account: nothing of the old one may stay, nor arrive late. */
+  clear(): void {
+    this.epoch += 1;
+    this.orders.set(null);
+    this.problem.set(null);
+  }
+
   /** One request at a time: what changes meanwhile is read after it. */
   private read(): void {
     this.isOutdated = true;
@@ -54,13 +62,15 @@ export class OrderHistory {
   private async readAll(): Promise<void> {
     while (this.isOutdated && this.readers > 0) {
       this.isOutdated = false;
+      const { epoch } = this;
       try {
         const orders = await this.api.orderHistory(MOST);
+        if (epoch !== this.epoch) continue;
         this.orders.set(orders.map(fromHistory).filter((order) => !isOpen(order.status)));
         this.problem.set(null);
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        this.problem.set(error.message);
+        if (epoch === this.epoch) this.problem.set(error.message);
         this.isOutdated = true;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }

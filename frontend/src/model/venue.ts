@@ -65,7 +65,10 @@ export class Venue {
   private followSession(): void {
     const session = this.session.store.get();
     const owner = session.kind === "open" ? session.account : null;
-    if (owner !== this.owner && this.owner !== null) this.account.clear();
+    if (owner !== this.owner && this.owner !== null) {
+      this.account.clear();
+      this.history.clear();
+    }
     this.owner = owner;
     this.feed.resubscribePrivate();
   }
