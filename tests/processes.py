@@ -1,5 +1,6 @@
 """One process of the exchange for tests that need no supervisor, and where it may listen."""
 
+import atexit
 import itertools
 import os
 import signal
@@ -76,3 +77,9 @@ def _take(port: int) -> bool:
 _PORTS, _PORTS_OF_A_WORKER = range(20_000, 32_000), 1_500
 _ports = _ports_of_this_worker()
 _taken: dict[int, socket.socket] = {}  # for as long as this process lives
+
+
+@atexit.register
+def _give_back() -> None:
+    for name in _taken.values():
+        name.close()

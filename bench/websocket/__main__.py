@@ -111,7 +111,9 @@ def figures(report: dict[str, Any]) -> tuple[list[Figure], list[Check]]:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="exchange bench websocket", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clients", type=whole(1, 100_000), default=1000)
     parser.add_argument("--seconds", type=seconds(0.1, 86_400), default=10.0)
     parser.add_argument("--idle", type=whole(1, 60_000), metavar="N", help="measure N connections without frames")

@@ -69,3 +69,9 @@ def test_idle_and_storm_are_two_measurements(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit):
         websocket.main(["--alone", "--idle", "20", "--storm", "20"])
     assert "--idle and --storm: one at a time" in capsys.readouterr().err
+
+
+def test_an_error_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        websocket.main(["--idle", "-5"])
+    assert "exchange bench websocket: error: argument --idle: must be from 1 to 60000" in capsys.readouterr().err
