@@ -5,6 +5,7 @@ import type { Question } from "../model/questions";
 import { useStore } from "../reactive/useStore";
 import { Dialog } from "../ui/Dialog";
 import { useVenue } from "../ui/useVenue";
+import styles from "./Asking.module.css";
 
 export function Asking(): ReactElement | null {
   const question = useStore(useVenue().questions.asked);
@@ -22,7 +23,7 @@ function Asked({ question }: { question: Question }): ReactElement {
         <p key={line}>{line}</p>
       ))}
       {question.of.length > 0 && (
-        <label className="check">
+        <label className={styles["again"]}>
           <input type="checkbox" checked={isNeverAgain} onChange={(event) => setNeverAgain(event.target.checked)} />
           <span>Do not ask again: {question.of.map((each) => CONFIRMATIONS[each].toLowerCase()).join("; ")}</span>
         </label>

@@ -25,7 +25,7 @@ export function Ladder({ market }: { market: Market }): ReactElement {
   return (
     <section className="panel book" aria-label="Order book">
       <div className="panel-head">
-        <h2>Order book</h2>
+        <h2>Book</h2>
         <div className="choices" role="group" aria-label="Sides of the book">
           {SIDES.map((each) => (
             <button key={each} type="button" aria-pressed={each === choices.sides} onClick={() => choose({ sides: each })}>
@@ -47,7 +47,7 @@ export function Ladder({ market }: { market: Market }): ReactElement {
       <div className="ladder-frame">
         <div className="columns">
           <span>Price</span>
-          <button type="button" aria-label={`Amounts in ${unit}: change`} onClick={() => choose({ unit: choices.unit === "base" ? "quote" : "base" })}>
+          <button type="button" aria-label={`Amount (${unit}), in the other asset`} onClick={() => choose({ unit: choices.unit === "base" ? "quote" : "base" })}>
             Amount ({unit})
           </button>
           <span>Total</span>

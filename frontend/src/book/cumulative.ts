@@ -7,5 +7,5 @@ import type { LadderRow } from "./ladder";
 export function cumulative({ total, totalQuote }: LadderRow, market: Market, own: bigint): string {
   const average = fixed(divide(totalQuote, total), market.priceDecimals);
   const mine = own > 0n ? ` · yours ${trimmed(own, 0, market.quantityDecimals)}` : "";
-  return `${compact(total)} ${market.base} · ${compact(totalQuote)} ${market.quote} · average ${average}${mine}`;
+  return `${trimmed(total, 0, market.quantityDecimals)} ${market.base} · ${compact(totalQuote)} ${market.quote} · average ${average}${mine}`;
 }

@@ -81,11 +81,13 @@ export class Drawing implements CandleListener {
     this.chart.timeScale().applyOptions({ timeVisible: interval.seconds < DAY, secondsVisible: interval.seconds < 60 });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (!range || !this.isPlaced) return;
+      frames.request(this.orders.settle);
       if (range.from < NEAR_LEFT_END) this.reachedLeftEnd();
       this.scrolled(range.to >= this.byTime.size - 1);
     });
     this.chart.subscribeCrosshairMove((event) => {
       this.hovered = typeof event.time === "number" ? (event.time as UTCTimestamp) : null;
+      frames.request(this.orders.settle); // whoever drags a scale moves the pointer
       this.tellPointed();
     });
   }
@@ -182,6 +184,7 @@ export class Drawing implements CandleListener {
   };
 
   private tellNewest(): void {
+    frames.request(this.orders.settle);
     this.filled(this.newest === null);
     if (this.newest) {
       const price = toDrawing(this.newest.close);

@@ -1,6 +1,7 @@
 /** The lines of own orders on the chart, and dragging them to another price. Non-goal: what a move does to the orders. */
 import { LineStyle, type IChartApi, type IPriceLine, type ISeriesApi } from "lightweight-charts";
 import { parse, toDrawing, toText } from "../decimal/decimal";
+import { frames } from "../reactive/frames";
 import type { OrderLine } from "./orderLines";
 import type { ChartTheme } from "./theme";
 
@@ -29,6 +30,7 @@ export class OrderLayer {
   }
 
   remove(): void {
+    this.drawn.clear();
     this.container.removeEventListener("pointerdown", this.press, { capture: true });
     this.container.removeEventListener("pointermove", this.move, { capture: true });
     this.container.removeEventListener("pointerup", this.release, { capture: true });
@@ -45,7 +47,23 @@ export class OrderLayer {
   redraw(): void {
     for (const drawn of this.drawn.keys()) this.prices.removePriceLine(drawn);
     this.drawn = new Map(this.lines.map((line) => [this.prices.createPriceLine(this.style(line)), line]));
+    frames.request(this.settle);
   }
+
+  /**
+   * Labels only where their lines are: those of prices out of sight the library would pile up at the edge, over the
+   * candles. Called whenever the scale may have moved.
+   */
+  readonly settle = (): void => {
+    if (this.drawn.size === 0) return;
+    const height = this.chart.panes()[0]?.getHeight() ?? 0;
+    for (const drawn of this.drawn.keys()) {
+      const { price, axisLabelVisible } = drawn.options();
+      const at = this.prices.priceToCoordinate(price);
+      const isInSight = at !== null && at >= 0 && at <= height;
+      if (isInSight !== axisLabelVisible) drawn.applyOptions({ axisLabelVisible: isInSight });
+    }
+  };
 
   private style(line: OrderLine): Parameters<ISeriesApi<"Candlestick">["createPriceLine"]>[0] {
     const { up, down } = this.theme();
@@ -54,7 +72,7 @@ export class OrderLayer {
       color: line.side === "Bid" ? up : down,
       lineWidth: 1,
       lineStyle: line.isTrigger ? LineStyle.SparseDotted : LineStyle.Dashed,
-      axisLabelVisible: true,
+      axisLabelVisible: false, // until it is known to be in sight
       title: line.title,
     };
   }

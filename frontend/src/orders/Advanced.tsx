@@ -6,7 +6,7 @@ import { isLimit } from "./draft";
 import type { Ticket } from "./useTicket";
 
 const SELF_TRADES: readonly [SelfTrade, string][] = [
-  ["RejectTaker", "Stop this order (default)"],
+  ["RejectTaker", "Stop this order"],
   ["RejectMaker", "Cancel the resting one"],
   ["RejectBoth", "Both"],
 ];
