@@ -1,4 +1,4 @@
-"""The demo's market maker: quotes every market around a wandering reference price, and lets a few takers trade.
+"""The demo's market maker: quotes every market around a reference price that jumps, and lets takers come in bursts.
 
 A client like any other: it knows the exchange by its public REST and WebSocket API and by two keys in the data folder,
 `market-maker-key.json` and `taker-key.json` (two accounts, because one account's orders never trade with each other).

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from bench.market_maker.api import ApiClient, ApiError, Json, Unreachable
 from bench.market_maker.bursts import Bursts, taken_lots
+from bench.market_maker.pace import Pace
 from bench.market_maker.quotes import Ladder, Walk, Wanted, lean, size_factor, size_lots, step_ticks
 from engine_core.config.exchange_toml import Config, MarketDef
 from engine_core.config.market_maker import MarketMaker
 
 BATCH = 20  # orders in one request
 ENDED = frozenset({"Filled", "Cancelled", "Expired", "TriggerFailed"})
-REFRESH = 0.25  # chance that a look replaces an order that is well where it is: a book that stands still looks dead
 REMEMBERED = 512  # ended orders whose placement may not have been answered yet
 CROWD = 4  # from so many orders on, one request that cancels all of the market is cheaper than one for each
 
@@ -45,7 +45,7 @@ class Resting:
 
 
 class Quoter:
-    """Keeps a ladder of orders in one market."""
+    """Keeps the orders of one market where they are wanted."""
 
     def __init__(
         self,
@@ -68,7 +68,8 @@ class Quoter:
         self._tick_price = market.tick_atoms / float(10 ** decimals[market.quote])  # quote units of a lot at one tick
         self._lot_size = market.lot_atoms / float(10 ** decimals[market.base])
         self._anchor_ticks = market.units.ticks(market.start_price)
-        self._ladder = Ladder(self._parameters.levels, step_ticks(self._parameters, self._anchor_ticks))
+        self._ladder = Ladder(self._parameters.levels, step_ticks(self._parameters, self._anchor_ticks), source)
+        self.pace = Pace(source)
         self._walk: Walk | None = None
         self._reference_ticks = float(self._anchor_ticks)
         self._looked = time.monotonic()
@@ -81,12 +82,17 @@ class Quoter:
             ticker = await self._client.get("/api/v1/ticker", {"symbol": self.symbol})
             last = str(ticker["lastPrice"])
             start = self._market.units.ticks(last) if float(last) > 0 else self._anchor_ticks
-            self._walk = Walk(self._parameters, self._anchor_ticks, start, self.source)
+            self._walk = Walk(self._parameters, self._anchor_ticks, start, self.source, self.pace)
             self._reference_ticks = float(start)
 
     def price(self) -> float:
         """The reference price in quote units."""
         return self._reference_ticks * self._tick_price / self._lot_size
+
+    def push(self, size: float) -> None:
+        """A taker of so many times the mean size traded; below 0: it sold."""
+        if self._walk is not None:
+            self._walk.push(size)
 
     def lots_worth(self, value: float) -> float:
         """Lots that are worth `value` of the configuration's first asset."""
@@ -138,8 +144,6 @@ class Quoter:
                 keep.discard(resting)  # a second order at the same price is one too many
             else:
                 stale.append(order_id)
-        if not stale and self._orders and self.source.random() < REFRESH:
-            stale.append(self.source.choice(list(self._orders)))
         return stale
 
     def _missing(self, wanted: Wanted) -> list[Resting]:
@@ -206,7 +210,7 @@ class Taker:
         self._client = client
         self._balances = balances
         self._source = source
-        self._bursts = Bursts(parameters.taker_interval_ms / 1000, source)
+        self._bursts = Bursts(parameters.taker_interval_ms / 1000, source, lambda: quoter.pace.rate)
 
     def pause_s(self) -> float:
         return self._bursts.wait_s()
@@ -215,15 +219,17 @@ class Taker:
         """One market order; the side leans to what this account has more of, so that it can go on for ever."""
         sells = self._bursts.sells(0.25 + self._quoter.base_share(self._balances) / 2)
         mean = self._quoter.lots_worth(float(self._parameters.taker_value))
+        lots = taken_lots(mean, self._source)
         body = {
             "symbol": self.symbol,
             "side": "Ask" if sells else "Bid",
             "orderType": "Market",
-            "quantity": self._quoter.order_text(taken_lots(mean, self._source)),
+            "quantity": self._quoter.order_text(lots),
         }
         try:
             await self._client.send("POST", "/api/v1/order", body, "orderExecute")
             self.taken += 1
+            self._quoter.push(-lots / mean if sells else lots / mean)
         except ApiError as error:
             if error.status in (429, 503):
                 raise

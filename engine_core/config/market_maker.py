@@ -16,10 +16,10 @@ class MarketMaker:
     seed: int
     interval_ms: int  # between two looks at one market
     levels: int  # on each side
-    spacing_ppm: int  # between two levels; the best bid and ask are half of it away from the reference
+    spacing_ppm: int  # scale of the distances of its orders from the reference
     order_value: str  # of an order at the best price, in the first asset of the configuration; sizes vary around it
     growth_ppm: int  # how much larger an order is than the one a level nearer
-    volatility_ppm: int  # of the reference, as one standard deviation in a minute
+    volatility_ppm: int  # of the reference, as one standard deviation in a minute, in the mean of all times
     reversion_s: int  # time in which the reference forgets a deviation from start_price to 1/e
     inventory_ppm: int  # how far the quotes lean when the whole inventory is on one side
     taker_interval_ms: int  # mean time between two takers in one market

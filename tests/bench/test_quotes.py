@@ -1,5 +1,6 @@
 """The market maker's wishes: where the reference goes, where the orders should rest, how large they are."""
 
+import itertools
 import math
 import random
 import statistics
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.market_maker.quotes import LARGEST, Ladder, Walk, lean, size_factor, size_lots, step_ticks
+from bench.market_maker.pace import Pace
+from bench.market_maker.quotes import EMPTY, LARGEST, Ladder, Walk, lean, size_factor, size_lots, step_ticks
 from engine_core.config import market_maker
 from engine_core.config.toml_section import ConfigError, Section
 
@@ -17,49 +19,79 @@ def parameters(**values: object) -> market_maker.MarketMaker:
     return market_maker.read(Section("test.toml", "market_maker", values))
 
 
+def walk(maker: market_maker.MarketMaker, seed: int, anchor: int, start: int) -> Walk:
+    source = random.Random(seed)
+    return Walk(maker, anchor, start, source, Pace(source))
+
+
 def test_the_walk_is_seeded_and_stays_near_its_anchor() -> None:
     maker = parameters(volatility_ppm=1_000, reversion_s=600)
     paths = []
     for _ in range(2):
-        walk = Walk(maker, 100_000, 100_000, random.Random(5))
-        paths.append([walk.step(0.5) for _ in range(20_000)])
+        taken = walk(maker, 5, 100_000, 100_000)
+        paths.append([taken.step(0.5) for _ in range(20_000)])
     assert paths[0] == paths[1]
     deviations = [math.log(price / 100_000) for price in paths[0]]
     stationary = 0.001 * math.sqrt(600 / 60 / 2)  # of an Ornstein-Uhlenbeck process
     assert 0.3 * stationary < statistics.pstdev(deviations) < 3 * stationary
-    assert max(map(abs, deviations)) < 8 * stationary
+    assert max(map(abs, deviations)) < 12 * stationary
+
+
+def test_the_walk_moves_as_much_as_configured() -> None:
+    maker = parameters(volatility_ppm=1_000, reversion_s=30 * 86_400)
+    found = []
+    for seed in range(3):
+        taken = walk(maker, seed, 100_000, 100_000)
+        prices = [taken.step(60.0) for _ in range(5_000)]
+        found.append(statistics.pstdev(math.log(now / before) for before, now in itertools.pairwise(prices)))
+    assert statistics.mean(found) == pytest.approx(0.001, rel=0.15)
 
 
 def test_the_walk_goes_home() -> None:
     maker = parameters(volatility_ppm=0, reversion_s=10)
-    walk = Walk(maker, 1_000, 2_000, random.Random(1))
-    assert walk.step(10) == pytest.approx(1_000 * 2 ** math.exp(-1))
+    taken = walk(maker, 1, 1_000, 2_000)
+    assert taken.step(10) == pytest.approx(1_000 * 2 ** math.exp(-1))
     for _ in range(20):
-        price = walk.step(10)
+        price = taken.step(10)
     assert price == pytest.approx(1_000)
 
 
-@given(st.integers(1, 12), st.integers(1, 500), st.lists(st.floats(1, 1e6), min_size=1, max_size=30))
-def test_a_ladder_is_never_crossed_and_moves_by_its_ends(levels: int, step: int, references: list[float]) -> None:
-    ladder = Ladder(levels, step)
+def test_takers_move_the_price_their_way_and_large_ones_less_than_in_proportion() -> None:
+    maker = parameters(volatility_ppm=0)
+    moves = []
+    for size in (1.0, 4.0, -4.0):
+        taken = walk(maker, 1, 100_000, 100_000)
+        taken.push(size)
+        moves.append(math.log(taken.price / 100_000))
+    assert moves == pytest.approx([moves[0], 2 * moves[0], -2 * moves[0]]) and moves[0] > 0
+
+
+@given(
+    st.integers(1, 12), st.integers(1, 500), st.lists(st.floats(1, 1e6), min_size=1, max_size=30), st.integers(0, 99)
+)
+def test_a_ladder_is_complete_and_never_crossed(levels: int, step: int, references: list[float], seed: int) -> None:
+    ladder = Ladder(levels, step, random.Random(seed))
     for reference in references:
         wanted = ladder.around(reference)
-        assert len(wanted.asks) == levels
-        assert all(price > 0 for price in wanted.bids)
+        assert len(wanted.asks) == levels and len(wanted.bids) == min(levels, int(reference))
+        assert all(0 < price <= reference for price in wanted.bids)
+        assert all(price > reference for price in wanted.asks)
+        for prices in (wanted.bids, wanted.asks):
+            assert len(set(prices)) == len(prices)
         assert list(wanted.bids) == sorted(wanted.bids, reverse=True)
         assert list(wanted.asks) == sorted(wanted.asks)
-        if wanted.bids:
-            assert wanted.asks[0] - wanted.bids[0] == step
 
 
-def test_a_small_move_replaces_one_order_at_each_end() -> None:
-    ladder = Ladder(5, 10)
-    before, after = ladder.around(1_005.0), ladder.around(1_013.0)
-    assert set(before.bids) - set(after.bids) == {960}
-    assert set(after.bids) - set(before.bids) == {1_010}
-    assert set(before.asks) - set(after.asks) == {1_010}
-    assert set(after.asks) - set(before.asks) == {1_060}
-    assert ladder.around(1_010.5) == after  # a shiver does not move it back
+def test_most_orders_stay_where_they_are_and_those_in_the_way_go() -> None:
+    ladder = Ladder(20, 10, random.Random(2))
+    before = ladder.around(10_005.0)
+    after = ladder.around(10_020.0)
+    assert set(before.asks) & set(range(10_006, 10_021)), "some stood in the way"
+    kept = len(set(before.bids) & set(after.bids)) + len(
+        {price for price in before.asks if price > 10_020} & {*after.asks}
+    )
+    assert kept > 25
+    assert 10_020 - after.bids[0] <= EMPTY * 10 + 1, "the side that was left behind follows"
 
 
 def test_inventory_leans_the_quotes() -> None:
@@ -79,7 +111,7 @@ def test_sizes_are_whole_and_never_below_the_minimum() -> None:
     source = random.Random(3)
     sizes = [size_lots(100.0, 1, source) for _ in range(5_000)]
     assert all(isinstance(size, int) and 1 <= size <= LARGEST * 100 for size in sizes)
-    assert 97 < statistics.mean(sizes) < 103 and 78 < statistics.median(sizes) < 88
+    assert 95 < statistics.mean(sizes) < 105 and 60 < statistics.median(sizes) < 75
     assert sum(size > 250 for size in sizes) > 50, "a heavy tail"
     assert size_lots(0.001, 7, source) == 7
     assert step_ticks(parameters(spacing_ppm=1), 10) == 1
