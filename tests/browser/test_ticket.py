@@ -195,3 +195,29 @@ def test_what_is_unusual_is_asked_about_until_it_is_not(book: None, page: Tradin
     eventually(
         lambda: Decimal(exchange.get(f"depth?symbol={QUIET}&limit=5")["asks"][0][1]), lambda left: left == 8, "8"
     )
+
+
+@desktop_only
+def test_the_lower_panel_has_ten_orders_and_keeps_the_height_that_it_is_given(page: TradingPage) -> None:
+    for tick in range(10):
+        page.place("Buy", f"120.0{tick}", "1")
+        expect(page.open_order(f"120.0{tick}")).to_be_visible()
+    page.dismiss_toasts()
+    inside = """() => {
+      const body = document.querySelector('.ledger-body').getBoundingClientRect();
+      const rows = [...document.querySelectorAll('.ledger-body tbody tr')].map(row => row.getBoundingClientRect());
+      return rows.filter(row => row.top >= body.top && row.bottom <= body.bottom + 1).length;
+    }"""
+    assert page.page.evaluate(inside) == 10
+    page.cancel_everything()
+    edge = page.page.get_by_role("slider", name="Height of the lower panel")
+    edge.focus()
+    before = int(edge.get_attribute("aria-valuenow") or 0)
+    edge.press("ArrowUp")
+    edge.press("ArrowUp")
+    expect(edge).to_have_attribute("aria-valuenow", str(before + 64))
+    page.page.reload()
+    page.until_live()
+    expect(edge).to_have_attribute("aria-valuenow", str(before + 64))
+    box = page.page.locator(".lower").bounding_box()
+    assert box and round(box["height"]) == before + 64

@@ -26,7 +26,7 @@ export function LadderBody({ market, group, sides, unit }: Choices & { market: M
     if (!above || !below || !spread.current || !foot.current) return undefined;
     const rows = { asks: new Rows(above, COLUMNS, "option", "ask-"), bids: new Rows(below, COLUMNS, "option", "bid-") };
     const made = new LadderPainter({ ...rows, spread: spread.current, foot: foot.current }, venue, market, group, unit);
-    const fit = (): void => made.fit({ asks: above.clientHeight, bids: below.clientHeight });
+    const fit = (): void => made.fit({ asks: above.clientHeight, bids: below.clientHeight, width: below.clientWidth });
     const observer = new ResizeObserver(fit);
     for (const side of [above, below]) observer.observe(side);
     fit();

@@ -14,8 +14,9 @@ export type Picked = { price: bigint; side: Side };
 
 export const ROW_PX = 20;
 const ROOM = 9; // characters of an amount
-const OWN_ROOM = 6; // of one's own size, between price and amount
-const LONG_PRICE = 9; // beside which it has none: the mark says that there is an order
+const OWN_ROOM = 7; // of one's own size, between price and amount, if there is room: the mark says that there is an order
+const OTHERS_ROOM = 23; // of amount and total, with the margins
+const CHARACTER_PX = 7;
 
 export interface Places {
   asks: Rows;
@@ -31,6 +32,7 @@ export class LadderPainter {
   private chosen: number | null = null;
   private hovered: string | null = null;
   private priceLength = 0;
+  private width = 0;
 
   constructor(
     private readonly places: Places,
@@ -40,10 +42,11 @@ export class LadderPainter {
     private readonly unit: Unit,
   ) {}
 
-  fit(heights: { asks: number; bids: number }): void {
+  fit(size: { asks: number; bids: number; width: number }): void {
     const { asks, bids } = this.places;
-    const [ofAsks, ofBids] = [heights.asks, heights.bids].map((px) => Math.floor(px / ROW_PX)) as [number, number];
-    if (ofAsks === asks.count && ofBids === bids.count) return;
+    const [ofAsks, ofBids] = [size.asks, size.bids].map((px) => Math.floor(px / ROW_PX)) as [number, number];
+    if (ofAsks === asks.count && ofBids === bids.count && size.width === this.width) return;
+    this.width = size.width;
     asks.resize(ofAsks);
     bids.resize(ofBids);
     this.paint();
@@ -54,6 +57,7 @@ export class LadderPainter {
     const book = this.venue.book.symbol === this.market.symbol ? this.venue.book.live : null;
     this.view = book ? ladder(book, { asks: asks.count, bids: bids.count }, this.group, this.market.tick) : EMPTY_VIEW;
     const own = this.ownSizes();
+    this.widen(foot.parentElement);
     for (let index = 0; index < asks.count; index += 1) {
       // Best prices stand next to the spread: the asks' first row is at the bottom of theirs.
       this.paintRow(asks, asks.count - 1 - index, this.view.asks[index], own.Ask, this.chosen === -index);
@@ -61,7 +65,6 @@ export class LadderPainter {
     for (let index = 0; index < bids.count; index += 1) this.paintRow(bids, index, this.view.bids[index], own.Bid, this.chosen === index + 1);
     write(spread, this.spreadText());
     write(foot, this.footText(own));
-    this.widen(foot.parentElement);
   };
 
   /** As wide as the longest price: a market of ten decimals needs another column than one of two. */
@@ -96,11 +99,15 @@ export class LadderPainter {
         fixed(row.price, this.market.priceDecimals),
         this.amount(row.quantity, row.quote),
         this.amount(row.total, row.totalQuote),
-        mine === undefined || this.priceLength > LONG_PRICE ? "" : short(mine, trimmed(mine, 0, this.market.quantityDecimals), OWN_ROOM),
+        mine === undefined || !this.hasRoomForOwn ? "" : short(mine, trimmed(mine, 0, this.market.quantityDecimals), OWN_ROOM),
       ],
       className: `${mine === undefined ? "" : "own"}${isChosen ? " chosen" : ""}`,
       share: row.share,
     });
+  }
+
+  private get hasRoomForOwn(): boolean {
+    return this.width >= (this.priceLength + OWN_ROOM + OTHERS_ROOM) * CHARACTER_PX;
   }
 
   private amount(base: bigint, quote: bigint): string {

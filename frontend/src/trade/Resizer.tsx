@@ -3,7 +3,7 @@ import type { KeyboardEvent, PointerEvent, ReactElement } from "react";
 import { recall, remember } from "../reactive/remembered";
 
 const KEY = "ledger.height";
-const [LEAST, USUAL, STEP] = [120, 356, 32];
+const [LEAST, USUAL, STEP] = [120, 376, 32];
 
 export function rememberedHeight(): number | null {
   const height = Number(recall(KEY) ?? Number.NaN);
