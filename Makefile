@@ -15,13 +15,14 @@ KEEP ?=
 # Containers often set it, and then every process compiles all that it imports: most of the seconds that a start takes.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-dev run check checked test tested lint lint-beside linted collected docs microbench soak chaos fuzz containers audit lock clean
+.PHONY: help setup setup-dev run check checked test tested page lint lint-beside linted collected docs microbench soak chaos fuzz containers audit lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
 	@echo "make run     setup, then start everything until Ctrl-C; options: UP=\"--http 9000\""
 	@echo "make check   lint, types, and the tests that start no exchange: the inner loop, a minute or so"
 	@echo "make test    setup with the development packages, lint, and all tests, WORKERS=$(WORKERS) at a time"
+	@echo "make page    the trading page in a browser against a running exchange: sizes, themes, keyboard, accessibility"
 	@echo "make lint    ruff, mypy, the direction of imports, links of the documents"
 	@echo "make docs    write docs/configuration.md again, from the code and exchange.toml"
 	@echo "make microbench   time kernel, codec, ring, readers, frames, replica and rows against the stored ratios"
@@ -70,7 +71,11 @@ lint-beside:
 
 # What a test waits for costs no processor, so there is one worker more than two cores. See tests/scheduling.py.
 tested: collected
-	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=20
+	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=20 -m "not page"
+
+# Beside those of its tests that are in make test, too. SCREENSHOTS=1 keeps what it looks like in tests/browser/screenshots.
+page: setup-dev collected
+	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=10 -m page tests/browser
 
 checked: collected
 	EXCHANGE_MODEL_LISTS=100 .venv/bin/pytest -q -n $(WORKERS) --no-loadscope-reorder --durations=20 -m "not processes"

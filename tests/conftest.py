@@ -24,7 +24,7 @@ import redis
 from engine_core.host.embedded import Postgres, Valkey, running
 from tests.folders import remove_runtime_folders, short_folder
 from tests.orphans import watched
-from tests.scheduling import OneExchangeOneWorker, in_order, starts_processes
+from tests.scheduling import OneExchangeOneWorker, in_order, is_of_the_page, starts_processes
 
 hypothesis.settings.register_profile("exchange", deadline=None)  # how long an example takes, the machine decides
 hypothesis.settings.load_profile("exchange")
@@ -50,6 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if starts_processes(item):
             item.add_marker("processes")
+        if is_of_the_page(item):
+            item.add_marker("page")
 
 
 @pytest.hookimpl(tryfirst=True)

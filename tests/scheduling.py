@@ -37,6 +37,17 @@ OF_PROCESSES = (
         "tests/repository/test_wheel.py",
     ),
 )
+# The browser's tests are `make page`, which deals them out by file: each worker has an exchange of its own. These few
+# are in `make test` instead, so that a page that cannot trade is seen there.
+PAGE = "tests/browser"
+PAGE_IN_TEST = (
+    "test_replica.py::test_replica_equals_the_engines_book",
+    "test_source.py",
+    "test_trading.py::test_market_is_live",
+    "test_trading.py::test_order_is_matched_by_a_second_account",
+    "test_routes.py::test_a_trade_by_keyboard_alone",
+    "test_users.py::test_a_user_comes_trades_with_a_key_and_goes",
+)
 SERVERS = {"_valkey_server", "_postgres_server", "fresh_valkey"}
 
 
@@ -45,6 +56,8 @@ class OneExchangeOneWorker(LoadScopeScheduling):  # type: ignore[misc]
         path = nodeid.split("::", 1)[0]
         if path in ONE_KERNEL:
             return ONE_KERNEL[0]
+        if _is_in(path, PAGE) and self.config.getoption("markexpr") == "page":
+            return path
         return next((folder for folder in SHARED if _is_in(path, folder)), path)
 
 
@@ -63,6 +76,11 @@ def starts_processes(item: pytest.Item) -> bool:
     """Whether a test needs servers or an exchange: `make check` leaves it out."""
     path = item.nodeid.split("::", 1)[0]
     return any(_is_in(path, piece) for piece in OF_PROCESSES) or bool(SERVERS & {*getattr(item, "fixturenames", ())})
+
+
+def is_of_the_page(item: pytest.Item) -> bool:
+    """Whether a test is of the browser's matrix alone: `make test` leaves it out, `make page` runs it."""
+    return _is_in(item.nodeid, PAGE) and not item.nodeid.removeprefix(f"{PAGE}/").startswith(PAGE_IN_TEST)
 
 
 def _is_in(path: str, piece: str) -> bool:

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
@@ -25,7 +25,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-SIZES = {"desktop": (1440, 900), "phone": (360, 740)}
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 # Of tests in which nothing depends on the size but is looked at in another one.
 desktop_only = pytest.mark.parametrize("size", ["desktop"], indirect=True)
 phone_only = pytest.mark.parametrize("size", ["phone"], indirect=True)
@@ -91,16 +91,16 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     opened.close()
 
 
-def _context(browser: Browser, size: str) -> BrowserContext:
+def new_context(browser: Browser, size: str, theme: Literal["dark", "light"] = "dark") -> BrowserContext:
     width, height = SIZES[size]
     return browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark", has_touch=size == "phone"
+        viewport={"width": width, "height": height}, color_scheme=theme, has_touch=size == "phone"
     )
 
 
 @pytest.fixture
 def context(browser: Browser, size: str) -> Iterator[BrowserContext]:
-    opened = _context(browser, size)
+    opened = new_context(browser, size)
     yield opened
     opened.close()
 
@@ -108,7 +108,7 @@ def context(browser: Browser, size: str) -> Iterator[BrowserContext]:
 @pytest.fixture
 def elsewhere(browser: Browser, exchange: Exchange, size: str) -> Iterator[TradingPage]:
     """The page where nobody has the session of the first one."""
-    context = _context(browser, size)
+    context = new_context(browser, size)
     opened = TradingPage(context.new_page(), exchange, SCREENSHOTS, size)
     opened.open()
     yield opened

@@ -1,11 +1,33 @@
 """The page's addresses: each shows what it names, also after Back, and whatever way one came."""
 
 import re
+from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import desktop_only
 from tests.browser.driver import LIVELY, QUIET, TradingPage
+from tests.browser.traders import Traders
+
+MOST_TABS = 250
+
+
+@pytest.fixture
+def book(traders: Traders) -> Iterator[None]:
+    traders.quote(("149.00",), ("151.00",), "10")
+    yield
+    traders.leave()
+
+
+def tab_to(page: TradingPage, what: str) -> None:
+    """As somebody without a pointer comes to what has this name; it takes some patience and no luck."""
+    name = "(e => e.ariaLabel || (e.labels?.[0] ?? e).textContent.trim())(document.activeElement)"
+    for _ in range(MOST_TABS):
+        page.page.keyboard.press("Tab")
+        if re.match(what, page.page.evaluate(name)):
+            return
+    raise AssertionError(f"the Tab key does not come to {what}")
 
 
 def heading(page: TradingPage, text: str) -> None:
@@ -74,3 +96,21 @@ def test_markets_are_found_by_symbol_and_name_with_the_keyboard_alone(page: Trad
     box.fill("ether")
     keyboard.press("Enter")
     shows(page, LIVELY)
+
+
+@desktop_only
+def test_a_trade_by_keyboard_alone(book: None, page: TradingPage) -> None:
+    """From the list of markets to the fill."""
+    page.page.goto(f"{page.exchange.run['http']}/markets")
+    expect(page.page.get_by_role("table", name="Markets").locator("tbody tr")).not_to_have_count(0)
+    keyboard = page.page.keyboard
+    tab_to(page, "SOL/USDC")
+    keyboard.press("Enter")
+    shows(page, QUIET)
+    tab_to(page, "Price$")
+    keyboard.press("Control+a")
+    keyboard.type("151.00")
+    tab_to(page, "Amount$")
+    keyboard.type("0.5")
+    keyboard.press("Enter")
+    page.toast("Order filled", "Bought 0.5 SOL at 151.00 USDC")

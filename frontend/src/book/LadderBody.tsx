@@ -15,6 +15,7 @@ const rowOf = (event: MouseEvent): string | null => (event.target as HTMLElement
 
 export function LadderBody({ market, group, sides, unit }: Choices & { market: Market; group: bigint }): ReactElement {
   const venue = useVenue();
+  const { bid, ask } = useStore(venue.book.touch);
   const asks = useRef<HTMLDivElement>(null);
   const bids = useRef<HTMLDivElement>(null);
   const spread = useRef<HTMLSpanElement>(null);
@@ -64,9 +65,10 @@ export function LadderBody({ market, group, sides, unit }: Choices & { market: M
 
   return (
     <>
+      {/* oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- it has a role, one of two */}
       <div
         className={`ladder show-${sides}`}
-        role="listbox"
+        role={bid === null && ask === null ? "group" : "listbox"} // a list to choose from has something in it
         tabIndex={0}
         aria-label="Prices of the book: arrow keys to move, Enter to take a price into the order form"
         onClick={pick}

@@ -59,7 +59,10 @@ export class Rows {
     const row = this.painted[index];
     if (!row) return;
     const className = content === null ? "row empty" : `row ${content.className}`;
-    if (row.className !== className) row.element.className = row.className = className;
+    if (row.className !== className) {
+      row.element.className = row.className = className;
+      row.element.ariaHidden = content === null ? "true" : null; // an option without a name is nothing to choose
+    }
     const share = Math.round((content?.share ?? 0) * BAR_STEPS) / BAR_STEPS;
     if (row.share !== share) {
       row.share = share;
@@ -77,6 +80,7 @@ export class Rows {
     const element = document.createElement("div");
     element.className = "row empty";
     element.setAttribute("role", this.role);
+    element.ariaHidden = "true";
     if (this.idPrefix !== null) element.id = `${this.idPrefix}${index}`;
     element.style.backgroundSize = "0% 100%";
     const texts = Array.from({ length: this.columns }, () => {

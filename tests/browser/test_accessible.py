@@ -1,0 +1,96 @@
+"""What axe finds on every route, tab and dialog, in both sizes and both themes: nothing."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import ROOT, SCREENSHOTS, new_context
+from tests.browser.driver import QUIET, TradingPage
+from tests.browser.users import button, dialog
+from tests.exchange import Exchange
+
+AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
+ROUTES = {
+    "Markets": "/markets",
+    "Orders": "/orders",
+    "Portfolio": "/portfolio",
+    "Settings": "/settings",
+    "API": "/docs",
+    "Status": "/status",
+}
+
+
+def findings(page: Page) -> list[str]:
+    """Into the page past its content-security policy, which lets no script in."""
+    session = page.context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": AXE.read_text()})
+    found = session.send("Runtime.evaluate", {"expression": "axe.run()", "awaitPromise": True, "returnByValue": True})[
+        "result"
+    ]["value"]
+    session.detach()
+    assert found["passes"], "axe looked at nothing"
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+class Walk:
+    """Everything that a person can open, one after another, and what axe finds there."""
+
+    def __init__(self, page: TradingPage) -> None:
+        self.page = page
+        self.found: dict[str, list[str]] = {}
+
+    def look(self, where: str) -> None:
+        self.page.shoot(f"axe-{where}")
+        if found := findings(self.page.page):
+            self.found[where] = found
+
+    def each(self, locator: Any, where: str) -> None:
+        for number in range(locator.count()):
+            chosen = locator.nth(number)
+            name = chosen.inner_text()
+            chosen.click()
+            self.look(f"{where}, {name}")
+
+    def in_dialog(self, title: str, open_it: Callable[[], None]) -> None:
+        open_it()
+        box = dialog(self.page, title)
+        self.look(title)
+        self.page.page.keyboard.press("Escape")
+        expect(box).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing(browser: Browser, exchange: Exchange, size: str, theme: Literal["dark", "light"]) -> None:
+    context = new_context(browser, size, theme)
+    page = TradingPage(context.new_page(), exchange, SCREENSHOTS, f"{size}-{theme}")
+    page.is_phone = size == "phone"
+    page.open(QUIET)
+    walk = Walk(page)
+    walk.look("trade")
+    views = page.page.get_by_role("group", name="Market view" if page.is_phone else "Book or trades")
+    walk.each(views.get_by_role("button"), "trade")
+    page.tab("Fills")
+    walk.each(page.page.get_by_role("tab"), "ledger")
+    page.open_ticket("Buy")
+    walk.each(page.form.get_by_role("group", name="Order type").get_by_role("button"), "ticket")
+    page.close_ticket()
+    walk.in_dialog("Choose a market", lambda: page.page.keyboard.press("Control+k"))
+    for title in ("Log in", "API keys"):
+        walk.in_dialog(title, lambda title=title: button(page, title).click())  # type: ignore[misc]
+    for title, path in ROUTES.items():
+        page.page.goto(exchange.run["http"] + path)
+        expect(page.page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.page.get_by_test_id("connection")).to_have_text("Live")
+        walk.look(title)
+        walk.each(page.page.get_by_role("tab"), title)
+    page.page.goto(f"{exchange.run['http']}/trade/NOPE_USDC")
+    expect(page.page.get_by_role("heading", level=1)).to_contain_text("NOPE_USDC")
+    walk.look("no such market")
+    context.close()
+    assert walk.found == {}
