@@ -4,9 +4,6 @@ Arrivals are random (exponential gaps, seeded) at a fixed rate, and drawn before
 was due, however late it was looked at: a matcher that is held up for a millisecond has kept everybody waiting who came
 in that millisecond, and a measurement that sends the next message when it has the answer to the last would not show
 that (coordinated omission). What it reports must be what it reports without a clock.
-
-The clock starts when the first tenth of the flow is done: its first 32 messages take the whole engine 40 us, with
-neither code nor state in a cache, and those that queue behind them would be the slowest of a run of some 20 ms.
 """
 
 import os
@@ -24,7 +21,7 @@ from bench.conformance.flow import read_flow
 from bench.conformance.kernel import REPORT, new_book, run_flow
 from bench.conformance.passes import digest_of, max_reports, touch
 from bench.kernel import arrivals
-from bench.kernel.entries import Bound, execute_address, match_address, new_engine, place, singly
+from bench.kernel.entries import Bound, execute_address, match_address, new_engine, place
 from bench.kernel.measurements import run_commands
 from bench.workloads import NORMAL, TIME_MS, mixed_flow, with_order_ids
 from engine_core.book.audit import digest
@@ -60,11 +57,6 @@ def due_times(seed: int, count: int, rate: int) -> np.ndarray:
     return np.cumsum(gaps).astype(np.int64)
 
 
-def timed(messages: np.ndarray) -> int:
-    """How many of the messages of a flow are under the clock: the last ones."""
-    return len(messages) - len(messages) // 10
-
-
 @contextmanager
 def _on_core(number: int) -> Iterator[None]:
     """This thread, on the number-th core that it may use."""
@@ -83,21 +75,15 @@ def _interruptions() -> int:
     return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_nivcsw
 
 
-def play(function: int, bound: Bound, messages: np.ndarray, reports: np.ndarray, due: np.ndarray) -> Round:
-    """One round: of the last messages, so many as are due; those before them are done when it begins."""
-    first = len(messages) - len(due)
-    before = singly(function, bound.address, place(messages[:first]), place(reports), True)
-    rest, room = place(messages[first:]), place(reports[before:])
-
+def matcher(function: int, bound: Bound, messages: np.ndarray, reports: np.ndarray) -> Match:
     def match(due: np.ndarray, words: np.ndarray) -> int:
-        return arrivals.run(function, bound.address, rest, room, due, words)
+        return arrivals.run(function, bound.address, place(messages), place(reports), due, words)
 
-    one = _under_the_clock(match, due, reports[before:])
-    return one._replace(reports=before + one.reports)
+    return match
 
 
-def _under_the_clock(match: Match, due: np.ndarray, reports: np.ndarray) -> Round:
-    """Match here, read on another core."""
+def play(match: Match, due: np.ndarray, reports: np.ndarray) -> Round:
+    """One round: match here, read on another core."""
     words, waited = np.zeros(arrivals.WORDS, np.int64), np.full(len(due), -1)  # mapped before the clock starts
     flat, read = reports.view(np.int64), {}
 
@@ -141,12 +127,12 @@ def measure_book_latency(path: Path, rates: tuple[int, ...], rounds: int, limit:
     expected = digest_of(reports[: run_flow(book.state, book.slots, messages, reports)])
     for rate in rates:
         found = []
-        due = due_times(SEED, timed(messages), rate)
+        due = due_times(SEED, len(messages), rate)
         for _ in range(rounds + 1):  # the first warms up
             book = new_book(messages, flow.max_id)
             touch((*book.state, book.slots, reports))
             reports["kind"] = 0
-            found.append(play(match_address(), Bound(book), messages, reports, due))
+            found.append(play(matcher(match_address(), Bound(book), messages, reports), due, reports))
             assert digest_of(reports[: found[-1].reports]) == expected, "pieces give other reports than the whole"
         yield _summary("book", rate, due, found[1:])
 
@@ -160,11 +146,13 @@ def measure_engine_latency(rates: tuple[int, ...], rounds: int, size: int, accou
     expected, events = digest(state), np.zeros(total + MAX_EVENTS_PER_COMMAND, EVENT)
     for rate in rates:
         found = []
-        due = due_times(SEED, timed(commands), rate)
+        due = due_times(SEED, len(commands), rate)
         for _ in range(rounds + 1):
             state = new_state(flow.capacities)
             touch((*state, events))
             run_commands(state, setup, scratch)
-            found.append(play(execute_address(), Bound(new_engine(state, TIME_MS)), commands, events, due))
+            found.append(
+                play(matcher(execute_address(), Bound(new_engine(state, TIME_MS)), commands, events), due, events)
+            )
             assert digest(state) == expected, "pieces give another book than blocks do"
         yield _summary("whole engine", rate, due, found[1:])

@@ -8,7 +8,7 @@ reference jumps and takers come, so that busy times are those in which the price
 import math
 import random
 
-SCALES = ((2.4, 0.37), (400.0, 0.6))  # seconds that a rate lasts in the mean, deviation of its logarithm
+SCALES = ((2.4, 0.37), (600.0, 0.9))  # seconds that a rate lasts in the mean, deviation of its logarithm
 
 
 class Pace:

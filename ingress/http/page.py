@@ -22,7 +22,7 @@ _REVALIDATE: Final = b"no-cache"
 _NO_REFERRER: Final = (b"Referrer-Policy", b"no-referrer")
 _ONLY_TLS: Final = (b"Strict-Transport-Security", b"max-age=31536000")
 # As in frontend/src/app/routes.ts: what else is no file is not found.
-_PAGES: Final = re.compile(r"/|/markets|/orders|/trade(/\w{1,64})?|/docs|/status")
+_PAGES: Final = re.compile(r"/|/markets|/portfolio|/orders|/settings|/trade(/\w{1,64})?|/docs|/status")
 _API_PREFIXES: Final = ("/api/", "/wapi/")
 _NOT_BUILT: Final = b"""The exchange is running, but its page is not built. Build it with
 

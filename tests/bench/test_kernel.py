@@ -6,7 +6,7 @@ import pytest
 from bench.conformance.kernel import REPORT, new_book, run_flow
 from bench.conformance.passes import digest_of, max_reports
 from bench.kernel.entries import Bound, execute_address, match_address, new_engine, place, singly
-from bench.kernel.latency import due_times, play, timed
+from bench.kernel.latency import due_times, matcher, play
 from bench.kernel.measurements import resting_book, run_commands
 from bench.workloads import TIME_MS, mixed_flow, with_order_ids
 from engine_core.book.audit import digest
@@ -29,7 +29,7 @@ def test_the_book_to_the_letter_and_in_pieces() -> None:
     assert digest_of(reports[:count]) == expected
     reports["kind"] = 99
     bound = Bound(new_book(messages, MESSAGES))
-    found = play(match_address(), bound, messages, reports, due_times(1, timed(messages), 10**8))
+    found = play(matcher(match_address(), bound, messages, reports), due_times(1, MESSAGES, 10**8), reports)
     assert digest_of(reports[: found.reports]) == expected
     assert (found.waited_ns > 0).all()
 
@@ -51,6 +51,6 @@ def test_the_whole_engine_to_the_letter_and_in_pieces() -> None:
     assert singly(execute_address(), bound.address, place(commands), place(events), False) == total
     assert digest(single) == digest(whole)
     bound, kept = Bound(new_engine(pieces, TIME_MS)), np.zeros(total + MAX_EVENTS_PER_COMMAND, EVENT)
-    found = play(execute_address(), bound, commands, kept, due_times(1, timed(commands), 10**8))
+    found = play(matcher(execute_address(), bound, commands, kept), due_times(1, MESSAGES, 10**8), kept)
     assert found.reports == total
     assert digest(pieces) == digest(whole)

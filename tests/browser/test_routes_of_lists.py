@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import desktop_only
 from tests.browser.driver import LIVELY, QUIET, TradingPage
 from tests.browser.traders import Traders
+from tests.browser.users import sign_up
 from tests.exchange import eventually
 
 HEADS = ("Market", "Last price", "24h change", "24h volume", "Spread")
@@ -69,6 +70,10 @@ def test_markets_are_sorted_by_each_column(page: TradingPage) -> None:
     expect(first(page)).to_contain_text("BTC/USDC")
 
 
+def tab(page: TradingPage, name: str) -> None:
+    page.page.get_by_role("tab", name=name).click()
+
+
 def rows_of(page: TradingPage, name: str) -> Locator:
     return page.page.get_by_role("table", name=name).locator("tbody tr")
 
@@ -85,7 +90,7 @@ def test_orders_and_fills_are_filtered_and_saved(book: None, page: TradingPage, 
     side.select_option("Sell")
     expect(page.page.get_by_text("No open orders")).to_be_visible()
     side.select_option("Buy")
-    page.tab("Fills")
+    tab(page, "Fills")
     expect(rows_of(page, "Fills").first).to_contain_text("151.00")
     page.page.get_by_role("combobox", name="Market").select_option(LIVELY)
     expect(page.page.get_by_text("No fills yet")).to_be_visible()
@@ -98,8 +103,48 @@ def test_orders_and_fills_are_filtered_and_saved(book: None, page: TradingPage, 
     with file.open(newline="") as text:
         newest = next(csv.DictReader(text))
     assert (Decimal(newest["price"]), newest["side"], newest["symbol"]) == (151, "Bid", QUIET)
-    page.tab("Order history")
+    tab(page, "Order history")
     eventually(lambda: rows_of(page, "Order history").first.inner_text(), lambda text: "151.00" in text, "the order")
-    page.tab("Open orders")
+    tab(page, "Open orders")
     rows_of(page, "Open orders").get_by_role("button", name=re.compile("^Cancel")).first.click()
     expect(page.page.get_by_text("No open orders")).to_be_visible()
+
+
+def test_settings_are_applied_at_once_and_remembered(page: TradingPage) -> None:
+    go(page, "/settings", "Settings")
+    root = page.page.locator("html")
+    # What is drawn follows a frame after the click: a choice is told by what is shown, not at once.
+    for name in ("Light", "Blue and orange", "1.234,5"):
+        page.page.get_by_label(name, exact=True).click()
+        expect(page.page.get_by_label(name, exact=True)).to_be_checked()
+    for name in ("Cancelling all orders", "Keys of one character are on"):
+        page.page.get_by_label(name).click()
+        expect(page.page.get_by_label(name)).not_to_be_checked()
+    page.page.reload()
+    expect(root).to_have_attribute("data-colours", "light")
+    expect(root).to_have_attribute("data-palette", "safe")
+    expect(page.page.get_by_label("Cancelling all orders")).not_to_be_checked()
+    expect(page.page.get_by_label("1.234,5")).to_be_checked()
+    page.shoot("settings")
+    page.page.get_by_label("Keys of one character are on").focus()
+    page.page.keyboard.press("/")
+    expect(page.page.get_by_role("dialog")).to_have_count(0)
+    page.page.get_by_role("button", name="API keys").last.click()
+    expect(page.page.get_by_role("dialog", name="API keys")).to_be_visible()
+
+
+def test_the_portfolio_counts_what_is_held_and_what_came_of_it(book: None, page: TradingPage) -> None:
+    sign_up(page)  # an account that has traded nothing
+    eventually(lambda: page.available("USDC"), bool, "what a new user of the demo is given")
+    page.place("Buy", "151.00", "2")
+    page.toast("Order filled")
+    page.place("Sell", "149.00", "1")
+    page.toast("Order filled", "Sold 1 SOL at 149.00")
+    go(page, "/portfolio", "Portfolio")
+    expect(page.page.get_by_test_id("equity")).to_have_text(re.compile(r"^[\d,]+\.\d\d USDC$"))
+    row = page.page.get_by_role("table", name="Assets", exact=True).locator('tr[data-asset="SOL"]')
+    expect(row.locator('td[data-label="Average cost"]')).to_have_text(re.compile(r"^151\.\d+$"))  # and the fee
+    expect(row.locator('td[data-label="Realised"]')).to_have_text(re.compile("^\N{MINUS SIGN}2[.]\\d\\d$"))
+    deposits = page.page.get_by_role("table", name="Deposits and withdrawals")
+    expect(deposits.locator("tbody tr").first).to_contain_text("Deposit")
+    page.shoot("portfolio")

@@ -41,8 +41,11 @@ def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Ex
     expect(box.get_by_label("Password")).to_be_focused()  # it is asked for again
     expect(box).to_contain_text("There are none yet")
     box.get_by_label("Password").fill(PASSWORD)
-    box.get_by_role("button", name="Make a key").click()
+    with page.page.expect_response(lambda answer: answer.url.endswith("/api/v1/keys")) as made:
+        box.get_by_role("button", name="Make a key").click()
     expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"))
+    secret = box.get_by_label("Secret").input_value()
+    assert secret not in str(made.value.request.post_data) and made.value.json()["secret"] is None
     page.shoot("keys-made")
     width = "document.querySelector('.dialog-body')"
     assert page.page.evaluate(f"{width}.scrollWidth <= {width}.clientWidth"), "nothing is cut off at the dialog's side"
@@ -55,6 +58,7 @@ def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Ex
     key = box.get_by_role("listitem").filter(has_text=bot.apiKey)
     expect(key).to_contain_text("read, trade")
     key.get_by_role("button").click()
+    page.confirm("Revoke")
     expect(key).to_have_count(0)
     eventually(lambda: refused(bot), bool, "the key works no more")
     box.get_by_role("button", name="Close").click()
@@ -125,6 +129,7 @@ def test_a_revoked_key_takes_its_secret_off_the_screen(page: TradingPage) -> Non
     box.get_by_role("button", name="Make a key").click()
     expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"))
     box.get_by_role("button", name="Revoke").click()
+    page.confirm("Revoke")
     expect(box.get_by_label("Secret")).to_have_count(0)
     expect(box).to_contain_text("There are none yet")
     box.get_by_role("button", name="Close").first.click()

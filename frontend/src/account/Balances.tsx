@@ -1,31 +1,15 @@
 /** Balances of the account, with their worth at the last prices. */
 import type { ReactElement } from "react";
-import { multiply } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
-import type { Market } from "../model/markets";
-import { type Venue } from "../model/venue";
+import { commonQuote, worth } from "../model/worth";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import "../ui/table.css";
 
-/** The quote asset that most markets share. */
-function commonQuote(markets: readonly Market[]): string | null {
-  const counts = new Map<string, number>();
-  for (const { quote } of markets) counts.set(quote, (counts.get(quote) ?? 0) + 1);
-  return [...counts].toSorted(([, a], [, b]) => b - a)[0]?.[0] ?? null;
-}
-
-/** In `quote`; null where no market prices the asset in it. */
-function worth(asset: string, amount: bigint, quote: string | null, venue: Venue): bigint | null {
-  if (asset === quote) return amount;
-  const ticker = venue.tickers.get().get(`${asset}_${quote}`);
-  return ticker ? multiply(amount, ticker.last) : null;
-}
-
 export function Balances(): ReactElement {
   const venue = useVenue();
   const balances = useStore(venue.account.balances);
-  useStore(venue.tickers);
+  const tickers = useStore(venue.tickers);
   const quote = commonQuote(useStore(venue.markets));
   const rows = [...balances].toSorted(([a], [b]) => a.localeCompare(b));
   if (rows.length === 0) return <p className="nothing">No balances</p>;
@@ -42,7 +26,7 @@ export function Balances(): ReactElement {
       </thead>
       <tbody>
         {rows.map(([asset, { available, locked }]) => {
-          const value = worth(asset, available + locked, quote, venue);
+          const value = worth(asset, available + locked, quote, tickers);
           return (
             <tr key={asset} data-asset={asset}>
               <td data-label="Asset">

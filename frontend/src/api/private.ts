@@ -1,7 +1,7 @@
 /** Requests of an account. */
 import { ApiError, type Answer } from "./http";
 import type { SessionHolder } from "./session";
-import type { Amendment, NewOrder, WireAccount, WireBalances, WireFill, WireHistoryOrder, WireOrder } from "./types";
+import type { Amendment, NewOrder, WireAccount, WireBalances, WireDeposit, WireFill, WireHistoryOrder, WireOrder, WireWithdrawal } from "./types";
 
 export interface HistoryPage {
   symbol?: string | undefined;
@@ -39,6 +39,18 @@ export class PrivateApi {
 
   ordersPage(page: HistoryPage): Promise<WireHistoryOrder[]> {
     return this.session.get("/wapi/v1/history/orders", { ...page });
+  }
+
+  deposits(limit: number): Promise<WireDeposit[]> {
+    return this.session.get("/wapi/v1/capital/deposits", { limit });
+  }
+
+  withdrawals(limit: number): Promise<WireWithdrawal[]> {
+    return this.session.get("/wapi/v1/capital/withdrawals", { limit });
+  }
+
+  depositAddress(): Promise<{ address: string }> {
+    return this.session.get("/wapi/v1/capital/deposit/address", { blockchain: "Internal" });
   }
 
   /**

@@ -122,6 +122,25 @@ export interface WireFill {
 
 export type WireBalances = Record<string, { available: string; locked: string; staked: string }>;
 
+export interface WireDeposit {
+  id: number;
+  symbol: string;
+  quantity: string;
+  status: string;
+  source: string;
+  fromAddress: string | null;
+  createdAt: string;
+}
+
+export interface WireWithdrawal {
+  id: number;
+  symbol: string;
+  quantity: string;
+  status: string;
+  toAddress: string | null;
+  createdAt: string;
+}
+
 /** Fees in basis points. */
 export interface WireAccount {
   spotMakerFee: string | number;

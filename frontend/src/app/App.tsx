@@ -16,6 +16,8 @@ import "./layout.css";
 
 const MarketsPage = lazy(() => import("../markets/MarketsPage"));
 const OrdersPage = lazy(() => import("../records/OrdersPage"));
+const PortfolioPage = lazy(() => import("../portfolio/PortfolioPage"));
+const SettingsPage = lazy(() => import("../settings/SettingsPage"));
 const TradePage = lazy(() => import("../trade/TradePage"));
 const DocsPage = lazy(() => import("../docs/DocsPage"));
 const StatusPage = lazy(() => import("../status/StatusPage"));
@@ -31,6 +33,8 @@ export function App(): ReactElement {
           <Switch>
             <Route path="/markets" component={MarketsPage} />
             <Route path="/orders" component={OrdersPage} />
+            <Route path="/portfolio" component={PortfolioPage} />
+            <Route path="/settings" component={SettingsPage} />
             <Route path={TRADE}>{({ symbol }) => <TradePage symbol={symbol} />}</Route>
             <Route path="/trade" component={FirstMarket} />
             <Route path="/" component={FirstMarket} />

@@ -2,6 +2,7 @@
 import { useEffect, useId, useState, type KeyboardEvent, type ReactElement } from "react";
 import { useLocation } from "wouter";
 import { change, direction, fixed, NONE } from "../decimal/format";
+import { hotkeys } from "../model/hotkeys";
 import { pair, type Market } from "../model/markets";
 import { nameOf, search } from "../model/search";
 import { useStore } from "../reactive/useStore";
@@ -18,7 +19,7 @@ export function useMarketKeys(open: () => void): void {
   useEffect(() => {
     const press = (event: globalThis.KeyboardEvent): void => {
       const isChord = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey);
-      if (!isChord && (event.key !== "/" || isTypedInto(event.target))) return;
+      if (!isChord && (event.key !== "/" || !hotkeys.get() || isTypedInto(event.target))) return;
       if (document.querySelector("dialog[open]") !== null) return;
       event.preventDefault();
       open();

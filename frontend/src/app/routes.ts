@@ -10,7 +10,9 @@ export function tradePath(symbol: string): string {
 export const NAVIGATION: readonly { path: string; label: string }[] = [
   { path: "/markets", label: "Markets" },
   { path: "/trade", label: "Trade" },
+  { path: "/portfolio", label: "Portfolio" },
   { path: "/orders", label: "Orders" },
+  { path: "/settings", label: "Settings" },
   { path: "/docs", label: "API" },
 ];
 

@@ -5,6 +5,7 @@
  * Non-goal: the wire's own plain decimals; see decimal.ts.
  */
 import { parse, SCALE, toText } from "./decimal";
+import { readersLanguages } from "./language";
 
 export type Typed = { value: bigint; problem?: undefined } | { value?: undefined; problem: string };
 
@@ -49,7 +50,7 @@ function toAscii(digit: string): string {
 let last: { languages: string; signs: Signs } | null = null;
 
 /** The signs of the reader's languages: as soon as one of them writes 1½ as "1,5", a comma may be meant so. */
-export function signsOf(languages: readonly string[] = globalThis.navigator?.languages ?? []): Signs {
+export function signsOf(languages: readonly string[] = readersLanguages()): Signs {
   const key = languages.join();
   if (last?.languages !== key) {
     const decimals = languages.map(decimalSign);

@@ -3,7 +3,6 @@ import type { ReactElement } from "react";
 import type { Schema } from "./documents";
 import { membersOf } from "./reading";
 import { Table } from "./Table";
-import style from "./docs.module.css";
 
 interface MembersProps {
   label: string;
@@ -16,8 +15,8 @@ export function Members({ label, schema, schemas }: MembersProps): ReactElement 
   if (members.length === 0) return null;
   return (
     <>
-      <p className={style["label"]}>{label}</p>
-      <Table head={["Member", "Type", "Notes"]} label={label}>
+      <h4>{label}</h4>
+      <Table head={["Member", "Type", ""]} label={label}>
         {members.map((member) => (
           <tr key={member.name}>
             <td>

@@ -32,11 +32,14 @@ export async function everything<T>(read: (page: HistoryPage) => Promise<T[]>, k
   }
 }
 
+export async function allFills(api: PrivateApi, symbol: string | null): Promise<WireFill[]> {
+  return everything<WireFill>((page) => api.fillsPage(page), (fill) => `${fill.symbol} ${fill.tradeId} ${fill.orderId}`, symbol);
+}
+
 const isOf = (side: Side | null) => (row: { side: Side }): boolean => side === null || row.side === side;
 
 export async function fillsAsCsv(api: PrivateApi, symbol: string | null, side: Side | null): Promise<string> {
-  const keyOf = (fill: WireFill): string => `${fill.symbol} ${fill.tradeId} ${fill.orderId}`;
-  const fills = await everything<WireFill>((page) => api.fillsPage(page), keyOf, symbol);
+  const fills = await allFills(api, symbol);
   return csvOf(FILLS, fills.filter(isOf(side)).map((fill) => FILLS.map((name) => fill[name])));
 }
 

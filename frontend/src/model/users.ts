@@ -4,6 +4,7 @@
  */
 import { request } from "../api/http";
 import type { SessionHolder } from "../api/session";
+import { newKeyPair } from "./keyPair";
 
 export type Permission = "read" | "trade" | "withdraw";
 
@@ -13,7 +14,8 @@ export interface ApiKey {
 }
 
 export interface NewApiKey extends ApiKey {
-  secret: string | null;
+  /** Known to this page alone. */
+  secret: string;
   withdrawsFrom: number | null;
 }
 
@@ -56,8 +58,11 @@ export async function keys(session: SessionHolder): Promise<ApiKey[]> {
   return session.get<ApiKey[]>(KEYS);
 }
 
+/** The pair is made here, and only its public key is sent. */
 export async function makeKey(session: SessionHolder, permissions: Permission[], proof: Proof): Promise<NewApiKey> {
-  return (await session.send<NewApiKey>("POST", KEYS, { permissions, ...proof })).body;
+  const { publicKey, secret } = await newKeyPair();
+  const { body } = await session.send<Omit<NewApiKey, "secret">>("POST", KEYS, { permissions, publicKey, ...proof });
+  return { ...body, secret };
 }
 
 export async function revokeKey(session: SessionHolder, apiKey: string): Promise<void> {

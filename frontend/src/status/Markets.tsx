@@ -15,8 +15,8 @@ interface Switch {
 
 const SWITCHES: readonly Switch[] = [
   { state: "Open", label: "Open", effect: "Orders are taken again, and trade at once." },
-  { state: "PostOnly", label: "Post only", effect: "Only orders that rest are taken: the book fills, and nothing trades." },
-  { state: "Closed", label: "Halt", effect: "New orders are refused, and nothing trades. Orders that rest stay, and can be cancelled." },
+  { state: "CancelOnly", label: "Cancel only", effect: "New orders are refused; those that rest stay, and can be cancelled." },
+  { state: "Closed", label: "Halt", effect: "Everything is refused, and nothing trades." },
 ];
 
 export function Markets({ operator }: { operator: Operator }): ReactElement {

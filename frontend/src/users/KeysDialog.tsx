@@ -11,7 +11,7 @@ import "./keys.css";
 const PERMISSIONS: Permission[] = ["read", "trade", "withdraw"];
 
 export function KeysDialog({ close }: { close: () => void }): ReactElement {
-  const session = useVenue().session;
+  const { session, questions } = useVenue();
   const [known, setKnown] = useState<ApiKey[] | null>(null);
   const [made, setMade] = useState<NewApiKey | null>(null);
   const [mayWithdraw, setMayWithdraw] = useState(false);
@@ -33,6 +33,13 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
     setMayWithdraw(false);
   };
   const revoke = async (key: ApiKey): Promise<void> => {
+    const isMeant = await questions.ask({
+      title: "Revoke this key?",
+      lines: [key.apiKey, "What is signed with it is refused from then on. Its open orders stay in the market."],
+      action: "Revoke",
+      of: [],
+    });
+    if (!isMeant) return;
     await revokeKey(session, key.apiKey);
     setKnown((before) => before?.filter(({ apiKey }) => apiKey !== key.apiKey) ?? null);
   };
@@ -90,7 +97,7 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
 function NewKey({ made }: { made: NewApiKey }): ReactElement {
   return (
     <div className="new-key" role="status">
-      <p>The secret is shown only now. Keep it where nobody else can read it.</p>
+      <p>The secret was made in this browser, which sends it nowhere and shows it only now. Keep it where nobody else can read it.</p>
       {made.withdrawsFrom !== null && <p>Withdrawals with this key are possible from {moment(made.withdrawsFrom)}.</p>}
       <label>
         API key
@@ -98,7 +105,7 @@ function NewKey({ made }: { made: NewApiKey }): ReactElement {
       </label>
       <label>
         Secret
-        <input readOnly value={made.secret ?? ""} onFocus={(event) => event.currentTarget.select()} />
+        <input readOnly value={made.secret} onFocus={(event) => event.currentTarget.select()} />
       </label>
     </div>
   );

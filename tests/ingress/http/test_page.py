@@ -75,7 +75,17 @@ async def test_the_documentation_has_the_pages_headers(proxied: Exchange) -> Non
 
 async def test_each_address_of_the_page_is_its_document(proxied: Exchange) -> None:
     root = await proxied.client.get("/")
-    for path in ("/markets", "/orders", "/trade", "/trade/SOL_USDC", "/trade/NOPE_USDC", "/docs", "/status"):
+    for path in (
+        "/markets",
+        "/portfolio",
+        "/orders",
+        "/settings",
+        "/trade",
+        "/trade/SOL_USDC",
+        "/trade/NOPE_USDC",
+        "/docs",
+        "/status",
+    ):
         page = await proxied.client.get(path)
         assert (page.status_code, page.text) == (200, root.text), path
         for name in ("content-type", "content-security-policy", "cache-control", "etag"):

@@ -1,0 +1,74 @@
+/** Each asset with its worth, its share, and profit and loss by average cost. */
+import type { ReactElement } from "react";
+import { multiply } from "../decimal/decimal";
+import { fixed, NONE, signed, trimmed } from "../decimal/format";
+import { averageCost, type Position } from "../model/costs";
+import type { Holding } from "../model/worth";
+import { useStore } from "../reactive/useStore";
+import { useVenue } from "../ui/useVenue";
+import { percent } from "./Allocation";
+import "../ui/table.css";
+import styles from "./portfolio.module.css";
+
+interface HoldingsProps {
+  rows: readonly Holding[];
+  costs: ReadonlyMap<string, Position> | null;
+  quote: string | null;
+  problem: string | null;
+}
+
+const HEADS = ["Total", "Worth", "Share", "Average cost", "Unrealised", "Realised"];
+
+export function Holdings({ rows, costs, quote, problem }: HoldingsProps): ReactElement {
+  return (
+    <section className={`panel ${styles["table"]}`} aria-label="Assets">
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls where it is narrow */}
+      <div className={styles["scroll"]} tabIndex={0} role="group" aria-label="Assets">
+        <table className="grid" aria-label="Assets">
+          <thead>
+            <tr>
+              <th scope="col">Asset</th>
+              {HEADS.map((head) => (
+                <th key={head} scope="col" className="number">
+                  {head}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <Row key={row.asset} row={row} position={costs?.get(row.asset) ?? null} quote={quote} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rows.length === 0 && <p className="nothing">The account has nothing yet</p>}
+      <p className={styles["note"]}>
+        {problem === null
+          ? `In ${quote ?? "the quote asset"}, by average cost of what was bought here, fees included. What was deposited has no cost.`
+          : `Profit and loss are not available: ${problem}`}
+      </p>
+    </section>
+  );
+}
+
+function Row({ row, position, quote }: { row: Holding; position: Position | null; quote: string | null }): ReactElement {
+  const last = useStore(useVenue().tickers).get(`${row.asset}_${quote}`)?.last;
+  const average = position && averageCost(position);
+  const gain = position === null || average === null || last === undefined ? null : multiply(position.quantity, last) - position.cost;
+  const money = (value: bigint | null): string => (value === null ? NONE : fixed(value, 2));
+  const tone = (value: bigint | null): string => (value === null || value === 0n ? "number" : `number ${value > 0n ? "up" : "down"}`);
+  return (
+    <tr data-asset={row.asset}>
+      <td data-label="Asset">
+        <b>{row.asset}</b>
+      </td>
+      <td data-label="Total" className="number">{trimmed(row.total, 2, 9)}</td>
+      <td data-label="Worth" className="number">{money(row.worth)}</td>
+      <td data-label="Share" className="number">{percent(row.share)}</td>
+      <td data-label="Average cost" className="number">{average === null ? NONE : trimmed(average, 2, 8)}</td>
+      <td data-label="Unrealised" className={tone(gain)}>{gain === null ? NONE : signed(gain, 2)}</td>
+      <td data-label="Realised" className={tone(position?.realised ?? null)}>{position === null ? NONE : signed(position.realised, 2)}</td>
+    </tr>
+  );
+}
