@@ -167,7 +167,8 @@ class TradingPage:
         self.page.keyboard.press("Enter")
 
     def tab(self, name: str) -> None:
-        self.show("Orders")
+        if "/trade/" in self.page.url:
+            self.show("Orders")
         self.page.get_by_role("tab", name=name).click()
 
     def toast(self, title: str, text: str = "") -> None:

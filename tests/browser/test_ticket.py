@@ -108,6 +108,7 @@ def test_cancel_is_in_sight_beside_long_numbers(page: TradingPage, window: tuple
     page.page.set_viewport_size({"width": window[0], "height": window[1]})
     page.is_phone = window[0] < 700  # the page is now one
     cancel = page.open_order("600,000.01").get_by_role("button", name=re.compile("^Cancel buy 600,000.01"))
+    page.dismiss_toasts()
     cancel.scroll_into_view_if_needed()
     box = cancel.bounding_box()
     assert box and box["x"] >= 0 and box["x"] + box["width"] <= window[0], f"{box} in {window}"
@@ -163,6 +164,7 @@ def test_the_side_follows_where_one_clicks_in_the_book(book: None, page: Trading
 @phone_only
 def test_what_a_finger_touches_is_large_enough(book: None, page: TradingPage) -> None:
     page.place("Buy", "120.00", "1")
+    expect(page.open_order("120.00")).to_be_visible()
     small = f"""() => [...document.querySelectorAll('.trade :is(button, input, select, summary, [role=tab])')]
       .filter(each => each.checkVisibility() && !each.matches('[type=radio], [type=checkbox]'))
       .map(each => [each.getAttribute('aria-label') ?? each.textContent, each.closest('label, .box, button') ?? each])
