@@ -316,12 +316,14 @@ class Egress:
         """A log-out is seen in memory shared with ingress, which gives no notice of a change."""
         while True:
             await asyncio.sleep(SESSION_CHECK_SECONDS)
-            now = asyncio.get_running_loop().time()
-            for session, idle_since in list(self._sessions.items()):
-                if session.has_session:
-                    session.check()
-                if not session.is_idle:
-                    self._sessions[session] = now
-                elif now - idle_since > self._config.limits.idle_seconds:
-                    session.end(f"no stream for {self._config.limits.idle_seconds:.0f} s: connect again and subscribe")
+            self._check_sessions(asyncio.get_running_loop().time())
             self.crowd.forget()
+
+    def _check_sessions(self, now: float) -> None:
+        for session, idle_since in list(self._sessions.items()):
+            if session.has_session:
+                session.check()
+            if not session.is_idle:
+                self._sessions[session] = now
+            elif now - idle_since > self._config.limits.idle_seconds:
+                session.end(f"no stream for {self._config.limits.idle_seconds:.0f} s: connect again and subscribe")

@@ -10,7 +10,9 @@ from websockets.server import ServerProtocol
 from egress.hub import SLICE_CLIENTS, Hub, Item, Subscriber
 from egress.intake import ENDS_OF_TURN, Intake
 from egress.names import Kind, Stream
-from tests.egress.rig import Rig, running
+from egress.server import Connection
+from egress.session import Session
+from tests.egress.rig import Rig, running, signature
 
 TRADE, TICKER = Stream(Kind.TRADE, "A_B"), Stream(Kind.TICKER, "A_B")
 
@@ -100,14 +102,28 @@ async def test_connections_end_a_few_at_a_time() -> None:
     assert over == list(range(3 * ENDS_OF_TURN))
 
 
-def protocols() -> int:
-    return sum(type(each) is ServerProtocol for each in gc.get_objects())
+def kept() -> int:
+    """Of what each connection has."""
+    kinds = (Connection, ServerProtocol, Session, Subscriber)
+    return sum(type(each) in kinds for each in gc.get_objects())
+
+
+def end_all(rig: Rig) -> None:
+    """Apart from `visit`, whose frame, with all that it names, is kept by the exception that its client raises."""
+    for session in list(rig.server._sessions):
+        session.end("told to go")
 
 
 async def visit(rig: Rig) -> None:
     """Connections that end in every way that there is."""
     async with rig.listen() as polite:
         await polite.subscribe("trade.SOL_USDC")
+    async with rig.listen() as private:
+        await private.subscribe("account.orderUpdate", "account.balanceUpdate", signature=signature(2))
+    async with rig.listen() as dropped:
+        await dropped.subscribe("depth.1000ms.SOL_USDC")
+        end_all(rig)
+        await dropped.socket.wait_closed()
     async with rig.listen() as rude:
         await rude.subscribe("trade.SOL_USDC", "ticker.SOL_USDC")
         rude.socket.transport.abort()
@@ -134,11 +150,11 @@ async def test_nothing_of_a_connection_is_left_for_garbage_collection() -> None:
         gc.collect()
         gc.disable()
         try:
-            before = protocols()
+            before = kept()
             for _ in range(3):
                 await visit(rig)
             async with asyncio.timeout(60):
-                while rig.hub.clients or protocols() > before:
+                while rig.hub.clients or kept() > before:
                     await asyncio.sleep(0.01)
             assert rig.server.crowd.connections == rig.server.crowd.turned_away == 0
         finally:
