@@ -43,13 +43,12 @@ def test_an_administrator_watches_halts_a_market_and_resumes_it(page: TradingPag
     processes = page.page.get_by_role("group", name="Processes")
     expect(processes.get_by_role("row", name="engine")).to_contain_text("active")
 
-    def traded() -> Decimal:
+    def shown_while_trading() -> dict[str, Decimal]:
         traders.trade("150")
-        return shown(page, "trades")
+        return {fact: shown(page, fact) for fact in ("trades", "orders", "clients", "log")}
 
-    eventually(traded, lambda rate: rate > 0, "trades on the page, while orders are sent")
-    assert shown(page, "orders") > 0 and shown(page, "clients") > 0 and shown(page, "log") > 0
-    expect(page.page.locator("[data-stage=matched]")).to_contain_text("s")
+    eventually(shown_while_trading, lambda facts: min(facts.values()) > 0, "numbers on the page, while orders are sent")
+    expect(page.page.locator("[data-stage=matched] td").first).to_have_text(re.compile(r"\d (µs|ms|s)$"))
     expect(page.page.locator("[data-fact=orders] polyline")).not_to_have_count(0)
     page.shoot("status")
     switch(page, "Halt", "Closed")
