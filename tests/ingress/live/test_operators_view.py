@@ -33,7 +33,8 @@ def number(status: dict[str, Any], role: str, name: str) -> float:
 def test_an_administrator_sees_all_processes_and_their_numbers_move(venue: Venue) -> None:
     before = status_of(venue)
     roles = sorted((look["role"], look["worker"]) for look in before["processes"])
-    assert roles == [("engine", 0), ("ingress", 0), ("ingress", 1), ("writer", 0)] and before["silent"] == []
+    assert roles == [("engine", 0), ("ingress", 0), ("ingress", 1), ("writer", 0)]
+    assert set(before["silent"]) <= {"egress.0"}, "other tests of this venue start one, and end it"
     assert number(before, "engine", "engine_active") == 1
     assert all(look["memoryBytes"] > 1_000_000 and look["notReady"] == "" for look in before["processes"])
     order = {"symbol": "SOL_USDC", "side": "Ask", "orderType": "Limit", "price": "100", "quantity": "1"}
