@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { realTime } from "../realTime";
 import { Feed } from "./feed";
 
 class FakeSocket extends EventTarget {
@@ -51,7 +52,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  vi.useRealTimers();
+  realTime();
   vi.unstubAllGlobals();
 });
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { parse } from "../decimal/decimal";
 import type { DepthEvent } from "../feed/events";
 import type { Feed, Stream } from "../feed/feed";
+import { realTime } from "../realTime";
 import { BookFeed } from "./book";
 
 let stream: Stream<DepthEvent>;
@@ -27,7 +28,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  vi.useRealTimers();
+  realTime();
   vi.unstubAllGlobals();
 });
 

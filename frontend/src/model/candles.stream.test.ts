@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { KlineEvent } from "../feed/events";
 import type { Feed, Stream } from "../feed/feed";
+import { realTime } from "../realTime";
 import { Candles, type Candle } from "./candles";
 import { INTERVALS } from "./intervals";
 
@@ -45,7 +46,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  vi.useRealTimers();
+  realTime();
   vi.unstubAllGlobals();
 });
 

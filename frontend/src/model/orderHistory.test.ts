@@ -3,6 +3,7 @@ import { ApiError } from "../api/http";
 import type { PrivateApi } from "../api/private";
 import type { WireHistoryOrder } from "../api/types";
 import { Store } from "../reactive/store";
+import { realTime } from "../realTime";
 import type { Account } from "./account";
 import { OrderHistory } from "./orderHistory";
 import type { Orders } from "./orders";
@@ -29,7 +30,7 @@ const made = (): OrderHistory =>
 const ids = (history: OrderHistory): string[] | undefined => history.orders.get()?.map(({ id }) => id);
 
 beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+afterEach(() => realTime());
 
 it("reads what has ended when somebody looks, and again when an order ends", async () => {
   answers = [async () => [wire("2", "New"), wire("1", "Filled")], async () => [wire("2", "Cancelled"), wire("1", "Filled")]];

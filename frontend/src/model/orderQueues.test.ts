@@ -3,6 +3,7 @@ import { parse } from "../decimal/decimal";
 import type { BookOrderEvent } from "../feed/events";
 import type { Feed, Stream } from "../feed/feed";
 import { Store } from "../reactive/store";
+import { realTime } from "../realTime";
 import type { Order, Orders } from "./orders";
 import { OrderQueues } from "./orderQueues";
 import { QueueFeed } from "./queueFeed";
@@ -54,7 +55,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  vi.useRealTimers();
+  realTime();
   vi.unstubAllGlobals();
 });
 

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { confirmations, switchConfirmation } from "./confirmations";
 import { Questions } from "./questions";
 
@@ -9,6 +9,9 @@ beforeEach(() => {
   localStorage.clear();
   switchConfirmation("cancelAll", true);
 });
+
+// What the stores have to tell is told while there is a window: see realTime.ts.
+afterEach(() => new Promise((resolve) => requestAnimationFrame(resolve)));
 
 it("does what was confirmed, and nothing else", async () => {
   const questions = new Questions();

@@ -1,6 +1,7 @@
 import { expect, it, vi } from "vitest";
 import type { TradeEvent } from "../feed/events";
 import type { Feed, Stream } from "../feed/feed";
+import { realTime } from "../realTime";
 import { merge, MOST_TRADES, TapeFeed, type Trade } from "./tape";
 
 const trade = (id: number): Trade => ({ id, price: 1n, quantity: 1n, timeMs: id, isSell: false, taker: null });
@@ -59,5 +60,5 @@ it("asks again while the exchange cannot answer truly, and shows no empty tape a
   await vi.advanceTimersByTimeAsync(1_500);
   expect(tape.trades.get().map(({ id }) => id)).toEqual([8]);
   vi.unstubAllGlobals();
-  vi.useRealTimers();
+  realTime();
 });
