@@ -1,9 +1,13 @@
 import { afterEach, expect, test } from "vitest";
 import { parse } from "./decimal";
 import { chooseNumbers } from "./language";
+import { frames } from "../reactive/frames";
 import { readTyped } from "./typed";
 
-afterEach(() => chooseNumbers("auto"));
+afterEach(async () => {
+  chooseNumbers("auto");
+  await new Promise<void>((resolve) => frames.request(resolve)); // the next file may stop the clock
+});
 
 test("the reader's choice of the decimal sign is above the browser's language", () => {
   chooseNumbers("comma");

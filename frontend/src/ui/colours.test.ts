@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 const shown = (): string | undefined => document.documentElement.dataset["colours"];
 let system: { matches: boolean; change: () => void };
@@ -16,6 +16,14 @@ beforeEach(() => {
       system.change = listener;
     },
   }));
+});
+
+/** What is still to be drawn would be left to the next file, whose clock and document are others. */
+afterEach(async () => {
+  const { frames } = await import("../reactive/frames");
+  await new Promise<void>((resolve) => frames.request(resolve));
+  vi.resetModules();
+  vi.unstubAllGlobals();
 });
 
 test("as the system prefers, also when that changes", async () => {
