@@ -40,7 +40,7 @@ export function MarketRowView({ row }: { row: MarketRow }): ReactElement {
       </td>
       <td data-label="Spread" className="number">{price(spread)}</td>
       <td data-label="24 hours" className="number">
-        <Sparkline symbol={market.symbol} tone={tone} />
+        <Sparkline symbol={market.symbol} tone={tone} isTraded={ticker !== undefined} />
       </td>
     </tr>
   );
