@@ -4,23 +4,35 @@ import "./dialog.css";
 
 export function Dialog({ title, close, children }: { title: string; close: () => void; children: ReactNode }): ReactElement {
   const element = useRef<HTMLDialogElement>(null);
+  const isOver = useRef(false);
   useEffect(() => {
     element.current?.showModal();
   }, []);
+  // Not by the browser's "close" event: it comes late, and would close what has been opened again meanwhile.
+  const end = (): void => {
+    if (isOver.current) return;
+    isOver.current = true;
+    element.current?.close(); // which gives back the focus
+    close();
+  };
   return (
     <dialog
       ref={element}
       className="dialog"
       aria-label={title}
-      onClose={close}
+      onCancel={(event) => {
+        event.preventDefault();
+        end();
+      }}
+      onClose={end}
       onPointerDown={(event) => {
-        if (event.target === element.current) element.current.close();
+        if (event.target === element.current) end();
       }}
     >
       <div className="dialog-body">
         <div className="dialog-head">
           <h2>{title}</h2>
-          <button type="button" className="quiet" aria-label="Close" onClick={() => element.current?.close()}>
+          <button type="button" className="quiet" aria-label="Close" onClick={end}>
             ×
           </button>
         </div>
