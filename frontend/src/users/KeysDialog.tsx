@@ -1,36 +1,34 @@
 /** A user's API keys: the list, a new one with its secret (shown once), and revoking. */
 import { useCallback, useEffect, useState, type FormEvent, type ReactElement } from "react";
 import { moment } from "../decimal/time";
-import { keys, makeKey, revokeKey, type ApiKey, type NewApiKey, type Permission } from "../model/users";
+import { keys, makeKey, revokeKey, type ApiKey, type NewApiKey } from "../model/users";
 import { useAttempt } from "../ui/attempt";
 import { Dialog } from "../ui/Dialog";
 import { useVenue } from "../ui/useVenue";
 import { Problem, ProofFields, proofOf } from "./fields";
+import { Permissions, USUAL } from "./Permissions";
 import "./keys.css";
-
-const PERMISSIONS: Permission[] = ["read", "trade", "withdraw"];
 
 export function KeysDialog({ close }: { close: () => void }): ReactElement {
   const { session, questions } = useVenue();
   const [known, setKnown] = useState<ApiKey[] | null>(null);
   const [made, setMade] = useState<NewApiKey | null>(null);
-  const [mayWithdraw, setMayWithdraw] = useState(false);
+  const [chosen, setChosen] = useState(USUAL);
   const { isBusy, problem, attempt } = useAttempt();
   const load = useCallback(async () => setKnown(await keys(session)), [session]);
   useEffect(() => void attempt(load), [attempt, load]);
   const make = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     const form = event.currentTarget;
-    const chosen = new FormData(form);
-    const permissions = PERMISSIONS.filter((each) => chosen.has(each));
+    const proof = proofOf(new FormData(form));
     const isMade = await attempt(async () => {
-      const key = await makeKey(session, permissions, proofOf(chosen));
+      const key = await makeKey(session, [...chosen], proof);
       setMade(key);
       setKnown((before) => [...(before ?? []), key]);
     });
     if (!isMade) return;
     form.reset();
-    setMayWithdraw(false);
+    setChosen(USUAL);
   };
   const revoke = async (key: ApiKey): Promise<void> => {
     const isMeant = await questions.ask({
@@ -63,29 +61,10 @@ export function KeysDialog({ close }: { close: () => void }): ReactElement {
         ))}
       </ul>
       <form className="dialog-form" onSubmit={(event) => void make(event)}>
-        <fieldset className="permissions">
-          <legend>A new key that may</legend>
-          {PERMISSIONS.map((each) => (
-            <label key={each}>
-              <input
-                type="checkbox"
-                name={each}
-                defaultChecked={each !== "withdraw"}
-                onChange={each === "withdraw" ? (event) => setMayWithdraw(event.currentTarget.checked) : undefined}
-              />{" "}
-              {each}
-            </label>
-          ))}
-        </fieldset>
-        {mayWithdraw && (
-          <p className="hint" role="status">
-            Anyone with this key can withdraw your money. The exchange may delay withdrawals by a new key; the time is shown
-            once the key is made.
-          </p>
-        )}
+        <Permissions chosen={chosen} choose={setChosen} />
         <ProofFields />
         <Problem of={problem} />
-        <button type="submit" className="primary" disabled={isBusy}>
+        <button type="submit" className="primary" disabled={isBusy || chosen.length === 0}>
           Make a key
         </button>
       </form>

@@ -47,8 +47,17 @@ it("shows the secret also where the server that lists the keys hears of the new 
   await canBeRevoked();
 });
 
-/** A key is made and revoked. */
-async function canBeRevoked(): Promise<void> {
+it("makes no key that may do nothing", async () => {
+  vi.stubGlobal("fetch", async () => Response.json([]));
+  await showKeys();
+  const make = host.querySelector<HTMLButtonElement>("form .primary");
+  expect(make?.disabled).toBe(false);
+  for (const name of ["read", "trade"]) await act(async () => host.querySelector<HTMLInputElement>(`[name=${name}]`)?.click());
+  expect(make?.disabled).toBe(true);
+  expect(host.textContent).toContain("Choose at least one thing that the key may do.");
+});
+
+async function showKeys(): Promise<void> {
   await act(async () => {
     root.render(
       <VenueContext.Provider value={venue}>
@@ -56,6 +65,11 @@ async function canBeRevoked(): Promise<void> {
       </VenueContext.Provider>,
     );
   });
+}
+
+/** A key is made and revoked. */
+async function canBeRevoked(): Promise<void> {
+  await showKeys();
   const shown = (): string[] => [...host.querySelectorAll<HTMLInputElement>(".new-key input")].map(({ value }) => value);
   await act(async () => host.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true })));
   await eventually(() => expect(shown()).toEqual(["made", expect.stringMatching(/^.{43}=$/)]));

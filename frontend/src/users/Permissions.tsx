@@ -1,0 +1,40 @@
+/** What a new key may do: read and trade, unless something else is chosen. */
+import type { ReactElement } from "react";
+import type { Permission } from "../model/users";
+
+const PERMISSIONS: Permission[] = ["read", "trade", "withdraw"];
+export const USUAL: readonly Permission[] = ["read", "trade"];
+
+export function Permissions({ chosen, choose }: { chosen: readonly Permission[]; choose: (chosen: Permission[]) => void }): ReactElement {
+  return (
+    <>
+      <fieldset className="permissions">
+        <legend>A new key that may</legend>
+        {PERMISSIONS.map((each) => (
+          <label key={each}>
+            <input
+              type="checkbox"
+              name={each}
+              checked={chosen.includes(each)}
+              onChange={({ currentTarget: { checked } }) =>
+                choose(PERMISSIONS.filter((other) => (other === each ? checked : chosen.includes(other))))
+              }
+            />{" "}
+            {each}
+          </label>
+        ))}
+      </fieldset>
+      {chosen.includes("withdraw") && (
+        <p className="hint" role="status">
+          Anyone with this key can withdraw your money. The exchange may delay withdrawals by a new key; the time is shown
+          once the key is made.
+        </p>
+      )}
+      {chosen.length === 0 && (
+        <p className="hint" role="status">
+          Choose at least one thing that the key may do.
+        </p>
+      )}
+    </>
+  );
+}
