@@ -9,6 +9,7 @@ On Linux the kernel does the watching (PR_SET_PDEATHSIG); elsewhere a thread wai
 Non-goals: restarting anything, and what "healthy" means (each role knows).
 """
 
+import atexit
 import ctypes
 import gc
 import logging
@@ -47,6 +48,12 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
+def _end() -> None:
+    """All is done. The interpreter would give up its handlers now, and who asks a second time would kill us."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def most_descriptors() -> int:
     """How many files and sockets this process may hold."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -76,6 +83,7 @@ def start(role: str) -> None:
     no_core_dumps()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
+    atexit.register(_end)
     _raise_descriptors()
     worker = os.environ.get("EXCHANGE_WORKER", "0")
     name = role if worker == "0" else f"{role}.{worker}"
