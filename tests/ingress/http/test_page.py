@@ -1,5 +1,6 @@
 """The page behind a proxy: TLS ends there, its streams are at the same door, and demo sessions are for this machine."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest_asyncio
 from engine_core.config.addresses import TrustedProxies
 from tests.ingress.fakes import Exchange, open_exchange
 
+APP = Path(__file__).resolve().parents[3] / "frontend" / "src" / "app" / "App.tsx"
 SESSION = "/api/v1/session"
 TLS = {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https", "Host": "trading.example"}
 
@@ -44,6 +46,16 @@ async def test_streams_are_at_the_proxys_door(proxied: Exchange, headers: dict[s
         page = await proxied.client.get(path, headers=headers)
         source = "wss:" if "[" in url else url  # no source of a policy can name an IPv6 address
         assert streams_of(page.headers["content-security-policy"]) == f"'self' {source}"
+
+
+async def test_each_address_of_the_page_is_served(proxied: Exchange) -> None:
+    addresses = [*re.findall(r'<Route path="([^"]+)"', APP.read_text()), "/trade/SOL_USDC"]
+    assert {"/", "/markets", "/status"} <= {*addresses}
+    for path in addresses:
+        answer = await proxied.client.get(path, headers=TLS)
+        assert (answer.status_code, answer.text) == (200, "<title>page</title>"), path
+    for path in ("/trade/", "/trade/a/b", "/market", "/markets/", "/Markets"):
+        assert (await proxied.client.get(path, headers=TLS)).status_code == 404, path
 
 
 async def test_without_a_proxy_they_have_a_port_of_their_own(exchange: Exchange) -> None:
