@@ -15,12 +15,12 @@ from bench.report.plots import Plots
 from bench.report.reading import runs_of
 
 DARK = {
-    **{"bg": "#0a0d12", "panel": "#10141b", "line": "#1e2530", "text": "#e4e8ef", "muted": "#8a94a6"},
-    **{"up": "#2fbf8a", "down": "#f5516a", "accent": "#6ea0ff"},
+    **{"bg": "#0a0d12", "panel": "#10141b", "line": "#1e2530", "text": "#e4e8ef", "muted": "#8e98aa"},
+    **{"up": "#2fbf8a", "down": "#f7667c", "accent": "#6ea0ff"},
 }
 LIGHT = {
-    **{"bg": "#e9ecf1", "panel": "#ffffff", "line": "#e1e5ec", "text": "#171c26", "muted": "#5a6475"},
-    **{"up": "#0b8457", "down": "#cf2541", "accent": "#1f5fd6"},
+    **{"bg": "#e9ecf1", "panel": "#ffffff", "line": "#e1e5ec", "text": "#171c26", "muted": "#566070"},
+    **{"up": "#08744b", "down": "#c01f3a", "accent": "#1b56c4"},
 }
 STYLE = """
 body { margin: 0 auto; max-width: 1100px; padding: 20px; background: var(--bg); color: var(--text);

@@ -69,9 +69,9 @@ def test_the_page_opens_without_a_network_and_without_an_error(chromium: str, tm
 
 
 def test_its_colours_are_those_of_the_trading_page() -> None:
-    dark, light = TOKENS.read_text(encoding="utf-8").split('[data-colours="light"]')
-    for colours, text in ((DARK, dark), (LIGHT, light)):
-        assert {name: re.findall(rf"--{name}: (#\w+);", text)[0] for name in colours} == colours
+    rules = dict(re.findall(r"^(:root\S*) {(.*?)^}", TOKENS.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE))
+    for colours, rule in ((DARK, rules[":root"]), (LIGHT, rules[':root[data-colours="light"]'])):
+        assert {name: re.findall(rf"--{name}: (#\w+);", rule)[0] for name in colours} == colours
 
 
 def test_a_benchmark_without_plots_needs_no_library() -> None:
