@@ -256,8 +256,11 @@ class Hub:
         self._finish(audience)
         payload = b"".join([frame.wire for frame in frames])
         self.frames_sent += len(frames) * len(audience.clients)
-        for client in list(audience.clients):
-            self._write(client, payload, frames, ())
+        for client in list(audience.clients):  # as _write() has it, without a call for each
+            if client.backlog is None and not client.socket.congested():
+                client.socket.write(payload)
+            else:
+                self._hold_back(client, frames, ())
 
     def _send_in_slices(self, audience: Audience, frames: list[Frame]) -> None:
         self._finish(audience)
