@@ -1,4 +1,4 @@
-"""What axe finds on every route, tab and dialog, in both sizes and both themes: nothing."""
+"""What axe finds in both themes: nothing, on every route, tab and dialog in two sizes, and on every route in eight."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import ROOT, SCREENSHOTS, new_context
 from tests.browser.driver import QUIET, TradingPage
-from tests.browser.users import button, dialog
+from tests.browser.users import button, dialog, sign_up
 from tests.exchange import Exchange
 
 AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
@@ -20,6 +20,9 @@ ROUTES = {
     "API": "/docs",
     "Status": "/status",
 }
+
+WIDTHS = {360: 800, 390: 844, 768: 1024, 1024: 768, 1280: 720, 1440: 900, 1920: 1080, 2560: 1440}
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def findings(page: Page) -> list[str]:
@@ -79,10 +82,17 @@ def test_axe_finds_nothing(browser: Browser, exchange: Exchange, size: str, them
     walk.each(page.page.get_by_role("tab"), "ledger")
     page.open_ticket("Buy")
     walk.each(page.form.get_by_role("group", name="Order type").get_by_role("button"), "ticket")
+    walk.in_dialog("Buy 50,000 SOL at 100.00 USDC?", lambda: page.place("Buy", "100", "50000"))
     page.close_ticket()
     walk.in_dialog("Choose a market", lambda: page.page.keyboard.press("Control+k"))
-    for title in ("Log in", "API keys"):
+    walk.in_dialog("Sign up", lambda: _open_sign_up(page))
+    sign_up(page)
+    for title in ("API keys", "Security"):
         walk.in_dialog(title, lambda title=title: button(page, title).click())  # type: ignore[misc]
+    button(page, "Log out").click()
+    expect(page.page.locator(".account-name")).to_contain_text("Demo account")
+    page.until_live()
+    walk.in_dialog("Log in", lambda: button(page, "Log in").click())
     for title, path in ROUTES.items():
         page.page.goto(exchange.run["http"] + path)
         expect(page.page.get_by_role("heading", level=1)).to_be_visible()
@@ -94,3 +104,25 @@ def test_axe_finds_nothing(browser: Browser, exchange: Exchange, size: str, them
     walk.look("no such market")
     context.close()
     assert walk.found == {}
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_at_any_width(browser: Browser, exchange: Exchange, theme: Literal["dark", "light"]) -> None:
+    context = new_context(browser, "desktop", theme)
+    page = TradingPage(context.new_page(), exchange, SCREENSHOTS, f"widths-{theme}")
+    walk = Walk(page)
+    for title, path in {"Trade": f"/trade/{QUIET}", **ROUTES}.items():
+        page.page.goto(exchange.run["http"] + path)
+        expect(page.page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.page.get_by_test_id("connection")).to_have_text("Live")
+        for width, height in WIDTHS.items():
+            page.page.set_viewport_size({"width": width, "height": height})
+            page.page.evaluate(DRAWN)
+            walk.look(f"{title}, {width}")
+    context.close()
+    assert walk.found == {}
+
+
+def _open_sign_up(page: TradingPage) -> None:
+    button(page, "Log in").click()
+    dialog(page, "Log in").get_by_role("button", name="New here? Sign up").click()
