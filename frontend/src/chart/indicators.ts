@@ -35,7 +35,7 @@ export function ema(bars: readonly Bar[], length: number): Values {
 
 const DAY = 86_400;
 
-/** Average price by volume since the day began (UTC); of a bar its typical price counts. */
+/** Average price by volume since the day (UTC) or the bars began; of a bar its typical price counts. */
 export function vwap(bars: readonly Bar[]): Values {
   let day = Number.NaN;
   let [worth, volume] = [0, 0];
@@ -66,7 +66,7 @@ export function rsi(bars: readonly Bar[], length: number): Values {
 export const INDICATORS = {
   MA: { title: "Simple average of 20 closes", of: (bars: readonly Bar[]) => ma(bars, 20) },
   EMA: { title: "Exponential average of 20 closes", of: (bars: readonly Bar[]) => ema(bars, 20) },
-  VWAP: { title: "Average by volume since midnight UTC", of: vwap },
+  VWAP: { title: "Average by volume since midnight UTC, or since the first bar here if that is later", of: vwap },
   RSI: { title: "Relative strength of 14 bars", of: (bars: readonly Bar[]) => rsi(bars, 14) },
 } as const;
 

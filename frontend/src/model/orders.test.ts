@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parse } from "../decimal/decimal";
 import type { OrderEvent } from "../feed/events";
-import { fillFromEvent, fillFromWire, fromEvent, mergeFills, OrderTable } from "./orders";
+import { fillFromEvent, fillFromWire, fromEvent, mergeFills, OrderTable, worth } from "./orders";
 
 const event = (change: Partial<OrderEvent>): OrderEvent => ({
   e: "orderAccepted",
@@ -60,4 +60,13 @@ it("shows each fill once, whether it came by REST or by stream", () => {
   });
   expect(streamed && mergeFills([streamed], [read])).toHaveLength(1);
   expect(fillFromEvent(event({}))).toBeNull();
+});
+
+it("is worth what it is wanted for while it is open, and then what it came to", () => {
+  const open = fromEvent(event({ p: "400", q: "1" }), undefined);
+  expect(worth(open)).toBe(parse("400"));
+  expect(worth({ ...open, price: null, triggerPrice: parse("120") })).toBe(parse("120"));
+  const filled = { ...open, status: "Filled", executed: parse("1"), executedQuote: parse("150.15") } as const;
+  expect(worth(filled)).toBe(parse("150.15"));
+  expect(worth({ ...open, status: "Cancelled" })).toBe(0n);
 });

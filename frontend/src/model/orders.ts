@@ -1,6 +1,6 @@
 /** Open orders and fills of the account: snapshots of REST and events of the stream become one picture. Pure. */
 import type { OrderStatus, OrderType, Side, TimeInForce, WireFill, WireOrder } from "../api/types";
-import { divide, parse } from "../decimal/decimal";
+import { divide, multiply, parse } from "../decimal/decimal";
 import { fromMicros, parseUtc } from "../decimal/time";
 import type { OrderEvent } from "../feed/events";
 
@@ -29,6 +29,13 @@ const optional = (text: string | null | undefined): bigint | null => (text ? par
 /** What trades of it have been worth on average; null before the first. */
 export function averagePrice({ executed, executedQuote }: Pick<Order, "executed" | "executedQuote">): bigint | null {
   return executed > 0n ? divide(executedQuote, executed) : null;
+}
+
+/** What an open order is worth at its price, or at its trigger; what an ended one came to. */
+export function worth(order: Pick<Order, "status" | "price" | "triggerPrice" | "quantity" | "executed" | "executedQuote">): bigint | null {
+  if (!isOpen(order.status)) return order.executedQuote;
+  const price = order.price ?? order.triggerPrice ?? averagePrice(order);
+  return price === null ? null : multiply(price, order.quantity);
 }
 
 /** Whether it stands in the book, where others see it. */

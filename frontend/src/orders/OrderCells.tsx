@@ -1,10 +1,10 @@
 /** The cells that open and ended orders have in common. */
 import type { ReactElement } from "react";
-import { multiply, ratio } from "../decimal/decimal";
+import { ratio } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
 import type { Market } from "../model/markets";
-import { averagePrice, type Order } from "../model/orders";
+import { worth, type Order } from "../model/orders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { Amount } from "./Amount";
@@ -29,10 +29,8 @@ export function Price({ label, value, market }: { label: string; value: bigint |
   );
 }
 
-/** What it is worth at its price, or at its trigger. */
 export function Total({ order, market }: { order: Order; market: Market | undefined }): ReactElement {
-  const price = order.price ?? order.triggerPrice ?? averagePrice(order);
-  const value = price === null ? null : multiply(price, order.quantity);
+  const value = worth(order);
   return (
     <td data-label="Total" className="number">
       {value === null ? NONE : <Amount value={value} exact={trimmed(value, 2, 8)} unit={market?.quote ?? ""} />}

@@ -16,7 +16,7 @@ interface Switch {
 const SWITCHES: readonly Switch[] = [
   { state: "Open", label: "Open", effect: "Orders are taken again, and trade at once." },
   { state: "CancelOnly", label: "Cancel only", effect: "New orders are refused; those that rest stay, and can be cancelled." },
-  { state: "Closed", label: "Halt", effect: "Everything is refused, and nothing trades." },
+  { state: "Closed", label: "Halt", effect: "New orders are refused and nothing trades; orders can be cancelled." },
 ];
 
 export function Markets({ operator }: { operator: Operator }): ReactElement {
