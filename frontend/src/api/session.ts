@@ -15,6 +15,7 @@ export type Session =
 const RETRY_MS = 2_000;
 const NOT_FOUND = 404;
 const LOG_IN = "Log in to trade";
+const FROZEN = "the account is frozen"; // the end of what the streams say
 
 /**
  * Where the streams are: where the exchange says, else behind the same address as the page. A page served over TLS may
@@ -28,6 +29,8 @@ export function streamsAt(said: string, page: { protocol: string; host: string }
 
 export class SessionHolder {
   readonly store = new Store<Session>({ kind: "opening" });
+  /** A frozen account may look and cancel, by requests; the streams do not take it. */
+  readonly isFrozen = new Store(false);
   private wsUrl: string | null = null;
   private isAsking = false;
 
@@ -57,6 +60,12 @@ export class SessionHolder {
       if (!(error instanceof ApiError)) throw error;
       return false;
     }
+  }
+
+  /** The streams did not take the session, and said why. */
+  async refused(why: string): Promise<void> {
+    if (why.endsWith(FROZEN)) this.isFrozen.set(true);
+    else await this.renew();
   }
 
   /** A new session of the demo account; what cannot be had now is asked for again later. */

@@ -31,6 +31,8 @@ function useAccount(): Light {
   const venue = useVenue();
   const session = useStore(venue.session.store);
   const isCurrent = useStore(venue.account.isCurrent);
+  const isFrozen = useStore(venue.session.isFrozen);
+  if (isFrozen) return { tone: "away", label: "This account is frozen: it can only cancel orders" };
   if (session.kind === "none") return { tone: "busy", label: session.reason };
   if (isCurrent) return { tone: "live", label: "Balances and orders are current" };
   return { tone: session.kind === "opening" ? "busy" : "away", label: "Waiting for balances and orders" };
@@ -63,6 +65,8 @@ function Small({ name, light }: { name: string; light: Light }): ReactElement {
 export function ConnectionBar(): ReactElement | null {
   const data = useData();
   const orders = useOrders();
+  const account = useAccount();
+  const isFrozen = useStore(useVenue().session.isFrozen);
   if (data.tone === "away") {
     return (
       <p className="connection-bar" role="alert">
@@ -70,10 +74,10 @@ export function ConnectionBar(): ReactElement | null {
       </p>
     );
   }
-  if (orders.tone !== "away") return null;
+  if (orders.tone !== "away" && !isFrozen) return null;
   return (
     <p className="connection-bar" role="alert">
-      {orders.label}. Your open orders stay in the market.
+      {isFrozen ? account.label : orders.label}. Your open orders stay in the market.
     </p>
   );
 }

@@ -34,10 +34,10 @@ class FakeSocket extends EventTarget {
 
 const socket = (): FakeSocket => FakeSocket.all.at(-1) as FakeSocket;
 let token: string | null = "stream token";
-const renewSession = vi.fn(async () => {});
+const refused = vi.fn(async (_why: string) => {});
 
 async function started(): Promise<Feed> {
-  const feed = new Feed({ address: async () => "ws://exchange/ws", streamToken: () => token, renewSession });
+  const feed = new Feed({ address: async () => "ws://exchange/ws", streamToken: () => token, refused });
   feed.start();
   await vi.advanceTimersByTimeAsync(0);
   return feed;
@@ -119,9 +119,9 @@ it("renews the session when the exchange does not take the token", async () => {
   socket().accept();
   const warn = vi.spyOn(console, "warn");
   vi.spyOn(console, "info").mockImplementation(() => {});
-  renewSession.mockClear();
+  refused.mockClear();
   for (let again = 0; again < 5; again += 1) socket().say({ id: 1, error: { code: 4005, message: "Session expired" } });
-  expect(renewSession).toHaveBeenCalledOnce(); // and not again immediately: the new one may be refused, too
+  expect(refused).toHaveBeenCalledOnce(); // and not again immediately: the new one may be refused, too
   expect(warn).not.toHaveBeenCalled(); // a session that ends is no fault
 });
 

@@ -26,7 +26,8 @@ export interface FeedOptions {
   /** Called before each connection; null when the exchange cannot be reached yet. */
   address: () => Promise<string | null>;
   streamToken: () => string | null;
-  renewSession: () => Promise<unknown>;
+  /** The streams did not take the session, and said why. */
+  refused: (why: string) => Promise<unknown>;
 }
 
 const SILENCE_MS = 6_000;
@@ -161,17 +162,17 @@ export class Feed {
       const refusal = `The exchange refused ${names.join(", ") || "a frame"}: ${frame.error.code} ${frame.error.message}`;
       if (frame.error.code !== BAD_SIGNATURE) return console.warn(refusal);
       console.info(refusal); // sessions end: the reader is told by the one that is asked for instead
-      return this.renewSession();
+      return this.refused(frame.error.message);
     }
     this.live();
     for (const name of names) for (const stream of this.streams.get(name) ?? []) stream.active?.();
   }
 
   /** Rate limited: an account that may not subscribe is refused with every session. */
-  private renewSession(): void {
+  private refused(why: string): void {
     if (performance.now() - this.renewedMs < RENEWAL_MS) return;
     this.renewedMs = performance.now();
-    void this.options.renewSession();
+    void this.options.refused(why);
   }
 
   private live(): void {

@@ -46,7 +46,8 @@ export class Account {
     private readonly onOrder: (event: OrderEvent) => void,
   ) {}
 
-  follow(feed: Feed): void {
+  /** `heard`: the streams have taken the account. */
+  follow(feed: Feed, heard: () => void): void {
     const lost = (): void => {
       this.epoch += 1;
       this.early = [];
@@ -59,7 +60,10 @@ export class Account {
         this.onOrder(event);
         this.receive(event);
       },
-      active: () => void this.refresh(),
+      active: () => {
+        heard();
+        void this.refresh();
+      },
       lost,
     });
     feed.subscribe<BalanceEvent>({ name: "account.balanceUpdate", isPrivate: true, event: (event) => this.receive(event) });
@@ -95,7 +99,7 @@ export class Account {
     if (fill) this.fills.update((fills) => mergeFills(fills, [fill]));
   }
 
-  private async refresh(): Promise<void> {
+  async refresh(): Promise<void> {
     this.epoch += 1;
     const { epoch } = this;
     this.early ??= [];

@@ -24,6 +24,7 @@ import { Touches } from "./touches";
 import { Trading } from "./trading";
 
 const RETRY_MS = 1_500;
+const FROZEN_MS = 3_000; // between two looks at a frozen account
 const LAST_SEEN = "market";
 
 export class Venue {
@@ -38,7 +39,7 @@ export class Venue {
   readonly feed = new Feed({
     address: () => this.session.streams(),
     streamToken: () => this.session.streamToken,
-    renewSession: () => this.session.renew(),
+    refused: (why) => this.session.refused(why),
   });
   readonly book = new BookFeed(this.feed);
   readonly tape = new TapeFeed(this.feed, (event) => this.tickers.update((tickers) => withTrade(tickers, event)));
@@ -52,12 +53,14 @@ export class Venue {
   readonly queues = new QueueFeed(this.feed, this.account.orders, this.selected);
 
   private owner: number | null = null;
+  private asking: ReturnType<typeof setInterval> | undefined;
 
   start(): void {
-    this.account.follow(this.feed);
+    this.account.follow(this.feed, () => this.session.isFrozen.set(false));
     this.feed.start();
     this.orderEntry.start();
     this.session.store.subscribe(() => this.followSession());
+    this.session.isFrozen.subscribe(() => this.followFreeze());
     this.feed.state.subscribe(() => this.feed.state.get() === "live" && void this.refreshTickers());
     void this.load();
   }
@@ -71,6 +74,18 @@ export class Venue {
     }
     this.owner = owner;
     this.feed.resubscribePrivate();
+  }
+
+  /** What the streams do not tell a frozen account is asked for, until they take it again. */
+  private followFreeze(): void {
+    clearInterval(this.asking);
+    if (!this.session.isFrozen.get()) return;
+    const ask = (): void => {
+      void this.account.refresh();
+      this.feed.resubscribePrivate();
+    };
+    ask();
+    this.asking = setInterval(ask, FROZEN_MS);
   }
 
   market(symbol: string): Market | undefined {

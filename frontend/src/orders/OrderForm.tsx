@@ -17,10 +17,11 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
   const session = useStore(venue.session.store);
   const feedState = useStore(venue.feed.state);
   const entry = useStore(venue.orderEntry.state);
+  const isFrozen = useStore(venue.session.isFrozen);
   const ticket = useTicket(market);
   const problemId = useId();
   const isBuy = ticket.draft.side === "Bid";
-  const canTrade = session.kind === "open" && feedState === "live" && entry.kind !== "closed";
+  const canTrade = session.kind === "open" && feedState === "live" && entry.kind !== "closed" && !isFrozen;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     void ticket.send(canTrade);
@@ -47,6 +48,7 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
         </button>
         {session.kind === "none" && <p className="hint">{session.reason}</p>}
         {session.kind !== "none" && feedState !== "live" && <p className="hint">Waiting for the exchange…</p>}
+        {isFrozen && <p className="hint">This account is frozen: it can only cancel orders.</p>}
         {entry.kind === "closed" && <p className="hint">{entry.reason}</p>}
       </form>
     </section>
