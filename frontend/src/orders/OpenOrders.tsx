@@ -13,14 +13,15 @@ import "../ui/table.css";
 import "./orders.css";
 
 export function OpenOrders({ onlySymbol, onlySide = null }: Only): ReactElement {
-  const { account } = useVenue();
+  const { account, session: holder } = useVenue();
+  const session = useStore(holder.store);
   const orders = useStore(account.orders);
   const isCurrent = useStore(account.isCurrent);
   const [amended, setAmended] = useState<string | null>(null);
   const shown = [...orders.values()]
     .filter((order) => isAmong(order, onlySymbol, onlySide))
     .toSorted((a, b) => b.createdMs - a.createdMs);
-  if (shown.length === 0) return <p className="nothing">{isCurrent ? "No open orders" : "Waiting for the account…"}</p>;
+  if (shown.length === 0) return <p className="nothing">{isCurrent ? "No open orders" : session.kind === "none" ? session.reason : "Waiting for the account…"}</p>;
   return (
     <table className="grid orders" aria-label="Open orders">
       <thead>
