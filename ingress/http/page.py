@@ -22,7 +22,7 @@ _REVALIDATE: Final = b"no-cache"
 _NO_REFERRER: Final = (b"Referrer-Policy", b"no-referrer")
 _ONLY_TLS: Final = (b"Strict-Transport-Security", b"max-age=31536000")
 # As in frontend/src/app/routes.ts: what else is no file is not found.
-_PAGES: Final = re.compile(r"/|/markets|/portfolio|/orders|/settings|/trade(/\w{1,64})?|/docs|/status")
+_PAGES: Final = re.compile(r"/|/(markets|portfolio|orders|settings|trade(/\w{1,64})?|docs|status)/?")
 _API_PREFIXES: Final = ("/api/", "/wapi/")
 _NOT_BUILT: Final = b"""The exchange is running, but its page is not built. Build it with
 
@@ -45,7 +45,7 @@ class WebPage:
             return Reply(200, _NOT_BUILT, TEXT)
         path = self._file(call.path)
         if path is None:
-            return None
+            return self._no_such_page(call)
         packed = path.with_name(f"{path.name}.gz")
         compressed = b"gzip" in call.headers.get(b"accept-encoding", b"") and packed.is_file()
         source = packed if compressed else path
@@ -57,6 +57,14 @@ class WebPage:
             return Reply(304, b"", _content_type(path), headers)
         encoding: Headers = ((b"Content-Encoding", b"gzip"),) if compressed else ()
         return Reply(200, source.read_bytes(), _content_type(path), (*headers, *encoding))
+
+    def _no_such_page(self, call: Call) -> Reply | None:
+        """The page, which says so, to those who read; programs are told by whoever comes next."""
+        page = self._file("/")
+        if page is None or b"text/html" not in call.headers.get(b"accept", b""):
+            return None
+        headers = ((b"Cache-Control", _REVALIDATE), *document_headers(call, self.ws_port))
+        return Reply(404, page.read_bytes(), _content_type(page), headers)
 
     def _file(self, path: str) -> Path | None:
         if len(path) > _LONGEST:  # resolving costs the square of what it is given

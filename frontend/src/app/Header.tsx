@@ -2,8 +2,9 @@
 import { useRef, useState, type ReactElement } from "react";
 import { Link, useLocation, useRoute } from "wouter";
 import { Stats } from "../markets/Stats";
-import { pair, type Market } from "../model/markets";
+import { pair, restriction, type Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
+import { useMarketNow } from "../ui/useMarketNow";
 import { useVenue } from "../ui/useVenue";
 import { AccountMenu } from "../users/AccountMenu";
 import { Lights } from "./Connection";
@@ -56,6 +57,7 @@ function Navigation(): ReactElement {
 }
 
 function MarketBar({ market, pick }: { market: Market; pick: () => void }): ReactElement {
+  const restricted = restriction(useMarketNow(market));
   return (
     <div className="market-bar">
       <h1>
@@ -63,6 +65,7 @@ function MarketBar({ market, pick }: { market: Market; pick: () => void }): Reac
           {pair(market)} <span aria-hidden="true">▾</span>
         </button>
       </h1>
+      {restricted !== null && <strong className="restriction">{restricted}</strong>}
       <Stats market={market} />
     </div>
   );

@@ -1,9 +1,15 @@
 import { expect, test } from "vitest";
-import { csvOf, everything } from "./csv";
+import { csvOf, everything, tableOf } from "./csv";
 
 test("what would break a row is quoted; what is not there is empty", () => {
   expect(csvOf(["a", "b"], [["1.50", null], ['say "x"', "1,5"], [true, "two\nlines"]])).toBe(
     'a,b\r\n1.50,\r\n"say ""x""","1,5"\r\ntrue,"two\nlines"\r\n',
+  );
+});
+
+test("times say that they are UTC", () => {
+  expect(tableOf(["timestamp", "price"], [{ timestamp: "2026-03-04T05:06:07.123", price: "1.5" }])).toBe(
+    "timestamp,price\r\n2026-03-04T05:06:07.123Z,1.5\r\n",
   );
 });
 

@@ -4,7 +4,8 @@ import type { Side, WireFill, WireHistoryOrder } from "../api/types";
 
 export type Cell = string | number | boolean | null | undefined;
 
-/** Times are UTC and decimals plain, as the exchange gives them: for machines. */
+/** For machines: times are UTC, which the exchange does not write behind them, and decimals plain. */
+const TIMES: ReadonlySet<string> = new Set(["timestamp", "createdAt"]);
 const FILLS = ["timestamp", "symbol", "side", "price", "quantity", "fee", "feeSymbol", "isMaker", "tradeId", "orderId"] as const;
 const ORDERS = [
   ...(["createdAt", "symbol", "side", "orderType", "timeInForce", "status", "price", "triggerPrice", "quantity"] as const),
@@ -20,6 +21,11 @@ function cellOf(value: Cell): string {
 
 export function csvOf(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   return [head, ...rows].map((row) => `${row.map(cellOf).join(",")}\r\n`).join("");
+}
+
+/** The rows with these columns; their names are the head. */
+export function tableOf<Name extends string>(names: readonly Name[], rows: readonly Partial<Record<Name, Cell>>[]): string {
+  return csvOf(names, rows.map((row) => names.map((name) => (TIMES.has(name) && row[name] ? `${row[name]}Z` : row[name]))));
 }
 
 /** Every page until one is not full. What ends meanwhile moves the others on: each row is kept once. */
@@ -40,10 +46,10 @@ const isOf = (side: Side | null) => (row: { side: Side }): boolean => side === n
 
 export async function fillsAsCsv(api: PrivateApi, symbol: string | null, side: Side | null): Promise<string> {
   const fills = await allFills(api, symbol);
-  return csvOf(FILLS, fills.filter(isOf(side)).map((fill) => FILLS.map((name) => fill[name])));
+  return tableOf(FILLS, fills.filter(isOf(side)));
 }
 
 export async function ordersAsCsv(api: PrivateApi, symbol: string | null, side: Side | null): Promise<string> {
   const orders = await everything<WireHistoryOrder>((page) => api.ordersPage(page), ({ id }) => id, symbol);
-  return csvOf(ORDERS, orders.filter(isOf(side)).map((order) => ORDERS.map((name) => order[name])));
+  return tableOf(ORDERS, orders.filter(isOf(side)));
 }

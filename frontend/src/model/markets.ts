@@ -37,6 +37,18 @@ export function toMarket(wire: WireMarket): Market {
   };
 }
 
+/** What a market that does not take every order is called; null while it does. */
+export function restriction({ state }: Market): string | null {
+  return state === "Open" ? null : (RESTRICTIONS[state] ?? state);
+}
+
+const RESTRICTIONS: Partial<Record<Market["state"], string>> = {
+  PostOnly: "Post-only",
+  LimitOnly: "Limit orders only",
+  CancelOnly: "Cancel only",
+  Closed: "Halted",
+};
+
 /** "SOL/USDC": the name people read; the wire says SOL_USDC. */
 export function pair(market: Market): string {
   return `${market.base}/${market.quote}`;

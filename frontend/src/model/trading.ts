@@ -91,7 +91,8 @@ export class Trading {
     const verb = order.side === "Bid" ? "Buy" : "Sell";
     const quantity = trimmed(parse(order.quantity ?? order.triggerQuantity ?? "0"), 0, market.quantityDecimals);
     const price = order.price ? ` at ${trimmed(parse(order.price), 0, market.priceDecimals)} ${market.quote}` : "";
-    this.toasts.show("plain", "Order placed", `${verb} ${quantity} ${market.base}${price} · ${milliseconds(roundTripMs)}`);
+    const trigger = order.triggerPrice ? ` once it trades at ${trimmed(parse(order.triggerPrice), 0, market.priceDecimals)}` : "";
+    this.toasts.show("plain", "Order placed", `${verb} ${quantity} ${market.base}${price}${trigger} · ${milliseconds(roundTripMs)}`);
   }
 
   private failed(error: unknown, fallback: string): void {

@@ -24,6 +24,7 @@ import { Touches } from "./touches";
 import { Trading } from "./trading";
 
 const RETRY_MS = 1_500;
+const MARKETS_MS = 5_000; // between two looks at what the markets take
 const FROZEN_MS = 3_000; // between two looks at a frozen account
 const LAST_SEEN = "market";
 
@@ -63,6 +64,7 @@ export class Venue {
     this.session.isFrozen.subscribe(() => this.followFreeze());
     this.feed.state.subscribe(() => this.feed.state.get() === "live" && void this.refreshTickers());
     void this.load();
+    setInterval(() => document.visibilityState === "visible" && void this.refreshMarkets(), MARKETS_MS);
   }
 
   private followSession(): void {
@@ -124,6 +126,18 @@ export class Venue {
         name: `ticker.${symbol}`,
         event: (event) => this.tickers.update((tickers) => withTicker(tickers, event)),
       });
+    }
+  }
+
+  /** Their states change while one looks: no stream says so. */
+  private async refreshMarkets(): Promise<void> {
+    try {
+      const states = new Map((await publicApi.markets()).map(({ symbol, orderBookState }) => [symbol, orderBookState]));
+      const now = (market: Market): Market => ({ ...market, state: states.get(market.symbol) ?? market.state });
+      if (this.markets.get().every((market) => now(market).state === market.state)) return;
+      this.markets.update((markets) => markets.map(now));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
     }
   }
 

@@ -3,6 +3,7 @@ import { useId, type FormEvent, type ReactElement } from "react";
 import { NONE, trimmed } from "../decimal/format";
 import type { Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
+import { useMarketNow } from "../ui/useMarketNow";
 import { useVenue } from "../ui/useVenue";
 import { Advanced } from "./Advanced";
 import { Estimate } from "./Estimate";
@@ -12,7 +13,8 @@ import { HandlingChoice, KindSwitch, PlacesSwitch, SideSwitch, SizedBySwitch } f
 import { useTicket, type Ticket } from "./useTicket";
 import "./form.css";
 
-export function OrderForm({ market }: { market: Market }): ReactElement {
+export function OrderForm({ market: chosen }: { market: Market }): ReactElement {
+  const market = useMarketNow(chosen);
   const venue = useVenue();
   const session = useStore(venue.session.store);
   const feedState = useStore(venue.feed.state);
@@ -48,6 +50,7 @@ export function OrderForm({ market }: { market: Market }): ReactElement {
         </button>
         {session.kind === "none" && <p className="hint">{session.reason}</p>}
         {session.kind !== "none" && feedState !== "live" && <p className="hint">Waiting for the exchange…</p>}
+        {ticket.checked.problems.form !== undefined && market.state !== "Open" && <p className="hint">{ticket.checked.problems.form}</p>}
         {isFrozen && <p className="hint">This account is frozen: it can only cancel orders.</p>}
         {entry.kind === "closed" && <p className="hint">{entry.reason}</p>}
       </form>

@@ -54,8 +54,19 @@ async def test_each_address_of_the_page_is_served(proxied: Exchange) -> None:
     for path in addresses:
         answer = await proxied.client.get(path, headers=TLS)
         assert (answer.status_code, answer.text) == (200, "<title>page</title>"), path
-    for path in ("/trade/", "/trade/a/b", "/market", "/markets/", "/Markets"):
-        assert (await proxied.client.get(path, headers=TLS)).status_code == 404, path
+        if path != "/":
+            assert (await proxied.client.get(f"{path}/", headers=TLS)).text == answer.text, path
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/trades", "/trade/a/b", "/trade/a.b", "/Markets", "/markets//", "/assets/none.js"]
+)
+async def test_where_there_is_no_page_readers_are_told_by_it_and_programs_in_json(proxied: Exchange, path: str) -> None:
+    read = await proxied.client.get(path, headers=TLS | {"Accept": "text/html,*/*;q=0.8"})
+    assert (read.status_code, read.text) == (404, "<title>page</title>")
+    assert "default-src 'none'" in read.headers["content-security-policy"]
+    told = await proxied.client.get(path, headers=TLS)
+    assert told.status_code == 404 and told.json()["code"] == "RESOURCE_NOT_FOUND"
 
 
 async def test_without_a_proxy_they_have_a_port_of_their_own(exchange: Exchange) -> None:
@@ -106,11 +117,6 @@ async def test_each_address_of_the_page_is_its_document(proxied: Exchange) -> No
         assert again.status_code == 304, path
         refused = await proxied.client.post(path)
         assert (refused.status_code, "GET" in refused.headers["allow"]) == (405, True), path
-
-
-@pytest.mark.parametrize("path", ["/nowhere", "/trades", "/trade/", "/trade/a/b", "/trade/a.b"])
-async def test_what_is_no_address_of_the_page_is_not_found(proxied: Exchange, path: str) -> None:
-    assert (await proxied.client.get(path)).status_code == 404
 
 
 async def demo(exchange: Exchange, **headers: str) -> Any:
