@@ -10,17 +10,40 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from types import TracebackType
 
 from bench.http.client import Exchange
 from bench.http.load import Load
 from bench.load.targets.api import BenchError
 from bench.report.result import Check, Figure, Run
+from bench.report.spent import CpuSampler, table
 from bench.report.stages import StageSampler
 from engine_core.arguments import folder, new_file, seconds, whole
 from ingress.access.rate_limits import OVER_THE_LIMIT
 
 ROUNDS = 2  # of exchange and echo in turns, so that what else the machine does hits both
 ECHO_START_SECONDS = 20.0
+
+
+class Watch:
+    """Looks at the exchange while a block runs, of which there may be several: where the time of its orders goes, and
+    the processors'."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.stages, self._spent = StageSampler(exchange.runtime), CpuSampler(exchange.processes)
+
+    def __enter__(self) -> "Watch":
+        self.stages.__enter__()
+        self._spent.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._spent.__exit__(kind, error, at)
+        self.stages.__exit__(kind, error, at)
+
+    def cpu_us(self, result: "Result") -> dict[str, float]:
+        """Of an order, by role; the client is one of them."""
+        return self._spent.microseconds(result.loaded)
 
 
 @dataclass(frozen=True)
@@ -60,6 +83,7 @@ class Result:
     accounts: Accounts
     rounds_per_second: list[float]
     rounds_echo_per_second: list[float]
+    loaded: int  # orders that were answered in the rounds
     refusals: dict[str, int]  # how often for which reason, as far as the client knows
     notes: dict[str, int]  # what else happened, and how often
 
@@ -76,6 +100,7 @@ class Result:
             accounts=accounts,
             rounds_per_second=[load.per_second for load in loads],
             rounds_echo_per_second=[load.per_second for load in echoes],
+            loaded=sum(load.answered for load in loads),
             refusals=dict(sum((Counter(load.refusals) for load in (*loads, unloaded)), Counter())),
             notes=dict(sum((Counter(load.notes) for load in (*loads, unloaded)), Counter())),
         )
@@ -89,7 +114,7 @@ def rate(loads: list[Load]) -> float:
     return sum(load.answered for load in loads) / sum(load.seconds for load in loads)
 
 
-def figures(result: Result) -> list[Figure]:
+def figures(result: Result, cpu_us: dict[str, float]) -> list[Figure]:
     rounds = list(zip(result.rounds_per_second, result.rounds_echo_per_second, strict=True))
     return [
         Figure("orders", result.exchange_per_second, "orders/s", "higher", result.rounds_per_second),
@@ -99,6 +124,7 @@ def figures(result: Result) -> list[Figure]:
         Figure("p99 under load", result.p99_ms, "ms", "lower"),
         Figure("p50 at rest", result.unloaded_p50_ms, "ms", "lower"),
         Figure("p99 at rest", result.unloaded_p99_ms, "ms", "lower"),
+        Figure("CPU of an order, client included", sum(cpu_us.values()), "us", "lower"),
     ]
 
 
@@ -145,7 +171,7 @@ def parser(program: str, doc: str | None, connections: int) -> argparse.Argument
 def run(
     name: str,
     options: argparse.Namespace,
-    measure: Callable[[Exchange, int, StageSampler], Result],
+    measure: Callable[[Exchange, int, Watch], Result],
     bar_ratio: float,
     bar_p50_ms: float | None = None,
 ) -> int:
@@ -153,18 +179,20 @@ def run(
     measured = Run(name, options)
     try:
         exchange = Exchange.find(options.data, options.market)
-        stages = StageSampler(exchange.runtime)
+        watch = Watch(exchange)
         with _echo() as port:
-            result = measure(exchange, port, stages)
+            result = measure(exchange, port, watch)
     except (BenchError, RuntimeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     report(result, bar_ratio, bar_p50_ms)
-    stages.report()
+    cpu_us = watch.cpu_us(result)
+    print(table(cpu_us))
+    watch.stages.report()
     accounted = Check("every order is accounted for", result.accounts.fit, str(result.accounts))
     own = {name: value for name, value in asdict(result).items() if name != "load"} | {"loaded_by": result.load}
-    own |= {"ratio": result.ratio, "accounted": result.accounts.fit, "stages": stages.rows}
-    measured.write(options.json, figures(result), [accounted], own=own)
+    own |= {"ratio": result.ratio, "accounted": result.accounts.fit, "stages": watch.stages.rows, "cpu_us": cpu_us}
+    measured.write(options.json, figures(result, cpu_us), [accounted], own=own)
     return 0 if result.accounts.fit else 1
 
 

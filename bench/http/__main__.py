@@ -12,10 +12,9 @@ each, and everything but the latencies is in orders. Non-goals: matching speed (
 import sys
 from dataclasses import dataclass
 
-from bench.against_echo import ROUNDS, Accounts, Result, parser, run
+from bench.against_echo import ROUNDS, Accounts, Result, Watch, parser, run
 from bench.http.client import Exchange
 from bench.http.load import WRK, Load, run_python, run_wrk
-from bench.report.stages import StageSampler
 from engine_core.arguments import whole
 from ingress.schemas.bodies import MAX_BATCH
 
@@ -44,20 +43,20 @@ class Plan:
 
     def load(self, port: int, requests: list[bytes], seconds: float) -> Load:
         run = run_wrk if self.client == "wrk" else run_python
-        return run(port, requests, seconds, self.connections).of_orders(max(1, self.batch))
+        return run(port, requests, seconds, self.connections, self.batch).of_orders(max(1, self.batch))
 
     def __str__(self) -> str:
         batches = f", {self.batch} orders in each request" if self.batch else ""
         return f"{self.connections} connections of {self.client}{batches}"
 
 
-def measure(exchange: Exchange, echo_port: int, plan: Plan, stages: StageSampler) -> Result:
+def measure(exchange: Exchange, echo_port: int, plan: Plan, watch: Watch) -> Result:
     before = exchange.orders_known()
     loads, echoes = list[Load](), list[Load]()
     for _ in range(ROUNDS):
         part = plan.seconds / ROUNDS
         requests = plan.requests(exchange, part)
-        with stages:
+        with watch:
             loads.append(plan.load(exchange.port, requests, part))
         echoes.append(plan.load(echo_port, requests, part))
         print(f"  exchange {loads[-1].per_second:,.0f}/s, echo {echoes[-1].per_second:,.0f}/s", flush=True)
@@ -84,9 +83,9 @@ def main(argv: list[str] | None = None) -> int:
     if client == "wrk" and not WRK:
         arguments.error("wrk is not installed: install it, or use --client python")
 
-    def measured(exchange: Exchange, echo_port: int, stages: StageSampler) -> Result:
+    def measured(exchange: Exchange, echo_port: int, watch: Watch) -> Result:
         plan = Plan(options.seconds, options.connections, client, options.batch)
-        return measure(exchange, echo_port, plan, stages)
+        return measure(exchange, echo_port, plan, watch)
 
     return run("http", options, measured, BAR_RATIO, BAR_P50_MS)
 

@@ -15,8 +15,10 @@ from engine_core.wire.limits import MAX_CLIENT_ID
 class Exchange:
     """A running exchange, two accounts on it, and one price at which they trade with each other."""
 
-    def __init__(self, url: str, accounts: list[Account], symbol: str, runtime: Path) -> None:
-        self.accounts, self.runtime = accounts, runtime
+    def __init__(
+        self, url: str, accounts: list[Account], symbol: str, runtime: Path, processes: dict[str, list[int]]
+    ) -> None:
+        self.accounts, self.runtime, self.processes = accounts, runtime, processes
         with Api(url) as api:
             self.address = api.address
             market = markets.look_up(api, [symbol])[0]
@@ -33,13 +35,13 @@ class Exchange:
         folder = data or Path(os.environ.get("EXCHANGE_DATA") or "data")
         try:
             run = json.loads((folder / "run.json").read_text())
-            url, runtime = run["http"], Path(run["runtime"])
+            url, runtime, processes = run["http"], Path(run["runtime"]), run["processes"]
         except (OSError, ValueError, KeyError) as error:
             raise BenchError(f"no running exchange found: {error}; start it with `make run`, or name --data") from None
         accounts = keys.read(folder / KEYS_FILE)
         if len(accounts) < 2:
             raise BenchError(f"{folder / KEYS_FILE}: is not as `exchange up` writes it")
-        return cls(url, accounts[:2], symbol, runtime)
+        return cls(url, accounts[:2], symbol, runtime, processes)
 
     @property
     def host(self) -> str:

@@ -11,14 +11,13 @@ history. Non-goals: REST (http/), streams (websocket/).
 import json
 import sys
 
-from bench.against_echo import ROUNDS, Accounts, Result, parser, run
+from bench.against_echo import ROUNDS, Accounts, Result, Watch, parser, run
 from bench.http.client import Exchange
 from bench.http.load import Load, run_python
 from bench.load.plan.spelling import logon
 from bench.load.targets.api import now_ms
 from bench.orders_ws.load import Entry
 from bench.orders_ws.load import run as run_entries
-from bench.report.stages import StageSampler
 from engine_core.arguments import whole
 
 PREPARED_PER_SECOND = 40_000  # more than one ingress process answers
@@ -29,14 +28,14 @@ BAR_RATIO = 3.0
 
 
 def measure(
-    exchange: Exchange, echo_port: int, seconds: float, connections: int, in_flight: int, stages: StageSampler
+    exchange: Exchange, echo_port: int, seconds: float, connections: int, in_flight: int, watch: Watch
 ) -> Result:
     before = exchange.orders_known()
     part = seconds / ROUNDS
     loads, echoes = list[Load](), list[Load]()
     for _ in range(ROUNDS):
         entries = _entries(exchange, connections, round(part * PREPARED_PER_SECOND) // connections)
-        with stages:
+        with watch:
             loads.append(run_entries(exchange.address, entries, part, in_flight))
         requests = exchange.prepare(round(part * ECHO_PER_SECOND))
         echoes.append(run_python(echo_port, requests, part, connections))
@@ -71,8 +70,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.seconds <= 0 or options.connections < 1 or options.in_flight < 1:
         arguments.error("--seconds, --connections and --in-flight must be greater than zero")
 
-    def measured(exchange: Exchange, echo_port: int, stages: StageSampler) -> Result:
-        return measure(exchange, echo_port, options.seconds, options.connections, options.in_flight, stages)
+    def measured(exchange: Exchange, echo_port: int, watch: Watch) -> Result:
+        return measure(exchange, echo_port, options.seconds, options.connections, options.in_flight, watch)
 
     return run("orders_ws", options, measured, BAR_RATIO)
 

@@ -110,6 +110,7 @@ class Tally:
     notes: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     answered: int = 0
+    refused_items: int = 0  # orders in batches that were accepted
     seconds: float = 0.0  # that a run took, once it has ended
     fresh: list[int] = field(default_factory=list)  # latencies since somebody last looked
 
