@@ -6,8 +6,9 @@ machine does, as rates do. Non-goals: an exchange on another host; what a proces
 
 import contextlib
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from types import TracebackType
 
 import psutil
@@ -23,27 +24,26 @@ class CpuSampler:
 
     def __init__(self, processes: Mapping[str, Sequence[int]]) -> None:
         self._processes = processes
-        self._before: Counter[str] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._before: dict[str, float] = {}
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def __enter__(self) -> "CpuSampler":
         self._before = self._now()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._seconds.update(self._now() - self._before)  # a role whose process was replaced has nothing to show
+        for role, seconds in self._now().items():
+            self._seconds[role] += max(seconds - self._before[role], 0.0)  # a process may have been replaced
 
     def microseconds(self, orders: int) -> dict[str, float]:
         """Of each of so many orders, by role."""
-        return {role: seconds / orders * 1e6 for role, seconds in self._seconds.most_common()} if orders else {}
+        most_first = sorted(self._seconds.items(), key=itemgetter(1), reverse=True)
+        return {role: seconds / orders * 1e6 for role, seconds in most_first} if orders else {}
 
-    def _now(self) -> Counter[str]:
+    def _now(self) -> dict[str, float]:
         own = os.times()
-        found = Counter({CLIENT: own.user + own.system + own.children_user + own.children_system})
-        for role, pids in self._processes.items():
-            for pid in pids:
-                found[role] += _seconds_of(pid)
-        return found
+        spent = {role: sum(map(_seconds_of, pids)) for role, pids in self._processes.items()}
+        return {CLIENT: own.user + own.system + own.children_user + own.children_system, **spent}
 
 
 def _seconds_of(pid: int) -> float:
