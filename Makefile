@@ -15,7 +15,7 @@ KEEP ?=
 # Containers often set it, and then every process compiles all that it imports: most of the seconds that a start takes.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-dev run check checked test tested page lint lint-beside linted collected docs microbench soak chaos fuzz containers audit lock clean
+.PHONY: help setup setup-dev run check checked test tested page lint lint-beside linted collected docs microbench soak chaos fuzz containers wheel pythons audit lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
@@ -32,6 +32,8 @@ help:
 	@echo "make chaos   kill every process again and again under load, ROUNDS=$(ROUNDS), then account for everything"
 	@echo "make fuzz    random bytes to all readers for MINUTES=$(MINUTES), going on where it stopped (build/fuzz)"
 	@echo "make containers   build docker/ and run it in real containers (root, Debian); KEEP=--keep keeps the images"
+	@echo "make wheel   build/wheel/exchange-….whl, with the page: pip install it anywhere, and \`exchange up\` runs everything"
+	@echo "make pythons install that wheel with each Python that is found, compile, start, and trade"
 	@echo "make audit   check the installed packages against the lock and against known vulnerabilities"
 	@echo "make lock    resolve the locked requirements again"
 	@echo "make clean   delete what setup made (not the data)"
@@ -104,6 +106,15 @@ chaos: setup-dev
 
 containers: setup-dev
 	.venv/bin/python -m tests.docker.containers $(KEEP)
+
+wheel: setup
+	@test -f frontend/dist/index.html || { echo "the page is not built (see above), and the wheel is to have it"; exit 1; }
+	@rm -rf build/wheel
+	@.venv/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir build/wheel .
+	@ls build/wheel/*.whl
+
+pythons: wheel
+	.venv/bin/python -m tests.repository.pythons build/wheel/*.whl
 
 audit: setup-dev
 	.venv/bin/python .ci/audit.py

@@ -12,7 +12,9 @@ GATEWAY_BASE = 100  # gateway numbers of ingress workers: 100, 101, ...
 DEMO_ACCOUNT = 5  # the account of the page's demo session
 VENUE_WITHDRAW_MINUTES = 24 * 60
 LAST_DEMO_ACCOUNT = 6  # the demo's own accounts are up to here
-PAGE_FOLDER = Path(__file__).resolve().parents[1] / "frontend" / "dist"
+_HERE = Path(__file__).resolve()
+_INSTALLED = _HERE.with_name("page")  # by a wheel
+PAGE_FOLDER = _INSTALLED if _INSTALLED.is_dir() else _HERE.parents[1] / "frontend" / "dist"
 
 
 @dataclass(frozen=True, slots=True)

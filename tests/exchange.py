@@ -103,6 +103,8 @@ class Exchange:
         self.data = data
         self._workers = {"ingress_workers = 2": f"ingress_workers = {ingress_workers}"} if ingress_workers else {}
         self.options = options
+        self.program: tuple[str, ...] = CLI
+        self.folder = Path()  # where it is run
         self.variables: dict[str, str] = {}  # of its environment, besides what is there
         self.process: subprocess.Popen[str] | None = None
         self.output: list[str] = []
@@ -114,11 +116,12 @@ class Exchange:
         if self._workers:
             environment["EXCHANGE_CONFIG"] = str(configured(self.data.parent, self._workers))
         self.process = subprocess.Popen(
-            [*CLI, "up", "--data", str(self.data), "--http", "0", "--ws", "0", *self.options],
+            [*self.program, "up", "--data", str(self.data), "--http", "0", "--ws", "0", *self.options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env=environment,
+            cwd=self.folder,
         )
         assert self.process.stdout
         for line in self.process.stdout:
@@ -210,7 +213,7 @@ class Exchange:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `exchange …` on this data folder."""
         return subprocess.run(
-            [*CLI, *arguments, "--data", str(self.data)],
+            [*self.program, *arguments, "--data", str(self.data)],
             capture_output=True,
             text=True,
             timeout=120,

@@ -134,9 +134,10 @@ def read_config(path: Path | str, profile: str, environment: Mapping[str, str] =
 
 
 def default_config() -> Path:
-    """./exchange.toml, else the one of the checkout that this code belongs to."""
-    here = Path("exchange.toml")
-    return here if here.exists() else Path(__file__).resolve().parents[2] / "exchange.toml"
+    """./exchange.toml, else the one that a wheel brought, else that of the checkout that this code belongs to."""
+    here, own = Path("exchange.toml"), Path(__file__).resolve()
+    checkout = own.parents[2] / "exchange.toml"
+    return next((path for path in (here, own.with_name("exchange.toml")) if path.exists()), checkout)
 
 
 def own_config(data: Path) -> Path:
