@@ -26,7 +26,8 @@ VARIABLES = {
     "EXCHANGE_WRITER_PAUSE_MS": "least milliseconds between two commits of the writer while there is little to store"
     " (default: 250)",
     "EXCHANGE_SHARD": "number of the shard, which stands in the names of both logs (default: 0, the only one there is)",
-    "EXCHANGE_WORKER": "number of this process among several of its role, from 0; the supervisor sets it",
+    "EXCHANGE_WORKER": "number of this process among several of its role, from 0; the supervisor sets it. `auto`: the"
+    " lowest that no other process of the role has in `EXCHANGE_RUNTIME`",
 }
 
 # Between a parent and its child; nobody else sets them (engine_core/process/lifecycle.py).

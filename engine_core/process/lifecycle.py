@@ -21,6 +21,8 @@ import threading
 import time
 from types import FrameType
 
+from engine_core.process.worker import chosen
+
 _PR_SET_PDEATHSIG = 1
 MAX_DESCRIPTORS = 65_536
 OWN_DESCRIPTORS = 128  # for everything that is not a client, and for clients that are refused with an answer
@@ -85,7 +87,7 @@ def start(role: str) -> None:
     signal.signal(signal.SIGINT, _stop)
     atexit.register(_end)
     _raise_descriptors()
-    worker = os.environ.get("EXCHANGE_WORKER", "0")
+    worker = chosen(role)
     name = role if worker == "0" else f"{role}.{worker}"
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(

@@ -12,6 +12,7 @@ import yaml
 
 from engine_core import VERSION
 from engine_core.config.exchange_toml import PROFILES
+from tests.attacks.proxy import adapted, shipped
 from tests.docker.compose import DOCKER, ROOT, SECRETS, compose, image_environment, interpolate, ours
 
 
@@ -71,7 +72,7 @@ def test_every_process_is_confined_and_stops_gracefully(name: str) -> None:
     environment = image_environment()
     assert {environment[key] for key in ("EXCHANGE_DATA", "EXCHANGE_RUNTIME")} >= targets
     writable = {volume.split(":")[1] for volume in service.get("volumes", ()) if not volume.endswith(":ro")}
-    assert ("/data" in writable) == (name in ("engine", "setup", "admin"))
+    assert ("/data" in writable) == (name in ("engine", "standby", "setup", "admin"))
 
 
 def test_nothing_runs_with_more_than_it_needs() -> None:
@@ -96,6 +97,7 @@ def test_the_default_is_a_venue_behind_its_own_proxy() -> None:
 def test_only_the_proxy_is_reachable_from_outside() -> None:
     for name, service in compose()["services"].items():
         assert ("ports" in service) == (name in ("proxy", "grafana")), name
+        assert "container_name" not in service, "or there could be no copies"
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
     assert compose()["networks"]["inside"]["internal"] is True
 
@@ -124,16 +126,16 @@ def test_everybody_waits_for_what_it_needs() -> None:
 
 def test_the_proxy_and_prometheus_know_the_right_ports() -> None:
     environment = image_environment()
-    proxy = (DOCKER / "proxy" / "nginx.conf").read_text()
+    proxy = shipped(tls=True)
     assert f"server ingress:{environment['EXCHANGE_HTTP_PORT']};" in proxy
     assert f"server egress:{environment['EXCHANGE_WS_PORT']};" in proxy
-    locations = re.findall(r"location [^{]*{([^}]*)}", proxy)
+    locations = re.findall(r"location [^{@]*{([^}]*)}", proxy)
     assert locations
     assert all("proxy_set_header" not in location for location in locations), "one there takes away all of the others"
     scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())
-    targets = scraped["scrape_configs"][0]["static_configs"][0]["targets"]
-    lasting = [name for name in ours() if name not in ("setup", "admin")]
-    assert set(targets) == {f"{name}:{environment['EXCHANGE_METRICS_PORT']}" for name in lasting}
+    looked_up = scraped["scrape_configs"][0]["dns_sd_configs"][0]
+    assert str(looked_up["port"]) == environment["EXCHANGE_METRICS_PORT"]
+    assert set(looked_up["names"]) == {name for name in ours() if name not in ("setup", "admin")}
 
 
 def test_alerts_and_dashboard_name_metrics_that_exist() -> None:
@@ -155,11 +157,7 @@ def test_alerts_and_dashboard_name_metrics_that_exist() -> None:
 
 def test_the_proxy_configuration_is_valid_nginx(tmp_path: Path) -> None:
     nginx = tool("nginx")
-    text = (DOCKER / "proxy" / "nginx.conf").read_text()
-    for name in ("ingress", "egress"):
-        text = text.replace(f"server {name}:", "server 127.0.0.1:")  # names of containers mean nothing here
-    text = text.replace("/tmp/", f"{tmp_path}/").replace("include /etc/nginx/mime.types;", "")
     path = tmp_path / "nginx.conf"
-    path.write_text(text)
+    path.write_text(adapted(tmp_path, (8080, 8081), 8080, 8081))
     done = subprocess.run([nginx, "-t", "-c", str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

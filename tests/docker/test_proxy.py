@@ -1,0 +1,140 @@
+"""The shipped nginx by TLS, with a certificate made here, and when one address asks too much. Whom it asks is an echo:
+the real thing behind it is traded with by tests/attacks and `make containers`."""
+
+import asyncio
+import json
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+
+from ingress.errors import Code
+from tests.attacks.proxy import nginx
+from tests.processes import free_port
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with the headers that it was asked with, and counts."""
+
+    protocol_version = "HTTP/1.1"
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def ingress() -> Iterator[int]:
+    Echo.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as docker/proxy/tls is, once somebody has put a certificate there."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    names = ["-subj", "/CN=exchange.test", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    subprocess.run([*made, *names, *files], check=True, capture_output=True)
+    return folder
+
+
+def trusting(certificate: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(certificate / "certificate.pem"))
+
+
+def test_by_tls_ingress_is_told_that_it_is(tmp_path: Path, ingress: int, certificate: Path) -> None:
+    with nginx(tmp_path, ingress, tls=certificate) as port:
+        url = f"https://127.0.0.1:{port}/api/v1/markets"
+        headers = httpx.get(url, verify=trusting(certificate), timeout=60).json()
+        assert headers["x-forwarded-proto"] == "https" and headers["x-forwarded-for"] == "127.0.0.1"
+        assert headers["host"] == f"127.0.0.1:{port}"
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            httpx.get(url, timeout=60)
+
+
+async def test_streams_are_on_the_same_port_by_tls(tmp_path: Path, ingress: int, certificate: Path) -> None:
+    async def echo(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        async for message in connection:
+            await connection.send(f"{connection.request.path} {message!s}")
+
+    async with serve(echo, "127.0.0.1", egress := free_port()):
+        loop, running = asyncio.get_running_loop(), nginx(tmp_path, ingress, egress, tls=certificate)
+        port = await loop.run_in_executor(None, running.__enter__)
+        try:
+            async with connect(f"wss://localhost:{port}/ws", ssl=trusting(certificate), open_timeout=60) as stream:
+                await stream.send("hello")
+                assert await stream.recv() == "/ws hello"
+        finally:
+            await loop.run_in_executor(None, running.__exit__, None, None, None)
+
+
+def slow(text: str) -> str:
+    """One request a minute and five at once, where the shipped file lets thousands pass; else the same."""
+    assert text.count("rate=2000r/s") == text.count("burst=5000") == 1
+    return text.replace("rate=2000r/s", "rate=1r/m").replace("burst=5000", "burst=5")
+
+
+def test_who_asks_too_often_is_told_so_as_ingress_would(tmp_path: Path, ingress: int) -> None:
+    with nginx(tmp_path, ingress, changed=slow) as port:
+        Echo.asked.clear()  # of the look whether it listens, which counts as the first one
+        answers = [httpx.get(f"http://127.0.0.1:{port}/api/v1/depth", timeout=60) for _ in range(8)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
+        assert len(Echo.asked) == 5
+        refused = answers[-1]
+        assert refused.headers["content-type"] == "application/json" and refused.headers["retry-after"] == "1"
+        assert refused.json()["code"] == Code.TOO_MANY_REQUESTS
+
+
+def few(text: str) -> str:
+    assert text.count("limit_conn connections 4000;") == 1
+    return text.replace("limit_conn connections 4000;", "limit_conn connections 2;")
+
+
+async def test_one_address_has_so_many_connections(tmp_path: Path, ingress: int) -> None:
+    """Counted while they ask for something: two streams that stay are all that there may be, then."""
+
+    async def silent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with serve(silent, "127.0.0.1", egress := free_port()):
+        with ThreadPoolExecutor(1) as thread:
+            loop, running = asyncio.get_running_loop(), nginx(tmp_path, ingress, egress, changed=few)
+            port = await loop.run_in_executor(thread, running.__enter__)
+            try:
+                url = f"ws://127.0.0.1:{port}/ws"
+                async with connect(url, open_timeout=60), connect(url, open_timeout=60):
+                    asked = await loop.run_in_executor(
+                        thread, lambda: httpx.get(f"http://127.0.0.1:{port}/", timeout=60)
+                    )
+                    assert asked.status_code == 429
+                    Echo.asked.clear()
+            finally:
+                await loop.run_in_executor(thread, running.__exit__, None, None, None)
