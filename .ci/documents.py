@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), ROOT / "docker/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docker").rglob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 MOST_LINES = 150  # of README.md
 _PATH = re.compile(r"`((?:engine_core|ingress|egress|persistence|frontend|bench|docker|tests|docs)/[\w./-]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
