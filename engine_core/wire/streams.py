@@ -6,10 +6,10 @@ the publish high-water mark.
 """
 
 import struct
-import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
+from isal.isal_zlib import crc32  # zlib's polynomial and values, by the processor's own instructions
 
 from engine_core.wire.codes import Reason
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, COMMAND_MAGIC, EVENT, EVENT_MAGIC, SCHEMA_VERSION
@@ -85,7 +85,7 @@ def block_bytes(header: Header, records: np.ndarray) -> bytes:
     names = (gateway, count, incarnation, sequence, time_ms, commands)
     head = _BEFORE_CRC.pack(magic, SCHEMA_VERSION, size, log_id, epoch, *names)
     body: Any = records  # their memory as it is: an array of bytes over it takes longer than a small block's checksum
-    crc = zlib.crc32(body, zlib.crc32(head + bytes(4)))
+    crc = crc32(body, crc32(head + bytes(4)))
     return b"".join((head, crc.to_bytes(4, "little"), body))
 
 
@@ -98,7 +98,7 @@ def blocks_bytes(headers: np.ndarray, records: np.ndarray) -> list[bytes]:
     blocks, begin = [], 0
     for at, end in zip(range(0, len(heads), head_size), (headers["count"].cumsum() * size).tolist(), strict=True):
         head, body = heads[at : at + head_size], bodies[begin:end]
-        crc = zlib.crc32(body, zlib.crc32(head))
+        crc = crc32(body, crc32(head))
         blocks.append(b"".join((head[:-4], crc.to_bytes(4, "little"), body)))
         begin = end
     return blocks
@@ -134,7 +134,7 @@ def decode_block(block: bytes, record: np.dtype) -> tuple[np.void, np.ndarray]:
         raise BlockError(Reason.BAD_SIZE, f"{count} commands in a block, allowed are 1 to {MAX_BLOCK_COMMANDS}")
     crc = int(header["crc"][0])
     header["crc"] = 0
-    if zlib.crc32(memoryview(block)[BLOCK_HEADER.itemsize :], zlib.crc32(header.tobytes())) != crc:
+    if crc32(memoryview(block)[BLOCK_HEADER.itemsize :], crc32(header.tobytes())) != crc:
         raise BlockError(Reason.BAD_CRC, "block fails its checksum")
     return header[0], np.frombuffer(block, record, count, BLOCK_HEADER.itemsize)
 

@@ -5,10 +5,10 @@ the bytes alone show of each block is determined here, on the reading thread: wh
 rules are those of decode_block; a block that breaks one of them is left to it, which names the reason.
 """
 
-import zlib
 from typing import NamedTuple
 
 import numpy as np
+from isal.isal_zlib import crc32
 
 from engine_core.book.ledger.gateways import BLOCK
 from engine_core.wire.codes import CommandKind
@@ -52,7 +52,7 @@ def chunk_of(entries: list[tuple[EntryId, bytes]]) -> Chunk:
     headers["crc"][starts] = 0  # as it was when the checksum was made
     view = memoryview(joined)
     spans = zip((starts * _RECORD).tolist(), (ends * _RECORD).tolist(), strict=True)
-    checksums = np.array([zlib.crc32(view[start:end]) for start, end in spans])
+    checksums = np.array([crc32(view[start:end]) for start, end in spans])
     whole = shaped & (own["magic"] == COMMAND_MAGIC) & (own["schema"] == SCHEMA_VERSION) & (own["crc"] == checksums)
     whole &= (own["record_bytes"] == _RECORD) & (own["count"] == lengths - 1) & (own["count"] <= MAX_BLOCK_COMMANDS)
     blocks = np.zeros(len(entries), BLOCK)
