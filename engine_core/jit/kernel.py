@@ -12,6 +12,7 @@ import numpy as np
 from numba.core.caching import UserProvidedCacheLocator
 
 from engine_core.jit import cache, integer_members
+from engine_core.jit.inner_compiler import InnerCompiler
 
 _ = integer_members  # imported for what it tells Numba: members of Codes are integers in kernels
 
@@ -65,14 +66,21 @@ def entry(function: F) -> F:
     return _cached(function, _nrt=False, no_cfunc_wrapper=True)
 
 
+_INNER: dict[str, Any] = {
+    "nogil": True,
+    "_nrt": False,
+    "no_cfunc_wrapper": True,
+    "no_cpython_wrapper": True,
+    "pipeline_class": InnerCompiler,
+}
+
+
 def inner(function: F) -> F:
-    """A kernel that only kernels call: no way in from Python, which is most of the time that compiling takes."""
-    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
-    return cast(F, numba.njit(forceinline=False, **options)(function))  # else it inherits that of a caller
+    """A kernel that only kernels call: no way in from Python, and no machine code of its own."""
+    return cast(F, numba.njit(forceinline=False, **_INNER)(function))  # else it inherits that of a caller
 
 
 def hot(function: F) -> F:
     """An inner kernel on the way of every order, small enough to stand in each place that calls it."""
-    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
-    options["forceinline"] = not BOUNDS_CHECKED  # with a check at every index that would take minutes to compile
-    return cast(F, numba.njit(**options)(function))
+    in_place = not BOUNDS_CHECKED  # with a check at every index that would take minutes to compile
+    return cast(F, numba.njit(forceinline=in_place, **_INNER)(function))
