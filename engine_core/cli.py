@@ -16,6 +16,7 @@ from typing import TypeAlias
 from engine_core import VERSION
 from engine_core.arguments import account, file, folder, new_file, reference, seconds, whole
 from engine_core.config.toml_section import ConfigError
+from engine_core.edge.key_names import KEY_NAME_RULE
 from engine_core.jit import cache as kernel_cache
 from engine_core.operator.target.benchmarks import benchmarks
 from engine_core.operator.target.roles import ROLES, add_up_options
@@ -140,6 +141,7 @@ def _account_commands(commands: "Commands") -> None:
     create.add_argument(
         "--permissions", default="read,trade", metavar="LIST", help="any of read,trade,withdraw (default: read,trade)"
     )
+    create.add_argument("--name", metavar="TEXT", help=f"what lists of keys call it: {KEY_NAME_RULE}")
     revoke = _add(keys, "revoke", _late("accounts", "revoke_key"), "revoke an API key")
     revoke.add_argument("--account", type=account, required=True, metavar="N", help="whose key")
     revoke.add_argument("key", help="the apiKey, in base64")

@@ -37,6 +37,7 @@ from ingress.access.rate_limits import opened
 from ingress.access.used_signatures import UsedSignatures
 from ingress.arrival import stamp_arrivals, stamped
 from ingress.config import IngressConfig, from_settings
+from ingress.database import HistoryUnavailable
 from ingress.engine import Engine, Gateway
 from ingress.fast_path import warm
 from ingress.health import Health
@@ -102,11 +103,15 @@ async def serve(config: IngressConfig) -> None:
     with listening_socket(config) as listener:
         async with open_service(config, stages) as service:
             metrics.gateway = service.engine.gateway
+            uses, known = service.auth.uses, (service.users, service.setup.log_id)
             statistics = asyncio.create_task(keep_filling(service.market_data, config.redis_url, config.shard))
+            notes = asyncio.create_task(uses.keep_written(*known))
             try:
                 await _serve_http(service, listener, metrics)
             finally:
-                await ended(statistics)
+                await ended(statistics, notes)
+            with contextlib.suppress(HistoryUnavailable):
+                await uses.write(*known)
 
 
 async def _serve_http(service: Service, listener: socket.socket, metrics: Metrics) -> None:

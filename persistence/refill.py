@@ -22,7 +22,7 @@ from persistence.store import Position, Store
 
 FROM_THE_LOG = (
     *("log_position", "assets", "markets", "fees", "accounts", "balances", "deposits", "withdrawals"),
-    *("orders", "trades", "fills"),
+    *("orders", "trades", "fills", "api_keys"),
 )
 
 

@@ -39,6 +39,7 @@ def admin(kind: CommandKind, **fields: Any) -> np.ndarray:
 class LogSetup:
     """What the log says, from the records of a SETUP answer."""
 
+    log_id: int = 0
     assets: dict[str, np.void] = field(default_factory=dict)
     markets: dict[int, np.void] = field(default_factory=dict)
     fees: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class LogSetup:
                 case CommandKind.MARKET_BANDS:
                     setup.limits[number] = limits_in(record)
                 case CommandKind.GENESIS:
+                    setup.log_id = int(record["log_id"])
                     setup.accounts.add(FEE_ACCOUNT)
                 case CommandKind.ACCOUNT:
                     setup.accounts.add(int(record["account"]))

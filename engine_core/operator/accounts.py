@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import numpy as np
+import psycopg
 import redis
 
 from engine_core.administration.client import ApplyError, LogSetup, admin, execute, read_setup
 from engine_core.administration.demo import key_command, new_key
+from engine_core.edge.key_names import KEY_NAME_RULE, NAME_KEY, is_key_name
 from engine_core.edge.spelling import PERMISSIONS
 from engine_core.operator.target.log_access import check_redis
 from engine_core.operator.target.running import CommandError, Run, require
@@ -58,13 +60,27 @@ def create_key(options: argparse.Namespace) -> int:
         if name not in PERMISSIONS:
             raise CommandError(f"--permissions: {name!r} is none of {', '.join(PERMISSIONS)}")
         permissions |= PERMISSIONS[name]
+    if options.name is not None and not is_key_name(options.name):
+        raise CommandError(f"--name: {KEY_NAME_RULE}")
     with session(options) as (gateway, setup):
         if options.account not in setup.accounts:
             raise CommandError(f"there is no account {options.account}; `exchange accounts create` makes the next one")
         key = new_key()
-        execute(gateway, [key_command(options.account, base64.b64decode(key["apiKey"]), permissions)])
+        public_key = base64.b64decode(key["apiKey"])
+        if options.name is not None:
+            _name_key(require(options.data), setup.log_id, public_key, options.name)
+        execute(gateway, [key_command(options.account, public_key, permissions)])
     print(json.dumps({"account": options.account, **key}, indent=2))
     return 0
+
+
+def _name_key(run: Run, log_id: int, public_key: bytes, name: str) -> None:
+    """A name is no command: it stands in the database alone, so that it needs."""
+    try:
+        with psycopg.connect(run.database, connect_timeout=5, prepare_threshold=None) as connection:
+            connection.execute(NAME_KEY, (log_id, public_key, name))
+    except psycopg.Error as error:
+        raise CommandError(f"the name cannot be stored, and no key was made: {str(error).strip()}") from None
 
 
 def revoke_key(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ A signature, if present, wins. Non-goals: what the request says (requests/order_
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from engine_core.edge.session_tokens import Purpose
 from engine_core.edge.signing import Pairs
 from engine_core.replica.setup import Key, Setup
 from engine_core.wire.codes import KeyPermission
+from ingress.access.key_uses import KeyUses
 from ingress.access.used_signatures import UsedSignatures, duplicate
 from ingress.errors import ApiError, Code, bad_request
 from ingress.messages import Call
@@ -52,6 +53,7 @@ class Authenticator:
     session_secret: bytes
     used: UsedSignatures
     ended: Remembered  # sessions
+    uses: KeyUses = field(default_factory=KeyUses)
 
     def claim(self, call: Call, instruction: str, permission: KeyPermission) -> Caller | Claim:
         """The caller that the head of a request names, or a refusal: it costs the same however long the request is. A
@@ -83,6 +85,7 @@ class Authenticator:
             raise _invalid_signature()
         if not int(claim.key.permissions) & int(permission):
             raise ApiError(Code.FORBIDDEN, f"API key lacks the permission to {(permission.name or '').lower()}")
+        self.uses.note(claim.public_key)
         valid_until_ms = int(claim.timestamp) + int(claim.window)
         return Caller(claim.key.account, claim.signature, valid_until_ms, claim.public_key, fitting != instruction)
 
@@ -100,6 +103,7 @@ class Authenticator:
         signature = signing.decode_base64(signature_text, signing.SIGNATURE_BYTES)
         if signature is None or not signing.verify(public_key, text, signature):
             return None
+        self.uses.note(public_key)
         return Caller(key.account, signature, timestamp_ms + window_ms)
 
     def check_window(self, headers: dict[bytes, bytes]) -> tuple[str, str]:

@@ -15,18 +15,27 @@ from engine_core.edge.spelling import MARKET_STATE_CODES
 from engine_core.wire.codes import AccountState, CommandKind, MarketState, QueryKind
 from engine_core.wire.limits import FEE_ACCOUNT, MAX_ACCOUNT, MAX_INT64, PPM
 from engine_core.wire.units import format_decimal
+from ingress.database import HistoryUnavailable
 from ingress.dispatch import Operation
 from ingress.errors import ApiError, Code, bad_request, not_found
 from ingress.messages import Reply, json_reply
 from ingress.operations.account import asset_of, balances_of
-from ingress.operations.admin_commands import Admin, apply, create_account, create_key, numbers, revoke_key
+from ingress.operations.admin_commands import (
+    Admin,
+    apply,
+    create_account,
+    create_key,
+    numbers,
+    revoke_key,
+)
 from ingress.operations.market_data import market_body
 from ingress.operations.transfers import quantity_of
 from ingress.requests import fields, order_commands
 from ingress.schemas import bodies
 from ingress.schemas.account_answers import AdminAccount, AdminFees, AdminTransfer
 from ingress.service import Request, Service
-from ingress.users.keys import key_of, new_public_key, permissions_of, public_key
+from ingress.users.guards import no_users
+from ingress.users.keys import key_name, key_of, keys_of, name_new_key, new_public_key, permissions_of, public_key
 
 ADMINISTRATOR: Final = FEE_ACCOUNT
 MAX_LOGGED: Final = 500
@@ -128,8 +137,14 @@ async def add_key(service: Service, request: Request) -> Reply:
     fields.check_members(request.fields, bodies.AdminMakeKey)
     number, permissions = _account(service, request), permissions_of(request.fields.get("permissions"))
     public = new_public_key(fields.required_text(request.fields, "apiKey"), "apiKey")
+    name = key_name(request.fields)
+    if name:  # without one no database is needed
+        try:
+            await name_new_key(service, public, name)
+        except HistoryUnavailable as error:
+            raise no_users(error) from None
     await create_key(service, number, public, permissions)
-    return json_reply(key_of(public, permissions))
+    return json_reply(key_of(public, permissions, name))
 
 
 async def delete_key(service: Service, request: Request) -> Reply:
@@ -146,7 +161,7 @@ async def _answer(service: Service, number: int) -> Reply:
     """An account as its administrator sees it."""
     setup = service.setup
     records = await service.engine.query(QueryKind.BALANCES, account=number)
-    keys = [key_of(public, key.permissions) for public, key in setup.keys.items() if key.account == number]
+    keys = await keys_of(service, number)
     is_frozen, tier = number in setup.frozen, setup.tiers.get(number, 0)
     return json_reply(AdminAccount(number, is_frozen, tier, keys, balances_of(service, records)))
 

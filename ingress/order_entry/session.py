@@ -295,6 +295,7 @@ class OrderSession:
         if not self._may_trade():
             self._loop.call_soon(self._drop, REVOKED)  # after the answer
             raise ApiError(Code.UNAUTHORIZED, "Unknown API key")
+        self._service.auth.uses.note(self._public_key)
         return self._caller
 
     def _may_trade(self) -> bool:

@@ -145,14 +145,25 @@ class UserSession(DemoSession):
     secondFactor: bool
 
 
-@example(API_KEY)
+_NOTED_KEY: Final = API_KEY | {"name": "grid bot", "createdAt": 1790000000000, "lastUsedAt": 1790000900000}
+
+
+@example(_NOTED_KEY)
 class ApiKey(msgspec.Struct):
+    """Times in Unix ms. `createdAt` is null of a key that is not stored yet or older than that keys are stored;
+    `lastUsedAt`, to the minute, of one that was never used. Name and times are absent while the database is away."""
+
     apiKey: str  # base64 of the public key
     permissions: list[PermissionWord]
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    createdAt: int | msgspec.UnsetType | None = msgspec.UNSET
+    lastUsedAt: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
-@example(API_KEY | {"secret": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "withdrawsFrom": None})
-class NewApiKey(ApiKey):
+@example(
+    API_KEY | {"name": "grid bot", "secret": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "withdrawsFrom": None}
+)
+class NewApiKey(ApiKey, kw_only=True):
     """`secret` is shown once and kept nowhere; null if the client made the pair itself. `withdrawsFrom`: Unix ms."""
 
     secret: str | None
@@ -193,7 +204,7 @@ class SessionInfo(msgspec.Struct):
     current: bool
 
 
-@example({"account": 7, "frozen": False, "feeTier": 0, "keys": [API_KEY], "balances": {"USDC": _BALANCE}})
+@example({"account": 7, "frozen": False, "feeTier": 0, "keys": [_NOTED_KEY], "balances": {"USDC": _BALANCE}})
 class AdminAccount(msgspec.Struct):
     account: int
     frozen: bool

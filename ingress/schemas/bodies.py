@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from engine_core.edge.key_names import MAX_KEY_NAME
 from engine_core.edge.spelling import (
     CancelScopeWord,
     MarketStateWord,
@@ -149,12 +150,16 @@ class EndSessions(msgspec.Struct, kw_only=True, omit_defaults=True):
     id: str | None = None
 
 
-@example({"permissions": ["read", "trade"], "password": "correct horse battery"})
+KeyName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_NAME)]
+
+
+@example({"name": "grid bot", "permissions": ["read", "trade"], "password": "correct horse battery"})
 class MakeKey(Proof, kw_only=True, omit_defaults=True):
     """Without `publicKey` the exchange makes the pair, and the answer has its secret. It asks for the password."""
 
     permissions: Annotated[list[PermissionWord], msgspec.Meta(min_length=1)]
     publicKey: str | None = None
+    name: KeyName | None = None
 
 
 @example({"apiKey": KEY})
@@ -216,10 +221,11 @@ class AdminChangeAccount(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 @example({"account": 7, **API_KEY})
-class AdminMakeKey(msgspec.Struct, kw_only=True):
+class AdminMakeKey(msgspec.Struct, kw_only=True, omit_defaults=True):
     account: AccountNumber
     apiKey: str
     permissions: Annotated[list[PermissionWord], msgspec.Meta(min_length=1)]
+    name: KeyName | None = None
 
 
 @example({"account": 7, "symbol": "USDC", "quantity": "1000", "reference": 20260101001})

@@ -1,10 +1,12 @@
-"""What guards a user beside the password, as rows: the second factor, open sessions, keys that may not withdraw yet.
+"""What guards a user beside the password, as rows: the second factor, open sessions, and what is noted of keys.
 
 Non-goals: what is done with it (sign_in.py, guards.py).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from engine_core.edge.key_names import NAME_KEY
 from ingress.users.user_rows import Users
 
 
@@ -16,6 +18,15 @@ class OpenSession:
     expires_ms: int
     address: str
     agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNote:
+    """What the database says of an API key. Times in Unix ms."""
+
+    name: str = ""
+    created_ms: int | None = None  # None: not stored yet, or made before keys were stored
+    used_ms: int | None = None  # None: never
 
 
 class GuardedUsers(Users):
@@ -70,3 +81,24 @@ class GuardedUsers(Users):
             where log_id = %s and public_key = %s"""
         rows = await self._run(statement, log_id, public_key)
         return int(rows[0][0]) if rows else 0
+
+    async def name_key(self, log_id: int, public_key: bytes, name: str) -> None:
+        await self._run(NAME_KEY, log_id, public_key, name)
+
+    async def note_uses(self, log_id: int, uses: Mapping[bytes, int]) -> None:
+        """When keys were used, in Unix ms. In the order of the keys, so that two workers never wait for each other."""
+        statement = """insert into key_notes (log_id, public_key, last_used)
+            select %s, public_key, to_timestamp(ms / 1000.0)
+            from unnest(%s::bytea[], %s::bigint[]) as used (public_key, ms) order by public_key
+            on conflict (log_id, public_key)
+            do update set last_used = greatest(key_notes.last_used, excluded.last_used) returning 1"""
+        await self._run(statement, log_id, list(uses), list(uses.values()))
+
+    async def key_notes(self, log_id: int, public_keys: Sequence[bytes]) -> dict[bytes, KeyNote]:
+        statement = """select public_key, coalesce(name, ''), (extract(epoch from created) * 1000)::bigint,
+            (extract(epoch from last_used) * 1000)::bigint
+            from (select public_key, created from api_keys where public_key = any(%s)) as stored
+            full join (select * from key_notes where log_id = %s and public_key = any(%s)) as noted
+            using (public_key)"""
+        keys = list(public_keys)
+        return {bytes(key): KeyNote(*note) for key, *note in await self._run(statement, keys, log_id, keys)}

@@ -8,21 +8,24 @@ import base64
 import time
 from typing import Final
 
+from msgspec import UNSET
 from nacl.signing import SigningKey
 
 from engine_core.edge import signing
+from engine_core.edge.key_names import KEY_NAME_RULE, is_key_name
 from engine_core.edge.spelling import PERMISSIONS, PermissionWord
-from engine_core.wire.codes import KeyPermission
+from engine_core.wire.codes import KeyPermission, Reason
 from ingress.access.authenticator import Caller
 from ingress.database import HistoryUnavailable
 from ingress.errors import ApiError, Code, bad_request, not_found
 from ingress.messages import Reply, json_reply
-from ingress.operations.admin_commands import create_key, revoke_key
+from ingress.operations.admin_commands import CommandRefused, create_key, revoke_key
 from ingress.requests import fields
 from ingress.requests.signed_json import Member
 from ingress.schemas import bodies
 from ingress.schemas.account_answers import ApiKey, NewApiKey
 from ingress.service import Request, Service
+from ingress.users.guard_rows import KeyNote
 from ingress.users.guards import no_users, prove
 
 MAX_KEYS: Final = 50  # of one account
@@ -30,9 +33,7 @@ MAX_KEYS: Final = 50  # of one account
 
 async def list_keys(service: Service, request: Request) -> Reply:
     """The account's keys that are valid; a secret is never stored."""
-    account = request.caller.account
-    keys = [(public, key) for public, key in service.setup.keys.items() if key.account == account]
-    return json_reply([ApiKey(_text(public), _names(key.permissions)) for public, key in keys])
+    return json_reply(await keys_of(service, request.caller.account))
 
 
 async def make_key(service: Service, request: Request) -> Reply:
@@ -50,16 +51,19 @@ async def make_key(service: Service, request: Request) -> Reply:
         public, secret = bytes(pair.verify_key), _text(bytes(pair))
     else:
         public = new_public_key(given, "publicKey")
+    name = key_name(request.fields)
     withdraws_from = None
     try:
         await prove(service, request)
+        await name_new_key(service, public, name)
         if permissions & KeyPermission.WITHDRAW and service.config.withdraw_delay_ms:
             withdraws_from = time.time_ns() // 1_000_000 + service.config.withdraw_delay_ms
             await service.users.delay_key(service.setup.log_id, public, withdraws_from)  # before it is a key
     except HistoryUnavailable as error:
         raise no_users(error) from None
     await create_key(service, account, public, permissions)
-    return json_reply(NewApiKey(_text(public), _names(permissions), secret, withdraws_from))
+    made = NewApiKey(_text(public), _names(permissions), name, secret=secret, withdrawsFrom=withdraws_from)
+    return json_reply(made)
 
 
 async def check_may_withdraw(service: Service, caller: Caller) -> None:
@@ -78,6 +82,36 @@ async def delete_key(service: Service, request: Request) -> Reply:
         raise not_found()
     await revoke_key(service, key.account, public)
     return json_reply(ApiKey(_text(public), []))
+
+
+async def keys_of(service: Service, account: int) -> list[ApiKey]:
+    """Which keys there are says the log; what is noted of them may be out of reach, and they can be revoked all the
+    same."""
+    keys = {public: key.permissions for public, key in service.setup.keys.items() if key.account == account}
+    try:
+        notes = await service.users.key_notes(service.setup.log_id, list(keys)) if keys else {}
+    except HistoryUnavailable:
+        return [key_of(public, permissions) for public, permissions in keys.items()]
+    shown = []
+    for public, permissions in keys.items():
+        note = notes.get(public, KeyNote())
+        shown.append(ApiKey(_text(public), _names(permissions), note.name, note.created_ms, note.used_ms))
+    return shown
+
+
+async def name_new_key(service: Service, public: bytes, name: str) -> None:
+    """Before it is a key; one that exists is not touched, whoever asks: it may be somebody else's."""
+    if public in service.setup.keys:
+        raise CommandRefused(Reason.ALREADY_EXISTS)
+    await service.users.name_key(service.setup.log_id, public, name)
+
+
+def key_name(given: fields.Fields) -> str:
+    """The name that a request gives a key; empty: none."""
+    name = fields.text(given, "name")
+    if name is not None and not is_key_name(name):
+        raise bad_request(f"name must be {KEY_NAME_RULE}")
+    return name or ""
 
 
 def permissions_of(value: Member) -> KeyPermission:
@@ -107,8 +141,9 @@ def new_public_key(text: str, name: str) -> bytes:
     return public
 
 
-def key_of(public: bytes, permissions: KeyPermission) -> ApiKey:
-    return ApiKey(_text(public), _names(permissions))
+def key_of(public: bytes, permissions: KeyPermission, name: str = "") -> ApiKey:
+    """One of whose times nothing is asked."""
+    return ApiKey(_text(public), _names(permissions), name or UNSET)
 
 
 def _names(permissions: KeyPermission) -> list[PermissionWord]:

@@ -44,6 +44,10 @@ _FEES = """insert into fees (market, tier, maker_ppm, taker_ppm) values (%s, %s,
     on conflict (market, tier) do update set maker_ppm = excluded.maker_ppm, taker_ppm = excluded.taker_ppm"""
 _ACCOUNT = "insert into accounts (account, state, fee_tier, created) values (%s, 1, 0, to_timestamp(%s / 1000.0))"
 _ACCOUNT_STATE = "update accounts set state = %s where account = %s"
+_KEY = """insert into api_keys (public_key, account, permissions, created)
+    values (%s, %s, %s, to_timestamp(%s / 1000.0)) on conflict (public_key) do update
+    set account = excluded.account, permissions = excluded.permissions, created = excluded.created, revoked = null"""
+_KEY_REVOKE = "update api_keys set revoked = to_timestamp(%s / 1000.0) where public_key = %s"
 _FEE_TIER = "update accounts set fee_tier = %s where account = %s"
 
 
@@ -82,6 +86,10 @@ class Setup:
                 yield Statement(_ACCOUNT_STATE, (code, account))
             case CommandKind.FEE_TIER:
                 yield Statement(_FEE_TIER, (code, account))
+            case CommandKind.KEY:
+                yield Statement(_KEY, (command["public_key"].tobytes(), account, code, time_ms))
+            case CommandKind.KEY_REVOKE:
+                yield Statement(_KEY_REVOKE, (time_ms, command["public_key"].tobytes()))
 
     def _market(self, command: np.void, time_ms: int) -> Statement:
         lot_atoms, tick_atoms, min_lots, max_lots = (int(command[name]) for name in RULES)

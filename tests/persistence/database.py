@@ -41,6 +41,8 @@ def assert_equals_log(url: str, blocks: list[Block], markets: slow.Markets = MAR
     accounts = [(account, *values) for account, values in expected.accounts.items()]
     _same(select(url, "select account, state, fee_tier from accounts"), accounts, "accounts")
     _same(select(url, "select market, state from markets"), list(expected.market_states.items()), "market states")
+    keys = [(key, *values) for key, values in expected.keys.items()]
+    _same(select(url, "select public_key, account, permissions, created, revoked from api_keys"), keys, "keys")
     last = blocks[-1].entry if blocks else (0, 0)
     assert select(url, "select entry_ms, entry_seq from log_position") == [tuple(last)]
     return expected

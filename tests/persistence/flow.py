@@ -84,6 +84,7 @@ class Flow:
     entry_seq: int = 0
     last_order: int = 0
     references: int = 0
+    keys: dict[int, bool] = field(default_factory=dict)  # whether each is valid
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -296,8 +297,18 @@ class Flow:
         self.admin(kind=CommandKind.MARKET_STATE, market=1, code=state)
         self.admin(kind=CommandKind.ACCOUNT_STATE, account=FIRST_TRADER, code=self.random.choice((1, 2)))
         self.admin(kind=CommandKind.FEE_TIER, account=FIRST_TRADER, code=self.random.randrange(3))
+        self._key()
         self.admin(kind=CommandKind.FEES, market=1, code=1, a=self.random.randrange(300), b=400)
         self.admin(kind=CommandKind.DEPOSIT, event=EventKind.REFUSED, account=2, asset=1, a=10**9, b=1)
+
+    def _key(self) -> None:
+        """A new key, an old one that is revoked, or one that was and comes again."""
+        number = self.random.randrange(4)
+        is_known = self.keys.get(number, False)
+        kind = CommandKind.KEY_REVOKE if is_known else CommandKind.KEY
+        self.keys[number] = not is_known
+        public_key = np.full(32, number, np.uint8)
+        self.admin(kind=kind, account=FIRST_TRADER + number % 2, code=3, public_key=public_key)
 
     def _duplicate(self) -> None:
         if self.live:

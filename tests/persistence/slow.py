@@ -31,6 +31,7 @@ class Tables:
         default_factory=lambda: {CommandKind.DEPOSIT: [], CommandKind.WITHDRAW: []}
     )
     accounts: dict[int, list[int]] = field(default_factory=dict)
+    keys: dict[bytes, tuple[Any, ...]] = field(default_factory=dict)  # account, permissions, created, revoked
     market_states: dict[int, int] = field(default_factory=dict)
     markets: Markets = field(default_factory=lambda: MARKETS)
     counts: dict[tuple[str, int, int], int] = field(default_factory=lambda: defaultdict(int))
@@ -135,6 +136,11 @@ def _admin(result: Tables, event: Any, time_ms: int) -> None:
         result.accounts[account][0] = int(command["code"])
     elif kind == CommandKind.FEE_TIER:
         result.accounts[account][1] = int(command["code"])
+    elif kind == CommandKind.KEY:
+        result.keys[command["public_key"].tobytes()] = (account, int(command["code"]), moment(time_ms), None)
+    elif kind == CommandKind.KEY_REVOKE:
+        key = command["public_key"].tobytes()
+        result.keys[key] = (*result.keys[key][:3], moment(time_ms))
     elif kind in (CommandKind.MARKET, CommandKind.MARKET_STATE):
         result.market_states[int(command["market"])] = int(command["code"])
 

@@ -24,6 +24,7 @@ from persistence.store import Position, Store, StoreError
 from persistence.writer import store_next
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
 from tests.persistence.flow import Block, Flow, append
+from tests.persistence.slow import moment
 
 
 def config(redis_url: str, database_url: str, batch_bytes: int = 2**20) -> WriterConfig:
@@ -277,6 +278,29 @@ def test_logs_that_lie_are_named(valkey: str, postgres: str) -> None:
         with pytest.raises(SourceError, match="is damaged"):
             check(valkey, postgres)
     assert_equals_log(postgres, blocks)
+
+
+def test_a_database_of_before_stores_keys_from_now_on(
+    valkey: str, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow, public_keys = Flow(), [np.full(32, number, np.uint8) for number in (7, 8)]
+    blocks = [flow.genesis()]
+    known = migrations(Variant.PLAIN)
+    before = [each for each in known if each.version < 8]
+    with redis.Redis.from_url(valkey) as client:
+        append(client, blocks)
+        monkeypatch.setattr("persistence.migrate.migrations", lambda variant: before)
+        store_all(config(valkey, postgres), count(blocks))
+        assert select(postgres, "select max(version) from schema_version") == [(7,)]
+        monkeypatch.setattr("persistence.migrate.migrations", lambda variant: known)
+        # The first key's command is of before, and was never stored: it has no row, and its end is none either.
+        flow.admin(kind=CommandKind.KEY_REVOKE, account=2, public_key=public_keys[0])
+        flow.admin(kind=CommandKind.KEY, account=2, code=3, public_key=public_keys[1])
+        more = [flow.close()]
+        append(client, more)
+    store_all(config(valkey, postgres), count(more))
+    found = select(postgres, "select public_key, account, permissions, created, revoked from api_keys")
+    assert found == [(public_keys[1].tobytes(), 2, 3, moment(more[0].time_ms), None)]
 
 
 def test_a_database_of_before_gets_the_candle_views_with_its_rows(

@@ -166,7 +166,10 @@ def test_a_key_of_the_user_works_and_is_revoked_in_every_worker(
     given = page.post(
         KEYS, json={"permissions": ["trade", "read"], "publicKey": _public(own), "password": PASSWORD}
     ).json()
-    assert given == {"apiKey": _public(own), "permissions": ["read", "trade"], "secret": None, "withdrawsFrom": None}
+    assert given == {
+        **{"apiKey": _public(own), "permissions": ["read", "trade"], "name": ""},
+        **{"secret": None, "withdrawsFrom": None},
+    }
     assert {key["apiKey"] for key in page.get(KEYS).json()} == {made["apiKey"], given["apiKey"]}
     key = SigningKey(_bytes(made["secret"]))
 
@@ -189,6 +192,53 @@ def test_a_key_of_the_user_works_and_is_revoked_in_every_worker(
     again = page.post(KEYS, json={"permissions": ["read"], "publicKey": made["apiKey"], "password": PASSWORD})
     assert error_of(again) == (400, "INVALID_CLIENT_REQUEST")
     assert session["account"] > 6
+
+
+def test_a_key_has_a_name_and_times(venue: Venue, page: httpx.Client, other_page: httpx.Client) -> None:
+    began_ms = int(time.time() * 1000)
+    name, _ = sign_up(page)
+    enter(other_page, SESSION, name)
+    made = page.post(KEYS, json={"name": "grid bot 🤖", "permissions": ["read"], "password": PASSWORD}).json()
+    unnamed = page.post(KEYS, json={"permissions": ["read"], "password": PASSWORD}).json()
+    assert (made["name"], unnamed["name"]) == ("grid bot 🤖", "")
+    key = SigningKey(_bytes(made["secret"]))
+
+    def known(client: httpx.Client, member: str) -> int | None:
+        (found,) = [each for each in client.get(KEYS).json() if each["apiKey"] == made["apiKey"]]
+        assert found["name"] == "grid bot 🤖"
+        value = found[member]
+        assert value is None or began_ms - 1000 <= value <= time.time() * 1000
+        return value
+
+    for client in (page, other_page):
+        eventually(lambda client=client: known(client, "createdAt") is not None)  # type: ignore[misc]
+        assert known(client, "lastUsedAt") is None, "it was not used"
+    with httpx.Client(base_url=other_page.base_url, timeout=30, verify=False) as bot:
+        signed = Signer(bot).request("GET", "/api/v1/capital", "balanceQuery", None, key)
+        eventually(lambda: bot.send(signed).status_code == 200)
+    for client in (page, other_page):
+        eventually(lambda client=client: known(client, "lastUsedAt") is not None)  # type: ignore[misc]
+    others = [each for each in page.get(KEYS).json() if each["apiKey"] == unnamed["apiKey"]]
+    assert [(each["name"], each["lastUsedAt"]) for each in others] == [("", None)]
+
+
+@pytest.mark.parametrize("name", ["x" * 41, " bot", "bot ", "a\nb", "a\u202eb", "\u0000", " ", 7, ["bot"]])
+def test_what_no_key_is_called(page: httpx.Client, name: object) -> None:
+    sign_up(page)
+    refused = page.post(KEYS, json={"name": name, "permissions": ["read"], "password": PASSWORD})
+    assert error_of(refused) == (400, "INVALID_CLIENT_REQUEST")
+    assert page.get(KEYS).json() == []
+
+
+def test_nobody_renames_or_delays_the_key_of_another(page: httpx.Client, other_page: httpx.Client) -> None:
+    """Public keys are no secret: whoever knows one may try to register it, too."""
+    sign_up(page)
+    made = page.post(KEYS, json={"name": "mine", "permissions": ["read"], "password": PASSWORD}).json()
+    sign_up(other_page)
+    body = {"publicKey": made["apiKey"], "name": "yours", "permissions": ["read"], "password": PASSWORD}
+    eventually(lambda: error_of(other_page.post(KEYS, json=body)) == (400, "INVALID_CLIENT_REQUEST"))
+    assert [each["name"] for each in page.get(KEYS).json()] == ["mine"]
+    assert other_page.get(KEYS).json() == []
 
 
 def test_a_key_cannot_make_keys(venue: Venue) -> None:
@@ -219,8 +269,10 @@ def test_a_request_is_executed_by_one_worker_only(venue: Venue) -> None:
 def test_an_administrator_makes_an_account_that_trades(venue: Venue) -> None:
     number = administer(venue, "POST", "account", "adminAccountCreate", {})["account"]
     key = SigningKey(number.to_bytes(32, "little"))
-    body = {"account": number, "apiKey": _public(key), "permissions": ["read", "trade"]}
-    administer(venue, "POST", "keys", "adminKeyCreate", body)
+    body = {"account": number, "apiKey": _public(key), "permissions": ["read", "trade"], "name": "desk 3"}
+    assert administer(venue, "POST", "keys", "adminKeyCreate", body)["name"] == "desk 3"
+    (shown,) = administer(venue, "PATCH", "account", "adminAccountUpdate", {"account": number})["keys"]
+    assert (shown["apiKey"], shown["name"]) == (_public(key), "desk 3")
     reference = time.time_ns() % 2**62
     moved = {"account": number, "symbol": "USDC", "quantity": "500", "reference": reference}
     assert administer(venue, "POST", "deposits", "adminDeposit", moved)["available"] == "500"
