@@ -90,7 +90,7 @@ def test_axe_finds_nothing(browser: Browser, exchange: Exchange, size: str, them
     for title in ("API keys", "Security"):
         walk.in_dialog(title, lambda title=title: button(page, title).click())  # type: ignore[misc]
     button(page, "Log out").click()
-    expect(page.page.locator(".account-name")).to_contain_text("Demo account")
+    expect(page.page.get_by_test_id("account-name")).to_contain_text("Demo account")
     page.until_live()
     walk.in_dialog("Log in", lambda: button(page, "Log in").click())
     for title, path in ROUTES.items():

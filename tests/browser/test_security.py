@@ -16,7 +16,7 @@ STEP_SECONDS = 30
 TYPING_SECONDS = 10
 
 # What is wider than there is room for, but for fields, which scroll.
-CUT_OFF = """() => [...document.querySelectorAll('.dialog, .dialog *:not(input, code)')]
+CUT_OFF = """() => [...document.querySelectorAll('dialog, dialog *:not(input, code)')]
   .filter(each => each.scrollWidth > each.clientWidth && getComputedStyle(each).display !== 'inline')
   .map(each => each.outerHTML.slice(0, 80))"""
 
@@ -138,7 +138,7 @@ def test_a_key_that_may_withdraw_asks_for_password_and_code_and_says_from_when(p
     box.get_by_label("Code that").fill(app.code())
     box.get_by_role("button", name="Make a key").click()
     expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"))
-    expect(box.locator(".new-key")).to_contain_text("are possible from")
+    expect(box.get_by_test_id("new-key")).to_contain_text("are possible from")
     expect(box.get_by_role("listitem")).to_contain_text("read, trade, withdraw")
     expect(box.get_by_label("Password")).to_have_value("")
     page.shoot("keys-withdraw")
@@ -177,7 +177,7 @@ def test_sessions_are_listed_and_ended(page: TradingPage, elsewhere: TradingPage
 
 def has_ended(page: TradingPage, name: str) -> None:
     """The page says by itself that it is nobody's."""
-    expect(page.page.locator(".account-name").filter(has_text=name)).to_have_count(0)
+    expect(page.page.get_by_test_id("account-name").filter(has_text=name)).to_have_count(0)
     expect(button(page, "Log in")).to_be_visible()
 
 

@@ -40,6 +40,7 @@ def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Ex
     box.get_by_role("button", name="Make a key").click()
     expect(box.get_by_label("Password")).to_be_focused()  # it is asked for again
     expect(box).to_contain_text("There are none yet")
+    box.get_by_label("Name of a new key").fill("grid bot")
     box.get_by_label("Password").fill(PASSWORD)
     with page.page.expect_response(lambda answer: answer.url.endswith("/api/v1/keys")) as made:
         box.get_by_role("button", name="Make a key").click()
@@ -47,7 +48,7 @@ def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Ex
     secret = box.get_by_label("Secret").input_value()
     assert secret not in str(made.value.request.post_data) and made.value.json()["secret"] is None
     page.shoot("keys-made")
-    width = "document.querySelector('.dialog-body')"
+    width = "document.querySelector('dialog > div')"
     assert page.page.evaluate(f"{width}.scrollWidth <= {width}.clientWidth"), "nothing is cut off at the dialog's side"
     bot = client(exchange, box)
     bot.load_markets()
@@ -56,7 +57,8 @@ def test_a_user_comes_trades_with_a_key_and_goes(page: TradingPage, exchange: Ex
     with pytest.raises(ccxt.OperationRejected):  # what the dialog leaves out unless it is asked for
         bot.withdraw("USDC", 1, "DE89370400440532013000", {"network": "Internal"})
     key = box.get_by_role("listitem").filter(has_text=bot.apiKey)
-    expect(key).to_contain_text("read, trade")
+    for text in ("grid bot", "read, trade", "made today"):
+        expect(key).to_contain_text(text)
     key.get_by_role("button").click()
     page.confirm("Revoke")
     expect(key).to_have_count(0)
@@ -134,3 +136,33 @@ def test_a_revoked_key_takes_its_secret_off_the_screen(page: TradingPage) -> Non
     expect(box).to_contain_text("There are none yet")
     box.get_by_role("button", name="Close").first.click()
     button(page, "Log out").click()
+
+
+def test_settings_show_when_a_key_was_used_and_revoke_it(page: TradingPage, exchange: Exchange) -> None:
+    sign_up(page)
+    page.page.goto(f"{exchange.run['http']}/settings")
+    box = page.page.get_by_role("region", name="API keys")
+    box.get_by_label("Name of a new key").fill("grid bot")
+    box.get_by_label("Password").fill(PASSWORD)
+    box.get_by_role("button", name="Make a key").click()
+    key = box.get_by_role("listitem").filter(has_text="grid bot")
+    expect(key).to_contain_text("never used")
+    expect(box.get_by_label("Secret")).to_have_value(re.compile(r"\S{40,}"))
+    bot = client(exchange, box)
+    bot.load_markets()
+    eventually(lambda: refused(bot), lambda now: not now, "the key works")
+
+    def shown() -> str:
+        page.page.reload()
+        expect(key).to_be_visible()
+        return key.inner_text()
+
+    text = eventually(shown, lambda text: "last used today" in text, "the use of the key is on the page")
+    assert "made today" in text and "read, trade" in text
+    page.shoot("settings-keys")
+    key.get_by_role("button", name="Revoke grid bot").click()
+    page.confirm("Revoke")
+    expect(key).to_have_count(0)
+    eventually(lambda: refused(bot), bool, "the key works no more")
+    button(page, "Log out").click()
+    is_nobody(page)

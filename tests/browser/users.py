@@ -20,7 +20,7 @@ FOCUS = """() => {
 
 
 def button(page: TradingPage, name: str) -> Locator:
-    return page.page.locator(".account").get_by_role("button", name=name, exact=True).first
+    return page.page.get_by_test_id("account").get_by_role("button", name=name, exact=True).first
 
 
 def dialog(page: TradingPage, title: str) -> Locator:
@@ -43,13 +43,13 @@ def enter(page: TradingPage, how: str, name: str, password: str = PASSWORD) -> L
 
 
 def is_user(page: TradingPage, name: str) -> None:
-    expect(page.page.locator(".account-name")).to_have_text(name)
+    expect(page.page.get_by_test_id("account-name")).to_have_text(name)
     page.until_live()
 
 
 def is_nobody(page: TradingPage) -> None:
     """Logged out: the page has come again, with the account that the demo gives to anybody."""
-    expect(page.page.locator(".account-name")).to_have_text(re.compile("Demo account"))
+    expect(page.page.get_by_test_id("account-name")).to_have_text(re.compile("Demo account"))
     page.until_live()
 
 

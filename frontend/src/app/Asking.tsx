@@ -6,6 +6,7 @@ import { useStore } from "../reactive/useStore";
 import { Dialog } from "../ui/Dialog";
 import { useVenue } from "../ui/useVenue";
 import styles from "./Asking.module.css";
+import forms from "../ui/form.module.css";
 
 export function Asking(): ReactElement | null {
   const question = useStore(useVenue().questions.asked);
@@ -28,12 +29,12 @@ function Asked({ question }: { question: Question }): ReactElement {
           <span>Do not ask again: {question.of.map((each) => CONFIRMATIONS[each].toLowerCase()).join("; ")}</span>
         </label>
       )}
-      <div className="dialog-buttons">
-        <button type="button" className="quiet" onClick={() => questions.answer(false)}>
+      <div className={forms["buttons"]}>
+        <button type="button" className={forms["quiet"]} onClick={() => questions.answer(false)}>
           Back
         </button>
         {/* eslint-disable-next-line jsx-a11y/no-autofocus -- of a dialog that opened for this decision */}
-        <button type="button" className="primary" autoFocus onClick={() => questions.answer(true, isNeverAgain)}>
+        <button type="button" className={forms["primary"]} autoFocus onClick={() => questions.answer(true, isNeverAgain)}>
           {question.action}
         </button>
       </div>

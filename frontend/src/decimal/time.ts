@@ -21,6 +21,14 @@ export function clock(timeMs: number): string {
   return `${twoDigits(time.getHours())}:${twoDigits(time.getMinutes())}:${twoDigits(time.getSeconds())}`;
 }
 
+/** "2026-03-04 14:03", or "today 14:03" on the day of `nowMs`. */
+export function dayOf(timeMs: number, nowMs: number = Date.now()): string {
+  const time = new Date(timeMs);
+  const at = `${twoDigits(time.getHours())}:${twoDigits(time.getMinutes())}`;
+  if (time.toDateString() === new Date(nowMs).toDateString()) return `today ${at}`;
+  return `${time.getFullYear()}-${twoDigits(time.getMonth() + 1)}-${twoDigits(time.getDate())} ${at}`;
+}
+
 /** "03-04 14:03:59", or the time alone when it is of the day of `nowMs`. */
 export function moment(timeMs: number, nowMs: number = Date.now()): string {
   const time = new Date(timeMs);

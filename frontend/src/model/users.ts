@@ -11,6 +11,12 @@ export type Permission = "read" | "trade" | "withdraw";
 export interface ApiKey {
   apiKey: string;
   permissions: Permission[];
+  /** Empty: it was given none. Undefined, as the times: the exchange cannot say now. */
+  name?: string;
+  /** Null: not known, or not yet. */
+  createdAt?: number | null;
+  /** To the minute; null: never. */
+  lastUsedAt?: number | null;
 }
 
 export interface NewApiKey extends ApiKey {
@@ -28,6 +34,7 @@ export interface Proof {
 export const SESSION = "/api/v1/session";
 const OTHER_TABS = "session";
 const KEYS = "/api/v1/keys";
+export const MAX_KEY_NAME = 40;
 
 export type Entrance = "login" | "signup";
 
@@ -59,10 +66,10 @@ export async function keys(session: SessionHolder): Promise<ApiKey[]> {
 }
 
 /** The pair is made here, and only its public key is sent. */
-export async function makeKey(session: SessionHolder, permissions: Permission[], proof: Proof): Promise<NewApiKey> {
+export async function makeKey(session: SessionHolder, name: string, permissions: Permission[], proof: Proof): Promise<NewApiKey> {
   const { publicKey, secret } = await newKeyPair();
-  const { body } = await session.send<Omit<NewApiKey, "secret">>("POST", KEYS, { permissions, publicKey, ...proof });
-  return { ...body, secret };
+  const { body } = await session.send<Omit<NewApiKey, "secret">>("POST", KEYS, { name, permissions, publicKey, ...proof });
+  return { ...body, secret, createdAt: Date.now(), lastUsedAt: null };
 }
 
 export async function revokeKey(session: SessionHolder, apiKey: string): Promise<void> {

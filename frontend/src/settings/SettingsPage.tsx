@@ -5,6 +5,8 @@ import { chooseNumbers, numbers } from "../decimal/language";
 import { useStore } from "../reactive/useStore";
 import { choosePalette, chooseTheme, palette, theme } from "../ui/colours";
 import { PageFrame } from "../ui/PageFrame";
+import { useVenue } from "../ui/useVenue";
+import { Keys } from "../users/Keys";
 import { AccountSettings } from "./AccountSettings";
 import { Choice } from "./Choice";
 import { Hotkeys } from "./Hotkeys";
@@ -16,6 +18,7 @@ const NUMBERS = { auto: "As the browser's language", point: "1,234.5", comma: "1
 
 export default function SettingsPage(): ReactElement {
   const asked = useStore(confirmations);
+  const isOpen = useStore(useVenue().session.store).kind === "open";
   return (
     <PageFrame title="Settings">
       <Section title="Appearance">
@@ -36,6 +39,11 @@ export default function SettingsPage(): ReactElement {
       </Section>
       <Hotkeys />
       <AccountSettings />
+      {isOpen && (
+        <Section title="API keys">
+          <Keys />
+        </Section>
+      )}
     </PageFrame>
   );
 }

@@ -1,6 +1,7 @@
 /** A native modal dialog: the browser keeps the focus in it; Escape or a click outside closes it. */
 import { useEffect, useRef, type ReactElement, type ReactNode } from "react";
-import "./dialog.css";
+import styles from "./Dialog.module.css";
+import forms from "./form.module.css";
 
 export function Dialog({ title, close, children }: { title: string; close: () => void; children: ReactNode }): ReactElement {
   const element = useRef<HTMLDialogElement>(null);
@@ -18,7 +19,7 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
   return (
     <dialog
       ref={element}
-      className="dialog"
+      className={styles["dialog"]}
       aria-label={title}
       onCancel={(event) => {
         event.preventDefault();
@@ -29,10 +30,10 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
         if (event.target === element.current) end();
       }}
     >
-      <div className="dialog-body">
-        <div className="dialog-head">
+      <div className={styles["body"]}>
+        <div className={styles["head"]}>
           <h2>{title}</h2>
-          <button type="button" className="quiet" aria-label="Close" onClick={end}>
+          <button type="button" className={forms["quiet"]} aria-label="Close" onClick={end}>
             ×
           </button>
         </div>

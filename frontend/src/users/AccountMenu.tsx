@@ -1,12 +1,13 @@
-/** The account in the header: log in, sign up, API keys, security, log out. */
+/** The account: log in, sign up, API keys, security, log out. */
 import { useState, type ReactElement } from "react";
 import { leave } from "../model/users";
 import { useStore } from "../reactive/useStore";
+import forms from "../ui/form.module.css";
 import { useVenue } from "../ui/useVenue";
+import styles from "./account.module.css";
 import { KeysDialog } from "./KeysDialog";
 import { SecurityDialog } from "./SecurityDialog";
 import { SignInDialog } from "./SignInDialog";
-import "./account.css";
 
 type Shown = "nothing" | "sign in" | "keys" | "security";
 
@@ -21,30 +22,26 @@ export function AccountMenu(): ReactElement | null {
     void leave(holder).finally(() => location.reload());
   };
   return (
-    <span className="account">
-      {session.kind === "open" && <span className="account-name">{session.name ?? `Demo account ${session.account}`}</span>}
+    <div className={styles["account"]} data-testid="account">
       {session.kind === "open" && (
-        <button type="button" className="quiet" onClick={() => setShown("keys")}>
-          API keys
-        </button>
+        <span className={styles["name"]} data-testid="account-name">
+          {session.name ?? `Demo account ${session.account}`}
+        </span>
       )}
-      {isUser && (
-        <button type="button" className="quiet" onClick={() => setShown("security")}>
-          Security
-        </button>
-      )}
-      {isUser ? (
-        <button type="button" className="quiet" onClick={logOut}>
-          Log out
-        </button>
-      ) : (
-        <button type="button" className="quiet" onClick={() => setShown("sign in")}>
-          Log in
-        </button>
-      )}
+      {session.kind === "open" && <Action label="API keys" act={() => setShown("keys")} />}
+      {isUser && <Action label="Security" act={() => setShown("security")} />}
+      {isUser ? <Action label="Log out" act={logOut} /> : <Action label="Log in" act={() => setShown("sign in")} />}
       {shown === "sign in" && <SignInDialog close={close} />}
       {shown === "keys" && <KeysDialog close={close} />}
       {shown === "security" && <SecurityDialog close={close} />}
-    </span>
+    </div>
+  );
+}
+
+function Action({ label, act }: { label: string; act: () => void }): ReactElement {
+  return (
+    <button type="button" className={forms["quiet"]} onClick={act}>
+      {label}
+    </button>
   );
 }

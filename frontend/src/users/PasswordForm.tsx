@@ -3,6 +3,7 @@ import { changePassword } from "../model/security";
 import { useAttempt } from "../ui/attempt";
 import { useVenue } from "../ui/useVenue";
 import { Buttons, focusFirst, PasswordField, Problem, ProofFields, proofOf } from "./fields";
+import forms from "../ui/form.module.css";
 
 export function PasswordForm({ done, cancel }: { done: () => void; cancel: () => void }): ReactElement {
   const session = useVenue().session;
@@ -21,11 +22,11 @@ export function PasswordForm({ done, cancel }: { done: () => void; cancel: () =>
     if (await attempt(() => changePassword(session, proofOf(form), wanted))) done();
   };
   return (
-    <form ref={focusFirst} className="dialog-form" onSubmit={(event) => void submit(event)}>
+    <form ref={focusFirst} className={forms["form"]} onSubmit={(event) => void submit(event)}>
       <ProofFields />
       <PasswordField label="New password" name="new" isNew />
       <PasswordField label="New password again" name="again" isNew />
-      <p className="hint">It has 8 characters or more. Every other session ends, on all devices.</p>
+      <p className={forms["hint"]}>It has 8 characters or more. Every other session ends, on all devices.</p>
       <Problem of={mistake || problem} />
       <Buttons label="Change password" isBusy={isBusy} cancel={cancel} />
     </form>

@@ -1,6 +1,8 @@
 /** What a new key may do: read and trade, unless something else is chosen. */
 import type { ReactElement } from "react";
 import type { Permission } from "../model/users";
+import forms from "../ui/form.module.css";
+import styles from "./keys.module.css";
 
 const PERMISSIONS: Permission[] = ["read", "trade", "withdraw"];
 export const USUAL: readonly Permission[] = ["read", "trade"];
@@ -8,8 +10,8 @@ export const USUAL: readonly Permission[] = ["read", "trade"];
 export function Permissions({ chosen, choose }: { chosen: readonly Permission[]; choose: (chosen: Permission[]) => void }): ReactElement {
   return (
     <>
-      <fieldset className="permissions">
-        <legend>A new key that may</legend>
+      <fieldset className={styles["permissions"]}>
+        <legend>It may</legend>
         {PERMISSIONS.map((each) => (
           <label key={each}>
             <input
@@ -25,13 +27,13 @@ export function Permissions({ chosen, choose }: { chosen: readonly Permission[];
         ))}
       </fieldset>
       {chosen.includes("withdraw") && (
-        <p className="hint" role="status">
+        <p className={forms["hint"]} role="status">
           Anyone with this key can withdraw your money. The exchange may delay withdrawals by a new key; the time is shown
           once the key is made.
         </p>
       )}
       {chosen.length === 0 && (
-        <p className="hint" role="status">
+        <p className={forms["hint"]} role="status">
           Choose at least one thing that the key may do.
         </p>
       )}

@@ -1,6 +1,7 @@
 /** Text as a QR code, always dark on light: some scanners read nothing else. */
 import { encodeQR } from "qr";
 import { useMemo, type ReactElement } from "react";
+import styles from "./security.module.css";
 
 const QUIET = 4; // modules of margin, as the standard requires
 
@@ -11,7 +12,7 @@ export function QrCode({ text, label }: { text: string; label: string }): ReactE
     return [modules.length, dark.join("")];
   }, [text]);
   return (
-    <svg className="qr" role="img" aria-label={label} viewBox={`0 0 ${size} ${size}`} shapeRendering="crispEdges">
+    <svg className={styles["qr"]} role="img" aria-label={label} viewBox={`0 0 ${size} ${size}`} shapeRendering="crispEdges">
       <path d={path} />
     </svg>
   );

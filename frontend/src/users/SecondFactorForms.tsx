@@ -5,6 +5,8 @@ import { useAttempt } from "../ui/attempt";
 import { useVenue } from "../ui/useVenue";
 import { Buttons, CodeField, focusFirst, Problem, ProofFields, proofOf } from "./fields";
 import { QrCode } from "./QrCode";
+import forms from "../ui/form.module.css";
+import styles from "./security.module.css";
 
 interface Props {
   done: (message: string) => void;
@@ -22,8 +24,8 @@ export function TurnOn({ done, cancel }: Props): ReactElement {
     void attempt(async () => setFactor(await beginSecondFactor(session, proof)));
   };
   return (
-    <form ref={focusFirst} className="dialog-form" onSubmit={submit}>
-      <p className="hint">
+    <form ref={focusFirst} className={forms["form"]} onSubmit={submit}>
+      <p className={forms["hint"]}>
         Logging in, and every action that asks for your password, will also ask for a code from an authenticator app.
       </p>
       <ProofFields />
@@ -42,17 +44,17 @@ function Confirm({ factor, done, cancel }: Props & { factor: SecondFactor }): Re
     if (await attempt(() => confirmSecondFactor(session, code))) done("The second factor is on.");
   };
   return (
-    <form className="dialog-form" onSubmit={(event) => void submit(event)}>
-      <p className="hint">Scan the code with an authenticator app, or enter the secret by hand.</p>
+    <form className={forms["form"]} onSubmit={(event) => void submit(event)}>
+      <p className={forms["hint"]}>Scan the code with an authenticator app, or enter the secret by hand.</p>
       <QrCode text={factor.uri} label="QR code for an authenticator app" />
       <label>
         Secret
-        <output className="secret">{inGroups(factor.secret)}</output>
+        <output className={styles["secret"]}>{inGroups(factor.secret)}</output>
       </label>
-      <a className="quiet" href={factor.uri}>
+      <a className={forms["quiet"]} href={factor.uri}>
         Open in an app on this device
       </a>
-      <p className="hint">
+      <p className={forms["hint"]}>
         Keep a copy of the secret in a safe place: if you lose both the app and the secret, you lose access to this account.
       </p>
       <CodeField isFocused />
@@ -71,8 +73,8 @@ export function TurnOff({ done, cancel }: Props): ReactElement {
     if (await attempt(() => removeSecondFactor(session, proof))) done("The second factor is off.");
   };
   return (
-    <form ref={focusFirst} className="dialog-form" onSubmit={(event) => void submit(event)}>
-      <p className="hint">Once it is off, the password alone is enough to log in.</p>
+    <form ref={focusFirst} className={forms["form"]} onSubmit={(event) => void submit(event)}>
+      <p className={forms["hint"]}>Once it is off, the password alone is enough to log in.</p>
       <ProofFields />
       <Problem of={problem} />
       <Buttons label="Turn off" isBusy={isBusy} cancel={cancel} />

@@ -7,7 +7,8 @@ import { focus } from "./fields";
 import { PasswordForm } from "./PasswordForm";
 import { TurnOff, TurnOn } from "./SecondFactorForms";
 import { Sessions } from "./Sessions";
-import "./security.css";
+import styles from "./security.module.css";
+import forms from "../ui/form.module.css";
 
 type Form = "password" | "second factor";
 
@@ -50,7 +51,7 @@ export function SecurityDialog({ close }: { close: () => void }): ReactElement {
         <Factor done={(message) => show(null, message)} cancel={() => show(null)} />
       </Setting>
       {done && (
-        <p className="dialog-done" role="status">
+        <p className={forms["done"]} role="status">
           {done}
         </p>
       )}
@@ -72,12 +73,12 @@ interface SettingProps {
 function Setting({ name, state, action, isOpen, wasOpen, open, children }: SettingProps): ReactElement {
   const id = useId();
   return (
-    <section className="setting" aria-labelledby={id}>
-      <div className="setting-head">
+    <section className={styles["setting"]} aria-labelledby={id}>
+      <div className={styles["head"]}>
         <h3 id={id}>{name}</h3>
-        {state && <span className={`setting-state ${state.toLowerCase()}`}>{state}</span>}
+        {state && <span className={`${styles["state"]} ${styles[state.toLowerCase()] ?? ""}`}>{state}</span>}
         {!isOpen && (
-          <button ref={wasOpen ? focus : null} type="button" className="quiet" aria-describedby={id} onClick={open}>
+          <button ref={wasOpen ? focus : null} type="button" className={forms["quiet"]} aria-describedby={id} onClick={open}>
             {action}
           </button>
         )}

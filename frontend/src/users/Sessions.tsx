@@ -5,6 +5,8 @@ import { browserOf, endSessions, openSessions, type OpenSession } from "../model
 import { useAttempt } from "../ui/attempt";
 import { useVenue } from "../ui/useVenue";
 import { Problem } from "./fields";
+import forms from "../ui/form.module.css";
+import styles from "./security.module.css";
 
 export function Sessions(): ReactElement {
   const session = useVenue().session;
@@ -21,21 +23,21 @@ export function Sessions(): ReactElement {
   };
   const others = sessions?.filter((each) => !each.current) ?? [];
   return (
-    <section className="setting" aria-labelledby={id}>
-      <div className="setting-head">
+    <section className={styles["setting"]} aria-labelledby={id}>
+      <div className={styles["head"]}>
         <h3 id={id}>Sessions</h3>
         {others.length > 0 && (
-          <button type="button" className="quiet" disabled={isBusy} onClick={() => end()}>
+          <button type="button" className={forms["quiet"]} disabled={isBusy} onClick={() => end()}>
             End all others
           </button>
         )}
       </div>
-      <ul className="sessions">
+      <ul className={styles["sessions"]}>
         {sessions?.map((each) => (
           <li key={each.id}>
             <div>
               <span title={each.userAgent}>{browserOf(each.userAgent)}</span>{" "}
-              {each.current && <span className="setting-state on">This one</span>}
+              {each.current && <span className={`${styles["state"]} ${styles["on"]}`}>This one</span>}
               <small>
                 {each.address} · logged in {moment(each.createdAt)}
               </small>
@@ -43,7 +45,7 @@ export function Sessions(): ReactElement {
             {!each.current && (
               <button
                 type="button"
-                className="quiet"
+                className={forms["quiet"]}
                 disabled={isBusy}
                 aria-label={`End ${browserOf(each.userAgent)}, ${each.address}, logged in ${moment(each.createdAt)}`}
                 onClick={() => end(each.id)}

@@ -3,6 +3,7 @@ import { enter, type Entrance } from "../model/users";
 import { useAttempt } from "../ui/attempt";
 import { Dialog } from "../ui/Dialog";
 import { CodeField, PasswordField, Problem, proofOf } from "./fields";
+import forms from "../ui/form.module.css";
 
 export function SignInDialog({ close }: { close: () => void }): ReactElement {
   const [entrance, setEntrance] = useState<Entrance>("login");
@@ -23,7 +24,7 @@ export function SignInDialog({ close }: { close: () => void }): ReactElement {
   };
   return (
     <Dialog title={isNew ? "Sign up" : "Log in"} close={close}>
-      <form className="dialog-form" onSubmit={(event) => void submit(event)}>
+      <form className={forms["form"]} onSubmit={(event) => void submit(event)}>
         <label>
           Name
           <input name="name" autoComplete="username" required minLength={3} maxLength={32} spellCheck={false} />
@@ -31,10 +32,10 @@ export function SignInDialog({ close }: { close: () => void }): ReactElement {
         <PasswordField label="Password" name="password" isNew={isNew} />
         {asksCode && <CodeField isFocused />}
         <Problem of={problem} />
-        <button type="submit" className="primary" disabled={isBusy}>
+        <button type="submit" className={forms["primary"]} disabled={isBusy}>
           {isNew ? "Sign up" : "Log in"}
         </button>
-        <button type="button" className="quiet" onClick={() => change(isNew ? "login" : "signup")}>
+        <button type="button" className={forms["quiet"]} onClick={() => change(isNew ? "login" : "signup")}>
           {isNew ? "I have an account: log in" : "New here? Sign up"}
         </button>
       </form>

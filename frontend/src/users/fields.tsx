@@ -4,6 +4,7 @@ import type { ApiError } from "../api/http";
 import type { Proof } from "../model/users";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import forms from "../ui/form.module.css";
 
 export const MIN_PASSWORD = 8;
 const MAX_PASSWORD = 256;
@@ -75,13 +76,13 @@ export function Problem({ of: error }: { of: ApiError | string | null }): ReactE
   if (error === null || error === "") return null;
   if (typeof error !== "string" && error.code === "SECOND_FACTOR_REQUIRED") {
     return (
-      <p className="hint" role="status">
+      <p className={forms["hint"]} role="status">
         You have a second factor: enter the code that your authenticator shows now.
       </p>
     );
   }
   return (
-    <p className="dialog-problem" role="alert">
+    <p className={forms["problem"]} role="alert">
       {typeof error === "string" ? error : inWords(error.message)}
     </p>
   );
@@ -104,11 +105,11 @@ export function focusFirst(form: HTMLFormElement | null): void {
 /** The buttons of a form inside a dialog; Escape would close the whole dialog. */
 export function Buttons({ label, isBusy, cancel }: { label: string; isBusy: boolean; cancel: () => void }): ReactElement {
   return (
-    <div className="dialog-buttons">
-      <button type="button" className="quiet" onClick={cancel}>
+    <div className={forms["buttons"]}>
+      <button type="button" className={forms["quiet"]} onClick={cancel}>
         Cancel
       </button>
-      <button type="submit" className="primary" disabled={isBusy}>
+      <button type="submit" className={forms["primary"]} disabled={isBusy}>
         {label}
       </button>
     </div>

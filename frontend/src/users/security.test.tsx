@@ -67,7 +67,7 @@ it("sends no new password that was not typed the same twice", async () => {
       </VenueContext.Provider>,
     ),
   );
-  await act(async () => host.querySelector<HTMLButtonElement>(".setting button")?.click());
+  await act(async () => host.querySelector<HTMLButtonElement>("section button")?.click());
   const fill = (name: string, text: string): void => {
     const input = host.querySelector<HTMLInputElement>(`input[name=${name}]`);
     if (input) input.value = text;

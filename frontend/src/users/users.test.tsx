@@ -7,6 +7,7 @@ import { eventually } from "../eventually";
 import { leave, onChanged } from "../model/users";
 import { Venue } from "../model/venue";
 import { VenueContext } from "../ui/useVenue";
+import { times } from "./KeyList";
 import { KeysDialog } from "./KeysDialog";
 
 (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
@@ -50,11 +51,35 @@ it("shows the secret also where the server that lists the keys hears of the new 
 it("makes no key that may do nothing", async () => {
   vi.stubGlobal("fetch", async () => Response.json([]));
   await showKeys();
-  const make = host.querySelector<HTMLButtonElement>("form .primary");
+  const make = host.querySelector<HTMLButtonElement>("form [type=submit]");
   expect(make?.disabled).toBe(false);
   for (const name of ["read", "trade"]) await act(async () => host.querySelector<HTMLInputElement>(`[name=${name}]`)?.click());
   expect(make?.disabled).toBe(true);
   expect(host.textContent).toContain("Choose at least one thing that the key may do.");
+});
+
+it("says what is known of a key's times, and claims nothing of one whose times cannot be had", () => {
+  const key = { apiKey: "k", permissions: [], name: "bot" };
+  const at = new Date(2026, 2, 4, 5, 6).getTime();
+  expect(times({ ...key, createdAt: at, lastUsedAt: null })).toEqual(["made 2026-03-04 05:06", "never used"]);
+  expect(times({ ...key, createdAt: null, lastUsedAt: at })).toEqual(["last used 2026-03-04 05:06"]);
+  expect(times({ ...key })).toEqual(["its times cannot be had now"]);
+});
+
+it("sends the name that was typed, without the spaces around it", async () => {
+  const sent: unknown[] = [];
+  vi.stubGlobal("fetch", async (_: string, { method, body }: RequestInit) => {
+    if (method !== "POST") return Response.json([]);
+    sent.push((JSON.parse(String(body)) as { name: string }).name);
+    return Response.json({ apiKey: "made", permissions: ["read"], name: "grid bot", secret: null, withdrawsFrom: null });
+  });
+  await showKeys();
+  const name = host.querySelector<HTMLInputElement>("[name=keyName]");
+  if (name) name.value = " grid bot ";
+  await act(async () => host.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true })));
+  await eventually(() => expect(host.querySelector("li b")?.textContent).toBe("grid bot"));
+  expect(sent).toEqual(["grid bot"]);
+  expect(host.querySelector("li button")?.getAttribute("aria-label")).toBe("Revoke grid bot");
 });
 
 async function showKeys(): Promise<void> {
@@ -70,7 +95,7 @@ async function showKeys(): Promise<void> {
 /** A key is made and revoked. */
 async function canBeRevoked(): Promise<void> {
   await showKeys();
-  const shown = (): string[] => [...host.querySelectorAll<HTMLInputElement>(".new-key input")].map(({ value }) => value);
+  const shown = (): string[] => [...host.querySelectorAll<HTMLInputElement>("[data-testid=new-key] input")].map(({ value }) => value);
   await act(async () => host.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true })));
   await eventually(() => expect(shown()).toEqual(["made", expect.stringMatching(/^.{43}=$/)]));
   await act(async () => host.querySelector<HTMLButtonElement>('[aria-label^="Revoke"]')?.click());
