@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 import { guide } from "./scripts/guide.mjs";
@@ -9,8 +10,18 @@ import { guide } from "./scripts/guide.mjs";
  */
 const exchange = { target: process.env["EXCHANGE_HTTP"] ?? "http://127.0.0.1:8080", changeOrigin: false };
 
+/** The font goes out with its licence, as that asks. */
+const licence = {
+  name: "licence",
+  apply: "build" as const,
+  generateBundle(this: { emitFile: (file: { type: "asset"; fileName: string; source: string }) => string }): void {
+    const source = readFileSync(new URL("node_modules/@fontsource-variable/inter/LICENSE", import.meta.url), "utf8");
+    this.emitFile({ type: "asset", fileName: "assets/inter-licence.txt", source });
+  },
+};
+
 export default defineConfig({
-  plugins: [react(), guide()],
+  plugins: [react(), guide(), licence],
   // The content-security policy allows nothing inline: no data: addresses, no inline preload script.
   build: {
     target: "es2022",
