@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from engine_core.administration.demo import TRADERS
 from ingress.errors import Code
-from tests.browser.conftest import desktop_only
+from tests.browser.conftest import desktop_only, phone_only
 from tests.browser.driver import QUIET, TradingPage
 from tests.browser.traders import Traders
 from tests.exchange import eventually
@@ -61,6 +61,19 @@ def test_an_administrator_watches_halts_a_market_and_resumes_it(page: TradingPag
     traders.trade("150")
     page.page.get_by_role("button", name="Forget the key").click()
     expect(page.page.get_by_label("Secret of the key")).to_be_visible()
+
+
+@phone_only
+def test_a_browser_that_cannot_sign_lets_an_administrator_in(page: TradingPage) -> None:
+    """As of a page that came by plain HTTP from another machine: the curve is the page's own then."""
+    page.page.add_init_script("Object.defineProperty(Crypto.prototype, 'subtle', {value: undefined})")
+    made = page.exchange.command("keys", "create", "--account", "1", "--permissions", "read", "--name", "phone")
+    page.page.goto(f"{page.exchange.run['http']}/docs")
+    page.page.get_by_role("link", name="Status").click()
+    assert page.page.evaluate("crypto.subtle === undefined")
+    open_with(page, json.loads(made.stdout)["secret"])
+    expect(page.page.get_by_role("group", name="Processes").get_by_role("row", name="engine")).to_contain_text("active")
+    page.shoot("status")
 
 
 @desktop_only

@@ -1,5 +1,6 @@
 /** The API explained: the prose of docs/api.md, and around it what the exchange says of itself. */
 import { useEffect, useState, type ReactElement } from "react";
+import { Link } from "wouter";
 import { ApiError } from "../api/http";
 import { Contents } from "./Contents";
 import { documents, type Documents } from "./documents";
@@ -37,6 +38,9 @@ export default function DocsPage(): ReactElement {
           <Prose title="Orders" />
         </Section>
         {found && <Generated found={found} />}
+        <p className={style["operators"]}>
+          Who runs this exchange watches and halts it at <Link href="/status">Status</Link>, with an administrator’s key.
+        </p>
       </div>
     </main>
   );

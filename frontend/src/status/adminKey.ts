@@ -1,6 +1,7 @@
 /**
  * An administrator's key, which signs in this browser: the secret leaves neither the page nor its memory, and is forgotten
- * with it. Non-goal: keys of users, whose page has a session.
+ * with it. Browsers sign with the curve only where the page came over TLS or from this machine; elsewhere, and in old ones,
+ * a script does. Non-goal: keys of users, whose page has a session.
  */
 import { request, type Answer } from "../api/http";
 
@@ -30,29 +31,55 @@ export function signingText(instruction: string, members: Members, timestamp: st
   return [`instruction=${instruction}`, ...pairs, `timestamp=${timestamp}`, `window=${WINDOW_MS}`].join("&");
 }
 
+const base64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
+
+export interface Signer {
+  apiKey: string;
+  sign: (text: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
+}
+
+/** Null where the browser does not know the curve. */
+export async function signerByBrowser(subtle: SubtleCrypto | undefined, seed: Uint8Array<ArrayBuffer>): Promise<Signer | null> {
+  if (subtle === undefined) return null;
+  const file = Uint8Array.from([...PKCS8, ...seed]);
+  try {
+    const shown = await subtle.importKey("pkcs8", file, "Ed25519", true, ["sign"]);
+    const { x = "" } = await subtle.exportKey("jwk", shown);
+    const key = await subtle.importKey("pkcs8", file, "Ed25519", false, ["sign"]);
+    const apiKey = `${x.replaceAll("-", "+").replaceAll("_", "/")}=`;
+    return { apiKey, sign: async (text) => new Uint8Array(await subtle.sign("Ed25519", key, text)) };
+  } catch (error) {
+    if (error instanceof DOMException) return null;
+    throw error;
+  }
+}
+
+/** The script is loaded only where it is needed. */
+export async function signerByScript(seed: Uint8Array<ArrayBuffer>): Promise<Signer> {
+  const { ed25519 } = await import("@noble/curves/ed25519.js");
+  return { apiKey: base64(ed25519.getPublicKey(seed)), sign: async (text) => ed25519.sign(text, seed) };
+}
+
 export class AdminKey {
-  private constructor(
-    private readonly key: CryptoKey,
-    readonly apiKey: string,
-  ) {}
+  private constructor(private readonly signer: Signer) {}
 
   static async of(seed: Uint8Array<ArrayBuffer>): Promise<AdminKey> {
-    const file = Uint8Array.from([...PKCS8, ...seed]);
-    const shown = await crypto.subtle.importKey("pkcs8", file, "Ed25519", true, ["sign"]);
-    const { x = "" } = await crypto.subtle.exportKey("jwk", shown);
-    const key = await crypto.subtle.importKey("pkcs8", file, "Ed25519", false, ["sign"]);
-    return new AdminKey(key, `${x.replaceAll("-", "+").replaceAll("_", "/")}=`);
+    return new AdminKey((await signerByBrowser(globalThis.crypto.subtle, seed)) ?? (await signerByScript(seed)));
+  }
+
+  get apiKey(): string {
+    return this.signer.apiKey;
   }
 
   async send<T>(method: "GET" | "PATCH", path: string, instruction: string, members: Members): Promise<T> {
     const timestamp = String(Date.now());
     const text = new TextEncoder().encode(signingText(instruction, members, timestamp));
-    const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", this.key, text));
+    const signature = await this.signer.sign(text);
     const headers = {
       "X-API-Key": this.apiKey,
       "X-Timestamp": timestamp,
       "X-Window": WINDOW_MS,
-      "X-Signature": btoa(String.fromCharCode(...signature)),
+      "X-Signature": base64(signature),
     };
     const query = Object.fromEntries(Object.entries(members).map(([name, value]) => [name, String(value)]));
     const answer: Answer<T> = await request<T>(method, path, method === "GET" ? { query, headers } : { body: members, headers });
