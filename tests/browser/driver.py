@@ -47,7 +47,7 @@ WATCH = """() => {
 NOTE_MESSAGES = """() => {
   window.messages = [];
   const note = () => {
-    for (const toast of document.querySelectorAll('.toast')) {
+    for (const toast of document.querySelectorAll('[data-testid=toast]')) {
       const text = [...toast.querySelectorAll('b, p')].map(part => part.textContent).join(' ').toLowerCase();
       if (toast.checkVisibility() && !messages.includes(text)) messages.push(text);
     }
@@ -92,7 +92,7 @@ class TradingPage:
 
     def cancel_everything(self) -> None:
         """What a test before this one may have left. At the end nothing is held for orders."""
-        self.until("document.querySelector('.ledger-body:not(.dim)') !== null")
+        self.until("document.querySelector('[data-testid=ledger-body][data-current=true]') !== null")
         self.tab("Open orders")
         button = self.page.get_by_role("button", name="Cancel all")
         if button.is_enabled():
@@ -179,8 +179,10 @@ class TradingPage:
     def dismiss_toasts(self) -> None:
         """Until none is left: one that comes while others go is dismissed too. All at once inside the page, since
         between looking and clicking one may have gone by itself."""
-        click_all = "document.querySelectorAll('.toast button').forEach(button => button.click())"
-        self.until(f"({click_all}, document.querySelector('.toast') === null && (messages.length = 0, true))")
+        click_all = "document.querySelectorAll('[data-testid=toast] button').forEach(button => button.click())"
+        self.until(
+            f"({click_all}, document.querySelector('[data-testid=toast]') === null && (messages.length = 0, true))"
+        )
 
     def open_order(self, price: str) -> Locator:
         self.show("Orders")

@@ -16,7 +16,7 @@ def test_a_frozen_user_can_cancel(page: TradingPage) -> None:
     expect(first).to_be_visible()
     expect(second).to_be_visible()
     number = page.page.evaluate("fetch('/api/v1/session').then(answer => answer.json()).then(({account}) => account)")
-    bar, submit = page.page.locator(".connection-bar"), page.form.locator("button[type=submit]")
+    bar, submit = page.page.get_by_test_id("connection-bar"), page.form.locator("button[type=submit]")
 
     assert page.exchange.command("accounts", "freeze", str(number)).returncode == 0
     expect(bar).to_contain_text("This account is frozen")

@@ -8,7 +8,7 @@ from tests.exchange import stopped
 
 def test_order_entry_can_be_dead_while_market_data_is_live(page: TradingPage) -> None:
     page.open_ticket("Buy")
-    submit, bar = page.form.locator("button[type=submit]"), page.page.locator(".connection-bar")
+    submit, bar = page.form.locator("button[type=submit]"), page.page.get_by_test_id("connection-bar")
     orders, data = page.page.get_by_test_id("light-orders"), page.page.get_by_test_id("connection")
     expect(orders).to_have_attribute("data-tone", "live")
     page.page.on("framenavigated", lambda frame: page.complaints.append(f"it was loaded anew: {frame.url}"))

@@ -8,7 +8,7 @@ from tests.browser.driver import QUIET, TradingPage
 
 @desktop_only
 def test_a_halt_is_seen_by_who_is_looking(page: TradingPage) -> None:
-    named, form = page.page.locator(".market-bar .restriction"), page.form
+    named, form = page.page.get_by_test_id("restriction"), page.form
     expect(named).to_have_count(0)
     try:
         assert page.exchange.command("market", QUIET, "closed").returncode == 0

@@ -206,8 +206,8 @@ def test_the_lower_panel_has_ten_orders_and_keeps_the_height_that_it_is_given(pa
         expect(page.open_order(f"120.0{tick}")).to_be_visible()
     page.dismiss_toasts()
     inside = """() => {
-      const body = document.querySelector('.ledger-body').getBoundingClientRect();
-      const rows = [...document.querySelectorAll('.ledger-body tbody tr')].map(row => row.getBoundingClientRect());
+      const panel = document.querySelector('[data-testid=ledger-body]'), body = panel.getBoundingClientRect();
+      const rows = [...panel.querySelectorAll('tbody tr')].map(row => row.getBoundingClientRect());
       return rows.filter(row => row.top >= body.top && row.bottom <= body.bottom + 1).length;
     }"""
     assert page.page.evaluate(inside) == 10

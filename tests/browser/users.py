@@ -19,7 +19,14 @@ FOCUS = """() => {
 }"""
 
 
+def menu(page: TradingPage) -> Locator:
+    return page.page.get_by_role("button", name="Menu")
+
+
 def button(page: TradingPage, name: str) -> Locator:
+    """Of the account, which on a phone is in the menu: then that is open."""
+    if page.is_phone and not page.page.locator(":popover-open").count():
+        menu(page).click()
     return page.page.get_by_test_id("account").get_by_role("button", name=name, exact=True).first
 
 

@@ -12,7 +12,6 @@ import { Nowhere } from "./Nowhere";
 import { Opening } from "./Opening";
 import { TRADE, tradePath } from "./routes";
 import { Toaster } from "./Toaster";
-import "./layout.css";
 
 const MarketsPage = lazy(() => import("../markets/MarketsPage"));
 const OrdersPage = lazy(() => import("../records/OrdersPage"));

@@ -2,7 +2,7 @@
 import type { ReactElement } from "react";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import "./connection.css";
+import styles from "./Connection.module.css";
 
 interface Light {
   tone: "live" | "busy" | "away";
@@ -41,10 +41,10 @@ function useAccount(): Light {
 export function Lights(): ReactElement {
   const data = useData();
   return (
-    <div className="lights" role="status">
-      <span className={`connection ${data.tone}`} data-testid="connection" title="Market data">
+    <div className={styles["lights"]} role="status">
+      <span className={`${styles["light"]} ${styles[data.tone]}`} data-testid="connection" title={`Market data: ${data.label}`}>
         <i aria-hidden="true" />
-        {data.label}
+        <span className={styles["label"]}>{data.label}</span>
       </span>
       <Small name="Orders" light={useOrders()} />
       <Small name="Account" light={useAccount()} />
@@ -54,9 +54,9 @@ export function Lights(): ReactElement {
 
 function Small({ name, light }: { name: string; light: Light }): ReactElement {
   return (
-    <span className={`connection ${light.tone}`} data-testid={`light-${name.toLowerCase()}`} data-tone={light.tone} title={light.label}>
+    <span className={`${styles["light"]} ${styles[light.tone]}`} data-testid={`light-${name.toLowerCase()}`} data-tone={light.tone} title={`${name}: ${light.label}`}>
       <i aria-hidden="true" />
-      <span className="label">{name}</span>
+      <span className={styles["label"]}>{name}</span>
       <span className="hidden">: {light.label}</span>
     </span>
   );
@@ -69,14 +69,14 @@ export function ConnectionBar(): ReactElement | null {
   const isFrozen = useStore(useVenue().session.isFrozen);
   if (data.tone === "away") {
     return (
-      <p className="connection-bar" role="alert">
+      <p className={styles["bar"]} role="alert" data-testid="connection-bar">
         The connection to the exchange is lost: what you see is not current. Your open orders stay in the market.
       </p>
     );
   }
   if (orders.tone !== "away" && !isFrozen) return null;
   return (
-    <p className="connection-bar" role="alert">
+    <p className={styles["bar"]} role="alert" data-testid="connection-bar">
       {isFrozen ? account.label : orders.label}. Your open orders stay in the market.
     </p>
   );

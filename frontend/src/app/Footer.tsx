@@ -1,23 +1,22 @@
 import type { ReactElement } from "react";
-import { Link } from "wouter";
 import { useStore } from "../reactive/useStore";
 import { colours, switchColours } from "../ui/colours";
+import styles from "./Footer.module.css";
 
 export function Footer(): ReactElement {
   const chosen = useStore(colours);
   return (
-    <footer className="bottom">
+    <footer className={styles["bottom"]}>
       <span>
         Charts by{" "}
         <a href="https://www.tradingview.com/" rel="noreferrer noopener" target="_blank">
           TradingView Lightweight Charts™
         </a>
       </span>
-      <span className="keys">
+      <span className={styles["keys"]}>
         <kbd>/</kbd> or <kbd>Ctrl K</kbd> markets · <kbd>↑</kbd> <kbd>↓</kbd> step a price · <kbd>Enter</kbd> send
       </span>
-      <Link href="/status">Status</Link>
-      <button type="button" className="colours" onClick={switchColours}>
+      <button type="button" className={styles["colours"]} onClick={switchColours}>
         {chosen === "dark" ? "Light colours" : "Dark colours"}
       </button>
     </footer>

@@ -1,72 +1,45 @@
 /** The header: pages, the market with its figures where one is traded, the account, and whether all is live. */
-import { useRef, useState, type ReactElement } from "react";
-import { Link, useLocation, useRoute } from "wouter";
-import { Stats } from "../markets/Stats";
-import { pair, restriction, type Market } from "../model/markets";
+import { useState, type ReactElement } from "react";
+import { Link, useRoute } from "wouter";
 import { useStore } from "../reactive/useStore";
-import { useMarketNow } from "../ui/useMarketNow";
+import { PHONE, useMedia } from "../ui/useMedia";
 import { useVenue } from "../ui/useVenue";
-import { AccountMenu } from "../users/AccountMenu";
+import { AccountActions, AccountDialogs, type AccountDialog } from "../users/AccountMenu";
 import { Lights } from "./Connection";
+import styles from "./Header.module.css";
+import { MarketBar } from "./MarketBar";
 import { MarketPicker, useMarketKeys } from "./MarketPicker";
-import { NAVIGATION, TRADE } from "./routes";
+import { Menu } from "./Menu";
+import { TRADE } from "./routes";
 
 export function Header(): ReactElement {
   const market = useStore(useVenue().selected);
   const [isTrading] = useRoute(TRADE);
+  const isPhone = useMedia(PHONE);
   const [isPicking, setPicking] = useState(false);
+  const [dialog, show] = useState<AccountDialog | null>(null);
   const pick = (): void => setPicking(true);
   useMarketKeys(pick);
   return (
-    <header className="top">
-      <Link href="/" className="brand" aria-label="Exchange">
-        <img src="/favicon.svg" alt="" width="22" height="22" />
-      </Link>
-      <Navigation />
+    <header className={styles["top"]}>
+      {!isPhone && <Brand />}
+      <Menu>{isPhone && <AccountActions show={show} />}</Menu>
+      {isPhone && !isTrading && <Brand />}
       {isTrading && market && <MarketBar market={market} pick={pick} />}
-      <div className="top-end">
-        <AccountMenu />
+      <div className={styles["end"]}>
+        {!isPhone && <AccountActions show={show} />}
         <Lights />
       </div>
       {isPicking && <MarketPicker close={() => setPicking(false)} />}
+      <AccountDialogs shown={dialog} close={() => show(null)} />
     </header>
   );
 }
 
-/** Beside the logo, or behind a button where there is no room for it. */
-function Navigation(): ReactElement {
-  const [path] = useLocation();
-  const menu = useRef<HTMLElement>(null);
-  const hide = (): void => {
-    if (menu.current?.matches(":popover-open")) menu.current.hidePopover();
-  };
+function Brand(): ReactElement {
   return (
-    <>
-      <button type="button" className="menu-button" popoverTarget="pages">
-        Menu
-      </button>
-      <nav ref={menu} id="pages" popover="auto" className="pages" aria-label="Pages">
-        {NAVIGATION.map((page) => (
-          <Link key={page.path} href={page.path} aria-current={path.startsWith(page.path) ? "page" : undefined} onClick={hide}>
-            {page.label}
-          </Link>
-        ))}
-      </nav>
-    </>
-  );
-}
-
-function MarketBar({ market, pick }: { market: Market; pick: () => void }): ReactElement {
-  const restricted = restriction(useMarketNow(market));
-  return (
-    <div className="market-bar">
-      <h1>
-        <button type="button" className="market-switch" aria-haspopup="dialog" title="Choose a market (/ or Ctrl K)" onClick={pick}>
-          {pair(market)} <span aria-hidden="true">▾</span>
-        </button>
-      </h1>
-      {restricted !== null && <strong className="restriction">{restricted}</strong>}
-      <Stats market={market} />
-    </div>
+    <Link href="/" className={styles["brand"]} aria-label="Exchange">
+      <img src="/favicon.svg" alt="" width="24" height="24" />
+    </Link>
   );
 }

@@ -7,7 +7,7 @@ import { History } from "../orders/History";
 import { OpenOrders } from "../orders/OpenOrders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import "./ledger.css";
+import styles from "./Ledger.module.css";
 
 const TABS = ["Open orders", "Order history", "Fills", "Balances"] as const;
 type Tab = (typeof TABS)[number];
@@ -31,9 +31,9 @@ export function Ledger({ market }: { market: Market }): ReactElement {
   };
 
   return (
-    <section className="panel ledger" aria-label="Your account">
+    <section className={`panel ledger ${styles["ledger"]}`} aria-label="Your account">
       <div className="panel-head">
-        <div className="tabs" role="tablist" aria-label="Your account" tabIndex={-1} onKeyDown={steer}>
+        <div className={styles["tabs"]} role="tablist" aria-label="Your account" tabIndex={-1} onKeyDown={steer}>
           {TABS.map((each) => (
             <button
               key={each}
@@ -47,11 +47,11 @@ export function Ledger({ market }: { market: Market }): ReactElement {
               onClick={() => setTab(each)}
             >
               {each}
-              {each === "Open orders" && orders.size > 0 && <span className="count">{orders.size}</span>}
+              {each === "Open orders" && orders.size > 0 && <span className={styles["count"]}>{orders.size}</span>}
             </button>
           ))}
         </div>
-        <div className="tools">
+        <div className={styles["tools"]}>
           {tab !== "Balances" && (
             <label className="check">
               <input type="checkbox" checked={isOnly} onChange={(event) => setOnly(event.target.checked)} />
@@ -69,7 +69,9 @@ export function Ledger({ market }: { market: Market }): ReactElement {
       </div>
       <div
         id="ledger-body"
-        className={`ledger-body${isCurrent ? "" : " dim"}`}
+        className={styles["body"]}
+        data-testid="ledger-body"
+        data-current={isCurrent}
         role="tabpanel"
         aria-labelledby={`tab-${tab}`}
         tabIndex={0}

@@ -1,15 +1,15 @@
 /** An address that the page does not have. */
 import { useEffect, type ReactElement } from "react";
 import { Link } from "wouter";
+import { Notice } from "../ui/Notice";
 
 export function Nowhere(): ReactElement {
   useEffect(() => {
     document.title = "Not found";
   }, []);
   return (
-    <main className="opening notice">
-      <h1>There is no such page</h1>
+    <Notice title="There is no such page">
       <Link href="/">Go to the market</Link>
-    </main>
+    </Notice>
   );
 }

@@ -1,11 +1,12 @@
 /** Before the first answer of the exchange. */
 import type { ReactElement } from "react";
+import { Notice } from "../ui/Notice";
 
 export function Opening(): ReactElement {
   return (
-    <main className="opening" role="status">
+    <Notice role="status">
       <span className="spinner" aria-hidden="true" />
       Waiting for the exchange…
-    </main>
+    </Notice>
   );
 }

@@ -2,17 +2,18 @@
 import type { ReactElement } from "react";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import "./toaster.css";
+import styles from "./Toaster.module.css";
 
 export function Toaster(): ReactElement {
   const { toasts } = useVenue();
   const shown = useStore(toasts.store);
   return (
-    <section className="toaster" aria-label="Messages" aria-live="polite" aria-relevant="additions">
+    <section className={styles["toaster"]} aria-label="Messages" aria-live="polite" aria-relevant="additions">
       {shown.map((toast) => (
         <div
           key={toast.id}
-          className={`toast ${toast.tone}`}
+          className={`${styles["toast"]} ${styles[toast.tone] ?? ""}`}
+          data-testid="toast"
           onPointerEnter={() => toasts.pause(toast.id)}
           onPointerLeave={() => toasts.resume(toast.id, toast.tone)}
         >

@@ -3,6 +3,7 @@ import { useEffect, type ReactElement } from "react";
 import { Link } from "wouter";
 import { Opening } from "../app/Opening";
 import { useStore } from "../reactive/useStore";
+import { Notice } from "../ui/Notice";
 import { useVenue } from "../ui/useVenue";
 import { Trade } from "./Trade";
 
@@ -25,8 +26,7 @@ function UnknownMarket({ symbol }: { symbol: string }): ReactElement {
     document.title = "No such market";
   }, []);
   return (
-    <main className="opening notice">
-      <h1>There is no market {symbol}</h1>
+    <Notice title={`There is no market ${symbol}`}>
       <p>
         {markets.map((market) => (
           <Link key={market.symbol} href={`/trade/${market.symbol}`}>
@@ -34,6 +34,6 @@ function UnknownMarket({ symbol }: { symbol: string }): ReactElement {
           </Link>
         ))}
       </p>
-    </main>
+    </Notice>
   );
 }

@@ -1,5 +1,5 @@
-/** The account: log in, sign up, API keys, security, log out. */
-import { useState, type ReactElement } from "react";
+/** The account in the header or its menu: log in, sign up, API keys, security, log out. */
+import type { ReactElement } from "react";
 import { leave } from "../model/users";
 import { useStore } from "../reactive/useStore";
 import forms from "../ui/form.module.css";
@@ -9,31 +9,26 @@ import { KeysDialog } from "./KeysDialog";
 import { SecurityDialog } from "./SecurityDialog";
 import { SignInDialog } from "./SignInDialog";
 
-type Shown = "nothing" | "sign in" | "keys" | "security";
+export type AccountDialog = "sign in" | "keys" | "security";
 
-export function AccountMenu(): ReactElement | null {
+export function AccountActions({ show }: { show: (dialog: AccountDialog) => void }): ReactElement | null {
   const holder = useVenue().session;
   const session = useStore(holder.store);
-  const [shown, setShown] = useState<Shown>("nothing");
-  const close = (): void => setShown("nothing");
   if (session.kind === "opening") return null;
   const isUser = session.kind === "open" && session.name !== null;
   const logOut = (): void => {
     void leave(holder).finally(() => location.reload());
   };
   return (
-    <div className={styles["account"]} data-testid="account">
+    <div className={styles["account"]} role="group" aria-label="Account" data-testid="account">
       {session.kind === "open" && (
         <span className={styles["name"]} data-testid="account-name">
           {session.name ?? `Demo account ${session.account}`}
         </span>
       )}
-      {session.kind === "open" && <Action label="API keys" act={() => setShown("keys")} />}
-      {isUser && <Action label="Security" act={() => setShown("security")} />}
-      {isUser ? <Action label="Log out" act={logOut} /> : <Action label="Log in" act={() => setShown("sign in")} />}
-      {shown === "sign in" && <SignInDialog close={close} />}
-      {shown === "keys" && <KeysDialog close={close} />}
-      {shown === "security" && <SecurityDialog close={close} />}
+      {session.kind === "open" && <Action label="API keys" act={() => show("keys")} />}
+      {isUser && <Action label="Security" act={() => show("security")} />}
+      {isUser ? <Action label="Log out" act={logOut} /> : <Action label="Log in" act={() => show("sign in")} />}
     </div>
   );
 }
@@ -44,4 +39,12 @@ function Action({ label, act }: { label: string; act: () => void }): ReactElemen
       {label}
     </button>
   );
+}
+
+/** Apart from the actions: a menu that holds these is gone while a dialog is open. */
+export function AccountDialogs({ shown, close }: { shown: AccountDialog | null; close: () => void }): ReactElement | null {
+  if (shown === "sign in") return <SignInDialog close={close} />;
+  if (shown === "keys") return <KeysDialog close={close} />;
+  if (shown === "security") return <SecurityDialog close={close} />;
+  return null;
 }
