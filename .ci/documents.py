@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docker").rglob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+FOLDERS = (ROOT / "docker", ROOT / "docs")
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *(path for folder in FOLDERS for path in sorted(folder.rglob("*.md")))]
 MOST_LINES = 150  # of README.md
 _PATH = re.compile(r"`((?:engine_core|ingress|egress|persistence|frontend|bench|docker|tests|docs)/[\w./-]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

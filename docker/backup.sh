@@ -1,0 +1,39 @@
+#!/bin/sh
+# docker/backup.sh FOLDER: what a venue is, while it runs, in a new folder: state.tar (a snapshot taken now, and what else is
+# in /data), history.dump, log.rdb, SHA256SUMS. In this order: the log reaches from before the snapshot and the history to
+# after both, so what these lack is in it. What is acknowledged after log.rdb was taken is in no backup; Valkey replicas
+# are for that. Keep it as secret as the venue: it has the users' password hashes.
+set -eu
+umask 077
+folder=${1:?usage: docker/backup.sh FOLDER}
+here=$(dirname "$0")
+
+compose() {
+    docker compose -f "$here/compose.yaml" "$@"
+}
+
+[ ! -e "$folder" ] || { echo "error: $folder is there already" >&2; exit 1; }
+partial="$folder.partial"
+rm -rf "$partial"
+mkdir -p "$partial"
+
+echo "a snapshot of the engine's state"
+compose run --rm -T admin exchange snapshot >/dev/null
+compose exec -T engine sh -c '
+    cd /data
+    newest=$(ls snapshots/*.snapshot | sort -t - -k 2,2n -k 3,3n | tail -n 1)
+    exec tar -cf - "$newest" $(ls profile demo-keys.json market-maker-key.json 2>/dev/null)' >"$partial/state.tar"
+
+echo "the history"
+compose exec -T database pg_dump --username=postgres --dbname=exchange --format=custom >"$partial/history.dump"
+
+echo "the log"
+compose exec -T valkey valkey-cli --rdb - >"$partial/log.rdb"
+case $(head -c 6 "$partial/log.rdb") in
+    REDIS0 | VALKEY) ;;
+    *) echo "error: $partial/log.rdb is no file of Valkey's" >&2 && exit 1 ;;
+esac
+
+(cd "$partial" && sha256sum state.tar history.dump log.rdb >SHA256SUMS)
+mv "$partial" "$folder"
+du -sh "$folder"

