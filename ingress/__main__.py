@@ -40,6 +40,7 @@ from ingress.config import IngressConfig, from_settings
 from ingress.database import HistoryUnavailable
 from ingress.engine import Engine, Gateway
 from ingress.fast_path import warm
+from ingress.fast_path.shown_orders import ShownOrders
 from ingress.health import Health
 from ingress.history.reader import History
 from ingress.http import app
@@ -79,6 +80,8 @@ async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncItera
         for slots in early:
             history.observe(slots)
         gateway.on_events[0] = history.observe
+        shown = ShownOrders(market_data.setup, config.gateway)
+        gateway.on_events.append(shown.observe)  # last: who is told of his events asks for it
         engine = Engine(gateway)
         used = UsedSignatures(config.runtime / used_signatures.FILE)
         stack.callback(used.close)
@@ -92,7 +95,7 @@ async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncItera
         if limits is not None:
             stack.callback(limits.close)
         known = config, engine, market_data, history, auth, Health(engine), users, limits
-        yield Service(*known, arrivals=stages.arrivals)
+        yield Service(*known, arrivals=stages.arrivals, shown=shown)
 
 
 async def serve(config: IngressConfig) -> None:

@@ -10,6 +10,7 @@ from ingress.access.rate_limits import RateLimiter
 from ingress.arrival import Arrivals
 from ingress.config import IngressConfig
 from ingress.engine import Engine
+from ingress.fast_path.shown_orders import ShownOrders
 from ingress.health import Health
 from ingress.history.reader import History
 from ingress.messages import Call
@@ -35,6 +36,7 @@ class Service:
     order_books: OrderBooks = field(default_factory=OrderBooks)
     arrivals: Arrivals = field(default_factory=Arrivals)
     processes: Processes = field(default_factory=Processes)
+    shown: ShownOrders | None = None
 
     @property
     def setup(self) -> Setup:

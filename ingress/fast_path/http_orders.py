@@ -87,7 +87,9 @@ class PlainOrders:
         if admitted is None:
             return False
         account, allowance = admitted
-        order = PlainOrder(client, markets[row], began, self._service.arrivals.since(began), allowance)
+        order = PlainOrder(
+            client, markets[row], self._service.shown, began, self._service.arrivals.since(began), allowance
+        )
         client.begin_plain(order)
         self._submit(with_account(command.tobytes(), account), order)
         return True
@@ -106,7 +108,7 @@ class PlainOrders:
         account, allowance = admitted
         rows = made.rows[:count].tolist()
         received = self._service.arrivals.since(began)
-        batch = PlainBatch(client, [markets[row] for row in rows], began, received, allowance)
+        batch = PlainBatch(client, [markets[row] for row in rows], self._service.shown, began, received, allowance)
         client.begin_plain(batch)
         commands = made.commands[:count].copy()
         commands["account"] = account

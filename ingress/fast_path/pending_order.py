@@ -13,20 +13,26 @@ from engine_core.replica.setup import Market
 from engine_core.wire.events import Event
 from ingress.engine import failure, outcome
 from ingress.errors import ApiError, Code
+from ingress.fast_path.shown_orders import ShownOrders
 from ingress.messages import Reply, error_reply, json_reply
 
 logger = logging.getLogger(__name__)
 
 
 class PendingOrder:
-    """`show` makes the answer's body of the events, or raises the refusal that they are."""
+    """`show` makes the answer's body of the events, or raises the refusal that they are; `shown` may have it made."""
 
-    __slots__ = ("_market", "_show", "_tell", "admitted", "began", "received")
+    __slots__ = ("_market", "_show", "_shown", "_tell", "admitted", "began", "received")
 
     def __init__(
-        self, market: Market, show: Callable[[Market, list[Event]], object], began: float, received: float
+        self,
+        market: Market,
+        show: Callable[[Market, list[Event]], object],
+        shown: ShownOrders | None,
+        began: float,
+        received: float,
     ) -> None:
-        self._market, self._show = market, show
+        self._market, self._show, self._shown = market, show, shown
         self.received, self.began = received, began  # had come completely, and was read
         self.admitted = time.perf_counter()  # signature and limits are checked
         self._tell: Callable[[int], None] | None = None
@@ -45,7 +51,8 @@ class PendingOrder:
     def set_result(self, events: np.ndarray, /) -> None:
         """Called by the gateway from within the feed, so nothing may be raised."""
         try:
-            reply = json_reply(self._show(self._market, outcome(events)))
+            body = self._shown.of(events) if self._shown is not None else None
+            reply = Reply(200, body) if body is not None else json_reply(self._show(self._market, outcome(events)))
         except ApiError as error:
             reply = error_reply(error)
         except Exception:

@@ -6,17 +6,20 @@ from functools import partial
 from typing import Protocol
 
 import numpy as np
+from msgspec import Raw
 
 from engine_core.replica.setup import Market
 from ingress.engine import failure, outcome
 from ingress.errors import ApiError, Code
 from ingress.fast_path.pending_order import PendingOrder
+from ingress.fast_path.shown_orders import ShownOrders
 from ingress.messages import Headers, Reply, error_reply, json_reply
 from ingress.operations.orders import placed
 from ingress.schemas.order_answers import BatchError, BatchOrder
 
 logger = logging.getLogger(__name__)
 _placed_in_batch = partial(placed, kind=BatchOrder)
+_PLACED = b'{"operation":"Ok",'  # what a BatchOrder begins with; the rest is the order
 
 
 class OrderConnection(Protocol):
@@ -54,9 +57,15 @@ class PlainOrder(PendingOrder):
     message_event = _NobodyWaits()
 
     def __init__(
-        self, client: OrderConnection, market: Market, began: float, received: float, allowance: Headers = ()
+        self,
+        client: OrderConnection,
+        market: Market,
+        shown: ShownOrders | None,
+        began: float,
+        received: float,
+        allowance: Headers = (),
     ) -> None:
-        super().__init__(market, placed, began, received)
+        super().__init__(market, placed, shown, began, received)
         self.client = client
         self._allowance = allowance  # what the client may still ask, for the answer
         self.keep_alive = True
@@ -83,13 +92,14 @@ class PlainBatch:
         self,
         client: OrderConnection,
         markets: Sequence[Market],
+        shown: ShownOrders | None,
         began: float,
         received: float,
         allowance: Headers = (),
     ) -> None:
         self.client, self.began = client, began
         self._allowance = allowance
-        self.items = [BatchItem(self, place, market, received) for place, market in enumerate(markets)]
+        self.items = [BatchItem(self, place, market, shown, received) for place, market in enumerate(markets)]
         self._answers: list[object] = [None] * len(self.items)
         self._left = len(self.items)
         self._failed = False
@@ -120,8 +130,10 @@ class BatchItem(PendingOrder):
 
     __slots__ = ("_batch", "_done", "_place")
 
-    def __init__(self, batch: PlainBatch, place: int, market: Market, received: float) -> None:
-        super().__init__(market, _placed_in_batch, batch.began, received)
+    def __init__(
+        self, batch: PlainBatch, place: int, market: Market, shown: ShownOrders | None, received: float
+    ) -> None:
+        super().__init__(market, _placed_in_batch, shown, batch.began, received)
         self._batch, self._place, self._done = batch, place, False
 
     def done(self) -> bool:
@@ -131,7 +143,8 @@ class BatchItem(PendingOrder):
         self._done = True
         answer: object = None
         try:
-            answer = self._show(self._market, outcome(events))
+            body = self._shown.of(events) if self._shown is not None else None
+            answer = Raw(_PLACED + body[1:]) if body is not None else self._show(self._market, outcome(events))
         except ApiError as error:
             answer = BatchError(error.code.value, error.message)
         except Exception:

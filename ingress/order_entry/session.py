@@ -30,7 +30,8 @@ from ingress.dispatch import Operation
 from ingress.engine import FAILURES, failure
 from ingress.errors import ApiError, Code, bad_request
 from ingress.fast_path.pending_order import PendingOrder
-from ingress.fast_path.websocket_orders import PlainMessages
+from ingress.fast_path.shown_orders import ShownOrders
+from ingress.fast_path.websocket_orders import Messages, PlainMessage, PlainMessages
 from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, json_reply
 from ingress.metrics import Metrics
 from ingress.operations import orders
@@ -63,6 +64,7 @@ _CREDENTIALS: Final = {
 _LOGON_MEMBERS: Final = _CREDENTIALS.keys() | {"cancelOnDisconnect"}
 _CALL: Final = Call("WS", PATH, b"", {}, b"")  # its operations look at nothing of it
 _NO_ID: Final = b"null"
+_TRADE: Final = KeyPermission.TRADE.value  # the operators of enum members take microseconds
 REVOKED: Final = "the API key of this session was revoked, or its account frozen"
 
 logger = logging.getLogger(__name__)
@@ -80,8 +82,9 @@ class _Plain(PendingOrder):
         market: Market,
         show: Callable[[Market, list[Event]], object],
         began: float,
+        shown: ShownOrders | None = None,
     ) -> None:
-        super().__init__(market, show, began, session.arrivals.since(began))
+        super().__init__(market, show, shown, began, session.arrivals.since(began))
         self._session, self._id = session, request_id
         self._answered = False
 
@@ -149,12 +152,22 @@ class OrderSession:
     def in_flight(self) -> int:
         return len(self._tasks) + self._plain
 
+    def take(self, messages: Messages, first: int) -> int:
+        """Begin to execute the client's messages from `first` on, or some of them; how many."""
+        began = time.perf_counter()
+        if self._caller is not None and not self._unstarted:
+            plain = self._plain_messages.read(messages, first, self._caller.account)
+            if plain:
+                for order in plain:
+                    self._place(order, began)
+                return len(plain)
+        self.receive(messages.of(first))
+        return 1
+
     def receive(self, text: bytes) -> None:
-        """Begin to execute one message of the client."""
+        """Begin to execute one message of the client, in whatever form."""
         began, request_id = time.perf_counter(), _NO_ID
         try:
-            if self._begin_order(text, began):
-                return
             if self._service.limits is not None:
                 self._service.limits.arrive(self._address, len(text))
             self._service.engine.gateway.catch_up()
@@ -196,24 +209,19 @@ class OrderSession:
         if self._frames == MOST_FRAMES:
             self._drop(reason)
 
-    def _begin_order(self, text: bytes, began: float) -> bool:
-        """Append a placement in its common form; False for everything that is not one."""
-        if self._caller is None or self._unstarted:
-            return False
-        read = self._plain_messages.read(text, self._caller.account)
-        if read is None:
-            return False
-        waiting = _Plain(self, read.request_id, read.market, orders.placed, began)
+    def _place(self, order: PlainMessage, began: float) -> None:
+        """Append a placement in its common form."""
+        waiting = _Plain(self, order.request_id, order.market, orders.placed, began, self._service.shown)
         try:
             if self._service.limits is not None:
+                assert self._caller is not None
                 self._service.limits.charge(Cost.ORDERS, self._caller.account, "")
             self._authenticated()
-            self._append(read.record, waiting)
+            self._append(order.record, waiting)
         except ApiError as error:
-            self._answer(read.request_id, error_reply(error), began)
+            self._answer(order.request_id, error_reply(error), began)
         except FAILURES as error:
-            self._answer(read.request_id, error_reply(failure(error)), began)
-        return True
+            self._answer(order.request_id, error_reply(failure(error)), began)
 
     def _begin_plain(self, request_id: bytes, method: Member, params: Members, began: float) -> bool:
         """Append a placement or a cancel; False for everything else."""
@@ -300,7 +308,7 @@ class OrderSession:
 
     def _may_trade(self) -> bool:
         key = self._service.setup.keys.get(self._public_key)
-        may = key is not None and bool(key.permissions & KeyPermission.TRADE)
+        may = key is not None and bool(key.permissions.value & _TRADE)
         return may and (self._caller is None or self._caller.account not in self._service.setup.frozen)
 
     async def _log_on(self, params: Members) -> Reply:

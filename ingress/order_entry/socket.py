@@ -1,8 +1,10 @@
 """The WebSocket connection of order entry: an asyncio protocol that uvicorn hands an upgrade request to.
 
-The protocol of RFC 6455 is the websockets library's, without its I/O: an order's frames cost 7 µs. Bounds: the size of
-a message, the commands in flight (past them we stop reading), the silence of a peer. Non-goals: messages
-(session.py), and browser sessions: trading here takes a signature, so a foreign page cannot use anybody's cookie.
+The protocol of RFC 6455 is the websockets library's, without its I/O. Texts that have come whole, in one frame, never
+meet it: kernels read all of a piece at once (fast_path/message_kernel.py). So the library must get what it gets frame
+by frame, and a frame that it has begun to its end. Bounds: the size of a message, the commands in flight (past them we
+stop reading), the silence of a peer. Non-goals: messages (session.py), and browser sessions: trading here takes a
+signature, so a foreign page cannot use anybody's cookie.
 """
 
 import asyncio
@@ -21,6 +23,7 @@ from websockets.server import ServerProtocol
 from engine_core.config.addresses import Origin
 from engine_core.edge.text_frame import text_frame
 from ingress.errors import bad_request
+from ingress.fast_path.message_kernel import MOST_BYTES
 from ingress.fast_path.websocket_orders import PlainMessages
 from ingress.messages import NOWHERE, error_reply
 from ingress.metrics import Metrics
@@ -34,6 +37,7 @@ PIECE: Final = 4096  # bytes that are read at a time
 LOGON_SECONDS: Final = 10.0  # from the handshake
 PING_SECONDS: Final = 5.0  # a peer that says nothing for two of these is gone
 CLOSE_SECONDS: Final = 2.0
+assert 2 * PIECE <= MOST_BYTES
 GOING_AWAY, POLICY_VIOLATION, UNSUPPORTED = 1001, 1008, 1003
 _HANDSHAKE: Final = (b"host", b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version")
 _USUAL: Final = range(1, 1024)  # bytes of one of these
@@ -64,6 +68,8 @@ class OrderSocket(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
         self._unread = memoryview(b"")
+        self._part = b""  # of a frame, until the rest of it has come
+        self._inside = 0  # bytes of a frame that the library has begun, still to come
         self._opened = self._loop.time()
         self.on_lost: Callable[[], None] = lambda: None
 
@@ -75,7 +81,7 @@ class OrderSocket(asyncio.Protocol):
     def begin(self, headers: dict[bytes, bytes]) -> None:
         """Answer the handshake, of which HTTP was read already."""
         lines = [b"%b: %b" % (name, headers[name]) for name in _HANDSHAKE if len(headers.get(name, b"")) in _USUAL]
-        self.data_received(b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (PATH.encode(), b"\r\n".join(lines)))
+        self._give(b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (PATH.encode(), b"\r\n".join(lines)))
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
@@ -87,13 +93,44 @@ class OrderSocket(asyncio.Protocol):
         self._turn = None
         if self._unread and not self._is_busy():
             piece, self._unread = self._unread[:PIECE], self._unread[PIECE:]
-            self._protocol.receive_data(bytes(piece))
-            self._handle()
+            self._read(self._part + bytes(piece))
         self._throttle()
 
+    def _read(self, data: bytes) -> None:
+        self._part = b""
+        while data:
+            if self._open_session() is None:  # the library ignores whatever comes now
+                self._give(data)
+                return
+            if not self._inside and not self._fragments and (taken := self._take_texts(data)):
+                data = data[taken:]
+                continue
+            size = self._inside or frame_size(data)
+            if not size or (not self._inside and len(data) < size <= PIECE):
+                self._part = data
+                return
+            self._inside = max(size - len(data), 0)
+            given, data = data[:size], data[size:]
+            self._give(given)
+
+    def _take_texts(self, data: bytes) -> int:
+        """Hand whole texts to the session; how many bytes of frames."""
+        messages, place = self.plain.take(data), 0
+        while place < len(messages.ends) and (session := self._open_session()) is not None:
+            place += session.take(messages, place)
+        return messages.taken
+
+    def _open_session(self) -> OrderSession | None:
+        return self._session if self._protocol.state is State.OPEN else None
+
+    def _give(self, data: bytes) -> None:
+        """To the library."""
+        self._protocol.receive_data(data)
+        self._handle()
+
     def eof_received(self) -> None:
-        self._protocol.receive_data(bytes(self._unread))
-        self._unread = memoryview(b"")
+        self._protocol.receive_data(self._part + bytes(self._unread))
+        self._part, self._unread = b"", memoryview(b"")
         self._protocol.receive_eof()
         self._handle()
 
@@ -103,7 +140,7 @@ class OrderSocket(asyncio.Protocol):
         for handle in (self._timer, self._turn):
             if handle is not None:
                 handle.cancel()
-        self._unread = memoryview(b"")
+        self._part, self._unread = b"", memoryview(b"")
         self._end_session()
 
     def pause_writing(self) -> None:
@@ -224,6 +261,17 @@ class OrderSocket(asyncio.Protocol):
             self._flush()
         else:
             self._transport.close()
+
+
+def frame_size(data: bytes) -> int:
+    """Of the frame that these bytes begin with; 0 if its length has not come yet."""
+    if len(data) < 2:
+        return 0
+    length, head = data[1] & 127, 2 + (data[1] >> 7) * 4
+    if length < 126:
+        return head + length
+    more = 2 if length == 126 else 8
+    return head + more + int.from_bytes(data[2 : 2 + more], "big") if len(data) >= 2 + more else 0
 
 
 def socket_class(service: Service, metrics: Metrics) -> type[OrderSocket]:

@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pytest_asyncio
 
 from ingress.access.authenticator import cookie_of
 from ingress.errors import ApiError
-from ingress.fast_path.message_kernel import message_buffers, read_message
+from ingress.fast_path.message_kernel import MOST_BYTES, message_buffers, read_messages
 from ingress.fast_path.order_kernel import buffers, read_order, rules_of
 from ingress.http import head
 from ingress.http.page import WebPage
@@ -151,9 +152,36 @@ def test_the_kernel_of_messages(part: bytes) -> None:
 
     def work(size: int) -> Callable[[], object]:
         data = b'{"id":1,"method":"order.place","params":{' + part * (size // len(part))
-        return lambda: [read_message(data, *RULES, *made) for _ in range(50)]
+
+        def read() -> None:
+            made.ends[0] = len(data)
+            for _ in range(50):
+                read_messages(data, 0, 1, RULES, made)
+
+        return read
 
     check(work, 8192)
+
+
+@pytest.mark.parametrize("end", [b"", b"}"])
+def test_messages_that_end_too_early(end: bytes) -> None:
+    """Each is looked at until the next one shows that it has no end; all of a piece, one after the other."""
+    message = b'{"id":1,"method":"order.place","params":{' + end
+    made = message_buffers()
+
+    def work(size: int) -> Callable[[], object]:
+        count = min(size // 64, 64)
+        text = b"".join(message.ljust(64) for _ in range(count))
+        made.ends[:count] = 64 * np.arange(1, count + 1)
+
+        def read() -> None:
+            for _ in range(20):
+                for place in range(count):
+                    read_messages(text, place, count, RULES, made)
+
+        return read
+
+    check(work, MOST_BYTES // 8)
 
 
 STREAMS: dict[str, Make] = {

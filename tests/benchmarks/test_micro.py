@@ -21,13 +21,15 @@ from engine_core.transport.ring import RingReader, RingWriter, Stamp
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT, join
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
 from engine_core.wire.streams import ORIGIN, EntryId, decode_block, encode_block
-from ingress.fast_path.message_kernel import message_buffers, read_message
+from ingress.fast_path.message_kernel import message_buffers, read_messages, take_texts
 from ingress.fast_path.order_kernel import buffers, read_order, rules_of
+from ingress.fast_path.shown_orders import ShownOrders
 from persistence.projection.balances import FeeBalances
 from persistence.projection.definitions import Setup
 from persistence.projection.numbering import Numbering
 from persistence.projection.rows import Books, make_rows
 from tests.benchmarks.conftest import Measure
+from tests.ingress.fast_path.test_answers import accepted, slots
 from tests.ingress.fast_path.test_http_orders import LIMIT, request
 from tests.markets import SOL, setup
 from tests.replica.test_against_the_book import Kernel
@@ -106,13 +108,31 @@ def test_request_reader(measure: Measure) -> None:
 
 
 def test_message_reader(measure: Measure) -> None:
-    """A hundred orders, each as a message of order entry's WebSocket."""
+    """Orders as messages of order entry's WebSocket, twenty in each piece, from their frames."""
     rules, made = rules_of(setup().markets.values()), message_buffers()
+    frame = b"\x81\xfe" + len(MESSAGE).to_bytes(2, "big") + bytes(4) + MESSAGE
 
     def read(data: bytes) -> int:
-        return sum(read_message(data, rules.symbols, rules.words, *made) > 0 for _ in range(100))
+        taken = 0
+        for _ in range(5):
+            count = take_texts(data, made.text, made.ends)
+            text = made.text[: made.ends[count - 1]].tobytes()
+            taken += read_messages(text, 0, count, rules, made)
+        return taken
 
-    assert measure(read, lambda: (MESSAGE[:-1],), items=100) == 100
+    assert measure(read, lambda: (frame * 20,), items=100) == 100
+
+
+def test_answer_writer(measure: Measure) -> None:
+    """A hundred placements that rest, from their events to the JSON of their answers."""
+    shown = ShownOrders(setup(), 100)
+    orders = [accepted(number) for number in range(1, 101)]
+
+    def write(read: np.ndarray) -> int:
+        shown.observe(read)
+        return sum(shown.of(each) is not None for each in orders)
+
+    assert measure(write, lambda: (slots(*orders),), items=100) == 100
 
 
 def test_frames(measure: Measure) -> None:
@@ -140,8 +160,8 @@ def test_replica(measure: Measure) -> None:
         return (replicas[0],)
 
     def fed(data: MarketData) -> None:
-        for slots in batches:
-            data.apply(slots)
+        for read in batches:
+            data.apply(read)
 
     measure(fed, fresh, items=sum(map(len, batches)))
     assert replicas[0].gaps == 0 and len(replicas[0].recent_trades(1, 1_000)) > 100

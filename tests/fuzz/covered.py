@@ -24,7 +24,9 @@ CORPUS: Final = Path(__file__).with_name("corpus")
 FIRST: Final = 10**13  # where no long run comes to
 _HTTP: Final = ("ingress/http/protocol.py", "ingress/http/head.py", "ingress/http/asgi.py:read_body")
 _ORDER: Final = ("ingress/fast_path/order_kernel.py", "ingress/fast_path/request_kernel.py")
-_MESSAGE: Final = ("ingress/fast_path/message_kernel.py",)
+_MESSAGE: Final = tuple(
+    f"ingress/fast_path/message_kernel.py:{name}" for name in ("read_messages", "_read", "_mark", "_name", "_id")
+)
 _BLOCK: Final = ("engine_core/wire/streams.py:decode_block", "engine_core/wire/streams.py:encode_block")
 _CONFIGURATION: Final = tuple(
     f"engine_core/config/{name}.py" for name in ("exchange_toml", "toml_section", "edge_limits")
@@ -42,7 +44,7 @@ UNDER_TEST: Final = {  # files, or functions of them
         "ingress/requests/signed_json.py:parse_query",
         "ingress/access/authenticator.py:cookie_of",
     ),
-    "websocket": ("ingress/order_entry/socket.py",),
+    "websocket": ("ingress/order_entry/socket.py", "ingress/fast_path/message_kernel.py:take_texts"),
     "block": _BLOCK,
     "commands": ("engine_core/book",),
     "snapshot": ("engine_core/runtime/snapshots/snapshot.py:read",),

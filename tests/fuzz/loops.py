@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from ingress.fast_path.message_kernel import message_buffers, read_message
-from ingress.fast_path.order_kernel import buffers, read_order
+from ingress.fast_path.message_kernel import message_buffers, read_messages
+from ingress.fast_path.order_kernel import Rules, buffers, read_order
 from tests.fuzz.llhttp import PAUSED, functions, settings
 
 MOST = 2048  # bytes of an input
@@ -93,13 +93,14 @@ def _requests(first, count, given, symbols, words, command, text, found, spans, 
 
 
 @njit(cache=False)
-def _messages(first, count, given, symbols, words, command, found, spans, results):  # type: ignore[no-untyped-def]
+def _messages(first, count, given, rules, made, results):  # type: ignore[no-untyped-def]
     """How many of these the kernel takes; their numbers in `results`, for the general way to judge."""
     out = np.zeros(MOST, np.uint8)
     taken = 0
     for number in range(first, first + count):
         length = make(number, given, out)
-        if read_message(out[:length], symbols, words, command, found, spans) and taken < len(results):
+        made.ends[0] = length
+        if read_messages(out[:length], 0, 1, rules, made) and taken < len(results):
             results[taken] = number
             taken += 1
     return taken
@@ -114,7 +115,7 @@ def requests(first: int, count: int, given: Seeds, rules: tuple[np.ndarray, np.n
 def messages(first: int, count: int, given: Seeds, rules: tuple[np.ndarray, np.ndarray]) -> list[int]:
     """The numbers of those inputs that the kernel takes; at most 4,096."""
     results = np.zeros(4096, np.int64)
-    taken = _messages(first, count, given, *rules, *message_buffers(), results)
+    taken = _messages(first, count, given, Rules(*rules), message_buffers(), results)
     return [int(number) for number in results[:taken]]
 
 
