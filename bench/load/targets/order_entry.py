@@ -2,7 +2,8 @@
 
 Open loop: a frame is written when it is due, however many are unanswered. Closed loop: each connection keeps so many in
 flight. A connection that is lost is opened and logged on again; what it had on its way has no known outcome. Non-goal:
-a general WebSocket client: what was prepared is written, and of answers only id, status and refusal are read.
+a general WebSocket client: what was prepared is written, and of answers only id, status and refusal are read. Those of
+accepted orders are read by a kernel (answers.py).
 """
 
 import asyncio
@@ -10,9 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import cast
 
 import msgspec
+import numpy as np
 
 from bench.load.outcome.tally import Answer, Tally
 from bench.load.plan.spelling import frame
+from bench.load.targets.answers import MOST_ANSWERS, places, read_accepted
 from bench.load.targets.api import Address, BenchError, Unreachable, not_connected
 
 PATH = "/ws/orders"
@@ -56,6 +59,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, pool: "EntryPool", session: int) -> None:
         self._pool, self.session = pool, session
         self._received = bytearray()
+        self._places = places()
         self._is_upgraded = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.in_flight = 0
@@ -85,8 +89,9 @@ class _Connection(asyncio.Protocol):
             self._is_upgraded, self._received = True, bytearray(rest)
             params = self._pool.logon(self.session)
             self.transport.write(frame(f'{{"id":{LOGON_ID},"method":"session.logon","params":{params}}}'.encode()))
-        answered = 0
-        for opening, payload in frames(self._received):
+        answered = self._take_accepted()
+        while (whole := next(frames(self._received), None)) is not None:
+            opening, payload = whole
             if opening == _TEXT:
                 answered += self._take(payload)
             elif opening == _PING:
@@ -94,8 +99,20 @@ class _Connection(asyncio.Protocol):
             elif opening == _CLOSE:
                 self._refuse(f"the exchange closed the connection: {payload[2:].decode('utf-8', 'replace')}")
                 self.transport.close()
+            answered += self._take_accepted()
         if answered:
             self._pool.go_on(self, answered)
+
+    def _take_accepted(self) -> int:
+        """How many orders the answers accept that have come next."""
+        data, total, at = bytes(self._received), 0, 0
+        view = np.frombuffer(data, np.uint8)
+        while self.ready.done() and (count := read_accepted(view, at, self._places)):
+            self._pool.accepted(self._places[:count].tolist())
+            total, at = total + count, int(self._places[MOST_ANSWERS])
+        del self._received[:at]
+        self.in_flight -= total
+        return total
 
     def _take(self, payload: bytes) -> int:
         """1 if it answers an order."""
@@ -148,6 +165,7 @@ class EntryPool:
         self.trouble = ""  # why it cannot go on
 
     async def open(self) -> None:
+        read_accepted(np.zeros(0, np.uint8), 0, places())  # compiled from here on
         try:
             async with asyncio.timeout(LOGON_SECONDS):
                 await asyncio.gather(*(self._connect(session) for session in self._waiting))
@@ -211,6 +229,11 @@ class EntryPool:
             self.tally.due_ns[place] = now_ns
         if places:
             connection.send(places)
+
+    def accepted(self, places: list[int]) -> None:
+        now_ns, tally = self.now_ns(), self.tally
+        for place in places:
+            tally.answer(place, now_ns, 200)
 
     def answered(self, place: int, message: Message) -> None:
         self.tally.answer(place, self.now_ns(), message.status)

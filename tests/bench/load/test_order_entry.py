@@ -14,6 +14,7 @@ from bench.load.plan.spelling import frame
 from bench.load.targets.api import Address, BenchError
 from bench.load.targets.closed import answers
 from bench.load.targets.order_entry import LOGON_ID, EntryPool
+from engine_core.edge.text_frame import text_frame
 
 Behaviour = Callable[[ServerConnection], Awaitable[None]]
 
@@ -92,3 +93,32 @@ async def test_a_log_on_that_is_refused_is_said() -> None:
     async with pool_of(behaviour, 1) as pool:
         with pytest.raises(BenchError, match="log-on was refused: 401"):
             await pool.open()
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1000, 100_000])
+async def test_compact_answers_of_accepted_orders_between_others(at_once: int) -> None:
+    """As the exchange writes them, in any pieces: a kernel reads those that accept."""
+    said = []
+    for place in range(40):
+        refused = {"id": place, "status": 400, "error": {"code": "INVALID_ORDER", "message": "no"}}
+        accepted = {"id": place, "status": 200, "result": {"price": "1" * (place * 9)}}
+        said.append(json.dumps(refused if place % 7 == 3 else accepted, separators=(",", ":")))
+
+    async def behaviour(connection: ServerConnection) -> None:
+        await logged_on(connection)
+        for _ in said:
+            await connection.recv()
+        wire = b"".join(text_frame(text.encode()) for text in said)
+        for start in range(0, len(wire), at_once):
+            connection.transport.write(wire[start : start + at_once])
+            await asyncio.sleep(0)
+        await connection.wait_closed()
+
+    async with pool_of(behaviour, len(said)) as pool:
+        await pool.open()
+        for place in range(len(said)):
+            pool.send(place)
+        await answers(pool)
+        assert list(pool.tally.status) == [400 if place % 7 == 3 else 200 for place in range(len(said))]
+        assert pool.tally.answered == len(said) and pool.outstanding == 0
+        assert pool.tally.refusals == {"INVALID_ORDER: no": 6}
