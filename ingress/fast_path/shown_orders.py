@@ -45,7 +45,7 @@ class ShownOrders:
 
     def of(self, events: np.ndarray) -> bytes | None:
         """The answer to the placement that has these events, as JSON; None: it is not plain."""
-        kind, order_id = _KIND_AND_ORDER(events.data)
+        kind, order_id = _KIND_AND_ORDER(events)  # type: ignore[arg-type]
         return self._texts.get(order_id) if kind == _ACCEPTED else None  # a DUPLICATE is of an order that exists
 
 
