@@ -1,8 +1,8 @@
 """What Lighthouse says of the page's routes: `python -m tests.browser.lighthouse [--url URL] [--bar 95] [ROUTE …]`.
 
-Starts an exchange unless one is named, and prints four scores for each route, as on a desktop, with the machine's load: of
-performance only a quiet machine says anything. Lighthouse comes from npm when it is asked for, at one version, and is no
-part of any build. What costs points is listed below a route. Exit status 1 if anything is below the bar.
+Starts an exchange unless one is named, and prints four scores for each route, as on a desktop, with the machine's load:
+of performance only a quiet machine says anything. Lighthouse comes from npm when it is asked for, at one version, and
+is no part of any build. What costs points is listed below a route. Exit status 1 if anything is below the bar.
 """
 
 import argparse
@@ -50,7 +50,8 @@ def judge(base: str, routes: list[str], chromium: str, bar: int) -> bool:
         with tempfile.TemporaryDirectory() as folder:
             found = report(base + route, chromium, Path(folder))
         scores = {group: round(100 * found["categories"][group]["score"]) for group in GROUPS}
-        print(route, *(f"{group} {score}" for group, score in scores.items()), f"load {os.getloadavg()[0]:.1f}", sep="  ")
+        said = [f"{group} {score}" for group, score in scores.items()]
+        print(route, *said, f"load {os.getloadavg()[0]:.1f}", sep="  ")
         for group, score in scores.items():
             for finding in findings(found, group) if score < 100 else ():
                 print(f"    {group}: {finding}")
