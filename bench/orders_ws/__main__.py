@@ -16,7 +16,7 @@ from bench.http.client import Exchange
 from bench.http.load import Load, run_python
 from bench.load.plan.spelling import logon
 from bench.load.targets.api import now_ms
-from bench.orders_ws.load import Entry
+from bench.orders_ws.load import Entry, Prepared
 from bench.orders_ws.load import run as run_entries
 from engine_core.arguments import whole
 
@@ -34,13 +34,13 @@ def measure(
     part = seconds / ROUNDS
     loads, echoes = list[Load](), list[Load]()
     for _ in range(ROUNDS):
-        entries = _entries(exchange, connections, round(part * PREPARED_PER_SECOND) // connections)
+        prepared = _prepared(exchange, connections, round(part * PREPARED_PER_SECOND) // connections)
         with watch:
-            loads.append(run_entries(exchange.address, entries, part, in_flight))
+            loads.append(run_entries(exchange.address, prepared, part, in_flight))
         requests = exchange.prepare(round(part * ECHO_PER_SECOND))
         echoes.append(run_python(echo_port, requests, part, connections))
         print(f"  exchange {loads[-1].per_second:,.0f}/s, echo {echoes[-1].per_second:,.0f}/s", flush=True)
-    unloaded = run_entries(exchange.address, _entries(exchange, 1, LATENCY_ORDERS), LATENCY_SECONDS, 1)
+    unloaded = run_entries(exchange.address, _prepared(exchange, 1, LATENCY_ORDERS), LATENCY_SECONDS, 1)
     exchange.cancel_all()
     known = exchange.orders_known() - before
     accounts = Accounts.of([*loads, unloaded], known)
@@ -49,16 +49,17 @@ def measure(
     )
 
 
-def _entries(exchange: Exchange, connections: int, orders: int) -> list[Entry]:
+def _prepared(exchange: Exchange, connections: int, orders: int) -> Prepared:
     """What each connection sends: its logon, then its orders; one account buys, the other sells."""
     sides = ("Bid", "Ask")
-    return [
+    entries = [
         Entry(
             logon(exchange.accounts[number % 2], now_ms()),
             [json.dumps(exchange.order(sides[number % 2])) for _ in range(orders)],
         )
         for number in range(connections)
     ]
+    return Prepared.of(entries)
 
 
 def main(argv: list[str] | None = None) -> int:

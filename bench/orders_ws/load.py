@@ -1,10 +1,12 @@
 """The load of `bench orders_ws`: a closed loop of bench/load over connections of which several may be one account's."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import uvloop
 
 from bench.http.load import Load
+from bench.load.outcome.tally import Tally
 from bench.load.plan.spelling import frame
 from bench.load.targets import closed
 from bench.load.targets.api import Address
@@ -19,17 +21,27 @@ class Entry:
     orders: list[str]
 
 
-def run(address: Address, entries: list[Entry], seconds: float, in_flight: int) -> Load:
+@dataclass(frozen=True)
+class Prepared:
+    """Of all connections: nothing of this is left to do while the clock runs."""
+
+    logons: list[str]
+    messages: list[bytes]  # as frames
+    session_of: list[int]  # which connection sends each
+
+    @classmethod
+    def of(cls, entries: list[Entry]) -> "Prepared":
+        owned = [(number, order) for number, entry in enumerate(entries) for order in entry.orders]
+        message = '{{"id":{},"method":"order.place","params":{}}}'
+        messages = [frame(message.format(place, order).encode()) for place, (_, order) in enumerate(owned)]
+        return cls([entry.logon for entry in entries], messages, [number for number, _ in owned])
+
+
+def run(address: Address, prepared: Prepared, seconds: float, in_flight: int) -> Load:
     """Send for so long, or until no orders are left; every order that was sent is waited for."""
-    owned = [(number, order) for number, entry in enumerate(entries) for order in entry.orders]
-    message = '{{"id":{},"method":"order.place","params":{}}}'
-    messages = [frame(message.format(place, order).encode()) for place, (_, order) in enumerate(owned)]
-    measured = closed.measure(
-        lambda tally, now_ns: EntryPool(
-            address, messages, [number for number, _ in owned], tally, now_ns, lambda number: entries[number].logon
-        ),
-        len(messages),
-        seconds,
-        in_flight,
-    )
-    return Load.of(uvloop.run(measured))
+
+    def pool(tally: Tally, now_ns: Callable[[], int]) -> EntryPool:
+        logons = prepared.logons.__getitem__
+        return EntryPool(address, prepared.messages, prepared.session_of, tally, now_ns, logons)
+
+    return Load.of(uvloop.run(closed.measure(pool, len(prepared.messages), seconds, in_flight)))

@@ -41,6 +41,7 @@ assert 2 * PIECE <= MOST_BYTES
 GOING_AWAY, POLICY_VIOLATION, UNSUPPORTED = 1001, 1008, 1003
 _HANDSHAKE: Final = (b"host", b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version")
 _USUAL: Final = range(1, 1024)  # bytes of one of these
+_OPEN: Final = State.OPEN  # to find a member of an enum takes longer than to compare it
 _QUIET: Final = logging.getLogger("ingress.websocket")
 _QUIET.setLevel(logging.WARNING)
 
@@ -121,7 +122,7 @@ class OrderSocket(asyncio.Protocol):
         return messages.taken
 
     def _open_session(self) -> OrderSession | None:
-        return self._session if self._protocol.state is State.OPEN else None
+        return self._session if self._protocol.state is _OPEN else None
 
     def _give(self, data: bytes) -> None:
         """To the library."""
@@ -183,7 +184,7 @@ class OrderSocket(asyncio.Protocol):
         self._protocol.send_response(response)
 
     def _take_frame(self, frame: Frame) -> None:
-        if self._session is None or self._protocol.state is not State.OPEN:
+        if self._session is None or self._protocol.state is not _OPEN:
             return  # a client that was refused is not read any more
         is_text = frame.opcode in (Opcode.TEXT, Opcode.CONT)
         if not (is_text and frame.fin):  # a message counts for itself, with its last frame
@@ -204,9 +205,10 @@ class OrderSocket(asyncio.Protocol):
             self._close(UNSUPPORTED, "messages are JSON texts")
 
     def _send(self, text: bytes) -> None:
-        if not self._transport.is_closing() and self._protocol.state is State.OPEN:
+        if not self._transport.is_closing() and self._protocol.state is _OPEN:
             self._transport.write(text_frame(text))  # nothing else of the protocol's is waiting, so the order is kept
-            self._throttle()
+            if self._paused:
+                self._throttle()
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():
@@ -238,7 +240,7 @@ class OrderSocket(asyncio.Protocol):
         late = self._loop.time() - self._opened > LOGON_SECONDS
         if late and self._session is not None and not self._session.is_logged_on:
             self._drop(STRANGER)
-        if self._protocol.state is State.OPEN:
+        if self._protocol.state is _OPEN:
             self._protocol.send_ping(b"")
             self._flush()
         self._timer = self._loop.call_later(PING_SECONDS, self._ping)
@@ -256,7 +258,7 @@ class OrderSocket(asyncio.Protocol):
             task.add_done_callback(self._state.tasks.discard)
 
     def _close(self, code: int, reason: str) -> None:
-        if self._protocol.state is State.OPEN:
+        if self._protocol.state is _OPEN:
             self._protocol.send_close(code, reason)
             self._flush()
         else:
