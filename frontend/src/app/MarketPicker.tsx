@@ -90,6 +90,7 @@ function Choice({ id, market, isMarked, choose }: ChoiceProps): ReactElement {
   const venue = useVenue();
   const ticker = useStore(venue.tickers).get(market.symbol);
   const name = nameOf(market.base, useStore(venue.names));
+  const tone = ticker ? direction(ticker.first, ticker.last) : "flat";
   return (
     // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the keys are the combobox's, which keeps the focus
     <div
@@ -106,7 +107,9 @@ function Choice({ id, market, isMarked, choose }: ChoiceProps): ReactElement {
       <b>{pair(market)}</b>
       <span className={styles["name"]}>{name}</span>
       <span>{ticker ? fixed(ticker.last, market.priceDecimals) : NONE}</span>
-      <span className={ticker ? direction(ticker.first, ticker.last) : "flat"}>{ticker ? change(ticker.first, ticker.last) : NONE}</span>
+      <span className={tone} data-trend={tone}>
+        {ticker ? change(ticker.first, ticker.last) : NONE}
+      </span>
     </div>
   );
 }

@@ -26,7 +26,7 @@ export function Stats({ market }: { market: Market }): ReactElement {
       </div>
       <div>
         <dt>24h change</dt>
-        <dd className={tone}>
+        <dd className={tone} data-trend={tone}>
           {ticker ? `${signed(ticker.last - ticker.first, market.priceDecimals)} ${change(ticker.first, ticker.last)}` : NONE}
         </dd>
       </div>
