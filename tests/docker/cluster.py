@@ -30,6 +30,13 @@ class Cluster:
         self._urls = {"REDIS_URL": redis_url, "DATABASE_URL": database_url}
         self._ports: dict[tuple[str, str], dict[str, str]] = {}
         self.running: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
+        self._code: dict[str, Path] = {}  # of pods whose image is another one
+
+    def update(self, pod: str, code: Path) -> None:
+        """As a new image in its template does: the pod ends, and one of that code takes its place."""
+        self.stop(pod)
+        self._code[pod] = code
+        self.start(pod)
 
     def start(self, name: str) -> None:
         """A pod: what comes before, then its containers, until all that have probes say that they are ready."""
@@ -129,7 +136,8 @@ class Cluster:
         if key not in self._ports:
             self._ports[key] = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
         here = {name: value for name, value in self._urls.items() if name in given} | self._ports[key]
-        here |= {"EXCHANGE_HOST": "127.0.0.1", "EXCHANGE_CONFIG": str(ROOT / "exchange.toml"), "PYTHONPATH": str(ROOT)}
+        here |= {"EXCHANGE_HOST": "127.0.0.1", "EXCHANGE_CONFIG": str(ROOT / "exchange.toml")}
+        here["PYTHONPATH"] = str(self._code.get(container.pod, ROOT))
         for name in ("EXCHANGE_DATA", "EXCHANGE_RUNTIME"):
             here[name] = str(self._place(container, given[name]))
         kept = {name: os.environ[name] for name in _OURS if name in os.environ}
