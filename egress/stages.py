@@ -16,7 +16,7 @@ class FrameStages:
 
     def __init__(self, every: int, hub: Hub) -> None:
         self.stamps = Stamps(every, Stage.STREAMED)
-        self._hub, self._due = hub, set[Sender]()
+        self._hub, self._due = hub, dict[Sender, list[int]]()  # and its orders
         hub.written = self._written
 
     def observe(self, slots: np.ndarray) -> None:
@@ -25,14 +25,17 @@ class FrameStages:
             return
         places = np.flatnonzero(slots["sequence"] % self.stamps.every == 0)
         if len(places):
-            self._due.update(map(Sender, *(slots[name][places].tolist() for name in Sender._fields)))
+            for slot in slots[places]:
+                orders = self._due.setdefault(Sender(*(int(slot[name]) for name in Sender._fields)), [])
+                if self.stamps.tells:
+                    orders += self.stamps.orders_of(slot["event"][None])
 
     def _written(self) -> None:
         if self._due:
-            due, self._due = self._due, set()
+            due, self._due = self._due, {}
             asyncio.get_running_loop().call_soon(self._stamp, due)  # after the event loop has sent what was written
 
-    def _stamp(self, due: set[Sender]) -> None:
+    def _stamp(self, due: dict[Sender, list[int]]) -> None:
         at = now()
-        for sender in due:
-            self.stamps.add(sender, at)
+        for sender, orders in due.items():
+            self.stamps.add(sender, at, orders=orders)

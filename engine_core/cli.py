@@ -55,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         help="how long to watch, and a second for the database (default: 10)",
     )
     stages.add_argument("--json", action="store_true", help="for programs")
+    traces = add(
+        "traces", _late("traces", "traces"), "send the way of each timed order to a collector of OpenTelemetry"
+    )
+    traces.add_argument("--endpoint", metavar="URL", help="of OTLP over HTTP (default: OTEL_EXPORTER_OTLP_ENDPOINT)")
+    traces.add_argument(
+        "--seconds", type=seconds(0.1, 86_400), default=None, metavar="S", help="how long (default: until Ctrl-C)"
+    )
     profile = add("profile", _late("profile", "profile"), "draw a flame graph of one role of the running exchange")
     profile.add_argument("role", help="engine, ingress, ingress.1, egress, writer, …")
     profile.add_argument(

@@ -1,12 +1,11 @@
 """What the writer shows of itself: how much it stored, how long commits take, how far behind it is."""
 
 import time
-from collections.abc import Iterable, Iterator
-
-import numpy as np
+from collections.abc import Iterator
 
 from engine_core.process.metrics import Monitor, Sample
-from engine_core.process.stages import Sender, Stage, Stamps, now
+from engine_core.process.stages import Stage, Stamps, now
+from persistence.source import Batch
 
 
 class Metrics:
@@ -29,11 +28,12 @@ class Metrics:
         self._lag_s = 0.0
         self.monitor.beat()
 
-    def stored(self, senders: Iterable[Sender], times_ms: np.ndarray, seconds: float) -> None:
-        at = now()
-        for sender in senders:
+    def stored(self, batch: Batch, seconds: float) -> None:
+        at, times_ms, end = now(), batch.times_ms, 0
+        for sender, count in zip(batch.senders, batch.counts, strict=True):
+            end += count
             if self._stamps.wants(sender.sequence):
-                self._stamps.add(sender, at)
+                self._stamps.add(sender, at, orders=self._stamps.orders_of(batch.events[end - count : end]))
         self._events += len(times_ms)
         self._commits += 1
         self._commit_time.record(seconds)

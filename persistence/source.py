@@ -45,6 +45,7 @@ class Batch:
     times_ms: np.ndarray
     position: Position
     senders: list[Sender]  # of each entry
+    counts: list[int]  # of its events
     is_full: bool  # more is waiting in the log
 
 
@@ -206,4 +207,4 @@ def _batch(entries: Entries, position: Position, is_full: bool) -> Batch:
     body = b"".join(memoryview(block)[BLOCK_HEADER.itemsize :] for _, block in entries)
     after = Position(log_id, epoch, entries[-1][0], _checksum(entries[-1][1]))
     times_ms = np.repeat(np.array(times, np.int64), counts)
-    return Batch(np.frombuffer(body, EVENT), times_ms, after, senders, is_full)
+    return Batch(np.frombuffer(body, EVENT), times_ms, after, senders, counts, is_full)

@@ -73,7 +73,7 @@ def store_next(store: Store, source: EventSource, config: WriterConfig, metrics:
         return 0
     began = time.perf_counter()
     store.commit(make_rows(batch.events, batch.times_ms, store.setup, store.books), batch.position)
-    metrics.stored(batch.senders, batch.times_ms, time.perf_counter() - began)
+    metrics.stored(batch, time.perf_counter() - began)
     source.tell_stored(batch)
     left = config.pause_ms / 1000 - (time.perf_counter() - began)
     if not batch.is_full and left > 0:

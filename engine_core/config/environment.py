@@ -23,6 +23,9 @@ VARIABLES = {
     "EXCHANGE_RUNTIME": "folder for sockets and the event ring (default: in `/dev/shm`, one for each data folder)",
     "EXCHANGE_CACHE_DIR": "folder for compiled kernels (default: `~/.cache/exchange`, or `$XDG_CACHE_HOME/exchange`)",
     "EXCHANGE_LOG_LEVEL": "`DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL` (default: `INFO`)",
+    "EXCHANGE_LOG_FORMAT": "`text` or `json`, one object a line (default: `text`)",
+    "EXCHANGE_LOG_ORDERS": "1: each process tells in its log what it did with the orders that are timed, one of so many"
+    " blocks as `[server] stages_every` says",
     "EXCHANGE_WRITER_PAUSE_MS": "least milliseconds between two commits of the writer while there is little to store"
     " (default: 250)",
     "EXCHANGE_SHARD": "number of the shard, which stands in the names of both logs (default: 0, the only one there is)",

@@ -18,9 +18,9 @@ import resource
 import signal
 import sys
 import threading
-import time
 from types import FrameType
 
+from engine_core.process import log_lines
 from engine_core.process.worker import chosen
 
 _PR_SET_PDEATHSIG = 1
@@ -89,14 +89,9 @@ def start(role: str) -> None:
     _raise_descriptors()
     worker = chosen(role)
     name = role if worker == "0" else f"{role}.{worker}"
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=_log_level(),
-        format=f"%(asctime)s.%(msecs)03dZ {name} %(levelname)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-        force=True,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(log_lines.formatter(name))
+    logging.basicConfig(handlers=[handler], level=_log_level(), force=True)
 
 
 def no_core_dumps() -> None:

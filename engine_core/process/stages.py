@@ -23,6 +23,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from engine_core.process import log_lines
 from engine_core.process.metrics import Histogram, Monitor
 from engine_core.process.sockets import ask, of_roles
 
@@ -83,6 +84,7 @@ class Stamps:
         self.every = every
         self._stages = [stage.value for stage in stages]
         self._began_ns = time.time_ns()
+        self.tells = log_lines.tells_orders()  # so whoever adds says of which orders
         self._rows: list[Row | None] = [None] * ROWS
         self._count = 0
 
@@ -93,9 +95,15 @@ class Stamps:
         """At which places of many wants() is true."""
         return np.flatnonzero(sequences % self.every == 0).tolist() if self.every > 0 else []
 
-    def add(self, sender: Sender, *at: float, order_id: int = 0) -> None:
+    def add(self, sender: Sender, *at: float, order_id: int = 0, orders: Sequence[int] = ()) -> None:
         self._rows[self._count % ROWS] = Row(*sender, order_id, at)
         self._count += 1
+        if self.tells:
+            log_lines.tell(sender, orders or (order_id,), dict(zip(self._stages, at, strict=True)))
+
+    def orders_of(self, events: np.ndarray) -> list[int]:
+        """Those that EVENT records are about, if the log is to tell."""
+        return [number for number in np.unique(events["order_id"]).tolist() if number] if self.tells else []
 
     def after(self, seen: int) -> bytes:
         """A Table as JSON, of the rows after the first `seen`, as far as they are still there."""

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import redis
 
 from engine_core.process.stages import Sender, Stage, Stamps, now
@@ -200,7 +201,9 @@ class Engine:
                 matched_at = now()
                 self._ring_after(before).write_run(run.events, run.stamps)
                 for number in self.stamps.wanted(run.stamps["sequence"]):
-                    self._note_times(Sender(*run.stamps[number].item()[2:5]), matched_at)
+                    ends = [0, *run.stamps["events_end"][: number + 1].tolist()]
+                    events = run.events[ends[-2] : ends[-1]]
+                    self._note_times(Sender(*run.stamps[number].item()[2:5]), matched_at, events)
             self._keep(chunk.entries[start:reached], self.machine.encode_run(run))
             self.counters.commands += int(run.commands.sum())
             self.counters.events += len(run.events)
@@ -216,13 +219,13 @@ class Engine:
             matched_at = now()
             self._ring_after(before).write(mirror.events, mirror.stamp)
             if self.stamps.wants(mirror.stamp.sequence):
-                self._note_times(Sender(*mirror.stamp[1:4]), matched_at)
+                self._note_times(Sender(*mirror.stamp[1:4]), matched_at, mirror.events)
         self._keep([(entry, block)], [self.machine.encode(mirror)])
         self.counters.commands += mirror.commands
         self.counters.events += len(mirror.events)
 
-    def _note_times(self, sender: Sender, matched_at: float) -> None:
-        self.stamps.add(sender, self.read_at, matched_at, now())
+    def _note_times(self, sender: Sender, matched_at: float, events: np.ndarray) -> None:
+        self.stamps.add(sender, self.read_at, matched_at, now(), orders=self.stamps.orders_of(events))
 
     def _keep(self, entries: list[tuple[EntryId, bytes]], mirrors: list[bytes]) -> None:
         """What they caused waits for the stream, and is remembered for a while."""

@@ -52,7 +52,7 @@ class Containers:
         self._logs.mkdir()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.http, self.ws, *metrics = free_ports(2 + len(self._services))
-        self._metrics = dict(zip(self._services, metrics, strict=True))
+        self.metrics = dict(zip(self._services, metrics, strict=True))
         self._here = {
             "REDIS_URL": redis_url,
             "DATABASE_URL": database_url,
@@ -74,7 +74,7 @@ class Containers:
             for key in ("PATH", "HOME", "EXCHANGE_CACHE_DIR", "XDG_CACHE_HOME")
             if key in os.environ
         }
-        own = {"PYTHONPATH": str(ROOT), "EXCHANGE_METRICS_PORT": str(self._metrics[name])}
+        own = {"PYTHONPATH": str(ROOT), "EXCHANGE_METRICS_PORT": str(self.metrics[name])}
         return {key: value for key, value in given.items() if key not in unplaced} | here | kept | own
 
     def _places(self, name: str) -> dict[str, str]:
@@ -124,7 +124,7 @@ class Containers:
     def check(self, name: str) -> None:
         """The first health checks after it is ready are answered, and so are metrics: nobody may have asked before."""
         assert any(self.healthy(name) for _ in range(CHECKS)), self.log(name)
-        url = f"http://127.0.0.1:{self._metrics[name]}/metrics"
+        url = f"http://127.0.0.1:{self.metrics[name]}/metrics"
         with urllib.request.urlopen(url, timeout=60) as answer:
             assert b"exchange_" in answer.read()
 

@@ -59,7 +59,7 @@ def test_the_pause_begins_with_storing(
         books = Books(Numbering(lambda pairs: []), Numbering(lambda pairs: []), FeeBalances(lambda asset: 0), 0, 0)
 
         def read(self, position: Position, max_bytes: int) -> Batch:
-            return Batch(np.zeros(0, EVENT), np.zeros(0, np.int64), position, [], is_full)
+            return Batch(np.zeros(0, EVENT), np.zeros(0, np.int64), position, [], [], is_full)
 
         def commit(self, rows: Rows, position: Position) -> None:
             clock[0] += took_s

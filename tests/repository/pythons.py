@@ -121,7 +121,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="exchange-wheel-") as folder:
             try:
                 print(f"{version}: {try_one(found[version], options.wheel, Path(folder))}", flush=True)
-            except (AssertionError, subprocess.CalledProcessError) as error:
+            except (AssertionError, subprocess.SubprocessError) as error:
                 failed += 1
                 print(f"{version}: FAILED: {error}", flush=True)
     return 1 if failed or not found else 0

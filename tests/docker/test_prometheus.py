@@ -1,0 +1,108 @@
+"""docker/prometheus and the dashboard, by Prometheus itself: its rules and names by promtool, each alert fired, and
+each query of the dashboard answered by a server that reads the demo. Skipped where Debian's package is not.
+"""
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.docker.compose import DOCKER
+from tests.docker.test_files import tool
+from tests.docker.test_processes import Containers
+from tests.exchange import eventually
+from tests.processes import free_port
+
+pytestmark = pytest.mark.timeout(900)  # the demo's processes start one after the other
+ALERTS = DOCKER / "prometheus" / "alerts.yml"
+FIRED = Path(__file__).with_name("alerts.test.yml")
+PATIENCE_SECONDS = 240.0  # rates are of half a minute
+
+
+def promtool(*arguments: str | Path, given: str = "") -> str:
+    """What it says; an AssertionError with that if it is not content."""
+    done = subprocess.run([tool("promtool"), *arguments], input=given, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_the_configuration_and_its_rules_are_right() -> None:
+    promtool("check", "config", DOCKER / "prometheus" / "prometheus.yml")
+
+
+def test_each_alert_fires(tmp_path: Path) -> None:
+    rules = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"][0]["rules"]
+    text = FIRED.read_text(encoding="utf-8")
+    for rule in rules:
+        assert re.search(rf'alertname="{rule["alert"]}"', text), f"{rule['alert']} is fired by nothing"
+    path = tmp_path / "alerts.test.yml"
+    path.write_text(f"rule_files: [{ALERTS}]\n{text}", encoding="utf-8")
+    assert "SUCCESS" in promtool("test", "rules", path)
+
+
+@contextmanager
+def prometheus(folder: Path, targets: dict[str, int]) -> Iterator[str]:
+    """The shipped configuration; only where the processes are differs, since their names mean nothing here."""
+    program = tool("prometheus")
+    settings: Any = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    (scraped,) = settings["scrape_configs"]
+    del scraped["dns_sd_configs"], scraped["relabel_configs"]
+    scraped["static_configs"] = [
+        {"targets": [f"127.0.0.1:{port}"], "labels": {"service": name}} for name, port in targets.items()
+    ]
+    settings["rule_files"] = [str(ALERTS)]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    url = f"127.0.0.1:{free_port()}"
+    command = [program, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'metrics'}"]
+    with (folder / "prometheus.log").open("wb") as log:
+        running = subprocess.Popen([*command, f"--web.listen-address={url}"], stdout=log, stderr=log)
+    try:
+        yield f"http://{url}"
+    finally:
+        running.send_signal(signal.SIGTERM)
+        running.wait(60)
+
+
+def answer(url: str, query: str) -> list[Any]:
+    try:
+        told = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=60).json()
+    except httpx.TransportError:
+        return []
+    assert told.get("status") == "success", told
+    rows: list[Any] = told["data"]["result"]
+    return rows
+
+
+@pytest.fixture
+def containers(tmp_path: Path, runtime: Path, fresh_valkey: str, postgres: str) -> Iterator[Containers]:
+    tool("prometheus")
+    made = Containers(tmp_path, runtime, fresh_valkey, postgres)
+    yield made
+    for process in made.running.values():
+        process.kill()
+        process.wait()
+
+
+def test_a_prometheus_answers_every_query_and_knows_who_is_gone(containers: Containers, tmp_path: Path) -> None:
+    containers.up()
+    targets = {name: containers.metrics[name] for name in containers.running}
+    for port in targets.values():
+        promtool("check", "metrics", given=httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text)
+    dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "exchange.json").read_text(encoding="utf-8"))
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    with prometheus(tmp_path, targets) as url:
+        for query in queries:
+            eventually(lambda query=query: answer(url, query), bool, query, PATIENCE_SECONDS)
+        assert answer(url, 'up{job="exchange"} == 0') == []
+        containers.running["writer"].kill()
+        containers.running["writer"].wait(60)
+        down = 'ALERTS{alertname="ProcessDown",alertstate="firing",service="writer"}'
+        eventually(lambda: answer(url, down), bool, "the alert of the writer", PATIENCE_SECONDS)
