@@ -22,7 +22,7 @@ compose run --rm -T admin exchange snapshot >/dev/null
 compose exec -T engine sh -c '
     cd /data
     newest=$(ls snapshots/*.snapshot | sort -t - -k 2,2n -k 3,3n | tail -n 1)
-    exec tar -cf - "$newest" $(ls profile demo-keys.json market-maker-key.json 2>/dev/null)' >"$partial/state.tar"
+    exec tar -cf - "$newest" $(ls profile demo-keys.json *-key.json 2>/dev/null)' >"$partial/state.tar"
 
 echo "the history"
 compose exec -T database pg_dump --username=postgres --dbname=exchange --format=custom >"$partial/history.dump"

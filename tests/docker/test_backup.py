@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from engine_core.host.embedded import Postgres, running
 from tests.docker.compose import DOCKER, ROOT
 from tests.exchange import Exchange, eventually, told
 
+pytestmark = pytest.mark.timeout(900)
 SYMBOL = "SOL/USDC"
+RELEASE = ROOT / "tests" / "data" / "release_0_2_0"
 STANDIN = ROOT / "tests" / "docker" / "standins" / "docker.py"
 
 
@@ -73,7 +76,7 @@ def backed_up(standin: Standin, exchange: Exchange, folder: Path) -> Path:
     return folder
 
 
-def restored(standin: Standin, backup: Path, tmp_path: Path) -> Exchange:
+def restored(standin: Standin, backup: Path, tmp_path: Path, *options: str) -> Exchange:
     """On a new data folder, whose database runs while the script does."""
     data, volume = tmp_path / "restored" / "data", tmp_path / "restored" / "volume"
     for folder in (data, volume):
@@ -84,7 +87,7 @@ def restored(standin: Standin, backup: Path, tmp_path: Path) -> Exchange:
         again = standin.run("restore.sh", backup, data, postgres, volume, is_running=False)
         assert again.returncode != 0 and "is not empty" in again.stderr, "nothing is ever overwritten"
     shutil.copytree(volume, data, dirs_exist_ok=True)
-    return Exchange(data, "--profile", "bare")
+    return Exchange(data, "--profile", "bare", *options)
 
 
 def trade(exchange: Exchange) -> str:
@@ -172,3 +175,26 @@ def test_a_history_of_a_later_moment_than_the_log_is_named_and_filled_again(stan
         assert again.stop() == 0
     finally:
         again.end()
+
+
+def test_a_backup_of_the_previous_release_trades_on(standin: Standin, tmp_path: Path) -> None:
+    """Log, snapshot and history as its code left them."""
+    with tarfile.open(RELEASE / "backup.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    facts = json.loads((RELEASE / "facts.json").read_text(encoding="utf-8"))
+    exchange = restored(standin, tmp_path / "backup", tmp_path, "--config", str(tmp_path / "exchange.toml"))
+    exchange.start()
+    try:
+        for number in (0, 1):
+            trader = exchange.trader(number)
+            told(trader.load_markets)
+            assert [order["id"] for order in told(trader.fetch_open_orders)] == facts["open"][str(number)]
+            total = told(trader.fetch_balance)["total"]
+            assert {asset: total[asset] for asset in facts["balances"][number]} == facts["balances"][number]
+        stored(exchange, facts["taken"])
+        trade(exchange)
+        proven = exchange.verified()
+        assert proven["ok"] and proven["snapshots"] >= 1, proven
+        assert exchange.stop() == 0
+    finally:
+        exchange.end()
