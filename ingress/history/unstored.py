@@ -44,6 +44,7 @@ class Tail:
         self.complete_after = since  # of events above it, the tail has every one
         self._parts: list[np.ndarray] = []
         self._size = 0
+        self._unstored = 0  # of these, when it was last looked what is stored
         self._raw: list[np.ndarray] = []  # taken, and not looked at yet
         self._raw_size = 0
         self._is_new = True
@@ -92,11 +93,14 @@ class Tail:
         if first > _TRIM_EVENTS:
             self._parts, self._size = [slots[first:].copy()], len(slots) - first
             self.complete_after = position
+        self._unstored = len(slots) - first
         return slots[first:]
 
     @property
     def is_long(self) -> bool:
-        return self._size > 2 * _TRIM_EVENTS
+        """Whether it is worth asking what is stored: half of the tail may be. It is copied then, and asking costs
+        milliseconds; on a busy exchange thousands of events are on their way to the database all the time."""
+        return self._size > 2 * max(_TRIM_EVENTS, min(self._unstored, MAX_EVENTS // 4))
 
     def _joined(self) -> np.ndarray:
         self._parts = [_join(self._parts)]

@@ -340,6 +340,37 @@ async def test_the_tail_forgets_what_is_stored(valkey: str, postgres: str, monke
         assert (await reader.orders(2))[1] == sum(o["account"] == 2 for o in slow.tables(blocks).orders.values())
 
 
+def test_what_is_stored_is_asked_again_when_half_of_the_tail_may_be(
+    flow_blocks: list[Block], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a busy exchange's writer is some events behind, which is always, and not all the time."""
+    monkeypatch.setattr("ingress.history.unstored._TRIM_EVENTS", 10)
+    monkeypatch.setattr("ingress.history.unstored._SIFT_EVENTS", 1)
+    tail = Tail(flow_blocks[0].entry)
+    for block in flow_blocks[1:30]:
+        tail.observe(slots([block]))
+    assert tail.is_long
+    assert tail.after(flow_blocks[0].entry) is not None  # nothing is stored yet
+    asked_at, later = len(tail), iter(flow_blocks[30:])
+    while not tail.is_long:
+        assert len(tail) <= 2 * asked_at
+        tail.observe(slots([next(later)]))
+    assert len(tail) > 2 * asked_at
+    assert tail.after(flow_blocks[29].entry) is not None
+    assert len(tail) < 2 * asked_at and not tail.is_long
+
+
+def test_a_tail_that_is_nearly_full_is_long_whatever_is_stored(
+    flow_blocks: list[Block], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingress.history.unstored._TRIM_EVENTS", 10)
+    tail = Tail(flow_blocks[0].entry)
+    tail.observe(slots(flow_blocks[1:40]))
+    monkeypatch.setattr("ingress.history.unstored.MAX_EVENTS", len(tail) + 1)
+    assert tail.after(flow_blocks[0].entry) is not None
+    assert tail.is_long
+
+
 async def test_an_unprepared_or_foreign_database(
     valkey: str, postgres: str, flow_blocks: list[Block], monkeypatch: pytest.MonkeyPatch
 ) -> None:
