@@ -1,7 +1,7 @@
 /** Balances of the account, with their worth at the last prices. */
 import type { ReactElement } from "react";
-import { fixed, NONE, trimmed } from "../decimal/format";
-import { commonQuote, worth } from "../model/worth";
+import { fixed, trimmed } from "../decimal/format";
+import { commonQuote, WITHOUT_PRICE, worth } from "../model/worth";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import "../ui/table.css";
@@ -36,8 +36,8 @@ export function Balances(): ReactElement {
               <td data-label="In orders" className="number">{trimmed(locked, 2, 9)}</td>
               <td data-label="Total" className="number">{trimmed(available + locked, 2, 9)}</td>
               <td data-label="Worth" className="number">
-                {value === null ? NONE : `${fixed(value, 2)} `}
-                {value !== null && <small>{quote}</small>}
+                {value !== null && `${fixed(value, 2)} `}
+                <small>{value === null ? WITHOUT_PRICE : quote}</small>
               </td>
             </tr>
           );

@@ -3,7 +3,7 @@ import { Store } from "../reactive/store";
 
 export const CONFIRMATIONS = {
   through: "A limit price more than 2 % through the market",
-  share: "An order that takes more than a quarter of the balance",
+  share: "An order that takes more than a quarter of the balance, what is in orders included",
   slippage: "A market order that slips by more than 0.5 %",
   cancelAll: "Cancelling all orders",
   move: "Moving an order by its line on the chart",

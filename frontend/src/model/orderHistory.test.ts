@@ -5,7 +5,8 @@ import type { WireHistoryOrder } from "../api/types";
 import { Store } from "../reactive/store";
 import { realTime } from "../realTime";
 import type { Account } from "./account";
-import { OrderHistory } from "./orderHistory";
+import type { Followed } from "./followed";
+import { orderHistory, type EndedOrder } from "./orderHistory";
 import type { Orders } from "./orders";
 
 const wire = (id: string, status: WireHistoryOrder["status"]): WireHistoryOrder => ({
@@ -25,9 +26,9 @@ const wire = (id: string, status: WireHistoryOrder["status"]): WireHistoryOrder 
 
 let answers: (() => Promise<WireHistoryOrder[]>)[] = [];
 const orders = new Store<Orders>(new Map());
-const made = (): OrderHistory =>
-  new OrderHistory({ orderHistory: () => answers.shift()?.() } as unknown as PrivateApi, { orders } as unknown as Account);
-const ids = (history: OrderHistory): string[] | undefined => history.orders.get()?.map(({ id }) => id);
+const made = (): Followed<readonly EndedOrder[]> =>
+  orderHistory({ orderHistory: () => answers.shift()?.() } as unknown as PrivateApi, { orders } as unknown as Account);
+const ids = (history: Followed<readonly EndedOrder[]>): string[] | undefined => history.value.get()?.map(({ id }) => id);
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => realTime());

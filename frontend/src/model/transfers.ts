@@ -2,6 +2,8 @@
 import type { PrivateApi } from "../api/private";
 import { parse } from "../decimal/decimal";
 import { parseUtc } from "../decimal/time";
+import type { Account, Balances } from "./account";
+import { Followed } from "./followed";
 
 export interface Transfer {
   key: string;
@@ -16,7 +18,7 @@ export interface Transfer {
 
 const MOST = 100;
 
-export async function transfers(api: PrivateApi): Promise<readonly Transfer[]> {
+async function transfers(api: PrivateApi): Promise<readonly Transfer[]> {
   const [deposits, withdrawals] = await Promise.all([api.deposits(MOST), api.withdrawals(MOST)]);
   const all: Transfer[] = [
     ...deposits.map(({ id, symbol, quantity, status, source, fromAddress, createdAt }) => ({
@@ -39,4 +41,21 @@ export async function transfers(api: PrivateApi): Promise<readonly Transfer[]> {
     })),
   ];
   return all.toSorted((a, b) => b.timeMs - a.timeMs);
+}
+
+/** What the account has in all: orders that are placed and cancelled change nothing of it. */
+const totals = (balances: Balances): string => [...balances].map(([asset, { available, locked }]) => `${asset} ${available + locked}`).join();
+
+/** Read when somebody looks, and again whenever the account has more or less of something. */
+export function transferHistory(api: PrivateApi, account: Account): Followed<readonly Transfer[]> {
+  const watch = (changed: () => void): (() => void) => {
+    let known = totals(account.balances.get());
+    return account.balances.subscribe(() => {
+      const now = totals(account.balances.get());
+      if (now === known) return;
+      known = now;
+      changed();
+    });
+  };
+  return new Followed(() => transfers(api), watch);
 }

@@ -13,7 +13,7 @@ import { Announcer } from "./announcer";
 import { BookFeed } from "./book";
 import { toMarket, type Market } from "./markets";
 import { OrderEntry } from "./orderEntry";
-import { OrderHistory } from "./orderHistory";
+import { orderHistory } from "./orderHistory";
 import { Questions } from "./questions";
 import { QueueFeed } from "./queueFeed";
 import type { Names } from "./search";
@@ -22,6 +22,7 @@ import { fromWire, withTicker, withTrade, type Tickers } from "./tickers";
 import { Toasts } from "./toasts";
 import { Touches } from "./touches";
 import { Trading } from "./trading";
+import { transferHistory } from "./transfers";
 
 const RETRY_MS = 1_500;
 const MARKETS_MS = 5_000; // between two looks at what the markets take
@@ -50,7 +51,8 @@ export class Venue {
   readonly account = new Account(this.api, new Announcer(this.toasts, (symbol) => this.market(symbol)).onOrder);
   readonly questions = new Questions();
   readonly trading = new Trading(this.api, this.toasts, this.questions);
-  readonly history = new OrderHistory(this.api, this.account);
+  readonly history = orderHistory(this.api, this.account);
+  readonly transfers = transferHistory(this.api, this.account);
   readonly queues = new QueueFeed(this.feed, this.account.orders, this.selected);
 
   private owner: number | null = null;
@@ -73,6 +75,7 @@ export class Venue {
     if (owner !== this.owner && this.owner !== null) {
       this.account.clear();
       this.history.clear();
+      this.transfers.clear();
     }
     this.owner = owner;
     this.feed.resubscribePrivate();

@@ -18,6 +18,9 @@ export function worth(asset: string, amount: bigint, quote: string | null, ticke
   return last === undefined ? null : multiply(amount, last);
 }
 
+/** What stands where a worth would, of an asset that no market has priced. */
+export const WITHOUT_PRICE = "without a price";
+
 export interface Holding {
   asset: string;
   total: bigint;
@@ -26,8 +29,16 @@ export interface Holding {
   share: bigint | null;
 }
 
-/** The most valuable first; what has no price last. */
-export function holdings(balances: Balances, quote: string | null, tickers: Tickers): { equity: bigint; rows: readonly Holding[] } {
+export interface Holdings {
+  /** Of all that has a price. */
+  equity: bigint;
+  /** The most valuable first; what has no price last. */
+  rows: readonly Holding[];
+  /** The assets that equity leaves out. */
+  unpriced: readonly string[];
+}
+
+export function holdings(balances: Balances, quote: string | null, tickers: Tickers): Holdings {
   const held = [...balances].flatMap(([asset, { available, locked }]) => {
     const total = available + locked;
     return total === 0n ? [] : [{ asset, total, worth: worth(asset, total, quote, tickers) }];
@@ -36,7 +47,7 @@ export function holdings(balances: Balances, quote: string | null, tickers: Tick
   const shareOf = (part: bigint | null): bigint | null => (part === null || equity === 0n ? null : (part * 10_000n) / equity);
   const sorted = held.toSorted((a, b) => ((b.worth ?? -1n) > (a.worth ?? -1n) ? 1 : -1));
   const rows = sorted.map(({ asset, total, worth: value }) => ({ asset, total, worth: value, share: shareOf(value) }));
-  return { equity, rows };
+  return { equity, rows, unpriced: rows.filter((row) => row.worth === null).map(({ asset }) => asset) };
 }
 
 /** Where each share begins in a bar of them all: geometry. */
@@ -48,4 +59,9 @@ export function startsOf(rows: readonly Holding[]): number[] {
     end += Number(share ?? 0n);
   }
   return starts;
+}
+
+/** "BTC", "BTC and XRP", "BTC, DOGE and XRP". */
+export function listed(assets: readonly string[]): string {
+  return [assets.slice(0, -1).join(", "), ...assets.slice(-1)].filter(Boolean).join(" and ");
 }

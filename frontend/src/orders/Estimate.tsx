@@ -7,6 +7,7 @@ import type { Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { hasTrigger, isByQuote, isLimit } from "./draft";
+import type { Walk } from "./sizing";
 import { totalOf, type Ticket } from "./useTicket";
 
 const BASIS_POINTS = 10_000n;
@@ -15,7 +16,6 @@ const rate = (basisPoints: bigint): string => `${trimmed(basisPoints / 100n, 0, 
 
 export function Estimate({ ticket, market }: { ticket: Ticket; market: Market }): ReactElement {
   const fees = useStore(useVenue().account.fees);
-  const { walked } = ticket;
   const rows = [...atMarket(ticket, market), ...feeRows(ticket, market, fees)];
   return (
     <dl className="estimate">
@@ -25,19 +25,25 @@ export function Estimate({ ticket, market }: { ticket: Ticket; market: Market })
           <dd>{value}</dd>
         </div>
       ))}
-      {walked && !walked.isFilled && <p className="hint">The book is not deep enough: the rest would expire</p>}
     </dl>
   );
 }
 
-function atMarket({ draft, walked }: Ticket, market: Market): [string, string][] {
+/** What the whole of it would trade; of an order that is larger than the book, the form says what there is. */
+const wholly = ({ walked }: Ticket): Walk | null => (walked?.isFilled ? walked : null);
+
+function atMarket(ticket: Ticket, market: Market): [string, string][] {
+  const { draft } = ticket;
   if (isLimit(draft) || hasTrigger(draft)) return [];
+  const walked = wholly(ticket);
   const average = walked ? `≈ ${fixed(divide(walked.quote, walked.base), market.priceDecimals)} ${market.quote}` : NONE;
   if (isByQuote(draft)) return [["Average price", average], ["Amount", walked ? `≈ ${trimmed(walked.base, 0, market.quantityDecimals)} ${market.base}` : NONE]];
   return [["Average price", average], [draft.side === "Bid" ? "Cost" : "Proceeds", walked ? `≈ ${trimmed(walked.quote, 2, 2)} ${market.quote}` : NONE]];
 }
 
-function feeRows({ draft, checked, walked }: Ticket, market: Market, fees: Fees | null): [string, string][] {
+function feeRows(ticket: Ticket, market: Market, fees: Fees | null): [string, string][] {
+  const { draft, checked } = ticket;
+  const walked = wholly(ticket);
   if (fees === null) return [["Fee", NONE]];
   const isMaker = draft.handling === "PostOnly" && isLimit(draft);
   const [asset, received] =

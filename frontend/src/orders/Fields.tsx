@@ -1,7 +1,6 @@
 /** The fields of the order form: which there are follows from the kind of order. */
-import { useState, type ReactElement } from "react";
+import type { ReactElement } from "react";
 import { ceilTo, floorTo } from "../decimal/decimal";
-import { trimmed } from "../decimal/format";
 import { toTyped } from "../decimal/typed";
 import type { Market } from "../model/markets";
 import { DecimalField } from "../ui/DecimalField";
@@ -56,23 +55,21 @@ function Chips({ ticket: { draft, around, set }, market }: { ticket: Ticket; mar
 }
 
 /** Worked out from price and amount; when it is typed, the amount is worked out from it. */
-export function TotalField({ ticket, market }: { ticket: Ticket; market: Market }): ReactElement | null {
-  const [typed, setTyped] = useState<string | null>(null);
-  if (!isLimit(ticket.draft)) return null;
-  const total = totalOf(ticket.checked.values);
-  const change = (text: string): void => {
-    setTyped(text);
-    ticket.setTotal(text);
-  };
+export function TotalField({ ticket, market, problemId }: { ticket: Ticket; market: Market; problemId: string }): ReactElement | null {
+  const { draft, checked, wrong, setTotal, left } = ticket;
+  if (!isLimit(draft)) return null;
+  const total = totalOf(checked.values);
   return (
     <DecimalField
       label="Total"
       unit={market.quote}
-      value={typed ?? (total === null ? "" : trimmed(total, 0, 8).replaceAll(",", ""))}
+      value={draft.total !== "" || total === null ? draft.total : toTyped(floorTo(total, DISPLAYED))}
       step={market.tick}
-      problem={undefined}
-      change={change}
-      left={() => setTyped(null)}
+      problem={wrong?.[0] === "total" ? problemId : undefined}
+      change={setTotal}
+      left={() => draft.total !== "" && left("total")}
     />
   );
 }
+
+const DISPLAYED = 10n ** 10n; // eight decimals

@@ -11,7 +11,7 @@ import "./orders.css";
 
 export function History({ onlySymbol, onlySide = null }: Only): ReactElement {
   const venue = useVenue();
-  const orders = useStore(venue.history.orders);
+  const orders = useStore(venue.history.value);
   const problem = useStore(venue.history.problem);
   const tickers = useStore(venue.tickers);
   useEffect(() => venue.history.follow(), [venue]);

@@ -24,6 +24,13 @@ export function OrderForm({ market: chosen }: { market: Market }): ReactElement 
   const problemId = useId();
   const isBuy = ticket.draft.side === "Bid";
   const canTrade = session.kind === "open" && feedState === "live" && entry.kind !== "closed" && !isFrozen;
+  const hints = [
+    session.kind === "none" && session.reason,
+    session.kind !== "none" && feedState !== "live" && "Waiting for the exchange…",
+    market.state !== "Open" && ticket.checked.problems.form,
+    isFrozen && "This account is frozen: it can only cancel orders.",
+    entry.kind === "closed" && entry.reason,
+  ].filter((hint) => typeof hint === "string");
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     void ticket.send(canTrade);
@@ -38,21 +45,21 @@ export function OrderForm({ market: chosen }: { market: Market }): ReactElement 
         <Fields ticket={ticket} market={market} problemId={problemId} />
         <Slider {...ticket} />
         <SizedBySwitch ticket={ticket} market={market} />
-        <TotalField ticket={ticket} market={market} />
+        <TotalField ticket={ticket} market={market} problemId={problemId} />
         <HandlingChoice {...ticket} />
         <Advanced ticket={ticket} problemId={problemId} />
         <Estimate ticket={ticket} market={market} />
-        <p id={problemId} className={ticket.wrong === null ? "error-line" : "error-line problem"} role="alert">
-          {ticket.wrong?.[1]}
+        <p id={problemId} className={`error-line ${ticket.wrong === null ? "hint" : "problem"}`} role="alert">
+          {ticket.wrong?.[1] ?? ticket.caution}
         </p>
         <button className="submit" type="submit" disabled={!canTrade || ticket.isBusy}>
           {ticket.isBusy ? "Sending…" : `${isBuy ? "Buy" : "Sell"} ${market.base}`}
         </button>
-        {session.kind === "none" && <p className="hint">{session.reason}</p>}
-        {session.kind !== "none" && feedState !== "live" && <p className="hint">Waiting for the exchange…</p>}
-        {ticket.checked.problems.form !== undefined && market.state !== "Open" && <p className="hint">{ticket.checked.problems.form}</p>}
-        {isFrozen && <p className="hint">This account is frozen: it can only cancel orders.</p>}
-        {entry.kind === "closed" && <p className="hint">{entry.reason}</p>}
+        {hints.map((hint) => (
+          <p key={hint} className="hint" role="note">
+            {hint}
+          </p>
+        ))}
       </form>
     </section>
   );

@@ -1,4 +1,4 @@
-/** How much of the balance the order takes: by hand or in quarters. */
+/** How much of what is available the order takes: by hand or in quarters. */
 import type { ReactElement } from "react";
 import { ratio } from "../decimal/decimal";
 import { spends } from "./checks";
@@ -6,9 +6,9 @@ import type { Ticket } from "./useTicket";
 
 const QUARTERS = [25n, 50n, 75n, 100n] as const;
 
-export function Slider({ draft, checked, around, takeShare }: Ticket): ReactElement {
+export function Slider({ draft, checked, around, walked, takeShare }: Ticket): ReactElement {
   const available = draft.side === "Bid" ? around.availableQuote : around.availableBase;
-  const spent = spends(draft, checked.values, around) ?? 0n;
+  const spent = spends(draft, checked.values, around, walked) ?? 0n;
   const percent = available === null ? 0 : Math.min(100, Math.round(ratio(spent, available) * 100));
   return (
     <div className="share">
@@ -18,11 +18,11 @@ export function Slider({ draft, checked, around, takeShare }: Ticket): ReactElem
         max={100}
         value={percent}
         disabled={available === null || available === 0n}
-        aria-label="Percent of the balance"
+        aria-label="Percent of what is available"
         aria-valuetext={`${percent} percent`}
         onChange={(event) => takeShare(BigInt(event.target.value))}
       />
-      <div className="percents" role="group" aria-label="Share of the balance">
+      <div className="percents" role="group" aria-label="Share of what is available">
         {QUARTERS.map((quarter) => (
           <button key={String(quarter)} type="button" onClick={() => takeShare(quarter)}>
             {String(quarter)}%

@@ -26,6 +26,8 @@ const around: Surroundings = {
   last: parse("100"),
   availableBase: parse("10"),
   availableQuote: parse("1000"),
+  totalBase: parse("10"),
+  totalQuote: parse("1000"),
 };
 
 const limit: Draft = { ...EMPTY, price: "99.5", quantity: "2" };

@@ -6,10 +6,13 @@ import type { NewOrder } from "../api/types";
 import { ceilTo, divide, floorTo, multiply, toText } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
 import { readTyped } from "../decimal/typed";
+import type { Market } from "../model/markets";
 import { hasTrigger, isByQuote, isLimit, opposite, type Draft, type Surroundings } from "./draft";
 import { checkPrice, checkQuantity, shortOf, type CheckedField } from "./fieldChecks";
+import type { Walk } from "./sizing";
+import { checkTotal } from "./total";
 
-export const FIELDS = ["trigger", "price", "quantity", "quoteQuantity", "display", "slippage", "form"] as const;
+export const FIELDS = ["trigger", "price", "total", "quantity", "quoteQuantity", "display", "slippage", "form"] as const;
 export type Field = (typeof FIELDS)[number];
 export type Problems = Partial<Record<Field, string>>;
 
@@ -30,25 +33,31 @@ export interface Checked {
 
 type Note = (field: Field, problem: string | null) => void;
 
-export function check(draft: Draft, around: Surroundings): Checked {
+/** What can be read of the fields that this kind of order has, and what is wrong with them. */
+export function read(draft: Draft, market: Market, note: Note = () => {}): Values {
+  const noted = (field: Field, [value, problem]: CheckedField): bigint | null => {
+    note(field, problem);
+    return value;
+  };
+  return {
+    trigger: hasTrigger(draft) ? noted("trigger", checkPrice(draft.trigger, market, "The trigger price")) : null,
+    price: isLimit(draft) ? noted("price", checkPrice(draft.price, market)) : null,
+    quantity: isByQuote(draft) ? null : noted("quantity", checkQuantity(draft.quantity, market)),
+    quoteQuantity: isByQuote(draft) ? noted("quoteQuantity", checkAmount(draft.quoteQuantity)) : null,
+  };
+}
+
+/** `walked`: what a market order would trade now; null if that is not known. */
+export function check(draft: Draft, around: Surroundings, walked: Walk | null = null): Checked {
   const problems: Problems = {};
   const note: Note = (field, problem) => {
     if (problem !== null) problems[field] ??= problem;
   };
-  const read = (field: Field, [value, problem]: CheckedField): bigint | null => {
-    note(field, problem);
-    return value;
-  };
-  const { market } = around;
-  const values: Values = {
-    trigger: hasTrigger(draft) ? read("trigger", checkPrice(draft.trigger, market, "The trigger price")) : null,
-    price: isLimit(draft) ? read("price", checkPrice(draft.price, market)) : null,
-    quantity: isByQuote(draft) ? null : read("quantity", checkQuantity(draft.quantity, market)),
-    quoteQuantity: isByQuote(draft) ? read("quoteQuantity", checkAmount(draft.quoteQuantity)) : null,
-  };
+  const values = read(draft, around.market, note);
+  if (isLimit(draft)) note("total", checkTotal(draft, around.market));
   checkState(draft, around, note);
   checkTrigger(draft, values, around, note);
-  checkFunds(draft, values, around, note);
+  checkFunds(draft, values, around, walked, note);
   checkHandling(draft, values, around, note);
   if (draft.kind === "iceberg") checkDisplay(draft, values, around, note);
   if (!isLimit(draft)) note("slippage", checkSlippage(draft.slippage));
@@ -82,17 +91,20 @@ function checkTrigger(draft: Draft, { trigger }: Values, { last }: Surroundings,
   note("trigger", `${name} to ${deed} triggers ${isAbove ? "above" : "below"} the last price, ${toText(last)}; ${other} on its other side`);
 }
 
-/** What it takes from the balance, or would at the best price there is; null if that cannot be said. */
-export function spends(draft: Draft, { price, trigger, quantity, quoteQuantity }: Values, around: Surroundings): bigint | null {
+/**
+ * What it takes from the balance: a market order what its trades would take, as far as the book is known, else at the
+ * best price there is; null if that cannot be said.
+ */
+export function spends(draft: Draft, { price, trigger, quantity, quoteQuantity }: Values, around: Surroundings, walked: Walk | null): bigint | null {
   const reference = price ?? trigger ?? opposite(draft, around);
-  if (draft.side === "Bid") return quoteQuantity ?? (quantity !== null && reference !== null ? multiply(quantity, reference) : null);
-  return quantity ?? (quoteQuantity !== null && reference !== null ? floorTo(divide(quoteQuantity, reference), around.market.step) : null);
+  if (draft.side === "Bid") return quoteQuantity ?? walked?.quote ?? (quantity !== null && reference !== null ? multiply(quantity, reference) : null);
+  return quantity ?? walked?.base ?? (quoteQuantity !== null && reference !== null ? floorTo(divide(quoteQuantity, reference), around.market.step) : null);
 }
 
-function checkFunds(draft: Draft, values: Values, around: Surroundings, note: Note): void {
+function checkFunds(draft: Draft, values: Values, around: Surroundings, walked: Walk | null, note: Note): void {
   const { market } = around;
   const field = isByQuote(draft) ? "quoteQuantity" : "quantity";
-  const needed = spends(draft, values, around);
+  const needed = spends(draft, values, around, walked);
   if (needed !== null) {
     const [asset, available] = draft.side === "Bid" ? [market.quote, around.availableQuote] : [market.base, around.availableBase];
     note(field, shortOf(asset, needed, available));

@@ -16,6 +16,8 @@ export interface Draft {
   otherPrice: string;
   trigger: string;
   quantity: string;
+  /** As long as it is being typed, or cannot be had; empty: it follows from price and amount. */
+  total: string;
   /** A market order can be sized by what it spends or obtains instead. */
   quoteQuantity: string;
   sizedBy: "base" | "quote";
@@ -35,6 +37,7 @@ export const EMPTY: Draft = {
   otherPrice: "",
   trigger: "",
   quantity: "",
+  total: "",
   quoteQuantity: "",
   sizedBy: "base",
   display: "",
@@ -50,6 +53,9 @@ export interface Surroundings {
   /** Null while the account's balances are not known: then the exchange decides. */
   availableBase: bigint | null;
   availableQuote: bigint | null;
+  /** With what is held for orders. */
+  totalBase: bigint | null;
+  totalQuote: bigint | null;
 }
 
 export function hasTrigger({ kind }: Draft): boolean {

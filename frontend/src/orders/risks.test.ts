@@ -13,6 +13,8 @@ const around: Surroundings = {
   last: parse("100"),
   availableBase: parse("100"),
   availableQuote: parse("10000"),
+  totalBase: parse("100"),
+  totalQuote: parse("10000"),
 };
 
 const asked = (change: Partial<Draft>, average: string | null = null): string[] => {
@@ -31,11 +33,21 @@ describe("a person is asked", () => {
     [{ kind: "stop", trigger: "110", price: "112" }, []],
     [{ kind: "stop", trigger: "110", price: "115" }, ["through: The price is 4.5 % worse than its trigger, 110.00."]],
     [{ price: "90", quantity: "27.777" }, []],
-    [{ price: "90", quantity: "28" }, ["share: It takes 25 % of the USDC that you have."]],
-    [{ side: "Ask", price: "150", quantity: "80" }, ["share: It takes 80 % of the SOL that you have."]],
-    [{ kind: "market", sizedBy: "quote", quoteQuantity: "9000", quantity: "" }, ["share: It takes 90 % of the USDC that you have."]],
+    [{ price: "90", quantity: "28" }, ["share: It takes 25 % of your USDC, what is in orders included."]],
+    [{ side: "Ask", price: "150", quantity: "80" }, ["share: It takes 80 % of your SOL, what is in orders included."]],
+    [{ kind: "market", sizedBy: "quote", quoteQuantity: "9000", quantity: "" }, ["share: It takes 90 % of your USDC, what is in orders included."]],
   ] as [Partial<Draft>, string[]][])("about %o: %o", (change, words) => {
     expect(asked(change)).toEqual(words);
+  });
+
+  it("by what the account has, not by what its other orders leave", () => {
+    const draft = { ...EMPTY, price: "90", quantity: "20" };
+    const words = (where: Partial<Surroundings>): string[] => {
+      const now = { ...around, ...where };
+      return risks(draft, check(draft, now).values, now, null).map((risk) => risk.words);
+    };
+    expect(words({ availableQuote: parse("2000") })).toEqual([]); // 18 % of ten thousand
+    expect(words({ availableQuote: parse("2000"), totalQuote: parse("4000") })).toEqual(["It takes 45 % of your USDC, what is in orders included."]);
   });
 
   it("about what a thin book costs", () => {

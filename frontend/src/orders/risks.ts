@@ -35,10 +35,10 @@ export function risks(draft: Draft, values: Values, around: Surroundings, walked
       found.push({ confirmation: "through", words: `The price is ${inPercent(through)} worse than ${than}, ${fixed(best, around.market.priceDecimals)}.` });
     }
   }
-  const [available, asset] = draft.side === "Bid" ? [around.availableQuote, around.market.quote] : [around.availableBase, around.market.base];
-  const spent = spends(draft, values, around);
-  if (spent !== null && available !== null && available > 0n && divide(spent, available) > SHARE) {
-    found.push({ confirmation: "share", words: `It takes ${inPercent(divide(spent, available), 0)} of the ${asset} that you have.` });
+  const [balance, asset] = draft.side === "Bid" ? [around.totalQuote, around.market.quote] : [around.totalBase, around.market.base];
+  const spent = spends(draft, values, around, walked);
+  if (spent !== null && balance !== null && balance > 0n && divide(spent, balance) > SHARE) {
+    found.push({ confirmation: "share", words: `It takes ${inPercent(divide(spent, balance), 0)} of your ${asset}, what is in orders included.` });
   }
   if (!isLimit(draft) && !hasTrigger(draft) && walked !== null && walked.base > 0n && best !== null) {
     const slipped = beyond(draft, divide(walked.quote, walked.base), best);

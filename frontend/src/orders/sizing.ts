@@ -1,6 +1,7 @@
 /** Amounts that a form works out: shares of a balance, and what a market order would cost. Pure. */
 import type { Side } from "../api/types";
 import { divide, floorTo, min, multiply } from "../decimal/decimal";
+import { trimmed } from "../decimal/format";
 import type { BookReplica } from "../model/bookReplica";
 import type { Market } from "../model/markets";
 
@@ -33,4 +34,11 @@ export function walk(book: BookReplica, side: Side, size: { base: bigint } | { q
     if (taken === wanted) return { base, quote, isFilled: true };
   }
   return { base, quote, isFilled: "base" in size ? base >= size.base && base > 0n : false };
+}
+
+/** What is said of a market order that is larger than the book; null if it is not. */
+export function shortfall(side: Side, walked: Walk | null, { base, quote, quantityDecimals }: Market): string | null {
+  if (walked === null || walked.isFilled) return null;
+  const sale = side === "Bid" ? "are for sale" : "are wanted";
+  return `Only ${trimmed(walked.base, 0, quantityDecimals)} ${base} ${sale}, for ${trimmed(walked.quote, 2, 2)} ${quote}: the rest would expire`;
 }

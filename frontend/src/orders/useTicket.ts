@@ -1,17 +1,18 @@
 /** The state of the order form: the draft, what is wrong with it, and sending it. */
 import { useState } from "react";
 import type { Side } from "../api/types";
-import { floorTo, multiply, divide } from "../decimal/decimal";
-import { toTyped, tryTyped } from "../decimal/typed";
+import { floorTo, multiply } from "../decimal/decimal";
+import { toTyped } from "../decimal/typed";
 import type { Market } from "../model/markets";
 import type { Venue } from "../model/venue";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import { check, FIELDS, type Checked, type Field } from "./checks";
+import { check, FIELDS, read, type Checked, type Field, type Values } from "./checks";
 import { EMPTY, isByQuote, isLimit, opposite, withSide, type Draft, type Surroundings } from "./draft";
 import { risks } from "./risks";
-import { share, walk, type Walk } from "./sizing";
+import { share, shortfall, walk, type Walk } from "./sizing";
 import { summary } from "./summary";
+import { settled, withTotal, withTotalLeft } from "./total";
 
 export interface Ticket {
   draft: Draft;
@@ -19,6 +20,8 @@ export interface Ticket {
   checked: Checked;
   /** The first problem that is to be shown, and of which field. */
   wrong: [field: Field, problem: string] | null;
+  /** What should be known of it before it is sent; nothing while something is wrong, which comes first. */
+  caution: string | null;
   walked: Walk | null;
   isBusy: boolean;
   set: (change: Partial<Draft>) => void;
@@ -36,13 +39,14 @@ export function useTicket(market: Market): Ticket {
   const [shown, setShown] = useState<ReadonlySet<Field>>(new Set());
   const [isBusy, setBusy] = useState(false);
   const around = useSurroundings(venue, market);
-  const set = (change: Partial<Draft>): void => setDraft((before) => ({ ...before, ...change }));
-  usePicked(venue, setDraft);
+  const become = (change: (draft: Draft) => Draft): void => setDraft((before) => settled(before, change(before), market));
+  const set = (change: Partial<Draft>): void => become((before) => ({ ...before, ...change }));
+  usePicked(venue, become);
   useFirstPrices(around, draft, set);
 
-  const checked = check(draft, around);
+  const walked = walkOf(draft, read(draft, market), venue);
+  const checked = check(draft, around, walked);
   const field = FIELDS.find((each) => shown.has(each) && checked.problems[each] !== undefined);
-  const walked = walkOf(draft, checked, venue);
 
   const send = async (canTrade: boolean): Promise<void> => {
     setShown(new Set(FIELDS));
@@ -67,13 +71,17 @@ export function useTicket(market: Market): Ticket {
     around,
     checked,
     wrong: field === undefined ? null : [field, checked.problems[field] ?? ""],
+    caution: field === undefined ? shortfall(draft.side, walked, market) : null,
     walked,
     isBusy,
     set,
-    become: setDraft,
-    left: (of) => setShown((before) => new Set([...before, of])),
+    become,
+    left: (of) => {
+      setShown((before) => new Set([...before, of]));
+      if (of === "total") become(withTotalLeft);
+    },
     takeShare: (percent) => set(shareOf(draft, checked, around, percent)),
-    setTotal: (text) => set(quantityOf(text, draft, market)),
+    setTotal: (text) => become((before) => withTotal(before, text, market)),
     send,
   };
 }
@@ -85,7 +93,18 @@ function useSurroundings(venue: Venue, market: Market): Surroundings {
   const last = useStore(venue.tickers).get(market.symbol)?.last ?? null;
   const isKnown = isCurrent || balances.size > 0; // of an account that has nothing, there are no balances
   const available = (asset: string): bigint | null => (isKnown ? (balances.get(asset)?.available ?? 0n) : null);
-  return { market, bestBid: touch.bid, bestAsk: touch.ask, last, availableBase: available(market.base), availableQuote: available(market.quote) };
+  const total = (asset: string): bigint | null => (isKnown ? (available(asset) ?? 0n) + (balances.get(asset)?.locked ?? 0n) : null);
+  const { base, quote } = market;
+  return {
+    market,
+    bestBid: touch.bid,
+    bestAsk: touch.ask,
+    last,
+    availableBase: available(base),
+    availableQuote: available(quote),
+    totalBase: total(base),
+    totalQuote: total(quote),
+  };
 }
 
 /** A price taken from the book, for the side that it was taken from. */
@@ -118,7 +137,7 @@ function useFirstPrices({ bestBid, bestAsk }: Surroundings, draft: Draft, set: (
   start("Ask", bestAsk);
 }
 
-function walkOf(draft: Draft, { values }: Checked, venue: Venue): Walk | null {
+function walkOf(draft: Draft, values: Values, venue: Venue): Walk | null {
   if (isLimit(draft) || draft.kind !== "market" || !venue.book.live) return null;
   const size = isByQuote(draft) ? values.quoteQuantity : values.quantity;
   if (size === null) return null;
@@ -133,14 +152,6 @@ function shareOf(draft: Draft, { values }: Checked, around: Surroundings, percen
   const price = values.price ?? values.trigger ?? opposite(draft, around);
   const quantity = share(draft.side, percent, price, market, base, quote);
   return { quantity: quantity > 0n ? toTyped(quantity) : "", sizedBy: "base" };
-}
-
-/** The most that the total pays for; a text that cannot be read changes nothing. */
-function quantityOf(text: string, draft: Draft, market: Market): Partial<Draft> {
-  const [total, price] = [tryTyped(text), tryTyped(draft.price)];
-  if (total === null || price === null || price <= 0n) return {};
-  const quantity = floorTo(divide(total, price), market.step);
-  return { quantity: quantity > 0n ? toTyped(quantity) : "" };
 }
 
 export function totalOf({ price, quantity }: Checked["values"]): bigint | null {

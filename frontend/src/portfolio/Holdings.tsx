@@ -3,7 +3,7 @@ import type { ReactElement } from "react";
 import { multiply } from "../decimal/decimal";
 import { fixed, NONE, signed, trimmed } from "../decimal/format";
 import { averageCost, type Position } from "../model/costs";
-import type { Holding } from "../model/worth";
+import { WITHOUT_PRICE, type Holding } from "../model/worth";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { percent } from "./Allocation";
@@ -56,7 +56,6 @@ function Row({ row, position, quote }: { row: Holding; position: Position | null
   const last = useStore(useVenue().tickers).get(`${row.asset}_${quote}`)?.last;
   const average = position && averageCost(position);
   const gain = position === null || average === null || last === undefined ? null : multiply(position.quantity, last) - position.cost;
-  const money = (value: bigint | null): string => (value === null ? NONE : fixed(value, 2));
   const tone = (value: bigint | null): string => (value === null || value === 0n ? "number" : `number ${value > 0n ? "up" : "down"}`);
   return (
     <tr data-asset={row.asset}>
@@ -64,7 +63,7 @@ function Row({ row, position, quote }: { row: Holding; position: Position | null
         <b>{row.asset}</b>
       </td>
       <td data-label="Total" className="number">{trimmed(row.total, 2, 9)}</td>
-      <td data-label="Worth" className="number">{money(row.worth)}</td>
+      <td data-label="Worth" className="number">{row.worth === null ? <small>{WITHOUT_PRICE}</small> : fixed(row.worth, 2)}</td>
       <td data-label="Share" className="number">{percent(row.share)}</td>
       <td data-label="Average cost" className="number">{average === null ? NONE : trimmed(average, 2, 8)}</td>
       <td data-label="Unrealised" className={tone(gain)}>{gain === null ? NONE : signed(gain, 2)}</td>

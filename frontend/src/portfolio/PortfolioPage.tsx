@@ -4,7 +4,7 @@ import { fixed, NONE } from "../decimal/format";
 import { allFills } from "../model/csv";
 import { positions } from "../model/costs";
 import { fillFromWire } from "../model/orders";
-import { commonQuote, holdings } from "../model/worth";
+import { commonQuote, holdings, listed } from "../model/worth";
 import { useStore } from "../reactive/useStore";
 import { PageFrame } from "../ui/PageFrame";
 import { useVenue } from "../ui/useVenue";
@@ -20,7 +20,7 @@ export default function PortfolioPage(): ReactElement {
   const isCurrent = useStore(account.isCurrent);
   const tickers = useStore(venue.tickers);
   const quote = commonQuote(useStore(venue.markets));
-  const { equity, rows } = holdings(useStore(account.balances), quote, tickers);
+  const { equity, rows, unpriced } = holdings(useStore(account.balances), quote, tickers);
   const [newest] = useStore(account.fills);
   const fills = useLoaded(() => (isCurrent ? allFills(venue.api, null) : Promise.resolve(null)), `${isCurrent} ${newest?.key}`);
   const costs = fills.value && positions(fills.value.map(fillFromWire), quote);
@@ -31,6 +31,11 @@ export default function PortfolioPage(): ReactElement {
         <p className={styles["figure"]} data-testid="equity">
           {isCurrent ? `${fixed(equity, 2)} ${quote ?? ""}` : NONE}
         </p>
+        {isCurrent && unpriced.length > 0 && (
+          <p className={styles["unpriced"]} data-testid="unpriced">
+            Without {listed(unpriced)}: nobody has traded {unpriced.length === 1 ? "it" : "them"} for {quote} yet, so there is no price.
+          </p>
+        )}
         <Allocation rows={rows} />
       </section>
       <Holdings rows={rows} costs={costs} quote={quote} problem={fills.problem} />

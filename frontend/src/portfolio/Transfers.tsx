@@ -1,23 +1,25 @@
 /** Deposits and withdrawals, and where deposits go. */
-import type { ReactElement } from "react";
+import { useEffect, type ReactElement } from "react";
 import { trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
-import { transfers } from "../model/transfers";
+import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { useLoaded } from "./useLoaded";
 import styles from "./portfolio.module.css";
 
 export function Transfers({ isCurrent }: { isCurrent: boolean }): ReactElement {
-  const { api } = useVenue();
+  const { api, transfers } = useVenue();
   const address = useLoaded(() => (isCurrent ? api.depositAddress() : Promise.resolve(null)), isCurrent);
-  const known = useLoaded(() => (isCurrent ? transfers(api) : Promise.resolve(null)), isCurrent);
+  const known = useStore(transfers.value);
+  const problem = useStore(transfers.problem);
+  useEffect(() => (isCurrent ? transfers.follow() : undefined), [transfers, isCurrent]);
   return (
     <section className={`panel ${styles["table"]}`} aria-label="Deposits and withdrawals">
       <h2>Deposits and withdrawals</h2>
       <p className={styles["note"]}>
         Deposits go to <code>{address.value?.address ?? address.problem ?? "…"}</code>. Withdrawals need an API key that may withdraw.
       </p>
-      {known.value && known.value.length > 0 && (
+      {known && known.length > 0 && (
         <table className="grid" aria-label="Deposits and withdrawals">
           <thead>
             <tr>
@@ -29,7 +31,7 @@ export function Transfers({ isCurrent }: { isCurrent: boolean }): ReactElement {
             </tr>
           </thead>
           <tbody>
-            {known.value.map((each) => (
+            {known.map((each) => (
               <tr key={each.key}>
                 <td data-label="Date">{moment(each.timeMs)}</td>
                 <td data-label="Kind">{each.kind}</td>
@@ -43,8 +45,8 @@ export function Transfers({ isCurrent }: { isCurrent: boolean }): ReactElement {
           </tbody>
         </table>
       )}
-      {known.value?.length === 0 && <p className="nothing">None yet</p>}
-      {known.problem && <p className="nothing">They are not available: {known.problem}</p>}
+      {known?.length === 0 && <p className="nothing">None yet</p>}
+      {problem && <p className="nothing">They are not available: {problem}</p>}
     </section>
   );
 }
