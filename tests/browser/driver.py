@@ -22,7 +22,7 @@ expect.set_options(timeout=PATIENCE_MS)
 # or stood there although the replica was not live when the frame began.
 WATCH = """() => {
   window.seen = {states: [], bookWhileAway: 0, crossed: 0};
-  const prices = side => [...document.querySelectorAll(`.${side} .row:not(.empty) span:first-of-type`)]
+  const prices = side => [...document.querySelectorAll(`[data-side=${side}] .row:not(.empty) span:first-of-type`)]
     .map(cell => Number(cell.textContent.replaceAll(',', '')));
   const isAway = () => exchange.book().state !== 'live';
   const look = wasAway => {

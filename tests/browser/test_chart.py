@@ -32,7 +32,7 @@ def newest(exchange: Exchange, interval: str) -> list[Bar]:
 
 def shown(page: TradingPage) -> Bar:
     """In the chart's legend, which is of the newest bar while nobody points at another."""
-    texts = page.page.locator(".legend dt + dd").all_inner_texts()
+    texts = page.page.locator("[aria-label=Bar] dt + dd").all_inner_texts()
     return [Decimal(text.replace(",", "")) for text in texts[:4]]
 
 
@@ -66,7 +66,7 @@ def of_days(page: TradingPage) -> Locator:
     """The chart whose one bar holds all that these tests trade, so that its scale of prices stands still."""
     page.page.get_by_role("group", name="Candle interval").get_by_role("button", name="1D", exact=True).click()
     chart = page.page.get_by_role("slider", name=f"Candles of {QUIET}, 1D")
-    expect(page.page.locator(".legend dt + dd").first).to_be_visible()
+    expect(page.page.locator("[aria-label=Bar] dt + dd").first).to_be_visible()
     return chart
 
 
@@ -77,7 +77,7 @@ def line_of(page: TradingPage, chart: Locator) -> tuple[float, float] | None:
     x = box["x"] + box["width"] / 3
     for y in range(int(box["y"]) + 10, int(box["y"] + box["height"]) - 30, 4):
         page.page.mouse.move(x, y)
-        if chart.locator(".chart-canvas").evaluate("element => element.style.cursor") == "ns-resize":
+        if chart.locator("[data-part=canvas]").evaluate("element => element.style.cursor") == "ns-resize":
             return x, y
     return None
 
@@ -106,6 +106,41 @@ def test_an_order_is_moved_by_its_line(page: TradingPage, traders: Traders) -> N
         else:
             expect(row).to_contain_text("148.00")
     page.cancel_everything()
+
+
+@desktop_only
+def test_own_orders_out_of_sight_are_named_at_the_edge(page: TradingPage, traders: Traders) -> None:
+    for price in ("160.00", "140.00", "155.00"):
+        traders.trade(price)
+    of_days(page)
+    edge = page.page.get_by_role("note", name="Own orders above the chart")
+    for price, words in (("180.00", "Sell 1 at 180.00"), ("170.00", "Sell 1 at 170.00, 1 more")):
+        page.place("Sell", price, "1")
+        expect(edge).to_have_text(re.compile(f"{words}$"))
+    page.place("Buy", "100.00", "2")
+    below = page.page.get_by_role("note", name="Own orders below the chart")
+    expect(below).to_have_text(re.compile("Buy 2 at 100.00$"))
+    page.place("Sell", "162.00", "1")  # within a quarter of the bars' height: the scale makes room for it
+    expect(page.open_order("162.00")).to_be_visible()
+    expect(edge).to_have_text(re.compile("Sell 1 at 170.00, 1 more$"))
+    page.shoot("edges")
+    page.cancel_everything()
+    expect(edge).to_have_count(0)
+
+
+@desktop_only
+def test_the_legend_says_what_the_indicators_say(page: TradingPage, traders: Traders) -> None:
+    traders.trade("150.00")
+    page.page.get_by_role("group", name="Candle interval").get_by_role("button", name="1s", exact=True).click()
+    switches = page.page.get_by_role("group", name="Indicators")
+    for name in ("MA", "VWAP"):
+        switches.get_by_role("button", name=name, exact=True).click()
+    said = page.page.get_by_label("Indicators of the bar")
+    expect(said).to_have_text(re.compile(r"^MA 20[\d.,\u2013]+VWAP[\d.,]+$"))
+    expect(said.locator("div").nth(1)).to_have_css("color", "rgb(199, 146, 234)")  # of its line
+    page.shoot("indicators")
+    switches.get_by_role("button", name="MA", exact=True).click()
+    expect(said).to_have_text(re.compile(r"^VWAP[\d.,]+$"))
 
 
 @desktop_only

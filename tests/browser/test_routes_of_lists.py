@@ -149,3 +149,12 @@ def test_the_portfolio_counts_what_is_held_and_what_came_of_it(book: None, page:
     deposits = page.page.get_by_role("table", name="Deposits and withdrawals")
     expect(deposits.locator("tbody tr").first).to_contain_text("Deposit")
     page.shoot("portfolio")
+    # What comes while one looks, without a word to the page; and equity says what it leaves out.
+    number = page.page.evaluate("fetch('/api/v1/session').then(answer => answer.json()).then(({account}) => account)")
+    assert page.exchange.command("deposit", str(number), "XRP", "7.5").returncode == 0
+    expect(deposits.locator("tbody tr").first).to_contain_text("7.50 XRP")
+    without = page.page.get_by_role("table", name="Assets", exact=True).locator("tr").filter(has_text="without a price")
+    names = without.locator('[data-label="Asset"]').all_inner_texts()
+    assert "XRP" in names
+    for name in names:
+        expect(page.page.get_by_test_id("unpriced")).to_contain_text(name)

@@ -44,10 +44,10 @@ def test_market_is_live(page: TradingPage) -> None:
     expect(tape.first).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
     page.shoot("trades")
     page.show("Book")
-    expect(page.page.locator(".bids .row:not(.empty)").first).to_be_visible()
+    expect(page.page.locator("[data-side=bids] .row:not(.empty)").first).to_be_visible()
     page.shoot("book")
     page.show("Chart")
-    expect(page.page.locator(".legend")).to_contain_text("Vol")
+    expect(page.page.get_by_label("Bar", exact=True)).to_contain_text("Vol")
     page.shoot("market")
     width = page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert width <= 0, f"the page is {width} px wider than the window"
@@ -70,7 +70,7 @@ def test_a_market_is_live_only_once_its_book_is_there(page: TradingPage) -> None
     connection = page.page.get_by_test_id("connection")
     expect(connection).to_have_text("Synchronising")
     expect(page.page.locator(".veil")).to_have_text("Loading the book")
-    expect(page.page.locator(".middle .spread")).to_have_text("Spread \u2013")  # no spread
+    expect(page.page.locator("[data-part=spread]")).to_have_text("Spread \u2013")  # no spread
     eventually(lambda: page.seen() and asked, bool, "the request for the book")
     expect(connection).to_have_text("Synchronising")
     is_held = False  # should it ask again, that goes through
@@ -94,7 +94,7 @@ def test_order_is_matched_by_a_second_account(
     expect(row).to_be_visible()
     eventually(lambda: bids(exchange)[0], lambda best: Decimal(best) == Decimal(price), "the order in the book")
     page.show("Book")
-    expect(page.page.locator(".bids .row.own").first).to_be_visible()
+    expect(page.page.locator("[data-side=bids] [data-is~=own]").first).to_be_visible()
     page.shoot("placed")
     traders.sell(str(SIZE), price)
     page.toast("Order filled", f"Bought {SIZE} SOL at {price} USDC")
@@ -149,9 +149,24 @@ def test_market_order_is_filled_at_once(book: None, page: TradingPage) -> None:
     page.form.get_by_role("button", name="Market", exact=True).click()
     page.form.get_by_role("group", name="Side").get_by_role("button", name="Sell").click()
     page.form.get_by_label("Amount").fill("1.2")
-    expect(page.form.locator(".estimate")).to_contain_text(f"≈ {BIDS[0]} USDC")
+    expect(page.form.locator("[data-part=estimate]")).to_contain_text(f"≈ {BIDS[0]} USDC")
     page.send()
     page.toast("Order filled", f"Sold 1.2 SOL at {BIDS[0]} USDC")
+
+
+def test_of_a_market_order_larger_than_the_book_one_thing_is_said(book: None, page: TradingPage) -> None:
+    page.open_ticket("Sell")
+    page.form.get_by_role("button", name="Market", exact=True).click()
+    page.form.get_by_role("group", name="Side").get_by_role("button", name="Sell").click()
+    page.form.get_by_label("Amount").fill("90000")
+    said, estimate = page.form.get_by_role("alert"), page.form.locator("[data-part=estimate]")
+    there = r"Only [\d.,]+ SOL are wanted down to [\d.]+, for [\d.,]+ USDC: the rest would expire"
+    expect(said).to_have_text(re.compile(f"^{there}$"))
+    expect(estimate).not_to_contain_text("≈")
+    page.form.get_by_label("Amount").fill("900000")
+    page.form.get_by_label("Amount").blur()
+    expect(said).to_have_text(re.compile("^Not enough SOL: this needs 900,000, you have "))
+    page.shoot("larger-than-the-book")
 
 
 def test_ladder_price_goes_into_the_form_by_keyboard(book: None, page: TradingPage) -> None:
@@ -159,12 +174,12 @@ def test_ladder_price_goes_into_the_form_by_keyboard(book: None, page: TradingPa
     price = page.form.get_by_label("Price")
     expect(price).to_have_value("149")  # the first price, of the best bid
     page.show("Book")
-    expect(page.page.locator(".bids .row:not(.empty)")).to_have_count(len(BIDS))
+    expect(page.page.locator("[data-side=bids] .row:not(.empty)")).to_have_count(len(BIDS))
     ladder = page.page.get_by_role("listbox")
     ladder.focus()
     for _ in BIDS:
         ladder.press("ArrowDown")
-    expect(page.page.locator(".bids .row.chosen span").first).to_have_text(BIDS[-1])
+    expect(page.page.locator("[data-side=bids] [data-is~=chosen] span").first).to_have_text(BIDS[-1])
     ladder.press("Enter")
     expect(price).to_have_value("147")
 

@@ -4,12 +4,12 @@ import { trimmed } from "../decimal/format";
 import type { Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import "./assets.css";
+import styles from "./assets.module.css";
 
 export function Assets({ market }: { market: Market }): ReactElement {
   const balances = useStore(useVenue().account.balances);
   return (
-    <section className="panel assets" aria-label="Assets of this market">
+    <section className={`panel ${styles["assets"]}`} aria-label="Assets of this market">
       <div className="panel-head">
         <h2>Assets</h2>
       </div>
@@ -17,7 +17,7 @@ export function Assets({ market }: { market: Market }): ReactElement {
         const balance = balances.get(asset) ?? { available: 0n, locked: 0n };
         return (
           <dl key={asset}>
-            <div className="asset">
+            <div className={styles["asset"]}>
               <dt>{asset}</dt>
               <dd>{trimmed(balance.available + balance.locked, 2, 8)}</dd>
             </div>

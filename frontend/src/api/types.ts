@@ -21,7 +21,13 @@ export interface WireMarket {
   orderBookState: "Open" | "Closed" | "CancelOnly" | "LimitOnly" | "PostOnly";
   visible: boolean;
   filters: {
-    price: { tickSize: string; minPrice: string; maxPrice: string | null };
+    price: {
+      tickSize: string;
+      minPrice: string;
+      maxPrice: string | null;
+      maxImpactMultiplier?: string | null;
+      minImpactMultiplier?: string | null;
+    };
     quantity: { stepSize: string; minQuantity: string; maxQuantity: string | null };
   };
 }

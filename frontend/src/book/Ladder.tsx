@@ -8,7 +8,7 @@ import { Veil } from "../ui/Veil";
 import { rememberChoices, rememberedChoices, SIDES, type Choices, type Sides } from "./choices";
 import { GROUPS } from "./ladder";
 import { LadderBody } from "./LadderBody";
-import "./book.css";
+import styles from "./book.module.css";
 
 const NAMES: Record<Sides, string> = { both: "Both", bids: "Bids", asks: "Asks" };
 
@@ -23,7 +23,7 @@ export function Ladder({ market }: { market: Market }): ReactElement {
   };
   const unit = choices.unit === "base" ? market.base : market.quote;
   return (
-    <section className="panel book" aria-label="Order book">
+    <section className={`panel ${styles["book"]}`} aria-label="Order book">
       <div className="panel-head">
         <h2>Book</h2>
         <div className="choices" role="group" aria-label="Sides of the book">
@@ -33,7 +33,7 @@ export function Ladder({ market }: { market: Market }): ReactElement {
             </button>
           ))}
         </div>
-        <label className="group">
+        <label className={styles["group"]}>
           <span className="hidden">Price step of the book</span>
           <select value={toText(group)} onChange={(event) => setGroup(market.tick * (GROUPS[event.target.selectedIndex] ?? 1n))}>
             {GROUPS.map((times) => (
@@ -44,7 +44,7 @@ export function Ladder({ market }: { market: Market }): ReactElement {
           </select>
         </label>
       </div>
-      <div className="ladder-frame">
+      <div className={styles["frame"]}>
         <div className="columns">
           <span>Price</span>
           <button type="button" aria-label={`Amount (${unit}), in the other asset`} onClick={() => choose({ unit: choices.unit === "base" ? "quote" : "base" })}>

@@ -8,6 +8,7 @@ import { Rows } from "../ui/rows";
 import { useVenue } from "../ui/useVenue";
 import type { Choices } from "./choices";
 import { LadderPainter } from "./painter";
+import styles from "./book.module.css";
 
 const COLUMNS = 4; // price, amount, total, own
 
@@ -67,7 +68,7 @@ export function LadderBody({ market, group, sides, unit }: Choices & { market: M
     <>
       {/* oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- it has a role, one of two */}
       <div
-        className={`ladder show-${sides}`}
+        className={`${styles["ladder"]} ${styles[`${sides}-only`] ?? ""}`}
         role={bid === null && ask === null ? "group" : "listbox"} // a list to choose from has something in it
         tabIndex={0}
         aria-label="Prices of the book: arrow keys to move, Enter to take a price into the order form"
@@ -77,14 +78,14 @@ export function LadderBody({ market, group, sides, unit }: Choices & { market: M
         onPointerLeave={() => painter?.hover(null)}
         onBlur={() => painter?.leave()}
       >
-        <div ref={asks} className="side asks" role="presentation" />
-        <div className="middle" role="presentation">
+        <div ref={asks} className={`${styles["side"]} ${styles["asks"]}`} data-side="asks" role="presentation" />
+        <div className={styles["middle"]} role="presentation">
           <Last market={market} venue={venue} />
-          <span ref={spread} className="spread" />
+          <span ref={spread} data-part="spread" />
         </div>
-        <div ref={bids} className="side bids" role="presentation" />
+        <div ref={bids} className={`${styles["side"]} ${styles["bids"]}`} data-side="bids" role="presentation" />
       </div>
-      <p ref={foot} className="ladder-foot" />
+      <p ref={foot} className={styles["foot"]} data-part="foot" />
     </>
   );
 }

@@ -8,6 +8,7 @@ import type { Venue } from "../model/venue";
 import type { Rows } from "../ui/rows";
 import type { Unit } from "./choices";
 import { cumulative } from "./cumulative";
+import styles from "./book.module.css";
 import { EMPTY_VIEW, ladder, type LadderRow, type LadderView } from "./ladder";
 
 export type Picked = { price: bigint; side: Side };
@@ -94,6 +95,7 @@ export class LadderPainter {
   private paintRow(rows: Rows, index: number, row: LadderRow | undefined, own: Map<bigint, bigint>, isChosen: boolean): void {
     if (!row) return rows.paint(index, null);
     const mine = own.get(row.price);
+    const marks = [mine === undefined ? "" : "own", isChosen ? "chosen" : ""].filter(Boolean);
     rows.paint(index, {
       cells: [
         fixed(row.price, this.market.priceDecimals),
@@ -101,7 +103,8 @@ export class LadderPainter {
         this.amount(row.total, row.totalQuote),
         mine === undefined || !this.hasRoomForOwn ? "" : short(mine, trimmed(mine, 0, this.market.quantityDecimals), OWN_ROOM),
       ],
-      className: `${mine === undefined ? "" : "own"}${isChosen ? " chosen" : ""}`,
+      className: marks.map((mark) => styles[mark]).join(" "),
+      is: marks.join(" "),
       share: row.share,
     });
   }

@@ -1,19 +1,22 @@
 /** The drawing of one market and interval: mounted again for each, by its `key`. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
-import { Candles, type Candle } from "../model/candles";
+import { Candles } from "../model/candles";
 import type { Interval } from "../model/intervals";
 import type { Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
 import { drawn } from "../ui/colours";
 import { useVenue } from "../ui/useVenue";
-import { Drawing } from "./drawing";
+import { Drawing, type Reading } from "./drawing";
+import { Edges } from "./Edges";
 import { fillMarks } from "./fillMarks";
 import type { Indicator } from "./indicators";
 import { Keyboard } from "./Keyboard";
 import { Legend } from "./Legend";
 import { moveOrders } from "./moving";
 import { orderLines } from "./orderLines";
+import { NOTHING_BEYOND } from "./orderScale";
 import { readTheme } from "./theme";
+import styles from "./chart.module.css";
 
 interface CanvasProps {
   market: Market;
@@ -24,22 +27,30 @@ interface CanvasProps {
 export function Canvas({ market, interval, studies }: CanvasProps): ReactElement {
   const venue = useVenue();
   const container = useRef<HTMLDivElement>(null);
-  const [pointed, setPointed] = useState<Candle | null>(null);
+  const [reading, setReading] = useState<Reading | null>(null);
   const [isAtNow, setAtNow] = useState(true);
   const [isEmpty, setEmpty] = useState(false);
+  const [beyond, setBeyond] = useState(NOTHING_BEYOND);
   const [drawing, setDrawing] = useState<Drawing | null>(null);
   const orders = useStore(venue.account.orders);
   const fills = useStore(venue.account.fills);
+  // The drawing is of a symbol, not of the rules that the market has at the moment: others must not make another one.
+  const rules = useRef(market);
+  useEffect(() => {
+    rules.current = market;
+  }, [market]);
 
   useEffect(() => {
     const element = container.current;
     if (!element) return undefined;
-    const made = new Drawing(element, readTheme(element), interval, market.priceDecimals);
-    made.pointed = setPointed;
+    const { symbol, priceDecimals } = rules.current;
+    const made = new Drawing(element, readTheme(element), interval, priceDecimals);
+    made.pointed = setReading;
     made.scrolled = setAtNow;
     made.filled = setEmpty;
-    made.orders.moved = (line, price) => void moveOrders(venue, market, line, price).then((isMoved) => isMoved || made.orders.redraw());
-    const candles = new Candles(venue.feed, market.symbol, interval, made);
+    made.orders.hidden = setBeyond;
+    made.orders.moved = (line, price) => void moveOrders(venue, rules.current, line, price).then((isMoved) => isMoved || made.orders.redraw());
+    const candles = new Candles(venue.feed, symbol, interval, made);
     made.reachedLeftEnd = () => void candles.loadOlder();
     const stopRecolouring = drawn.subscribe(() => made.recolour(readTheme(element)));
     setDrawing(made);
@@ -49,7 +60,7 @@ export function Canvas({ market, interval, studies }: CanvasProps): ReactElement
       made.remove();
       setDrawing(null);
     };
-  }, [venue, market, interval]);
+  }, [venue, interval]);
 
   useEffect(() => drawing?.orders.draw(orderLines(orders.values(), market), market.tick), [drawing, orders, market]);
   useEffect(() => drawing?.drawFills(fillMarks(fills, market, interval.seconds)), [drawing, fills, market, interval]);
@@ -57,14 +68,15 @@ export function Canvas({ market, interval, studies }: CanvasProps): ReactElement
 
   return (
     <>
-      <Legend candle={pointed} market={market} />
-      <div className="chart-body">
+      <Legend reading={reading} market={market} />
+      <div className={`${styles["body"]}${studies.has("RSI") ? ` ${styles["oscillator"]}` : ""}`}>
         <Keyboard drawing={drawing} market={market} name={`Candles of ${market.symbol}, ${interval.label}`}>
-          <div ref={container} className="chart-canvas" />
+          <div ref={container} className={styles["canvas"]} data-part="canvas" />
         </Keyboard>
-        {isEmpty && <p className="chart-empty">Nothing has been traded in this market yet</p>}
+        <Edges beyond={beyond} market={market} />
+        {isEmpty && <p className={styles["empty"]}>Nothing has been traded in this market yet</p>}
         {!isAtNow && (
-          <button type="button" className="small now" onClick={() => drawing?.now()}>
+          <button type="button" className={`small ${styles["now"]}`} onClick={() => drawing?.now()}>
             Now
           </button>
         )}

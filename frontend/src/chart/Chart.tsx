@@ -4,10 +4,10 @@ import { fittingInterval } from "../model/candles";
 import { INTERVALS, type Interval } from "../model/intervals";
 import type { Market } from "../model/markets";
 import { Canvas } from "./Canvas";
-import { ALL, rememberedInterval, rememberedStudies, rememberInterval, rememberStudies } from "./choices";
+import { rememberedInterval, rememberedStudies, rememberInterval, rememberStudies } from "./choices";
 import { Depth } from "./Depth";
-import { INDICATORS, type Indicator } from "./indicators";
-import "./chart.css";
+import { ALL, INDICATORS, type Indicator } from "./indicators";
+import styles from "./chart.module.css";
 
 /** Until the reader chooses: minutes, or seconds where the market is too young to fill a chart of minutes. */
 function useFittingInterval(symbol: string, isWanted: boolean): Interval | null {
@@ -41,8 +41,8 @@ export function Chart({ market }: { market: Market }): ReactElement {
     setStudies(next);
   };
   return (
-    <section className="panel chart" aria-label="Price chart">
-      <div className="panel-head chart-head">
+    <section className="panel" aria-label="Price chart">
+      <div className={`panel-head ${styles["head"]}`}>
         <div className="choices" role="group" aria-label="Candle interval">
           {INTERVALS.map((each) => (
             <button key={each.name} type="button" aria-pressed={!isDepth && each === interval} onClick={() => choose(each)}>

@@ -5,6 +5,7 @@ import { compact, fixed } from "../decimal/format";
 import type { Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import styles from "./Depth.module.css";
 
 const [WIDTH, HEIGHT] = [1000, 400];
 
@@ -33,8 +34,8 @@ export function Depth({ market }: { market: Market }): ReactElement {
     one ? `${side} ${compact(one.total)} ${market.base} to ${fixed(one.price, market.priceDecimals)}` : `No ${side.toLowerCase()}`;
   const pointed = at === null ? null : pointedAt(curve, at);
   return (
-    <div className="depth">
-      <p className="legend">{pointed ?? `${words("Bids", curve.bids.at(-1))} · ${words("Asks", curve.asks.at(-1))}`}</p>
+    <div className={styles["depth"]}>
+      <p className={styles["words"]}>{pointed ?? `${words("Bids", curve.bids.at(-1))} · ${words("Asks", curve.asks.at(-1))}`}</p>
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
@@ -43,11 +44,11 @@ export function Depth({ market }: { market: Market }): ReactElement {
         onPointerMove={point}
         onPointerLeave={() => setAt(null)}
       >
-        <path className="bid-curve" d={path(curve.bids, 0)} />
-        <path className="ask-curve" d={path(curve.asks, 1)} />
-        {at !== null && <line className="pointer" x1={at * WIDTH} x2={at * WIDTH} y1={0} y2={HEIGHT} />}
+        <path className={styles["bids"]} d={path(curve.bids, 0)} />
+        <path className={styles["asks"]} d={path(curve.asks, 1)} />
+        {at !== null && <line className={styles["pointer"]} x1={at * WIDTH} x2={at * WIDTH} y1={0} y2={HEIGHT} />}
       </svg>
-      <p className="depth-axis" aria-hidden="true">
+      <p className={styles["axis"]} aria-hidden="true">
         {[curve.lowest, (curve.lowest + curve.highest) / 2n, curve.highest].map((price) => (
           <span key={String(price)}>{fixed(price, market.priceDecimals)}</span>
         ))}

@@ -6,6 +6,7 @@ import { moment } from "../decimal/time";
 import type { Candle } from "../model/candles";
 import type { Market } from "../model/markets";
 import type { Drawing, Step } from "./drawing";
+import styles from "./chart.module.css";
 
 const STEPS: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
 
@@ -33,7 +34,7 @@ export function Keyboard({ drawing, market, name, children }: KeyboardProps): Re
   };
   return (
     <div
-      className="chart-keys"
+      className={styles["keys"]}
       role="slider"
       aria-label={name}
       aria-valuemin={1}

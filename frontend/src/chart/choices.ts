@@ -1,12 +1,10 @@
 /** What the reader chose to see of the chart, remembered by the browser. */
 import { INTERVALS, type Interval } from "../model/intervals";
 import { recall, remember } from "../reactive/remembered";
-import { INDICATORS, type Indicator } from "./indicators";
+import { ALL, type Indicator } from "./indicators";
 
 const INTERVAL = "chart.interval";
 const STUDIES = "chart.indicators";
-
-export const ALL = Object.keys(INDICATORS) as Indicator[];
 
 export function rememberedInterval(): Interval | null {
   const name = recall(INTERVAL);

@@ -22,7 +22,7 @@ import { frames } from "../reactive/frames";
 import type { FillMark } from "./fillMarks";
 import type { Indicator } from "./indicators";
 import { OrderLayer } from "./orderLayer";
-import { Studies } from "./studies";
+import { Studies, type Readings } from "./studies";
 import { candleColours, options, type ChartTheme } from "./theme";
 
 const VOLUME_TOP = 0.8;
@@ -30,6 +30,12 @@ const NEAR_LEFT_END = 30;
 const CANDLE_PX = 8;
 const LEAST_SHOWN = 60;
 const DAY = 86_400;
+
+/** The bar that is read in the legend. */
+export interface Reading {
+  candle: Candle;
+  studies: Readings;
+}
 
 /** Where the crosshair stands. */
 export interface Step {
@@ -39,8 +45,8 @@ export interface Step {
 }
 
 export class Drawing implements CandleListener {
-  /** The candle under the crosshair, or the newest. */
-  pointed: (candle: Candle | null) => void = () => {};
+  /** The bar under the crosshair, or the newest. */
+  pointed: (reading: Reading | null) => void = () => {};
   reachedLeftEnd: () => void = () => {};
   /** Whether the newest bar is on the screen. */
   scrolled: (isAtNow: boolean) => void = () => {};
@@ -53,12 +59,14 @@ export class Drawing implements CandleListener {
   private readonly marks: ISeriesMarkersPluginApi<Time>;
   private readonly last: IPriceLine;
   private readonly studies: Studies;
+  private readonly resized: ResizeObserver;
   /** Ascending. */
   private byTime = new Map<UTCTimestamp, Candle>();
   private newest: Candle | null = null;
   private dirty: Candle[] = [];
   private fills: readonly FillMark[] = [];
   private isPlaced = false;
+  private isRemoved = false;
   private hovered: UTCTimestamp | null = null;
 
   constructor(
@@ -81,19 +89,22 @@ export class Drawing implements CandleListener {
     this.chart.timeScale().applyOptions({ timeVisible: interval.seconds < DAY, secondsVisible: interval.seconds < 60 });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (!range || !this.isPlaced) return;
-      frames.request(this.orders.settle);
+      this.orders.settleSoon();
       if (range.from < NEAR_LEFT_END) this.reachedLeftEnd();
       this.scrolled(range.to >= this.byTime.size - 1);
     });
+    this.resized = new ResizeObserver(this.orders.settleSoon);
+    this.resized.observe(container);
     this.chart.subscribeCrosshairMove((event) => {
       this.hovered = typeof event.time === "number" ? (event.time as UTCTimestamp) : null;
-      frames.request(this.orders.settle); // whoever drags a scale moves the pointer
+      this.orders.settleSoon(); // whoever drags a scale moves the pointer
       this.tellPointed();
     });
   }
 
   remove(): void {
-    this.dirty = [];
+    this.isRemoved = true;
+    this.resized.disconnect();
     this.orders.remove();
     this.chart.remove();
   }
@@ -132,6 +143,7 @@ export class Drawing implements CandleListener {
 
   study(wanted: ReadonlySet<Indicator>): void {
     this.studies.show(wanted, this.bars());
+    this.tellPointed();
   }
 
   drawFills(fills: readonly FillMark[]): void {
@@ -174,6 +186,7 @@ export class Drawing implements CandleListener {
   }
 
   private readonly flush = (): void => {
+    if (this.isRemoved) return; // between asking for a frame and the frame
     for (const candle of this.dirty) {
       this.prices.update(this.bar(candle));
       this.volumes.update(this.volume(candle));
@@ -184,7 +197,7 @@ export class Drawing implements CandleListener {
   };
 
   private tellNewest(): void {
-    frames.request(this.orders.settle);
+    this.orders.settleSoon();
     this.filled(this.newest === null);
     if (this.newest) {
       const price = toDrawing(this.newest.close);
@@ -194,7 +207,8 @@ export class Drawing implements CandleListener {
   }
 
   private tellPointed(): void {
-    this.pointed((this.hovered === null ? undefined : this.byTime.get(this.hovered)) ?? this.newest);
+    const candle = (this.hovered === null ? undefined : this.byTime.get(this.hovered)) ?? this.newest;
+    this.pointed(candle && { candle, studies: this.studies.at(this.place(candle.time)) });
   }
 
   /** The chart shows every time as UTC: shifted, it reads as the clock on the wall. Days stay days of UTC. */

@@ -1,4 +1,7 @@
 /** Averages and oscillators of bars. Pure; numbers, since all of it is drawn and none of it is money. */
+import { parse, SCALE } from "../decimal/decimal";
+import { fixed } from "../decimal/format";
+
 export interface Bar {
   high: number;
   low: number;
@@ -63,11 +66,24 @@ export function rsi(bars: readonly Bar[], length: number): Values {
   });
 }
 
+/** `colour`: the name of a style sheet's property, for the line and for the figure in the legend. */
 export const INDICATORS = {
-  MA: { title: "Simple average of 20 closes", of: (bars: readonly Bar[]) => ma(bars, 20) },
-  EMA: { title: "Exponential average of 20 closes", of: (bars: readonly Bar[]) => ema(bars, 20) },
-  VWAP: { title: "Average by volume since midnight UTC, or since the first bar here if that is later", of: vwap },
-  RSI: { title: "Relative strength of 14 bars", of: (bars: readonly Bar[]) => rsi(bars, 14) },
+  MA: { title: "Simple average of 20 closes", label: "MA 20", colour: "--warn", of: (bars: readonly Bar[]) => ma(bars, 20) },
+  EMA: { title: "Exponential average of 20 closes", label: "EMA 20", colour: "--accent", of: (bars: readonly Bar[]) => ema(bars, 20) },
+  VWAP: {
+    title: "Average by volume since midnight UTC, or since the first bar here if that is later",
+    label: "VWAP",
+    colour: "--study",
+    of: vwap,
+  },
+  RSI: { title: "Relative strength of 14 bars", label: "RSI 14", colour: "--accent", of: (bars: readonly Bar[]) => rsi(bars, 14) },
 } as const;
 
 export type Indicator = keyof typeof INDICATORS;
+
+export const ALL = Object.keys(INDICATORS) as Indicator[];
+
+/** A price, except of the one that has a scale of its own. */
+export function inWords(name: Indicator, value: number, priceDecimals: number): string {
+  return fixed(parse(value.toFixed(SCALE)), name === "RSI" ? 1 : priceDecimals);
+}

@@ -1,18 +1,25 @@
 /** The lines of own orders on the chart, and dragging them to another price. Non-goal: what a move does to the orders. */
-import { LineStyle, type IChartApi, type IPriceLine, type ISeriesApi } from "lightweight-charts";
+import { LineStyle, type AutoscaleInfo, type IChartApi, type IPriceLine, type ISeriesApi } from "lightweight-charts";
 import { parse, toDrawing, toText } from "../decimal/decimal";
 import { frames } from "../reactive/frames";
 import type { OrderLine } from "./orderLines";
+import { isSameBeyond, NOTHING_BEYOND, widened, type Beyond } from "./orderScale";
 import type { ChartTheme } from "./theme";
 
 const NEAR_PX = 5;
 const NEAR_FINGER_PX = 14;
 
+const drawnPrice = (line: OrderLine): number => toDrawing(toText(line.price));
+
 export class OrderLayer {
   /** A line was dropped at a price; it stays there until the orders say otherwise, or `redraw`. */
   moved: (line: OrderLine, price: bigint) => void = () => {};
+  /** Other lines than before are out of sight. */
+  hidden: (beyond: Beyond) => void = () => {};
   private drawn = new Map<IPriceLine, OrderLine>();
   private lines: readonly OrderLine[] = [];
+  private beyond: Beyond = NOTHING_BEYOND;
+  private isRemoved = false;
   private tick = 1n;
   private dragged: { drawn: IPriceLine; line: OrderLine; price: bigint } | null = null;
 
@@ -22,6 +29,12 @@ export class OrderLayer {
     private readonly prices: ISeriesApi<"Candlestick">,
     private readonly theme: () => ChartTheme,
   ) {
+    prices.applyOptions({
+      autoscaleInfoProvider: (original: () => AutoscaleInfo | null) => {
+        const info = original();
+        return info?.priceRange ? { ...info, priceRange: widened(info.priceRange, this.lines.map(drawnPrice)) } : info;
+      },
+    });
     container.addEventListener("pointerdown", this.press, { capture: true });
     container.addEventListener("pointermove", this.move, { capture: true });
     container.addEventListener("pointerup", this.release, { capture: true });
@@ -30,7 +43,7 @@ export class OrderLayer {
   }
 
   remove(): void {
-    this.drawn.clear();
+    this.isRemoved = true;
     this.container.removeEventListener("pointerdown", this.press, { capture: true });
     this.container.removeEventListener("pointermove", this.move, { capture: true });
     this.container.removeEventListener("pointerup", this.release, { capture: true });
@@ -47,28 +60,39 @@ export class OrderLayer {
   redraw(): void {
     for (const drawn of this.drawn.keys()) this.prices.removePriceLine(drawn);
     this.drawn = new Map(this.lines.map((line) => [this.prices.createPriceLine(this.style(line)), line]));
-    frames.request(this.settle);
+    this.settleSoon();
   }
 
-  /**
-   * Labels only where their lines are: those of prices out of sight the library would pile up at the edge, over the
-   * candles. Called whenever the scale may have moved.
-   */
-  readonly settle = (): void => {
-    if (this.drawn.size === 0) return;
+  /** Whenever the scale may have moved. It moves when the chart is painted, which may be after this frame's other work. */
+  readonly settleSoon = (): void => {
+    frames.request(this.settle);
+    frames.request(this.settleNext);
+  };
+
+  private readonly settleNext = (): void => frames.request(this.settle);
+
+  /** Labels only where their lines are: the library would pile up those of prices out of sight over the candles. */
+  private readonly settle = (): void => {
+    if (this.isRemoved) return; // between asking for a frame and the frame
     const height = this.chart.panes()[0]?.getHeight() ?? 0;
-    for (const drawn of this.drawn.keys()) {
+    const [above, below]: [OrderLine[], OrderLine[]] = [[], []];
+    for (const [drawn, line] of this.drawn) {
       const { price, axisLabelVisible } = drawn.options();
       const at = this.prices.priceToCoordinate(price);
       const isInSight = at !== null && at >= 0 && at <= height;
       if (isInSight !== axisLabelVisible) drawn.applyOptions({ axisLabelVisible: isInSight });
+      if (at !== null && !isInSight) (at < 0 ? above : below).push(line);
     }
+    const beyond = { above: above.toSorted((a, b) => Number(a.price - b.price)), below: below.toSorted((a, b) => Number(b.price - a.price)) };
+    if (isSameBeyond(beyond, this.beyond)) return;
+    this.beyond = beyond;
+    this.hidden(beyond);
   };
 
   private style(line: OrderLine): Parameters<ISeriesApi<"Candlestick">["createPriceLine"]>[0] {
     const { up, down } = this.theme();
     return {
-      price: toDrawing(toText(line.price)),
+      price: drawnPrice(line),
       color: line.side === "Bid" ? up : down,
       lineWidth: 1,
       lineStyle: line.isTrigger ? LineStyle.SparseDotted : LineStyle.Dashed,

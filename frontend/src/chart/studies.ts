@@ -2,7 +2,7 @@
 import { LineSeries, type IChartApi, type ISeriesApi, type LineData, type UTCTimestamp, type WhitespaceData } from "lightweight-charts";
 import { toDrawing } from "../decimal/decimal";
 import type { Candle } from "../model/candles";
-import { INDICATORS, type Bar, type Indicator } from "./indicators";
+import { ALL, INDICATORS, type Bar, type Indicator } from "./indicators";
 import type { ChartTheme } from "./theme";
 
 export interface PlacedCandle {
@@ -12,8 +12,13 @@ export interface PlacedCandle {
 
 const PANE_PX = 90;
 
+/** What an indicator says of one bar; null where too few bars went before. */
+export type Readings = readonly (readonly [name: Indicator, value: number | null])[];
+
 export class Studies {
   private readonly shown = new Map<Indicator, ISeriesApi<"Line">>();
+  /** By indicator and place. */
+  private readonly values = new Map<Indicator, Map<UTCTimestamp, number | null>>();
 
   constructor(
     private readonly chart: IChartApi,
@@ -25,6 +30,7 @@ export class Studies {
       if (wanted.has(name)) continue;
       this.chart.removeSeries(series);
       this.shown.delete(name);
+      this.values.delete(name);
     }
     for (const name of wanted) if (!this.shown.has(name)) this.shown.set(name, this.add(name));
     this.replaced(candles);
@@ -35,8 +41,17 @@ export class Studies {
     const bars = candles.map(toBar);
     for (const [name, series] of this.shown) {
       const values = INDICATORS[name].of(bars);
+      this.values.set(name, new Map(candles.map(({ place }, index) => [place, values[index] ?? null])));
       series.setData(candles.map(({ place }, index) => point(place, values[index] ?? null)));
     }
+  }
+
+  /** Of the bar at this place, in the order of the switches. */
+  at(place: UTCTimestamp): Readings {
+    return ALL.flatMap((name) => {
+      const values = this.values.get(name);
+      return values ? [[name, values.get(place) ?? null] as const] : [];
+    });
   }
 
   /** Only the newest bar changed, or one was added. */
@@ -44,7 +59,11 @@ export class Studies {
     const newest = candles.at(-1);
     if (this.shown.size === 0 || !newest) return;
     const bars = candles.map(toBar);
-    for (const [name, series] of this.shown) series.update(point(newest.place, INDICATORS[name].of(bars).at(-1) ?? null));
+    for (const [name, series] of this.shown) {
+      const value = INDICATORS[name].of(bars).at(-1) ?? null;
+      this.values.get(name)?.set(newest.place, value);
+      series.update(point(newest.place, value));
+    }
   }
 
   recolour(): void {

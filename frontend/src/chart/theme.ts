@@ -1,6 +1,6 @@
 /** The chart draws on a canvas, which knows no style sheet: its colours are read from the page's. */
 import { ColorType, CrosshairMode } from "lightweight-charts";
-import type { Indicator } from "./indicators";
+import { ALL, INDICATORS, type Indicator } from "./indicators";
 
 export interface ChartTheme {
   text: string;
@@ -33,7 +33,7 @@ export function readTheme(element: Element): ChartTheme {
     flatVolume: value("--line"),
     crosshair: value("--muted"),
     label: value("--raised"),
-    studies: { MA: value("--warn"), EMA: value("--accent"), VWAP: value("--study"), RSI: value("--accent") },
+    studies: Object.fromEntries(ALL.map((name) => [name, value(INDICATORS[name].colour)])) as Record<Indicator, string>,
     font: style.fontFamily,
   };
 }

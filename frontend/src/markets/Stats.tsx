@@ -4,7 +4,7 @@ import { change, compact, direction, fixed, NONE, signed } from "../decimal/form
 import { pair, type Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import "./stats.css";
+import styles from "./stats.module.css";
 
 export function Stats({ market }: { market: Market }): ReactElement {
   const venue = useVenue();
@@ -19,8 +19,8 @@ export function Stats({ market }: { market: Market }): ReactElement {
 
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls where it is narrow: arrows do that
-    <dl className="stats" tabIndex={0} aria-label={`24 hours of ${pair(market)}`}>
-      <div className="last">
+    <dl className={styles["stats"]} tabIndex={0} aria-label={`24 hours of ${pair(market)}`}>
+      <div className={styles["last"]}>
         <dt className="hidden">Last price</dt>
         <dd className={ticker?.move ?? "flat"} data-testid="last-price">{last}</dd>
       </div>

@@ -13,6 +13,9 @@ export interface Market {
   quantityDecimals: number;
   minPrice: bigint;
   maxPrice: bigint | null;
+  /** Times the best price: as far as a market order goes. */
+  maxImpact: bigint | null;
+  minImpact: bigint | null;
   minQuantity: bigint;
   maxQuantity: bigint | null;
 }
@@ -32,6 +35,8 @@ export function toMarket(wire: WireMarket): Market {
     quantityDecimals: decimalsOf(quantity.stepSize),
     minPrice: parse(price.minPrice),
     maxPrice: optional(price.maxPrice),
+    maxImpact: optional(price.maxImpactMultiplier),
+    minImpact: optional(price.minImpactMultiplier),
     minQuantity: parse(quantity.minQuantity),
     maxQuantity: optional(quantity.maxQuantity),
   };

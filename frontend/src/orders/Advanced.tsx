@@ -3,6 +3,7 @@ import { useId, type ReactElement } from "react";
 import type { SelfTrade } from "../api/types";
 import { DecimalField } from "../ui/DecimalField";
 import { isLimit } from "./draft";
+import styles from "./form.module.css";
 import type { Ticket } from "./useTicket";
 
 const SELF_TRADES: readonly [SelfTrade, string][] = [
@@ -16,7 +17,7 @@ const PERCENT_STEP = 10n ** 17n;
 export function Advanced({ ticket: { draft, set, left, wrong }, problemId }: { ticket: Ticket; problemId: string }): ReactElement {
   const id = useId();
   return (
-    <details className="advanced">
+    <details className={styles["advanced"]}>
       <summary>Advanced</summary>
       {!isLimit(draft) && (
         <DecimalField
@@ -29,7 +30,7 @@ export function Advanced({ ticket: { draft, set, left, wrong }, problemId }: { t
           left={() => left("slippage")}
         />
       )}
-      <p className="choice">
+      <p className={styles["choice"]}>
         <label htmlFor={id}>If it meets my own order</label>
         <select id={id} value={draft.selfTrade} onChange={(event) => set({ selfTrade: event.target.value as SelfTrade })}>
           {SELF_TRADES.map(([value, text]) => (

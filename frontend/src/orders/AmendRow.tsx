@@ -1,17 +1,23 @@
 /** An open order's row while its price and amount are changed in place. */
 import { useState, type FormEvent, type ReactElement } from "react";
 import { toTyped } from "../decimal/typed";
-import { averagePrice, type Order } from "../model/orders";
-import { useStore } from "../reactive/useStore";
+import type { Order } from "../model/orders";
 import { useVenue } from "../ui/useVenue";
 import { amend } from "./amend";
-import { Before, Filled, Price, Total, What } from "./OrderCells";
+import type { Column } from "./columns";
+import { Cells } from "./RecordsTable";
 import { describe } from "./words";
+import styles from "./orders.module.css";
 
-export function AmendRow({ order, close }: { order: Order; close: () => void }): ReactElement | null {
+interface AmendRowProps {
+  order: Order;
+  columns: readonly Column<Order>[];
+  close: () => void;
+}
+
+export function AmendRow({ order, columns, close }: AmendRowProps): ReactElement | null {
   const venue = useVenue();
   const market = venue.market(order.symbol);
-  const last = useStore(venue.tickers).get(order.symbol)?.last ?? null;
   const [typed, setTyped] = useState({ price: toTyped(order.price ?? 0n), quantity: toTyped(order.quantity) });
   const [isBusy, setBusy] = useState(false);
   if (!market) return null;
@@ -26,32 +32,23 @@ export function AmendRow({ order, close }: { order: Order; close: () => void }):
     else setBusy(false);
   };
   const field = (name: "price" | "quantity", label: string): ReactElement => (
-    <td data-label={label} className="number">
-      <input
-        form={form}
-        inputMode="decimal"
-        aria-label={`New ${label.toLowerCase()}`}
-        aria-invalid={problem !== null}
-        aria-describedby={`${form}-says`}
-        value={typed[name]}
-        autoFocus={name === "price"} // eslint-disable-line jsx-a11y/no-autofocus -- it was asked for by the row's menu
-        onChange={(event) => setTyped({ ...typed, [name]: event.target.value })}
-      />
-    </td>
+    <input
+      form={form}
+      inputMode="decimal"
+      aria-label={label}
+      aria-invalid={problem !== null}
+      aria-describedby={`${form}-says`}
+      value={typed[name]}
+      autoFocus={name === "price"} // eslint-disable-line jsx-a11y/no-autofocus -- it was asked for by the row's menu
+      onChange={(event) => setTyped({ ...typed, [name]: event.target.value })}
+    />
   );
   return (
-    <tr data-order={order.id} className="amending" onKeyDown={(event) => event.key === "Escape" && close()}>
-      <What order={order} last={last} />
-      {field("price", "Price")}
-      <Price label="Trigger" value={order.triggerPrice} market={market} />
-      <Price label="Average" value={averagePrice(order)} market={market} />
-      {field("quantity", "Amount")}
-      <Filled order={order} market={market} />
-      <Total order={order} market={market} />
-      <Before order={order} market={market} />
+    <tr data-order={order.id} className={styles["amending"]} onKeyDown={(event) => event.key === "Escape" && close()}>
+      <Cells row={order} columns={columns} instead={{ Price: field("price", "New price"), Amount: field("quantity", "New amount") }} />
       <td className="action">
         <form id={form} onSubmit={(event) => void send(event)} aria-label={`Amend ${describe(order, market)}`}>
-          <span id={`${form}-says`} role="status" className={problem ? "problem" : "hint"}>
+          <span id={`${form}-says`} role="status" className={problem ? "problem" : styles["hint"]}>
             {problem ?? (change === null ? "" : keepsPlace ? "Keeps its place in the queue" : "Goes to the end of the queue")}
           </span>
           <button type="submit" className="small" disabled={isBusy || problem !== null}>

@@ -9,6 +9,7 @@ import { useVenue } from "../ui/useVenue";
 import { hasTrigger, isByQuote, isLimit } from "./draft";
 import type { Walk } from "./sizing";
 import { totalOf, type Ticket } from "./useTicket";
+import styles from "./form.module.css";
 
 const BASIS_POINTS = 10_000n;
 
@@ -18,7 +19,7 @@ export function Estimate({ ticket, market }: { ticket: Ticket; market: Market })
   const fees = useStore(useVenue().account.fees);
   const rows = [...atMarket(ticket, market), ...feeRows(ticket, market, fees)];
   return (
-    <dl className="estimate">
+    <dl className={styles["estimate"]} data-part="estimate">
       {rows.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>

@@ -7,6 +7,7 @@ import { DecimalField } from "../ui/DecimalField";
 import type { Field } from "./checks";
 import { hasTrigger, isByQuote, isLimit } from "./draft";
 import { totalOf, type Ticket } from "./useTicket";
+import styles from "./form.module.css";
 
 type TextField = "price" | "trigger" | "quantity" | "quoteQuantity" | "display";
 
@@ -44,7 +45,7 @@ function Chips({ ticket: { draft, around, set }, market }: { ticket: Ticket; mar
   const rounded = middle === null ? null : draft.side === "Bid" ? floorTo(middle, market.tick) : ceilTo(middle, market.tick);
   const chips: [string, bigint | null][] = [["Bid", bid], ["Mid", rounded], ["Ask", ask]];
   return (
-    <div className="chips" role="group" aria-label="Take from the book">
+    <div className={styles["chips"]} role="group" aria-label="Take from the book">
       {chips.map(([name, price]) => (
         <button key={name} type="button" disabled={price === null} onClick={() => price !== null && set({ price: toTyped(price) })}>
           {name}

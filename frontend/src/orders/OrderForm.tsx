@@ -11,7 +11,7 @@ import { Fields, TotalField } from "./Fields";
 import { Slider } from "./Slider";
 import { HandlingChoice, KindSwitch, PlacesSwitch, SideSwitch, SizedBySwitch } from "./Switches";
 import { useTicket, type Ticket } from "./useTicket";
-import "./form.css";
+import styles from "./form.module.css";
 
 export function OrderForm({ market: chosen }: { market: Market }): ReactElement {
   const market = useMarketNow(chosen);
@@ -36,7 +36,7 @@ export function OrderForm({ market: chosen }: { market: Market }): ReactElement 
     void ticket.send(canTrade);
   };
   return (
-    <section className={`panel form ${isBuy ? "buying" : "selling"}`} aria-label="Order form">
+    <section className={`panel ${styles["form"]} ${styles[isBuy ? "buying" : "selling"]}`} aria-label="Order form">
       <form onSubmit={submit} noValidate autoComplete="off">
         <SideSwitch {...ticket} />
         <KindSwitch {...ticket} />
@@ -49,14 +49,14 @@ export function OrderForm({ market: chosen }: { market: Market }): ReactElement 
         <HandlingChoice {...ticket} />
         <Advanced ticket={ticket} problemId={problemId} />
         <Estimate ticket={ticket} market={market} />
-        <p id={problemId} className={`error-line ${ticket.wrong === null ? "hint" : "problem"}`} role="alert">
+        <p id={problemId} className={`${styles["says"]} ${ticket.wrong === null ? styles["hint"] : "problem"}`} role="alert">
           {ticket.wrong?.[1] ?? ticket.caution}
         </p>
-        <button className="submit" type="submit" disabled={!canTrade || ticket.isBusy}>
+        <button className={styles["submit"]} type="submit" disabled={!canTrade || ticket.isBusy}>
           {ticket.isBusy ? "Sending…" : `${isBuy ? "Buy" : "Sell"} ${market.base}`}
         </button>
         {hints.map((hint) => (
-          <p key={hint} className="hint" role="note">
+          <p key={hint} className={styles["hint"]} role="note">
             {hint}
           </p>
         ))}
@@ -69,7 +69,7 @@ function Available({ ticket: { draft, around }, market }: { ticket: Ticket; mark
   const [value, unit, decimals] =
     draft.side === "Bid" ? ([around.availableQuote, market.quote, 6] as const) : ([around.availableBase, market.base, 8] as const);
   return (
-    <p className="available">
+    <p className={styles["available"]}>
       <span>Available</span>
       <b>
         {value === null ? NONE : trimmed(value, 2, decimals)} {unit}

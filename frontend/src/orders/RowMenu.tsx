@@ -1,6 +1,6 @@
 /** What else can be done with an order, behind one button at the end of its row. */
 import { useEffect, useId, useRef, type KeyboardEvent, type ReactElement } from "react";
-import "./menu.css";
+import styles from "./menu.module.css";
 
 export interface Choice {
   name: string;
@@ -35,10 +35,10 @@ export function RowMenu({ name, choices }: { name: string; choices: readonly Cho
   };
   return (
     <>
-      <button ref={button} type="button" className="small more" aria-haspopup="menu" aria-label={name} popoverTarget={id}>
+      <button ref={button} type="button" className="small" aria-haspopup="menu" aria-label={name} popoverTarget={id}>
         ⋯
       </button>
-      <div ref={menu} id={id} popover="auto" role="menu" aria-label={name} className="menu" tabIndex={-1} onKeyDown={steer}>
+      <div ref={menu} id={id} popover="auto" role="menu" aria-label={name} className={styles["menu"]} tabIndex={-1} onKeyDown={steer}>
         {choices.map(({ name: text, act, whyNot }) => (
           <button
             key={text}

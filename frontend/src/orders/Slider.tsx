@@ -3,6 +3,7 @@ import type { ReactElement } from "react";
 import { ratio } from "../decimal/decimal";
 import { spends } from "./checks";
 import type { Ticket } from "./useTicket";
+import styles from "./form.module.css";
 
 const QUARTERS = [25n, 50n, 75n, 100n] as const;
 
@@ -11,7 +12,7 @@ export function Slider({ draft, checked, around, walked, takeShare }: Ticket): R
   const spent = spends(draft, checked.values, around, walked) ?? 0n;
   const percent = available === null ? 0 : Math.min(100, Math.round(ratio(spent, available) * 100));
   return (
-    <div className="share">
+    <div className={styles["share"]}>
       <input
         type="range"
         min={0}
@@ -22,7 +23,7 @@ export function Slider({ draft, checked, around, walked, takeShare }: Ticket): R
         aria-valuetext={`${percent} percent`}
         onChange={(event) => takeShare(BigInt(event.target.value))}
       />
-      <div className="percents" role="group" aria-label="Share of what is available">
+      <div className={styles["percents"]} role="group" aria-label="Share of what is available">
         {QUARTERS.map((quarter) => (
           <button key={String(quarter)} type="button" onClick={() => takeShare(quarter)}>
             {String(quarter)}%

@@ -3,6 +3,7 @@ import { useId, type ReactElement } from "react";
 import type { Market } from "../model/markets";
 import { handlingsOf, hasTrigger, isByQuote, isLimit, withKind, withSide, type Handling, type Kind } from "./draft";
 import type { Ticket } from "./useTicket";
+import styles from "./form.module.css";
 
 const KINDS: readonly [Kind, string][] = [
   ["limit", "Limit"],
@@ -21,8 +22,8 @@ const HANDLINGS: Record<Handling, [label: string, title: string]> = {
 
 interface Choice<T> {
   label: string;
-  className: string;
-  choices: readonly (readonly [value: T, text: string, className?: string])[];
+  className: string | undefined;
+  choices: readonly (readonly [value: T, text: string, className?: string | undefined])[];
   value: T;
   choose: (value: T) => void;
 }
@@ -40,19 +41,19 @@ function Choices<T extends string>({ label, className, choices, value, choose }:
 }
 
 export function SideSwitch({ draft, become }: Ticket): ReactElement {
-  const sides = [["Bid", "Buy", "buy"], ["Ask", "Sell", "sell"]] as const;
-  return <Choices label="Side" className="sides" choices={sides} value={draft.side} choose={(side) => become((before) => withSide(before, side))} />;
+  const sides = [["Bid", "Buy", styles["buy"]], ["Ask", "Sell", styles["sell"]]] as const;
+  return <Choices label="Side" className={styles["sides"]} choices={sides} value={draft.side} choose={(side) => become((before) => withSide(before, side))} />;
 }
 
 export function KindSwitch({ draft, become }: Ticket): ReactElement {
-  return <Choices label="Order type" className="choices kinds" choices={KINDS} value={draft.kind} choose={(kind) => become((before) => withKind(before, kind))} />;
+  return <Choices label="Order type" className={`choices ${styles["kinds"]}`} choices={KINDS} value={draft.kind} choose={(kind) => become((before) => withKind(before, kind))} />;
 }
 
 export function PlacesSwitch({ draft, set }: Ticket): ReactElement | null {
   if (!hasTrigger(draft)) return null;
   const places = [["limit", "at a limit"], ["market", "at the market"]] as const;
   return (
-    <Choices label="What it places" className="choices places" choices={places} value={draft.places} choose={(value) => set({ places: value, sizedBy: "base" })} />
+    <Choices label="What it places" className={`choices ${styles["places"]}`} choices={places} value={draft.places} choose={(value) => set({ places: value, sizedBy: "base" })} />
   );
 }
 
@@ -60,7 +61,7 @@ export function SizedBySwitch({ ticket: { draft, set }, market }: { ticket: Tick
   if (isLimit(draft)) return null;
   const choices = [["base", `By ${market.base}`], ["quote", `By ${market.quote}`]] as const;
   return (
-    <Choices label="Size the order by" className="choices sized" choices={choices} value={isByQuote(draft) ? "quote" : "base"} choose={(sizedBy) => set({ sizedBy })} />
+    <Choices label="Size the order by" className={`choices ${styles["sized"]}`} choices={choices} value={isByQuote(draft) ? "quote" : "base"} choose={(sizedBy) => set({ sizedBy })} />
   );
 }
 
@@ -68,7 +69,7 @@ export function HandlingChoice({ draft, set }: Ticket): ReactElement | null {
   const name = useId();
   if (!isLimit(draft)) return null;
   return (
-    <fieldset className="handlings">
+    <fieldset className={styles["handlings"]}>
       <legend className="hidden">Time in force</legend>
       {handlingsOf(draft.kind).map((each) => (
         <label key={each} title={HANDLINGS[each][1]}>

@@ -15,6 +15,8 @@ const market: Market = {
   quantityDecimals: 3,
   minPrice: parse("0.01"),
   maxPrice: parse("100000"),
+  maxImpact: null,
+  minImpact: null,
   minQuantity: parse("0.001"),
   maxQuantity: parse("5000"),
 };

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { parse, toText } from "../decimal/decimal";
 import { BookReplica } from "../model/bookReplica";
-import { toMarket } from "../model/markets";
+import { toMarket, type Market } from "../model/markets";
 import { stepped } from "../ui/DecimalField";
-import { share, walk } from "./sizing";
+import { share, shortfall, walk, worstPrice } from "./sizing";
 
 const market = toMarket({
   symbol: "SOL_USDC",
@@ -50,4 +50,20 @@ it("steps a field up and down on the grid, never below one step", () => {
 
 it("leaves a text that cannot be read for its writer to mend", () => {
   expect(stepped("1,5", parse("0.01"), 1)).toBe("1,5");
+});
+
+it("goes as far as the market and the order allow, and says how far that is", () => {
+  const rules: Market = { ...market, maxImpact: parse("1.1"), minImpact: parse("0.9") };
+  const worst = (side: "Bid" | "Ask", slippage: string | null, where = rules) => {
+    const price = worstPrice(side, parse("100"), slippage === null ? null : parse(slippage), where);
+    return price === null ? null : toText(price);
+  };
+  expect([worst("Bid", null), worst("Ask", null), worst("Bid", "2"), worst("Ask", "2"), worst("Bid", "50")]).toEqual(["110", "90", "102", "98", "110"]);
+  expect(worst("Bid", null, { ...rules, maxImpact: null })).toBeNull();
+  expect(worstPrice("Bid", null, null, rules)).toBeNull();
+  const book = new BookReplica();
+  book.reset([], [[parse("100"), parse("1")], [parse("111"), parse("9")]], 1, 1000);
+  const walked = walk(book, "Bid", { base: parse("5") }, parse("110"));
+  expect(shortfall("Bid", walked, parse("110"), rules)).toBe("Only 1 SOL are for sale up to 110.00, for 100.00 USDC: the rest would expire");
+  expect(shortfall("Bid", walk(book, "Bid", { base: parse("1") }, parse("110")), parse("110"), rules)).toBeNull();
 });

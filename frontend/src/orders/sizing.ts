@@ -1,7 +1,7 @@
 /** Amounts that a form works out: shares of a balance, and what a market order would cost. Pure. */
 import type { Side } from "../api/types";
-import { divide, floorTo, min, multiply } from "../decimal/decimal";
-import { trimmed } from "../decimal/format";
+import { divide, floorTo, max, min, multiply } from "../decimal/decimal";
+import { fixed, trimmed } from "../decimal/format";
 import type { BookReplica } from "../model/bookReplica";
 import type { Market } from "../model/markets";
 
@@ -21,11 +21,15 @@ export interface Walk {
 
 const MAX_LEVELS = 1000;
 
-/** What a market order would trade against the book as it stands: by base quantity or, with `quote`, by an amount. */
-export function walk(book: BookReplica, side: Side, size: { base: bigint } | { quote: bigint }): Walk {
+/**
+ * What a market order would trade against the book as it stands: by base quantity or, with `quote`, by an amount; at no
+ * price worse than `worst`.
+ */
+export function walk(book: BookReplica, side: Side, size: { base: bigint } | { quote: bigint }, worst: bigint | null = null): Walk {
   let base = 0n;
   let quote = 0n;
   for (const level of (side === "Bid" ? book.asks : book.bids).top(MAX_LEVELS)) {
+    if (worst !== null && (side === "Bid" ? level.price > worst : level.price < worst)) break;
     const wanted = "base" in size ? size.base - base : divide(size.quote - quote, level.price);
     if (wanted <= 0n) break;
     const taken = min(wanted, level.quantity);
@@ -36,9 +40,20 @@ export function walk(book: BookReplica, side: Side, size: { base: bigint } | { q
   return { base, quote, isFilled: "base" in size ? base >= size.base && base > 0n : false };
 }
 
-/** What is said of a market order that is larger than the book; null if it is not. */
-export function shortfall(side: Side, walked: Walk | null, { base, quote, quantityDecimals }: Market): string | null {
+/** The worst price that a market order takes: the market's limit from the best one, and the order's own. */
+export function worstPrice(side: Side, best: bigint | null, slippagePercent: bigint | null, { maxImpact, minImpact }: Market): bigint | null {
+  if (best === null) return null;
+  const isBuy = side === "Bid";
+  const ofMarket = isBuy ? maxImpact : minImpact;
+  const span = slippagePercent === null ? null : multiply(best, slippagePercent) / 100n;
+  const bounds = [ofMarket && multiply(best, ofMarket), span !== null && (isBuy ? best + span : best - span)].filter((bound) => typeof bound === "bigint");
+  return bounds.length === 0 ? null : bounds.reduce(isBuy ? min : max);
+}
+
+/** What is said of a market order that is larger than the part of the book that it can reach; null if it is not. */
+export function shortfall(side: Side, walked: Walk | null, worst: bigint | null, { base, quote, priceDecimals, quantityDecimals }: Market): string | null {
   if (walked === null || walked.isFilled) return null;
-  const sale = side === "Bid" ? "are for sale" : "are wanted";
-  return `Only ${trimmed(walked.base, 0, quantityDecimals)} ${base} ${sale}, for ${trimmed(walked.quote, 2, 2)} ${quote}: the rest would expire`;
+  const reach = worst === null ? "" : ` ${side === "Bid" ? "up" : "down"} to ${fixed(worst, priceDecimals)}`;
+  const there = `${trimmed(walked.base, 0, quantityDecimals)} ${base} ${side === "Bid" ? "are for sale" : "are wanted"}${reach}`;
+  return `Only ${there}, for ${trimmed(walked.quote, 2, 2)} ${quote}: the rest would expire`;
 }

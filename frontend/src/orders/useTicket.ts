@@ -2,7 +2,7 @@
 import { useState } from "react";
 import type { Side } from "../api/types";
 import { floorTo, multiply } from "../decimal/decimal";
-import { toTyped } from "../decimal/typed";
+import { toTyped, tryTyped } from "../decimal/typed";
 import type { Market } from "../model/markets";
 import type { Venue } from "../model/venue";
 import { useStore } from "../reactive/useStore";
@@ -10,7 +10,7 @@ import { useVenue } from "../ui/useVenue";
 import { check, FIELDS, read, type Checked, type Field, type Values } from "./checks";
 import { EMPTY, isByQuote, isLimit, opposite, withSide, type Draft, type Surroundings } from "./draft";
 import { risks } from "./risks";
-import { share, shortfall, walk, type Walk } from "./sizing";
+import { share, shortfall, walk, worstPrice, type Walk } from "./sizing";
 import { summary } from "./summary";
 import { settled, withTotal, withTotalLeft } from "./total";
 
@@ -44,7 +44,8 @@ export function useTicket(market: Market): Ticket {
   usePicked(venue, become);
   useFirstPrices(around, draft, set);
 
-  const walked = walkOf(draft, read(draft, market), venue);
+  const worst = worstPrice(draft.side, opposite(draft, around), tryTyped(draft.slippage), market);
+  const walked = walkOf(draft, read(draft, market), venue, worst);
   const checked = check(draft, around, walked);
   const field = FIELDS.find((each) => shown.has(each) && checked.problems[each] !== undefined);
 
@@ -71,7 +72,7 @@ export function useTicket(market: Market): Ticket {
     around,
     checked,
     wrong: field === undefined ? null : [field, checked.problems[field] ?? ""],
-    caution: field === undefined ? shortfall(draft.side, walked, market) : null,
+    caution: field === undefined ? shortfall(draft.side, walked, worst, market) : null,
     walked,
     isBusy,
     set,
@@ -137,11 +138,11 @@ function useFirstPrices({ bestBid, bestAsk }: Surroundings, draft: Draft, set: (
   start("Ask", bestAsk);
 }
 
-function walkOf(draft: Draft, values: Values, venue: Venue): Walk | null {
+function walkOf(draft: Draft, values: Values, venue: Venue, worst: bigint | null): Walk | null {
   if (isLimit(draft) || draft.kind !== "market" || !venue.book.live) return null;
   const size = isByQuote(draft) ? values.quoteQuantity : values.quantity;
   if (size === null) return null;
-  const walked = walk(venue.book.live, draft.side, isByQuote(draft) ? { quote: size } : { base: size });
+  const walked = walk(venue.book.live, draft.side, isByQuote(draft) ? { quote: size } : { base: size }, worst);
   return walked.base > 0n ? walked : null;
 }
 

@@ -22,26 +22,23 @@ const HEADS = ["Total", "Worth", "Share", "Average cost", "Unrealised", "Realise
 export function Holdings({ rows, costs, quote, problem }: HoldingsProps): ReactElement {
   return (
     <section className={`panel ${styles["table"]}`} aria-label="Assets">
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls where it is narrow */}
-      <div className={styles["scroll"]} tabIndex={0} role="group" aria-label="Assets">
-        <table className="grid" aria-label="Assets">
-          <thead>
-            <tr>
-              <th scope="col">Asset</th>
-              {HEADS.map((head) => (
-                <th key={head} scope="col" className="number">
-                  {head}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row) => (
-              <Row key={row.asset} row={row} position={costs?.get(row.asset) ?? null} quote={quote} />
+      <table className="grid" aria-label="Assets">
+        <thead>
+          <tr>
+            <th scope="col">Asset</th>
+            {HEADS.map((head) => (
+              <th key={head} scope="col" className="number">
+                {head}
+              </th>
             ))}
-          </tbody>
-        </table>
-      </div>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <Row key={row.asset} row={row} position={costs?.get(row.asset) ?? null} quote={quote} />
+          ))}
+        </tbody>
+      </table>
       {rows.length === 0 && <p className="nothing">The account has nothing yet</p>}
       <p className={styles["note"]}>
         {problem === null

@@ -7,7 +7,7 @@ import { recall, remember } from "../reactive/remembered";
 import { Rows } from "../ui/rows";
 import { useVenue } from "../ui/useVenue";
 import { TapePainter } from "./painter";
-import "./tape.css";
+import styles from "./tape.module.css";
 
 const ROW_PX = 20;
 const COLUMNS = 4; // price, amount, time, side
@@ -43,7 +43,7 @@ export function Tape({ market }: { market: Market }): ReactElement {
   }, [tape, market, isByOrder, least]);
 
   return (
-    <section ref={frame} className="panel tape" aria-label="Latest trades">
+    <section ref={frame} className={`panel ${styles["tape"]}`} aria-label="Latest trades">
       <div className="panel-head">
         <h2>Trades</h2>
         <button
@@ -59,7 +59,7 @@ export function Tape({ market }: { market: Market }): ReactElement {
           By order
         </button>
         <input
-          className="least"
+          className={styles["least"]}
           inputMode="decimal"
           aria-label={`Smallest amount shown, ${market.base}`}
           placeholder={`from 0 ${market.base}`}
@@ -72,7 +72,7 @@ export function Tape({ market }: { market: Market }): ReactElement {
         <span>Amount</span>
         <span>Time</span>
       </div>
-      <div ref={body} className="rows" role="table" aria-label="Price, amount, time and side of the latest trades" />
+      <div ref={body} className={styles["rows"]} role="table" aria-label="Price, amount, time and side of the latest trades" />
     </section>
   );
 }

@@ -4,6 +4,7 @@ import { clock } from "../decimal/time";
 import type { Market } from "../model/markets";
 import type { Trade } from "../model/tape";
 import type { Rows } from "../ui/rows";
+import styles from "./tape.module.css";
 import { prints, type TapeChoices } from "./prints";
 
 const ROOM = 9; // characters of an amount
@@ -32,7 +33,7 @@ export class TapePainter {
         clock(print.timeMs),
         print.isSell ? "Sell" : "Buy",
       ];
-      rows.paint(index, print && cells ? { cells, className: print.isSell ? "sell" : "buy", share: print.share } : null);
+      rows.paint(index, print && cells ? { cells, className: styles[print.isSell ? "sell" : "buy"] ?? "", share: print.share } : null);
     }
     if (shown[0]) this.frame.style.setProperty("--price-ch", String(fixed(shown[0].price, market.priceDecimals).length + 2));
   }

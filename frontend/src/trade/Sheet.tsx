@@ -4,6 +4,7 @@ import type { Side } from "../api/types";
 import type { Market } from "../model/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import styles from "./trade.module.css";
 
 export function Sheet({ market, children }: { market: Market; children: ReactNode }): ReactElement {
   const { picked } = useVenue();
@@ -27,17 +28,17 @@ export function Sheet({ market, children }: { market: Market; children: ReactNod
   };
   return (
     <>
-      <div className={isOpen ? "ticket open" : "ticket"} onKeyDown={key} role="presentation">
-        <button ref={close} type="button" className="close-ticket" onClick={() => setOpen(false)}>
+      <div className={isOpen ? `${styles["ticket"]} ${styles["open"]}` : styles["ticket"]} onKeyDown={key} role="presentation">
+        <button ref={close} type="button" className={styles["close"]} onClick={() => setOpen(false)}>
           Close the order form
         </button>
         {children}
       </div>
-      <div className="order-bar" role="group" aria-label={`Trade ${market.base}`}>
-        <button type="button" className="buy" onClick={() => open("Bid")}>
+      <div className={styles["bar"]} role="group" aria-label={`Trade ${market.base}`}>
+        <button type="button" className={styles["buy"]} onClick={() => open("Bid")}>
           Buy
         </button>
-        <button type="button" className="sell" onClick={() => open("Ask")}>
+        <button type="button" className={styles["sell"]} onClick={() => open("Ask")}>
           Sell
         </button>
       </div>

@@ -10,7 +10,7 @@ import { Tape } from "../tape/Tape";
 import { Resizer, rememberedHeight } from "./Resizer";
 import { Sheet } from "./Sheet";
 import { Strip } from "./Strip";
-import "./trade.css";
+import styles from "./trade.module.css";
 
 /** A phone shows one of them; where there is room for a column of the book, the two in the middle share it. */
 const VIEWS = ["Chart", "Book", "Trades", "Orders"] as const;
@@ -22,25 +22,36 @@ export function Trade({ market }: { market: Market }): ReactElement {
   const frame = useRef<HTMLElement>(null);
   const [height, setHeight] = useState(rememberedHeight);
   useEffect(() => {
-    if (height !== null) frame.current?.style.setProperty("--ledger", `${height}px`);
+    if (height === null) frame.current?.style.removeProperty("--ledger");
+    else frame.current?.style.setProperty("--ledger", `${height}px`);
   }, [height]);
   const column = view === "Trades" ? "Trades" : "Book";
   return (
-    <main ref={frame} className={`trade view-${view.toLowerCase()}`}>
+    <main ref={frame} className={`${styles["trade"]} ${styles[view]}${height === null ? "" : ` ${styles["resized"]}`}`}>
       <Strip market={market}>
         <Views name="Market view" views={VIEWS} shown={view} show={setView} />
       </Strip>
-      <Chart market={market} />
-      <div className="column">
+      <div className={styles["chart"]}>
+        <Chart market={market} />
+      </div>
+      <div className={styles["column"]}>
         <Views name="Book or trades" views={COLUMN} shown={column} show={setView} />
-        <Ladder key={`ladder ${market.symbol}`} market={market} />
-        <Tape market={market} />
+        <div className={styles["book"]}>
+          <Ladder key={`ladder ${market.symbol}`} market={market} />
+        </div>
+        <div className={styles["tape"]}>
+          <Tape market={market} />
+        </div>
       </div>
       <Sheet market={market}>
-        <OrderForm key={`form ${market.symbol}`} market={market} />
-        <Assets market={market} />
+        <div className={styles["form"]}>
+          <OrderForm key={`form ${market.symbol}`} market={market} />
+        </div>
+        <div className={styles["assets"]}>
+          <Assets market={market} />
+        </div>
       </Sheet>
-      <div className="lower">
+      <div className={styles["lower"]} data-part="lower">
         <Resizer height={height} resize={setHeight} />
         <Ledger market={market} />
       </div>
@@ -57,7 +68,7 @@ interface ViewsProps<V extends View> {
 
 function Views<V extends View>({ name, views, shown, show }: ViewsProps<V>): ReactElement {
   return (
-    <div className="choices views" role="group" aria-label={name}>
+    <div className={`choices ${styles["views"]}`} role="group" aria-label={name}>
       {views.map((each) => (
         <button key={each} type="button" aria-pressed={each === shown} onClick={() => show(each)}>
           {each}

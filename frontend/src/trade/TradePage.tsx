@@ -1,5 +1,5 @@
 /** The route of one market. */
-import { useEffect, type ReactElement } from "react";
+import { Fragment, useEffect, type ReactElement } from "react";
 import { Link } from "wouter";
 import { Opening } from "../app/Opening";
 import { useStore } from "../reactive/useStore";
@@ -29,9 +29,9 @@ function UnknownMarket({ symbol }: { symbol: string }): ReactElement {
     <Notice title={`There is no market ${symbol}`}>
       <p>
         {markets.map((market) => (
-          <Link key={market.symbol} href={`/trade/${market.symbol}`}>
-            {market.symbol}
-          </Link>
+          <Fragment key={market.symbol}>
+            <Link href={`/trade/${market.symbol}`}>{market.symbol}</Link>{" "}
+          </Fragment>
         ))}
       </p>
     </Notice>

@@ -8,6 +8,8 @@ export interface RowContent {
   cells: readonly string[];
   /** Extra class names: tone, own order, chosen. */
   className: string;
+  /** The same for tests and for whoever restyles the page: `data-is`. */
+  is?: string;
   /** Length of the bar behind the row, 0 to 1. */
   share: number;
 }
@@ -61,6 +63,7 @@ export class Rows {
     const className = content === null ? "row empty" : `row ${content.className}`;
     if (row.className !== className) {
       row.element.className = row.className = className;
+      row.element.dataset["is"] = content?.is ?? "";
       row.element.ariaHidden = content === null ? "true" : null; // an option without a name is nothing to choose
     }
     const share = Math.round((content?.share ?? 0) * BAR_STEPS) / BAR_STEPS;

@@ -1,0 +1,65 @@
+/** Columns of tables, each with its head and cell declared once; here those that open and ended orders have in common. */
+import type { ReactElement, ReactNode } from "react";
+import { ratio } from "../decimal/decimal";
+import { fixed, NONE, trimmed } from "../decimal/format";
+import { moment } from "../decimal/time";
+import type { Side } from "../api/types";
+import type { Market } from "../model/markets";
+import { averagePrice, worth, type Order } from "../model/orders";
+import { Amount } from "./Amount";
+import { kindOf, pairOf, sideWord } from "./words";
+import styles from "./orders.module.css";
+
+export interface InMarket {
+  symbol: string;
+}
+
+/** What the cells of a row need of its market. */
+export interface Known {
+  market: Market | undefined;
+  last: bigint | null;
+}
+
+export interface Column<R extends InMarket> {
+  name: string;
+  /** What the head says where one points. */
+  title?: string;
+  isNumber?: boolean;
+  tone?: (row: R) => string;
+  content: (row: R, known: Known) => ReactNode;
+}
+
+export const price = (value: bigint | null, { market }: Known): string => (value === null ? NONE : fixed(value, market?.priceDecimals ?? 2));
+
+export const inLots = (value: bigint, { market }: Known): string => trimmed(value, 0, market?.quantityDecimals ?? 8);
+
+export const sideTone = ({ side }: { side: Side }): string => (side === "Bid" ? "up" : "down");
+
+export const COMMON: readonly Column<Order>[] = [
+  { name: "Date", content: (order) => moment(order.createdMs) },
+  { name: "Market", content: (order) => pairOf(order.symbol) },
+  { name: "Side", tone: sideTone, content: (order) => sideWord(order.side) },
+  { name: "Type", content: (order, { last }) => kindOf(order, last) },
+  { name: "Price", isNumber: true, content: (order, known) => price(order.price, known) },
+  { name: "Trigger", isNumber: true, content: (order, known) => price(order.triggerPrice, known) },
+  { name: "Average", isNumber: true, content: (order, known) => price(averagePrice(order), known) },
+  { name: "Amount", isNumber: true, content: (order, known) => <Amount value={order.quantity} exact={inLots(order.quantity, known)} /> },
+  { name: "Filled", isNumber: true, content: (order, known) => <Filled order={order} known={known} /> },
+  { name: "Total", isNumber: true, content: (order, known) => <Total order={order} known={known} /> },
+];
+
+function Filled({ order, known }: { order: Order; known: Known }): ReactElement {
+  const percent = Math.floor(ratio(order.executed, order.quantity) * 100);
+  return (
+    <>
+      <meter className={styles["filled"]} min={0} max={100} value={percent} aria-hidden="true" />
+      <Amount value={order.executed} exact={inLots(order.executed, known)} />
+      <small> {percent}%</small>
+    </>
+  );
+}
+
+function Total({ order, known: { market } }: { order: Order; known: Known }): ReactNode {
+  const value = worth(order);
+  return value === null ? NONE : <Amount value={value} exact={trimmed(value, 2, 8)} unit={market?.quote ?? ""} />;
+}
