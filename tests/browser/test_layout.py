@@ -16,7 +16,7 @@ LEVELS, ORDERS = 8, 4
 DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 # Text and controls that something cuts off: an ancestor that hides what leaves it, or the edge of the window. In words
-# of what is cut and by what. `mayScroll`: what can be scrolled to by keyboard, in an element that says so, is not cut.
+# of what is cut and by what. `mayScroll`: what can be scrolled to by keyboard is not cut.
 CUT = """(mayScroll) => {
   const found = new Set();
   const [hides, scrolls] = [["hidden", "clip"], ["auto", "scroll"]];
@@ -41,7 +41,8 @@ CUT = """(mayScroll) => {
       const around = a.getBoundingClientRect();
       const isBeside = box.left < around.left - 1 || box.right > around.right + 1;
       const isBelow = box.top < around.top - 1 || box.bottom > around.bottom + 1;
-      if (mayScroll && isBeside && scrolls.includes(style.overflowX) && a.tabIndex === 0) isReachable = true;
+      const isByKeyboard = a.tabIndex === 0 || e.matches("a");
+      if (mayScroll && isBeside && scrolls.includes(style.overflowX) && isByKeyboard) isReachable = true;
       else if (isBeside && style.overflowX !== "visible") found.add(`${name(e)}: beside ${a.className || a.tagName}`);
       else if (isBelow && scrolls.includes(style.overflowY)) isScrolled = true; // which goes down, as all do
       else if (isBelow && !isScrolled && hides.includes(style.overflowY)) found.add(`${name(e)}: below ${a.className}`);
