@@ -19,6 +19,8 @@ from numba.core.typed_passes import NativeLowering
 class InnerLibrary(JITCodeLibrary):  # type: ignore[misc]
     """The code of one inner kernel, as it was lowered; those of the kernels that it calls are remembered."""
 
+    _shared_module: Any
+
     def add_linking_library(self, library: Any) -> None:
         super().add_linking_library(library)
         self._reload_init.update(library._reload_init)
