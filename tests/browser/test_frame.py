@@ -34,6 +34,7 @@ def test_menu_market_price_and_lights_stay_in_one_row(page: TradingPage, traders
     price = header.locator("p b")
     expect(price).to_have_text("150.00")
     assert page.page.evaluate(MISPLACED) == []
+    page.page.set_viewport_size({"width": width, "height": 480})  # in which every panel scrolls
     page.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     for part in (
         price,
@@ -42,6 +43,8 @@ def test_menu_market_price_and_lights_stay_in_one_row(page: TradingPage, traders
         header.get_by_test_id("connection"),
     ):
         expect(part).to_be_in_viewport()
+    views = page.page.get_by_role("group", name="Market view")
+    assert views.bounding_box()["y"] >= ROW, "the choice of panels stays in sight below it"  # type: ignore[index]
     page.page.evaluate("scrollTo(0, 0)")
     page.shoot(f"frame-{width}")
 
