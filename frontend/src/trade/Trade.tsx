@@ -9,7 +9,6 @@ import { OrderForm } from "../orders/OrderForm";
 import { Tape } from "../tape/Tape";
 import { Resizer, rememberedHeight } from "./Resizer";
 import { Sheet } from "./Sheet";
-import { Strip } from "./Strip";
 import styles from "./trade.module.css";
 
 /** A phone shows one of them; where there is room for a column of the book, the two in the middle share it. */
@@ -28,9 +27,9 @@ export function Trade({ market }: { market: Market }): ReactElement {
   const column = view === "Trades" ? "Trades" : "Book";
   return (
     <main ref={frame} className={`${styles["trade"]} ${styles[view]}${height === null ? "" : ` ${styles["resized"]}`}`}>
-      <Strip market={market}>
+      <div className={styles["strip"]}>
         <Views name="Market view" views={VIEWS} shown={view} show={setView} />
-      </Strip>
+      </div>
       <div className={styles["chart"]}>
         <Chart market={market} />
       </div>
