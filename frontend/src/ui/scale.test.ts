@@ -22,3 +22,10 @@ test.each(sheets)("lines are on a grid of four pixels: %s", (path) => {
   const lines = [...read(path).matchAll(/line-height:\s*([\d.]+)px/g)].map(([, height]) => Number(height));
   expect(lines.filter((height) => height % 4 !== 0)).toEqual([]);
 });
+
+test("every space but the smallest is on the grid of four pixels, and every one that is used is there", () => {
+  const spaces = new Map([...read("ui/tokens.css").matchAll(/--(space-\d+): (\d+)px/g)].map(([, name = "", size]) => [name, Number(size)]));
+  expect([...spaces].filter(([name, size]) => name !== "space-1" && size % 4 !== 0)).toEqual([]);
+  const used = sheets.flatMap((path) => [...read(path).matchAll(/var\(--(space-\d+)\)/g)].map(([, name = ""]) => name));
+  expect([...new Set(used)].filter((name) => !spaces.has(name))).toEqual([]);
+});
