@@ -28,7 +28,10 @@ echo "the history"
 compose exec -T database pg_dump --username=postgres --dbname=exchange --format=custom >"$partial/history.dump"
 
 echo "the log"
-compose exec -T valkey valkey-cli --rdb - >"$partial/log.rdb"
+# By a file of its own: to its standard output valkey-cli also writes the mark after which it stops reading.
+compose exec -T valkey sh -c '
+    trap "rm -f /data/backup.rdb" EXIT
+    valkey-cli --rdb /data/backup.rdb >&2 && cat /data/backup.rdb' >"$partial/log.rdb"
 case $(head -c 6 "$partial/log.rdb") in
     REDIS0 | VALKEY) ;;
     *) echo "error: $partial/log.rdb is no file of Valkey's" >&2 && exit 1 ;;

@@ -77,6 +77,10 @@ class Podman:
             raise PodmanError(f"podman {' '.join(arguments)[:200]}: status {done.returncode}\n{said}")
         return done.stdout.strip()
 
+    def attached(self, *arguments: str) -> int:
+        """On the standard streams of this process; its status."""
+        return subprocess.run(self.command(*arguments), env=self._environment, check=False).returncode
+
     def inspect(self, kind: str, name: str) -> Any:
         return json.loads(self(kind, "inspect", name))[0]
 

@@ -5,7 +5,7 @@ Docker runs them, by a program inside the container, at the file's or the image'
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.docker.compose import DOCKER
@@ -26,7 +26,8 @@ class Stack:
             for name, service in file["services"].items()
             if service["image"].partition(":")[0] not in left_out
         }
-        self.running: list[str] = []
+        self.running: list[str] = []  # containers, by the name of their service, and a number if it has several
+        self.of: dict[str, str] = {}  # the service of each
 
     def container(self, name: str) -> str:
         return f"{self._project}-{name}"
@@ -45,8 +46,9 @@ class Stack:
             options = [part for key, value in given.items() for part in ("--opt", f"{key}={value}")]
             self._podman("volume", "create", *options, self.container(name))
 
-    def up(self, profiles: Sequence[str]) -> None:
-        """Start what these profiles have, each service when what it depends on is as it should be."""
+    def up(self, profiles: Sequence[str], copies: Mapping[str, int] | None = None) -> None:
+        """Start what these profiles have, each service when what it depends on is as it should be; of those in `copies`
+        so many."""
         wanted = [
             name
             for name, service in self.services.items()
@@ -56,22 +58,42 @@ class Stack:
             name = next(one for one in wanted if not {*self.services[one].get("depends_on", {})} & {*wanted})
             wanted.remove(name)
             self._await_dependencies(name)
-            self._podman("run", "--detach", "--name", self.container(name), *self._arguments(name), timeout=120)
-            self.running.append(name)
-            if self._check_of(name) is None:
-                self._say(f"{name} started")
-            else:
-                self.wait_healthy(name)
+            for number in range((copies or {}).get(name, 1)):
+                self._start(name, f"{name}-{number + 1}" if number else name)
+
+    def _start(self, service: str, name: str) -> None:
+        self._podman("run", "--detach", "--name", self.container(name), *self._arguments(service), timeout=120)
+        self.running.append(name)
+        self.of[name] = service
+        if self._check_of(service) is None:
+            self._say(f"{name} started")
+        else:
+            self.wait_healthy(name)
 
     def run(self, service: str, *command: str, timeout: float = 120.0) -> str:
         """As `docker compose run --rm` does."""
         arguments = self._arguments(service, command, lasting=False)
         return self._podman("run", "--rm", "--name", f"{self.container(service)}-run", *arguments, timeout=timeout)
 
+    def compose(self, command: str, *arguments: str) -> int:
+        """What docker/backup.sh and docker/restore.sh ask of `docker compose`, on our standard streams; the status."""
+        rest = [argument for argument in arguments if argument not in ("--rm", "-T", "--no-deps", "--quiet")]
+        if command == "ps":
+            return self._podman.attached("ps", "--quiet")
+        if command == "up":
+            assert rest == ["--detach", "--wait", "database"], rest
+            self._start("database", "database")
+            return 0
+        service, *program = rest
+        if command == "exec":
+            return self._podman.attached("exec", "--interactive", self.container(service), *program)
+        assert command == "run", command
+        return self._podman.attached("run", "--rm", "--interactive", *self._arguments(service, program, lasting=False))
+
     def down(self) -> None:
         """Stop what runs, in the reverse of how it was started; whoever does not end by itself in time is an error."""
         for name in reversed(self.running):
-            grace = int(str(self.services[name].get("stop_grace_period", "10s")).rstrip("s"))
+            grace = int(str(self.services[self.of[name]].get("stop_grace_period", "10s")).rstrip("s"))
             began = time.monotonic()
             self._podman("stop", "--time", str(grace), self.container(name), timeout=grace + 60)
             status = self._podman.inspect("container", self.container(name))["State"]["ExitCode"]
@@ -89,7 +111,7 @@ class Stack:
         return found
 
     def wait_healthy(self, name: str) -> None:
-        check = self._check_of(name)
+        check = self._check_of(self.of[name])
         assert check is not None, f"{name} has no health check"
         command, interval, deadline_s = check
         began = time.monotonic()
@@ -141,7 +163,7 @@ class Stack:
     def _mounts(self, _: str, volumes: Sequence[str]) -> Iterator[str]:
         for volume in volumes:
             source, _colon, rest = volume.partition(":")
-            place = str((DOCKER / source).resolve()) if source.startswith(".") else self.container(source)
+            place = str((DOCKER / source).resolve()) if source.startswith((".", "/")) else self.container(source)
             yield from ("--volume", f"{place}:{rest}")
 
 

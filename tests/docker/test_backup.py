@@ -32,10 +32,11 @@ class Standin:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        docker = folder / "bin" / "docker"
-        docker.parent.mkdir()
-        docker.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STANDIN}" "$@"\n')
-        docker.chmod(docker.stat().st_mode | stat.S_IXUSR)
+        for name, first in (("docker", ""), ("valkey-cli", "valkey-cli")):
+            program = folder / "bin" / name
+            program.parent.mkdir(exist_ok=True)
+            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STANDIN}" {first} "$@"\n')
+            program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
     def run(
         self, script: str, backup: Path, data: Path, postgres: str, volume: Path, *, is_running: bool

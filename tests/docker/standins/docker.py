@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 
-def dump(path: str) -> None:
+def dump(path: str, into: str) -> None:
     """SYNC: Valkey saves its data set, and sends it with its length before it, and newlines while one waits."""
-    with socket.socket(socket.AF_UNIX) as connection:
+    with socket.socket(socket.AF_UNIX) as connection, open(into, "wb") as file:
         connection.connect(path)
         connection.sendall(b"SYNC\r\n")
         stream = connection.makefile("rb")
@@ -25,18 +25,13 @@ def dump(path: str) -> None:
         while rest:
             part = stream.read(min(rest, 1 << 20))
             assert part, "the connection ended"
-            sys.stdout.buffer.write(part)
+            file.write(part)
             rest -= len(part)
-    sys.stdout.flush()
 
 
 def in_service(here: dict[str, str], service: str, command: list[str]) -> int:
     program, *arguments = command
     environment = dict(os.environ)
-    if service == "valkey" and program == "valkey-cli":
-        assert arguments == ["--rdb", "-"]
-        dump(here["valkey_socket"])
-        return 0
     if service == "database":
         program = f"{here['programs']}/{program}"
         arguments = [argument.replace("--username=postgres", "--username=exchange") for argument in arguments]
@@ -52,6 +47,11 @@ def in_service(here: dict[str, str], service: str, command: list[str]) -> int:
 
 def main() -> int:
     here = json.loads(Path(os.environ["DOCKER_STANDIN"]).read_text(encoding="utf-8"))
+    if sys.argv[1] == "valkey-cli":
+        rdb, file = sys.argv[2:]
+        assert rdb == "--rdb"
+        dump(here["valkey_socket"], file)
+        return 0
     compose, _, _, command, *arguments = sys.argv[1:]
     assert compose == "compose"
     if command == "ps":
