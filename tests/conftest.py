@@ -26,7 +26,8 @@ from tests.folders import remove_runtime_folders, short_folder
 from tests.orphans import watched
 from tests.scheduling import OneExchangeOneWorker, in_order, is_of_the_page, starts_processes
 
-hypothesis.settings.register_profile("exchange", deadline=None)  # how long an example takes, the machine decides
+# How long an example takes, and how long making one, the machine decides.
+hypothesis.settings.register_profile("exchange", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("exchange")
 
 PACKAGES = ("engine_core", "ingress", "egress", "persistence", "bench")

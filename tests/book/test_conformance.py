@@ -205,6 +205,7 @@ def test_packed_file(tmp_path: Path) -> None:
         read_flow(packed)
 
 
+@pytest.mark.timeout(900)  # it compiles entries of its own
 def test_bench_kernel_smoke(tmp_path: Path) -> None:
     out = tmp_path / "kernel.json"
     assert kernel.main(["--smoke", "--shared", str(shared()), "--json", str(out)]) == 0

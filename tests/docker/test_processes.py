@@ -244,6 +244,7 @@ async def administer(containers: Containers) -> None:
     does("keys", "revoke", "--account", "1", made["apiKey"])
 
 
+@pytest.mark.timeout(900)  # every service, and a dozen commands
 async def test_the_services_run_live_and_stop_as_plain_processes(containers: Containers, postgres: str) -> None:
     containers.up()
     assert containers.get("/api/v1/status")["status"] == "Ok"

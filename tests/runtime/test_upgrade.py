@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from tests.runtime.rig import NAMES, admin, entries
 
 pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
 
+SWITCHED = "3"  # the account that armed its dead-man switch: for a day, on 28 November 2026
 FOLDERS = Path(__file__).resolve().parents[1] / "data" / "behaviour_1"
 
 
@@ -51,6 +54,26 @@ def facts_of(data: Path) -> dict[str, Any]:
 def exchange(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "engine_core.cli", *arguments, "--data", str(data)]
     return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
+def inspected(data: Path, account: str, symbol: str) -> dict[str, Any]:
+    done = exchange(data, "inspect", "latest", "--account", account, "--market", symbol)
+    assert done.returncode == 0, done.stderr
+    return {name: json.loads(done.stdout)[name] for name in ("openOrders", "balances", "book")}
+
+
+def known(facts: dict[str, Any], account: str, symbol: str) -> dict[str, Any]:
+    was = facts["accounts"][account]
+    return {"openOrders": was["openOrders"], "balances": was["balances"], "book": facts["books"][symbol]}
+
+
+def after_the_switch(facts: dict[str, Any]) -> tuple[list[Any], dict[str, Decimal], set[int]]:
+    """What SWITCHED has then: open orders, available of each asset; and the prices in the book, which account 2 has."""
+    balances = facts["accounts"][SWITCHED]["balances"]
+    others = [order for order in facts["accounts"]["2"]["openOrders"] if order["market"] == "SOL_USDC"]
+    prices = {order["price_ticks"] for order in others if not order["trigger_ticks"]}
+    available = {asset: Decimal(row["available"]) + Decimal(row["locked"]) for asset, row in balances.items()}
+    return [], available, prices
 
 
 def logs_of(client: redis.Redis) -> tuple[Any, Any]:
@@ -92,14 +115,18 @@ def test_what_the_old_code_knew_is_there_after_the_upgrade(tmp_path: Path) -> No
         assert refused.returncode == 1 and "`exchange upgrade`" in refused.stderr, refused.stderr
         assert "Traceback" not in refused.stderr and "behaviour version" in refused.stderr
     assert not (data / "postgres").exists(), "nothing was started"
+    facts = facts_of(data)
+    for number, symbol in product(("1", "2", SWITCHED), facts["books"]):
+        assert inspected(data, number, symbol) == known(facts, number, symbol)
     done = exchange(data, "upgrade")
     assert done.returncode == 0 and "from behaviour version 1 to 2 at entry" in done.stdout, done.stderr
-    facts = facts_of(data)
-    for number, symbol in zip(("2", "3", "1"), facts["books"], strict=True):
-        now = json.loads(exchange(data, "inspect", "latest", "--account", number, "--market", symbol).stdout)
-        was = facts["accounts"][number]
-        assert now["openOrders"] == was["openOrders"] and now["balances"] == was["balances"], number
-        assert now["book"] == facts["books"][symbol], symbol
+    for number, symbol in zip(("2", "1"), ("ETH_USDC", "XRP_USDC"), strict=True):
+        assert inspected(data, number, symbol) == known(facts, number, symbol)
+    orders, available, prices = after_the_switch(facts)
+    found = inspected(data, SWITCHED, "SOL_USDC")
+    assert found["openOrders"] == orders, "the dead-man switch was armed for a day, long ago"
+    assert {asset: Decimal(row["available"]) for asset, row in found["balances"].items()} == available
+    assert {price for side in ("bids", "asks") for price, _, _ in found["book"][side]} == prices
     verified = exchange(data, "verify")
     assert verified.returncode == 0 and "everything is accounted for" in verified.stdout, verified.stdout
     assert "everything before it was executed by behaviour version 1" in verified.stdout
