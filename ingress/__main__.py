@@ -95,7 +95,7 @@ async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncItera
         if limits is not None:
             stack.callback(limits.close)
         known = config, engine, market_data, history, auth, Health(engine), users, limits
-        yield Service(*known, arrivals=stages.arrivals, shown=shown)
+        yield Service(*known, arrivals=stages.arrivals, shown=shown.of)
 
 
 async def serve(config: IngressConfig) -> None:

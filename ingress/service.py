@@ -1,7 +1,10 @@
 """What the operations of the API work on, and the request that each of them gets."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import numpy as np
 
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.setup import Setup
@@ -10,7 +13,6 @@ from ingress.access.rate_limits import RateLimiter
 from ingress.arrival import Arrivals
 from ingress.config import IngressConfig
 from ingress.engine import Engine
-from ingress.fast_path.shown_orders import ShownOrders
 from ingress.health import Health
 from ingress.history.reader import History
 from ingress.messages import Call
@@ -21,6 +23,8 @@ from ingress.requests.signed_json import Members
 from ingress.users.guard_rows import GuardedUsers
 
 NOBODY = Caller(0)
+# The answer to the placement that has these events, where a kernel has written it (fast_path/shown_orders.py).
+Shown = Callable[[np.ndarray], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Service:
     order_books: OrderBooks = field(default_factory=OrderBooks)
     arrivals: Arrivals = field(default_factory=Arrivals)
     processes: Processes = field(default_factory=Processes)
-    shown: ShownOrders | None = None
+    shown: Shown | None = None
 
     @property
     def setup(self) -> Setup:

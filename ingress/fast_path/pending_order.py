@@ -13,8 +13,8 @@ from engine_core.replica.setup import Market
 from engine_core.wire.events import Event
 from ingress.engine import failure, outcome
 from ingress.errors import ApiError, Code
-from ingress.fast_path.shown_orders import ShownOrders
 from ingress.messages import Reply, error_reply, json_reply
+from ingress.service import Shown
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class PendingOrder:
         self,
         market: Market,
         show: Callable[[Market, list[Event]], object],
-        shown: ShownOrders | None,
+        shown: Shown | None,
         began: float,
         received: float,
     ) -> None:
@@ -51,7 +51,7 @@ class PendingOrder:
     def set_result(self, events: np.ndarray, /) -> None:
         """Called by the gateway from within the feed, so nothing may be raised."""
         try:
-            body = self._shown.of(events) if self._shown is not None else None
+            body = self._shown(events) if self._shown is not None else None
             reply = Reply(200, body) if body is not None else json_reply(self._show(self._market, outcome(events)))
         except ApiError as error:
             reply = error_reply(error)

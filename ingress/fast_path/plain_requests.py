@@ -12,10 +12,10 @@ from engine_core.replica.setup import Market
 from ingress.engine import failure, outcome
 from ingress.errors import ApiError, Code
 from ingress.fast_path.pending_order import PendingOrder
-from ingress.fast_path.shown_orders import ShownOrders
 from ingress.messages import Headers, Reply, error_reply, json_reply
 from ingress.operations.orders import placed
 from ingress.schemas.order_answers import BatchError, BatchOrder
+from ingress.service import Shown
 
 logger = logging.getLogger(__name__)
 _placed_in_batch = partial(placed, kind=BatchOrder)
@@ -60,7 +60,7 @@ class PlainOrder(PendingOrder):
         self,
         client: OrderConnection,
         market: Market,
-        shown: ShownOrders | None,
+        shown: Shown | None,
         began: float,
         received: float,
         allowance: Headers = (),
@@ -92,7 +92,7 @@ class PlainBatch:
         self,
         client: OrderConnection,
         markets: Sequence[Market],
-        shown: ShownOrders | None,
+        shown: Shown | None,
         began: float,
         received: float,
         allowance: Headers = (),
@@ -130,9 +130,7 @@ class BatchItem(PendingOrder):
 
     __slots__ = ("_batch", "_done", "_place")
 
-    def __init__(
-        self, batch: PlainBatch, place: int, market: Market, shown: ShownOrders | None, received: float
-    ) -> None:
+    def __init__(self, batch: PlainBatch, place: int, market: Market, shown: Shown | None, received: float) -> None:
         super().__init__(market, _placed_in_batch, shown, batch.began, received)
         self._batch, self._place, self._done = batch, place, False
 
@@ -143,7 +141,7 @@ class BatchItem(PendingOrder):
         self._done = True
         answer: object = None
         try:
-            body = self._shown.of(events) if self._shown is not None else None
+            body = self._shown(events) if self._shown is not None else None
             answer = Raw(_PLACED + body[1:]) if body is not None else self._show(self._market, outcome(events))
         except ApiError as error:
             answer = BatchError(error.code.value, error.message)

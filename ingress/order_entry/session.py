@@ -30,7 +30,6 @@ from ingress.dispatch import Operation
 from ingress.engine import FAILURES, failure
 from ingress.errors import ApiError, Code, bad_request
 from ingress.fast_path.pending_order import PendingOrder
-from ingress.fast_path.shown_orders import ShownOrders
 from ingress.fast_path.websocket_orders import Messages, PlainMessage, PlainMessages
 from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, json_reply
 from ingress.metrics import Metrics
@@ -40,7 +39,7 @@ from ingress.request_time import RequestTime
 from ingress.requests import fields, order_commands
 from ingress.requests.signed_json import Member, Members, Number, compact_json, parse_object, signed_pairs
 from ingress.schemas.streams import OrderMessage
-from ingress.service import Request
+from ingress.service import Request, Shown
 
 PATH: Final = ORDER_ENTRY
 LOGON, INSTRUCTION = "session.logon", "sessionLogon"
@@ -82,7 +81,7 @@ class _Plain(PendingOrder):
         market: Market,
         show: Callable[[Market, list[Event]], object],
         began: float,
-        shown: ShownOrders | None = None,
+        shown: Shown | None = None,
     ) -> None:
         super().__init__(market, show, shown, began, session.arrivals.since(began))
         self._session, self._id = session, request_id
