@@ -20,6 +20,7 @@ from egress.hub import Hub
 from egress.names import Kind, Stream
 from engine_core.process.tasks import ended
 from engine_core.replica.setup import Setup
+from engine_core.transport.primary import async_redis_of
 from engine_core.wire.streams import keys
 
 LEASE_MS = 3_000
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 class Publisher:
     def __init__(self, redis_url: str, shard: int, setup: Setup, hub: Hub) -> None:
-        self._redis: Redis = Redis.from_url(
+        self._redis: Redis = async_redis_of(
             redis_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
         )
         self._lease = keys(shard).leases + "market-data"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engine_core.process.stages import Sender
 from engine_core.transport.backlog import Stored, parse_stored
+from engine_core.transport.primary import redis_of
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, EVENT
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, decode_block, keys
@@ -54,9 +54,7 @@ class EventSource:
         names, self._entries = keys(shard), 0
         self._stream, self._stored = names.events, names.stored
         # No retries inside the client: after a lost connection the position must be checked before reading on.
-        self._client = redis.Redis.from_url(
-            redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=2 * _TIMEOUT_S, protocol=2
-        )
+        self._client = redis_of(redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=2 * _TIMEOUT_S, protocol=2)
 
     def close(self) -> None:
         self._client.close()

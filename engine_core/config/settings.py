@@ -15,16 +15,17 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from engine_core.config.edge_limits import read_http
 from engine_core.config.exchange_toml import PROFILES, Config, load
+from engine_core.config.redis_url import check_redis_url
 from engine_core.config.toml_section import ConfigError, Section
 
 MAX_PORT = 65_535
 MAX_SOCKET_PATH = 100  # bytes; the kernel allows 107, file names of ours need a few more
 _USER_INFO = re.compile(r"(?<=://)([^:/?#@]*):(.*)@", re.DOTALL)
-_PARAMETER = re.compile(r"((?:^|[?&\s])(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^&\s]*)", re.IGNORECASE)
+_PARAMETER = re.compile(r"((?:^|[?&\s])(?:ssl|sentinel_)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^&\s]*)", re.IGNORECASE)
 VALKEY_SOCKET = "valkey.sock"
 CONFIGURATION_FILE = "configuration"  # in the data folder: where the exchange.toml is that it was last started with
 URLS_FILE = "server-urls.json"  # in the data folder, while it runs: URLs with a password
@@ -211,22 +212,6 @@ def without_password(url: str) -> str:
 
 def has_password(url: str) -> bool:
     return without_password(url) != url
-
-
-def check_redis_url(url: str) -> str:
-    """`url` if it can be one of a Redis; the message never repeats it, since what is wrong may be in its password."""
-    try:
-        parts = urlsplit(url)
-        is_right = bool(parts.path if parts.scheme == "unix" else parts.hostname)
-        is_right = is_right and parts.scheme in ("redis", "rediss", "unix") and (parts.port or 1) > 0
-    except ValueError:
-        is_right = False
-    if not is_right:
-        raise ConfigError(
-            "REDIS_URL: must be redis://[[user]:password@]host[:port][/number], rediss://… (TLS) or unix:///path; in "
-            "a password, signs like / # ? @ are written %2F %23 %3F %40"
-        )
-    return url
 
 
 def whole_number(environment: Mapping[str, str], name: str, default: int, high: int) -> int:

@@ -10,8 +10,10 @@ from typing import Any
 import psycopg
 import redis
 
-from engine_core.config.settings import check_redis_url, without_password
+from engine_core.config.redis_url import check_redis_url
+from engine_core.config.settings import without_password
 from engine_core.transport.postgres import UnfitDatabase, check_for_writing
+from engine_core.transport.primary import redis_of
 
 MIN_REDIS = (7, 0)
 MIN_POSTGRES = 14
@@ -25,7 +27,7 @@ def check_redis(url: str, durability: str) -> None:
     """ExternalError unless `url` answers and keeps what is appended as `durability` promises."""
     name = f"REDIS_URL {without_password(check_redis_url(url))}"
     try:
-        with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True) as client:
+        with redis_of(url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True) as client:
             version = str(client.info("server")["redis_version"])
             replication: dict[str, Any] = client.info("replication")
             settings: dict[str, Any] = client.config_get("append*")

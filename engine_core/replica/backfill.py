@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.records import TRADE
 from engine_core.transport.feed import describe
+from engine_core.transport.primary import async_redis_of
 from engine_core.wire.codes import EventKind, OrderFlag
 from engine_core.wire.intervals import DAY_MS, INTERVALS
 from engine_core.wire.layout import EVENT
@@ -53,7 +54,7 @@ async def backfill(data: MarketData, redis_url: str, shard: int = 0) -> int:
     cursor, entries, count = f"{min(INTERVALS['1month'].start(now_ms), now_ms - 7 * DAY_MS)}-0", 0, FIRST_COUNT
     deadline = time.monotonic() + PATIENCE_SECONDS
     try:
-        async with Redis.from_url(redis_url) as redis:
+        async with async_redis_of(redis_url) as redis:
             data.begins_midway = await _begins_midway(redis, keys(shard).events, cursor)
             while True:
                 rows = cast(Rows, await redis.xrange(keys(shard).events, min=cursor, count=count))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import redis
 
+from engine_core.config.redis_url import is_sentinel
 from engine_core.process.stages import Sender, Stage, Stamps, now
 from engine_core.runtime.clock import Clock
 from engine_core.runtime.config import EngineConfig
@@ -21,7 +22,7 @@ from engine_core.runtime.fullness import Fullness
 from engine_core.runtime.log.chunk import Chunk, chunk_of
 from engine_core.runtime.log.publish import Publisher
 from engine_core.runtime.log.skips import remember
-from engine_core.runtime.log.tail import Tail
+from engine_core.runtime.log.tail import KEEP_SECONDS, KEEP_SECONDS_FOR_REPLICAS, Tail
 from engine_core.runtime.machine import Machine, Run
 from engine_core.runtime.own_commands import OwnCommands
 from engine_core.runtime.recovery import check_pair, check_position, read_logs, replay
@@ -72,7 +73,7 @@ class Engine:
         self.publisher = Publisher(self.names)
         self.guard: CrashGuard | None = None
         self.recovered = self.following = False
-        self._tail = Tail()
+        self._tail = Tail(KEEP_SECONDS_FOR_REPLICAS if is_sentinel(self.config.redis_url) else KEEP_SECONDS)
         self._mirror_crc = 0  # of the last entry executed
 
     def connect(self, client: redis.Redis) -> tuple[LogState, LogState]:
@@ -123,6 +124,7 @@ class Engine:
         """From now on publish, beginning with what nobody has published yet."""
         appends.send([pack(b"CLIENT", b"SETNAME", active_name(self.config.shard).encode())])
         appends.receive()
+        self.own.connect(appends, self.machine)
         if self.active:
             return
         self.active = True

@@ -18,9 +18,10 @@ from contextlib import ExitStack, closing
 
 import redis
 
+from engine_core.config.redis_url import is_sentinel
 from engine_core.runtime.config import WAITING_BYTES
 from engine_core.runtime.engine import FEW_ENTRIES, Engine
-from engine_core.runtime.log.intake import BLOCK_MS, Intake
+from engine_core.runtime.log.intake import BLOCK_MS, WATCHED_BLOCK_MS, Intake
 from engine_core.runtime.log.publish import AppendRefused
 from engine_core.runtime.log.skips import check_skips
 from engine_core.runtime.log.tail import Forgotten, NotTaken
@@ -28,9 +29,10 @@ from engine_core.runtime.own_commands import due_at
 from engine_core.runtime.queries import Answers
 from engine_core.runtime.recovery import create_log
 from engine_core.runtime.standby import Lookout
-from engine_core.transport.redis_connection import UNREACHABLE, Connection, client_of
+from engine_core.transport.primary import UNREACHABLE, refuse_replica
+from engine_core.transport.redis_connection import Connection, client_of
 from engine_core.wire.log import RESTORE_SECONDS, LogError, LogTrimmed
-from engine_core.wire.streams import EntryId
+from engine_core.wire.streams import EntryId, pack
 
 RETRY_SECONDS = 0.1
 SAY_EVERY_S = 60.0
@@ -74,14 +76,17 @@ def _run_connected(engine: Engine, ready: Callable[[], None]) -> None:
     """One session, from its connections to the error that ends it."""
     config, url = engine.config, engine.config.redis_url
     with ExitStack() as stack:
-        client = stack.enter_context(closing(client_of(url, PATIENCE_SECONDS)))
-        logs = engine.connect(client)
-        if not logs[0].length and not config.standby:
-            create_log(client, engine.names, config.capacities)
+        # Before the logs are compared: should another Redis be the primary by then, these end with the old one.
         appends, answering, reading = (
             stack.enter_context(closing(Connection(url, seconds)))
             for seconds in (PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS + BLOCK_MS / 1000)
         )
+        client = stack.enter_context(closing(client_of(url, PATIENCE_SECONDS)))
+        appends.send([pack(b"ROLE")])
+        refuse_replica(appends.receive(), at_start=not engine.recovered)
+        logs = engine.connect(client)
+        if not logs[0].length and not config.standby:
+            create_log(client, engine.names, config.capacities)
         engine.publisher.connect(appends, client, logs[1].top)
         if not engine.recovered:
             engine.recover(reading, client, logs)
@@ -104,7 +109,10 @@ class Session:
         self._answers = Answers(answering, engine.names)
         now_ms = time.time_ns() // 1_000_000
         position = engine.machine.position
-        self._intake = Intake(reading, client, engine.names, position, EntryId(now_ms - QUESTIONS_BACK_MS, 0))
+        self._is_watched = is_sentinel(engine.config.redis_url)
+        block_ms = WATCHED_BLOCK_MS if self._is_watched else BLOCK_MS
+        asked_after = EntryId(now_ms - QUESTIONS_BACK_MS, 0)
+        self._intake = Intake(reading, client, engine.names, position, asked_after, block_ms)
         role = "" if engine.active else ", as standby"
         logger.info("following %s after %s%s", engine.names.orders, position, role)
 
@@ -137,10 +145,13 @@ class Session:
                 self._publish()
             if intake.fileno in readable:
                 self._process()
+            elif self._is_watched and intake.overdue_in <= 0:
+                raise redis.TimeoutError("Redis stands still: another one may be the primary by now")
             if engine.active:
                 self._publish()
-                engine.own.tick(engine.machine.state)
-                engine.own.append_growth()
+                if not publisher.under_way:
+                    engine.own.tick(engine.machine.state)
+                    engine.own.append_growth()
                 engine.fullness.look(engine.machine.state)
             elif lookout.is_due():
                 self._look_out()
@@ -216,7 +227,9 @@ class Session:
             return 0
         if not engine.active:
             return self._lookout.seconds * 1000
+        longest = max(1.0, self._intake.overdue_in * 1000) if self._is_watched else None
         due_ms = due_at(engine.machine.state)
         if due_ms is None:
-            return None
-        return max(1.0, due_ms - time.time_ns() // 1_000_000, (engine.own.next_tick - time.monotonic()) * 1000)
+            return longest
+        timer = max(1.0, due_ms - time.time_ns() // 1_000_000, (engine.own.next_tick - time.monotonic()) * 1000)
+        return timer if longest is None else min(timer, longest)

@@ -1,20 +1,26 @@
 """Commands that an engine appends by itself: TICK, so that due timers fire, and CAPACITY, when it may hold more than
 the log says.
+
+They go by the connection that events are appended with: its log was compared, and it is never made anew behind our
+back, as one of a pool is. So none gets into a log that has lost what this engine must give back first.
 """
 
 import logging
+import secrets
 import time
 
 import numpy as np
-import redis
 
 from engine_core.book.memory.state import FIRED, TIMERS, Capacities, State, capacities_of
 from engine_core.runtime.config import TICK_MS, EngineConfig
 from engine_core.runtime.counters import Counters
+from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import capacity_records
-from engine_core.transport.gateway import Gateway
+from engine_core.transport.gateway import TOOL_NUMBERS
+from engine_core.transport.redis_connection import Connection
 from engine_core.wire.codes import CommandKind
-from engine_core.wire.layout import COMMAND
+from engine_core.wire.layout import BLOCK_HEADER, COMMAND
+from engine_core.wire.streams import FIELD, encode_block, keys, pack
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +28,22 @@ logger = logging.getLogger(__name__)
 class OwnCommands:
     def __init__(self, config: EngineConfig, counters: Counters) -> None:
         self._config, self._counters = config, counters
-        self._gateway: Gateway | None = None
+        self._connection: Connection | None = None
+        self._machine: Machine | None = None
+        self._orders = keys(config.shard).orders.encode()
+        self._header = np.zeros(1, BLOCK_HEADER)
+        self._header["gateway"] = TOOL_NUMBERS + secrets.randbits(31)
         self._growth: np.ndarray | None = None  # capacities to tell the log
         self.next_tick = 0.0  # none before it
 
+    def connect(self, connection: Connection, machine: Machine) -> None:
+        """From now on append over this connection, while nothing else of it is under way."""
+        self._connection, self._machine = connection, machine
+        self._header["incarnation"] = max(time.time_ns(), int(self._header["incarnation"][0]) + 1)
+        self._header["sequence"] = 1
+
     def disconnect(self) -> None:
-        self._gateway = None
+        self._connection = None
 
     def raise_capacities(self, state: State) -> None:
         """Have the log say that the configuration has larger ones: so all execute the same from there on."""
@@ -55,14 +71,17 @@ class OwnCommands:
 
     def _append(self, records: np.ndarray) -> bool:
         """Append a block of our own; False if Redis has no room for it now."""
-        if self._gateway is None:
-            self._gateway = Gateway(self._config.redis_url, self._config.shard)
-        try:
-            self._gateway.append(records)
-        except redis.ResponseError as error:
+        assert self._connection is not None and self._machine is not None
+        header = self._header
+        header["log_id"], header["epoch"] = self._machine.log_id, self._machine.epoch
+        header["time_ms"] = time.time_ns() // 1_000_000
+        self._connection.send([pack(b"XADD", self._orders, b"*", FIELD, encode_block(header, records))])
+        reply = self._connection.receive()
+        if isinstance(reply, Exception):
             self._counters.append_refusals += 1
-            logger.error("Redis takes no command of the engine's own, trying again: %s", error)
+            logger.error("Redis takes no command of the engine's own, trying again: %s", reply)
             return False
+        header["sequence"] += 1
         return True
 
 

@@ -21,17 +21,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
+from engine_core.config.redis_url import is_sentinel
 from engine_core.process.tasks import ended
 from engine_core.transport.backlog import Backlog, Logs, Pressure
-from engine_core.transport.feed import UNREACHABLE, Feed, describe, slots_of
+from engine_core.transport.feed import Feed, describe, slots_of
 from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.transport.outbox import Answer, Block, Outbox
-from engine_core.transport.pipeline import ANSWER_SECONDS, Pipeline, expired
+from engine_core.transport.pipeline import ANSWER_SECONDS, STILL_SECONDS, Pipeline, expired
+from engine_core.transport.primary import UNREACHABLE, async_redis_of
 from engine_core.transport.questions import Answered
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
 from engine_core.wire.layout import EVENT
@@ -56,9 +57,8 @@ class AsyncGateway:
         self._backlog = backlog
         self._keys = keys(shard)
         # No retries inside the client: appending twice must be decided here.
-        self._redis = redis.asyncio.Redis.from_url(
-            redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None
-        )
+        self._redis = async_redis_of(redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None)
+        self._is_watched = is_sentinel(redis_url)
         self._pressure = Pressure(self._redis, self._keys, backlog)
         self._feed = feed
         self._loop = asyncio.get_running_loop()
@@ -220,7 +220,9 @@ class AsyncGateway:
             oldest = self._outbox.oldest
             if oldest is None or time.monotonic() - oldest.created < LOOKUP_SECONDS:
                 continue
-            if self._pipeline.connected:
+            if self._is_watched and self._pipeline.silent_seconds > STILL_SECONDS:
+                self._pipeline.doubt()
+            elif self._pipeline.connected:
                 try:
                     await self._look_up(oldest)
                 except (*UNREACHABLE, ResponseError) as error:

@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from engine_core.jit.kernel import kernel
+from engine_core.transport.primary import UNREACHABLE, async_redis_of, is_elsewhere
 from engine_core.transport.ring import RingReader
 from engine_core.wire.layout import EVENT, SLOT, join
 from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError, LogState, no_log, parse_description
@@ -40,7 +38,6 @@ CHUNK_BYTES = 1 << 20  # read from the stream at once
 MAX_ENTRIES = 1024
 UNSEEN_SECONDS = 1.0  # trimming keeps what was appended so shortly before
 WAIT_MS = 500  # one XREAD on a host without a ring
-UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)
 
 _SLOT_WORDS = SLOT.itemsize // 8
 _NOTHING = np.empty((0, _SLOT_WORDS), np.int64)
@@ -96,7 +93,7 @@ class Feed:
 
     def __init__(self, redis_url: str, runtime: Path | None, shard: int, gateway: int) -> None:
         # No retries inside the client: after a lost connection the position is checked before reading on.
-        self._redis = redis.asyncio.Redis.from_url(
+        self._redis = async_redis_of(
             redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=10, socket_connect_timeout=5
         )
         self._keys = keys(shard)
@@ -260,7 +257,9 @@ class Feed:
                 self._on_ring = True
                 return _NOTHING
             reply = await self._read_on()
-        except UNREACHABLE as error:
+        except (*UNREACHABLE, ResponseError) as error:
+            if isinstance(error, ResponseError) and not is_elsewhere(error):
+                raise
             if not self._closed:
                 logger.warning("the event log cannot be read, trying again: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)

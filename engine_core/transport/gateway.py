@@ -17,6 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from engine_core.transport.primary import UNREACHABLE, redis_of
 from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT
 from engine_core.wire.log import LogError, parse_description
@@ -28,7 +29,6 @@ APPEND_SECONDS = 10.0
 RETRY_SECONDS = 0.05
 TOOL_NUMBERS = 1 << 31  # gateway numbers from here on are drawn at random by tools
 SCAN_ENTRIES = 16
-UNREACHABLE = (redis.ConnectionError, redis.TimeoutError, OSError)
 
 T = TypeVar("T")
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
@@ -55,9 +55,7 @@ class Gateway:
         self.number = TOOL_NUMBERS + secrets.randbits(31) if number is None else number
         self._seconds = answer_seconds
         # No retries inside the client: what is repeated, and how, is decided here.
-        self._redis = redis.Redis.from_url(
-            redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=APPEND_SECONDS
-        )
+        self._redis = redis_of(redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=APPEND_SECONDS)
         self._keys = keys(shard)
         self._header = np.zeros(1, BLOCK_HEADER)
         self._header["gateway"], self._header["incarnation"] = self.number, time.time_ns()

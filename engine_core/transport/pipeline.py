@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 from engine_core.process.tasks import ended
-from engine_core.transport.feed import UNREACHABLE, Feed, describe
+from engine_core.transport.feed import Feed, describe
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.transport.outbox import Answer, Block, Outbox
+from engine_core.transport.primary import UNREACHABLE, is_elsewhere, refuse_replica
 from engine_core.transport.questions import Question, Questions
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.log import RESTORE_SECONDS, LogBehind
@@ -30,6 +31,7 @@ from engine_core.wire.streams import FIELD, EntryId, Keys, pack
 MAX_APPENDS = 4  # not yet confirmed by Redis; what comes meanwhile goes into the next, larger block
 ANSWER_SECONDS = 5.0
 RETRY_SECONDS = 0.1
+STILL_SECONDS = 2.0  # a Redis that confirms nothing for so long may have been replaced: look who is primary
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +68,18 @@ class Pipeline:
         self._repeat = False  # append all unanswered blocks again
         self._replies: deque[Block | Question] = deque()  # what Redis has still to confirm, in order
         self._appends = 0  # of these, blocks
+        self._heard_at = 0.0  # when Redis confirmed something, or began to owe it
+        self._doubt = asyncio.Event()
 
     @property
     def waiting(self) -> int:
         """Commands that are not part of a block yet."""
         return len(self._waiting)
+
+    @property
+    def silent_seconds(self) -> float:
+        """For so long Redis has confirmed nothing of what it was sent."""
+        return time.monotonic() - self._heard_at if self._replies else 0.0
 
     def append(self, record: bytes, answer: Answer) -> None:
         self._waiting.append(_Waiting(record, answer, time.monotonic()))
@@ -80,6 +89,10 @@ class Pipeline:
         """All that is unanswered."""
         self._repeat = True
         self._work.set()
+
+    def doubt(self) -> None:
+        """Redis has not confirmed for long what it was sent: connect again, to whoever is primary."""
+        self._doubt.set()
 
     def fail_waiting(self, error: Exception, older_than: float = 0.0) -> None:
         """Of what is not part of a block yet."""
@@ -110,6 +123,8 @@ class Pipeline:
         commands, hearing = await pool.get_connection(), await pool.get_connection()
         tasks: list[asyncio.Task[None]] = []
         try:
+            await commands.send_command("ROLE")
+            refuse_replica(await commands.read_response(), at_start=not self.ready.done())
             await hearing.send_command("SUBSCRIBE", f"{self._keys.answers}{self._number}")
             await hearing.read_response()
             await commands.send_command("SCRIPT", "LOAD", ASK_SCRIPT)
@@ -118,7 +133,8 @@ class Pipeline:
             self._begin_connection()
             if not self.ready.done():
                 self.ready.set_result(None)
-            work = (self._send(commands, script), self._confirm(commands), self._hear(hearing))
+            self._doubt.clear()
+            work = (self._send(commands, script), self._confirm(commands), self._hear(hearing), self._doubted())
             tasks = [asyncio.create_task(each) for each in work]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -138,6 +154,7 @@ class Pipeline:
 
     def _begin_connection(self) -> None:
         self._replies.clear()
+        self._heard_at = time.monotonic()
         self._appends = 0
         self.connected = True
         oldest = self.outbox.oldest
@@ -150,10 +167,16 @@ class Pipeline:
         self._repeat = bool(self.outbox.blocks)
         self._work.set()
 
+    async def _doubted(self) -> None:
+        await self._doubt.wait()
+        raise RedisConnectionError("it stands still: another one may be the primary by now")
+
     async def _send(self, connection: Any, script: bytes) -> None:
         while True:
             await self._work.wait()
             self._work.clear()
+            if not self._replies:
+                self._heard_at = time.monotonic()
             commands: list[bytes] = []
             if self._repeat:
                 self._repeat = False
@@ -190,18 +213,24 @@ class Pipeline:
             except ResponseError as refusal:
                 error = refusal
             asked = self._replies.popleft()
+            self._heard_at = time.monotonic()
             if isinstance(asked, Block):
-                self._appends -= 1
-                if error is None:
-                    asked.entry = EntryId.parse(reply)
-                elif asked.copies > 1:  # the first copy may be in the log: only there stands what became of it
-                    raise RedisConnectionError(f"Redis does not take a block for the second time: {error}")
-                else:
-                    self.outbox.drop(asked, Overloaded(f"Redis does not take commands: {error}"))
-                if self._waiting:
-                    self._work.set()
+                self._confirm_block(asked, reply, error)
             elif error is not None and not asked.answer.done():
                 asked.answer.set_exception(Overloaded(f"Redis does not take questions: {error}"))
+            if is_elsewhere(error):
+                raise RedisConnectionError(f"another Redis may be the primary by now: {error}")
+
+    def _confirm_block(self, block: Block, reply: bytes, error: ResponseError | None) -> None:
+        self._appends -= 1
+        if error is None:
+            block.entry = EntryId.parse(reply)
+        elif block.copies > 1:  # the first copy may be in the log: only there stands what became of it
+            raise RedisConnectionError(f"Redis does not take a block for the second time: {error}")
+        elif not isinstance(error, ReadOnlyError):  # else it is appended again, where the primary is
+            self.outbox.drop(block, Overloaded(f"Redis does not take commands: {error}"))
+        if self._waiting:
+            self._work.set()
 
     async def _hear(self, connection: Any) -> None:
         while True:

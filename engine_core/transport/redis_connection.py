@@ -18,9 +18,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from engine_core.transport.primary import UNREACHABLE, is_elsewhere, redis_of
 from engine_core.wire.log import LogState, no_log, parse_description
 
-UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)
 SOCKET_READ_BYTES = 1 << 20
 SEND_BYTES = 1 << 20  # wanted of the system, which gives less: what is under way while we go on
 MOST_PARTS = 512  # in one call; Linux takes 1,024
@@ -29,7 +29,7 @@ _NOT_YET = object()
 
 def client_of(redis_url: str, timeout_seconds: float) -> redis.Redis:
     """An ordinary client that does not repeat commands."""
-    return redis.Redis.from_url(
+    return redis_of(
         redis_url,
         protocol=2,
         retry=Retry(NoBackoff(), 0),
@@ -64,7 +64,8 @@ class Connection:
     """The client connects and says who we are; from then on the socket, and the reader of replies, are used alone."""
 
     def __init__(self, redis_url: str, timeout_seconds: float) -> None:
-        pool: Any = client_of(redis_url, timeout_seconds).connection_pool
+        self._client = client_of(redis_url, timeout_seconds)  # its pool is that of the connection for as long
+        pool: Any = self._client.connection_pool
         self._connection: Any = pool.get_connection()
         self._socket: Any = self._connection._sock
         self._is_plain = not isinstance(self._socket, SSLSocket)
@@ -114,6 +115,9 @@ class Connection:
         if isinstance(reply, RedisConnectionError):  # such as that Redis is still loading
             self._alive = False
             raise reply
+        if is_elsewhere(reply):
+            self._alive = False
+            raise RedisConnectionError(f"this Redis is not the primary, or not any more: {reply}")
         return reply
 
     def has_reply(self) -> bool:

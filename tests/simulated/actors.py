@@ -25,13 +25,12 @@ from engine_core.runtime.snapshots.schedule import Keeper, Rules
 from engine_core.runtime.snapshots.snapshot import Place
 from engine_core.runtime.snapshots.trim import Retention
 from engine_core.transport import outbox as outboxes
-from engine_core.transport.redis_connection import describe
 from engine_core.transport.ring import Stamp
 from engine_core.wire.layout import SLOT
-from engine_core.wire.streams import FIELD, EntryId, keys
+from engine_core.wire.streams import EntryId, keys
 from tests.model.questions import ask_everything
 from tests.runtime.deadly.sitecustomize import DEADLY_LOTS
-from tests.runtime.rig import SMALL, block_of
+from tests.runtime.rig import SMALL
 from tests.simulated.client import SimClient
 from tests.simulated.server import Server, SimConnection
 from tests.simulated.world import Clock, Crash, World
@@ -70,23 +69,6 @@ class SimRing:
 
     def close(self) -> None:
         return None
-
-
-class SimTicks:
-    """Stands in for the gateway by which an engine appends TICK."""
-
-    def __init__(self, host: "Host") -> None:
-        self._server = host.server
-        state = describe(SimClient(host.server), NAMES.events)  # type: ignore[arg-type]
-        self._names = {"log_id": state.log_id, "gateway": 10_000 + host.server.number()}
-        self._sequence = 0
-
-    def append(self, records: np.ndarray) -> None:
-        client: Any = SimClient(self._server)
-        self._sequence += 1
-        block = block_of(records, sequence=self._sequence, **self._names)
-        client.xadd(NAMES.orders, {FIELD: block})
-        client.close()
 
 
 class SimKeeper(Keeper):
@@ -234,7 +216,6 @@ def simulated(host: Host) -> Iterator[None]:
         (loop, "client_of", lambda url, seconds: SimClient(host.server)),
         (loop, "Connection", lambda url, seconds: SimConnection(host.server, seconds)),
         (engines, "RingWriter", lambda runtime, shard, slots, log_id, epoch, base: SimRing(host, base)),
-        (own_commands, "Gateway", lambda url, shard: SimTicks(host)),
         (engines, "Machine", type("HostMachine", (SimMachine,), {"host": host})),
         (snapshot.os, "fsync", lambda descriptor: None),
         (queries, "answer", _answer),

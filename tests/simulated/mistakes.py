@@ -118,7 +118,7 @@ def _forgets_last(right: Any) -> Any:
 
 MISTAKES = [
     Mistake("what was sent when a connection broke is not sent again", Publisher, "_keep", _forgets_sent, seeds=(2,)),
-    Mistake("what is trimmed is not kept for the writer", trim, "parse_stored", _far, seeds=(119,)),
+    Mistake("what is trimmed is not kept for the writer", trim, "parse_stored", _far, seeds=(138,)),
     Mistake("trimmed entries are not missed", LogState, "check", _without(LogTrimmed), seeds=(9050,)),
     Mistake("a snapshot is believed without its checksum", snapshot, "read", _unproven, seeds=(2,)),
     Mistake("a gateway does not send again what the engine missed", Outbox, "_refused", _takes_gaps, seeds=(2,)),

@@ -241,6 +241,8 @@ class SimConnection:
                 return [[str(e).encode(), [FIELD, log.entries[e]]] for e in log.after(first) if e <= _id(last)][:count]
             if name == b"XREAD":
                 return _Read(server, command)
+            if name == b"ROLE":
+                return [b"master", 0, []]
             if name == b"CLIENT":
                 self.name = arguments[1].decode()
                 return b"OK"

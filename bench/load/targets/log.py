@@ -19,7 +19,8 @@ from bench.load.plan.orders import Orders
 from bench.load.targets.api import Account, BenchError
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import TOOL_NUMBERS, Gateway
-from engine_core.transport.redis_connection import UNREACHABLE, Connection, client_of, describe
+from engine_core.transport.primary import UNREACHABLE
+from engine_core.transport.redis_connection import Connection, client_of, describe
 from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.layout import BLOCK_HEADER, EVENT
 from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys, pack

@@ -12,6 +12,7 @@ from engine_core.config.settings import runtime_folder, without_password
 from engine_core.host.embedded import EmbeddedError, Postgres, Valkey, running
 from engine_core.host.supervisor import StartError, lock_data
 from engine_core.operator.target.running import CommandError, absent, find
+from engine_core.transport.primary import redis_of
 from engine_core.transport.redis_connection import client_of
 
 REDIS_SECONDS = 2.0
@@ -26,7 +27,7 @@ def open_log(options: argparse.Namespace) -> Iterator[redis.Redis]:
         if not url:
             url = stack.enter_context(_alone(options.data.absolute()))
         check_redis(url)
-        yield stack.enter_context(redis.Redis.from_url(url, protocol=2))
+        yield stack.enter_context(redis_of(url, protocol=2))
 
 
 def check_redis(url: str) -> None:

@@ -14,6 +14,8 @@ from engine_core.wire.log import LogError
 from engine_core.wire.streams import FIELD, EntryId, Keys, pack
 
 BLOCK_MS = 5000  # how long Redis lets one read wait; its end only tells that the connection lives
+WATCHED_BLOCK_MS = 1000  # the same where another Redis may have taken over from one that only stands still
+OVERDUE_SECONDS = 2.0  # beyond that: look who is primary
 MAX_ENTRIES = 1024
 MIN_ENTRIES = 8
 UNSEEN_SECONDS = 1.0  # trimming keeps what was appended so shortly before
@@ -26,13 +28,20 @@ class Batch(NamedTuple):
 
 class Intake:
     def __init__(
-        self, connection: Connection, client: redis.Redis, names: Keys, after: EntryId, questions_after: EntryId
+        self,
+        connection: Connection,
+        client: redis.Redis,
+        names: Keys,
+        after: EntryId,
+        questions_after: EntryId,
+        block_ms: int = BLOCK_MS,
     ) -> None:
         self._connection = connection
         self._orders, self._queries = names.orders.encode(), names.queries.encode()
         self._after, self._questions_after = after, questions_after
         self._entries = 64  # of one read: follows the size of blocks
         self._client, self._name = client, names.orders
+        self._block_ms = block_ms
         self._asked_at = 0.0
         self._caught_up_at = float("-inf")  # what was appended before that is read
         self._ahead: tuple[float, EntryId] | None = None  # (when, the top then), until that entry is read
@@ -43,8 +52,13 @@ class Intake:
         count = b"%d" % self._entries
         after, questions_after = str(self._after).encode(), str(self._questions_after).encode()
         self._asked_at = time.monotonic()
-        arguments = (b"XREAD", b"COUNT", count, b"BLOCK", b"%d" % BLOCK_MS, b"STREAMS")
+        arguments = (b"XREAD", b"COUNT", count, b"BLOCK", b"%d" % self._block_ms, b"STREAMS")
         self._connection.send([pack(*arguments, self._orders, self._queries, after, questions_after)])
+
+    @property
+    def overdue_in(self) -> float:
+        """Seconds until a Redis that lives would have answered the last request, even if there is nothing."""
+        return self._asked_at + self._block_ms / 1000 + OVERDUE_SECONDS - time.monotonic()
 
     def receive(self) -> Batch:
         """The answer to the last request, perhaps empty."""

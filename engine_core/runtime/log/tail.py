@@ -19,6 +19,7 @@ from engine_core.wire.log import LogError, LogState
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, reason_of
 
 KEEP_SECONDS = 5.0  # at least; Redis promises to lose no more than two
+KEEP_SECONDS_FOR_REPLICAS = 120.0  # one that was cut off for a while may be promoted
 KEEP_BYTES = 256 << 20  # at most
 STEP = 256  # entries in one transaction
 NOT_ABOVE_TOP = "equal or smaller than the target stream top item"
@@ -45,7 +46,8 @@ class Kept(NamedTuple):
 class Tail:
     """What was executed last, in order. `before`: the entry in front of the oldest one that is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_seconds: float = KEEP_SECONDS) -> None:
+        self._keep_seconds = keep_seconds
         self._kept: deque[Kept] = deque()
         self._bytes = 0
         self.before = ORIGIN
@@ -59,7 +61,7 @@ class Tail:
         now, kept = time.monotonic(), self._kept
         kept.append(Kept(entry, commands, mirror, now))
         self._bytes += len(commands) + len(mirror)
-        while len(kept) > 1 and (kept[0].at < now - KEEP_SECONDS or self._bytes > KEEP_BYTES):
+        while len(kept) > 1 and (kept[0].at < now - self._keep_seconds or self._bytes > KEEP_BYTES):
             old = kept.popleft()
             self.before = old.entry
             self._bytes -= len(old.commands) + len(old.mirror)

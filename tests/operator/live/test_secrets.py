@@ -21,7 +21,8 @@ import psycopg
 import pytest
 import redis
 
-from engine_core.config.settings import check_redis_url, has_password, without_password
+from engine_core.config.redis_url import check_redis_url
+from engine_core.config.settings import has_password, without_password
 from engine_core.config.toml_section import ConfigError
 from engine_core.host.embedded import Postgres, running
 from engine_core.host.external import ExternalError, check_database, check_redis
