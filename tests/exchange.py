@@ -93,6 +93,9 @@ def configured(folder: Path, changes: dict[str, str]) -> Path:
     return path
 
 
+READY = "Ctrl-C stops it"
+
+
 class Exchange:
     """`exchange up` on one data folder; may be started and stopped several times.
 
@@ -109,8 +112,8 @@ class Exchange:
         self.process: subprocess.Popen[str] | None = None
         self.output: list[str] = []
 
-    def start(self) -> None:
-        """Until it says that it is ready, and those processes are that it starts last."""
+    def start(self, said: str = READY) -> None:
+        """Until a line has that: if it is that it is ready, those processes are, too, that it starts last."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("EXCHANGE_")}
         environment |= {key: os.environ[key] for key in ("EXCHANGE_CACHE_DIR",) if key in os.environ} | self.variables
         if self._workers:
@@ -126,8 +129,9 @@ class Exchange:
         assert self.process.stdout
         for line in self.process.stdout:
             self.output.append(line.rstrip())
-            if line.startswith("Ctrl-C stops it"):
-                self.until_all_are_ready()
+            if said in line:
+                if said == READY:
+                    self.until_all_are_ready()
                 return
         raise AssertionError("\n".join(["the exchange did not start:", *self.output, self.logs()]))
 
