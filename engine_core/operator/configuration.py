@@ -7,9 +7,13 @@ import sys
 from pathlib import Path
 
 from engine_core.config.settings import own_config
+from engine_core.operator.target.running import CommandError
 
 
 def config(options: argparse.Namespace) -> int:
     path = Path(os.environ.get("EXCHANGE_CONFIG") or own_config(options.data.absolute()))
-    sys.stdout.write(path.read_text(encoding="utf-8"))
+    try:
+        sys.stdout.write(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path} cannot be read: {error}") from None
     return 0

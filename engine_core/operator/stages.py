@@ -9,6 +9,8 @@ import contextlib
 import json
 import time
 from collections.abc import Iterable, Iterator
+from itertools import repeat
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,16 +36,7 @@ TOTAL = "received to answered"
 
 def stages(options: argparse.Namespace) -> int:
     """Watch for a while, or until Ctrl-C, and print a table; exit status 1 if no order was timed."""
-    run = require(options.data)
-    if not of_roles(run.runtime):
-        raise CommandError(f"no process answers in {run.runtime}: EXCHANGE_RUNTIME names the folder of their sockets")
-    journeys = Journeys(run.runtime)
-    journeys.look()
-    if not journeys.every:
-        raise CommandError(
-            "nothing is timed: set [server] stages_every, for example to 16, and start the exchange anew"
-        )
-    journeys.all()  # what was before
+    journeys = timed(options.data)
     began = time.monotonic()
     with contextlib.suppress(KeyboardInterrupt):
         _watch(journeys, options.seconds)
@@ -64,9 +57,30 @@ def stages(options: argparse.Namespace) -> int:
     return 0 if found else 1
 
 
-def _watch(journeys: Journeys, seconds: float) -> None:
+def timed(data: Path) -> Journeys:
+    """Of the exchange that runs there, without what was before; CommandError if it times nothing."""
+    run = require(data)
+    if not of_roles(run.runtime):
+        raise CommandError(f"no process answers in {run.runtime}: EXCHANGE_RUNTIME names the folder of their sockets")
+    journeys = Journeys(run.runtime)
+    journeys.look()
+    if not journeys.every:
+        raise CommandError(
+            "nothing is timed: set [server] stages_every, for example to 16, and start the exchange anew"
+        )
+    journeys.all()
+    return journeys
+
+
+def pauses(seconds: float) -> Iterator[float]:
+    """Between two looks, for so many seconds."""
     whole, rest = divmod(seconds, LOOK_EVERY_S)
-    for pause in (*[LOOK_EVERY_S] * int(whole), rest, LAST_S):
+    yield from repeat(LOOK_EVERY_S, int(whole))
+    yield from (rest, LAST_S)
+
+
+def _watch(journeys: Journeys, seconds: float) -> None:
+    for pause in pauses(seconds):
         time.sleep(pause)
         journeys.look()
 

@@ -9,32 +9,29 @@ environment (OTEL_EXPORTER_OTLP_ENDPOINT, …_HEADERS, OTEL_RESOURCE_ATTRIBUTES)
 import argparse
 import importlib
 import time
+from contextlib import suppress
+from itertools import repeat
 from typing import Any
 
 from engine_core import VERSION
-from engine_core.operator.target.running import CommandError, require
+from engine_core.operator.stages import LOOK_EVERY_S, pauses, timed
+from engine_core.operator.target.running import CommandError
 from engine_core.process.log_lines import trace_id
-from engine_core.process.stages import BEFORE, Journey, Journeys, Stage
+from engine_core.process.stages import BEFORE, Journey, Stage
 
-LOOK_SECONDS = 1.0
 _ROOT_SPAN, _SAMPLED = 1, 1
 
 
 def traces(options: argparse.Namespace) -> int:
     """Until Ctrl-C, or for so many seconds."""
-    run = require(options.data)
+    journeys = timed(options.data)
     tracer, provider = _sdk(options.endpoint)
-    journeys = Journeys(run.runtime)
-    journeys.look()
-    journeys.all()  # what was before nobody asked for
-    sent, deadline = 0, time.monotonic() + (options.seconds or float("inf"))
-    try:
-        while time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
+    sent = 0
+    with suppress(KeyboardInterrupt):
+        for pause in repeat(LOOK_EVERY_S) if options.seconds is None else pauses(options.seconds):
+            time.sleep(pause)
             journeys.look()
             sent += sum(map(tracer, journeys.finished()))
-    except KeyboardInterrupt:
-        pass
     sent += sum(map(tracer, journeys.all()))
     provider.shutdown()
     print(f"{sent} orders traced")

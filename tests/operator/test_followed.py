@@ -2,7 +2,10 @@
 number that the log lines name."""
 
 import json
+import signal
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -74,16 +77,24 @@ def test_an_order_is_followed_by_logs_and_by_a_trace(exchange: Exchange, collect
     told(trader.load_markets)
     with connect(f"{exchange.run['ws']}/", open_timeout=60) as stream:
         stream.send(json.dumps({"method": "SUBSCRIBE", "params": ["depth.SOL_USDC"]}))
-        tracing = threading.Thread(target=lambda: said.append(exchange.command("traces", *to, "--seconds", "30")))
-        said: list[Any] = []
-        to = ("--endpoint", collector)
-        tracing.start()
+        command = [*exchange.program, "traces", "--data", str(exchange.data), "--endpoint", collector]
+        tracing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         order = str(trader.create_order(SYMBOL, "limit", "buy", 1, 100)["id"])
         placed = [order]
-        while tracing.is_alive():  # it begins with what comes after its first look
+
+        def another() -> list[str]:
+            """The orders that are traced: those that come after its first look."""
             placed.append(str(trader.create_order(SYMBOL, "limit", "buy", 1, 100)["id"]))
-            tracing.join(0.5)
-    assert said[0].returncode == 0, said[0].stdout + said[0].stderr
+            time.sleep(0.5)  # an account may have only so many
+            return [span.name for span in Collector.spans if span.name == "order"]
+
+        try:
+            eventually(another, bool, "an order that is traced")
+            tracing.send_signal(signal.SIGINT)
+            said, _ = tracing.communicate(timeout=120)
+        finally:
+            tracing.kill()
+    assert tracing.returncode == 0 and "orders traced" in said, said
     for process in PROCESSES:
         eventually(lambda process=process: grep(exchange, process, order), bool, f"the order in the log of {process}")
     followed = [grep(exchange, process, order)[0] for process in PROCESSES]

@@ -37,11 +37,12 @@ GOOD = {
 ENOUGH = {
     "top": ["--once", "--interval", "0.1"],
     "stages": ["--seconds", "0.1"],
+    "traces": ["--seconds", "0.1"],
     "up": ["--http", "0", "--ws", "0"],
     "warm": [],
     "snapshot": [],
 }
-FINE_ALONE = ("env", "reset", "warm")  # `env` shows what names an exchange, whether it runs or not
+FINE_ALONE = ("config", "env", "reset", "warm")  # what an exchange would begin with, and what names it
 DELEGATED = ("replay", *(f"bench {name}" for name in benchmarks()))
 
 Case = tuple[str, argparse.Action]
@@ -150,7 +151,7 @@ def test_a_redis_that_is_not_there_is_said(command: str, quiet: pytest.MonkeyPat
 def test_with_an_exchange_that_runs(
     path: str, quiet: pytest.MonkeyPatch, tmp_path: Path, odd_exchange: Exchange
 ) -> None:
-    if path in ("top", "stages"):  # a thousand seconds between two looks are as good as one
+    if path in ("top", "stages", "traces"):  # a thousand seconds between two looks are as good as one
         quiet.setattr(time, "sleep", lambda seconds: None)
     values = junk(tmp_path)
     parser = cli._parser()
