@@ -15,7 +15,7 @@ KEEP ?=
 # Containers often set it, and then every process compiles all that it imports: most of the seconds that a start takes.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-dev run check checked test tested page lint lint-beside linted collected docs microbench soak chaos fuzz containers wheel pythons audit lock clean
+.PHONY: help setup setup-dev run check checked test tested page deployments lint lint-beside linted collected docs microbench soak chaos fuzz containers wheel pythons audit lock clean
 
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
@@ -23,6 +23,7 @@ help:
 	@echo "make check   lint, types, and the tests that start no exchange: the inner loop, a minute or so"
 	@echo "make test    setup with the development packages, lint, and all tests, WORKERS=$(WORKERS) at a time"
 	@echo "make page    the trading page in a browser against a running exchange: sizes, themes, keyboard, accessibility"
+	@echo "make deployments   backups restored, pods run as processes, Prometheus and its alerts (servers of Debian)"
 	@echo "make lint    ruff, mypy, the direction of imports, links of the documents"
 	@echo "make docs    write docs/configuration.md again, from the code and exchange.toml"
 	@echo "make microbench   time kernel, codec, ring, readers, frames, replica and rows against the stored ratios"
@@ -73,11 +74,15 @@ lint-beside:
 
 # What a test waits for costs no processor, so there is one worker more than two cores. See tests/scheduling.py.
 tested: collected
-	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=20 -m "not page"
+	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=20 -m "not page and not deployments"
 
 # Beside those of its tests that are in make test, too. SCREENSHOTS=1 keeps what it looks like in tests/browser/screenshots.
 page: setup-dev collected
 	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=10 -m page tests/browser
+
+# Every file a piece of its own: each starts what it needs.
+deployments: setup-dev collected
+	.venv/bin/pytest -n $(WORKERS) --no-loadscope-reorder --durations=5 -m deployments tests/docker
 
 checked: collected
 	EXCHANGE_MODEL_LISTS=100 .venv/bin/pytest -q -n $(WORKERS) --no-loadscope-reorder --durations=20 -m "not processes"

@@ -24,7 +24,7 @@ import redis
 from engine_core.host.embedded import Postgres, Valkey, running
 from tests.folders import remove_runtime_folders, short_folder
 from tests.orphans import watched
-from tests.scheduling import OneExchangeOneWorker, in_order, is_of_the_page, starts_processes
+from tests.scheduling import OneExchangeOneWorker, in_order, is_of_deployments, is_of_the_page, starts_processes
 
 # How long an example takes, and how long making one, the machine decides.
 hypothesis.settings.register_profile("exchange", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -53,6 +53,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("processes")
         if is_of_the_page(item):
             item.add_marker("page")
+        if is_of_deployments(item):
+            item.add_marker("deployments")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -48,6 +48,8 @@ PAGE_IN_TEST = (
     "test_routes.py::test_a_trade_by_keyboard_alone",
     "test_users.py::test_a_user_comes_trades_with_a_key_and_goes",
 )
+# Backups restored, pods run as processes, a Prometheus asked: `make deployments`, some minutes of starting things.
+DEPLOYMENTS = ("tests/docker/test_backup.py", "tests/docker/test_pods.py", "tests/docker/test_prometheus.py")
 SERVERS = {"_valkey_server", "_postgres_server", "fresh_valkey"}
 
 
@@ -81,6 +83,11 @@ def starts_processes(item: pytest.Item) -> bool:
 def is_of_the_page(item: pytest.Item) -> bool:
     """Whether a test is of the browser's matrix alone: `make test` leaves it out, `make page` runs it."""
     return _is_in(item.nodeid, PAGE) and not item.nodeid.removeprefix(f"{PAGE}/").startswith(PAGE_IN_TEST)
+
+
+def is_of_deployments(item: pytest.Item) -> bool:
+    """Whether `make test` leaves a test to `make deployments`."""
+    return item.nodeid.split("::", 1)[0] in DEPLOYMENTS
 
 
 def _is_in(path: str, piece: str) -> bool:
