@@ -6,7 +6,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
 import { inspect } from "./app/inspect";
 import { pathOfHash } from "./app/routes";
-import { onChanged } from "./model/users";
+import { onChanged } from "./model/access/users";
 import { Venue } from "./model/venue";
 import { VenueContext } from "./ui/useVenue";
 

@@ -1,7 +1,7 @@
 /** What the account holds of the market on the screen: beside the order form, where there is room. */
 import type { ReactElement } from "react";
 import { trimmed } from "../decimal/format";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import styles from "./assets.module.css";

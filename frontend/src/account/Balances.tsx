@@ -1,7 +1,7 @@
 /** Balances of the account, with their worth at the last prices. */
 import type { ReactElement } from "react";
 import { fixed, trimmed } from "../decimal/format";
-import { commonQuote, WITHOUT_PRICE, worth } from "../model/worth";
+import { commonQuote, WITHOUT_PRICE, worth } from "../model/trader/worth";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import "../ui/table.css";

@@ -1,7 +1,7 @@
 /** The lower panel: open orders, fills and balances behind tabs. */
 import { useState, type KeyboardEvent, type ReactElement } from "react";
 import { Balances } from "../account/Balances";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import { Fills } from "../orders/Fills";
 import { History } from "../orders/History";
 import { OpenOrders } from "../orders/OpenOrders";

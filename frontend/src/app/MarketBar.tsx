@@ -2,7 +2,7 @@
 import type { ReactElement } from "react";
 import { change, direction, fixed, NONE } from "../decimal/format";
 import { Stats } from "../markets/Stats";
-import { pair, restriction, type Market } from "../model/markets";
+import { pair, restriction, type Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useMarketNow } from "../ui/useMarketNow";
 import { useVenue } from "../ui/useVenue";

@@ -3,8 +3,8 @@ import { useEffect, useId, useState, type KeyboardEvent, type ReactElement } fro
 import { useLocation } from "wouter";
 import { change, direction, fixed, NONE } from "../decimal/format";
 import { hotkeys } from "../model/hotkeys";
-import { pair, type Market } from "../model/markets";
-import { nameOf, search } from "../model/search";
+import { pair, type Market } from "../model/market/markets";
+import { nameOf, search } from "../model/market/search";
 import { useStore } from "../reactive/useStore";
 import { Dialog, firstFocused } from "../ui/Dialog";
 import { useVenue } from "../ui/useVenue";

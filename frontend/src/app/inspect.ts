@@ -1,6 +1,6 @@
 /** `exchange` on the console: what the page holds, read-only. People debug with it, and the browser tests compare with it. */
 import { toText } from "../decimal/decimal";
-import type { BookSide } from "../model/bookReplica";
+import type { BookSide } from "../model/depth/bookReplica";
 import type { Venue } from "../model/venue";
 import { frames } from "../reactive/frames";
 

@@ -1,7 +1,7 @@
 /** The depth ladder: asks above, spread in the middle, bids below. Painted once per frame from the live replica. */
 import { useState, type ReactElement } from "react";
 import { toText } from "../decimal/decimal";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { Veil } from "../ui/Veil";

@@ -1,7 +1,7 @@
 /** The rows of the book: mounted again for each choice of what they show, by its `key`. */
 import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactElement } from "react";
 import { fixed, NONE } from "../decimal/format";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import type { Venue } from "../model/venue";
 import { useStore } from "../reactive/useStore";
 import { Rows } from "../ui/rows";

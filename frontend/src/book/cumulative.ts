@@ -1,7 +1,7 @@
 /** What lies between the best price and one row of the book, in words. Pure. */
 import { divide } from "../decimal/decimal";
 import { compact, fixed, trimmed } from "../decimal/format";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import type { LadderRow } from "./ladder";
 
 export function cumulative({ total, totalQuote }: LadderRow, market: Market, own: bigint): string {

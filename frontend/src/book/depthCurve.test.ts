@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { parse, toText } from "../decimal/decimal";
-import { BookReplica, type Change } from "../model/bookReplica";
+import { BookReplica, type Change } from "../model/depth/bookReplica";
 import { depthCurve, type DepthPoint } from "./depthCurve";
 
 const side = (levels: [string, string][]): Change[] => levels.map(([price, quantity]) => [parse(price), parse(quantity)]);

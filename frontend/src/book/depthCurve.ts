@@ -1,6 +1,6 @@
 /** The book as two curves of running totals, as far to one side as to the other. Pure; shares of the drawing, 0 to 1. */
 import { min, ratio } from "../decimal/decimal";
-import type { BookReplica, Level } from "../model/bookReplica";
+import type { BookReplica, Level } from "../model/depth/bookReplica";
 
 export interface DepthPoint {
   /** Left to right over the whole span of prices. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { parse, toText } from "../decimal/decimal";
-import { BookReplica, type Change } from "../model/bookReplica";
+import { BookReplica, type Change } from "../model/depth/bookReplica";
 import { EMPTY_VIEW, ladder, type LadderRow } from "./ladder";
 
 const book = (bids: [string, string][], asks: [string, string][]): BookReplica => {

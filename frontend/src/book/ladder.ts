@@ -1,6 +1,6 @@
 /** What the depth ladder shows: levels merged into steps of a price, with running totals. Pure. */
 import { ceilTo, floorTo, multiply, ratio } from "../decimal/decimal";
-import type { BookReplica, BookSide } from "../model/bookReplica";
+import type { BookReplica, BookSide } from "../model/depth/bookReplica";
 
 export interface LadderRow {
   price: bigint;

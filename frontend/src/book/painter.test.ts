@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import { expect, it } from "vitest";
 import { parse } from "../decimal/decimal";
-import { BookReplica, type Change } from "../model/bookReplica";
-import type { Market } from "../model/markets";
+import { BookReplica, type Change } from "../model/depth/bookReplica";
+import type { Market } from "../model/market/markets";
 import type { Venue } from "../model/venue";
 import { Rows } from "../ui/rows";
 import { LadderPainter } from "./painter";

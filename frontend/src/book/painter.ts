@@ -2,8 +2,8 @@
 import type { Side } from "../api/types";
 import { ceilTo, floorTo } from "../decimal/decimal";
 import { fixed, NONE, short, trimmed } from "../decimal/format";
-import type { Market } from "../model/markets";
-import { isResting } from "../model/orders";
+import type { Market } from "../model/market/markets";
+import { isResting } from "../model/trader/orders";
 import type { Venue } from "../model/venue";
 import type { Rows } from "../ui/rows";
 import type { Unit } from "./choices";

@@ -3,8 +3,8 @@ import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { parse } from "../decimal/decimal";
-import { INTERVALS, type Interval } from "../model/intervals";
-import type { Market } from "../model/markets";
+import { INTERVALS, type Interval } from "../model/market/intervals";
+import type { Market } from "../model/market/markets";
 import { Venue } from "../model/venue";
 import { VenueContext } from "../ui/useVenue";
 import { Canvas } from "./Canvas";
@@ -21,7 +21,7 @@ interface FakeDrawing {
   pointed: (reading: Reading | null) => void;
   orders: { hidden: (beyond: Beyond) => void };
 }
-vi.mock("../model/candles", () => ({ Candles: class { stop(): void {} } }));
+vi.mock("../model/market/candles", () => ({ Candles: class { stop(): void {} } }));
 vi.mock("./drawing", () => ({
   tone: () => "up",
   Drawing: class {

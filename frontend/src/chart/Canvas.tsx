@@ -1,8 +1,8 @@
 /** The drawing of one market and interval: mounted again for each, by its `key`. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
-import { Candles } from "../model/candles";
-import type { Interval } from "../model/intervals";
-import type { Market } from "../model/markets";
+import { Candles } from "../model/market/candles";
+import type { Interval } from "../model/market/intervals";
+import type { Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { drawn } from "../ui/colours";
 import { useVenue } from "../ui/useVenue";

@@ -1,8 +1,8 @@
 /** The chart panel: which interval and indicators to see, or the book's depth instead. */
 import { useEffect, useState, type ReactElement } from "react";
-import { fittingInterval } from "../model/candles";
-import { INTERVALS, type Interval } from "../model/intervals";
-import type { Market } from "../model/markets";
+import { fittingInterval } from "../model/market/candles";
+import { INTERVALS, type Interval } from "../model/market/intervals";
+import type { Market } from "../model/market/markets";
 import { Canvas } from "./Canvas";
 import { rememberedInterval, rememberedStudies, rememberInterval, rememberStudies } from "./choices";
 import { Depth } from "./Depth";

@@ -2,7 +2,7 @@
 import { useState, type PointerEvent, type ReactElement } from "react";
 import { depthCurve, type DepthCurve, type DepthPoint } from "../book/depthCurve";
 import { compact, fixed } from "../decimal/format";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import styles from "./Depth.module.css";

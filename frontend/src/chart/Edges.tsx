@@ -1,6 +1,6 @@
 /** Own orders whose lines are out of sight, at the edge that they lie behind. */
 import type { ReactElement } from "react";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import { beyondInWords, type Beyond } from "./orderScale";
 import styles from "./chart.module.css";
 

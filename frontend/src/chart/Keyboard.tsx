@@ -3,8 +3,8 @@ import { useState, type KeyboardEvent, type ReactElement, type ReactNode } from 
 import { parse } from "../decimal/decimal";
 import { compact, fixed } from "../decimal/format";
 import { moment } from "../decimal/time";
-import type { Candle } from "../model/candles";
-import type { Market } from "../model/markets";
+import type { Candle } from "../model/market/candles";
+import type { Market } from "../model/market/markets";
 import type { Drawing, Step } from "./drawing";
 import styles from "./chart.module.css";
 

@@ -2,7 +2,7 @@
 import type { ReactElement } from "react";
 import { parse } from "../decimal/decimal";
 import { change, compact, fixed, NONE } from "../decimal/format";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import { tone, type Reading } from "./drawing";
 import { INDICATORS, inWords } from "./indicators";
 import styles from "./chart.module.css";

@@ -1,5 +1,5 @@
 /** What the reader chose to see of the chart, remembered by the browser. */
-import { INTERVALS, type Interval } from "../model/intervals";
+import { INTERVALS, type Interval } from "../model/market/intervals";
 import { recall, remember } from "../reactive/remembered";
 import { ALL, type Indicator } from "./indicators";
 

@@ -16,8 +16,8 @@ import {
 } from "lightweight-charts";
 import { parse, toDrawing } from "../decimal/decimal";
 import { direction } from "../decimal/format";
-import type { Candle, CandleListener } from "../model/candles";
-import type { Interval } from "../model/intervals";
+import type { Candle, CandleListener } from "../model/market/candles";
+import type { Interval } from "../model/market/intervals";
 import { frames } from "../reactive/frames";
 import type { FillMark } from "./fillMarks";
 import type { Indicator } from "./indicators";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parse } from "../decimal/decimal";
-import type { Market } from "../model/markets";
-import type { Fill } from "../model/orders";
+import type { Market } from "../model/market/markets";
+import type { Fill } from "../model/trader/orders";
 import { fillMarks } from "./fillMarks";
 
 const market = { symbol: "SOL_USDC", quantityDecimals: 2 } as Market;

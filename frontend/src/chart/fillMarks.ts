@@ -1,8 +1,8 @@
 /** Own fills as arrows: one for each bar and side, with the amount where there is room for it. Pure. */
 import type { Side } from "../api/types";
 import { trimmed } from "../decimal/format";
-import type { Fill } from "../model/orders";
-import type { Market } from "../model/markets";
+import type { Fill } from "../model/trader/orders";
+import type { Market } from "../model/market/markets";
 
 const ROOM = 8; // bars that an amount is wide
 

@@ -1,7 +1,7 @@
 /** What dragging an order's line asks, and does once it is meant. */
 import { toText } from "../decimal/decimal";
 import { fixed } from "../decimal/format";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import type { Venue } from "../model/venue";
 import type { OrderLine } from "./orderLines";
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parse, toText } from "../decimal/decimal";
-import type { Market } from "../model/markets";
-import type { Order } from "../model/orders";
+import type { Market } from "../model/market/markets";
+import type { Order } from "../model/trader/orders";
 import { orderLines } from "./orderLines";
 
 const market = { symbol: "SOL_USDC", quantityDecimals: 2 } as Market;

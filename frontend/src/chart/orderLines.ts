@@ -2,9 +2,9 @@
 import type { Side } from "../api/types";
 import { toText } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
-import type { Market } from "../model/markets";
-import type { Order } from "../model/orders";
-import { sideWord } from "../orders/words";
+import type { Market } from "../model/market/markets";
+import type { Order } from "../model/trader/orders";
+import { sideWord } from "../ticket/words";
 
 export interface OrderLine {
   /** The same as long as it is the line of the same orders' price. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { parse } from "../decimal/decimal";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import type { OrderLine } from "./orderLines";
 import { beyondInWords, isSameBeyond, NOTHING_BEYOND, widened } from "./orderScale";
 

@@ -1,6 +1,6 @@
 /** How lines of orders and the scale of prices get along: near ones widen it, far ones are named at its edge. Pure. */
 import { fixed } from "../decimal/format";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import type { OrderLine } from "./orderLines";
 
 export interface Span {

@@ -1,7 +1,7 @@
 /** The indicators that are switched on, as lines over the candles; the oscillator has a pane of its own below them. */
 import { LineSeries, type IChartApi, type ISeriesApi, type LineData, type UTCTimestamp, type WhitespaceData } from "lightweight-charts";
 import { toDrawing } from "../decimal/decimal";
-import type { Candle } from "../model/candles";
+import type { Candle } from "../model/market/candles";
 import { ALL, INDICATORS, type Bar, type Indicator } from "./indicators";
 import type { ChartTheme } from "./theme";
 

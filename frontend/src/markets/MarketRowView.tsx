@@ -1,9 +1,9 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import { change, compact, direction, fixed, NONE } from "../decimal/format";
-import { toggleFavourite } from "../model/favourites";
-import type { MarketRow } from "../model/marketRows";
-import { pair } from "../model/markets";
+import { toggleFavourite } from "../model/market/favourites";
+import type { MarketRow } from "../model/market/marketRows";
+import { pair } from "../model/market/markets";
 import { Sparkline } from "./Sparkline";
 import styles from "./MarketsPage.module.css";
 

@@ -1,7 +1,7 @@
 /** The route of all markets: searched, sorted, the favourites first. */
 import { useEffect, useState, type ReactElement } from "react";
-import { favourites } from "../model/favourites";
-import { pressed, rowsOf, type Sort, type View } from "../model/marketRows";
+import { favourites } from "../model/market/favourites";
+import { pressed, rowsOf, type Sort, type View } from "../model/market/marketRows";
 import { useStore } from "../reactive/useStore";
 import { PageFrame } from "../ui/PageFrame";
 import { useVenue } from "../ui/useVenue";

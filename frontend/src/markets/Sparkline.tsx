@@ -1,6 +1,6 @@
 import { useEffect, useState, type ReactElement } from "react";
 import { ApiError } from "../api/http";
-import { dayOf, pointsOf } from "../model/sparkline";
+import { dayOf, pointsOf } from "../model/market/sparkline";
 
 const [WIDTH, HEIGHT] = [96, 24];
 const AGAIN_MS = 60_000;

@@ -1,7 +1,7 @@
 /** The market on the screen in figures: last price, and its 24 hours. */
 import { useEffect, type ReactElement } from "react";
 import { change, compact, direction, fixed, NONE, signed } from "../decimal/format";
-import { pair, type Market } from "../model/markets";
+import { pair, type Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import styles from "./stats.module.css";

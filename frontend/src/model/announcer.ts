@@ -3,7 +3,7 @@ import { divide, parse } from "../decimal/decimal";
 import { fixed, trimmed } from "../decimal/format";
 import type { OrderEvent } from "../feed/events";
 import { frames } from "../reactive/frames";
-import { pair, type Market } from "./markets";
+import { pair, type Market } from "./market/markets";
 import type { Toasts } from "./toasts";
 
 const REASONS: Record<string, string> = {

@@ -4,8 +4,8 @@ import { newClientId, type PrivateApi } from "../api/private";
 import type { Amendment, NewOrder, WireOrder } from "../api/types";
 import { parse } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
-import type { Market } from "./markets";
-import type { Order } from "./orders";
+import type { Market } from "./market/markets";
+import type { Order } from "./trader/orders";
 import type { Questions } from "./questions";
 import type { Toasts } from "./toasts";
 

@@ -1,12 +1,12 @@
 /** An open order's row while its price and amount are changed in place. */
 import { useState, type FormEvent, type ReactElement } from "react";
 import { toTyped } from "../decimal/typed";
-import type { Order } from "../model/orders";
+import type { Order } from "../model/trader/orders";
 import { useVenue } from "../ui/useVenue";
 import { amend } from "./amend";
 import type { Column } from "./columns";
 import { Cells } from "./RecordsTable";
-import { describe } from "./words";
+import { describe } from "../ticket/words";
 import styles from "./orders.module.css";
 
 interface AmendRowProps {

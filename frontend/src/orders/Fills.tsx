@@ -3,14 +3,14 @@ import type { ReactElement } from "react";
 import { multiply } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
-import type { Fill } from "../model/orders";
+import type { Fill } from "../model/trader/orders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import { Amount } from "./Amount";
+import { Amount } from "../ticket/Amount";
 import { inLots, price, sideTone, type Column } from "./columns";
-import { isAmong, type Only } from "./only";
+import { isAmong, type Only } from "../ticket/only";
 import { Cells, RecordsTable } from "./RecordsTable";
-import { pairOf, sideWord } from "./words";
+import { pairOf, sideWord } from "../ticket/words";
 
 const COLUMNS: readonly Column<Fill>[] = [
   { name: "Date", content: (fill) => moment(fill.timeMs) },

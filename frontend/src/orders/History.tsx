@@ -1,12 +1,12 @@
 /** Orders that have ended, newest first, with what came of them. */
 import { useEffect, type ReactElement } from "react";
 import { reason } from "../model/announcer";
-import type { EndedOrder } from "../model/orderHistory";
+import type { EndedOrder } from "../model/trader/orderHistory";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { COMMON, type Column } from "./columns";
 import { Cells, RecordsTable } from "./RecordsTable";
-import { isAmong, type Only } from "./only";
+import { isAmong, type Only } from "../ticket/only";
 
 const STATUS: Column<EndedOrder> = {
   name: "Status",

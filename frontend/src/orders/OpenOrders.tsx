@@ -1,16 +1,16 @@
 /** Open orders with their progress; each can be amended in its row, and cancelled. */
 import { useState, type ReactElement } from "react";
-import type { Order } from "../model/orders";
+import type { Order } from "../model/trader/orders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { AmendRow } from "./AmendRow";
 import { whyNotAmendable } from "./amend";
-import { BEFORE } from "./Before";
+import { BEFORE } from "../ticket/Before";
 import { COMMON, type Column } from "./columns";
 import { Cells, RecordsTable } from "./RecordsTable";
 import { RowMenu } from "./RowMenu";
-import { isAmong, type Only } from "./only";
-import { describe, pairOf } from "./words";
+import { isAmong, type Only } from "../ticket/only";
+import { describe, pairOf } from "../ticket/words";
 
 const OPEN: readonly Column<Order>[] = [...COMMON, BEFORE];
 

@@ -2,9 +2,9 @@
 import type { Amendment } from "../api/types";
 import { toText } from "../decimal/decimal";
 import { trimmed } from "../decimal/format";
-import type { Market } from "../model/markets";
-import { isResting, type Order } from "../model/orders";
-import { checkPrice, checkQuantity } from "./fieldChecks";
+import type { Market } from "../model/market/markets";
+import { isResting, type Order } from "../model/trader/orders";
+import { checkPrice, checkQuantity } from "../ticket/fieldChecks";
 
 export interface Typed {
   price: string;

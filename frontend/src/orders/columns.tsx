@@ -4,10 +4,10 @@ import { ratio } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
 import type { Side } from "../api/types";
-import type { Market } from "../model/markets";
-import { averagePrice, worth, type Order } from "../model/orders";
-import { Amount } from "./Amount";
-import { kindOf, pairOf, sideWord } from "./words";
+import type { Market } from "../model/market/markets";
+import { averagePrice, worth, type Order } from "../model/trader/orders";
+import { Amount } from "../ticket/Amount";
+import { kindOf, pairOf, sideWord } from "../ticket/words";
 import styles from "./orders.module.css";
 
 export interface InMarket {

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { NONE } from "../decimal/format";
-import { startsOf, type Holding } from "../model/worth";
+import { startsOf, type Holding } from "../model/trader/worth";
 import styles from "./portfolio.module.css";
 
 const GAP = 20;

@@ -2,8 +2,8 @@
 import type { ReactElement } from "react";
 import { multiply } from "../decimal/decimal";
 import { fixed, NONE, signed, trimmed } from "../decimal/format";
-import { averageCost, type Position } from "../model/costs";
-import { WITHOUT_PRICE, type Holding } from "../model/worth";
+import { averageCost, type Position } from "../model/trader/costs";
+import { WITHOUT_PRICE, type Holding } from "../model/trader/worth";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { percent } from "./Allocation";

@@ -1,10 +1,10 @@
 /** The route of what the account owns, what it is worth, and what came of it. */
 import type { ReactElement } from "react";
 import { fixed, NONE } from "../decimal/format";
-import { allFills } from "../model/csv";
-import { positions } from "../model/costs";
-import { fillFromWire } from "../model/orders";
-import { commonQuote, holdings, listed } from "../model/worth";
+import { allFills } from "../model/trader/csv";
+import { positions } from "../model/trader/costs";
+import { fillFromWire } from "../model/trader/orders";
+import { commonQuote, holdings, listed } from "../model/trader/worth";
 import { useStore } from "../reactive/useStore";
 import { PageFrame } from "../ui/PageFrame";
 import { useVenue } from "../ui/useVenue";

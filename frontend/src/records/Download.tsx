@@ -1,7 +1,7 @@
 /** The whole history in a file, with the filters that are set. The tables show its newest part. */
 import type { ReactElement } from "react";
 import type { Side } from "../api/types";
-import { fillsAsCsv, ordersAsCsv } from "../model/csv";
+import { fillsAsCsv, ordersAsCsv } from "../model/trader/csv";
 import { useAttempt } from "../ui/attempt";
 import { useVenue } from "../ui/useVenue";
 import styles from "./records.module.css";

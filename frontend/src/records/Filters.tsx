@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import type { Side } from "../api/types";
-import { pair } from "../model/markets";
+import { pair } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import styles from "./records.module.css";

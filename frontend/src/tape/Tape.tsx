@@ -1,8 +1,8 @@
 /** The tape: public trades, newest first, painted once per frame. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
 import { tryTyped } from "../decimal/typed";
-import type { Market } from "../model/markets";
-import { MOST_TRADES } from "../model/tape";
+import type { Market } from "../model/market/markets";
+import { MOST_TRADES } from "../model/market/tape";
 import { recall, remember } from "../reactive/remembered";
 import { Rows } from "../ui/rows";
 import { useVenue } from "../ui/useVenue";

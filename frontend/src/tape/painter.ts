@@ -1,8 +1,8 @@
 /** Paints the tape's rows: what stays is moved down, only what is new is written. */
 import { fixed, short } from "../decimal/format";
 import { clock } from "../decimal/time";
-import type { Market } from "../model/markets";
-import type { Trade } from "../model/tape";
+import type { Market } from "../model/market/markets";
+import type { Trade } from "../model/market/tape";
 import type { Rows } from "../ui/rows";
 import styles from "./tape.module.css";
 import { prints, type TapeChoices } from "./prints";

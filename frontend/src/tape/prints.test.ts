@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { parse, toText } from "../decimal/decimal";
-import type { Trade } from "../model/tape";
+import type { Trade } from "../model/market/tape";
 import { prints, type Print } from "./prints";
 
 const trade = (id: number, taker: string | null, quantity: string, price = "100"): Trade => ({

@@ -1,6 +1,6 @@
 /** What the tape shows: trades, or those of one taker's order as one, that are large enough. Pure. */
 import { ratio } from "../decimal/decimal";
-import type { Trade } from "../model/tape";
+import type { Trade } from "../model/market/tape";
 
 export interface Print {
   /** Of its first trade: it stays while trades are added. */

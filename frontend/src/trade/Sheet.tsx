@@ -1,7 +1,7 @@
 /** The ticket: a column of its own where there is room, else a sheet over the page that Buy and Sell open. */
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactElement, type ReactNode } from "react";
 import type { Side } from "../api/types";
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import styles from "./trade.module.css";

@@ -1,5 +1,5 @@
 /** A market's rules as they are now: its state may change while one looks. */
-import type { Market } from "../model/markets";
+import type { Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "./useVenue";
 

@@ -1,6 +1,6 @@
 /** The account in the header or its menu: log in, sign up, API keys, security, log out. */
 import type { ReactElement } from "react";
-import { leave } from "../model/users";
+import { leave } from "../model/access/users";
 import { useStore } from "../reactive/useStore";
 import forms from "../ui/form.module.css";
 import { useVenue } from "../ui/useVenue";

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { dayOf } from "../decimal/time";
-import type { ApiKey } from "../model/users";
+import type { ApiKey } from "../model/access/users";
 import forms from "../ui/form.module.css";
 import styles from "./keys.module.css";
 

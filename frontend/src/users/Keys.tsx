@@ -1,7 +1,7 @@
 /** A user's API keys: the list, a new one with its secret (shown once), and revoking. */
 import { useState, type FormEvent, type ReactElement } from "react";
 import { moment } from "../decimal/time";
-import { MAX_KEY_NAME, type NewApiKey } from "../model/users";
+import { MAX_KEY_NAME, type NewApiKey } from "../model/access/users";
 import forms from "../ui/form.module.css";
 import { Problem, ProofFields, proofOf } from "./fields";
 import { KeyList } from "./KeyList";

@@ -1,5 +1,5 @@
 import { useState, type FormEvent, type ReactElement } from "react";
-import { changePassword } from "../model/security";
+import { changePassword } from "../model/access/security";
 import { useAttempt } from "../ui/attempt";
 import { useVenue } from "../ui/useVenue";
 import { Buttons, focusFirst, PasswordField, Problem, ProofFields, proofOf } from "./fields";

@@ -1,6 +1,6 @@
 /** What a new key may do: read and trade, unless something else is chosen. */
 import type { ReactElement } from "react";
-import type { Permission } from "../model/users";
+import type { Permission } from "../model/access/users";
 import forms from "../ui/form.module.css";
 import styles from "./keys.module.css";
 

@@ -1,6 +1,6 @@
 /** Turning the second factor on, in two steps, and off. */
 import { useState, type FormEvent, type ReactElement } from "react";
-import { beginSecondFactor, confirmSecondFactor, removeSecondFactor, type SecondFactor } from "../model/security";
+import { beginSecondFactor, confirmSecondFactor, removeSecondFactor, type SecondFactor } from "../model/access/security";
 import { useAttempt } from "../ui/attempt";
 import { useVenue } from "../ui/useVenue";
 import { Buttons, CodeField, focusFirst, Problem, ProofFields, proofOf } from "./fields";

@@ -1,7 +1,7 @@
 /** Open sessions of the user. All but the present one can be ended here; that one ends with Log out. */
 import { useCallback, useEffect, useId, useState, type ReactElement } from "react";
 import { moment } from "../decimal/time";
-import { browserOf, endSessions, openSessions, type OpenSession } from "../model/security";
+import { browserOf, endSessions, openSessions, type OpenSession } from "../model/access/security";
 import { useAttempt } from "../ui/attempt";
 import { useVenue } from "../ui/useVenue";
 import { Problem } from "./fields";

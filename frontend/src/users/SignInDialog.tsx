@@ -1,5 +1,5 @@
 import { useState, type FormEvent, type ReactElement } from "react";
-import { enter, type Entrance } from "../model/users";
+import { enter, type Entrance } from "../model/access/users";
 import { useAttempt } from "../ui/attempt";
 import { Dialog } from "../ui/Dialog";
 import { CodeField, PasswordField, Problem, proofOf } from "./fields";

@@ -1,7 +1,7 @@
 /** Fields and messages shared by the dialogs of a user. */
 import type { ReactElement } from "react";
 import type { ApiError } from "../api/http";
-import type { Proof } from "../model/users";
+import type { Proof } from "../model/access/users";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import forms from "../ui/form.module.css";

@@ -4,7 +4,7 @@ import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { eventually } from "../eventually";
-import { browserOf } from "../model/security";
+import { browserOf } from "../model/access/security";
 import { Venue } from "../model/venue";
 import { VenueContext } from "../ui/useVenue";
 import { QrCode } from "./QrCode";

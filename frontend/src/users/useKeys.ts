@@ -1,7 +1,7 @@
 /** The account's API keys as a component needs them: known, made here a moment ago, and what can be done about them. */
 import { useCallback, useEffect, useState } from "react";
 import type { ApiError } from "../api/http";
-import { keys, makeKey, revokeKey, type ApiKey, type NewApiKey, type Permission, type Proof } from "../model/users";
+import { keys, makeKey, revokeKey, type ApiKey, type NewApiKey, type Permission, type Proof } from "../model/access/users";
 import { useAttempt } from "../ui/attempt";
 import { useVenue } from "../ui/useVenue";
 

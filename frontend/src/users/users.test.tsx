@@ -4,7 +4,7 @@ import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { parse } from "../decimal/decimal";
 import { eventually } from "../eventually";
-import { leave, onChanged } from "../model/users";
+import { leave, onChanged } from "../model/access/users";
 import { Venue } from "../model/venue";
 import { VenueContext } from "../ui/useVenue";
 import { times } from "./KeyList";

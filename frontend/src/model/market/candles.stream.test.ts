@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { KlineEvent } from "../../feed/events";
+import type { Feed, Stream } from "../../feed/feed";
+import { realTime } from "../../realTime";
+import { Candles, type Candle } from "./candles";
+import { INTERVALS } from "./intervals";
+
+const NOW = Date.UTC(2026, 2, 4, 5, 17, 30);
+const text = (seconds: number, between: string): string => new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", between);
+
+let stream: Stream<KlineEvent>;
+const feed = {
+  subscribe: (wanted: Stream<KlineEvent>) => {
+    stream = wanted;
+    return () => {};
+  },
+} as unknown as Feed;
+
+/** The chart as the reader sees it: what was drawn last, by start. */
+let drawn: Map<number, Candle>;
+const listener = {
+  replaced: (candles: readonly Candle[]) => {
+    drawn = new Map(candles.map((candle) => [candle.time, candle]));
+  },
+  updated: (candle: Candle) => {
+    const newest = Math.max(-1, ...drawn.keys());
+    if (candle.time < newest) throw new Error("a chart takes no update before its newest bar");
+    drawn.set(candle.time, candle);
+  },
+};
+const newest = (): Candle | undefined => drawn.get(Math.max(...drawn.keys()));
+
+function answer(rows: { start: number; close: string; volume: string; trades: string }[]): void {
+  const body = rows.map(({ start, close, ...rest }) => ({ start: text(start, " "), end: "", open: "1", high: "9", low: "1", close, ...rest }));
+  vi.stubGlobal("fetch", async () => new Response(JSON.stringify(body), { status: 200 }));
+}
+
+function say(start: number, close: string, volume: string): void {
+  const [t, T] = [text(start, "T"), text(start, "T")];
+  stream.event({ e: "kline", s: "SOL_USDC", t, T, o: "1", h: "9", l: "1", c: close, v: volume, X: false });
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: NOW });
+  drawn = new Map();
+});
+
+afterEach(() => {
+  realTime();
+  vi.unstubAllGlobals();
+});
+
+it.each(INTERVALS)("the newest bar of $name follows each trade, whatever REST put after it", async (interval) => {
+  const start = Math.floor(NOW / 1000 / interval.seconds) * interval.seconds;
+  answer([
+    { start, close: "5", volume: "10", trades: "2" },
+    { start: start + interval.seconds, close: "5", volume: "0", trades: "0" }, // of an exchange that fills up too far
+  ]);
+  const candles = new Candles(feed, "SOL_USDC", interval, listener);
+  await vi.advanceTimersByTimeAsync(0);
+  for (const [close, volume] of [["6", "11"], ["7", "12"]] as const) {
+    say(start, close, volume);
+    expect(newest()).toMatchObject({ time: start, close, volume });
+  }
+  say(start + interval.seconds, "8", "1"); // the next one has a trade: it is shown, whatever our clock says
+  expect(newest()).toMatchObject({ time: start + interval.seconds, close: "8" });
+  candles.stop();
+});
+
+it("takes the last word on a bar that has ended after its successor began", async () => {
+  const minutes = INTERVALS[1] as (typeof INTERVALS)[number];
+  const start = Math.floor(NOW / 60_000) * 60;
+  answer([{ start, close: "5", volume: "10", trades: "2" }]);
+  const candles = new Candles(feed, "SOL_USDC", minutes, listener);
+  await vi.advanceTimersByTimeAsync(0);
+  say(start + 60, "6", "1");
+  say(start, "5.5", "11");
+  expect(drawn.get(start)).toMatchObject({ close: "5.5", volume: "11" });
+  expect(newest()).toMatchObject({ time: start + 60, close: "6" });
+  say(start - 6_000, "3", "1"); // older than all that was loaded
+  expect(drawn.size).toBe(2);
+  candles.stop();
+});
+
+it("keeps the later word on the newest bar, whether REST or the stream has it", async () => {
+  const minutes = INTERVALS[1] as (typeof INTERVALS)[number];
+  const start = Math.floor(NOW / 60_000) * 60;
+  answer([{ start, close: "5", volume: "10", trades: "2" }]);
+  const candles = new Candles(feed, "SOL_USDC", minutes, listener);
+  await vi.advanceTimersByTimeAsync(0);
+  answer([{ start, close: "6", volume: "11", trades: "3" }]); // a trade between that answer and the subscription
+  stream.active?.();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(newest()).toMatchObject({ close: "6", volume: "11" });
+  say(start, "5", "10"); // a stream that is behind REST
+  expect(newest()).toMatchObject({ close: "6", volume: "11" });
+  say(start, "7", "12");
+  stream.active?.(); // and REST behind the stream
+  await vi.advanceTimersByTimeAsync(0);
+  expect(newest()).toMatchObject({ close: "7", volume: "12" });
+  candles.stop();
+});
+
+it("asks again while the exchange cannot answer truly", async () => {
+  const minutes = INTERVALS[1] as (typeof INTERVALS)[number];
+  vi.stubGlobal("fetch", async () => new Response('{"code":"MAINTENANCE","message":"not yet"}', { status: 503 }));
+  const candles = new Candles(feed, "SOL_USDC", minutes, listener);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(drawn.size).toBe(0);
+  answer([{ start: Math.floor(NOW / 60_000) * 60, close: "5", volume: "10", trades: "2" }]);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(newest()).toMatchObject({ close: "5" });
+  candles.stop();
+});

@@ -1,0 +1,146 @@
+/**
+ * The account's live picture: balances, open orders, fills. Subscribes to the private streams and, each time they
+ * become active, fetches snapshots; events that arrive meanwhile are replayed on top, which is harmless because they
+ * carry absolute values.
+ */
+import { ApiError } from "../../api/http";
+import type { PrivateApi } from "../../api/private";
+import type { WireBalances } from "../../api/types";
+import { parse } from "../../decimal/decimal";
+import type { BalanceEvent, OrderEvent } from "../../feed/events";
+import type { Feed } from "../../feed/feed";
+import { Store } from "../../reactive/store";
+import { fillFromEvent, fillFromWire, fromEvent, fromWire, mergeFills, OrderTable, type Fill, type Orders } from "./orders";
+
+export interface Balance {
+  available: bigint;
+  locked: bigint;
+}
+
+export type Balances = ReadonlyMap<string, Balance>;
+
+/** In basis points, as the exchange publishes them. */
+export interface Fees {
+  maker: bigint;
+  taker: bigint;
+}
+
+const HISTORY = 100;
+const RETRY_MS = 2_000;
+
+export class Account {
+  readonly balances = new Store<Balances>(new Map());
+  readonly orders = new Store<Orders>(new Map());
+  readonly fills = new Store<readonly Fill[]>([]);
+  readonly fees = new Store<Fees | null>(null);
+  /** False until the first snapshot has arrived, and while the connection is lost. */
+  readonly isCurrent = new Store(false);
+  /** Why the history of fills is missing, if it is. */
+  readonly fillsProblem = new Store<string | null>(null);
+  private readonly table = new OrderTable();
+  private early: (OrderEvent | BalanceEvent)[] | null = [];
+  private epoch = 0;
+
+  constructor(
+    private readonly api: PrivateApi,
+    private readonly onOrder: (event: OrderEvent) => void,
+  ) {}
+
+  /** `heard`: the streams have taken the account. */
+  follow(feed: Feed, heard: () => void): void {
+    const lost = (): void => {
+      this.epoch += 1;
+      this.early = [];
+      this.isCurrent.set(false);
+    };
+    feed.subscribe<OrderEvent>({
+      name: "account.orderUpdate",
+      isPrivate: true,
+      event: (event) => {
+        this.onOrder(event);
+        this.receive(event);
+      },
+      active: () => {
+        heard();
+        void this.refresh();
+      },
+      lost,
+    });
+    feed.subscribe<BalanceEvent>({ name: "account.balanceUpdate", isPrivate: true, event: (event) => this.receive(event) });
+  }
+
+  /** The session ended or belongs to another account: nothing of the old one may stay on the screen. */
+  clear(): void {
+    this.epoch += 1;
+    this.early = [];
+    this.isCurrent.set(false);
+    this.balances.set(new Map());
+    this.table.reset([]);
+    this.orders.set(this.table.orders);
+    this.fills.set([]);
+    this.fees.set(null);
+    this.fillsProblem.set(null);
+  }
+
+  private receive(event: OrderEvent | BalanceEvent): void {
+    if (this.early) this.early.push(event);
+    else this.apply(event);
+  }
+
+  private apply(event: OrderEvent | BalanceEvent): void {
+    if (event.e === "balanceUpdate") {
+      const balance = { available: parse(event.A), locked: parse(event.L) };
+      this.balances.update((balances) => new Map(balances).set(event.a, balance));
+      return;
+    }
+    this.table.apply(fromEvent(event, this.table.get(event.i)));
+    this.orders.set(this.table.orders);
+    const fill = fillFromEvent(event);
+    if (fill) this.fills.update((fills) => mergeFills(fills, [fill]));
+  }
+
+  async refresh(): Promise<void> {
+    this.epoch += 1;
+    const { epoch } = this;
+    this.early ??= [];
+    try {
+      const [balances, orders, account] = await Promise.all([this.api.balances(), this.api.openOrders(), this.api.account()]);
+      if (epoch !== this.epoch) return;
+      this.balances.set(toBalances(balances));
+      this.table.reset(orders.map(fromWire));
+      this.orders.set(this.table.orders);
+      this.fees.set({ maker: parse(String(account.spotMakerFee)), taker: parse(String(account.spotTakerFee)) });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (epoch === this.epoch) setTimeout(() => epoch === this.epoch && void this.refresh(), RETRY_MS);
+      return;
+    }
+    const { early } = this;
+    this.early = null;
+    for (const event of early ?? []) this.apply(event);
+    this.isCurrent.set(true);
+    void this.refreshFills(epoch);
+  }
+
+  /** History comes from the database, which may be down while trading continues: it must not delay the rest. */
+  private async refreshFills(epoch: number): Promise<void> {
+    try {
+      const fills = await this.api.fills(HISTORY);
+      this.fills.update((known) => mergeFills(known, fills.map(fillFromWire)));
+      this.fillsProblem.set(null);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.fillsProblem.set(error.message);
+      setTimeout(() => epoch === this.epoch && void this.refreshFills(epoch), RETRY_MS);
+    }
+  }
+}
+
+function toBalances(wire: WireBalances): Balances {
+  return new Map(
+    Object.entries(wire).map(([asset, balance]) => [
+      asset,
+      { available: parse(balance.available), locked: parse(balance.locked) },
+    ]),
+  );
+}

@@ -1,0 +1,88 @@
+/** An order as it is being written: texts until it is checked. Pure. */
+import type { SelfTrade, Side } from "../api/types";
+import type { Market } from "../model/market/markets";
+
+export type Kind = "limit" | "market" | "stop" | "takeProfit" | "iceberg";
+export type Handling = "GTC" | "PostOnly" | "IOC" | "FOK";
+
+export interface Draft {
+  side: Side;
+  kind: Kind;
+  /** What a trigger places: the other kinds say it themselves. */
+  places: "limit" | "market";
+  handling: Handling;
+  price: string;
+  /** Of the other side, kept while this one is written: a price to sell at is none to buy at. */
+  otherPrice: string;
+  trigger: string;
+  quantity: string;
+  /** As long as it is being typed, or cannot be had; empty: it follows from price and amount. */
+  total: string;
+  /** A market order can be sized by what it spends or obtains instead. */
+  quoteQuantity: string;
+  sizedBy: "base" | "quote";
+  /** What an iceberg shows. */
+  display: string;
+  /** Percent that a market order may pay beyond the best price; empty: what the market allows. */
+  slippage: string;
+  selfTrade: SelfTrade;
+}
+
+export const EMPTY: Draft = {
+  side: "Bid",
+  kind: "limit",
+  places: "limit",
+  handling: "GTC",
+  price: "",
+  otherPrice: "",
+  trigger: "",
+  quantity: "",
+  total: "",
+  quoteQuantity: "",
+  sizedBy: "base",
+  display: "",
+  slippage: "",
+  selfTrade: "RejectTaker",
+};
+
+export interface Surroundings {
+  market: Market;
+  bestBid: bigint | null;
+  bestAsk: bigint | null;
+  last: bigint | null;
+  /** Null while the account's balances are not known: then the exchange decides. */
+  availableBase: bigint | null;
+  availableQuote: bigint | null;
+  /** With what is held for orders. */
+  totalBase: bigint | null;
+  totalQuote: bigint | null;
+}
+
+export function hasTrigger({ kind }: Draft): boolean {
+  return kind === "stop" || kind === "takeProfit";
+}
+
+/** Whether it has a price of its own. */
+export function isLimit(draft: Draft): boolean {
+  return hasTrigger(draft) ? draft.places === "limit" : draft.kind !== "market";
+}
+
+export function isByQuote(draft: Draft): boolean {
+  return !isLimit(draft) && draft.sizedBy === "quote";
+}
+
+/** An iceberg rests, so what must trade at once is not for it. */
+export function handlingsOf(kind: Kind): readonly Handling[] {
+  return kind === "iceberg" ? ["GTC", "PostOnly"] : ["GTC", "PostOnly", "IOC", "FOK"];
+}
+
+export function withKind(draft: Draft, kind: Kind): Draft {
+  const handling = handlingsOf(kind).includes(draft.handling) ? draft.handling : "GTC";
+  return { ...draft, kind, handling, sizedBy: "base" };
+}
+
+export function withSide(draft: Draft, side: Side): Draft {
+  return side === draft.side ? draft : { ...draft, side, price: draft.otherPrice, otherPrice: draft.price };
+}
+
+export const opposite = ({ side }: Draft, { bestBid, bestAsk }: Surroundings): bigint | null => (side === "Bid" ? bestAsk : bestBid);
