@@ -74,7 +74,7 @@ export class OrderLayer {
   /** Labels only where their lines are: the library would pile up those of prices out of sight over the candles. */
   private readonly settle = (): void => {
     if (this.isRemoved) return; // between asking for a frame and the frame
-    const height = this.chart.panes()[0]?.getHeight() ?? 0;
+    const height = this.paneHeight();
     const [above, below]: [OrderLine[], OrderLine[]] = [[], []];
     for (const [drawn, line] of this.drawn) {
       const { price, axisLabelVisible } = drawn.options();
@@ -101,14 +101,21 @@ export class OrderLayer {
     };
   }
 
+  /** The line under the pointer, where it is drawn: what a price below the pane would be is in a study's. */
   private find(event: PointerEvent): [IPriceLine, OrderLine] | null {
     const y = this.height(event);
+    if (y > this.paneHeight()) return null;
     const near = event.pointerType === "mouse" ? NEAR_PX : NEAR_FINGER_PX;
     for (const [drawn, line] of this.drawn) {
       const at = this.prices.priceToCoordinate(drawn.options().price);
-      if (!line.isTrigger && at !== null && Math.abs(at - y) <= near) return [drawn, line];
+      const isDrawn = at !== null && at >= 0 && at <= this.paneHeight();
+      if (!line.isTrigger && isDrawn && Math.abs(at - y) <= near) return [drawn, line];
     }
     return null;
+  }
+
+  private paneHeight(): number {
+    return this.chart.panes()[0]?.getHeight() ?? 0;
   }
 
   private height(event: PointerEvent): number {
@@ -129,7 +136,8 @@ export class OrderLayer {
       this.container.style.cursor = event.buttons === 0 && this.find(event) ? "ns-resize" : "";
       return;
     }
-    const price = this.onGrid(this.prices.coordinateToPrice(this.height(event)));
+    const y = Math.min(Math.max(this.height(event), 0), this.paneHeight()); // where prices can be read
+    const price = this.onGrid(this.prices.coordinateToPrice(y));
     if (price === null) return;
     this.dragged.price = price;
     this.dragged.drawn.applyOptions({ price: toDrawing(toText(price)) });
