@@ -86,7 +86,7 @@ class Edge:
         elif (reply_here := self._reply(call)) is not None:
             await self._send(send, call, reply_here)
         else:
-            await self._application(scope, _replayed(body, receive), self._counted(send, call))
+            await self._application(scope, _replayed(body, receive), self._or_page(send, call))
 
     def _reply(self, call: Call) -> Reply | None:
         """What needs no route: a refusal by the limits, the page's files, and what is none."""
@@ -115,6 +115,21 @@ class Edge:
         self._metrics.answered(reply.status)
         limits = self._service.limits
         await send_reply(send, reply if limits is None else limited(limits, call, reply))
+
+    def _or_page(self, send: Send, call: Call) -> Send:
+        """What the application does not know is shown by the page to those who read."""
+        counted, is_replaced = self._counted(send, call), False
+
+        async def sent(message: Message) -> None:
+            nonlocal is_replaced
+            missing = message["type"] == "http.response.start" and message["status"] == 404
+            if missing and (page := self._page.no_such_page(call)) is not None:
+                is_replaced = True
+                await self._send(send, call, page)
+            elif not is_replaced:
+                await counted(message)
+
+        return sent
 
     def _counted(self, send: Send, call: Call) -> Send:
         limits = self._service.limits

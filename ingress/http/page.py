@@ -45,7 +45,7 @@ class WebPage:
             return Reply(200, _NOT_BUILT, TEXT)
         path = self._file(call.path)
         if path is None:
-            return self._no_such_page(call)
+            return None
         packed = path.with_name(f"{path.name}.gz")
         compressed = b"gzip" in call.headers.get(b"accept-encoding", b"") and packed.is_file()
         source = packed if compressed else path
@@ -58,8 +58,10 @@ class WebPage:
         encoding: Headers = ((b"Content-Encoding", b"gzip"),) if compressed else ()
         return Reply(200, source.read_bytes(), _content_type(path), (*headers, *encoding))
 
-    def _no_such_page(self, call: Call) -> Reply | None:
-        """The page, which says so, to those who read; programs are told by whoever comes next."""
+    def no_such_page(self, call: Call) -> Reply | None:
+        """The page, which says so, to those who read what nobody else answers; None for programs."""
+        if call.method != "GET" or call.path.startswith(_API_PREFIXES):
+            return None
         page = self._file("/")
         if page is None or b"text/html" not in call.headers.get(b"accept", b""):
             return None

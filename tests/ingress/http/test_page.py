@@ -69,6 +69,13 @@ async def test_where_there_is_no_page_readers_are_told_by_it_and_programs_in_jso
     assert told.status_code == 404 and told.json()["code"] == "RESOURCE_NOT_FOUND"
 
 
+@pytest.mark.parametrize("path", ["/docs/reference", "/docs/explained.json", "/openapi.json", "/asyncapi.json"])
+async def test_what_is_beside_the_page_is_there_for_readers_too(proxied: Exchange, path: str) -> None:
+    read = await proxied.client.get(path, headers=TLS | {"Accept": "text/html,*/*;q=0.8"})
+    told = await proxied.client.get(path, headers=TLS)
+    assert (read.status_code, read.headers["content-type"]) == (200, told.headers["content-type"])
+
+
 async def test_without_a_proxy_they_have_a_port_of_their_own(exchange: Exchange) -> None:
     claims = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
     config = (await exchange.client.get(f"{SESSION}/config", headers=claims)).json()
