@@ -1,11 +1,10 @@
 /** Columns of tables, each with its head and cell declared once; here those that open and ended orders have in common. */
 import type { ReactElement, ReactNode } from "react";
-import { ratio } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
 import type { Side } from "../api/types";
 import type { Market } from "../model/market/markets";
-import { averagePrice, worth, type Order } from "../model/trader/orders";
+import { averagePrice, percentFilled, worth, type Order } from "../model/trader/orders";
 import { Amount } from "../ticket/Amount";
 import { kindOf, pairOf, sideWord } from "../ticket/words";
 import styles from "./orders.module.css";
@@ -43,13 +42,18 @@ export const COMMON: readonly Column<Order>[] = [
   { name: "Price", isNumber: true, content: (order, known) => price(order.price, known) },
   { name: "Trigger", isNumber: true, content: (order, known) => price(order.triggerPrice, known) },
   { name: "Average", isNumber: true, content: (order, known) => price(averagePrice(order), known) },
-  { name: "Amount", isNumber: true, content: (order, known) => <Amount value={order.quantity} exact={inLots(order.quantity, known)} /> },
+  { name: "Amount", isNumber: true, content: (order, known) => <Wanted order={order} known={known} /> },
   { name: "Filled", isNumber: true, content: (order, known) => <Filled order={order} known={known} /> },
   { name: "Total", isNumber: true, content: (order, known) => <Total order={order} known={known} /> },
 ];
 
+function Wanted({ order: { quantity, quoteQuantity }, known }: { order: Order; known: Known }): ReactElement {
+  if (!quoteQuantity) return <Amount value={quantity} exact={inLots(quantity, known)} />;
+  return <Amount value={quoteQuantity} exact={trimmed(quoteQuantity, 2, 8)} unit={known.market?.quote ?? ""} />;
+}
+
 function Filled({ order, known }: { order: Order; known: Known }): ReactElement {
-  const percent = Math.floor(ratio(order.executed, order.quantity) * 100);
+  const percent = percentFilled(order);
   return (
     <>
       <meter className={styles["filled"]} min={0} max={100} value={percent} aria-hidden="true" />

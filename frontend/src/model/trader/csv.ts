@@ -9,6 +9,7 @@ const TIMES: ReadonlySet<string> = new Set(["timestamp", "createdAt"]);
 const FILLS = ["timestamp", "symbol", "side", "price", "quantity", "fee", "feeSymbol", "isMaker", "tradeId", "orderId"] as const;
 const ORDERS = [
   ...(["createdAt", "symbol", "side", "orderType", "timeInForce", "status", "price", "triggerPrice", "quantity"] as const),
+  ...(["quoteQuantity", "triggerQuantity", "displayQuantity"] as const),
   ...(["executedQuantity", "executedQuoteQuantity", "id", "clientId"] as const),
 ] as const;
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parse } from "../../decimal/decimal";
 import type { OrderEvent } from "../../feed/events";
-import { fillFromEvent, fillFromWire, fromEvent, mergeFills, OrderTable, worth } from "./orders";
+import { fillFromEvent, fillFromWire, fromEvent, mergeFills, OrderTable, percentFilled, worth } from "./orders";
 
 const event = (change: Partial<OrderEvent>): OrderEvent => ({
   e: "orderAccepted",
@@ -69,4 +69,11 @@ it("is worth what it is wanted for while it is open, and then what it came to", 
   const filled = { ...open, status: "Filled", executed: parse("1"), executedQuote: parse("150.15") } as const;
   expect(worth(filled)).toBe(parse("150.15"));
   expect(worth({ ...open, status: "Cancelled" })).toBe(0n);
+});
+
+it("a market order by what it spends is measured by that, and filled when the exchange says so", () => {
+  const spent = { quantity: 0n, quoteQuantity: parse("1000"), executed: parse("6.63"), executedQuote: parse("999.804") };
+  expect(percentFilled({ ...spent, status: "Filled" })).toBe(100);
+  expect(percentFilled({ ...spent, status: "Expired" })).toBe(99);
+  expect(percentFilled({ status: "New", quantity: parse("3"), executed: parse("1"), executedQuote: 0n })).toBe(33);
 });

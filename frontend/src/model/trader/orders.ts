@@ -1,6 +1,6 @@
 /** Open orders and fills of the account: snapshots of REST and events of the stream become one picture. Pure. */
 import type { OrderStatus, OrderType, Side, TimeInForce, WireFill, WireOrder } from "../../api/types";
-import { divide, multiply, parse } from "../../decimal/decimal";
+import { divide, multiply, parse, ratio } from "../../decimal/decimal";
 import { fromMicros, parseUtc } from "../../decimal/time";
 import type { OrderEvent } from "../../feed/events";
 
@@ -15,6 +15,8 @@ export interface Order {
   price: bigint | null;
   triggerPrice: bigint | null;
   quantity: bigint;
+  /** What is to be spent or received instead, of a market order that says that. */
+  quoteQuantity?: bigint | null;
   executed: bigint;
   executedQuote: bigint;
   /** The part that the book shows, of an iceberg. */
@@ -38,6 +40,13 @@ export function worth(order: Pick<Order, "status" | "price" | "triggerPrice" | "
   return price === null ? null : multiply(price, order.quantity);
 }
 
+/** How much of what was wanted is done, from 0 to 100; a filled one may have left what is less than a lot. */
+export function percentFilled(order: Pick<Order, "status" | "quantity" | "quoteQuantity" | "executed" | "executedQuote">): number {
+  if (order.status === "Filled") return 100;
+  const part = order.quoteQuantity ? ratio(order.executedQuote, order.quoteQuantity) : ratio(order.executed, order.quantity);
+  return Math.floor(part * 100);
+}
+
 /** Whether it stands in the book, where others see it. */
 export function isResting(order: Order): boolean {
   return order.price !== null && order.status !== "TriggerPending";
@@ -59,6 +68,7 @@ export function fromWire(wire: WireOrder): Order {
     price: optional(wire.price),
     triggerPrice: optional(wire.triggerPrice),
     quantity: parse(wire.quantity ?? wire.triggerQuantity ?? "0"),
+    quoteQuantity: optional(wire.quoteQuantity),
     executed: parse(wire.executedQuantity),
     executedQuote: parse(wire.executedQuoteQuantity),
     display: optional(wire.displayQuantity),
@@ -78,6 +88,7 @@ export function fromEvent(event: OrderEvent, before: Order | undefined): Order {
     price: optional(event.p),
     triggerPrice: optional(event.P),
     quantity: parse(event.q ?? event.Y ?? "0"),
+    quoteQuantity: before?.quoteQuantity ?? null,
     executed: parse(event.z),
     executedQuote: parse(event.Z),
     display: optional(event.D),
