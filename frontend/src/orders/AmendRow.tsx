@@ -51,7 +51,7 @@ export function AmendRow({ order, columns, close }: AmendRowProps): ReactElement
           <span id={`${form}-says`} role="status" className={problem ? "problem" : styles["hint"]}>
             {problem ?? (change === null ? "" : keepsPlace ? "Keeps its place in the queue" : "Goes to the end of the queue")}
           </span>
-          <button type="submit" className="small" disabled={isBusy || problem !== null}>
+          <button type="submit" className="small" aria-disabled={isBusy} disabled={problem !== null}>
             Save
           </button>
           <button type="button" className="small" onClick={close}>

@@ -9,39 +9,61 @@ import { BEFORE } from "../ticket/Before";
 import { COMMON, type Column } from "./columns";
 import { Cells, RecordsTable } from "./RecordsTable";
 import { RowMenu } from "./RowMenu";
+import { useKeptFocus } from "./useKeptFocus";
 import { isAmong, type Only } from "../ticket/only";
 import { describe, pairOf } from "../ticket/words";
 
-const OPEN: readonly Column<Order>[] = [...COMMON, BEFORE];
+const QUEUED: readonly Column<Order>[] = [...COMMON, BEFORE];
 
 export function OpenOrders({ onlySymbol, onlySide = null }: Only): ReactElement {
-  const { account, session: holder } = useVenue();
+  const { account, queues, session: holder } = useVenue();
   const session = useStore(holder.store);
   const orders = useStore(account.orders);
   const isCurrent = useStore(account.isCurrent);
+  const places = useStore(queues.places);
   const [amended, setAmended] = useState<string | null>(null);
   const shown = [...orders.values()]
     .filter((order) => isAmong(order, onlySymbol, onlySide))
     .toSorted((a, b) => b.createdMs - a.createdMs);
+  const focus = useKeptFocus(shown.map(({ id }) => id));
+  const amend = (id: string): void => {
+    focus.watch(id);
+    setAmended(id);
+  };
+  const close = (id: string): void => {
+    focus.giveBack(id);
+    setAmended(null);
+  };
+  const columns = shown.some(({ id }) => places.has(id)) ? QUEUED : COMMON;
   if (shown.length === 0) return <p className="nothing">{isCurrent ? "No open orders" : session.kind === "none" ? session.reason : "Waiting for the account…"}</p>;
   return (
-    <RecordsTable label="Open orders" columns={OPEN} hasActions>
+    <RecordsTable label="Open orders" columns={columns} hasActions>
       {shown.map((order) =>
         order.id === amended ? (
-          <AmendRow key={order.id} order={order} columns={OPEN} close={() => setAmended(null)} />
+          <AmendRow key={order.id} order={order} columns={columns} close={() => close(order.id)} />
         ) : (
-          <OrderRow key={order.id} order={order} amend={() => setAmended(order.id)} />
+          <OrderRow key={order.id} order={order} columns={columns} amend={() => amend(order.id)} leave={() => focus.watch(order.id)} />
         ),
       )}
     </RecordsTable>
   );
 }
 
-function OrderRow({ order, amend }: { order: Order; amend: () => void }): ReactElement {
+interface OrderRowProps {
+  order: Order;
+  columns: readonly Column<Order>[];
+  amend: () => void;
+  /** Before it is cancelled. */
+  leave: () => void;
+}
+
+function OrderRow({ order, columns, amend, leave }: OrderRowProps): ReactElement {
   const venue = useVenue();
   const [isBusy, setBusy] = useState(false);
   const market = venue.market(order.symbol);
   const cancel = async (): Promise<void> => {
+    if (isBusy) return;
+    leave();
     setBusy(true);
     await venue.trading.cancel(order);
     setBusy(false);
@@ -50,9 +72,9 @@ function OrderRow({ order, amend }: { order: Order; amend: () => void }): ReactE
   const name = `${describe(order, market)}, ${pairOf(order.symbol)}, order ${order.id}`;
   return (
     <tr data-order={order.id}>
-      <Cells row={order} columns={OPEN} />
+      <Cells row={order} columns={columns} />
       <td className="action">
-        <button type="button" className="small" disabled={isBusy} aria-label={`Cancel ${name}`} onClick={() => void cancel()}>
+        <button type="button" className="small" aria-disabled={isBusy} aria-label={`Cancel ${name}`} onClick={() => void cancel()}>
           Cancel
         </button>
         <RowMenu
