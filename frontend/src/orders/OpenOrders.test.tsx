@@ -147,11 +147,15 @@ it("leaves the keyboard where somebody went while the cancellation was on its wa
   expect(document.activeElement?.textContent).toBe("Open orders");
 });
 
-it("has the place in the queue only where one is known", async () => {
+it("has triggers, averages and places in the queue only where an order has one", async () => {
   const heads = (): (string | null)[] => [...host.querySelectorAll("th")].map(({ textContent }) => textContent);
   await show(panel);
   await open("1", "2");
-  expect(heads()).not.toContain("Before it");
+  expect(heads()).toEqual(["Date", "Market", "Side", "Type", "Price", "Amount", "Filled", "Total", "Actions"]);
   await act(async () => venue.queues.places.set(new Map([["2", { before: 0, quantity: 0n }]])));
   expect(heads()).toContain("Before it");
+  const traded = { ...order("1"), executed: parse("0.5"), executedQuote: parse("50") };
+  const waiting: Order = { ...order("2"), triggerPrice: parse("99"), status: "TriggerPending" };
+  await act(async () => venue.account.orders.set(new Map([traded, waiting].map((each) => [each.id, each]))));
+  expect(heads()).toEqual(expect.arrayContaining(["Trigger", "Average"]));
 });

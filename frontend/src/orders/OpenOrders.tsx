@@ -13,7 +13,11 @@ import { useKeptFocus } from "./useKeptFocus";
 import { isAmong, type Only } from "../ticket/only";
 import { describe, pairOf } from "../ticket/words";
 
-const QUEUED: readonly Column<Order>[] = [...COMMON, BEFORE];
+/** What narrow panels have no room for where no order has it. */
+const RARE: Readonly<Record<string, (order: Order) => boolean>> = {
+  Trigger: ({ triggerPrice }) => triggerPrice !== null,
+  Average: ({ executed }) => executed > 0n,
+};
 
 export function OpenOrders({ onlySymbol, onlySide = null }: Only): ReactElement {
   const { account, queues, session: holder } = useVenue();
@@ -34,7 +38,8 @@ export function OpenOrders({ onlySymbol, onlySide = null }: Only): ReactElement 
     focus.giveBack(id);
     setAmended(null);
   };
-  const columns = shown.some(({ id }) => places.has(id)) ? QUEUED : COMMON;
+  const common = COMMON.filter(({ name }) => shown.some(RARE[name] ?? (() => true)));
+  const columns = shown.some(({ id }) => places.has(id)) ? [...common, BEFORE] : common;
   if (shown.length === 0) return <p className="nothing">{isCurrent ? "No open orders" : session.kind === "none" ? session.reason : "Waiting for the account…"}</p>;
   return (
     <RecordsTable label="Open orders" columns={columns} hasActions>
