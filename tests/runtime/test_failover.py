@@ -57,7 +57,8 @@ class Trader:
             number = self.sent
             order = place(Side.BID, 100, 1)
             order["client_id"], order["flags"] = number, OrderFlag.HAS_CLIENT_ID
-            with contextlib.suppress(OutcomeUnknown, Overloaded):
+            # The last one: it was surely not executed, because no primary was found for so long.
+            with contextlib.suppress(OutcomeUnknown, Overloaded, ConnectionError):
                 events = await self._gateway.submit(order.tobytes())
                 assert events[0]["kind"] == EventKind.ACCEPTED, events
                 self.answered[number] = int(events[0]["order_id"])
