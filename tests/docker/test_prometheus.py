@@ -65,17 +65,23 @@ def prometheus(folder: Path, targets: dict[str, int]) -> Iterator[str]:
     with (folder / "prometheus.log").open("wb") as log:
         running = subprocess.Popen([*command, f"--web.listen-address={url}"], stdout=log, stderr=log)
     try:
+        eventually(lambda: is_ready(f"http://{url}"), bool, "Prometheus answers", PATIENCE_SECONDS)
         yield f"http://{url}"
     finally:
         running.send_signal(signal.SIGTERM)
         running.wait(60)
 
 
-def answer(url: str, query: str) -> list[Any]:
+def is_ready(url: str) -> bool:
+    """It listens before it can be asked."""
     try:
-        told = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=60).json()
+        return httpx.get(f"{url}/-/ready", timeout=60).status_code == 200
     except httpx.TransportError:
-        return []
+        return False
+
+
+def answer(url: str, query: str) -> list[Any]:
+    told = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=60).json()
     assert told.get("status") == "success", told
     rows: list[Any] = told["data"]["result"]
     return rows
