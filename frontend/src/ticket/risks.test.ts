@@ -5,7 +5,7 @@ import { check } from "./checks";
 import { EMPTY, type Draft, type Surroundings } from "./draft";
 import { risks } from "./risks";
 
-const market = { symbol: "SOL_USDC", base: "SOL", quote: "USDC", tick: parse("0.01"), step: parse("0.001"), priceDecimals: 2 } as Market;
+const market = { symbol: "SOL_USDC", base: "SOL", quote: "USDC", tick: parse("0.01"), step: parse("0.001"), priceDecimals: 2, quantityDecimals: 3 } as Market;
 const around: Surroundings = {
   market: { ...market, state: "Open", minPrice: 0n, maxPrice: null, minQuantity: 0n, maxQuantity: null },
   bestBid: parse("99"),
@@ -48,6 +48,14 @@ describe("a person is asked", () => {
     };
     expect(words({ availableQuote: parse("2000") })).toEqual([]); // 18 % of ten thousand
     expect(words({ availableQuote: parse("2000"), totalQuote: parse("4000") })).toEqual(["It takes 45 % of your USDC, what is in orders included."]);
+  });
+
+  it("about a market order that the book cannot fill", () => {
+    const draft: Draft = { ...EMPTY, kind: "market", quantity: "50" };
+    const walked = { base: parse("12"), quote: parse("1200"), isFilled: false };
+    expect(risks(draft, check(draft, around).values, around, walked).map(({ words }) => words)).toEqual([
+      "The book has only 12 SOL of it within its limits: the rest expires at once.",
+    ]);
   });
 
   it("about what a thin book costs", () => {

@@ -1,6 +1,6 @@
 /** What about an order is so unusual that a person is asked before it is sent. Pure. */
 import { divide } from "../decimal/decimal";
-import { fixed } from "../decimal/format";
+import { fixed, trimmed } from "../decimal/format";
 import type { Confirmation } from "../model/confirmations";
 import { spends, type Values } from "./checks";
 import { hasTrigger, isLimit, opposite, type Draft, type Surroundings } from "./draft";
@@ -41,6 +41,10 @@ export function risks(draft: Draft, values: Values, around: Surroundings, walked
     found.push({ confirmation: "share", words: `It takes ${inPercent(divide(spent, balance), 0)} of your ${asset}, what is in orders included.` });
   }
   if (!isLimit(draft) && !hasTrigger(draft) && walked !== null && walked.base > 0n && best !== null) {
+    if (!walked.isFilled) {
+      const there = `${trimmed(walked.base, 0, around.market.quantityDecimals)} ${around.market.base}`;
+      found.push({ confirmation: "slippage", words: `The book has only ${there} of it within its limits: the rest expires at once.` });
+    }
     const slipped = beyond(draft, divide(walked.quote, walked.base), best);
     if (slipped > SLIPPAGE) {
       found.push({ confirmation: "slippage", words: `The average price is ${inPercent(slipped)} worse than the best one: the book is thin.` });
