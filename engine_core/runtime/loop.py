@@ -149,9 +149,6 @@ class Session:
                 raise redis.TimeoutError("Redis stands still: another one may be the primary by now")
             if engine.active:
                 self._publish()
-                if not publisher.under_way:
-                    engine.own.tick(engine.machine.state)
-                    engine.own.append_growth()
                 engine.fullness.look(engine.machine.state)
             elif lookout.is_due():
                 self._look_out()
@@ -200,11 +197,17 @@ class Session:
         engine.counters.questions += self._answers.give(engine.machine)
 
     def _publish(self) -> None:
-        """Take what Redis has answered, and send what waits, unless an answer is still to come; never wait for one."""
-        publisher = self._publisher
+        """Take what Redis has answered, and send what waits, unless an answer is still to come; never wait for one.
+
+        The engine's own commands go by the same connection, so first: events are under way all the time under load.
+        """
+        engine, publisher = self._engine, self._publisher
         if publisher.under_way and publisher.is_answered():
             self._settle()
-        if self._engine.active:
+        if engine.active:
+            if not publisher.under_way:
+                engine.own.tick(engine.machine.state)
+                engine.own.append_growth()
             publisher.flush()
 
     def _settle(self) -> None:
