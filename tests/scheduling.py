@@ -15,7 +15,8 @@ ONE_KERNEL = (
     *("tests/bench/test_kernel.py", "tests/bench/test_harness.py"),
 )
 LONG = (
-    *("tests/end_to_end/test_recovery.py", "tests/end_to_end/test_chaos.py", "tests/end_to_end", "tests/persistence"),
+    *("tests/end_to_end/test_recovery.py", "tests/docker/test_processes.py", "tests/end_to_end/test_chaos.py"),
+    *("tests/end_to_end", "tests/persistence", "tests/docker"),
     *("tests/test_simulation.py", "tests/fuzz", "tests/model", "tests/book", "tests/runtime"),
 )
 OF_PROCESSES = (
