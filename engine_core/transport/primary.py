@@ -17,7 +17,7 @@ import redis.sentinel
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
+from redis.exceptions import MasterDownError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -141,11 +141,19 @@ class _Sentinel(redis.sentinel.Sentinel):
         super().__init__(url.sentinels, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
 
     def discover_master(self, service_name: str) -> Any:
-        try:
-            return super().discover_master(service_name)  # type: ignore[no-untyped-call]
-        finally:
-            for sentinel in self.sentinels:
+        troubles = []
+        for sentinel in self.sentinels:
+            try:
+                state = sentinel.sentinel_master(service_name)
+                named = sentinel.sentinel_get_master_addr_by_name(service_name)
+            except (RedisError, OSError) as error:
+                troubles.append(str(error))
+                continue
+            finally:
                 sentinel.connection_pool.disconnect()
+            if (address := address_of(state, named)) is not None:
+                return address
+        raise _nobody(service_name, troubles)
 
 
 class _AsyncSentinel(redis.asyncio.sentinel.Sentinel):
@@ -154,8 +162,35 @@ class _AsyncSentinel(redis.asyncio.sentinel.Sentinel):
         super().__init__(url.sentinels, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
 
     async def discover_master(self, service_name: str) -> Any:
-        try:
-            return await super().discover_master(service_name)
-        finally:
-            for sentinel in self.sentinels:
+        troubles = []
+        for sentinel in self.sentinels:
+            try:
+                state = await sentinel.sentinel_master(service_name)
+                named = await sentinel.sentinel_get_master_addr_by_name(service_name)
+            except (RedisError, OSError) as error:
+                troubles.append(str(error))
+                continue
+            finally:
                 await sentinel.connection_pool.disconnect()
+            if (address := address_of(state, named)) is not None:
+                return address
+        raise _nobody(service_name, troubles)
+
+
+def address_of(state: dict[str, Any], named: tuple[bytes | str, int] | None) -> tuple[str, int] | None:
+    """Of the primary, as one sentinel knows it; None: it is down, as far as that one sees.
+
+    `state` (SENTINEL MASTER) is of the dead one until every replica follows the new one: seconds after that has become
+    primary. `named` (GET-MASTER-ADDR-BY-NAME) is the new one at once, at the sentinel that promotes it.
+    """
+    if named is None:
+        return None
+    host, port = named
+    address = (host.decode() if isinstance(host, bytes) else host, port)
+    is_down = state["is_sdown"] or state["is_odown"] or not state["is_master"]
+    return None if is_down and address == (state["ip"], state["port"]) else address
+
+
+def _nobody(name: str, troubles: list[str]) -> redis.sentinel.MasterNotFoundError:
+    why = f": {'; '.join(troubles)}" if troubles else ""
+    return redis.sentinel.MasterNotFoundError(f"No master found for {name!r}{why}")
