@@ -7,6 +7,7 @@ UP ?=
 MINUTES ?= 10
 LISTS ?= 2000000
 ROUNDS ?= 5
+KILLS ?= 50
 SEEDS ?= 2000
 REQUESTS ?= 500
 WORKERS ?= 3
@@ -30,7 +31,8 @@ help:
 	@echo "make soak    run the exchange under load for MINUTES=$(MINUTES), then verify every balance;"
 	@echo "            then LISTS=$(LISTS) random command lists through the book and its slow twin, twice SEEDS=$(SEEDS) simulations,"
 	@echo "            and REQUESTS=$(REQUESTS) made from the OpenAPI document to each route"
-	@echo "make chaos   kill every process again and again under load, ROUNDS=$(ROUNDS), then account for everything"
+	@echo "make chaos   kill every process again and again under load, ROUNDS=$(ROUNDS), then account for everything;"
+	@echo "            then, with replicated durability, hosts: the primary of the log and who is with it, KILLS=$(KILLS)"
 	@echo "make fuzz    random bytes to all readers for MINUTES=$(MINUTES), going on where it stopped (build/fuzz)"
 	@echo "make containers   build docker/ and run it in real containers (root, Debian); KEEP=--keep keeps the images"
 	@echo "make wheel   build/wheel/exchange-….whl, with the page: pip install it anywhere, and \`exchange up\` runs everything"
@@ -108,6 +110,7 @@ fuzz: setup-dev
 
 chaos: setup-dev
 	.venv/bin/python -m tests.end_to_end.chaos --rounds $(ROUNDS)
+	.venv/bin/python -m tests.end_to_end.chaos_hosts --kills $(KILLS)
 
 containers: setup-dev
 	.venv/bin/python -m tests.docker.containers $(KEEP)

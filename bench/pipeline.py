@@ -16,8 +16,8 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +33,7 @@ from engine_core.arguments import new_file, seconds, whole
 from engine_core.host.embedded import Valkey, running
 from engine_core.transport.gateway import Gateway
 from engine_core.transport.redis_connection import Connection, client_of
+from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
 from engine_core.wire.layout import BLOCK_HEADER, EVENT
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
@@ -51,6 +52,7 @@ SAMPLE_SECONDS = 0.5
 PRODUCER = 50  # gateway number
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
+Log = Callable[[Path], AbstractContextManager[tuple[str, dict[str, str]]]]
 
 
 class BenchError(RuntimeError):
@@ -84,6 +86,7 @@ class Producer:
         self._connection = Connection(redis_url, 30)
         self._names = keys(0)
         self._client = client_of(redis_url, 30)
+        self._reader = EventReader(self._names)
         self._block = block
         self._header = np.zeros(1, BLOCK_HEADER)
         state = parse_description(self._names.events, self._client.xinfo_stream(self._names.events))
@@ -138,7 +141,10 @@ class Producer:
                 self._last = self._ids.popleft()
             after, self._last = self._last, self._ids.popleft()
             began = time.monotonic()
-            found = self._client.xread({self._names.events: after}, count=1, block=ANSWER_MS)
+            found: Rows = []
+            deadline = began + ANSWER_MS / 1000
+            while not found and time.monotonic() < deadline:
+                found = read_events(self._client, self._reader.steps(EntryId.parse(after), 1, ANSWER_MS))
             self.waited += time.monotonic() - began
             if not found:
                 late = f"no events of entry {self._last.decode()} in {ANSWER_MS // 1000} s"
@@ -158,8 +164,10 @@ def rates(marks: Sequence[tuple[float, int]], block: int) -> list[float]:
 
 
 @contextmanager
-def engine(redis_url: str, folder: Path, *options: str, number: int = 0) -> Iterator[subprocess.Popen[bytes]]:
-    """An engine process; yields once it is ready. `number`: among those in one folder."""
+def engine(
+    redis_url: str, folder: Path, *options: str, number: int = 0, variables: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """An engine process; yields once it is ready. `number`: among those in one folder; `variables`: for it alone."""
     ready, tell = os.pipe()
     environment = {
         **os.environ,
@@ -171,6 +179,7 @@ def engine(redis_url: str, folder: Path, *options: str, number: int = 0) -> Iter
         "EXCHANGE_METRICS_PORT": "0",
         "EXCHANGE_WORKER": str(number),
         "EXCHANGE_LOG_LEVEL": "WARNING",
+        **(variables or {}),
     }
     command = [sys.executable, "-P", "-m", "engine_core.runtime", *options]
     process = subprocess.Popen(command, env=environment, pass_fds=(tell,))
@@ -224,13 +233,20 @@ def check_conservation(gateway: Gateway) -> None:
             raise BenchError(f"asset {asset}: {ACCOUNTS * FUNDS_ATOMS} was deposited, {sums.get(asset)} is there")
 
 
-def measure(seconds: float, block: int) -> Result:
+@contextmanager
+def plain_log(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """The URL of a Valkey in the folder, and variables for its engine."""
+    with running(Valkey(folder, folder), folder / "valkey.log") as url:
+        yield url, {}
+
+
+def measure(seconds: float, block: int, log: Log = plain_log) -> Result:
     flow = mixed_flow(SEED, round(seconds * PREPARED_PER_SECOND), MARKETS, ACCOUNTS)
     setup = flow.setup[flow.setup["kind"] != CommandKind.GENESIS]
     with (
         own_folder("xb-", "/tmp") as folder,
-        running(Valkey(folder, folder), folder / "valkey.log") as url,
-        engine(url, folder) as process,
+        log(folder) as (url, variables),
+        engine(url, folder, variables=variables) as process,
         Gateway(url, answer_seconds=ENGINE_START_SECONDS) as gateway,
     ):
         for first in range(0, len(setup), MAX_BLOCK_COMMANDS):

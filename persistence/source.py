@@ -15,6 +15,7 @@ from redis.retry import Retry
 from engine_core.process.stages import Sender
 from engine_core.transport.backlog import Stored, parse_stored
 from engine_core.transport.primary import redis_of
+from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, EVENT
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, decode_block, keys
@@ -53,6 +54,7 @@ class EventSource:
     def __init__(self, redis_url: str, shard: int) -> None:
         names, self._entries = keys(shard), 0
         self._stream, self._stored = names.events, names.stored
+        self._reader = EventReader(names)
         # No retries inside the client: after a lost connection the position must be checked before reading on.
         self._client = redis_of(redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=2 * _TIMEOUT_S, protocol=2)
 
@@ -150,8 +152,7 @@ class EventSource:
         return count
 
     def _read(self, after: EntryId, wait_ms: int | None) -> Entries:
-        reply = self._client.xread({self._stream: str(after)}, count=_READ_ENTRIES, block=wait_ms)
-        return _entries(cast(list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]], reply)[0][1]) if reply else []
+        return _entries(read_events(self._client, self._reader.steps(after, _READ_ENTRIES, wait_ms)))
 
     def _range(self, first: EntryId | str, last: EntryId, count: int | None = None) -> Entries:
         reply = self._client.xrange(self._stream, str(first), str(last), count)

@@ -24,6 +24,7 @@ OF_PROCESSES = (
     *("tests/docker", "tests/end_to_end", "tests/fuzz", "tests/persistence", "tests/test_simulation.py"),
     *(
         "tests/bench/load/test_command.py",
+        "tests/bench/test_durability.py",
         "tests/bench/test_kernel.py",
         "tests/bench/test_pipeline.py",
         "tests/bench/test_recovery.py",

@@ -1,6 +1,6 @@
 """The real engine loop, gateway bookkeeping and writer, in one process, against everything that can go wrong.
 
-    python -m tests.simulation [--seed N] [--runs N] [--harder]
+    python -m tests.simulation [--seed N] [--runs N] [--harder] [--replicated]
 
 From the seed come: who runs when, crashes of engines, gateways, readers and the writer between any two of their steps,
 of Redis (with `always`, or with `everysec` and a lost end), broken connections, lost replies, processes that freeze,
@@ -12,6 +12,9 @@ kills some engines or all of them, until an operator has it skipped. Then the ac
     every acknowledged command was executed, once, with the very events that its sender was told; none that was refused
     the database holds exactly these events, and its rows do not depend on how they were batched
     the engines' states are the replayed state, no money appeared or vanished, and a reader's book is the engines'
+
+With --replicated the engines wait for a replica, and hosts die: Redis with all that its replica has not received, and
+with engines. Then nothing may be named as lost.
 
 The same seed gives the same run. Where Redis loses what nobody has any more, an engine must say so; then an operator
 accepts the loss, once all has ended, and it goes on: only the very blocks that Redis lost may be missing afterwards.
@@ -40,11 +43,12 @@ LOOK_SECONDS = 1.0
 
 
 class Simulation:
-    def __init__(self, seed: int, folder: Path, harder: bool = False) -> None:
+    def __init__(self, seed: int, folder: Path, harder: bool = False, replicated: bool = False) -> None:
         self.world = World(seed)
         self.harder = harder
         self.chance = self.world.chance
-        self.server = Server(self.world, self.chance.choice(("always", "always", "everysec")))
+        drawn = self.chance.choice(("always", "always", "everysec"))
+        self.server = Server(self.world, "replicated" if replicated else drawn)
         self.host = Host(self.world, self.server, folder, tears=harder)
         self.host.few_entries = self.chance.choice((0, FEW_ENTRIES))
         if harder:
@@ -69,6 +73,8 @@ class Simulation:
     def _load(self) -> None:
         accidents = [self._kill_engine, self._kill_engine, self._kill_writer, self._kill_redis, self._kill_trader]
         accidents += [self._kill_reader, self._break, self._freeze, self._fill]
+        if self.server.durability == "replicated":
+            accidents += [self._kill_host, self._kill_host, self._part]
         if self.harder:
             accidents += [self._restore, self._copy_redis, self._jump, self._poison, self._poison, self._grow]
         end = self.world.now + LOAD_SECONDS
@@ -147,6 +153,21 @@ class Simulation:
         self._run(self.chance.uniform(0.0, 0.4))
         self.server.restart()
 
+    def _kill_host(self) -> None:
+        """That of the primary, with one or all engines on it; now and then its replica had been away."""
+        if self.chance.random() < 0.5:
+            self._part()
+            self._run(self.chance.uniform(0.0, 0.5))
+        engines = [actor for actor in self.world.actors if actor.name.startswith("engine")]
+        for victim in self.chance.sample(engines, self.chance.choice((1, len(engines)))):
+            self.world.kill(victim)
+            self.operator.engine(int(victim.name.partition("-")[2]), self.chance.uniform(0.0, 0.5))
+        self._kill_redis()
+
+    def _part(self) -> None:
+        """The replica is cut off."""
+        self.server.away_until = self.world.now + self.chance.uniform(0.05, 2.0)
+
     def _break(self) -> None:
         for number in self.chance.sample(sorted(self.server.connections), len(self.server.connections) // 2):
             self.server.connections.pop(number).broken = True
@@ -200,6 +221,8 @@ class Simulation:
         return blocks_of(self.server) if self.operator.named or self.operator.accepted else set()
 
     def _check(self) -> None:
+        if self.server.durability == "replicated" and not self.harder:
+            assert not self.operator.named and not self.operator.accepted, "what nobody was told is named as a loss"
         log = Log(self.server)
         machine = log.machine(self.operator.skips)
         if not {lost.entry for lost in self.server.lost} & {*self.operator.skips.values()}:
@@ -213,9 +236,9 @@ def _memory() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def simulate(seed: int, harder: bool = False) -> Simulation:
+def simulate(seed: int, harder: bool = False, replicated: bool = False) -> Simulation:
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=_memory()) as name:
-        simulation = Simulation(seed, Path(name), harder)
+        simulation = Simulation(seed, Path(name), harder, replicated)
         with simulated(simulation.host):
             simulation.run()
         return simulation
@@ -226,13 +249,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first one (default: 1)")
     parser.add_argument("--runs", type=int, default=1, help="how many seeds from there on (default: 1)")
     parser.add_argument("--harder", action="store_true", help="with the rarer accidents, too")
+    parser.add_argument("--replicated", action="store_true", help="with a replica, and hosts that die")
     options = parser.parse_args()
     if options.runs > 1:
         logging.getLogger("engine_core").setLevel(logging.CRITICAL)  # what one run says is told when it is run alone
     began, named, ended = time.monotonic(), 0, 0
     for seed in range(options.seed, options.seed + options.runs):
         try:
-            simulation = simulate(seed, options.harder)
+            simulation = simulate(seed, options.harder, options.replicated)
         except BaseException:
             print(f"seed {seed} failed", file=sys.stderr, flush=True)
             raise

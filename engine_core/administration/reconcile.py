@@ -209,7 +209,9 @@ def main() -> None:
     start("reconcile")
     try:
         settings = Settings.from_environment()
-        check_redis(settings.redis_url, settings.config.durability)  # nobody did if the roles were started one by one
+        check_redis(
+            settings.redis_url, settings.config.durability, settings.config.replicas
+        )  # nobody did if the roles were started one by one
         log.info("%d commands applied", apply(settings, log.info))
     except (ConfigError, ApplyError, ExternalError, TimeoutError) as error:
         sys.exit(f"error: {error}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine_core.config import market_maker as quoting
+from engine_core.config.durability import read_durability
 from engine_core.config.edge_limits import (
     Connections,
     Http,
@@ -39,7 +40,6 @@ __all__ = ["AssetDef", "Capacity", "Config", "ConfigError", "MarketDef", "load"]
 
 FUNDED_PROFILES = ("demo", "bare")  # they begin with accounts that have money, and keys for them on the disk
 PROFILES = (*FUNDED_PROFILES, "venue")
-DURABILITIES = ("always", "everysec")
 _SYMBOL = re.compile(rf"[A-Z][A-Z0-9]{{0,{MAX_SYMBOL_BYTES - 1}}}")
 _GIB = 2**30
 MAX_FILE_BYTES = 2**20
@@ -135,6 +135,7 @@ class Config:
     markets: tuple[MarketDef, ...]
     capacity: Capacity
     durability: str
+    replicas: int  # that must have what leaves the engine, with durability "replicated"; else 0
     keep_days: int  # how long log entries stay that nobody needs any more, memory permitting
     snapshots: Snapshots
     engine: Engine
@@ -180,7 +181,7 @@ def load(path: Path | str) -> Config:
 def read(root: Section) -> Config:
     """Every key of the file is asked for here and in what this calls; `.ci/configuration.py` documents them by that."""
     log = root.section("log")
-    durability = log.choice("durability", DURABILITIES, "everysec")
+    durability, replicas = read_durability(log)
     keep_days = log.integer("keep_days", 0, 3650, 8)
     log.done()
     server, engine = _server(root.section("server")), _engine(root.section("engine"))
@@ -204,6 +205,7 @@ def read(root: Section) -> Config:
         tuple(in_order[1]),
         capacity,
         durability,
+        replicas,
         keep_days,
         snapshots,
         engine,

@@ -23,8 +23,8 @@ class ExternalError(RuntimeError):
     """A server of the operator's that cannot be used as it is; the message says what to change."""
 
 
-def check_redis(url: str, durability: str) -> None:
-    """ExternalError unless `url` answers and keeps what is appended as `durability` promises."""
+def check_redis(url: str, durability: str, replicas: int = 0) -> None:
+    """ExternalError unless `url` answers and keeps what is appended as `durability`, with `replicas`, promises."""
     name = f"REDIS_URL {without_password(check_redis_url(url))}"
     try:
         with redis_of(url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True) as client:
@@ -45,16 +45,23 @@ def check_redis(url: str, durability: str) -> None:
         raise ExternalError(f"{name}: is a replica, which takes no commands: name its primary, {primary}, instead")
     wanted: dict[str, Callable[[str], bool]] = {
         "appendonly": lambda value: value == "yes",
-        "appendfsync": lambda value: value == "always" or (value == "everysec" and durability == "everysec"),
+        "appendfsync": lambda value: value == "always" or (value == "everysec" and durability != "always"),
         "maxmemory-policy": lambda value: value == "noeviction",
     }
-    advice = {"appendonly": "yes", "appendfsync": durability, "maxmemory-policy": "noeviction"}
+    appendfsync = "always" if durability == "always" else "everysec"
+    advice = {"appendonly": "yes", "appendfsync": appendfsync, "maxmemory-policy": "noeviction"}
     for key, fits in wanted.items():
         if not fits(str(settings.get(key, ""))):
             raise ExternalError(
                 f"{name}: {key} is {settings.get(key)!r}, but the log needs it (durability = {durability!r}): "
                 f"CONFIG SET {key} {advice[key]}, and the same in its configuration file"
             )
+    there = int(replication.get("connected_slaves", 0))
+    if there < replicas:
+        raise ExternalError(
+            f"{name}: has {there} of the {replicas} replicas without which nothing leaves the engine (durability = "
+            f"{durability!r}): start them, or set log.replicas lower"
+        )
 
 
 def check_database(url: str) -> None:

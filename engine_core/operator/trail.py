@@ -18,6 +18,7 @@ import redis
 from engine_core.operator.target.log_access import open_log
 from engine_core.operator.target.running import CommandError
 from engine_core.transport.redis_connection import describe
+from engine_core.transport.replicated import end_of
 from engine_core.wire.codes import AccountState, CommandKind, EventKind, KeyPermission, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, EVENT
 from engine_core.wire.market_limits import LIMITS
@@ -45,7 +46,8 @@ def trail(options: argparse.Namespace) -> int:
             names = keys(0)
             if not describe(client, names.events).is_complete:
                 print("# the log was trimmed: what came before its first entry is in backups and in the database only")
-            for action in _actions(client, names.events):
+            end = end_of(client, names)
+            for action in _actions(client, names.events, "+" if end is None else str(end)):
                 if options.account is None or action.get("account") == options.account:
                     print(json.dumps(action) if options.json else _line(action))
     except (redis.RedisError, BlockError) as error:
@@ -53,9 +55,9 @@ def trail(options: argparse.Namespace) -> int:
     return 0
 
 
-def _actions(client: redis.Redis, stream: str) -> Iterator[dict[str, Any]]:
+def _actions(client: redis.Redis, stream: str, end: str) -> Iterator[dict[str, Any]]:
     after = "-"
-    while rows := cast(Rows, client.xrange(stream, after, "+", count=CHUNK)):
+    while rows := cast(Rows, client.xrange(stream, after, end, count=CHUNK)):
         for entry, fields in rows:
             header, events = decode_block(fields[FIELD], EVENT)
             chosen = events[np.isin(events["kind"], _OUTCOMES)]

@@ -138,9 +138,11 @@ def _redis(servers: list[Server], config: Config, data: Path, runtime: Path) -> 
     """The URL of the operator's Redis if it will do, else of one that is added to `servers`."""
     url = os.environ.get("REDIS_URL", "")
     if url:
-        check_redis(url, config.durability)
+        check_redis(url, config.durability, config.replicas)
         print(f"  using Redis at {without_password(url)}")
         return url
+    if config.replicas:
+        raise StartError('durability = "replicated" needs a Redis with replicas: set REDIS_URL, or choose another one')
     servers.append(valkey := Valkey(data, runtime, config.durability))
     return valkey.url
 

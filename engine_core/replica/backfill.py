@@ -57,7 +57,7 @@ async def backfill(data: MarketData, redis_url: str, shard: int = 0) -> int:
         async with async_redis_of(redis_url) as redis:
             data.begins_midway = await _begins_midway(redis, keys(shard).events, cursor)
             while True:
-                rows = cast(Rows, await redis.xrange(keys(shard).events, min=cursor, count=count))
+                rows = cast(Rows, await redis.xrange(keys(shard).events, min=cursor, max=str(target), count=count))
                 blocks = [fields[FIELD] for _, fields in rows]
                 batches = [trades_of(events, int(header["time_ms"])) for header, events in map(_decode, blocks)]
                 if batches:

@@ -33,6 +33,7 @@ class EngineConfig:
     metrics_port: int
     stages_every: int = 0  # see process/stages.py
     standby: bool = False
+    replicas: int = 0  # that must have what leaves the engine
     number: int = 0  # of this process among the engines of the shard on this machine
 
     @property
@@ -57,6 +58,7 @@ def from_settings(settings: Settings, standby: bool = False) -> EngineConfig:
         metrics_port=settings.metrics_port,
         stages_every=settings.config.server.stages_every,
         standby=standby,
+        replicas=settings.config.replicas,
         number=settings.worker,
     )
 

@@ -12,6 +12,8 @@ The note also tells a log that went back in time: what was executed can only be 
                         5 last_ms · 6 last_seq: of a run of entries that are executed in one call; 0 if it is one
                         7 suspect_ms · 8 suspect_seq: the entry at which an engine ended last
                         9 top_ms · 10 top_seq: of the log when an entry was skipped
+                        11 replicated_ms · 12 replicated_seq: not 0 where only that has left the engine which
+                        replicas have (replication.py): up to there; Redis may lose the rest, and nobody misses it
 
 After a crash in a run its entries are executed one by one, so the next crash names the entry. Crashes count for one
 entry only: engines that are killed here and there, while they come up perhaps, halt nothing.
@@ -41,8 +43,9 @@ from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys
 
 MAX_CRASHES = 3
 LOOK_SECONDS = 1.0
+NOTHING_REPLICATED = EntryId(0, 1)  # yet; 0-0 is that nobody asks
 _MS, _SEQ, _EXECUTING, _CRASHES, _LOG_ID, _LAST_MS, _LAST_SEQ, _SUSPECT_MS, _SUSPECT_SEQ, _TOP_MS, _TOP_SEQ = range(11)
-_WORDS = 11
+_REPLICATED_MS, _REPLICATED_SEQ, _WORDS = range(11, 14)
 
 logger = logging.getLogger(__name__)
 
@@ -93,10 +96,24 @@ class CrashGuard:
         return int(self._words[_LOG_ID])
 
     def seen(self, log_id: int) -> list[EntryId]:
-        """Entries of this log that an engine here saw: the last one begun, and perhaps a later one."""
+        """Entries that this log must have: the last one begun by an engine here, and perhaps a later one."""
         words = self._words.tolist()
+        replicated = EntryId(words[_REPLICATED_MS], words[_REPLICATED_SEQ])
+        if replicated != ORIGIN:
+            return [replicated] if words[_LOG_ID] == log_id else []
         seen = EntryId(words[_MS], words[_SEQ]), EntryId(words[_TOP_MS], words[_TOP_SEQ])
         return [entry for entry in seen if entry != ORIGIN and words[_LOG_ID] == log_id]
+
+    def counts_only_replicated(self, yes: bool) -> None:
+        """From now on: the log must have what `note_replicated` says, or else all that was executed."""
+        self.note_replicated(max(self._replicated, NOTHING_REPLICATED) if yes else ORIGIN)
+
+    def note_replicated(self, position: EntryId) -> None:
+        self._words[_REPLICATED_MS], self._words[_REPLICATED_SEQ] = position
+
+    @property
+    def _replicated(self) -> EntryId:
+        return EntryId(int(self._words[_REPLICATED_MS]), int(self._words[_REPLICATED_SEQ]))
 
     def execute(self, machine: Machine, entry: EntryId, block: bytes) -> Mirror:
         suspected = entry == self._suspect

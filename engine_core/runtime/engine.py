@@ -19,10 +19,12 @@ from engine_core.runtime.counters import Counters, Stages
 from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.first_touch import touch
 from engine_core.runtime.fullness import Fullness
+from engine_core.runtime.held import Held, run_of
 from engine_core.runtime.log.chunk import Chunk, chunk_of
 from engine_core.runtime.log.publish import Publisher
+from engine_core.runtime.log.replication import Replication
 from engine_core.runtime.log.skips import remember
-from engine_core.runtime.log.tail import KEEP_SECONDS, KEEP_SECONDS_FOR_REPLICAS, Tail
+from engine_core.runtime.log.tail import KEEP_SECONDS, KEEP_SECONDS_FOR_REPLICAS, Forgotten, NotTaken, Tail
 from engine_core.runtime.machine import Machine, Run
 from engine_core.runtime.own_commands import OwnCommands
 from engine_core.runtime.recovery import check_pair, check_position, read_logs, replay
@@ -35,7 +37,7 @@ from engine_core.transport.redis_connection import Connection
 from engine_core.transport.ring import RingWriter, Stamp
 from engine_core.wire.layout import EVENT
 from engine_core.wire.log import RESTORE_SECONDS, LogError, LogState, LogTrimmed
-from engine_core.wire.streams import EntryId, decode_block, keys, pack
+from engine_core.wire.streams import ORIGIN, EntryId, decode_block, keys, pack
 
 FEW_ENTRIES = 4  # in one read: the exchange is not busy
 RING_EVENTS = 2048  # of a long read: ring the bells and publish after so many
@@ -56,6 +58,7 @@ class Engine:
         self.stamps = Stamps(config.stages_every, Stage.READ, Stage.MATCHED, Stage.PUBLISHED)
         self.read_at = 0.0  # when the entries came that are being executed
         self.following = False  # everything that the log held at the start is executed, and Redis is there
+        self.has_followed = False  # in this process' life: it was so once
         self.active = False  # the one that publishes
         self.on_activation: Callable[[], None] = lambda: None
         self.ring: RingWriter | None = None
@@ -63,6 +66,7 @@ class Engine:
         self.beat = beat
         self.wake = wake  # descriptor that becomes readable at a signal, so that poll() ends
         self.own = OwnCommands(config, self.counters)
+        self._held = Held()
         self.patient_until = 0.0  # with logs that this engine cannot start over from
         self.start_over()
 
@@ -70,7 +74,8 @@ class Engine:
         """As a process that has just been started, except that one that was active goes on being it."""
         self._close_ring()
         self.machine = Machine(self.config.capacities)
-        self.publisher = Publisher(self.names)
+        replicas = self.config.replicas
+        self.publisher = Publisher(self.names, Replication(self.names, replicas) if replicas else None)
         self.guard: CrashGuard | None = None
         self.recovered = self.following = False
         self._tail = Tail(KEEP_SECONDS_FOR_REPLICAS if is_sentinel(self.config.redis_url) else KEEP_SECONDS)
@@ -86,19 +91,36 @@ class Engine:
             check_same_log(self.guard.log_id, logs, self.config.data)
             for entry in self.guard.seen(events.log_id):
                 check_has(client, orders, entry, f"the note {self.config.note}")
+            self.guard.counts_only_replicated(self.publisher.replication is not None)
         return logs
 
     def _logs(self, client: redis.Redis) -> tuple[LogState, LogState]:
         """Both logs, whole again if Redis had lost their ends and this engine still has them."""
         remember(client, self.names, self._tail.skipped())
         orders, events = read_logs(client, self.names)
-        if self._tail.restore(client, self.names, orders, events, self.publisher.confirmed):
+        try:
+            restored = self._tail.restore(client, self.names, orders, events, self.publisher.confirmed)
+        except LogError as error:
+            if isinstance(error, Forgotten | NotTaken) or self._has_left(client):
+                raise
+            raise Forgotten(f"nothing of it had left this engine: {error}") from error
+        if restored:
             self.counters.restored += 1
             orders, events = read_logs(client, self.names)
         check_pair(self.names, (orders, events), self.machine.position)
         if self.recovered:
             check_position((orders, events), self.machine.position, self.machine.log_id)
         return orders, events
+
+    def _has_left(self, client: redis.Redis) -> bool:
+        """Whether what Redis lost, and the engine cannot give back, may be known to anybody."""
+        replication, names = self.publisher.replication, self.names
+        if replication is None:
+            return True
+        last = str(replication.position)
+        return replication.position != ORIGIN and not all(
+            client.xrange(name, last, last) for name in (names.orders, names.events)
+        )
 
     def recover(self, connection: Connection, client: redis.Redis, logs: tuple[LogState, LogState]) -> None:
         assert self.guard is not None
@@ -122,8 +144,15 @@ class Engine:
 
     def activate(self, appends: Connection) -> None:
         """From now on publish, beginning with what nobody has published yet."""
-        appends.send([pack(b"CLIENT", b"SETNAME", active_name(self.config.shard).encode())])
-        appends.receive()
+        name = pack(b"CLIENT", b"SETNAME", active_name(self.config.shard).encode())
+        if self.publisher.replication is not None:
+            appends.send([name])
+            appends.receive()
+            self.publisher.replication.begin(appends, self.publisher.confirmed)
+        else:  # of another durability before this one, nothing is to stay
+            marks = pack(b"UNLINK", self.names.replicated.encode(), self.names.held.encode())
+            appends.send([pack(b"CLIENT", b"REPLY", b"SKIP"), marks, name])
+            appends.receive()
         self.own.connect(appends, self.machine)
         if self.active:
             return
@@ -136,7 +165,8 @@ class Engine:
             for entry, block in unpublished:
                 header, events = decode_block(block, EVENT)
                 sender = (int(header["gateway"]), int(header["incarnation"]), int(header["sequence"]))
-                ring.write(events.copy(), Stamp(entry, *sender, int(header["time_ms"])))
+                stamp = Stamp(entry, *sender, int(header["time_ms"]))
+                self._hand_out(entry, run_of(stamp, int(header["commands"]), events.copy()), 0.0, 0.0)
                 ring.ring()
 
     def _raise_capacities(self) -> None:
@@ -153,6 +183,7 @@ class Engine:
         if self.ring is not None:
             self.ring.close()
             self.ring = None
+        self._held.clear()
         self.own.disconnect()
 
     def _ring_after(self, base: EntryId) -> RingWriter:
@@ -200,12 +231,7 @@ class Engine:
         reached = self.guard.execute_run(self.machine, chunk, start, len(chunk.entries), runs)
         for run in runs:
             if self.active:
-                matched_at = now()
-                self._ring_after(before).write_run(run.events, run.stamps)
-                for number in self.stamps.wanted(run.stamps["sequence"]):
-                    ends = [0, *run.stamps["events_end"][: number + 1].tolist()]
-                    events = run.events[ends[-2] : ends[-1]]
-                    self._note_times(Sender(*run.stamps[number].item()[2:5]), matched_at, events)
+                self._hand_out(before, run, self.read_at, now())
             self._keep(chunk.entries[start:reached], self.machine.encode_run(run))
             self.counters.commands += int(run.commands.sum())
             self.counters.events += len(run.events)
@@ -217,17 +243,45 @@ class Engine:
         mirror = self.guard.execute(self.machine, entry, block)
         if not self.machine.log_id:
             raise LogError(f"{self.names.orders} begins at {entry} with something else than GENESIS")
-        if self.active:
+        if self.active and self.publisher.replication is not None:
+            self._hand_out(before, run_of(mirror.stamp, mirror.commands, mirror.events), self.read_at, now())
+        elif self.active:
             matched_at = now()
             self._ring_after(before).write(mirror.events, mirror.stamp)
             if self.stamps.wants(mirror.stamp.sequence):
-                self._note_times(Sender(*mirror.stamp[1:4]), matched_at, mirror.events)
+                self._note_times(Sender(*mirror.stamp[1:4]), self.read_at, matched_at, mirror.events)
         self._keep([(entry, block)], [self.machine.encode(mirror)])
         self.counters.commands += mirror.commands
         self.counters.events += len(mirror.events)
 
-    def _note_times(self, sender: Sender, matched_at: float, events: np.ndarray) -> None:
-        self.stamps.add(sender, self.read_at, matched_at, now(), orders=self.stamps.orders_of(events))
+    def _hand_out(self, before: EntryId, run: Run, read_at: float, matched_at: float) -> None:
+        """To the ring; or kept for it, while replicas do not have it."""
+        if self.publisher.replication is not None:
+            self._held.add(before, run, read_at, matched_at)
+        else:
+            self._to_ring(before, run, read_at, matched_at)
+
+    def release(self) -> None:
+        """Let go what replicas have by now."""
+        replication = self.publisher.replication
+        assert replication is not None and self.guard is not None
+        for before, run, read_at, matched_at in self._held.up_to(replication.position):
+            self._to_ring(before, run, read_at, matched_at)
+        if self.ring is not None:
+            self.counters.wakeups += self.ring.ring()
+        self.guard.note_replicated(replication.position)
+
+    def _to_ring(self, before: EntryId, run: Run, read_at: float, matched_at: float) -> None:
+        self._ring_after(before).write_run(run.events, run.stamps)
+        if not matched_at:  # of an engine that did not publish then
+            return
+        for number in self.stamps.wanted(run.stamps["sequence"]):
+            ends = [0, *run.stamps["events_end"][: number + 1].tolist()]
+            events = run.events[ends[-2] : ends[-1]]
+            self._note_times(Sender(*run.stamps[number].item()[2:5]), read_at, matched_at, events)
+
+    def _note_times(self, sender: Sender, read_at: float, matched_at: float, events: np.ndarray) -> None:
+        self.stamps.add(sender, read_at, matched_at, now(), orders=self.stamps.orders_of(events))
 
     def _keep(self, entries: list[tuple[EntryId, bytes]], mirrors: list[bytes]) -> None:
         """What they caused waits for the stream, and is remembered for a while."""

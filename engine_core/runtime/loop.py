@@ -21,14 +21,16 @@ import redis
 from engine_core.config.redis_url import is_sentinel
 from engine_core.runtime.config import WAITING_BYTES
 from engine_core.runtime.engine import FEW_ENTRIES, Engine
-from engine_core.runtime.log.intake import BLOCK_MS, WATCHED_BLOCK_MS, Intake
+from engine_core.runtime.log.intake import BLOCK_MS, OVERDUE_SECONDS, WATCHED_BLOCK_MS, Intake
 from engine_core.runtime.log.publish import AppendRefused
+from engine_core.runtime.log.replication import Replication
 from engine_core.runtime.log.skips import check_skips
 from engine_core.runtime.log.tail import Forgotten, NotTaken
 from engine_core.runtime.own_commands import due_at
 from engine_core.runtime.queries import Answers
 from engine_core.runtime.recovery import create_log
-from engine_core.runtime.standby import Lookout
+from engine_core.runtime.snapshots.snapshot import Place
+from engine_core.runtime.standby import FIRST_SECONDS, RETURN_SECONDS, Lookout
 from engine_core.transport.primary import UNREACHABLE, refuse_replica
 from engine_core.transport.redis_connection import Connection, client_of
 from engine_core.wire.log import RESTORE_SECONDS, LogError, LogTrimmed
@@ -37,6 +39,7 @@ from engine_core.wire.streams import EntryId, pack
 RETRY_SECONDS = 0.1
 SAY_EVERY_S = 60.0
 PATIENCE_SECONDS = 10.0
+CALM_SECONDS = 1.0  # at most, for replicas to have all that a snapshot is of
 QUESTIONS_BACK_MS = 5000  # questions asked so long before we came up may still be waited for
 
 logger = logging.getLogger(__name__)
@@ -92,7 +95,7 @@ def _run_connected(engine: Engine, ready: Callable[[], None]) -> None:
             engine.recover(reading, client, logs)
         session = Session(engine, client, appends, answering, reading)
         ready()
-        engine.following = True
+        engine.following = engine.has_followed = True
         session.follow()
 
 
@@ -104,12 +107,21 @@ class Session:
     ) -> None:
         self._engine, self._client, self._appends = engine, client, appends
         self._publisher = engine.publisher
-        self._lookout = Lookout(client, engine.names, engine.config.shard, engine.config.number)
+        is_replicated = self._publisher.replication is not None
+        self._is_watched = is_sentinel(engine.config.redis_url)
+        self._lookout = Lookout(
+            client,
+            engine.names,
+            engine.config.shard,
+            engine.config.number,
+            is_replicated=is_replicated,
+            patience=RETURN_SECONDS if engine.has_followed and self._is_watched else FIRST_SECONDS,
+        )
         self._choose_role()
-        self._answers = Answers(answering, engine.names)
+        self._answers = Answers(answering, engine.names, engine.publisher.replication)
         now_ms = time.time_ns() // 1_000_000
         position = engine.machine.position
-        self._is_watched = is_sentinel(engine.config.redis_url)
+        self._alone_since = float("inf")  # without replicas that must have what leaves
         block_ms = WATCHED_BLOCK_MS if self._is_watched else BLOCK_MS
         asked_after = EntryId(now_ms - QUESTIONS_BACK_MS, 0)
         self._intake = Intake(reading, client, engine.names, position, asked_after, block_ms)
@@ -155,7 +167,28 @@ class Session:
             if engine.wake in readable:
                 engine.keeper.drain(engine.wake)
             commands = engine.counters.replayed_commands + engine.counters.commands  # since the snapshot we began with
-            engine.keeper.look(engine.machine.state, engine.place, commands, active=engine.active)
+            engine.keeper.look(engine.machine.state, self._place, commands, active=engine.active)
+
+    def _place(self) -> Place | None:
+        """Where a snapshot would be now: with replicas only where they have all that it is of."""
+        return self._engine.place() if self._is_replicated() else None
+
+    def _is_replicated(self) -> bool:
+        """Whether replicas have all that was executed; it is waited for, but not for replicas that are away."""
+        publisher, machine = self._publisher, self._engine.machine
+        if publisher.replication is None:
+            return True
+        deadline = time.monotonic() + CALM_SECONDS
+        while publisher.replication.position < machine.position:
+            if publisher.replication.waiting or time.monotonic() > deadline:
+                return False
+            if self._engine.active:
+                self._settle()
+                publisher.flush()
+            else:
+                time.sleep(CALM_SECONDS / 100)
+                publisher.replication.position = self._lookout.mark()
+        return True
 
     def _look_out(self) -> None:
         """A standby's turn: forget what was published, and see whether the active engine lives."""
@@ -190,6 +223,7 @@ class Session:
         if not engine.active:
             return
         while engine.active and publisher.unconfirmed_bytes > WAITING_BYTES:
+            engine.beat()
             self._settle()
             publisher.flush()
         for question in batch.questions:
@@ -222,6 +256,20 @@ class Session:
             engine.counters.append_refusals += 1
             logger.error("Redis takes no events, trying again: %s", error)
             time.sleep(RETRY_SECONDS)
+        if publisher.replication is not None and engine.active:
+            engine.release()
+            self._answers.release()
+            publisher.replication.tell(self._client)
+            self._look_for_replicas(publisher.replication)
+
+    def _look_for_replicas(self, replication: Replication) -> None:
+        """Replicas that stay away may follow another primary by now."""
+        if not replication.waiting:
+            self._alone_since = float("inf")
+        elif self._is_watched:
+            self._alone_since = min(self._alone_since, time.monotonic())
+            if time.monotonic() - self._alone_since > OVERDUE_SECONDS:
+                raise redis.ConnectionError(f"{replication.waiting}: another Redis may be the primary by now")
 
     def _timeout_ms(self) -> float | None:
         """How long poll() may sleep: until the next timer is due; for ever if there is none."""

@@ -14,9 +14,16 @@ from engine_core.runtime.fullness import tables
 def show(engine: Engine, monitor: Monitor) -> None:
     """Let `monitor` show this engine."""
     monitor.samples = lambda: _samples(engine)
-    monitor.not_ready = lambda: "" if engine.following else "replaying the log, or waiting for Redis"
+    monitor.not_ready = lambda: _waiting(engine)
     monitor.histograms.extend(engine.stages)
     monitor.stamps = engine.stamps.after
+
+
+def _waiting(engine: Engine) -> str:
+    if not engine.following:
+        return "replaying the log, or waiting for Redis"
+    replication = engine.publisher.replication
+    return replication.waiting if replication is not None and engine.active else ""
 
 
 def _samples(engine: Engine) -> Iterator[Sample]:
@@ -33,6 +40,10 @@ def _samples(engine: Engine) -> Iterator[Sample]:
     yield Sample("append_refusals_total", "times that Redis refused events", counters.append_refusals)
     yield Sample("events_confirmed_bytes_total", "bytes of events that Redis has confirmed", publisher.confirmed_bytes)
     yield Sample("events_unconfirmed_bytes", "bytes of events computed but not confirmed", publisher.unconfirmed_bytes)
+    if publisher.replication is not None:
+        wanted, there = publisher.replication.wanted, publisher.replication.there
+        yield Sample("replicas_wanted", "replicas that must have what leaves the engine", wanted)
+        yield Sample("replicas_there", "replicas that had the events when they were last asked", there)
     yield Sample("engine_active", "1: it publishes, 0: it stands by", int(engine.active))
     ahead = ahead_ms(engine.machine.time_ms) / 1000
     yield Sample("clock_ahead_seconds", "by how much engine time is ahead of this machine's clock", ahead)

@@ -9,14 +9,16 @@ import numpy as np
 
 from engine_core.book import queries
 from engine_core.book.memory.state import MARKETS
+from engine_core.runtime.log.replication import Replication
 from engine_core.runtime.machine import Machine
 from engine_core.transport.redis_connection import Connection
 from engine_core.wire.codes import QueryKind, Reason
 from engine_core.wire.layout import ANSWER_HEADER, LEVEL, STATUS
 from engine_core.wire.queries import ANSWER_RECORDS, BY_CLIENT_ID, decode_query, stamp_of
-from engine_core.wire.streams import Keys, pack
+from engine_core.wire.streams import EntryId, Keys, pack
 
 MAX_WAITING = 10_000  # beyond, the oldest is forgotten; its asker repeats it
+HELD_BYTES = 16 << 20  # of answers that wait for replicas; beyond, none is made
 
 
 def answer(machine: Machine, query: np.void) -> bytes:
@@ -60,12 +62,17 @@ def _records(machine: Machine, kind: QueryKind, query: np.void) -> tuple[np.ndar
 
 
 class Answers:
-    """Questions that wait for the state they are about, and the connection that answers go out by."""
+    """Questions that wait for the state they are about, and the connection that answers go out by.
 
-    def __init__(self, connection: Connection, names: Keys) -> None:
-        self._connection = connection
+    With replication an answer waits, too: until replicas have what it tells of.
+    """
+
+    def __init__(self, connection: Connection, names: Keys, replication: Replication | None = None) -> None:
+        self._connection, self._replication = connection, replication
         self._channel = names.answers.encode()
         self._waiting: deque[np.void] = deque(maxlen=MAX_WAITING)
+        self._held: deque[tuple[EntryId, bytes]] = deque()  # an answer, and the entry that its state is of
+        self._held_bytes = 0
         self._open_replies = 0
 
     def ask(self, question: bytes) -> None:
@@ -75,7 +82,7 @@ class Answers:
 
     def give(self, machine: Machine) -> int:
         """Answer what the state is recent enough for; the number answered."""
-        if not self._waiting:
+        if not self._waiting or self._held_bytes > HELD_BYTES:
             return 0
         ripe = [query for query in self._waiting if stamp_of(query) <= machine.position]
         if not ripe:
@@ -83,11 +90,33 @@ class Answers:
         self._waiting = deque(
             (query for query in self._waiting if stamp_of(query) > machine.position), maxlen=MAX_WAITING
         )
-        while self._open_replies:  # of the last time: long there
-            self._connection.receive()
-            self._open_replies -= 1
+        self._take_replies()
         for query in ripe:
             channel = self._channel + b"%d" % int(query["gateway"])
-            self._connection.send([pack(b"PUBLISH", channel, answer(machine, query))])
-            self._open_replies += 1
+            message = pack(b"PUBLISH", channel, answer(machine, query))
+            if self._replication is None or not self._replication.is_behind(machine.position):
+                self._send(message)
+            else:
+                self._held.append((machine.position, message))
+                self._held_bytes += len(message)
         return len(ripe)
+
+    def release(self) -> None:
+        """Send what replicas have the state of by now."""
+        assert self._replication is not None
+        if self._held:
+            self._take_replies()
+        while self._held and not self._replication.is_behind(self._held[0][0]):
+            message = self._held.popleft()[1]
+            self._held_bytes -= len(message)
+            self._send(message)
+
+    def _take_replies(self) -> None:
+        """Of the last time: long there."""
+        while self._open_replies:
+            self._connection.receive()
+            self._open_replies -= 1
+
+    def _send(self, message: bytes) -> None:
+        self._connection.send([message])
+        self._open_replies += 1

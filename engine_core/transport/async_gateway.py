@@ -34,6 +34,7 @@ from engine_core.transport.outbox import Answer, Block, Outbox
 from engine_core.transport.pipeline import ANSWER_SECONDS, STILL_SECONDS, Pipeline, expired
 from engine_core.transport.primary import UNREACHABLE, async_redis_of
 from engine_core.transport.questions import Answered
+from engine_core.transport.replicated import end_of_async
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
 from engine_core.wire.layout import EVENT
 from engine_core.wire.queries import Asker
@@ -229,7 +230,10 @@ class AsyncGateway:
                     logger.warning("the outcome of a block cannot be looked up: %s", error)
             for block in self._outbox.blocks:
                 if expired(block):
-                    block.fail(OutcomeUnknown(f"the engine did not answer within {ANSWER_SECONDS:g} s"))
+                    why = f": {self.pressure}" if self.pressure else ""
+                    block.fail(OutcomeUnknown(f"the engine did not answer within {ANSWER_SECONDS:g} s{why}"))
+                    if self._is_watched and self._pipeline.is_replicated:  # where it is not, the log has the block
+                        self._pipeline.doubt()
 
     def _stood_still(self, seconds: float) -> None:
         """This process did, or its whole machine: no answer could come meanwhile, so nothing was waited for."""
@@ -241,6 +245,9 @@ class AsyncGateway:
         """Resolve a confirmed block from the event log, should the feed be behind. Refusals are left to the feed."""
         if block.entry is None:
             return
+        end = await end_of_async(self._redis, self._keys)
+        if end is not None and end < block.entry:
+            return  # not on replicas yet
         name = str(block.entry)
         rows = cast(list[tuple[bytes, dict[bytes, bytes]]], await self._redis.xrange(self._keys.events, name, name))
         for _, fields in rows:

@@ -100,6 +100,8 @@ async def measure(
     """Why new orders must be refused now, or nothing."""
     if bounds.disk is not None and (free := free_bytes(bounds.disk)) < bounds.disk_bytes:
         return f"the disk of the log has {free >> 20} MB left, and {bounds.disk_bytes >> 20} MB are kept for cancels"
+    if held := await client.get(names.held):
+        return f"the engine is {held.decode()}"
     orders, events = logs or await logs_now(client, names)
     behind = orders.entries_added - events.entries_added  # the logs mirror each other, entry by entry
     if behind > bounds.entries:

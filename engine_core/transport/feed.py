@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from redis.asyncio.retry import Retry
@@ -23,6 +23,7 @@ from redis.exceptions import ResponseError
 
 from engine_core.jit.kernel import kernel
 from engine_core.transport.primary import UNREACHABLE, async_redis_of, is_elsewhere
+from engine_core.transport.replicated import EventReader, Rows, end_of_async, read_events_async
 from engine_core.transport.ring import RingReader
 from engine_core.wire.layout import EVENT, SLOT, join
 from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError, LogState, no_log, parse_description
@@ -43,7 +44,6 @@ _SLOT_WORDS = SLOT.itemsize // 8
 _NOTHING = np.empty((0, _SLOT_WORDS), np.int64)
 _LAST_MS, _LAST_SEQ, _LAST_POSITION, _DONE_MS, _DONE_SEQ, _PROGRESS_WORDS = range(6)
 
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
 
 
@@ -97,6 +97,7 @@ class Feed:
             redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=10, socket_connect_timeout=5
         )
         self._keys = keys(shard)
+        self._reader = EventReader(self._keys)
         self._ring = RingReader(runtime, shard, gateway) if runtime is not None else None
         self._on_ring = False
         self._checked = False  # position against the log, since the connection or the ring is new
@@ -121,7 +122,7 @@ class Feed:
         try:
             state = await feed._wait_for_log()
             feed.log_id, feed.epoch = state.log_id, state.epoch
-            feed._start_after(state.top if after is None else after)
+            feed._start_after(await feed._end(state.top) if after is None else after)
             await feed._check()
         except BaseException:
             await feed.close()
@@ -256,31 +257,36 @@ class Feed:
             if ring and self._ring is not None and self._ring.seek(self.position):
                 self._on_ring = True
                 return _NOTHING
-            reply = await self._read_on()
+            rows = await self._read_on()
         except (*UNREACHABLE, ResponseError) as error:
             if isinstance(error, ResponseError) and not is_elsewhere(error):
                 raise
             if not self._closed:
                 logger.warning("the event log cannot be read, trying again: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
-            self._checked = False
+            self._checked, self._reader = False, EventReader(self._keys)
             return _NOTHING
         except LogBehind as error:
             await self._wait_for_restoration(error)
             return _NOTHING
-        return self._decode(cast(list[tuple[bytes, Rows]], reply)[0][1]) if reply else _NOTHING
+        return self._decode(rows) if rows else _NOTHING
 
-    async def _read_on(self) -> Any:
+    async def _end(self, top: EntryId) -> EntryId:
+        """Of what may be read, in a log that ends at `top`."""
+        end = await end_of_async(self._redis, self._keys)
+        return top if end is None else end
+
+    async def _read_on(self) -> Rows:
         """What comes after our position. Far behind it is proven *after* reading that our entry is still in the log:
         so none of those behind it was trimmed away before.
         """
         block_ms = round(SAFETY_SECONDS * 1000) if self._ring is not None else WAIT_MS
-        reply = await self._redis.xread({self._keys.events: str(self.position)}, count=self._entries, block=block_ms)
+        rows = await read_events_async(self._redis, self._reader.steps(self.position, self._entries, block_ms))
         now = self._loop.time()
-        if reply and (self._may_be_trimmed or now - self._read_at > UNSEEN_SECONDS):
+        if rows and (self._may_be_trimmed or now - self._read_at > UNSEEN_SECONDS):
             await self._check()
         self._read_at, self._may_be_trimmed = now, False
-        return reply
+        return rows
 
     def _decode(self, entries: Rows) -> np.ndarray:
         batches = []

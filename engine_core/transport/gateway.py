@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engine_core.transport.primary import UNREACHABLE, redis_of
+from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT
 from engine_core.wire.log import LogError, parse_description
@@ -153,13 +154,14 @@ class Gateway:
     def _mirrored(self, entry: EntryId) -> np.ndarray:
         """The events at `entry` of the event log, once they are there."""
         before = EntryId(entry.ms, entry.seq - 1) if entry.seq else EntryId(entry.ms - 1, 2**64 - 1)
+        reader = EventReader(self._keys)
 
         def read(left: float) -> np.ndarray | None:
             wait_ms = max(1, min(1000, round(left * 1000)))
-            reply = self._redis.xread({self._keys.events: str(before)}, count=1, block=wait_ms)
-            if not reply:
+            rows = read_events(self._redis, reader.steps(before, 1, wait_ms))
+            if not rows:
                 return None
-            name, fields = cast(list[tuple[bytes, Rows]], reply)[0][1][0]
+            name, fields = rows[0]
             if EntryId.parse(name) != entry:
                 raise LogError(f"{self._keys.events} has {name.decode()} where {entry} belongs: trimmed or damaged")
             return decode_block(fields[FIELD], EVENT)[1]

@@ -23,6 +23,7 @@ from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.transport.outbox import Answer, Block, Outbox
 from engine_core.transport.primary import UNREACHABLE, is_elsewhere, refuse_replica
 from engine_core.transport.questions import Question, Questions
+from engine_core.transport.replicated import mark_of, run_id_of
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.log import RESTORE_SECONDS, LogBehind
 from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer
@@ -34,6 +35,10 @@ RETRY_SECONDS = 0.1
 STILL_SECONDS = 2.0  # a Redis that confirms nothing for so long may have been replaced: look who is primary
 
 logger = logging.getLogger(__name__)
+
+
+class NotCompared(RedisConnectionError):
+    """The Redis is another one, or was started again, and an engine may be about to give back what it has lost."""
 
 
 class _Waiting(NamedTuple):
@@ -59,6 +64,7 @@ class Pipeline:
         self.outbox = Outbox(number, feed.log_id, feed.epoch)
         self.on_block: Callable[[Block], None] = lambda block: None  # a new one, about to go to the log
         self.connected = False
+        self.is_replicated = False  # only that counts which replicas have
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # the first connection
         self._redis, self._keys, self._number, self._feed, self._catch_up = client, names, number, feed, catch_up
         self._orders = names.orders.encode()
@@ -113,6 +119,9 @@ class Pipeline:
                 if time.monotonic() - behind_since > RESTORE_SECONDS:
                     raise
                 logger.warning("waiting: %s", error)
+            except NotCompared as error:
+                self.connected, behind_since = False, None
+                logger.info("waiting: %s", error)
             except UNREACHABLE as error:
                 self.connected, behind_since = False, None
                 logger.warning("Redis cannot be reached, trying again: %s", error)
@@ -125,6 +134,7 @@ class Pipeline:
         try:
             await commands.send_command("ROLE")
             refuse_replica(await commands.read_response(), at_start=not self.ready.done())
+            self.is_replicated = await self._is_compared(commands)
             await hearing.send_command("SUBSCRIBE", f"{self._keys.answers}{self._number}")
             await hearing.read_response()
             await commands.send_command("SCRIPT", "LOAD", ASK_SCRIPT)
@@ -145,12 +155,26 @@ class Pipeline:
                 await connection.disconnect(nowait=True)
                 await pool.release(connection)
 
+    async def _is_compared(self, connection: Any) -> bool:
+        """Whether only that counts which replicas have. NotCompared while no engine has looked at this Redis."""
+        await connection.send_command("XREVRANGE", self._keys.replicated, "+", "-", "COUNT", "1")
+        mark = mark_of(await connection.read_response())
+        if mark is None:
+            return False
+        await connection.send_command("INFO", "server")
+        if mark.server != run_id_of(await connection.read_response()):
+            raise NotCompared("the engine has not compared its log yet: is it running?")
+        return True
+
     async def _check_log(self) -> None:
-        """A Redis that lost what it had confirmed is another log: nothing of ours may go into it."""
+        """A Redis that lost what it had confirmed is another log: nothing of ours may go into it.
+
+        With replication it may lose what was not answered yet; that is appended again.
+        """
         events, orders = [await describe(self._redis, name) for name in (self._keys.events, self._keys.orders)]
         events.check(min(self._feed.position, events.top), self._feed.log_id)
         confirmed = [block.entry for block in self.outbox.blocks if block.entry is not None]
-        orders.check(max([self._feed.position, *confirmed]))
+        orders.check(max([self._feed.position, *([] if self.is_replicated else confirmed)]))
 
     def _begin_connection(self) -> None:
         self._replies.clear()
@@ -158,7 +182,7 @@ class Pipeline:
         self._appends = 0
         self.connected = True
         oldest = self.outbox.oldest
-        if oldest is not None and oldest.entry is None and expired(oldest):
+        if oldest is not None and (oldest.entry is None or self.is_replicated) and expired(oldest):
             # Its waiters got "outcome unknown", so it must not be executed from now on; nor can the
             # later ones, in an engine that counts. Whether any had reached the log, the feed will tell nobody.
             for block in self.outbox.blocks:

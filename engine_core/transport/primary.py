@@ -144,8 +144,8 @@ class _Sentinel(redis.sentinel.Sentinel):
         troubles = []
         for sentinel in self.sentinels:
             try:
-                state = sentinel.sentinel_master(service_name)
-                named = sentinel.sentinel_get_master_addr_by_name(service_name)
+                state: Any = sentinel.sentinel_master(service_name)
+                named: Any = sentinel.sentinel_get_master_addr_by_name(service_name)
             except (RedisError, OSError) as error:
                 troubles.append(str(error))
                 continue
@@ -165,8 +165,8 @@ class _AsyncSentinel(redis.asyncio.sentinel.Sentinel):
         troubles = []
         for sentinel in self.sentinels:
             try:
-                state = await sentinel.sentinel_master(service_name)
-                named = await sentinel.sentinel_get_master_addr_by_name(service_name)
+                state: Any = await sentinel.sentinel_master(service_name)
+                named: Any = await sentinel.sentinel_get_master_addr_by_name(service_name)
             except (RedisError, OSError) as error:
                 troubles.append(str(error))
                 continue

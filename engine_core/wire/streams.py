@@ -28,12 +28,15 @@ class Keys(NamedTuple):
     leases: str  # key prefix: who holds a role, e.g. the publisher of market data
     stored: str  # how far the writer is; see transport/backlog.py
     skipped: str  # set of the entries that an operator had the engine skip; see runtime/crash_guard.py
+    replicated: str  # stream of one entry: how far the events are on replicas; see transport/replicated.py
+    held: str  # why results do not leave the engine; the same
 
 
 def keys(shard: int = 0) -> Keys:
     tag = f"{{s{shard}}}"
-    names = ("orders:{}", "events:{}", "queries:{}", "answers:{}:", "lease:{}:", "stored:{}", "skipped:{}")
-    return Keys(*(name.format(tag) for name in names))
+    logs = ("orders:{}", "events:{}", "queries:{}", "answers:{}:")
+    notes = ("lease:{}:", "stored:{}", "skipped:{}", "replicated:{}", "held:{}")
+    return Keys(*(name.format(tag) for name in (*logs, *notes)))
 
 
 class EntryId(NamedTuple):

@@ -46,7 +46,7 @@ def test_defaults_make_a_small_file_enough(tmp_path: Path) -> None:
     market = small.markets[0]
     assert (market.base, market.quote, market.base_asset, market.quote_asset) == ("SOL", "USDC", 2, 1)
     assert (market.lot_atoms, market.tick_atoms, market.min_lots, market.maker_ppm) == (10**7, 100, 1, 0)
-    assert small.durability == "everysec" and small.server.host == "127.0.0.1"
+    assert (small.durability, small.replicas) == ("everysec", 0) and small.server.host == "127.0.0.1"
 
 
 def test_every_key_of_the_shipped_file_is_needed_or_known() -> None:
@@ -99,7 +99,17 @@ def _load_text(text: str, name: Path) -> Config:
         (
             "[assets.USDC]",
             "[log]\ndurability = 'maybe'\n[assets.USDC]",
-            "log.durability: must be one of always, everysec",
+            "log.durability: must be one of always, everysec, replicated",
+        ),
+        (
+            "[assets.USDC]",
+            "[log]\ndurability = 'replicated'\n[assets.USDC]",
+            'log.replicas: must be at least 1 with durability = "replicated"',
+        ),
+        (
+            "[assets.USDC]",
+            "[log]\nreplicas = 1\n[assets.USDC]",
+            'log.replicas: needs durability = "replicated", which waits for them',
         ),
         ("[assets.USDC]", "[engine]\nring_slots = 5000\n[assets.USDC]", "engine.ring_slots: must be a power of two"),
         ("[assets.USDC]", '[server]\nhost = ""\n[assets.USDC]', "server.host: must name a host, is empty"),

@@ -30,6 +30,12 @@ def test_a_redis_that_does_not_is_refused_with_what_to_set(
             check_redis(fresh_valkey, durability)
 
 
+def test_a_redis_with_fewer_replicas_than_must_have_what_leaves(fresh_valkey: str) -> None:
+    check_redis(fresh_valkey, "replicated")
+    with pytest.raises(ExternalError, match=r"has 0 of the 2 replicas .* start them, or set log.replicas lower"):
+        check_redis(fresh_valkey, "replicated", 2)
+
+
 def test_a_redis_that_is_not_there() -> None:
     with pytest.raises(ExternalError, match=r"REDIS_URL unix:///nowhere/valkey\.sock: cannot be reached"):
         check_redis("unix:///nowhere/valkey.sock", "everysec")

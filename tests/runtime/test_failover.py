@@ -5,22 +5,20 @@ Real servers, sentinels and engines. Each acknowledged order is in the log of wh
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 
 from engine_core.transport.async_gateway import AsyncGateway
-from engine_core.transport.gateway import Gateway, OutcomeUnknown, Overloaded
+from engine_core.transport.gateway import Gateway, Overloaded
 from engine_core.transport.primary import async_redis_of, redis_of
 from engine_core.transport.redis_connection import Connection
-from engine_core.wire.codes import EventKind, OrderFlag, QueryKind, Side
-from engine_core.wire.layout import EVENT
-from engine_core.wire.streams import decode_block, pack
-from tests.runtime.rig import NAMES, assert_mirrored, engine, entries, place, setup
+from engine_core.wire.codes import EventKind, QueryKind, Side
+from engine_core.wire.streams import pack
+from tests.runtime.rig import assert_mirrored, engine, place, setup
+from tests.runtime.trader import Trader, accepted, check_all_there
 from tests.sentinels import PASSWORD, PATIENCE_SECONDS, Sentinels, until
 
 pytestmark = pytest.mark.timeout(1200)  # a sentinel that stood still does nothing for half a minute
@@ -39,61 +37,6 @@ def empty(servers: Sentinels) -> Sentinels:
     with servers.client(servers.primary) as client:
         client.flushall()
     return servers
-
-
-class Trader:
-    """Places orders one after the other, each with its own price, and notes what it was answered."""
-
-    def __init__(self, gateway: AsyncGateway) -> None:
-        self._gateway = gateway
-        self.answered: dict[int, int] = {}  # order ID by client ID
-        self.sent = 0
-        self._stop = False
-        self._tasks = [asyncio.create_task(self._trade()) for _ in range(4)]
-
-    async def _trade(self) -> None:
-        while not self._stop:
-            self.sent += 1
-            number = self.sent
-            order = place(Side.BID, 100, 1)
-            order["client_id"], order["flags"] = number, OrderFlag.HAS_CLIENT_ID
-            # The last one: it was surely not executed, because no primary was found for so long.
-            with contextlib.suppress(OutcomeUnknown, Overloaded, ConnectionError):
-                events = await self._gateway.submit(order.tobytes())
-                assert events[0]["kind"] == EventKind.ACCEPTED, events
-                self.answered[number] = int(events[0]["order_id"])
-            await asyncio.sleep(0.005)
-
-    async def more(self, count: int) -> None:
-        goal, deadline = len(self.answered) + count, time.monotonic() + PATIENCE_SECONDS
-        while len(self.answered) < goal:
-            assert self._gateway.failure is None, self._gateway.failure
-            for task in self._tasks:
-                assert not task.done(), task.exception()
-            assert time.monotonic() < deadline, "nothing is answered any more"
-            await asyncio.sleep(0.01)
-
-    async def stop(self) -> None:
-        self._stop = True
-        await asyncio.gather(*self._tasks)
-
-
-def accepted(client: Any) -> list[tuple[int, int]]:
-    """(client ID, order ID) of each order that the event log says was accepted."""
-    found = []
-    for _, block in entries(client, NAMES.events):
-        for event in decode_block(block, EVENT)[1]:
-            if event["kind"] == EventKind.ACCEPTED and event["client_id"]:
-                found.append((int(event["client_id"]), int(event["order_id"])))
-    return found
-
-
-def check_all_there(found: list[tuple[int, int]], answered: dict[int, int]) -> None:
-    """By numbers: the whole of it, shown by pytest, takes minutes."""
-    log = dict(found)
-    missing = [number for number, order in answered.items() if log.get(number) != order]
-    assert not missing, f"acknowledged orders are missing, or are others: {missing[:20]}"
-    assert len(log) == len(found), "an order was executed twice"
 
 
 @contextlib.contextmanager
@@ -146,8 +89,7 @@ async def test_what_replicas_lack_is_given_back_by_the_engine(empty: Sentinels, 
         for port in others:
             servers.start(port, primary)
         await asyncio.to_thread(servers.until_promoted, primary)
-        trader_after = Trader(out)
-        trader_after.sent = trader.sent
+        trader_after = Trader(out, after=trader.sent)
         await trader_after.more(10)
         await trader_after.stop()
         await out.close()

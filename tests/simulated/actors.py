@@ -134,6 +134,7 @@ class Host:
                 busy_poll=False,
                 metrics_port=0,
                 standby=standby,
+                replicas=int(self.server.durability == "replicated"),
                 number=number,
             )
             engine = Engine(config, SimKeeper(self))

@@ -69,13 +69,14 @@ class SimClient:
         return self._rows(name, list(log.entries)[::-1][:count])
 
     def xread(self, streams: dict[str, str], count: int | None = None, block: int | None = None) -> Any:
-        ((name, after),) = streams.items()
-        position, log = EntryId.parse(after), self._ask().stream(name)
+        wanted = [(name, EntryId.parse(after)) for name, after in streams.items()]
+        server = self._ask()
         if block is not None:
-            self._server.world.wait(lambda: log.top > position or self._connection.broken, block / 1000)
+            there = lambda: any(server.stream(name).top > after for name, after in wanted)  # noqa: E731
+            server.world.wait(lambda: there() or self._connection.broken, block / 1000)
             self._ask()
-        found = self._server.stream(name).after(position)[:count]
-        return [[name.encode(), self._rows(name, found)]] if found else None
+        found = [(name, server.stream(name).after(after)[:count]) for name, after in wanted]
+        return [[name.encode(), self._rows(name, entries)] for name, entries in found if entries] or None
 
     def xtrim(self, name: str, minid: str, approximate: bool, limit: int) -> int:
         return self._ask().trim(name, EntryId.parse(minid), limit)
@@ -102,7 +103,15 @@ class SimClient:
         return len(members)
 
     def get(self, name: str) -> bytes | None:
-        return self._ask().values.get(name)
+        server = self._ask()
+        is_over = server.expires.get(name, float("inf")) <= server.world.now
+        return None if is_over else server.values.get(name)
+
+    def delete(self, name: str) -> None:
+        self._ask().expires[name] = 0.0
+
+    def exists(self, name: str) -> bool:
+        return bool(self._ask().stream(name).entries)
 
     def eval(self, script: str, keys: int, *arguments: str) -> Any:
         server = self._ask()
@@ -110,6 +119,8 @@ class SimClient:
             return str(server.stream(arguments[0]).top).encode()
         assert "SET" in script
         server.set(arguments[0], arguments[1].encode())
+        if "PX" in script:
+            server.expires[arguments[0]] = server.world.now + int(arguments[2]) / 1000
         return b"OK"
 
     def ask(self, question: bytes) -> None:

@@ -1,8 +1,9 @@
 """A Redis in memory, with the few commands that the engine, the gateway and the writer use, and with its own accidents.
 
 Everything that changes it is written to a journal, as to the append-only file. A crash may lose the end of it: what was
-not synced, `everysec` up to two seconds of it, `always` only what nobody was answered. Connections break, and then a
-command may have arrived or not. Questions and answers are not in the journal.
+not synced, `everysec` up to two seconds of it, `always` only what nobody was answered; `replicated`, when its host dies
+and a replica is promoted, what that had not received. Connections break, and then a command may have arrived or not.
+Questions and answers are not in the journal.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,10 +13,12 @@ from typing import Any, NamedTuple
 import redis
 
 from engine_core.runtime.log.tail import NOT_ABOVE_TOP
+from engine_core.transport.replicated import SERVER
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId
 from tests.simulated.world import START_MS, World
 
 SYNC_SECONDS = 1.5
+LAG_SECONDS = 0.002  # of a replica
 SWIFT = 0.9  # of the replies that an engine looks for: they are there
 Fields = dict[bytes, bytes]
 
@@ -50,6 +53,10 @@ class Server:
         self.durability = durability
         self.streams: dict[str, Stream] = {}
         self.values: dict[str, bytes] = {}
+        self.expires: dict[str, float] = {}  # values that do
+        self.run_id = b"server0"
+        self.away_until = 0.0  # the replica
+        self._replicated = 0  # so much of the journal it has
         self.sets: dict[str, set[bytes]] = {}
         self.history: dict[str, dict[EntryId, bytes]] = {}  # nothing trimmed; what a crash lost is gone here too
         self.connections: dict[int, SimConnection] = {}
@@ -103,6 +110,32 @@ class Server:
             self._journal.append((self.world.now, put_back))
         return len(old)
 
+    def add_mark(self, name: str, entry: EntryId, block: bytes, *, again: bool) -> EntryId:
+        """The only entry of its stream; `again`: of a new one, whatever is in the old one."""
+        if again:
+            before = self.streams.pop(name, Stream())
+            self._journal.append((self.world.now, lambda: self.streams.update({name: before})))
+        was_full, self.full = self.full, False
+        try:
+            added = self.add(name, block, entry)
+        finally:
+            self.full = was_full
+        self.trim(name, entry, 10)
+        return added
+
+    @property
+    def written(self) -> int:
+        """How much was written so far: an offset in the stream that the replica takes."""
+        return len(self._journal)
+
+    def replicated(self) -> int:
+        """How much of it the replica has."""
+        if self.world.now >= self.away_until:
+            due = self.world.now - LAG_SECONDS
+            while self._replicated < len(self._journal) and self._journal[self._replicated][0] <= due:
+                self._replicated += 1
+        return self._replicated
+
     def set(self, name: str, value: bytes) -> None:
         before = self.values.get(name)
 
@@ -132,6 +165,8 @@ class Server:
         self.connections.clear()
         if copied is not None:
             self._lose([moment <= self.world.now - copied for moment, _ in self._journal].count(True))
+        elif self.durability == "replicated":
+            self._lose(self.world.chance.randrange(self._replicated, len(self._journal) + 1))
         elif self.durability == "everysec":
             since = self.world.now - SYNC_SECONDS
             unsynced = [at for at, (moment, _) in enumerate(self._journal) if moment > since]
@@ -142,9 +177,11 @@ class Server:
         for _, undo in reversed(self._journal[keep:]):
             undo()
         del self._journal[keep:]
+        self._replicated = min(self._replicated, keep)
 
     def restart(self) -> None:
         self.up = True
+        self.run_id = b"server%d" % self.number()
 
     def number(self) -> int:
         self._numbers += 1
@@ -165,7 +202,9 @@ class SimConnection:
         self.number = server.number()
         self.name = ""
         self.broken = False
-        self._replies: list[Any] = []  # a value, an exception, or a pending XREAD
+        self._replies: list[Any] = []  # a value, an exception, or a pending XREAD or WAIT
+        self._written = 0  # the offset of its last write
+        self._skips = False  # the next reply
         self._transaction: list[list[bytes]] | None = None
         self._world.pause()
         if not server.up:
@@ -194,7 +233,7 @@ class SimConnection:
         if self.broken:
             raise redis.ConnectionError("the connection ended")
         reply = self._replies.pop(0)
-        return reply.give() if isinstance(reply, _Read) else reply
+        return reply.give() if isinstance(reply, _Read | _Wait) else reply
 
     def has_reply(self) -> bool:
         """Now and then the next one is not there yet, and the engine goes on meanwhile."""
@@ -207,9 +246,18 @@ class SimConnection:
         if not self._replies:
             return False
         first = self._replies[0]
-        return not isinstance(first, _Read) or first.ready()
+        return not isinstance(first, _Read | _Wait) or first.ready()
 
     def _dispatch(self, command: list[bytes]) -> None:
+        before, skips = self._server.written, self._skips
+        self._answer(command)
+        if skips or self._skips:
+            self._replies.pop()
+        self._skips = self._skips and not skips
+        if self._server.written > before:
+            self._written = self._server.written
+
+    def _answer(self, command: list[bytes]) -> None:
         name = command[0].upper()
         if name == b"MULTI":
             self._transaction = []
@@ -232,6 +280,12 @@ class SimConnection:
         name, arguments = command[0].upper(), command[1:]
         server = self._server
         try:
+            if name == b"XADD" and arguments[1] == b"MAXLEN":
+                marked = server.add_mark(arguments[0].decode(), _id(arguments[3]), arguments[5], again=False)
+                return str(marked).encode()
+            if name == b"EVAL":
+                marked = server.add_mark(arguments[2].decode(), _id(arguments[3]), arguments[5], again=True)
+                return str(marked).encode()
             if name == b"XADD":
                 entry = None if arguments[1] == b"*" else _id(arguments[1])
                 return str(server.add(arguments[0].decode(), arguments[3], entry)).encode()
@@ -241,11 +295,23 @@ class SimConnection:
                 return [[str(e).encode(), [FIELD, log.entries[e]]] for e in log.after(first) if e <= _id(last)][:count]
             if name == b"XREAD":
                 return _Read(server, command)
+            if name == b"XREVRANGE":
+                marks = server.stream(arguments[0].decode()).entries
+                return [[str(entry).encode(), [SERVER, block]] for entry, block in marks.items()]
+            if name == b"INFO":
+                return b"run_id:" + server.run_id
+            if name == b"WAIT":
+                return _Wait(server, self._written, int(arguments[0]), int(arguments[1]) / 1000)
             if name == b"ROLE":
                 return [b"master", 0, []]
+            if name == b"CLIENT" and arguments[0] == b"REPLY":
+                self._skips = True
+                return None
             if name == b"CLIENT":
                 self.name = arguments[1].decode()
                 return b"OK"
+            if name == b"UNLINK":
+                return 0
             assert name == b"PUBLISH", command
             server.published.setdefault(arguments[0].decode(), []).append(arguments[1])
             return 1
@@ -276,6 +342,20 @@ class _Read:
             if rows:
                 answer.append([name.encode(), rows])
         return answer or None
+
+
+class _Wait:
+    """WAIT, not answered yet."""
+
+    def __init__(self, server: Server, written: int, wanted: int, seconds: float) -> None:
+        self._server, self._written, self._wanted = server, written, wanted
+        self._until = server.world.now + seconds
+
+    def ready(self) -> bool:
+        return self._server.world.now >= self._until or self._server.replicated() >= self._written
+
+    def give(self) -> int:
+        return self._wanted if self._server.replicated() >= self._written else 0
 
 
 def _commands(data: bytes) -> Iterable[list[bytes]]:

@@ -86,7 +86,11 @@ class Trader:
         if self.outbox is None:
             self._feed = SimFeed(self._host)
             self.outbox = Outbox(self.number, *self._feed.begin(client))
-        self._feed.check(client, *(block.entry for block in self.outbox.blocks if block.entry is not None))
+        known = [block.entry for block in self.outbox.blocks if block.entry is not None]
+        marks = self._host.server.stream(NAMES.replicated).entries
+        if marks and self._host.server.run_id not in marks.values():
+            raise redis.ConnectionError("no engine has compared this log")
+        self._feed.check(client, *([] if marks else known))
         repeat = True
         while True:
             if repeat:

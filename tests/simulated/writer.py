@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import redis
 
+from engine_core.transport.replicated import EventReader
 from engine_core.wire.streams import keys
 from persistence.projection.balances import FeeBalances
 from persistence.projection.definitions import Setup
@@ -77,6 +78,7 @@ class Writer:
     def _source(client: Any) -> EventSource:
         source = EventSource.__new__(EventSource)
         source._client, source._stream, source._stored, source._entries = client, NAMES.events, NAMES.stored, 0
+        source._reader = EventReader(NAMES)
         return source
 
 

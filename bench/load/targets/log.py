@@ -8,7 +8,6 @@ import secrets
 import threading
 import time
 from multiprocessing.connection import Connection as Pipe
-from typing import cast
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import TOOL_NUMBERS, Gateway
 from engine_core.transport.primary import UNREACHABLE
 from engine_core.transport.redis_connection import Connection, client_of, describe
+from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.layout import BLOCK_HEADER, EVENT
 from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys, pack
@@ -32,8 +32,6 @@ REPORT_NS = 250_000_000
 WINDOW_COMMANDS = 65_536  # of a closed loop: on their way at most
 ACCEPTED, REFUSED = 200, 400
 _REFUSALS = (EventKind.REJECTED, EventKind.BLOCK_REFUSED)
-
-Rows = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
 
 
 def addressed(orders: Orders, accounts: list[Account], markets: list[Market], redis_url: str) -> Orders:
@@ -148,16 +146,16 @@ class _Sender:
 
     def _read(self, start_ns: int) -> None:
         """The event log, as it grows."""
-        after, name = str(self._after), self._names.events
+        after, reader = self._after, EventReader(self._names)
         while not self._is_over:
             try:
-                reply = cast(Rows, self._client.xread({name: after}, count=READ_ENTRIES, block=READ_MS))
+                rows = read_events(self._client, reader.steps(after, READ_ENTRIES, READ_MS))
             except UNREACHABLE:
                 time.sleep(0.05)  # it may come back; what is not answered in time has no known outcome
                 continue
             now_ns = time.monotonic_ns() - start_ns
-            for entry, fields in reply[0][1] if reply else ():
-                after = str(EntryId.parse(entry))
+            for entry, fields in rows:
+                after = EntryId.parse(entry)
                 self._take(*decode_block(fields[FIELD], EVENT), now_ns)
 
     def _take(self, header: np.void, events: np.ndarray, now_ns: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any, cast
 import redis
 
 from engine_core.runtime.config import APPEND_BYTES
+from engine_core.runtime.log.replication import Replication
 from engine_core.runtime.log.tail import NOT_ABOVE_TOP
 from engine_core.transport.redis_connection import Connection, describe
 from engine_core.wire.log import LogError
@@ -30,14 +31,17 @@ class AppendRefused(RuntimeError):
 
 
 class Publisher:
-    def __init__(self, names: Keys) -> None:
+    def __init__(self, names: Keys, replication: Replication | None = None) -> None:
+        self.replication = replication  # what of it may leave; None: all that the log has
         self._events = names.events
         self._connection: Connection | None = None
         self._client: redis.Redis | None = None
         self._waiting: deque[tuple[EntryId, bytes]] = deque()
         self._sent: list[tuple[EntryId, bytes]] = []  # in the transaction under way
-        self._replies: list[Any] = []  # to it, so far
-        self.sent_at = 0.0  # when the transaction under way was sent, on the monotonic clock
+        self._expected = 0  # replies to what is under way
+        self._asked_before = 0  # of these, to the commands before the transaction
+        self._replies: list[Any] = []  # of these, so far
+        self.sent_at = 0.0  # when that was sent, on the monotonic clock
         self.unconfirmed_bytes = 0
         self.confirmed = ORIGIN  # the last entry that the event log is known to have had
         self.confirmed_entries = 0
@@ -45,11 +49,7 @@ class Publisher:
 
     @property
     def under_way(self) -> bool:
-        return bool(self._sent)
-
-    @property
-    def _missing_replies(self) -> int:
-        return len(self._sent) + 2 - len(self._replies)  # OK, QUEUED for each, EXEC's list
+        return self._expected > 0
 
     def connect(self, connection: Connection, client: redis.Redis, top: EntryId) -> None:
         """Go on with a checked connection, after comparing what the last one left open with the log up to `top`."""
@@ -72,7 +72,7 @@ class Publisher:
 
     def unpublished(self) -> list[tuple[EntryId, bytes]]:
         """What waits, while nothing is under way."""
-        assert not self._sent
+        assert not self._expected
         return list(self._waiting)
 
     def add(self, entry: EntryId, block: bytes) -> None:
@@ -80,10 +80,28 @@ class Publisher:
         self.unconfirmed_bytes += len(block)
 
     def flush(self) -> None:
-        """Send what waits as one transaction, unless one is under way."""
-        if self._sent or not self._waiting:
+        """Send what waits as one transaction, unless one is under way, and ask for replicas if they are needed."""
+        if self._expected or not (self._waiting or self.replication is not None):
             return
         assert self._connection is not None
+        parts: list[bytes] = []
+        is_behind = False
+        if self.replication is not None:
+            is_behind = self.replication.is_behind(self.confirmed)
+            parts = self.replication.before(self.confirmed)
+        self._asked_before = expected = len(parts)
+        if self._waiting and not is_behind:  # else replicas are away, or are asked what they have of an earlier life
+            parts += self._transaction()
+            expected += len(self._sent) + 2  # OK, QUEUED for each, EXEC's list
+        if self.replication is not None and (self._sent or is_behind):
+            parts.append(self.replication.ask())
+            expected += 1
+        if parts:
+            self._expected, self.sent_at = expected, time.monotonic()
+            self._connection.send(parts)
+
+    def _transaction(self) -> list[bytes]:
+        """Of what waits, as much as is good for one."""
         events = self._events.encode()
         parts, between, size = [], b"*1\r\n$5\r\nMULTI\r\n", 0
         while self._waiting and size < APPEND_BYTES:
@@ -93,27 +111,42 @@ class Publisher:
             between = b"\r\n"
             size += len(block)
         parts.append(b"\r\n*1\r\n$4\r\nEXEC\r\n")
-        self.sent_at = time.monotonic()
-        self._connection.send(parts)
+        return parts
 
     def is_answered(self) -> bool:
-        """Whether settle() need not wait: all replies to the transaction under way have come."""
+        """Whether settle() need not wait: all replies to what is under way have come."""
         assert self._connection is not None
-        while self._missing_replies and self._connection.has_reply():
+        while len(self._replies) < self._expected and self._connection.has_reply():
             self._replies.append(self._connection.receive())
-        return not self._missing_replies
+        return len(self._replies) == self._expected
 
     def settle(self) -> bool:
-        """Take the replies to the transaction under way; AppendRefused or MirrorBroken if the log did not take it.
+        """Take the replies to what is under way; AppendRefused or MirrorBroken if the log did not take the events.
 
-        False: somebody else had published all of it.
+        False: somebody else had published all of them.
         """
-        if not self._sent:
+        if not self._expected:
             return True
         assert self._connection is not None
-        while self._missing_replies:
+        while len(self._replies) < self._expected:
             self._replies.append(self._connection.receive())
-        replies, self._replies = self._replies, []
+        replies, self._replies, self._expected = self._replies, [], 0
+        if self.replication is None:
+            return self._take(replies)
+        first = self._asked_before
+        last = first + len(self._sent) + 2 if self._sent else first
+        refusal = self.replication.take(replies[:first])
+        try:
+            is_ours = self._take(replies[first:last]) if self._sent else True
+        finally:
+            for reply in replies[last:]:
+                self.replication.answered(reply)
+        if refusal:
+            raise AppendRefused(refusal)
+        return is_ours
+
+    def _take(self, replies: list[Any]) -> bool:
+        """The replies to the transaction."""
         if isinstance(replies[-1], Exception):
             self._keep()
             raise AppendRefused(str(next(reply for reply in replies if isinstance(reply, Exception))))
@@ -126,6 +159,8 @@ class Publisher:
                 self.compare(entry, block)
             self._confirm(entry, block)
         self._sent = []
+        if self.replication is not None and not isinstance(replies[-1][-1], Exception):
+            self.replication.wrote(self.confirmed)
         return ours > 0
 
     def compare(self, entry: EntryId, block: bytes) -> None:
@@ -149,4 +184,4 @@ class Publisher:
 
     def _keep(self) -> None:
         self._waiting.extendleft(reversed(self._sent))
-        self._sent, self._replies = [], []
+        self._sent, self._replies, self._expected = [], [], 0
