@@ -106,10 +106,12 @@ class CrashGuard:
 
     def counts_only_replicated(self, yes: bool) -> None:
         """From now on: the log must have what `note_replicated` says, or else all that was executed."""
-        self.note_replicated(max(self._replicated, NOTHING_REPLICATED) if yes else ORIGIN)
+        noted = max(self._replicated, NOTHING_REPLICATED) if yes else ORIGIN
+        self._words[_REPLICATED_MS], self._words[_REPLICATED_SEQ] = noted
 
     def note_replicated(self, position: EntryId) -> None:
-        self._words[_REPLICATED_MS], self._words[_REPLICATED_SEQ] = position
+        if position > self._replicated:  # an engine that has just started does not know what an earlier one noted
+            self._words[_REPLICATED_MS], self._words[_REPLICATED_SEQ] = position
 
     @property
     def _replicated(self) -> EntryId:
