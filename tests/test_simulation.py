@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from tests.simulated.chosen import FAILED_ONCE, HARDER_FAILED_ONCE, HARDER_SEEDS, SEEDS
+from tests.simulated.chosen import FAILED_ONCE, HARDER_FAILED_ONCE, HARDER_SEEDS, REPLICATED_SEEDS, SEEDS
 from tests.simulated.mistakes import MISTAKES, Mistake, made
 from tests.simulation import simulate
 
@@ -18,11 +18,12 @@ def _silence(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.what)
 def test_a_mistake_is_found(mistake: Mistake) -> None:
     """With one promise broken some seed fails; they pass without (test_seeds)."""
-    seeds = (*mistake.seeds, *(HARDER_SEEDS if mistake.harder else SEEDS))
+    chosen = REPLICATED_SEEDS if mistake.replicated else HARDER_SEEDS if mistake.harder else SEEDS
+    seeds = (*mistake.seeds, *chosen)
     for seed in seeds:
         try:
             with made(mistake):
-                simulate(seed, mistake.harder)
+                simulate(seed, mistake.harder, mistake.replicated)
         except Exception:
             return
     raise AssertionError(f"none of {len(seeds)} seeds fails")
@@ -38,6 +39,16 @@ def test_seeds(seed: int) -> None:
 def test_harder_seeds(seed: int) -> None:
     """To see one run: `python -m tests.simulation --harder --seed N`."""
     simulate(seed, harder=True)
+
+
+@pytest.mark.parametrize("seed", REPLICATED_SEEDS)
+def test_replicated_seeds(seed: int) -> None:
+    """To see one run: `python -m tests.simulation --replicated --seed N`.
+
+    23: an engine that had just started noted that it knew of nothing replicated, and the next one missed what a host
+    had taken with it.
+    """
+    simulate(seed, replicated=True)
 
 
 @pytest.mark.parametrize("seed", HARDER_FAILED_ONCE)

@@ -12,14 +12,17 @@ from typing import Any, NamedTuple
 from engine_core.book.memory.state import capacities_of
 from engine_core.book.resize import resized
 from engine_core.runtime import loop
+from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.engine import Engine
 from engine_core.runtime.log import tail
 from engine_core.runtime.log.publish import Publisher
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.snapshots import snapshot, trim
 from engine_core.transport.outbox import Outbox
+from engine_core.transport.replicated import EventReader
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.log import LogState, LogTrimmed
+from engine_core.wire.streams import EntryId
 from persistence.projection import rows
 from persistence.source import EventSource
 
@@ -30,6 +33,7 @@ class Mistake(NamedTuple):
     name: str  # of what is replaced in it
     wrong: Callable[[Any], Any]  # from what was right
     harder: bool = False  # needs the rarer accidents
+    replicated: bool = False  # is one of that durability
     seeds: tuple[int, ...] = ()  # that found it, when it was written: they are tried first
 
 
@@ -73,7 +77,7 @@ def _far(right: Any) -> Any:
 
 def _forgets_sent(right: Any) -> Any:
     def keep(self: Any) -> None:
-        self._sent = []
+        self._sent, self._replies, self._expected = [], [], 0
 
     return keep
 
@@ -116,6 +120,20 @@ def _forgets_last(right: Any) -> Any:
     return read
 
 
+def _leaves_at_once(right: Any) -> Any:
+    return lambda self, before, run, read_at, matched_at: self._to_ring(before, run, read_at, matched_at)
+
+
+def _reads_on(right: Any) -> Any:
+    """EventReader.steps: to the top."""
+
+    def steps(self: Any, after: EntryId, count: int, block_ms: int | None) -> Any:
+        self._end = EntryId(1 << 60, 0)
+        return right(self, after, count, block_ms)
+
+    return steps
+
+
 MISTAKES = [
     Mistake("what was sent when a connection broke is not sent again", Publisher, "_keep", _forgets_sent, seeds=(2,)),
     Mistake("what is trimmed is not kept for the writer", trim, "parse_stored", _far, seeds=(138,)),
@@ -126,6 +144,9 @@ MISTAKES = [
     Mistake("events of a batch are stored without the last one", EventSource, "read", _forgets_last),
     Mistake("a skipped block does not count as executed", Machine, "skip", lambda right: _skip, harder=True),
     Mistake("who executed what was skipped goes on", loop, "check_skips", _nothing, harder=True, seeds=(29,)),
+    Mistake("results leave before replicas have them", Engine, "_hand_out", _leaves_at_once, replicated=True),
+    Mistake("the stream is read beyond the mark", EventReader, "steps", _reads_on, replicated=True),
+    Mistake("what was not replicated is missed", CrashGuard, "counts_only_replicated", _nothing, replicated=True),
     Mistake("a book grows and the log does not say so", Engine, "_raise_capacities", _grows_alone, harder=True),
 ]
 
