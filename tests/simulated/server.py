@@ -111,17 +111,14 @@ class Server:
         return len(old)
 
     def add_mark(self, name: str, entry: EntryId, block: bytes, *, again: bool) -> EntryId:
-        """The only entry of its stream; `again`: of a new one, whatever is in the old one."""
-        if again:
-            before = self.streams.pop(name, Stream())
-            self._journal.append((self.world.now, lambda: self.streams.update({name: before})))
-        was_full, self.full = self.full, False
-        try:
-            added = self.add(name, block, entry)
-        finally:
-            self.full = was_full
-        self.trim(name, entry, 10)
-        return added
+        """The only entry of its stream; `again`: of a new one, whatever is in the old one. Also when there is no room
+        for anything else."""
+        before = self.stream(name)
+        if entry <= before.top and not again:
+            raise redis.ResponseError(f"The ID specified in XADD is {NOT_ABOVE_TOP}")
+        self.streams[name] = Stream({entry: block}, entry, before.added + 1)
+        self._journal.append((self.world.now, lambda: self.streams.update({name: before})))
+        return entry
 
     @property
     def written(self) -> int:
