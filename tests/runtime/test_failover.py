@@ -5,6 +5,7 @@ Real servers, sentinels and engines. Each acknowledged order is in the log of wh
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,11 +55,14 @@ async def test_a_primary_that_is_killed_costs_no_acknowledged_order(empty: Senti
         async with contextlib.AsyncExitStack() as stack:
             out = await AsyncGateway.open(servers.url, runtime, 0, 1)
             stack.push_async_callback(out.close)
-            trader = Trader(out)
+            trader, pauses = Trader(out), []
             for _ in range(3):
                 await trader.more(50)
                 killed = await asyncio.to_thread(servers.kill_primary)
                 await asyncio.to_thread(servers.until_promoted, killed)
+                promoted = time.monotonic()
+                await trader.more(1)
+                pauses.append(time.monotonic() - promoted)
                 await trader.more(50)
                 await asyncio.to_thread(servers.revive, killed)
             await trader.stop()
@@ -68,6 +72,7 @@ async def test_a_primary_that_is_killed_costs_no_acknowledged_order(empty: Senti
         found = accepted(client)
     check_all_there(found, trader.answered)
     assert machine.log_id and len(balances) == 2
+    assert max(pauses) < 5, f"seconds from each promotion to the next answer: {pauses}"
 
 
 async def test_what_replicas_lack_is_given_back_by_the_engine(empty: Sentinels, runtime: Path) -> None:
