@@ -23,7 +23,12 @@ from tests.end_to_end.chaos import CONFIG, Chaos
 from tests.exchange import Exchange, configured, eventually
 from tests.sentinels import PASSWORD, Sentinels
 
-REPLICATED = {**CONFIG, 'durability = "everysec"': 'durability = "replicated"', "replicas = 0": "replicas = 1"}
+REPLICATED = {
+    **CONFIG,
+    "every_commands = 5_000_000": "every_commands = 1_000",
+    'durability = "everysec"': 'durability = "replicated"',
+    "replicas = 0": "replicas = 1",
+}
 WITH = ((), ("engine",), ("engine", "standby"))
 
 
@@ -67,6 +72,8 @@ def survive(folder: Path, kills: int, seed: int) -> HostChaos:
             exchange.start()
             chaos = HostChaos(exchange, seed, servers)
             asyncio.run(chaos.run(kills))
+            done = exchange.command("snapshot")  # a short run may have had no reason for one
+            assert done.returncode == 0, done.stderr
             chaos.check()
             assert exchange.stop() == 0
             return chaos
