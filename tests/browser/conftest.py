@@ -48,12 +48,29 @@ def chromium() -> str:
     return found
 
 
-# A new key may not withdraw at once; the tests sign up faster than people do; and two markets have no market maker.
+# A market whose numbers are as long as they get.
+LONG = "DUST_USDC"
+DUST = """
+[assets.DUST]
+number = 6
+name = "Dust"
+decimals = 0
+
+[markets.DUST_USDC]
+number = 6
+tick_size = "0.0000000001"
+lot_size = "10000"
+min_quantity = "10000"
+maker_ppm = 200
+taker_ppm = 500
+"""
+# A new key may not withdraw at once; the tests sign up faster than people do; and three markets have no market maker.
 CHANGES = {
     "withdraw_delay_minutes = -1": "withdraw_delay_minutes = 60",
     "logins_per_minute = 20 ": "logins_per_minute = 6_000 ",
     'start_price = "150"': "",
     'start_price = "0.6"': "",
+    'start_price = "0.049"': f'start_price = "0.049"\n{DUST}',
 }
 
 

@@ -13,6 +13,7 @@ WIDTHS = (320, 360, 390, 414)
 HEIGHT = 800
 HEIGHTS = (700, 757, 800, 900, 1080)
 LEVELS, ORDERS = 8, 4
+MOST_ORDERS = 10  # in the window that most desks have
 DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 # Text and controls that something cuts off: an ancestor that hides what leaves it, or the edge of the window. In words
@@ -131,6 +132,28 @@ def test_nothing_is_cut_on_a_phone(traded: None, page: TradingPage) -> None:
     assert not looking.found, "\n".join(f"{where}: {found}" for where, found in looking.found.items())
 
 
+COVERED = """() => {
+  const toast = document.querySelector("[data-testid=toast]").getBoundingClientRect();
+  const parts = {orders: "[data-part=lower]", form: "[aria-label='Order form']", header: "header"};
+  const isOver = (box) => box.left < toast.right && box.right > toast.left && box.top < toast.bottom && box.bottom > toast.top;
+  return Object.keys(parts).filter((name) => isOver(document.querySelector(parts[name]).getBoundingClientRect()));
+}"""
+
+
+@desktop_only
+def test_messages_cover_neither_orders_nor_form(page: TradingPage) -> None:
+    for width, height in ((1024, 768), (1440, 900), (1920, 1080)):
+        page.page.set_viewport_size({"width": width, "height": height})
+        page.place("Buy", "120.00", "1")
+        shown = page.page.get_by_test_id("toast").first
+        expect(shown).to_be_visible()
+        shown.hover()  # and it stays
+        assert page.page.evaluate(COVERED) == [], f"{width} x {height}"
+        page.shoot(f"toast-{width}")
+        page.dismiss_toasts()
+    page.cancel_everything()
+
+
 @desktop_only
 def test_the_book_and_the_ledger_keep_their_rows_at_every_height(page: TradingPage) -> None:
     for tick in range(ORDERS):
@@ -146,4 +169,11 @@ def test_the_book_and_the_ledger_keep_their_rows_at_every_height(page: TradingPa
             assert seen["orders"] == ORDERS, f"{width} x {height}: {seen}"
             assert not seen["scrolls"], f"{width} x {height}: {seen}"
         page.shoot(f"layout-{width}")
+    for tick in range(ORDERS, MOST_ORDERS):
+        page.place("Buy", f"120.{tick:02}", "1")
+        expect(page.open_order(f"120.{tick:02}")).to_be_visible()
+    page.page.set_viewport_size({"width": 1440, "height": 900})
+    page.page.evaluate(DRAWN)
+    seen = page.page.evaluate(LAID_OUT)
+    assert (seen["orders"], min(seen["levels"]) >= LEVELS, seen["scrolls"]) == (MOST_ORDERS, True, False), seen
     page.cancel_everything()

@@ -48,6 +48,12 @@ def test_markets_are_searched_marked_and_opened(book: None, page: TradingPage) -
     expect(first(page)).to_contain_text("ETH/USDC")
     page.page.reload()
     expect(first(page)).to_contain_text("ETH/USDC")  # remembered
+    only = page.page.get_by_role("checkbox", name="Favourites only")
+    only.check()
+    page.page.reload()
+    expect(only).to_be_checked()
+    expect(page.page.get_by_role("table", name="Markets").locator("tbody tr")).to_have_count(1)
+    only.uncheck()
     page.shoot("markets")
     search = page.page.get_by_role("searchbox", name="Search markets")
     search.fill("solana")

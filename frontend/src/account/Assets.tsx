@@ -21,11 +21,11 @@ export function Assets({ market }: { market: Market }): ReactElement {
               <dt>{asset}</dt>
               <dd>{trimmed(balance.available + balance.locked, 2, 8)}</dd>
             </div>
-            <div>
+            <div data-part="detail">
               <dt>Available</dt>
               <dd>{trimmed(balance.available, 2, 8)}</dd>
             </div>
-            <div>
+            <div data-part="detail">
               <dt>In orders</dt>
               <dd>{trimmed(balance.locked, 2, 8)}</dd>
             </div>

@@ -56,7 +56,8 @@ export function Ledger({ market }: { market: Market }): ReactElement {
             <label className="check">
               <input type="checkbox" checked={isOnly} onChange={(event) => setOnly(event.target.checked)} />
               <span>
-                Only {market.base}/{market.quote}
+                Only {market.base}
+                <span className={styles["quote"]}>/{market.quote}</span>
               </span>
             </label>
           )}

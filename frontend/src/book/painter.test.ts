@@ -32,16 +32,18 @@ it("shows the spread of the rows that stand beside it, whenever they are painted
 it("keeps long numbers in their columns: of a market of tiny prices and huge amounts", () => {
   const tiny = { symbol: "PEPE_BTC", base: "PEPE", quote: "BTC", tick: parse("0.0000000001"), priceDecimals: 10, quantityDecimals: 0 } as Market;
   const book = new BookReplica();
-  book.reset([[parse("0.0000012345"), parse("3555360000")], [parse("0.0000012344"), parse("790080000")]], [], 1, 1000);
+  book.reset([[parse("0.0000012345"), parse("3555360000")], [parse("0.0000012344"), parse("790080000")]], [[parse("0.0000012347"), parse("10000")]], 1, 1000);
   const own = { symbol: "PEPE_BTC", side: "Bid", price: parse("0.0000012345"), quantity: parse("790080000"), executed: 0n, status: "New" };
   const venue = { book: { symbol: "PEPE_BTC", live: book }, account: { orders: { get: () => new Map([["1", own]]) } } };
   const [frame, bids] = [document.createElement("div"), document.createElement("div")];
   const foot = frame.appendChild(document.createElement("p"));
+  const spread = document.createElement("span");
   const rows = { asks: new Rows(document.createElement("div"), 4, "option", "ask-"), bids: new Rows(bids, 4, "option", "bid-") };
-  const painter = new LadderPainter({ ...rows, spread: document.createElement("span"), foot }, venue as unknown as Venue, tiny, tiny.tick, "base");
+  const painter = new LadderPainter({ ...rows, spread, foot }, venue as unknown as Venue, tiny, tiny.tick, "base");
   const cells = (): (string | null)[] => [...(bids.firstElementChild?.children ?? [])].map(({ textContent }) => textContent);
-  painter.fit({ asks: 0, bids: 60, width: 276 });
+  painter.fit({ asks: 0, bids: 60, width: 300 });
   expect(cells()).toEqual(["0.0000012345", "3.56B", "3.56B", ""]);
+  expect(spread.textContent).toBe("Spread 0.0000000002");
   expect(frame.style.getPropertyValue("--price-ch")).toBe("12");
   painter.fit({ asks: 0, bids: 60, width: 390 });
   expect(cells()[3]).toBe("790.08M");

@@ -17,7 +17,8 @@ export const ROW_PX = 20;
 const ROOM = 9; // characters of an amount
 const OWN_ROOM = 7; // of one's own size, between price and amount, if there is room: the mark says that there is an order
 const OTHERS_ROOM = 23; // of amount and total, with the margins
-const CHARACTER_PX = 7;
+const CHARACTER_PX = 8;
+const LONG_PRICE = 11; // characters: beside two such numbers there is no room for a third
 
 export interface Places {
   asks: Rows;
@@ -80,7 +81,8 @@ export class LadderPainter {
   private spreadText(): string {
     const { spread, spreadPercent } = this.view;
     if (spread === null || spreadPercent === null) return `Spread ${NONE}`;
-    return `Spread ${fixed(spread, this.market.priceDecimals)} · ${fixed(spreadPercent, 3)}%`;
+    const percent = this.priceLength < LONG_PRICE ? ` · ${fixed(spreadPercent, 3)}%` : "";
+    return `Spread ${fixed(spread, this.market.priceDecimals)}${percent}`;
   }
 
   private footText(own: Record<Side, Map<bigint, bigint>>): string {

@@ -19,6 +19,7 @@ interface FakeDrawing {
   calls: string[];
   isRemoved: boolean;
   pointed: (reading: Reading | null) => void;
+  awaited: (isEmpty: boolean) => void;
   orders: { hidden: (beyond: Beyond) => void };
 }
 vi.mock("../model/market/candles", () => ({ Candles: class { stop(): void {} } }));
@@ -28,6 +29,7 @@ vi.mock("./drawing", () => ({
     calls: string[] = [];
     isRemoved = false;
     pointed = (): void => {};
+    awaited = (): void => {};
     orders = { draw: () => this.note("orders"), redraw: () => this.note("orders"), hidden: () => {} };
     constructor() {
       made.push(this);
@@ -91,4 +93,12 @@ it("says what the indicators say of the bar, and which own orders are out of sig
   expect(texts).toEqual(["MA 201.23", "RSI 1461.3", "EMA 20\u2013"]);
   expect(host.querySelector("[aria-label='Own orders above the chart']")?.textContent).toBe("▲ Sell 2 at 165.00, 1 more");
   expect(host.querySelector("[aria-label='Own orders below the chart']")).toBeNull();
+});
+
+it("says why there is no oscillator yet", async () => {
+  await draw(market);
+  await act(async () => made[0]?.awaited(true));
+  expect(host.textContent).toContain("RSI begins with the bar after the first 14");
+  await act(async () => made[0]?.awaited(false));
+  expect(host.textContent).not.toContain("RSI");
 });

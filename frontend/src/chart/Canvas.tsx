@@ -9,7 +9,7 @@ import { useVenue } from "../ui/useVenue";
 import { Drawing, type Reading } from "./drawing";
 import { Edges } from "./Edges";
 import { fillMarks } from "./fillMarks";
-import type { Indicator } from "./indicators";
+import { RSI_BARS, type Indicator } from "./indicators";
 import { Keyboard } from "./Keyboard";
 import { Legend } from "./Legend";
 import { moveOrders } from "./moving";
@@ -17,6 +17,8 @@ import { orderLines } from "./orderLines";
 import { NOTHING_BEYOND } from "./orderScale";
 import { readTheme } from "./theme";
 import styles from "./chart.module.css";
+
+const RSI_NEEDS = `RSI begins with the bar after the first ${RSI_BARS}`;
 
 interface CanvasProps {
   market: Market;
@@ -30,6 +32,7 @@ export function Canvas({ market, interval, studies }: CanvasProps): ReactElement
   const [reading, setReading] = useState<Reading | null>(null);
   const [isAtNow, setAtNow] = useState(true);
   const [isEmpty, setEmpty] = useState(false);
+  const [isAwaited, setAwaited] = useState(false);
   const [beyond, setBeyond] = useState(NOTHING_BEYOND);
   const [drawing, setDrawing] = useState<Drawing | null>(null);
   const orders = useStore(venue.account.orders);
@@ -48,6 +51,7 @@ export function Canvas({ market, interval, studies }: CanvasProps): ReactElement
     made.pointed = setReading;
     made.scrolled = setAtNow;
     made.filled = setEmpty;
+    made.awaited = setAwaited;
     made.orders.hidden = setBeyond;
     made.orders.moved = (line, price) => void moveOrders(venue, rules.current, line, price).then((isMoved) => isMoved || made.orders.redraw());
     const candles = new Candles(venue.feed, symbol, interval, made);
@@ -74,6 +78,7 @@ export function Canvas({ market, interval, studies }: CanvasProps): ReactElement
           <div ref={container} className={styles["canvas"]} data-part="canvas" />
         </Keyboard>
         <Edges beyond={beyond} market={market} />
+        {isAwaited && <p className={styles["awaited"]}>{RSI_NEEDS}</p>}
         {isEmpty && <p className={styles["empty"]}>Nothing has been traded in this market yet</p>}
         {!isAtNow && (
           <button type="button" className={`small ${styles["now"]}`} onClick={() => drawing?.now()}>

@@ -52,6 +52,8 @@ export class Drawing implements CandleListener {
   scrolled: (isAtNow: boolean) => void = () => {};
   /** Whether there is anything to see. */
   filled: (isEmpty: boolean) => void = () => {};
+  /** Whether the oscillator's pane is empty, for want of bars. */
+  awaited: (isEmpty: boolean) => void = () => {};
   readonly orders: OrderLayer;
   private readonly chart: IChartApi;
   private readonly prices: ISeriesApi<"Candlestick">;
@@ -143,6 +145,7 @@ export class Drawing implements CandleListener {
 
   study(wanted: ReadonlySet<Indicator>): void {
     this.studies.show(wanted, this.bars());
+    this.tellStudies();
     this.tellPointed();
   }
 
@@ -203,7 +206,13 @@ export class Drawing implements CandleListener {
       const price = toDrawing(this.newest.close);
       this.last.applyOptions({ price, color: this.tone(this.newest, "candle"), axisLabelVisible: true, lineVisible: true });
     }
+    this.tellStudies();
     this.tellPointed();
+  }
+
+  private tellStudies(): void {
+    const figures = this.newest ? this.studies.at(this.place(this.newest.time)) : [];
+    this.awaited(figures.some(([name, value]) => name === "RSI" && value === null));
   }
 
   private tellPointed(): void {

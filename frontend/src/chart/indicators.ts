@@ -66,6 +66,8 @@ export function rsi(bars: readonly Bar[], length: number): Values {
   });
 }
 
+export const RSI_BARS = 14;
+
 /** `colour`: the name of a style sheet's property, for the line and for the figure in the legend. */
 export const INDICATORS = {
   MA: { title: "Simple average of 20 closes", label: "MA 20", colour: "--warn", of: (bars: readonly Bar[]) => ma(bars, 20) },
@@ -76,7 +78,7 @@ export const INDICATORS = {
     colour: "--study",
     of: vwap,
   },
-  RSI: { title: "Relative strength of 14 bars", label: "RSI 14", colour: "--accent", of: (bars: readonly Bar[]) => rsi(bars, 14) },
+  RSI: { title: `Relative strength of ${RSI_BARS} bars`, label: `RSI ${RSI_BARS}`, colour: "--accent", of: (bars: readonly Bar[]) => rsi(bars, RSI_BARS) },
 } as const;
 
 export type Indicator = keyof typeof INDICATORS;

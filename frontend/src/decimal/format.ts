@@ -60,7 +60,7 @@ export function direction(from: bigint, to: bigint): Direction {
   return to < from ? "down" : "flat";
 }
 
-const ROOM = 11; // characters: "999,999.999"
+const ROOM = 14; // characters: "999,999.999999", so that a total in six decimals is exact like those around it
 
 /** `exact` where it has room; a longer number as its magnitude, "3.56B", whose exact text belongs where one points. */
 export function short(value: bigint, exact: string, room: number = ROOM): string {

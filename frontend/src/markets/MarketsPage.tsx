@@ -1,6 +1,6 @@
 /** The route of all markets: searched, sorted, the favourites first. */
 import { useEffect, useState, type ReactElement } from "react";
-import { favourites } from "../model/market/favourites";
+import { favourites, recallOnly, rememberOnly } from "../model/market/favourites";
 import { pressed, rowsOf, type Sort, type View } from "../model/market/marketRows";
 import { useStore } from "../reactive/useStore";
 import { PageFrame } from "../ui/PageFrame";
@@ -17,11 +17,11 @@ const COLUMNS: readonly [Sort, string][] = [
   ["spread", "Spread"],
 ];
 
-const ALL: View = { text: "", sort: null, isDescending: false, onlyFavourites: false };
+const begun = (): View => ({ text: "", sort: null, isDescending: false, onlyFavourites: recallOnly() });
 
 export default function MarketsPage(): ReactElement {
   const venue = useVenue();
-  const [view, setView] = useState(ALL);
+  const [view, setView] = useState(begun);
   const markets = useStore(venue.markets);
   useEffect(() => venue.touches.follow(markets.map(({ symbol }) => symbol)), [venue, markets]);
   const rows = rowsOf(
@@ -49,7 +49,10 @@ export default function MarketsPage(): ReactElement {
           <input
             type="checkbox"
             checked={view.onlyFavourites}
-            onChange={(event) => setView({ ...view, onlyFavourites: event.target.checked })}
+            onChange={(event) => {
+              rememberOnly(event.target.checked);
+              setView({ ...view, onlyFavourites: event.target.checked });
+            }}
           />
           <span>Favourites only</span>
         </label>

@@ -3,7 +3,7 @@ import { ApiError } from "../api/http";
 import { newClientId, type PrivateApi } from "../api/private";
 import type { Amendment, NewOrder, WireOrder } from "../api/types";
 import { parse } from "../decimal/decimal";
-import { trimmed } from "../decimal/format";
+import { fixed, trimmed } from "../decimal/format";
 import type { Market } from "./market/markets";
 import type { Order } from "./trader/orders";
 import type { Questions } from "./questions";
@@ -90,8 +90,8 @@ export class Trading {
     if (order.status !== "New" && order.status !== "PartiallyFilled" && order.status !== "TriggerPending") return;
     const verb = order.side === "Bid" ? "Buy" : "Sell";
     const quantity = trimmed(parse(order.quantity ?? order.triggerQuantity ?? "0"), 0, market.quantityDecimals);
-    const price = order.price ? ` at ${trimmed(parse(order.price), 0, market.priceDecimals)} ${market.quote}` : "";
-    const trigger = order.triggerPrice ? ` once it trades at ${trimmed(parse(order.triggerPrice), 0, market.priceDecimals)}` : "";
+    const price = order.price ? ` at ${fixed(parse(order.price), market.priceDecimals)} ${market.quote}` : "";
+    const trigger = order.triggerPrice ? ` once it trades at ${fixed(parse(order.triggerPrice), market.priceDecimals)}` : "";
     this.toasts.show("plain", "Order placed", `${verb} ${quantity} ${market.base}${price}${trigger} · ${milliseconds(roundTripMs)}`);
   }
 

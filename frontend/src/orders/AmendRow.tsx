@@ -1,9 +1,9 @@
-/** An open order's row while its price and amount are changed in place. */
+/** An open order's row while its price and amount are changed in place; what the change means is said in a row below it. */
 import { useState, type FormEvent, type ReactElement } from "react";
 import { toTyped } from "../decimal/typed";
 import type { Order } from "../model/trader/orders";
 import { useVenue } from "../ui/useVenue";
-import { amend } from "./amend";
+import { amend, type Amended } from "./amend";
 import type { Column } from "./columns";
 import { Cells } from "./RecordsTable";
 import { describe } from "../ticket/words";
@@ -15,13 +15,20 @@ interface AmendRowProps {
   close: () => void;
 }
 
+function meaning({ problem, change, keepsPlace }: Amended): string {
+  if (problem !== null) return problem;
+  if (change === null) return "Less at the same price keeps the order's place in the queue";
+  return keepsPlace ? "Keeps its place in the queue" : "Goes to the end of the queue";
+}
+
 export function AmendRow({ order, columns, close }: AmendRowProps): ReactElement | null {
   const venue = useVenue();
   const market = venue.market(order.symbol);
   const [typed, setTyped] = useState({ price: toTyped(order.price ?? 0n), quantity: toTyped(order.quantity) });
   const [isBusy, setBusy] = useState(false);
   if (!market) return null;
-  const { problem, change, keepsPlace } = amend(order, typed, market);
+  const amended = amend(order, typed, market);
+  const { problem, change } = amended;
   const form = `amend-${order.id}`;
   const send = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
@@ -41,24 +48,31 @@ export function AmendRow({ order, columns, close }: AmendRowProps): ReactElement
       value={typed[name]}
       autoFocus={name === "price"} // eslint-disable-line jsx-a11y/no-autofocus -- it was asked for by the row's menu
       onChange={(event) => setTyped({ ...typed, [name]: event.target.value })}
+      onKeyDown={(event) => event.key === "Escape" && close()}
     />
   );
   return (
-    <tr data-order={order.id} className={styles["amending"]} onKeyDown={(event) => event.key === "Escape" && close()}>
-      <Cells row={order} columns={columns} instead={{ Price: field("price", "New price"), Amount: field("quantity", "New amount") }} />
-      <td className="action">
-        <form id={form} onSubmit={(event) => void send(event)} aria-label={`Amend ${describe(order, market)}`}>
-          <span id={`${form}-says`} role="status" className={problem ? "problem" : styles["hint"]}>
-            {problem ?? (change === null ? "" : keepsPlace ? "Keeps its place in the queue" : "Goes to the end of the queue")}
-          </span>
-          <button type="submit" className="small" aria-disabled={isBusy} disabled={problem !== null}>
+    <>
+      <tr data-order={order.id}>
+        <Cells row={order} columns={columns} over={{ Price: field("price", "New price"), Amount: field("quantity", "New amount") }} />
+        <td className="action">
+          <button type="submit" form={form} className={`small ${styles["first"]}`} aria-disabled={isBusy} disabled={problem !== null}>
             Save
           </button>
           <button type="button" className="small" onClick={close}>
             Back
           </button>
-        </form>
-      </td>
-    </tr>
+        </td>
+      </tr>
+      <tr className={styles["says"]}>
+        <td colSpan={columns.length + 1}>
+          <form id={form} onSubmit={(event) => void send(event)} aria-label={`Amend ${describe(order, market)}`}>
+            <p id={`${form}-says`} role="status" aria-label="What the change means" className={problem ? "problem" : styles["hint"]}>
+              {meaning(amended)}
+            </p>
+          </form>
+        </td>
+      </tr>
+    </>
   );
 }

@@ -36,7 +36,7 @@ export function Fills({ onlySymbol, onlySide = null }: Only): ReactElement {
   const shown = fills.filter((fill) => isAmong(fill, onlySymbol, onlySide));
   if (shown.length === 0) return <p className="nothing">{problem ? `Earlier fills are not available: ${problem}` : "No fills yet"}</p>;
   return (
-    <RecordsTable label="Fills" columns={COLUMNS}>
+    <RecordsTable label="Fills" kind="fills" columns={COLUMNS}>
       {shown.map((fill) => (
         <tr key={fill.key}>
           <Cells row={fill} columns={COLUMNS} />

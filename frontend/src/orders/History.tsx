@@ -34,7 +34,7 @@ export function History({ onlySymbol, onlySide = null }: Only): ReactElement {
     return <p className="nothing">{orders === null ? "Loading earlier orders…" : "No earlier orders"}</p>;
   }
   return (
-    <RecordsTable label="Order history" columns={COLUMNS}>
+    <RecordsTable label="Order history" kind="ended" columns={COLUMNS}>
       {shown.map((order) => (
         <tr key={order.id}>
           <Cells row={order} columns={COLUMNS} />

@@ -117,7 +117,7 @@ it("gives the keyboard back to the row's menu once it is amended, or left as it 
     expect(document.activeElement).toBe(inRow(id, "[aria-haspopup]"));
   }
   await choose("1", "Amend");
-  await press(found("form button", "Back"));
+  await press(inRow("1", ".action button", "Back"));
   expect(document.activeElement).toBe(inRow("1", "[aria-haspopup]"));
   expect(amended).not.toHaveBeenCalled(); // nothing was changed
 });
@@ -158,4 +158,23 @@ it("has triggers, averages and places in the queue only where an order has one",
   const waiting: Order = { ...order("2"), triggerPrice: parse("99"), status: "TriggerPending" };
   await act(async () => venue.account.orders.set(new Map([traded, waiting].map((each) => [each.id, each]))));
   expect(heads()).toEqual(expect.arrayContaining(["Trigger", "Average"]));
+});
+
+it("shows what part of an iceberg others see, in its row and among its details", async () => {
+  HTMLDialogElement.prototype.showModal = vi.fn();
+  HTMLElement.prototype.hidePopover ??= () => undefined;
+  await show(panel);
+  await act(async () => venue.account.orders.set(new Map([["1", { ...order("1"), quantity: parse("5"), display: parse("2") }]])));
+  expect(inRow("1", '[data-label="Type"]').textContent).toBe("Iceberg 2 shown");
+  await choose("1", "Details");
+  const facts = [...found("dialog").querySelectorAll("dl > div")].map(({ children }) => [...children].map(({ textContent }) => textContent));
+  expect(facts).toEqual(expect.arrayContaining([["Shown in the book", "2 SOL at a time"], ["Filled", "0 SOL, 0%"], ["Order", "1"]]));
+});
+
+it("says every total exactly, also one that is longer than those around it", async () => {
+  await show(panel);
+  const long = { ...order("2"), price: parse("1234.56"), quantity: parse("99.87") };
+  await act(async () => venue.account.orders.set(new Map([["1", order("1")], ["2", long]])));
+  const totals = [...host.querySelectorAll('td[data-label="Total"]')].map(({ textContent }) => textContent);
+  expect(totals).toEqual(["100.00 USDC", "123,295.5072 USDC"]);
 });

@@ -2,6 +2,7 @@
 import { useState, type ReactElement } from "react";
 import type { Order } from "../model/trader/orders";
 import { useStore } from "../reactive/useStore";
+import { copy } from "../ui/copy";
 import { useVenue } from "../ui/useVenue";
 import { AmendRow } from "./AmendRow";
 import { whyNotAmendable } from "./amend";
@@ -12,6 +13,8 @@ import { RowMenu } from "./RowMenu";
 import { useKeptFocus } from "./useKeptFocus";
 import { isAmong, type Only } from "../ticket/only";
 import { describe, pairOf } from "../ticket/words";
+import { OrderDetails } from "./OrderDetails";
+import styles from "./orders.module.css";
 
 /** What narrow panels have no room for where no order has it. */
 const RARE: Readonly<Record<string, (order: Order) => boolean>> = {
@@ -42,7 +45,7 @@ export function OpenOrders({ onlySymbol, onlySide = null }: Only): ReactElement 
   const columns = shown.some(({ id }) => places.has(id)) ? [...common, BEFORE] : common;
   if (shown.length === 0) return <p className="nothing">{isCurrent ? "No open orders" : session.kind === "none" ? session.reason : "Waiting for the account…"}</p>;
   return (
-    <RecordsTable label="Open orders" columns={columns} hasActions>
+    <RecordsTable label="Open orders" kind="open" columns={columns}>
       {shown.map((order) =>
         order.id === amended ? (
           <AmendRow key={order.id} order={order} columns={columns} close={() => close(order.id)} />
@@ -65,6 +68,7 @@ interface OrderRowProps {
 function OrderRow({ order, columns, amend, leave }: OrderRowProps): ReactElement {
   const venue = useVenue();
   const [isBusy, setBusy] = useState(false);
+  const [isOpen, setOpen] = useState(false);
   const market = venue.market(order.symbol);
   const cancel = async (): Promise<void> => {
     if (isBusy) return;
@@ -79,7 +83,7 @@ function OrderRow({ order, columns, amend, leave }: OrderRowProps): ReactElement
     <tr data-order={order.id}>
       <Cells row={order} columns={columns} />
       <td className="action">
-        <button type="button" className="small" aria-disabled={isBusy} aria-label={`Cancel ${name}`} onClick={() => void cancel()}>
+        <button type="button" className={`small ${styles["first"]}`} aria-disabled={isBusy} aria-label={`Cancel ${name}`} onClick={() => void cancel()}>
           Cancel
         </button>
         <RowMenu
@@ -87,9 +91,11 @@ function OrderRow({ order, columns, amend, leave }: OrderRowProps): ReactElement
           choices={[
             { name: "Amend", act: amend, whyNot: whyNotAmendable(order) ?? undefined },
             { name: "Cancel", act: () => void cancel() },
-            { name: "Copy order id", act: () => void navigator.clipboard.writeText(order.id) },
+            { name: "Details", act: () => setOpen(true) },
+            { name: "Copy order id", act: () => void copy(order.id) },
           ]}
         />
+        {isOpen && <OrderDetails order={order} close={() => setOpen(false)} />}
       </td>
     </tr>
   );

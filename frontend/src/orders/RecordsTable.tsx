@@ -8,42 +8,43 @@ import styles from "./orders.module.css";
 
 interface RecordsTableProps<R extends InMarket> {
   label: string;
+  kind: "open" | "ended" | "fills";
   columns: readonly Column<R>[];
-  /** Whether its rows end with what can be done. */
-  hasActions?: boolean;
   children: ReactNode;
 }
 
-export function RecordsTable<R extends InMarket>({ label, columns, hasActions = false, children }: RecordsTableProps<R>): ReactElement {
+export function RecordsTable<R extends InMarket>({ label, kind, columns, children }: RecordsTableProps<R>): ReactElement {
   return (
-    <table className={`grid ${styles["records"]}`} aria-label={label}>
-      <thead>
-        <tr>
-          {columns.map(({ name, title, isNumber }) => (
-            <th key={name} scope="col" className={isNumber ? "number" : undefined} title={title}>
-              {name}
-            </th>
-          ))}
-          {hasActions && (
-            <th scope="col" className="action">
-              <span className="hidden">Actions</span>
-            </th>
-          )}
-        </tr>
-      </thead>
-      <tbody>{children}</tbody>
-    </table>
+    <div className={styles["frame"]}>
+      <table className={`grid ${styles["records"]} ${styles[kind]}`} aria-label={label}>
+        <thead>
+          <tr>
+            {columns.map(({ name, title, isNumber }) => (
+              <th key={name} scope="col" data-label={name} className={isNumber ? "number" : undefined} title={title}>
+                {name}
+              </th>
+            ))}
+            {kind === "open" && (
+              <th scope="col" className="action">
+                <span className="hidden">Actions</span>
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
   );
 }
 
 interface CellsProps<R extends InMarket> {
   row: R;
   columns: readonly Column<R>[];
-  /** In the place of what a column shows, by its name. */
-  instead?: Readonly<Record<string, ReactNode>>;
+  /** Over what a column shows, by its name; that keeps its room, so that nothing moves. */
+  over?: Readonly<Record<string, ReactNode>>;
 }
 
-export function Cells<R extends InMarket>({ row, columns, instead }: CellsProps<R>): ReactElement {
+export function Cells<R extends InMarket>({ row, columns, over }: CellsProps<R>): ReactElement {
   const venue = useVenue();
   const last = useStore(venue.tickers).get(row.symbol)?.last ?? null;
   const market = venue.market(row.symbol);
@@ -51,9 +52,18 @@ export function Cells<R extends InMarket>({ row, columns, instead }: CellsProps<
     <>
       {columns.map(({ name, isNumber, tone, content }) => (
         <td key={name} data-label={name} className={isNumber ? "number" : tone?.(row)}>
-          {instead?.[name] ?? content(row, { market, last })}
+          {over?.[name] === undefined ? content(row, { market, last }) : <Covered by={over[name]}>{content(row, { market, last })}</Covered>}
         </td>
       ))}
     </>
+  );
+}
+
+function Covered({ by, children }: { by: ReactNode; children: ReactNode }): ReactElement {
+  return (
+    <span className={styles["covered"]}>
+      <span aria-hidden="true">{children}</span>
+      {by}
+    </span>
   );
 }

@@ -1,5 +1,5 @@
 /** Columns of tables, each with its head and cell declared once; here those that open and ended orders have in common. */
-import type { ReactElement, ReactNode } from "react";
+import type { CSSProperties, ReactElement, ReactNode } from "react";
 import { fixed, NONE, trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
 import type { Side } from "../api/types";
@@ -38,7 +38,7 @@ export const COMMON: readonly Column<Order>[] = [
   { name: "Date", content: (order) => moment(order.createdMs) },
   { name: "Market", content: (order) => pairOf(order.symbol) },
   { name: "Side", tone: sideTone, content: (order) => sideWord(order.side) },
-  { name: "Type", content: (order, { last }) => kindOf(order, last) },
+  { name: "Type", content: (order, known) => <Kind order={order} known={known} /> },
   { name: "Price", isNumber: true, content: (order, known) => price(order.price, known) },
   { name: "Trigger", isNumber: true, content: (order, known) => price(order.triggerPrice, known) },
   { name: "Average", isNumber: true, content: (order, known) => price(averagePrice(order), known) },
@@ -47,19 +47,33 @@ export const COMMON: readonly Column<Order>[] = [
   { name: "Total", isNumber: true, content: (order, known) => <Total order={order} known={known} /> },
 ];
 
+/** Of an iceberg, with the part that the book shows. */
+function Kind({ order, known }: { order: Order; known: Known }): ReactElement {
+  return (
+    <>
+      {kindOf(order, known.last)}
+      {order.display !== null && (
+        <small>
+          {" "}
+          <Amount value={order.display} exact={inLots(order.display, known)} room={7} /> shown
+        </small>
+      )}
+    </>
+  );
+}
+
 function Wanted({ order: { quantity, quoteQuantity }, known }: { order: Order; known: Known }): ReactElement {
   if (!quoteQuantity) return <Amount value={quantity} exact={inLots(quantity, known)} />;
   return <Amount value={quoteQuantity} exact={trimmed(quoteQuantity, 2, 8)} unit={known.market?.quote ?? ""} />;
 }
 
 function Filled({ order, known }: { order: Order; known: Known }): ReactElement {
-  const percent = percentFilled(order);
+  const percent = `${percentFilled(order)}%`;
   return (
-    <>
-      <meter className={styles["filled"]} min={0} max={100} value={percent} aria-hidden="true" />
+    <span className={styles["filled"]} style={{ "--filled": percent } as CSSProperties} title={percent}>
       <Amount value={order.executed} exact={inLots(order.executed, known)} />
-      <small> {percent}%</small>
-    </>
+      <small> {percent}</small>
+    </span>
   );
 }
 

@@ -2,8 +2,16 @@
 import type { ReactElement } from "react";
 import { short } from "../decimal/format";
 
-export function Amount({ value, exact, unit }: { value: bigint; exact: string; unit?: string }): ReactElement {
-  const shown = short(value, exact);
+interface AmountProps {
+  value: bigint;
+  exact: string;
+  unit?: string;
+  /** In characters, where there is less than usual. */
+  room?: number;
+}
+
+export function Amount({ value, exact, unit, room }: AmountProps): ReactElement {
+  const shown = short(value, exact, room);
   const text = unit === undefined ? exact : `${exact} ${unit}`;
   return (
     <span {...(shown === exact ? {} : { title: text })}>

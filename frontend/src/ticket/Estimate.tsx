@@ -1,4 +1,4 @@
-/** What the order would come to: average price of a market order, the fee and its rates. From the book as it stands. */
+/** What the order would come to: average price and size of what trades at once, the fee and its rates. From the book as it stands. */
 import type { ReactElement } from "react";
 import { divide, multiply } from "../decimal/decimal";
 import { fixed, NONE, trimmed } from "../decimal/format";
@@ -6,8 +6,7 @@ import type { Fees } from "../model/trader/account";
 import type { Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import { hasTrigger, isByQuote, isLimit } from "./draft";
-import type { Walk } from "./sizing";
+import { isAtOnce, isByQuote, isLimit, isWhole } from "./draft";
 import { totalOf, type Ticket } from "./useTicket";
 import styles from "./form.module.css";
 
@@ -17,7 +16,7 @@ const rate = (basisPoints: bigint): string => `${trimmed(basisPoints / 100n, 0, 
 
 export function Estimate({ ticket, market }: { ticket: Ticket; market: Market }): ReactElement {
   const fees = useStore(useVenue().account.fees);
-  const rows = [...atMarket(ticket, market), ...feeRows(ticket, market, fees)];
+  const rows = [...atOnce(ticket, market), ...feeRows(ticket, market, fees)];
   return (
     <dl className={styles["estimate"]} data-part="estimate">
       {rows.map(([name, value]) => (
@@ -30,21 +29,25 @@ export function Estimate({ ticket, market }: { ticket: Ticket; market: Market })
   );
 }
 
-/** What the whole of it would trade; of an order that is larger than the book, the form says what there is. */
-const wholly = ({ walked }: Ticket): Walk | null => (walked?.isFilled ? walked : null);
-
-function atMarket(ticket: Ticket, market: Market): [string, string][] {
-  const { draft } = ticket;
-  if (isLimit(draft) || hasTrigger(draft)) return [];
-  const walked = wholly(ticket);
-  const average = walked ? `≈ ${fixed(divide(walked.quote, walked.base), market.priceDecimals)} ${market.quote}` : NONE;
-  if (isByQuote(draft)) return [["Average price", average], ["Amount", walked ? `≈ ${trimmed(walked.base, 0, market.quantityDecimals)} ${market.base}` : NONE]];
-  return [["Average price", average], [draft.side === "Bid" ? "Cost" : "Proceeds", walked ? `≈ ${trimmed(walked.quote, 2, 2)} ${market.quote}` : NONE]];
+/** Of an order that is larger than the book, of the part that is there. */
+function atOnce({ draft, walked, checked }: Ticket, market: Market): [string, string][] {
+  if (!isAtOnce(draft)) return [];
+  const amount = (lots: bigint): string => trimmed(lots, 0, market.quantityDecimals);
+  const traded = walked === null || walked.base === 0n || (isWhole(draft) && !walked.isFilled) ? null : walked;
+  const average = traded ? `≈ ${fixed(divide(traded.quote, traded.base), market.priceDecimals)} ${market.quote}` : NONE;
+  if (isLimit(draft)) {
+    const part = traded && `${amount(traded.base)} of ${amount(checked.values.quantity ?? 0n)} ${market.base}`;
+    return [["Fills now", walked === null ? NONE : (part ?? "nothing")], ["Average price", average]];
+  }
+  const there = traded === null || traded.isFilled ? "" : `, ${draft.side === "Bid" ? "up" : "down"} to there`;
+  const size: [string, string] = isByQuote(draft)
+    ? ["Amount", traded ? `≈ ${amount(traded.base)} ${market.base}` : NONE]
+    : [draft.side === "Bid" ? "Cost" : "Proceeds", traded ? `≈ ${trimmed(traded.quote, 2, 2)} ${market.quote}` : NONE];
+  return [["Average price", average], size].map(([name, value]) => [`${name}${there}`, value as string]);
 }
 
 function feeRows(ticket: Ticket, market: Market, fees: Fees | null): [string, string][] {
-  const { draft, checked } = ticket;
-  const walked = wholly(ticket);
+  const { draft, checked, walked } = ticket;
   if (fees === null) return [["Fee", NONE]];
   const isMaker = draft.handling === "PostOnly" && isLimit(draft);
   const [asset, received] =

@@ -50,6 +50,8 @@ it("keeps a total until there is a price for it", async () => {
   expect(form.field("Amount").value).toBe("2.5");
 });
 
+const estimate = (): string => form.host.querySelector("dl")?.textContent ?? "";
+
 /** A book that sells so much at 100.01, as if it had just arrived. */
 async function sells(quantity: string): Promise<void> {
   await form.learn(() => {
@@ -66,10 +68,39 @@ it("says one thing at a time of a market order that is larger than the book: fir
   await form.type("Amount", "9");
   await form.leave("Amount");
   expect(said()).toBe("Only 8 SOL are for sale, for 800.08 USDC: the rest would expire");
-  expect(form.host.querySelector("dl")?.textContent).not.toContain("≈");
+  expect(estimate()).toContain("Average price, up to there≈ 100.01 USDC");
+  expect(estimate()).toContain("Cost, up to there≈ 800.08 USDC");
   await sells("11");
   await form.type("Amount", "12");
   await form.leave("Amount");
   expect(said()).toBe("Not enough USDC: this needs 1,100.11, you have 1,000");
 });
 
+it("says what part of an order that may not rest would fill now, and what becomes of the others", async () => {
+  await sells("8");
+  await form.type("Price", "101");
+  await form.type("Amount", "9");
+  await form.take("IOC");
+  expect(estimate()).toContain("Fills now8 of 9 SOL");
+  expect(estimate()).toContain("Average price≈ 100.01 USDC");
+  expect(form.said).toBe("Only 8 SOL are for sale up to 101.00, for 800.08 USDC: the rest would expire");
+  await form.take("FOK");
+  expect(estimate()).toContain("Fills nownothing");
+  expect(form.said).toBe("Only 8 SOL are for sale up to 101.00, for 800.08 USDC: all of it would be killed");
+  await form.type("Price", "100");
+  expect(form.said).toBe("Nothing is for sale up to 100.00: all of it would be killed");
+  await form.take("IOC");
+  expect(form.said).toBe("Nothing is for sale up to 100.00: it would expire");
+  await form.take("GTC");
+  expect(form.said).toBe("");
+  expect(estimate()).not.toContain("Fills now");
+});
+
+it("holds what an order at a limit may cost, not what it would", async () => {
+  await sells("20");
+  await form.type("Price", "110");
+  await form.type("Amount", "9.5");
+  await form.take("IOC");
+  await form.leave("Amount");
+  expect(form.said).toBe("Not enough USDC: this needs 1,045, you have 1,000");
+});

@@ -55,7 +55,7 @@ it("says what is wrong and sends nothing", async () => {
   await form.type("Price", "99.995");
   await form.type("Amount", "1");
   await form.press("Buy SOL");
-  expect(form.said).toBe("The price moves in steps of 0.01: try 99.99 or 100");
+  expect(form.said).toBe("The price moves in steps of 0.01: try 99.99 or 100.00");
   expect(form.field("Price").getAttribute("aria-invalid")).toBe("true");
   expect(sent).not.toHaveBeenCalled();
 });

@@ -49,12 +49,14 @@ export function OrderForm({ market: chosen }: { market: Market }): ReactElement 
         <HandlingChoice {...ticket} />
         <Advanced ticket={ticket} problemId={problemId} />
         <Estimate ticket={ticket} market={market} />
-        <p id={problemId} className={`${styles["says"]} ${ticket.wrong === null ? styles["hint"] : "problem"}`} role="alert">
-          {ticket.wrong?.[1] ?? ticket.caution}
-        </p>
-        <button className={styles["submit"]} type="submit" disabled={!canTrade || ticket.isBusy}>
-          {ticket.isBusy ? "Sending…" : `${isBuy ? "Buy" : "Sell"} ${market.base}`}
-        </button>
+        <div className={styles["foot"]}>
+          <p id={problemId} className={`${styles["says"]} ${ticket.wrong === null ? styles["hint"] : "problem"}`} role="alert">
+            {ticket.wrong?.[1] ?? ticket.caution}
+          </p>
+          <button className={styles["submit"]} type="submit" disabled={!canTrade || ticket.isBusy}>
+            {ticket.isBusy ? "Sending…" : `${isBuy ? "Buy" : "Sell"} ${market.base}`}
+          </button>
+        </div>
         {hints.map((hint) => (
           <p key={hint} className={styles["hint"]} role="note">
             {hint}

@@ -61,9 +61,9 @@ describe("a limit order", () => {
     [{ price: "" }, "price", "Enter a price"],
     [{ price: "abc" }, "price", "The price is not a number"],
     [{ price: "0" }, "price", "The price must be above zero"],
-    [{ price: "99.505" }, "price", "The price moves in steps of 0.01: try 99.5 or 99.51"],
+    [{ price: "99.505" }, "price", "The price moves in steps of 0.01: try 99.50 or 99.51"],
     [{ price: "0.004" }, "price", "The price moves in steps of 0.01: try 0.01"],
-    [{ price: "100000.01" }, "price", "The highest price is 100000"],
+    [{ price: "100000.01" }, "price", "The highest price is 100,000.00"],
     [{ quantity: "" }, "quantity", "Enter an amount"],
     [{ quantity: "0.0005" }, "quantity", "The smallest order is 0.001 SOL"],
     [{ quantity: "1.2345" }, "quantity", "The amount moves in steps of 0.001: try 1.234"],
@@ -139,11 +139,11 @@ describe("an order that waits for its trigger", () => {
 
   it.each([
     [{ trigger: "" }, "trigger", "Enter a trigger price"],
-    [{ trigger: "95.005" }, "trigger", "The trigger price moves in steps of 0.01: try 95 or 95.01"],
-    [{ trigger: "101" }, "trigger", "Stop to sell triggers below the last price, 100; Take-profit on its other side"],
-    [{ trigger: "100" }, "trigger", "Stop to sell triggers below the last price, 100; Take-profit on its other side"],
-    [{ kind: "takeProfit" }, "trigger", "Take-profit to sell triggers above the last price, 100; Stop on its other side"],
-    [{ side: "Bid" }, "trigger", "Stop to buy triggers above the last price, 100; Take-profit on its other side"],
+    [{ trigger: "95.005" }, "trigger", "The trigger price moves in steps of 0.01: try 95.00 or 95.01"],
+    [{ trigger: "101" }, "trigger", "Stop to sell triggers below the last price, 100.00; Take-profit on its other side"],
+    [{ trigger: "100" }, "trigger", "Stop to sell triggers below the last price, 100.00; Take-profit on its other side"],
+    [{ kind: "takeProfit" }, "trigger", "Take-profit to sell triggers above the last price, 100.00; Stop on its other side"],
+    [{ side: "Bid" }, "trigger", "Stop to buy triggers above the last price, 100.00; Take-profit on its other side"],
     [{ places: "market", slippage: "101" }, "slippage", "The tolerance is 100 % at most"],
     [{ places: "market", slippage: "0.00001" }, "slippage", "The tolerance has four decimals at most"],
   ] as [Partial<Draft>, string, string][])("%o: %s", (draft, field, words) => {

@@ -4,7 +4,7 @@
  */
 import type { NewOrder } from "../api/types";
 import { ceilTo, divide, floorTo, multiply, toText } from "../decimal/decimal";
-import { trimmed } from "../decimal/format";
+import { fixed, trimmed } from "../decimal/format";
 import { readTyped } from "../decimal/typed";
 import type { Market } from "../model/market/markets";
 import { hasTrigger, isByQuote, isLimit, opposite, type Draft, type Surroundings } from "./draft";
@@ -47,7 +47,7 @@ export function read(draft: Draft, market: Market, note: Note = () => {}): Value
   };
 }
 
-/** `walked`: what a market order would trade now; null if that is not known. */
+/** `walked`: what it would trade now, of an order that does not rest; null if that is not known. */
 export function check(draft: Draft, around: Surroundings, walked: Walk | null = null): Checked {
   const problems: Problems = {};
   const note: Note = (field, problem) => {
@@ -82,20 +82,21 @@ function checkState(draft: Draft, around: Surroundings, note: Note): void {
 }
 
 /** The exchange fires a trigger when the last price gets there from where it is now: which side that is names the kind. */
-function checkTrigger(draft: Draft, { trigger }: Values, { last }: Surroundings, note: Note): void {
+function checkTrigger(draft: Draft, { trigger }: Values, { last, market }: Surroundings, note: Note): void {
   if (trigger === null || last === null) return;
   const isAbove = (draft.kind === "stop") === (draft.side === "Bid");
   if (isAbove ? trigger > last : trigger < last) return;
   const [name, other] = draft.kind === "stop" ? ["Stop", "Take-profit"] : ["Take-profit", "Stop"];
   const deed = draft.side === "Bid" ? "buy" : "sell";
-  note("trigger", `${name} to ${deed} triggers ${isAbove ? "above" : "below"} the last price, ${toText(last)}; ${other} on its other side`);
+  note("trigger", `${name} to ${deed} triggers ${isAbove ? "above" : "below"} the last price, ${fixed(last, market.priceDecimals)}; ${other} on its other side`);
 }
 
 /**
  * What it takes from the balance: a market order what its trades would take, as far as the book is known, else at the
- * best price there is; null if that cannot be said.
+ * best price there is; an order at a limit what it may cost; null if that cannot be said.
  */
-export function spends(draft: Draft, { price, trigger, quantity, quoteQuantity }: Values, around: Surroundings, walked: Walk | null): bigint | null {
+export function spends(draft: Draft, { price, trigger, quantity, quoteQuantity }: Values, around: Surroundings, atOnce: Walk | null): bigint | null {
+  const walked = isLimit(draft) ? null : atOnce;
   const reference = price ?? trigger ?? opposite(draft, around);
   if (draft.side === "Bid") return quoteQuantity ?? walked?.quote ?? (quantity !== null && reference !== null ? multiply(quantity, reference) : null);
   return quantity ?? walked?.base ?? (quoteQuantity !== null && reference !== null ? floorTo(divide(quoteQuantity, reference), around.market.step) : null);
@@ -119,7 +120,7 @@ function checkHandling(draft: Draft, { price }: Values, around: Surroundings, no
   const best = opposite(draft, around);
   if (draft.handling !== "PostOnly" || hasTrigger(draft) || price === null || best === null) return;
   if (draft.side === "Bid" ? price < best : price > best) return;
-  note("price", `Post-only would trade at once: the best ${draft.side === "Bid" ? "ask" : "bid"} is ${toText(best)}`);
+  note("price", `Post-only would trade at once: the best ${draft.side === "Bid" ? "ask" : "bid"} is ${fixed(best, around.market.priceDecimals)}`);
 }
 
 /** Of the exchange: an iceberg may come back to the book so many times. */

@@ -71,6 +71,16 @@ export function isByQuote(draft: Draft): boolean {
   return !isLimit(draft) && draft.sizedBy === "quote";
 }
 
+/** Whether what does not trade at once is not to rest. */
+export function isAtOnce({ kind, handling }: Draft): boolean {
+  return kind === "market" || (kind === "limit" && (handling === "IOC" || handling === "FOK"));
+}
+
+/** Whether it is all or nothing. */
+export function isWhole({ kind, handling }: Draft): boolean {
+  return kind === "limit" && handling === "FOK";
+}
+
 /** An iceberg rests, so what must trade at once is not for it. */
 export function handlingsOf(kind: Kind): readonly Handling[] {
   return kind === "iceberg" ? ["GTC", "PostOnly"] : ["GTC", "PostOnly", "IOC", "FOK"];

@@ -1,6 +1,6 @@
 /** What would be wrong with one field of an order, in words. Pure. */
 import { floorTo, toText } from "../decimal/decimal";
-import { trimmed } from "../decimal/format";
+import { fixed, trimmed } from "../decimal/format";
 import { readTyped } from "../decimal/typed";
 import type { Market } from "../model/market/markets";
 
@@ -12,13 +12,14 @@ export function checkPrice(text: string, market: Market, name = "The price"): Ch
   const { value: price, problem } = readTyped(text, name);
   if (problem !== undefined) return [null, problem];
   if (price <= 0n) return [null, `${name} must be above zero`];
+  const shown = (value: bigint): string => fixed(value, market.priceDecimals);
   if (price % market.tick !== 0n) {
     const below = floorTo(price, market.tick);
-    const near = below > 0n ? `${toText(below)} or ${toText(below + market.tick)}` : toText(market.tick);
+    const near = below > 0n ? `${shown(below)} or ${shown(below + market.tick)}` : shown(market.tick);
     return [null, `${name} moves in steps of ${toText(market.tick)}: try ${near}`];
   }
-  if (price < market.minPrice) return [null, `The lowest price is ${toText(market.minPrice)}`];
-  if (market.maxPrice !== null && price > market.maxPrice) return [null, `The highest price is ${toText(market.maxPrice)}`];
+  if (price < market.minPrice) return [null, `The lowest price is ${shown(market.minPrice)}`];
+  if (market.maxPrice !== null && price > market.maxPrice) return [null, `The highest price is ${shown(market.maxPrice)}`];
   return [price, null];
 }
 

@@ -88,6 +88,12 @@ export class FormFixture {
     });
   }
 
+  /** One of the radio buttons. */
+  async take(name: string): Promise<void> {
+    const label = [...this.host.querySelectorAll("label")].find((each) => each.textContent === name);
+    await act(async () => label?.querySelector("input")?.click());
+  }
+
   /** What the page learns, and the frame in which it draws it. */
   async learn(change: () => void): Promise<void> {
     await act(async () => {

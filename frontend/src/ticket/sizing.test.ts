@@ -3,6 +3,7 @@ import { parse, toText } from "../decimal/decimal";
 import { BookReplica } from "../model/depth/bookReplica";
 import { toMarket, type Market } from "../model/market/markets";
 import { stepped } from "../ui/DecimalField";
+import { EMPTY } from "./draft";
 import { share, shortfall, walk, worstPrice } from "./sizing";
 
 const market = toMarket({
@@ -64,6 +65,6 @@ it("goes as far as the market and the order allow, and says how far that is", ()
   const book = new BookReplica();
   book.reset([], [[parse("100"), parse("1")], [parse("111"), parse("9")]], 1, 1000);
   const walked = walk(book, "Bid", { base: parse("5") }, parse("110"));
-  expect(shortfall("Bid", walked, parse("110"), rules)).toBe("Only 1 SOL are for sale up to 110.00, for 100.00 USDC: the rest would expire");
-  expect(shortfall("Bid", walk(book, "Bid", { base: parse("1") }, parse("110")), parse("110"), rules)).toBeNull();
+  expect(shortfall(EMPTY, walked, parse("110"), rules)).toBe("Only 1 SOL are for sale up to 110.00, for 100.00 USDC: the rest would expire");
+  expect(shortfall(EMPTY, walk(book, "Bid", { base: parse("1") }, parse("110")), parse("110"), rules)).toBeNull();
 });

@@ -4,6 +4,7 @@ import { divide, floorTo, max, min, multiply } from "../decimal/decimal";
 import { fixed, trimmed } from "../decimal/format";
 import type { BookReplica } from "../model/depth/bookReplica";
 import type { Market } from "../model/market/markets";
+import { isWhole, type Draft } from "./draft";
 
 /** The base quantity that `percent` of the balance pays for at `price`, in whole steps, within the market's limit. */
 export function share(side: Side, percent: bigint, price: bigint | null, market: Market, base: bigint, quote: bigint): bigint {
@@ -50,10 +51,15 @@ export function worstPrice(side: Side, best: bigint | null, slippagePercent: big
   return bounds.length === 0 ? null : bounds.reduce(isBuy ? min : max);
 }
 
-/** What is said of a market order that is larger than the part of the book that it can reach; null if it is not. */
-export function shortfall(side: Side, walked: Walk | null, worst: bigint | null, { base, quote, priceDecimals, quantityDecimals }: Market): string | null {
+/** What is said of an order that is larger than the part of the book that it can reach, and may not rest; null if it is not. */
+export function shortfall(draft: Draft, walked: Walk | null, worst: bigint | null, market: Market): string | null {
+  const { base, quote, priceDecimals, quantityDecimals } = market;
+  const { side } = draft;
   if (walked === null || walked.isFilled) return null;
   const reach = worst === null ? "" : ` ${side === "Bid" ? "up" : "down"} to ${fixed(worst, priceDecimals)}`;
-  const there = `${trimmed(walked.base, 0, quantityDecimals)} ${base} ${side === "Bid" ? "are for sale" : "are wanted"}${reach}`;
-  return `Only ${there}, for ${trimmed(walked.quote, 2, 2)} ${quote}: the rest would expire`;
+  const deed = `${side === "Bid" ? "for sale" : "wanted"}${reach}`;
+  const killed = isWhole(draft) ? "all of it would be killed" : null;
+  if (walked.base === 0n) return `Nothing is ${deed}: ${killed ?? "it would expire"}`;
+  const there = `${trimmed(walked.base, 0, quantityDecimals)} ${base} are ${deed}, for ${trimmed(walked.quote, 2, 2)} ${quote}`;
+  return `Only ${there}: ${killed ?? "the rest would expire"}`;
 }

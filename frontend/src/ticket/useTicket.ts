@@ -8,7 +8,7 @@ import type { Venue } from "../model/venue";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { check, FIELDS, read, type Checked, type Field, type Values } from "./checks";
-import { EMPTY, isByQuote, isLimit, opposite, withSide, type Draft, type Surroundings } from "./draft";
+import { EMPTY, isAtOnce, isByQuote, isLimit, opposite, withSide, type Draft, type Surroundings } from "./draft";
 import { risks } from "./risks";
 import { share, shortfall, walk, worstPrice, type Walk } from "./sizing";
 import { summary } from "./summary";
@@ -22,6 +22,7 @@ export interface Ticket {
   wrong: [field: Field, problem: string] | null;
   /** What should be known of it before it is sent; nothing while something is wrong, which comes first. */
   caution: string | null;
+  /** What it would trade at once, of an order that does not rest. */
   walked: Walk | null;
   isBusy: boolean;
   set: (change: Partial<Draft>) => void;
@@ -44,17 +45,18 @@ export function useTicket(market: Market): Ticket {
   usePicked(venue, become);
   useFirstPrices(around, draft, set);
 
-  const worst = worstPrice(draft.side, opposite(draft, around), tryTyped(draft.slippage), market);
-  const walked = walkOf(draft, read(draft, market), venue, worst);
+  const values = read(draft, market);
+  const worst = values.price ?? worstPrice(draft.side, opposite(draft, around), tryTyped(draft.slippage), market);
+  const walked = walkOf(draft, values, venue, worst);
   const checked = check(draft, around, walked);
   const field = FIELDS.find((each) => shown.has(each) && checked.problems[each] !== undefined);
 
   const send = async (canTrade: boolean): Promise<void> => {
     setShown(new Set(FIELDS));
-    const { order, values } = checked;
+    const { order, values: meant } = checked;
     if (!order || isBusy || !canTrade) return;
-    const reasons = risks(draft, values, around, walked);
-    const question = { title: summary(draft, values, market), lines: reasons.map(({ words }) => words), action: draft.side === "Bid" ? "Buy" : "Sell" };
+    const reasons = risks(draft, meant, around, walked);
+    const question = { title: summary(draft, meant, market), lines: reasons.map(({ words }) => words), action: draft.side === "Bid" ? "Buy" : "Sell" };
     if (reasons.length > 0 && !(await venue.questions.ask({ ...question, of: reasons.map(({ confirmation }) => confirmation) }))) return;
     // The amount leaves the form with the order, and comes back if it is refused: what is typed meanwhile is the next one's.
     const { quantity, quoteQuantity } = draft;
@@ -72,7 +74,7 @@ export function useTicket(market: Market): Ticket {
     around,
     checked,
     wrong: field === undefined ? null : [field, checked.problems[field] ?? ""],
-    caution: field === undefined ? shortfall(draft.side, walked, worst, market) : null,
+    caution: field === undefined ? shortfall(draft, walked, worst, market) : null,
     walked,
     isBusy,
     set,
@@ -139,11 +141,11 @@ function useFirstPrices({ bestBid, bestAsk }: Surroundings, draft: Draft, set: (
 }
 
 function walkOf(draft: Draft, values: Values, venue: Venue, worst: bigint | null): Walk | null {
-  if (isLimit(draft) || draft.kind !== "market" || !venue.book.live) return null;
+  if (!isAtOnce(draft) || !venue.book.live || (isLimit(draft) && values.price === null)) return null;
   const size = isByQuote(draft) ? values.quoteQuantity : values.quantity;
   if (size === null) return null;
   const walked = walk(venue.book.live, draft.side, isByQuote(draft) ? { quote: size } : { base: size }, worst);
-  return walked.base > 0n ? walked : null;
+  return walked.base > 0n || isLimit(draft) ? walked : null;
 }
 
 function shareOf(draft: Draft, { values }: Checked, around: Surroundings, percent: bigint): Partial<Draft> {

@@ -3,6 +3,7 @@ import { useState, type FormEvent, type ReactElement } from "react";
 import { moment } from "../decimal/time";
 import { MAX_KEY_NAME, type NewApiKey } from "../model/access/users";
 import forms from "../ui/form.module.css";
+import { copy } from "../ui/copy";
 import { Problem, ProofFields, proofOf } from "./fields";
 import { KeyList } from "./KeyList";
 import styles from "./keys.module.css";
@@ -46,14 +47,24 @@ function NewKey({ made }: { made: NewApiKey }): ReactElement {
     <div className={`${forms["form"]} ${styles["made"]}`} role="status" data-testid="new-key">
       <p>The secret was made in this browser, which sends it nowhere and shows it only now. Keep it where nobody else can read it.</p>
       {made.withdrawsFrom !== null && <p>Withdrawals with this key are possible from {moment(made.withdrawsFrom)}.</p>}
+      <ToKeep name="API key" text={made.apiKey} />
+      <ToKeep name="Secret" text={made.secret} />
+    </div>
+  );
+}
+
+function ToKeep({ name, text }: { name: string; text: string }): ReactElement {
+  const [said, setSaid] = useState("Copy");
+  return (
+    <div className={styles["kept"]}>
       <label>
-        API key
-        <input readOnly value={made.apiKey} onFocus={(event) => event.currentTarget.select()} />
+        {name}
+        <input readOnly value={text} onFocus={(event) => event.currentTarget.select()} />
       </label>
-      <label>
-        Secret
-        <input readOnly value={made.secret} onFocus={(event) => event.currentTarget.select()} />
-      </label>
+      <button type="button" className={forms["quiet"]} onClick={() => void copy(text).then((isCopied) => setSaid(isCopied ? "Copied" : "Not copied: select"))}>
+        {said}
+        <span className="hidden"> {name}</span>
+      </button>
     </div>
   );
 }

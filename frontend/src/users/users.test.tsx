@@ -48,6 +48,23 @@ it("shows the secret also where the server that lists the keys hears of the new 
   await canBeRevoked();
 });
 
+it("copies a new key and its secret, and says when it cannot", async () => {
+  const copied: string[] = [];
+  vi.stubGlobal("fetch", async (_: string, { method }: RequestInit) =>
+    Response.json(method === "POST" ? { apiKey: "made", permissions: ["read"], secret: null } : []),
+  );
+  await showKeys();
+  await act(async () => host.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true })));
+  const buttons = (): HTMLButtonElement[] => [...host.querySelectorAll<HTMLButtonElement>("[data-testid=new-key] button")];
+  await eventually(() => expect(buttons().map(({ textContent }) => textContent)).toEqual(["Copy API key", "Copy Secret"]));
+  vi.spyOn(navigator.clipboard, "writeText").mockImplementation(async (text) => void copied.push(text));
+  await act(async () => buttons()[0]?.click());
+  vi.spyOn(navigator.clipboard, "writeText").mockRejectedValue(new Error("not allowed"));
+  await act(async () => buttons()[1]?.click());
+  expect(copied).toEqual(["made"]);
+  expect(buttons().map(({ textContent }) => textContent)).toEqual(["Copied API key", "Not copied: select Secret"]);
+});
+
 it("makes no key that may do nothing", async () => {
   vi.stubGlobal("fetch", async () => Response.json([]));
   await showKeys();

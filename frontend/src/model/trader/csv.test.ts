@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { csvOf, everything, tableOf } from "./csv";
+import type { PrivateApi } from "../../api/private";
+import { csvOf, everything, ordersAsCsv, tableOf } from "./csv";
 
 test("what would break a row is quoted; what is not there is empty", () => {
   expect(csvOf(["a", "b"], [["1.50", null], ['say "x"', "1,5"], [true, "two\nlines"]])).toBe(
@@ -23,4 +24,18 @@ test("all pages, each row once though one moved to the next page meanwhile", asy
   };
   expect(await everything(read, String, null)).toEqual(ids);
   expect(asked).toEqual([0, 1_000]);
+});
+
+test("the orders of the table and no others: those that have ended, of the side that is shown", async () => {
+  const orders = [
+    { id: "1", status: "New", side: "Bid" },
+    { id: "2", status: "Filled", side: "Bid" },
+    { id: "3", status: "Cancelled", side: "Ask" },
+    { id: "4", status: "TriggerPending", side: "Bid" },
+  ];
+  const api = { ordersPage: async () => orders } as unknown as PrivateApi;
+  const ids = async (side: "Bid" | "Ask" | null): Promise<string[]> =>
+    (await ordersAsCsv(api, null, side)).trim().split("\r\n").slice(1).map((line) => line.split(",").at(-2) ?? "");
+  expect(await ids(null)).toEqual(["2", "3"]);
+  expect(await ids("Bid")).toEqual(["2"]);
 });

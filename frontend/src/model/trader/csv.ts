@@ -1,6 +1,7 @@
 /** Tables as comma-separated values (RFC 4180), and the account's whole history in that form. */
 import type { HistoryPage, PrivateApi } from "../../api/private";
 import type { Side, WireFill, WireHistoryOrder } from "../../api/types";
+import { isOpen } from "./orders";
 
 export type Cell = string | number | boolean | null | undefined;
 
@@ -50,7 +51,8 @@ export async function fillsAsCsv(api: PrivateApi, symbol: string | null, side: S
   return tableOf(FILLS, fills.filter(isOf(side)));
 }
 
+/** Those that have ended, as in the table of the order history. */
 export async function ordersAsCsv(api: PrivateApi, symbol: string | null, side: Side | null): Promise<string> {
   const orders = await everything<WireHistoryOrder>((page) => api.ordersPage(page), ({ id }) => id, symbol);
-  return tableOf(ORDERS, orders.filter(isOf(side)));
+  return tableOf(ORDERS, orders.filter(({ status }) => !isOpen(status)).filter(isOf(side)));
 }
