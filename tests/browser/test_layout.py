@@ -25,8 +25,10 @@ CUT = """(mayScroll) => {
   const isForReaders = (e) => e !== null && (getComputedStyle(e).clipPath !== "none" || isForReaders(e.parentElement));
   const isHidden = (e) => e.closest("svg, option, [popover]:not(:popover-open)") !== null || isForReaders(e);
   const boxOf = (e) => {
+    const texts = [...e.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
     const range = document.createRange();
-    range.selectNodeContents(e);
+    range.setStartBefore(texts[0]);
+    range.setEndAfter(texts.at(-1));
     return range.getBoundingClientRect();
   };
   for (const e of document.querySelectorAll("body *")) {
@@ -135,7 +137,8 @@ def test_nothing_is_cut_on_a_phone(traded: None, page: TradingPage) -> None:
 COVERED = """() => {
   const toast = document.querySelector("[data-testid=toast]").getBoundingClientRect();
   const parts = {orders: "[data-part=lower]", form: "[aria-label='Order form']", header: "header"};
-  const isOver = (box) => box.left < toast.right && box.right > toast.left && box.top < toast.bottom && box.bottom > toast.top;
+  const isOver = (box) => box.left < toast.right && box.right > toast.left
+    && box.top < toast.bottom && box.bottom > toast.top;
   return Object.keys(parts).filter((name) => isOver(document.querySelector(parts[name]).getBoundingClientRect()));
 }"""
 

@@ -1,4 +1,4 @@
-"""The tables of orders and fills: whatever the width and however long the numbers, nothing is cut, covered, or beside."""
+"""The tables of orders and fills: however wide the window and long the numbers, nothing is cut, covered, or beside."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.exchange import Exchange
 
 WIDTHS, HEIGHTS = (1024, 1152, 1280, 1440), (700, 768, 800, 900, 1080)
 ESSENTIAL = ("Price", "Trigger", "Amount", "Filled", "Total")
-LOTS = 10_000
+RESTING = 3  # of the orders below
 DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 # What of a table's text is not wholly within its cell and the panel, or runs into the text of another cell or under it;
@@ -45,7 +45,8 @@ MISPLACED = """(columns) => {
       if (box.left < Math.max(inner.left, around.left) - 1 || box.right > Math.min(right, around.right) + 1) {
         found.push(`${text} leaves its cell`);
       }
-      const over = texts.find((each) => each.cell !== cell && each.box.left < box.right - 1 && each.box.right > box.left + 1
+      const over = texts.find((each) => each.cell !== cell
+        && each.box.left < box.right - 1 && each.box.right > box.left + 1
         && each.box.top < box.bottom - 1 && each.box.bottom > box.top + 1);
       if (over) found.push(`${text} runs into ${over.text}`);
       const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
@@ -125,11 +126,15 @@ def columns_of(row: Locator) -> object:
 def test_amending_moves_no_column(page: TradingPage, dust: None, window: tuple[int, int]) -> None:
     page.page.set_viewport_size({"width": window[0], "height": window[1]})
     row = page.open_order("0.0000079007")
+    places = page.page.locator('td[data-label="Before it"]')
+    expect(places.filter(has_text="first")).to_have_count(RESTING)  # they come by a feed of their own
     before = columns_of(row)
     row.get_by_role("button", name=re.compile("^More for buy")).click()
     page.page.get_by_role("menuitem", name="Amend").click()
-    order = page.page.get_by_role("table", name="Open orders").locator("tr[data-order]").filter(
-        has=page.page.get_by_label("New price")
+    order = (
+        page.page.get_by_role("table", name="Open orders")
+        .locator("tr[data-order]")
+        .filter(has=page.page.get_by_label("New price"))
     )
     assert columns_of(order) == before
     order.get_by_label("New price").fill("0.00000790071")

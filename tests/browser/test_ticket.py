@@ -13,7 +13,7 @@ from tests.browser.traders import Traders
 from tests.exchange import Exchange, eventually
 
 NEVER_TRADED = "XRP_USDC"  # it has no market maker either
-TOUCH_PX = 44
+TOUCH_PX, POINTER_PX = 44, 24
 
 
 @pytest.fixture
@@ -200,6 +200,22 @@ def test_assets_stand_below_every_kind_of_order(page: TradingPage) -> None:
     for kind in ("Limit", "Market", "Stop", "Take-profit", "Iceberg"):
         page.form.get_by_role("button", name=kind, exact=True).click()
         expect(page.page.get_by_role("region", name="Assets of this market")).to_be_visible()
+
+
+@desktop_only
+def test_what_is_pointed_at_is_large_enough(book: None, page: TradingPage) -> None:
+    page.place("Buy", "120.00", "1")
+    expect(page.open_order("120.00")).to_be_visible()
+    # But for the edge between panels, which arrow keys move as well.
+    small = f"""() => [...document.querySelectorAll(':is(a, button, input, select, summary, [role=tab])')]
+      .filter(each => each.checkVisibility() && !each.matches('[type=radio]'))
+      .map(each => [each.getAttribute('aria-label') ?? each.textContent, each.closest('label, .box') ?? each])
+      .map(([name, box]) => [name, box.getBoundingClientRect()])
+      .filter(([, box]) => Math.min(box.width, box.height) < {POINTER_PX} - 0.1).map(([name]) => name)"""
+    for tab in ("Order history", "Fills", "Balances", "Open orders"):
+        page.tab(tab)
+        assert page.page.evaluate(small) == [], tab
+    page.cancel_everything()
 
 
 @desktop_only

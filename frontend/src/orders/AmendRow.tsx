@@ -56,7 +56,7 @@ export function AmendRow({ order, columns, close }: AmendRowProps): ReactElement
       <tr data-order={order.id}>
         <Cells row={order} columns={columns} over={{ Price: field("price", "New price"), Amount: field("quantity", "New amount") }} />
         <td className="action">
-          <button type="submit" form={form} className={`small ${styles["first"]}`} aria-disabled={isBusy} disabled={problem !== null}>
+          <button type="submit" form={form} className="small" aria-disabled={isBusy} disabled={problem !== null}>
             Save
           </button>
           <button type="button" className="small" onClick={close}>

@@ -14,7 +14,6 @@ import { useKeptFocus } from "./useKeptFocus";
 import { isAmong, type Only } from "../ticket/only";
 import { describe, pairOf } from "../ticket/words";
 import { OrderDetails } from "./OrderDetails";
-import styles from "./orders.module.css";
 
 /** What narrow panels have no room for where no order has it. */
 const RARE: Readonly<Record<string, (order: Order) => boolean>> = {
@@ -83,7 +82,7 @@ function OrderRow({ order, columns, amend, leave }: OrderRowProps): ReactElement
     <tr data-order={order.id}>
       <Cells row={order} columns={columns} />
       <td className="action">
-        <button type="button" className={`small ${styles["first"]}`} aria-disabled={isBusy} aria-label={`Cancel ${name}`} onClick={() => void cancel()}>
+        <button type="button" className="small" aria-disabled={isBusy} aria-label={`Cancel ${name}`} onClick={() => void cancel()}>
           Cancel
         </button>
         <RowMenu

@@ -53,9 +53,10 @@ function Kind({ order, known }: { order: Order; known: Known }): ReactElement {
     <>
       {kindOf(order, known.last)}
       {order.display !== null && (
-        <small>
+        <small title="The book shows so much of it at a time">
           {" "}
-          <Amount value={order.display} exact={inLots(order.display, known)} room={7} /> shown
+          <Amount value={order.display} exact={inLots(order.display, known)} room={7} />
+          <span className={styles["word"]}> shown</span>
         </small>
       )}
     </>
