@@ -34,7 +34,7 @@ from engine_core.config.settings import default_config
 from engine_core.host.embedded import valkey_binary
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.gateway import Gateway
-from engine_core.wire.codes import CommandKind, EventKind
+from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 
 SEED, MARKETS, ACCOUNTS = 13, 8, 500
@@ -42,7 +42,6 @@ PREPARED_PER_SECOND = 20_000  # more than go one after the other
 WARM_ORDERS = 200
 BLOCK = 256
 START_SECONDS = 30.0
-_ANSWERED = (EventKind.ACCEPTED, EventKind.REJECTED)
 
 
 @contextmanager
@@ -132,8 +131,8 @@ async def _send(url: str, folder: Path, orders: list[bytes], duration: float) ->
             began = time.perf_counter()
             events = await gateway.submit(order)
             taken.append(time.perf_counter() - began)
-            if events["kind"][0] not in _ANSWERED:
-                raise BenchError(f"an order is answered by {EventKind(int(events['kind'][0])).name}")
+            if events["kind"][0] == EventKind.BLOCK_REFUSED:
+                raise BenchError(f"an order is refused unread: {Reason(int(events['reason'][0])).name}")
             if time.monotonic() > deadline:
                 return np.array(taken) * 1000
         raise BenchError("more orders were answered than were prepared: fewer --seconds")
