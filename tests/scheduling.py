@@ -38,6 +38,7 @@ OF_PROCESSES = (
         "tests/operator/test_roles_alone.py",
         "tests/repository/test_wheel.py",
     ),
+    *(f"tests/runtime/test_{name}.py" for name in ("failover", "partition", "replicated")),
 )
 # The browser's tests are `make page`, which deals them out by file: each worker has an exchange of its own. These few
 # are in `make test` instead, so that a page that cannot trade is seen there.
