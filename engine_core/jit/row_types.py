@@ -243,6 +243,31 @@ def prefetch_row(typing_context: Any, rows: Any, index: Any) -> Any:
     return types.void(rows, types.int64), codegen
 
 
+def setter_of_either(name: str, other_name: str) -> Any:
+    """See rows.py."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def set_either(typing_context: Any, condition: Any, row: Any, other: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            chosen, *found = args[:3]
+            address, kind, align = _field(builder, found[0], row.record, name)
+            instead, _, least = _field(builder, found[1], other.record, other_name)
+            place = builder.select(chosen, address, instead)
+            place.set_metadata("unpredictable", builder.module.add_metadata([]))
+            narrow = ir.IntType(kind.bitwidth)
+            stored = builder.trunc(args[3], narrow)
+            builder.store(stored, builder.bitcast(place, narrow.as_pointer()), align=min(align, least))
+            return context.get_dummy_value()
+
+        _must_be_mutable(row)
+        _must_be_mutable(other)
+        if row.record.typeof(name).bitwidth != other.record.typeof(other_name).bitwidth:
+            return None
+        return types.void(types.boolean, row, other, types.int64), codegen
+
+    return set_either
+
+
 def _word(builder: Any, row: Any, word: Any) -> Any:
     return builder.gep(builder.bitcast(row, _I64.as_pointer()), [word], inbounds=True)
 
@@ -258,7 +283,8 @@ def load_word_of(typing_context: Any, row: Any, word: Any) -> Any:
 @intrinsic  # type: ignore[untyped-decorator]
 def store_word_of(typing_context: Any, row: Any, word: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.store(args[2], _word(builder, *args[:2]), align=8)
+        # unordered: as any other store, but LLVM may not make one of the single byte that it finds changed
+        builder.store_atomic(args[2], _word(builder, *args[:2]), ordering="unordered", align=8)
         return context.get_dummy_value()
 
     _must_be_mutable(row)

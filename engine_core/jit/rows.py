@@ -29,6 +29,7 @@ from engine_core.jit.row_types import (
     prefetch_row,
     row_seen_as,
     rows_of,
+    setter_of_either,
     store_word_of,
 )
 
@@ -89,6 +90,13 @@ def _plain_prefetch(rows: Any, index: int) -> None:
     return None
 
 
+def _plain_setter_of_either(name: str, other_name: str) -> Any:
+    def set_either(condition: bool, row: Any, other: Any, value: int) -> None:
+        setattr(*((row, name) if condition else (other, other_name)), value)
+
+    return set_either
+
+
 def _plain_words(row: Any) -> np.ndarray:
     array, index = object.__getattribute__(row, "_place")
     words: np.ndarray = array[index : index + 1].view(np.int64)
@@ -109,4 +117,8 @@ copy = _plain_copy if JIT_DISABLED else copy_row  # into a row, from another one
 seen_as = _plain_seen_as if JIT_DISABLED else row_seen_as  # a row as another record of the same size
 prefetch = _plain_prefetch if JIT_DISABLED else prefetch_row  # an element of rows; an index beyond them does no harm
 load_word = _plain_load_word if JIT_DISABLED else load_word_of  # word w of a row: its bytes 8 w to 8 w + 7
-store_word = _plain_store_word if JIT_DISABLED else store_word_of
+store_word = _plain_store_word if JIT_DISABLED else store_word_of  # whole, so that it can be read at once
+
+# either_field("next", "head")(condition, row, other, value): `row.next = value` if the condition holds, else
+# `other.head = value`, of fields of the same width; without a branch, where none could be foreseen
+either_field = _plain_setter_of_either if JIT_DISABLED else setter_of_either

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
 from engine_core.jit.codes import Codes, Flags
 from engine_core.jit.kernel import JIT_DISABLED, kernel
 from engine_core.jit.records import I1, I2, I4, I8, U1, U2, U4, U8, Record, dtype_of
-from engine_core.jit.rows import Row, Rows, clear, copy, load_word, rows, seen_as, store_word
+from engine_core.jit.rows import Row, Rows, clear, copy, either_field, load_word, rows, seen_as, store_word
 
 
 class Every(Record):
@@ -44,6 +45,7 @@ EVERY = dtype_of(Every)
 PAIR = np.dtype([("low", "<i4"), ("high", "<i4")])
 WORD = np.dtype([("word", "<i8")])
 OUTER = np.dtype([("before", "u1"), ("symbol", "S8"), ("inner", PAIR)])
+set_u4_or_low = either_field("u4", "low")
 WIDTHS = {name: np.iinfo(EVERY[name]) for name in EVERY.names or ()}
 
 
@@ -89,6 +91,13 @@ def words(array: np.ndarray) -> int:
     pair: Row = seen_as(row, PAIR)
     pair.low += 1
     return load_word(row, 0)
+
+
+@kernel
+def chosen(first: np.ndarray, second: np.ndarray, value: int) -> None:
+    every: Row = rows(first)[1]
+    pair: Row = rows(second)[1]
+    set_u4_or_low(value > 0, every, pair, value)
 
 
 @kernel
@@ -148,6 +157,11 @@ def check() -> None:
     assert pairs.tolist() == [(3, 4), (1, 2), (0, 0)]
     numbers = np.zeros(2, WORD)
     assert words(numbers) == (7 << 32) | 10
+    every, pairs = np.zeros(3, EVERY), np.zeros(3, PAIR)
+    for value in (7, -9):
+        chosen(every, pairs, value)
+    assert every["u4"].tolist() == [0, 7, 0] and pairs.tolist() == [(0, 0), (-9, 0), (0, 0)]
+    assert every[1].tobytes().count(b"\0") == EVERY.itemsize - 1, "other fields were touched"
     outer = np.zeros(1, OUTER)
     outer["symbol"] = b"USDC"
     assert nested(outer, np.array([(8, 9)], PAIR)) == int.from_bytes(b"USDC", "little")
@@ -200,6 +214,32 @@ def test_what_may_only_be_read_cannot_be_written() -> None:
     with pytest.raises(Exception, match="only be read"):
         fill(pairs)
     assert total(pairs) == 0
+
+
+def test_a_word_is_stored_whole() -> None:
+    """A byte of it alone would make the processor wait when the word is read."""
+
+    @numba.njit
+    def marked(array: np.ndarray) -> None:
+        row = rows(array)[0]
+        store_word(row, 0, load_word(row, 0) & ~(0xFF << 48) | 4 << 48)
+
+    numbers = np.array([(-1,)], WORD)
+    marked(numbers)
+    assert numbers["word"][0] == ~(0xFB << 48)
+    (text,) = marked.inspect_asm().values()
+    assert "movq" in text and "movb" not in text
+
+
+def test_fields_of_different_widths_are_no_choice() -> None:
+    set_u1_or_low = either_field("u1", "low")
+
+    @kernel
+    def misfit(first: np.ndarray, second: np.ndarray) -> None:
+        set_u1_or_low(True, rows(first)[0], rows(second)[0], 1)
+
+    with pytest.raises(Exception, match="set_either"):
+        misfit(np.zeros(1, EVERY), np.zeros(1, PAIR))
 
 
 def test_misspelt_fields_do_not_compile() -> None:

@@ -8,10 +8,12 @@ from engine_core.book.ladder.levels import drop_level, level_at
 from engine_core.book.memory.state import FREE_ORDERS, State
 from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import hot, inner
+from engine_core.jit.rows import either_field
 from engine_core.wire.limits import SLOT_BITS
 
 SCRATCH = 0  # the slot of an order that can never rest
 _SLOT_MASK = (1 << SLOT_BITS) - 1
+_set_next_or_head, _set_prev_or_tail = either_field("next", "head"), either_field("prev", "tail")
 
 
 @hot
@@ -52,10 +54,7 @@ def append(state: State, level: int, slot: int) -> None:
     record.tail = slot
     record.lots += order.remaining_lots
     record.orders += 1
-    if tail != 0:
-        state.orders[tail].next = slot
-    else:
-        record.head = slot
+    _set_next_or_head(tail != 0, state.orders[tail], record, slot)
 
 
 @inner
@@ -93,14 +92,8 @@ def unlink(state: State, slot: int) -> None:
     before = order.prev
     record.lots -= order.remaining_lots
     record.orders -= 1
-    if before != 0:
-        state.orders[before].next = following
-    else:
-        record.head = following
-    if following != 0:
-        state.orders[following].prev = before
-    else:
-        record.tail = before
+    _set_next_or_head(before != 0, state.orders[before], record, following)
+    _set_prev_or_tail(following != 0, state.orders[following], record, before)
 
 
 @hot

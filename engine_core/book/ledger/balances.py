@@ -10,8 +10,12 @@ from engine_core.book.memory.records import BY_QUOTE, UNLISTED, Fee
 from engine_core.book.memory.state import OPEN_ORDERS, SHARED_ORDERS, TIERS, State
 from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import hot, inner
+from engine_core.jit.rows import either_field
 from engine_core.wire.codes import Side
 from engine_core.wire.limits import FEE_ACCOUNT, PPM
+
+_set_next_or_first = either_field("account_next", "first_order")
+_set_prev_or_last = either_field("account_prev", "last_order")
 
 
 @hot
@@ -128,14 +132,8 @@ def insert_open_order(state: State, slot: int, before: int, following: int) -> N
     owner = state.accounts[account]
     state.info[slot].account_next = following
     state.info[slot].account_prev = before
-    if before != 0:
-        state.info[before].account_next = slot
-    else:
-        owner.first_order = slot
-    if following != 0:
-        state.info[following].account_prev = slot
-    else:
-        owner.last_order = slot
+    _set_next_or_first(before != 0, state.info[before], owner, slot)
+    _set_prev_or_last(following != 0, state.info[following], owner, slot)
     take_share(state, SHARED_ORDERS, owner.open_orders)
     owner.open_orders += 1
     state.open_counts[open_count_of(state, account, market)] += 1
@@ -150,14 +148,8 @@ def remove_open_order(state: State, slot: int) -> None:
     owner = state.accounts[account]
     following = state.info[slot].account_next
     before = state.info[slot].account_prev
-    if before != 0:
-        state.info[before].account_next = following
-    else:
-        owner.first_order = following
-    if following != 0:
-        state.info[following].account_prev = before
-    else:
-        owner.last_order = before
+    _set_next_or_first(before != 0, state.info[before], owner, following)
+    _set_prev_or_last(following != 0, state.info[following], owner, before)
     state.info[slot].account_prev = UNLISTED
     owner.open_orders -= 1
     give_share(state, SHARED_ORDERS, owner.open_orders)
