@@ -66,10 +66,14 @@ def conservation(state: State) -> dict[int, tuple[int, int]]:
 
 
 def digest(state: State) -> str:
-    """SHA-256 over every byte of the state, scratch aside."""
+    """SHA-256 over every byte of the state, but for scratch, and for where pages and nodes stand in their hash tables:
+    that depends on the function that hashes them, and states may come from snapshots of before it was changed."""
+    nodes, pages = state.nodes, state.pages.copy()
+    pages["chain"] = pages["node"] = 0
+    kept = state._asdict() | {"nodes": np.sort(nodes[nodes["name"] != 0], order="name"), "pages": pages}
     result = hashlib.sha256()
-    for name, array in zip(state._fields, state, strict=True):
-        if name != "walked":
+    for name, array in kept.items():
+        if name not in ("walked", "page_heads"):
             result.update(array.view(np.uint8).data)
     return result.hexdigest()
 

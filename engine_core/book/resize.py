@@ -96,6 +96,15 @@ def rebuild_nodes(state: State) -> None:
     state.scalars[NODES_USED] = len(nodes)
 
 
+def rehash(state: State) -> None:
+    """Of a state that another hash function made: pages and nodes go where this code looks for them."""
+    nodes = state.nodes[state.nodes["name"] != 0]
+    state.nodes[state.nodes["name"] != 0] = np.zeros((), state.nodes.dtype)
+    state.pages["node"] = 0
+    _put_nodes(state, nodes)
+    rebuild_pages(state)
+
+
 def rebuild_pages(state: State) -> None:
     """The hash table of the pages, from the pages alone."""
     state.page_heads[:] = 0

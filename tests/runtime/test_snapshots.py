@@ -196,7 +196,7 @@ def of_other_code(path: Path, field: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "said"),
-    [("format", "is not a snapshot of format"), ("behaviour", "other code"), ("fingerprint", "other code")],
+    [("format", "is not a snapshot of a format"), ("behaviour", "other code"), ("fingerprint", "other code")],
 )
 def test_snapshots_of_other_code_and_a_trimmed_log(valkey: str, runtime: Path, field: str, said: str) -> None:
     """A whole log is replayed instead; a trimmed one leaves nothing to begin from, which is said with what to do."""

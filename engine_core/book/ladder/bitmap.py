@@ -7,7 +7,7 @@ so nothing ages. A node that loses its last child stays until a search runs into
 """
 
 from engine_core.book.memory.state import NODES_USED, PAGE_BITS, State
-from engine_core.jit.intrinsics import cold, noinline, trailing_zeros
+from engine_core.jit.intrinsics import cold, mixed, noinline, trailing_zeros
 from engine_core.jit.kernel import hot, inner, wide
 
 PAGE_NUMBERS = 31 - PAGE_BITS  # bits of a page's number
@@ -22,7 +22,8 @@ _SPREAD = 0x5F356495  # odd, 31 bits: products stay below 2**62
 
 @hot
 def mix(value: int) -> int:
-    """38 well mixed bits of a number below 2**62, without leaving int64."""
+    """38 bits of a number below 2**62. Not for names of pages and nodes, where a small number stands above another: two
+    that differ in the upper and in the lower 31 bits alike give the same."""
     folded = (value ^ (value >> 31)) & _M31
     folded = (folded ^ (folded >> 15)) * _SPREAD
     return folded >> 24
@@ -36,7 +37,7 @@ def node_name(book: int, height: int, prefix: int) -> int:
 @hot
 def node_home(state: State, name: int) -> int:
     """Where the search for a node begins."""
-    return mix(name) & (state.nodes.size - 1)
+    return mixed(name) & (state.nodes.size - 1)
 
 
 @inner

@@ -24,7 +24,6 @@ from engine_core.book.ladder.bitmap import (
     CHILD_BITS,
     PAGE_NUMBERS,
     mark_page,
-    mix,
     next_page,
     page_after,
     remove_if_empty,
@@ -43,7 +42,7 @@ from engine_core.book.memory.state import (
     SPARE_PAGE,
     State,
 )
-from engine_core.jit.intrinsics import cold, noinline, trailing_zeros
+from engine_core.jit.intrinsics import cold, mixed, noinline, trailing_zeros
 from engine_core.jit.kernel import hot, inner, wide
 from engine_core.wire.limits import MAX_PRICE_TICKS
 
@@ -65,7 +64,7 @@ def key_of(book: int, price: int) -> int:
 
 @hot
 def page_bucket(state: State, name: int) -> int:
-    return mix(name) & (state.page_heads.size - 1)
+    return mixed(name) & (state.page_heads.size - 1)
 
 
 @hot

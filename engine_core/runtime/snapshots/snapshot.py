@@ -26,12 +26,14 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from engine_core.book.memory.state import LOG_ID, SCALARS, Capacities, State, capacities_of, new_state
+from engine_core.book.resize import rehash
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from engine_core.wire.layout import fingerprint as wire_fingerprint
 from engine_core.wire.streams import ORIGIN, EntryId
 
 MAGIC = 0x31504E5348435845  # "EXCHSNP1"
-FORMAT = 1
+FORMAT = 2
+_HASHED_AS_NOW = 2  # the format since which pages and nodes stand where this code looks for them
 CHUNK_BYTES = 1 << 17  # about
 TORN_SECONDS = 600.0
 DIGEST_BYTES = 32
@@ -101,6 +103,7 @@ class Snapshot:
     written_ms: int
     capacities: Capacities
     bytes: int
+    format: int
 
 
 def folder_of(data: Path) -> Path:
@@ -188,7 +191,10 @@ def describe(path: Path, code: Code | None = None) -> Snapshot:
 
 def read(path: Path) -> tuple[Snapshot, State]:
     """A snapshot and its state; SnapshotError unless every byte is as it was written."""
-    return read_arrays(path, this_code(), new_state)
+    found, state = read_arrays(path, this_code(), new_state)
+    if found.format < _HASHED_AS_NOW:
+        rehash(state)
+    return found, state
 
 
 def read_arrays(path: Path, code: Code, make: Callable[[Capacities], A]) -> tuple[Snapshot, A]:
@@ -240,8 +246,8 @@ def _read_header(file: BinaryIO, path: Path, code: Code) -> tuple[Snapshot, byte
     if len(head) < HEADER.itemsize:
         raise SnapshotError(f"{path} is damaged: it ends within its header")
     header = np.frombuffer(head, HEADER)[0]
-    if header["magic"] != MAGIC or header["format"] != FORMAT:
-        raise SnapshotError(f"{path} is not a snapshot of format {FORMAT}")
+    if header["magic"] != MAGIC or not 1 <= header["format"] <= FORMAT:
+        raise SnapshotError(f"{path} is not a snapshot of a format from 1 to {FORMAT}")
     if 0 < header["behaviour"] < code.behaviour:
         raise OldSnapshot(
             f"{path} was written by code of behaviour version {header['behaviour']}; this is version {code.behaviour}"
@@ -257,7 +263,8 @@ def _read_header(file: BinaryIO, path: Path, code: Code) -> tuple[Snapshot, byte
     entry = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
     place = Place(int(header["log_id"]), int(header["epoch"]), entry, int(header["mirror_crc"]))
     capacities = Capacities(**dict(zip(code.capacities, np.frombuffer(sizes, "<i8").tolist(), strict=True)))
-    return Snapshot(path, place, int(header["written_ms"]), capacities, path.stat().st_size), head + sizes
+    written_ms, size, form = int(header["written_ms"]), path.stat().st_size, int(header["format"])
+    return Snapshot(path, place, written_ms, capacities, size, form), head + sizes
 
 
 def _pieces(state: State, place: Place, done: Callable[[np.ndarray], None]) -> Iterator[np.ndarray]:
