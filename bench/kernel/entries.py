@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.conformance.kernel import MESSAGE, REPORT, match_all, new_book
+from engine_core.book.command_prefetch import look_at_first
 from engine_core.book.commands import execute_block
 from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY
 from engine_core.book.memory.state import Capacities, State, new_state
@@ -47,7 +48,9 @@ def _execute(engine: int, commands: int, count: int, events: int, room: int) -> 
     bound = bound_engine(engine)
     block = bound.block[0]
     block.end = count
-    _, n = execute_block(bound.state, rows_at(commands, count, COMMAND), block, 0, rows_at(events, room, EVENT), 0)
+    given = rows_at(commands, count, COMMAND)
+    look_at_first(bound.state, given, 0)
+    _, n = execute_block(bound.state, given, block, 0, rows_at(events, room, EVENT), 0)
     return n
 
 

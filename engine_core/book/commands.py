@@ -229,14 +229,14 @@ def _dispatch(state: State, events: Rows[EventRow], n: int, command: CommandRow,
 def execute_block(
     state: State, commands: Rows[CommandRow], block: BlockRow, first: int, events: Rows[EventRow], n: int
 ) -> tuple[int, int]:
-    """commands[first:] of a block, until their events might not fit behind n others. Returns (next command, n then)."""
+    """commands[first:] of a block, until their events might not fit behind n others. Returns (next command, n then).
+    The caller has looked at the first commands of all (see command_prefetch.py)."""
     others = n
     i, origin, end = first, block.first, block.end
     state.scalars[TIME_MS] = max(state.scalars[TIME_MS], block.time_ms)
-    look_at_first(state, commands, i, end)
     while i < end and n + MAX_EVENTS_PER_COMMAND <= events.size:
         command = commands[i]
-        look_ahead(state, commands, i, end)
+        look_ahead(state, commands, i)
         state.scalars[INDEX] = i - origin
         start = n
         kind = command.kind
@@ -295,6 +295,7 @@ def _execute_blocks(
     state, queue, kept = bound_state(table), rows(blocks), rows(outcomes)
     most = min(KEPT_EVENTS, events.size - MAX_EVENTS_PER_COMMAND) if kept.size != 0 else events.size
     n = 0
+    look_at_first(state, rows(commands), first)
     while True:
         block = queue[number]
         if block.gateway != NO_GATEWAY and first == block.first:

@@ -6,8 +6,9 @@ nothing but itself.
 """
 
 from engine_core.book.ladder.bitmap import CHILD_BITS, node_home, node_name
-from engine_core.book.ladder.levels import find_level, page_bucket, page_name, place_of
-from engine_core.book.memory.state import PAGE_BITS, State
+from engine_core.book.ladder.levels import page_bucket, page_name, place_of
+from engine_core.book.memory.state import PAGE_BITS, PRICES_A_PAGE, State
+from engine_core.jit.intrinsics import either
 from engine_core.jit.kernel import hot
 from engine_core.jit.rows import prefetch
 
@@ -40,15 +41,27 @@ def fetch_place(state: State, book: int, key: int) -> None:
 
 
 @hot
+def _likely_level(state: State, book: int, key: int) -> int:
+    """find_level without a branch, as far as the first page of the chain: whether a message has a price, and the price
+    a level, cannot be foreseen."""
+    name = page_name(book, key)
+    page = state.page_heads[page_bucket(state, name)]
+    sheet = state.pages[page]
+    several = sheet.sole == 0
+    level = either(several, state.page_levels[place_of(page, key) * several], sheet.sole)
+    return level * ((sheet.name == name) & (sheet.bits >> (key & (PRICES_A_PAGE - 1))) & 1)
+
+
+@hot
 def fetch_level(state: State, book: int, key: int) -> None:
     """Fourth step: the level."""
-    prefetch(state.levels, find_level(state, book, key))
+    prefetch(state.levels, _likely_level(state, book, key))
 
 
 @hot
 def fetch_tail(state: State, book: int, key: int) -> None:
     """Fifth step: the order that a new one will stand behind."""
-    prefetch(state.orders, state.levels[find_level(state, book, key)].tail)
+    prefetch(state.orders, state.levels[_likely_level(state, book, key)].tail)
 
 
 @hot
