@@ -28,8 +28,11 @@ echo "the history"
 compose exec -T database pg_dump --username=postgres --dbname=exchange --format=custom >"$partial/history.dump"
 
 echo "the log"
+# Of the primary: a replica may lack what the snapshot has.
+primary=$(compose exec -T sentinel-1 sh -c "valkey-cli -p 26379 sentinel get-master-addr-by-name exchange" 2>/dev/null |
+    head -n 1)
 # By a file of its own: to its standard output valkey-cli also writes the mark after which it stops reading.
-compose exec -T valkey sh -c '
+compose exec -T "${primary:-valkey}" sh -c '
     trap "rm -f /data/backup.rdb" EXIT
     valkey-cli --rdb /data/backup.rdb >&2 && cat /data/backup.rdb' >"$partial/log.rdb"
 case $(head -c 6 "$partial/log.rdb") in

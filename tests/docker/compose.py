@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
 SECRETS = ("VALKEY_PASSWORD", "DATABASE_PASSWORD", "POSTGRES_PASSWORD", "SESSION_SECRET", "GRAFANA_PASSWORD")
-VARIABLE = re.compile(r"\$(?:\$|\{([A-Z_]+)(?:(:-|:\?)([^}]*))?\})")
+VARIABLE = re.compile(r"\$(?:\$|\{([A-Z_]+)(?:(:-|:\?)((?:[^{}]|\$\{[^{}]*\})*))?\})")
 
 
 def interpolate(text: str, values: Mapping[str, str]) -> str:
@@ -24,7 +24,7 @@ def interpolate(text: str, values: Mapping[str, str]) -> str:
         if values.get(name):
             return values[name]
         if operator == ":-":
-            return str(rest)
+            return interpolate(str(rest), values)
         raise KeyError(name)
 
     return VARIABLE.sub(replace, text)

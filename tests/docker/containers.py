@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -174,6 +175,42 @@ def restored(venue: Venue, backup: Path, buyer: Any, seller: Any, left: set[str]
     venue.stack.down()
 
 
+def with_sentinels(podman: Podman) -> None:
+    """The primary of the log is stopped: a replica becomes it, nothing is missing, and the old one follows."""
+    address = "redis+sentinel://:{0}@sentinel-1,sentinel-2,sentinel-3/exchange?sentinel_password={0}"
+    password = secrets.token_hex(12)
+    venue = Venue(podman, say, VALKEY_PASSWORD=password, LOG_URL=address.format(password), MIN_REPLICAS="1")
+    venue.stack.prepare()
+    venue.stack.up(("sentinel",))
+    buyer, seller = venue.trader(), venue.trader()
+    trade(buyer, seller)
+    (kept,) = buyer.fetch_open_orders(SYMBOL)
+    say("the primary of the log is stopped")
+    began = time.monotonic()
+    podman("stop", venue.stack.container("valkey"))
+    while True:
+        try:
+            buyer.cancel_order(kept["id"], SYMBOL)
+        except ccxt.NetworkError as error:  # refused, or its outcome unknown
+            _require(time.monotonic() < began + _WAIT_S, f"no replica became the primary: {error}")
+            time.sleep(0.2)
+        except ccxt.OrderNotFound:
+            break  # of unknown outcome it was executed
+        else:
+            break
+    trade(buyer, seller)
+    say(f"traded with another primary {time.monotonic() - began:.1f} s later")
+    podman("start", venue.stack.container("valkey"))
+    role = ("exec", venue.stack.container("valkey"), "valkey-cli", "role")
+    while "slave" not in podman.try_(*role).stdout:
+        _require(time.monotonic() < began + 2 * _WAIT_S, "the one that was stopped does not follow")
+        time.sleep(0.2)
+    verified = venue.exchange("verify", "--json")
+    _require(verified["ok"] is True, f"verify says {verified}")
+    say(f"the old primary follows; verified: {verified['commands']} commands")
+    venue.stack.down()
+
+
 def as_a_demo(podman: Podman) -> None:
     venue = Venue(podman, say, EXCHANGE_PROFILE="demo", EXCHANGE_I_KNOW="1")
     venue.stack.prepare()
@@ -223,6 +260,8 @@ def main() -> int:
         build(podman, DOCKER / "Dockerfile", ROOT, f"localhost/{image}", timeout=BUILD_S)
         say("built")
         as_a_venue(podman)
+        with_sentinels(podman)
+        podman.clear()
         as_a_demo(podman)
     except (PodmanError, ccxt.BaseError) as error:
         say(f"FAILED: {type(error).__name__}: {error}")

@@ -12,6 +12,7 @@ import yaml
 
 from engine_core import VERSION
 from engine_core.config.exchange_toml import PROFILES
+from engine_core.config.redis_url import sentinel_url
 from tests.attacks.proxy import adapted, shipped
 from tests.docker.compose import DOCKER, ROOT, SECRETS, compose, image_environment, interpolate, ours
 
@@ -106,9 +107,28 @@ def test_the_engine_has_a_core_of_its_own_and_the_log_never_evicts() -> None:
     services = compose()["services"]
     assert services["engine"]["cpuset"] == "1"
     assert services["valkey"]["environment"]["VALKEY_FSYNC"] == "everysec"
-    command = " ".join(services["valkey"]["command"])
+    command = (DOCKER / "valkey" / "server.sh").read_text()
     for setting in ("--appendonly yes", '--appendfsync "$VALKEY_FSYNC"', "--maxmemory-policy noeviction", '--save ""'):
         assert setting in command
+
+
+def test_servers_and_sentinels_of_the_log_differ_in_name_and_volume_alone() -> None:
+    services = compose()["services"]
+    for kind, names in (("server", ("valkey", "valkey-2", "valkey-3")), ("sentinel", [f"sentinel-{n}" for n in "123"])):
+        for name in names:
+            assert services[name]["command"] == ["sh", f"/opt/valkey/{kind}.sh"]
+            assert services[name]["environment"]["ANNOUNCE"] == name
+            assert ("profiles" in services[name]) == (name != "valkey")
+        assert len({services[name]["volumes"][0] for name in names}) == 3
+    example = (DOCKER / "env.example").read_text()
+    (address,) = re.findall(r"^# LOG_URL=(\S+)$", example, re.MULTILINE)
+    asked = sentinel_url(interpolate(address, {"VALKEY_PASSWORD": "p"}))
+    assert {host for host, _ in asked.sentinels} == {"sentinel-1", "sentinel-2", "sentinel-3"}
+    assert (asked.name, asked.password, compose(LOG_URL="there")["services"]["engine"]["environment"]["REDIS_URL"]) == (
+        "exchange",
+        "p",
+        "there",
+    )
 
 
 def test_everybody_waits_for_what_it_needs() -> None:

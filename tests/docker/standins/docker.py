@@ -30,6 +30,8 @@ def dump(path: str, into: str) -> None:
 
 
 def in_service(here: dict[str, str], service: str, command: list[str]) -> int:
+    if service == "sentinel-1":
+        return 1  # none runs here
     program, *arguments = command
     environment = dict(os.environ)
     if service == "database":
