@@ -19,6 +19,7 @@ import psutil
 from engine_core.config.settings import read_config, runtime_folder
 from engine_core.process.metrics import socket_path
 from engine_core.process.sockets import ask
+from tests.processes import seen_of
 from tests.stamps import stamps
 
 CLI = (sys.executable, "-m", "engine_core.cli")
@@ -238,12 +239,7 @@ class Exchange:
         return [supervisor, *supervisor.children(recursive=True)]
 
     def of_family(self, look: Callable[[psutil.Process], T]) -> list[T]:
-        """What `look` sees of each process that is still there: some of PostgreSQL's come and go."""
-        seen = []
-        for process in self.family():
-            with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
-                seen.append(look(process))
-        return seen
+        return seen_of(self.family(), look)
 
     def logs(self) -> str:
         """The end of every log, for the message of a failure."""

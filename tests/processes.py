@@ -7,9 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -33,6 +38,15 @@ def process(module: str, environment: dict[str, str], folder: Path) -> Iterator[
         os.close(ready)
         running.terminate()
         assert running.wait(60) in (0, -signal.SIGKILL), log.read_text()
+
+
+def seen_of(processes: Iterable[psutil.Process], look: Callable[[psutil.Process], T]) -> list[T]:
+    """What `look` sees of each process that is still there: some of PostgreSQL's come and go."""
+    seen = []
+    for each in processes:
+        with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+            seen.append(look(each))
+    return seen
 
 
 def free_port() -> int:

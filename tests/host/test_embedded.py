@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from engine_core.host.embedded import EmbeddedError, Postgres, Valkey, remove_fallback, running
+from tests.processes import seen_of
 
 
 def test_valkey_keeps_the_settings_that_the_promise_needs(valkey: str) -> None:
@@ -128,10 +129,12 @@ def test_servers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         sockets.mkdir()
     arguments = [sys.executable, "-c", _PARENT, str(tmp_path), str(sockets)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout and parent.stdout.readline() == "up\n"
-        children = psutil.Process(parent.pid).children(recursive=True)
-        assert {"valkey-server", "postgres"} <= {child.name() for child in children}
-        os.kill(parent.pid, signal.SIGKILL)
+        try:
+            assert parent.stdout and parent.stdout.readline() == "up\n"
+            children = psutil.Process(parent.pid).children(recursive=True)
+            assert {"valkey-server", "postgres"} <= {*seen_of(children, lambda child: child.name())}
+        finally:
+            parent.kill()
     _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
     shutil.rmtree(sockets)
