@@ -7,6 +7,7 @@ import type { Fill } from "./orders";
 let at = 0;
 const fill = (side: Side, quantity: string, price: string, fee = "0", feeSymbol = "USDC", symbol = "SOL_USDC"): Fill => ({
   key: String((at += 1)),
+  tradeId: at,
   orderId: "1",
   symbol,
   side,
@@ -33,6 +34,12 @@ test("fees make the bought amount less, and the proceeds", () => {
 test("what was deposited has no cost: selling it realises nothing", () => {
   expect(sol(fill("Ask", "5", "100"))).toEqual({ quantity: 0n, cost: 0n, realised: 0n });
   expect(sol(fill("Bid", "1", "100"), fill("Ask", "4", "150"))?.realised).toBe(parse("50"));
+});
+
+test("within a millisecond the order of the trades counts", () => {
+  const fills = [fill("Bid", "5", "150.13"), fill("Bid", "1", "150.05"), fill("Ask", "1", "150.26"), fill("Ask", "2", "150.35")];
+  const inOneMs = fills.map((each) => ({ ...each, timeMs: 0 }));
+  expect(sol(...inOneMs.toReversed())).toEqual(sol(...fills));
 });
 
 test("the order of time counts, and only the markets of the quote asset", () => {

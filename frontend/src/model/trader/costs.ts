@@ -4,7 +4,7 @@
  * proceeds. Pure, and exact but for one rounding of 10⁻¹⁸ a fill.
  */
 import { divide, min, multiply } from "../../decimal/decimal";
-import type { Fill } from "./orders";
+import { byTime, type Fill } from "./orders";
 
 export interface Position {
   /** Bought here and not yet sold. */
@@ -40,7 +40,7 @@ function sold(before: Position, fill: Fill, base: string): Position {
 /** By asset, of the markets in one quote asset; fills in any order. */
 export function positions(fills: readonly Fill[], quote: string | null): ReadonlyMap<string, Position> {
   const found = new Map<string, Position>();
-  for (const fill of fills.toSorted((a, b) => a.timeMs - b.timeMs)) {
+  for (const fill of fills.toSorted(byTime)) {
     const [base = "", counted = ""] = fill.symbol.split("_");
     if (counted !== quote) continue;
     const before = found.get(base) ?? NOTHING;

@@ -59,6 +59,9 @@ it("shows each fill once, whether it came by REST or by stream", () => {
     timestamp: "2026-09-21T14:13:20.000",
   });
   expect(streamed && mergeFills([streamed], [read])).toHaveLength(1);
+  const later = { ...read, key: "another", tradeId: 10 }; // in the same millisecond
+  expect(mergeFills([read, later], []).map((each) => each.tradeId)).toEqual([10, 9]);
+  expect(mergeFills([later], [read]).map((each) => each.tradeId)).toEqual([10, 9]);
   expect(fillFromEvent(event({}))).toBeNull();
 });
 

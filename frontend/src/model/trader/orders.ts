@@ -142,6 +142,7 @@ export class OrderTable {
 
 export interface Fill {
   key: string;
+  tradeId: number;
   orderId: string;
   symbol: string;
   side: Side;
@@ -158,6 +159,7 @@ const fillKey = (symbol: string, tradeId: number, orderId: string): string => `$
 export function fillFromWire(wire: WireFill): Fill {
   return {
     key: fillKey(wire.symbol, wire.tradeId, wire.orderId),
+    tradeId: wire.tradeId,
     orderId: wire.orderId,
     symbol: wire.symbol,
     side: wire.side,
@@ -175,6 +177,7 @@ export function fillFromEvent(event: OrderEvent): Fill | null {
   if (event.e !== "orderFill" || event.t === null || event.t === undefined || !event.l || !event.L) return null;
   return {
     key: fillKey(event.s, event.t, event.i),
+    tradeId: event.t,
     orderId: event.i,
     symbol: event.s,
     side: event.S,
@@ -187,10 +190,13 @@ export function fillFromEvent(event: OrderEvent): Fill | null {
   };
 }
 
+/** For sorting. One order can trade many times in a millisecond. */
+export const byTime = (a: Fill, b: Fill): number => a.timeMs - b.timeMs || a.tradeId - b.tradeId;
+
 const MAX_FILLS = 200;
 
 /** Newest first, each once. */
 export function mergeFills(known: readonly Fill[], more: readonly Fill[]): readonly Fill[] {
   const byKey = new Map([...known, ...more].map((fill) => [fill.key, fill]));
-  return [...byKey.values()].toSorted((a, b) => b.timeMs - a.timeMs).slice(0, MAX_FILLS);
+  return [...byKey.values()].toSorted((a, b) => byTime(b, a)).slice(0, MAX_FILLS);
 }
