@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import phone_only
+from tests.browser.conftest import desktop_only, phone_only
 from tests.browser.driver import QUIET, TradingPage
 from tests.browser.traders import Traders
 from tests.browser.users import menu
@@ -47,6 +47,17 @@ def test_menu_market_price_and_lights_stay_in_one_row(page: TradingPage, traders
     assert views.bounding_box()["y"] >= ROW, "the choice of panels stays in sight below it"  # type: ignore[index]
     page.page.evaluate("scrollTo(0, 0)")
     page.shoot(f"frame-{width}")
+
+
+@desktop_only
+def test_the_menu_comes_before_the_logo_where_the_pages_do_not_fit(page: TradingPage) -> None:
+    page.page.set_viewport_size({"width": 768, "height": 1024})
+    logo = page.page.get_by_role("banner").get_by_role("link", name="Exchange")
+    left, right = menu(page).bounding_box(), logo.bounding_box()
+    assert left and right and left["x"] <= 0 and left["x"] + left["width"] <= right["x"], (left, right)
+    menu(page).focus()
+    page.page.keyboard.press("Tab")
+    expect(logo).to_be_focused()
 
 
 @phone_only

@@ -22,9 +22,7 @@ export function Header(): ReactElement {
   useMarketKeys(pick);
   return (
     <header className={styles["top"]}>
-      {!isPhone && <Brand />}
-      <Menu>{isPhone && <AccountActions show={show} />}</Menu>
-      {isPhone && !isTrading && <Brand />}
+      <Menu brand={(!isPhone || !isTrading) && <Brand />}>{isPhone && <AccountActions show={show} />}</Menu>
       {isTrading && market && <MarketBar market={market} pick={pick} />}
       <div className={styles["end"]}>
         {!isPhone && <AccountActions show={show} />}

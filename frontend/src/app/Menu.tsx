@@ -1,10 +1,10 @@
-/** The pages: beside the logo, or behind a button where there is no room for them, with what else stands there then. */
+/** The pages: beside the logo, or behind a button before it where there is no room for them, with what else stands there then. */
 import { useRef, type ReactElement, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import styles from "./Menu.module.css";
 import { NAVIGATION } from "./routes";
 
-export function Menu({ children }: { children: ReactNode }): ReactElement {
+export function Menu({ brand, children }: { brand: ReactNode; children: ReactNode }): ReactElement {
   const [path] = useLocation();
   const menu = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -21,6 +21,7 @@ export function Menu({ children }: { children: ReactNode }): ReactElement {
           <path d="M1 3h14M1 8h14M1 13h14" />
         </svg>
       </button>
+      {brand}
       <div ref={menu} id="pages" popover="auto" className={styles["menu"]} onClickCapture={hide}>
         <nav aria-label="Pages">
           {NAVIGATION.map((page) => (

@@ -56,7 +56,7 @@ export function options(theme: ChartTheme, volumeTop: number): object {
     },
     grid: { vertLines: { color: theme.grid }, horzLines: { color: theme.grid } },
     crosshair: { mode: CrosshairMode.Normal, vertLine: line, horzLine: line },
-    rightPriceScale: { borderColor: theme.border, scaleMargins: { top: 0.08, bottom: 1 - volumeTop + 0.03 } },
+    rightPriceScale: { borderColor: theme.border, entireTextOnly: true, scaleMargins: { top: 0.08, bottom: 1 - volumeTop + 0.03 } },
     timeScale: { borderColor: theme.border, rightOffset: 4 },
   };
 }
