@@ -16,7 +16,7 @@ STEP_SECONDS = 30
 TYPING_SECONDS = 10
 
 # What is wider than there is room for, but for fields, which scroll.
-CUT_OFF = """() => [...document.querySelectorAll('dialog, dialog *:not(input, code)')]
+CUT_OFF = """() => [...document.querySelectorAll('dialog, dialog *:not(input, code, .hidden)')]
   .filter(each => each.scrollWidth > each.clientWidth && getComputedStyle(each).display !== 'inline')
   .map(each => each.outerHTML.slice(0, 80))"""
 
