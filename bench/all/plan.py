@@ -93,6 +93,7 @@ STEPS = (
         "",
         "--events 3000000 --seconds 30",
     ),
+    Step("durability", "--seconds 1 --rounds 1", "--seconds 3", ""),
     Step("history", "--trades 80000 --requests 20", "--trades 800000", ""),
     Step("flow", "--seconds 1", "--seconds 5", "--seconds 20"),
     Step("realism", "FOLDER/flow.toml", "FOLDER/flow.toml", "FOLDER/flow.toml", before="calibrate -o FOLDER/flow.toml"),
