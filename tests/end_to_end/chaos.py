@@ -24,6 +24,8 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -103,10 +105,9 @@ class Chaos:
 
     @property
     def _has_enough(self) -> bool:
-        if self._acknowledged <= ENOUGH or not self._bulks:
-            return self._acknowledged > ENOUGH
-        # A snapshot, too: the least urgent process writes it, and each kill of an engine ends the one under way.
-        return sum(bulk.sent for bulk in self._bulks) > ENOUGH and bool(snapshot.found(self._exchange.data, shard=0))
+        """A snapshot, too: the least urgent process writes it, and each kill of an engine ends the one under way."""
+        sent = sum(bulk.sent for bulk in self._bulks)
+        return min(self._acknowledged, sent) > ENOUGH and bool(snapshot.found(self._exchange.data, shard=0))
 
     @property
     def _acknowledged(self) -> int:
@@ -186,21 +187,28 @@ def _markets(blocks: list[Block]) -> dict[int, tuple[int, int, int, int]]:
     return cast(dict[int, tuple[int, int, int, int]], found)
 
 
-def survive(folder: Path, rounds: int, seed: int) -> Outcome:
-    """One run from an empty folder to the audit."""
-    exchange = Exchange(folder / "data", "--profile", "bare", "--config", str(configured(folder, CONFIG)))
+@contextmanager
+def running(exchange: Exchange) -> Iterator[None]:
+    """From its start to an orderly end; what fails meanwhile is said with the logs."""
     try:
         exchange.start()
-        chaos = Chaos(exchange, seed)
-        asyncio.run(chaos.run(rounds))
-        chaos.check()
+        yield
         assert exchange.stop() == 0
-        return chaos.outcome
     except BaseException:
         print(exchange.logs(), file=sys.stderr)
         raise
     finally:
         exchange.end()
+
+
+def survive(folder: Path, rounds: int, seed: int) -> Outcome:
+    """One run from an empty folder to the audit."""
+    exchange = Exchange(folder / "data", "--profile", "bare", "--config", str(configured(folder, CONFIG)))
+    with running(exchange):
+        chaos = Chaos(exchange, seed)
+        asyncio.run(chaos.run(rounds))
+        chaos.check()
+    return chaos.outcome
 
 
 def main() -> int:

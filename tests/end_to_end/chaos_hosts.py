@@ -19,7 +19,7 @@ from pathlib import Path
 
 import redis
 
-from tests.end_to_end.chaos import CONFIG, Chaos
+from tests.end_to_end.chaos import CONFIG, ENOUGH, Chaos, running
 from tests.exchange import Exchange, configured, eventually
 from tests.sentinels import PASSWORD, Sentinels
 
@@ -50,13 +50,18 @@ class HostChaos(Chaos):
         await asyncio.to_thread(self._servers.until_promoted, killed)
         began, before = time.monotonic(), self._acknowledged
         await asyncio.to_thread(eventually, lambda: self._acknowledged, lambda now: now > before, "an order", 120)
-        self.paused.setdefault("+".join(("primary", *roles)), []).append(round(time.monotonic() - began, 2))
+        paused = self.paused.setdefault("+".join(("primary", *roles)), [])
+        paused.append(round(time.monotonic() - began, 2))
         await asyncio.to_thread(self._servers.revive, killed)
         for role in roles:
             eventually(
                 lambda role=role: self._exchange.pids(role), lambda now, old=pids[role]: bool({*now} - {*old}), role
             )
-        self.outcome.kills["+".join(("primary", *roles))] = len(self.paused["+".join(("primary", *roles))])
+        self.outcome.kills["+".join(("primary", *roles))] = len(paused)
+
+    @property
+    def _has_enough(self) -> bool:
+        return self._acknowledged > ENOUGH
 
     def _log(self) -> redis.Redis:
         return redis.Redis(port=self._servers.primary, password=PASSWORD)
@@ -68,20 +73,13 @@ def survive(folder: Path, kills: int, seed: int) -> HostChaos:
         config = configured(folder, REPLICATED)
         exchange = Exchange(folder / "data", "--profile", "bare", "--config", str(config))
         exchange.variables["REDIS_URL"] = servers.url
-        try:
-            exchange.start()
+        with running(exchange):
             chaos = HostChaos(exchange, seed, servers)
             asyncio.run(chaos.run(kills))
             done = exchange.command("snapshot")  # a short run may have had no reason for one
             assert done.returncode == 0, done.stderr
             chaos.check()
-            assert exchange.stop() == 0
-            return chaos
-        except BaseException:
-            print(exchange.logs(), file=sys.stderr)
-            raise
-        finally:
-            exchange.end()
+        return chaos
 
 
 def main() -> int:

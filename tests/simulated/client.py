@@ -72,8 +72,10 @@ class SimClient:
         wanted = [(name, EntryId.parse(after)) for name, after in streams.items()]
         server = self._ask()
         if block is not None:
-            there = lambda: any(server.stream(name).top > after for name, after in wanted)  # noqa: E731
-            server.world.wait(lambda: there() or self._connection.broken, block / 1000)
+            server.world.wait(
+                lambda: self._connection.broken or any(server.stream(name).top > after for name, after in wanted),
+                block / 1000,
+            )
             self._ask()
         found = [(name, server.stream(name).after(after)[:count]) for name, after in wanted]
         return [[name.encode(), self._rows(name, entries)] for name, entries in found if entries] or None
