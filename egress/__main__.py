@@ -72,9 +72,9 @@ async def run(config: EgressConfig) -> None:
     gateway.on_events.append(stages.observe)
     metrics = monitor(config, gateway, data, hub, publisher, server.crowd)
     metrics.stamps = stages.stamps.after
-    serve_metrics(metrics, config.runtime, config.metrics_port, config.host)
     try:
         await server.start()
+        serve_metrics(metrics, config.runtime, config.metrics_port, config.host)  # now: who is ready is connected to
         await publisher.start()
         logger.info("streams at ws://%s:%d", config.host, server.port)
         gc.freeze()  # what is here now stays: a full collection that looks at it again is a pause of 0.3 s

@@ -142,6 +142,7 @@ async def _serve_http(service: Service, listener: socket.socket, metrics: Metric
     if server.started:
         gc.collect()
         gc.freeze()  # what is here now stays: full collections need not look at it again
+        metrics.listening = True
         lifecycle.ready()
         logger.info("serving http://%s:%d", service.config.host, service.config.http_port)
     watch = asyncio.create_task(_until_failure(service.engine.gateway, server, metrics.monitor, crowd))

@@ -15,11 +15,12 @@ _LIMITED = HTTPStatus.TOO_MANY_REQUESTS.value  # to find a member of an enum tak
 
 
 class Metrics:
-    """`gateway` and `crowd` join later: a process that waits for the log is alive, and not ready."""
+    """`gateway` and `crowd` join later: a process that waits for the log, or does not listen yet, is alive, not ready."""
 
     def __init__(self, config: IngressConfig) -> None:
         self.gateway: Gateway | None = None
         self.crowd: Crowd | None = None
+        self.listening = False
         self._answers = [0] * CLASSES
         self._limited = 0
         self.monitor = Monitor("ingress", config.worker, self._samples, self._not_ready)
@@ -55,6 +56,8 @@ class Metrics:
             return "connecting to the log"
         if not self.gateway.healthy:
             return str(self.gateway.failure or "the log or its feed is not available")
+        if not self.listening:
+            return "about to listen"
         return self.gateway.pressure
 
 
