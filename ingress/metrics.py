@@ -15,7 +15,7 @@ _LIMITED = HTTPStatus.TOO_MANY_REQUESTS.value  # to find a member of an enum tak
 
 
 class Metrics:
-    """`gateway` and `crowd` join later: a process that waits for the log, or does not listen yet, is alive, not ready."""
+    """`gateway` and `crowd` join later: who waits for the log, or does not listen yet, is alive, and not ready."""
 
     def __init__(self, config: IngressConfig) -> None:
         self.gateway: Gateway | None = None
