@@ -175,6 +175,18 @@ def restored(venue: Venue, backup: Path, buyer: Any, seller: Any, left: set[str]
     venue.stack.down()
 
 
+def _await_quorum(venue: Venue, name: str) -> None:
+    """Until that sentinel knows the others, and both replicas: it asks the primary for them every ten seconds."""
+    ask = ("exec", venue.stack.container(name), "valkey-cli", "-p", "26379", "sentinel")
+    deadline = time.monotonic() + _WAIT_S
+    while True:
+        said = venue.podman(*ask, "ckquorum", "exchange") + venue.podman(*ask, "replicas", "exchange")
+        if said.startswith("OK 3 ") and said.count("master-link-status\nok") == 2:
+            return
+        _require(time.monotonic() < deadline, f"{name} could not choose a primary: {said}")
+        time.sleep(0.5)
+
+
 def with_sentinels(podman: Podman) -> None:
     """The primary of the log is stopped: a replica becomes it, nothing is missing, and the old one follows."""
     address = "redis+sentinel://:{0}@sentinel-1,sentinel-2,sentinel-3/exchange?sentinel_password={0}"
@@ -184,6 +196,8 @@ def with_sentinels(podman: Podman) -> None:
     venue.stack.up(("sentinel",))
     buyer, seller = venue.trader(), venue.trader()
     trade(buyer, seller)
+    for number in (1, 2, 3):
+        _await_quorum(venue, f"sentinel-{number}")
     say("the primary of the log is stopped")
     began = time.monotonic()
     podman("stop", venue.stack.container("valkey"))

@@ -37,7 +37,7 @@ class Stack:
         for name, network in self._file["networks"].items():
             options = ["--internal"] if (network or {}).get("internal") else []
             for config in (network or {}).get("ipam", {}).get("config", []):
-                options += ["--subnet", config["subnet"]]
+                options += [part for key in config for part in (f"--{key.replace('_', '-')}", config[key])]
             self._podman("network", "create", *options, self.container(name))
         for name, volume in self._file["volumes"].items():
             given = dict((volume or {}).get("driver_opts", {}))
@@ -156,9 +156,10 @@ class Stack:
                 options += _OPTIONS[key](self, name, value)
         return [*options, self._image(name), *(command or service.get("command", ()))]
 
-    def _networks(self, name: str, networks: Sequence[str]) -> Iterator[str]:
+    def _networks(self, name: str, networks: Sequence[str] | dict[str, dict[str, str]]) -> Iterator[str]:
         for network in networks:
-            yield from ("--network", f"{self.container(network)}:alias={name}")
+            address = networks[network]["ipv4_address"] if isinstance(networks, dict) else ""
+            yield from ("--network", f"{self.container(network)}:alias={name}{address and f',ip={address}'}")
 
     def _mounts(self, _: str, volumes: Sequence[str]) -> Iterator[str]:
         for volume in volumes:
@@ -183,6 +184,10 @@ def _environment(stack: Stack, name: str, values: dict[str, Any]) -> list[str]:
     return [part for key, value in values.items() for part in ("--env", f"{key}={value}")]
 
 
+def _hosts(stack: Stack, name: str, addresses: dict[str, str]) -> list[str]:
+    return [part for host, address in addresses.items() for part in ("--add-host", f"{host}:{address}")]
+
+
 def _security(stack: Stack, name: str, values: Sequence[str]) -> list[str]:
     return [part for value in values for part in ("--security-opt", value.replace(":true", ""))]
 
@@ -190,6 +195,7 @@ def _security(stack: Stack, name: str, values: Sequence[str]) -> list[str]:
 _OPTIONS: dict[str, Callable[[Stack, str, Any], Any]] = {
     "environment": _environment,
     "networks": Stack._networks,
+    "extra_hosts": _hosts,
     "volumes": Stack._mounts,
     "security_opt": _security,
     "cap_drop": _each("--cap-drop"),

@@ -120,6 +120,10 @@ def test_servers_and_sentinels_of_the_log_differ_in_name_and_volume_alone() -> N
             assert services[name]["environment"]["ANNOUNCE"] == name
             assert ("profiles" in services[name]) == (name != "valkey")
         assert len({services[name]["volumes"][0] for name in names}) == 3
+        hosts = {name: services[name]["networks"]["inside"]["ipv4_address"] for name in names}
+        for name, service in services.items():
+            if "REDIS_URL" in service.get("environment", {}) or name in names:
+                assert hosts.items() <= service["extra_hosts"].items(), f"{name} asks a resolver for who may be down"
     example = (DOCKER / "env.example").read_text()
     (address,) = re.findall(r"^# LOG_URL=(\S+)$", example, re.MULTILINE)
     asked = sentinel_url(interpolate(address, {"VALKEY_PASSWORD": "p"}))
