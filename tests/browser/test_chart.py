@@ -62,6 +62,59 @@ def test_the_newest_bar_is_the_exchanges(page: TradingPage, exchange: Exchange, 
         last = price
 
 
+Said = tuple[str, ...]  # the clock, and the numbers of a bar
+SPAN = 7  # seconds in which there are two trades
+
+
+def spoken(chart: Locator, count: int) -> dict[str, Said]:
+    """The last bars as they are read out from bar to bar, by their time; but for the newest, which may change."""
+    chart.focus()
+    chart.press("End")
+    said: dict[str, Said] = {}
+    for _ in range(count):
+        chart.press("ArrowLeft")
+        words = chart.get_attribute("aria-valuetext") or ""
+        bar = re.fullmatch(r"(?:.* )?(\S+): open (\S+), high (\S+), low (\S+), close (\S+), volume (\S+)", words)
+        assert bar, words
+        said[bar[1]] = bar.groups()[1:]
+    chart.press("Escape")
+    return said
+
+
+def stored(page: TradingPage, exchange: Exchange, since: int) -> dict[str, Said]:
+    """The same of REST, with the clock on the reader's wall."""
+    candles = exchange.get(f"klines?symbol={QUIET}&interval=1s&startTime={since}")
+    said = {}
+    for each in candles:
+        start = datetime.fromisoformat(each["start"]).replace(tzinfo=UTC).timestamp()
+        clock = page.page.evaluate(f"new Date({start * 1000}).toTimeString().slice(0, 8)")
+        numbers = [each[name] for name in ("open", "high", "low", "close", "volume")]
+        said[clock] = tuple(f"{Decimal(number):.2f}" for number in numbers)
+    return said
+
+
+@desktop_only
+def test_quiet_seconds_have_their_bars_at_once_as_after_a_reload(
+    page: TradingPage, exchange: Exchange, traders: Traders
+) -> None:
+    traders.trade("150.00")
+    page.page.get_by_role("group", name="Candle interval").get_by_role("button", name="1s", exact=True).click()
+    chart = page.page.get_by_role("slider", name=f"Candles of {QUIET}, 1s")
+    expect(page.page.locator("[aria-label=Bar] dt + dd").first).to_be_visible()
+    begun = int(time.time())
+    traders.trade("151.00")
+    eventually(lambda: int(time.time()), lambda now: now > begun + 4, "some quiet seconds", 30)
+    traders.trade("149.50")
+    eventually(lambda: int(time.time()), lambda now: now > begun + SPAN + 2, "some more", 30)
+    seen = spoken(chart, SPAN)
+    expected = stored(page, exchange, begun - 5)
+    assert len(seen) == SPAN
+    assert seen == {clock: expected.get(clock) for clock in seen}
+    page.page.reload()
+    expect(page.page.locator("[aria-label=Bar] dt + dd").first).to_be_visible()
+    assert seen.items() <= spoken(chart, 3 * SPAN).items()
+
+
 def of_days(page: TradingPage) -> Locator:
     """The chart whose one bar holds all that these tests trade, so that its scale of prices stands still."""
     page.page.get_by_role("group", name="Candle interval").get_by_role("button", name="1D", exact=True).click()

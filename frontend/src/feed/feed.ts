@@ -9,6 +9,7 @@
  */
 import { Store } from "../reactive/store";
 import { Backoff } from "./backoff";
+import { Clock } from "./clock";
 import type { ControlFrame, DataFrame, ServerFrame, StreamEvent } from "./events";
 
 export type FeedState = "opening" | "live" | "away";
@@ -39,6 +40,7 @@ const RENEWAL_MS = 10_000;
 export class Feed {
   readonly state = new Store<FeedState>("opening");
   readonly received = { frames: 0 };
+  readonly clock = new Clock();
   private readonly streams = new Map<string, Set<Stream>>();
   private readonly awaited = new Map<number, string[]>();
   private readonly backoff = new Backoff(250, 4_000);
@@ -151,6 +153,7 @@ export class Feed {
 
   private hand(frame: DataFrame): void {
     if (this.state.get() !== "live") this.live();
+    if ("E" in frame.data) this.clock.hear(frame.data.E);
     const held = this.streams.get(frame.stream);
     if (held) for (const stream of held) stream.event(frame.data);
   }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { KlineEvent } from "../../feed/events";
+import { Clock } from "../../feed/clock";
 import type { Feed, Stream } from "../../feed/feed";
 import { realTime } from "../../realTime";
 import { Candles, type Candle } from "./candles";
@@ -9,7 +10,11 @@ const NOW = Date.UTC(2026, 2, 4, 5, 17, 30);
 const text = (seconds: number, between: string): string => new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", between);
 
 let stream: Stream<KlineEvent>;
+let clock: Clock;
 const feed = {
+  get clock() {
+    return clock;
+  },
   subscribe: (wanted: Stream<KlineEvent>) => {
     stream = wanted;
     return () => {};
@@ -43,6 +48,7 @@ function say(start: number, close: string, volume: string): void {
 beforeEach(() => {
   vi.useFakeTimers({ now: NOW });
   drawn = new Map();
+  clock = new Clock();
 });
 
 afterEach(() => {
@@ -110,5 +116,101 @@ it("asks again while the exchange cannot answer truly", async () => {
   answer([{ start: Math.floor(NOW / 60_000) * 60, close: "5", volume: "10", trades: "2" }]);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(newest()).toMatchObject({ close: "5" });
+  candles.stop();
+});
+
+/** What the reader sees, bar by bar: how far from the first one, close and volume. */
+const bars = (): string[] => [...drawn.values()].map(({ time, open, close, volume }) => `${time - NOW / 1000} ${open === close ? close : `${open}-${close}`} ${volume}`);
+
+it.each(INTERVALS)("a quiet interval of $name has its bar as soon as it begins, as after a reload", async (interval) => {
+  const width = interval.seconds;
+  const start = Math.floor(NOW / 1000 / width) * width;
+  vi.setSystemTime(start * 1000);
+  clock.hear(start * 1_000_000);
+  answer([{ start, close: "5", volume: "10", trades: "2" }]);
+  const candles = new Candles(feed, "SOL_USDC", interval, listener);
+  stream.active?.();
+  await vi.advanceTimersByTimeAsync(0);
+  await vi.advanceTimersByTimeAsync(width * 1000 - 1);
+  expect([...drawn.keys()]).toEqual([start]); // none begins after the clock
+  for (const quiet of [1, 2]) {
+    await vi.advanceTimersByTimeAsync(quiet === 1 ? 1 : width * 1000);
+    expect(newest()).toEqual({ time: start + quiet * width, open: "5", high: "5", low: "5", close: "5", volume: "0" });
+    expect(drawn.size).toBe(quiet + 1);
+  }
+  say(start + 2 * width, "8", "1");
+  expect(newest()).toMatchObject({ time: start + 2 * width, close: "8", volume: "1" });
+  candles.stop();
+});
+
+it("fills what is quiet between two trades, and goes on from the last word on a bar", async () => {
+  const seconds = INTERVALS[0] as (typeof INTERVALS)[number];
+  const start = NOW / 1000;
+  clock.hear(NOW * 1000);
+  answer([{ start, close: "5", volume: "10", trades: "2" }]);
+  const candles = new Candles(feed, "SOL_USDC", seconds, listener);
+  await vi.advanceTimersByTimeAsync(0);
+  say(start + 3, "6", "1"); // before the stream is confirmed
+  expect(bars()).toEqual(["0 1-5 10", "1 5 0", "2 5 0", "3 1-6 1"]);
+  answer([
+    { start, close: "5", volume: "10", trades: "2" },
+    { start: start + 3, close: "6", volume: "1", trades: "1" },
+  ]);
+  stream.active?.();
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(bars().slice(3)).toEqual(["3 1-6 1", "4 6 0"]);
+  say(start + 3, "7", "2"); // a trade at its very end, told after it
+  expect(bars().slice(3)).toEqual(["3 1-7 2", "4 7 0"]);
+  candles.stop();
+});
+
+it("adds nothing while the stream is away, for trades may go on", async () => {
+  const seconds = INTERVALS[0] as (typeof INTERVALS)[number];
+  const start = NOW / 1000;
+  clock.hear(NOW * 1000);
+  answer([{ start, close: "5", volume: "10", trades: "2" }]);
+  const candles = new Candles(feed, "SOL_USDC", seconds, listener);
+  stream.active?.();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(drawn.size).toBe(2);
+  stream.lost?.();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(drawn.size).toBe(2);
+  stream.active?.();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(drawn.size).toBe(8);
+  candles.stop();
+});
+
+it("lets go of what is a page and more before, and has it again when it is scrolled to", async () => {
+  const seconds = INTERVALS[0] as (typeof INTERVALS)[number];
+  const start = NOW / 1000;
+  clock.hear(NOW * 1000);
+  answer([{ start, close: "5", volume: "10", trades: "2" }]);
+  const candles = new Candles(feed, "SOL_USDC", seconds, listener);
+  stream.active?.();
+  await vi.advanceTimersByTimeAsync(0);
+  answer([{ start: start + 40_000, close: "6", volume: "1", trades: "1" }]);
+  clock.hear((NOW + 40_000_000) * 1000); // the machine slept
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([...drawn.keys()]).toEqual([start + 40_000]);
+  answer([{ start: start + 39_998, close: "5", volume: "1", trades: "1" }]);
+  await candles.loadOlder();
+  expect(bars()).toEqual(["39998 1-5 1", "39999 5 0", "40000 1-6 1"]);
+  candles.stop();
+});
+
+it("asks again once it knows the exchange's time, if the reader's clock is wrong", async () => {
+  const minutes = INTERVALS[1] as (typeof INTERVALS)[number];
+  const asked: URL[] = [];
+  vi.stubGlobal("fetch", async (url: string) => {
+    asked.push(new URL(url, "http://exchange"));
+    return new Response("[]", { status: 200 });
+  });
+  const candles = new Candles(feed, "SOL_USDC", minutes, listener);
+  await vi.advanceTimersByTimeAsync(0);
+  clock.hear((NOW - 3_600_000) * 1000);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(asked.map((url) => Number(url.searchParams.get("endTime")) - NOW / 1000)).toEqual([60, 60 - 3_600 + 1]);
   candles.stop();
 });

@@ -5,7 +5,7 @@ const candle = (time: number, close: string): Candle => ({ time, open: "1", high
 
 it("reads candles of REST and stream alike, by their start", () => {
   const values = { open: "1", high: "3", low: "0.5", close: "2", volume: "7" };
-  const read = fromWire({ ...values, trades: "1", start: "2026-03-04 05:06:00", end: "2026-03-04 05:07:00" });
+  const read = fromWire({ ...values, trades: "1", start: "2026-03-04 05:06:00", end: "2026-03-04 05:07:00" }, Date.now());
   const streamed = fromEvent({
     e: "kline",
     s: "SOL_USDC",
@@ -24,7 +24,7 @@ it("reads candles of REST and stream alike, by their start", () => {
 
 it("leaves out buckets in which nothing was known", () => {
   const empty = { open: null, high: null, low: null, close: null, volume: "0" };
-  expect(fromWire({ ...empty, trades: "1", start: "2026-03-04 05:06:00", end: "2026-03-04 05:07:00" })).toBeNull();
+  expect(fromWire({ ...empty, trades: "1", start: "2026-03-04 05:06:00", end: "2026-03-04 05:07:00" }, Date.now())).toBeNull();
 });
 
 it("joins pages in order, and the later word on a candle wins", () => {

@@ -10,6 +10,7 @@ import { parseUtc } from "../../decimal/time";
 import type { KlineEvent } from "../../feed/events";
 import type { Feed } from "../../feed/feed";
 import { MINUTES, SECONDS, type Interval } from "./intervals";
+import { quietAfter, withoutGaps } from "./quiet";
 
 export interface Candle {
   /** Start, seconds UTC. */
@@ -30,13 +31,14 @@ export interface CandleListener {
 
 const PAGE = 500;
 const RETRY_MS = 1_500;
+const LOOK_MS = 1_000;
 
 /** Null for what is no bar: nothing was traded before it, or it is empty and has not begun. */
-export function fromWire(wire: WireKline): Candle | null {
+export function fromWire(wire: WireKline, nowMs: number): Candle | null {
   const { open, high, low, close, volume } = wire;
   if (open === null || high === null || low === null || close === null) return null;
   const time = parseUtc(wire.start) / 1000;
-  const isYetToCome = time > Date.now() / 1000 && Number(wire.trades) === 0;
+  const isYetToCome = time > nowMs / 1000 && Number(wire.trades) === 0;
   return isYetToCome ? null : { time, open, high, low, close, volume };
 }
 
@@ -62,11 +64,12 @@ const ENOUGH = 60;
 
 /** Minutes, unless there are not enough of them yet or hardly any has seen a trade. */
 export async function fittingInterval(symbol: string): Promise<Interval> {
-  const end = Math.floor(Date.now() / 1000) + MINUTES.seconds;
+  const now = Date.now();
+  const end = Math.floor(now / 1000) + MINUTES.seconds;
   try {
     const latest = await klines(symbol, MINUTES.name, end - (ENOUGH + 1) * MINUTES.seconds, end);
     const traded = latest.filter((candle) => Number(candle.trades) > 0).length;
-    return traded < FEW || latest.flatMap((row) => fromWire(row) ?? []).length < ENOUGH ? SECONDS : MINUTES;
+    return traded < FEW || latest.flatMap((row) => fromWire(row, now) ?? []).length < ENOUGH ? SECONDS : MINUTES;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     return MINUTES;
@@ -74,14 +77,22 @@ export async function fittingInterval(symbol: string): Promise<Interval> {
 }
 
 export class Candles {
+  /** Ascending and without a gap: what was quiet, too, has its bar, as after a reload. */
   private candles: Candle[] = [];
   private isLoading = false;
   private isExhausted = false;
   private isStopped = false;
+  private isSubscribed = false;
+  /** The stream tells all that happened since what was loaded: what it says nothing of was quiet. */
+  private isCurrent = false;
+  private isRefreshing = false;
+  /** What was asked for by the reader's own clock. */
+  private isGuessed = false;
   private readonly unsubscribe: () => void;
+  private clockwork: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    feed: Feed,
+    private readonly feed: Feed,
     private readonly symbol: string,
     private readonly interval: Interval,
     private readonly listener: CandleListener,
@@ -89,13 +100,19 @@ export class Candles {
     this.unsubscribe = feed.subscribe<KlineEvent>({
       name: `kline.${interval.name}.${symbol}`,
       event: (event) => this.receive(fromEvent(event)),
-      active: () => void this.loadLatest(),
+      active: () => {
+        this.isSubscribed = true;
+        void this.loadLatest();
+      },
+      lost: () => (this.isSubscribed = this.isCurrent = false),
     });
     void this.loadLatest();
+    this.waitForNext();
   }
 
   stop(): void {
     this.isStopped = true;
+    clearTimeout(this.clockwork);
     this.unsubscribe();
   }
 
@@ -108,27 +125,30 @@ export class Candles {
     this.isLoading = false;
     if (older === null || this.isStopped) return;
     this.isExhausted = older.length === 0;
-    if (this.isExhausted) return;
-    this.candles = merge(older, this.candles);
-    this.listener.replaced(this.candles);
+    if (!this.isExhausted) this.replace(merge(older, this.candles));
   }
 
   private async loadLatest(): Promise<void> {
-    const latest = await this.page(Math.floor(Date.now() / 1000) + this.interval.seconds);
+    const { isSubscribed } = this;
+    this.isRefreshing = true;
+    this.isGuessed = !this.feed.clock.isKnown;
+    const latest = await this.page(Math.floor(this.feed.clock.now() / 1000) + this.interval.seconds);
     if (this.isStopped) return;
     if (latest === null) {
       setTimeout(() => !this.isStopped && void this.loadLatest(), RETRY_MS);
       return;
     }
-    this.candles = merge(this.candles, latest);
-    this.listener.replaced(this.candles);
+    this.isRefreshing = false;
+    this.isCurrent = isSubscribed && this.isSubscribed;
+    this.letGoBefore(latest[0]);
+    this.replace(merge(this.candles, latest));
   }
 
   /** Up to PAGE candles before `end`, or null when the exchange could not answer. */
   private async page(end: number): Promise<Candle[] | null> {
     try {
       const rows = await klines(this.symbol, this.interval.name, end - PAGE * this.interval.seconds, end);
-      return rows.flatMap((row) => fromWire(row) ?? []);
+      return rows.flatMap((row) => fromWire(row, this.feed.clock.now()) ?? []);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return null;
@@ -138,16 +158,65 @@ export class Candles {
   private receive(candle: Candle): void {
     const last = this.candles.at(-1);
     if (last && candle.time < last.time) {
-      // The final update of a candle whose successor has begun; none is older than what was loaded.
-      if (this.candles[0] && candle.time < this.candles[0].time) return;
-      this.candles = merge(this.candles, [candle]);
-      this.listener.replaced(this.candles);
+      // The final word on a bar whose successor has begun; none is older than what was loaded.
+      const known = this.candles.find(({ time }) => time === candle.time);
+      if (known && parse(candle.volume) > parse(known.volume)) this.replace(merge(this.candles, [candle]));
       return;
     }
     if (last?.time === candle.time) {
       if (!isLater(candle, last)) return;
       this.candles[this.candles.length - 1] = candle;
-    } else this.candles.push(candle);
+      this.listener.updated(candle);
+      return;
+    }
+    this.letGoBefore(candle);
+    this.continueTo(candle.time - this.interval.seconds);
+    this.candles.push(candle);
     this.listener.updated(candle);
+  }
+
+  private replace(candles: Candle[]): void {
+    this.candles = withoutGaps(candles, this.interval.seconds);
+    this.listener.replaced(this.candles);
+  }
+
+  /** Where a page or more lies between, say after a night's sleep, what was before it comes when it is scrolled to. */
+  private letGoBefore(candle: Candle | undefined): void {
+    const last = this.candles.at(-1);
+    if (!last || !candle || candle.time - last.time <= PAGE * this.interval.seconds) return;
+    this.candles = [];
+    this.isExhausted = false;
+  }
+
+  /** Quiet bars up to the one that begins at `until`. */
+  private continueTo(until: number): void {
+    const last = this.candles.at(-1);
+    if (!last) return;
+    for (const candle of quietAfter(last, until, this.interval.seconds)) {
+      this.candles.push(candle);
+      this.listener.updated(candle);
+    }
+  }
+
+  /** Looks again when the next bar begins, and at least every second: clocks are set, and machines sleep. */
+  private waitForNext(): void {
+    const width = this.interval.seconds * 1000;
+    const rest = width - (this.feed.clock.now() % width);
+    this.clockwork = setTimeout(() => {
+      this.look();
+      this.waitForNext();
+    }, Math.min(rest, LOOK_MS));
+  }
+
+  private look(): void {
+    const { clock } = this.feed;
+    const { seconds } = this.interval;
+    const now = clock.now() / 1000;
+    const wasWrong = this.isGuessed && clock.isKnown && Math.abs(now - Date.now() / 1000) > seconds;
+    if (clock.isKnown) this.isGuessed = false;
+    if (this.isRefreshing) return;
+    const last = this.candles.at(-1);
+    if (wasWrong || (last && this.isCurrent && now - last.time > PAGE * seconds)) void this.loadLatest();
+    else if (this.isCurrent) this.continueTo(now);
   }
 }
