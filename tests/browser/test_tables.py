@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import LONG, desktop_only
 from tests.browser.driver import TradingPage
+from tests.browser.traders import Traders
 from tests.exchange import Exchange
 
 WIDTHS, HEIGHTS = (1024, 1152, 1280, 1440), (700, 768, 800, 900, 1080)
@@ -89,7 +90,7 @@ def dust(page: TradingPage, exchange: Exchange) -> Iterator[None]:
     seller.cancel_all_orders("DUST/USDC")
 
 
-def misplaced(page: TradingPage, columns: tuple[str, ...]) -> dict[str, list[str]]:
+def misplaced(page: TradingPage, tab: str, columns: tuple[str, ...]) -> dict[str, list[str]]:
     """By width and height, and what it looks like at each width."""
     found = {}
     for width in WIDTHS:
@@ -99,7 +100,7 @@ def misplaced(page: TradingPage, columns: tuple[str, ...]) -> dict[str, list[str
             if faults := page.page.evaluate(MISPLACED, columns):
                 found[f"{width} x {height}"] = faults
         page.page.set_viewport_size({"width": width, "height": 768})
-        page.shoot(f"table-{width}")
+        page.shoot(f"table-{tab}-{width}")
     return found
 
 
@@ -110,10 +111,11 @@ def test_nothing_in_a_table_is_cut_or_covered(page: TradingPage, dust: None) -> 
         ("Open orders", ESSENTIAL),
         ("Order history", ("Price", "Amount", "Filled", "Total", "Status")),
         ("Fills", ("Price", "Amount", "Total", "Fee")),
+        ("Balances", ("Available", "In orders", "Total", "Worth")),
     ):
         page.tab(tab)
         expect(page.page.get_by_role("table", name=tab).locator("tbody tr").first).to_be_visible()
-        found[tab] = misplaced(page, columns)
+        found[tab] = misplaced(page, tab, columns)
     assert found == {tab: {} for tab in found}
 
 
@@ -143,3 +145,42 @@ def test_amending_moves_no_column(page: TradingPage, dust: None, window: tuple[i
     page.shoot(f"amending-{window[0]}")
     order.get_by_role("button", name="Back").click()
     assert columns_of(page.open_order("0.0000079007")) == before
+
+
+@desktop_only
+def test_a_number_has_its_unit_and_is_neither_nothing_nor_all_unless_it_is(page: TradingPage, traders: Traders) -> None:
+    page.page.set_viewport_size({"width": 1024, "height": 768})
+    page.place("Buy", "100.00", "10000")
+    page.toast("Order placed")
+    traders.sell("0.01", "100.00")
+    page.toast("Order partly filled")
+    row = page.open_order("100.00")
+    expect(row.locator('[data-label="Filled"]')).to_contain_text("<0.1%")
+    unit = row.locator('[data-label="Total"] small')
+    expect(unit).to_be_visible()
+    expect(unit).to_have_text("USDC")
+    expect(page.page.locator(".columns").first).to_contain_text("Total SOL")
+    page.tab("Fills")
+    expect(page.page.get_by_role("table", name="Fills").locator('td[data-label="Total"] small').first).to_be_visible()
+    page.cancel_everything()
+
+
+@pytest.mark.parametrize(
+    ("symbol", "side", "asset", "least"), [("SOL_USDC", "Sell", "SOL", 9), ("ETH_BTC", "Buy", "BTC", 8)]
+)
+@desktop_only
+def test_what_is_available_is_exact(
+    page: TradingPage, exchange: Exchange, symbol: str, side: str, asset: str, least: int
+) -> None:
+    """To the last of the asset's decimals, beside the form as in the balances."""
+    account = re.search(r"Demo account (\d+)", page.page.locator("header").inner_text())
+    assert account
+    assert exchange.command("deposit", account[1], asset, f"0.{'1'.rjust(least, '0')}").returncode == 0
+    page.open(symbol)
+    page.form.get_by_role("group", name="Side").get_by_role("button", name=side).click()
+    said = page.page.locator("[data-part=available] b")
+    expect(said).to_have_text(re.compile(rf"^[\d,]+\.\d*1 {asset}$"))
+    exact = said.inner_text().removesuffix(f" {asset}")
+    assert len(exact.partition(".")[2]) == least
+    page.tab("Balances")
+    expect(page.page.locator(f'tr[data-asset="{asset}"] td[data-label="Available"]')).to_have_text(exact)

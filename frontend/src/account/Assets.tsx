@@ -1,6 +1,6 @@
 /** What the account holds of the market on the screen: beside the order form, where there is room. */
 import type { ReactElement } from "react";
-import { trimmed } from "../decimal/format";
+import { exactly } from "../decimal/format";
 import type { Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
@@ -19,15 +19,15 @@ export function Assets({ market }: { market: Market }): ReactElement {
           <dl key={asset}>
             <div className={styles["asset"]}>
               <dt>{asset}</dt>
-              <dd>{trimmed(balance.available + balance.locked, 2, 8)}</dd>
+              <dd>{exactly(balance.available + balance.locked)}</dd>
             </div>
             <div data-part="detail">
               <dt>Available</dt>
-              <dd>{trimmed(balance.available, 2, 8)}</dd>
+              <dd>{exactly(balance.available)}</dd>
             </div>
             <div data-part="detail">
               <dt>In orders</dt>
-              <dd>{trimmed(balance.locked, 2, 8)}</dd>
+              <dd>{exactly(balance.locked)}</dd>
             </div>
           </dl>
         );

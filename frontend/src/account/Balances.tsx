@@ -1,10 +1,15 @@
 /** Balances of the account, with their worth at the last prices. */
 import type { ReactElement } from "react";
-import { fixed, trimmed } from "../decimal/format";
+import { about, exactly } from "../decimal/format";
 import { commonQuote, WITHOUT_PRICE, worth } from "../model/trader/worth";
 import { useStore } from "../reactive/useStore";
+import { Amount } from "../ui/Amount";
 import { useVenue } from "../ui/useVenue";
 import "../ui/table.css";
+import styles from "./balances.module.css";
+
+const HEADS = ["Available", "In orders", "Total", "Worth"];
+const ROOM = 22; // characters: of ten million, with nine decimals, there is no more to say
 
 export function Balances(): ReactElement {
   const venue = useVenue();
@@ -14,35 +19,49 @@ export function Balances(): ReactElement {
   const rows = [...balances].toSorted(([a], [b]) => a.localeCompare(b));
   if (rows.length === 0) return <p className="nothing">No balances</p>;
   return (
-    <table className="grid balances" aria-label="Balances">
-      <thead>
-        <tr>
-          <th scope="col">Asset</th>
-          <th scope="col" className="number">Available</th>
-          <th scope="col" className="number">In orders</th>
-          <th scope="col" className="number">Total</th>
-          <th scope="col" className="number">Worth</th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map(([asset, { available, locked }]) => {
-          const value = worth(asset, available + locked, quote, tickers);
-          return (
+    <div className={styles["frame"]}>
+      <table className={`grid ${styles["balances"]}`} aria-label="Balances">
+        <thead>
+          <tr>
+            <th scope="col" data-label="Asset">Asset</th>
+            {HEADS.map((head) => (
+              <th key={head} scope="col" data-label={head} className="number">
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(([asset, { available, locked }]) => (
             <tr key={asset} data-asset={asset}>
               <td data-label="Asset">
                 <b>{asset}</b>
               </td>
-              <td data-label="Available" className="number">{trimmed(available, 2, 9)}</td>
-              <td data-label="In orders" className="number">{trimmed(locked, 2, 9)}</td>
-              <td data-label="Total" className="number">{trimmed(available + locked, 2, 9)}</td>
-              <td data-label="Worth" className="number">
-                {value !== null && `${fixed(value, 2)} `}
-                <small>{value === null ? WITHOUT_PRICE : quote}</small>
-              </td>
+              <Money label="Available" value={available} />
+              <Money label="In orders" value={locked} />
+              <Money label="Total" value={available + locked} />
+              <Worth value={worth(asset, available + locked, quote, tickers)} quote={quote} />
             </tr>
-          );
-        })}
-      </tbody>
-    </table>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Money({ label, value }: { label: string; value: bigint }): ReactElement {
+  return (
+    <td data-label={label} className="number">
+      <Amount value={value} exact={exactly(value)} room={ROOM} />
+    </td>
+  );
+}
+
+function Worth({ value, quote }: { value: bigint | null; quote: string | null }): ReactElement {
+  return (
+    <td data-label="Worth" className="number">
+      {value !== null && `${about(value, 2)} `}
+      <small>{value === null ? WITHOUT_PRICE : quote}</small>
+    </td>
   );
 }

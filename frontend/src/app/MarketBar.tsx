@@ -1,6 +1,6 @@
 /** The market that is traded: its name, which opens the choice of another one, and its figures. */
 import type { ReactElement } from "react";
-import { change, direction, fixed, NONE } from "../decimal/format";
+import { change, fixed, NONE, trend } from "../decimal/format";
 import { Stats } from "../markets/Stats";
 import { pair, restriction, type Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
@@ -31,13 +31,14 @@ export function MarketBar({ market, pick }: { market: Market; pick: () => void }
 /** On a phone alone, where the figures of the day scroll away. */
 function Price({ market }: { market: Market }): ReactElement {
   const ticker = useStore(useVenue().tickers).get(market.symbol);
-  const tone = ticker ? direction(ticker.first, ticker.last) : "flat";
+  const changed = ticker ? change(ticker.first, ticker.last) : NONE;
+  const tone = trend(changed);
   return (
     <p className={styles["price"]}>
       <b className={ticker?.move ?? "flat"}>{ticker ? fixed(ticker.last, market.priceDecimals) : NONE}</b>
       {ticker && (
         <small className={tone} data-trend={tone}>
-          {change(ticker.first, ticker.last)}
+          {changed}
         </small>
       )}
     </p>

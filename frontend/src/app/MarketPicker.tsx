@@ -1,7 +1,7 @@
 /** Choosing a market from anywhere: type a symbol or a name, arrows and Enter. Opened by / or Ctrl-K. */
 import { useEffect, useId, useState, type KeyboardEvent, type ReactElement } from "react";
 import { useLocation } from "wouter";
-import { change, direction, fixed, NONE } from "../decimal/format";
+import { change, fixed, NONE, trend } from "../decimal/format";
 import { hotkeys } from "../model/hotkeys";
 import { pair, type Market } from "../model/market/markets";
 import { nameOf, search } from "../model/market/search";
@@ -90,7 +90,8 @@ function Choice({ id, market, isMarked, choose }: ChoiceProps): ReactElement {
   const venue = useVenue();
   const ticker = useStore(venue.tickers).get(market.symbol);
   const name = nameOf(market.base, useStore(venue.names));
-  const tone = ticker ? direction(ticker.first, ticker.last) : "flat";
+  const changed = ticker ? change(ticker.first, ticker.last) : NONE;
+  const tone = trend(changed);
   return (
     // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the keys are the combobox's, which keeps the focus
     <div
@@ -108,7 +109,7 @@ function Choice({ id, market, isMarked, choose }: ChoiceProps): ReactElement {
       <span className={styles["name"]}>{name}</span>
       <span>{ticker ? fixed(ticker.last, market.priceDecimals) : NONE}</span>
       <span className={tone} data-trend={tone}>
-        {ticker ? change(ticker.first, ticker.last) : NONE}
+        {changed}
       </span>
     </div>
   );

@@ -47,10 +47,10 @@ export function Ladder({ market }: { market: Market }): ReactElement {
       <div className={styles["frame"]}>
         <div className="columns">
           <span>Price</span>
-          <button type="button" aria-label={`Amount (${unit}), in the other asset`} onClick={() => choose({ unit: choices.unit === "base" ? "quote" : "base" })}>
-            Amount ({unit})
+          <button type="button" aria-label={`Amount ${unit}, in the other asset`} onClick={() => choose({ unit: choices.unit === "base" ? "quote" : "base" })}>
+            Amount {unit}
           </button>
-          <span>Total</span>
+          <span>Total {unit}</span>
         </div>
         <LadderBody key={`${market.symbol} ${group} ${choices.unit} ${choices.sides}`} market={market} group={group} {...choices} />
         <Veil isShown={state !== "live"} text={state === "idle" ? "Book is disconnected" : "Loading the book"} />

@@ -32,7 +32,7 @@ export function LadderBody({ market, group, sides, unit }: Choices & { market: M
     const observer = new ResizeObserver(fit);
     for (const side of [above, below]) observer.observe(side);
     fit();
-    const stops = [venue.book.version.subscribe(made.paint), venue.account.orders.subscribe(made.paint)];
+    const stops = [venue.book.version, venue.account.orders, venue.queues.places].map((store) => store.subscribe(made.paint));
     setPainter(made);
     return () => {
       observer.disconnect();

@@ -1,7 +1,8 @@
 /** Paints the ladder's rows and what stands between and below them, and keeps which row the keyboard has chosen. */
 import type { Side } from "../api/types";
-import { ceilTo, floorTo } from "../decimal/decimal";
-import { fixed, NONE, short, trimmed } from "../decimal/format";
+import { ceilTo, floorTo, min } from "../decimal/decimal";
+import { about, fixed, NONE, short, trimmed } from "../decimal/format";
+import { percentOf } from "../decimal/percent";
 import type { Market } from "../model/market/markets";
 import { isResting } from "../model/trader/orders";
 import type { Venue } from "../model/venue";
@@ -81,17 +82,18 @@ export class LadderPainter {
   private spreadText(): string {
     const { spread, spreadPercent } = this.view;
     if (spread === null || spreadPercent === null) return `Spread ${NONE}`;
-    const percent = this.priceLength < LONG_PRICE ? ` · ${fixed(spreadPercent, 3)}%` : "";
+    const percent = this.priceLength < LONG_PRICE ? ` · ${about(spreadPercent, 3)}%` : "";
     return `Spread ${fixed(spread, this.market.priceDecimals)}${percent}`;
   }
 
   private footText(own: Record<Side, Map<bigint, bigint>>): string {
     const picked = this.hovered === null ? null : this.find(this.hovered);
     if (picked) return cumulative(picked.row, this.market, own[picked.side].get(picked.row.price) ?? 0n);
-    const { imbalance } = this.view;
+    const { bids, asks, imbalance } = this.view;
     this.places.foot.style.setProperty("--bids", String(imbalance ?? 0.5));
-    const percent = imbalance === null ? null : Math.round(imbalance * 100);
-    return percent === null ? "" : `Bids ${percent} % · Asks ${100 - percent} %`;
+    if (imbalance === null) return "";
+    const [ofBids, ofAsks] = [bids, asks].map((side) => side.at(-1)?.total ?? 0n) as [bigint, bigint];
+    return `Bids ${percentOf(ofBids, ofBids + ofAsks, 0)} % · Asks ${percentOf(ofAsks, ofBids + ofAsks, 0)} %`;
   }
 
   private paintRow(rows: Rows, index: number, row: LadderRow | undefined, own: Map<bigint, bigint>, isChosen: boolean): void {
@@ -119,14 +121,17 @@ export class LadderPainter {
     return this.unit === "base" ? short(base, fixed(base, this.market.quantityDecimals), ROOM) : short(quote, fixed(quote, 2), ROOM);
   }
 
-  /** What is left of one's own orders, by the price of the row that they stand in. */
+  /** What the book shows of one's own orders, by the price of the row that they stand in. */
   private ownSizes(): Record<Side, Map<bigint, bigint>> {
     const own = { Bid: new Map<bigint, bigint>(), Ask: new Map<bigint, bigint>() };
+    const places = this.venue.queues.places.get();
     for (const order of this.venue.account.orders.get().values()) {
       if (order.symbol !== this.market.symbol || order.price === null || !isResting(order)) continue;
       const price = order.side === "Bid" ? floorTo(order.price, this.group) : ceilTo(order.price, this.group);
       const sizes = own[order.side];
-      sizes.set(price, (sizes.get(price) ?? 0n) + order.quantity - order.executed);
+      const left = order.quantity - order.executed;
+      const shown = places.get(order.id)?.shown ?? min(left, order.display ?? left);
+      sizes.set(price, (sizes.get(price) ?? 0n) + shown);
     }
     return own;
   }

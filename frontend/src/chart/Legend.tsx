@@ -1,7 +1,7 @@
 /** One bar in text, above the drawing: over it, labels of orders would run into it. */
 import type { ReactElement } from "react";
 import { parse } from "../decimal/decimal";
-import { change, compact, fixed, NONE } from "../decimal/format";
+import { change, compact, fixed, NONE, trend } from "../decimal/format";
 import type { Market } from "../model/market/markets";
 import { tone, type Reading } from "./drawing";
 import { INDICATORS, inWords } from "./indicators";
@@ -11,6 +11,7 @@ export function Legend({ reading, market }: { reading: Reading | null; market: M
   if (!reading) return <div className={styles["legend"]} />;
   const { candle, studies } = reading;
   const price = (text: string): string => fixed(parse(text), market.priceDecimals);
+  const changed = change(parse(candle.open), parse(candle.close));
   return (
     <div className={styles["legend"]}>
       <dl className={styles[tone(candle)]} aria-label="Bar">
@@ -22,7 +23,7 @@ export function Legend({ reading, market }: { reading: Reading | null; market: M
         ))}
         <div>
           <dt className="hidden">Change</dt>
-          <dd>{change(parse(candle.open), parse(candle.close))}</dd>
+          <dd className={styles[trend(changed)]}>{changed}</dd>
         </div>
         <div>
           <dt>Vol</dt>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "./decimal";
-import { change, compact, direction, fixed, signed, trimmed } from "./format";
+import { about, change, compact, direction, exactly, fixed, short, signed, trend, trimmed } from "./format";
 
 describe("fixed", () => {
   it.each([
@@ -40,4 +40,22 @@ it("shows changes with their sign", () => {
   expect(change(0n, parse("5"))).toBe("0.00%");
   expect(signed(parse("2.5"), 2)).toBe("+2.50");
   expect(direction(1n, 2n)).toBe("up");
+});
+
+it("a change that is rounded away has neither sign nor direction", () => {
+  const texts = ["100", "100.004", "99.996", "100.005", "99.99"].map((last) => change(parse("100"), parse(last)));
+  expect(texts).toEqual(["0.00%", "0.00%", "0.00%", "+0.01%", "\u22120.01%"]);
+  expect(texts.map(trend)).toEqual(["flat", "flat", "flat", "up", "down"]);
+  expect([signed(parse("0.001"), 2), signed(parse("-0.001"), 2), trend("\u2013")]).toEqual(["0.00", "0.00", "flat"]);
+});
+
+it("does not call little nothing", () => {
+  expect([about(parse("0.004"), 2), about(0n, 2), about(parse("0.005"), 2), about(parse("0.2"), 0)]).toEqual(["<0.01", "0.00", "0.01", "<1"]);
+});
+
+it("shows money with all its decimals, or marks that there is more", () => {
+  expect([exactly(parse("12.5")), exactly(parse("0.123456789012345678")), exactly(parse("3"), 0)]).toEqual(["12.50", "0.123456789012345678", "3"]);
+  const shorter = (text: string, room?: number): string => short(parse(text), exactly(parse(text)), room);
+  expect([shorter("0.123456789012345678"), shorter("1234.5678901234"), shorter("999999.999999")]).toEqual(["0.12345678901…", "1.23K", "999,999.999999"]);
+  expect(shorter("0.123456789012345678", 22)).toBe("0.123456789012345678");
 });

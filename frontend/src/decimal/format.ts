@@ -15,9 +15,21 @@ export function fixed(value: bigint, decimals: number): string {
   return value < 0n && /[1-9]/.test(rounded) ? MINUS + text : text;
 }
 
-/** "+2.65" or "−2.65": for differences. */
+/** "+2.65" or "−2.65": for differences. One that is rounded away has no sign. */
 export function signed(value: bigint, decimals: number): string {
-  return value > 0n ? `+${fixed(value, decimals)}` : fixed(value, decimals);
+  const text = fixed(value, decimals);
+  return value > 0n && /[1-9]/.test(text) ? `+${text}` : text;
+}
+
+/** As `fixed`, of what may be rounded but is not nothing: "<0.01" where that would say 0. */
+export function about(value: bigint, decimals: number): string {
+  const text = fixed(value, decimals);
+  return value > 0n && !/[1-9]/.test(text) ? `<${fixed(10n ** BigInt(SCALE - decimals), decimals)}` : text;
+}
+
+/** All the decimals that it has, at least `least`: money. */
+export function exactly(value: bigint, least = 2): string {
+  return trimmed(value, least, SCALE);
 }
 
 /** As many decimals as the value has, at least `least` and at most `most` (cut, not rounded: never shows more than there is). */
@@ -48,9 +60,7 @@ export function compact(value: bigint): string {
 /** "+1.52%" for the change from `first` to `last`. */
 export function change(first: bigint, last: bigint): string {
   if (first <= 0n) return "0.00%";
-  const percent = ((last - first) * 100n * 10n ** BigInt(SCALE)) / first;
-  const text = fixed(percent, 2);
-  return `${percent > 0n && /[1-9]/.test(text) ? "+" : ""}${text}%`;
+  return `${signed(((last - first) * 100n * 10n ** BigInt(SCALE)) / first, 2)}%`;
 }
 
 export type Direction = "up" | "down" | "flat";
@@ -60,9 +70,19 @@ export function direction(from: bigint, to: bigint): Direction {
   return to < from ? "down" : "flat";
 }
 
+/** Where a difference points, as its text shows it: one that is rounded away points nowhere. */
+export function trend(text: string): Direction {
+  if (!/[1-9]/.test(text)) return "flat";
+  return text.startsWith(MINUS) ? "down" : "up";
+}
+
 const ROOM = 14; // characters: "999,999.999999", so that a total in six decimals is exact like those around it
 
-/** `exact` where it has room; a longer number as its magnitude, "3.56B", whose exact text belongs where one points. */
+/**
+ * `exact` where it has room; a longer number as its magnitude, "3.56B", or with its end left out, "0.1234…". Its exact
+ * text belongs where one points.
+ */
 export function short(value: bigint, exact: string, room: number = ROOM): string {
-  return exact.length <= room || value < (UNITS.at(-1) as [bigint, string])[0] ? exact : compact(value);
+  if (exact.length <= room) return exact;
+  return value < (UNITS.at(-1) as [bigint, string])[0] ? `${exact.slice(0, room - 1)}…` : compact(value);
 }

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import { change, compact, direction, fixed, NONE } from "../decimal/format";
+import { change, compact, fixed, NONE, trend } from "../decimal/format";
 import { toggleFavourite } from "../model/market/favourites";
 import type { MarketRow } from "../model/market/marketRows";
 import { pair } from "../model/market/markets";
@@ -10,7 +10,8 @@ import styles from "./MarketsPage.module.css";
 export function MarketRowView({ row }: { row: MarketRow }): ReactElement {
   const { market, name, ticker, spread, isFavourite } = row;
   const price = (value: bigint | null | undefined): string => (value === null || value === undefined ? NONE : fixed(value, market.priceDecimals));
-  const tone = ticker ? direction(ticker.first, ticker.last) : "flat";
+  const changed = ticker ? change(ticker.first, ticker.last) : NONE;
+  const tone = trend(changed);
   return (
     <tr>
       <td>
@@ -32,7 +33,7 @@ export function MarketRowView({ row }: { row: MarketRow }): ReactElement {
       <td data-label="Last price" className="number">{price(ticker?.last)}</td>
       <td data-label="24h change" className={`number ${tone}`}>
         <span aria-hidden="true">{{ up: "▲ ", down: "▼ ", flat: "" }[tone]}</span>
-        {ticker ? change(ticker.first, ticker.last) : NONE}
+        {changed}
       </td>
       <td data-label="24h volume" className="number">
         {ticker ? `${compact(ticker.quoteVolume)} ` : NONE}

@@ -1,6 +1,6 @@
 /** The market on the screen in figures: last price, and its 24 hours. */
 import { useEffect, type ReactElement } from "react";
-import { change, compact, direction, fixed, NONE, signed } from "../decimal/format";
+import { change, compact, fixed, NONE, signed, trend } from "../decimal/format";
 import { pair, type Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
@@ -11,7 +11,8 @@ export function Stats({ market }: { market: Market }): ReactElement {
   const ticker = useStore(venue.tickers).get(market.symbol);
   const price = (value: bigint | undefined): string => (value === undefined ? NONE : fixed(value, market.priceDecimals));
   const last = price(ticker?.last);
-  const tone = ticker ? direction(ticker.first, ticker.last) : "flat";
+  const changed = ticker ? change(ticker.first, ticker.last) : NONE;
+  const tone = trend(changed);
 
   useEffect(() => {
     document.title = `${last} ${pair(market)}`;
@@ -27,7 +28,7 @@ export function Stats({ market }: { market: Market }): ReactElement {
       <div>
         <dt>24h change</dt>
         <dd className={tone} data-trend={tone}>
-          {ticker ? `${signed(ticker.last - ticker.first, market.priceDecimals)} ${change(ticker.first, ticker.last)}` : NONE}
+          {ticker ? `${signed(ticker.last - ticker.first, market.priceDecimals)} ${changed}` : NONE}
         </dd>
       </div>
       <div>

@@ -1,12 +1,12 @@
 /** The account's own trades, newest first. */
 import type { ReactElement } from "react";
 import { multiply } from "../decimal/decimal";
-import { trimmed } from "../decimal/format";
+import { exactly } from "../decimal/format";
 import { moment } from "../decimal/time";
 import type { Fill } from "../model/trader/orders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import { Amount } from "../ticket/Amount";
+import { Amount } from "../ui/Amount";
 import { inLots, price, sideTone, type Column } from "./columns";
 import { isAmong, type Only } from "../ticket/only";
 import { Cells, RecordsTable } from "./RecordsTable";
@@ -23,10 +23,10 @@ const COLUMNS: readonly Column<Fill>[] = [
     name: "Total",
     isNumber: true,
     content: ({ price: at, quantity }, { market }) => (
-      <Amount value={multiply(at, quantity)} exact={trimmed(multiply(at, quantity), 2, 8)} unit={market?.quote ?? ""} />
+      <Amount value={multiply(at, quantity)} exact={exactly(multiply(at, quantity))} unit={market?.quote ?? ""} />
     ),
   },
-  { name: "Fee", isNumber: true, content: (fill) => <Amount value={fill.fee} exact={trimmed(fill.fee, 0, 9)} unit={fill.feeSymbol} /> },
+  { name: "Fee", isNumber: true, content: (fill) => <Amount value={fill.fee} exact={exactly(fill.fee, 0)} unit={fill.feeSymbol} /> },
 ];
 
 export function Fills({ onlySymbol, onlySide = null }: Only): ReactElement {

@@ -152,7 +152,7 @@ it("has triggers, averages and places in the queue only where an order has one",
   await show(panel);
   await open("1", "2");
   expect(heads()).toEqual(["Date", "Market", "Side", "Type", "Price", "Amount", "Filled", "Total", "Actions"]);
-  await act(async () => venue.queues.places.set(new Map([["2", { before: 0, quantity: 0n }]])));
+  await act(async () => venue.queues.places.set(new Map([["2", { before: 0, quantity: 0n, shown: 1n }]])));
   expect(heads()).toContain("Before it");
   const traded = { ...order("1"), executed: parse("0.5"), executedQuote: parse("50") };
   const waiting: Order = { ...order("2"), triggerPrice: parse("99"), status: "TriggerPending" };

@@ -1,11 +1,11 @@
 /** Columns of tables, each with its head and cell declared once; here those that open and ended orders have in common. */
 import type { CSSProperties, ReactElement, ReactNode } from "react";
-import { fixed, NONE, trimmed } from "../decimal/format";
+import { exactly, fixed, NONE, trimmed } from "../decimal/format";
 import { moment } from "../decimal/time";
 import type { Side } from "../api/types";
 import type { Market } from "../model/market/markets";
-import { averagePrice, percentFilled, worth, type Order } from "../model/trader/orders";
-import { Amount } from "../ticket/Amount";
+import { averagePrice, percentFilled, shareFilled, worth, type Order } from "../model/trader/orders";
+import { Amount } from "../ui/Amount";
 import { kindOf, pairOf, sideWord } from "../ticket/words";
 import styles from "./orders.module.css";
 
@@ -65,13 +65,13 @@ function Kind({ order, known }: { order: Order; known: Known }): ReactElement {
 
 function Wanted({ order: { quantity, quoteQuantity }, known }: { order: Order; known: Known }): ReactElement {
   if (!quoteQuantity) return <Amount value={quantity} exact={inLots(quantity, known)} />;
-  return <Amount value={quoteQuantity} exact={trimmed(quoteQuantity, 2, 8)} unit={known.market?.quote ?? ""} />;
+  return <Amount value={quoteQuantity} exact={exactly(quoteQuantity)} unit={known.market?.quote ?? ""} />;
 }
 
 function Filled({ order, known }: { order: Order; known: Known }): ReactElement {
   const percent = `${percentFilled(order)}%`;
   return (
-    <span className={styles["filled"]} style={{ "--filled": percent } as CSSProperties} title={percent}>
+    <span className={styles["filled"]} style={{ "--filled": `${shareFilled(order) * 100}%` } as CSSProperties} title={percent}>
       <Amount value={order.executed} exact={inLots(order.executed, known)} />
       <small> {percent}</small>
     </span>
@@ -80,5 +80,5 @@ function Filled({ order, known }: { order: Order; known: Known }): ReactElement 
 
 function Total({ order, known: { market } }: { order: Order; known: Known }): ReactNode {
   const value = worth(order);
-  return value === null ? NONE : <Amount value={value} exact={trimmed(value, 2, 8)} unit={market?.quote ?? ""} />;
+  return value === null ? NONE : <Amount value={value} exact={exactly(value)} unit={market?.quote ?? ""} />;
 }

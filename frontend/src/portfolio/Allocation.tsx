@@ -1,14 +1,8 @@
 import type { ReactElement } from "react";
-import { NONE } from "../decimal/format";
 import { startsOf, type Holding } from "../model/trader/worth";
 import styles from "./portfolio.module.css";
 
 const GAP = 20;
-
-/** "62.50%" of hundredths of a percent. */
-export function percent(share: bigint | null): string {
-  return share === null ? NONE : `${share / 100n}.${String(share % 100n).padStart(2, "0")}%`;
-}
 
 /** The shares as parts of one bar; the table below says them in figures. */
 export function Allocation({ rows }: { rows: readonly Holding[] }): ReactElement {

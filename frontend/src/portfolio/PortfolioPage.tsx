@@ -1,6 +1,6 @@
 /** The route of what the account owns, what it is worth, and what came of it. */
 import type { ReactElement } from "react";
-import { fixed, NONE } from "../decimal/format";
+import { about, NONE } from "../decimal/format";
 import { allFills } from "../model/trader/csv";
 import { positions } from "../model/trader/costs";
 import { fillFromWire } from "../model/trader/orders";
@@ -29,7 +29,7 @@ export default function PortfolioPage(): ReactElement {
       <section className={`panel ${styles["equity"]}`} aria-label="Equity">
         <h2>Equity</h2>
         <p className={styles["figure"]} data-testid="equity">
-          {isCurrent ? `${fixed(equity, 2)} ${quote ?? ""}` : NONE}
+          {isCurrent ? `${about(equity, 2)} ${quote ?? ""}` : NONE}
         </p>
         {isCurrent && unpriced.length > 0 && (
           <p className={styles["unpriced"]} data-testid="unpriced">
@@ -38,7 +38,7 @@ export default function PortfolioPage(): ReactElement {
         )}
         <Allocation rows={rows} />
       </section>
-      <Holdings rows={rows} costs={costs} quote={quote} problem={fills.problem} />
+      <Holdings rows={rows} equity={equity} costs={costs} quote={quote} problem={fills.problem} />
       <Transfers isCurrent={isCurrent} />
     </PageFrame>
   );

@@ -1,6 +1,6 @@
 /** Deposits and withdrawals, and where deposits go. */
 import { useEffect, type ReactElement } from "react";
-import { trimmed } from "../decimal/format";
+import { exactly } from "../decimal/format";
 import { moment } from "../decimal/time";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
@@ -36,7 +36,7 @@ export function Transfers({ isCurrent }: { isCurrent: boolean }): ReactElement {
                 <td data-label="Date">{moment(each.timeMs)}</td>
                 <td data-label="Kind">{each.kind}</td>
                 <td data-label="Amount" className="number">
-                  {trimmed(each.amount, 2, 9)} <small>{each.asset}</small>
+                  {exactly(each.amount)} <small>{each.asset}</small>
                 </td>
                 <td data-label="From or to">{each.other}</td>
                 <td data-label="Status">{each.status}</td>

@@ -4,7 +4,7 @@ import { NONE } from "../decimal/format";
 import type { Order } from "../model/trader/orders";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
-import { Amount } from "./Amount";
+import { Amount } from "../ui/Amount";
 import { inLots, type Column, type Known } from "../orders/columns";
 
 export const BEFORE: Column<Order> = {

@@ -1,7 +1,7 @@
 /** What the order would come to: average price and size of what trades at once, the fee and its rates. From the book as it stands. */
 import type { ReactElement } from "react";
-import { divide, multiply } from "../decimal/decimal";
-import { fixed, NONE, trimmed } from "../decimal/format";
+import { ceilTo, divide, multiply } from "../decimal/decimal";
+import { about, exactly, fixed, NONE, trimmed } from "../decimal/format";
 import type { Fees } from "../model/trader/account";
 import type { Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
@@ -11,6 +11,7 @@ import { totalOf, type Ticket } from "./useTicket";
 import styles from "./form.module.css";
 
 const BASIS_POINTS = 10_000n;
+const FEE_STEP = 10n ** 9n; // nine decimals, rounded up: it is the most that is taken
 
 const rate = (basisPoints: bigint): string => `${trimmed(basisPoints / 100n, 0, 4)} %`;
 
@@ -42,7 +43,7 @@ function atOnce({ draft, walked, checked }: Ticket, market: Market): [string, st
   const there = traded === null || traded.isFilled ? "" : `, ${draft.side === "Bid" ? "up" : "down"} to there`;
   const size: [string, string] = isByQuote(draft)
     ? ["Amount", traded ? `≈ ${amount(traded.base)} ${market.base}` : NONE]
-    : [draft.side === "Bid" ? "Cost" : "Proceeds", traded ? `≈ ${trimmed(traded.quote, 2, 2)} ${market.quote}` : NONE];
+    : [draft.side === "Bid" ? "Cost" : "Proceeds", traded ? `≈ ${about(traded.quote, 2)} ${market.quote}` : NONE];
   return [["Average price", average], size].map(([name, value]) => [`${name}${there}`, value as string]);
 }
 
@@ -54,7 +55,7 @@ function feeRows(ticket: Ticket, market: Market, fees: Fees | null): [string, st
     draft.side === "Bid"
       ? [market.base, isLimit(draft) ? checked.values.quantity : (walked?.base ?? null)]
       : [market.quote, isLimit(draft) ? totalOf(checked.values) : (walked?.quote ?? null)];
-  const fee = received === null ? NONE : `${trimmed(multiply(received, isMaker ? fees.maker : fees.taker) / BASIS_POINTS, 0, 8)} ${asset}`;
+  const fee = received === null ? NONE : `${exactly(ceilTo(multiply(received, isMaker ? fees.maker : fees.taker) / BASIS_POINTS, FEE_STEP), 0)} ${asset}`;
   return [
     [isMaker ? "Fee" : "Fee, at most", fee],
     ["Maker / taker", `${rate(fees.maker)} / ${rate(fees.taker)}`],

@@ -64,7 +64,7 @@ export function TotalField({ ticket, market, problemId }: { ticket: Ticket; mark
     <DecimalField
       label="Total"
       unit={market.quote}
-      value={draft.total !== "" || total === null ? draft.total : toTyped(floorTo(total, DISPLAYED))}
+      value={draft.total !== "" || total === null ? draft.total : toTyped(total)}
       step={market.tick}
       problem={wrong?.[0] === "total" ? problemId : undefined}
       change={setTotal}
@@ -72,5 +72,3 @@ export function TotalField({ ticket, market, problemId }: { ticket: Ticket; mark
     />
   );
 }
-
-const DISPLAYED = 10n ** 10n; // eight decimals

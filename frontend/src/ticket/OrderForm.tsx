@@ -1,6 +1,6 @@
 /** The order form: what to trade, checked in words before it is sent. */
 import { useId, type FormEvent, type ReactElement } from "react";
-import { NONE, trimmed } from "../decimal/format";
+import { exactly, NONE } from "../decimal/format";
 import type { Market } from "../model/market/markets";
 import { useStore } from "../reactive/useStore";
 import { useMarketNow } from "../ui/useMarketNow";
@@ -68,13 +68,12 @@ export function OrderForm({ market: chosen }: { market: Market }): ReactElement 
 }
 
 function Available({ ticket: { draft, around }, market }: { ticket: Ticket; market: Market }): ReactElement {
-  const [value, unit, decimals] =
-    draft.side === "Bid" ? ([around.availableQuote, market.quote, 6] as const) : ([around.availableBase, market.base, 8] as const);
+  const [value, unit] = draft.side === "Bid" ? [around.availableQuote, market.quote] : [around.availableBase, market.base];
   return (
-    <p className={styles["available"]}>
+    <p className={styles["available"]} data-part="available">
       <span>Available</span>
       <b>
-        {value === null ? NONE : trimmed(value, 2, decimals)} {unit}
+        {value === null ? NONE : exactly(value)} {unit}
       </b>
     </p>
   );

@@ -1,6 +1,7 @@
 /** How much of what is available the order takes: by hand or in quarters. */
 import type { ReactElement } from "react";
 import { ratio } from "../decimal/decimal";
+import { percentOf } from "../decimal/percent";
 import { spends } from "./checks";
 import type { Ticket } from "./useTicket";
 import styles from "./form.module.css";
@@ -20,7 +21,7 @@ export function Slider({ draft, checked, around, walked, takeShare }: Ticket): R
         value={percent}
         disabled={available === null || available === 0n}
         aria-label="Percent of what is available"
-        aria-valuetext={`${percent} percent`}
+        aria-valuetext={`${spent > (available ?? 0n) ? "more than 100" : percentOf(spent, available ?? 0n, 0)} percent`}
         onChange={(event) => takeShare(BigInt(event.target.value))}
       />
       <div className={styles["percents"]} role="group" aria-label="Share of what is available">

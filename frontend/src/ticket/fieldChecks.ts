@@ -1,6 +1,6 @@
 /** What would be wrong with one field of an order, in words. Pure. */
 import { floorTo, toText } from "../decimal/decimal";
-import { fixed, trimmed } from "../decimal/format";
+import { exactly, fixed } from "../decimal/format";
 import { readTyped } from "../decimal/typed";
 import type { Market } from "../model/market/markets";
 
@@ -41,5 +41,5 @@ export function checkQuantity(text: string, market: Market): CheckedField {
 /** What is wrong if the balance does not suffice; a balance that is not known does. */
 export function shortOf(asset: string, needed: bigint, available: bigint | null): string | null {
   if (available === null || needed <= available) return null;
-  return `Not enough ${asset}: this needs ${trimmed(needed, 0, 8)}, you have ${trimmed(available, 0, 8)}`;
+  return `Not enough ${asset}: this needs ${exactly(needed, 0)}, you have ${exactly(available, 0)}`;
 }

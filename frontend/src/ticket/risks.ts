@@ -1,6 +1,7 @@
 /** What about an order is so unusual that a person is asked before it is sent. Pure. */
 import { divide } from "../decimal/decimal";
 import { fixed, trimmed } from "../decimal/format";
+import { percentOf } from "../decimal/percent";
 import type { Confirmation } from "../model/confirmations";
 import { spends, type Values } from "./checks";
 import { hasTrigger, isLimit, opposite, type Draft, type Surroundings } from "./draft";
@@ -23,7 +24,7 @@ function beyond(draft: Draft, price: bigint, reference: bigint): bigint {
   return draft.side === "Bid" ? distance : -distance;
 }
 
-const inPercent = (share: bigint, decimals = 1): string => `${fixed(share * 100n, decimals)} %`;
+const inPercent = (share: bigint): string => `${fixed(share * 100n, 1)} %`;
 
 export function risks(draft: Draft, values: Values, around: Surroundings, walked: Walk | null): Risk[] {
   const found: Risk[] = [];
@@ -38,7 +39,7 @@ export function risks(draft: Draft, values: Values, around: Surroundings, walked
   const [balance, asset] = draft.side === "Bid" ? [around.totalQuote, around.market.quote] : [around.totalBase, around.market.base];
   const spent = spends(draft, values, around, walked);
   if (spent !== null && balance !== null && balance > 0n && divide(spent, balance) > SHARE) {
-    found.push({ confirmation: "share", words: `It takes ${inPercent(divide(spent, balance), 0)} of your ${asset}, what is in orders included.` });
+    found.push({ confirmation: "share", words: `It takes ${percentOf(spent, balance, 0)} % of your ${asset}, what is in orders included.` });
   }
   if (!isLimit(draft) && !hasTrigger(draft) && walked !== null && walked.base > 0n && best !== null) {
     if (!walked.isFilled) {

@@ -1,7 +1,7 @@
 /** Amounts that a form works out: shares of a balance, and what a market order would cost. Pure. */
 import type { Side } from "../api/types";
 import { divide, floorTo, max, min, multiply } from "../decimal/decimal";
-import { fixed, trimmed } from "../decimal/format";
+import { exactly, fixed, trimmed } from "../decimal/format";
 import type { BookReplica } from "../model/depth/bookReplica";
 import type { Market } from "../model/market/markets";
 import { isWhole, type Draft } from "./draft";
@@ -60,6 +60,6 @@ export function shortfall(draft: Draft, walked: Walk | null, worst: bigint | nul
   const deed = `${side === "Bid" ? "for sale" : "wanted"}${reach}`;
   const killed = isWhole(draft) ? "all of it would be killed" : null;
   if (walked.base === 0n) return `Nothing is ${deed}: ${killed ?? "it would expire"}`;
-  const there = `${trimmed(walked.base, 0, quantityDecimals)} ${base} are ${deed}, for ${trimmed(walked.quote, 2, 2)} ${quote}`;
+  const there = `${trimmed(walked.base, 0, quantityDecimals)} ${base} are ${deed}, for ${exactly(walked.quote)} ${quote}`;
   return `Only ${there}: ${killed ?? "the rest would expire"}`;
 }

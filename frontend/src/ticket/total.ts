@@ -1,6 +1,6 @@
 /** The total that a limit order comes to, as a field: while it is typed, the amount follows from it. Pure. */
 import { divide, floorTo, multiply } from "../decimal/decimal";
-import { trimmed } from "../decimal/format";
+import { exactly } from "../decimal/format";
 import { readTyped, toTyped, tryTyped } from "../decimal/typed";
 import type { Market } from "../model/market/markets";
 import { isLimit, type Draft } from "./draft";
@@ -31,6 +31,6 @@ export function checkTotal(draft: Draft, market: Market): string | null {
   if (problem !== undefined) return problem;
   const price = tryTyped(draft.price);
   if (price === null || price <= 0n) return "Enter a price: the amount follows from it";
-  const least = trimmed(multiply(market.minQuantity, price), 0, 8);
-  return `${trimmed(value, 0, 8)} ${market.quote} buys less than the smallest amount, ${trimmed(market.minQuantity, 0, 8)} ${market.base}: that is ${least} ${market.quote}`;
+  const least = exactly(multiply(market.minQuantity, price), 0);
+  return `${exactly(value, 0)} ${market.quote} buys less than the smallest amount, ${exactly(market.minQuantity, 0)} ${market.base}: that is ${least} ${market.quote}`;
 }

@@ -18,14 +18,14 @@ const event = (first: number, ...o: BookOrderEvent["o"]): BookOrderEvent => ({ e
 it("counts who stands before an order, at its price", () => {
   const queues = new OrderQueues();
   queues.reset(snapshot());
-  expect(queues.place("2", "Bid", "100")).toEqual({ before: 1, quantity: parse("5") });
+  expect(queues.place("2", "Bid", "100")).toEqual({ before: 1, quantity: parse("5"), shown: parse("3") });
   expect(queues.apply(event(11, ["7", "Bid", "100", "4"], ["1", "Bid", "100", "2.5"]))).toBe(true);
-  expect(queues.place("7", "Bid", "100")).toEqual({ before: 2, quantity: parse("5.5") });
+  expect(queues.place("7", "Bid", "100")).toEqual({ before: 2, quantity: parse("5.5"), shown: parse("4") });
   queues.apply(event(13, ["1", "Bid", "100", "0"], ["1", "Bid", "100", "2.5"])); // an amend that lost its place
-  expect(queues.place("1", "Bid", "100")).toEqual({ before: 2, quantity: parse("7") });
+  expect(queues.place("1", "Bid", "100")).toEqual({ before: 2, quantity: parse("7"), shown: parse("2.5") });
   queues.apply(event(15, ["2", "Bid", "100", "0"]));
   expect(queues.place("2", "Bid", "100")).toBeNull();
-  expect(queues.place("7", "Bid", "100")).toEqual({ before: 0, quantity: 0n });
+  expect(queues.place("7", "Bid", "100")).toEqual({ before: 0, quantity: 0n, shown: parse("4") });
 });
 
 it("takes nothing twice, says what is missing, and lets a heartbeat pass", () => {
@@ -33,7 +33,7 @@ it("takes nothing twice, says what is missing, and lets a heartbeat pass", () =>
   queues.reset(snapshot("12"));
   // 11 and 12 are contained: order 8 came and order 1 left and came back before it
   expect(queues.apply(event(11, ["1", "Bid", "100", "0"], ["1", "Bid", "100", "5"], ["9", "Bid", "100", "1"]))).toBe(true);
-  expect(queues.place("9", "Bid", "100")).toEqual({ before: 2, quantity: parse("8") });
+  expect(queues.place("9", "Bid", "100")).toEqual({ before: 2, quantity: parse("8"), shown: parse("1") });
   expect(queues.place("2", "Bid", "100")?.before).toBe(1);
   expect(queues.apply({ e: "order", U: 14, u: 13, o: [] })).toBe(true);
   expect(queues.apply(event(15, ["5", "Ask", "101", "1"]))).toBe(false);
@@ -70,11 +70,11 @@ it("follows the feed only while there is an order to place, and begins again aft
   streams[0]?.event(event(11, ["1", "Bid", "100", "4"]));
   streams[0]?.active?.();
   await vi.advanceTimersByTimeAsync(300);
-  expect(queues.places.get().get("2")).toEqual({ before: 1, quantity: parse("4") });
+  expect(queues.places.get().get("2")).toEqual({ before: 1, quantity: parse("4"), shown: parse("3") });
   streams[0]?.event(event(15, ["1", "Bid", "100", "1"]));
   expect(queues.places.get().size).toBe(0);
   await vi.advanceTimersByTimeAsync(300);
-  expect(queues.places.get().get("2")).toEqual({ before: 1, quantity: parse("5") });
+  expect(queues.places.get().get("2")).toEqual({ before: 1, quantity: parse("5"), shown: parse("3") });
   orders.set(new Map());
   await vi.advanceTimersByTimeAsync(300);
   expect(stopped).toEqual(["order.SOL_USDC"]);

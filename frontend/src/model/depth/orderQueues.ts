@@ -15,6 +15,8 @@ export interface Place {
   /** Orders that trade before this one, and what they show. */
   before: number;
   quantity: bigint;
+  /** What the book shows of it: of an iceberg, a part. */
+  shown: bigint;
 }
 
 /** Texts as they came: only those before an own order are ever read as numbers. */
@@ -45,8 +47,9 @@ export class OrderQueues {
 
   place(id: string, side: string, price: string): Place | null {
     const queue = this.queues.get(`${side} ${price}`);
-    if (!queue?.has(id)) return null;
-    const place = { before: 0, quantity: 0n };
+    const own = queue?.get(id);
+    if (!queue || own === undefined) return null;
+    const place = { before: 0, quantity: 0n, shown: parse(own) };
     for (const [other, shown] of queue) {
       if (other === id) break;
       place.before += 1;

@@ -76,7 +76,12 @@ it("is worth what it is wanted for while it is open, and then what it came to", 
 
 it("a market order by what it spends is measured by that, and filled when the exchange says so", () => {
   const spent = { quantity: 0n, quoteQuantity: parse("1000"), executed: parse("6.63"), executedQuote: parse("999.804") };
-  expect(percentFilled({ ...spent, status: "Filled" })).toBe(100);
-  expect(percentFilled({ ...spent, status: "Expired" })).toBe(99);
-  expect(percentFilled({ status: "New", quantity: parse("3"), executed: parse("1"), executedQuote: 0n })).toBe(33);
+  expect(percentFilled({ ...spent, status: "Filled" })).toBe("100");
+  expect(percentFilled({ ...spent, status: "Expired" })).toBe(">99.9");
+  expect(percentFilled({ status: "New", quantity: parse("3"), executed: parse("1"), executedQuote: 0n })).toBe("33.3");
+});
+
+it("a part that is filled is neither nothing nor all", () => {
+  const part = (executed: string): string => percentFilled({ status: "PartiallyFilled", quantity: parse("1000000"), executed: parse(executed), executedQuote: 0n });
+  expect(["0", "1", "250000", "999999.99"].map(part)).toEqual(["0", "<0.1", "25", ">99.9"]);
 });

@@ -1,6 +1,7 @@
 /** Open orders and fills of the account: snapshots of REST and events of the stream become one picture. Pure. */
 import type { OrderStatus, OrderType, Side, TimeInForce, WireFill, WireOrder } from "../../api/types";
 import { divide, multiply, parse, ratio } from "../../decimal/decimal";
+import { percentOf } from "../../decimal/percent";
 import { fromMicros, parseUtc } from "../../decimal/time";
 import type { OrderEvent } from "../../feed/events";
 
@@ -40,11 +41,22 @@ export function worth(order: Pick<Order, "status" | "price" | "triggerPrice" | "
   return price === null ? null : multiply(price, order.quantity);
 }
 
-/** How much of what was wanted is done, from 0 to 100; a filled one may have left what is less than a lot. */
-export function percentFilled(order: Pick<Order, "status" | "quantity" | "quoteQuantity" | "executed" | "executedQuote">): number {
-  if (order.status === "Filled") return 100;
-  const part = order.quoteQuantity ? ratio(order.executedQuote, order.quoteQuantity) : ratio(order.executed, order.quantity);
-  return Math.floor(part * 100);
+type Progress = Pick<Order, "status" | "quantity" | "quoteQuantity" | "executed" | "executedQuote">;
+
+/** What is done, and of what: a filled order may have left what is less than a lot. */
+function progress({ status, quantity, quoteQuantity, executed, executedQuote }: Progress): [done: bigint, wanted: bigint] {
+  if (status === "Filled") return [1n, 1n];
+  return quoteQuantity ? [executedQuote, quoteQuantity] : [executed, quantity];
+}
+
+/** "37.5": how much of what was wanted is done. */
+export function percentFilled(order: Progress): string {
+  return percentOf(...progress(order), 1).replace(/\.0$/, "");
+}
+
+/** The same from 0 to 1: geometry. */
+export function shareFilled(order: Progress): number {
+  return ratio(...progress(order));
 }
 
 /** Whether it stands in the book, where others see it. */
