@@ -55,7 +55,7 @@ export function MarketPicker({ close }: { close: () => void }): ReactElement {
       <input
         ref={firstFocused}
         role="combobox"
-        className={styles["search"]}
+        className={`text-input ${styles["search"]}`}
         placeholder="Symbol or name"
         aria-label="Symbol or name"
         aria-expanded="true"

@@ -41,7 +41,7 @@ export function Chart({ market }: { market: Market }): ReactElement {
     setStudies(next);
   };
   return (
-    <section className="panel" aria-label="Price chart">
+    <section className={`panel ${styles["panel"]}`} aria-label="Price chart">
       <div className={`panel-head ${styles["head"]}`}>
         <div className="choices" role="group" aria-label="Candle interval">
           {INTERVALS.map((each) => (

@@ -134,6 +134,25 @@ it("keeps a price for each side, which begins at its own best one", async () => 
   expect(form.field("Price").value).toBe("101");
 });
 
+it("says which price is kept when another one takes its place, and when one would trade at once", async () => {
+  await form.press("Sell");
+  expect(form.said).toBe(""); // nobody wrote the first one
+  await form.press("Buy");
+  await form.type("Price", "98.5");
+  await form.press("Sell");
+  expect(form.field("Price").value).toBe("100.01");
+  expect(form.said).toBe("Your price to buy, 98.5, is kept. This is the best one to sell.");
+  await form.type("Amount", "1");
+  expect(form.said).toBe("");
+  await form.type("Price", "99.99");
+  expect(form.said).toBe("Trades at once: the best bid is 99.99");
+  await form.press("Buy");
+  expect(form.field("Price").value).toBe("98.5");
+  expect(form.said).toBe("Your price to sell, 99.99, is kept. This is yours to buy.");
+  await form.type("Price", "100.02");
+  expect(form.said).toBe("Trades at once: the best ask is 100.01");
+});
+
 it("asks before it sends what is unusual, and sends it only if meant", async () => {
   answer(200, { id: "1", status: "Filled" });
   await form.type("Price", "103");

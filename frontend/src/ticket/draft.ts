@@ -14,6 +14,10 @@ export interface Draft {
   price: string;
   /** Of the other side, kept while this one is written: a price to sell at is none to buy at. */
   otherPrice: string;
+  /** The sides whose price is a person's, and not the book's first one. */
+  written: ReadonlySet<Side>;
+  /** The side was changed, and nothing since. */
+  isSwitched: boolean;
   trigger: string;
   quantity: string;
   /** As long as it is being typed, or cannot be had; empty: it follows from price and amount. */
@@ -35,6 +39,8 @@ export const EMPTY: Draft = {
   handling: "GTC",
   price: "",
   otherPrice: "",
+  written: new Set(),
+  isSwitched: false,
   trigger: "",
   quantity: "",
   total: "",
@@ -92,7 +98,13 @@ export function withKind(draft: Draft, kind: Kind): Draft {
 }
 
 export function withSide(draft: Draft, side: Side): Draft {
-  return side === draft.side ? draft : { ...draft, side, price: draft.otherPrice, otherPrice: draft.price };
+  return side === draft.side ? draft : { ...draft, side, price: draft.otherPrice, otherPrice: draft.price, isSwitched: true };
+}
+
+/** With what a person wrote or took from the book. */
+export function withWritten(draft: Draft, change: Partial<Draft>): Draft {
+  const written = change.price === undefined ? draft.written : new Set([...draft.written, draft.side]);
+  return { ...draft, ...change, written, isSwitched: false };
 }
 
 export const opposite = ({ side }: Draft, { bestBid, bestAsk }: Surroundings): bigint | null => (side === "Bid" ? bestAsk : bestBid);

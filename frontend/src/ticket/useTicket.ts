@@ -7,8 +7,9 @@ import type { Market } from "../model/market/markets";
 import type { Venue } from "../model/venue";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
+import { crossing, keptPrice } from "./cautions";
 import { check, FIELDS, read, type Checked, type Field, type Values } from "./checks";
-import { EMPTY, isAtOnce, isByQuote, isLimit, opposite, withSide, type Draft, type Surroundings } from "./draft";
+import { EMPTY, isAtOnce, isByQuote, isLimit, opposite, withSide, withWritten, type Draft, type Surroundings } from "./draft";
 import { risks } from "./risks";
 import { share, shortfall, walk, worstPrice, type Walk } from "./sizing";
 import { summary } from "./summary";
@@ -41,9 +42,9 @@ export function useTicket(market: Market): Ticket {
   const [isBusy, setBusy] = useState(false);
   const around = useSurroundings(venue, market);
   const become = (change: (draft: Draft) => Draft): void => setDraft((before) => settled(before, change(before), market));
-  const set = (change: Partial<Draft>): void => become((before) => ({ ...before, ...change }));
+  const set = (change: Partial<Draft>): void => become((before) => withWritten(before, change));
   usePicked(venue, become);
-  useFirstPrices(around, draft, set);
+  useFirstPrices(around, draft, become);
 
   const values = read(draft, market);
   const worst = values.price ?? worstPrice(draft.side, opposite(draft, around), tryTyped(draft.slippage), market);
@@ -74,7 +75,7 @@ export function useTicket(market: Market): Ticket {
     around,
     checked,
     wrong: field === undefined ? null : [field, checked.problems[field] ?? ""],
-    caution: field === undefined ? shortfall(draft, walked, worst, market) : null,
+    caution: field === undefined ? (shortfall(draft, walked, worst, market) ?? crossing(draft, values, around) ?? keptPrice(draft)) : null,
     walked,
     isBusy,
     set,
@@ -120,7 +121,7 @@ function usePicked(venue: Venue, become: (change: (draft: Draft) => Draft) => vo
   become((before) => {
     if (picked.price === null) return withSide(before, picked.side);
     const draft = withSide(before.kind === "market" ? { ...before, kind: "limit" } : before, picked.side);
-    return { ...draft, [isLimit(draft) ? "price" : "trigger"]: toTyped(picked.price) };
+    return withWritten(draft, { [isLimit(draft) ? "price" : "trigger"]: toTyped(picked.price) });
   });
 }
 
@@ -128,13 +129,13 @@ function usePicked(venue: Venue, become: (change: (draft: Draft) => Draft) => vo
  * The first price of each side is its own best one, so that no order crosses unasked; set once, when the book arrives: a
  * price that moved while the user types would be a trap. Nor is it set between clearing the field and typing.
  */
-function useFirstPrices({ bestBid, bestAsk }: Surroundings, draft: Draft, set: (change: Partial<Draft>) => void): void {
+function useFirstPrices({ bestBid, bestAsk }: Surroundings, draft: Draft, become: (change: (draft: Draft) => Draft) => void): void {
   const [started, setStarted] = useState<ReadonlySet<Side>>(new Set());
   const start = (side: Side, best: bigint | null): void => {
     const name = side === draft.side ? "price" : "otherPrice";
     if (started.has(side) || (best === null && draft[name] === "")) return;
     setStarted((before) => new Set([...before, side]));
-    if (best !== null && draft[name] === "") set({ [name]: toTyped(best) });
+    if (best !== null && draft[name] === "") become((before) => ({ ...before, [name]: toTyped(best) }));
   };
   start("Bid", bestBid);
   start("Ask", bestAsk);
