@@ -12,7 +12,7 @@ from engine_core.process.stages import now
 from ingress.access.rate_limits import LIMIT_HEADER, LONG_WAY
 from ingress.dispatch import Endpoint, answer, limited, over_the_limit
 from ingress.errors import ApiError, Code
-from ingress.http.page import WebPage
+from ingress.http.page import WebPage, market_in
 from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, origin_of
 from ingress.metrics import Metrics
 from ingress.request_time import RequestTime
@@ -99,7 +99,7 @@ class Edge:
         if call.path == ORDER_ENTRY:
             return error_reply(ApiError(Code.UPGRADE_REQUIRED, "This is a WebSocket", _UPGRADE))
         allowed = self._methods.get(call.path)
-        file = None if allowed else self._page.reply(call)
+        file = None if allowed or self._is_no_market(call) else self._page.reply(call)
         if file is not None and call.method == "GET":
             return file
         if allowed is None and file is not None:
@@ -110,6 +110,11 @@ class Edge:
         if call.method == "OPTIONS":
             return Reply(204, b"", headers=header)
         return error_reply(ApiError(Code.METHOD_NOT_ALLOWED, f"Method Not Allowed: use {allowed.decode()}", header))
+
+    def _is_no_market(self, call: Call) -> bool:
+        """Whether the address is that of a market that does not exist. While there are none, nobody can tell."""
+        named, known = market_in(call.path), self._service.setup.market_by_symbol
+        return named is not None and bool(known) and named not in known
 
     async def _send(self, send: Send, call: Call, reply: Reply) -> None:
         self._metrics.answered(reply.status)

@@ -23,6 +23,7 @@ _NO_REFERRER: Final = (b"Referrer-Policy", b"no-referrer")
 _ONLY_TLS: Final = (b"Strict-Transport-Security", b"max-age=31536000")
 # As in frontend/src/app/routes.ts: what else is no file is not found.
 _PAGES: Final = re.compile(r"/|/(markets|portfolio|orders|settings|trade(/\w{1,64})?|docs|status)/?")
+_OF_A_MARKET: Final = re.compile(r"/trade/(\w{1,64})/?")
 _API_PREFIXES: Final = ("/api/", "/wapi/")
 _NOT_BUILT: Final = b"""The exchange is running, but its page is not built. Build it with
 
@@ -30,6 +31,12 @@ _NOT_BUILT: Final = b"""The exchange is running, but its page is not built. Buil
 
 and reload. The API answers under /api/v1, its documentation is at /docs/reference.
 """
+
+
+def market_in(path: str) -> str | None:
+    """The market that an address of the page is about, in whatever case it is written."""
+    named = _OF_A_MARKET.fullmatch(path)
+    return named[1].upper() if named else None
 
 
 @dataclass(frozen=True, slots=True)

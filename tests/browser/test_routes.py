@@ -54,15 +54,21 @@ def test_a_market_has_an_address_and_a_place_in_the_history(page: TradingPage) -
     shows(page, LIVELY)
     page.page.goto(f"{address}/#{QUIET}")  # a link from before there were paths
     shows(page, QUIET)
-    page.page.goto(f"{address}/trade/{LIVELY.lower()}")
-    page.until_live(LIVELY)
+    page.page.goto(f"{address}/trade/{LIVELY.lower()}")  # as it may be typed
+    shows(page, LIVELY)
 
 
 @desktop_only
 def test_a_market_that_is_none_is_not_shown_under_another_name(page: TradingPage) -> None:
-    page.page.goto(f"{page.exchange.run['http']}/#NOPE_USDC")
+    address = page.exchange.run["http"]
+    page.page.goto(f"{address}/#NOPE_USDC")
     heading(page, "There is no market NOPE_USDC")
     expect(page.page).to_have_url(re.compile("/trade/NOPE_USDC$"))
+    answer = page.page.goto(f"{address}/trade/NOPE_USDC")
+    assert answer and answer.status == 404
+    heading(page, "There is no market NOPE_USDC")
+    expect(page.page.get_by_role("main").get_by_role("link", name="markets", exact=True)).to_be_visible()
+    page.shoot("no-market")
     page.page.get_by_role("link", name=QUIET).click()
     shows(page, QUIET)
 

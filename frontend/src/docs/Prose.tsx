@@ -1,6 +1,7 @@
 /** A section of the page, and the prose of docs/api.md, which was made into HTML when the page was built. */
 import guide from "virtual:guide";
 import type { ReactElement, ReactNode } from "react";
+import { atOrigin } from "./reading";
 import style from "./docs.module.css";
 
 export function Section({ id, title, children }: { id: string; title: string; children: ReactNode }): ReactElement {
@@ -14,7 +15,7 @@ export function Section({ id, title, children }: { id: string; title: string; ch
 
 export function Prose({ title }: { title: string }): ReactElement {
   // oxlint-disable-next-line react/no-danger -- our own document, as it was when the page was built
-  return <div className={style["prose"]} dangerouslySetInnerHTML={{ __html: guide[title] ?? "" }} />;
+  return <div className={style["prose"]} dangerouslySetInnerHTML={{ __html: atOrigin(guide[title] ?? "", location.origin) }} />;
 }
 
 /** Wide lines scroll by themselves, by keyboard too, instead of widening the page. */

@@ -1,7 +1,7 @@
 import guide from "virtual:guide";
 import { expect, it } from "vitest";
 import type { AsyncApi, OpenApi, Schema } from "./documents";
-import { kindOf, membersOf, referenceOf, routesByTag, streams } from "./reading";
+import { atOrigin, kindOf, membersOf, referenceOf, routesByTag, streams } from "./reading";
 
 const DEPTH: Schema = {
   type: "object",
@@ -57,4 +57,10 @@ it("reads the guide from the repository's own text, without what a page cannot f
   const whole = Object.values(guide).join("");
   expect(whole).not.toMatch(/\.md["#]|<script|style=|<h1/);
   expect(guide["Signatures"]).toContain("X-Signature");
+});
+
+it("names the address that the page was opened at, in every example", () => {
+  const whole = atOrigin(Object.values(guide).join(""), "https://venue.example");
+  expect(whole).toContain("curl 'https://venue.example/api/v1/depth");
+  expect(whole).not.toMatch(/127\.0\.0\.1|:80\d\d/);
 });

@@ -103,6 +103,11 @@ export function plain(text: string): string {
   return text.replaceAll("`", "");
 }
 
+/** Where the examples of docs/api.md, which names the address of a fresh `make run`, find the exchange that serves them. */
+export function atOrigin(text: string, origin: string): string {
+  return text.replaceAll("http://127.0.0.1:8080", origin);
+}
+
 /** The link to an operation in the interactive reference. */
 export function referenceOf(route: ApiRoute): string {
   const [tag = ""] = route.operation.tags;

@@ -1,7 +1,8 @@
 /** The route of one market. */
 import { Fragment, useEffect, type ReactElement } from "react";
-import { Link } from "wouter";
+import { Link, Redirect } from "wouter";
 import { Opening } from "../app/Opening";
+import { tradePath } from "../app/routes";
 import { useStore } from "../reactive/useStore";
 import { Notice } from "../ui/Notice";
 import { useVenue } from "../ui/useVenue";
@@ -17,6 +18,7 @@ export default function TradePage({ symbol }: { symbol: string }): ReactElement 
     if (wanted) venue.select(wanted.symbol);
   }, [venue, wanted]);
   if (isLoaded && !wanted) return <UnknownMarket symbol={symbol} />;
+  if (wanted && wanted.symbol !== symbol) return <Redirect to={tradePath(wanted.symbol)} replace />;
   return selected ? <Trade market={selected} /> : <Opening />;
 }
 
@@ -28,9 +30,12 @@ function UnknownMarket({ symbol }: { symbol: string }): ReactElement {
   return (
     <Notice title={`There is no market ${symbol}`}>
       <p>
+        It may have another name, or be gone. These are the <Link href="/markets">markets</Link> that there are:
+      </p>
+      <p>
         {markets.map((market) => (
           <Fragment key={market.symbol}>
-            <Link href={`/trade/${market.symbol}`}>{market.symbol}</Link>{" "}
+            <Link href={tradePath(market.symbol)}>{market.symbol}</Link>{" "}
           </Fragment>
         ))}
       </p>

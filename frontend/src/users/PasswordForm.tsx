@@ -2,7 +2,7 @@ import { useState, type FormEvent, type ReactElement } from "react";
 import { changePassword } from "../model/access/security";
 import { useAttempt } from "../ui/attempt";
 import { useVenue } from "../ui/useVenue";
-import { Buttons, focusFirst, PasswordField, Problem, ProofFields, proofOf } from "./fields";
+import { Buttons, focusFirst, PASSWORD_RULE, PasswordField, Problem, ProofFields, proofOf } from "./fields";
 import forms from "../ui/form.module.css";
 
 export function PasswordForm({ done, cancel }: { done: () => void; cancel: () => void }): ReactElement {
@@ -26,7 +26,7 @@ export function PasswordForm({ done, cancel }: { done: () => void; cancel: () =>
       <ProofFields />
       <PasswordField label="New password" name="new" isNew />
       <PasswordField label="New password again" name="again" isNew />
-      <p className={forms["hint"]}>It has 8 characters or more. Every other session ends, on all devices.</p>
+      <p className={forms["hint"]}>{PASSWORD_RULE} Every other session ends, on all devices.</p>
       <Problem of={mistake || problem} />
       <Buttons label="Change password" isBusy={isBusy} cancel={cancel} />
     </form>

@@ -1,15 +1,17 @@
-import { useState, type FormEvent, type ReactElement } from "react";
+import { useId, useState, type FormEvent, type ReactElement } from "react";
 import { enter, type Entrance } from "../model/access/users";
 import { useAttempt } from "../ui/attempt";
 import { Dialog } from "../ui/Dialog";
-import { CodeField, PasswordField, Problem, proofOf } from "./fields";
+import { CodeField, NAME_RULE, PASSWORD_RULE, PasswordField, Problem, proofOf } from "./fields";
 import forms from "../ui/form.module.css";
 
 export function SignInDialog({ close }: { close: () => void }): ReactElement {
   const [entrance, setEntrance] = useState<Entrance>("login");
   const [needsCode, setNeedsCode] = useState(false);
   const { isBusy, problem, attempt, clear } = useAttempt();
+  const id = useId();
   const isNew = entrance === "signup";
+  const [nameRule, passwordRule] = isNew ? [`${id}name`, `${id}password`] : [];
   const asksCode = !isNew && (needsCode || problem?.code === "SECOND_FACTOR_REQUIRED");
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
@@ -27,9 +29,19 @@ export function SignInDialog({ close }: { close: () => void }): ReactElement {
       <form className={forms["form"]} onSubmit={(event) => void submit(event)}>
         <label>
           Name
-          <input name="name" autoComplete="username" required minLength={3} maxLength={32} spellCheck={false} />
+          <input name="name" autoComplete="username" required minLength={3} maxLength={32} spellCheck={false} aria-describedby={nameRule} />
         </label>
-        <PasswordField label="Password" name="password" isNew={isNew} />
+        {isNew && (
+          <p id={nameRule} className={forms["hint"]}>
+            {NAME_RULE}
+          </p>
+        )}
+        <PasswordField label="Password" name="password" isNew={isNew} rule={passwordRule} />
+        {isNew && (
+          <p id={passwordRule} className={forms["hint"]}>
+            {PASSWORD_RULE}
+          </p>
+        )}
         {asksCode && <CodeField isFocused />}
         <Problem of={problem} />
         <button type="submit" className={forms["primary"]} disabled={isBusy}>

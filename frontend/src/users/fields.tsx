@@ -6,17 +6,22 @@ import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import forms from "../ui/form.module.css";
 
-export const MIN_PASSWORD = 8;
+const MIN_PASSWORD = 8;
 const MAX_PASSWORD = 256;
+/** As the exchange refuses others; said before they are typed. */
+export const NAME_RULE = "3 to 32 characters: letters, digits, and . _ - after the first one.";
+export const PASSWORD_RULE = `${MIN_PASSWORD} to ${MAX_PASSWORD} characters, without the name in it, and none of the passwords that are tried first.`;
 
 interface PasswordProps {
   label: string;
   name: string;
   /** A password to be set, not the current one. */
   isNew?: boolean;
+  /** The id of the element that says which ones there may be. */
+  rule?: string | undefined;
 }
 
-export function PasswordField({ label, name, isNew = false }: PasswordProps): ReactElement {
+export function PasswordField({ label, name, isNew = false, rule }: PasswordProps): ReactElement {
   return (
     <label>
       {label}
@@ -27,6 +32,7 @@ export function PasswordField({ label, name, isNew = false }: PasswordProps): Re
         required
         minLength={isNew ? MIN_PASSWORD : undefined}
         maxLength={MAX_PASSWORD}
+        aria-describedby={rule}
       />
     </label>
   );

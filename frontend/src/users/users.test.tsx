@@ -9,6 +9,7 @@ import { Venue } from "../model/venue";
 import { VenueContext } from "../ui/useVenue";
 import { times } from "./KeyList";
 import { KeysDialog } from "./KeysDialog";
+import { SignInDialog } from "./SignInDialog";
 
 (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
 
@@ -119,6 +120,18 @@ async function canBeRevoked(): Promise<void> {
   await act(async () => venue.questions.answer(true));
   await eventually(() => expect(shown()).toEqual([]));
 }
+
+it("says which names and passwords there may be before one is typed", async () => {
+  await act(async () => root.render(<SignInDialog close={() => {}} />));
+  const described = (name: string): string | undefined => {
+    const id = host.querySelector(`input[name=${name}]`)?.getAttribute("aria-describedby");
+    return id ? (document.getElementById(id)?.textContent ?? "") : undefined;
+  };
+  expect([described("name"), described("password")]).toEqual([undefined, undefined]);
+  await act(async () => [...host.querySelectorAll("button")].find(({ textContent }) => textContent === "New here? Sign up")?.click());
+  expect(described("name")).toBe("3 to 32 characters: letters, digits, and . _ - after the first one.");
+  expect(described("password")).toBe("8 to 256 characters, without the name in it, and none of the passwords that are tried first.");
+});
 
 it("notifies the browser's other tabs of a log-out", async () => {
   vi.stubGlobal("fetch", async () => Response.json({}));

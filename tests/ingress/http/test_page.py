@@ -59,7 +59,11 @@ async def test_each_address_of_the_page_is_served(proxied: Exchange) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/nowhere", "/trades", "/trade/a/b", "/trade/a.b", "/Markets", "/markets//", "/assets/none.js"]
+    "path",
+    [
+        *("/nowhere", "/trades", "/trade/a/b", "/trade/a.b", "/Markets", "/markets//", "/assets/none.js"),
+        *("/trade/NOPE_USDC", "/trade/NOPE_USDC/"),
+    ],
 )
 async def test_where_there_is_no_page_readers_are_told_by_it_and_programs_in_json(proxied: Exchange, path: str) -> None:
     read = await proxied.client.get(path, headers=TLS | {"Accept": "text/html,*/*;q=0.8"})
@@ -112,7 +116,7 @@ async def test_each_address_of_the_page_is_its_document(proxied: Exchange) -> No
         "/settings",
         "/trade",
         "/trade/SOL_USDC",
-        "/trade/NOPE_USDC",
+        "/trade/sol_usdc",
         "/docs",
         "/status",
     ):
