@@ -15,6 +15,7 @@ from tests.browser.traders import Traders
 from tests.browser.users import sign_up
 from tests.exchange import eventually
 
+PAGE = 100  # rows of a history that are read at once
 HEADS = ("Market", "Last price", "24h change", "24h volume", "Spread")
 
 
@@ -100,7 +101,7 @@ def test_orders_and_fills_are_filtered_and_saved(book: None, page: TradingPage, 
     tab(page, "Fills")
     expect(rows_of(page, "Fills").first).to_contain_text("151.00")
     page.page.get_by_role("combobox", name="Market").select_option(LIVELY)
-    expect(page.page.get_by_text("No fills yet")).to_be_visible()
+    expect(page.page.get_by_text(re.compile("^No fills yet|^None among the newest fills"))).to_be_visible()
     page.page.get_by_role("combobox", name="Market").select_option(QUIET)
     with page.page.expect_download() as started:
         page.page.get_by_role("button", name="Download all as CSV").click()
@@ -163,3 +164,42 @@ def test_the_portfolio_counts_what_is_held_and_what_came_of_it(book: None, page:
     assert "XRP" in names
     for name in names:
         expect(page.page.get_by_test_id("unpriced")).to_contain_text(name)
+
+
+@desktop_only
+def test_all_orders_that_are_listed_are_cancelled_at_once(page: TradingPage) -> None:
+    for side, price in (("Buy", "120.00"), ("Buy", "121.00"), ("Sell", "180.00")):
+        page.place(side, price, "1")
+        expect(page.open_order(price)).to_be_visible()
+    page.dismiss_toasts()
+    go(page, "/orders", "Orders")
+    expect(rows_of(page, "Open orders")).to_have_count(3)
+    side_choice = page.page.get_by_role("combobox", name="Side")
+    side_choice.select_option("Buy")
+    page.page.get_by_role("button", name="Cancel all").click()
+    expect(page.page.get_by_role("dialog")).to_contain_text("Cancel all 2 open orders to buy?")
+    page.confirm("Cancel all")
+    page.toast("Orders cancelled", "2 orders")
+    expect(page.page.get_by_text("No open orders")).to_be_visible()
+    expect(page.page.get_by_role("button", name="Cancel all")).to_be_disabled()
+    side_choice.select_option("Both sides")
+    expect(rows_of(page, "Open orders")).to_have_count(1)
+    page.cancel_all()
+    expect(page.page.get_by_text("No open orders")).to_be_visible()
+
+
+@desktop_only
+def test_what_was_before_is_loaded_when_it_is_wanted(page: TradingPage, traders: Traders) -> None:
+    page.place("Buy", "140.00", "1.10")
+    page.toast("Order placed")
+    for _ in range(PAGE + 10):
+        traders.sell("0.01", "140.00")
+    page.toast("Order filled")
+    go(page, "/orders", "Orders")
+    tab(page, "Fills")
+    fills = rows_of(page, "Fills")
+    expect(fills).to_have_count(PAGE)
+    expect(page.page.get_by_role("tabpanel")).to_contain_text("These go back to")
+    page.page.get_by_role("button", name="Load older fills").click()
+    eventually(fills.count, lambda count: count >= PAGE + 10, "all fills of the order")
+    page.shoot("older")

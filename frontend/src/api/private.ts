@@ -24,14 +24,6 @@ export class PrivateApi {
     return this.session.get("/api/v1/orders");
   }
 
-  fills(limit: number): Promise<WireFill[]> {
-    return this.session.get("/wapi/v1/history/fills", { limit });
-  }
-
-  orderHistory(limit: number): Promise<WireHistoryOrder[]> {
-    return this.session.get("/wapi/v1/history/orders", { limit });
-  }
-
   /** One page of the whole history, newest first. */
   fillsPage(page: HistoryPage): Promise<WireFill[]> {
     return this.session.get("/wapi/v1/history/fills", { ...page });
@@ -41,12 +33,12 @@ export class PrivateApi {
     return this.session.get("/wapi/v1/history/orders", { ...page });
   }
 
-  deposits(limit: number): Promise<WireDeposit[]> {
-    return this.session.get("/wapi/v1/capital/deposits", { limit });
+  deposits(page: HistoryPage): Promise<WireDeposit[]> {
+    return this.session.get("/wapi/v1/capital/deposits", { ...page });
   }
 
-  withdrawals(limit: number): Promise<WireWithdrawal[]> {
-    return this.session.get("/wapi/v1/capital/withdrawals", { limit });
+  withdrawals(page: HistoryPage): Promise<WireWithdrawal[]> {
+    return this.session.get("/wapi/v1/capital/withdrawals", { ...page });
   }
 
   depositAddress(): Promise<{ address: string }> {
@@ -72,6 +64,11 @@ export class PrivateApi {
 
   cancel(symbol: string, orderId: string): Promise<Answer<WireOrder>> {
     return this.session.send("DELETE", "/api/v1/order", { symbol, orderId });
+  }
+
+  /** At most 100; of one that is not open any more, the answer has a code. */
+  cancelEach(symbol: string, orderIds: readonly string[]): Promise<Answer<(WireOrder | { code: string })[]>> {
+    return this.session.send("POST", "/api/v1/orders/cancel", { symbol, orderIds });
   }
 
   cancelAll(symbol: string): Promise<Answer<WireOrder[]>> {

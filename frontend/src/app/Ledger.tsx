@@ -2,6 +2,7 @@
 import { useState, type KeyboardEvent, type ReactElement } from "react";
 import { Balances } from "../account/Balances";
 import type { Market } from "../model/market/markets";
+import { CancelAll } from "../orders/CancelAll";
 import { Fills } from "../orders/Fills";
 import { History } from "../orders/History";
 import { OpenOrders } from "../orders/OpenOrders";
@@ -19,8 +20,6 @@ export function Ledger({ market }: { market: Market }): ReactElement {
   const [tab, setTab] = useState<Tab>("Open orders");
   const [isOnly, setOnly] = useState(false);
   const onlySymbol = isOnly ? market.symbol : null;
-  const listed = [...orders.values()].filter(({ symbol }) => !isOnly || symbol === market.symbol);
-  const symbols = [...new Set(listed.map(({ symbol }) => symbol))];
 
   const steer = (event: KeyboardEvent<HTMLDivElement>): void => {
     const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
@@ -61,11 +60,7 @@ export function Ledger({ market }: { market: Market }): ReactElement {
               </span>
             </label>
           )}
-          {tab === "Open orders" && (
-            <button type="button" className="small" disabled={symbols.length === 0} onClick={() => void venue.trading.cancelAll(symbols, listed.length)}>
-              Cancel all
-            </button>
-          )}
+          {tab === "Open orders" && <CancelAll onlySymbol={onlySymbol} />}
         </div>
       </div>
       <div

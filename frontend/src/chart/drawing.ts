@@ -19,6 +19,7 @@ import { direction } from "../decimal/format";
 import type { Candle, CandleListener } from "../model/market/candles";
 import type { Interval } from "../model/market/intervals";
 import { frames } from "../reactive/frames";
+import { AxisLabels } from "./axisLabels";
 import type { FillMark } from "./fillMarks";
 import type { Indicator } from "./indicators";
 import { OrderLayer } from "./orderLayer";
@@ -77,16 +78,20 @@ export class Drawing implements CandleListener {
     private readonly interval: Interval,
     priceDecimals: number,
   ) {
-    const priceFormat = { type: "price" as const, precision: priceDecimals, minMove: 10 ** -priceDecimals };
     this.chart = createChart(container, { ...options(theme, VOLUME_TOP), autoSize: true });
     // The library's own label is of the last bar in sight, its line of the last bar there is: scrolled back, they differ.
     const noLast = { lastValueVisible: false, priceLineVisible: false };
-    this.prices = this.chart.addSeries(CandlestickSeries, { priceFormat, ...noLast, ...candleColours(theme) });
+    this.prices = this.chart.addSeries(CandlestickSeries, { ...noLast, ...candleColours(theme) });
     this.last = this.prices.createPriceLine({ price: 0, lineWidth: 1, lineStyle: LineStyle.Dotted, axisLabelVisible: false, lineVisible: false });
     this.volumes = this.chart.addSeries(HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" }, ...noLast });
     this.volumes.priceScale().applyOptions({ scaleMargins: { top: VOLUME_TOP, bottom: 0 } });
     this.marks = createSeriesMarkers(this.prices);
     this.orders = new OrderLayer(container, this.chart, this.prices, () => this.theme);
+    const axis = new AxisLabels(this.prices, priceDecimals);
+    this.orders.labelled = (coordinates) => {
+      const last = this.newest && this.prices.priceToCoordinate(toDrawing(this.newest.close));
+      axis.keepClear(coordinates, last);
+    };
     this.studies = new Studies(this.chart, () => this.theme);
     this.chart.timeScale().applyOptions({ timeVisible: interval.seconds < DAY, secondsVisible: interval.seconds < 60 });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {

@@ -14,6 +14,8 @@ const drawnPrice = (line: OrderLine): number => toDrawing(toText(line.price));
 export class OrderLayer {
   /** A line was dropped at a price; it stays there until the orders say otherwise, or `redraw`. */
   moved: (line: OrderLine, price: bigint) => void = () => {};
+  /** Where the labels of those in sight stand, whenever they may have moved. */
+  labelled: (coordinates: readonly number[]) => void = () => {};
   /** Other lines than before are out of sight. */
   hidden: (beyond: Beyond) => void = () => {};
   private drawn = new Map<IPriceLine, OrderLine>();
@@ -76,13 +78,16 @@ export class OrderLayer {
     if (this.isRemoved) return; // between asking for a frame and the frame
     const height = this.paneHeight();
     const [above, below]: [OrderLine[], OrderLine[]] = [[], []];
+    const labels: number[] = [];
     for (const [drawn, line] of this.drawn) {
       const { price, axisLabelVisible } = drawn.options();
       const at = this.prices.priceToCoordinate(price);
       const isInSight = at !== null && at >= 0 && at <= height;
       if (isInSight !== axisLabelVisible) drawn.applyOptions({ axisLabelVisible: isInSight });
-      if (at !== null && !isInSight) (at < 0 ? above : below).push(line);
+      if (isInSight) labels.push(at);
+      else if (at !== null) (at < 0 ? above : below).push(line);
     }
+    this.labelled(labels);
     const beyond = { above: above.toSorted((a, b) => Number(a.price - b.price)), below: below.toSorted((a, b) => Number(b.price - a.price)) };
     if (isSameBeyond(beyond, this.beyond)) return;
     this.beyond = beyond;

@@ -1,7 +1,7 @@
 /** Places and cancels orders, and shows the outcome. Non-goal: the state of orders, which comes by the private stream. */
 import { ApiError } from "../api/http";
 import { newClientId, type PrivateApi } from "../api/private";
-import type { Amendment, NewOrder, WireOrder } from "../api/types";
+import type { Amendment, NewOrder, Side, WireOrder } from "../api/types";
 import { parse } from "../decimal/decimal";
 import { fixed, trimmed } from "../decimal/format";
 import type { Market } from "./market/markets";
@@ -20,6 +20,8 @@ const TITLES: Record<string, string> = {
   TIMEOUT: "Outcome unknown",
   UNREACHABLE: "Exchange unreachable",
 };
+
+const BATCH = 100; // orders that one request may cancel
 
 function milliseconds(value: number): string {
   return value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`;
@@ -68,21 +70,30 @@ export class Trading {
     }
   }
 
-  async cancelAll(symbols: readonly string[], count: number): Promise<void> {
+  /** `side`: only those of one side are meant, which are cancelled one by one; else whatever is open in their markets. */
+  async cancelAll(orders: readonly Order[], side: Side | null = null): Promise<void> {
+    const count = orders.length;
+    const symbols = [...new Set(orders.map(({ symbol }) => symbol))];
     const isMeant = await this.questions.ask({
-      title: count === 1 ? "Cancel the open order?" : `Cancel all ${count} open orders?`,
+      title: count === 1 ? "Cancel the open order?" : `Cancel all ${count} open orders${side === null ? "" : side === "Bid" ? " to buy" : " to sell"}?`,
       lines: [symbols.map((symbol) => symbol.replace("_", "/")).join(", ")],
       action: "Cancel all",
       of: ["cancelAll"],
     });
     if (!isMeant) return;
     try {
-      const answers = await Promise.all(symbols.map((symbol) => this.api.cancelAll(symbol)));
-      const cancelled = answers.reduce((sum, answer) => sum + answer.body.length, 0);
+      const answers = await Promise.all(symbols.flatMap((symbol) => (side === null ? [this.api.cancelAll(symbol)] : this.cancelEach(symbol, orders))));
+      const cancelled = answers.flatMap(({ body }): readonly object[] => body).filter((answer) => !("code" in answer)).length;
       this.toasts.show("plain", "Orders cancelled", cancelled === 1 ? "1 order" : `${cancelled} orders`);
     } catch (error) {
       this.failed(error, "Not all were cancelled");
     }
+  }
+
+  private cancelEach(symbol: string, orders: readonly Order[]): ReturnType<PrivateApi["cancelEach"]>[] {
+    const ids = orders.flatMap((order) => (order.symbol === symbol ? [order.id] : []));
+    const batches = Array.from({ length: Math.ceil(ids.length / BATCH) }, (_, at) => ids.slice(at * BATCH, (at + 1) * BATCH));
+    return batches.map((batch) => this.api.cancelEach(symbol, batch));
   }
 
   /** Fills and expiries are announced from the private stream; here only an order that rests is announced. */

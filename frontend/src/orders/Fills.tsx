@@ -9,6 +9,7 @@ import { useVenue } from "../ui/useVenue";
 import { Amount } from "../ui/Amount";
 import { inLots, price, sideTone, type Column } from "./columns";
 import { isAmong, type Only } from "../ticket/only";
+import { Older } from "./Older";
 import { Cells, RecordsTable } from "./RecordsTable";
 import { pairOf, sideWord } from "../ticket/words";
 
@@ -33,15 +34,22 @@ export function Fills({ onlySymbol, onlySide = null }: Only): ReactElement {
   const { account } = useVenue();
   const fills = useStore(account.fills);
   const problem = useStore(account.fillsProblem);
+  const areAll = useStore(account.fillsAreAll);
   const shown = fills.filter((fill) => isAmong(fill, onlySymbol, onlySide));
-  if (shown.length === 0) return <p className="nothing">{problem ? `Earlier fills are not available: ${problem}` : "No fills yet"}</p>;
+  const none = areAll ? "No fills yet" : "None among the newest fills";
   return (
-    <RecordsTable label="Fills" kind="fills" columns={COLUMNS}>
-      {shown.map((fill) => (
-        <tr key={fill.key}>
-          <Cells row={fill} columns={COLUMNS} />
-        </tr>
-      ))}
-    </RecordsTable>
+    <>
+      {shown.length === 0 && <p className="nothing">{problem ? `Earlier fills are not available: ${problem}` : none}</p>}
+      {shown.length > 0 && (
+        <RecordsTable label="Fills" kind="fills" columns={COLUMNS}>
+          {shown.map((fill) => (
+            <tr key={fill.key}>
+              <Cells row={fill} columns={COLUMNS} />
+            </tr>
+          ))}
+        </RecordsTable>
+      )}
+      {!areAll && <Older of="fills" sinceMs={fills.at(-1)?.timeMs} load={() => account.olderFills()} />}
+    </>
   );
 }

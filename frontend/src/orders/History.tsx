@@ -5,6 +5,7 @@ import type { EndedOrder } from "../model/trader/orderHistory";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { COMMON, type Column } from "./columns";
+import { Older } from "./Older";
 import { Cells, RecordsTable } from "./RecordsTable";
 import { isAmong, type Only } from "../ticket/only";
 
@@ -25,21 +26,24 @@ const COLUMNS: readonly Column<EndedOrder>[] = [...COMMON, STATUS];
 
 export function History({ onlySymbol, onlySide = null }: Only): ReactElement {
   const venue = useVenue();
-  const orders = useStore(venue.history.value);
+  const known = useStore(venue.history.value);
   const problem = useStore(venue.history.problem);
   useEffect(() => venue.history.follow(), [venue]);
-  const shown = orders?.filter((order) => isAmong(order, onlySymbol, onlySide)) ?? [];
-  if (shown.length === 0) {
-    if (problem !== null) return <p className="nothing">Earlier orders are not available: {problem}</p>;
-    return <p className="nothing">{orders === null ? "Loading earlier orders…" : "No earlier orders"}</p>;
-  }
+  const shown = known?.rows.filter((order) => isAmong(order, onlySymbol, onlySide)) ?? [];
+  const none = known === null ? "Loading earlier orders…" : known.isAll ? "No earlier orders" : "None among the newest orders";
   return (
-    <RecordsTable label="Order history" kind="ended" columns={COLUMNS}>
-      {shown.map((order) => (
-        <tr key={order.id}>
-          <Cells row={order} columns={COLUMNS} />
-        </tr>
-      ))}
-    </RecordsTable>
+    <>
+      {shown.length === 0 && <p className="nothing">{problem === null ? none : `Earlier orders are not available: ${problem}`}</p>}
+      {shown.length > 0 && (
+        <RecordsTable label="Order history" kind="ended" columns={COLUMNS}>
+          {shown.map((order) => (
+            <tr key={order.id}>
+              <Cells row={order} columns={COLUMNS} />
+            </tr>
+          ))}
+        </RecordsTable>
+      )}
+      {known?.isAll === false && <Older of="orders" sinceMs={known.rows.at(-1)?.createdMs} load={() => venue.history.older()} />}
+    </>
   );
 }

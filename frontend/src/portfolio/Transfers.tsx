@@ -2,6 +2,7 @@
 import { useEffect, type ReactElement } from "react";
 import { exactly } from "../decimal/format";
 import { moment } from "../decimal/time";
+import { Older } from "../orders/Older";
 import { useStore } from "../reactive/useStore";
 import { useVenue } from "../ui/useVenue";
 import { useLoaded } from "./useLoaded";
@@ -19,7 +20,7 @@ export function Transfers({ isCurrent }: { isCurrent: boolean }): ReactElement {
       <p className={styles["note"]}>
         Deposits go to <code>{address.value?.address ?? address.problem ?? "…"}</code>. Withdrawals need an API key that may withdraw.
       </p>
-      {known && known.length > 0 && (
+      {known && known.rows.length > 0 && (
         <table className="grid" aria-label="Deposits and withdrawals">
           <thead>
             <tr>
@@ -31,7 +32,7 @@ export function Transfers({ isCurrent }: { isCurrent: boolean }): ReactElement {
             </tr>
           </thead>
           <tbody>
-            {known.map((each) => (
+            {known.rows.map((each) => (
               <tr key={each.key}>
                 <td data-label="Date">{moment(each.timeMs)}</td>
                 <td data-label="Kind">{each.kind}</td>
@@ -45,7 +46,8 @@ export function Transfers({ isCurrent }: { isCurrent: boolean }): ReactElement {
           </tbody>
         </table>
       )}
-      {known?.length === 0 && <p className="nothing">None yet</p>}
+      {known?.isAll === false && <Older of="deposits and withdrawals" sinceMs={known.rows.at(-1)?.timeMs} load={() => transfers.older()} />}
+      {known?.rows.length === 0 && <p className="nothing">None yet</p>}
       {problem && <p className="nothing">They are not available: {problem}</p>}
     </section>
   );

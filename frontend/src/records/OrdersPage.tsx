@@ -1,6 +1,7 @@
 /** The route of all orders and fills of the account: filtered, and as a file. */
 import { useState, type ReactElement } from "react";
 import type { Side } from "../api/types";
+import { CancelAll } from "../orders/CancelAll";
 import { Fills } from "../orders/Fills";
 import { History } from "../orders/History";
 import { OpenOrders } from "../orders/OpenOrders";
@@ -25,7 +26,7 @@ export default function OrdersPage(): ReactElement {
         tabs={TABS}
         chosen={tab}
         choose={setTab}
-        tools={tab !== "Open orders" && <Download of={tab} symbol={onlySymbol} side={onlySide} />}
+        tools={tab === "Open orders" ? <CancelAll onlySymbol={onlySymbol} onlySide={onlySide} /> : <Download of={tab} symbol={onlySymbol} side={onlySide} />}
       >
         <Table onlySymbol={onlySymbol} onlySide={onlySide} />
       </Tabs>

@@ -2,7 +2,7 @@
 import { useId, type KeyboardEvent, type ReactElement } from "react";
 import { ceilTo, floorTo } from "../decimal/decimal";
 import { toTyped, tryTyped } from "../decimal/typed";
-import "./field.css";
+import styles from "./DecimalField.module.css";
 
 export interface DecimalFieldProps {
   label: string;
@@ -36,24 +36,20 @@ export function DecimalField({ label, unit, value, step, problem, change, left }
     left();
   };
   return (
-    <div className={`field${problem === undefined ? "" : " wrong"}`}>
-      <div className="box">
-        <label htmlFor={id}>{label}</label>
-        <input
-          id={id}
-          inputMode="decimal"
-          value={value}
-          placeholder="0"
-          aria-invalid={problem !== undefined}
-          aria-describedby={problem}
-          onChange={(event) => change(event.target.value)}
-          onKeyDown={steer}
-          onBlur={leave}
-        />
-        <span className="unit" aria-hidden="true">
-          {unit}
-        </span>
-      </div>
+    <div className={`${styles["box"]}${problem === undefined ? "" : ` ${styles["wrong"]}`}`} data-part="box">
+      <label htmlFor={id}>{label}</label>
+      <input
+        id={id}
+        inputMode="decimal"
+        value={value}
+        placeholder="0"
+        aria-invalid={problem !== undefined}
+        aria-describedby={problem}
+        onChange={(event) => change(event.target.value)}
+        onKeyDown={steer}
+        onBlur={leave}
+      />
+      <span aria-hidden="true">{unit}</span>
     </div>
   );
 }

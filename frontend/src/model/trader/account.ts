@@ -10,7 +10,7 @@ import { parse } from "../../decimal/decimal";
 import type { BalanceEvent, OrderEvent } from "../../feed/events";
 import type { Feed } from "../../feed/feed";
 import { Store } from "../../reactive/store";
-import { fillFromEvent, fillFromWire, fromEvent, fromWire, mergeFills, OrderTable, type Fill, type Orders } from "./orders";
+import { byTime, fillFromEvent, fillFromWire, fromEvent, fromWire, mergeFills, OrderTable, type Fill, type Orders } from "./orders";
 
 export interface Balance {
   available: bigint;
@@ -26,6 +26,7 @@ export interface Fees {
 }
 
 const HISTORY = 100;
+const MOST_FILLS = 200; // unless somebody looks further back
 const RETRY_MS = 2_000;
 
 export class Account {
@@ -37,6 +38,9 @@ export class Account {
   readonly isCurrent = new Store(false);
   /** Why the history of fills is missing, if it is. */
   readonly fillsProblem = new Store<string | null>(null);
+  /** Whether the account has no fills before those. */
+  readonly fillsAreAll = new Store(true);
+  private mostFills = MOST_FILLS;
   private readonly table = new OrderTable();
   private early: (OrderEvent | BalanceEvent)[] | null = [];
   private epoch = 0;
@@ -80,6 +84,8 @@ export class Account {
     this.fills.set([]);
     this.fees.set(null);
     this.fillsProblem.set(null);
+    this.fillsAreAll.set(true);
+    this.mostFills = MOST_FILLS;
   }
 
   private receive(event: OrderEvent | BalanceEvent): void {
@@ -96,7 +102,7 @@ export class Account {
     this.table.apply(fromEvent(event, this.table.get(event.i)));
     this.orders.set(this.table.orders);
     const fill = fillFromEvent(event);
-    if (fill) this.fills.update((fills) => mergeFills(fills, [fill]));
+    if (fill) this.addFills([fill]);
   }
 
   async refresh(): Promise<void> {
@@ -125,14 +131,39 @@ export class Account {
   /** History comes from the database, which may be down while trading continues: it must not delay the rest. */
   private async refreshFills(epoch: number): Promise<void> {
     try {
-      const fills = await this.api.fills(HISTORY);
-      this.fills.update((known) => mergeFills(known, fills.map(fillFromWire)));
+      const page = (await this.api.fillsPage({ limit: HISTORY, offset: 0 })).map(fillFromWire);
+      this.letGoBefore(page);
+      this.addFills(page);
       this.fillsProblem.set(null);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.fillsProblem.set(error.message);
       setTimeout(() => epoch === this.epoch && void this.refreshFills(epoch), RETRY_MS);
     }
+  }
+
+  /** A page of what was before the fills that are known. */
+  async olderFills(): Promise<void> {
+    const { epoch } = this;
+    const page = await this.api.fillsPage({ limit: HISTORY, offset: this.fills.get().length });
+    if (epoch !== this.epoch) return;
+    this.mostFills += page.length;
+    this.addFills(page.map(fillFromWire));
+    this.fillsAreAll.set(page.length < HISTORY);
+  }
+
+  private addFills(more: readonly Fill[]): void {
+    const all = mergeFills(this.fills.get(), more);
+    this.fills.set(all.slice(0, this.mostFills));
+    if (all.length > this.mostFills) this.fillsAreAll.set(false);
+  }
+
+  /** After an absence there may be fills between this newest page and those that are known: they come when they are wanted. */
+  private letGoBefore(page: readonly Fill[]): void {
+    const oldest = page.at(-1);
+    if (page.length < HISTORY || !oldest || this.fills.get().some(({ key }) => key === oldest.key)) return;
+    this.fills.update((known) => known.filter((fill) => byTime(fill, oldest) > 0));
+    this.fillsAreAll.set(false);
   }
 }
 

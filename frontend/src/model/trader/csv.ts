@@ -1,7 +1,8 @@
 /** Tables as comma-separated values (RFC 4180), and the account's whole history in that form. */
-import type { HistoryPage, PrivateApi } from "../../api/private";
-import type { Side, WireFill, WireHistoryOrder } from "../../api/types";
+import type { PrivateApi } from "../../api/private";
+import type { Side, WireFill } from "../../api/types";
 import { isOpen } from "./orders";
+import { everything } from "./pages";
 
 export type Cell = string | number | boolean | null | undefined;
 
@@ -13,8 +14,6 @@ const ORDERS = [
   ...(["quoteQuantity", "triggerQuantity", "displayQuantity"] as const),
   ...(["executedQuantity", "executedQuoteQuantity", "id", "clientId"] as const),
 ] as const;
-
-const PAGE = 1_000;
 
 function cellOf(value: Cell): string {
   const text = value === null || value === undefined ? "" : String(value);
@@ -30,18 +29,8 @@ export function tableOf<Name extends string>(names: readonly Name[], rows: reado
   return csvOf(names, rows.map((row) => names.map((name) => (TIMES.has(name) && row[name] ? `${row[name]}Z` : row[name]))));
 }
 
-/** Every page until one is not full. What ends meanwhile moves the others on: each row is kept once. */
-export async function everything<T>(read: (page: HistoryPage) => Promise<T[]>, keyOf: (row: T) => string, symbol: string | null): Promise<T[]> {
-  const rows = new Map<string, T>();
-  for (let offset = 0; ; offset += PAGE) {
-    const page = await read({ symbol: symbol ?? undefined, limit: PAGE, offset });
-    for (const row of page) rows.set(keyOf(row), row);
-    if (page.length < PAGE) return [...rows.values()];
-  }
-}
-
-export async function allFills(api: PrivateApi, symbol: string | null): Promise<WireFill[]> {
-  return everything<WireFill>((page) => api.fillsPage(page), (fill) => `${fill.symbol} ${fill.tradeId} ${fill.orderId}`, symbol);
+export async function allFills(api: PrivateApi, symbol: string | null): Promise<readonly WireFill[]> {
+  return everything((page) => api.fillsPage({ ...page, symbol: symbol ?? undefined }), (fill) => `${fill.symbol} ${fill.tradeId} ${fill.orderId}`);
 }
 
 const isOf = (side: Side | null) => (row: { side: Side }): boolean => side === null || row.side === side;
@@ -53,6 +42,6 @@ export async function fillsAsCsv(api: PrivateApi, symbol: string | null, side: S
 
 /** Those that have ended, as in the table of the order history. */
 export async function ordersAsCsv(api: PrivateApi, symbol: string | null, side: Side | null): Promise<string> {
-  const orders = await everything<WireHistoryOrder>((page) => api.ordersPage(page), ({ id }) => id, symbol);
+  const orders = await everything((page) => api.ordersPage({ ...page, symbol: symbol ?? undefined }), ({ id }) => id);
   return tableOf(ORDERS, orders.filter(({ status }) => !isOpen(status)).filter(isOf(side)));
 }

@@ -1,21 +1,25 @@
-/** What a request answers, kept up to date while somebody looks: read at once, and again whenever it may have changed. */
+/** The newest rows of a list, kept up to date while somebody looks: read at once, and again whenever they may have changed. */
 import { ApiError } from "../../api/http";
 import { Store } from "../../reactive/store";
+import type { Newest } from "./pages";
+
+const PAGE = 100;
 
 const RETRY_MS = 2_000;
 
 export class Followed<T> {
   /** Null until the first answer. */
-  readonly value = new Store<T | null>(null);
+  readonly value = new Store<Newest<T> | null>(null);
   readonly problem = new Store<string | null>(null);
   private readers = 0;
   private reading: Promise<void> | null = null;
   private isOutdated = false;
   private epoch = 0;
+  private wanted = PAGE;
 
   /** `watch` calls back whenever another answer is to be expected, until the function that it returns is called. */
   constructor(
-    private readonly ask: () => Promise<T>,
+    private readonly ask: (wanted: number) => Promise<Newest<T>>,
     private readonly watch: (changed: () => void) => () => void,
   ) {}
 
@@ -30,9 +34,17 @@ export class Followed<T> {
     };
   }
 
+  /** A page more than before. */
+  async older(): Promise<void> {
+    this.wanted += PAGE;
+    this.read();
+    await this.reading;
+  }
+
   /** The session ended or belongs to another account: nothing of the old one may stay, nor arrive late. */
   clear(): void {
     this.epoch += 1;
+    this.wanted = PAGE;
     this.value.set(null);
     this.problem.set(null);
   }
@@ -50,7 +62,7 @@ export class Followed<T> {
       this.isOutdated = false;
       const { epoch } = this;
       try {
-        const value = await this.ask();
+        const value = await this.ask(this.wanted);
         if (epoch !== this.epoch) continue;
         this.value.set(value);
         this.problem.set(null);

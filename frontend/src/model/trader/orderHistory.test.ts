@@ -26,9 +26,9 @@ const wire = (id: string, status: WireHistoryOrder["status"]): WireHistoryOrder 
 
 let answers: (() => Promise<WireHistoryOrder[]>)[] = [];
 const orders = new Store<Orders>(new Map());
-const made = (): Followed<readonly EndedOrder[]> =>
-  orderHistory({ orderHistory: () => answers.shift()?.() } as unknown as PrivateApi, { orders } as unknown as Account);
-const ids = (history: Followed<readonly EndedOrder[]>): string[] | undefined => history.value.get()?.map(({ id }) => id);
+const made = (): Followed<EndedOrder> =>
+  orderHistory({ ordersPage: () => answers.shift()?.() } as unknown as PrivateApi, { orders } as unknown as Account);
+const ids = (history: Followed<EndedOrder>): string[] | undefined => history.value.get()?.rows.map(({ id }) => id);
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => realTime());
@@ -69,5 +69,27 @@ it("shows nothing of an account that has gone, not even what arrives late", asyn
   arrive([wire("1", "Filled")]);
   await vi.advanceTimersByTimeAsync(1);
   expect(ids(history)).toBeUndefined();
+  stop();
+});
+
+it("goes back by a page whenever somebody wants, and stays as far back when an order ends", async () => {
+  const all = Array.from({ length: 250 }, (_, at) => wire(String(250 - at), "Filled"));
+  const api = { ordersPage: async ({ limit, offset }: { limit: number; offset: number }) => all.slice(offset, offset + limit) };
+  const history = orderHistory(api as unknown as PrivateApi, { orders } as unknown as Account);
+  const stop = history.follow();
+  const read = (): unknown => [history.value.get()?.rows.length, history.value.get()?.isAll];
+  await vi.advanceTimersByTimeAsync(1);
+  expect(read()).toEqual([100, false]);
+  await history.older();
+  expect(read()).toEqual([200, false]);
+  orders.set(new Map());
+  await vi.advanceTimersByTimeAsync(20);
+  expect(read()).toEqual([200, false]);
+  await history.older();
+  expect(read()).toEqual([250, true]);
+  history.clear();
+  orders.set(new Map());
+  await vi.advanceTimersByTimeAsync(20);
+  expect(read()).toEqual([100, false]); // another account's
   stop();
 });

@@ -5,22 +5,21 @@ import { parseUtc } from "../../decimal/time";
 import type { Account } from "./account";
 import { Followed } from "./followed";
 import { fromWire, isOpen, type Order } from "./orders";
+import { newest, type Newest } from "./pages";
 
 export interface EndedOrder extends Order {
   /** Why it expired, if it did, as the exchange names it. */
   expiryReason: string | null;
 }
 
-const MOST = 100;
-
 export function fromHistory(wire: WireHistoryOrder): EndedOrder {
   return { ...fromWire({ ...wire, createdAt: parseUtc(wire.createdAt) }), expiryReason: wire.expiryReason ?? null };
 }
 
-export function orderHistory(api: PrivateApi, account: Account): Followed<readonly EndedOrder[]> {
-  const read = async (): Promise<readonly EndedOrder[]> => {
-    const orders = await api.orderHistory(MOST);
-    return orders.map(fromHistory).filter((order) => !isOpen(order.status));
+export function orderHistory(api: PrivateApi, account: Account): Followed<EndedOrder> {
+  const read = async (wanted: number): Promise<Newest<EndedOrder>> => {
+    const { rows, isAll } = await newest((page) => api.ordersPage(page), ({ id }) => id, wanted);
+    return { rows: rows.map(fromHistory).filter((order) => !isOpen(order.status)), isAll };
   };
   return new Followed(read, account.orders.subscribe);
 }

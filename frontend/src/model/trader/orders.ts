@@ -205,10 +205,8 @@ export function fillFromEvent(event: OrderEvent): Fill | null {
 /** For sorting. One order can trade many times in a millisecond. */
 export const byTime = (a: Fill, b: Fill): number => a.timeMs - b.timeMs || a.tradeId - b.tradeId;
 
-const MAX_FILLS = 200;
-
 /** Newest first, each once. */
 export function mergeFills(known: readonly Fill[], more: readonly Fill[]): readonly Fill[] {
   const byKey = new Map([...known, ...more].map((fill) => [fill.key, fill]));
-  return [...byKey.values()].toSorted((a, b) => byTime(b, a)).slice(0, MAX_FILLS);
+  return [...byKey.values()].toSorted((a, b) => byTime(b, a));
 }
