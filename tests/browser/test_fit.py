@@ -78,6 +78,19 @@ def test_the_field_that_searches_markets_looks_like_the_other_fields(page: Tradi
     assert chooser == page.page.get_by_role("searchbox", name="Search markets").evaluate(look)
 
 
+@desktop_only
+def test_the_books_steps_are_whole_beside_its_sides(page: TradingPage) -> None:
+    page.page.set_viewport_size(NARROW)
+    page.open(LONG)
+    book = page.page.get_by_role("region", name="Order book")
+    (panel,) = boxes(book)
+    (step,) = boxes(book.get_by_role("combobox", name="Price step of the book"))
+    sides = boxes(book.get_by_role("group", name="Sides of the book").get_by_role("button"))
+    assert step["x"] + step["width"] <= panel["x"] + panel["width"] - 4
+    assert sides[-1]["x"] + sides[-1]["width"] <= step["x"]
+    page.shoot("steps")
+
+
 @pytest.fixture
 def order(page: TradingPage) -> Iterator[Locator]:
     """Of numbers as long as they get, where there is the least room."""

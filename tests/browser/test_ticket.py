@@ -167,7 +167,8 @@ def test_what_a_finger_touches_is_large_enough(book: None, page: TradingPage) ->
     expect(page.open_order("120.00")).to_be_visible()
     small = f"""() => [...document.querySelectorAll('main :is(button, input, select, summary, [role=tab])')]
       .filter(each => each.checkVisibility() && !each.matches('[type=radio], [type=checkbox]'))
-      .map(each => [each.getAttribute('aria-label') ?? each.textContent, each.closest('label, [data-part=box], button') ?? each])
+      .map(each => [each.getAttribute('aria-label') ?? each.textContent,
+        each.closest('label, [data-part=box], button') ?? each])
       .map(([name, box]) => [name, Math.round(box.getBoundingClientRect().height)])
       .filter(([, height]) => height < {TOUCH_PX})"""
     for view in ("Chart", "Book", "Trades", "Orders"):
@@ -209,7 +210,8 @@ def test_what_is_pointed_at_is_large_enough(book: None, page: TradingPage) -> No
     # But for the edge between panels, which arrow keys move as well.
     small = f"""() => [...document.querySelectorAll(':is(a, button, input, select, summary, [role=tab])')]
       .filter(each => each.checkVisibility() && !each.matches('[type=radio]'))
-      .map(each => [each.getAttribute('aria-label') ?? each.textContent, each.closest('label, [data-part=box]') ?? each])
+      .map(each => [each.getAttribute('aria-label') ?? each.textContent,
+        each.closest('label, [data-part=box]') ?? each])
       .map(([name, box]) => [name, box.getBoundingClientRect()])
       .filter(([, box]) => Math.min(box.width, box.height) < {POINTER_PX} - 0.1).map(([name]) => name)"""
     for tab in ("Order history", "Fills", "Balances", "Open orders"):
