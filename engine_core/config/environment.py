@@ -17,7 +17,8 @@ VARIABLES = {
     "EXCHANGE_SESSION_SECRET": "64 hexadecimal digits that sign browser sessions, the same for every ingress and egress"
     " (default: made once, in the data folder)",
     "REDIS_URL": "`redis://`, `rediss://` (TLS) or `unix://`: a server of your own instead of the embedded Valkey;"
-    " `redis+sentinel://host:port,host:port/NAME`: the one that Sentinel names (operations.md)",
+    " `redis+sentinel://host:port,host:port/NAME`: the one that Sentinel names; `redis+cluster://host:port,host:port`:"
+    " the node of a cluster that has the logs (operations.md)",
     "DATABASE_URL": "`postgresql://…`: a server of your own instead of the embedded PostgreSQL",
     "EXCHANGE_API_URL": "where commands and the market maker find the REST API, if not on this machine",
     "EXCHANGE_WS_URL": "where they find the streams",

@@ -1,10 +1,12 @@
-"""REDIS_URL: one server, or the primary that Redis Sentinel names.
+"""REDIS_URL: one server, the primary that Redis Sentinel names, or the node of a cluster that has the shard's keys.
 
     redis://[[user]:password@]host[:port][/number]        rediss://… (TLS)        unix:///path
     redis+sentinel://[[user]:password@]host[:port],host[:port],…/NAME[/number]    rediss+sentinel://…
+    redis+cluster://[[user]:password@]host[:port],host[:port],…[/SHARD]           rediss+cluster://…
 
-User and password are those of the servers; what the sentinels themselves want is said by `?sentinel_password=` (and
-`sentinel_username=`). All else behind the question mark is for redis-py, as in its own URLs. Non-goals: connecting.
+The shard is the one of EXCHANGE_SHARD, unless the URL names it. User and password are those of the servers; what the
+sentinels themselves want is said by `?sentinel_password=` (and `sentinel_username=`). All else behind the question mark
+is for redis-py, as in its own URLs. Non-goals: connecting.
 """
 
 from typing import NamedTuple
@@ -13,10 +15,12 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from engine_core.config.toml_section import ConfigError
 
 SENTINEL_PORT = 26_379
-_SUFFIX = "+sentinel"
+SERVER_PORT = 6_379
+_SENTINEL, _CLUSTER = "+sentinel", "+cluster"
 _WRONG = (
-    "REDIS_URL: must be redis://[[user]:password@]host[:port][/number], rediss://… (TLS), unix:///path or "
-    "redis+sentinel://[[user]:password@]host[:port],host[:port]/NAME[/number]; in a password, signs like / # ? @ are "
+    "REDIS_URL: must be redis://[[user]:password@]host[:port][/number], rediss://… (TLS), unix:///path, "
+    "redis+sentinel://[[user]:password@]host[:port],host[:port]/NAME[/number] or "
+    "redis+cluster://[[user]:password@]host[:port],host[:port]; in a password, signs like / # ? @ are "
     "written %2F %23 %3F %40"
 )
 
@@ -29,15 +33,23 @@ class SentinelUrl(NamedTuple):
     password: str
 
 
+class ClusterUrl(NamedTuple):
+    nodes: tuple[tuple[str, int], ...]  # some of them: each knows the others
+    shard: int
+    server: str  # a URL as of one server, whose address says nothing
+
+
 def check_redis_url(url: str) -> str:
     """`url` if it can be one of a Redis; the message never repeats it, since what is wrong may be in its password."""
     try:
-        if not is_sentinel(url):
+        if is_sentinel(url):
+            is_right = bool(sentinel_url(url).name)
+        elif is_cluster(url):
+            is_right = cluster_url(url).shard >= 0
+        else:
             parts = urlsplit(url)
             is_right = bool(parts.path if parts.scheme == "unix" else parts.hostname)
             is_right = is_right and parts.scheme in ("redis", "rediss", "unix") and (parts.port or 1) > 0
-        else:
-            is_right = bool(sentinel_url(url).name)
     except ValueError:
         is_right = False
     if not is_right:
@@ -46,7 +58,28 @@ def check_redis_url(url: str) -> str:
 
 
 def is_sentinel(url: str) -> bool:
-    return url.partition("://")[0] in ("redis" + _SUFFIX, "rediss" + _SUFFIX)
+    return _has(url, _SENTINEL)
+
+
+def is_cluster(url: str) -> bool:
+    return _has(url, _CLUSTER)
+
+
+def is_watched(url: str) -> bool:
+    """Whether somebody else decides which server is the primary, and may choose another one at any time."""
+    return is_sentinel(url) or is_cluster(url)
+
+
+def _has(url: str, suffix: str) -> bool:
+    return url.partition("://")[0] in ("redis" + suffix, "rediss" + suffix)
+
+
+def of_shard(url: str, shard: int) -> str:
+    """The same, with the shard whose keys are wanted, if that makes a difference and is not said."""
+    if not is_cluster(url) or urlsplit(url).path.strip("/"):
+        return url
+    before, mark, options = url.partition("?")
+    return f"{before.rstrip('/')}/{shard}{mark}{options}"
 
 
 def sentinel_url(url: str) -> SentinelUrl:
@@ -59,15 +92,31 @@ def sentinel_url(url: str) -> SentinelUrl:
     query = dict(parse_qsl(parts.query))
     username, password = (query.pop(f"sentinel_{what}", "") for what in ("username", "password"))
     options = f"?{urlencode(query)}" if query else ""
-    server = f"{parts.scheme.removesuffix(_SUFFIX)}://{user}{at}sentinel/{number or 0}{options}"
-    return SentinelUrl(tuple(_address(each) for each in hosts.split(",")), unquote(name), server, username, password)
+    server = f"{parts.scheme.removesuffix(_SENTINEL)}://{user}{at}sentinel/{number or 0}{options}"
+    return SentinelUrl(_addresses(hosts, SENTINEL_PORT), unquote(name), server, username, password)
 
 
-def _address(text: str) -> tuple[str, int]:
+def cluster_url(url: str) -> ClusterUrl:
+    """The parts of a URL of which is_cluster; ValueError if one is wrong."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    shard = parts.path.strip("/") or "0"
+    if not (shard.isascii() and shard.isdigit()):
+        raise ValueError("a shard is a whole number")
+    options = f"?{parts.query}" if parts.query else ""
+    server = f"{parts.scheme.removesuffix(_CLUSTER)}://{user}{at}node/0{options}"
+    return ClusterUrl(_addresses(hosts, SERVER_PORT), int(shard), server)
+
+
+def _addresses(hosts: str, standard_port: int) -> tuple[tuple[str, int], ...]:
+    return tuple(_address(each, standard_port) for each in hosts.split(","))
+
+
+def _address(text: str, standard_port: int) -> tuple[str, int]:
     parts = urlsplit(f"//{text}")
     if not parts.hostname:
-        raise ValueError("a sentinel has a host")
-    port = SENTINEL_PORT if parts.port is None else parts.port
+        raise ValueError("a server has a host")
+    port = standard_port if parts.port is None else parts.port
     if not port:
-        raise ValueError("no sentinel listens on port 0")
+        raise ValueError("nobody listens on port 0")
     return parts.hostname, port

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from engine_core.config.edge_limits import read_http
 from engine_core.config.exchange_toml import PROFILES, Config, load
-from engine_core.config.redis_url import check_redis_url
+from engine_core.config.redis_url import check_redis_url, of_shard
 from engine_core.config.toml_section import ConfigError, Section
 
 MAX_PORT = 65_535
@@ -63,16 +63,18 @@ class Settings:
         runtime = Path(environment["EXCHANGE_RUNTIME"]) if environment.get("EXCHANGE_RUNTIME") else runtime_path(data)
         if os.path.exists(runtime) and not os.path.isdir(runtime):
             raise ConfigError(f"EXCHANGE_RUNTIME: {runtime} is not a folder")
+        shard = whole_number(environment, "EXCHANGE_SHARD", 0, 16_383)
+        given = environment.get("REDIS_URL", "")
         return cls(
             config=config,
             data=data,
             runtime=runtime,
-            redis_url=(environment.get("REDIS_URL") and check_redis_url(environment["REDIS_URL"]))
+            redis_url=(given and of_shard(check_redis_url(given), shard))
             or running.get("redis")
             or f"unix://{quote(os.fsencode(runtime / VALKEY_SOCKET))}",
             database_url=environment.get("DATABASE_URL") or running.get("database", ""),
             profile=profile,
-            shard=whole_number(environment, "EXCHANGE_SHARD", 0, 16_383),
+            shard=shard,
             host=environment.get("EXCHANGE_HOST") or config.server.host,
             http_port=whole_number(environment, "EXCHANGE_HTTP_PORT", config.server.http_port, MAX_PORT),
             ws_port=whole_number(environment, "EXCHANGE_WS_PORT", config.server.ws_port, MAX_PORT),

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import redis
 
-from engine_core.config.redis_url import check_redis_url
+from engine_core.config.redis_url import check_redis_url, is_cluster
 from engine_core.config.settings import without_password
 from engine_core.transport.postgres import UnfitDatabase, check_for_writing
 from engine_core.transport.primary import redis_of
@@ -32,6 +32,10 @@ def check_redis(url: str, durability: str, replicas: int = 0) -> None:
             replication: dict[str, Any] = client.info("replication")
             settings: dict[str, Any] = client.config_get("append*")
             settings |= client.config_get("maxmemory-policy")
+            if client.info("cluster")["cluster_enabled"] and not is_cluster(url):
+                raise ExternalError(
+                    f"{name}: is a node of a cluster: name some of its nodes, redis+cluster://host,host"
+                )
     except redis.ResponseError as error:
         raise ExternalError(
             f"{name}: its settings cannot be read ({error}); the exchange needs INFO and CONFIG GET"

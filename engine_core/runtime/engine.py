@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import redis
 
-from engine_core.config.redis_url import is_sentinel
+from engine_core.config.redis_url import is_watched
 from engine_core.process.stages import Sender, Stage, Stamps, now
 from engine_core.runtime.clock import Clock
 from engine_core.runtime.config import EngineConfig
@@ -34,6 +34,7 @@ from engine_core.runtime.snapshots.schedule import Keeper
 from engine_core.runtime.snapshots.snapshot import Place
 from engine_core.runtime.standby import active_name
 from engine_core.transport.redis_connection import Connection
+from engine_core.transport.replicated import COMPARED
 from engine_core.transport.ring import RingWriter, Stamp
 from engine_core.wire.layout import EVENT
 from engine_core.wire.log import RESTORE_SECONDS, LogError, LogState, LogTrimmed
@@ -78,7 +79,7 @@ class Engine:
         self.publisher = Publisher(self.names, Replication(self.names, replicas) if replicas else None)
         self.guard: CrashGuard | None = None
         self.recovered = self.following = False
-        self._tail = Tail(KEEP_SECONDS_FOR_REPLICAS if is_sentinel(self.config.redis_url) else KEEP_SECONDS)
+        self._tail = Tail(KEEP_SECONDS_FOR_REPLICAS if is_watched(self.config.redis_url) else KEEP_SECONDS)
         self._mirror_crc = 0  # of the last entry executed
 
     def connect(self, client: redis.Redis) -> tuple[LogState, LogState]:
@@ -149,9 +150,9 @@ class Engine:
             appends.send([name])
             appends.receive()
             self.publisher.replication.begin(appends, self.publisher.confirmed)
-        else:  # of another durability before this one, nothing is to stay
-            marks = pack(b"UNLINK", self.names.replicated.encode(), self.names.held.encode())
-            appends.send([pack(b"CLIENT", b"REPLY", b"SKIP"), marks, name])
+        else:
+            names = [name.encode() for name in (self.names.replicated, self.names.held, self.names.compared)]
+            appends.send([pack(b"CLIENT", b"REPLY", b"SKIP"), pack(b"EVAL", COMPARED, b"3", *names), name])
             appends.receive()
         self.own.connect(appends, self.machine)
         if self.active:

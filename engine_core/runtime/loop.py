@@ -17,8 +17,9 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 import redis
+from redis.exceptions import AskError
 
-from engine_core.config.redis_url import is_sentinel
+from engine_core.config.redis_url import is_watched
 from engine_core.runtime.config import WAITING_BYTES
 from engine_core.runtime.engine import FEW_ENTRIES, Engine
 from engine_core.runtime.log.intake import BLOCK_MS, OVERDUE_SECONDS, WATCHED_BLOCK_MS, Intake
@@ -60,6 +61,10 @@ def run(engine: Engine, ready: Callable[[], None]) -> None:
                 raise
             else:  # another engine may be about to give back what Redis lost
                 time.sleep(RETRY_SECONDS)
+        except AskError as error:  # MOVED, too; where a cluster is expected, connections look for the other node
+            raise LogError(
+                f"REDIS_URL: the keys are at another node ({error}): use redis+cluster://host,host"
+            ) from error
         except (*UNREACHABLE, NotTaken) as error:
             if isinstance(error, NotTaken):
                 logger.warning("trying again: %s", error)
@@ -108,7 +113,7 @@ class Session:
         self._engine, self._client, self._appends = engine, client, appends
         self._publisher = engine.publisher
         is_replicated = self._publisher.replication is not None
-        self._is_watched = is_sentinel(engine.config.redis_url)
+        self._is_watched = is_watched(engine.config.redis_url)
         self._lookout = Lookout(
             client,
             engine.names,

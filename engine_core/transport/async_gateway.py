@@ -25,7 +25,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from engine_core.config.redis_url import is_sentinel
+from engine_core.config.redis_url import is_watched
 from engine_core.process.tasks import ended
 from engine_core.transport.backlog import Backlog, Logs, Pressure
 from engine_core.transport.feed import Feed, describe, slots_of
@@ -59,7 +59,7 @@ class AsyncGateway:
         self._keys = keys(shard)
         # No retries inside the client: appending twice must be decided here.
         self._redis = async_redis_of(redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None)
-        self._is_watched = is_sentinel(redis_url)
+        self._is_watched = is_watched(redis_url)
         self._pressure = Pressure(self._redis, self._keys, backlog)
         self._feed = feed
         self._loop = asyncio.get_running_loop()

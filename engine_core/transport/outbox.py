@@ -28,7 +28,7 @@ from engine_core.transport.gateway import GatewayError
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT, SLOT, join
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
-from engine_core.wire.streams import EntryId, encode_block
+from engine_core.wire.streams import EntryId, decode_block, encode_block
 
 
 class Answer(Protocol):
@@ -147,6 +147,12 @@ class Outbox:
         self._header["sequence"] = block.sequence
         self._header["time_ms"] = time.time_ns() // 1_000_000
         return encode_block(self._header, block.records)
+
+    def is_of(self, block: Block, data: bytes) -> bool:
+        """Whether these bytes of the log are a copy of it."""
+        header, _ = decode_block(data, COMMAND)
+        sender = self.gateway, self.incarnation, block.sequence
+        return sender == tuple(int(header[name]) for name in ("gateway", "incarnation", "sequence"))
 
     def drop(self, block: Block, error: Exception) -> None:
         """Forget a block that is certainly not in the log, or whose outcome nobody waits for any more."""

@@ -139,7 +139,7 @@ class Pipeline:
             await hearing.read_response()
             await commands.send_command("SCRIPT", "LOAD", ASK_SCRIPT)
             script = await commands.read_response()
-            await self._check_log()
+            await self._check_log(commands)
             self._begin_connection()
             if not self.ready.done():
                 self.ready.set_result(None)
@@ -159,22 +159,37 @@ class Pipeline:
         """Whether only that counts which replicas have. NotCompared while no engine has looked at this Redis."""
         await connection.send_command("XREVRANGE", self._keys.replicated, "+", "-", "COUNT", "1")
         mark = mark_of(await connection.read_response())
-        if mark is None:
-            return False
+        if mark is not None:
+            await self._require_compared(connection, mark.server)
+        return mark is not None
+
+    async def _require_compared(self, connection: Any, compared: bytes | None) -> None:
         await connection.send_command("INFO", "server")
-        if mark.server != run_id_of(await connection.read_response()):
+        if compared != run_id_of(await connection.read_response()):
             raise NotCompared("the engine has not compared its log yet: is it running?")
-        return True
 
-    async def _check_log(self) -> None:
-        """A Redis that lost what it had confirmed is another log: nothing of ours may go into it.
+    async def _check_log(self, connection: Any) -> None:
+        """A Redis that lost what was answered is another log: nothing of ours may go into it.
 
-        With replication it may lose what was not answered yet; that is appended again.
+        It may lose what it had only confirmed. An engine that has executed that gives it back before all else; what is
+        not there then was executed by nobody, and is appended again.
         """
         events, orders = [await describe(self._redis, name) for name in (self._keys.events, self._keys.orders)]
         events.check(min(self._feed.position, events.top), self._feed.log_id)
-        confirmed = [block.entry for block in self.outbox.blocks if block.entry is not None]
-        orders.check(max([self._feed.position, *([] if self.is_replicated else confirmed)]))
+        orders.check(self._feed.position)
+        lost = [block for block in self.outbox.blocks if block.entry is not None and not await self._has(block)]
+        if lost and not self.is_replicated:
+            await connection.send_command("GET", self._keys.compared)
+            await self._require_compared(connection, await connection.read_response())
+            lost = [block for block in lost if not await self._has(block)]
+        for block in lost:
+            block.entry = None
+
+    async def _has(self, block: Block) -> bool:
+        """Whether the log has this block where Redis had confirmed it."""
+        name = str(block.entry)
+        rows: Any = await self._redis.xrange(self._keys.orders, name, name)
+        return any(self.outbox.is_of(block, fields[FIELD]) for _, fields in rows)
 
     def _begin_connection(self) -> None:
         self._replies.clear()
@@ -182,7 +197,7 @@ class Pipeline:
         self._appends = 0
         self.connected = True
         oldest = self.outbox.oldest
-        if oldest is not None and (oldest.entry is None or self.is_replicated) and expired(oldest):
+        if oldest is not None and oldest.entry is None and expired(oldest):
             # Its waiters got "outcome unknown", so it must not be executed from now on; nor can the
             # later ones, in an engine that counts. Whether any had reached the log, the feed will tell nobody.
             for block in self.outbox.blocks:

@@ -1,33 +1,40 @@
-"""Clients of the Redis that has the log: the server of a URL, or the primary that Redis Sentinel names at present.
+"""Clients of the Redis that has the log: the server of a URL, or the primary that is named at present.
 
-Whoever is told `redis+sentinel://` asks the sentinels anew for each connection, and the server that they name must say
-itself that it is a primary: a sentinel may be behind. A connection to a server that was demoted, or that stands on the
-lonely side of a partition, ends like one to a server that died; the next one is made to whoever is primary then, and
-its log is compared before anything goes on. Non-goals: when to try again, and what the log holds.
+Whoever is told `redis+sentinel://` or `redis+cluster://` asks the sentinels, or nodes, anew for each connection, and
+the server that they name must say itself that it is a primary: they may be behind. A connection to a server that was
+demoted, or that stands on the lonely side of a partition, ends like one to a server that died; the next one is made to
+whoever is primary then, and its log is compared before anything goes on. Non-goals: when to try again, what the log
+holds, and keys of several nodes: a client is of one shard.
 """
 
+import asyncio
 import socket
 from typing import Any
 
 import redis
 import redis.asyncio
 import redis.asyncio.sentinel
-import redis.connection
 import redis.sentinel
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
+from redis.exceptions import AskError, ClusterDownError, ReadOnlyError, ResponseError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import MasterDownError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
 
-from engine_core.config.redis_url import SentinelUrl, is_sentinel, sentinel_url
+from engine_core.config.redis_url import cluster_url, is_cluster, is_sentinel, sentinel_url
+from engine_core.transport.discovery import (
+    AskNodes,
+    AskSentinels,
+    AsyncAskNodes,
+    AsyncAskSentinels,
+    key_of,
+    options_of,
+)
 from engine_core.wire.log import LogError
 
-SENTINEL_SECONDS = 1.0  # for one sentinel to answer, then the next one is asked
+HANDSHAKE_SECONDS = 5.0  # for a server that accepts connections, which its system does for it even while it hangs
 DEAD_HOST_MS = 3000  # of a server that acknowledges nothing: its connections end, and whoever is primary is looked for
-UNREACHABLE = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError, OSError)
-_options_of: Any = redis.connection.parse_url
+# Of a replica; of a node that does not have the keys (AskError: MOVED, too), is alone, or is giving keys away.
+_NOT_HERE = (ReadOnlyError, AskError, ClusterDownError, TryAgainError)
+UNREACHABLE = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, ClusterDownError, OSError)
 # The first one comes to whoever waits while a primary becomes a replica; the second from a primary that has lost its
 # replicas (min-replicas-to-write), perhaps because they follow another one by now.
 _ELSEWHERE = ("UNBLOCKED", "NOREPLICAS")
@@ -35,29 +42,38 @@ _ELSEWHERE = ("UNBLOCKED", "NOREPLICAS")
 
 def is_elsewhere(error: Any) -> bool:
     """Whether this reply of Redis says that it is not, or may not be, the server to talk to any more."""
-    if isinstance(error, ReadOnlyError | MasterDownError):
+    if isinstance(error, _NOT_HERE):
         return True
     return isinstance(error, ResponseError) and str(error).startswith(_ELSEWHERE)
 
 
 def redis_of(redis_url: str, **options: Any) -> redis.Redis:
     """As redis.Redis.from_url."""
-    if not is_sentinel(redis_url):
+    ask: redis.sentinel.Sentinel
+    if is_sentinel(redis_url):
+        named = sentinel_url(redis_url)
+        ask, name, server = AskSentinels(named), named.name, named.server
+    elif is_cluster(redis_url):
+        node = cluster_url(redis_url)
+        ask, name, server = AskNodes(node), key_of(node), node.server
+    else:
         return redis.Redis.from_url(redis_url, **options)
-    url = sentinel_url(redis_url)
-    sentinel: Any = _Sentinel(url)
-    client: redis.Redis = sentinel.master_for(url.name, **_server_options(url, _Connection, _Tls, options))
+    client: redis.Redis = ask.master_for(name, **_server_options(server, _Connection, _Tls, options))  # type: ignore[no-untyped-call]
     return client
 
 
 def async_redis_of(redis_url: str, **options: Any) -> redis.asyncio.Redis:
     """As redis.asyncio.Redis.from_url."""
-    if not is_sentinel(redis_url):
+    ask: redis.asyncio.sentinel.Sentinel
+    if is_sentinel(redis_url):
+        named = sentinel_url(redis_url)
+        ask, name, server = AsyncAskSentinels(named), named.name, named.server
+    elif is_cluster(redis_url):
+        node = cluster_url(redis_url)
+        ask, name, server = AsyncAskNodes(node), key_of(node), node.server
+    else:
         return redis.asyncio.Redis.from_url(redis_url, **options)
-    url = sentinel_url(redis_url)
-    sentinel: Any = _AsyncSentinel(url)
-    server = _server_options(url, _AsyncConnection, _AsyncTls, options)
-    client: redis.asyncio.Redis = sentinel.master_for(url.name, **server)
+    client: redis.asyncio.Redis = ask.master_for(name, **_server_options(server, _AsyncConnection, _AsyncTls, options))
     return client
 
 
@@ -72,20 +88,8 @@ def refuse_replica(role: Any, *, at_start: bool) -> None:
     raise RedisConnectionError(why)
 
 
-def _sentinel_options(url: SentinelUrl, retry: Any) -> dict[str, Any]:
-    return {
-        "username": url.username or None,
-        "password": url.password or None,
-        "ssl": url.server.startswith("rediss:"),
-        "retry": retry,
-        "protocol": 2,
-        "socket_timeout": SENTINEL_SECONDS,
-        "socket_connect_timeout": SENTINEL_SECONDS,
-    } | {name: value for name, value in _options_of(url.server).items() if name.startswith("ssl_")}
-
-
-def _server_options(url: SentinelUrl, plain: type, tls: type, given: dict[str, Any]) -> dict[str, Any]:
-    options = _options_of(url.server)
+def _server_options(server: str, plain: type, tls: type, given: dict[str, Any]) -> dict[str, Any]:
+    options = options_of(server)
     del options["host"]
     options["connection_class"] = tls if "connection_class" in options else plain
     keepalive: dict[int, int] = {}
@@ -98,27 +102,50 @@ def _server_options(url: SentinelUrl, plain: type, tls: type, given: dict[str, A
 
 
 class _Primary:
-    """Of a connection: the server says itself that it is one."""
+    """Of a connection: the server says itself that it is one, in time, and the connection ends once it is not."""
 
-    def connect_to(self: Any, address: tuple[str, int]) -> None:
-        super().connect_to(address)  # type: ignore[misc]
+    def connect_to(self, address: tuple[str, int]) -> None:
+        made: Any = self
+        patience, made.socket_timeout = made.socket_timeout, HANDSHAKE_SECONDS
         try:
-            self.send_command("ROLE")
-            refuse_replica(self.read_response(), at_start=False)
+            super().connect_to(address)  # type: ignore[misc]
+            made.send_command("ROLE")
+            refuse_replica(made.read_response(), at_start=False)
+            made._sock.settimeout(patience)
         except BaseException:
-            self.disconnect()
+            made.disconnect()
             raise
+        finally:
+            made.socket_timeout = patience
+
+    def read_response(self: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*arguments, **options)  # type: ignore[misc]
+        except _NOT_HERE as error:
+            self.disconnect()
+            raise RedisConnectionError(f"this Redis is not the primary, or not any more: {error}") from error
 
 
 class _AsyncPrimary:
     async def connect_to(self: Any, address: tuple[str, int]) -> None:
-        await super().connect_to(address)  # type: ignore[misc]
         try:
-            await self.send_command("ROLE")
-            refuse_replica(await self.read_response(), at_start=False)
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                await super().connect_to(address)  # type: ignore[misc]
+                await self.send_command("ROLE")
+                refuse_replica(await self.read_response(), at_start=False)
+        except TimeoutError:
+            await self.disconnect(nowait=True)
+            raise RedisTimeoutError(f"{address[0]}:{address[1]} does not say what it is") from None
         except BaseException:
             await self.disconnect(nowait=True)
             raise
+
+    async def read_response(self: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super().read_response(*arguments, **options)  # type: ignore[misc]
+        except _NOT_HERE as error:
+            await self.disconnect(nowait=True)
+            raise RedisConnectionError(f"this Redis is not the primary, or not any more: {error}") from error
 
 
 class _Connection(_Primary, redis.sentinel.SentinelManagedConnection): ...
@@ -131,66 +158,3 @@ class _AsyncConnection(_AsyncPrimary, redis.asyncio.sentinel.SentinelManagedConn
 
 
 class _AsyncTls(_AsyncPrimary, redis.asyncio.sentinel.SentinelManagedSSLConnection): ...
-
-
-class _Sentinel(redis.sentinel.Sentinel):
-    """Its connections are for one question: what stays open may be to a sentinel that is gone by the next."""
-
-    def __init__(self, url: SentinelUrl) -> None:
-        asking = _sentinel_options(url, Retry(NoBackoff(), 0))
-        super().__init__(url.sentinels, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
-
-    def discover_master(self, service_name: str) -> Any:
-        troubles = []
-        for sentinel in self.sentinels:
-            try:
-                state: Any = sentinel.sentinel_master(service_name)
-                named: Any = sentinel.sentinel_get_master_addr_by_name(service_name)
-            except (RedisError, OSError) as error:
-                troubles.append(str(error))
-                continue
-            finally:
-                sentinel.connection_pool.disconnect()
-            if (address := address_of(state, named)) is not None:
-                return address
-        raise _nobody(service_name, troubles)
-
-
-class _AsyncSentinel(redis.asyncio.sentinel.Sentinel):
-    def __init__(self, url: SentinelUrl) -> None:
-        asking = _sentinel_options(url, AsyncRetry(NoBackoff(), 0))
-        super().__init__(url.sentinels, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
-
-    async def discover_master(self, service_name: str) -> Any:
-        troubles = []
-        for sentinel in self.sentinels:
-            try:
-                state: Any = await sentinel.sentinel_master(service_name)
-                named: Any = await sentinel.sentinel_get_master_addr_by_name(service_name)
-            except (RedisError, OSError) as error:
-                troubles.append(str(error))
-                continue
-            finally:
-                await sentinel.connection_pool.disconnect()
-            if (address := address_of(state, named)) is not None:
-                return address
-        raise _nobody(service_name, troubles)
-
-
-def address_of(state: dict[str, Any], named: tuple[bytes | str, int] | None) -> tuple[str, int] | None:
-    """Of the primary, as one sentinel knows it; None: it is down, as far as that one sees.
-
-    `state` (SENTINEL MASTER) is of the dead one until every replica follows the new one: seconds after that has become
-    primary. `named` (GET-MASTER-ADDR-BY-NAME) is the new one at once, at the sentinel that promotes it.
-    """
-    if named is None:
-        return None
-    host, port = named
-    address = (host.decode() if isinstance(host, bytes) else host, port)
-    is_down = state["is_sdown"] or state["is_odown"] or not state["is_master"]
-    return None if is_down and address == (state["ip"], state["port"]) else address
-
-
-def _nobody(name: str, troubles: list[str]) -> redis.sentinel.MasterNotFoundError:
-    why = f": {'; '.join(troubles)}" if troubles else ""
-    return redis.sentinel.MasterNotFoundError(f"No master found for {name!r}{why}")

@@ -4,10 +4,12 @@
     replicated:{s}         42            one entry, the mark: its ID is that of the last block that may leave,
                                          its field the run ID of the Redis whose logs the engine has compared
     held:{s}        why results do not leave the engine at present; empty if they do
+    compared:{s}    the same run ID, where there is no mark
 
-The active engine keeps the mark (runtime/log/replication.py). Readers stop at it: what lies beyond may be lost with one
-host, and be something else afterwards. And nobody appends commands to a Redis whose run ID the mark does not name: an
-engine may be about to give back there what was lost. Where there is no mark, everything may be read.
+The active engine keeps them (runtime/log/replication.py). Readers stop at the mark: what lies beyond may be lost with
+one host, and be something else afterwards. And nobody appends commands to a Redis whose run ID the mark does not name:
+an engine may be about to give back there what was lost. Where there is no mark, everything may be read, and only who
+misses a command of his own waits for the run ID: then no engine has executed it, and it is appended again.
 """
 
 import re
@@ -17,6 +19,10 @@ from typing import Any, NamedTuple
 from engine_core.wire.streams import EntryId, Keys
 
 SERVER = b"server"
+# Of another durability before this one nothing is to stay. Also when Redis is full.
+COMPARED = b"""#!lua flags=allow-oom
+redis.call('UNLINK', KEYS[1], KEYS[2])
+return redis.call('SET', KEYS[3], string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'))"""
 _NOTHING = "0-0"
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]

@@ -30,12 +30,13 @@ class Keys(NamedTuple):
     skipped: str  # set of the entries that an operator had the engine skip; see runtime/crash_guard.py
     replicated: str  # stream of one entry: how far the events are on replicas; see transport/replicated.py
     held: str  # why results do not leave the engine; the same
+    compared: str  # run ID of the Redis whose logs the engine has compared; the same
 
 
 def keys(shard: int = 0) -> Keys:
     tag = f"{{s{shard}}}"
     logs = ("orders:{}", "events:{}", "queries:{}", "answers:{}:")
-    notes = ("lease:{}:", "stored:{}", "skipped:{}", "replicated:{}", "held:{}")
+    notes = ("lease:{}:", "stored:{}", "skipped:{}", "replicated:{}", "held:{}", "compared:{}")
     return Keys(*(name.format(tag) for name in (*logs, *notes)))
 
 

@@ -2,7 +2,15 @@
 
 import pytest
 
-from engine_core.config.redis_url import check_redis_url, is_sentinel, sentinel_url
+from engine_core.config.redis_url import (
+    check_redis_url,
+    cluster_url,
+    is_cluster,
+    is_sentinel,
+    is_watched,
+    of_shard,
+    sentinel_url,
+)
 from engine_core.config.settings import has_password, without_password
 from engine_core.config.toml_section import ConfigError
 
@@ -17,6 +25,18 @@ def test_the_parts_of_a_sentinel_url() -> None:
     assert sentinel_url("rediss+sentinel://one/log").server == "rediss://sentinel/0"
 
 
+def test_the_parts_of_a_cluster_url() -> None:
+    url = "redis+cluster://me:p%2Fw@one,[::1]:7/?health_check_interval=9"
+    parts = cluster_url(check_redis_url(url))
+    assert is_cluster(url) and is_watched(url) and not is_sentinel(url)
+    assert (parts.nodes, parts.shard) == ((("one", 6379), ("::1", 7)), 0)
+    assert parts.server == "redis://me:p%2Fw@node/0?health_check_interval=9"
+    assert of_shard(url, 3) == "redis+cluster://me:p%2Fw@one,[::1]:7/3?health_check_interval=9"
+    assert cluster_url(of_shard(url, 3)).shard == 3
+    for other in (of_shard(url, 3), "redis://one:1/0", "redis+sentinel://one/log"):
+        assert of_shard(other, 4) == other
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -28,6 +48,11 @@ def test_the_parts_of_a_sentinel_url() -> None:
         "redis+sentinel://one:99999/log",
         "redis+sentinel://one/log/first",
         "unix+sentinel://one/log",
+        "redis+cluster://",
+        "redis+cluster://one,/",
+        "redis+cluster://one:0",
+        "redis+cluster://one/first",
+        "redis+cluster://one/-1",
     ],
 )
 def test_what_is_none(url: str) -> None:

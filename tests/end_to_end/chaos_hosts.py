@@ -1,11 +1,11 @@
 """Chaos of hosts: the primary of the log is killed again and again, and at the same moment who else may be on its host.
 
-    python -m tests.end_to_end.chaos_hosts [--kills N] [--seed N]
+    python -m tests.end_to_end.chaos_hosts [--kills N] [--seed N] [--cluster]
 
-durability = "replicated" with one of two replicas, three sentinels, one standby. Each kill -9 of the primary takes
-nobody, the active engine, or both engines with it. Clients and what must hold at the end are those of chaos.py, but for
-bulk producers, who take the word of Redis for an acknowledgement. The last line has the seconds from each promotion to
-the next acknowledged order.
+durability = "replicated" with one of two replicas, three sentinels (or a cluster of three primaries), one standby. Each
+kill -9 of the primary takes nobody, the active engine, or both engines with it. Clients and what must hold at the end
+are those of chaos.py, but for bulk producers, who take the word of Redis for an acknowledgement. The last line has the
+seconds from each promotion to the next acknowledged order.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import redis
 
+from tests.clusters import Cluster
 from tests.end_to_end.chaos import CONFIG, ENOUGH, Chaos, running
 from tests.exchange import Exchange, configured, eventually
 from tests.sentinels import PASSWORD, Sentinels
@@ -67,9 +68,9 @@ class HostChaos(Chaos):
         return redis.Redis(port=self._servers.primary, password=PASSWORD)
 
 
-def survive(folder: Path, kills: int, seed: int) -> HostChaos:
+def survive(folder: Path, kills: int, seed: int, kind: type[Sentinels] = Sentinels) -> HostChaos:
     """One run from an empty folder to the audit."""
-    with Sentinels(folder) as servers:
+    with kind(folder) as servers:
         config = configured(folder, REPLICATED)
         exchange = Exchange(folder / "data", "--profile", "bare", "--config", str(config))
         exchange.variables["REDIS_URL"] = servers.url
@@ -86,10 +87,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50, help="of the primary (default: 50)")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000, help="of order and moments")
+    parser.add_argument("--cluster", action="store_true", help="the log on a cluster's node, instead of sentinels")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="exchange-chaos-") as folder:
-        chaos = survive(Path(folder), options.kills, options.seed)
+        kind = Cluster if options.cluster else Sentinels
+        chaos = survive(Path(folder), options.kills, options.seed, kind)
     print(f"{options.kills} hosts died, nothing acknowledged is missing or doubled: {chaos.outcome}")
     for who, seconds in sorted(chaos.paused.items()):
         print(f"{who}: {sorted(seconds)} s from the promotion to the next order")

@@ -144,6 +144,11 @@ def engine(
         if wait:
             assert os.read(ready, 1) == b"1", f"the engine did not start: {process.communicate()[1]}"
         yield process
+    except BaseException:
+        process.kill()
+        if process.stderr is not None and not process.stderr.closed:
+            print(f"the engine said:\n{process.communicate()[1]}")
+        raise
     finally:
         os.close(ready)
         process.kill()

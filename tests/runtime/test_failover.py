@@ -1,4 +1,4 @@
-"""Redis Sentinel: the primary of the log dies under load, another one is promoted, and trading goes on with it.
+"""Redis Sentinel and Redis Cluster: the primary of the log dies under load, another one is promoted, trading goes on.
 
 Real servers, sentinels and engines. Each acknowledged order is in the log of whoever is primary at the end, once.
 """
@@ -18,17 +18,18 @@ from engine_core.transport.primary import async_redis_of, redis_of
 from engine_core.transport.redis_connection import Connection
 from engine_core.wire.codes import EventKind, QueryKind, Side
 from engine_core.wire.streams import pack
+from tests.clusters import Cluster
 from tests.runtime.rig import assert_mirrored, engine, place, setup
 from tests.runtime.trader import Trader, accepted, check_all_there
-from tests.sentinels import PASSWORD, PATIENCE_SECONDS, Sentinels, until
+from tests.sentinels import NAME, PASSWORD, PATIENCE_SECONDS, Sentinels, until
 
 pytestmark = pytest.mark.timeout(1200)  # a sentinel that stood still does nothing for half a minute
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sentinels]:
-    """One set for this file; whoever kills a server revives it."""
-    with Sentinels(tmp_path_factory.mktemp("sentinels")) as running:
+@pytest.fixture(scope="module", params=[Sentinels, Cluster])
+def servers(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Sentinels]:
+    """One set of each kind for this file; whoever kills a server revives it."""
+    with request.param(tmp_path_factory.mktemp("servers")) as running:
         yield running
 
 
@@ -174,10 +175,20 @@ async def test_clients_find_the_primary_and_leave_nothing_open(servers: Sentinel
         assert (await following.execute_command("ROLE"))[0] == b"master"
 
 
-def test_sentinels_that_are_away_or_know_nothing_are_a_server_that_is_away(servers: Sentinels) -> None:
-    for url in ("redis+sentinel://127.0.0.1:1/log", servers.url.replace("/log", "/nothing")):
-        with redis_of(url) as client, pytest.raises(redis.ConnectionError, match="No master found"):
+def test_a_name_that_the_sentinels_do_not_know_is_a_server_that_is_away(servers: Sentinels) -> None:
+    url = servers.url.replace(f"/{NAME}", "/nothing")
+    if url != servers.url:  # nodes of a cluster know all keys
+        with redis_of(url) as client, pytest.raises(redis.ConnectionError, match="No master found for 'nothing'"):
             client.ping()
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://127.0.0.1:1/log", "redis+cluster://127.0.0.1:1,127.0.0.1:2"])
+async def test_nobody_to_ask_is_a_server_that_is_away(url: str) -> None:
+    with redis_of(url) as client, pytest.raises(redis.ConnectionError, match="No master found"):
+        client.ping()
+    async with async_redis_of(url) as following:
+        with pytest.raises(redis.ConnectionError, match="No master found"):
+            await following.ping()
 
 
 async def test_a_primary_without_the_replicas_that_it_must_have_takes_no_orders(

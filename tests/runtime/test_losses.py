@@ -94,6 +94,34 @@ async def test_a_living_engine_gives_back_what_redis_lost(tmp_path: Path, runtim
             assert "lost its last 20 entries: appending them again" in said
 
 
+async def test_what_no_engine_had_read_is_appended_again(tmp_path: Path, runtime: Path) -> None:
+    """Redis confirms an order and loses it before any engine reads it: nobody can give it back, and nobody was told."""
+    with server_of(tmp_path, runtime) as (url, pid), engine(url, runtime) as process:
+        with redis.Redis.from_url(url) as client:
+            with Gateway(url, answer_seconds=ANSWER_SECONDS) as first:
+                await asyncio.to_thread(first.execute, setup())
+            out = await AsyncGateway.open(url, runtime, 0, 100)
+            await out.submit(place(Side.BID, 50, 1).tobytes())
+            copy, before = saved(tmp_path), client.xlen(NAMES.orders)
+            process.send_signal(signal.SIGSTOP)
+            for waiting in client.client_list():  # else its system would take the order for it
+                if waiting["cmd"] in ("xread", "xread|block"):
+                    client.client_kill_filter(_id=waiting["id"])
+            lost = asyncio.ensure_future(out.submit(place(Side.BID, 51, 1).tobytes()))
+            while client.xlen(NAMES.orders) == before:
+                await asyncio.sleep(0.01)
+            await asyncio.to_thread(kill, pid, client)
+        go_back(tmp_path, copy)
+        with server_of(tmp_path, runtime), redis.Redis.from_url(url) as client:
+            await asyncio.sleep(1.0)  # while it has not been compared, nobody knows whether an engine has it
+            assert client.xlen(NAMES.orders) == before
+            process.send_signal(signal.SIGCONT)
+            assert [event["kind"] for event in await lost] == [EventKind.ACCEPTED]
+            assert client.xlen(NAMES.orders) == before + 1
+            await out.close()
+            await asyncio.to_thread(assert_mirrored, client)
+
+
 def test_a_log_cut_in_the_middle_of_a_record_is_completed(tmp_path: Path, runtime: Path) -> None:
     """A torn write at the end of the append-only file: Valkey forgets the torn record, the living engine has it."""
     with server_of(tmp_path, runtime) as (url, pid), engine(url, runtime) as process:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import redis
 
 from engine_core.runtime.log.tail import NOT_ABOVE_TOP
-from engine_core.transport.replicated import SERVER
+from engine_core.transport.replicated import COMPARED, SERVER
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId
 from tests.simulated.world import START_MS, World
 
@@ -280,6 +280,8 @@ class SimConnection:
             if name == b"XADD" and arguments[1] == b"MAXLEN":
                 marked = server.add_mark(arguments[0].decode(), _id(arguments[3]), arguments[5], again=False)
                 return str(marked).encode()
+            if name == b"EVAL" and arguments[0] == COMPARED:
+                return b"OK"
             if name == b"EVAL":
                 marked = server.add_mark(arguments[2].decode(), _id(arguments[3]), arguments[5], again=True)
                 return str(marked).encode()
@@ -307,8 +309,6 @@ class SimConnection:
             if name == b"CLIENT":
                 self.name = arguments[1].decode()
                 return b"OK"
-            if name == b"UNLINK":
-                return 0
             assert name == b"PUBLISH", command
             server.published.setdefault(arguments[0].decode(), []).append(arguments[1])
             return 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine_core.transport.primary import address_of
+from engine_core.transport.discovery import address_of
 
 OLD, NEW = ("10.0.0.1", 6379), ("10.0.0.2", 6379)
 
