@@ -66,19 +66,21 @@ Said = tuple[str, ...]  # the clock, and the numbers of a bar
 SPAN = 7  # seconds in which there are two trades
 
 
-def spoken(chart: Locator, count: int) -> dict[str, Said]:
-    """The last bars as they are read out from bar to bar, by their time; but for the newest, which may change."""
+def spoken(page: TradingPage, chart: Locator, count: int) -> tuple[dict[str, Said], dict[str, str]]:
+    """The last bars as they are read out from bar to bar, by their time, and what the indicators say of each. Not the
+    newest, which may change."""
     chart.focus()
     chart.press("End")
-    said: dict[str, Said] = {}
+    said, studied = {}, {}
     for _ in range(count):
         chart.press("ArrowLeft")
         words = chart.get_attribute("aria-valuetext") or ""
         bar = re.fullmatch(r"(?:.* )?(\S+): open (\S+), high (\S+), low (\S+), close (\S+), volume (\S+)", words)
         assert bar, words
         said[bar[1]] = bar.groups()[1:]
+        studied[bar[1]] = page.page.get_by_label("Indicators of the bar").inner_text()
     chart.press("Escape")
-    return said
+    return said, studied
 
 
 def stored(page: TradingPage, exchange: Exchange, since: int) -> dict[str, Said]:
@@ -101,18 +103,22 @@ def test_quiet_seconds_have_their_bars_at_once_as_after_a_reload(
     page.page.get_by_role("group", name="Candle interval").get_by_role("button", name="1s", exact=True).click()
     chart = page.page.get_by_role("slider", name=f"Candles of {QUIET}, 1s")
     expect(page.page.locator("[aria-label=Bar] dt + dd").first).to_be_visible()
+    for name in ("EMA", "VWAP", "RSI"):
+        page.page.get_by_role("group", name="Indicators").get_by_role("button", name=name, exact=True).click()
     begun = int(time.time())
     traders.trade("151.00")
     eventually(lambda: int(time.time()), lambda now: now > begun + 4, "some quiet seconds", 30)
     traders.trade("149.50")
     eventually(lambda: int(time.time()), lambda now: now > begun + SPAN + 2, "some more", 30)
-    seen = spoken(chart, SPAN)
+    seen, studied = spoken(page, chart, SPAN)
     expected = stored(page, exchange, begun - 5)
     assert len(seen) == SPAN
     assert seen == {clock: expected.get(clock) for clock in seen}
     page.page.reload()
     expect(page.page.locator("[aria-label=Bar] dt + dd").first).to_be_visible()
-    assert seen.items() <= spoken(chart, 3 * SPAN).items()
+    again, studied_again = spoken(page, chart, 3 * SPAN)
+    assert seen.items() <= again.items()
+    assert studied.items() <= studied_again.items()
 
 
 def of_days(page: TradingPage) -> Locator:

@@ -200,6 +200,36 @@ it("lets go of what is a page and more before, and has it again when it is scrol
   candles.stop();
 });
 
+it("has the same bars after hours as whoever comes then, unless somebody scrolled back", async () => {
+  const seconds = INTERVALS[0] as (typeof INTERVALS)[number];
+  const start = Math.floor(NOW / 500_000) * 500; // a page begins
+  vi.setSystemTime(start * 1000);
+  clock.hear(start * 1_000_000);
+  const asked: number[] = [];
+  vi.stubGlobal("fetch", async (url: string) => {
+    const [from, to] = ["startTime", "endTime"].map((name) => Number(new URL(url, "http://exchange").searchParams.get(name))) as [number, number];
+    asked.push(from);
+    const rows = Array.from({ length: Math.min(to, Math.floor(clock.now() / 1000) + 1) - from }, (_, at) => {
+      return { start: text(from + at, " "), end: "", open: "5", high: "5", low: "5", close: "5", volume: "1", trades: "1" };
+    });
+    return Response.json(rows);
+  });
+  const candles = new Candles(feed, "SOL_USDC", seconds, listener);
+  stream.active?.();
+  await vi.advanceTimersByTimeAsync(0);
+  const span = (): number[] => [Math.min(...drawn.keys()) - start, drawn.size];
+  expect(span()).toEqual([-500, 501]);
+  await vi.advanceTimersByTimeAsync(499_000);
+  expect(span()).toEqual([-500, 1_000]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(span()).toEqual([0, 501]);
+  await candles.loadOlder();
+  await vi.advanceTimersByTimeAsync(500_000);
+  expect(span()).toEqual([-500, 1_501]);
+  expect(new Set(asked.map((from) => from - start))).toEqual(new Set([-500]));
+  candles.stop();
+});
+
 it("asks again once it knows the exchange's time, if the reader's clock is wrong", async () => {
   const minutes = INTERVALS[1] as (typeof INTERVALS)[number];
   const asked: URL[] = [];

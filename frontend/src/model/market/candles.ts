@@ -29,6 +29,10 @@ export interface CandleListener {
   updated: (candle: Candle) => void;
 }
 
+/**
+ * Bars are read in pages that begin at multiples of its width: the newest page and the one before. So one who has been
+ * here for hours has the same bars as one who comes now, and averages that begin with the first bar are the same, too.
+ */
 const PAGE = 500;
 const RETRY_MS = 1_500;
 const LOOK_MS = 1_000;
@@ -81,6 +85,8 @@ export class Candles {
   private candles: Candle[] = [];
   private isLoading = false;
   private isExhausted = false;
+  /** Somebody scrolled back beyond the two pages: what came for that stays. */
+  private hasOlder = false;
   private isStopped = false;
   private isSubscribed = false;
   /** The stream tells all that happened since what was loaded: what it says nothing of was quiet. */
@@ -121,18 +127,21 @@ export class Candles {
     const first = this.candles[0];
     if (this.isLoading || this.isExhausted || !first) return;
     this.isLoading = true;
-    const older = await this.page(first.time);
+    const older = await this.read(first.time - PAGE * this.interval.seconds, first.time);
     this.isLoading = false;
-    if (older === null || this.isStopped) return;
+    if (older === null || this.isStopped || this.candles[0]?.time !== first.time) return; // it ends where none begins any more
     this.isExhausted = older.length === 0;
-    if (!this.isExhausted) this.replace(merge(older, this.candles));
+    if (this.isExhausted) return;
+    this.hasOlder = true;
+    this.replace(merge(older, this.candles));
   }
 
   private async loadLatest(): Promise<void> {
     const { isSubscribed } = this;
     this.isRefreshing = true;
     this.isGuessed = !this.feed.clock.isKnown;
-    const latest = await this.page(Math.floor(this.feed.clock.now() / 1000) + this.interval.seconds);
+    const now = Math.floor(this.feed.clock.now() / 1000);
+    const latest = await this.read(this.beginning(now), now + this.interval.seconds);
     if (this.isStopped) return;
     if (latest === null) {
       setTimeout(() => !this.isStopped && void this.loadLatest(), RETRY_MS);
@@ -140,14 +149,14 @@ export class Candles {
     }
     this.isRefreshing = false;
     this.isCurrent = isSubscribed && this.isSubscribed;
-    this.letGoBefore(latest[0]);
+    this.letGoBefore(latest[0], this.interval.seconds);
     this.replace(merge(this.candles, latest));
   }
 
-  /** Up to PAGE candles before `end`, or null when the exchange could not answer. */
-  private async page(end: number): Promise<Candle[] | null> {
+  /** The candles from `start` to before `end`, or null when the exchange could not answer. */
+  private async read(start: number, end: number): Promise<Candle[] | null> {
     try {
-      const rows = await klines(this.symbol, this.interval.name, end - PAGE * this.interval.seconds, end);
+      const rows = await klines(this.symbol, this.interval.name, start, end);
       return rows.flatMap((row) => fromWire(row, this.feed.clock.now()) ?? []);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -169,33 +178,46 @@ export class Candles {
       this.listener.updated(candle);
       return;
     }
-    this.letGoBefore(candle);
+    this.letGoBefore(candle, PAGE * this.interval.seconds);
     this.continueTo(candle.time - this.interval.seconds);
-    this.candles.push(candle);
-    this.listener.updated(candle);
+    this.add(candle);
   }
 
-  private replace(candles: Candle[]): void {
-    this.candles = withoutGaps(candles, this.interval.seconds);
+  /** Where the first of the two pages begins, at this time. */
+  private beginning(time: number): number {
+    const page = PAGE * this.interval.seconds;
+    return (Math.floor(time / page) - 1) * page;
+  }
+
+  private add(candle: Candle): void {
+    const last = this.candles.at(-1);
+    this.candles.push(candle);
+    const isNextPage = last !== undefined && this.beginning(last.time) !== this.beginning(candle.time);
+    if (isNextPage && !this.hasOlder) this.replace(this.candles);
+    else this.listener.updated(candle);
+  }
+
+  private replace(candles: readonly Candle[]): void {
+    const begin = this.hasOlder ? 0 : this.beginning(candles.at(-1)?.time ?? 0);
+    const kept = candles.filter(({ time }) => time >= begin);
+    this.isExhausted &&= kept.length === candles.length;
+    this.candles = withoutGaps(kept, this.interval.seconds);
     this.listener.replaced(this.candles);
   }
 
-  /** Where a page or more lies between, say after a night's sleep, what was before it comes when it is scrolled to. */
-  private letGoBefore(candle: Candle | undefined): void {
+  /** Where so much lies between, say after a night's sleep, what was before it comes when it is scrolled to. */
+  private letGoBefore(candle: Candle | undefined, seconds: number): void {
     const last = this.candles.at(-1);
-    if (!last || !candle || candle.time - last.time <= PAGE * this.interval.seconds) return;
+    if (!last || !candle || candle.time - last.time <= seconds) return;
     this.candles = [];
-    this.isExhausted = false;
+    this.isExhausted = this.hasOlder = false;
   }
 
   /** Quiet bars up to the one that begins at `until`. */
   private continueTo(until: number): void {
     const last = this.candles.at(-1);
     if (!last) return;
-    for (const candle of quietAfter(last, until, this.interval.seconds)) {
-      this.candles.push(candle);
-      this.listener.updated(candle);
-    }
+    for (const candle of quietAfter(last, until, this.interval.seconds)) this.add(candle);
   }
 
   /** Looks again when the next bar begins, and at least every second: clocks are set, and machines sleep. */
