@@ -106,6 +106,9 @@ def test_nothing_is_cut_on_a_phone(traded: None, page: TradingPage) -> None:
     for tab in ("Open orders", "Order history", "Fills", "Balances"):
         page.tab(tab)
         looking.look(tab)
+    page.page.locator("h1 button").click()
+    looking.look("picker")
+    page.page.keyboard.press("Escape")
     for side, kind in (
         ("Buy", "Limit"),
         ("Sell", "Market"),

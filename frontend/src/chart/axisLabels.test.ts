@@ -22,6 +22,7 @@ it("tells the library only when labels have moved, and writes no tick beside the
   const labels = new AxisLabels(prices as unknown as ISeriesApi<"Candlestick">, 1);
   const ticks = (): string[] | undefined => asked.at(-1)?.tickmarksFormatter([150, 200, 250]);
   expect(ticks()).toEqual(["150.0", "200.0", "250.0"]);
+  expect(asked[0]?.tickmarksFormatter([64_800])).toEqual(["64,800.0"]); // as everywhere else
   labels.keepClear([105.2], null);
   expect(ticks()).toEqual(["150.0", "", "250.0"]);
   labels.keepClear([105.4], null);

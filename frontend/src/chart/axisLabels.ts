@@ -3,6 +3,8 @@
  * which the upper or the lower half then looks out. A tick that would be touched has no text; its line in the grid stays.
  */
 import type { ISeriesApi } from "lightweight-charts";
+import { parse } from "../decimal/decimal";
+import { fixed } from "../decimal/format";
 
 const LABEL_PX = 16;
 const TEXT_PX = 10;
@@ -45,7 +47,7 @@ export class AxisLabels {
   }
 
   private write(): void {
-    const formatter = (price: number): string => price.toFixed(this.decimals);
+    const formatter = (price: number): string => fixed(parse(price.toFixed(this.decimals)), this.decimals);
     const tickmarksFormatter = (ticks: number[]): string[] => ticks.map((price) => (this.isCovered(price) ? "" : formatter(price)));
     this.prices.applyOptions({ priceFormat: { type: "custom", minMove: 10 ** -this.decimals, formatter, tickmarksFormatter } });
   }
