@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from engine_core.host.external import ExternalError, check_redis
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.gateway import Gateway, Overloaded
 from engine_core.transport.primary import async_redis_of, redis_of
@@ -143,6 +144,18 @@ def test_an_engine_on_a_replica_says_what_to_do(servers: Sentinels, runtime: Pat
     assert process.returncode == 1
     assert f"its primary is 127.0.0.1:{primary}: name that one, or the sentinels" in said
     assert "Traceback" not in said
+
+
+def test_a_node_of_a_cluster_that_is_named_as_a_server_says_what_to_do(servers: Sentinels, runtime: Path) -> None:
+    if not isinstance(servers, Cluster):
+        return
+    with engine(servers.url_of(servers.others[0]), runtime, wait=False) as process:
+        said = process.communicate(timeout=PATIENCE_SECONDS)[1]
+    assert process.returncode == 1 and "use redis+cluster://" in said and "Traceback" not in said
+    servers.until_whole()
+    with pytest.raises(ExternalError, match=r"is a node of a cluster: name some of its nodes, redis\+cluster://"):
+        check_redis(servers.url_of(servers.primary), "everysec")
+    check_redis(servers.url, "everysec", replicas=2)
 
 
 def test_a_connection_whose_server_was_demoted_ends(fresh_valkey: str) -> None:
