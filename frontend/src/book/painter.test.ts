@@ -85,3 +85,17 @@ it("says how the sides compare without calling little nothing", () => {
   new LadderPainter(places, venue as unknown as Venue, market, market.tick, "base").fit({ asks: 20, bids: 20, width: 400 });
   expect(foot.textContent).toBe("Bids >99 % · Asks <1 %");
 });
+
+it("shows small amounts with all their decimals", () => {
+  const fine = { ...market, quantityDecimals: 8 } as Market;
+  const book = new BookReplica();
+  book.reset([[parse("99.90"), parse("0.12345678")], [parse("99.80"), parse("12.5")], [parse("99.70"), parse("12.50000001")]], [], 1, 1000);
+  const nothing = { get: () => new Map() };
+  const venue = { book: { symbol: "SOL_USDC", live: book }, account: { orders: nothing }, queues: { places: nothing } };
+  const bids = document.createElement("div");
+  const rows = { asks: new Rows(document.createElement("div"), 4, "option", "ask-"), bids: new Rows(bids, 4, "option", "bid-") };
+  const [spread, foot] = [document.createElement("span"), document.createElement("p")];
+  new LadderPainter({ ...rows, spread, foot }, venue as unknown as Venue, fine, fine.tick, "base").fit({ asks: 0, bids: 60, width: 400 });
+  const amounts = [...bids.children].map((row) => row.children[1]?.textContent);
+  expect(amounts).toEqual(["0.12345678", "12.5000000", "12.500000…"]);
+});

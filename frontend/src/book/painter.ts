@@ -15,7 +15,7 @@ import { EMPTY_VIEW, ladder, type LadderRow, type LadderView } from "./ladder";
 export type Picked = { price: bigint; side: Side };
 
 export const ROW_PX = 20;
-const ROOM = 9; // characters of an amount
+const ROOM = 10; // characters of an amount, one of them a point or a comma
 const OWN_ROOM = 7; // of one's own size, between price and amount, if there is room: the mark says that there is an order
 const OTHERS_ROOM = 23; // of amount and total, with the margins
 const CHARACTER_PX = 8;

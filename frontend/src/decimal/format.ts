@@ -84,5 +84,6 @@ const ROOM = 14; // characters: "999,999.999999", so that a total in six decimal
  */
 export function short(value: bigint, exact: string, room: number = ROOM): string {
   if (exact.length <= room) return exact;
-  return value < (UNITS.at(-1) as [bigint, string])[0] ? `${exact.slice(0, room - 1)}…` : compact(value);
+  if (value >= (UNITS.at(-1) as [bigint, string])[0]) return compact(value);
+  return /[1-9]/.test(exact.slice(room)) ? `${exact.slice(0, room - 1)}…` : exact.slice(0, room);
 }

@@ -7,7 +7,7 @@ import type { Rows } from "../ui/rows";
 import styles from "./tape.module.css";
 import { prints, type TapeChoices } from "./prints";
 
-const ROOM = 9; // characters of an amount
+const ROOM = 10; // characters of an amount, one of them a point or a comma
 
 export class TapePainter {
   private newest = -1;
