@@ -6,7 +6,7 @@ fits. Which of the two a database is gets decided once, when it is empty, and is
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
@@ -39,8 +39,11 @@ class Migration:
     text: str
 
 
-def migrate(connection: Connection) -> Variant:
-    """Run what is missing; safe to call by many processes at once. The connection must be in autocommit mode."""
+def migrate(connection: Connection, check: Callable[[], None] = lambda: None) -> Variant:
+    """Run what is missing; safe to call by many processes at once. The connection must be in autocommit mode.
+
+    `check` is called before a schema that is there is changed, which the code before cannot use any more then.
+    """
     connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
     try:
         connection.execute(
@@ -56,6 +59,8 @@ def migrate(connection: Connection) -> Variant:
                 f"the database has schema version {newest}, this code knows up to {known[-1].version}: "
                 "use the newer release, or another database"
             )
+        if done and len(done) < len(known):
+            check()
         for migration in known[len(done) :]:
             log.info("database: %s", migration.name)
             with connection.transaction():

@@ -28,7 +28,8 @@ FROM_THE_LOG = (
 
 def refill(redis_url: str, database_url: str, shard: int = 0) -> str:
     """What was done. SourceError if the database holds more than the log, which cannot fill it again."""
-    store, source = Store(database_url, shard), EventSource(redis_url, shard)
+    source = EventSource(redis_url, shard)
+    store = Store(database_url, shard, source.check_behaviour)
     try:
         position, variant = store.position, store.variant
         store.close()

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engine_core.process.stages import Sender
+from engine_core.transport import behaviour
 from engine_core.transport.backlog import Stored, parse_stored
 from engine_core.transport.primary import redis_of
 from engine_core.transport.replicated import EventReader, read_events
@@ -53,6 +54,7 @@ class Batch:
 class EventSource:
     def __init__(self, redis_url: str, shard: int) -> None:
         names, self._entries = keys(shard), 0
+        self._names = names
         self._stream, self._stored = names.events, names.stored
         self._reader = EventReader(names)
         # No retries inside the client: after a lost connection the position must be checked before reading on.
@@ -60,6 +62,17 @@ class EventSource:
 
     def close(self) -> None:
         self._client.close()
+
+    def check_behaviour(self) -> None:
+        """SourceError unless the log is one that engines of this code go on with."""
+        why = behaviour.foreign(self._client, self._names)
+        if why is None and not behaviour.of_log(self._client, self._names):
+            why = (
+                f"{self._names.orders} does not say of which behaviour version it is (it is empty, or trimmed): "
+                "start the engine of this code first, which notes it there"
+            )
+        if why is not None:
+            raise SourceError(f"the database keeps its older schema, since only the right code may change it: {why}")
 
     def check(self, position: Position) -> None:
         """SourceError unless reading on after `position` misses nothing."""

@@ -5,6 +5,7 @@ finds that it is behind and begins again from what is stored.
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
@@ -78,13 +79,14 @@ class Position:
 class Store:
     """One connection, and the state of the last commit. After any error: close it and open another."""
 
-    def __init__(self, database_url: str, shard: int) -> None:
+    def __init__(self, database_url: str, shard: int, check: Callable[[], None] = lambda: None) -> None:
+        """`check` as of migrate()."""
         self._shard = shard
         self._connection: Connection = psycopg.connect(
             database_url, autocommit=True, options=_OPTIONS, application_name="exchange writer", connect_timeout=5
         )
         try:
-            self.variant = migrate(self._connection)
+            self.variant = migrate(self._connection, check)
             for table in STAGING:
                 table.create_staging(self._connection)
             self.position, self.setup, self.books = self._load()

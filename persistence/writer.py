@@ -41,9 +41,9 @@ def run(config: WriterConfig, ready: Callable[[], None], metrics: Metrics | None
     while True:
         try:
             check_for_writing(config.database_url)
-            store = Store(config.database_url, config.shard)
+            source = EventSource(config.redis_url, config.shard)
             try:
-                source = EventSource(config.redis_url, config.shard)
+                store = Store(config.database_url, config.shard, source.check_behaviour)
                 try:
                     source.check(store.position)
                     log.info("storing events after %s", store.position.entry)
@@ -53,9 +53,9 @@ def run(config: WriterConfig, ready: Callable[[], None], metrics: Metrics | None
                     while True:
                         store_next(store, source, config, metrics)
                 finally:
-                    source.close()
+                    store.close()
             finally:
-                store.close()
+                source.close()
         except _EXPECTED as error:
             if str(error) != complaint:
                 complaint = str(error)

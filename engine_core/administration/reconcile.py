@@ -17,7 +17,8 @@ import numpy as np
 from engine_core.administration.client import ApplyError, LogSetup, admin, describe, execute, read_setup
 from engine_core.administration.demo import fund
 from engine_core.config.exchange_toml import FUNDED_PROFILES, AssetDef, Config, MarketDef
-from engine_core.config.settings import KEYS_FILE, PROFILE_FILE, Settings, first_profile, write_private
+from engine_core.config.profiles import check_profile, note_profile
+from engine_core.config.settings import Settings
 from engine_core.config.toml_section import ConfigError
 from engine_core.host.external import ExternalError, check_redis
 from engine_core.process.lifecycle import start
@@ -126,24 +127,6 @@ def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
     return f"{market.symbol}: {', '.join(changed)}"
 
 
-def check_profile(settings: Settings) -> None:
-    """A venue stays one: funding it would give its users' accounts money and keys. Nothing funded becomes a venue."""
-    began = first_profile(settings.data)
-    is_venue = settings.profile not in FUNDED_PROFILES
-    if is_venue and ((settings.data / KEYS_FILE).exists() or began in FUNDED_PROFILES):
-        raise ConfigError(
-            f"{settings.data} was created with the profile {began or 'demo or bare'}: its accounts 2 to 6 have "
-            "funds that nobody paid in, and keys on disk; start the venue on a new folder with --data DIR"
-        )
-    if not is_venue and began == "venue":
-        raise ConfigError(
-            f"{settings.data} belongs to a venue: the profile {settings.profile} would fund the accounts of its users; "
-            "start it with --profile venue, or name another folder with --data DIR"
-        )
-    if not began and settings.data.is_dir():
-        write_private(settings.data / PROFILE_FILE, settings.profile + "\n")
-
-
 def fee_of_smallest(market: MarketDef) -> str | None:
     """Why the fee of the smallest trade, one lot, is more than a hundredth of what a side receives, if it is.
 
@@ -184,7 +167,8 @@ def apply(settings: Settings, say: Callable[[str], None], agree: Callable[[], No
     change, when all of it was said, and raises what it likes instead; where there is none to ask, the demo's accounts
     are looked after even if the configuration changes nothing.
     """
-    check_profile(settings)
+    check_profile(settings.data, settings.profile)
+    note_profile(settings.data, settings.profile)
     with Gateway(settings.redis_url, settings.shard) as gateway:
         setup = read_setup(gateway)
         for warning in warnings(settings.config, setup):

@@ -31,7 +31,6 @@ CONFIGURATION_FILE = "configuration"  # in the data folder: where the exchange.t
 URLS_FILE = "server-urls.json"  # in the data folder, while it runs: URLs with a password
 SECRET_FILE = "session-secret"
 KEYS_FILE = "demo-keys.json"  # in the data folder: API keys of the two demo accounts
-PROFILE_FILE = "profile"  # in the data folder: what it began as; in a venue nobody may be funded
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +111,6 @@ class Settings:
             "EXCHANGE_SESSION_SECRET": self.session_secret.hex(),
             "EXCHANGE_METRICS_PORT": str(self.metrics_port),
         }
-
-
-def first_profile(data: Path) -> str | None:
-    """What the exchange on this folder began with; None where none has begun. ConfigError names the file."""
-    note = data / PROFILE_FILE
-    if not note.is_file():
-        return None
-    profile = note.read_text(encoding="utf-8", errors="replace").strip()
-    if profile not in PROFILES:
-        raise ConfigError(f"{note}: must be one of {', '.join(PROFILES)}, is {profile!r}")
-    return profile
 
 
 def read_config(path: Path | str, profile: str, environment: Mapping[str, str] = os.environ) -> Config:

@@ -52,6 +52,7 @@ class Plan:
     settings: Settings
     phases: tuple[tuple[Program, ...], ...]
     banner: Callable[[], str]  # said once everything is ready
+    check: Callable[[], None] = lambda: None  # between the servers and the roles; StartError: no role is started
 
 
 def lock_data(data: Path) -> int:
@@ -187,7 +188,9 @@ class Supervisor:
         """Until a signal asks to stop. Returns the exit status."""
         with self._signals():
             try:
-                for phase in self._plan.phases:
+                for number, phase in enumerate(self._plan.phases):
+                    if number == 1:
+                        self._plan.check()
                     self._start_phase(tuple(program for program in phase if not program.is_spare))
                 if not self._stopping:
                     self._say(self._plan.banner())

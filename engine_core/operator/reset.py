@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine_core.administration.demo import MARKET_MAKER_FILE, TAKER_FILE
+from engine_core.config.profiles import PROFILE_FILE
 from engine_core.config.settings import (
     CONFIGURATION_FILE,
     KEYS_FILE,
-    PROFILE_FILE,
     SECRET_FILE,
     URLS_FILE,
     runtime_folder,

@@ -1,7 +1,6 @@
 """`exchange up`: decides what to start, from the options, the environment and the configuration, and runs it."""
 
 import argparse
-import importlib
 import importlib.util
 import os
 import sys
@@ -15,11 +14,11 @@ from engine_core.administration import reconcile
 from engine_core.administration.client import ApplyError
 from engine_core.administration.first_key import first_administrator
 from engine_core.config.exchange_toml import Config
+from engine_core.config.profiles import check_profile, first_profile
 from engine_core.config.settings import (
     KEYS_FILE,
     MAX_PORT,
     Settings,
-    first_profile,
     own_config,
     private_folder,
     read_config,
@@ -38,7 +37,7 @@ from engine_core.host.external import ExternalError, check_database, check_redis
 from engine_core.host.runtime_folders import check_room, own, sweep, tidy
 from engine_core.host.supervisor import Plan, StartError, Supervisor, check_host, check_ports, free_port, lock_data
 from engine_core.jit import cache as kernel_cache
-from engine_core.operator.target import log_access
+from engine_core.operator.target import continuing, log_access
 from engine_core.operator.target.roles import NEEDS, ROLES, SECRETS
 from engine_core.operator.target.running import CommandError, confirmed, require, settings_of
 from engine_core.process import lifecycle
@@ -68,7 +67,8 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
         os.environ[exposure.I_KNOW] = "1"  # the roles ask for it as well
     warnings = exposure.check(profile, host, bool(config.http.trusted_proxies))
     lock = lock_data(data)
-    _check_upgraded(data)
+    check_profile(data, profile)
+    check_log = continuing.check_snapshots(data)
     check_ports(host, (("the REST API", "--http", http_port), ("the WebSocket streams", "--ws", ws_port)))
     runtime = _runtime(data)
     check_room(runtime, config.engine.ring_slots)
@@ -95,20 +95,16 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
     phases = _phases(settings, servers)
     check_ports(host, _metrics_ports(phases), taken=(http_port, ws_port))
     kernel_cache.ensure()  # last: it may take minutes, and what a person typed is refused at once
-    plan = Plan(settings, phases, lambda: _banner(settings, time.monotonic() - began))
+    plan = Plan(
+        settings,
+        phases,
+        banner=lambda: _banner(settings, time.monotonic() - began),
+        check=lambda: check_log(settings.redis_url),
+    )
     try:
         return Supervisor(plan, lock, print).run()
     finally:
         tidy(runtime)
-
-
-def _check_upgraded(data: Path) -> None:
-    """StartError before anything runs that changes the log, if its snapshots are of an earlier behaviour version."""
-    if any((data / "snapshots").glob("*.snapshot")):
-        # With NumPy, which nothing else here needs.
-        snapshot = importlib.import_module("engine_core.runtime.snapshots.snapshot")
-        if (why := snapshot.not_upgraded(data, shard=0)) is not None:
-            raise StartError(why)
 
 
 def _addresses(options: argparse.Namespace, config: Config, kept: ExitStack) -> tuple[str, int, int]:

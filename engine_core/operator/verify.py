@@ -28,7 +28,7 @@ from engine_core.runtime.config import capacities
 from engine_core.runtime.machine import Machine, Mirror
 from engine_core.runtime.snapshots import snapshot
 from engine_core.runtime.snapshots.snapshot import OldSnapshot, SnapshotError
-from engine_core.runtime.upgrade import begun_by
+from engine_core.transport.behaviour import begun_by
 from engine_core.transport.redis_connection import describe
 from engine_core.wire import destinations
 from engine_core.wire.codes import CommandKind, EventKind, Reason

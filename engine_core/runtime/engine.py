@@ -33,6 +33,7 @@ from engine_core.runtime.snapshots.resume import check_has, check_same_log, crc_
 from engine_core.runtime.snapshots.schedule import Keeper
 from engine_core.runtime.snapshots.snapshot import Place
 from engine_core.runtime.standby import active_name
+from engine_core.transport.behaviour import note as note_behaviour
 from engine_core.transport.redis_connection import Connection
 from engine_core.transport.replicated import COMPARED
 from engine_core.transport.ring import RingWriter, Stamp
@@ -138,6 +139,8 @@ class Engine:
             raise
         self._mirror_crc = crc_of(mirror) if mirror else place.mirror_crc if place is not None else 0
         self._tail.begin(machine.position)
+        if place is not None:
+            note_behaviour(client, names)
         touch(machine.state)
         self.counters.replayed_commands += commands
         self.counters.replay_seconds = time.monotonic() - started

@@ -30,18 +30,15 @@ from engine_core.runtime.log.chunk import Chunk, chunk_of
 from engine_core.runtime.log.intake import block_of
 from engine_core.runtime.log.publish import Publisher
 from engine_core.runtime.machine import FIRST_EPOCH, Machine, Mirror
+from engine_core.transport.behaviour import FROM_THE_OLD_CODE, behaviour_of
 from engine_core.transport.redis_connection import Connection, describe
 from engine_core.wire.codes import CommandKind
-from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, COMMAND, SCHEMA_VERSION, join
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, SCHEMA_VERSION, join
 from engine_core.wire.log import LogError, LogState
-from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Keys, decode_block, encode_block, pack
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, encode_block, pack
 
 CHUNK_BYTES = 4 << 20
 REPORT_SECONDS = 2.0
-FROM_THE_OLD_CODE = (
-    "Start the exchange with the code that it ran with before (`exchange up --profile bare`, and let nobody trade), "
-    "take a snapshot (`exchange snapshot`), stop it with Ctrl-C, and then upgrade with the new one (`exchange upgrade`)"
-)
 
 logger = logging.getLogger(__name__)
 
@@ -203,12 +200,3 @@ def _check_genesis(names: Keys, entry: EntryId, block: bytes) -> None:
             "which must not replay what that code executed, and no snapshot in the data folder tells what came of it. "
             f"{FROM_THE_OLD_CODE}. If it was upgraded before: restore a snapshot that was taken since"
         )
-
-
-def behaviour_of(block: bytes) -> int:
-    """That a log which begins with this block was begun by; 0 if it is no GENESIS."""
-    try:
-        first = decode_block(block, COMMAND)[1].view(ADMIN)[0]
-    except BlockError:
-        return 0
-    return int(first["behaviour"]) if first["kind"] == CommandKind.GENESIS else 0

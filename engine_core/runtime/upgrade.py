@@ -20,10 +20,11 @@ import redis
 from engine_core.book.memory.state import BEHAVIOUR, State, capacities_of
 from engine_core.runtime.log.tail import NOT_ABOVE_TOP
 from engine_core.runtime.machine import Machine
-from engine_core.runtime.recovery import FROM_THE_OLD_CODE, behaviour_of, own_block, read_logs
+from engine_core.runtime.recovery import own_block, read_logs
 from engine_core.runtime.snapshots import migration, snapshot
 from engine_core.runtime.snapshots.resume import crc_of, usable
 from engine_core.runtime.snapshots.snapshot import Place
+from engine_core.transport.behaviour import FROM_THE_OLD_CODE, begun_by, note
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
 from engine_core.wire.log import LogError
@@ -60,13 +61,9 @@ def upgrade(client: redis.Redis, names: Keys, data: Path, shard: int) -> Upgrade
     machine, mirror = _execute(state, place, entry, block)
     _publish(client, names, entry, mirror)
     now = Place(machine.log_id, machine.epoch, entry, crc_of(mirror))
-    return Upgraded(before, entry, snapshot.write(data, shard, machine.state, now))
-
-
-def begun_by(client: redis.Redis, names: Keys) -> int:
-    """The behaviour version of the log's GENESIS; 0 if that was trimmed."""
-    first = cast(Rows, client.xrange(names.orders, count=1))
-    return behaviour_of(first[0][1].get(FIELD, b"")) if first else 0
+    written = snapshot.write(data, shard, machine.state, now)
+    note(client, names)
+    return Upgraded(before, entry, written)
 
 
 def _append(client: redis.Redis, names: Keys, place: Place) -> None:

@@ -31,12 +31,13 @@ class Keys(NamedTuple):
     replicated: str  # stream of one entry: how far the events are on replicas; see transport/replicated.py
     held: str  # why results do not leave the engine; the same
     compared: str  # run ID of the Redis whose logs the engine has compared; the same
+    behaviour: str  # of the code that came up with the log last; see transport/behaviour.py
 
 
 def keys(shard: int = 0) -> Keys:
     tag = f"{{s{shard}}}"
     logs = ("orders:{}", "events:{}", "queries:{}", "answers:{}:")
-    notes = ("lease:{}:", "stored:{}", "skipped:{}", "replicated:{}", "held:{}", "compared:{}")
+    notes = ("lease:{}:", "stored:{}", "skipped:{}", "replicated:{}", "held:{}", "compared:{}", "behaviour:{}")
     return Keys(*(name.format(tag) for name in (*logs, *notes)))
 
 

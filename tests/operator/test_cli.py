@@ -131,6 +131,14 @@ def test_ctrl_c_ends_it_without_a_word_while_its_modules_are_imported(tmp_path: 
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
+@pytest.mark.parametrize(("began", "wanted"), [("venue", "bare"), ("venue", "demo"), ("bare", "venue")])
+def test_a_profile_that_does_not_fit_is_refused_before_servers_start(tmp_path: Path, began: str, wanted: str) -> None:
+    (tmp_path / "profile").write_text(f"{began}\n")
+    done = exchange("up", "--data", str(tmp_path), "--profile", wanted, "--http", "0", "--ws", "0")
+    assert done.returncode == 1 and not (tmp_path / "valkey").exists() and "Traceback" not in done.stderr
+    assert ("--profile venue (alone" if began == "venue" else "on a new folder with --data DIR") in done.stderr
+
+
 def test_a_note_of_the_profile_that_somebody_wrote_into_is_named(tmp_path: Path) -> None:
     (tmp_path / "profile").write_text("prod\n")
     done = exchange("up", "--data", str(tmp_path), "--http", "0", "--ws", "0")

@@ -8,11 +8,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 from psycopg.conninfo import conninfo_to_dict
 
+from engine_core.transport import behaviour
+from engine_core.wire.layout import BEHAVIOUR_VERSION
 from persistence import migrate
 from persistence.migrate import Migration, Variant
+from persistence.source import EventSource, SourceError
+from persistence.store import Store
 from tests.persistence.database import select
+from tests.transport.test_behaviour import NAMES, begin
 
 BACKUP = Path(__file__).parents[1] / "data" / "release_0_2_0" / "backup.tar.xz"
 COUNTS = "select (select count(*) from trades), (select count(*) from orders), (select count(*) from balances)"
@@ -36,6 +42,26 @@ def of_the_release(postgres: str, tmp_path: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return postgres
+
+
+def test_the_schema_stays_while_the_log_is_of_an_older_behaviour_version(of_the_release: str, valkey: str) -> None:
+    """The old code, which has to run once more before the upgrade, could not use a newer one."""
+    before = "select version, name from schema_version order by version"
+    schema = select(of_the_release, before)
+    source = EventSource(valkey, 0)
+    try:
+        with redis.Redis.from_url(valkey) as client:
+            with pytest.raises(SourceError, match="does not say of which behaviour version it is"):
+                Store(of_the_release, 0, source.check_behaviour)
+            begin(client, BEHAVIOUR_VERSION - 1)
+            with pytest.raises(SourceError, match=r"keeps its older schema.*is of behaviour version .*Start the"):
+                Store(of_the_release, 0, source.check_behaviour)
+            assert select(of_the_release, before) == schema
+            behaviour.note(client, NAMES)  # it was upgraded, and an engine of this code runs
+            Store(of_the_release, 0, source.check_behaviour).close()
+        assert len(select(of_the_release, before)) > len(schema)
+    finally:
+        source.close()
 
 
 def test_the_next_schema_keeps_every_row(of_the_release: str, monkeypatch: pytest.MonkeyPatch) -> None:

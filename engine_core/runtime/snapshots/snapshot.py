@@ -138,6 +138,15 @@ def not_upgraded(data: Path, shard: int) -> str | None:
     return why
 
 
+def has_own(data: Path, shard: int) -> bool:
+    """Whether this code wrote one of the files."""
+    for path in found(data, shard):
+        with contextlib.suppress(SnapshotError):
+            describe(path)
+            return True
+    return False
+
+
 def write(
     data: Path, shard: int, state: State, place: Place, done: Callable[[np.ndarray], None] = lambda chunk: None
 ) -> Path:
