@@ -1,6 +1,6 @@
 #!/bin/sh
 # docker/backup.sh FOLDER: what a venue is, while it runs, in a new folder: state.tar (a snapshot taken now, and what else is
-# in /data), history.dump, log.rdb, SHA256SUMS. In this order: the log reaches from before the snapshot and the history to
+# in /data), history.dump, log.rdb, versions (of what wrote them), SHA256SUMS. In this order: the log reaches from before the snapshot and the history to
 # after both, so what these lack is in it. What is acknowledged after log.rdb was taken is in no backup; Valkey replicas
 # are for that. Keep it as secret as the venue: it has the users' password hashes.
 set -eu
@@ -40,6 +40,11 @@ case $(head -c 6 "$partial/log.rdb") in
     *) echo "error: $partial/log.rdb is no file of Valkey's" >&2 && exit 1 ;;
 esac
 
-(cd "$partial" && sha256sum state.tar history.dump log.rdb >SHA256SUMS)
+compose exec -T database psql --no-psqlrc --no-align --tuples-only --username=postgres --dbname=exchange \
+    --command="SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1)
+        UNION ALL SELECT 'TimescaleDB ' || extversion FROM pg_extension WHERE extname = 'timescaledb'" >"$partial/versions"
+compose exec -T valkey valkey-server --version | sed -nE 's/^.* v=([^ ]+).*$/Valkey \1/p' >>"$partial/versions"
+
+(cd "$partial" && sha256sum state.tar history.dump log.rdb versions >SHA256SUMS)
 mv "$partial" "$folder"
 du -sh "$folder"

@@ -46,7 +46,9 @@ class Metrics:
             yield Sample("http_connections", "Open connections", self.crowd.count)
             yield Sample("http_most_connections", "Connections that there may be", self.crowd.most)
             yield Sample("http_refused_total", "Connections refused for want of a place", self.crowd.refused)
-
+        if self.gateway is not None:
+            refused = int(bool(self.gateway.pressure))
+            yield Sample("orders_refused", "1: new orders are refused, for a reason that /ready says", refused)
         logs = self.gateway.logs if self.gateway is not None else None
         if logs is not None:
             yield from _of_logs(logs)

@@ -5,6 +5,9 @@ set -eu
 umask 077
 file=/data/valkey.conf
 [ -e "$file" ] || echo "${PRIMARY:+replicaof $PRIMARY 6379}" >"$file"
+# A fail-over writes all settings into it, and the password that was valid then would outlast every new one.
+sed -E '/^(requirepass|primaryauth|masterauth|user default) /d' "$file" >"$file.new"
+mv "$file.new" "$file"
 exec valkey-server "$file" \
     --appendonly yes --appendfsync "$VALKEY_FSYNC" --save "" --maxmemory-policy noeviction \
     --auto-aof-rewrite-min-size 1gb --rdbcompression no --dir /data \

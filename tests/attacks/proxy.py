@@ -35,7 +35,9 @@ def adapted(folder: Path, fronts: tuple[int, ...], ingress: int, egress: int, tl
     for port, front in zip((8080, 8081, 8443), fronts, strict=False):
         text, changed = re.subn(rf"listen {port}\b", f"listen 127.0.0.1:{front}", text)
         assert changed == 1, port
-    text = text.replace("/tmp/", f"{folder}/").replace("include /etc/nginx/mime.types;", "")
+    text = "worker_processes auto;\n" + text.replace("/tmp/", f"{folder}/").replace(
+        "include /etc/nginx/mime.types;", ""
+    )
     text = text.replace("/etc/nginx/tls/", f"{tls}/")
     return text if os.geteuid() else f"user root;\n{text}"  # or its workers could not write to the folder
 
@@ -69,14 +71,14 @@ def nginx(
         command = [program, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;", "-e", str(log)]
         running = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        _until_it_listens(fronts[0], running, log)
+        until_it_listens(fronts[0], running, log)
         yield fronts[-1] if tls else fronts[0]
     finally:
         running.terminate()
         running.wait(60)
 
 
-def _until_it_listens(port: int, running: "subprocess.Popen[bytes]", log: Path) -> None:
+def until_it_listens(port: int, running: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -81,6 +81,11 @@ class Cluster:
     def port(self, pod: str, container: str, variable: str) -> int:
         return int(self._ports[pod, container][variable])
 
+    def _ingress_port(self) -> str:
+        """Of the first that was started, for who asks a service; a port where nobody listens, before there is one."""
+        found = (ports for (_, name), ports in self._ports.items() if name == "ingress")
+        return next(found, {}).get("EXCHANGE_HTTP_PORT", "1")
+
     def exec(self, pod: str, *command: str) -> str:
         """As `kubectl exec` does: in the first container, with its environment."""
         environment = self._environment(self.pods[pod].containers[0])
@@ -107,9 +112,10 @@ class Cluster:
             return 0, ""
 
     def _await_probes(self, container: Container) -> None:
-        """In the kubelet's order: it has started, it is alive, it is ready."""
+        """In the kubelet's order: it has started, it is alive, it is ready. Of ingress nginx says that, not here:
+        its /ready stands for it."""
         assert {*container.probes} == {"startupProbe", "livenessProbe", "readinessProbe"}
-        for path, _ in container.probes.values():
+        for path in (*(path for path, _ in container.probes.values()), "/ready"):
             deadline = time.monotonic() + PATIENCE_SECONDS
             while (answer := self.look(container, path))[0] != 200:
                 assert self.running[container.pod, container.name].poll() is None, self.log(container)
@@ -137,6 +143,8 @@ class Cluster:
             self._ports[key] = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
         here = {name: value for name, value in self._urls.items() if name in given} | self._ports[key]
         here |= {"EXCHANGE_HOST": "127.0.0.1", "EXCHANGE_CONFIG": str(ROOT / "exchange.toml")}
+        if "EXCHANGE_API_URL" in given:
+            here["EXCHANGE_API_URL"] = f"http://127.0.0.1:{self._ingress_port()}"
         here["PYTHONPATH"] = str(self._code.get(container.pod, ROOT))
         for name in ("EXCHANGE_DATA", "EXCHANGE_RUNTIME"):
             here[name] = str(self._place(container, given[name]))

@@ -203,6 +203,7 @@ _OPTIONS: dict[str, Callable[[Stack, str, Any], Any]] = {
     "ports": _each("--publish"),
     "user": _one("--user"),
     "restart": _one("--restart"),
+    "ulimits": lambda stack, name, values: [part for key in values for part in ("--ulimit", f"{key}={values[key]}")],
     "pids_limit": _one("--pids-limit"),
     "mem_limit": _one("--memory"),
     "shm_size": _one("--shm-size"),

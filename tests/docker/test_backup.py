@@ -6,6 +6,7 @@ goes on, also with a history of another moment than the log. Containers are stoo
 import importlib.util
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from engine_core.config.settings import VALKEY_SOCKET, runtime_folder
-from engine_core.host.embedded import Postgres, running
+from engine_core.host.embedded import Postgres, running, valkey_binary
 from tests.docker.compose import DOCKER, ROOT
 from tests.exchange import Exchange, eventually, told
 
@@ -50,6 +51,7 @@ class Standin:
             "volume": str(volume),
             "valkey": str(data / "valkey"),
             "valkey_socket": str(runtime_folder(data) / VALKEY_SOCKET),
+            "valkey_server": str(valkey_binary()),
             "host": str(database["host"]),
             "passwords": str(database["passfile"]),
             "programs": f"{next(iter(spec.submodule_search_locations))}/pginstall/bin",
@@ -72,13 +74,20 @@ def backed_up(standin: Standin, exchange: Exchange, folder: Path) -> Path:
     data = exchange.data
     done = standin.run("backup.sh", folder, data, exchange.run["database"], data, is_running=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {path.name for path in folder.iterdir()} == {"SHA256SUMS", "state.tar", "history.dump", "log.rdb"}
+    assert {path.name for path in folder.iterdir()} == {
+        "SHA256SUMS",
+        "state.tar",
+        "history.dump",
+        "log.rdb",
+        "versions",
+    }
+    assert re.fullmatch(r"PostgreSQL [\d.]+\nValkey [\d.]+\n", (folder / "versions").read_text())
     assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
     return folder
 
 
-def restored(standin: Standin, backup: Path, tmp_path: Path, *options: str) -> Exchange:
-    """On a new data folder, whose database runs while the script does."""
+def restored(standin: Standin, backup: Path, tmp_path: Path, *options: str) -> tuple[Exchange, str]:
+    """On a new data folder, whose database runs while the script does; and what that warns of."""
     data, volume = tmp_path / "restored" / "data", tmp_path / "restored" / "volume"
     for folder in (data, volume):
         folder.mkdir(parents=True)
@@ -88,7 +97,7 @@ def restored(standin: Standin, backup: Path, tmp_path: Path, *options: str) -> E
         again = standin.run("restore.sh", backup, data, postgres, volume, is_running=False)
         assert again.returncode != 0 and "is not empty" in again.stderr, "nothing is ever overwritten"
     shutil.copytree(volume, data, dirs_exist_ok=True)
-    return Exchange(data, "--profile", "bare", *options)
+    return Exchange(data, "--profile", "bare", *options), done.stderr
 
 
 def trade(exchange: Exchange) -> str:
@@ -129,11 +138,15 @@ def test_what_was_backed_up_is_there_again_and_trades_on(standin: Standin, tmp_p
     finally:
         exchange.end()
     shutil.copy(early / "history.dump", late / "history.dump")  # a history that lacks the second trade
+    written = late / "versions"
+    written.write_text(f"TimescaleDB 2.0.0\n{written.read_text().replace('PostgreSQL ', 'PostgreSQL 99')}")
     damaged = standin.run("restore.sh", late, tmp_path / "x", "host=x passfile=x", tmp_path, is_running=False)
     assert damaged.returncode != 0 and "history.dump: FAILED" in damaged.stdout
     subprocess.run("sha256sum state.tar history.dump log.rdb > SHA256SUMS", shell=True, cwd=late, check=True)
 
-    again = restored(standin, late, tmp_path)
+    again, said = restored(standin, late, tmp_path)
+    named = re.findall(r"warning: the backup is of (\w+) [\d.]+, and here is ([\w.]+):", said)
+    assert [name for name, _ in named] == ["PostgreSQL", "TimescaleDB"] and named[1][1] == "none", said
     again.start()
     try:
         stored(again, second)  # the log has what the history lacked
@@ -161,7 +174,7 @@ def test_a_history_of_a_later_moment_than_the_log_is_named_and_filled_again(stan
         exchange.end()
     shutil.copy(late / "history.dump", early / "history.dump")
     subprocess.run("sha256sum state.tar history.dump log.rdb > SHA256SUMS", shell=True, cwd=early, check=True)
-    again = restored(standin, early, tmp_path)
+    again, _ = restored(standin, early, tmp_path)
     try:
         again.start(said="`exchange accept-loss`")  # the engine's last word, or what the writer waits for
         again.stop()
@@ -182,7 +195,8 @@ def test_a_backup_of_the_previous_release_trades_on(standin: Standin, tmp_path: 
     with tarfile.open(RELEASE / "backup.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
     facts = json.loads((RELEASE / "facts.json").read_text(encoding="utf-8"))
-    exchange = restored(standin, tmp_path / "backup", tmp_path, "--config", str(tmp_path / "exchange.toml"))
+    exchange, warned = restored(standin, tmp_path / "backup", tmp_path, "--config", str(tmp_path / "exchange.toml"))
+    assert not warned, "it does not say of what it is"
     exchange.start()
     try:
         for number in (0, 1):

@@ -1,6 +1,7 @@
 """The container files, checked by what needs no daemon: their schema, a linter, and each other."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -24,6 +25,14 @@ def tool(name: str) -> str:
     if not found:
         pytest.skip(f"{name} is not installed")
     return found
+
+
+def answering(folder: Path, name: str, answer: str) -> dict[str, str]:
+    """An environment in which the program `name` prints `answer` and is content, as valkey-cli is with an error."""
+    program = folder / name
+    program.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    program.chmod(0o755)
+    return os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
 
 def test_the_compose_file_fits_the_specification() -> None:
@@ -138,7 +147,6 @@ def test_servers_and_sentinels_of_the_log_differ_in_name_and_volume_alone() -> N
 def test_everybody_waits_for_what_it_needs() -> None:
     services = compose()["services"]
     wanted = {
-        "engine": {"valkey": "service_healthy"},
         "setup": {"engine": "service_healthy"},
         "writer": {"setup": "service_completed_successfully", "database": "service_healthy"},
         "market-maker": {"ingress": "service_healthy", "egress": "service_healthy"},
@@ -146,6 +154,58 @@ def test_everybody_waits_for_what_it_needs() -> None:
     }
     for name, needs in wanted.items():
         assert {need: how["condition"] for need, how in services[name]["depends_on"].items()} == needs
+
+
+def test_up_works_while_the_first_server_of_the_log_is_dead() -> None:
+    """After a fail-over: the log is alive elsewhere, and nobody may wait for the server that had it first."""
+    services = compose()["services"]
+    servers = {"valkey", "valkey-2", "valkey-3", "sentinel-1", "sentinel-2", "sentinel-3"}
+    for name, service in services.items():
+        for need, how in service.get("depends_on", {}).items() if isinstance(service.get("depends_on"), dict) else ():
+            if need in servers:
+                assert how == {"condition": "service_started", "required": False}, f"{name} waits for {need}"
+    assert {*services["engine"]["depends_on"]} == servers, "they stop after it: it appends until the last moment"
+    for name in servers - {"valkey"}:
+        assert "depends_on" not in services[name]
+
+
+@pytest.mark.parametrize("answer", ["PONG", "NOAUTH Authentication required.", "LOADING Valkey is loading"])
+def test_servers_and_sentinels_are_healthy_when_they_say_so(tmp_path: Path, answer: str) -> None:
+    for name in ("valkey", "valkey-2", "sentinel-1"):
+        kind, *command = compose()["services"][name]["healthcheck"]["test"]
+        done = subprocess.run(command, env=answering(tmp_path, "valkey-cli", answer))
+        assert kind == "CMD" and (done.returncode == 0) == (answer == "PONG"), name
+
+
+def test_an_upgrade_renews_one_process_after_the_other(tmp_path: Path) -> None:
+    """docker/upgrade.sh with a docker that writes down what it is asked to do; there are two of ingress."""
+    calls, program = tmp_path / "calls", tmp_path / "docker"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >>{calls}\n'
+        'case "$*" in *"ps --quiet ingress") printf "i1\\ni2\\n";; *"ps --quiet "*) echo c1;; esac\n'
+    )
+    program.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run([DOCKER / "upgrade.sh"], env=environment, check=True, capture_output=True)
+    said = [line.removeprefix(f"compose -f {DOCKER}/compose.yaml ") for line in calls.read_text().splitlines()]
+    said = [line for line in said if not line.startswith("ps")]
+    up = "up --detach --no-deps --no-build"
+    (settings,) = re.findall(r"exec nginx -c (\S+)", (DOCKER / "proxy" / "start.sh").read_text())
+    look = f"exec -T proxy nginx -c {settings} -s reload"
+    copy = [f"{up} --no-recreate --wait --scale ingress=3 ingress", look, "stop i1", "rm i1", look]
+    assert said[:4] == [
+        f"{up} --wait standby",
+        f"{up} --wait engine",
+        "run --rm -T --no-deps setup",
+        f"{up} --wait writer",
+    ]
+    assert said[4:14] == copy + [line.replace("i1", "i2") for line in copy]
+    assert [line.replace("egress=2 egress", "…") for line in said[14:]] == [
+        f"{up} --no-recreate --wait --scale …",
+        *(look, "stop c1", "rm c1", look),
+    ]
+    named = {line.split()[-1] for line in said if line.startswith(("up", "run"))}
+    assert named < {*ours()}, "the log, the database and the door are left alone"
 
 
 def test_the_proxy_and_prometheus_know_the_right_ports() -> None:

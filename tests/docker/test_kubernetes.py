@@ -1,9 +1,11 @@
 """docker/kubernetes, checked by what needs no cluster: its schemas, what kubectl renders, and the compose file."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
@@ -14,7 +16,7 @@ from engine_core.operator.target.roles import NEEDS, SECRETS
 from tests.attacks.proxy import adapted
 from tests.docker.compose import compose, image_environment
 from tests.docker.kustomize import KUBERNETES, OVERLAYS, find, pods, rendered
-from tests.docker.test_files import tool
+from tests.docker.test_files import answering, tool
 
 KEYS = {"valkey-password": "1", "database-password": "2", "postgres-password": "3", "session-secret": "4" * 64}
 ROLE_OF = {"engine": "engine", "setup": "reconcile", "ingress": "ingress", "egress": "egress", "writer": "writer"}
@@ -137,7 +139,9 @@ def test_images_are_those_of_the_compose_file(overlay: str) -> None:
 
 def test_on_one_node_the_edges_are_those_of_the_other_overlay() -> None:
     apart, together = templates("nodes")["edge"]["spec"], templates("single-node")["engine"]["spec"]
-    assert together["containers"][1:] == apart["containers"]
+    assert together["containers"][1:] == [
+        {key: value for key, value in one.items() if key != "lifecycle"} for one in apart["containers"]
+    ]
     own = {"runtime", "tmp"}
     assert [one for one in together["volumes"] if one["name"] not in own] == [
         one for one in apart["volumes"] if one["name"] not in own
@@ -156,3 +160,87 @@ def test_the_proxy_of_a_pod_asks_its_other_containers(tmp_path: Path) -> None:
     path.write_text(text[:start] + upstreams + text[end:])
     done = subprocess.run([tool("nginx"), "-t", "-c", str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def may_reach(overlay: str, source: dict[str, str], target: dict[str, str], port: int) -> bool:
+    """Whether the policies let a pod with the labels `source` connect to one with the labels `target`."""
+    leaves = enters = False
+    for one in rendered(overlay):
+        if one["kind"] == "NetworkPolicy":
+            chosen = one["spec"]["podSelector"].get("matchLabels", {}).items()
+            for rule in one["spec"].get("egress", ()) if chosen <= source.items() else ():
+                leaves |= _names(rule.get("to"), target) and port in {each["port"] for each in rule["ports"]}
+            for rule in one["spec"].get("ingress", ()) if chosen <= target.items() else ():
+                enters |= _names(rule.get("from"), source) and port in {each["port"] for each in rule["ports"]}
+    return leaves and enters
+
+
+def _names(peers: list[Any] | None, labels: dict[str, str]) -> bool:
+    """Whether a rule is about a pod of our namespace with these labels; without peers it is about everybody."""
+    selectors = [peer["podSelector"] for peer in peers or () if "podSelector" in peer]
+    return peers is None or any(one["matchLabels"].items() <= labels.items() for one in selectors)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_a_container_asks_is_there_and_the_policies_let_it(overlay: str) -> None:
+    """Of the operator's commands, too: they run in the engine's container."""
+    asked = 0
+    assert pods(overlay, KEYS)["engine-0"].container("engine").environment["EXCHANGE_API_URL"]
+    for name, pod in pods(overlay, KEYS).items():
+        own = templates(overlay)[name.rpartition("-")[0]]["metadata"]["labels"]
+        for container in (*pod.before, *pod.containers):
+            for variable in {"REDIS_URL", "DATABASE_URL", "EXCHANGE_API_URL"} & {*container.environment}:
+                url, asked = urlsplit(container.environment[variable]), asked + 1
+                assert url.port is not None
+                if url.hostname == "127.0.0.1":
+                    assert pod.container("ingress").environment["EXCHANGE_HTTP_PORT"] == str(url.port)
+                    continue
+                service = find(overlay, "Service", str(url.hostname))["spec"]
+                assert [port["port"] for port in service["ports"]] == [url.port]
+                targets = [one["metadata"]["labels"] for one in templates(overlay).values()]
+                selected = [labels for labels in targets if service["selector"].items() <= labels.items()]
+                assert selected and all(may_reach(overlay, own, labels, url.port) for labels in selected), (name, url)
+    assert asked >= 8
+    assert not may_reach(overlay, {"app": "writer"}, {"app": "edge", "door": "open"}, 8090)  # it does look
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_names_can_be_asked_of_each_usual_dns(overlay: str) -> None:
+    (rule,) = find(overlay, "NetworkPolicy", "nothing-but")["spec"]["egress"]
+    namespaces, cache = rule["to"]
+    assert namespaces["namespaceSelector"]["matchExpressions"][0]["values"] == ["kube-system", "openshift-dns"]
+    assert cache == {"ipBlock": {"cidr": "169.254.20.10/32"}}  # NodeLocal DNSCache, which is no pod
+    assert {(port["port"], port["protocol"]) for port in rule["ports"]} == {
+        (number, protocol) for number in (53, 5353) for protocol in ("TCP", "UDP")
+    }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_ingress_that_refuses_new_orders_keeps_its_clients(overlay: str) -> None:
+    """Its /ready fails then, and all pods at once would leave the service, by which cancels come."""
+    for pod in pods(overlay, KEYS).values():
+        for container in pod.containers:
+            if container.name == "ingress":
+                assert container.probes["readinessProbe"][0] == "/health"
+                assert pod.container("proxy").probes["readinessProbe"] == ("/api/v1/ping", 8080)
+
+
+def test_an_edge_that_goes_is_drained_in_order() -> None:
+    """New clients stop coming, nginx stops listening and answers what was asked, then ingress and egress end."""
+    spec = templates("nodes")["edge"]["spec"]
+    hooks = {one["name"]: one["lifecycle"]["preStop"] for one in spec["containers"]}
+    script = hooks["proxy"]["exec"]["command"][-1]
+    told, waited = (int(seconds) for seconds in re.findall(r"sleep (\d+)", script))
+    assert re.fullmatch(r"sleep \d+; nginx -c /etc/nginx/exchange/nginx.conf -s quit; sleep \d+", script)
+    behind = {hooks[name]["sleep"]["seconds"] for name in ("ingress", "egress")}
+    assert len(behind) == 1
+    (ends,) = behind
+    assert told >= 10 and ends >= told + 8, "the longest answer takes 5 s"
+    assert told + waited >= ends + 10 and spec["terminationGracePeriodSeconds"] >= told + waited + 5
+
+
+@pytest.mark.parametrize("answer", ["PONG", "NOAUTH Authentication required.", "LOADING Valkey is loading"])
+def test_valkey_is_ready_when_it_says_so(tmp_path: Path, answer: str) -> None:
+    command = find("nodes", "StatefulSet", "valkey")["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]
+    done = subprocess.run(command["exec"]["command"], env=answering(tmp_path, "valkey-cli", answer))
+    assert (done.returncode == 0) == (answer == "PONG")

@@ -48,6 +48,18 @@ def test_each_alert_fires(tmp_path: Path) -> None:
     assert "SUCCESS" in promtool("test", "rules", path)
 
 
+def test_windows_hold_four_values_of_any_usual_interval() -> None:
+    """Of 5 s as shipped, and of 30 s as in many a cluster: with fewer than two a rate is empty."""
+    for rule in yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"][0]["rules"]:
+        for number, unit in re.findall(r"\[(\d+)([smhd])", rule["expr"]):
+            assert int(number) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[unit] >= 120, rule["alert"]
+    dashboard = (DOCKER / "grafana" / "dashboards" / "exchange.json").read_text(encoding="utf-8")
+    assert {*re.findall(r"\[([^\]\n]*)\]\)", dashboard)} == {"$__rate_interval"}
+    source = yaml.safe_load((DOCKER / "grafana" / "provisioning" / "datasources" / "prometheus.yaml").read_text())
+    shipped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    assert source["datasources"][0]["jsonData"]["timeInterval"] == shipped["global"]["scrape_interval"]
+
+
 @contextmanager
 def prometheus(folder: Path, targets: dict[str, int]) -> Iterator[str]:
     """The shipped configuration; only where the processes are differs, since their names mean nothing here."""
@@ -104,6 +116,7 @@ def test_a_prometheus_answers_every_query_and_knows_who_is_gone(containers: Cont
         promtool("check", "metrics", given=httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text)
     dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "exchange.json").read_text(encoding="utf-8"))
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    queries = [query.replace("$__rate_interval", "30s") for query in queries]
     with prometheus(tmp_path, targets) as url:
         for query in queries:
             eventually(lambda query=query: answer(url, query), bool, query, PATIENCE_SECONDS)

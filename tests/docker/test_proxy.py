@@ -3,7 +3,9 @@ the real thing behind it is traded with by tests/attacks and `make containers`."
 
 import asyncio
 import json
+import re
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -14,12 +16,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import httpx
+import psutil
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from ingress.errors import Code
-from tests.attacks.proxy import nginx
+from tests.attacks.proxy import CONFIGURATION, adapted, installed, nginx, shipped, until_it_listens
+from tests.docker.compose import compose
 from tests.processes import free_port
 
 
@@ -138,3 +142,115 @@ async def test_one_address_has_so_many_connections(tmp_path: Path, ingress: int)
                     Echo.asked.clear()
             finally:
                 await loop.run_in_executor(thread, running.__exit__, None, None, None)
+
+
+def test_by_tls_browsers_are_told_once_to_come_by_tls_alone(tmp_path: Path, ingress: int, certificate: Path) -> None:
+    with nginx(tmp_path, ingress, changed=slow, tls=certificate) as port:
+        url, verify = f"https://127.0.0.1:{port}/api/v1/depth", trusting(certificate)
+        answers = [httpx.get(url, verify=verify, timeout=60) for _ in range(8)]
+        assert {answer.status_code for answer in answers} == {200, 429}
+        for answer in answers:
+            assert answer.headers.get_list("strict-transport-security") == ["max-age=31536000"]
+    with nginx(tmp_path, ingress, changed=slow) as port:
+        answers = [httpx.get(f"http://127.0.0.1:{port}/api/v1/depth", timeout=60) for _ in range(8)]
+        assert {answer.status_code for answer in answers} == {200, 429}
+        assert not any("strict-transport-security" in answer.headers for answer in answers)
+
+
+def named(text: str) -> str:
+    """Where a client is, a header says."""
+    return slow(text).replace(
+        "    limit_req_zone", "    set_real_ip_from 127.0.0.1;\n    real_ip_header X-At;\n    limit_req_zone"
+    )
+
+
+def test_an_ipv6_network_counts_as_one_address(tmp_path: Path, ingress: int) -> None:
+    with nginx(tmp_path, ingress, changed=named) as port:
+
+        def asked(address: str) -> int:
+            return httpx.get(f"http://127.0.0.1:{port}/api/v1/depth", headers={"X-At": address}, timeout=60).status_code
+
+        same = [asked(f"2001:db8:0:{1}:{number:x}:a0a:d:a") for number in range(8)]  # bytes of line ends among them
+        assert same == [200] * 6 + [429] * 2
+        assert asked("2001:db8:0:2::1") == 200, "the next network"
+        assert [asked(f"192.0.2.{number}") for number in range(8)] == [200] * 8, "of IPv4 each address counts"
+
+
+def started(folder: Path, front: int, ingress: int, *, has_ipv6: bool) -> "subprocess.Popen[bytes]":
+    """start.sh with the ports and folders of a test."""
+    configuration, log = folder / "nginx.conf", folder / "nginx.log"
+    text = adapted(folder, (front, free_port()), ingress, 1)
+    configuration.write_text(text.replace("worker_processes auto;\n", ""))
+    script = (CONFIGURATION / "start.sh").read_text(encoding="utf-8")
+    assert "for port in 8080 8081; do" in script and script.count("[::]:$port") == 1
+    script = script.replace("8080 8081", "8080").replace("[::]:$port", f"[::]:{front}").replace("/tmp/", f"{folder}/")
+    script = script.replace("/etc/nginx/exchange/nginx.conf", str(configuration))
+    script = script.replace("/proc/net/if_inet6", str(folder if has_ipv6 else folder / "nothing"))
+    with log.open("wb") as output:
+        return subprocess.Popen(["sh", "-c", script], stdout=output, stderr=output)
+
+
+@pytest.mark.parametrize("has_ipv6", [True, False])
+def test_it_listens_by_ipv6_where_there_is_one(tmp_path: Path, ingress: int, has_ipv6: bool) -> None:
+    if installed() is None or (has_ipv6 and not Path("/proc/net/if_inet6").exists()):
+        pytest.skip("nginx or IPv6 is not here")
+    front = free_port()
+    running = started(tmp_path, front, ingress, has_ipv6=has_ipv6)
+    try:
+        until_it_listens(front, running, tmp_path / "nginx.log")
+        workers = psutil.Process(running.pid).children()
+        assert len(workers) == 2, "however many cores the machine has"
+        if has_ipv6:
+            assert httpx.get(f"http://[::1]:{front}/api/v1/ping", timeout=60).status_code == 200
+        else:
+            with pytest.raises(httpx.ConnectError):
+                httpx.get(f"http://[::1]:{front}/api/v1/ping", timeout=60)
+    finally:
+        running.terminate()
+        running.wait(60)
+
+
+def test_descriptors_and_memory_fit_the_connections() -> None:
+    text, service = shipped(), compose()["services"]["proxy"]
+    (each,) = re.findall(r"worker_connections (\d+);", text)
+    (descriptors,) = re.findall(r"worker_rlimit_nofile (\d+);", text)
+    assert int(each) + 100 < int(descriptors) <= service["ulimits"]["nofile"]
+    workers = int(service["environment"]["PROXY_WORKERS"])
+    assert service["mem_limit"] == "512m"
+    assert workers * int(each) // 2 * 50 * 1024 + (64 << 20) < 512 << 20, "50 KB for a stream by TLS, and two zones"
+
+
+async def test_who_quits_takes_nobody_and_leaves_streams_to_egress(tmp_path: Path, ingress: int) -> None:
+    """As the hook of its pod tells it: what is open stays until egress ends it, and then nginx has ended, too."""
+    ending = asyncio.Event()
+
+    async def echo(connection: ServerConnection) -> None:
+        await connection.send(await connection.recv())
+        await ending.wait()
+
+    async with serve(echo, "127.0.0.1", egress := free_port()):
+        loop, running = asyncio.get_running_loop(), nginx(tmp_path, ingress, egress)
+        port = await loop.run_in_executor(None, running.__enter__)
+        try:
+            async with connect(f"ws://127.0.0.1:{port}/ws", open_timeout=60) as stream:
+                quits = [str(installed()), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-s", "quit"]
+                await loop.run_in_executor(None, lambda: subprocess.run(quits, check=True, capture_output=True))
+                deadline = loop.time() + 60
+                while await loop.run_in_executor(None, listens, port):
+                    assert loop.time() < deadline
+                await stream.send("still there")
+                assert await stream.recv() == "still there"
+                ending.set()
+                await stream.wait_closed()
+                assert stream.close_code == 1000
+                pid = tmp_path / "nginx.pid"
+                while pid.exists():
+                    await asyncio.sleep(0.02)
+                    assert loop.time() < deadline, "it does not end"
+        finally:
+            await loop.run_in_executor(None, running.__exit__, None, None, None)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0

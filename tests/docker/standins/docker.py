@@ -38,6 +38,8 @@ def in_service(here: dict[str, str], service: str, command: list[str]) -> int:
         program = f"{here['programs']}/{program}"
         arguments = [argument.replace("--username=postgres", "--username=exchange") for argument in arguments]
         environment |= {"PGHOST": here["host"], "PGPASSFILE": here["passwords"]}
+    elif program == "valkey-server":
+        program = here["valkey_server"]
     elif program == "exchange":
         program, arguments = sys.executable, ["-m", "engine_core.cli", *arguments, "--data", here["data"]]
     else:
