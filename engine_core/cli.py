@@ -80,8 +80,16 @@ def _parser() -> argparse.ArgumentParser:
     reset = add("reset", _late("reset", "reset"), "delete all data: accounts, log, history, keys")
     reset.add_argument("--yes", action="store_true", help="do not ask")
     add("env", _late("observe", "environment"), "print the variables that join other tools to the running exchange")
-    add(
+    config = add(
         "config", _late("configuration", "config"), "print the configuration that the exchange has, or would start with"
+    )
+    config.add_argument(
+        "--write",
+        nargs="?",
+        const="exchange.toml",
+        type=new_file,
+        metavar="FILE",
+        help="write it into a new file instead (default: ./exchange.toml)",
     )
     _account_commands(commands)
     verify = add("verify", _on_state("verify", "verify"), "replay the log and prove that no money appeared or vanished")

@@ -23,7 +23,7 @@ from engine_core.config.edge_limits import (
     read_rate_limits,
     read_users,
 )
-from engine_core.config.toml_section import ConfigError, Section
+from engine_core.config.toml_section import NAME_ANOTHER, ConfigError, Section
 from engine_core.wire.limits import (
     MAX_ASSETS,
     MAX_DECIMALS,
@@ -168,7 +168,7 @@ def load(path: Path | str) -> Config:
     try:
         values = tomllib.loads(_text(path))
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file: name another with --config FILE or EXCHANGE_CONFIG") from None
+        raise ConfigError(f"{path}: no such file: {NAME_ANOTHER}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
@@ -222,9 +222,11 @@ def read(root: Section) -> Config:
 def _text(path: Path) -> str:
     """Of a file of a sensible size; editors on Windows begin one with a byte order mark."""
     if path.exists() and not path.is_file():
-        raise ConfigError(f"{path}: is not a file; name the configuration with --config FILE")
+        raise ConfigError(f"{path}: is not a file: {NAME_ANOTHER}")
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
+    if not content:
+        raise ConfigError(f"{path}: is empty: {NAME_ANOTHER}; `exchange config --write FILE` makes one")
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(f"{path}: is larger than {MAX_FILE_BYTES} bytes, which no configuration is")
     return content.decode("utf-8-sig")

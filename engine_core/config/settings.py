@@ -20,13 +20,15 @@ from urllib.parse import quote
 from engine_core.config.edge_limits import read_http
 from engine_core.config.exchange_toml import PROFILES, Config, load
 from engine_core.config.redis_url import check_redis_url, of_shard
-from engine_core.config.toml_section import ConfigError, Section
+from engine_core.config.toml_section import NAME_ANOTHER, ConfigError, Section
 
 MAX_PORT = 65_535
 MAX_SOCKET_PATH = 100  # bytes; the kernel allows 107, file names of ours need a few more
 _USER_INFO = re.compile(r"(?<=://)([^:/?#@]*):(.*)@", re.DOTALL)
 _PARAMETER = re.compile(r"((?:^|[?&\s])(?:ssl|sentinel_)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^&\s]*)", re.IGNORECASE)
 VALKEY_SOCKET = "valkey.sock"
+CONFIG_NAME = "exchange.toml"
+_IN_A_WHEEL = ("engine_core", "config", CONFIG_NAME)
 CONFIGURATION_FILE = "configuration"  # in the data folder: where the exchange.toml is that it was last started with
 URLS_FILE = "server-urls.json"  # in the data folder, while it runs: URLs with a password
 SECRET_FILE = "session-secret"
@@ -124,15 +126,26 @@ def read_config(path: Path | str, profile: str, environment: Mapping[str, str] =
     return config
 
 
+def is_config(path: Path) -> bool:
+    """An empty file is none: for `exchange config > exchange.toml` the shell makes one before anything runs."""
+    return path.is_file() and path.stat().st_size > 0
+
+
+def shipped_config() -> Path:
+    """The one that a wheel brought, else that of the checkout that this code belongs to."""
+    brought = Path(__file__).resolve().with_name(CONFIG_NAME)
+    return brought if brought.exists() else brought.parents[2] / CONFIG_NAME
+
+
 def default_config() -> Path:
-    """./exchange.toml, else the one that a wheel brought, else that of the checkout that this code belongs to."""
-    here, own = Path("exchange.toml"), Path(__file__).resolve()
-    checkout = own.parents[2] / "exchange.toml"
-    return next((path for path in (here, own.with_name("exchange.toml")) if path.exists()), checkout)
+    """./exchange.toml, else the shipped one."""
+    here = Path(CONFIG_NAME)
+    return here if is_config(here) else shipped_config()
 
 
 def own_config(data: Path) -> Path:
-    """The configuration that the exchange on `data` was last started with; default_config() if it never was."""
+    """The configuration that the exchange on `data` was last started with; default_config() if it never was, or with
+    the one that is shipped, of this installation or another."""
     try:
         text = os.fsdecode((data / CONFIGURATION_FILE).read_bytes()).strip()
     except FileNotFoundError:
@@ -140,18 +153,33 @@ def own_config(data: Path) -> Path:
     except OSError as error:
         raise ConfigError(f"{data / CONFIGURATION_FILE}: cannot be read: {error}") from None
     path = Path(os.path.normpath(data / text))
-    if not path.is_file():
+    if path.parts[-3:] == _IN_A_WHEEL:
+        return default_config().absolute()
+    if not is_config(path):
+        how = "empty" if path.is_file() else "gone"
         raise ConfigError(
-            f"{path}: is gone, and it is the configuration of the exchange on {data}: name another with --config FILE"
+            f"{path}: is {how}, and it is the configuration of the exchange on {data}: restore it, or {NAME_ANOTHER}"
         )
     return path
 
 
 def remember_config(data: Path, config: Path) -> None:
-    """Say in the data folder which configuration it belongs to; one beside it moves along with the folder."""
+    """Say in the data folder which configuration it belongs to; one beside it moves along with the folder. Not the
+    shipped one: with the next installation it is somewhere else."""
     path = config.resolve()
+    if path == shipped_config().resolve() != Path(CONFIG_NAME).resolve():
+        (data / CONFIGURATION_FILE).unlink(missing_ok=True)
+        return
     beside = path.parent in (data.resolve(), data.resolve().parent)
     write_private(data / CONFIGURATION_FILE, f"{os.path.relpath(path, data.resolve()) if beside else path}\n")
+
+
+def passed_over(config: Path) -> Path | None:
+    """The configuration in this folder, if it is another one than the exchange's own."""
+    here = Path(CONFIG_NAME).absolute()
+    if not is_config(here) or here.resolve() == config.resolve() or here.read_bytes() == config.read_bytes():
+        return None
+    return here
 
 
 def runtime_folder(data: Path) -> Path:

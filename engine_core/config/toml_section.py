@@ -12,6 +12,7 @@ class ConfigError(ValueError):
     """Something in the configuration that its author has to change; the message names file and key."""
 
 
+NAME_ANOTHER = "name another with EXCHANGE_CONFIG=FILE (`exchange up` and `exchange apply` have --config FILE, too)"
 _REQUIRED = object()
 _MAX_SHOWN = 80
 

@@ -20,6 +20,7 @@ from engine_core.config.settings import (
     MAX_PORT,
     Settings,
     own_config,
+    passed_over,
     private_folder,
     read_config,
     remember_config,
@@ -59,7 +60,8 @@ def up(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
     """`kept`: what is held until the end, such as ports that were chosen here."""
     data = options.data.absolute()
-    path = options.config or Path(os.environ.get("EXCHANGE_CONFIG") or own_config(data))
+    named = options.config or os.environ.get("EXCHANGE_CONFIG")
+    path = Path(named or own_config(data))
     profile = options.profile or first_profile(data) or "demo"
     config = read_config(path, profile)
     host, http_port, ws_port = _addresses(options, config, kept)
@@ -73,6 +75,8 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
     runtime = _runtime(data)
     check_room(runtime, config.engine.ring_slots)
     print(f"starting the exchange on {data}, configured by {path.absolute()}", flush=True)
+    if not named and (here := passed_over(path)) is not None:
+        print(f"  {here} is another configuration, and is passed over: start with --config {here} to change to it")
     remember_config(data, path)
     for warning in warnings:
         print(f"  warning, on {host}: {warning}")

@@ -131,6 +131,30 @@ def test_ctrl_c_ends_it_without_a_word_while_its_modules_are_imported(tmp_path: 
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
+def test_config_writes_a_file_that_up_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.getcwd())
+    monkeypatch.chdir(tmp_path)
+    shipped = exchange("config").stdout
+    assert "[markets" in shipped and "--config" not in shipped
+    into = [sys.executable, "-m", "engine_core.cli", "config"]
+    with Path("exchange.toml").open("w") as emptied:  # by the shell, before anything runs
+        subprocess.run(into, stdout=emptied, check=True)
+    assert Path("exchange.toml").read_text() == shipped
+    Path("exchange.toml").unlink()
+    done = exchange("config", "--write")
+    assert done.returncode == 0 and "then `exchange up`" in done.stdout, done.stderr
+    assert Path("exchange.toml").read_text() == shipped
+    again = exchange("config", "--write")
+    assert again.returncode == 1 and "is there already" in again.stderr
+    other = exchange("config", "--write", "other.toml")
+    assert other.returncode == 0 and "then `exchange up --config other.toml`" in other.stdout
+    Path("data").mkdir()
+    Path("data/configuration").write_text("../other.toml\n")
+    Path("other.toml").write_text(shipped + "# changed\n")
+    told = exchange("up", "--http", "0", "--ws", "0", REDIS_URL="unix:///nowhere.sock")
+    assert "exchange.toml is another configuration, and is passed over: start with --config" in told.stdout, told
+
+
 @pytest.mark.parametrize(("began", "wanted"), [("venue", "bare"), ("venue", "demo"), ("bare", "venue")])
 def test_a_profile_that_does_not_fit_is_refused_before_servers_start(tmp_path: Path, began: str, wanted: str) -> None:
     (tmp_path / "profile").write_text(f"{began}\n")

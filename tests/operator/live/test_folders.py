@@ -92,8 +92,8 @@ def test_a_configuration_moves_with_its_folder_or_is_named_as_gone(tmp_path: Pat
     for name in ("first", "other"):
         (tmp_path / name / "data").mkdir(parents=True)
     beside, far = tmp_path / "first" / "exchange.toml", tmp_path / "other" / "exchange.toml"
-    beside.touch()
-    far.touch()
+    beside.write_text("# of the first\n")
+    far.write_text("# of the other\n")
     data = tmp_path / "first" / "data"
     assert own_config(data) == default_config().absolute()
     remember_config(data, beside)
