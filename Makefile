@@ -119,7 +119,8 @@ wheel: setup
 	@test -f frontend/dist/index.html || { echo "the page is not built (see above), and the wheel is to have it"; exit 1; }
 	@rm -rf build/wheel
 	@.venv/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir build/wheel .
-	@ls build/wheel/*.whl
+	@cp requirements.txt build/wheel/
+	@ls build/wheel/*
 
 pythons: wheel
 	.venv/bin/python -m tests.repository.pythons build/wheel/*.whl

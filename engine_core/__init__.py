@@ -1,1 +1,1 @@
-VERSION = "0.2.0"  # the only place that says so; pyproject.toml reads it
+VERSION = "0.3.0.dev0"  # the only place that says so; pyproject.toml reads it

@@ -13,12 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from engine_core.operator.target.extras import how_to_install
 from engine_core.operator.target.roles import ROLES
 from engine_core.operator.target.running import CommandError, Run, require
 
-MISSING = (
-    "py-spy is not installed: it comes with the extra `bench` (pip install 'exchange[bench]'; here: make setup-dev)"
-)
+MISSING = f"py-spy is not installed: it comes with the extra `bench` ({how_to_install('bench')})"
 PTRACE_SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
 
 

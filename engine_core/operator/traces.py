@@ -2,56 +2,96 @@
 
 What the processes show of an order on their sockets (process/stages.py) is joined here, beside them: tracing costs
 them nothing. One trace for an order, with a span for each stage from the one before it; its number is the `trace` of
-the log lines (process/log_lines.py). The SDK is an extra: pip install 'exchange[otel]'; what it reads from the
-environment (OTEL_EXPORTER_OTLP_ENDPOINT, …_HEADERS, OTEL_RESOURCE_ATTRIBUTES) counts here, too.
+the log lines (process/log_lines.py). The SDK is the extra `otel`; what it reads from the environment
+(OTEL_EXPORTER_OTLP_ENDPOINT, …_HEADERS, OTEL_RESOURCE_ATTRIBUTES) counts here, too. A collector that does not take
+what it is sent ends the command: no order is said to be traced that is not there.
 """
 
 import argparse
 import importlib
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import repeat
 from typing import Any
+from urllib.parse import urlsplit
 
 from engine_core import VERSION
 from engine_core.operator.stages import LOOK_EVERY_S, pauses, timed
+from engine_core.operator.target.extras import how_to_install
 from engine_core.operator.target.running import CommandError
 from engine_core.process.log_lines import trace_id
 from engine_core.process.stages import BEFORE, Journey, Stage
 
 _ROOT_SPAN, _SAMPLED = 1, 1
+_SPANS = 512  # in one message
+_NAMES = ("exchange.gateway", "exchange.incarnation", "exchange.sequence")
 
 
 def traces(options: argparse.Namespace) -> int:
     """Until Ctrl-C, or for so many seconds."""
+    endpoint = options.endpoint and endpoint_of(options.endpoint)
     journeys = timed(options.data)
-    tracer, provider = _sdk(options.endpoint)
+    trace, send = _sdk(endpoint)
     sent = 0
     with suppress(KeyboardInterrupt):
         for pause in repeat(LOOK_EVERY_S) if options.seconds is None else pauses(options.seconds):
             time.sleep(pause)
             journeys.look()
-            sent += sum(map(tracer, journeys.finished()))
-    sent += sum(map(tracer, journeys.all()))
-    provider.shutdown()
+            sent += sum(map(trace, journeys.finished()))
+            send()
+    sent += sum(map(trace, journeys.all()))
+    send()
     print(f"{sent} orders traced")
     return 0
 
 
-def _sdk(endpoint: str | None) -> Any:
-    """What makes a trace of a journey, and the provider that sends them."""
+def endpoint_of(url: str) -> str:
+    """A collector's address as OTEL_EXPORTER_OTLP_ENDPOINT names it, or one with a path; CommandError."""
+    try:
+        parts = urlsplit(url)
+        is_fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fine = False
+    if not is_fine:
+        raise CommandError(f"--endpoint {url[:200]!r}: must be http://HOST:PORT or https://HOST:PORT")
+    return url if parts.path.strip("/") else parts._replace(path="/v1/traces").geturl()
+
+
+def _sdk(endpoint: str | None) -> tuple[Callable[[Journey], bool], Callable[[], None]]:
+    """What makes a trace of a journey, and what sends the traces that were made."""
     try:
         api = importlib.import_module("opentelemetry.trace")
         sdk = importlib.import_module("opentelemetry.sdk.trace")
         export = importlib.import_module("opentelemetry.sdk.trace.export")
+        memory = importlib.import_module("opentelemetry.sdk.trace.export.in_memory_span_exporter")
         resources = importlib.import_module("opentelemetry.sdk.resources")
         otlp = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     except ImportError as error:
-        raise CommandError(f"{error}: pip install 'exchange[otel]'") from None
+        raise CommandError(f"{error}: it comes with the extra `otel` ({how_to_install('otel')})") from None
     resource = resources.Resource.create({"service.name": "exchange", "service.version": VERSION})
     provider = sdk.TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter(endpoint=endpoint)))
-    tracer = provider.get_tracer("exchange", VERSION)
+    made = memory.InMemorySpanExporter()
+    provider.add_span_processor(export.SimpleSpanProcessor(made))
+    exporter = otlp.OTLPSpanExporter(endpoint=endpoint)
+    tracer = _tracer(api, provider.get_tracer("exchange", VERSION))
+
+    def send() -> None:
+        """CommandError if the collector does not take all of it; the exporter says why, in its log."""
+        spans = made.get_finished_spans()
+        made.clear()
+        for first in range(0, len(spans), _SPANS):
+            if exporter.export(spans[first : first + _SPANS]) is not export.SpanExportResult.SUCCESS:
+                where = endpoint or "the address in OTEL_EXPORTER_OTLP_ENDPOINT, or http://localhost:4318"
+                raise CommandError(
+                    f"the collector does not take traces at {where} (see above): {len(spans) - first} spans are lost; "
+                    "--endpoint names another one"
+                )
+
+    return tracer, send
+
+
+def _tracer(api: Any, tracer: Any) -> Callable[[Journey], bool]:
     offset = time.time_ns() - time.perf_counter_ns()
 
     def ns(seconds: float) -> int:
@@ -78,7 +118,4 @@ def _sdk(endpoint: str | None) -> Any:
         order.end(ns(max(at.values())))
         return True
 
-    return trace, provider
-
-
-_NAMES = ("exchange.gateway", "exchange.incarnation", "exchange.sequence")
+    return trace

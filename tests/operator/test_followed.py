@@ -33,7 +33,7 @@ class Collector(BaseHTTPRequestHandler):
         for resource in sent.resource_spans:
             for scope in resource.scope_spans:
                 self.spans.extend(scope.spans)
-        self.send_response(200)
+        self.send_response(200 if self.path == "/v1/traces" else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -47,7 +47,7 @@ def collector() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1/traces"
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
 

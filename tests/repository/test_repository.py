@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,18 @@ def test_the_top_level_shows_the_architecture() -> None:
         "\n"
     )
     assert {path.partition("/")[0] for path in tracked if "/" in path} == FOLDERS
+
+
+def test_dependencies_have_the_lower_bounds_that_are_tested() -> None:
+    """Those of the wheel: the minor versions of the lock, the older one where two Pythons have different ones."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    locked: dict[str, list[list[int]]] = {}
+    for name, version in re.findall(
+        r"(?m)^([\w.-]+)(?:\[\w+\])?==([\d.]+)", (ROOT / "requirements-dev.txt").read_text()
+    ):
+        locked.setdefault(name, []).append([int(part) for part in version.strip(".").split(".")])
+    for dependency in (*project["dependencies"], *extras["bench"], *extras["otel"]):
+        found = re.match(r"([\w.-]+)(?:\[\w+\])?>=(\d+)\.(\d+)(;|$)", dependency)
+        assert found, f"{dependency} has no lower bound of two numbers"
+        assert min(locked[found[1]])[:2] == [int(found[2]), int(found[3])], f"{dependency}, locked: {locked[found[1]]}"
