@@ -26,6 +26,11 @@ def rendered(overlay: str) -> list[Object]:
     return _build(KUBERNETES / "overlays" / overlay)
 
 
+@cache
+def rendered_to_restore() -> list[Object]:
+    return _build(KUBERNETES / "restore")
+
+
 def _build(folder: Path) -> list[Object]:
     given: Object = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
     assert {*given} <= _KNOWN, f"{folder}: {set(given) - _KNOWN}"
@@ -109,6 +114,8 @@ def pods(overlay: str, secrets: Mapping[str, str]) -> dict[str, Pod]:
 def _container(pod: str, spec: Object, labels: Mapping[str, str], secrets: Mapping[str, str]) -> Container:
     environment: dict[str, str] = {}
     for variable in spec.get("env", ()):
+        if variable.get("valueFrom", {}).get("configMapKeyRef", {}).get("optional"):
+            continue  # nobody has made one
         environment[variable["name"]] = _value(variable, environment, labels, secrets)
     named = {port["name"]: port["containerPort"] for port in spec.get("ports", ())}
     mounts = frozenset(mount["mountPath"] for mount in spec["volumeMounts"])

@@ -161,6 +161,11 @@ class Stack:
             address = networks[network]["ipv4_address"] if isinstance(networks, dict) else ""
             yield from ("--network", f"{self.container(network)}:alias={name}{address and f',ip={address}'}")
 
+    def _configs(self, _: str, configs: Sequence[dict[str, str]]) -> Iterator[str]:
+        for one in configs:
+            path = (DOCKER / self._file["configs"][one["source"]]["file"]).resolve()
+            yield from ("--volume", f"{path}:{one['target']}:ro")
+
     def _mounts(self, _: str, volumes: Sequence[str]) -> Iterator[str]:
         for volume in volumes:
             source, _colon, rest = volume.partition(":")
@@ -197,6 +202,7 @@ _OPTIONS: dict[str, Callable[[Stack, str, Any], Any]] = {
     "networks": Stack._networks,
     "extra_hosts": _hosts,
     "volumes": Stack._mounts,
+    "configs": Stack._configs,
     "security_opt": _security,
     "cap_drop": _each("--cap-drop"),
     "tmpfs": _each("--tmpfs"),

@@ -33,7 +33,8 @@ class Standin:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        for name, first in (("docker", ""), ("valkey-cli", "valkey-cli")):
+        self.variables: dict[str, str] = {}
+        for name, first in (("docker", ""), ("kubectl", "kubectl"), ("valkey-cli", "valkey-cli")):
             program = folder / "bin" / name
             program.parent.mkdir(exist_ok=True)
             program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STANDIN}" {first} "$@"\n')
@@ -59,7 +60,7 @@ class Standin:
         }
         path = self._folder / "standin.json"
         path.write_text(json.dumps(here))
-        environment = os.environ | {"DOCKER_STANDIN": str(path), "PYTHONPATH": str(ROOT)}
+        environment = os.environ | {"DOCKER_STANDIN": str(path), "PYTHONPATH": str(ROOT)} | self.variables
         environment["PATH"] = f"{self._folder / 'bin'}{os.pathsep}{environment['PATH']}"
         command = [str(DOCKER / script), str(backup)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
@@ -162,6 +163,8 @@ def test_what_was_backed_up_is_there_again_and_trades_on(standin: Standin, tmp_p
 
 
 def test_a_history_of_a_later_moment_than_the_log_is_named_and_filled_again(standin: Standin, tmp_path: Path) -> None:
+    """With the scripts' words for Kubernetes."""
+    standin.variables["NAMESPACE"] = "exchange"
     exchange = Exchange(tmp_path / "data", "--profile", "bare")
     exchange.start()
     try:
@@ -175,6 +178,9 @@ def test_a_history_of_a_later_moment_than_the_log_is_named_and_filled_again(stan
     shutil.copy(late / "history.dump", early / "history.dump")
     subprocess.run("sha256sum state.tar history.dump log.rdb > SHA256SUMS", shell=True, cwd=early, check=True)
     again, _ = restored(standin, early, tmp_path)
+    volumes = [tmp_path / "restored" / f"volume{end}" / "snapshots" for end in ("", "-of-the-other")]
+    (one,), (other,) = ([path.read_bytes() for path in folder.iterdir()] for folder in volumes)
+    assert one == other, "each engine has a snapshot"
     try:
         again.start(said="`exchange accept-loss`")  # the engine's last word, or what the writer waits for
         again.stop()

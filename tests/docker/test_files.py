@@ -65,9 +65,35 @@ def test_passwords_have_no_default() -> None:
     for name in SECRETS:
         with pytest.raises(KeyError, match=name):
             interpolate(text, {other: "p" for other in SECRETS if other != name})
-    names = set(re.findall(r"^([A-Z_]+)=", (DOCKER / "env.example").read_text(), re.MULTILINE))
-    used = {name for name, _, _ in re.findall(r"\$\{([A-Z_]+)(:[-?])?([^}]*)\}", text)}
-    assert names - used == {"COMPOSE_PROFILES"}
+
+
+def test_the_example_of_the_env_file_has_every_variable_and_its_default() -> None:
+    text = (DOCKER / "compose.yaml").read_text()
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (DOCKER / "env.example").read_text(), re.MULTILINE))
+    used = dict(re.findall(r"\$\{([A-Z_]+)(?::-([^$}]*))?", text))
+    assert {*example} ^ {*used} == {"COMPOSE_PROFILES"}, "Compose itself reads that"
+    for name, value in used.items():
+        assert name in SECRETS or name == "LOG_URL" or example[name] == value, name
+
+
+def test_every_process_reads_the_same_configuration() -> None:
+    for name, service in ours(CONFIGURATION="./mine.toml").items():
+        assert service["configs"] == [{"source": "configuration", "target": image_environment()["EXCHANGE_CONFIG"]}], (
+            name
+        )
+    assert compose(CONFIGURATION="./mine.toml")["configs"]["configuration"]["file"] == "./mine.toml"
+    assert (DOCKER / compose()["configs"]["configuration"]["file"]).resolve() == ROOT / "exchange.toml"
+
+
+def test_a_session_secret_that_is_too_short_is_named(tmp_path: Path) -> None:
+    """Compose only sees that it is not empty."""
+    given = image_environment() | compose(SESSION_SECRET="tooshort")["services"]["ingress"]["environment"]
+    here = {"EXCHANGE_CONFIG": str(ROOT / "exchange.toml"), "EXCHANGE_WORKER": "0", "PYTHONPATH": str(ROOT)}
+    here |= {"EXCHANGE_DATA": str(tmp_path), "EXCHANGE_RUNTIME": str(tmp_path), "PATH": os.environ["PATH"]}
+    kept = {name: os.environ[name] for name in ("HOME", "EXCHANGE_CACHE_DIR") if name in os.environ}
+    command = [sys.executable, "-P", "-m", "ingress"]
+    done = subprocess.run(command, env={**given, **here, **kept}, capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0 and "EXCHANGE_SESSION_SECRET: must be at least 32 hexadecimal digits" in done.stderr
 
 
 @pytest.mark.parametrize("name", sorted(ours()))

@@ -15,7 +15,7 @@ from engine_core import VERSION
 from engine_core.operator.target.roles import NEEDS, SECRETS
 from tests.attacks.proxy import adapted
 from tests.docker.compose import compose, image_environment
-from tests.docker.kustomize import KUBERNETES, OVERLAYS, find, pods, rendered
+from tests.docker.kustomize import KUBERNETES, OVERLAYS, find, pods, rendered, rendered_to_restore
 from tests.docker.test_files import answering, tool
 
 KEYS = {"valkey-password": "1", "database-password": "2", "postgres-password": "3", "session-secret": "4" * 64}
@@ -92,7 +92,7 @@ def test_pods_are_restricted_and_have_what_they_name(overlay: str) -> None:
             assert {mount["name"] for mount in container["volumeMounts"]} <= {*volumes}
         for volume in volumes.values():
             for source in volume.get("projected", {}).get("sources", [volume]):
-                if "configMap" in source:
+                if "configMap" in source and not source["configMap"].get("optional"):
                     assert source["configMap"]["name"] in config_maps
                 if "secret" in source:
                     assert source["secret"]["name"] == "exchange-tls"
@@ -124,6 +124,23 @@ def test_each_role_is_what_compose_runs_with_its_own_secrets(overlay: str) -> No
                 own = container.environment.get("EXCHANGE_METRICS_PORT", image_environment()["EXCHANGE_METRICS_PORT"])
                 assert ports == ({8080} if container.name == "proxy" else {int(own)})
     assert seen == {*ROLE_OF, "valkey", "database", "proxy"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_configuration_of_ones_own_reaches_every_process(overlay: str) -> None:
+    """The ConfigMap of the README: its key `path` is EXCHANGE_CONFIG, its file is mounted."""
+    readme = (KUBERNETES / "README.md").read_text(encoding="utf-8")
+    (name, path) = re.findall(r"create configmap (\S+) --from-file=exchange.toml --from-literal=path=(\S+)", readme)[0]
+    for template in templates(overlay).values():
+        spec = template["spec"]
+        for one in (*spec.get("initContainers", ()), *spec["containers"]):
+            if one["image"].startswith("exchange:"):
+                (given,) = (each for each in one["env"] if each["name"] == "EXCHANGE_CONFIG")
+                assert given["valueFrom"]["configMapKeyRef"] == {"name": name, "key": "path", "optional": True}
+                (mount,) = (each for each in one["volumeMounts"] if each["mountPath"] == str(Path(path).parent))
+                (volume,) = (each for each in spec["volumes"] if each["name"] == mount["name"])
+                assert volume["configMap"] == {"name": name, "optional": True}
+                assert Path(path).name == "exchange.toml"
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -244,3 +261,32 @@ def test_valkey_is_ready_when_it_says_so(tmp_path: Path, answer: str) -> None:
     command = find("nodes", "StatefulSet", "valkey")["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]
     done = subprocess.run(command["exec"]["command"], env=answering(tmp_path, "valkey-cli", answer))
     assert (done.returncode == 0) == (answer == "PONG")
+
+
+def test_what_a_restore_fills_is_what_the_overlays_take() -> None:
+    version, made = kubernetes_validate.latest_version(), named(rendered_to_restore())
+    for one in made.values():
+        kubernetes_validate.validate(one, version, strict=True)
+    if kubectl := shutil.which("kubectl"):
+        done = subprocess.run([kubectl, "kustomize", KUBERNETES / "restore"], capture_output=True, text=True)
+        assert named(list(yaml.safe_load_all(done.stdout))) == made, done.stderr
+    sets = {name: one["spec"] for (kind, name), one in made.items() if kind in ("StatefulSet", "Deployment")}
+    assert {name: spec["replicas"] for name, spec in sets.items()} == {
+        "database": 1,
+        "engine": 0,
+        "valkey": 0,
+        "writer": 0,
+    }
+    filled = {name: one["spec"] for (kind, name), one in made.items() if kind == "Pod"}
+    assert {*filled} == {"restore-valkey", "restore-engine-0", "restore-engine-1"}
+    for name, spec in filled.items():
+        owner = sets["valkey" if name == "restore-valkey" else "engine"]
+        wanted, (container,) = owner["template"]["spec"], spec["containers"]
+        assert spec["securityContext"] == wanted["securityContext"]
+        assert container["securityContext"] == wanted["containers"][0]["securityContext"]
+        assert container["image"] == wanted["containers"][0]["image"]
+        (template,) = owner["volumeClaimTemplates"]
+        claim = f"{template['metadata']['name']}-{name.removeprefix('restore-')}{'-0' if 'engine' not in name else ''}"
+        assert spec["volumes"][0]["persistentVolumeClaim"] == {"claimName": claim}
+        assert made["PersistentVolumeClaim", claim]["spec"] == template["spec"]
+        assert container["volumeMounts"][0]["mountPath"] == "/data"

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.docker.compose import DOCKER
+from tests.docker.kustomize import OVERLAYS, rendered
 from tests.docker.test_files import tool
 from tests.docker.test_processes import Containers
 from tests.exchange import eventually
@@ -34,8 +35,30 @@ def promtool(*arguments: str | Path, given: str = "") -> str:
     return done.stdout + done.stderr
 
 
-def test_the_configuration_and_its_rules_are_right() -> None:
+def test_the_configuration_and_its_rules_are_right(tmp_path: Path) -> None:
     promtool("check", "config", DOCKER / "prometheus" / "prometheus.yml")
+    in_a_cluster = yaml.safe_load((DOCKER / "prometheus" / "kubernetes.yml").read_text(encoding="utf-8"))
+    del in_a_cluster["scrape_configs"][0]["kubernetes_sd_configs"]  # Debian's knows nothing of clusters
+    in_a_cluster["rule_files"] = [str(ALERTS)]
+    (tmp_path / "kubernetes.yml").write_text(yaml.safe_dump(in_a_cluster), encoding="utf-8")
+    promtool("check", "config", tmp_path / "kubernetes.yml")
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_in_a_cluster_pods_get_the_labels_that_alerts_name(overlay: str) -> None:
+    (job,) = yaml.safe_load((DOCKER / "prometheus" / "kubernetes.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    keep = job["relabel_configs"][0]
+    assert job["job_name"] == "exchange" and keep["source_labels"] == ["__meta_kubernetes_pod_container_port_name"]
+    read = {
+        container["name"]: port["containerPort"]
+        for one in rendered(overlay)
+        if one["kind"] in ("StatefulSet", "Deployment")
+        for container in one["spec"]["template"]["spec"]["containers"]
+        for port in container.get("ports", ())
+        if re.fullmatch(keep["regex"], port["name"])
+    }
+    assert read == {"engine": 9100, "writer": 9100, "ingress": 9101, "egress": 9102}
+    assert {*re.findall(r'service="(\w+)"', ALERTS.read_text(encoding="utf-8"))} == {*read}
 
 
 def test_each_alert_fires(tmp_path: Path) -> None:
@@ -58,6 +81,8 @@ def test_windows_hold_four_values_of_any_usual_interval() -> None:
     source = yaml.safe_load((DOCKER / "grafana" / "provisioning" / "datasources" / "prometheus.yaml").read_text())
     shipped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     assert source["datasources"][0]["jsonData"]["timeInterval"] == shipped["global"]["scrape_interval"]
+    in_a_cluster = yaml.safe_load((DOCKER / "prometheus" / "kubernetes.yml").read_text(encoding="utf-8"))
+    assert int(in_a_cluster["global"]["scrape_interval"].removesuffix("s")) <= 30
 
 
 @contextmanager

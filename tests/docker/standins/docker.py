@@ -1,4 +1,4 @@
-"""Stands for `docker` where docker/backup.sh and docker/restore.sh are tried on an exchange without containers: what
+"""Stands for `docker` and `kubectl` where docker/backup.sh and docker/restore.sh are tried without containers: what
 they run in a service runs here, with the folders and servers of $DOCKER_STANDIN (test_backup.py writes it).
 
 valkey-cli is no package of Python's; of it there is --rdb alone: what a replica of the old kind does.
@@ -30,7 +30,7 @@ def dump(path: str, into: str) -> None:
 
 
 def in_service(here: dict[str, str], service: str, command: list[str]) -> int:
-    if service == "sentinel-1":
+    if service.startswith("sentinel-1"):
         return 1  # none runs here
     program, *arguments = command
     environment = dict(os.environ)
@@ -44,9 +44,24 @@ def in_service(here: dict[str, str], service: str, command: list[str]) -> int:
         program, arguments = sys.executable, ["-m", "engine_core.cli", *arguments, "--data", here["data"]]
     else:
         folder = here["valkey"] if service == "valkey" else here["volume"]
+        folder += "-of-the-other" if service == "engine-1" else ""
         Path(folder).mkdir(parents=True, exist_ok=True)
         arguments = [argument.replace("/data", folder) for argument in arguments]
     return subprocess.run([program, *arguments], env=environment, check=False).returncode
+
+
+def kubectl(here: dict[str, str], arguments: list[str]) -> int:
+    namespace, name, command, *rest = arguments
+    assert (namespace, name) == ("--namespace", "exchange")
+    if command == "get":
+        assert rest == ["pods", "--selector", "app in (valkey, engine, writer, edge)", "--output", "name"]
+        print(here["running"])
+        return 0
+    end = rest.index("--")
+    assert command == "exec"
+    pod = next(part for part in rest[:end] if part != "--stdin")
+    service = pod.removeprefix("restore-") if pod.startswith("restore-") else pod.removesuffix("-0")
+    return in_service(here, service, rest[end + 1 :])
 
 
 def main() -> int:
@@ -56,6 +71,8 @@ def main() -> int:
         assert rdb == "--rdb"
         dump(here["valkey_socket"], file)
         return 0
+    if sys.argv[1] == "kubectl":
+        return kubectl(here, sys.argv[2:])
     compose, _, _, command, *arguments = sys.argv[1:]
     assert compose == "compose"
     if command == "ps":
