@@ -1,6 +1,6 @@
 #!/bin/sh
-# docker/restore.sh FOLDER: a backup of docker/backup.sh into new, empty volumes (docker compose down; the old ones can be
-# kept under another project name). Nothing is overwritten. Then: docker compose up --detach, exchange verify. On Kubernetes
+# docker/restore.sh FOLDER: a backup of docker/backup.sh into new, empty volumes (compose down; the old ones can be
+# kept under another project name). Nothing is overwritten. Then: compose up --detach, exchange verify. On Kubernetes
 # NAMESPACE=exchange docker/restore.sh FOLDER, into the volumes that `kubectl apply -k docker/kubernetes/restore` made.
 set -eu
 folder=$(cd "${1:?usage: docker/restore.sh FOLDER}" && pwd)
@@ -38,7 +38,7 @@ if [ -n "${NAMESPACE:-}" ]; then
     runs=$(on_kubernetes get pods --selector "app in (valkey, engine, writer, edge)" --output name)
     [ -z "$runs" ] || { echo "error: it runs: $runs" >&2; exit 1; }
 else
-    [ -z "$(compose ps --quiet)" ] || { echo "error: it runs: docker compose down first" >&2; exit 1; }
+    [ -z "$(compose ps --quiet)" ] || { echo "error: it runs: docker compose -f docker/compose.yaml down first" >&2; exit 1; }
 fi
 
 # What wrote the backup, and what is to read it: others may be right, but if something fails, that is why.

@@ -34,7 +34,7 @@ renew_copies() {
     done
 }
 
-[ -n "$(compose ps --quiet proxy)" ] || { echo "error: it does not run: docker compose up --detach" >&2; exit 1; }
+[ -n "$(compose ps --quiet proxy)" ] || { echo "error: it does not run: docker compose -f docker/compose.yaml up --detach" >&2; exit 1; }
 renew standby
 renew engine
 # What exchange.toml has that the log lacks; the writer and the edges begin after it.

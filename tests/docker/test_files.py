@@ -234,6 +234,17 @@ def test_an_upgrade_renews_one_process_after_the_other(tmp_path: Path) -> None:
     assert named < {*ours()}, "the log, the database and the door are left alone"
 
 
+def test_commands_of_the_readme_are_of_this_file() -> None:
+    text = (DOCKER / "README.md").read_text(encoding="utf-8")
+    assert text.count("docker compose") == text.count("alias compose='docker compose -f docker/compose.yaml'") == 1
+    named = re.findall(
+        r"compose (?:exec|restart|run --rm(?: --no-deps)?|up --detach --no-deps --wait) ([a-z][\w-]*)", text
+    )
+    assert len(named) > 8 and {*named} <= {*compose()["services"]}
+    (settings,) = {*re.findall(r"exec proxy nginx -c (\S+) -s reload", text)}
+    assert f"exec nginx -c {settings} " in (DOCKER / "proxy" / "start.sh").read_text()
+
+
 def test_the_proxy_and_prometheus_know_the_right_ports() -> None:
     environment = image_environment()
     proxy = shipped(tls=True)

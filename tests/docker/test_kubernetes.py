@@ -290,3 +290,18 @@ def test_what_a_restore_fills_is_what_the_overlays_take() -> None:
         assert spec["volumes"][0]["persistentVolumeClaim"] == {"claimName": claim}
         assert made["PersistentVolumeClaim", claim]["spec"] == template["spec"]
         assert container["volumeMounts"][0]["mountPath"] == "/data"
+
+
+def test_commands_of_the_readme_are_of_these_objects() -> None:
+    text = (KUBERNETES / "README.md").read_text(encoding="utf-8")
+    objects, containers = named(rendered("nodes")), pods("nodes", KEYS)
+    sets = re.findall(r"\b(statefulset|deployment)/(\w+)", text)
+    assert len(sets) > 5
+    for kind, name in sets:
+        assert ({"statefulset": "StatefulSet", "deployment": "Deployment"}[kind], name) in objects
+    asked = re.findall(r"exec (?:-it )?([a-z]+-\d)(?: -c (\w+))? -- ", text)
+    assert len(asked) > 3
+    for pod, container in asked:
+        assert container in ("", *(one.name for one in containers[pod].containers))
+    for folder in re.findall(r"apply -k (\S+)", text):
+        assert folder == "…`." or (KUBERNETES.parents[1] / folder / "kustomization.yaml").is_file(), folder

@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,11 +62,26 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as docker/proxy/tls is, once somebody has put a certificate there."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("tls")
+    return made(tmp_path_factory.mktemp("tls"))
+
+
+def made(folder: Path) -> Path:
+    """A new certificate in the folder."""
     names = ["-subj", "/CN=exchange.test", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    subprocess.run([*made, *names, *files], check=True, capture_output=True)
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    subprocess.run([*command, *names, *files], check=True, capture_output=True)
     return folder
 
 
@@ -254,3 +270,24 @@ async def test_who_quits_takes_nobody_and_leaves_streams_to_egress(tmp_path: Pat
 def listens(port: int) -> bool:
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_new_certificate_is_taken_when_nginx_is_told_and_a_bad_one_is_not(tmp_path: Path, ingress: int) -> None:
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    made(folder)
+    first = (folder / "certificate.pem").read_text()
+    with nginx(tmp_path, ingress, tls=folder) as port:
+        tell = [str(installed()), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-s", "reload"]
+        verify = ssl.create_default_context(cadata=first)
+        with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=verify, timeout=60) as before:
+            before.get("/api/v1/ping")
+            (folder / "certificate.pem").write_text("nothing of the kind")
+            assert subprocess.run(tell, capture_output=True).returncode != 0, "it is looked at before anybody is told"
+            assert ssl.get_server_certificate(("127.0.0.1", port)) == first
+            made(folder)
+            subprocess.run(tell, check=True, capture_output=True)
+            deadline = time.monotonic() + 60
+            while ssl.get_server_certificate(("127.0.0.1", port)) == first:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
