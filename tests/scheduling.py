@@ -15,7 +15,7 @@ ONE_KERNEL = (
     *("tests/bench/test_kernel.py", "tests/bench/test_harness.py"),
 )
 LONG = (
-    *("tests/end_to_end/test_recovery.py", "tests/docker/test_processes.py", "tests/end_to_end/test_chaos.py"),
+    *("tests/end_to_end/test_recovery.py", "tests/end_to_end/test_chaos.py"),
     *("tests/end_to_end", "tests/persistence", "tests/docker"),
     *("tests/test_simulation.py", "tests/fuzz", "tests/model", "tests/book", "tests/runtime"),
 )
@@ -52,7 +52,7 @@ PAGE_IN_TEST = (
     "test_users.py::test_a_user_comes_trades_with_a_key_and_goes",
 )
 # Backups restored, pods run as processes, a Prometheus asked: `make deployments`, some minutes of starting things.
-DEPLOYMENTS = ("tests/docker/test_backup.py", "tests/docker/test_pods.py", "tests/docker/test_prometheus.py")
+DEPLOYMENTS = tuple(f"tests/docker/test_{name}.py" for name in ("backup", "pods", "processes", "prometheus"))
 SERVERS = {"_valkey_server", "_postgres_server", "fresh_valkey"}
 
 
