@@ -89,9 +89,9 @@ deployments: setup-dev collected
 checked: collected
 	EXCHANGE_MODEL_LISTS=100 .venv/bin/pytest -q -n $(WORKERS) --no-loadscope-reorder --durations=20 -m "not processes"
 
-# The tests are compiled once; else each worker would compile them all.
+# The tests are compiled once; else, the first time, each worker would compile them all.
 collected:
-	@.venv/bin/pytest -qq --collect-only >/dev/null 2>&1 || true
+	@find tests -name '*-pytest-*.pyc' | grep -q . || .venv/bin/pytest -qq --collect-only >/dev/null 2>&1 || true
 
 microbench: setup-dev
 	.venv/bin/python -m tests.benchmarks

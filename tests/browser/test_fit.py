@@ -41,6 +41,9 @@ def test_the_name_of_a_market_stays_on_one_line(page: TradingPage) -> None:
     expect(rows.filter(has_text="BTC/USDC")).to_contain_text(re.compile(r"\d\.\d"))  # with all its figures
     links = rows.get_by_role("link")
     assert {link.evaluate(LINES) for link in links.all()} == {2}  # the pair, and the asset's name below it
+    changes = rows.locator("td:nth-child(4)")
+    changes.first.evaluate("(cell) => cell.append(' 12,345.67%')")
+    assert {change.evaluate(LINES) for change in changes.all()} == {1}
     page.shoot("markets-320")
 
 
