@@ -148,9 +148,12 @@ def _account_commands(commands: "Commands") -> None:
     ).add_subparsers(metavar="COMMAND", required=True)
     _add(accounts, "create", _late("accounts", "create_account"), "create the next account and print its number")
     _rule_commands(commands, accounts)
-    keys = commands.add_parser("keys", help="create and revoke API keys").add_subparsers(
+    keys = commands.add_parser("keys", help="list, create and revoke API keys").add_subparsers(
         metavar="COMMAND", required=True
     )
+    listed = _add(keys, "list", _late("keys", "list_keys"), "list the API keys, with names and when they were used")
+    listed.add_argument("--account", type=account, metavar="N", help="only this account's")
+    listed.add_argument("--json", action="store_true", help="one JSON object per line")
     create = _add(keys, "create", _late("accounts", "create_key"), "create an API key and print its secret once")
     create.add_argument("--account", type=account, required=True, metavar="N", help="account that the key is for")
     create.add_argument(

@@ -45,7 +45,7 @@ class LogSetup:
     fees: dict[int, tuple[int, int]] = field(default_factory=dict)
     limits: dict[int, dict[str, int]] = field(default_factory=dict)
     accounts: set[int] = field(default_factory=set)
-    keys: set[tuple[int, bytes]] = field(default_factory=set)
+    keys: dict[tuple[int, bytes], int] = field(default_factory=dict)  # account, public key: permissions
     divided: bool = False  # whether what all accounts share is divided among them
 
     @classmethod
@@ -70,7 +70,7 @@ class LogSetup:
                 case CommandKind.SHARES:
                     setup.divided = bool(record["code"])
                 case CommandKind.KEY:
-                    setup.keys.add((int(record["account"]), record["public_key"].tobytes()))
+                    setup.keys[int(record["account"]), record["public_key"].tobytes()] = int(record["code"])
         return setup
 
 

@@ -194,7 +194,7 @@ def main() -> None:
     try:
         settings = Settings.from_environment()
         check_redis(
-            settings.redis_url, settings.config.durability, settings.config.replicas
+            settings.redis_url, settings.config.durability, settings.config.replicas, log.info
         )  # nobody did if the roles were started one by one
         log.info("%d commands applied", apply(settings, log.info))
     except (ConfigError, ApplyError, ExternalError, TimeoutError) as error:

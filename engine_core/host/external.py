@@ -4,6 +4,7 @@ A Redis that forgets its log, or evicts parts of it, would break the promise of 
 settings are read and anything that does not fit is an error that says what to set.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,17 +18,20 @@ from engine_core.transport.primary import redis_of
 
 MIN_REDIS = (7, 0)
 MIN_POSTGRES = 14
+LOOK_EVERY_S, SAY_SOMETHING_EVERY_S = 0.2, 5.0  # while it reads its file
 
 
 class ExternalError(RuntimeError):
     """A server of the operator's that cannot be used as it is; the message says what to change."""
 
 
-def check_redis(url: str, durability: str, replicas: int = 0) -> None:
-    """ExternalError unless `url` answers and keeps what is appended as `durability`, with `replicas`, promises."""
+def check_redis(url: str, durability: str, replicas: int = 0, say: Callable[[str], None] = lambda line: None) -> None:
+    """ExternalError unless `url` answers and keeps what is appended as `durability`, with `replicas`, promises. One
+    that is reading its file is waited for."""
     name = f"REDIS_URL {without_password(check_redis_url(url))}"
     try:
         with redis_of(url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True) as client:
+            _wait_until_loaded(client, say)
             version = str(client.info("server")["redis_version"])
             replication: dict[str, Any] = client.info("replication")
             settings: dict[str, Any] = client.config_get("append*")
@@ -66,6 +70,15 @@ def check_redis(url: str, durability: str, replicas: int = 0) -> None:
             f"{name}: has {there} of the {replicas} replicas without which nothing leaves the engine (durability = "
             f"{durability!r}): start them, or set log.replicas lower"
         )
+
+
+def _wait_until_loaded(client: redis.Redis, say: Callable[[str], None]) -> None:
+    said_at = float("-inf")
+    while (loading := client.info("persistence")).get("loading"):
+        if time.monotonic() - said_at > SAY_SOMETHING_EVERY_S:
+            said_at = time.monotonic()
+            say(f"waiting for Redis, which reads its file: {loading.get('loading_loaded_perc', '?')} % until now")
+        time.sleep(LOOK_EVERY_S)
 
 
 def check_database(url: str) -> None:

@@ -57,18 +57,21 @@ def tidy(runtime: Path) -> None:
 
 
 def sweep(base: Path, mine: Path) -> list[Path]:
-    """Tidy the folders beside `mine` whose exchange was killed and has not come back; which they were."""
+    """Tidy the folders beside `mine` whose exchange was killed and has not come back, or deleted; which they were."""
     swept = []
     for runtime in sorted(base.glob(f"exchange-{os.getuid()}-*")):
-        if runtime != mine:
-            _remove_unused(runtime)
-        if runtime == mine or not (runtime / OWNER).is_file() or not any(runtime.glob("ring-*")):
+        if runtime == mine:
+            continue
+        _remove_unused(runtime)
+        if not (runtime / OWNER).is_file():
             continue
         data = Path(os.fsdecode((runtime / OWNER).read_bytes()))
+        if data.is_dir() and not any(runtime.glob("ring-*")):
+            continue  # it ended as it should
         with contextlib.suppress(OSError), _nobody_runs(data) as is_free:
             if is_free and data.is_dir():
                 tidy(runtime)
-            elif is_free:
+            elif is_free and not any(_is_served(path) for path in runtime.glob("*.metrics")):
                 shutil.rmtree(runtime)
             if not any(runtime.glob("ring-*")):
                 swept.append(runtime)

@@ -22,6 +22,8 @@ from engine_core.transport.gateway import Gateway, GatewayError
 from engine_core.wire.codes import QueryKind
 
 FOLLOW_EVERY_S = 0.25
+DEGRADED = "Degraded"  # an order would be accepted, but a process waits: the writer for its database, say
+ACCEPTING = ("Ok", DEGRADED)
 WARN_AT = 0.8  # as the engine says it in its log (runtime/fullness.py)
 
 
@@ -35,6 +37,9 @@ def status(options: argparse.Namespace) -> int:
             print(f"no exchange runs on {options.data.absolute()}")
         return 1
     health, message = _health(run)
+    waiting = _waiting(run)
+    if health == "Ok" and waiting:  # orders are taken, but not all of the rest goes on
+        health = DEGRADED
     used = _tables(run)
     ahead = _clock_ahead(run)
     processes = {role: [_describe(pid) for pid in pids] for role, pids in run.processes.items()} or _by_socket(run)
@@ -44,12 +49,12 @@ def status(options: argparse.Namespace) -> int:
             json.dumps(
                 {
                     **{"running": True, "health": health, "message": message, "processes": processes},
-                    **{"tables": used, "clockAheadSeconds": ahead[0], **urls},
+                    **{"waiting": waiting, "tables": used, "clockAheadSeconds": ahead[0], **urls},
                 },
                 indent=2,
             )
         )
-        return 0 if health == "Ok" else 1
+        return 0 if health in ACCEPTING else 1
     by = f"supervisor {run.supervisor}" if run.supervisor else "no supervisor"
     print(f"{health}{f': {message}' if message else ''}   ({by}, profile {run.profile})")
     if ahead[0]:
@@ -58,6 +63,8 @@ def status(options: argparse.Namespace) -> int:
         for process in described or [{"pid": 0, "state": "not running"}]:
             memory = f"{process['memoryMB']:>6} MB" if "memoryMB" in process else ""
             print(f"  {role:<13} {process['pid'] or '-':>8}  {process['state']:<12} {memory}")
+    for name, why in waiting.items():
+        print(f"  WARNING {name} waits: {why}")
     print(f"  REST {run.http}   WebSocket {run.ws}   logs {run.logs}")
     print(f"  configuration {run.config}")
     for name, table in used.items():
@@ -65,7 +72,7 @@ def status(options: argparse.Namespace) -> int:
         if fullness >= WARN_AT:
             pool = f", {table['poolUsed']} of {table['pool']} beyond the accounts' own shares" if table["pool"] else ""
             print(f"  WARNING {name} are filling: {table['used']} of {table['size']}{pool}; raise [capacity] {name}")
-    return 0 if health == "Ok" else 1
+    return 0 if health in ACCEPTING else 1
 
 
 def _health(run: Run) -> tuple[str, str | None]:
@@ -77,6 +84,16 @@ def _health(run: Run) -> tuple[str, str | None]:
         return "Down", f"{run.http}/api/v1/status answers {error.code}"
     except (OSError, ValueError, KeyError) as error:
         return "Down", f"{run.http}/api/v1/status: {error}"
+
+
+def _waiting(run: Run) -> dict[str, str]:
+    """The processes that cannot do their part at present, by the name of their log, and why."""
+    found = {}
+    for path in of_roles(run.runtime):
+        look = look_at(path)
+        if look is not None and look.not_ready:
+            found[path.name.removesuffix(".metrics").removesuffix(".0")] = look.not_ready
+    return found
 
 
 def _tables(run: Run) -> dict[str, dict[str, int]]:
@@ -136,7 +153,7 @@ def logs(options: argparse.Namespace) -> int:
         path for path in sorted(folder.glob("*.log")) if options.role in (None, path.name.partition(".")[0], path.stem)
     ]
     if not files:
-        known = ", ".join(sorted(path.name.split(".")[0] for path in folder.glob("*.log"))) or "none yet"
+        known = ", ".join(sorted({path.name.split(".")[0] for path in folder.glob("*.log")})) or "none yet"
         elsewhere = (
             "; roles that were started one by one log where they were started, for example docker compose logs"
             * ("REDIS_URL" in os.environ)

@@ -158,6 +158,10 @@ def _columns(texts: list[str], width: int) -> Iterator[str]:
         yield "  " + " ".join(text.ljust(COLUMN - 1) for text in texts[start : start + fit])
 
 
+def _plain(text: str) -> str:
+    return text.replace(BOLD, "").replace(PLAIN, "")
+
+
 def top(options: argparse.Namespace) -> int:
     """Show it until Ctrl-C, or once."""
     view = Top(require(options.data))
@@ -170,7 +174,7 @@ def top(options: argparse.Namespace) -> int:
         )
     if options.once:
         time.sleep(options.interval)
-        print("\n".join(view.lines(width)).replace(BOLD, "").replace(PLAIN, ""))
+        print(_plain("\n".join(view.lines(width))))
         return 0
     live = sys.stdout.isatty()
     with contextlib.suppress(KeyboardInterrupt):
@@ -179,7 +183,8 @@ def top(options: argparse.Namespace) -> int:
                 time.sleep(options.interval)
                 width = shutil.get_terminal_size((120, 40)).columns
                 view.run = require(options.data)
-                print((CLEAR + HIDE if live else "") + "\n".join(view.lines(width)), flush=True)
+                shown = "\n".join(view.lines(width))
+                print(f"{CLEAR}{HIDE}{shown}" if live else _plain(shown), flush=True)
         finally:
             if live:
                 print(SHOW)

@@ -130,7 +130,7 @@ def _runtime(data: Path) -> Path:
     runtime = private_folder(Path(given).absolute()) if given else runtime_folder(data)
     own(runtime, data)
     for folder in sweep(runtime.parent, runtime):
-        print(f"  gave back the memory of an exchange that was killed: {folder}")
+        print(f"  gave back the memory of an exchange that was killed, or whose data is gone: {folder}")
     return runtime
 
 
@@ -138,7 +138,7 @@ def _redis(servers: list[Server], config: Config, data: Path, runtime: Path) -> 
     """The URL of the operator's Redis if it will do, else of one that is added to `servers`."""
     url = os.environ.get("REDIS_URL", "")
     if url:
-        check_redis(url, config.durability, config.replicas)
+        check_redis(url, config.durability, config.replicas, lambda line: print(f"  {line}", flush=True))
         print(f"  using Redis at {without_password(url)}")
         return url
     if config.replicas:

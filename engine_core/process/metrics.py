@@ -163,6 +163,8 @@ class _Answers(BaseHTTPRequestHandler):
             logger.exception("%s cannot be answered", self.path)
             self._answer(500, "text/plain", f"{type(error).__name__}: {error}\n".encode())
 
+    do_HEAD = do_GET  # without the body: some load balancers ask so
+
     def _look(self, path: str, query: str) -> None:
         is_inside = isinstance(self.server, _UnixServer)
         stamps = self.monitor.stamps if is_inside else None
@@ -200,7 +202,8 @@ class _Answers(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         try:
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
         except ConnectionError:  # the one that asked did not wait for the answer
             self.close_connection = True
 

@@ -33,7 +33,7 @@ __all__ = ["Feed", "LogError", "describe", "slots_of"]
 
 SAFETY_SECONDS = 0.05  # at most so late, should a ring of the bell ever be lost; and so late a new ring is seen
 OPEN_SECONDS = 120.0  # for an engine that creates the log, or replays it, to come up
-LOG_AFTER_SECONDS = 2.0  # of waiting for it, then a line says what for
+LOG_AFTER_SECONDS = 15.0  # of waiting for it, then a line says what for; the first start of all takes some seconds
 RETRY_SECONDS = 0.1
 CHUNK_BYTES = 1 << 20  # read from the stream at once
 MAX_ENTRIES = 1024

@@ -6,7 +6,7 @@ Non-goals: what is done with it (sign_in.py, guards.py).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine_core.edge.key_names import NAME_KEY
+from engine_core.edge.key_names import KEY_NOTES, NAME_KEY
 from ingress.users.user_rows import Users
 
 
@@ -95,10 +95,5 @@ class GuardedUsers(Users):
         await self._run(statement, log_id, list(uses), list(uses.values()))
 
     async def key_notes(self, log_id: int, public_keys: Sequence[bytes]) -> dict[bytes, KeyNote]:
-        statement = """select public_key, coalesce(name, ''), (extract(epoch from created) * 1000)::bigint,
-            (extract(epoch from last_used) * 1000)::bigint
-            from (select public_key, created from api_keys where public_key = any(%s)) as stored
-            full join (select * from key_notes where log_id = %s and public_key = any(%s)) as noted
-            using (public_key)"""
         keys = list(public_keys)
-        return {bytes(key): KeyNote(*note) for key, *note in await self._run(statement, keys, log_id, keys)}
+        return {bytes(key): KeyNote(*note) for key, *note in await self._run(KEY_NOTES, keys, log_id, keys)}

@@ -36,6 +36,19 @@ def test_a_redis_with_fewer_replicas_than_must_have_what_leaves(fresh_valkey: st
         check_redis(fresh_valkey, "replicated", 2)
 
 
+def test_a_redis_that_reads_its_file_is_waited_for(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [{"loading": 1, "loading_loaded_perc": "41.50"}, {"loading": 1}, {"loading": 0}]
+    info = redis.Redis.info
+    monkeypatch.setattr(
+        redis.Redis,
+        "info",
+        lambda self, section: answers.pop(0) if section == "persistence" else info(self, section),
+    )
+    said: list[str] = []
+    check_redis(valkey, "everysec", say=said.append)
+    assert not answers and said == ["waiting for Redis, which reads its file: 41.50 % until now"]
+
+
 def test_a_redis_that_is_not_there() -> None:
     with pytest.raises(ExternalError, match=r"REDIS_URL unix:///nowhere/valkey\.sock: cannot be reached"):
         check_redis("unix:///nowhere/valkey.sock", "everysec")

@@ -106,16 +106,18 @@ def test_folders_of_dead_exchanges_are_swept_and_no_others(tmp_path: Path) -> No
             own(made, data)
         return made
 
-    datas = {name: tmp_path / "data" / name for name in ("dead", "alive", "gone", "mine")}
+    datas = {name: tmp_path / "data" / name for name in ("dead", "alive", "gone", "ended", "mine")}
     for name, data in datas.items():
-        if name != "gone":
+        if name not in ("gone", "ended"):
             data.mkdir(parents=True)
             (data / "lock").touch()
     made = {name: folder(name, data) for name, data in datas.items()} | {"strange": folder("strange", None)}
+    (made["ended"] / "ring-0-1").unlink()  # stopped as it should, and then `rm -rf` of its data
     with (datas["alive"] / "lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert {path.name for path in sweep(tmp_path, made["mine"])} == {made["dead"].name, made["gone"].name}
-    assert not made["gone"].exists()
+        swept = {path.name for path in sweep(tmp_path, made["mine"])}
+    assert swept == {made[name].name for name in ("dead", "gone", "ended")}
+    assert not made["gone"].exists() and not made["ended"].exists()
     assert [path.name for path in made["dead"].iterdir()] == [OWNER]
     assert all((made[name] / "ring-0-1").exists() for name in ("alive", "mine", "strange"))
 

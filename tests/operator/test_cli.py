@@ -13,7 +13,19 @@ import pytest
 from engine_core.operator.target.benchmarks import benchmarks
 
 COMMANDS = (
-    *("up", "status", "logs", "reset", "env", "accounts", "accounts create", "keys", "keys create", "keys revoke"),
+    *(
+        "up",
+        "status",
+        "logs",
+        "reset",
+        "env",
+        "accounts",
+        "accounts create",
+        "keys",
+        "keys list",
+        "keys create",
+        "keys revoke",
+    ),
     *(
         "deposit",
         "withdraw",
@@ -60,7 +72,16 @@ def test_version_and_help() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["accounts create", "keys create --account 2", "deposit 2 USDC 1", "accounts freeze 2", "verify", "apply", "env"],
+    [
+        "accounts create",
+        "keys list",
+        "keys create --account 2",
+        "deposit 2 USDC 1",
+        "accounts freeze 2",
+        "verify",
+        "apply",
+        "env",
+    ],
 )
 def test_commands_that_need_a_running_exchange_say_so(tmp_path: Path, command: str) -> None:
     done = exchange(*command.split(), "--data", str(tmp_path))
@@ -75,6 +96,10 @@ def test_status_without_an_exchange(tmp_path: Path) -> None:
 def test_logs_without_logs(tmp_path: Path) -> None:
     done = exchange("logs", "engine", "--data", str(tmp_path))
     assert done.returncode == 1 and "no log of engine" in done.stderr
+    (tmp_path / "logs").mkdir()
+    for name in ("ingress.log", "ingress.1.log", "writer.log"):
+        (tmp_path / "logs" / name).touch()
+    assert "(there are: ingress, writer)" in exchange("logs", "nosuch", "--data", str(tmp_path)).stderr
 
 
 @pytest.mark.parametrize("named", ["--http", "EXCHANGE_HTTP_PORT"])

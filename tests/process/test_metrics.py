@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine_core.process.metrics import Monitor, Sample, serve, socket_path
+from engine_core.process.sockets import ask
 
 
 def connected(folder: Path) -> socket.socket:
@@ -68,3 +69,13 @@ def test_a_connection_that_breaks_while_the_numbers_are_read_is_reported(
         server.shutdown()
         server.server_close()
     assert [record.getMessage() for record in caplog.records] == ["/metrics cannot be answered"]
+
+
+def test_whoever_asks_for_the_head_alone_gets_it(tmp_path: Path) -> None:
+    (server,) = serve(Monitor("engine"), tmp_path)
+    try:
+        status, text = ask(socket_path(tmp_path, "engine", 0), "/health", "HEAD") or (0, "")
+        assert (status, text) == (200, "")
+    finally:
+        server.shutdown()
+        server.server_close()

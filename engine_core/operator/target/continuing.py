@@ -4,6 +4,9 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 
+import redis
+
+from engine_core.config.settings import without_password
 from engine_core.host.supervisor import StartError
 from engine_core.transport import behaviour
 from engine_core.transport.primary import redis_of
@@ -23,7 +26,11 @@ def check_snapshots(data: Path) -> Callable[[str], None]:
 
 
 def check_log(url: str) -> None:
-    """StartError if the log is of another behaviour version."""
-    with redis_of(url, protocol=2, socket_timeout=60) as client:
-        if (why := behaviour.foreign(client, keys(0))) is not None:
-            raise StartError(why)
+    """StartError if the log is of another behaviour version, or cannot be asked."""
+    try:
+        with redis_of(url, protocol=2, socket_timeout=60) as client:
+            why = behaviour.foreign(client, keys(0))
+    except (redis.RedisError, OSError) as error:
+        why = f"Redis at {without_password(url)} does not say whose log it has: {error}; start again when it does"
+    if why is not None:
+        raise StartError(why)

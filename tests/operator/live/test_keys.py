@@ -17,6 +17,18 @@ def test_a_key_of_the_command_line_has_its_name(odd_exchange: Exchange) -> None:
         assert connection.execute(query, (base64.b64decode(made["apiKey"]),)).fetchall() == [("desk 3 ü", None)]
 
 
+def test_keys_are_listed_with_their_names(odd_exchange: Exchange) -> None:
+    made = odd_exchange.command("keys", "create", "--account", "3", "--permissions", "read", "--name", "listed")
+    key = json.loads(made.stdout)["apiKey"]
+    done = odd_exchange.command("keys", "list", "--account", "3", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["apiKey"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert rows[key]["permissions"] == ["read"] and rows[key]["name"] == "listed" and rows[key]["lastUsedAt"] is None
+    assert {row["account"] for row in rows.values()} == {3}
+    shown = odd_exchange.command("keys", "list").stdout
+    assert key in shown and "listed" in shown and "last used" in shown
+
+
 def test_what_is_no_name_makes_no_key(odd_exchange: Exchange) -> None:
     for name in ("", " desk", "x" * 41, "a\nb", "\u202edesk"):
         done = odd_exchange.command("keys", "create", "--account", "2", f"--name={name}")
