@@ -167,6 +167,8 @@ def test_on_one_node_the_edges_are_those_of_the_other_overlay() -> None:
 
 def test_the_proxy_of_a_pod_asks_its_other_containers(tmp_path: Path) -> None:
     pod = pods("nodes", KEYS)["edge-0"]
+    assert pod.container("proxy").command == ["sh", "/etc/nginx/exchange/start.sh"]
+    assert {"start.sh", "nginx.conf", "locations.conf"} == {*find("nodes", "ConfigMap", "proxy")["data"]}
     upstreams = find("nodes", "ConfigMap", "proxy-upstreams")["data"]["upstreams.conf"]
     for name, variable in (("ingress", "EXCHANGE_HTTP_PORT"), ("egress", "EXCHANGE_WS_PORT")):
         assert f"server 127.0.0.1:{pod.container(name).environment[variable]};" in upstreams

@@ -82,6 +82,7 @@ def test_edges_on_other_nodes_trade_through_the_loss_and_the_update_of_engines(c
     trade(buyer, seller)
     assert active(cluster) == "engine-0" and sample(cluster, "engine-0", "engine", "ring_readers") == 0
     assert json.loads(cluster.exec("engine-0", "status", "--json"))["health"] == "Ok"
+    assert json.loads(cluster.exec("engine-0", "snapshot"))["snapshot"], "which docker/backup.sh copies"
     cluster.kill("engine-0", "engine")
     assert active(cluster) == "engine-1"
     trade(buyer, seller)

@@ -1,0 +1,17 @@
+"""What an ingress process shows of itself, beside what live tests see."""
+
+from pathlib import Path
+
+import pytest
+
+from ingress.metrics import Metrics
+from tests.ingress.fakes import FakeGateway, config
+
+
+@pytest.mark.parametrize("reason", ["", "the disk of the log has 3 MB left"])
+def test_that_new_orders_are_refused_is_a_number(tmp_path: Path, reason: str) -> None:
+    """For the alert; the reason itself is in /ready."""
+    metrics = Metrics(config(tmp_path))
+    metrics.gateway = FakeGateway(pressure=reason)
+    (refused,) = (one for one in metrics.monitor.look().numbers if one.name == "orders_refused")
+    assert float(refused.value) == bool(reason)
