@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from playwright.sync_api import Locator, expect
@@ -119,6 +119,29 @@ def test_quiet_seconds_have_their_bars_at_once_as_after_a_reload(
     again, studied_again = spoken(page, chart, 3 * SPAN)
     assert seen.items() <= again.items()
     assert studied.items() <= studied_again.items()
+
+
+@desktop_only
+def test_the_crosshair_stays_on_its_bar_while_others_come(page: TradingPage, traders: Traders) -> None:
+    traders.trade("150.00")
+    page.page.get_by_role("group", name="Candle interval").get_by_role("button", name="1s", exact=True).click()
+    chart = page.page.get_by_role("slider", name=f"Candles of {QUIET}, 1s")
+    expect(page.page.locator("[aria-label=Bar] dt + dd").first).to_be_visible()
+
+    def earlier() -> datetime:
+        chart.press("ArrowLeft")
+        words = chart.get_attribute("aria-valuetext") or ""
+        return datetime.strptime(words.partition(": open")[0].rpartition(" ")[2], "%H:%M:%S")
+
+    def bars() -> int:
+        chart.press("End")
+        return int(chart.get_attribute("aria-valuemax") or 0)
+
+    chart.focus()
+    eventually(bars, lambda count: count > 3, "some bars")
+    first, begun = earlier(), time.time()
+    eventually(time.time, lambda now: now > begun + 3, "some more bars", 30)
+    assert first - earlier() == timedelta(seconds=1)
 
 
 def of_days(page: TradingPage) -> Locator:

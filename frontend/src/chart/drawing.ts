@@ -71,6 +71,8 @@ export class Drawing implements CandleListener {
   private isPlaced = false;
   private isRemoved = false;
   private hovered: UTCTimestamp | null = null;
+  /** The same, by keyboard: it stays there while bars come and the chart moves on. */
+  private steered: UTCTimestamp | null = null;
 
   constructor(
     container: HTMLElement,
@@ -103,6 +105,8 @@ export class Drawing implements CandleListener {
     this.resized = new ResizeObserver(this.orders.settleSoon);
     this.resized.observe(container);
     this.chart.subscribeCrosshairMove((event) => {
+      if (this.steered !== null && !event.sourceEvent) return; // no pointer: the chart has moved under it
+      this.steered = null;
       this.hovered = typeof event.time === "number" ? (event.time as UTCTimestamp) : null;
       this.orders.settleSoon(); // whoever drags a scale moves the pointer
       this.tellPointed();
@@ -181,14 +185,19 @@ export class Drawing implements CandleListener {
     const range = this.chart.timeScale().getVisibleLogicalRange();
     const shift = !range ? 0 : at < range.from + 1 ? at - range.from - 1 : at > range.to - 1 ? at - range.to + 1 : 0;
     if (range && shift !== 0) this.chart.timeScale().setVisibleLogicalRange({ from: range.from + shift, to: range.to + shift });
-    this.hovered = time;
-    this.chart.setCrosshairPosition(toDrawing(candle.close), time, this.prices);
+    this.hovered = this.steered = time;
+    this.hold();
     this.tellPointed();
     return { candle, position: at + 1, count: times.length };
   }
 
+  private hold(): void {
+    const candle = this.steered === null ? undefined : this.byTime.get(this.steered);
+    if (candle) this.chart.setCrosshairPosition(toDrawing(candle.close), this.place(candle.time), this.prices);
+  }
+
   leave(): void {
-    this.hovered = null;
+    this.hovered = this.steered = null;
     this.chart.clearCrosshairPosition();
     this.tellPointed();
   }
@@ -201,6 +210,7 @@ export class Drawing implements CandleListener {
     }
     this.dirty = [];
     this.studies.updated(this.bars());
+    this.hold();
     this.tellNewest();
   };
 
