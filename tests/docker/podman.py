@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAMS = ("podman", "buildah", "runc", "conmon", "mmdebstrap", "catatonit", "iptables")
-_OPEN_FILES, _PROCESSES = 16_384, 4_096
+_OPEN_FILES, PROCESSES = 16_384, 4_096
 
 
 class PodmanError(RuntimeError):
@@ -45,7 +45,7 @@ class Podman:
         files = min(_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         path = self.folder / "containers.conf"
         path.write_text(
-            f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", "nproc={_PROCESSES}:{_PROCESSES}"]\n'
+            f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", "nproc={PROCESSES}:{PROCESSES}"]\n'
             'log_driver = "k8s-file"\n[engine]\ncgroup_manager = "cgroupfs"\nruntime = "runc"\nevents_logger = "file"\n'
             f'[network]\nnetwork_backend = "netavark"\nnetwork_config_dir = "{self.folder / "networks"}"\n'
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.docker.compose import DOCKER
-from tests.docker.podman import Podman, PodmanError
+from tests.docker.podman import PROCESSES, Podman, PodmanError
 
 Service = dict[str, Any]
 _IGNORED = {"build", "depends_on", "profiles", "logging", "healthcheck"}  # done by other means, or not here
@@ -193,6 +193,12 @@ def _hosts(stack: Stack, name: str, addresses: dict[str, str]) -> list[str]:
     return [part for host, address in addresses.items() for part in ("--add-host", f"{host}:{address}")]
 
 
+def _ulimits(stack: Stack, name: str, values: dict[str, int]) -> list[str]:
+    """And the one of podman.py, which Podman forgets where any is given."""
+    limits = {"nproc": f"{PROCESSES}:{PROCESSES}", **values}
+    return [part for key, value in limits.items() for part in ("--ulimit", f"{key}={value}")]
+
+
 def _security(stack: Stack, name: str, values: Sequence[str]) -> list[str]:
     return [part for value in values for part in ("--security-opt", value.replace(":true", ""))]
 
@@ -209,7 +215,7 @@ _OPTIONS: dict[str, Callable[[Stack, str, Any], Any]] = {
     "ports": _each("--publish"),
     "user": _one("--user"),
     "restart": _one("--restart"),
-    "ulimits": lambda stack, name, values: [part for key in values for part in ("--ulimit", f"{key}={values[key]}")],
+    "ulimits": _ulimits,
     "pids_limit": _one("--pids-limit"),
     "mem_limit": _one("--memory"),
     "shm_size": _one("--shm-size"),
