@@ -50,7 +50,7 @@ def test_only_a_role_of_ours_that_runs(odd_exchange: Exchange) -> None:
 def test_a_missing_py_spy_is_said_before_anything_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
-    with pytest.raises(CommandError, match=r"py-spy is not installed.*exchange\[bench\]"):
+    with pytest.raises(CommandError, match=r"py-spy is not installed.*\.whl\[bench\]"):
         profile._py_spy()
 
 
