@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.crc import key_slot
 from redis.retry import Retry
 
 from engine_core.wire.streams import keys
@@ -58,7 +59,7 @@ class Cluster(Sentinels):
         primaries = [first, *self.others]
         for port in self.nodes[1:]:
             self._ask(port, "CLUSTER", "MEET", "127.0.0.1", first)
-        has = redis.crc.key_slot(LOG.encode())  # type: ignore[attr-defined]
+        has = key_slot(LOG.encode())
         shares = {port: _part(number, len(primaries)) for number, port in enumerate(primaries)}
         holder = next(port for port, share in shares.items() if has in share)
         shares[first], shares[holder] = shares[holder], shares[first]

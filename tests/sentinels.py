@@ -178,6 +178,12 @@ class Sentinels:
         self.start(port, self.primary)
         self.until_whole()
 
+    def revive_all(self) -> None:
+        for port in self.ports:
+            if self._processes[port].poll() is not None:
+                self.start(port, self.primary)
+        self.until_whole()
+
     def until_whole(self) -> None:
         until(lambda: _calm(self._is_whole), "the replicas never followed the primary again")
 

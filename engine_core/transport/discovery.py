@@ -20,88 +20,93 @@ from redis.retry import Retry
 from engine_core.config.redis_url import ClusterUrl, SentinelUrl
 from engine_core.wire.streams import keys
 
+Address = tuple[str, int]  # host and port
+
 ANSWER_SECONDS = 1.0  # for one of them, then the next one is asked
 options_of: Any = redis.connection.parse_url
 
 
-class AskSentinels(redis.sentinel.Sentinel):
-    def __init__(self, url: SentinelUrl) -> None:
-        super().__init__(url.sentinels, sentinel_kwargs=_of_sentinels(url, Retry(NoBackoff(), 0)))  # type: ignore[no-untyped-call]
+class _Ask(redis.sentinel.Sentinel):
+    """`sentinels` are whoever is asked, one after the other, until one knows it."""
 
     def discover_master(self, service_name: str) -> Any:
         troubles = []
-        for sentinel in self.sentinels:
+        for asked in self.sentinels:
             try:
-                state: Any = sentinel.sentinel_master(service_name)
-                named: Any = sentinel.sentinel_get_master_addr_by_name(service_name)
+                address = self._named_by(asked, service_name)
             except (RedisError, OSError) as error:
                 troubles.append(str(error))
                 continue
             finally:
-                sentinel.connection_pool.disconnect()
-            if (address := address_of(state, named)) is not None:
+                asked.connection_pool.disconnect()
+            if address is not None:
                 return address
         raise _nobody(service_name, troubles)
 
+    def _named_by(self, asked: Any, name: str) -> Address | None:
+        raise NotImplementedError
 
-class AsyncAskSentinels(redis.asyncio.sentinel.Sentinel):
+
+class _AsyncAsk(redis.asyncio.sentinel.Sentinel):
+    async def discover_master(self, service_name: str) -> Any:
+        troubles = []
+        for asked in self.sentinels:
+            try:
+                address = await self._named_by(asked, service_name)
+            except (RedisError, OSError) as error:
+                troubles.append(str(error))
+                continue
+            finally:
+                await asked.connection_pool.disconnect()
+            if address is not None:
+                return address
+        raise _nobody(service_name, troubles)
+
+    async def _named_by(self, asked: Any, name: str) -> Address | None:
+        raise NotImplementedError
+
+
+class AskSentinels(_Ask):
+    def __init__(self, url: SentinelUrl) -> None:
+        super().__init__(url.sentinels, sentinel_kwargs=_of_sentinels(url, Retry(NoBackoff(), 0)))  # type: ignore[no-untyped-call]
+
+    def _named_by(self, asked: Any, name: str) -> Address | None:
+        return address_of(asked.sentinel_master(name), asked.sentinel_get_master_addr_by_name(name))
+
+
+class AsyncAskSentinels(_AsyncAsk):
     def __init__(self, url: SentinelUrl) -> None:
         super().__init__(url.sentinels, sentinel_kwargs=_of_sentinels(url, AsyncRetry(NoBackoff(), 0)))  # type: ignore[no-untyped-call]
 
-    async def discover_master(self, service_name: str) -> Any:
-        troubles = []
-        for sentinel in self.sentinels:
-            try:
-                state: Any = await sentinel.sentinel_master(service_name)
-                named: Any = await sentinel.sentinel_get_master_addr_by_name(service_name)
-            except (RedisError, OSError) as error:
-                troubles.append(str(error))
-                continue
-            finally:
-                await sentinel.connection_pool.disconnect()
-            if (address := address_of(state, named)) is not None:
-                return address
-        raise _nobody(service_name, troubles)
+    async def _named_by(self, asked: Any, name: str) -> Address | None:
+        state = await asked.sentinel_master(name)
+        return address_of(state, await asked.sentinel_get_master_addr_by_name(name))
 
 
-class AskNodes(redis.sentinel.Sentinel):
-    """Its services are keys: whoever has one says so, or who has it."""
+class AskNodes(_Ask):
+    """Of a cluster, about keys: whoever has one says so, or who has it."""
 
     def __init__(self, url: ClusterUrl) -> None:
         super().__init__(url.nodes, sentinel_kwargs=_of_nodes(url, Retry(NoBackoff(), 0)))  # type: ignore[no-untyped-call]
 
-    def discover_master(self, service_name: str) -> Any:
-        troubles = []
-        for node in self.sentinels:
-            try:
-                node.exists(service_name)
-                return _address_of(node)
-            except AskError as moved:
-                return moved.host or _address_of(node)[0], moved.port
-            except (RedisError, OSError) as error:
-                troubles.append(str(error))
-            finally:
-                node.connection_pool.disconnect()
-        raise _nobody(service_name, troubles)
+    def _named_by(self, asked: Any, name: str) -> Address:
+        try:
+            asked.exists(name)
+        except AskError as moved:
+            return _other(asked, moved)
+        return _address_of(asked)
 
 
-class AsyncAskNodes(redis.asyncio.sentinel.Sentinel):
+class AsyncAskNodes(_AsyncAsk):
     def __init__(self, url: ClusterUrl) -> None:
         super().__init__(url.nodes, sentinel_kwargs=_of_nodes(url, AsyncRetry(NoBackoff(), 0)))  # type: ignore[no-untyped-call]
 
-    async def discover_master(self, service_name: str) -> Any:
-        troubles = []
-        for node in self.sentinels:
-            try:
-                await node.exists(service_name)
-                return _address_of(node)
-            except AskError as moved:
-                return moved.host or _address_of(node)[0], moved.port
-            except (RedisError, OSError) as error:
-                troubles.append(str(error))
-            finally:
-                await node.connection_pool.disconnect()
-        raise _nobody(service_name, troubles)
+    async def _named_by(self, asked: Any, name: str) -> Address:
+        try:
+            await asked.exists(name)
+        except AskError as moved:
+            return _other(asked, moved)
+        return _address_of(asked)
 
 
 def key_of(url: ClusterUrl) -> str:
@@ -109,7 +114,7 @@ def key_of(url: ClusterUrl) -> str:
     return keys(url.shard).orders
 
 
-def address_of(state: dict[str, Any], named: tuple[bytes | str, int] | None) -> tuple[str, int] | None:
+def address_of(state: dict[str, Any], named: tuple[bytes | str, int] | None) -> Address | None:
     """Of the primary, as one sentinel knows it; None: it is down, as far as that one sees.
 
     `state` (SENTINEL MASTER) is of the dead one until every replica follows the new one: seconds after that has become
@@ -123,9 +128,14 @@ def address_of(state: dict[str, Any], named: tuple[bytes | str, int] | None) -> 
     return None if is_down and address == (state["ip"], state["port"]) else address
 
 
-def _address_of(node: Any) -> tuple[str, int]:
+def _address_of(node: Any) -> Address:
     options = node.connection_pool.connection_kwargs
     return options["host"], options["port"]
+
+
+def _other(node: Any, moved: AskError) -> Address:
+    """Who has it, by the word of this one; without a host it is on its own."""
+    return moved.host or _address_of(node)[0], moved.port
 
 
 def _of_sentinels(url: SentinelUrl, retry: Any) -> dict[str, Any]:

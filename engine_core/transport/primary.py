@@ -19,7 +19,7 @@ from redis.exceptions import AskError, ClusterDownError, ReadOnlyError, Response
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from engine_core.config.redis_url import cluster_url, is_cluster, is_sentinel, sentinel_url
+from engine_core.config.redis_url import cluster_url, is_sentinel, is_watched, sentinel_url
 from engine_core.transport.discovery import (
     AskNodes,
     AskSentinels,
@@ -49,32 +49,29 @@ def is_elsewhere(error: Any) -> bool:
 
 def redis_of(redis_url: str, **options: Any) -> redis.Redis:
     """As redis.Redis.from_url."""
-    ask: redis.sentinel.Sentinel
-    if is_sentinel(redis_url):
-        named = sentinel_url(redis_url)
-        ask, name, server = AskSentinels(named), named.name, named.server
-    elif is_cluster(redis_url):
-        node = cluster_url(redis_url)
-        ask, name, server = AskNodes(node), key_of(node), node.server
-    else:
+    if not is_watched(redis_url):
         return redis.Redis.from_url(redis_url, **options)
-    client: redis.Redis = ask.master_for(name, **_server_options(server, _Connection, _Tls, options))  # type: ignore[no-untyped-call]
+    ask, name, server = _who_is_asked(redis_url, AskSentinels, AskNodes)
+    client: redis.Redis = ask.master_for(name, **_server_options(server, _Connection, _Tls, options))
     return client
 
 
 def async_redis_of(redis_url: str, **options: Any) -> redis.asyncio.Redis:
     """As redis.asyncio.Redis.from_url."""
-    ask: redis.asyncio.sentinel.Sentinel
-    if is_sentinel(redis_url):
-        named = sentinel_url(redis_url)
-        ask, name, server = AsyncAskSentinels(named), named.name, named.server
-    elif is_cluster(redis_url):
-        node = cluster_url(redis_url)
-        ask, name, server = AsyncAskNodes(node), key_of(node), node.server
-    else:
+    if not is_watched(redis_url):
         return redis.asyncio.Redis.from_url(redis_url, **options)
+    ask, name, server = _who_is_asked(redis_url, AsyncAskSentinels, AsyncAskNodes)
     client: redis.asyncio.Redis = ask.master_for(name, **_server_options(server, _AsyncConnection, _AsyncTls, options))
     return client
+
+
+def _who_is_asked(redis_url: str, sentinels: type, nodes: type) -> tuple[Any, str, str]:
+    """Who knows the primary, under which name, and the URL of a server with everything but its address."""
+    if is_sentinel(redis_url):
+        named = sentinel_url(redis_url)
+        return sentinels(named), named.name, named.server
+    node = cluster_url(redis_url)
+    return nodes(node), key_of(node), node.server
 
 
 def refuse_replica(role: Any, *, at_start: bool) -> None:
@@ -106,17 +103,19 @@ class _Primary:
 
     def connect_to(self, address: tuple[str, int]) -> None:
         made: Any = self
-        patience, made.socket_timeout = made.socket_timeout, HANDSHAKE_SECONDS
+        patience = made.socket_timeout
+        made.socket_timeout = min(HANDSHAKE_SECONDS, patience or HANDSHAKE_SECONDS)
         try:
             super().connect_to(address)  # type: ignore[misc]
             made.send_command("ROLE")
             refuse_replica(made.read_response(), at_start=False)
-            made._sock.settimeout(patience)
         except BaseException:
             made.disconnect()
             raise
         finally:
             made.socket_timeout = patience
+        made._sock.settimeout(patience)
+        made._parser.on_connect(made)  # it sets what it knows of again, after each read that has a time of its own
 
     def read_response(self: Any, *arguments: Any, **options: Any) -> Any:
         try:
