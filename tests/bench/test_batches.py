@@ -1,14 +1,14 @@
 """`bench http --batch`: what is refused within a batch that is accepted counts as refused, whoever sends it."""
 
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from bench.http.load import REFUSED_ITEM, WRK, Load, run_python, run_wrk
 from ingress.messages import encode_json
 from ingress.schemas.order_answers import BatchError
+from tests.serving import serving
 
 ORDERS = 3
 FUNDS = BatchError("INSUFFICIENT_FUNDS", "Insufficient funds")
@@ -42,12 +42,8 @@ def handler() -> type[Answering]:
 
 @pytest.fixture
 def port(handler: type[Answering]) -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield int(server.server_address[1])
-        server.shutdown()
-        thread.join()
+    with serving(handler) as port:
+        yield port
 
 
 def test_a_refused_item_is_spelled_as_the_exchange_does() -> None:

@@ -8,11 +8,10 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +25,7 @@ from ingress.errors import Code
 from tests.attacks.proxy import CONFIGURATION, adapted, installed, nginx, shipped, until_it_listens
 from tests.docker.compose import compose
 from tests.processes import free_port
+from tests.serving import serving
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -49,12 +49,8 @@ class Echo(BaseHTTPRequestHandler):
 @pytest.fixture
 def ingress() -> Iterator[int]:
     Echo.asked.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    with serving(Echo) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,9 @@ number that the log lines name."""
 import json
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from websockets.sync.client import connect
 
 from engine_core.process.stages import WAY
 from tests.exchange import Exchange, configured, eventually, told
+from tests.serving import serving
 
 collector_of = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
 SYMBOL = "SOL/USDC"
@@ -44,12 +44,8 @@ class Collector(BaseHTTPRequestHandler):
 @pytest.fixture
 def collector() -> Iterator[str]:
     Collector.spans.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(Collector) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

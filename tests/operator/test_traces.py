@@ -1,14 +1,14 @@
 """`exchange traces`: where a collector is, and what is said of one that takes nothing."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from engine_core.operator.target.running import CommandError
 from engine_core.operator.traces import _sdk, endpoint_of
 from engine_core.process.stages import WAY, Journey, Sender
+from tests.serving import serving
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 
@@ -28,12 +28,8 @@ class Deaf(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def deaf() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Deaf) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(Deaf) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("url", ["http://collector:4318", "http://collector:4318/"])
