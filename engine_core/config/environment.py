@@ -30,7 +30,8 @@ VARIABLES = {
     " blocks as `[server] stages_every` says",
     "EXCHANGE_WRITER_PAUSE_MS": "least milliseconds between two commits of the writer while there is little to store"
     " (default: 250)",
-    "EXCHANGE_SHARD": "number of the shard, which stands in the names of both logs (default: 0, the only one there is)",
+    "EXCHANGE_SHARDS": "number of shards of the venue, as `[shards] count`, the same for every process of it",
+    "EXCHANGE_SHARD": "number of the shard that an engine, a standby or a writer serves, from 0 (default: 0)",
     "EXCHANGE_WORKER": "number of this process among several of its role, from 0; the supervisor sets it. `auto`: the"
     " lowest that no other process of the role has in `EXCHANGE_RUNTIME`",
 }

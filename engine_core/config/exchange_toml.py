@@ -23,6 +23,8 @@ from engine_core.config.edge_limits import (
     read_rate_limits,
     read_users,
 )
+from engine_core.config.server import Server, read_server
+from engine_core.config.shards import read_shard, read_shards
 from engine_core.config.toml_section import NAME_ANOTHER, ConfigError, Section
 from engine_core.wire.limits import (
     MAX_ASSETS,
@@ -71,6 +73,7 @@ class MarketDef(MarketLimits):
     maker_ppm: int
     taker_ppm: int
     start_price: str  # where the demo's market maker begins when nothing was traded yet; "": it leaves the market alone
+    shard: int  # in which it begins; ANY_SHARD: as its symbol says (config/shards.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +121,6 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    host: str
-    http_port: int
-    ws_port: int
-    ingress_workers: int
-    egress_workers: int
-    metrics_port: int  # first port of the metrics endpoints, one a process; 0: none
-    stages_every: int  # of how many blocks of orders one is timed, stage by stage; 0: none
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     path: str
     assets: tuple[AssetDef, ...]
@@ -145,6 +137,7 @@ class Config:
     rate_limits: RateLimits
     connections: Connections
     server: Server
+    shards: int  # of the venue, unless `--shards` or EXCHANGE_SHARDS says another number
     market_maker: quoting.MarketMaker
 
     def for_profile(self, profile: str) -> "Config":
@@ -184,7 +177,8 @@ def read(root: Section) -> Config:
     durability, replicas = read_durability(log)
     keep_days = log.integer("keep_days", 0, 3650, 8)
     log.done()
-    server, engine = _server(root.section("server")), _engine(root.section("engine"))
+    shards = read_shards(root.section("shards"))
+    server, engine = read_server(root.section("server")), _engine(root.section("engine"))
     snapshots = _snapshots(root.section("snapshots"))
     bounds, rate_limits = _bounds(root.section("bounds")), read_rate_limits(root.section("rate_limits"))
     http, users = read_http(root.section("http")), read_users(root.section("users"))
@@ -215,6 +209,7 @@ def read(root: Section) -> Config:
         rate_limits,
         connections,
         server,
+        shards,
         market_maker,
     )
 
@@ -305,6 +300,7 @@ def _market(symbol: str, table: Section, assets: dict[str, AssetDef]) -> MarketD
         maker_ppm=table.integer("maker_ppm", 0, PPM // 10, 0),
         taker_ppm=table.integer("taker_ppm", 0, PPM // 10, 0),
         start_price=start_price,
+        shard=read_shard(table),
         **{name: table.integer(name, 0, most, 0) for name, most in MOST.items()},
     )
     table.done()
@@ -379,21 +375,3 @@ def _bounds(table: Section) -> Bounds:
     )
     table.done()
     return bounds
-
-
-def _server(table: Section) -> Server:
-    server = Server(
-        host=table.text("host", "127.0.0.1"),
-        http_port=table.integer("http_port", 1, 65_535, 8080),
-        ws_port=table.integer("ws_port", 1, 65_535, 8081),
-        ingress_workers=table.integer("ingress_workers", 1, 64, 2),
-        egress_workers=table.integer("egress_workers", 1, 64, 1),
-        metrics_port=table.integer("metrics_port", 0, 65_000, 0),
-        stages_every=table.integer("stages_every", 0, 1_000_000, 16),
-    )
-    if not server.host.strip():
-        raise table.error("host", "must name a host, is empty: 0.0.0.0 are all addresses of this machine")
-    if server.http_port == server.ws_port:
-        raise table.error("ws_port", f"is the same as http_port, {server.http_port}")
-    table.done()
-    return server

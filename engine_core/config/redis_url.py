@@ -82,6 +82,16 @@ def of_shard(url: str, shard: int) -> str:
     return f"{before.rstrip('/')}/{shard}{mark}{options}"
 
 
+def to_shard(url: str, shard: int) -> str:
+    """The same for that shard, whichever one it names now."""
+    if not is_cluster(url):
+        return url
+    before, mark, options = url.partition("?")
+    scheme, _, rest = before.partition("://")
+    user, at, hosts = rest.rpartition("@")
+    return f"{scheme}://{user}{at}{hosts.partition('/')[0]}/{shard}{mark}{options}"
+
+
 def sentinel_url(url: str) -> SentinelUrl:
     """The parts of a URL of which is_sentinel; ValueError if one is wrong."""
     parts = urlsplit(url)

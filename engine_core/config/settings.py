@@ -19,8 +19,11 @@ from urllib.parse import quote
 
 from engine_core.config.edge_limits import read_http
 from engine_core.config.exchange_toml import PROFILES, Config, load
-from engine_core.config.redis_url import check_redis_url, of_shard
+from engine_core.config.redis_url import check_redis_url, of_shard, to_shard
+from engine_core.config.shards import VARIABLE as SHARDS
+from engine_core.config.shards import check_markets, shards_of
 from engine_core.config.toml_section import NAME_ANOTHER, ConfigError, Section
+from engine_core.wire.limits import MOST_SHARDS
 
 MAX_PORT = 65_535
 MAX_SOCKET_PATH = 100  # bytes; the kernel allows 107, file names of ours need a few more
@@ -43,7 +46,8 @@ class Settings:
     redis_url: str
     database_url: str
     profile: str
-    shard: int
+    shard: int  # this process's own: of engine, standby and writer
+    shards: int  # of the venue: 0 to shards - 1
     host: str
     http_port: int
     ws_port: int
@@ -64,7 +68,9 @@ class Settings:
         runtime = Path(environment["EXCHANGE_RUNTIME"]) if environment.get("EXCHANGE_RUNTIME") else runtime_path(data)
         if os.path.exists(runtime) and not os.path.isdir(runtime):
             raise ConfigError(f"EXCHANGE_RUNTIME: {runtime} is not a folder")
-        shard = whole_number(environment, "EXCHANGE_SHARD", 0, 16_383)
+        shards = shards_of(environment, data, config.shards)
+        check_markets(config.path, config.markets, shards)
+        shard = _own_shard(environment, shards)
         given = environment.get("REDIS_URL", "")
         return cls(
             config=config,
@@ -76,6 +82,7 @@ class Settings:
             database_url=environment.get("DATABASE_URL") or running.get("database", ""),
             profile=profile,
             shard=shard,
+            shards=shards,
             host=environment.get("EXCHANGE_HOST") or config.server.host,
             http_port=whole_number(environment, "EXCHANGE_HTTP_PORT", config.server.http_port, MAX_PORT),
             ws_port=whole_number(environment, "EXCHANGE_WS_PORT", config.server.ws_port, MAX_PORT),
@@ -92,6 +99,10 @@ class Settings:
             runtime_folder(settings.data)
         return settings
 
+    def redis_of(self, shard: int) -> str:
+        """The URL of the Redis that has the logs of that shard: of a cluster, its node."""
+        return self.redis_url if shard == self.shard else to_shard(self.redis_url, shard)
+
     def secret(self) -> bytes:
         """What signs browser sessions: given, or kept in the data folder so that all workers agree."""
         return self.session_secret or session_secret(self.data)
@@ -106,6 +117,7 @@ class Settings:
             "DATABASE_URL": self.database_url,
             "EXCHANGE_PROFILE": self.profile,
             "EXCHANGE_SHARD": str(self.shard),
+            SHARDS: str(self.shards),
             "EXCHANGE_HOST": self.host,
             "EXCHANGE_HTTP_PORT": str(self.http_port),
             "EXCHANGE_WS_PORT": str(self.ws_port),
@@ -237,6 +249,15 @@ def whole_number(environment: Mapping[str, str], name: str, default: int, high: 
     if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > high:
         raise ConfigError(f"{name}: must be a whole number from 0 to {high}, is {text[:40]!r}")
     return int(text)
+
+
+def _own_shard(environment: Mapping[str, str], shards: int) -> int:
+    shard = whole_number(environment, "EXCHANGE_SHARD", 0, MOST_SHARDS - 1)
+    if shard >= shards:
+        raise ConfigError(
+            f"EXCHANGE_SHARD: {shard} is no shard of this venue, which has {shards} (from 0 on): {SHARDS} says how many"
+        )
+    return shard
 
 
 def _running(data: Path) -> dict[str, str]:

@@ -29,6 +29,7 @@ from engine_core.config.settings import (
     whole_number,
     without_password,
 )
+from engine_core.config.shards import check_markets, shards_of
 from engine_core.config.toml_section import ConfigError
 from engine_core.edge import exposure
 from engine_core.host.children import Program
@@ -64,6 +65,7 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
     path = Path(named or own_config(data))
     profile = options.profile or first_profile(data) or "demo"
     config = read_config(path, profile)
+    shards = _shards(options, config, data)
     host, http_port, ws_port = _addresses(options, config, kept)
     if options.i_know:
         os.environ[exposure.I_KNOW] = "1"  # the roles ask for it as well
@@ -89,6 +91,7 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
         database_url=_database(servers, data, runtime),
         profile=profile,
         shard=0,
+        shards=shards,
         host=host,
         http_port=http_port,
         ws_port=ws_port,
@@ -122,6 +125,15 @@ def _addresses(options: argparse.Namespace, config: Config, kept: ExitStack) -> 
         given if option is None else option for option, given in ((options.http, http_port), (options.ws, ws_port))
     )
     return host, http_port or free_port(host, kept), ws_port or free_port(host, kept)
+
+
+def _shards(options: argparse.Namespace, config: Config, data: Path) -> int:
+    """How many; ConfigError if a market is to begin in another one."""
+    shards: int = options.shards or shards_of(os.environ, data, config.shards)
+    check_markets(config.path, config.markets, shards)
+    if shards > 1:
+        raise StartError("this version cannot run more than one shard yet: --shards 1")
+    return shards
 
 
 def _runtime(data: Path) -> Path:

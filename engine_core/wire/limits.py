@@ -28,6 +28,8 @@ PPM = 1_000_000
 FEE_ACCOUNT = 1  # receives the fees; GENESIS makes it
 ALL_MARKETS = 0xFFFF_FFFF
 SLOT_BITS = 24  # order id = counter << SLOT_BITS | slot; slot 0 = never rested
+SHARD_BITS = 4  # of the counter: its highest
+MOST_SHARDS = 1 << SHARD_BITS
 
 assert MAX_EVENTS_PER_COMMAND <= MAX_BLOCK_EVENTS
 assert MAX_BLOCK_COMMANDS <= 2**16 - 1  # EVENT.index is 16 bits wide, 0xFFFF = the whole block

@@ -2,8 +2,9 @@
 
 import argparse
 
-from engine_core.arguments import file, host, port
+from engine_core.arguments import file, host, port, whole
 from engine_core.config.exchange_toml import PROFILES
+from engine_core.wire.limits import MOST_SHARDS
 
 ROLES = {
     "engine": "engine_core.runtime",
@@ -45,6 +46,12 @@ def add_up_options(parser: argparse.ArgumentParser) -> None:
         choices=PROFILES,
         help="demo: funded demo accounts and a market maker; bare: funded too, no market maker, bands or limits; "
         "venue: nobody is funded, fit for the public (default: what the folder began with, else demo)",
+    )
+    parser.add_argument(
+        "--shards",
+        metavar="N",
+        type=whole(1, MOST_SHARDS),
+        help="number of shards, each with an engine of its own (default: [shards] count, or as many as there are)",
     )
     parser.add_argument(
         "--i-know",

@@ -1,0 +1,76 @@
+"""Shards: how many a venue has (`[shards] count`), and in which one a new market begins (`[markets.X] shard`).
+
+What is said here holds for what is new: in which shard a market trades, the logs say. The number of shards only grows;
+the data folder remembers it. Non-goals: moving a market (operator/markets.py), and routing (edges).
+"""
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from engine_core.config.toml_section import ConfigError, Section
+from engine_core.wire.limits import MOST_SHARDS
+
+ANY_SHARD = -1
+SHARDS_FILE = "shards"  # in the data folder: how many it was last started with
+VARIABLE = "EXCHANGE_SHARDS"
+
+
+class Placed(Protocol):
+    """What is asked of a market here."""
+
+    @property
+    def symbol(self) -> str: ...
+
+    @property
+    def shard(self) -> int: ...
+
+
+def read_shards(table: Section) -> int:
+    shards = table.integer("count", 1, MOST_SHARDS, 1)
+    table.done()
+    return shards
+
+
+def read_shard(market: Section) -> int:
+    """In which shard the market begins; ANY_SHARD where the file leaves that to its symbol."""
+    return market.integer("shard", ANY_SHARD, MOST_SHARDS - 1, ANY_SHARD)
+
+
+def first_shard(market: Placed, shards: int) -> int:
+    """Where a market begins in a venue of so many shards: as said, else by a hash of its symbol."""
+    if market.shard != ANY_SHARD:
+        return market.shard
+    return int.from_bytes(sha256(market.symbol.encode()).digest()[:8], "little") % shards
+
+
+def check_markets(file: str, markets: Iterable[Placed], shards: int) -> None:
+    """ConfigError names a market that is to begin in a shard that the venue has not."""
+    for market in markets:
+        if market.shard >= shards:
+            raise ConfigError(
+                f"{file}: markets.{market.symbol}.shard: {market.shard} is no shard of this venue, which has {shards} "
+                f"(0 to {shards - 1}): raise [shards] count, or choose another one"
+            )
+
+
+def shards_of(environment: Mapping[str, str], data: Path, count: int) -> int:
+    """How many shards the venue on `data` has: as the environment says, else as many as its data or `count`."""
+    text = environment.get(VARIABLE)
+    if not text:
+        return max(count, noted_shards(data))
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= MOST_SHARDS:
+        raise ConfigError(f"{VARIABLE}: must be a whole number from 1 to {MOST_SHARDS}, is {text[:40]!r}")
+    return int(text)
+
+
+def noted_shards(data: Path) -> int:
+    """With how many the exchange on this folder was last started; 1 where none was. ConfigError names the file."""
+    note = data / SHARDS_FILE
+    if not note.is_file():
+        return 1
+    text = note.read_text(encoding="utf-8", errors="replace").strip()
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= MOST_SHARDS:
+        raise ConfigError(f"{note}: must hold a whole number from 1 to {MOST_SHARDS}, is {text[:40]!r}")
+    return int(text)
