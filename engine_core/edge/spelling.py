@@ -65,7 +65,9 @@ ORDER_TYPE_STREAM_WORDS: Final[dict[int, OrderTypeStreamWord]] = _words(OrderTyp
 TIME_IN_FORCE_WORDS: Final[dict[int, TimeInForceWord]] = _words(TimeInForce, TimeInForceWord)
 SELF_TRADE_WORDS: Final[dict[int, SelfTradeWord]] = _words(SelfTrade, SelfTradeWord)
 STATUS_WORDS: Final[dict[int, StatusWord]] = _words(OrderStatus, StatusWord)
-MARKET_STATE_WORDS: Final[dict[int, MarketStateWord]] = _words(MarketState, MarketStateWord)
+MARKET_STATE_WORDS: Final[dict[int, MarketStateWord]] = _words(
+    (state for state in MarketState if state is not MarketState.ELSEWHERE), MarketStateWord
+)  # what a market is where it trades
 
 SIDE_CODES: Final = _codes(SIDE_WORDS)
 ORDER_TYPE_CODES: Final = _codes(ORDER_TYPE_WORDS)

@@ -59,6 +59,8 @@ def _records(machine: Machine, kind: QueryKind, query: np.void) -> tuple[np.ndar
             status = np.asarray(queries.status(state), STATUS).copy()
             status["epoch"] = machine.epoch
             return status, Reason.NONE
+        case QueryKind.LINKS:
+            return nothing, Reason.NONE  # of this behaviour version nothing moves between shards
 
 
 class Answers:

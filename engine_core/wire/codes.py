@@ -63,11 +63,24 @@ class MarketState(Codes):
     CANCEL_ONLY = 3
     LIMIT_ONLY = 4
     POST_ONLY = 5
+    ELSEWHERE = 6  # it trades in another shard: here only its definition is
+
+
+class MarketFlag(Flags):
+    """Bits of ADMIN.flags of a MARKET_STATE."""
+
+    MOVES_HERE = 1  # from another shard, whose numbers stand beside it; without it what is ELSEWHERE stays so
 
 
 class AccountState(Codes):
     OK = 1
     FROZEN = 2  # it can only cancel orders
+
+
+class AccountOption(Flags):
+    """Bits of ADMIN.code of ACCOUNT_OPTIONS: what an account has asked for."""
+
+    AUTO_TRANSFER = 1  # placing an order moves what it lacks from other shards
 
 
 class AccountOrigin(Codes):
@@ -117,6 +130,9 @@ class CommandKind(Codes):
     CAPACITY = 48  # how much of one thing fits from here on
     TRANSFER = 49  # from one account to another: both halves in one command, with one APPLIED for each
     SHARES = 50  # whether what all accounts share is divided among them (book/ledger/shares.py)
+    MOVE_OUT = 51  # money of an account leaves for another shard
+    MOVE_IN = 52  # and arrives there
+    ACCOUNT_OPTIONS = 53
 
 
 class CancelScope(Codes):
@@ -189,6 +205,7 @@ class Reason(Codes):
     BOUND_REQUIRED = 38
     NOT_AMENDABLE = 39
     MARKET_BUSY = 40  # an order that came before and trades more than the events of one command is not done yet
+    MARKET_ELSEWHERE = 41  # another shard has this market
     # capacity
     ORDERS_FULL = 48
     ACCOUNTS_FULL = 49
@@ -203,6 +220,8 @@ class Reason(Codes):
     MARKET_SHARE = 57
     KEYS_SHARE = 58
     TIMERS_SHARE = 59
+    LINKS_FULL = 60  # accounts that move money between shards, by pairs of shards
+    ORDER_IDS_SPENT = 61  # the shard has given all of its order ids
     # admin
     ALREADY_EXISTS = 64
     BAD_DEFINITION = 65
@@ -211,7 +230,10 @@ class Reason(Codes):
     UNKNOWN_KEY = 68
     ALREADY_GENESIS = 69
     NO_GENESIS = 70
-    REPEATED = 71  # the same withdrawal once more: nothing moved, what was asked for is done already
+    REPEATED = 71  # the same withdrawal or move once more: nothing moved, what was asked for is done already
+    NOT_HOME = 72  # money comes, goes and changes accounts in shard 0 only
+    BAD_SEQUENCE = 73  # not the next move between these shards
+    MARKET_IN_USE = 74  # it has open orders
     # why an order ended
     USER = 80
     IMMEDIATE_OR_CANCEL = 81
@@ -234,3 +256,4 @@ class QueryKind(Codes):
     BALANCES = 5  # of an account, as BALANCE records
     BOOK_ORDERS = 6  # every resting order of a market in priority order: EVENT, level_lots = shown
     STATUS = 7  # one STATUS record
+    LINKS = 8  # moves between shards, of an account, or 0: of all that have any; as LINK records

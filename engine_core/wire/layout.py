@@ -23,12 +23,14 @@ iceberg's shown part.
 What a, b, c, d (each a field by these names, too) and code of an ADMIN record mean:
 
     kind          identifies          code         a               b              c             d
-    GENESIS                           schema       log_id          behaviour      created_ms    -
+    GENESIS       market: the shard   schema       log_id          behaviour      created_ms    -
     UPGRADE                           -            new_behaviour   -              -             -
     ASSET         asset, symbol       -            (decimals: its own field)
     MARKET        market, asset,      MarketState  lot_atoms       tick_atoms     min_lots      max_lots
                   quote_asset
-    MARKET_STATE  market              MarketState  -               -              -             -
+    MARKET_STATE  market              MarketState  trades          update_id      last_ticks    -
+                                      (flags:      (where it traded before; else 0)
+                                      MarketFlag)
     MARKET_BANDS  market              -            band_up_ppm     band_down_ppm  impact_ppm    max_open_orders
                                                    (0: no band)    (0: none)      (0: none)     (an account; 0: none)
     FEES          market              tier         maker_ppm       taker_ppm      -             -
@@ -47,11 +49,17 @@ What a, b, c, d (each a field by these names, too) and code of an ADMIN record m
                                       Capacities   least as now
     SHARES        -                   1 divided    -               -              -             -
                                       0 not
+    MOVE_OUT,     account, asset      the other    amount_atoms    sequence       move_         -
+    MOVE_IN                           shard                                       reference
+    ACCOUNT_      account             AccountOption -              -              -             -
+    OPTIONS
 
 `lot_atoms`: base atoms of one lot. `tick_atoms`: quote atoms of one lot at one tick; the price of one tick in whole
 units is tick_atoms/10^quote_decimals divided by lot_atoms/10^base_decimals. `reference`: unique per asset and
-direction, so a repeated deposit is refused; of what an account asks for itself (asked is not 0), per account. Accounts,
-assets and markets are numbered 1, 2, 3, ... without gaps (0 = unset); account 1 is the fee account, created by GENESIS.
+direction, so a repeated deposit is refused; of what an account asks for itself (asked is not 0), per account.
+`sequence`: 1, 2, 3, ... of an account's moves from one shard to another; both halves of a move have the same one, and
+the same reference, which is not 0. Accounts, assets and markets are numbered 1, 2, 3, ... without gaps (0 = unset);
+account 1 is the fee account, created by GENESIS.
 A TRANSFER has two APPLIED: the first with `account`, the second with `to_account` and its balance.
 
     EVENT, 128 bytes                                ADMIN_EVENT, 128 bytes
@@ -178,6 +186,7 @@ class AdminRow(_AdminWords):
     entry_ms: A
     capacity: A
     key_word_0: A
+    trades: A
     behaviour: B
     tick_atoms: B
     band_down_ppm: B
@@ -186,11 +195,15 @@ class AdminRow(_AdminWords):
     ttl_ms: B
     entry_seq: B
     key_word_1: B
+    update_id: B
+    sequence: B
     created_ms: C
     min_lots: C
     impact_ppm: C
     asked_address: C
     key_word_2: C
+    last_ticks: C
+    move_reference: C
     max_lots: D
     max_open_orders: D
     asked: D
@@ -312,7 +325,7 @@ QUERY = _record(
         ("top_seq", "<i8", 56),
     ],
 )
-# An answer: this header, then `count` records (EVENT, ADMIN, LEVEL, BALANCE or STATUS, by the query's kind).
+# An answer: this header, then `count` records (EVENT, ADMIN, LEVEL, BALANCE, STATUS or LINK, by the query's kind).
 ANSWER_HEADER = _record(
     64,
     [
@@ -355,7 +368,23 @@ STATUS = _record(
     ],
 )
 
-RECORDS = {
+# Between two shards, of one account, as the one that answers has it: the last move out to the other one, and how many
+# have arrived from there. In flight is what has out_sequence here above in_sequence there.
+LINK = _record(
+    48,
+    [
+        ("account", "<u4", 0),
+        ("shard", "<u4", 4),  # the other one
+        ("out_sequence", "<i8", 8),
+        ("out_atoms", "<i8", 16),
+        ("out_asset", "<u4", 24),
+        ("pad0", "(4,)u1", 28),
+        ("out_reference", "<i8", 32),
+        ("in_sequence", "<i8", 40),
+    ],
+)
+
+RECORDS = {  # what rings and snapshots of before were written with: LINK came later, and stands in answers alone
     "COMMAND": COMMAND,
     "ADMIN": ADMIN,
     "EVENT": EVENT,

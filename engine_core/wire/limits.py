@@ -28,8 +28,15 @@ PPM = 1_000_000
 FEE_ACCOUNT = 1  # receives the fees; GENESIS makes it
 ALL_MARKETS = 0xFFFF_FFFF
 SLOT_BITS = 24  # order id = counter << SLOT_BITS | slot; slot 0 = never rested
-SHARD_BITS = 4  # of the counter: its highest
-MOST_SHARDS = 1 << SHARD_BITS
+SHARD_BITS = 4  # of the counter, its highest: whose order it is
+MOST_SHARDS = 1 << SHARD_BITS  # numbered from 0, which is where money comes and goes
+ORDERS_OF_A_SHARD = 1 << (63 - SHARD_BITS - SLOT_BITS)  # that it may ever make
+
+
+def shard_of_order(order_id: int) -> int:
+    """The shard that made it, wherever its market trades now."""
+    return order_id >> (63 - SHARD_BITS)
+
 
 assert MAX_EVENTS_PER_COMMAND <= MAX_BLOCK_EVENTS
 assert MAX_BLOCK_COMMANDS <= 2**16 - 1  # EVENT.index is 16 bits wide, 0xFFFF = the whole block

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine_core.wire.codes import QueryKind
-from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BALANCE, EVENT, LEVEL, QUERY, STATUS
+from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BALANCE, EVENT, LEVEL, LINK, QUERY, STATUS
 from engine_core.wire.streams import EntryId
 
 KEPT_QUERIES = 4096  # entries of the query stream, about
@@ -38,6 +38,7 @@ ANSWER_RECORDS = {
     QueryKind.BALANCES: BALANCE,
     QueryKind.BOOK_ORDERS: EVENT,
     QueryKind.STATUS: STATUS,
+    QueryKind.LINKS: LINK,
 }
 BY_CLIENT_ID = 1  # QUERY.flags: client_id is set
 STAMP_AT = 48  # the bytes of QUERY before top_ms

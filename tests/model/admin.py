@@ -14,6 +14,7 @@ from tests.model.shares import Shares, counts
 from tests.model.twin import DAY_MS, MAX_SUPPLY, Twin, require
 
 TIERS = 16
+STATES = range(MarketState.OPEN, MarketState.POST_ONLY + 1)
 PPM = 1_000_000
 TAKE, GIVE_UP = 1, 2  # of a lease
 
@@ -112,7 +113,7 @@ class AdminTwin(Twin, Shares):
         base, quote, state = int(record["asset"]), int(record["quote_asset"]), int(record["code"])
         lot_atoms, tick_atoms, min_lots, max_lots = (int(record[name]) for name in "abcd")
         require(base in self.assets and quote in self.assets, Reason.UNKNOWN_ASSET)
-        require(base != quote and state in list(MarketState), Reason.BAD_DEFINITION)
+        require(base != quote and state in STATES, Reason.BAD_DEFINITION)
         require(1 <= lot_atoms <= MAX_SUPPLY and tick_atoms >= 1, Reason.BAD_DEFINITION)
         require(tick_atoms * MAX_PRICE <= MAX_SUPPLY, Reason.BAD_DEFINITION)
         require(min_lots >= 1 and (max_lots == 0 or max_lots >= min_lots), Reason.BAD_DEFINITION)
@@ -128,7 +129,7 @@ class AdminTwin(Twin, Shares):
 
     def _market_state(self, record: np.void) -> None:
         market = self._known_market(record)
-        require(int(record["code"]) in list(MarketState), Reason.BAD_FIELD)
+        require(int(record["code"]) in STATES, Reason.BAD_FIELD)
         market.state = int(record["code"])
 
     def _market_bands(self, record: np.void) -> None:
