@@ -5,7 +5,7 @@ checksum. So a log that is another one, was trimmed too far, or went back in tim
 never silently skipped: XREAD itself would answer nothing, or go on with whatever comes next.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -20,6 +20,7 @@ from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, EVENT
 from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, decode_block, keys
+from persistence.arrivals import Arrival, arrivals
 from persistence.store import Position
 
 _READ_ENTRIES = 256  # entries of one XREAD; a batch takes as many reads as it has room for
@@ -49,6 +50,7 @@ class Batch:
     senders: list[Sender]  # of each entry
     counts: list[int]  # of its events
     is_full: bool  # more is waiting in the log
+    arrivals: list[Arrival] = field(default_factory=list)  # in its first entry: elsewhere there is none
 
 
 class EventSource:
@@ -217,6 +219,11 @@ def _batch(entries: Entries, position: Position, is_full: bool) -> Batch:
         times.append(int(header["time_ms"]))
         senders.append(Sender(*(int(header[name]) for name in Sender._fields)))
     body = b"".join(memoryview(block)[BLOCK_HEADER.itemsize :] for _, block in entries)
+    events = np.frombuffer(body, EVENT)
+    arrived = arrivals(events)
+    for arrival in arrived:
+        if (before := int(np.searchsorted(np.cumsum(counts), arrival.place, side="right"))) > 0:
+            return _batch(entries[:before], position, True)
     after = Position(log_id, epoch, entries[-1][0], _checksum(entries[-1][1]))
     times_ms = np.repeat(np.array(times, np.int64), counts)
-    return Batch(np.frombuffer(body, EVENT), times_ms, after, senders, counts, is_full)
+    return Batch(events, times_ms, after, senders, counts, is_full, arrived)

@@ -1,7 +1,7 @@
 """The database side of the writer: what is stored, and one transaction a batch with rows and position together.
 
-The position row is changed by compare-and-set, so of two writers on one database only one can commit a batch; the other
-finds that it is behind and begins again from what is stored.
+Each shard has a writer, and a position. Its row is changed by compare-and-set, so of two writers of one shard only one
+can commit a batch; the other finds that it is behind and begins again from what is stored.
 """
 
 import itertools
@@ -14,16 +14,18 @@ from psycopg import Connection
 from engine_core.replica.setup import Asset
 from engine_core.wire.limits import FEE_ACCOUNT
 from engine_core.wire.streams import ORIGIN, EntryId
+from persistence.arrivals import Arrival
 from persistence.migrate import Variant, migrate
 from persistence.projection.balances import FeeBalances
 from persistence.projection.definitions import Market, Setup, Statement
-from persistence.projection.numbering import LastNumbers, Numbering
+from persistence.projection.numbering import NUMBER_BITS, LastNumbers, Numbering
 from persistence.projection.rows import Books, Rows
 from persistence.tables import (
     BALANCE_CHANGES,
     CANDLE_CHANGES,
     DEPOSITS,
     FILLS,
+    MOVE_CHANGES,
     ORDER_CHANGES,
     ORDERS,
     STAGING,
@@ -41,11 +43,23 @@ _CHANGE_ORDERS = """
         executed_atoms = change.executed_atoms, updated = change.updated
     from order_changes change where orders.order_id = change.order_id"""
 _CHANGE_BALANCES = """
-    insert into balances (account, asset, available, locked)
-    select account, asset, change.available,
-        case when change.locked < 0 then coalesce(balances.locked, 0) else change.locked end
-    from balance_changes change left join balances using (account, asset)
-    on conflict (account, asset) do update set available = excluded.available, locked = excluded.locked"""
+    insert into balances (account, asset, shard, available, locked)
+    select account, asset, %(shard)s, change.available,
+        case when change.locked < 0 then coalesce(held.locked, 0) else change.locked end
+    from balance_changes change
+    left join lateral (select locked from balances b where b.account = change.account and b.asset = change.asset
+        and b.shard = %(shard)s) held on true
+    on conflict (account, asset, shard) do update set available = excluded.available, locked = excluded.locked"""
+# Either half may be stored first; when it was sent, only the shard knows that it left.
+_SENT = """
+    insert into moves (account, from_shard, to_shard, sequence, asset, amount_atoms, reference, sent)
+    select account, %(shard)s, other, sequence, asset, amount_atoms, reference, time from move_changes where is_out
+    on conflict (account, from_shard, to_shard, sequence) do update set sent = excluded.sent"""
+_ARRIVED = """
+    insert into moves (account, from_shard, to_shard, sequence, asset, amount_atoms, reference, sent, arrived)
+    select account, other, %(shard)s, sequence, asset, amount_atoms, reference, time, time
+    from move_changes where not is_out
+    on conflict (account, from_shard, to_shard, sequence) do update set arrived = excluded.arrived"""
 _CHANGE_CANDLES = """
     insert into candles (market, interval, start, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots,
         quote_atoms, trades)
@@ -121,7 +135,11 @@ class Store:
                     )
             if len(rows.balance_changes):
                 BALANCE_CHANGES.copy(self._connection, rows.balance_changes)
-                self._connection.execute(_CHANGE_BALANCES)
+                self._connection.execute(_CHANGE_BALANCES, {"shard": self._shard})
+            if len(rows.move_changes):
+                MOVE_CHANGES.copy(self._connection, rows.move_changes)
+                for statement in (_SENT, _ARRIVED):
+                    self._connection.execute(statement, {"shard": self._shard})
             if len(rows.candle_changes) and self.variant is Variant.PLAIN:
                 CANDLE_CHANGES.copy(self._connection, rows.candle_changes)
                 self._connection.execute(_CHANGE_CANDLES)
@@ -146,6 +164,18 @@ class Store:
         if moved != 1:
             raise StoreError("another writer has stored events meanwhile; only one should run on a database")
 
+    def begin(self, arrival: Arrival) -> None:
+        """StoreError unless all rows that a market had in another shard are there."""
+        row = self._connection.execute(
+            "select entry_ms from log_position where shard = %s", (arrival.before,)
+        ).fetchone()
+        if (row[0] if row else 0) < arrival.until_ms:
+            raise StoreError(
+                f"market {arrival.market} comes from shard {arrival.before}, whose writer has to store what that shard "
+                f"did with it first: up to {arrival.until_ms} of its log"
+            )
+        self.books.forget(arrival.market)
+
     def _define(self, statements: list[Statement]) -> None:
         with self._connection.cursor() as cursor:
             for first, last in _runs([statement.text for statement in statements]):
@@ -163,7 +193,7 @@ class Store:
         ).fetchone()
         assert row is not None
         position = Position(row[0], row[1], EntryId(row[2], row[3]), row[4])
-        setup = Setup()
+        setup = Setup(self._shard)
         for number, symbol, decimals in connection.execute("select asset, symbol, decimals from assets"):
             setup.assets[number] = Asset(number, symbol, decimals)
         for number, base, quote, tick_atoms in connection.execute(
@@ -181,9 +211,11 @@ class Store:
 
     def _last_numbers(self, table: str) -> LastNumbers:
         assert table in ("orders", "fills")
+        low = self._shard << NUMBER_BITS
         statement = f"""
             select case when asked.market = 0
-                then coalesce((select max(number) from {table} t where t.account = asked.account), 0)
+                then coalesce((select max(number) from {table} t where t.account = asked.account
+                               and t.number > {low} and t.number < {low + (1 << NUMBER_BITS)}), {low})
                 else coalesce((select max(market_number) from {table} t
                                where t.account = asked.account and t.market = asked.market), 0) end
             from unnest(%s::integer[], %s::integer[]) with ordinality as asked (account, market, place)
@@ -197,7 +229,8 @@ class Store:
 
     def _fee_balance(self, asset: int) -> int:
         row = self._connection.execute(
-            "select available from balances where account = %s and asset = %s", (FEE_ACCOUNT, asset)
+            "select available from balances where account = %s and asset = %s and shard = %s",
+            (FEE_ACCOUNT, asset, self._shard),
         ).fetchone()
         return int(row[0]) if row else 0
 

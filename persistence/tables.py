@@ -84,7 +84,7 @@ FILLS = Table(
     "fills",
     (
         ("account", "integer"),
-        ("number", "bigint"),
+        ("number", "bigint"),  # the shard in its upper bits
         ("market", "integer"),
         ("market_number", "bigint"),
         ("order_id", "bigint"),
@@ -136,6 +136,21 @@ BALANCE_CHANGES = Table(
     (("account", "integer"), ("asset", "integer"), ("available", "bigint"), ("locked", "bigint")),
     staging=True,
 )
+# Moves of money between this shard and another one.
+MOVE_CHANGES = Table(
+    "move_changes",
+    (
+        ("account", "integer"),
+        ("other", "smallint"),
+        ("asset", "integer"),
+        ("amount_atoms", "bigint"),
+        ("sequence", "bigint"),
+        ("reference", "bigint"),
+        ("is_out", "bool"),
+        ("time", "time"),
+    ),
+    staging=True,
+)
 # What the batch adds to candles. Sums are given in two parts, value = high * 2^32 + low, as they may pass 64 bits.
 CANDLE_CHANGES = Table(
     "candle_changes",
@@ -171,4 +186,4 @@ WITHDRAWALS = Table("withdrawals", _TRANSFER)
 ACCOUNTS = Table(
     "accounts", (("account", "integer"), ("state", "smallint"), ("fee_tier", "smallint"), ("created", "time"))
 )
-STAGING = (ORDER_CHANGES, BALANCE_CHANGES, CANDLE_CHANGES)
+STAGING = (ORDER_CHANGES, BALANCE_CHANGES, MOVE_CHANGES, CANDLE_CHANGES)

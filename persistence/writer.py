@@ -71,6 +71,8 @@ def store_next(store: Store, source: EventSource, config: WriterConfig, metrics:
     if batch is None:
         metrics.idle()
         return 0
+    for arrival in batch.arrivals:
+        store.begin(arrival)
     began = time.perf_counter()
     store.commit(make_rows(batch.events, batch.times_ms, store.setup, store.books), batch.position)
     metrics.stored(batch, time.perf_counter() - began)

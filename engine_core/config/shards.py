@@ -55,11 +55,11 @@ def check_markets(file: str, markets: Iterable[Placed], shards: int) -> None:
             )
 
 
-def shards_of(environment: Mapping[str, str], data: Path, count: int) -> int:
+def shards_of(environment: Mapping[str, str], data: Path | None = None, count: int = 1) -> int:
     """How many shards the venue on `data` has: as the environment says, else as many as its data or `count`."""
     text = environment.get(VARIABLE)
     if not text:
-        return max(count, noted_shards(data))
+        return max(count, noted_shards(data) if data else 1)
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= MOST_SHARDS:
         raise ConfigError(f"{VARIABLE}: must be a whole number from 1 to {MOST_SHARDS}, is {text[:40]!r}")
     return int(text)

@@ -53,8 +53,8 @@ def balance_changes(
 ) -> np.ndarray:
     """BALANCE_CHANGES rows after `events` (the whole batch, as EVENT).
 
-    `carries`: places of the order events that hold balances; `transfers`: places of deposits and withdrawals,
-    and of both ends of transfers.
+    `carries`: places of the order events that hold balances; `transfers`: places of deposits and withdrawals, of both
+    ends of transfers, and of what left for another shard or arrived from one.
     """
     values = [*_of_orders(events, carries, columns), _of_transfers(events, transfers)]
     values.append(_of_fee_account(events, columns, _join(values), fee_balances))

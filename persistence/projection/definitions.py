@@ -2,6 +2,9 @@
 
 Built from the database at start and from the ADMIN events of the log after that; the rows for the tables of definitions
 come from here too. These are few, so this is plain Python, one record at a time.
+
+All shards have the same setup. Shard 0's writer stores it; those of the others store assets and markets as well, which
+their rows name, unless they are there, and the state of the markets that they trade.
 """
 
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine_core.replica.setup import Asset
-from engine_core.wire.codes import CommandKind, EventKind
+from engine_core.wire.codes import CommandKind, EventKind, MarketFlag, MarketState
 from engine_core.wire.limits import FEE_ACCOUNT
 from engine_core.wire.units import format_decimal
 
@@ -35,11 +38,15 @@ class Statement:
     values: tuple[Any, ...]
 
 
-_ASSET = "insert into assets (asset, symbol, decimals, unit) values (%s, %s, %s, %s::numeric)"
-_MARKET = """insert into markets (market, symbol, base, quote, lot_atoms, tick_atoms, min_lots, max_lots, tick_size,
-    lot_size, state, created)
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s::numeric, %s::numeric, %s, to_timestamp(%s / 1000.0))"""
-_MARKET_STATE = "update markets set state = %s where market = %s"
+_ASSET = """insert into assets (asset, symbol, decimals, unit) values (%s, %s, %s, %s::numeric)
+    on conflict (asset) do nothing"""
+_MARKET = f"""insert into markets (market, symbol, base, quote, lot_atoms, tick_atoms, min_lots, max_lots, tick_size,
+    lot_size, state, shard, created)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s::numeric, %s::numeric, %s, %s, to_timestamp(%s / 1000.0))
+    on conflict (market) do update set state = excluded.state, shard = excluded.shard, created = excluded.created
+    where excluded.state <> {MarketState.ELSEWHERE:d}"""
+_MARKET_STATE = "update markets set state = %s where market = %s and shard = %s"
+_MARKET_MOVES = "update markets set state = %s, shard = %s where market = %s"
 _FEES = """insert into fees (market, tier, maker_ppm, taker_ppm) values (%s, %s, %s, %s)
     on conflict (market, tier) do update set maker_ppm = excluded.maker_ppm, taker_ppm = excluded.taker_ppm"""
 _ACCOUNT = "insert into accounts (account, state, fee_tier, created) values (%s, 1, 0, to_timestamp(%s / 1000.0))"
@@ -53,6 +60,7 @@ _FEE_TIER = "update accounts set fee_tier = %s where account = %s"
 
 @dataclass
 class Setup:
+    shard: int = 0  # whose events these are
     assets: dict[int, Asset] = field(default_factory=dict)
     markets: dict[int, Market] = field(default_factory=dict)
 
@@ -65,12 +73,8 @@ class Setup:
         return statements
 
     def _apply(self, command: np.void, time_ms: int) -> Iterator[Statement]:
-        market, account, code = int(command["market"]), int(command["account"]), int(command["code"])
+        market, code = int(command["market"]), int(command["code"])
         match int(command["kind"]):
-            case CommandKind.GENESIS:
-                yield Statement(_ACCOUNT, (FEE_ACCOUNT, time_ms))
-            case CommandKind.ACCOUNT:
-                yield Statement(_ACCOUNT, (account, time_ms))
             case CommandKind.ASSET:
                 asset = Asset(int(command["asset"]), _text(command["symbol"]), int(command["decimals"]))
                 self.assets[asset.number] = asset
@@ -79,17 +83,12 @@ class Setup:
             case CommandKind.MARKET:
                 yield self._market(command, time_ms)
             case CommandKind.MARKET_STATE:
-                yield Statement(_MARKET_STATE, (code, market))
-            case CommandKind.FEES:
-                yield Statement(_FEES, (market, code, int(command["maker_ppm"]), int(command["taker_ppm"])))
-            case CommandKind.ACCOUNT_STATE:
-                yield Statement(_ACCOUNT_STATE, (code, account))
-            case CommandKind.FEE_TIER:
-                yield Statement(_FEE_TIER, (code, account))
-            case CommandKind.KEY:
-                yield Statement(_KEY, (command["public_key"].tobytes(), account, code, time_ms))
-            case CommandKind.KEY_REVOKE:
-                yield Statement(_KEY_REVOKE, (time_ms, command["public_key"].tobytes()))
+                if command["flags"] & MarketFlag.MOVES_HERE:
+                    yield Statement(_MARKET_MOVES, (code, self.shard, market))
+                else:
+                    yield Statement(_MARKET_STATE, (code, market, self.shard))
+            case _ if self.shard == 0:
+                yield from _of_all_shards(command, time_ms)
 
     def _market(self, command: np.void, time_ms: int) -> Statement:
         lot_atoms, tick_atoms, min_lots, max_lots = (int(command[name]) for name in RULES)
@@ -110,6 +109,7 @@ class Setup:
                 _tick_size(lot_atoms, tick_atoms, base, quote),
                 format_decimal(lot_atoms, base.decimals),
                 int(command["code"]),
+                self.shard,
                 time_ms,
             ),
         )
@@ -120,6 +120,26 @@ class Setup:
         for number, market in self.markets.items():
             base[number], quote[number], tick_atoms[number] = market.base, market.quote, market.tick_atoms
         return MarketColumns(base, quote, tick_atoms)
+
+
+def _of_all_shards(command: np.void, time_ms: int) -> Iterator[Statement]:
+    """What is the same in all of them, and stored by one."""
+    market, account, code = int(command["market"]), int(command["account"]), int(command["code"])
+    match int(command["kind"]):
+        case CommandKind.GENESIS:
+            yield Statement(_ACCOUNT, (FEE_ACCOUNT, time_ms))
+        case CommandKind.ACCOUNT:
+            yield Statement(_ACCOUNT, (account, time_ms))
+        case CommandKind.FEES:
+            yield Statement(_FEES, (market, code, int(command["maker_ppm"]), int(command["taker_ppm"])))
+        case CommandKind.ACCOUNT_STATE:
+            yield Statement(_ACCOUNT_STATE, (code, account))
+        case CommandKind.FEE_TIER:
+            yield Statement(_FEE_TIER, (code, account))
+        case CommandKind.KEY:
+            yield Statement(_KEY, (command["public_key"].tobytes(), account, code, time_ms))
+        case CommandKind.KEY_REVOKE:
+            yield Statement(_KEY_REVOKE, (time_ms, command["public_key"].tobytes()))
 
 
 def _text(symbol: bytes) -> str:

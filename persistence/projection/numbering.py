@@ -1,5 +1,6 @@
 """Running numbers of an account's orders and fills: 1, 2, 3, ... of the account, and of the account in one market.
 
+Those of the account are of one shard, which stands above NUMBER_BITS; those in one market go on where it moves.
 They make paging and totals of any length two index look-ups. The last numbers given are kept here and read from the
 database the first time an account appears; after a failed commit the whole object is thrown away.
 """
@@ -7,6 +8,8 @@ database the first time an account appears; after a failed commit the whole obje
 from collections.abc import Callable
 
 import numpy as np
+
+NUMBER_BITS = 48  # as schema/0009_shards.sql says
 
 # Last number given to each (account, market) asked for, market 0: of all markets together.
 LastNumbers = Callable[[list[tuple[int, int]]], list[int]]
@@ -29,6 +32,11 @@ class Numbering:
         ranks[by_key] = np.arange(len(keys)) - np.repeat(np.cumsum(counts) - counts, counts)
         self._last.update(zip(unique.tolist(), (last + counts).tolist(), strict=True))
         return np.asarray(last[inverse] + ranks + 1, np.int64)
+
+    def forget(self, market: int) -> None:
+        """Those in one market: another shard may have given some meanwhile."""
+        for key in [key for key in self._last if key & 0xFFFF == market]:
+            del self._last[key]
 
     def _known(self, keys: np.ndarray) -> np.ndarray:
         unknown = [key for key in keys.tolist() if key not in self._last]

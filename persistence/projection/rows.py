@@ -16,6 +16,7 @@ from engine_core.wire.layout import ADMIN_EVENT
 from persistence.projection.balances import FeeBalances, balance_changes
 from persistence.projection.candles import candle_changes
 from persistence.projection.definitions import MarketColumns, Setup, Statement
+from persistence.projection.moves import move_changes
 from persistence.projection.numbering import Numbering
 from persistence.tables import DEPOSITS, FILLS, ORDER_CHANGES, ORDERS, TRADES, WITHDRAWALS, timestamps
 
@@ -56,6 +57,11 @@ class Books:
     deposits: int
     withdrawals: int
 
+    def forget(self, market: int) -> None:
+        """The numbers of a market that comes from another shard: they are read again."""
+        self.orders.forget(market)
+        self.fills.forget(market)
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -67,6 +73,7 @@ class Rows:
     new_orders: np.ndarray
     order_changes: np.ndarray
     balance_changes: np.ndarray
+    move_changes: np.ndarray
     candle_changes: np.ndarray
     deposits: np.ndarray
     withdrawals: np.ndarray
@@ -83,6 +90,7 @@ def make_rows(events: np.ndarray, times_ms: np.ndarray, setup: Setup, books: Boo
     transfers, receives = done == CommandKind.TRANSFER, admin["account"] != admin["command"]["account"]
     deposit_places = admin_places[(done == CommandKind.DEPOSIT) | (transfers & receives)]
     withdrawal_places = admin_places[(done == CommandKind.WITHDRAW) | (transfers & ~receives)]
+    move_places = admin_places[(done == CommandKind.MOVE_OUT) | (done == CommandKind.MOVE_IN)]
     of_orders = np.flatnonzero(_OF_ORDERS[kinds])
     fills = np.flatnonzero(kinds == EventKind.FILL)
     taken = fills[events["flags"][fills] & OrderFlag.TAKER != 0]
@@ -97,8 +105,13 @@ def make_rows(events: np.ndarray, times_ms: np.ndarray, setup: Setup, books: Boo
         new_orders=new_orders,
         order_changes=order_changes,
         balance_changes=balance_changes(
-            events, of_orders, np.concatenate((deposit_places, withdrawal_places)), columns, books.fee_balances
+            events,
+            of_orders,
+            np.concatenate((deposit_places, withdrawal_places, move_places)),
+            columns,
+            books.fee_balances,
         ),
+        move_changes=move_changes(admin, times_ms[admin_places]),
         candle_changes=candle_changes(trades, times_ms[taken]),
         deposits=_transfers(DEPOSITS.rows(len(deposit_places)), events, times_ms, deposit_places, books.deposits),
         withdrawals=_transfers(

@@ -15,6 +15,9 @@ ORDER_COLUMNS = (
     "self_trade", "flags", "status", "reason", "price_ticks", "quantity_lots", "amount_atoms", "trigger_ticks",
     "display_lots", "executed_lots", "executed_atoms", "created", "updated",
 )  # fmt: skip
+MOVE_COLUMNS = (
+    "account", "from_shard", "to_shard", "sequence", "asset", "amount_atoms", "reference", "sent", "arrived"
+)  # fmt: skip
 
 
 def select(url: str, query: str) -> list[tuple[Any, ...]]:
@@ -35,16 +38,20 @@ def assert_equals_log(url: str, blocks: list[Block], markets: slow.Markets = MAR
     orders = [tuple(order[name] for name in ORDER_COLUMNS) for order in expected.orders.values()]
     _same(select(url, f"select {', '.join(ORDER_COLUMNS)} from orders"), orders, "orders")
     balances = [(*key, *values) for key, values in expected.balances.items()]
-    _same(select(url, "select account, asset, available, locked from balances"), balances, "balances")
+    _same(select(url, "select account, asset, shard, available, locked from balances"), balances, "balances")
     _same(select(url, "select * from deposits"), expected.transfers[CommandKind.DEPOSIT], "deposits")
     _same(select(url, "select * from withdrawals"), expected.transfers[CommandKind.WITHDRAW], "withdrawals")
     accounts = [(account, *values) for account, values in expected.accounts.items()]
     _same(select(url, "select account, state, fee_tier from accounts"), accounts, "accounts")
-    _same(select(url, "select market, state from markets"), list(expected.market_states.items()), "market states")
+    states = [(market, state, expected.market_shards[market]) for market, state in expected.market_states.items()]
+    _same(select(url, "select market, state, shard from markets"), states, "market states")
+    moves = [(*key, *values) for key, values in expected.moves.items()]
+    _same(select(url, f"select {', '.join(MOVE_COLUMNS)} from moves"), moves, "moves")
     keys = [(key, *values) for key, values in expected.keys.items()]
     _same(select(url, "select public_key, account, permissions, created, revoked from api_keys"), keys, "keys")
-    last = blocks[-1].entry if blocks else (0, 0)
-    assert select(url, "select entry_ms, entry_seq from log_position") == [tuple(last)]
+    last = {block.shard: (block.shard, *block.entry) for block in blocks} or {0: (0, 0, 0)}
+    found = select(url, "select shard, entry_ms, entry_seq from log_position order by shard")
+    assert found == [last[shard] for shard in sorted(last)]
     return expected
 
 

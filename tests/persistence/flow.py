@@ -62,6 +62,7 @@ class Block:
     entry: EntryId
     time_ms: int
     records: np.ndarray
+    shard: int = 0
 
     def encode(self, log_id: int = LOG_ID, epoch: int = 1) -> bytes:
         header = np.zeros(1, BLOCK_HEADER)
@@ -72,10 +73,14 @@ class Block:
 
 @dataclass
 class Flow:
-    """Call `block()` for the next entry of the log. `max_step_ms`: how far apart entries are."""
+    """Call `block()` for the next entry of the log. `max_step_ms`: how far apart entries are.
+
+    `shard`: whose log it is; `traded`: the markets that trade in it."""
 
     seed: int = 1
     max_step_ms: int = 40
+    shard: int = 0
+    traded: tuple[int, ...] = tuple(MARKETS)
     events: list[np.ndarray] = field(default_factory=list)
     balances: dict[tuple[int, int], list[int]] = field(default_factory=dict)  # (account, asset): [available, locked]
     live: dict[int, Order] = field(default_factory=dict)
@@ -88,22 +93,24 @@ class Flow:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
+        self.last_order = self.shard << 35
 
     # -- blocks --------------------------------------------------------------------------------------------------
 
     def genesis(self) -> Block:
-        self.admin(kind=CommandKind.GENESIS, a=LOG_ID)
+        self.admin(kind=CommandKind.GENESIS, a=LOG_ID, market=self.shard)
         for number, (symbol, decimals) in ASSETS.items():
             self.admin(kind=CommandKind.ASSET, asset=number, symbol=symbol.encode(), decimals=decimals)
         for number, (base, quote, lot_atoms, tick_atoms) in MARKETS.items():
             self.admin(
-                kind=CommandKind.MARKET, market=number, asset=base, quote_asset=quote, code=MarketState.OPEN,
+                kind=CommandKind.MARKET, market=number, asset=base, quote_asset=quote,
+                code=MarketState.OPEN if number in self.traded else MarketState.ELSEWHERE,
                 a=lot_atoms, b=tick_atoms, c=1, d=10**9,
             )  # fmt: skip
             self.admin(kind=CommandKind.FEES, market=number, code=0, a=200, b=500)
         for account in range(FIRST_TRADER, FIRST_TRADER + TRADERS):
             self.admin(kind=CommandKind.ACCOUNT, account=account)
-            for asset in ASSETS:
+            for asset in ASSETS if self.shard == 0 else ():
                 self.deposit(account, asset, 10**15)
         return self.close()
 
@@ -114,7 +121,7 @@ class Flow:
 
     def close(self) -> Block:
         """End the entry: what was recorded since the last one."""
-        block = Block(EntryId(self.time_ms, self.entry_seq), self.time_ms, _joined(self.events, EVENT))
+        block = Block(EntryId(self.time_ms, self.entry_seq), self.time_ms, _joined(self.events, EVENT), self.shard)
         self.events = []
         step = self.random.choice((0, 1, self.max_step_ms))
         self.time_ms += step
@@ -191,6 +198,14 @@ class Flow:
             kind=kind, account=account, asset=asset, a=atoms, b=self.references, available=balance[0], locked=balance[1]
         )
 
+    def move(self, kind: int, account: int, other: int, asset: int, atoms: int, sequence: int) -> None:
+        balance = self._balance(account, asset)
+        balance[0] += atoms if kind == CommandKind.MOVE_IN else -atoms
+        self.admin(
+            kind=kind, account=account, asset=asset, code=other, a=atoms, b=sequence, c=1_000 * account + sequence,
+            available=balance[0], locked=balance[1],
+        )  # fmt: skip
+
     def transfer(self, account: int, to: int, asset: int, atoms: int) -> None:
         self.references += 1
         for owner, change in ((account, -atoms), (to, atoms)):
@@ -207,7 +222,7 @@ class Flow:
         has_client_id = self.random.random() < 0.5
         return {
             "account": self.random.randrange(FIRST_TRADER, FIRST_TRADER + TRADERS),
-            "market": self.random.choice(list(MARKETS)),
+            "market": self.random.choice(self.traded),
             "side": self.random.choice((Side.BID, Side.ASK)),
             "price_ticks": self.random.randrange(9_000, 11_000),
             "lots": self.random.randrange(1, 500),
@@ -283,6 +298,8 @@ class Flow:
         self.event(order, EventKind.REJECTED, reason=Reason.INSUFFICIENT_FUNDS, status=0, balances=False)
 
     def _transfer(self) -> None:
+        if self.shard:
+            return
         kind = self.random.choice((CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER))
         account = self.random.choice((1, FIRST_TRADER, FIRST_TRADER + 1))
         asset = self.random.choice(list(ASSETS))
@@ -293,8 +310,8 @@ class Flow:
         self.deposit(account, asset, self.random.randrange(1, 10), kind)
 
     def _state(self) -> None:
-        state = self.random.choice(list(MarketState))
-        self.admin(kind=CommandKind.MARKET_STATE, market=1, code=state)
+        state = self.random.choice([state for state in MarketState if state != MarketState.ELSEWHERE])
+        self.admin(kind=CommandKind.MARKET_STATE, market=self.traded[0], code=state)
         self.admin(kind=CommandKind.ACCOUNT_STATE, account=FIRST_TRADER, code=self.random.choice((1, 2)))
         self.admin(kind=CommandKind.FEE_TIER, account=FIRST_TRADER, code=self.random.randrange(3))
         self._key()
@@ -376,7 +393,7 @@ def _joined(parts: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
 def append(client: redis.Redis, blocks: list[Block], log_id: int = LOG_ID) -> None:
     pipeline = client.pipeline(transaction=False)
     for block in blocks:
-        pipeline.xadd(keys().events, {FIELD: block.encode(log_id)}, id=str(block.entry))
+        pipeline.xadd(keys(block.shard).events, {FIELD: block.encode(log_id)}, id=str(block.entry))
     pipeline.execute()
 
 

@@ -1,6 +1,7 @@
 """The slow twin of the writer: the tables as plain Python dicts and sets, computed one event at a time from the blocks.
 
-It shares no code with persistence/projection/rows.py. Rows are tuples of the values that the tables hold.
+It shares no code with persistence/projection/rows.py. Rows are tuples of the values that the tables hold. Blocks of
+several shards are given in the order of their time.
 """
 
 from collections import defaultdict
@@ -26,15 +27,19 @@ class Tables:
     trades: list[tuple[Any, ...]] = field(default_factory=list)
     fills: list[tuple[Any, ...]] = field(default_factory=list)
     orders: dict[int, dict[str, Any]] = field(default_factory=dict)
-    balances: dict[tuple[int, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    # by account, asset, shard
+    balances: dict[tuple[int, int, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    moves: dict[tuple[int, ...], list[Any]] = field(default_factory=dict)  # asset, atoms, reference, sent, arrived
     transfers: dict[int, list[tuple[Any, ...]]] = field(
         default_factory=lambda: {CommandKind.DEPOSIT: [], CommandKind.WITHDRAW: []}
     )
     accounts: dict[int, list[int]] = field(default_factory=dict)
     keys: dict[bytes, tuple[Any, ...]] = field(default_factory=dict)  # account, permissions, created, revoked
     market_states: dict[int, int] = field(default_factory=dict)
+    market_shards: dict[int, int] = field(default_factory=dict)
     markets: Markets = field(default_factory=lambda: MARKETS)
-    counts: dict[tuple[str, int, int], int] = field(default_factory=lambda: defaultdict(int))
+    shard: int = 0  # of the block
+    counts: dict[tuple[str, int, str], int] = field(default_factory=lambda: defaultdict(int))
 
 
 def moment(ms: int) -> datetime:
@@ -44,6 +49,7 @@ def moment(ms: int) -> datetime:
 def tables(blocks: list[Block], markets: Markets = MARKETS) -> Tables:
     result = Tables(markets=markets)
     for block in blocks:
+        result.shard = block.shard
         for record, admin in zip(block.records, block.records.view(ADMIN_EVENT), strict=True):
             if record["kind"] == EventKind.APPLIED:
                 _admin(result, admin, block.time_ms)
@@ -57,9 +63,10 @@ def tables(blocks: list[Block], markets: Markets = MARKETS) -> Tables:
 
 
 def _number(result: Tables, table: str, account: int, market: int) -> tuple[int, int]:
-    result.counts[table, account, 0] += 1
-    result.counts[table, account, market] += 1
-    return result.counts[table, account, 0], result.counts[table, account, market]
+    of_shard, of_market = (table, account, f"shard {result.shard}"), (table, account, f"market {market}")
+    result.counts[of_shard] += 1
+    result.counts[of_market] += 1
+    return 2**48 * result.shard + result.counts[of_shard], result.counts[of_market]
 
 
 def _client_id(event: dict[str, int]) -> int:
@@ -89,10 +96,11 @@ def _order(result: Tables, event: dict[str, int], time_ms: int) -> None:
 def _balances(result: Tables, event: dict[str, int]) -> None:
     base, quote, _, _ = result.markets[event["market"]]
     given, received = (quote, base) if event["side"] == Side.BID else (base, quote)
-    result.balances[event["account"], given] = [event["given_available"], event["given_locked"]]
-    result.balances[event["account"], received][0] = event["received_available"]
+    shard = result.shard
+    result.balances[event["account"], given, shard] = [event["given_available"], event["given_locked"]]
+    result.balances[event["account"], received, shard][0] = event["received_available"]
     if event["kind"] == EventKind.FILL and event["fee_atoms"]:
-        result.balances[1, received][0] += event["fee_atoms"]
+        result.balances[1, received, shard][0] += event["fee_atoms"]
 
 
 def _fill(result: Tables, event: dict[str, int], time_ms: int) -> None:
@@ -126,8 +134,15 @@ def _admin(result: Tables, event: Any, time_ms: int) -> None:
         words = int(command["c"]), int(command["d"])
         moved = int(command["asset"]), int(command["a"]), int(command["b"])
         rows.append((len(rows) + 1, account, *moved, moment(time_ms), other, *words))
-        balance = [int(event["given_available"]), int(event["given_locked"])]
-        result.balances[account, int(command["asset"])] = balance
+        _balance(result, account, event)
+    elif kind in (CommandKind.MOVE_OUT, CommandKind.MOVE_IN):
+        _move(result, event, time_ms)
+    elif kind in (CommandKind.MARKET, CommandKind.MARKET_STATE):
+        if int(command["code"]) != 6 or result.market_shards.get(int(command["market"])) == result.shard:
+            result.market_states[int(command["market"])] = int(command["code"])
+            result.market_shards[int(command["market"])] = result.shard
+    elif result.shard:
+        pass  # as in shard 0
     elif kind == CommandKind.GENESIS:
         result.accounts[1] = [1, 0]
     elif kind == CommandKind.ACCOUNT:
@@ -141,8 +156,23 @@ def _admin(result: Tables, event: Any, time_ms: int) -> None:
     elif kind == CommandKind.KEY_REVOKE:
         key = command["public_key"].tobytes()
         result.keys[key] = (*result.keys[key][:3], moment(time_ms))
-    elif kind in (CommandKind.MARKET, CommandKind.MARKET_STATE):
-        result.market_states[int(command["market"])] = int(command["code"])
+
+
+def _balance(result: Tables, account: int, event: Any) -> None:
+    balance = [int(event["given_available"]), int(event["given_locked"])]
+    result.balances[account, int(event["command"]["asset"]), result.shard] = balance
+
+
+def _move(result: Tables, event: Any, time_ms: int) -> None:
+    command = event["command"]
+    account, other, sequence = int(command["account"]), int(command["code"]), int(command["b"])
+    is_out = command["kind"] == CommandKind.MOVE_OUT
+    way = (result.shard, other) if is_out else (other, result.shard)
+    moved = [int(command["asset"]), int(command["a"]), int(command["c"]), moment(time_ms), None]
+    row = result.moves.setdefault((account, *way, sequence), moved)
+    if not is_out:
+        row[4] = moment(time_ms)
+    _balance(result, account, event)
 
 
 def bucket(name: str, time: datetime) -> datetime:

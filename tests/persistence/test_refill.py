@@ -24,14 +24,14 @@ def assert_refilled(redis_url: str, database_url: str, meanwhile: Callable[[list
         meanwhile(blocks)
         with psycopg.connect(database_url) as connection:
             connection.execute("insert into users (log_id, name, password) values (1, 'somebody', 'hash')")
-        assert "it stays as it is" in refill(redis_url, database_url)
+        assert "it stays as it is" in refill([redis_url], database_url)
         assert_equals_log(database_url, blocks)
         kept = blocks[:31]
         client.delete(NAMES.events, NAMES.stored)
         append(client, kept)
-        assert "Redis lost its last entries" in refill(redis_url, database_url)
+        assert "Redis lost its last entries" in refill([redis_url], database_url)
         assert select(database_url, "select count(*) from candles") == [(0,)]
-        assert refill(redis_url, database_url) == "the database is empty"
+        assert refill([redis_url], database_url) == "the database is empty"
         store_all(config(redis_url, database_url), count(kept))
         assert_candles_equal_log(database_url, assert_equals_log(database_url, kept))
         assert select(database_url, "select name from users") == [("somebody",)]
@@ -50,5 +50,5 @@ def test_a_trimmed_log_cannot_fill_it_anew(valkey: str, postgres: str) -> None:
         client.delete(NAMES.events)
         append(client, blocks[5:15])
         with pytest.raises(SourceError, match="without the log's GENESIS: it was trimmed"):
-            refill(valkey, postgres)
+            refill([valkey], postgres)
     assert_equals_log(postgres, blocks)
