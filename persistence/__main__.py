@@ -29,7 +29,7 @@ def main() -> None:
     except ConfigError as error:
         sys.exit(f"exchange writer: {error}")
     logging.getLogger(__name__).info("from %s", config)
-    metrics = Metrics(config.stages_every)
+    metrics = Metrics(config.stages_every, config.shard)
     serve_metrics(metrics.monitor, config.runtime, config.metrics_port, config.host)
     try:
         run(config, lifecycle.ready, metrics)

@@ -9,11 +9,11 @@ from persistence.source import Batch
 
 
 class Metrics:
-    def __init__(self, stages_every: int = 0) -> None:
+    def __init__(self, stages_every: int = 0, shard: int = 0) -> None:
         self._events = self._commits = 0
         self._lag_s = 0.0
         self._waiting = "starting"
-        self.monitor = Monitor("writer", samples=self._samples, not_ready=lambda: self._waiting)
+        self.monitor = Monitor("writer", shard=shard, samples=self._samples, not_ready=lambda: self._waiting)
         self._stamps = Stamps(stages_every, Stage.STORED)
         self.monitor.stamps = self._stamps.after
         self._commit_time = self.monitor.histogram("store_seconds", "Time to turn a batch into rows and commit it")

@@ -65,6 +65,12 @@ def shards_of(environment: Mapping[str, str], data: Path | None = None, count: i
     return int(text)
 
 
+def note_shards(data: Path, shards: int) -> None:
+    """For the next start, and for commands meanwhile. One needs no note."""
+    if shards != noted_shards(data):
+        (data / SHARDS_FILE).write_text(f"{shards}\n", encoding="utf-8")
+
+
 def noted_shards(data: Path) -> int:
     """With how many the exchange on this folder was last started; 1 where none was. ConfigError names the file."""
     note = data / SHARDS_FILE

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine_core.process.names import OF_A_SHARD, process_name
+
 MAX_LOG_BYTES = 16 * 2**20
 KEPT_LOGS = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
@@ -39,8 +41,17 @@ class Program:
     once: bool = False  # ends by itself, with success, and is not started again
 
     @property
+    def shard(self) -> int:
+        """Which it belongs to; 0 as well for what serves all."""
+        return int(self.environment.get("EXCHANGE_SHARD", "0")) if self.role in OF_A_SHARD else 0
+
+    @property
+    def name(self) -> str:
+        return process_name(self.role, self.shard, int(self.environment.get("EXCHANGE_WORKER", "0")))
+
+    @property
     def is_spare(self) -> bool:
-        """Whether the exchange is complete without it: it is not the first process of its role."""
+        """Whether the exchange is complete without it: it is not the first process of its role and shard."""
         return self.environment.get("EXCHANGE_WORKER", "0") != "0"
 
 

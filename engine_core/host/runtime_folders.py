@@ -28,15 +28,16 @@ UNUSED_SECONDS = 600.0
 SPARE_BYTES = 2 * 2**20  # for sockets, readers' rows and what a database takes
 
 
-def check_room(runtime: Path, ring_slots: int) -> None:
-    """NoRoom, before anything starts, unless the files of the processes fit: two rings, since a new one is made before
-    the old one goes, and what the servers share."""
+def check_room(runtime: Path, ring_slots: int, shards: int = 1) -> None:
+    """NoRoom, before anything starts, unless the files of the processes fit: two rings of each shard, since a new one
+    is made before the old one goes, and what the servers share."""
     ring = RING_HEADER_BYTES + ring_slots * RING_SLOT_BYTES
     there = sum(path.stat().st_blocks * 512 for path in runtime.iterdir() if path.is_file())
-    needed = 2 * ring + 2 * file_bytes(SETS * SET_WORDS) + RATE_LIMITS_BYTES + SPARE_BYTES
+    needed = 2 * shards * ring + 2 * file_bytes(SETS * SET_WORDS) + RATE_LIMITS_BYTES + SPARE_BYTES
     found = os.statvfs(runtime)
     if found.f_bavail * found.f_frsize + there < needed:
-        raise NoRoom(runtime, needed, "two rings of events and what the servers share")
+        rings = "two rings of events" if shards == 1 else f"two rings of events of each of {shards} shards"
+        raise NoRoom(runtime, needed, f"{rings} and what the servers share")
 
 
 def own(runtime: Path, data: Path) -> None:

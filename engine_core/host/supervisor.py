@@ -1,8 +1,8 @@
 """Runs the exchange: starts its processes in order, restarts what dies, stops all in the reverse of the data's way.
 
     phase 1  valkey, postgres          (unless the operator brings servers of their own)
-    phase 2  engine, standbys; reconcile (compares exchange.toml with the log, appends the difference, and ends);
-             ingress, egress, writer   (they import while the engine replays, and wait for it)
+    phase 2  engine, standbys, writer (of each shard); reconcile (compares exchange.toml with the logs, appends the
+             difference, and ends); ingress, egress   (they import while the engines replay, and wait for them)
     phase 3  market_maker              (profile demo)
     then     the second and further processes of a role: they add speed, and would only delay the first order
 
@@ -30,6 +30,7 @@ from pathlib import Path
 from engine_core.config.hosts import reachable, to_bind
 from engine_core.config.settings import URLS_FILE, Settings, has_password, without_password, write_private
 from engine_core.host.children import Child, Program, rotate
+from engine_core.process.names import role_name
 
 SAY_SOMETHING_EVERY_S = 5.0  # while something takes long
 ROTATE_EVERY_S = 30.0
@@ -221,7 +222,7 @@ class Supervisor:
                 for child in waiting:
                     if not self._settled(child):
                         last = child.log_tail(1)
-                        self._say(f"  waiting for {_name(child)} ({child.running_for_s():.0f} s)… {last[-160:]}")
+                        self._say(f"  waiting for {child.program.name} ({child.running_for_s():.0f} s)… {last[-160:]}")
 
     def _child(self, program: Program) -> Child:
         child = Child(program, self._parent_pipe, (self._lock,))
@@ -234,7 +235,7 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         if child.program.prepare and child.starts == 0:
-            self._say(f"  {_name(child)}: preparing")
+            self._say(f"  {child.program.name}: preparing")
         child.start()
         self._write_run()
 
@@ -242,7 +243,7 @@ class Supervisor:
         """Note who became ready, who ended, and whose pause before a restart is over."""
         for child in self._children:
             if child.poll_ready():
-                self._say(f"  {_name(child)} is ready after {child.ready_after_s:.1f} s (pid {child.pid})")
+                self._say(f"  {child.program.name} is ready after {child.ready_after_s:.1f} s (pid {child.pid})")
             status = child.reap()
             if status is not None:
                 self._ended(child, status, starting)
@@ -260,15 +261,15 @@ class Supervisor:
         self._write_run()
         if child.program.once:
             if status != 0:
-                raise StartError(f"{_name(child)} failed:\n{_indented(child.log_tail())}")
+                raise StartError(f"{child.program.name} failed:\n{_indented(child.log_tail())}")
             return
         if starting and child.starts >= GIVE_UP_AFTER_STARTS and not child.ready:
             raise StartError(
-                f"{_name(child)} {how}, {child.starts} times; its log {child.program.log} ends:\n"
+                f"{child.program.name} {how}, {child.starts} times; its log {child.program.log} ends:\n"
                 + _indented(child.log_tail())
             )
         pause = max(0.0, (child.restart_at or 0.0) - time.monotonic())
-        self._say(f"  {_name(child)} {how}; starting it again in {pause:.1f} s (log: {child.program.log})")
+        self._say(f"  {child.program.name} {how}; starting it again in {pause:.1f} s (log: {child.program.log})")
 
     def _next_wake(self) -> float:
         now = time.monotonic()
@@ -321,7 +322,7 @@ class Supervisor:
             deadline = time.monotonic() + (STAGE_TIMEOUT_S if self._stopping < 2 else 0.5)
             for child in children:
                 if not child.wait_stopped(deadline):
-                    self._say(f"  {_name(child)} did not stop in time and was killed")
+                    self._say(f"  {child.program.name} did not stop in time and was killed")
         for child in running:  # a role that the stop order does not know, or one that runs once
             if child.process:
                 child.signal_stop()
@@ -337,7 +338,8 @@ class Supervisor:
         processes: dict[str, list[int]] = {}
         for child in self._children:
             if not child.program.once:
-                processes.setdefault(child.program.role, []).extend([child.pid] if child.pid else [])
+                name = role_name(child.program.role, child.program.shard)
+                processes.setdefault(name, []).extend([child.pid] if child.pid else [])
         urls = {"redis": settings.redis_url, "database": settings.database_url}
         if private := {name: url for name, url in urls.items() if has_password(url)}:
             write_private(self._data / URLS_FILE, json.dumps(private) + "\n")
@@ -349,6 +351,7 @@ class Supervisor:
             **{name: without_password(url) for name, url in urls.items()},
             "logs": str(self._data / "logs"),
             "profile": settings.profile,
+            "shards": settings.shards,
             "config": str(Path(settings.config.path).absolute()),
             "runtime": str(settings.runtime),
         }
@@ -357,11 +360,6 @@ class Supervisor:
 
 class _Stopped(Exception):
     """Somebody asked to stop while the exchange was starting."""
-
-
-def _name(child: Child) -> str:
-    worker = child.program.environment.get("EXCHANGE_WORKER", "0")
-    return child.program.role if worker == "0" else f"{child.program.role}.{worker}"
 
 
 def _indented(text: str) -> str:

@@ -65,7 +65,7 @@ def _pid(run: Run, name: str) -> int:
     pids = {
         role if number == 0 else f"{role}.{number}": pid
         for role, found in run.processes.items()
-        if role in ROLES
+        if role.partition(".")[0] in ROLES
         for number, pid in enumerate(found)
     }
     if name not in pids:

@@ -17,6 +17,7 @@ from engine_core.config.settings import (
     runtime_folder,
     session_secret,
 )
+from engine_core.config.shards import SHARDS_FILE
 from engine_core.config.toml_section import ConfigError
 from engine_core.host.embedded import CLUSTER_FILES, PASSWORDS_FILE, remove_fallback
 from engine_core.host.supervisor import holder_of
@@ -26,14 +27,15 @@ from engine_core.operator.target.running import CommandError, confirmed, is_runn
 
 ENGINE_NOTES = "engine-[0-9]*.entry"
 _LOGS = (*ROLES, "valkey", "postgres")
+_WORKERS = ("", ".[0-9]*", ".s[0-9]*")
 _FILES = (
-    *("run.json", KEYS_FILE, MARKET_MAKER_FILE, TAKER_FILE, CONFIGURATION_FILE, PROFILE_FILE),
+    *("run.json", KEYS_FILE, MARKET_MAKER_FILE, TAKER_FILE, CONFIGURATION_FILE, PROFILE_FILE, SHARDS_FILE),
     *(PASSWORDS_FILE, "postgres-password", URLS_FILE, ENGINE_NOTES),
 )
 _FOLDERS = {
     "valkey": ("appendonlydir", "reserve", ".reserve", "temp-*.aof", "temp-*.rdb", "dump.rdb"),
     "postgres": CLUSTER_FILES,
-    "logs": tuple(f"{role}{worker}.log{age}" for role in _LOGS for worker in ("", ".[0-9]*") for age in ("", ".[0-9]")),
+    "logs": tuple(f"{role}{worker}.log{age}" for role in _LOGS for worker in _WORKERS for age in ("", ".[0-9]")),
     "snapshots": ("[0-9]*-[0-9]*-[0-9]*.snapshot", "lost-[0-9]*.snapshot", ".[0-9]*.snapshot.[0-9]*"),
     KERNELS_FOLDER: ("kernels-*",),
 }

@@ -122,7 +122,7 @@ class Top:
                 continue
             now = view_of(look)
             name = path.stem.removesuffix(".0")
-            answered.add(name.partition(".")[0])
+            answered.add(path.stem.rpartition(".")[0])
             before = self._looks.get(name, now)
             self._looks[name] = now
             cpu = 100 * (look.cpu_ms - before.look.cpu_ms) / max(look.at_ms - before.look.at_ms, 1)

@@ -29,7 +29,7 @@ from engine_core.config.settings import (
     whole_number,
     without_password,
 )
-from engine_core.config.shards import check_markets, shards_of
+from engine_core.config.shards import check_markets, note_shards, noted_shards, shards_of
 from engine_core.config.toml_section import ConfigError
 from engine_core.edge import exposure
 from engine_core.host.children import Program
@@ -43,6 +43,7 @@ from engine_core.operator.target import continuing, log_access
 from engine_core.operator.target.roles import NEEDS, ROLES, SECRETS
 from engine_core.operator.target.running import CommandError, confirmed, require, settings_of
 from engine_core.process import lifecycle
+from engine_core.process.names import process_name
 
 
 def up(options: argparse.Namespace) -> int:
@@ -72,14 +73,15 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
     warnings = exposure.check(profile, host, bool(config.http.trusted_proxies))
     lock = lock_data(data)
     check_profile(data, profile)
-    check_log = continuing.check_snapshots(data)
+    check_log = continuing.check_snapshots(data, shards)
     check_ports(host, (("the REST API", "--http", http_port), ("the WebSocket streams", "--ws", ws_port)))
     runtime = _runtime(data)
-    check_room(runtime, config.engine.ring_slots)
+    check_room(runtime, config.engine.ring_slots, shards)
     print(f"starting the exchange on {data}, configured by {path.absolute()}", flush=True)
     if not named and (here := passed_over(path)) is not None:
         print(f"  {here} is another configuration, and is passed over: start with --config {here} to change to it")
     remember_config(data, path)
+    note_shards(data, shards)
     for warning in warnings:
         print(f"  warning, on {host}: {warning}")
     servers: list[Server] = []
@@ -128,8 +130,13 @@ def _addresses(options: argparse.Namespace, config: Config, kept: ExitStack) -> 
 
 
 def _shards(options: argparse.Namespace, config: Config, data: Path) -> int:
-    """How many; ConfigError if a market is to begin in another one."""
+    """How many. StartError if the data has more, ConfigError if a market is to begin in one that there is not."""
     shards: int = options.shards or shards_of(os.environ, data, config.shards)
+    if shards < (there := noted_shards(data)):
+        raise StartError(
+            f"--shards {shards}: {data} has {there} shards, each with its markets and a part of the money, and a venue "
+            f"cannot give one up: start it with --shards {there}, or leave it out"
+        )
     check_markets(config.path, config.markets, shards)
     if shards > 1:
         raise StartError("this version cannot run more than one shard yet: --shards 1")
@@ -182,23 +189,31 @@ def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, .
     server, given = settings.config.server, settings.environment()
     metrics = iter(range(settings.metrics_port, settings.metrics_port + 1024)) if settings.metrics_port else None
 
-    def role(name: str, worker: int = 0, once: bool = False) -> Program:
+    def role(name: str, worker: int = 0, once: bool = False, shard: int = 0) -> Program:
         port = next(metrics) if metrics and not once else 0
-        environment = {key: value for key, value in given.items() if key not in SECRETS or key in NEEDS[name]}
+        variables = given | {"EXCHANGE_SHARD": str(shard), "REDIS_URL": settings.redis_of(shard)}
+        environment = {key: value for key, value in variables.items() if key not in SECRETS or key in NEEDS[name]}
         environment |= {"EXCHANGE_WORKER": str(worker), "EXCHANGE_METRICS_PORT": str(port)}
-        log = settings.data / "logs" / (f"{name}.log" if worker == 0 else f"{name}.{worker}.log")
+        log = settings.data / "logs" / f"{process_name(name, shard, worker)}.log"
         arguments = ("--standby",) if name == "standby" else ()
         return Program(name, _module(ROLES[name], *arguments), log, environment, once=once)
+
+    def of_shard(shard: int) -> list[Program]:
+        standbys = range(1, settings.config.engine.standbys + 1)
+        return [role("writer", shard=shard), *(role("standby", number, shard=shard) for number in standbys)]
 
     edges = [
         *(role("ingress", worker) for worker in range(server.ingress_workers)),
         *(role("egress", worker) for worker in range(server.egress_workers)),
-        role("writer"),
-        *(role("standby", number) for number in range(1, settings.config.engine.standbys + 1)),
+        *of_shard(0),
     ]
+    home, reconciler = role("engine"), role("reconcile", once=True)
+    others = range(1, settings.shards)
+    engines = [home, *(role("engine", shard=shard) for shard in others)]
+    beside = [program for shard in others for program in of_shard(shard)]
     phases = [
         tuple(_program(server, settings.data) for server in servers),
-        (role("engine"), role("reconcile", once=True), *edges),
+        (*engines, reconciler, *edges, *beside),
     ]
     if settings.profile == "demo" and importlib.util.find_spec(ROLES["market_maker"]):
         phases.append((role("market_maker"),))

@@ -21,6 +21,7 @@ import threading
 from types import FrameType
 
 from engine_core.process import log_lines
+from engine_core.process.names import OF_A_SHARD, role_name
 from engine_core.process.worker import chosen
 
 _PR_SET_PDEATHSIG = 1
@@ -87,6 +88,8 @@ def start(role: str) -> None:
     signal.signal(signal.SIGINT, _stop)
     atexit.register(_end)
     _raise_descriptors()
+    shard = os.environ.get("EXCHANGE_SHARD") or "0"  # what is wrong with it, the settings say
+    role = role_name(role, int(shard) if role in OF_A_SHARD and shard.isdecimal() else 0)
     worker = chosen(role)
     name = role if worker == "0" else f"{role}.{worker}"
     handler = logging.StreamHandler(sys.stderr)

@@ -41,6 +41,7 @@ class Look(msgspec.Struct, rename="camel"):
     not_ready: str  # why no work should go there; empty: it may
     numbers: list[Number]
     times: list[Times]
+    shard: int | None = None  # which it belongs to; None: it serves all
 
 
 def look_at(path: Path) -> Look | None:

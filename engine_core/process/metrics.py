@@ -44,6 +44,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from engine_core.config.hosts import to_bind
 from engine_core.process import look
+from engine_core.process.names import role_name
 
 logger = logging.getLogger(__name__)
 PREFIX = "exchange_"
@@ -100,6 +101,7 @@ class Monitor:
     histograms: list[Histogram] = field(default_factory=list)
     wishes: dict[str, Callable[[], None]] = field(default_factory=dict)  # what may be asked of it, by path
     refresh: Callable[[], object] = _nothing  # done before the numbers are read, by the same thread
+    shard: int | None = None  # which it belongs to; None: it serves all
     stamps: Callable[[int], bytes] | None = None  # Stamps.after, of a process that takes part in an order's way
     _beat: float = field(default_factory=time.monotonic)
 
@@ -118,7 +120,8 @@ class Monitor:
     def collect(self) -> Iterator[Metric]:
         """The families that Prometheus reads (prometheus-client's collector interface)."""
         self.refresh()
-        own = (("role", self.role), ("worker", str(self.worker)))
+        of_shard = () if self.shard is None else (("shard", str(self.shard)),)
+        own = (("role", self.role), ("worker", str(self.worker)), *of_shard)
         plain: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
         for sample in self.samples():
             labels = (*own, *sample.labels)
@@ -142,6 +145,7 @@ class Monitor:
         return look.Look(
             role=self.role,
             worker=self.worker,
+            shard=self.shard,
             at_ms=time.monotonic_ns() // 1_000_000,
             cpu_ms=int((cpu.user + cpu.system) * 1_000),
             memory_bytes=psutil.Process().memory_info().rss,
@@ -226,8 +230,8 @@ class _UnixServer(socketserver.ThreadingUnixStreamServer):
 Server = _TcpServer | _UnixServer
 
 
-def socket_path(runtime: Path, role: str, worker: int) -> Path:
-    return runtime / f"{role}.{worker}.metrics"
+def socket_path(runtime: Path, role: str, worker: int, shard: int | None = None) -> Path:
+    return runtime / f"{role_name(role, shard or 0)}.{worker}.metrics"
 
 
 def serve(monitor: Monitor, runtime: Path | None = None, port: int = 0, host: str = "127.0.0.1") -> list[Server]:
@@ -239,7 +243,7 @@ def serve(monitor: Monitor, runtime: Path | None = None, port: int = 0, host: st
     handler = type("Answers", (_Answers,), {"monitor": monitor, "registry": registry})
     servers: list[Server] = []
     if runtime is not None:
-        path = socket_path(runtime, monitor.role, monitor.worker)
+        path = socket_path(runtime, monitor.role, monitor.worker, monitor.shard)
         path.unlink(missing_ok=True)  # of the process that was this one before
         servers.append(_UnixServer(str(path), handler))
     if port:

@@ -42,7 +42,7 @@ def main() -> None:
         config = from_settings(settings, options.standby)
     except ConfigError as error:
         sys.exit(f"exchange engine: {error}")
-    monitor = Monitor("engine", settings.worker)
+    monitor = Monitor("engine", settings.worker, shard=settings.shard)
     keeper = Keeper(snapshot_rules(settings))
     engine = Engine(config, keeper, monitor.beat, wake=_hear_signals(keeper))
     show(engine, monitor)

@@ -53,7 +53,7 @@ def from_settings(settings: Settings, standby: bool = False) -> EngineConfig:
         shard=settings.shard,
         capacities=capacities(settings.config.capacity),
         ring_slots=engine.ring_slots,
-        cpu=_core(engine.cpu),
+        cpu=_core(engine.cpu, settings.shard, settings.shards),
         busy_poll=engine.busy_poll,
         metrics_port=settings.metrics_port,
         stages_every=settings.config.server.stages_every,
@@ -99,11 +99,13 @@ def capacities(capacity: Capacity) -> Capacities:
     )
 
 
-def _core(wanted: int) -> int | None:
-    """The core to pin to: the one wanted, or for -1 the last of those allowed, if there is more than one."""
+def _core(wanted: int, shard: int, shards: int) -> int | None:
+    """The core to pin to: the one wanted, or for -1 the last of those allowed; so many before it as the number of the
+    shard says, but one after it of a core that was wanted. None where not every engine has its own, and one is left for
+    all else: then the system knows better."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     allowed = sorted(os.sched_getaffinity(0))
-    if wanted in allowed:
-        return wanted
-    return allowed[-1] if len(allowed) > 1 else None
+    if wanted >= 0 and wanted + shard in allowed:
+        return wanted + shard
+    return allowed[-1 - shard] if len(allowed) > shards else None

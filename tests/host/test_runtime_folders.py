@@ -159,3 +159,12 @@ def test_the_memory_of_a_killed_exchange_is_given_back_by_the_next(tmp_path: Pat
     finally:
         killed.end()
         following.end()
+
+
+def test_each_shard_needs_two_rings(small: Path) -> None:
+    wanted = []
+    for shards, rings in ((1, "two rings of events and"), (3, "two rings of events of each of 3 shards and")):
+        with pytest.raises(NoRoom, match=rf"{rings} what the servers share \(\d+ MB\)") as refused:
+            check_room(small, 65_536, shards)
+        wanted.append(int(str(refused.value).partition(" MB)")[0].rpartition("(")[2]))
+    assert wanted[1] - wanted[0] in (4 * 12, 4 * 12 + 1), "megabytes: of four more"

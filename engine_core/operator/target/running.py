@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from engine_core.config.hosts import reachable
+from engine_core.config.redis_url import to_shard
 from engine_core.config.settings import Settings, private_urls
+from engine_core.config.shards import VARIABLE as SHARDS
 from engine_core.host.supervisor import holder_of
 from engine_core.process.sockets import ask, of_roles
 
@@ -33,6 +35,11 @@ class Run:
     profile: str
     config: str
     runtime: Path
+    shards: int = 1
+
+    def redis_of(self, shard: int) -> str:
+        """The URL of the Redis that has the logs of that shard: of a cluster, its node."""
+        return self.redis if self.shards == 1 else to_shard(self.redis, shard)
 
     def environment(self) -> dict[str, str]:
         """The variables that let a tool or a role join this exchange."""
@@ -41,6 +48,7 @@ class Run:
             "EXCHANGE_DATA": str(self.data),
             "EXCHANGE_RUNTIME": str(self.runtime),
             "EXCHANGE_PROFILE": self.profile,
+            SHARDS: str(self.shards),
             "REDIS_URL": self.redis,
             "DATABASE_URL": self.database,
             "EXCHANGE_API_URL": self.http,
@@ -69,6 +77,7 @@ def _joined(data: Path) -> Run:
         profile=settings.profile,
         config=settings.config.path,
         runtime=settings.runtime,
+        shards=settings.shards,
     )
 
 
@@ -97,6 +106,7 @@ def _run_of(data: Path, values: dict[str, Any]) -> Run:
         profile=values["profile"],
         config=values["config"],
         runtime=Path(values["runtime"]),
+        shards=int(values.get("shards", 1)),
     )
 
 
