@@ -34,6 +34,8 @@ class Cluster(Sentinels):
         }
         super().__init__(folder, replicas, sentinels=0, **cluster, **settings)
         self.others = free_ports(others)
+        # Left to itself a node takes its port + 10000, which the system may have dealt out to some connection.
+        self._bus_ports = dict(zip(self.nodes, free_ports(len(self.nodes)), strict=True))
 
     @property
     def url(self) -> str:
@@ -58,7 +60,7 @@ class Cluster(Sentinels):
         first, *replicas = self.ports
         primaries = [first, *self.others]
         for port in self.nodes[1:]:
-            self._ask(port, "CLUSTER", "MEET", "127.0.0.1", first)
+            self._ask(port, "CLUSTER", "MEET", "127.0.0.1", first, self._bus_ports[first])
         has = key_slot(LOG.encode())
         shares = {port: _part(number, len(primaries)) for number, port in enumerate(primaries)}
         holder = next(port for port, share in shares.items() if has in share)
@@ -73,6 +75,9 @@ class Cluster(Sentinels):
     def start(self, port: int, primary: int | None = None) -> None:
         """A node that comes back knows by itself whom to follow."""
         super().start(port)
+
+    def _settings_of(self, port: int) -> dict[str, str]:
+        return super()._settings_of(port) | {"cluster-port": str(self._bus_ports[port])}
 
     def _known(self, port: int) -> int:
         return len(str(self._ask(port, "CLUSTER", "NODES")).splitlines())

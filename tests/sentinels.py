@@ -67,12 +67,23 @@ class Sentinels:
             process.wait()
 
     def start(self, port: int, primary: int | None = None) -> None:
-        folder = self._folder / f"server-{port}"
-        folder.mkdir(exist_ok=True)
-        settings = {
+        self._folder_of(port).mkdir(exist_ok=True)
+        options = [part for key, value in self._settings_of(port).items() for part in (f"--{key}", value)]
+        if primary is not None:
+            options += ["--replicaof", "127.0.0.1", str(primary)]
+        self._run(port, [str(valkey_binary()), *options])
+        with self.client(port) as client:
+            until(lambda: self._has_ended(port) or _answers(client), f"server {port} does not answer")
+        assert not self._has_ended(port), f"server {port} ended: {self._log(port).read_text()[-500:]}"
+
+    def _folder_of(self, port: int) -> Path:
+        return self._folder / f"server-{port}"
+
+    def _settings_of(self, port: int) -> dict[str, str]:
+        return {
             "port": str(port),
             "bind": "127.0.0.1",
-            "dir": str(folder),
+            "dir": str(self._folder_of(port)),
             "requirepass": PASSWORD,
             "masterauth": PASSWORD,
             "appendonly": "yes",
@@ -83,12 +94,6 @@ class Sentinels:
             "repl-backlog-size": "16mb",
             **self._settings,
         }
-        options = [part for key, value in settings.items() for part in (f"--{key}", value)]
-        if primary is not None:
-            options += ["--replicaof", "127.0.0.1", str(primary)]
-        self._run(port, [str(valkey_binary()), *options])
-        with self.client(port) as client:
-            until(lambda: _answers(client), f"server {port} does not answer")
 
     def _start_sentinel(self, port: int) -> None:
         config = self._folder / f"sentinel-{port}.conf"
@@ -106,8 +111,14 @@ class Sentinels:
         self._run(port, [str(valkey_binary()), str(config), "--sentinel"])
 
     def _run(self, port: int, command: list[str]) -> None:
-        with (self._folder / f"{port}.log").open("ab") as log:
+        with self._log(port).open("ab") as log:
             self._processes[port] = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def _log(self, port: int) -> Path:
+        return self._folder / f"{port}.log"
+
+    def _has_ended(self, port: int) -> bool:
+        return self._processes[port].poll() is not None
 
     @contextlib.contextmanager
     def client(self, port: int) -> Any:
@@ -180,7 +191,7 @@ class Sentinels:
 
     def revive_all(self) -> None:
         for port in self.ports:
-            if self._processes[port].poll() is not None:
+            if self._has_ended(port):
                 self.start(port, self.primary)
         self.until_whole()
 
