@@ -37,7 +37,7 @@ from engine_core.arguments import folder, new_file, whole
 from engine_core.book.memory.state import Capacities
 
 FLOWS = ("static", "normal", "swing-25", "swing-40", "flash-crash", "flash-crash_1m")
-BARS = {"book": 0.95, "engine": 1 / 3, "slower": 2.0, "bytes": 200.0, "start": 3.0}
+BARS = {"book": 1.25, "engine": 0.6, "slower": 1.5, "bytes": 160.0, "start": 2.0}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
