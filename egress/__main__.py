@@ -32,7 +32,8 @@ from engine_core.process import lifecycle
 from engine_core.process.metrics import serve as serve_metrics
 from engine_core.process.tasks import ended
 from engine_core.replica.backfill import keep_filling
-from engine_core.replica.market_data import MarketData
+from engine_core.replica.market_data import MarketData, Source
+from engine_core.replica.setup import HOME
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.gateway import GatewayError
 from engine_core.wire.log import LogError
@@ -56,21 +57,26 @@ async def run(config: EgressConfig) -> None:
             stopped.set()
 
     loop.set_exception_handler(broken)
-    gateway = await AsyncGateway.open(config.redis_url, config.runtime, config.shard, config.gateway)
-    data = await MarketData.bootstrap(gateway.query, gateway.on_events)
+    gateways = [
+        await AsyncGateway.open(url, config.runtime, shard, config.gateway)
+        for shard, url in enumerate(config.redis_urls)
+    ]
+    home, *others = (Source(gateway.query, gateway.on_events) for gateway in gateways)
+    data = await MarketData.bootstrap(*home, *others)
     hub = Hub()
-    order_feeds = OrderFeeds(data, hub, gateway.query)
+    order_feeds = OrderFeeds(data, hub, data.query)
     sources = PublicStreams(data, hub, order_feeds)
-    private = PrivateStreams(data, hub, gateway.query)
-    publisher = Publisher(config.redis_url, config.shard, data.setup, hub)
+    private = PrivateStreams(data, hub, *(gateway.query for gateway in gateways))
+    publisher = Publisher(config.redis_urls[HOME], data.setup, hub)
     logged_out = Remembered(config.runtime / ENDED_SESSIONS)
     used = Remembered(config.runtime / USED_SIGNATURES)
     authenticator = Authenticator(data.setup, config.session_secret, logged_out, used)
     server = Egress(config, data, hub, private, authenticator)
-    history = asyncio.create_task(keep_filling(data, config.redis_url, config.shard))
+    history = asyncio.create_task(keep_filling(data, *config.redis_urls))
     stages = FrameStages(config.stages_every, hub)
-    gateway.on_events.append(stages.observe)
-    metrics = monitor(config, gateway, data, hub, publisher, server.crowd)
+    for gateway in gateways:
+        gateway.on_events.append(stages.observe)
+    metrics = monitor(config, gateways, data, hub, publisher, server.crowd)
     metrics.stamps = stages.stamps.after
     try:
         await server.start()
@@ -79,7 +85,7 @@ async def run(config: EgressConfig) -> None:
         logger.info("streams at ws://%s:%d", config.host, server.port)
         gc.freeze()  # what is here now stays: a full collection that looks at it again is a pause of 0.3 s
         lifecycle.ready()
-        while gateway.failure is None and not stopped.is_set():
+        while not _failures(gateways) and not stopped.is_set():
             metrics.beat()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), BEAT_SECONDS)
@@ -93,9 +99,14 @@ async def run(config: EgressConfig) -> None:
         sources.stop()
         await order_feeds.end()
         await data.close()
-        await gateway.close()
-    if gateway.failure is not None or bugs:
-        raise SystemExit(f"egress stops: {gateway.failure or bugs[0]!r}")
+        for gateway in gateways:
+            await gateway.close()
+    if reasons := _failures(gateways) + bugs:
+        raise SystemExit(f"egress stops: {reasons[0]!r}")
+
+
+def _failures(gateways: list[AsyncGateway]) -> list[BaseException]:
+    return [gateway.failure for gateway in gateways if gateway.failure is not None]
 
 
 def main() -> None:

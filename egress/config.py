@@ -32,9 +32,8 @@ class ConnectionLimits:
 
 @dataclass(frozen=True, slots=True)
 class EgressConfig:
-    redis_url: str
+    redis_urls: tuple[str, ...]  # of each shard
     runtime: Path
-    shard: int
     worker: int
     gateway: int
     host: str
@@ -49,9 +48,8 @@ class EgressConfig:
 
 def from_settings(settings: Settings) -> EgressConfig:
     return EgressConfig(
-        redis_url=settings.redis_url,
+        redis_urls=tuple(map(settings.redis_of, range(settings.shards))),
         runtime=settings.runtime,
-        shard=settings.shard,
         worker=settings.worker,
         gateway=GATEWAY_BASE + settings.worker,
         host=settings.host,

@@ -1,7 +1,7 @@
 """What an egress process shows of itself."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from egress.config import EgressConfig
 from egress.connections import Crowd
@@ -14,7 +14,12 @@ from engine_core.transport.async_gateway import AsyncGateway
 
 
 def monitor(
-    config: EgressConfig, gateway: AsyncGateway, data: MarketData, hub: Hub, publisher: Publisher, crowd: Crowd
+    config: EgressConfig,
+    gateways: Sequence[AsyncGateway],
+    data: MarketData,
+    hub: Hub,
+    publisher: Publisher,
+    crowd: Crowd,
 ) -> Monitor:
     def samples() -> Iterator[Sample]:
         yield Sample("websocket_connections", "Open WebSocket connections", len(hub.clients))
@@ -28,7 +33,8 @@ def monitor(
         yield Sample("feed_age_seconds", "Time since the last event's engine time", time.time() - data.time_ms / 1000)
 
     def not_ready() -> str:
-        return "" if gateway.healthy else str(gateway.failure or "no connection to Redis")
+        sick = [gateway for gateway in gateways if not gateway.healthy]
+        return str(sick[0].failure or "no connection to Redis") if sick else ""
 
     shown = Monitor("egress", config.worker, samples, not_ready)
     if config.stages_every and config.worker == 0:  # one process shows what all of them know of orders

@@ -1,10 +1,10 @@
 """Market data on Redis pub/sub: channels `trade@SYMBOL`, `depth@SYMBOL`, `ticker@SYMBOL`, `order@SYMBOL`.
 The messages are the WebSocket's JSON texts.
 
-One egress process of a shard publishes: the one that holds the lease. Once a second it looks which channels somebody
-subscribes to (a pattern matches all) and publishes only those. Pub/sub promises nothing: if Redis is gone for long,
-the oldest events are dropped; subscribers see the gap in the depth numbers. Nobody waits for it: not the hub, which$
-only queues, nor for a subscriber who reads slowly, whom Redis drops. Non-goals: the log, and private events.
+One egress process publishes, of all shards: the one that holds the lease at home's Redis. Once a second it looks which
+channels somebody subscribes to (a pattern matches all) and publishes only those. Pub/sub promises nothing: if Redis is
+gone for long, the oldest events are dropped; subscribers see the gap in the depth numbers. Nobody waits for it: not the
+hub, which only queues, nor for a subscriber who reads slowly, whom Redis drops. Non-goals: the log, and private events.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from egress.hub import Hub
 from egress.names import Kind, Stream
 from engine_core.process.tasks import ended
-from engine_core.replica.setup import Setup
+from engine_core.replica.setup import HOME, Setup
 from engine_core.transport.primary import async_redis_of
 from engine_core.wire.streams import keys
 
@@ -42,11 +42,11 @@ logger = logging.getLogger(__name__)
 
 
 class Publisher:
-    def __init__(self, redis_url: str, shard: int, setup: Setup, hub: Hub) -> None:
+    def __init__(self, redis_url: str, setup: Setup, hub: Hub) -> None:
         self._redis: Redis = async_redis_of(
             redis_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
         )
-        self._lease = keys(shard).leases + "market-data"
+        self._lease = keys(HOME).leases + "market-data"
         self._token = secrets.token_hex(8)
         self._setup, self._hub = setup, hub
         self._published: dict[str, Stream] = {}

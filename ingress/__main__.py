@@ -9,7 +9,8 @@ import contextlib
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -26,7 +27,8 @@ from engine_core.process.metrics import Monitor
 from engine_core.process.metrics import serve as serve_metrics
 from engine_core.process.tasks import ended
 from engine_core.replica.backfill import keep_filling
-from engine_core.replica.market_data import MarketData
+from engine_core.replica.market_data import MarketData, Source
+from engine_core.replica.setup import HOME
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.gateway import GatewayError
 from engine_core.wire.log import LogError
@@ -47,8 +49,12 @@ from ingress.http import app
 from ingress.http.connections import Connection, Crowd
 from ingress.http.protocol import protocol
 from ingress.metrics import Metrics
+from ingress.mirror import Mirror
+from ingress.moves.funding import Funding
+from ingress.moves.mover import Mover
 from ingress.order_entry.socket import socket_class
-from ingress.service import Service
+from ingress.service import Service, Several
+from ingress.shards import Shards
 from ingress.stages import OrderStages
 from ingress.users.guard_rows import GuardedUsers
 
@@ -63,31 +69,31 @@ logger = logging.getLogger("ingress")
 async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncIterator[Service]:
     """Everything the operations work on, connected and complete."""
     async with contextlib.AsyncExitStack() as stack:
-        early: list[np.ndarray] = []  # events that come before there is a History to take them
-        gateway = await AsyncGateway.open(
-            *(config.redis_url, config.runtime, config.shard, config.gateway),
-            only_own=True,  # what others were answered is caught up with before anything is read
-            backlog=config.backlog,
-            on_events=[lambda slots: early.append(slots.copy())],
-        )
-        stack.push_async_callback(gateway.close)
-        gateway.watch_blocks(stages.appended)
-        since = gateway.position
-        market_data = await MarketData.bootstrap(gateway.query, gateway.on_events)
+        early: list[tuple[np.ndarray, int]] = []  # events that come before there is a History to take them
+        gateways: list[AsyncGateway] = []
+        for shard in range(len(config.redis_urls)):
+            gateways.append(await _open_gateway(config, shard, stages, early))
+            stack.push_async_callback(gateways[shard].close)
+        since = [each.position for each in gateways]
+        home, *others = (Source(each.query, each.on_events) for each in gateways)
+        market_data = await MarketData.bootstrap(*home, *others)
         stack.push_async_callback(market_data.close)
-        history = History(config.database_url, market_data.setup, since, config.shard, gateway.complete)
+        history = History(config.database_url, market_data.setup, since, partial(_complete, gateways))
         stack.push_async_callback(history.close)
-        for slots in early:
-            history.observe(slots)
-        gateway.on_events[0] = history.observe
+        for slots, shard in early:
+            history.observe(slots, shard)
+        several = _several(gateways, market_data)
         shown = ShownOrders(market_data.setup, config.gateway)
-        gateway.on_events.append(shown.observe)  # last: who is told of his events asks for it
+        for shard, each in enumerate(gateways):
+            each.on_events[0] = partial(history.observe, shard=shard) if several else history.observe
+            each.on_events.append(shown.observe)  # last: who is told of his events asks for it
+        gateway: Gateway = gateways[HOME] if several is None else several.shards
         engine = Engine(gateway)
         used = UsedSignatures(config.runtime / used_signatures.FILE)
         stack.callback(used.close)
-        ended = Remembered(config.runtime / ENDED_SESSIONS)
-        stack.callback(ended.close)
-        auth = Authenticator(market_data.setup, config.session_secret, used, ended)
+        sessions = Remembered(config.runtime / ENDED_SESSIONS)
+        stack.callback(sessions.close)
+        auth = Authenticator(market_data.setup, config.session_secret, used, sessions)
         users = GuardedUsers(config.database_url)
         stack.push_async_callback(users.close)
         limits = None
@@ -95,7 +101,50 @@ async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncItera
         if limits is not None:
             stack.callback(limits.close)
         known = config, engine, market_data, history, auth, Health(engine), users, limits
-        yield Service(*known, arrivals=stages.arrivals, shown=shown.of)
+        service = Service(*known, arrivals=stages.arrivals, shown=shown.of, several=several)
+        async with _working(several):
+            yield service
+
+
+async def _open_gateway(
+    config: IngressConfig, shard: int, stages: OrderStages, early: list[tuple[np.ndarray, int]]
+) -> AsyncGateway:
+    gateway = await AsyncGateway.open(
+        *(config.redis_urls[shard], config.runtime, shard, config.gateway),
+        only_own=True,  # what others were answered is caught up with before anything is read
+        backlog=config.backlog,
+        on_events=[lambda slots: early.append((slots.copy(), shard))],
+    )
+    gateway.watch_blocks(stages.appended)
+    return gateway
+
+
+async def _complete(gateways: Sequence[AsyncGateway]) -> bool:
+    return all(await asyncio.gather(*(gateway.complete() for gateway in gateways)))
+
+
+def _several(gateways: Sequence[AsyncGateway], data: MarketData) -> Several | None:
+    """What a venue with several shards has besides; None of one with one."""
+    if len(gateways) == 1:
+        return None
+    shards, mirror = Shards(gateways, data.setup), Mirror(gateways)
+    mover = Mover(shards.engines, mirror.complete)
+    shards.on_poor, shards.on_lack = Funding(shards, data, mover).take, mirror.lacks
+    data.listeners.append(mirror.observe)
+    for shard, gateway in enumerate(gateways):
+        gateway.on_events.append(partial(mover.observe, shard=shard))
+    return Several(shards, mover, mirror)
+
+
+@contextlib.asynccontextmanager
+async def _working(several: Several | None) -> AsyncIterator[None]:
+    """What is done in the background where there are several shards."""
+    work = () if several is None else (several.mirror.keep_whole(), several.mover.keep_finishing())
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        await ended(*tasks)
 
 
 async def serve(config: IngressConfig) -> None:
@@ -107,7 +156,7 @@ async def serve(config: IngressConfig) -> None:
         async with open_service(config, stages) as service:
             metrics.gateway = service.engine.gateway
             uses, known = service.auth.uses, (service.users, service.setup.log_id)
-            statistics = asyncio.create_task(keep_filling(service.market_data, config.redis_url, config.shard))
+            statistics = asyncio.create_task(keep_filling(service.market_data, *config.redis_urls))
             notes = asyncio.create_task(uses.keep_written(*known))
             try:
                 await _serve_http(service, listener, metrics)

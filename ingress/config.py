@@ -19,10 +19,9 @@ PAGE_FOLDER = _INSTALLED if _INSTALLED.is_dir() else _HERE.parents[1] / "fronten
 
 @dataclass(frozen=True, slots=True)
 class IngressConfig:
-    redis_url: str
+    redis_urls: tuple[str, ...]  # of each shard
     database_url: str
     runtime: Path
-    shard: int
     worker: int  # 0, 1, ... among the ingress processes
     gateway: int
     host: str
@@ -46,10 +45,9 @@ class IngressConfig:
 
 def from_settings(settings: Settings) -> IngressConfig:
     return IngressConfig(
-        redis_url=settings.redis_url,
+        redis_urls=tuple(map(settings.redis_of, range(settings.shards))),
         database_url=settings.database_url,
         runtime=settings.runtime,
-        shard=settings.shard,
         worker=settings.worker,
         gateway=GATEWAY_BASE + settings.worker,
         host=settings.host,

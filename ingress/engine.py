@@ -11,13 +11,14 @@ import numpy as np
 from engine_core.transport.backlog import Logs
 from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.transport.outbox import Answer
-from engine_core.wire.codes import EventKind, QueryKind
+from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.events import Event, events_of
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError, Code, refusal
 from ingress.request_time import AwaitedCommand
 
 RETRY_LATER = ((b"Retry-After", b"1"),)
 _BLOCK_REFUSED = EventKind.BLOCK_REFUSED.value
+_OUTCOMES = (EventKind.APPLIED.value, EventKind.REFUSED.value)  # of an administrative command
 UNKNOWN_OUTCOME = (
     "Outcome unknown: the request may or may not have been executed. Look the order up, or repeat the request with the "
     "same clientId, which cannot place it twice"
@@ -33,7 +34,9 @@ class Packable(Protocol):
 class Gateway(Protocol):
     """The part of AsyncGateway that ingress uses."""
 
-    failure: Exception | None  # why it is of no use any more
+    @property
+    def failure(self) -> Exception | None:
+        """Why it is of no use any more."""
 
     @property
     def pressure(self) -> str:
@@ -78,6 +81,15 @@ class Engine:
         except FAILURES as error:
             raise failure(error) from None
 
+    async def apply(self, command: Packable) -> Event:
+        """The APPLIED event of an administrative command, or CommandRefused. Timers that fired before it have events
+        of their own."""
+        events = await self.execute(command)
+        event = next(event for event in reversed(events) if event.kind in _OUTCOMES)
+        if event.kind != EventKind.APPLIED:
+            raise CommandRefused(Reason(event.reason))
+        return event
+
     async def query(
         self, kind: QueryKind, *, market: int = 0, account: int = 0, order_id: int = 0, client_id: int | None = None
     ) -> np.ndarray:
@@ -100,6 +112,15 @@ class Engine:
 
     async def orders(self, account: int, market: int) -> list[Event]:
         return events_of(await self.query(QueryKind.ORDERS, account=account, market=market))
+
+
+class CommandRefused(ApiError):
+    """The engine's own refusal, with its reason for those whom it concerns."""
+
+    def __init__(self, reason: Reason) -> None:
+        known = refusal(reason)
+        super().__init__(known.code, known.message)
+        self.reason = reason
 
 
 def outcome(answer: np.ndarray) -> list[Event]:

@@ -9,6 +9,7 @@ from engine_core.transport.backlog import Logs
 from ingress.config import IngressConfig
 from ingress.engine import Gateway
 from ingress.http.connections import Crowd
+from ingress.shards import Shards
 
 CLASSES = 6  # of HTTP statuses, by their first digit
 _LIMITED = HTTPStatus.TOO_MANY_REQUESTS.value  # to find a member of an enum takes longer than to compare it
@@ -49,9 +50,11 @@ class Metrics:
         if self.gateway is not None:
             refused = int(bool(self.gateway.pressure))
             yield Sample("orders_refused", "1: new orders are refused, for a reason that /ready says", refused)
-        logs = self.gateway.logs if self.gateway is not None else None
-        if logs is not None:
-            yield from _of_logs(logs)
+        if isinstance(self.gateway, Shards):
+            for shard, gateway in enumerate(self.gateway.gateways):
+                yield from _of_logs(gateway.logs, ("shard", str(shard)))
+        elif self.gateway is not None:
+            yield from _of_logs(self.gateway.logs)
 
     def _not_ready(self) -> str:
         if self.gateway is None:
@@ -63,10 +66,12 @@ class Metrics:
         return self.gateway.pressure
 
 
-def _of_logs(logs: Logs) -> Iterator[Sample]:
+def _of_logs(logs: Logs | None, *shard: tuple[str, str]) -> Iterator[Sample]:
+    if logs is None:
+        return
     for name, log in zip(Logs._fields, logs, strict=True):
-        labels = (("log", name),)
+        labels = (("log", name), *shard)
         yield Sample("log_entries", "Entries of the log that are kept", log.length, labels)
         yield Sample("log_trimmed_total", "Entries trimmed since the log began", log.entries_added - log.length, labels)
     behind = max(logs.orders.entries_added - logs.events.entries_added, 0)
-    yield Sample("log_unexecuted_entries", "Entries of the command log that are not executed yet", behind)
+    yield Sample("log_unexecuted_entries", "Entries of the command log that are not executed yet", behind, shard)

@@ -16,15 +16,26 @@ from ingress.engine import Engine
 from ingress.health import Health
 from ingress.history.reader import History
 from ingress.messages import Call
+from ingress.mirror import Mirror
+from ingress.moves.mover import Mover
 from ingress.operations.order_books import OrderBooks
 from ingress.processes import Processes
 from ingress.requests.fields import Fields
 from ingress.requests.signed_json import Members
+from ingress.shards import Shards
 from ingress.users.guard_rows import GuardedUsers
 
 NOBODY = Caller(0)
 # The answer to the placement that has these events, where a kernel has written it (fast_path/shown_orders.py).
 Shown = Callable[[np.ndarray], bytes | None]
+
+
+class Several(NamedTuple):
+    """What a venue with several shards has besides."""
+
+    shards: Shards
+    mover: Mover
+    mirror: Mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class Service:
     arrivals: Arrivals = field(default_factory=Arrivals)
     processes: Processes = field(default_factory=Processes)
     shown: Shown | None = None
+    several: Several | None = None  # None: there is one shard
 
     @property
     def setup(self) -> Setup:

@@ -12,6 +12,7 @@ from engine_core.transport.outbox import Answer, Block, Outbox
 from ingress.arrival import Arrivals
 from ingress.fast_path.pending_order import PendingOrder
 from ingress.request_time import AwaitedCommand
+from ingress.shards import inner_of
 
 
 class OrderStages:
@@ -25,7 +26,7 @@ class OrderStages:
         if not self.stamps.wants(block.sequence):
             return
         sender = Sender(outbox.gateway, outbox.incarnation, block.sequence)
-        timed = [(answer, received) for answer in block.answers if (received := _received(answer))]
+        timed = [(answer, received) for answer in map(inner_of, block.answers) if (received := _received(answer))]
         if timed:
             order, received = timed[sender.sequence // self.stamps.every % len(timed)]
             assert isinstance(order, PendingOrder | AwaitedCommand)

@@ -127,7 +127,7 @@ async def run(changes: int, trades: int, seed: int, limits: ConnectionLimits = U
     hub = Hub()
     PublicStreams(data, hub, OrderFeeds(data, hub, query))
     private = PrivateStreams(data, hub, query)
-    config = EgressConfig("", Path(), 0, 0, 0, "127.0.0.1", 0, 1, b"", 0, limits)
+    config = EgressConfig(("",), Path(), 0, 0, "127.0.0.1", 0, 1, b"", 0, limits)
     server = Egress(config, data, hub, private, Authenticator(data.setup, b""))
     await server.start()
     gc.freeze()  # as egress does

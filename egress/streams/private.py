@@ -5,6 +5,8 @@ wait; afterwards every event says the new balances itself: of the asset given bo
 available part, since receiving locks nothing. The account that fees go to has no events of its own for them: what it
 gets stands in everybody's fills, each settled before it was written.
 
+An account has a ledger in each shard. What is told is their sum; money on its way from one to another is in none.
+
 Non-goals: authentication (auth.py) and texts (private_frames.py).
 """
 
@@ -13,6 +15,7 @@ import logging
 import time
 from collections.abc import Container
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,7 +44,24 @@ from engine_core.wire.streams import EntryId
 RETRY_SECONDS = 0.5
 MAX_WAITING = 20_000  # events of one account that may wait for its balances
 
+_NOTHING = BalanceState(0, 0)
+_MOVE_MONEY = (
+    CommandKind.DEPOSIT,
+    CommandKind.WITHDRAW,
+    CommandKind.TRANSFER,
+    CommandKind.MOVE_OUT,
+    CommandKind.MOVE_IN,
+)
+
 logger = logging.getLogger(__name__)
+
+
+class _When(NamedTuple):
+    """Of an event: in which shard, the engine's time, and ours."""
+
+    shard: int
+    time_ms: int
+    now_us: int
 
 
 @dataclass(slots=True)
@@ -55,10 +75,10 @@ class Subscription:
 class Account:
     number: int
     subscriptions: list[Subscription] = field(default_factory=list)
-    balances: dict[int, BalanceState] = field(default_factory=dict)  # by asset
-    known_to: EntryId | None = None  # the entry that the asked balances contain; None: not yet known
+    ledgers: list[dict[int, BalanceState]] = field(default_factory=list)  # of each shard, by asset
+    known_to: list[EntryId] = field(default_factory=list)  # of each, the entry that it contains; empty: not yet known
     extras: dict[int, Extras] = field(default_factory=dict)  # by order
-    waiting: list[np.ndarray] = field(default_factory=list)  # SLOT records
+    waiting: list[tuple[int, np.ndarray]] = field(default_factory=list)  # shard, SLOT records
     task: asyncio.Task[None] | None = None
 
     def wants(self, kind: Kind, symbol: str = "") -> list[Subscription]:
@@ -68,10 +88,15 @@ class Account:
             if subscription.stream.kind is kind and subscription.stream.symbol in ("", symbol)
         ]
 
+    def total(self, asset: int) -> BalanceState:
+        held = [ledger[asset] for ledger in self.ledgers if asset in ledger]
+        return BalanceState(sum(each.available for each in held), sum(each.locked for each in held))
+
 
 class PrivateStreams:
-    def __init__(self, data: MarketData, hub: Hub, query: Query) -> None:
-        self._data, self._hub, self._query = data, hub, query
+    def __init__(self, data: MarketData, hub: Hub, *queries: Query) -> None:
+        """`queries`: of each shard."""
+        self._data, self._hub, self._queries = data, hub, queries
         self._accounts: dict[int, Account] = {}
         self._watched = np.zeros(1, np.bool_)  # by account number
         data.listeners.append(self._changed)
@@ -110,26 +135,34 @@ class PrivateStreams:
 
     async def _ask(self, account: Account) -> None:
         """Learn the account's balances and open orders, then take the events that waited for them."""
+        known_to = []
+        for query in self._queries:
+            answers = await self._answers(account, query)
+            if answers is None:
+                return
+            orders, header, balances = answers
+            for record in orders:
+                self._remember(account, event_of(record))
+            held = balances[["asset", "available", "locked"]].tolist()
+            account.ledgers.append({asset: BalanceState(available, locked) for asset, available, locked in held})
+            known_to.append(EntryId(int(header["entry_ms"]), int(header["entry_seq"])))
+        account.known_to, account.task = known_to, None
+        waiting, account.waiting = account.waiting, []
+        for shard, slots in waiting:
+            for slot in slots:
+                self._apply(account, slot, shard)
+
+    async def _answers(self, account: Account, query: Query) -> tuple[np.ndarray, np.void, np.ndarray] | None:
+        """(orders, header of the balances, balances) of a shard; None: nobody listens any more."""
         while True:
             try:
-                _, orders = await self._query(QueryKind.ORDERS, market=ALL_MARKETS, account=account.number)
-                header, balances = await self._query(QueryKind.BALANCES, account=account.number)
-                break
+                _, orders = await query(QueryKind.ORDERS, market=ALL_MARKETS, account=account.number)
+                return orders, *await query(QueryKind.BALANCES, account=account.number)
             except (OSError, TimeoutError, RuntimeError) as error:
                 logger.warning("balances of account %d are not available, asking again: %s", account.number, error)
                 await asyncio.sleep(RETRY_SECONDS)
             if self._accounts.get(account.number) is not account:
-                return  # nobody listens any more, and the cancellation was lost
-        for record in orders:
-            self._remember(account, event_of(record))
-        for asset, available, locked in balances[["asset", "available", "locked"]].tolist():
-            account.balances[asset] = BalanceState(available, locked)
-        account.known_to = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
-        account.task = None
-        waiting, account.waiting = account.waiting, []
-        for slots in waiting:
-            for slot in slots:
-                self._apply(account, slot)
+                return None  # the cancellation was lost
 
     def _changed(self, changes: Changes) -> None:
         if not self._accounts or not len(changes.slots):
@@ -141,33 +174,33 @@ class PrivateStreams:
         if treasury is not None:
             pays = (events["kind"] == EventKind.FILL) & (events["fee_atoms"] > 0)
             for row in np.flatnonzero(pays | (numbers == FEE_ACCOUNT)).tolist():
-                self._give(treasury, changes.slots, row)
+                self._give(treasury, changes, row)
             watched &= numbers != FEE_ACCOUNT
         for row in np.flatnonzero(watched).tolist():
             account = self._accounts.get(int(numbers[row]))
             if account is not None:  # it may have been dropped at an earlier row
-                self._give(account, changes.slots, row)
+                self._give(account, changes, row)
 
-    def _give(self, account: Account, slots: np.ndarray, row: int) -> None:
-        if account.known_to is None:
-            self._wait(account, slots[row : row + 1].copy())
+    def _give(self, account: Account, changes: Changes, row: int) -> None:
+        if account.known_to:
+            self._apply(account, changes.slots[row], changes.shard)
         else:
-            self._apply(account, slots[row])
+            self._wait(account, changes.shard, changes.slots[row : row + 1].copy())
 
-    def _wait(self, account: Account, slot: np.ndarray) -> None:
-        account.waiting.append(slot)
+    def _wait(self, account: Account, shard: int, slot: np.ndarray) -> None:
+        account.waiting.append((shard, slot))
         if len(account.waiting) > MAX_WAITING:
             for client in {subscription.client for subscription in account.subscriptions}:
                 self.unsubscribe(client, account.number)
                 client.socket.drop("the balances of this account are not available")
 
-    def _apply(self, account: Account, slot: np.void) -> None:
-        contained = EntryId(int(slot["entry_ms"]), int(slot["entry_seq"])) <= (account.known_to or EntryId(0, 0))
-        time_ms, now_us = int(slot["time_ms"]), time.time_ns() // 1_000
+    def _apply(self, account: Account, slot: np.void, shard: int) -> None:
+        contained = EntryId(int(slot["entry_ms"]), int(slot["entry_seq"])) <= account.known_to[shard]
+        when = _When(shard, int(slot["time_ms"]), time.time_ns() // 1_000)
         record = slot["event"]
         if record["kind"] == EventKind.APPLIED:
             if not contained:
-                self._apply_admin(account, np.frombuffer(record.tobytes(), ADMIN_EVENT)[0], time_ms, now_us)
+                self._apply_admin(account, np.frombuffer(record.tobytes(), ADMIN_EVENT)[0], when)
             return
         event = event_of(record)
         if event.kind not in WITH_BALANCES:
@@ -175,52 +208,53 @@ class PrivateStreams:
         market = self._data.setup.markets[event.market]
         if event.account != account.number:
             if not contained:
-                self._apply_fee(account, event, market, time_ms, now_us)
+                self._apply_fee(account, event, market, when)
             return
         self._remember(account, event)
         if event.kind in UPDATES:
-            self._tell_order(account, event, market, time_ms, now_us)
+            self._tell_order(account, event, market, when)
         if event.status in ENDED:
             account.extras.pop(event.order_id, None)
         if not contained:
-            self._apply_balances(account, event, market, time_ms, now_us)
+            self._apply_balances(account, event, market, when)
 
     def _remember(self, account: Account, event: Event) -> None:
         if event.kind != EventKind.FILL and (extras := extras_of(event)) is not None:
             account.extras[event.order_id] = extras
 
-    def _tell_order(self, account: Account, event: Event, market: Market, time_ms: int, now_us: int) -> None:
+    def _tell_order(self, account: Account, event: Event, market: Market, when: _When) -> None:
         subscriptions = account.wants(Kind.ORDER_UPDATE, market.symbol)
         if subscriptions:
-            update = order_update(event, market, account.extras.get(event.order_id), time_ms, now_us)
+            update = order_update(event, market, account.extras.get(event.order_id), when.time_ms, when.now_us)
             for subscription in subscriptions:
                 self._hub.send_private(subscription.client, message(subscription.name, update))
 
-    def _apply_balances(self, account: Account, event: Event, market: Market, time_ms: int, now_us: int) -> None:
+    def _apply_balances(self, account: Account, event: Event, market: Market, when: _When) -> None:
         buys = event.side == Side.BID
         given, received = (market.quote, market.base) if buys else (market.base, market.quote)
-        locked = account.balances.get(received.number, BalanceState(0, 0)).locked
-        self._set(account, given, BalanceState(event.given_available, event.given_locked), time_ms, now_us)
-        self._set(account, received, BalanceState(event.received_available, locked), time_ms, now_us)
+        locked = account.ledgers[when.shard].get(received.number, _NOTHING).locked
+        self._set(account, given, BalanceState(event.given_available, event.given_locked), when)
+        self._set(account, received, BalanceState(event.received_available, locked), when)
 
-    def _apply_fee(self, account: Account, fill: Event, market: Market, time_ms: int, now_us: int) -> None:
+    def _apply_fee(self, account: Account, fill: Event, market: Market, when: _When) -> None:
         """Somebody's fee was credited to this account, of the asset that the fill received."""
         asset = market.base if fill.side == Side.BID else market.quote
-        held = account.balances.get(asset.number, BalanceState(0, 0))
-        self._set(account, asset, BalanceState(held.available + fill.fee_atoms, held.locked), time_ms, now_us)
+        held = account.ledgers[when.shard].get(asset.number, _NOTHING)
+        self._set(account, asset, BalanceState(held.available + fill.fee_atoms, held.locked), when)
 
-    def _apply_admin(self, account: Account, event: np.void, time_ms: int, now_us: int) -> None:
-        if event["command"]["kind"] in (CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER):
+    def _apply_admin(self, account: Account, event: np.void, when: _When) -> None:
+        if event["command"]["kind"] in _MOVE_MONEY:
             asset = self._data.setup.assets[int(event["command"]["asset"])]
             balance = BalanceState(int(event["given_available"]), int(event["given_locked"]))
-            self._set(account, asset, balance, time_ms, now_us)
+            self._set(account, asset, balance, when)
 
-    def _set(self, account: Account, asset: Asset, balance: BalanceState, time_ms: int, now_us: int) -> None:
-        if account.balances.get(asset.number, BalanceState(0, 0)) == balance:
+    def _set(self, account: Account, asset: Asset, balance: BalanceState, when: _When) -> None:
+        ledger = account.ledgers[when.shard]
+        if ledger.get(asset.number, _NOTHING) == balance:
             return
-        account.balances[asset.number] = balance
+        ledger[asset.number] = balance
         subscriptions = account.wants(Kind.BALANCE_UPDATE)
         if subscriptions:
-            update = balance_update(asset, balance, time_ms, now_us)
+            update = balance_update(asset, account.total(asset.number), when.time_ms, when.now_us)
             for subscription in subscriptions:
                 self._hub.send_private(subscription.client, message(subscription.name, update))

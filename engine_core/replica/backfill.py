@@ -1,13 +1,16 @@
 """Statistics of the time before this process began, rebuilt from the event log in the background.
 
 Reads `events:{s}` from a month back (or from where the log begins) up to where the live replica stood when it started.
-Trades that happen meanwhile are recorded by the replica and added last, so the result is exact. Non-goals: depth and
-setup (asked from the engine), and what was trimmed from the log.
+Trades that happen meanwhile are recorded by the replica and added last, so the result is exact. The logs of several
+shards are read together, in the order of time: a market may have moved from one to another. Non-goals: depth and setup
+(asked from the engine), and what was trimmed from the log.
 """
 
 import asyncio
 import logging
 import time
+from collections import deque
+from contextlib import AsyncExitStack
 from typing import cast
 
 import numpy as np
@@ -44,59 +47,84 @@ def trades_of(events: np.ndarray, time_ms: int) -> np.ndarray:
     return trades
 
 
-async def backfill(data: MarketData, redis_url: str, shard: int = 0) -> int:
+class _Log:
+    """The trades of one shard, from the entry `cursor` on up to `target`."""
+
+    def __init__(self, redis: Redis, shard: int, cursor: str, target: EntryId) -> None:
+        self.blocks: deque[tuple[EntryId, np.ndarray]] = deque()  # read, and not taken yet
+        self.entries = 0
+        self._redis, self._name, self._cursor, self._target = redis, keys(shard).events, cursor, target
+        self._count = FIRST_COUNT
+        self._is_read = target == EntryId(0, 0)
+
+    async def begins_midway(self) -> bool:
+        """Whether the log has, or had, entries before those that are read."""
+        log = await describe(self._redis, self._name)
+        return not log.is_complete or log.first < EntryId.parse(self._cursor)
+
+    async def has_more(self) -> bool:
+        """Whether there is a block to take; TimeoutError if the log does not come up to its target."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self.blocks and not self._is_read:
+            await self._read()
+            if not self.blocks and time.monotonic() > deadline:
+                raise TimeoutError(f"{self._name} does not come up to {self._target}, where the replica stands")
+            if not self.blocks:
+                await asyncio.sleep(WAIT_SECONDS)
+        return bool(self.blocks)
+
+    async def _read(self) -> None:
+        wanted = {"min": self._cursor, "max": str(self._target), "count": self._count}
+        rows = cast(Rows, await self._redis.xrange(self._name, **wanted))  # type: ignore[arg-type]
+        if not rows:
+            return
+        for name, fields in rows:
+            header, events = decode_block(fields[FIELD], EVENT)
+            self.blocks.append((EntryId.parse(name), trades_of(events, int(header["time_ms"]))))
+        last = self.blocks[-1][0]
+        self._cursor, self._is_read, self.entries = f"({last}", last >= self._target, self.entries + len(rows)
+        self._count = max(1, CHUNK_BYTES * len(rows) // sum(len(fields[FIELD]) for _, fields in rows))
+
+
+async def backfill(data: MarketData, *logs: str) -> int:
     """Complete the statistics of `data`; the number of entries read. OSError or redis errors pass to the caller.
 
-    TimeoutError, an OSError, if the log does not hold what the replica has seen.
+    `logs`: the Redis URL of each shard. TimeoutError, an OSError, if a log does not hold what the replica has seen.
     """
     now_ms = time.time_ns() // 1_000_000
-    target, history = data.begin_history()
-    cursor, entries, count = f"{min(INTERVALS['1month'].start(now_ms), now_ms - 7 * DAY_MS)}-0", 0, FIRST_COUNT
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    targets, history = data.begin_history()
+    cursor = f"{min(INTERVALS['1month'].start(now_ms), now_ms - 7 * DAY_MS)}-0"
     try:
-        async with async_redis_of(redis_url) as redis:
-            data.begins_midway = await _begins_midway(redis, keys(shard).events, cursor)
-            while True:
-                rows = cast(Rows, await redis.xrange(keys(shard).events, min=cursor, max=str(target), count=count))
-                blocks = [fields[FIELD] for _, fields in rows]
-                batches = [trades_of(events, int(header["time_ms"])) for header, events in map(_decode, blocks)]
-                if batches:
-                    history.add(np.concatenate(batches))
-                    entries += len(batches)
-                    last = EntryId.parse(rows[-1][0])
-                    cursor, deadline = f"({last}", time.monotonic() + PATIENCE_SECONDS
-                    if last >= target:
-                        break
-                    count = max(1, CHUNK_BYTES * len(blocks) // sum(map(len, blocks)))
-                elif target == EntryId(0, 0):
-                    break
-                elif time.monotonic() > deadline:
-                    raise TimeoutError(f"the event log does not come up to {target}, where the replica stands")
-                else:
-                    await asyncio.sleep(WAIT_SECONDS)
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(async_redis_of(url)) for url in logs]
+            pairs = zip(clients, targets, strict=True)
+            read = [_Log(client, shard, cursor, target) for shard, (client, target) in enumerate(pairs)]
+            data.begins_midway = any([await log.begins_midway() for log in read])
+            while waiting := [log for log in read if await log.has_more()]:
+                history.add(np.concatenate(_oldest(waiting)))
     except BaseException:
         data.drop_history()
         raise
     data.end_history(history)
+    entries = sum(log.entries for log in read)
     logger.info("statistics rebuilt from %d entries of the event log", entries)
     return entries
 
 
-async def keep_filling(data: MarketData, redis_url: str, shard: int = 0) -> None:
+def _oldest(logs: list[_Log]) -> list[np.ndarray]:
+    """Take blocks of all logs, in the order of their entries, until one of the logs has to be read on."""
+    taken = []
+    while all(log.blocks for log in logs):
+        first = min(logs, key=lambda log: log.blocks[0][0])
+        taken.append(first.blocks.popleft()[1])
+    return taken
+
+
+async def keep_filling(data: MarketData, *logs: str) -> None:
     """Backfill, again and again until it is done: statistics cannot be shown before."""
     while not data.filled:
         try:
-            await backfill(data, redis_url, shard)
+            await backfill(data, *logs)
         except (RedisError, OSError) as error:
             logger.warning("statistics of the time before this start cannot be rebuilt, trying again: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
-
-
-async def _begins_midway(redis: Redis, name: str, cursor: str) -> bool:
-    """Whether the log has, or had, entries before `cursor`."""
-    log = await describe(redis, name)
-    return not log.is_complete or log.first < EntryId.parse(cursor)
-
-
-def _decode(block: bytes) -> tuple[np.void, np.ndarray]:
-    return decode_block(block, EVENT)

@@ -40,7 +40,7 @@ EPOCH, LEVELS, TRADES, SPANS, SUBJECT = 0, 1, 2, 3, 4
 _FILL, _APPLIED = int(EventKind.FILL), int(EventKind.APPLIED)
 _FIRST_ADMIN = 32  # kinds from here on have the ADMIN shape
 _TAKER, _BID = int(OrderFlag.TAKER), int(Side.BID)
-_DEPOSIT, _WITHDRAW, _LEASE, _SKIP, _CAPACITY, _TRANSFER, _SHARES = (int(kind) for kind in NOT_SETUP)
+_DEPOSIT, _WITHDRAW, _LEASE, _SKIP, _CAPACITY, _TRANSFER, _SHARES, _OUT, _IN = (int(kind) for kind in NOT_SETUP)
 
 
 @inner
@@ -135,6 +135,7 @@ def _concerns_setup(event: np.void) -> bool:
     command = event["command_kind"]
     setup = command != _DEPOSIT and command != _WITHDRAW and command != _LEASE
     setup = setup and command != _SKIP and command != _CAPACITY and command != _TRANSFER and command != _SHARES
+    setup = setup and command != _OUT and command != _IN
     return bool(event["kind"] == _APPLIED and setup)
 
 

@@ -1,12 +1,13 @@
-"""The public market data of one shard, kept by a reading process: setup, books, trades, statistics, candles.
+"""The public market data of a venue, kept by a reading process: setup, books, trades, statistics, candles.
 
-    data = await MarketData.bootstrap(gateway.query, gateway.on_events)
+    data = await MarketData.bootstrap(gateway.query, gateway.on_events)         # a source for each shard, home first
     data.listeners.append(...)            # called with the Changes of each batch
     data.setup.market_by_symbol["SOL_USDC"]; data.book(1).snapshot(20); data.recent_trades(1, 100)
 
 It asks the engine for the setup and every book once, while events that arrive meanwhile wait. Depth numbers say what an
 answer already contains, so an event is never taken twice. A gap in a market's numbers halts that market alone: its
-book is asked again, and listeners get the difference as one change that keeps their sequence whole.
+book is asked again, and listeners get the difference as one change that keeps their sequence whole. Several shards feed
+one replica: a market trades in one of them, and its numbers go on when it moves.
 
 Statistics start empty; backfill.py fills in what happened before, and until it has (`filled`) nobody may be shown what
 trades, tickers and candles add up to. Non-goals: private data, and texts of any kind.
@@ -17,7 +18,8 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,7 +27,7 @@ from engine_core.process.tasks import ended
 from engine_core.replica.candles import INTERVAL_INDEX, Candle
 from engine_core.replica.depth import ADMIN_EVENT_MET, DONE, GAP, Depth
 from engine_core.replica.records import FLAT, LEVEL_CHANGE, SPAN, TRADE, flat
-from engine_core.replica.setup import Setup
+from engine_core.replica.setup import HOME, Setup
 from engine_core.replica.ticker import Ticker
 from engine_core.replica.trades import Trade, Trades
 from engine_core.wire.codes import QueryKind, Side
@@ -47,6 +49,13 @@ class Query(Protocol):
     async def __call__(self, kind: QueryKind, *, market: int = 0, account: int = 0) -> tuple[np.void, np.ndarray]: ...
 
 
+class Source(NamedTuple):
+    """One shard: whom to ask, and the handlers of its events (AsyncGateway's list)."""
+
+    query: Query
+    on_events: list[EventHandler]
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What one batch of events changed. The arrays are views that hold only until the next batch."""
@@ -57,6 +66,7 @@ class Changes:
     spans: np.ndarray  # SPAN: the depth numbers covered, one row for each changed market
     setup: bool  # something of the setup changed
     time_ms: int  # engine time
+    shard: int = HOME  # whose log the events are of
 
 
 NOTHING = Changes(np.empty(0, SLOT), np.empty(0, LEVEL_CHANGE), np.empty(0, TRADE), np.empty(0, SPAN), False, 0)
@@ -93,39 +103,54 @@ class Book:
 
 
 class MarketData:
-    def __init__(self, query: Query) -> None:
+    def __init__(self, *queries: Query) -> None:
+        """One for each shard."""
         self.setup = Setup()
         self.trades = Trades()
         self.depth = Depth()
         self.listeners: list[Callable[[Changes], None]] = []
-        self.position = ORIGIN  # last entry of which events were taken
-        self.time_ms = 0  # engine time of the last event
+        self.positions = [ORIGIN] * len(queries)  # of each shard: the last entry of which events were taken
+        self.time_ms = 0  # engine time of the latest event
         self.filled = False  # statistics hold what happened before this process began
         self.begins_midway = False  # and still there were entries before those that they are made from
         self.gaps = 0  # times that a market had to be asked again
-        self._query = query
-        self._setup_position = ORIGIN
-        self._starting: list[np.ndarray] | None = []
+        self._queries = queries
+        self._setup_positions = [ORIGIN] * len(queries)
+        self._starting: list[tuple[int, np.ndarray]] | None = []
         self._resyncs: dict[int, asyncio.Task[None]] = {}
         self._held: list[np.ndarray] = []
         self._since_history: list[np.ndarray] | None = None  # trades while older ones are read
 
     @classmethod
-    async def bootstrap(cls, query: Query, on_events: list[EventHandler]) -> "MarketData":
-        """A replica of the present state, fed from `on_events` from here on (AsyncGateway's list of handlers)."""
-        data = cls(query)
+    async def bootstrap(cls, query: Query, on_events: list[EventHandler], *others: Source) -> "MarketData":
+        """A replica of the present state, fed from `on_events` from here on (AsyncGateway's list of handlers).
+
+        `others`: shards 1, 2, ...
+        """
+        data = cls(query, *(source.query for source in others))
         on_events.append(data.apply)
+        for shard, source in enumerate(others, start=1):
+            source.on_events.append(partial(data.apply, shard=shard))
         await data._start()
         return data
 
-    def apply(self, slots: np.ndarray) -> Changes:
-        """Take a batch of SLOT records, in log order; listeners are called before it returns."""
+    @property
+    def position(self) -> EntryId:
+        """Of home."""
+        return self.positions[HOME]
+
+    async def query(self, kind: QueryKind, *, market: int = 0, account: int = 0) -> tuple[np.void, np.ndarray]:
+        """About a market, of the shard where it trades."""
+        return await self._queries[self.setup.shards.get(market, HOME)](kind, market=market, account=account)
+
+    def apply(self, slots: np.ndarray, shard: int = HOME) -> Changes:
+        """Take a batch of SLOT records, in the order of a shard's log; listeners are called before it returns."""
         if self._starting is not None:
-            self._starting.append(slots.copy())
+            self._starting.append((shard, slots.copy()))
             return NOTHING
         if self._resyncs:
             self._hold(slots)
-        return self._apply(slots, replayed=False)
+        return self._apply(slots, shard)
 
     async def close(self) -> None:
         await ended(*self._resyncs.values())
@@ -145,12 +170,12 @@ class MarketData:
         """The last few candles that have trades, newest first; `interval` as in the API (`1m`, `1month`)."""
         return self.trades.candle_rows(market, INTERVAL_INDEX[interval])
 
-    def begin_history(self) -> tuple[EntryId, Trades]:
-        """(position, empty statistics): fill them with the trades up to that position, then end_history()."""
+    def begin_history(self) -> tuple[list[EntryId], Trades]:
+        """(positions, empty statistics): fill them with the trades of each shard up to there, then end_history()."""
         self._since_history = []
         history = Trades()
         history.reserve(len(self.depth.markets) - 1)
-        return self.position, history
+        return list(self.positions), history
 
     def end_history(self, history: Trades) -> None:
         """Put rebuilt statistics in the place of those that began with this process."""
@@ -165,32 +190,26 @@ class MarketData:
         self._since_history = None
 
     async def _start(self) -> None:
-        header, records = await self._first(QueryKind.SETUP)
-        self._setup_position = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
-        self.position, self.time_ms = self._setup_position, int(header["time_ms"])
-        self.setup.apply(records)
+        for shard, query in enumerate(self._queries):
+            header, records = await _first(query, QueryKind.SETUP)
+            self.positions[shard] = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
+            self.time_ms = max(self.time_ms, int(header["time_ms"]))
+            self.setup.apply(records, shard)
+        self._setup_positions[:] = self.positions
         for market in self.setup.markets:
             self._add_market(market, live=False)
         for market in self.setup.markets:
-            header, levels = await self._first(QueryKind.BOOK, market)
+            header, levels = await _first(self.query, QueryKind.BOOK, market)
             self.depth.load(market, levels, int(header["update_id"]))
         waiting, self._starting = self._starting or [], None
-        for slots in waiting:
-            self.apply(slots)
-
-    async def _first(self, kind: QueryKind, market: int = 0) -> tuple[np.void, np.ndarray]:
-        """Without these there is nothing to begin with, so a slow engine is waited for."""
-        while True:
-            try:
-                return await self._query(kind, market=market)
-            except TimeoutError as error:
-                logger.warning("waiting: %s", error)
+        for shard, slots in waiting:
+            self.apply(slots, shard)
 
     def _add_market(self, market: int, *, live: bool) -> None:
         self.depth.add_market(market, live=live)
         self.trades.reserve(market)
 
-    def _apply(self, slots: np.ndarray, *, replayed: bool) -> Changes:
+    def _apply(self, slots: np.ndarray, shard: int, *, replayed: bool = False) -> Changes:
         """Apply a batch and tell listeners. A replayed one was taken before, all but the levels of halted markets."""
         rows = flat(slots)
         self.depth.begin(len(rows))
@@ -199,7 +218,7 @@ class MarketData:
             first = stop.at
             if stop.reason == ADMIN_EVENT_MET:
                 first += 1
-                setup |= not replayed and self._apply_admin(rows[stop.at], slots[stop.at])
+                setup |= not replayed and self._apply_admin(rows[stop.at], slots[stop.at], shard)
             else:
                 assert stop.reason == GAP, f"an event of market {stop.subject}, which does not exist"
                 self._halt(stop.subject, slots)
@@ -208,10 +227,13 @@ class MarketData:
             self.trades.add(batch.trades)
             if self._since_history is not None:
                 self._since_history.append(batch.trades.copy())
+        time_ms = self.time_ms
         if not replayed:
             last = rows[-1]
-            self.position, self.time_ms = EntryId(int(last["entry_ms"]), int(last["entry_seq"])), int(last["time_ms"])
-        changes = Changes(NOTHING.slots if replayed else slots, *batch, setup, self.time_ms)
+            self.positions[shard] = EntryId(int(last["entry_ms"]), int(last["entry_seq"]))
+            time_ms = int(last["time_ms"])
+            self.time_ms = max(self.time_ms, time_ms)
+        changes = Changes(NOTHING.slots if replayed else slots, *batch, setup, time_ms, shard)
         self._tell(changes)
         return changes
 
@@ -219,10 +241,10 @@ class MarketData:
         for listener in self.listeners:
             listener(changes)
 
-    def _apply_admin(self, row: np.void, slot: np.void) -> bool:
-        if EntryId(int(row["entry_ms"]), int(row["entry_seq"])) <= self._setup_position:
+    def _apply_admin(self, row: np.void, slot: np.void, shard: int) -> bool:
+        if EntryId(int(row["entry_ms"]), int(row["entry_seq"])) <= self._setup_positions[shard]:
             return False
-        self.setup.apply_events(np.frombuffer(slot.tobytes(), ADMIN_EVENT, 1))
+        self.setup.apply_events(np.frombuffer(slot.tobytes(), ADMIN_EVENT, 1), shard)
         for market in self.setup.markets.keys() - range(len(self.depth.markets)):
             self._add_market(market, live=True)
         return True
@@ -244,7 +266,7 @@ class MarketData:
     async def _resynchronise(self, market: int) -> None:
         while True:
             try:
-                header, levels = await self._query(QueryKind.BOOK, market=market)
+                header, levels = await self.query(QueryKind.BOOK, market=market)
                 break
             except (OSError, TimeoutError, RuntimeError) as error:
                 logger.warning("book of market %d is not available, asking again: %s", market, error)
@@ -256,7 +278,7 @@ class MarketData:
             self._held = []
         self._tell(changes)
         for slots in list(held):
-            self._apply(slots, replayed=True)
+            self._apply(slots, HOME, replayed=True)  # of markets alone, and those of all shards are one sequence
 
     def _reload(self, market: int, levels: np.ndarray, update_id: int) -> Changes:
         """Load a book over the old one; the difference is one change that covers all numbers in between."""
@@ -271,6 +293,15 @@ class MarketData:
             rows += [(market, side, ticks, 0) for ticks, _ in old if ticks not in now]
         spans = np.array([(market, last_id + 1, update_id)][: update_id > last_id], SPAN)
         return Changes(NOTHING.slots, np.array(rows, LEVEL_CHANGE), NOTHING.trades, spans, False, self.time_ms)
+
+
+async def _first(query: Query, kind: QueryKind, market: int = 0) -> tuple[np.void, np.ndarray]:
+    """Without these there is nothing to begin with, so a slow engine is waited for."""
+    while True:
+        try:
+            return await query(kind, market=market)
+        except TimeoutError as error:
+            logger.warning("waiting: %s", error)
 
 
 assert FLAT.itemsize == SLOT.itemsize

@@ -7,16 +7,18 @@ from engine_core.wire.limits import MAX_ACCOUNT
 from ingress.access.rate_limits import Cost
 from ingress.api.route import EMPTY, FROM, FROM_ID, ID, LIMIT, MS, OFFSET, TEXT, TO, Param, Route, private_read
 from ingress.dispatch import Body, Credentials, Endpoint, Operation
-from ingress.operations import account, administrator, history, transfers
+from ingress.operations import account, administrator, history, moves, transfers
 from ingress.requests.fields import CHAIN
 from ingress.schemas import account_answers, answers, bodies
 from ingress.users import guards, keys, sessions, sign_in, visitors
 
+_READ, _TRADE, _WITHDRAW = KeyPermission.READ, KeyPermission.TRADE, KeyPermission.WITHDRAW
 _TRANSFERS_PAGE = (FROM, TO, Param("endTime", MS), LIMIT, OFFSET, FROM_ID)
 _ASSET = Param("symbol", {"type": "string", "examples": ["USDC"]}, required=True)
 _CHAIN = Param("blockchain", {"type": "string", "enum": [CHAIN]}, required=True)
 _ACCOUNT = Param("account", {"type": "integer", "minimum": 1, "maximum": MAX_ACCOUNT}, required=True)
 _SESSION, _KEYS, _ADMIN = "/api/v1/session", "/api/v1/keys", "/api/v1/admin"
+_MOVES = "/api/v1/capital/transfer"
 _TOTP, _PASSWORD = f"{_SESSION}/totp", f"{_SESSION}/password"
 _OF_SESSION = Credentials("", KeyPermission.READ)
 _NOTHING = dict[str, str]
@@ -131,6 +133,23 @@ _TRANSFERS = (
         (transfers.max_withdrawal, account_answers.MaxWithdrawal),
         (_ASSET,),
     ),
+    Route(
+        "POST",
+        _MOVES,
+        "Account",
+        "Move funds to another shard, where a venue has several",
+        Endpoint(moves.move, Body.OBJECT, Credentials("transfer", _TRADE, by_operation=True), Cost.ORDERS),
+        account_answers.Moved,
+        body=bodies.Move,
+    ),
+    private_read(
+        "Account",
+        _MOVES,
+        "transferQueryAll",
+        "Moves between shards",
+        (moves.moves, list[account_answers.ShardTransfer]),
+        (Param("clientId", TEXT), LIMIT, OFFSET),
+    ),
     private_read(
         EMPTY,
         "/api/v1/account/limits/borrow",
@@ -150,14 +169,13 @@ _TRANSFERS = (
         "PATCH",
         "/api/v1/account",
         "Account",
-        "Change settings; a spot account has none",
+        "Change settings: `autoTransfer`",
         Endpoint(account.update_account, Body.OBJECT, Credentials("accountUpdate", KeyPermission.TRADE), Cost.ORDERS),
         _NOTHING,
         body=bodies.UpdateAccount,
     ),
 )
 
-_READ, _TRADE, _WITHDRAW = KeyPermission.READ, KeyPermission.TRADE, KeyPermission.WITHDRAW
 _ANY_ACCOUNT = account_answers.AdminAccount
 _ADMINISTRATION = (
     _admin(

@@ -5,10 +5,11 @@ Every statement is answered from an index: running numbers for pages and totals,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from psycopg import AsyncConnection
 
+from engine_core.replica.setup import HOME
 from engine_core.wire.intervals import Interval
 from engine_core.wire.limits import MAX_INT64
 from ingress.history.candles import CandleRow
@@ -17,9 +18,11 @@ from ingress.schemas.order_answers import OrderRow
 
 T = TypeVar("T")
 FOREVER_MS = 253_402_300_800_000  # the year 10000
+SHARD_AT = 48  # bit of a running number of all markets from which on the shard stands
 _NEWEST = 100_000  # orders of an account in a market: more than it can place within the window of a signature
 
 _MS = "(extract(epoch from {}) * 1000)::bigint"
+milliseconds: Final = _MS.format
 _ORDER_COLUMNS = f"""select order_id, market, client_id, side, order_type, time_in_force, self_trade, flags, status,
     reason, price_ticks, quantity_lots, amount_atoms, trigger_ticks, display_lots, executed_lots, executed_atoms,
     {_MS.format("created")}"""
@@ -90,32 +93,58 @@ class Scope:
         return (self.account,) if self.market is None else (self.account, self.market)
 
 
-async def _fetch(connection: AsyncConnection, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+async def fetch(connection: AsyncConnection, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     cursor = await connection.execute(statement.encode(), values, binary=True)  # half the time of text for integers
     return await cursor.fetchall()
 
 
 async def bounds(connection: AsyncConnection, table: str, scope: Scope) -> tuple[int, int]:
-    """The running numbers that exist: (low, high]."""
+    """The running numbers that exist: (low, high]; of all markets, those of a venue's only shard."""
     number = scope.number
     statement = (
         f"select coalesce(min({number}), 1) - 1, coalesce(max({number}), 0) from {table} where {scope.condition}"
     )
-    [(low, high)] = await _fetch(connection, statement, scope.values)
+    [(low, high)] = await fetch(connection, statement, scope.values)
     return low, high
+
+
+async def bounds_of_shards(connection: AsyncConnection, table: str, account: int, shards: int) -> list[tuple[int, int]]:
+    """Of each shard, the running numbers that exist in all of its markets: (low, high]."""
+    own = f"from {table} where account = %s and number > base and number < base + {1 << SHARD_AT}"
+    statement = f"""select coalesce((select min(number) {own}), base + 1) - 1,
+        coalesce((select max(number) {own}), base)
+        from (select shard::bigint << {SHARD_AT} base from generate_series(0, %s) shard) shards order by base"""
+    return [(low, high) for low, high in await fetch(connection, statement, (account, account, shards - 1))]
+
+
+async def before_in_shards(
+    connection: AsyncConnection, table: str, account: int, shards: int, time_ms: int
+) -> list[int]:
+    """Of each shard, the running number of the account's last row before a moment."""
+    assert table in ("orders", "fills")
+    statement = f"""select {table}_before(%s, 0, to_timestamp(%s / 1000.0), shard)
+        from generate_series(0, %s) shard order by shard"""
+    return [number for (number,) in await fetch(connection, statement, (account, time_ms, shards - 1))]
+
+
+async def order_place(connection: AsyncConnection, account: int, order_id: int) -> tuple[int, int] | None:
+    """(when it was made, in ms; its running number) of a stored order of an account."""
+    statement = f"select {_MS.format('created')}, number from orders where order_id = %s and account = %s"
+    found = await fetch(connection, statement, (order_id, account))
+    return (found[0][0], found[0][1]) if found else None
 
 
 async def order_bounds(connection: AsyncConnection, scope: Scope, order_id: int) -> tuple[int, int]:
     """The running number of one order as (number - 1, number]; (0, 0] if it is not stored or not in scope."""
     statement = f"select {scope.number} from orders where order_id = %s and {scope.condition}"
-    found = await _fetch(connection, statement, (order_id, *scope.values))
+    found = await fetch(connection, statement, (order_id, *scope.values))
     return (found[0][0] - 1, found[0][0]) if found else (0, 0)
 
 
 async def fills_before(connection: AsyncConnection, scope: Scope, time_ms: int) -> int:
     """The running number of the last fill before a moment."""
     statement = "select fills_before(%s, %s, to_timestamp(%s / 1000.0))"
-    [(number,)] = await _fetch(connection, statement, (scope.account, scope.market or 0, time_ms))
+    [(number,)] = await fetch(connection, statement, (scope.account, scope.market or 0, time_ms))
     return int(number)
 
 
@@ -132,7 +161,23 @@ async def _numbered(
 ) -> list[tuple[Any, ...]]:
     number, direction = scope.number, "asc" if page.ascending else "desc"
     statement = f"{select} where {scope.condition} and {number} > %s and {number} <= %s order by {number} {direction}"
-    return await _fetch(connection, statement, (*scope.values, *page.numbers(low, high)))
+    return await fetch(connection, statement, (*scope.values, *page.numbers(low, high)))
+
+
+async def orders_between(connection: AsyncConnection, account: int, low: int, high: int) -> list[OrderRow]:
+    """By running numbers (low, high] of one shard, oldest first."""
+    return [OrderRow(*row) for row in await _between(connection, _ORDER, account, low, high)]
+
+
+async def fills_between(connection: AsyncConnection, account: int, low: int, high: int) -> list[FillRow]:
+    return [FillRow(*row) for row in await _between(connection, _FILL, account, low, high)]
+
+
+async def _between(
+    connection: AsyncConnection, select: str, account: int, low: int, high: int
+) -> list[tuple[Any, ...]]:
+    statement = f"{select} where account = %s and number > %s and number <= %s order by number"
+    return await fetch(connection, statement, (account, low, high))
 
 
 async def order_number(connection: AsyncConnection, scope: Scope, order_id: int) -> int | None:
@@ -146,7 +191,7 @@ async def fill_number(connection: AsyncConnection, scope: Scope, low: int, high:
     statement = "select trade_id from fills where account = %s and market = %s and market_number = %s"
     while low < high:
         middle = (low + high + 1) // 2
-        [(found,)] = await _fetch(connection, statement, (*scope.values, middle))
+        [(found,)] = await fetch(connection, statement, (*scope.values, middle))
         if found == trade_id:
             return middle
         low, high = (middle, high) if found < trade_id else (low, middle - 1)
@@ -166,13 +211,13 @@ class OrderFills:
             self._values += (after[0],)
 
     async def count(self, connection: AsyncConnection) -> int:
-        [(count,)] = await _fetch(connection, f"select count(*) from fills where {self._where}", self._values)
+        [(count,)] = await fetch(connection, f"select count(*) from fills where {self._where}", self._values)
         return int(count)
 
     async def page(self, connection: AsyncConnection, page: StoredPage) -> list[FillRow]:
         direction = "asc" if page.ascending else "desc"
         statement = f"{_FILL} where {self._where} order by number {direction} offset %s limit %s"
-        return [FillRow(*row) for row in await _fetch(connection, statement, (*self._values, page.skip, page.rows))]
+        return [FillRow(*row) for row in await fetch(connection, statement, (*self._values, page.skip, page.rows))]
 
 
 async def order_of_client(
@@ -182,13 +227,13 @@ async def order_of_client(
     statement = f"""{_ORDER_COLUMNS} from
         (select * from orders where account = %s and market = %s order by market_number desc limit {_NEWEST}) newest
         where client_id = %s and created >= to_timestamp(%s / 1000.0) order by order_id desc limit 1"""
-    found = await _fetch(connection, statement, (account, market, client_id, since_ms))
+    found = await fetch(connection, statement, (account, market, client_id, since_ms))
     return OrderRow(*found[0]) if found else None
 
 
 async def newest_trade(connection: AsyncConnection, market: int) -> int:
     """The id of a market's newest stored trade, which is also how many there were; 0 for none."""
-    [(trade_id,)] = await _fetch(
+    [(trade_id,)] = await fetch(
         connection, "select coalesce(max(trade_id), 0) from trades where market = %s", (market,)
     )
     return int(trade_id)
@@ -197,7 +242,7 @@ async def newest_trade(connection: AsyncConnection, market: int) -> int:
 async def trades(connection: AsyncConnection, market: int, low: int, high: int) -> list[TradeRow]:
     """Those with ids in (low, high], newest first."""
     statement = f"{_TRADE} where market = %s and trade_id > %s and trade_id <= %s order by trade_id desc"
-    return [TradeRow(*row) for row in await _fetch(connection, statement, (market, low, high))]
+    return [TradeRow(*row) for row in await fetch(connection, statement, (market, low, high))]
 
 
 async def candles(
@@ -205,12 +250,12 @@ async def candles(
 ) -> tuple[dict[int, CandleRow], int | None]:
     """(the first `limit` candles from `first_ms` to before `end_ms`, by start; the close before them, if any)."""
     select = _CANDLE.format(interval.number)
-    before = await _fetch(
+    before = await fetch(
         connection, f"{select} and start < to_timestamp(%s / 1000.0) order by start desc limit 1", (market, first_ms)
     )
     statement = f"""{select} and start >= to_timestamp(%s / 1000.0) and start < to_timestamp(%s / 1000.0)
         order by start limit %s"""
-    found = await _fetch(connection, statement, (market, first_ms, end_ms, limit))
+    found = await fetch(connection, statement, (market, first_ms, end_ms, limit))
     made = [
         CandleRow(start, first, high, low, last, int(volume), int(quote), count)
         for start, first, high, low, last, volume, quote, count in found
@@ -248,13 +293,11 @@ class TransferFilter:
         )
 
 
-async def transfer_count(
-    connection: AsyncConnection, table: str, wanted: TransferFilter, shard: int
-) -> tuple[int, int]:
+async def transfer_count(connection: AsyncConnection, table: str, wanted: TransferFilter) -> tuple[int, int]:
     """(how many are wanted; how many of all accounts there are, which is the last id given)."""
     statement = f"""select (select count(*) from {table} where {wanted.where}),
-        coalesce((select {table} from log_position where shard = %s), 0)"""
-    [(count, last_id)] = await _fetch(connection, statement, (*wanted.values, shard))
+        coalesce((select {table} from log_position where shard = {HOME}), 0)"""
+    [(count, last_id)] = await fetch(connection, statement, wanted.values)
     return count, last_id
 
 
@@ -264,7 +307,7 @@ async def transfers(
     """Newest first."""
     statement = f"""select id, asset, amount_atoms, reference, {_MS.format("time")}, counterparty, asked_address, asked
         from {table} where {wanted.where} order by id desc offset %s limit %s"""
-    found = await _fetch(connection, statement, (*wanted.values, page.skip, page.rows))
+    found = await fetch(connection, statement, (*wanted.values, page.skip, page.rows))
     return [
         TransferRow(number, asset, atoms, reference, time_ms, other, (address, asked))
         for number, asset, atoms, reference, time_ms, other, address, asked in found
@@ -277,7 +320,7 @@ async def asked_with(
     """By their numbers, what an account asked these withdrawals with: only text that fits what the log says."""
     statement = """select asset, reference, address, blockchain, client_id from withdrawal_requests
         where log_id = %s and account = %s and reference = any(%s)"""
-    found = await _fetch(connection, statement, (log_id, account, [row.reference for row in rows]))
+    found = await fetch(connection, statement, (log_id, account, [row.reference for row in rows]))
     return {
         row.number: asked
         for row in rows
@@ -286,10 +329,10 @@ async def asked_with(
     }
 
 
-async def position(connection: AsyncConnection, shard: int) -> tuple[int, int, int] | None:
-    """(log id, entry ms, entry sequence) of the writer; None before it ever ran."""
-    found = await _fetch(connection, "select log_id, entry_ms, entry_seq from log_position where shard = %s", (shard,))
-    return (found[0][0], found[0][1], found[0][2]) if found else None
+async def positions(connection: AsyncConnection) -> dict[int, tuple[int, int, int]]:
+    """(log id, entry ms, entry sequence) of each writer that ever ran, by its shard."""
+    found = await fetch(connection, "select shard, log_id, entry_ms, entry_seq from log_position", ())
+    return {shard: (log_id, entry_ms, entry_seq) for shard, log_id, entry_ms, entry_seq in found}
 
 
 def span(from_ms: int | None, to_ms: int | None) -> tuple[int, int]:

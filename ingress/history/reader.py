@@ -5,48 +5,49 @@ millisecond ago is there, once:
 
     one transaction:  the writer's position ─▶ the tail after it (unstored.py) ─▶ the rows of the page, tail applied
 
-Orders and fills carry running numbers of their account, so a page at any offset and its total are index look-ups.
+Orders and fills carry running numbers of their account, so a page at any offset and its total are index look-ups. Of
+several shards each has a writer, a position and a tail: a market's rows are one sequence wherever it traded, and an
+account's lists of all markets are merged (merged.py).
 Non-goals: parameters and HTTP (operations/history.py), open orders and balances (the engine answers those).
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 from psycopg import AsyncConnection
 
 from engine_core.process.tasks import ended
-from engine_core.replica.setup import Setup
+from engine_core.replica.setup import HOME, Setup
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.intervals import INTERVALS
 from engine_core.wire.limits import MAX_INT64
 from engine_core.wire.streams import ORIGIN, EntryId
 from ingress.database import Database, HistoryUnavailable
-from ingress.history import queries, rows
+from ingress.history import moves, queries, rows
 from ingress.history.candles import add_trades, without_gaps
 from ingress.history.forms import Forms, Json
+from ingress.history.moves import MoveRow
+from ingress.history.of_shards import FillsOfShards, OrdersOfShards, UnknownRow
 from ingress.history.queries import OrderFills, Scope, StoredPage, TransferFilter
 from ingress.history.rows import AskedWith, TransferRow
-from ingress.history.unstored import Tail, fills_of, orders_of, trades_of, transfers_of
+from ingress.history.unstored import Tail, fills_of, orders_of, together, trades_of, transfers_of
 from ingress.schemas.order_answers import HistoryOrder, LiveOrder, OrderRow
 
 __all__ = ["History", "HistoryUnavailable", "UnknownRow"]
 
 T = TypeVar("T")
-Work = Callable[[AsyncConnection, np.ndarray], Awaitable[T]]
+Work = Callable[[AsyncConnection, list[np.ndarray]], Awaitable[T]]  # tails, by shard
 
 _ATTEMPTS, _RETRY_S = 40, 0.05  # how long a read waits for the writer to come up to where the tail begins
 _TABLES = {CommandKind.DEPOSIT: "deposits", CommandKind.WITHDRAW: "withdrawals"}
 
 
-class UnknownRow(Exception):
-    """A page is to begin after a row that there is not."""
-
-
 class History:
-    """`since`: the log position after which `observe` gets every event; `setup` is kept current by its owner.
+    """`since`: of each shard, the log position after which `observe` gets every event; `setup` is kept current by its
+    owner.
 
     `complete`: waits for `observe` to have got all that any client can know of; whether it has.
     """
@@ -55,15 +56,13 @@ class History:
         self,
         database_url: str,
         setup: Setup,
-        since: EntryId = ORIGIN,
-        shard: int = 0,
+        since: Sequence[EntryId] = (ORIGIN,),
         complete: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._complete = complete
         self._database = Database(database_url)
         self._setup = setup
-        self._shard = shard
-        self._tail = Tail(since)
+        self._tails = [Tail(position) for position in since]
         self._trimming: asyncio.Task[None] | None = None
         self._forms = Forms(setup)
 
@@ -71,10 +70,11 @@ class History:
         await ended(self._trimming)
         await self._database.close()
 
-    def observe(self, slots: np.ndarray) -> None:
-        """Take a batch of the feed: every event once, in log order."""
-        self._tail.observe(slots)
-        if self._tail.is_long and (self._trimming is None or self._trimming.done()):
+    def observe(self, slots: np.ndarray, shard: int = HOME) -> None:
+        """Take a batch of a shard's feed: every event once, in log order."""
+        tail = self._tails[shard]
+        tail.observe(slots)
+        if tail.is_long and (self._trimming is None or self._trimming.done()):
             self._trimming = asyncio.get_running_loop().create_task(self._trim())
 
     async def orders(
@@ -89,20 +89,26 @@ class History:
         from_id: int | None = None,
     ) -> tuple[list[HistoryOrder], int]:
         """Open and ended ones, by creation; from_id: those that come after this one in the page's direction."""
-        scope = Scope(account, market)
+        scope, several = Scope(account, market), market is None and order_id is None and len(self._tails) > 1
 
-        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[HistoryOrder], int]:
-            begun, changed = rows.order_rows(orders_of(tail, account, market, order_id))
+        async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> tuple[list[HistoryOrder], int]:
+            if several:
+                shards = OrdersOfShards(connection, account, tails)
+                found, total = await shards.page(limit, offset, ascending, from_id)
+                return [rows.history_order(order, self._forms) for order in found], total
+            events = together([orders_of(tail, account, market, order_id) for tail in tails])
+            begun, changed = rows.order_rows(events)
             if order_id is None:
                 low, high = await queries.bounds(connection, "orders", scope)
             else:
                 low, high = await queries.order_bounds(connection, scope, order_id)
             if from_id is not None:
                 number = await queries.order_number(connection, scope, from_id)
-                if number is None and all(row.order_id != from_id for row in begun):
+                place = next((at for at, row in enumerate(begun) if row.order_id == from_id), None)
+                if number is None and place is None:
                     raise UnknownRow(from_id)
                 low, high = _cut(low, high, number, ascending)
-                begun = [row for row in begun if (row.order_id > from_id) == ascending and row.order_id != from_id]
+                begun = _beside(begun, place, ascending)
             page = StoredPage(high - low, len(begun), limit, offset, ascending)
             found = await queries.orders(connection, scope, low, high, page)
             for order in found:
@@ -115,8 +121,8 @@ class History:
     async def order_of_client(self, account: int, market: int, client_id: int, since_ms: int) -> LiveOrder | None:
         """The newest order of this clientId since then, as the answer to its placement shows it."""
 
-        async def work(connection: AsyncConnection, tail: np.ndarray) -> OrderRow | None:
-            begun, changed = rows.order_rows(orders_of(tail, account, market, None))
+        async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> OrderRow | None:
+            begun, changed = rows.order_rows(together([orders_of(tail, account, market) for tail in tails]))
             fresh = [order for order in begun if order.client_id == client_id and order.created_ms >= since_ms]
             if fresh:
                 return fresh[-1]
@@ -143,12 +149,16 @@ class History:
     ) -> tuple[list[Json], int]:
         """By time; `from_ms` and `to_ms` are both part of the span. from_id, of a trade of `market`: those after it."""
         assert from_id is None or market is not None
-        scope = Scope(account, market)
+        scope, several = Scope(account, market), market is None and order_id is None and len(self._tails) > 1
+        first_ms, end_ms = queries.span(from_ms, to_ms)
 
-        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
-            first_ms, end_ms = queries.span(from_ms, to_ms)
-            fresh = rows.fill_rows(fills_of(tail, account, market, order_id, first_ms, end_ms))
-            number = None
+        async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> tuple[list[Json], int]:
+            if several:
+                shards = FillsOfShards(connection, account, tails)
+                found, total = await shards.page(limit, offset, ascending, (first_ms, end_ms))
+                return [fill.json(self._forms) for fill in found], total
+            parts = [fills_of(tail, account, market, order_id, first_ms, end_ms) for tail in tails]
+            fresh, number = rows.fill_rows(together(parts)), None
             if from_id is not None:
                 number = await queries.fill_number(
                     connection, scope, *await queries.bounds(connection, "fills", scope), from_id
@@ -183,8 +193,8 @@ class History:
         A market's trades are numbered without gaps, so the newest one's id is the total.
         """
 
-        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[Json], int]:
-            fresh = rows.trade_rows(trades_of(tail, market))
+        async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> tuple[list[Json], int]:
+            fresh = rows.trade_rows(together([trades_of(tail, market) for tail in tails]))
             newest = await queries.newest_trade(connection, market)
             if from_id is not None:
                 newest, fresh = min(newest, from_id - 1), [trade for trade in fresh if trade.trade_id < from_id]
@@ -203,9 +213,9 @@ class History:
         kind = INTERVALS[interval]
         first_ms = kind.start(start_ms)
 
-        async def work(connection: AsyncConnection, tail: np.ndarray) -> list[Json]:
+        async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> list[Json]:
             candles, before = await queries.candles(connection, market, kind, first_ms, end_ms, limit)
-            fresh = rows.trade_rows(trades_of(tail, market))
+            fresh = rows.trade_rows(together([trades_of(tail, market) for tail in tails]))
             for trade in fresh:
                 if kind.start(trade.time_ms) < first_ms:
                     before = trade.price_ticks
@@ -266,9 +276,9 @@ class History:
     ) -> tuple[list[TransferRow], int]:
         table = _TABLES[kind]
 
-        async def work(connection: AsyncConnection, tail: np.ndarray) -> tuple[list[TransferRow], int]:
-            stored, last_id = await queries.transfer_count(connection, table, wanted, self._shard)
-            all_fresh = rows.transfer_rows(transfers_of(tail, kind), last_id)
+        async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> tuple[list[TransferRow], int]:
+            stored, last_id = await queries.transfer_count(connection, table, wanted)
+            all_fresh = rows.transfer_rows(transfers_of(tails[HOME], kind), last_id)
             fresh = [row for owner, row in all_fresh if wanted.admits(owner, row)]
             page = StoredPage(stored, len(fresh), limit, offset)
             found = await queries.transfers(connection, table, wanted, page)
@@ -276,36 +286,54 @@ class History:
 
         return await self._read(work)
 
+    async def moves(
+        self, account: int, *, reference: int | None = None, limit: int = 100, offset: int = 0
+    ) -> tuple[list[MoveRow], int]:
+        """Between shards, newest first; `reference`: the one that has it, if there is one."""
+
+        async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> tuple[list[MoveRow], int]:
+            return await moves.page(connection, tails, account, reference, limit, offset)
+
+        return await self._read(work)
+
     async def _read(self, work: Work[T]) -> T:
         """Run `work` on a snapshot that, together with the tail, is complete."""
         if self._complete is not None and not await self._complete():
             raise HistoryUnavailable("the newest events have not come to this process yet")
-        position = ORIGIN
+        positions = [ORIGIN]
         for _ in range(_ATTEMPTS):
             async with self._database.snapshot() as connection:
-                position = await self._position(connection)
-                tail = self._tail.after(position)
-                if tail is not None:
-                    return await work(connection, tail)
+                positions = await self._positions(connection)
+                pairs = zip(self._tails, positions, strict=True)
+                tails = [slots for tail, position in pairs if (slots := tail.after(position)) is not None]
+                if len(tails) == len(self._tails):
+                    return await work(connection, tails)
             await asyncio.sleep(_RETRY_S)
-        raise HistoryUnavailable(
-            f"the database holds events up to {position} and is being filled up to {self._tail.complete_after}"
-        )
+        behind = [
+            f"the database holds events up to {position} and is being filled up to {tail.complete_after}"
+            for tail, position in zip(self._tails, positions, strict=True)
+            if position < tail.complete_after
+        ]
+        raise HistoryUnavailable("; ".join(behind))
 
-    async def _position(self, connection: AsyncConnection) -> EntryId:
-        found = await queries.position(connection, self._shard)
-        if found is None:
-            return ORIGIN
-        log_id, entry_ms, entry_seq = found
-        if log_id and self._setup.log_id and log_id != self._setup.log_id:
-            raise HistoryUnavailable(f"the database was filled from log {log_id}, the exchange runs on another one")
-        return EntryId(entry_ms, entry_seq)
+    async def _positions(self, connection: AsyncConnection) -> list[EntryId]:
+        """Of each shard's writer."""
+        found = await queries.positions(connection)
+        positions = []
+        for shard in range(len(self._tails)):
+            log_id, entry_ms, entry_seq = found.get(shard, (0, *ORIGIN))
+            own = self._setup.log_ids.get(shard, 0)
+            if log_id and own and log_id != own:
+                raise HistoryUnavailable(f"the database was filled from log {log_id}, the exchange runs on another one")
+            positions.append(EntryId(entry_ms, entry_seq))
+        return positions
 
     async def _trim(self) -> None:
         """Let the tail forget what is stored, when no reader asks."""
         try:
             async with self._database.snapshot() as connection:
-                self._tail.after(await self._position(connection))
+                for tail, position in zip(self._tails, await self._positions(connection), strict=True):
+                    tail.after(position)
         except HistoryUnavailable:
             pass
         await asyncio.sleep(_RETRY_S)
@@ -316,6 +344,13 @@ def _cut(low: int, high: int, number: int | None, ascending: bool) -> tuple[int,
     if ascending:
         return (high, high) if number is None else (max(low, number), max(low, number, high))
     return (low, high) if number is None else (low, max(low, min(high, number - 1)))
+
+
+def _beside(fresh: list[T], place: int | None, ascending: bool) -> list[T]:
+    """The fresh rows, oldest first, that come after the one at a place; None: after one that is stored."""
+    if place is None:
+        return fresh if ascending else []
+    return fresh[place + 1 :] if ascending else fresh[:place]
 
 
 def _now_ms() -> int:

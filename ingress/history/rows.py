@@ -167,7 +167,7 @@ def _transfer_json(row: TransferRow, asset: Asset) -> Json:
 
 
 def order_rows(slots: np.ndarray) -> tuple[list[OrderRow], dict[int, Progress]]:
-    """(orders that began in these events, by id; what happened to older ones), as of the last event."""
+    """(orders that began in these events, in their order; what happened to older ones), as of the last event."""
     begun: dict[int, OrderRow] = {}
     changed: dict[int, Progress] = {}
     for event in events_of(slots["event"]):
@@ -188,7 +188,7 @@ def order_rows(slots: np.ndarray) -> tuple[list[OrderRow], dict[int, Progress]]:
             )
         else:
             changed[event.order_id] = progress
-    return [begun[order_id] for order_id in sorted(begun)], changed
+    return list(begun.values()), changed
 
 
 def fill_rows(slots: np.ndarray) -> list[FillRow]:

@@ -7,6 +7,8 @@ answer to an order waits meanwhile. What a query saw as stored is dropped when t
 snapshot is older than that is made again. Non-goals: reading the database (reader.py).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag
@@ -33,7 +35,8 @@ _KEPT[
         EventKind.APPLIED,
     ]
 ] = True
-_TRANSFERS = (CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER)
+_MOVES = (CommandKind.MOVE_OUT, CommandKind.MOVE_IN)
+_TRANSFERS = (CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER, *_MOVES)
 _COMMAND_KIND = EVENT.itemsize - ADMIN_EVENT["command"].itemsize  # byte of an ADMIN_EVENT where its command begins
 
 
@@ -125,6 +128,14 @@ def pick(slots: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.take(slots.view(_OPAQUE), places).view(SLOT)
 
 
+def together(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """What several shards have, in the order of their entries' times."""
+    if len(parts) == 1:
+        return parts[0]
+    slots = _join(list(parts))
+    return pick(slots, np.lexsort((slots["entry_seq"], slots["entry_ms"])))
+
+
 def _first_above(slots: np.ndarray, position: EntryId) -> int:
     low = int(np.searchsorted(slots["entry_ms"], position.ms, side="left"))
     high = int(np.searchsorted(slots["entry_ms"], position.ms, side="right"))
@@ -165,3 +176,10 @@ def transfers_of(tail: np.ndarray, kind: CommandKind) -> np.ndarray:
     receives = applied["account"] != applied["command"]["account"]
     ends = (kinds == CommandKind.TRANSFER) & (receives if kind == CommandKind.DEPOSIT else ~receives)
     return pick(tail, np.flatnonzero((tail["event"]["kind"] == EventKind.APPLIED) & ((kinds == kind) | ends)))
+
+
+def moves_of(tail: np.ndarray, account: int) -> np.ndarray:
+    """Both halves of the account's moves between shards."""
+    kinds = tail.view(np.uint8).reshape(len(tail), SLOT.itemsize)[:, _COMMAND_KIND]
+    wanted = (tail["event"]["kind"] == EventKind.APPLIED) & np.isin(kinds, _MOVES)
+    return pick(tail, np.flatnonzero(wanted & (tail["event"]["account"] == account)))

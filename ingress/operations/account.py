@@ -1,51 +1,45 @@
 """What an account owns and may do: balances, fees, the largest order."""
 
-import numpy as np
-
 from engine_core.edge.spelling import SIDE_CODES, SIDE_WORDS
 from engine_core.replica.setup import Asset, Market
-from engine_core.wire.codes import OrderFlag, QueryKind, Side
+from engine_core.wire.codes import AccountOption, CommandKind, OrderFlag, Side
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.units import UnitError, format_decimal
 from ingress.errors import ApiError, Code, bad_request
 from ingress.messages import Reply, json_reply
+from ingress.operations import holdings
+from ingress.operations.admin_commands import apply
 from ingress.replica import live_book, require_filled
 from ingress.requests import fields, order_commands
+from ingress.requests.admin_record import Admin
 from ingress.schemas import bodies
-from ingress.schemas.account_answers import Account, Balance, Collateral, MaxBorrow, MaxOrder
+from ingress.schemas.account_answers import Account, Collateral, MaxBorrow, MaxOrder
 from ingress.service import Request, Service
 
 _PPM_DECIMALS_OF_BASIS_POINT = 2  # 100 ppm are one basis point
 
 
 async def balances(service: Service, request: Request) -> Reply:
-    records = await service.engine.query(QueryKind.BALANCES, account=request.caller.account)
-    return json_reply(balances_of(service, records))
-
-
-def balances_of(service: Service, records: np.ndarray) -> dict[str, Balance]:
-    """By asset, from BALANCE records."""
-    assets = service.setup.assets
-    answer = {}
-    for number, available, locked in records[["asset", "available", "locked"]].tolist():
-        asset = assets[number]
-        answer[asset.symbol] = Balance(
-            format_decimal(available, asset.decimals), format_decimal(locked, asset.decimals)
-        )
-    return answer
+    return json_reply(await holdings.balances(service, request.caller.account))
 
 
 _UNCHANGEABLE = ("autoBorrowSettlements", "autoLend", "autoRealizePnl", "autoRepayBorrows")
 
 
 async def update_account(service: Service, request: Request) -> Reply:
-    """A spot account has none of these settings: they can only stay as they are."""
+    """`autoTransfer`; a spot account has none of the other settings: they can only stay as they are."""
     fields.check_members(request.fields, bodies.UpdateAccount)
     for name in _UNCHANGEABLE:
         if fields.flag(request.fields, name):
             raise bad_request(f"{name} is not possible on a spot exchange")
     if fields.decimal(request.fields, "leverageLimit") not in (None, "1"):
         raise bad_request("leverageLimit is 1 on a spot exchange")
+    wanted = fields.flag(request.fields, "autoTransfer")
+    if not fields.absent(request.fields.get("autoTransfer")):
+        account = request.caller.account
+        others = service.setup.options.get(account, AccountOption(0)) & ~AccountOption.AUTO_TRANSFER
+        code = others | AccountOption.AUTO_TRANSFER if wanted else others
+        await apply(service, Admin(CommandKind.ACCOUNT_OPTIONS, code=code, account=account))
     return json_reply({})
 
 
@@ -66,6 +60,8 @@ async def account(service: Service, request: Request) -> Reply:
         limitOrders=len(orders) - triggers,
         triggerOrders=triggers,
     )
+    if service.several is not None:
+        answer.autoTransfer = bool(service.setup.options.get(number, 0) & AccountOption.AUTO_TRANSFER)
     return json_reply(answer)
 
 
@@ -90,8 +86,7 @@ async def max_order(service: Service, request: Request) -> Reply:
     market = order_commands.market_of(service.setup, request.fields)
     side = fields.choice(request.fields, "side", SIDE_CODES, 0)
     asset = market.quote if side == Side.BID else market.base
-    records = await service.engine.query(QueryKind.BALANCES, account=request.caller.account)
-    available = int(records["available"][records["asset"] == asset.number].sum())
+    available = await holdings.spendable(service, request.caller.account, asset.number, market.number)
     if side == Side.BID:
         lots = available // (_price(service, market, request.fields) * market.units.tick_atoms)
     else:

@@ -1,58 +1,15 @@
-"""ADMIN records from the edge: packed as records.Command is, executed, and judged by their outcome."""
+"""The ADMIN commands of the operations, executed and judged by their outcome."""
 
-import struct
-from typing import NamedTuple
-
-from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, Reason
+from engine_core.wire.codes import CommandKind, KeyPermission, Reason
 from engine_core.wire.events import Event
-from engine_core.wire.layout import ADMIN
-from ingress.errors import ApiError, refusal
+from ingress.engine import CommandRefused
+from ingress.requests.admin_record import Admin
 from ingress.service import Service
-
-_ADMIN = struct.Struct("<4B5I8s32s")
-_NUMBERS = struct.Struct("<4q")
-_OUTCOMES = (EventKind.APPLIED.value, EventKind.REFUSED.value)
-_NO_KEY = bytes(32)
-assert _ADMIN.size == ADMIN.itemsize
-
-
-class Admin(NamedTuple):
-    """One ADMIN record; `payload` holds its four numbers or a public key."""
-
-    kind: CommandKind
-    code: int = 0
-    market: int = 0
-    account: int = 0
-    asset: int = 0
-    payload: bytes = _NO_KEY
-    to_account: int = 0
-
-    def pack(self) -> bytes:
-        places = (self.market, self.account, self.asset, 0, self.to_account)
-        return _ADMIN.pack(self.kind, self.code, 0, 0, *places, b"", self.payload)
-
-
-def numbers(first: int, second: int = 0, third: int = 0, fourth: int = 0) -> bytes:
-    """What a kind has there, in the order of the table in wire/layout.py."""
-    return _NUMBERS.pack(first, second, third, fourth)
-
-
-class CommandRefused(ApiError):
-    """The engine's own refusal, with its reason for those whom it concerns."""
-
-    def __init__(self, reason: Reason) -> None:
-        known = refusal(reason)
-        super().__init__(known.code, known.message)
-        self.reason = reason
 
 
 async def apply(service: Service, command: Admin) -> Event:
-    """The APPLIED event of a command, or CommandRefused. Timers that fired before it have events of their own."""
-    events = await service.engine.execute(command)
-    event = next(event for event in reversed(events) if event.kind in _OUTCOMES)
-    if event.kind != EventKind.APPLIED:
-        raise CommandRefused(Reason(event.reason))
-    return event
+    """The APPLIED event of a command, or CommandRefused."""
+    return await service.engine.apply(command)
 
 
 async def create_account(service: Service, code: int = 0) -> int:

@@ -12,25 +12,20 @@ import secrets
 from typing import Final
 
 from engine_core.edge.spelling import MARKET_STATE_CODES
-from engine_core.wire.codes import AccountState, CommandKind, MarketState, QueryKind
+from engine_core.wire.codes import AccountState, CommandKind, MarketState
 from engine_core.wire.limits import FEE_ACCOUNT, MAX_ACCOUNT, MAX_INT64, PPM
 from engine_core.wire.units import format_decimal
 from ingress.database import HistoryUnavailable
 from ingress.dispatch import Operation
 from ingress.errors import ApiError, Code, bad_request, not_found
 from ingress.messages import Reply, json_reply
-from ingress.operations.account import asset_of, balances_of
-from ingress.operations.admin_commands import (
-    Admin,
-    apply,
-    create_account,
-    create_key,
-    numbers,
-    revoke_key,
-)
+from ingress.operations import holdings
+from ingress.operations.account import asset_of
+from ingress.operations.admin_commands import apply, create_account, create_key, revoke_key
 from ingress.operations.market_data import market_body
 from ingress.operations.transfers import quantity_of
 from ingress.requests import fields, order_commands
+from ingress.requests.admin_record import Admin, numbers
 from ingress.schemas import bodies
 from ingress.schemas.account_answers import AdminAccount, AdminFees, AdminTransfer
 from ingress.service import Request, Service
@@ -110,6 +105,8 @@ async def _move(service: Service, request: Request, kind: CommandKind) -> Reply:
     if reference is None:
         service.auth.once(request.caller)
         reference = secrets.randbits(62) + 1
+    if kind is CommandKind.WITHDRAW:
+        await holdings.bring_home(service, number, asset.number, atoms)
     event = await apply(service, Admin(kind, account=number, asset=asset.number, payload=numbers(atoms, reference)))
     quantity, available = (format_decimal(value, asset.decimals) for value in (atoms, event.given_available))
     return json_reply(AdminTransfer(number, asset.symbol, quantity, str(reference), available))
@@ -160,10 +157,10 @@ async def delete_key(service: Service, request: Request) -> Reply:
 async def _answer(service: Service, number: int) -> Reply:
     """An account as its administrator sees it."""
     setup = service.setup
-    records = await service.engine.query(QueryKind.BALANCES, account=number)
+    balances = await holdings.balances(service, number)
     keys = await keys_of(service, number)
     is_frozen, tier = number in setup.frozen, setup.tiers.get(number, 0)
-    return json_reply(AdminAccount(number, is_frozen, tier, keys, balances_of(service, records)))
+    return json_reply(AdminAccount(number, is_frozen, tier, keys, balances))
 
 
 def _account(service: Service, request: Request) -> int:

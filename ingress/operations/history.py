@@ -26,16 +26,16 @@ _FILL_TYPES: Final = {"User": 1}  # fills of other kinds (liquidations, settleme
 
 async def trades(service: Service, request: Request) -> Reply:
     market = order_commands.market_of(service.setup, request.fields)
-    page = _page(request.fields)
+    page = page_of(request.fields)
     from_id = _from_id(request.fields)
-    rows, total = await _read(
+    rows, total = await read(
         service.history.trades(market.number, limit=page.limit, offset=page.offset, from_id=from_id)
     )
     return _paged(rows, page, total)
 
 
 async def newest_trades(service: Service, market: Market, limit: int) -> list[dict[str, Any]]:
-    rows, _ = await _read(service.history.trades(market.number, limit=limit))
+    rows, _ = await read(service.history.trades(market.number, limit=limit))
     return rows  # type: ignore[no-any-return]
 
 
@@ -54,15 +54,15 @@ async def klines(service: Service, request: Request) -> Reply:
     if end is not None and end < start:
         raise ApiError(Code.INVALID_RANGE, "Invalid range: startTime is after endTime")
     end_ms = 1000 * (end if end is not None else int(time.time()) + 1)
-    rows = await _read(service.history.klines(market.number, name, 1000 * start, end_ms, limit=MAX_ROWS))
+    rows = await read(service.history.klines(market.number, name, 1000 * start, end_ms, limit=MAX_ROWS))
     return json_reply(rows)
 
 
 async def orders(service: Service, request: Request) -> Reply:
-    page, market = _page(request.fields), _market(service, request.fields)
+    page, market = page_of(request.fields), _market(service, request.fields)
     if not fields.spot_wanted(request.fields) or _of_a_strategy(request.fields):
         return _paged([], page, 0)
-    rows, total = await _read(
+    rows, total = await read(
         service.history.orders(
             request.caller.account,
             market=market.number if market else None,
@@ -77,14 +77,14 @@ async def orders(service: Service, request: Request) -> Reply:
 
 
 async def fills(service: Service, request: Request) -> Reply:
-    page, market = _page(request.fields), _market(service, request.fields)
+    page, market = page_of(request.fields), _market(service, request.fields)
     from_ms, to_ms = _span(request.fields)
     if market is None and _from_id(request.fields) is not None:
         raise bad_request("symbol is required with fromId: trades are numbered in each market")
     fields.choice(request.fields, "fillType", _FILL_TYPES, _FILL_TYPES["User"])
     if not fields.spot_wanted(request.fields) or _of_a_strategy(request.fields):
         return _paged([], page, 0)
-    rows, total = await _read(
+    rows, total = await read(
         service.history.fills(
             request.caller.account,
             market=market.number if market else None,
@@ -101,8 +101,8 @@ async def fills(service: Service, request: Request) -> Reply:
 
 
 async def deposits(service: Service, request: Request) -> Reply:
-    page, (from_ms, to_ms) = _page(request.fields), _span(request.fields)
-    rows, total = await _read(
+    page, (from_ms, to_ms) = page_of(request.fields), _span(request.fields)
+    rows, total = await read(
         service.history.deposits(
             request.caller.account,
             from_ms=from_ms,
@@ -116,9 +116,9 @@ async def deposits(service: Service, request: Request) -> Reply:
 
 
 async def withdrawals(service: Service, request: Request) -> Reply:
-    page, (from_ms, to_ms) = _page(request.fields), _span(request.fields)
+    page, (from_ms, to_ms) = page_of(request.fields), _span(request.fields)
     account, client_id = request.caller.account, fields.text(request.fields, "clientId")
-    rows, total = await _read(
+    rows, total = await read(
         service.history.withdrawals(
             account,
             from_ms=from_ms,
@@ -133,7 +133,7 @@ async def withdrawals(service: Service, request: Request) -> Reply:
     return _paged(rows, page, total)
 
 
-async def _read(reading: Any) -> Any:
+async def read(reading: Any) -> Any:
     try:
         return await reading
     except HistoryUnavailable as error:
@@ -142,7 +142,7 @@ async def _read(reading: Any) -> Any:
         raise bad_request(f"Invalid fromId: there is no {error} among these rows") from None
 
 
-def _page(members: fields.Fields) -> Pagination:
+def page_of(members: fields.Fields) -> Pagination:
     limit = fields.integer_or(members, "limit", DEFAULT_ROWS, 1, MAX_ROWS)
     return Pagination(limit, fields.integer_or(members, "offset", 0, 0, MAX_OFFSET))
 

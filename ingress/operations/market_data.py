@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
-from engine_core.edge.spelling import MARKET_STATE_WORDS
+from engine_core.edge.spelling import MARKET_STATE_WORDS, MarketStateWord
 from engine_core.replica import setup as replica
 from engine_core.replica.trades import Trade as TapeTrade
 from engine_core.wire.intervals import DAY_MS
@@ -27,6 +27,7 @@ MAX_TRADES: Final = 1000
 DEFAULT_TRADES: Final = 100
 
 _PPM_DECIMALS = 6
+_MOVES: Final[MarketStateWord] = "Closed"  # on its way to another shard
 _WINDOWS = {"1d": DAY_MS, "1w": 7 * DAY_MS}
 
 
@@ -90,7 +91,7 @@ def market_body(service: Service, market: replica.Market) -> Market:
         symbol=market.symbol,
         baseSymbol=market.base.symbol,
         quoteSymbol=market.quote.symbol,
-        orderBookState=MARKET_STATE_WORDS[market.state],
+        orderBookState=MARKET_STATE_WORDS.get(market.state, _MOVES),
         createdAt=_iso(service.setup.created_ms),
         filters=Filters(price, quantity),
     )

@@ -14,16 +14,18 @@ from typing import Final, NamedTuple
 
 from engine_core.replica.setup import Asset
 from engine_core.wire import destinations
-from engine_core.wire.codes import CommandKind, QueryKind, Reason
+from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 from ingress.database import HistoryUnavailable
-from ingress.engine import RETRY_LATER
+from ingress.engine import RETRY_LATER, CommandRefused
 from ingress.errors import ApiError, Code, bad_request, refusal
 from ingress.history.forms import Json
 from ingress.messages import Reply, json_reply
+from ingress.operations import holdings
 from ingress.operations.account import asset_of
-from ingress.operations.admin_commands import Admin, CommandRefused, apply, numbers
+from ingress.operations.admin_commands import apply
 from ingress.requests import fields
+from ingress.requests.admin_record import Admin, numbers
 from ingress.requests.fields import CHAIN
 from ingress.schemas import bodies
 from ingress.schemas.account_answers import DepositAddress, MaxWithdrawal
@@ -93,7 +95,7 @@ async def _check_funds(service: Service, asked: _Asked) -> None:
     """Nothing is noted of what cannot be paid. (The engine decides; this is what it would say by now.)"""
     if asked.request.account in service.setup.frozen:
         raise ApiError(Code.ACCOUNT_DEACTIVATED, "Account is frozen: nothing can be withdrawn")
-    if await _available(service, asked.request.account, asked.request.asset) >= asked.atoms:
+    if await holdings.available(service, asked.request.account, asked.request.asset) >= asked.atoms:
         return
     if not await service.users.has_withdrawal(service.setup.log_id, asked.request):  # else perhaps it was paid just now
         raise refusal(Reason.INSUFFICIENT_FUNDS)
@@ -101,17 +103,13 @@ async def _check_funds(service: Service, asked: _Asked) -> None:
 
 async def _execute(service: Service, asked: _Asked) -> None:
     try:
+        await holdings.bring_home(service, asked.request.account, asked.request.asset, asked.atoms)
         await apply(service, asked.command)
     except CommandRefused as error:
         if error.reason is Reason.DUPLICATE_REFERENCE:
             raise bad_request(_OTHER) from None
         if error.reason is not Reason.REPEATED:
             raise
-
-
-async def _available(service: Service, account: int, asset: int) -> int:
-    records = await service.engine.query(QueryKind.BALANCES, account=account)
-    return int(records["available"][records["asset"] == asset].sum())
 
 
 def _asked(service: Service, account: int, members: fields.Fields) -> _Asked:
@@ -185,5 +183,5 @@ async def max_withdrawal(service: Service, request: Request) -> Reply:
     asset = asset_of(service, request.fields)
     atoms = 0
     if request.caller.account not in service.setup.frozen:
-        atoms = await _available(service, request.caller.account, asset.number)
+        atoms = await holdings.available(service, request.caller.account, asset.number)
     return json_reply(MaxWithdrawal(asset.symbol, format_decimal(atoms, asset.decimals)))

@@ -35,6 +35,10 @@ class Command(NamedTuple):
     def pack(self) -> bytes:
         return _COMMAND.pack(*self)
 
+    @classmethod
+    def unpack(cls, record: bytes) -> "Command":
+        return cls(*_COMMAND.unpack(record))
+
 
 def _check() -> None:
     command_fields = [name for name in COMMAND.names or () if not name.startswith("pad") and name != "display_lots"]

@@ -30,7 +30,7 @@ def check_members(fields: Fields, body: type[msgspec.Struct]) -> None:
 
 @cache
 def _members_of(body: type[msgspec.Struct]) -> frozenset[str]:
-    return frozenset(body.__struct_fields__)
+    return frozenset(body.__struct_encode_fields__)
 
 
 def absent(value: Member) -> bool:

@@ -1,6 +1,6 @@
 """The bodies of the API's answers about accounts, sessions and keys, and to administrators. See answers.py."""
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,11 +12,57 @@ _BALANCE: Final = {"available": "1000", "locked": "210.75", "staked": "0"}
 _SESSION: Final = {"account": 7, "csrfToken": "9f86d081", "streamToken": "AQE", "wsUrl": "ws://127.0.0.1:8081/ws"}
 
 
+@example({"shard": 1, "available": "400", "locked": "0"})
+class ShardBalance(msgspec.Struct):
+    """What of a balance is in one shard; orders of the markets there are paid from it."""
+
+    shard: int
+    available: str
+    locked: str
+
+
 @example(_BALANCE)
 class Balance(msgspec.Struct):
+    """Of all shards. Where there are several: `shards` says where it is, and `inFlight` what is on its way between
+    them, which is part of neither."""
+
     available: str
     locked: str
     staked: str = "0"
+    inFlight: str | msgspec.UnsetType = msgspec.UNSET
+    shards: list[ShardBalance] | msgspec.UnsetType = msgspec.UNSET
+
+
+_MOVED: Final = {"symbol": "USDC", "quantity": "250", "from": 0, "to": 1}
+
+
+@example({**_MOVED, "clientId": "to the other markets", "status": "complete"})
+class Moved(msgspec.Struct):
+    symbol: str
+    quantity: str
+    source: int = msgspec.field(name="from")
+    target: int = msgspec.field(name="to")
+    clientId: str | None = None
+    status: Literal["complete"] = "complete"
+
+
+@example(
+    {
+        **{"id": "0-1-7", **_MOVED, "status": "complete"},
+        **{"createdAt": "2026-03-04T05:06:07.123", "arrivedAt": "2026-03-04T05:06:07.125"},
+    }
+)
+class ShardTransfer(msgspec.Struct, kw_only=True):
+    """Money of the account that went from one shard to another. `id`: both, and its number among those between them."""
+
+    id: str
+    symbol: str
+    quantity: str
+    source: int = msgspec.field(name="from")
+    target: int = msgspec.field(name="to")
+    status: Literal["complete", "inFlight"]
+    createdAt: str
+    arrivedAt: str | None
 
 
 @example(
@@ -42,6 +88,7 @@ class Account(msgspec.Struct, kw_only=True):
     borrowLimit: str = "0"
     leverageLimit: str = "1"
     positionLimit: str = "0"
+    autoTransfer: bool | msgspec.UnsetType = msgspec.UNSET  # where there are several shards
 
 
 @example({"symbol": "SOL_USDC", "side": "Bid", "maxOrderQuantity": "7.11"})

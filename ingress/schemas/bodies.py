@@ -18,7 +18,7 @@ from engine_core.edge.spelling import (
     SideWord,
     TimeInForceWord,
 )
-from engine_core.wire.limits import MAX_ACCOUNT, MAX_CLIENT_ID, MAX_TIMER_MS
+from engine_core.wire.limits import MAX_ACCOUNT, MAX_CLIENT_ID, MAX_TIMER_MS, MOST_SHARDS
 from ingress.schemas.example import API_KEY, FEES, KEY, example
 
 MAX_BROKER_ID = 2**32 - 1
@@ -190,10 +190,26 @@ class Withdraw(msgspec.Struct, kw_only=True, omit_defaults=True):
     autoLendRedeem: bool | None = None
 
 
-@example({"autoLend": False})
-class UpdateAccount(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """None of these can be switched on."""
+ShardNumber = Annotated[int, msgspec.Meta(ge=0, lt=MOST_SHARDS)]
 
+
+@example({"symbol": "USDC", "quantity": "250", "from": 0, "to": 1, "clientId": "to the other markets"})
+class Move(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """From one shard to another. A repeat with the same `clientId` moves nothing twice."""
+
+    symbol: str
+    quantity: Decimal
+    source: ShardNumber = msgspec.field(name="from")
+    target: ShardNumber = msgspec.field(name="to")
+    clientId: Annotated[str, msgspec.Meta(max_length=255)] | None = None
+
+
+@example({"autoTransfer": True})
+class UpdateAccount(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`autoTransfer`: an order that its market's shard cannot pay gets what it lacks from the others. None of the
+    rest can be switched on."""
+
+    autoTransfer: bool | None = None
     autoBorrowSettlements: bool | None = None
     autoLend: bool | None = None
     autoRealizePnl: bool | None = None

@@ -147,7 +147,8 @@ class OrderUpdateEvent(_Event, kw_only=True):
 
 
 class BalanceUpdateEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """An asset of the account, absolute; after every change."""
+    """An asset of the account, absolute, of all shards together; after every change. What moves between shards is in
+    none for a moment."""
 
     e: Literal["balanceUpdate"]
     E: Microseconds

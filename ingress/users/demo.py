@@ -2,9 +2,11 @@
 
 from typing import Final
 
-from engine_core.wire.codes import CommandKind, QueryKind, Reason
+from engine_core.wire.codes import AccountOption, CommandKind, QueryKind, Reason
 from ingress.config import LAST_DEMO_ACCOUNT
-from ingress.operations.admin_commands import Admin, CommandRefused, apply, numbers
+from ingress.engine import CommandRefused
+from ingress.operations.admin_commands import apply
+from ingress.requests.admin_record import Admin, numbers
 from ingress.service import Service
 
 QUOTE_UNITS: Final = 100_000  # whole units of an asset that prices are in
@@ -28,6 +30,8 @@ async def grant(service: Service, account: int) -> None:
         except CommandRefused as error:
             if error.reason is not Reason.DUPLICATE_REFERENCE:
                 raise
+    if service.several is not None:  # what was given is at home, and there is more to try than what trades there
+        await apply(service, Admin(CommandKind.ACCOUNT_OPTIONS, code=AccountOption.AUTO_TRANSFER, account=account))
 
 
 async def grant_if_empty(service: Service, account: int) -> None:

@@ -17,9 +17,10 @@ from engine_core.edge.spelling import PERMISSIONS, PermissionWord
 from engine_core.wire.codes import KeyPermission, Reason
 from ingress.access.authenticator import Caller
 from ingress.database import HistoryUnavailable
+from ingress.engine import CommandRefused
 from ingress.errors import ApiError, Code, bad_request, not_found
 from ingress.messages import Reply, json_reply
-from ingress.operations.admin_commands import CommandRefused, create_key, revoke_key
+from ingress.operations.admin_commands import create_key, revoke_key
 from ingress.requests import fields
 from ingress.requests.signed_json import Member
 from ingress.schemas import bodies

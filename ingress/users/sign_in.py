@@ -12,9 +12,10 @@ from engine_core.edge.session_tokens import Purpose
 from engine_core.wire.codes import AccountOrigin
 from ingress.access.authenticator import cookie_of, is_own_page
 from ingress.database import HistoryUnavailable
+from ingress.engine import CommandRefused
 from ingress.errors import ApiError, Code, bad_request
 from ingress.messages import Call, Headers, Reply, json_reply
-from ingress.operations.admin_commands import CommandRefused, create_account
+from ingress.operations.admin_commands import create_account
 from ingress.requests import fields
 from ingress.schemas import bodies
 from ingress.schemas.account_answers import UserSession

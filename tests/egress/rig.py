@@ -148,7 +148,7 @@ async def running(flow: Flow | None = None, **limits: Any) -> AsyncIterator[Rig]
     order_feeds = OrderFeeds(data, hub, engine.query)
     sources = PublicStreams(data, hub, order_feeds)
     private = PrivateStreams(data, hub, engine.query)
-    config = EgressConfig("", Path(), 0, 0, 200, "127.0.0.1", 0, 1, SECRET, 0, replace(ConnectionLimits(), **limits))
+    config = EgressConfig(("",), Path(), 0, 200, "127.0.0.1", 0, 1, SECRET, 0, replace(ConnectionLimits(), **limits))
     server = Egress(config, data, hub, private, Authenticator(data.setup, SECRET))
     await server.start()
     try:

@@ -20,7 +20,7 @@ from tests.egress.rig import Rig, is_heartbeat, running
 
 @asynccontextmanager
 async def publishing(rig: Rig, url: str) -> AsyncIterator[Publisher]:
-    publisher = Publisher(url, 0, rig.data.setup, rig.hub)
+    publisher = Publisher(url, rig.data.setup, rig.hub)
     await publisher.start()
     try:
         yield publisher

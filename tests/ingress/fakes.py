@@ -6,6 +6,7 @@ For tests whose subject is the edge itself; what the engine makes of a command i
 import base64
 import json
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,17 @@ from ingress.access.authenticator import Authenticator
 from ingress.access.rate_limits import opened
 from ingress.access.used_signatures import UsedSignatures
 from ingress.config import IngressConfig
-from ingress.engine import Engine
+from ingress.engine import Engine, Gateway
 from ingress.health import Health
+from ingress.history.moves import MoveRow
 from ingress.history.reader import HistoryUnavailable
 from ingress.http.app import build_fastapi, edge
 from ingress.metrics import Metrics
-from ingress.service import Service
+from ingress.mirror import Mirror
+from ingress.moves.funding import Funding
+from ingress.moves.mover import Mover
+from ingress.service import Service, Several
+from ingress.shards import Shards
 from ingress.users.guard_rows import GuardedUsers
 from tests.markets import SOL, key_record, setup_records
 from tests.stamps import stamps
@@ -113,8 +119,15 @@ class FakeHistory:
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
         self.total = 0
+        self.moved: list[MoveRow] = []
         self.available = True
         self.asked: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    async def moves(self, account: int, *, reference: int | None = None, **_: int) -> tuple[list[MoveRow], int]:
+        found = [row for row in self.moved if reference in (None, row.reference)]
+        if not self.available:
+            raise HistoryUnavailable("database is down")
+        return found, len(found)
 
     async def order_of_client(self, *asked: int) -> dict[str, Any] | None:
         return None
@@ -219,10 +232,9 @@ class Exchange(Signer):
 
 def config(page: Path, **changes: Any) -> IngressConfig:
     values: dict[str, Any] = {
-        "redis_url": "unix:///nowhere",
+        "redis_urls": ("unix:///nowhere",),
         "database_url": "",
         "runtime": Path("/nowhere"),
-        "shard": 0,
         "worker": 0,
         "gateway": 100,
         "host": "127.0.0.1",
@@ -242,6 +254,13 @@ def config(page: Path, **changes: Any) -> IngressConfig:
     return IngressConfig(**(values | changes))
 
 
+def several_of(gateways: Sequence[Gateway], data: MarketData) -> Several:
+    shards, mirror = Shards(gateways, data.setup), Mirror(gateways)
+    mover = Mover(shards.engines, mirror.complete)
+    shards.on_poor = Funding(shards, data, mover).take
+    return Several(shards, mover, mirror)
+
+
 class _Lazy:
     """The FastAPI application, made when something gets through to it: most tests are about the hot routes."""
 
@@ -254,18 +273,22 @@ class _Lazy:
         await self._made(*call)
 
 
-async def open_exchange(page: Path, **changes: Any) -> Exchange:
+async def open_exchange(page: Path, shards: Sequence[Gateway] = (), **changes: Any) -> Exchange:
+    """`shards`: the gateways of a venue with several, whose markets all trade in the first one."""
     gateway, history = FakeGateway(records=default_records()), FakeHistory()
     market_data = await MarketData.bootstrap(gateway.query, [])
     market_data.filled = True
     gateway.queries.clear()
-    engine = Engine(gateway)
+    several = several_of(shards, market_data) if shards else None
+    engine = Engine(several.shards if several else gateway)
     settings = config(page, **changes)
     used = UsedSignatures(page.parent / "used-signatures", sets=1024)
     ended = Remembered(page.parent / "ended-sessions", sets=1024)
     auth = Authenticator(market_data.setup, settings.session_secret, used, ended)
     limits = opened(page.parent / "rate-limits", settings.rate_limits)
-    service = Service(settings, engine, market_data, history, auth, Health(engine), GuardedUsers(""), limits)  # type: ignore[arg-type]
+    service = Service(
+        settings, engine, market_data, history, auth, Health(engine), GuardedUsers(""), limits, several=several
+    )  # type: ignore[arg-type]
     application = edge(service, _Lazy(service), Metrics(settings))
     transport = httpx.ASGITransport(application, client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
     client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", verify=False)

@@ -35,7 +35,7 @@ def setup_of(blocks: list[Block]) -> Setup:
 
 @asynccontextmanager
 async def history(url: str, blocks: list[Block], since: EntryId = ORIGIN) -> AsyncIterator[History]:
-    reader = History(url, setup_of(blocks), since)
+    reader = History(url, setup_of(blocks), [since])
     try:
         yield reader
     finally:
@@ -314,14 +314,14 @@ async def test_a_tail_that_grows_without_a_database(flow_blocks: list[Block]) ->
     batch = np.frombuffer(bytearray(slots(flow_blocks[1:]).tobytes()), SLOT)
     async with history("postgresql:///nowhere?host=/nonexistent", flow_blocks) as reader:
         ms, batch["entry_seq"] = START_MS, 0
-        while reader._tail.complete_after == ORIGIN:
+        while reader._tails[0].complete_after == ORIGIN:
             ms += 1
             batch["entry_ms"] = ms
             reader.observe(batch)
-        assert MAX_EVENTS // 3 < len(reader._tail) <= MAX_EVENTS
-        assert reader._tail.after(ORIGIN) is None
-        kept = reader._tail.after(reader._tail.complete_after)
-        assert kept is not None and EntryId(int(kept["entry_ms"][0]), 0) > reader._tail.complete_after
+        assert MAX_EVENTS // 3 < len(reader._tails[0]) <= MAX_EVENTS
+        assert reader._tails[0].after(ORIGIN) is None
+        kept = reader._tails[0].after(reader._tails[0].complete_after)
+        assert kept is not None and EntryId(int(kept["entry_ms"][0]), 0) > reader._tails[0].complete_after
         with pytest.raises(HistoryUnavailable, match="no connection to the database"):
             await reader.fills(2)
 
@@ -336,7 +336,7 @@ async def test_the_tail_forgets_what_is_stored(valkey: str, postgres: str, monke
         reader.observe(slots(blocks))
         assert reader._trimming is not None
         await reader._trimming
-        assert 0 < len(reader._tail) <= len(blocks[20].records)
+        assert 0 < len(reader._tails[0]) <= len(blocks[20].records)
         assert (await reader.orders(2))[1] == sum(o["account"] == 2 for o in slow.tables(blocks).orders.values())
 
 
@@ -379,7 +379,7 @@ async def test_an_unprepared_or_foreign_database(
             await reader.klines(1, "1m", 0, START_MS)
         store(valkey, postgres, flow_blocks[:3])
         await reader.klines(1, "1m", 0, START_MS)
-        reader._setup.log_id = 5
+        reader._setup.log_ids[0] = 5
         with pytest.raises(HistoryUnavailable, match="filled from log 77"):
             await reader.klines(1, "1m", 0, START_MS)
 

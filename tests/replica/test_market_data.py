@@ -170,14 +170,14 @@ async def test_a_gap_halts_one_market_and_a_new_book_continues_its_sequence() ->
 async def test_an_engine_that_does_not_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine_core.replica.market_data.RETRY_SECONDS", 0)
     flow, _, data = await started()
-    answers, failures = data._query, [TimeoutError("no answer"), ConnectionError("gone")]
+    answers, failures = data._queries[0], [TimeoutError("no answer"), ConnectionError("gone")]
 
     async def query(kind: QueryKind, *, market: int = 0, account: int = 0):  # type: ignore[no-untyped-def]
         if failures:
             raise failures.pop()
         return await answers(kind, market=market, account=account)
 
-    data._query = query
+    data._queries = (query,)
     flow.level(Side.BID, 10, 1)
     flow.made.clear()
     flow.level(Side.BID, 11, 1)

@@ -139,13 +139,13 @@ def test_the_change_is_relative_to_the_first_price_rounded_towards_zero() -> Non
     assert (ticker.change_ticks, ticker.change_ppm) == (-1, -3333)
 
 
-def append(client: "redis.Redis[bytes]", slots: np.ndarray) -> None:
+def append(client: "redis.Redis[bytes]", slots: np.ndarray, shard: int = 0) -> None:
     """One entry of the event log with these events."""
     header = np.zeros(1, BLOCK_HEADER)
     header["time_ms"] = slots["time_ms"][0]
     events = np.frombuffer(b"".join(slot["event"].tobytes() for slot in slots), EVENT)
     entry = f"{slots['entry_ms'][-1]}-{slots['entry_seq'][-1]}"
-    client.execute_command("XADD", keys().events, entry, FIELD, encode_block(header, events))
+    client.execute_command("XADD", keys(shard).events, entry, FIELD, encode_block(header, events))
 
 
 async def test_statistics_are_rebuilt_from_the_log_and_joined_with_live_trades(
@@ -188,7 +188,7 @@ async def test_trades_made_while_the_log_is_read_are_neither_lost_nor_doubled(va
     data = await MarketData.bootstrap(Engine(flow).query, [])
     with redis.Redis.from_url(valkey) as client:
         append(client, logged)
-    target, history = data.begin_history()
+    [target], history = data.begin_history()
     assert target == (flow.time_ms, flow.entry)
     flow.trade(Side.BID, 101, 1, 1)
     data.apply(flow.take())

@@ -61,6 +61,8 @@ ATTACKS: dict[tuple[str, str], list[Any]] = {
     ("GET", "/wapi/v1/capital/withdrawals"): [{}, {"clientId": "victim"}],
     ("POST", "/wapi/v1/capital/withdrawals"): [WITHDRAWAL | {"clientId": "victim"}],
     ("GET", "/wapi/v1/capital/deposit/address"): [{"blockchain": "Internal"}],
+    ("POST", "/api/v1/capital/transfer"): [{"symbol": "USDC", "quantity": "1", "from": 0, "to": 1}],
+    ("GET", "/api/v1/capital/transfer"): [{}, {"clientId": "victim"}],
     ("GET", "/api/v1/session"): [{}],
     ("DELETE", "/api/v1/session"): [{}],
     ("PATCH", "/api/v1/session/password"): [{"password": "a wrong one", "newPassword": "nine green bottles"}],

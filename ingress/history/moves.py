@@ -1,0 +1,100 @@
+"""Moves of an account's money between shards: those that the writers have stored, and halves that they have not yet.
+
+Each half is stored by the writer of its own shard, so either may be there first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from psycopg import AsyncConnection
+
+from engine_core.wire.codes import CommandKind
+from engine_core.wire.layout import ADMIN_EVENT
+from ingress.history.queries import fetch, milliseconds
+from ingress.history.unstored import moves_of
+
+_COLUMNS = f"""select from_shard, to_shard, sequence, asset, amount_atoms, reference, {milliseconds("sent")},
+    {milliseconds("arrived")} from moves"""
+_WHERE = "account = %s and (%s::bigint is null or reference = %s)"
+
+
+class Key(NamedTuple):
+    """Of an account, what names a move."""
+
+    source: int
+    target: int
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.source}-{self.target}-{self.sequence}"
+
+
+@dataclass(slots=True)
+class MoveRow:
+    key: Key
+    asset: int
+    amount_atoms: int
+    reference: int
+    sent_ms: int
+    arrived_ms: int | None  # None: in flight
+
+    @property
+    def content(self) -> tuple[int, int, int, int]:
+        return self.key.source, self.key.target, self.asset, self.amount_atoms
+
+
+def fresh_moves(tails: Sequence[np.ndarray], account: int) -> dict[Key, MoveRow]:
+    """What events say that are not stored; of a move of which only the arrival is there, its time is that of both."""
+    found: dict[Key, MoveRow] = {}
+    for shard, tail in enumerate(tails):
+        slots = moves_of(tail, account)
+        commands = np.frombuffer(slots["event"].tobytes(), ADMIN_EVENT)["command"]
+        for command, time_ms in zip(commands, slots["time_ms"].tolist(), strict=True):
+            is_out, other = command["kind"] == CommandKind.MOVE_OUT, int(command["code"])
+            ends = (shard, other) if is_out else (other, shard)
+            key = Key(*ends, int(command["sequence"]))
+            asset, atoms, reference = (int(command[name]) for name in ("asset", "amount_atoms", "move_reference"))
+            move = found.setdefault(key, MoveRow(key, asset, atoms, reference, time_ms, None))
+            if is_out:
+                move.sent_ms = time_ms
+            else:
+                move.arrived_ms = time_ms
+    return found
+
+
+async def page(
+    connection: AsyncConnection,
+    tails: Sequence[np.ndarray],
+    account: int,
+    reference: int | None,
+    limit: int,
+    offset: int,
+) -> tuple[list[MoveRow], int]:
+    """(newest first, how many there are); `reference`: only those."""
+    fresh = {key: move for key, move in fresh_moves(tails, account).items() if reference in (None, move.reference)}
+    wanted = (account, reference, reference)
+    [(stored,)] = await fetch(connection, f"select count(*) from moves where {_WHERE}", wanted)
+    known = await _stored_of(connection, account, list(fresh))
+    new = sorted((move for key, move in fresh.items() if key not in known), key=lambda move: -move.sent_ms)
+    rows = new[offset : offset + limit]
+    order = "order by sent desc, from_shard desc, to_shard desc, sequence desc offset %s limit %s"
+    place = (max(0, offset - len(new)), limit - len(rows))
+    for *key, asset, atoms, its_reference, sent_ms, arrived_ms in await fetch(
+        connection, f"{_COLUMNS} where {_WHERE} {order}", (*wanted, *place)
+    ):
+        row = MoveRow(Key(*key), asset, atoms, its_reference, sent_ms, arrived_ms)
+        if row.arrived_ms is None and row.key in fresh:
+            row.arrived_ms = fresh[row.key].arrived_ms
+        rows.append(row)
+    return rows, stored + len(new)
+
+
+async def _stored_of(connection: AsyncConnection, account: int, keys: list[Key]) -> set[Key]:
+    if not keys:
+        return set()
+    statement = """select from_shard, to_shard, sequence from moves where account = %s and
+        (from_shard, to_shard, sequence) in (select * from unnest(%s::integer[], %s::integer[], %s::bigint[]))"""
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    return {Key(*row) for row in await fetch(connection, statement, (account, *columns))}

@@ -1,0 +1,1 @@
+"""Money of an account on its way from one shard to another."""

@@ -1,0 +1,113 @@
+"""Moves of an account's own money between shards, as the account asks for them; and those that there were.
+
+A clientId makes a repeat harmless: the reference in the logs is made of it. The last move between two shards is known
+to their engines, all others to the history, which is looked at once the next sequence of the path is known: whatever
+comes between the two makes that sequence wrong, and then both are looked at again. Non-goals: how one is done (moves/).
+"""
+
+import hashlib
+from typing import Final
+
+from engine_core.wire.codes import Reason
+from engine_core.wire.units import format_decimal
+from ingress.database import HistoryUnavailable
+from ingress.engine import RETRY_LATER, CommandRefused
+from ingress.errors import ApiError, Code, bad_request
+from ingress.history.forms import iso
+from ingress.history.moves import MoveRow
+from ingress.messages import Pagination, Reply, json_reply
+from ingress.moves.mover import Path, new_reference
+from ingress.operations.account import asset_of
+from ingress.operations.history import page_of, read
+from ingress.operations.transfers import MAX_CLIENT_ID_CHARACTERS, quantity_of
+from ingress.requests import fields
+from ingress.schemas import bodies
+from ingress.schemas.account_answers import Moved, ShardTransfer
+from ingress.service import Request, Service
+
+ONE_SHARD: Final = "This venue has one shard: all funds are where every market is"
+_OTHER: Final = "Duplicate client ID: it names another transfer"
+
+
+async def move(service: Service, request: Request) -> Reply:
+    fields.check_members(request.fields, bodies.Move)
+    if service.several is None:
+        raise bad_request(ONE_SHARD)
+    account, asset = request.caller.account, asset_of(service, request.fields)
+    atoms, client_id = quantity_of(asset, request.fields), _client_id(request.fields)
+    path = Path(account, *(_shard(service, request.fields, name) for name in ("from", "to")))
+    if path.source == path.target:
+        raise bad_request("from and to are the same shard")
+    if client_id is None:
+        service.auth.once(request.caller)
+    reference = new_reference() if client_id is None else move_reference(account, client_id)
+
+    async def is_done() -> bool:
+        """Whether it was done before; a refusal, if that was another one."""
+        if client_id is None:
+            return False
+        try:
+            found, _ = await service.history.moves(account, reference=reference, limit=1)
+        except HistoryUnavailable as error:
+            message = f"Transfers with a clientId are not available: {error}"
+            raise ApiError(Code.MAINTENANCE, message[:200], RETRY_LATER) from None
+        if found and found[0].content != (path.source, path.target, asset.number, atoms):
+            raise bad_request(_OTHER)
+        return bool(found)
+
+    try:
+        await service.several.mover.move(path, asset.number, atoms, reference, is_done)
+    except CommandRefused as error:
+        if error.reason is Reason.DUPLICATE_REFERENCE:
+            raise bad_request(_OTHER) from None
+        raise
+    quantity = format_decimal(atoms, asset.decimals)
+    return json_reply(Moved(asset.symbol, quantity, path.source, path.target, client_id))
+
+
+def _client_id(members: fields.Fields) -> str | None:
+    text = fields.text(members, "clientId")
+    if text is not None and (len(text) > MAX_CLIENT_ID_CHARACTERS or not text.isprintable()):
+        raise bad_request(f"clientId must be text of at most {MAX_CLIENT_ID_CHARACTERS} characters")
+    return text
+
+
+def _shard(service: Service, members: fields.Fields, name: str) -> int:
+    assert service.several is not None
+    shard = fields.integer(members, name, 0, len(service.several.shards.gateways) - 1)
+    if shard is None:
+        raise bad_request(f"{name} is required: the number of a shard")
+    return shard
+
+
+def move_reference(account: int, client_id: str) -> int:
+    """What names it in the logs, 62 bits above zero: the same for the same clientId of an account."""
+    key = account.to_bytes(4, "little")
+    digest = hashlib.blake2b(client_id.encode(), digest_size=8, key=key, person=b"move").digest()
+    return (int.from_bytes(digest, "little") >> 2) + 1
+
+
+async def moves(service: Service, request: Request) -> Reply:
+    """Newest first, those included that orders have asked for."""
+    page, client_id = page_of(request.fields), _client_id(request.fields)
+    account = request.caller.account
+    if service.several is None:
+        return json_reply([], Pagination(page.limit, page.offset).headers())
+    reference = None if client_id is None else move_reference(account, client_id)
+    found, total = await read(service.history.moves(account, reference=reference, limit=page.limit, offset=page.offset))
+    rows = [_shown(service, row) for row in found]
+    return json_reply(rows, Pagination(page.limit, page.offset, total).headers())
+
+
+def _shown(service: Service, row: MoveRow) -> ShardTransfer:
+    asset = service.setup.assets[row.asset]
+    return ShardTransfer(
+        id=str(row.key),
+        symbol=asset.symbol,
+        quantity=format_decimal(row.amount_atoms, asset.decimals),
+        source=row.key.source,
+        target=row.key.target,
+        status="inFlight" if row.arrived_ms is None else "complete",
+        createdAt=iso(row.sent_ms),
+        arrivedAt=None if row.arrived_ms is None else iso(row.arrived_ms),
+    )

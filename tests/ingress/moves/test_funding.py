@@ -1,0 +1,189 @@
+"""Orders that are refused for want of funds get them from other shards, where the account has asked for that."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from engine_core.replica.setup import Setup
+from engine_core.transport.gateway import OutcomeUnknown
+from engine_core.wire.codes import AccountOption, CommandKind, EventKind, OrderType, Side
+from ingress.moves.funding import Funding
+from ingress.moves.mover import Mover
+from ingress.operations.reservation import locked_by
+from ingress.requests.command_record import Command
+from ingress.shards import Shards
+from tests.ingress.moves.ledgers import BEFORE, SURE, Ledger, total
+from tests.markets import SOL, setup_records
+
+ACCOUNT, USDC, SOLS = 2, 1, 2
+PRICE, LOTS = 10_000, 50
+NEED = PRICE * LOTS * 100  # atoms of USDC that a bid of these locks
+BID = Command(
+    CommandKind.PLACE, Side.BID, OrderType.LIMIT, market=SOL, account=ACCOUNT, price_ticks=PRICE, quantity_lots=LOTS
+)
+
+
+class Book:
+    live = True
+    asks = ((PRICE, 20), (PRICE + 1, 500))
+
+    def snapshot(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]], int]:
+        return [], list(self.asks), 1
+
+
+class Venue:
+    """SOL trades in shard 0; the account has funds elsewhere."""
+
+    def __init__(self, *elsewhere: int) -> None:
+        self.setup, self.book = Setup(), Book()
+        self.setup.apply(setup_records())
+        self.setup.options[ACCOUNT] = AccountOption.AUTO_TRANSFER
+        self.ledgers = [Ledger(shard) for shard in range(1 + len(elsewhere))]
+        for ledger, atoms in zip(self.ledgers[1:], elsewhere, strict=True):
+            ledger.held[ACCOUNT, USDC] = atoms
+        self.ledgers[0].need = self._need
+        self.shards = Shards(self.ledgers, self.setup)
+        data: Any = SimpleNamespace(setup=self.setup, book=lambda market: self.book)
+        mover = Mover(self.shards.engines, self._complete)
+        self.shards.on_poor = Funding(self.shards, data, mover).take
+        self.before = total(self.ledgers, USDC)
+
+    async def _complete(self, shard: int) -> None:
+        raise AssertionError
+
+    def _need(self, command: Any) -> tuple[int, int]:
+        """As the real one reckons."""
+        asked = Command.unpack(command.tobytes())
+        market = self.setup.markets[SOL]
+        asset = market.quote if asked.side == Side.BID else market.base
+        return asset.number, locked_by(asked, market, self.book)  # type: ignore[arg-type]
+
+    async def place(self, command: Command = BID) -> int:
+        """EventKind of its answer."""
+        answer = asyncio.get_running_loop().create_future()
+        self.shards.append(command.pack(), answer)
+        events = await answer
+        assert total(self.ledgers, USDC) == self.before
+        return int(events["kind"][-1])
+
+    @property
+    def held(self) -> list[int]:
+        return [ledger.held[ACCOUNT, USDC] for ledger in self.ledgers]
+
+
+async def test_an_order_is_paid_from_another_shard() -> None:
+    venue = Venue(NEED + 5)
+    assert await venue.place() == EventKind.ACCEPTED
+    assert venue.held == [0, 5]
+    assert venue.ledgers[0].commands == [CommandKind.PLACE, CommandKind.MOVE_IN, CommandKind.PLACE]
+
+
+async def test_only_what_lacks_is_moved() -> None:
+    venue = Venue(NEED)
+    venue.ledgers[0].held[ACCOUNT, USDC] = 7
+    venue.before += 7
+    assert await venue.place() == EventKind.ACCEPTED
+    assert venue.held == [0, 7]
+
+
+async def test_an_order_that_can_be_paid_moves_nothing() -> None:
+    venue = Venue(NEED)
+    venue.ledgers[0].held[ACCOUNT, USDC] = NEED
+    venue.before += NEED
+    assert await venue.place() == EventKind.ACCEPTED
+    assert (venue.held, venue.ledgers[0].commands) == ([0, NEED], [CommandKind.PLACE])
+
+
+async def test_the_shard_with_most_gives_first() -> None:
+    venue = Venue(NEED // 2, NEED, 10)
+    assert await venue.place() == EventKind.ACCEPTED
+    assert venue.held == [0, NEED // 2, 0, 10]
+
+
+async def test_several_shards_give_what_one_has_not() -> None:
+    venue = Venue(NEED // 2, NEED // 4, NEED // 4)
+    assert await venue.place() == EventKind.ACCEPTED
+    assert venue.held == [0, 0, 0, 0]
+
+
+async def test_where_all_together_have_too_little_nothing_moves() -> None:
+    venue = Venue(NEED - 1)
+    assert await venue.place() == EventKind.REJECTED
+    assert (venue.held, venue.ledgers[1].commands) == ([0, NEED - 1], [])
+
+
+async def test_nobody_who_has_not_asked_for_it() -> None:
+    venue = Venue(NEED)
+    del venue.setup.options[ACCOUNT]
+    assert await venue.place() == EventKind.REJECTED
+    assert venue.held == [0, NEED]
+
+
+async def test_other_refusals_stay_what_they_are() -> None:
+    venue = Venue(NEED)
+    venue.ledgers[1].frozen.add(ACCOUNT)
+    assert await venue.place() == EventKind.REJECTED
+    assert venue.held == [0, NEED]
+
+
+async def test_a_market_order_is_reckoned_by_the_book() -> None:
+    command = BID._replace(order_type=OrderType.MARKET, price_ticks=0)
+    need = (PRICE * 20 + (PRICE + 1) * 30) * 100
+    venue = Venue(2 * need)
+    assert await venue.place(command) == EventKind.ACCEPTED
+    assert venue.held == [0, need]
+
+
+async def test_a_book_that_is_being_read_again_reckons_nothing() -> None:
+    venue = Venue(NEED)
+    venue.book.live = False
+    assert await venue.place() == EventKind.REJECTED
+    assert venue.held == [0, NEED]
+
+
+async def test_a_sale_brings_the_base_asset() -> None:
+    venue = Venue(0)
+    venue.ledgers[1].held[ACCOUNT, SOLS] = 10**10
+    assert await venue.place(BID._replace(side=Side.ASK)) == EventKind.ACCEPTED
+    assert venue.ledgers[1].held[ACCOUNT, SOLS] == 10**10 - LOTS * 10**7
+
+
+async def test_orders_of_one_account_take_nothing_from_each_other() -> None:
+    """A batch of twenty: each is paid, or refused as it was; those that can be paid together are."""
+    venue = Venue(20 * NEED)
+    assert await asyncio.gather(*(venue.place() for _ in range(20))) == [EventKind.ACCEPTED] * 20
+    assert venue.held == [0, 0]
+    poor = Venue(3 * NEED)
+    kinds = await asyncio.gather(*(poor.place() for _ in range(5)))
+    assert sorted(kinds) == sorted([EventKind.ACCEPTED] * 3 + [EventKind.REJECTED] * 2)
+
+
+async def test_a_move_whose_outcome_is_unknown_leaves_the_order_refused() -> None:
+    venue = Venue(NEED)
+    venue.ledgers[1].fate = lambda kind: BEFORE
+    assert await venue.place() == EventKind.REJECTED
+
+
+async def test_an_outcome_that_is_unknown_is_told() -> None:
+    venue = Venue(NEED)
+    fates = iter([SURE, SURE, BEFORE])
+    venue.ledgers[0].fate = lambda kind: next(fates)
+    with pytest.raises(OutcomeUnknown):
+        await venue.place()
+    assert venue.held == [NEED, 0]
+
+
+async def test_a_replacement_may_need_less_than_it_seems() -> None:
+    """What the replaced order frees is known to the engine alone: all that is elsewhere is tried."""
+    venue = Venue(NEED // 2)
+    venue.ledgers[0].need = lambda command: (USDC, NEED // 2)
+    assert await venue.place(BID._replace(kind=CommandKind.REPLACE)) == EventKind.ACCEPTED
+    assert venue.held == [0, 0]
+
+
+async def test_a_cancel_is_nothing_to_pay_for() -> None:
+    venue = Venue(NEED)
+    order = SimpleNamespace(record=BID._replace(kind=CommandKind.CANCEL).pack())
+    assert not venue.shards.on_poor(order, None)  # type: ignore[arg-type]

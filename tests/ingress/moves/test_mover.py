@@ -1,0 +1,197 @@
+"""A move between shards happens once, whatever is lost on its way, and whoever finishes it."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from engine_core.wire.codes import CommandKind, Reason
+from ingress.engine import CommandRefused, Engine
+from ingress.errors import ApiError, Code
+from ingress.moves import mover as module
+from ingress.moves.mover import Mover, Path
+from tests.ingress.moves.ledgers import AFTER, BEFORE, SURE, Ledger, in_flight, total
+
+ACCOUNT, ASSET, FUNDS = 2, 1, 1_000
+OUT, IN = CommandKind.MOVE_OUT, CommandKind.MOVE_IN
+PATH = Path(ACCOUNT, 0, 1)
+
+
+class Venue:
+    def __init__(self, shards: int = 2) -> None:
+        self.ledgers = [Ledger(shard) for shard in range(shards)]
+        self.ledgers[0].held[ACCOUNT, ASSET] = FUNDS
+        self.completed: list[int] = []
+        self.mover = self.another()
+
+    def another(self) -> Mover:
+        """As another ingress process would have it."""
+        return Mover([Engine(ledger) for ledger in self.ledgers], self.complete)
+
+    async def complete(self, shard: int) -> None:
+        self.completed.append(shard)
+        self.ledgers[shard].accounts.add(ACCOUNT)
+
+    @property
+    def held(self) -> list[int]:
+        return [ledger.held[ACCOUNT, ASSET] for ledger in self.ledgers]
+
+
+@pytest.fixture
+def venue() -> Venue:
+    return Venue()
+
+
+async def test_money_leaves_one_shard_and_arrives_in_another(venue: Venue) -> None:
+    await venue.mover.move(PATH, ASSET, 300, 77)
+    await venue.mover.move(PATH, ASSET, 200, 78)
+    assert venue.held == [500, 500]
+    assert [ledger.commands for ledger in venue.ledgers] == [[OUT] * 2, [IN] * 2]
+
+
+async def test_a_repeat_moves_nothing(venue: Venue) -> None:
+    for _ in range(3):
+        await venue.mover.move(PATH, ASSET, 300, 77)
+    assert venue.held == [700, 300]
+    with pytest.raises(CommandRefused) as refused:
+        await venue.mover.move(PATH, ASSET, 301, 77)
+    assert refused.value.reason is Reason.DUPLICATE_REFERENCE
+
+
+async def test_what_is_not_there_cannot_leave(venue: Venue) -> None:
+    with pytest.raises(CommandRefused) as refused:
+        await venue.mover.move(PATH, ASSET, FUNDS + 1, 77)
+    assert refused.value.code is Code.INSUFFICIENT_FUNDS
+    assert venue.held == [FUNDS, 0]
+
+
+async def test_one_that_is_half_done_is_finished_before_the_next(venue: Venue) -> None:
+    venue.ledgers[1].fate = lambda kind: BEFORE
+    with pytest.raises(ApiError):
+        await venue.mover.move(PATH, ASSET, 300, 77)
+    assert (venue.held, in_flight(venue.ledgers)) == ([700, 0], 300)
+    venue.ledgers[1].fate = lambda kind: SURE
+    await venue.another().move(PATH, ASSET, 1, 78)
+    assert (venue.held, in_flight(venue.ledgers)) == ([699, 301], 0)
+
+
+async def test_a_shard_that_does_not_know_the_account_yet_is_told_of_it(venue: Venue) -> None:
+    venue.ledgers[1].accounts.clear()
+    await venue.mover.move(PATH, ASSET, 300, 77)
+    assert (venue.held, venue.completed) == ([700, 300], [1])
+
+
+async def test_nothing_leaves_for_a_shard_that_is_ahead(venue: Venue) -> None:
+    """Entries of home's log were lost: a second move 1 would be taken for the first one there, and be gone."""
+    venue.ledgers[1].links[ACCOUNT, 0].in_sequence = 3
+    with pytest.raises(ApiError, match="exchange verify"):
+        await venue.mover.move(PATH, ASSET, 300, 77)
+    assert venue.held == [FUNDS, 0]
+
+
+async def test_many_at_once_come_one_after_the_other(venue: Venue) -> None:
+    movers = [venue.mover, venue.another(), venue.another()]
+    there = [movers[n % 3].move(PATH, ASSET, 10, 100 + n) for n in range(12)]
+    back = [movers[n % 3].move(Path(ACCOUNT, 1, 0), ASSET, 1, 200 + n) for n in range(4)]
+    await asyncio.gather(*there)
+    await asyncio.gather(*back)
+    assert venue.held == [FUNDS - 120 + 4, 120 - 4]
+
+
+async def test_bring_takes_from_where_most_is() -> None:
+    venue = Venue(4)
+    for shard, atoms in enumerate([5, 0, 300, 80]):
+        venue.ledgers[shard].held[ACCOUNT, ASSET] = atoms
+    await venue.mover.bring(ACCOUNT, ASSET, 350, 1, venue.held)
+    assert venue.held == [5, 350, 0, 30]
+
+
+# What others have left half done
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(module, "SECONDS", 0.02)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.005)
+    yield
+
+
+async def until_done(venue: Venue, mover: Mover) -> None:
+    work = asyncio.create_task(mover.keep_finishing())
+    async with asyncio.timeout(20):
+        while in_flight(venue.ledgers):
+            await asyncio.sleep(0.005)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+
+
+def watched(venue: Venue, mover: Mover) -> None:
+    for ledger in venue.ledgers:
+        ledger.observers.append(lambda slots, shard=ledger.shard: mover.observe(slots, shard))  # type: ignore[misc]
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("is_seen", [True, False], ids=["seen-in-the-log", "found-at-the-start"])
+async def test_somebody_else_finishes_it(venue: Venue, is_seen: bool) -> None:
+    other = venue.another()
+    if is_seen:
+        watched(venue, other)
+    venue.ledgers[1].fate = lambda kind: BEFORE
+    with pytest.raises(ApiError):
+        await venue.mover.move(PATH, ASSET, 300, 77)
+    venue.ledgers[1].fate = lambda kind: SURE
+    await until_done(venue, other)
+    assert venue.held == [700, 300]
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_what_arrived_in_time_is_left_alone(venue: Venue) -> None:
+    other = venue.another()
+    watched(venue, other)
+    await venue.mover.move(PATH, ASSET, 300, 77)
+    work = asyncio.create_task(other.keep_finishing())
+    await asyncio.sleep(0.1)
+    work.cancel()
+    assert venue.ledgers[1].commands == [IN]
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_shard_that_is_away_is_asked_until_it_is_back(venue: Venue) -> None:
+    other = venue.another()
+    watched(venue, other)
+    fates = iter([BEFORE] * 4)
+    venue.ledgers[1].fate = lambda kind: next(fates, SURE)
+    with pytest.raises(ApiError):
+        await venue.mover.move(PATH, ASSET, 300, 77)
+    await until_done(venue, other)
+    assert venue.held == [700, 300]
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("seed", range(30))
+async def test_whatever_dies_nothing_is_lost_or_doubled(seed: int) -> None:
+    """Commands lost before and after they were executed, clients that go away, processes that begin anew."""
+    chance = random.Random(seed)
+    venue = Venue(3)
+    for ledger in venue.ledgers:
+        ledger.held[ACCOUNT, ASSET] = FUNDS
+        ledger.fate = lambda kind: chance.choices((SURE, BEFORE, AFTER), (6, 2, 2))[0]
+    moved: set[int] = set()
+    for number in range(40):
+        mover = venue.another() if chance.random() < 0.3 else venue.mover
+        source, target = chance.sample(range(3), 2)
+        reference = chance.choice([1000 + number, *moved]) if moved else 1000 + number
+        task = asyncio.create_task(mover.move(Path(ACCOUNT, source, target), ASSET, chance.randint(1, 400), reference))
+        for _ in range(chance.randint(0, 8)):
+            await asyncio.sleep(0)
+        if chance.random() < 0.3:
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        moved.add(reference)
+        assert total(venue.ledgers) == 3 * FUNDS
+        assert all(ledger.held[ACCOUNT, ASSET] >= 0 for ledger in venue.ledgers)
+    for ledger in venue.ledgers:
+        ledger.fate = lambda kind: SURE
+    await until_done(venue, venue.another())
+    assert sum(venue.held) == 3 * FUNDS

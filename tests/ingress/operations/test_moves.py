@@ -1,0 +1,203 @@
+"""Where an account's money is, and how it asks for it to be elsewhere: a venue with three shards, without engines."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from engine_core.wire.codes import AccountOption, CommandKind, EventKind
+from engine_core.wire.layout import ADMIN
+from ingress.history.moves import Key, MoveRow
+from ingress.operations.moves import ONE_SHARD, move_reference
+from tests.ingress.fakes import READER, TRADER_ACCOUNT, Exchange, event, open_exchange
+from tests.ingress.moves.ledgers import BEFORE, Ledger
+
+TRANSFER = "/api/v1/capital/transfer"
+USDC = 1
+UNIT = 10**6
+ASKED = {"symbol": "USDC", "quantity": "250", "from": 0, "to": 1}
+
+
+class Venue:
+    def __init__(self, exchange: Exchange, ledgers: list[Ledger]) -> None:
+        self.exchange, self.ledgers = exchange, ledgers
+
+    async def get(self, path: str, instruction: str, **query: Any) -> Any:
+        answer = await self.exchange.signed("GET", path, instruction, query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def move(self, **changes: Any) -> httpx.Response:
+        return await self.exchange.signed("POST", TRANSFER, "transfer", ASKED | changes)
+
+    @property
+    def held(self) -> list[int]:
+        return [ledger.held[TRADER_ACCOUNT, USDC] // UNIT for ledger in self.ledgers]
+
+
+@pytest_asyncio.fixture
+async def venue(tmp_path: Path) -> AsyncIterator[Venue]:
+    ledgers = [Ledger(shard) for shard in range(3)]
+    ledgers[0].held[TRADER_ACCOUNT, USDC] = 1_000 * UNIT
+    opened = await open_exchange(tmp_path / "dist", ledgers)
+    yield Venue(opened, ledgers)
+    await opened.close()
+
+
+async def test_balances_are_the_sum_and_say_where_it_is(venue: Venue) -> None:
+    venue.ledgers[2].held[TRADER_ACCOUNT, USDC] = 5 * UNIT
+    venue.ledgers[2].locked[TRADER_ACCOUNT, USDC] = 7 * UNIT
+    balances = await venue.get("/api/v1/capital", "balanceQuery")
+    assert balances["USDC"] == {
+        "available": "1005",
+        "locked": "7",
+        "staked": "0",
+        "inFlight": "0",
+        "shards": [
+            {"shard": 0, "available": "1000", "locked": "0"},
+            {"shard": 2, "available": "5", "locked": "7"},
+        ],
+    }
+
+
+async def test_what_is_on_its_way_is_shown_and_counted_in_no_shard(venue: Venue) -> None:
+    venue.ledgers[1].fate = lambda kind: BEFORE
+    assert (await venue.move()).status_code == 504
+    balance = (await venue.get("/api/v1/capital", "balanceQuery"))["USDC"]
+    assert (balance["available"], balance["inFlight"]) == ("750", "250")
+
+
+async def test_one_shard_shows_nothing_of_shards(exchange: Exchange) -> None:
+    for path, instruction in (("/api/v1/capital", "balanceQuery"), ("/api/v1/account", "accountQuery")):
+        answer = await exchange.signed("GET", path, instruction)
+        assert answer.status_code == 200 and "shard" not in answer.text and "autoTransfer" not in answer.text
+    refused = await exchange.signed("POST", TRANSFER, "transfer", ASKED)
+    assert (refused.status_code, refused.json()["message"]) == (400, ONE_SHARD)
+    listed = await exchange.signed("GET", TRANSFER, "transferQueryAll")
+    assert (listed.status_code, listed.json()) == (200, [])
+
+
+async def test_a_move(venue: Venue) -> None:
+    answer = await venue.move()
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == ASKED | {"clientId": None, "status": "complete"}
+    assert venue.held == [750, 250, 0]
+
+
+async def test_a_repeat_with_the_same_client_id_moves_nothing(venue: Venue) -> None:
+    """Of the last one the engines know it; of an earlier one the history does."""
+    for _ in range(2):
+        assert (await venue.move(clientId="rent")).status_code == 200
+    assert venue.held == [750, 250, 0]
+    await venue.move(quantity="1", clientId="other")
+    atoms, reference = 250 * UNIT, move_reference(TRADER_ACCOUNT, "rent")
+    venue.exchange.history.moved = [MoveRow(Key(0, 1, 1), USDC, atoms, reference, 1, 2)]
+    assert (await venue.move(clientId="rent")).status_code == 200
+    assert venue.held == [749, 251, 0]
+
+
+@pytest.mark.parametrize(
+    ("is_stored", "change"), [(False, {"quantity": "251"}), (True, {"quantity": "251"}), (True, {"to": 2})]
+)
+async def test_another_one_with_the_same_client_id_is_refused(venue: Venue, is_stored: bool, change: Any) -> None:
+    assert (await venue.move(clientId="rent")).status_code == 200
+    reference = move_reference(TRADER_ACCOUNT, "rent")
+    if is_stored:
+        venue.exchange.history.moved = [MoveRow(Key(0, 1, 1), USDC, 250 * UNIT, reference, 1, 2)]
+    refused = await venue.move(clientId="rent", **change)
+    assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_CLIENT_REQUEST")
+    assert venue.held == [750, 250, 0]
+
+
+async def test_without_a_client_id_a_signature_is_good_once(venue: Venue) -> None:
+    request = venue.exchange.request("POST", TRANSFER, "transfer", ASKED)
+    again = venue.exchange.client.build_request("POST", TRANSFER, content=request.content, headers=request.headers)
+    assert (await venue.exchange.client.send(request)).status_code == 200
+    assert (await venue.exchange.client.send(again)).status_code == 409
+    assert venue.held == [750, 250, 0]
+
+
+async def test_a_client_id_needs_the_history_and_nothing_moves_without(venue: Venue) -> None:
+    venue.exchange.history.available = False
+    assert (await venue.move(clientId="rent")).status_code == 503
+    assert venue.held == [1000, 0, 0]
+    assert (await venue.move()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"to": 0}, "INVALID_CLIENT_REQUEST"),
+        ({"to": 3}, "INVALID_CLIENT_REQUEST"),
+        ({"from": -1}, "INVALID_CLIENT_REQUEST"),
+        ({"from": ""}, "INVALID_CLIENT_REQUEST"),
+        ({"source": 0}, "INVALID_CLIENT_REQUEST"),
+        ({"quantity": "0"}, "INVALID_QUANTITY"),
+        ({"quantity": "1000.000001"}, "INSUFFICIENT_FUNDS"),
+        ({"symbol": "EUR"}, "INVALID_SYMBOL"),
+        ({"clientId": "x" * 256}, "INVALID_CLIENT_REQUEST"),
+    ],
+)
+async def test_what_cannot_be_moved(venue: Venue, change: dict[str, Any], code: str) -> None:
+    refused = await venue.move(**change)
+    assert (refused.status_code, refused.json()["code"]) == (400, code)
+    assert venue.held == [1000, 0, 0]
+
+
+async def test_a_key_that_may_only_read_moves_nothing(venue: Venue) -> None:
+    refused = await venue.exchange.signed("POST", TRANSFER, "transfer", ASKED, READER)
+    assert refused.status_code == 403
+
+
+async def test_moves_are_listed(venue: Venue) -> None:
+    rows = [MoveRow(Key(1, 0, 3), USDC, UNIT, 9, 1_700_000_000_001, None), MoveRow(Key(0, 1, 1), USDC, UNIT, 8, 1, 2)]
+    venue.exchange.history.moved = rows
+    listed = await venue.get(TRANSFER, "transferQueryAll")
+    assert [(move["id"], move["from"], move["to"], move["status"]) for move in listed] == [
+        ("1-0-3", 1, 0, "inFlight"),
+        ("0-1-1", 0, 1, "complete"),
+    ]
+    assert (listed[0]["createdAt"], listed[0]["arrivedAt"]) == ("2023-11-14T22:13:20.001", None)
+    assert await venue.get(TRANSFER, "transferQueryAll", clientId="rent") == []
+
+
+@pytest.mark.parametrize(("wanted", "code"), [(True, AccountOption.AUTO_TRANSFER), (False, 0)])
+async def test_an_account_asks_for_funds_to_follow_its_orders(exchange: Exchange, wanted: bool, code: int) -> None:
+    exchange.gateway.answers.append(event(EventKind.APPLIED))
+    answer = await exchange.signed("PATCH", "/api/v1/account", "accountUpdate", {"autoTransfer": wanted})
+    assert (answer.status_code, answer.json()) == (200, {})
+    [sent] = exchange.gateway.commands
+    command = np.frombuffer(sent.tobytes(), ADMIN)[0]
+    assert (int(command["kind"]), int(command["code"])) == (CommandKind.ACCOUNT_OPTIONS, code)
+    assert int(command["account"]) == TRADER_ACCOUNT
+
+
+async def test_other_settings_change_nothing(exchange: Exchange) -> None:
+    answer = await exchange.signed("PATCH", "/api/v1/account", "accountUpdate", {"autoLend": False})
+    assert (answer.status_code, exchange.gateway.commands) == (200, [])
+
+
+async def test_the_account_shows_what_it_asked_for(venue: Venue) -> None:
+    assert (await venue.get("/api/v1/account", "accountQuery"))["autoTransfer"] is False
+    venue.exchange.service.setup.options[TRADER_ACCOUNT] = AccountOption.AUTO_TRANSFER
+    assert (await venue.get("/api/v1/account", "accountQuery"))["autoTransfer"] is True
+
+
+@pytest.mark.parametrize(("auto", "quantity"), [(False, "10"), (True, "15")])
+async def test_the_largest_order_is_what_its_shard_can_pay_or_all(venue: Venue, auto: bool, quantity: str) -> None:
+    venue.ledgers[1].held[TRADER_ACCOUNT, USDC] = 500 * UNIT
+    if auto:
+        venue.exchange.service.setup.options[TRADER_ACCOUNT] = AccountOption.AUTO_TRANSFER
+    asked = {"symbol": "SOL_USDC", "side": "Bid", "price": "100"}
+    answer = await venue.get("/api/v1/account/limits/order", "maxOrderQuantity", **asked)
+    assert answer["maxOrderQuantity"] == quantity
+
+
+async def test_all_that_there_is_can_be_withdrawn(venue: Venue) -> None:
+    venue.ledgers[1].held[TRADER_ACCOUNT, USDC] = 500 * UNIT
+    answer = await venue.get("/api/v1/account/limits/withdrawal", "maxWithdrawalQuantity", symbol="USDC")
+    assert answer["maxWithdrawalQuantity"] == "1500"
