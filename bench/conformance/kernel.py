@@ -70,7 +70,7 @@ def new_book(messages: np.ndarray, max_id: int) -> Book:
     prices = messages["price"][messages["type"] != 1]
     levels = min(2 * len(np.unique(prices)), orders) + 1
     pages = min(2 * len(np.unique(prices >> PAGE_BITS)), levels) + 1
-    capacities = Capacities(1, 1, 1, orders, levels, 1, 1, 1, 1, 1, 1, pages)
+    capacities = Capacities(1, 1, 1, orders, levels, 1, 1, 1, 1, 1, 1, pages=pages)
     return Book(new_state(capacities), zeros(max_id + 1, np.int32))
 
 

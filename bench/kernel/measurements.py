@@ -172,8 +172,8 @@ def measure_engine(
                 digests.add(digest(state))
         ratios += [rates[-1] / theirs] if turn else []
     assert len(totals) == len(digests) == 1, "one command a call gives another book or other events than blocks do"
-    for asset, (supplied, held) in conservation(state).items():
-        assert supplied == held, f"asset {asset}: {held} atoms held, {supplied} supplied"
+    for asset, sums in conservation(state).items():
+        assert sums.supplied == sums.held, f"asset {asset}: {sums.held} atoms held, {sums.supplied} supplied"
     name = f"{int(state.scalars[MARKETS])} markets, {accounts} accounts, {resting} resting"
     resting_now = int(state.scalars[OPEN_ORDERS])
     figures = len(timed), totals.pop(), median(rates), median(ratios), ratios

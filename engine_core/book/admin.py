@@ -1,4 +1,5 @@
-"""ADMIN commands: genesis, definitions, accounts, keys, fees, transfers. Each gives one APPLIED or REFUSED.
+"""ADMIN commands: genesis, definitions, accounts, keys. Each gives one APPLIED or REFUSED. Markets stand in markets.py,
+money in transfers.py and moves.py.
 
 Numbers of assets, markets and accounts are taken in sequence, so a definition names the next one or fails. Definitions
 cannot be changed once applied (ALREADY_EXISTS); states, bands, fees and tiers can. Named after the shape of the
@@ -11,6 +12,7 @@ import numpy as np
 from engine_core.book.ledger.balances import balance_of
 from engine_core.book.ledger.keys import add_key, find_key, revoke
 from engine_core.book.ledger.shares import may_sign_up, set_shares
+from engine_core.book.markets import define_market, set_fees, set_market_bands, set_market_state
 from engine_core.book.memory.state import (
     ACCOUNTS,
     ASSETS,
@@ -20,26 +22,28 @@ from engine_core.book.memory.state import (
     GROWS,
     INDEX,
     LOG_ID,
-    MARKETS,
     MOST,
+    ORDERS_MADE,
+    READY,
+    SHARD,
     TIERS,
     State,
 )
-from engine_core.book.orders.checks import account_exists, market_of
+from engine_core.book.moves import move
+from engine_core.book.orders.checks import account_exists
 from engine_core.book.orders.timers import EVERY_MARKET, LEASE, arm, disarm, find_timer
-from engine_core.book.orders.triggers import NO_LOW
-from engine_core.book.transfers import move_money
+from engine_core.book.transfers import transfer
 from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import inner
 from engine_core.jit.rows import Rows, clear, copy, seen_as
 from engine_core.wire.codes import (
+    AccountOption,
     AccountOrigin,
     AccountState,
     CommandKind,
     EventKind,
     KeyPermission,
     LeaseAction,
-    MarketState,
     Reason,
 )
 from engine_core.wire.layout import (
@@ -52,17 +56,9 @@ from engine_core.wire.layout import (
     CommandRow,
     EventRow,
 )
-from engine_core.wire.limits import (
-    FEE_ACCOUNT,
-    MAX_DECIMALS,
-    MAX_PRICE_TICKS,
-    MAX_SUPPLY_ATOMS,
-    MAX_TICK_DECIMALS,
-    MAX_TIMER_MS,
-    PPM,
-)
+from engine_core.wire.limits import FEE_ACCOUNT, MAX_DECIMALS, MAX_TIMER_MS, MOST_SHARDS, ORDERS_OF_A_SHARD
 
-MAX_BAND_PPM = 1_000 * PPM
+ALL_OPTIONS = int(AccountOption.AUTO_TRANSFER)
 ALL_PERMISSIONS = int(KeyPermission.READ | KeyPermission.TRADE | KeyPermission.WITHDRAW)
 DIVIDED_SHARES = 1  # ADMIN.code of SHARES; else 0
 _MOST = np.array(MOST[:-1], np.int64)  # pages follow from levels
@@ -80,7 +76,11 @@ def _genesis(state: State, command: AdminRow) -> int:
         return Reason.ALREADY_GENESIS
     if command.code != SCHEMA_VERSION or command.behaviour != BEHAVIOUR_VERSION:
         return Reason.BEHAVIOUR_VERSION
-    state.scalars[GENESIS] = 1
+    if command.market >= MOST_SHARDS:
+        return Reason.BAD_DEFINITION
+    state.scalars[GENESIS] = READY
+    state.scalars[SHARD] = command.market
+    state.scalars[ORDERS_MADE] = command.market * ORDERS_OF_A_SHARD
     state.scalars[LOG_ID] = command.log_id
     state.scalars[BEHAVIOUR] = command.behaviour
     state.scalars[CREATED_MS] = command.created_ms
@@ -134,118 +134,6 @@ def _asset(state: State, command: AdminRow) -> int:
 
 
 @inner
-def _factors(value: int, prime: int) -> int:
-    """How often `prime` divides a positive value."""
-    count = 0
-    while value % prime == 0:
-        value //= prime
-        count += 1
-    return count
-
-
-@inner
-def _is_decimal_tick(tick_atoms: int, lot_atoms: int, shift: int) -> bool:
-    """Whether a price of one tick, tick_atoms / lot_atoms * 10**shift, can be written with MAX_TICK_DECIMALS."""
-    twos = _factors(tick_atoms, 2), _factors(lot_atoms, 2)
-    fives = _factors(tick_atoms, 5), _factors(lot_atoms, 5)
-    if (tick_atoms >> twos[0]) // 5 ** fives[0] % ((lot_atoms >> twos[1]) // 5 ** fives[1]) != 0:
-        return False
-    return min(twos[0] - twos[1], fives[0] - fives[1]) + shift >= -MAX_TICK_DECIMALS
-
-
-@inner
-def _check_market(state: State, command: AdminRow) -> int:
-    base, quote = command.asset, command.quote_asset
-    if base < 1 or base > state.scalars[ASSETS] or quote < 1 or quote > state.scalars[ASSETS]:
-        return Reason.UNKNOWN_ASSET
-    if base == quote or command.code < MarketState.OPEN or command.code > MarketState.POST_ONLY:
-        return Reason.BAD_DEFINITION
-    if not 1 <= command.lot_atoms <= MAX_SUPPLY_ATOMS:
-        return Reason.BAD_DEFINITION
-    if not 1 <= command.tick_atoms <= MAX_SUPPLY_ATOMS // MAX_PRICE_TICKS:  # so price * tick_atoms always fits
-        return Reason.BAD_DEFINITION
-    if command.min_lots < 1 or command.max_lots < 0 or (command.max_lots != 0 and command.max_lots < command.min_lots):
-        return Reason.BAD_DEFINITION
-    if command.min_lots > MAX_SUPPLY_ATOMS // command.lot_atoms:
-        return Reason.BAD_DEFINITION
-    shift = state.assets[base].decimals - state.assets[quote].decimals
-    if not _is_decimal_tick(command.tick_atoms, command.lot_atoms, shift):
-        return Reason.BAD_DEFINITION
-    return Reason.NONE
-
-
-@inner
-def _market(state: State, command: AdminRow) -> int:
-    number = command.market
-    if 1 <= number <= state.scalars[MARKETS]:
-        return Reason.ALREADY_EXISTS
-    if number != state.scalars[MARKETS] + 1:
-        return Reason.BAD_DEFINITION
-    reason = _check_market(state, command)
-    if reason != Reason.NONE:
-        return reason
-    if number >= state.markets.size:
-        return Reason.MARKETS_FULL
-    market = state.markets[number]
-    limit = MAX_SUPPLY_ATOMS // command.lot_atoms
-    market.lot_atoms = command.lot_atoms
-    market.tick_atoms = command.tick_atoms
-    market.min_lots = command.min_lots
-    market.max_lots = command.max_lots
-    market.limit_lots = min(limit, command.max_lots) if command.max_lots != 0 else limit
-    market.low_ticks = NO_LOW
-    market.base = command.asset
-    market.quote = command.quote_asset
-    market.state = command.code
-    state.scalars[MARKETS] = number
-    return Reason.NONE
-
-
-@inner
-def _market_state(state: State, command: AdminRow) -> int:
-    market = market_of(state, command.market)
-    if market == 0:
-        return Reason.UNKNOWN_MARKET
-    if command.code < MarketState.OPEN or command.code > MarketState.POST_ONLY:
-        return Reason.BAD_FIELD
-    state.markets[market].state = command.code
-    return Reason.NONE
-
-
-@inner
-def _market_bands(state: State, command: AdminRow) -> int:
-    market = market_of(state, command.market)
-    if market == 0:
-        return Reason.UNKNOWN_MARKET
-    if not 0 <= command.band_up_ppm <= MAX_BAND_PPM or not 0 <= command.band_down_ppm <= PPM:
-        return Reason.BAD_FIELD
-    if not 0 <= command.impact_ppm <= PPM or command.max_open_orders < 0:
-        return Reason.BAD_FIELD
-    state.markets[market].band_up_ppm = command.band_up_ppm
-    state.markets[market].band_down_ppm = command.band_down_ppm
-    state.markets[market].impact_ppm = command.impact_ppm
-    state.markets[market].max_open_orders = command.max_open_orders
-    return Reason.NONE
-
-
-@inner
-def _fees(state: State, command: AdminRow) -> int:
-    """Fees of a tier; tier 0 also counts for every tier that has none of its own."""
-    market = market_of(state, command.market)
-    if market == 0:
-        return Reason.UNKNOWN_MARKET
-    if command.code >= TIERS or not 0 <= command.maker_ppm <= PPM or not 0 <= command.taker_ppm <= PPM:
-        return Reason.BAD_FIELD
-    for tier in range(TIERS):
-        fee = state.fees[market * TIERS + tier]
-        if tier == command.code or (command.code == 0 and fee.own == 0):
-            fee.maker_ppm = command.maker_ppm
-            fee.taker_ppm = command.taker_ppm
-    state.fees[market * TIERS + command.code].own = 1
-    return Reason.NONE
-
-
-@inner
 def _account(state: State, command: AdminRow) -> int:
     number = command.account
     if account_exists(state, number):
@@ -272,6 +160,10 @@ def _of_account(state: State, command: AdminRow, kind: int) -> int:
         if command.code >= TIERS:
             return Reason.BAD_FIELD
         state.accounts[account].tier = command.code
+    elif kind == CommandKind.ACCOUNT_OPTIONS:
+        if command.code & ~ALL_OPTIONS != 0:
+            return Reason.BAD_FIELD
+        state.accounts[account].options = command.code
     elif kind == CommandKind.KEY:
         return _key(state, command)
     elif kind == CommandKind.KEY_REVOKE:
@@ -313,8 +205,13 @@ def _lease(state: State, command: AdminRow) -> int:
 
 
 @inner
-def _moves_money(kind: int) -> bool:
+def _is_transfer(kind: int) -> bool:
     return kind == CommandKind.DEPOSIT or kind == CommandKind.WITHDRAW or kind == CommandKind.TRANSFER
+
+
+@inner
+def _is_move(kind: int) -> bool:
+    return kind == CommandKind.MOVE_OUT or kind == CommandKind.MOVE_IN
 
 
 @inner
@@ -323,18 +220,20 @@ def _apply(state: State, command: AdminRow, kind: int) -> int:
         return _genesis(state, command)
     if state.scalars[GENESIS] == 0:
         return Reason.NO_GENESIS
-    if _moves_money(kind):
-        return move_money(state, command)
+    if _is_transfer(kind):
+        return transfer(state, command)
+    if _is_move(kind):
+        return move(state, command)
     if kind == CommandKind.ASSET:
         return _asset(state, command)
     if kind == CommandKind.MARKET:
-        return _market(state, command)
+        return define_market(state, command)
     if kind == CommandKind.MARKET_STATE:
-        return _market_state(state, command)
+        return set_market_state(state, command)
     if kind == CommandKind.MARKET_BANDS:
-        return _market_bands(state, command)
+        return set_market_bands(state, command)
     if kind == CommandKind.FEES:
-        return _fees(state, command)
+        return set_fees(state, command)
     if kind == CommandKind.ACCOUNT:
         return _account(state, command)
     if kind == CommandKind.UPGRADE:
@@ -345,7 +244,7 @@ def _apply(state: State, command: AdminRow, kind: int) -> int:
         return _shares(state, command)
     if kind == CommandKind.SKIP:  # says what the runtime did; changes nothing here
         return Reason.NONE
-    if CommandKind.ACCOUNT_STATE <= kind <= CommandKind.LEASE:
+    if CommandKind.ACCOUNT_STATE <= kind <= CommandKind.LEASE or kind == CommandKind.ACCOUNT_OPTIONS:
         return _of_account(state, command, kind)
     return Reason.UNKNOWN_COMMAND
 
@@ -360,7 +259,7 @@ def _write(state: State, events: Rows[EventRow], n: int, command: AdminRow, reas
     event.index = state.scalars[INDEX]
     event.account = account
     copy(event.command, command)
-    if reason == Reason.NONE and _moves_money(command.kind):
+    if reason == Reason.NONE and (_is_transfer(command.kind) or _is_move(command.kind)):
         balance = state.balances[balance_of(state, account, command.asset)]
         event.given_available = balance.available
         event.given_locked = balance.locked

@@ -7,6 +7,7 @@ NumPy and plain loops on purpose: nothing here shares code with the kernels that
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,20 +21,23 @@ from engine_core.book.memory.state import (
     FREE_ORDERS,
     KEYS_HELD,
     LEVELS_HELD,
+    LINKS,
     MARKETS,
     NODES_USED,
     OPEN_ORDERS,
     OPERATOR_REFERENCES,
+    ORDERS_MADE,
     PAGE_BITS,
     PAGES_LIVE,
     PAGES_USED,
     PRICES_A_PAGE,
     REFERENCES,
+    SHARD,
     TIMERS,
     State,
 )
-from engine_core.wire.codes import OrderStatus, OrderType, Side, TimeInForce
-from engine_core.wire.limits import MAX_PRICE_TICKS, SLOT_BITS
+from engine_core.wire.codes import MarketState, OrderStatus, OrderType, Side, TimeInForce
+from engine_core.wire.limits import MAX_PRICE_TICKS, MOST_SHARDS, ORDERS_OF_A_SHARD, SLOT_BITS
 
 
 def audit(state: State) -> None:
@@ -50,18 +54,39 @@ def audit(state: State) -> None:
     _audit_clients(state, live)
     _audit_timers(state)
     _audit_shares(state)
-    for asset, (supplied, held) in conservation(state).items():
-        assert supplied == held, f"asset {asset}: {held} atoms in accounts, {supplied} deposited less withdrawn"
+    _audit_links(state)
+    for asset, sums in conservation(state).items():
+        assert sums.supplied == sums.held, f"asset {asset}: {sums.held} atoms in accounts, {sums.supplied} came to stay"
 
 
-def conservation(state: State) -> dict[int, tuple[int, int]]:
-    """By asset: (deposited less withdrawn, available plus locked of all accounts)."""
+class Sums(NamedTuple):
+    """Of one asset in one shard, in atoms."""
+
+    deposited: int
+    withdrawn: int
+    moved_out: int  # to other shards; this and the next modulo 2**64
+    moved_in: int
+    held: int  # available and locked of all accounts, the fee account's among them
+
+    @property
+    def supplied(self) -> int:
+        """What must be here: all that came, less all that went."""
+        return self.deposited - self.withdrawn - moved_between(self.moved_out, self.moved_in)
+
+
+def moved_between(out: int, arrived: int) -> int:
+    """Sums modulo 2**64 as the number between them, which is less than 2**63 on either side of 0."""
+    return (out - arrived + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def conservation(state: State) -> dict[int, Sums]:
+    """The sums of each asset."""
     rows = state.balances.reshape(len(state.accounts), len(state.assets))
     result = {}
     for number in range(1, int(state.scalars[ASSETS]) + 1):
         asset = state.assets[number]
         held = int(rows["available"][:, number].sum()) + int(rows["locked"][:, number].sum())
-        result[number] = int(asset["deposited"]) - int(asset["withdrawn"]), held
+        result[number] = Sums(**{name: int(asset[name]) for name in Sums._fields[:-1]}, held=held)
     return result
 
 
@@ -86,6 +111,9 @@ def _audit_slots(state: State, live: np.ndarray) -> None:
     assert len(set(free.tolist())) == height, "a slot is free twice"
     assert height + len(live) == len(state.orders) - 1, "slots are lost"
     assert not state.orders["order_id"][free].any(), "a free slot holds an order"
+    first = int(state.scalars[SHARD]) * ORDERS_OF_A_SHARD
+    assert first <= state.scalars[ORDERS_MADE] < first + ORDERS_OF_A_SHARD, "order ids are another shard's"
+    assert ((ids >> SLOT_BITS) // ORDERS_OF_A_SHARD == state.scalars[SHARD]).all(), "an order of another shard"
     assert state.scalars[OPEN_ORDERS] == len(live)
 
 
@@ -236,6 +264,7 @@ def _audit_accounts(state: State, live: np.ndarray) -> None:
     by_market = Counter(state.info["market"][live].tolist())
     for market in range(1, int(state.scalars[MARKETS]) + 1):
         assert state.markets[market]["open_orders"] == by_market[market]
+        assert not by_market[market] or state.markets[market]["state"] != MarketState.ELSEWHERE
     assert (state.info["account_prev"][live] != UNLISTED).all()
 
 
@@ -291,6 +320,27 @@ def _audit_timers(state: State) -> None:
         if place > 1:
             parent = state.timers[state.timer_heap[place // 2]]
             assert (parent["due_ms"], parent["number"]) < (timer["due_ms"], timer["number"])
+
+
+def _audit_links(state: State) -> None:
+    """Each is on its account's list once, and of another shard."""
+    count = int(state.scalars[LINKS])
+    found = []
+    for account in range(1, int(state.scalars[ACCOUNTS]) + 1):
+        shards, number = [], int(state.accounts[account]["link"])
+        while number:
+            link = state.links[number]
+            assert link["account"] == account, f"link {number} is on another account's list"
+            assert 0 <= link["shard"] < MOST_SHARDS and link["shard"] != state.scalars[SHARD]
+            assert link["out_sequence"] >= 0 <= link["in_sequence"] and link["out_sequence"] + link["in_sequence"] > 0
+            assert (link["out_sequence"] > 0) == (link["out_atoms"] > 0) == (link["out_reference"] != 0)
+            shards.append(int(link["shard"]))
+            found.append(number)
+            number = int(link["next"])
+        assert len(set(shards)) == len(shards), f"account {account}: two links with one shard"
+    assert sorted(found) == list(range(1, count + 1)), "links are lost"
+    unused = state.links[[0, *range(count + 1, len(state.links))]]
+    assert not unused.view(np.uint8).any(), "an unused link holds something"
 
 
 def _audit_shares(state: State) -> None:

@@ -2,9 +2,10 @@
 
 Precedence of reasons: the checks run in this order, and the first that fails names the reason.
 
-    PLACE    NO_GENESIS  BEHAVIOUR_VERSION  BAD_FIELD  UNKNOWN_MARKET  UNKNOWN_ACCOUNT
+    PLACE    NO_GENESIS  ORDER_IDS_SPENT  BEHAVIOUR_VERSION  BAD_FIELD  UNKNOWN_MARKET  UNKNOWN_ACCOUNT
              a known client id: DUPLICATE (event) or DUPLICATE_CLIENT_ID
-             MARKET_BUSY  ACCOUNT_FROZEN  MARKET_CLOSED  MARKET_CANCEL_ONLY  MARKET_LIMIT_ONLY  MARKET_POST_ONLY
+             MARKET_BUSY  ACCOUNT_FROZEN
+             MARKET_ELSEWHERE  MARKET_CLOSED  MARKET_CANCEL_ONLY  MARKET_LIMIT_ONLY  MARKET_POST_ONLY
              PRICE_OUT_OF_RANGE  PRICE_OUT_OF_BAND  QUANTITY_TOO_SMALL  QUANTITY_TOO_LARGE
              of an iceberg: QUANTITY_TOO_LARGE, if it has too many parts
              of a trigger: PRICE_OUT_OF_RANGE  NO_LAST_PRICE  TRIGGER_EQUALS_LAST  BOUND_REQUIRED
@@ -13,13 +14,14 @@ Precedence of reasons: the checks run in this order, and the first that fails na
              POST_ONLY_WOULD_TAKE  LEVELS_FULL
              of a market order by quote: INSUFFICIENT_FUNDS for the amount, QUANTITY_TOO_SMALL, QUANTITY_TOO_LARGE
              INSUFFICIENT_FUNDS
-    CANCEL   NO_GENESIS  BEHAVIOUR_VERSION  UNKNOWN_MARKET  UNKNOWN_ACCOUNT  ORDER_NOT_FOUND
+    CANCEL   NO_GENESIS  BEHAVIOUR_VERSION  UNKNOWN_MARKET  UNKNOWN_ACCOUNT  MARKET_ELSEWHERE  ORDER_NOT_FOUND
     AMEND    as CANCEL, then MARKET_BUSY  BAD_FIELD  NOT_AMENDABLE  QUANTITY_TOO_SMALL
              in its place: QUANTITY_TOO_SMALL; queued again: as PLACE from ACCOUNT_FROZEN on
-    REPLACE  as PLACE up to the client id, then ORDER_NOT_FOUND, then as PLACE without the old order, then why the new
-             one would end at once; whatever is refused, the old order stays as it was (see orders/replacing.py)
-    CANCEL_ALL, CANCEL_AFTER   UNKNOWN_MARKET  UNKNOWN_ACCOUNT  BAD_FIELD  TIMERS_FULL  TIMERS_SHARE
-    ADMIN    NO_GENESIS, then what exists, then what is well formed, then what fits (see admin.py)
+    REPLACE  as PLACE up to MARKET_BUSY, then MARKET_ELSEWHERE  ORDER_NOT_FOUND, then as PLACE without the old order,
+             then why the new one would end at once; whatever is refused, the old order stays as it was (see
+             orders/replacing.py)
+    CANCEL_ALL, CANCEL_AFTER   UNKNOWN_MARKET  UNKNOWN_ACCOUNT  MARKET_ELSEWHERE  BAD_FIELD  TIMERS_FULL  TIMERS_SHARE
+    ADMIN    NO_GENESIS, then whether it is for this shard, what exists, what is well formed, what fits (see admin.py)
 
 Events of one command are at most MAX_EVENTS_PER_COMMAND. Before it, timers that are due, orders that were suspended and
 triggers left over from earlier commands get up to half of them, before TICK all; what does not fit goes on before the
@@ -43,6 +45,10 @@ from engine_core.book.memory.state import (
     FIRED,
     GENESIS,
     INDEX,
+    ORDERS_MADE,
+    READY,
+    SHARD,
+    SPENT,
     TIME_MS,
     TIMERS,
     TRIGGERS_DUE,
@@ -51,7 +57,7 @@ from engine_core.book.memory.state import (
     new_state,
 )
 from engine_core.book.orders.amending import amend
-from engine_core.book.orders.checks import account_exists, check_sender, check_shape, market_of
+from engine_core.book.orders.checks import account_exists, check_sender, check_shape, market_of, not_found
 from engine_core.book.orders.closing import cancel_order, cancel_selected
 from engine_core.book.orders.events import Selection, write_cancel_all_done, write_rejected, write_timer_armed
 from engine_core.book.orders.placing import answer_retry, find_retry, place
@@ -62,9 +68,9 @@ from engine_core.jit.bound import Binding, reader_of
 from engine_core.jit.intrinsics import cold, noinline
 from engine_core.jit.kernel import entry, hot, inner
 from engine_core.jit.rows import Rows, rows
-from engine_core.wire.codes import CancelScope, CommandKind, Reason
+from engine_core.wire.codes import CancelScope, CommandKind, MarketState, Reason
 from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, CommandRow, EventRow
-from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND, MAX_TIMER_MS
+from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND, MAX_TIMER_MS, ORDERS_OF_A_SHARD
 
 NO_TIMER_GATEWAY = 0  # of a dead-man switch
 KEPT_EVENTS = 2048  # of several blocks: no more of them once there are so many
@@ -99,7 +105,7 @@ def _cancel(state: State, events: Rows[EventRow], n: int, command: CommandRow) -
         slot = _named_order(state, command, command.flags & HAS_CLIENT_ID != 0)
         if slot != 0:
             return cancel_order(state, events, n, Reason.USER, slot)
-        reason = Reason.ORDER_NOT_FOUND
+        reason = not_found(state, command.market)
     return write_rejected(state, events, n, command, reason)
 
 
@@ -119,7 +125,7 @@ def _amend(state: State, events: Rows[EventRow], n: int, command: CommandRow) ->
             if _is_busy(state, command):
                 return write_rejected(state, events, n, command, Reason.MARKET_BUSY)
             return amend(state, events, n, command, slot)
-        reason = Reason.ORDER_NOT_FOUND
+        reason = not_found(state, command.market)
     return write_rejected(state, events, n, command, reason)
 
 
@@ -138,7 +144,7 @@ def _place(state: State, events: Rows[EventRow], n: int, command: CommandRow, re
             slot = _named_order(state, command, False)
             if slot != 0:
                 return replace(state, events, n, command, slot)
-            reason = Reason.ORDER_NOT_FOUND
+            reason = not_found(state, command.market)
     if reason != Reason.NONE:
         return write_rejected(state, events, n, command, reason)
     return place(state, events, n, command)
@@ -152,6 +158,8 @@ def _check_scope(state: State, command: CommandRow) -> int:
         return Reason.UNKNOWN_MARKET
     if not account_exists(state, command.account):
         return Reason.UNKNOWN_ACCOUNT
+    if market != ALL_MARKETS and state.markets[market].state == MarketState.ELSEWHERE:
+        return Reason.MARKET_ELSEWHERE
     return Reason.NONE
 
 
@@ -206,23 +214,41 @@ def _execute_other(state: State, events: Rows[EventRow], n: int, command: Comman
     return write_rejected(state, events, n, command, Reason.UNKNOWN_COMMAND)
 
 
+@inner
+def _check_ready(state: State, kind: int) -> int:
+    """Of a shard whose log has not begun, or that has given all its order ids: then orders end, and none comes."""
+    cold()
+    if state.scalars[GENESIS] == 0:
+        return Reason.NO_GENESIS
+    return Reason.ORDER_IDS_SPENT if kind == CommandKind.PLACE or kind == CommandKind.REPLACE else Reason.NONE
+
+
+@inner
+def _check_ids(state: State, commands: int) -> None:
+    """Before a block: whether the range of order ids has one for each of its commands. Those behind it are another
+    shard's."""
+    end = (state.scalars[SHARD] + 1) * ORDERS_OF_A_SHARD
+    if state.scalars[ORDERS_MADE] + commands >= end and state.scalars[GENESIS] == READY:
+        state.scalars[GENESIS] = SPENT
+
+
 @hot
 def _dispatch(state: State, events: Rows[EventRow], n: int, command: CommandRow, kind: int) -> int:
     """The commands of the ORDER shape."""
-    reason = Reason.NONE
-    if state.scalars[GENESIS] == 0:
-        reason = Reason.NO_GENESIS
-    elif state.scalars[BEHAVIOUR] != BEHAVIOUR_VERSION:
+    reason: int = Reason.NONE
+    if state.scalars[GENESIS] != READY:
+        reason = _check_ready(state, kind)
+    if reason == Reason.NONE and state.scalars[BEHAVIOUR] != BEHAVIOUR_VERSION:
         reason = Reason.BEHAVIOUR_VERSION
-    elif kind == CommandKind.PLACE or kind == CommandKind.REPLACE:
+    if reason != Reason.NONE:
+        return write_rejected(state, events, n, command, reason)
+    if kind == CommandKind.PLACE or kind == CommandKind.REPLACE:
         return _place(state, events, n, command, kind == CommandKind.REPLACE)
-    elif kind == CommandKind.CANCEL:
+    if kind == CommandKind.CANCEL:
         return _cancel(state, events, n, command)
-    elif kind == CommandKind.AMEND:
+    if kind == CommandKind.AMEND:
         return _amend(state, events, n, command)
-    else:
-        return _execute_other(state, events, n, command, kind)
-    return write_rejected(state, events, n, command, reason)
+    return _execute_other(state, events, n, command, kind)
 
 
 @hot
@@ -234,6 +260,8 @@ def execute_block(
     others = n
     i, origin, end = first, block.first, block.end
     state.scalars[TIME_MS] = max(state.scalars[TIME_MS], block.time_ms)
+    if first == origin:
+        _check_ids(state, end - origin)
     while i < end and n + MAX_EVENTS_PER_COMMAND <= events.size:
         command = commands[i]
         look_ahead(state, commands, i)

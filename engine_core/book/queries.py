@@ -26,9 +26,11 @@ from engine_core.book.memory.state import (
     EVENTS,
     GENESIS,
     KEYS,
+    LINKS,
     LOG_ID,
     MARKETS,
     OPEN_ORDERS,
+    SHARD,
     TIERS,
     State,
     read_only,
@@ -37,8 +39,8 @@ from engine_core.book.orders.events import write
 from engine_core.jit.by_reference import by_reference
 from engine_core.jit.kernel import entry, inner
 from engine_core.jit.rows import Rows, rows
-from engine_core.wire.codes import AccountState, CommandKind, EventKind, Reason, Side
-from engine_core.wire.layout import ADMIN, BALANCE, EVENT, LEVEL, SCHEMA_VERSION, STATUS, EventRow, LevelRow
+from engine_core.wire.codes import AccountState, CommandKind, EventKind, MarketFlag, MarketState, Reason, Side
+from engine_core.wire.layout import ADMIN, BALANCE, EVENT, LEVEL, LINK, SCHEMA_VERSION, STATUS, EventRow, LevelRow
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.market_limits import limits_in
 
@@ -162,6 +164,18 @@ def balances(state: State, account: int) -> np.ndarray:
 
 
 @_looking
+def links(state: State, account: int) -> np.ndarray:
+    """LINK of each shard that the account has moved money to or from; of account 0: of all accounts."""
+    found = state.links[1 : int(state.scalars[LINKS]) + 1]
+    if account:
+        found = found[found["account"] == account]
+    out = np.zeros(len(found), LINK)
+    for name in ("account", "shard", "out_sequence", "out_atoms", "out_asset", "out_reference", "in_sequence"):
+        out[name] = found[name]
+    return out
+
+
+@_looking
 def status(state: State) -> np.ndarray:
     """One STATUS record; its epoch is the runtime's."""
     out = np.zeros(1, STATUS)
@@ -209,6 +223,10 @@ def _setup_market(setup: _Setup, state: State, number: int) -> None:
         min_lots=market["min_lots"],
         max_lots=market["max_lots"],
     )
+    if market["state"] == MarketState.ELSEWHERE:  # what it goes on with, wherever it goes
+        numbers = {"trades": market["trades"], "update_id": market["updates"], "last_ticks": market["last_ticks"]}
+        comes = MarketFlag.MOVES_HERE
+        setup.add(CommandKind.MARKET_STATE, market=number, code=MarketState.ELSEWHERE, flags=comes, **numbers)
     limits = limits_in(market)
     if any(limits.values()):
         setup.add(CommandKind.MARKET_BANDS, market=number, **limits)
@@ -221,12 +239,13 @@ def _setup_market(setup: _Setup, state: State, number: int) -> None:
 
 @_looking
 def setup(state: State) -> np.ndarray:
-    """ADMIN records that would rebuild assets, markets, states, bands, fees, accounts and keys; GENESIS first."""
+    """ADMIN records that would rebuild assets, markets, states, bands, fees, accounts, what these have asked for, and
+    keys; GENESIS first."""
     out, scalars = _Setup(), state.scalars
     if not scalars[GENESIS]:
         return np.zeros(0, ADMIN)
     created = {"log_id": scalars[LOG_ID], "behaviour": scalars[BEHAVIOUR], "created_ms": scalars[CREATED_MS]}
-    out.add(CommandKind.GENESIS, code=SCHEMA_VERSION, **created)
+    out.add(CommandKind.GENESIS, code=SCHEMA_VERSION, market=scalars[SHARD], **created)
     if scalars[DIVIDED]:
         out.add(CommandKind.SHARES, code=1)
     for number in range(1, int(scalars[ASSETS]) + 1):
@@ -242,6 +261,8 @@ def setup(state: State) -> np.ndarray:
             out.add(CommandKind.ACCOUNT_STATE, account=number, code=AccountState.FROZEN)
         if account["tier"]:
             out.add(CommandKind.FEE_TIER, account=number, code=account["tier"])
+        if account["options"]:
+            out.add(CommandKind.ACCOUNT_OPTIONS, account=number, code=account["options"])
     for key in state.keys[1 : int(scalars[KEYS]) + 1]:
         if key["permissions"]:
             words = {f"key_word_{number}": key[name] for number, name in enumerate("abcd")}

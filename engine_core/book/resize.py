@@ -18,6 +18,7 @@ from engine_core.book.ledger.client_ids import client_bucket
 from engine_core.book.ledger.keys import key_bucket
 from engine_core.book.ledger.references import reference_bucket
 from engine_core.book.ledger.shares import recount
+from engine_core.book.memory.records import LINK_RECORD
 from engine_core.book.memory.state import (
     FREE_ORDERS,
     NODES_USED,
@@ -28,13 +29,14 @@ from engine_core.book.memory.state import (
     new_state,
 )
 from engine_core.jit.by_reference import by_reference
+from engine_core.jit.huge_pages import zeros
 from engine_core.jit.kernel import entry
 from engine_core.jit.rows import rows
 
 _node_name: Any = getattr(node_name, "py_func", node_name)
 _LONGER = (
     *("orders", "info", "terms", "levels", "pages", "page_levels", "books", "markets", "fees", "assets", "accounts"),
-    *("ended", "keys", "references", "timers", "timer_heap", "gateways", "walked", "scalars"),
+    *("ended", "keys", "references", "links", "timers", "timer_heap", "gateways", "walked", "scalars"),
 )
 
 
@@ -43,6 +45,8 @@ def resized(state: State, new: Capacities) -> State:
     old = capacities_of(state)
     if old == new:
         return state
+    if old._replace(links=new.links) == new:
+        return _with_links(state, new)
     result = new_state(new)
     assert all(map(le, old[:-1], new[:-1])) and len(result.pages) >= len(state.pages), "capacities can only be raised"
     for name in _LONGER:
@@ -62,6 +66,15 @@ def resized(state: State, new: Capacities) -> State:
     _references(state, result)
     recount(result)
     return result
+
+
+def _with_links(state: State, new: Capacities) -> State:
+    """A shard was added: what can be made larger without a copy of everything else, while the market goes on."""
+    limits, links = zeros(len(new), np.int64), zeros(new.links + 1, LINK_RECORD)
+    assert len(links) >= len(state.links), "capacities can only be raised"
+    limits[:] = new
+    links[: len(state.links)] = state.links
+    return state._replace(limits=limits, links=links)
 
 
 @entry

@@ -1,4 +1,5 @@
-"""Money that comes, goes, and moves between accounts: DEPOSIT, WITHDRAW and TRANSFER, each one command and whole.
+"""Money that comes, goes, and changes accounts: DEPOSIT, WITHDRAW and TRANSFER, each one command and whole. In shard 0
+alone: so one place knows all that there is, bounds it, and knows every reference. Between shards: moves.py.
 
 Two kinds of references. An operator's (asked_address and asked are 0) is unique per asset and direction and never
 forgotten. One of an account itself, made from its clientId, is unique per account: a repeat that asks for the same
@@ -7,7 +8,7 @@ forgotten. One of an account itself, made from its clientId, is unique per accou
 
 from engine_core.book.ledger.balances import balance_of
 from engine_core.book.ledger.references import find_reference, remember_operators, remember_withdrawal
-from engine_core.book.memory.state import ASSETS, State
+from engine_core.book.memory.state import ASSETS, SHARD, State
 from engine_core.book.orders.checks import account_exists, is_frozen
 from engine_core.jit.intrinsics import mixed
 from engine_core.jit.kernel import inner
@@ -95,11 +96,13 @@ def _remember(state: State, command: AdminRow, own: bool) -> int:
 
 
 @inner
-def move_money(state: State, command: AdminRow) -> int:
+def transfer(state: State, command: AdminRow) -> int:
     """DEPOSIT, WITHDRAW or TRANSFER: all of it, or nothing and the reason."""
     kind, account, asset, atoms = command.kind, command.account, command.asset, command.amount_atoms
     own = kind == CommandKind.TRANSFER or command.asked_address != 0 or command.asked != 0
-    reason = _check_parties(state, command)
+    reason: int = Reason.NONE if state.scalars[SHARD] == 0 else Reason.NOT_HOME
+    if reason == Reason.NONE:
+        reason = _check_parties(state, command)
     if reason == Reason.NONE and own and kind != CommandKind.DEPOSIT:
         reason = _known_withdrawal(state, command)
     if reason == Reason.NONE:

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine_core.book.memory.state import Capacities
+from engine_core.book.memory.state import Capacities, most_links
 from engine_core.config.exchange_toml import Capacity
 from engine_core.config.settings import Settings
 from engine_core.runtime.snapshots.schedule import Rules
@@ -51,7 +51,7 @@ def from_settings(settings: Settings, standby: bool = False) -> EngineConfig:
         runtime=settings.runtime,
         data=settings.data,
         shard=settings.shard,
-        capacities=capacities(settings.config.capacity),
+        capacities=capacities(settings.config.capacity, settings.shards),
         ring_slots=engine.ring_slots,
         cpu=_core(engine.cpu, settings.shard, settings.shards),
         busy_poll=engine.busy_poll,
@@ -81,7 +81,8 @@ def snapshot_rules(settings: Settings) -> Rules:
     )
 
 
-def capacities(capacity: Capacity) -> Capacities:
+def capacities(capacity: Capacity, shards: int) -> Capacities:
+    """Of an engine of a venue of so many shards."""
     return Capacities(
         accounts=capacity.accounts,
         assets=capacity.assets,
@@ -96,6 +97,7 @@ def capacities(capacity: Capacity) -> Capacities:
         ended=capacity.ended,
         ended_per_account=capacity.ended_per_account,
         references=capacity.references,
+        links=most_links(capacity.accounts, shards),
     )
 
 

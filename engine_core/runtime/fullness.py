@@ -16,7 +16,9 @@ from engine_core.book.memory.state import (
     LEVELS_HELD,
     MARKETS,
     OPEN_ORDERS,
+    ORDERS_MADE,
     REFERENCES,
+    SHARD,
     SHARED_KEYS,
     SHARED_ORDERS,
     SHARED_TIMERS,
@@ -24,6 +26,7 @@ from engine_core.book.memory.state import (
     State,
     capacities_of,
 )
+from engine_core.wire.limits import ORDERS_OF_A_SHARD
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ IN_USE = {
 _SHARED = {"orders": SHARED_ORDERS, "keys": SHARED_KEYS, "timers": SHARED_TIMERS}  # those that refuse somebody
 WARN_AT, CALM_AT = 0.8, 0.7  # full to this part
 LOOK_SECONDS = 1.0
+_IDS = "order ids"
 
 
 class Table(NamedTuple):
@@ -84,6 +88,18 @@ class Fullness:
                 logger.warning("%s", describe(table))
             elif table.fullness < CALM_AT:
                 self._told.discard(table.name)
+        given = ids_given(state)
+        if given >= WARN_AT * ORDERS_OF_A_SHARD and _IDS not in self._told:
+            self._told.add(_IDS)
+            logger.warning(
+                "%d of this shard's %d order ids are given; move its markets to another shard before it refuses orders",
+                *(given, ORDERS_OF_A_SHARD - 1),
+            )
+
+
+def ids_given(state: State) -> int:
+    """Of the order ids that a shard has for all of its life."""
+    return int(state.scalars[ORDERS_MADE]) - int(state.scalars[SHARD]) * ORDERS_OF_A_SHARD
 
 
 def describe(table: Table) -> str:

@@ -94,7 +94,7 @@ def _run_connected(engine: Engine, ready: Callable[[], None]) -> None:
         refuse_replica(appends.receive(), at_start=not engine.recovered)
         logs = engine.connect(client)
         if not logs[0].length and not config.standby:
-            create_log(client, engine.names, config.capacities)
+            create_log(client, config.shard, config.capacities)
         engine.publisher.connect(appends, client, logs[1].top)
         if not engine.recovered:
             engine.recover(reading, client, logs)

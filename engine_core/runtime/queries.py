@@ -60,7 +60,7 @@ def _records(machine: Machine, kind: QueryKind, query: np.void) -> tuple[np.ndar
             status["epoch"] = machine.epoch
             return status, Reason.NONE
         case QueryKind.LINKS:
-            return nothing, Reason.NONE  # of this behaviour version nothing moves between shards
+            return queries.links(state, account), Reason.NONE
 
 
 class Answers:

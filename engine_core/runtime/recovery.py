@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import redis
 
-from engine_core.book.memory.state import Capacities
+from engine_core.book.memory.state import Capacities, most_links
 from engine_core.runtime.crash_guard import CrashGuard
 from engine_core.runtime.log.chunk import Chunk, chunk_of
 from engine_core.runtime.log.intake import block_of
@@ -35,7 +35,7 @@ from engine_core.transport.redis_connection import Connection, describe
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, SCHEMA_VERSION, join
 from engine_core.wire.log import LogError, LogState
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, encode_block, pack
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, encode_block, keys, pack
 
 CHUNK_BYTES = 4 << 20
 REPORT_SECONDS = 2.0
@@ -72,12 +72,14 @@ def check_position(logs: tuple[LogState, LogState], position: EntryId, log_id: i
     orders.check(position)
 
 
-def create_log(client: redis.Redis, names: Keys, capacities: Capacities) -> None:
+def create_log(client: redis.Redis, shard: int, capacities: Capacities) -> None:
     """Append GENESIS and what fits, unless another engine did so first."""
+    names = keys(shard)
     record = np.zeros(1, ADMIN)
     log_id = secrets.randbits(62) | 1
     record["kind"], record["code"], record["log_id"] = CommandKind.GENESIS, SCHEMA_VERSION, log_id
     record["behaviour"], record["created_ms"] = BEHAVIOUR_VERSION, time.time_ns() // 1_000_000
+    record["market"] = shard
     block = own_block(log_id, FIRST_EPOCH, join([record, capacity_records(capacities)]))
     pipe: Any
     with client.pipeline(transaction=True) as pipe:
@@ -110,6 +112,14 @@ def capacity_records(capacities: Capacities) -> np.ndarray:
         capacities[:-1],
     )
     return records
+
+
+def links_record(accounts: int, shards: int) -> np.ndarray:
+    """CAPACITY of links for a venue of so many shards: what lets a shard that runs send money to one that is new."""
+    record = np.zeros(1, ADMIN)
+    record["kind"], record["code"] = CommandKind.CAPACITY, Capacities._fields.index("links")
+    record["capacity"] = most_links(accounts, shards)
+    return record
 
 
 def replay(

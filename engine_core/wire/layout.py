@@ -103,7 +103,7 @@ import numpy as np
 from engine_core.jit.records import I4, I8, U1, U2, U4, Record, Text8, dtype_of
 
 SCHEMA_VERSION = 1
-BEHAVIOUR_VERSION = 2  # of what commands give; raised with `exchange upgrade` only (see runtime/upgrade.py)
+BEHAVIOUR_VERSION = 3  # of what commands give; raised with `exchange upgrade` only (see runtime/upgrade.py)
 
 
 def _record(size: int, fields: list[tuple[str, str, int]]) -> np.dtype:

@@ -2,6 +2,7 @@
 
     scenario NAME                         starts one; the standard market, accounts and funds are there (see setup)
     capacity orders=2                     before the first command: another capacity
+    made 34359738360                      so many orders were made before
     nothing                               before the first command: no market, no accounts, not even GENESIS
     PLACE account=2 side=Ask price=100 lots=5 as=a     any CommandKind; `as` names the order, `order=a` uses the name
     30 x PLACE ...                        the same, 30 times, whatever comes of it
@@ -22,10 +23,11 @@ import numpy as np
 
 from engine_core.book import queries
 from engine_core.book.audit import audit
-from engine_core.book.memory.state import State, new_state
+from engine_core.book.memory.state import ORDERS_MADE, State, new_state
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
+    MarketFlag,
     MarketState,
     OrderFlag,
     OrderStatus,
@@ -129,7 +131,7 @@ class Player:
         if word == "=>":
             self._expect(rest)
             return
-        if word in ("capacity", "nothing", "time", "book", "balance"):
+        if word in ("capacity", "nothing", "made", "time", "book", "balance"):
             getattr(self, f"_{word}")(rest)
             return
         assert not self._events, f"more events before this line:\n{describe(np.array(self._events))}"
@@ -146,6 +148,9 @@ class Player:
     def _nothing(self, _: str) -> None:
         self._state = new_state(self._capacities)
 
+    def _made(self, text: str) -> None:
+        self._ready().scalars[ORDERS_MADE] = int(text)
+
     def _time(self, text: str) -> None:
         self._time_ms += int(text)
 
@@ -159,7 +164,8 @@ class Player:
             if key == "as":
                 name = value
             elif key == "flags":
-                fields["flags"] = fields.get("flags", 0) | sum(OrderFlag[flag] for flag in value.split(","))
+                flags: Any = MarketFlag if kind == CommandKind.MARKET_STATE else OrderFlag
+                fields["flags"] = fields.get("flags", 0) | sum(flags[flag] for flag in value.split(","))
             else:
                 fields[SHORT.get(key, key)] = self._value(SHORT.get(key, key), value)
         if "client_id" in fields:

@@ -7,10 +7,6 @@ from tests.book.scenario import Player, Scenario, load
 
 SCENARIOS = load()
 BLOCK_REASONS = set(range(Reason.BAD_CRC, Reason.SKIPPED + 1))  # of the runtime, which reads blocks
-OF_SHARDS = {
-    *(Reason.MARKET_ELSEWHERE, Reason.LINKS_FULL, Reason.ORDER_IDS_SPENT, Reason.NOT_HOME, Reason.BAD_SEQUENCE),
-    Reason.MARKET_IN_USE,
-}  # of behaviour version 3
 _seen: set[Reason] = set()
 
 
@@ -26,6 +22,5 @@ def test_every_reason_has_a_scenario() -> None:
         player = Player(scenario)
         player.play()
         _seen.update(player.seen)
-    elsewhere = BLOCK_REASONS | OF_SHARDS
-    missing = [reason.name for reason in Reason if reason not in _seen and reason not in elsewhere]
+    missing = [reason.name for reason in Reason if reason not in _seen and reason not in BLOCK_REASONS]
     assert not missing

@@ -101,7 +101,7 @@ def test_busy_flow_keeps_every_invariant() -> None:
     run_book(state, flow.setup.view(COMMAND).copy(), TIME_MS)
     run_book(state, flow.commands.copy(), TIME_MS)
     audit(state)
-    assert all(supplied == held for supplied, held in conservation(state).values())
+    assert all(sums.supplied == sums.held for sums in conservation(state).values())
     assert int(queries.status(state)["open_orders"][0]) > 500
 
 

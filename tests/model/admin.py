@@ -1,11 +1,12 @@
 """The slow twin's ADMIN commands."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from engine_core.book.memory.state import MOST, Capacities
-from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
+from engine_core.wire.codes import AccountOption, CommandKind, EventKind, MarketFlag, MarketState, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, EVENT, SCHEMA_VERSION
 from engine_core.wire.limits import KEYS_OF_ONE_ACCOUNT, MAX_DECIMALS, MAX_TICK_DECIMALS
 from tests.model.book import MAX_PRICE, Market
@@ -14,9 +15,21 @@ from tests.model.shares import Shares, counts
 from tests.model.twin import DAY_MS, MAX_SUPPLY, Twin, require
 
 TIERS = 16
-STATES = range(MarketState.OPEN, MarketState.POST_ONLY + 1)
+MOST_SHARDS = 16
 PPM = 1_000_000
 TAKE, GIVE_UP = 1, 2  # of a lease
+MONEY = (*(CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER, CommandKind.MOVE_OUT, CommandKind.MOVE_IN),)
+
+
+@dataclass
+class Link:
+    """What one account has moved to and from one other shard."""
+
+    sent: int = 0  # number of the last move out
+    asset: int = 0  # of that one, as the next two
+    atoms: int = 0
+    reference: int = 0
+    arrived: int = 0  # number of the last one from there
 
 
 class AdminTwin(Twin, Shares):
@@ -31,6 +44,7 @@ class AdminTwin(Twin, Shares):
         self.supply: dict[int, int] = {}
         self.deposited: dict[int, int] = {}
         self.references: set[tuple[CommandKind, int, int]] = set()
+        self.links: dict[tuple[int, int], Link] = {}  # by account and shard
         self.keys: dict[bytes, list[int]] = {}  # [account, permissions], 0 once revoked; in the order of revoking
 
     def administer(self, record: np.void, index: int, time_ms: int) -> list[np.ndarray]:
@@ -51,7 +65,7 @@ class AdminTwin(Twin, Shares):
             event["kind"] = EventKind.REFUSED if reason else EventKind.APPLIED
             event["reason"], event["index"], event["account"] = reason, index, account
             event["command"][0] = record
-            if not reason and kind in (CommandKind.DEPOSIT, CommandKind.WITHDRAW, CommandKind.TRANSFER):
+            if not reason and kind in MONEY:
                 event["given_available"], event["given_locked"] = self.balance(account, int(record["asset"]))
             self.events.append(event.view(EVENT))
         return self.events
@@ -61,7 +75,9 @@ class AdminTwin(Twin, Shares):
             require(not self.genesis, Reason.ALREADY_GENESIS)
             good = record["code"] == SCHEMA_VERSION and record["b"] == BEHAVIOUR_VERSION
             require(bool(good), Reason.BEHAVIOUR_VERSION)
-            self.genesis = True
+            require(record["market"] < MOST_SHARDS, Reason.BAD_DEFINITION)
+            self.genesis, self.shard = True, int(record["market"])
+            self.orders_made = self.shard * 2**35
             self.accounts[1] = Account()
             return
         require(self.genesis, Reason.NO_GENESIS)
@@ -78,6 +94,9 @@ class AdminTwin(Twin, Shares):
             CommandKind.DEPOSIT: self._transfer,
             CommandKind.WITHDRAW: self._transfer,
             CommandKind.TRANSFER: self._transfer,
+            CommandKind.MOVE_OUT: self._move,
+            CommandKind.MOVE_IN: self._move,
+            CommandKind.ACCOUNT_OPTIONS: self._account_options,
             CommandKind.SHARES: self._shares,
             CommandKind.FEE_TIER: self._fee_tier,
             CommandKind.LEASE: self._lease,
@@ -113,7 +132,7 @@ class AdminTwin(Twin, Shares):
         base, quote, state = int(record["asset"]), int(record["quote_asset"]), int(record["code"])
         lot_atoms, tick_atoms, min_lots, max_lots = (int(record[name]) for name in "abcd")
         require(base in self.assets and quote in self.assets, Reason.UNKNOWN_ASSET)
-        require(base != quote and state in STATES, Reason.BAD_DEFINITION)
+        require(base != quote and state in list(MarketState), Reason.BAD_DEFINITION)
         require(1 <= lot_atoms <= MAX_SUPPLY and tick_atoms >= 1, Reason.BAD_DEFINITION)
         require(tick_atoms * MAX_PRICE <= MAX_SUPPLY, Reason.BAD_DEFINITION)
         require(min_lots >= 1 and (max_lots == 0 or max_lots >= min_lots), Reason.BAD_DEFINITION)
@@ -129,8 +148,21 @@ class AdminTwin(Twin, Shares):
 
     def _market_state(self, record: np.void) -> None:
         market = self._known_market(record)
-        require(int(record["code"]) in STATES, Reason.BAD_FIELD)
-        market.state = int(record["code"])
+        state, flags = int(record["code"]), int(record["flags"])
+        numbers = trades, updates, last = tuple(int(record[name]) for name in "abc")
+        require(state in list(MarketState), Reason.BAD_FIELD)
+        if flags == MarketFlag.MOVES_HERE and market.state == MarketState.ELSEWHERE:
+            require(market.trades <= trades <= MAX_SUPPLY and market.updates <= updates <= MAX_SUPPLY, Reason.BAD_FIELD)
+            require(0 <= last <= MAX_PRICE, Reason.BAD_FIELD)
+            market.trades, market.updates, market.last = numbers
+        else:
+            require(flags == 0 and numbers == (0, 0, 0), Reason.BAD_FIELD)
+            if market.state == MarketState.ELSEWHERE:
+                require(state == MarketState.ELSEWHERE, Reason.MARKET_ELSEWHERE)
+            orders = [order for account in self.accounts.values() for order in account.orders]
+            in_use = any(order.market == market.number for order in orders)
+            require(state != MarketState.ELSEWHERE or not in_use, Reason.MARKET_IN_USE)
+        market.state = state
 
     def _market_bands(self, record: np.void) -> None:
         market = self._known_market(record)
@@ -170,6 +202,38 @@ class AdminTwin(Twin, Shares):
         require(record["code"] < TIERS, Reason.BAD_FIELD)
         account.tier = int(record["code"])
 
+    def _account_options(self, record: np.void) -> None:
+        account = self._known_account(record)
+        require(record["code"] in (0, AccountOption.AUTO_TRANSFER), Reason.BAD_FIELD)
+        account.options = int(record["code"])
+
+    def _move(self, record: np.void) -> None:
+        account, number = self._known_account(record), int(record["account"])
+        asset, shard = int(record["asset"]), int(record["code"])
+        atoms, sequence, reference = (int(record[name]) for name in "abc")
+        require(asset in self.assets, Reason.UNKNOWN_ASSET)
+        require(shard < MOST_SHARDS and shard != self.shard, Reason.BAD_FIELD)
+        require(1 <= atoms <= MAX_SUPPLY and reference != 0 and sequence >= 1, Reason.BAD_FIELD)
+        link, balance = self.links.get((number, shard), Link()), self.balance(number, asset)
+        goes_out = record["kind"] == CommandKind.MOVE_OUT
+        if goes_out:
+            if reference == link.reference:
+                repeated = (asset, atoms) == (link.asset, link.atoms)
+                raise Refused(Reason.REPEATED if repeated else Reason.DUPLICATE_REFERENCE)
+            require(sequence == link.sent + 1, Reason.BAD_SEQUENCE)
+            require(not account.frozen, Reason.ACCOUNT_FROZEN)
+            require(balance[0] >= atoms, Reason.INSUFFICIENT_FUNDS)
+        else:
+            require(sequence > link.arrived, Reason.REPEATED)
+            require(sequence == link.arrived + 1, Reason.BAD_SEQUENCE)
+        require((number, shard) in self.links or len(self.links) < self.capacities.links, Reason.LINKS_FULL)
+        self.links[number, shard] = link
+        balance[0] += -atoms if goes_out else atoms
+        if goes_out:
+            link.sent, link.asset, link.atoms, link.reference = sequence, asset, atoms, reference
+        else:
+            link.arrived = sequence
+
     def _key(self, record: np.void) -> None:
         self._known_account(record)
         require(1 <= record["code"] <= 7, Reason.BAD_FIELD)
@@ -201,6 +265,7 @@ class AdminTwin(Twin, Shares):
 
     def _transfer(self, record: np.void) -> None:
         kind, number = CommandKind(int(record["kind"])), int(record["account"])
+        require(self.shard == 0, Reason.NOT_HOME)
         account, asset, atoms = self._known_account(record), int(record["asset"]), int(record["a"])
         if kind == CommandKind.TRANSFER:
             require(int(record["to_account"]) in self.accounts, Reason.UNKNOWN_ACCOUNT)

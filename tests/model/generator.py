@@ -5,11 +5,21 @@ from typing import Any
 
 import numpy as np
 
-from engine_core.wire.codes import CommandKind, MarketState, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
+from engine_core.wire.codes import (
+    CommandKind,
+    MarketFlag,
+    MarketState,
+    OrderFlag,
+    OrderType,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
 from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION
 from engine_core.wire.limits import ALL_MARKETS
+from tests.model.admin import AdminTwin, Link
+from tests.model.book import Market
 from tests.model.pair import command
-from tests.model.twin import Twin
 
 QUOTE = 1
 TRADERS = (2, 3, 4)
@@ -52,11 +62,12 @@ def limit(**fields: Any) -> np.ndarray:
 class Generator:
     """`twin`: knows the open orders, so that most cancels and amends name one."""
 
-    def __init__(self, random: Random, twin: Twin) -> None:
+    def __init__(self, random: Random, twin: AdminTwin) -> None:
         self._random = random
         self._twin = twin
         self._reference = 1_000
         self._placed_before: list[np.ndarray] = []  # with client ids
+        self._coming: list[np.ndarray] = []  # before anything else
 
     def _mostly(self, usual: Any, *rarely: Any) -> Any:
         return usual if self._random.random() < 0.985 else self._random.choice(rarely)
@@ -71,7 +82,10 @@ class Generator:
             self._noise,
             self._retry,
         ]
-        return [self._random.choices(makers, weights=[50, 14, 22, 4, 6, 2, 4])[0]() for _ in range(count)]
+        weights = [50, 14, 22, 4, 6, 2, 4]
+        return [
+            self._coming.pop(0) if self._coming else self._random.choices(makers, weights)[0]() for _ in range(count)
+        ]
 
     def _who(self) -> dict[str, int]:
         pick = self._random
@@ -176,8 +190,11 @@ class Generator:
         pick = self._random
         market, account = pick.choice((1, 2)), pick.choice(TRADERS)
         self._reference += 1
+        away = [known for known in self._twin.markets.values() if known.state == MarketState.ELSEWHERE]
+        if away and pick.random() < 0.3:
+            return self._comes_back(pick.choice(away))
         makers = [
-            command(CommandKind.MARKET_STATE, market=market, code=pick.choice((1, 1, 1, 1, 2, 3, 4, 5))),
+            self._market_state(market),
             command(
                 CommandKind.MARKET_BANDS,
                 market=market,
@@ -192,11 +209,40 @@ class Generator:
             command(CommandKind.DEPOSIT, account=account, asset=pick.choice((1, 2, 3)), a=900, b=self._reference),
             command(CommandKind.WITHDRAW, account=account, asset=pick.choice((1, 2, 3)), a=900, b=self._reference),
             self._own_transfer(account),
+            self._move(account),
+            self._move(account),
+            command(CommandKind.ACCOUNT_OPTIONS, account=account, code=pick.choice((0, 1, 1, 2))),
             self._key(account),
             command(CommandKind.LEASE, account=account, code=pick.choice((1, 1, 2)), a=pick.choice((1, 2)), b=30),
             self._any_admin(),
         ]
         return pick.choice(makers)
+
+    def _market_state(self, market: int) -> np.ndarray:
+        """Now and then it goes to another shard, closed and without orders."""
+        if self._random.random() < 0.15:
+            for account in (0, *TRADERS):
+                self._coming.append(command(CommandKind.CANCEL_ALL, account=account, market=market))
+            self._coming.append(command(CommandKind.MARKET_STATE, market=market, code=MarketState.ELSEWHERE))
+            return command(CommandKind.MARKET_STATE, market=market, code=MarketState.CLOSED)
+        return command(CommandKind.MARKET_STATE, market=market, code=self._random.choice((1, 1, 1, 1, 2, 3, 4, 5, 6)))
+
+    def _comes_back(self, market: Market) -> np.ndarray:
+        pick = self._random
+        numbers = {"a": market.trades + pick.choice((0, 0, 5, -1)), "b": market.updates + pick.choice((0, 7)), "c": 100}
+        return command(CommandKind.MARKET_STATE, market=market.number, code=1, flags=MarketFlag.MOVES_HERE, **numbers)
+
+    def _move(self, account: int) -> np.ndarray:
+        """Money to or from another shard: the next move, or a repeat, or one that is out of turn."""
+        pick = self._random
+        shard = pick.choice((1, 1, 1, 2))
+        link = self._twin.links.get((account, shard), Link())
+        fields = {"account": account, "code": shard, "asset": pick.choice((1, 1, 2)), "a": pick.choice((1, 20, 700))}
+        out = pick.random() < 0.6
+        last, repeats = (link.sent, link.reference) if out else (link.arrived, 0), pick.random() < 0.2
+        fields["b"] = last[0] + self._mostly(0 if repeats else 1, 2, -1)
+        fields["c"] = last[1] if repeats and last[1] else self._reference
+        return command(CommandKind.MOVE_OUT if out else CommandKind.MOVE_IN, **fields)
 
     def _own_transfer(self, account: int) -> np.ndarray:
         """A withdrawal that an account asks for, outside or to another one; every second one is a repeat, perhaps not

@@ -15,6 +15,7 @@ FEE_ACCOUNT = 1
 class Account:
     frozen: bool = False
     tier: int = 0
+    options: int = 0
     orders: list[Order] = field(default_factory=list)  # open, oldest first
     ended: list[Order] = field(default_factory=list)  # remembered for their client ids, oldest first
     withdrawals: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # (reference, content), oldest first

@@ -26,6 +26,7 @@ SMALL = Capacities(
     ended=6,
     ended_per_account=3,
     references=256,
+    links=4,
 )
 START_MS = 1_000
 _events = np.zeros(2 * MAX_EVENTS_PER_COMMAND, EVENT)  # kernels write every field of every event
@@ -66,6 +67,7 @@ class Pair:
         """Execute on both, one block; the events, which must be equal byte for byte."""
         block = np.frombuffer(bytearray(b"".join(one.tobytes() for one in commands)), COMMAND)
         ours = run_book(self.state, block, time_ms)
+        self.twin.begin_block(len(block))
         expected: list[np.ndarray] = []
         for index in range(len(block)):
             if block[index]["kind"] >= CommandKind.GENESIS:
@@ -98,6 +100,12 @@ class Pair:
                 for order in queue
             ]
             assert queries.market_orders(self.state, number)["order_id"].tolist() == resting
+        expected_links = {
+            (account, shard, link.sent, link.asset, link.atoms, link.reference, link.arrived)
+            for (account, shard), link in twin.links.items()
+        }
+        names = ("account", "shard", "out_sequence", "out_asset", "out_atoms", "out_reference", "in_sequence")
+        assert {tuple(int(link[name]) for name in names) for link in queries.links(self.state, 0)} == expected_links
         for number, account in twin.accounts.items():
             orders = queries.open_orders(self.state, number)
             assert orders["order_id"].tolist() == [order.order_id for order in account.orders]

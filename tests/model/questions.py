@@ -22,11 +22,12 @@ def ask_everything(state: State) -> None:
             _ask(machine, kind, market=market)
     for account in range(1, int(state.scalars[ACCOUNTS]) + 1):
         _ask(machine, QueryKind.BALANCES, account=account)
+        _ask(machine, QueryKind.LINKS, account=account)
         for order in _ask(machine, QueryKind.ORDERS, account=account, market=ALL_MARKETS):
             named = {"account": account, "market": int(order["market"])}
             _ask(machine, QueryKind.ORDER, order_id=int(order["order_id"]), **named)
             _ask(machine, QueryKind.ORDER, client_id=int(order["client_id"]), **named)
-    for kind in (QueryKind.SETUP, QueryKind.STATUS):
+    for kind in (QueryKind.SETUP, QueryKind.STATUS, QueryKind.LINKS):
         _ask(machine, kind)
     audit(state)
     conservation(state)

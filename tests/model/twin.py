@@ -57,6 +57,13 @@ class Twin(Matcher):
         self.timers: list[Timer] = []
         self.timers_made = 0
         self.genesis = False
+        self.shard = 0
+        self.spent = False  # all order ids of the shard
+
+    def begin_block(self, commands: int) -> None:
+        """Each of its commands may make an order, whose number must be the shard's own."""
+        if self.genesis and self.orders_made + commands >= (self.shard + 1) * 2**35:
+            self.spent = True
 
     def execute(self, command: np.void, index: int, time_ms: int) -> list[np.ndarray]:
         """The events of one command of the ORDER shape."""
@@ -65,6 +72,8 @@ class Twin(Matcher):
         self.run_fired()
         try:
             require(self.genesis, Reason.NO_GENESIS)
+            places = command["kind"] in (CommandKind.PLACE, CommandKind.REPLACE)
+            require(not (self.spent and places), Reason.ORDER_IDS_SPENT)
             self._dispatch(command)
         except Refused as refused:
             self.reject(command, refused.reason)
@@ -103,6 +112,7 @@ class Twin(Matcher):
                     return order
             elif order.order_id == command["order_id"]:
                 return order
+        require(self.markets[int(command["market"])].state != MarketState.ELSEWHERE, Reason.MARKET_ELSEWHERE)
         raise Refused(Reason.ORDER_NOT_FOUND)
 
     def known_retry(self, command: np.void) -> bool:
@@ -214,6 +224,7 @@ class Twin(Matcher):
     # rules of placement
 
     def check_state(self, market: Market, order_type: OrderType, flags: int) -> None:
+        require(market.state != MarketState.ELSEWHERE, Reason.MARKET_ELSEWHERE)
         require(market.state != MarketState.CLOSED, Reason.MARKET_CLOSED)
         require(market.state != MarketState.CANCEL_ONLY, Reason.MARKET_CANCEL_ONLY)
         if market.state == MarketState.LIMIT_ONLY:
@@ -305,6 +316,8 @@ class Twin(Matcher):
         market = int(command["market"])
         require(market == ALL_MARKETS or market in self.markets, Reason.UNKNOWN_MARKET)
         require(int(command["account"]) in self.accounts, Reason.UNKNOWN_ACCOUNT)
+        here = market == ALL_MARKETS or self.markets[market].state != MarketState.ELSEWHERE
+        require(here, Reason.MARKET_ELSEWHERE)
 
     def cancel_matching(self, account: int, market: int, scope: int, reason: Reason) -> int:
         chosen = [

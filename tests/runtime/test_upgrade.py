@@ -1,6 +1,6 @@
-"""`exchange upgrade`: data folders that the last code of behaviour version 1 left are gone on with, nothing lost.
+"""`exchange upgrade`: data folders that code of a behaviour version before left are gone on with, nothing lost.
 
-tests/data/behaviour_1/README.md says what is in them.
+The READMEs in tests/data/behaviour_1 and behaviour_2 say what is in them.
 """
 
 import json
@@ -36,12 +36,13 @@ pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
 
 SWITCHED = "3"  # the account that armed its dead-man switch: for a day, on 28 November 2026
 OLD_CODE_FIRST = r"`exchange up --host 127.*--profile bare.* no venue.*`exchange snapshot`.*Ctrl-C.*`exchange upgrade`"
-FOLDERS = Path(__file__).resolve().parents[1] / "data" / "behaviour_1"
+FOLDERS = Path(__file__).resolve().parents[1] / "data"
+FOLDER_OF = {1: "behaviour_1", 2: "behaviour_2"}
 
 
-def unpacked(name: str, folder: Path) -> Path:
+def unpacked(name: str, folder: Path, behaviour: int = 1) -> Path:
     data = folder / "data"
-    with tarfile.open(FOLDERS / f"{name}.tar.xz") as archive:
+    with tarfile.open(FOLDERS / FOLDER_OF[behaviour] / f"{name}.tar.xz") as archive:
         archive.extractall(data, filter="data")
     return data
 
@@ -81,15 +82,15 @@ def logs_of(client: redis.Redis) -> tuple[Any, Any]:
     return entries(client, NAMES.orders), entries(client, NAMES.events)
 
 
-@pytest.mark.parametrize("name", ["stopped", "standby", "killed"])
-def test_an_old_snapshot_becomes_a_state_of_this_code(name: str, tmp_path: Path) -> None:
-    data = unpacked(name, tmp_path)
+@pytest.mark.parametrize(("behaviour", "name"), [(1, "stopped"), (1, "standby"), (1, "killed"), (2, "stopped")])
+def test_an_old_snapshot_becomes_a_state_of_this_code(behaviour: int, name: str, tmp_path: Path) -> None:
+    data = unpacked(name, tmp_path, behaviour)
     (path,) = snapshot.found(data, 0)
-    with pytest.raises(OldSnapshot, match="behaviour version 1; this is version 2"):
+    with pytest.raises(OldSnapshot, match=f"behaviour version {behaviour}; this is version {BEHAVIOUR_VERSION}"):
         snapshot.read(path)
     found, state = migration.read(path)
     audit(state)
-    assert state.scalars[BEHAVIOUR] == 1
+    assert state.scalars[BEHAVIOUR] == behaviour
     assert digest(migration.read(path)[1]) == digest(state)
     machine = Machine(found.capacities)
     machine.adopt(state, found.place.entry, found.place.epoch)
@@ -100,8 +101,9 @@ def test_an_old_snapshot_becomes_a_state_of_this_code(name: str, tmp_path: Path)
     audit(state)
 
 
-def test_an_old_snapshot_that_is_damaged_is_seen(tmp_path: Path) -> None:
-    (path,) = snapshot.found(unpacked("stopped", tmp_path), 0)
+@pytest.mark.parametrize("behaviour", [1, 2])
+def test_an_old_snapshot_that_is_damaged_is_seen(behaviour: int, tmp_path: Path) -> None:
+    (path,) = snapshot.found(unpacked("stopped", tmp_path, behaviour), 0)
     whole = path.read_bytes()
     for at in (100, 180, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1 :])
@@ -120,7 +122,9 @@ def test_what_the_old_code_knew_is_there_after_the_upgrade(tmp_path: Path) -> No
     for number, symbol in product(("1", "2", SWITCHED), facts["books"]):
         assert inspected(data, number, symbol) == known(facts, number, symbol)
     done = exchange(data, "upgrade")
-    assert done.returncode == 0 and "from behaviour version 1 to 2 at entry" in done.stdout, done.stderr
+    assert done.returncode == 0 and f"from behaviour version 1 to {BEHAVIOUR_VERSION} at entry" in done.stdout, (
+        done.stderr
+    )
     for number, symbol in zip(("2", "1"), ("ETH_USDC", "XRP_USDC"), strict=True):
         assert inspected(data, number, symbol) == known(facts, number, symbol)
     orders, available, prices = after_the_switch(facts)
@@ -133,6 +137,21 @@ def test_what_the_old_code_knew_is_there_after_the_upgrade(tmp_path: Path) -> No
     assert "everything before it was executed by behaviour version 1" in verified.stdout
     again = exchange(data, "upgrade")
     assert again.returncode == 0 and "nothing to upgrade" in again.stdout
+
+
+def test_a_venue_of_the_version_before_goes_on(tmp_path: Path) -> None:
+    data = unpacked("stopped", tmp_path, 2)
+    facts = facts_of(data)
+    everything = list(product(facts["accounts"], facts["books"]))
+    for number, symbol in everything:
+        assert inspected(data, number, symbol) == known(facts, number, symbol)
+    done = exchange(data, "upgrade")
+    assert done.returncode == 0 and f"from behaviour version 2 to {BEHAVIOUR_VERSION} at entry" in done.stdout
+    for number, symbol in everything:
+        assert inspected(data, number, symbol) == known(facts, number, symbol)
+    verified = exchange(data, "verify")
+    assert verified.returncode == 0 and "everything is accounted for" in verified.stdout, verified.stdout
+    assert "everything before it was executed by behaviour version 2" in verified.stdout
 
 
 def test_a_log_beyond_its_snapshot_is_for_the_old_code(tmp_path: Path) -> None:
@@ -158,7 +177,10 @@ def test_without_a_snapshot_too(tmp_path: Path) -> None:
     assert refused.returncode == 1 and "there is no snapshot in" in refused.stderr
     assert "`exchange snapshot`" in refused.stderr and "Traceback" not in refused.stderr
     refused = exchange(data, "up", "--profile", "bare", "--http", "0", "--ws", "0")
-    assert refused.returncode == 1 and "is of behaviour version 1; this code is of version 2" in refused.stderr
+    assert (
+        refused.returncode == 1
+        and f"is of behaviour version 1; this code is of version {BEHAVIOUR_VERSION}" in refused.stderr
+    )
     assert re.search(OLD_CODE_FIRST, refused.stderr) and "Traceback" not in refused.stderr
     assert {path.name for path in (data / "logs").iterdir()} == {"valkey.log", "postgres.log"}, "no role was started"
 

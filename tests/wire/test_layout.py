@@ -6,7 +6,7 @@ from engine_core.runtime.snapshots.snapshot import this_code
 from engine_core.wire.layout import ADMIN, fingerprint
 
 RECORDS_AS_LANDED = 0x2B51A8F8672B192F
-STATE_AS_LANDED = 0x08849A38E5D0365B
+STATE_AS_LANDED = 0x1804A687F39D4999
 
 
 def test_the_records_are_those_that_rings_and_snapshots_were_written_with() -> None:

@@ -175,6 +175,8 @@ class Asset(Record):
     decimals: I8
     deposited: I8
     withdrawn: I8
+    moved_out: I8  # to other shards, in all; these two as sums modulo 2**64 (see moves.py)
+    moved_in: I8
 
 
 ASSET_RECORD = dtype_of(Asset)
@@ -195,6 +197,8 @@ class Account(Record):
     withdrawals: I4  # references of its own that are remembered, oldest first
     withdrawal_first: I4
     withdrawal_last: I4
+    options: I4
+    link: I4  # its first one
 
 
 ACCOUNT_RECORD = dtype_of(Account)
@@ -232,6 +236,22 @@ class Reference(Record):
 
 
 REFERENCE = dtype_of(Reference)
+
+
+class Link(Record):
+    """What an account has moved between this shard and another one (see moves.py)."""
+
+    out_sequence: I8  # of the last move to the other one, whose asset, atoms and reference these are
+    out_atoms: I8
+    out_reference: I8
+    in_sequence: I8  # of the last one that has arrived from there
+    out_asset: I4
+    account: I4
+    shard: I4
+    next: I4  # of its account
+
+
+LINK_RECORD = dtype_of(Link)
 
 
 class Share(Record):

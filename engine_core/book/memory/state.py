@@ -20,6 +20,7 @@ from engine_core.book.memory.records import (
     INFO,
     KEY_RECORD,
     LEVEL_RECORD,
+    LINK_RECORD,
     MARKET_RECORD,
     NODE,
     ORDER,
@@ -39,6 +40,7 @@ from engine_core.book.memory.records import (
     Info,
     Key,
     Level,
+    Link,
     Market,
     Node,
     Order,
@@ -86,7 +88,7 @@ OPEN_ORDERS = 22
 LOG_ID = 23
 BEHAVIOUR = 24
 CREATED_MS = 25
-GENESIS = 26  # 1 once GENESIS was applied
+GENESIS = 26  # 0 before it was applied; then READY, and at the very end SPENT
 TAKER_LOCKED = 27  # what the order being matched still has locked
 INDEX = 28  # of the command being executed, in its block; 0 between batches
 BUDGET = 29  # events may be written below this position; 0 between batches
@@ -102,7 +104,11 @@ KEYS_HELD = 38  # not revoked
 REVOKED_OLDEST = 39  # keys, by the time they were revoked
 REVOKED_NEWEST = 40
 OPERATOR_REFERENCES = 41  # of deposits and withdrawals that no account asked for itself
+SHARD = 42  # whose state this is
+LINKS = 43
 SCALARS = 64
+
+READY, SPENT = 1, 2  # of GENESIS; SPENT: no order id is left in the range of the shard
 
 # tables that accounts share: rows of State.shares
 SHARED_ORDERS, SHARED_KEYS, SHARED_TIMERS, SHARED_WITHDRAWALS, SHARED_ENDED = 0, 1, 2, 3, 4
@@ -123,9 +129,15 @@ class Capacities(NamedTuple):
     ended: int = 1 << 16  # ended orders whose client ids are remembered, all accounts together
     ended_per_account: int = 1024
     references: int = 1 << 20  # deposits and withdrawals
+    links: int = 0  # most_links() is enough for ever; 0: money never leaves this shard
     pages: int = (
         0  # of PRICES_A_PAGE neighbouring prices that hold levels; 0: one for each level, the most there can be
     )
+
+
+def most_links(accounts: int, shards: int) -> int:
+    """In a venue of so many shards: one of each account with each other shard."""
+    return accounts * (shards - 1)
 
 
 ENDED_PER_ACCOUNT = Capacities._fields.index("ended_per_account")  # in State.limits
@@ -141,6 +153,7 @@ MOST = Capacities(
     ended=1 << 30,
     ended_per_account=1 << 30,
     references=1 << 30,
+    links=1 << 30,
 )
 
 
@@ -172,6 +185,7 @@ class State(NamedTuple):
     key_heads: Rows[int]
     references: Rows[Reference]
     reference_heads: Rows[int]
+    links: Rows[Link]
     timers: Rows[Timer]
     timer_heap: Rows[int]  # timer numbers, earliest first; position 0 unused
     gateways: Rows[Gateway]
@@ -197,8 +211,8 @@ def new_state(capacities: Capacities) -> State:
         raise ValueError(f"capacity orders = {c.orders}: must lie between 1 and {(1 << SLOT_BITS) - 1}")
     if c.markets >= MAX_MARKETS or c.assets >= MAX_ASSETS:
         raise ValueError(f"capacity of {c.markets} markets, {c.assets} assets: must stay below {MAX_MARKETS}")
-    if min(c[:-1]) < 1 or c.pages < 0:
-        raise ValueError(f"every capacity must be at least 1: {c}")
+    if min(c._replace(links=1, pages=1)) < 1 or min(c.links, c.pages) < 0:
+        raise ValueError(f"every capacity but that of links must be at least 1: {c}")
     pages = c.pages or c.levels
     state = State(
         scalars=zeros(SCALARS, np.int64),
@@ -225,6 +239,7 @@ def new_state(capacities: Capacities) -> State:
         key_heads=zeros(_power_of_two(c.keys), np.int32),
         references=zeros(c.references + 1, REFERENCE),
         reference_heads=zeros(_power_of_two(c.references), np.int32),
+        links=zeros(c.links + 1, LINK_RECORD),
         timers=zeros(c.timers + 1, TIMER),
         timer_heap=zeros(c.timers + 1, np.int32),
         gateways=zeros(c.gateways, GATEWAY),

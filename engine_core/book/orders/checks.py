@@ -102,10 +102,21 @@ def check_sender(state: State, command: CommandRow) -> int:
     return Reason.NONE
 
 
+@inner
+def not_found(state: State, market: int) -> int:
+    """Why a market that exists has no such order."""
+    noinline()
+    return Reason.MARKET_ELSEWHERE if state.markets[market].state == MarketState.ELSEWHERE else Reason.ORDER_NOT_FOUND
+
+
 @hot
 def check_market_state(state: State, market: int, order_type: int, flags: int) -> int:
     """Which orders the market takes in its present state."""
     mode = state.markets[market].state
+    if mode == MarketState.OPEN:
+        return Reason.NONE
+    if mode == MarketState.ELSEWHERE:
+        return Reason.MARKET_ELSEWHERE
     if mode == MarketState.CLOSED:
         return Reason.MARKET_CLOSED
     if mode == MarketState.CANCEL_ONLY:

@@ -3,11 +3,12 @@
 import argparse
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import redis
 
+from engine_core.config.redis_url import to_shard
 from engine_core.config.settings import runtime_folder, without_password
 from engine_core.host.embedded import EmbeddedError, Postgres, Valkey, running
 from engine_core.host.supervisor import StartError, lock_data
@@ -21,13 +22,28 @@ REDIS_SECONDS = 2.0
 @contextlib.contextmanager
 def open_log(options: argparse.Namespace) -> Iterator[redis.Redis]:
     """A client of the running exchange's Redis, of REDIS_URL, or of the embedded Valkey, started for this command."""
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(_found(options))
+        yield stack.enter_context(redis_of(url, protocol=2))
+
+
+@contextlib.contextmanager
+def open_logs(options: argparse.Namespace) -> Iterator[Callable[[int], redis.Redis]]:
+    """The same for each shard by its number: in a cluster each has a server of its own."""
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(_found(options))
+        yield lambda shard: stack.enter_context(redis_of(to_shard(url, shard), protocol=2))
+
+
+@contextlib.contextmanager
+def _found(options: argparse.Namespace) -> Iterator[str]:
     run = find(options.data)
     url = run.redis if run is not None else os.environ.get("REDIS_URL", "")
     with contextlib.ExitStack() as stack:
         if not url:
             url = stack.enter_context(_alone(options.data.absolute()))
         check_redis(url)
-        yield stack.enter_context(redis_of(url, protocol=2))
+        yield url
 
 
 def check_redis(url: str) -> None:

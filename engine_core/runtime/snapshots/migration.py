@@ -1,12 +1,16 @@
-"""A snapshot that code of behaviour version 1 wrote, as a state of this code: what `exchange upgrade` begins from.
+"""A snapshot that code of an earlier behaviour version wrote, as a state of this code: what `exchange upgrade` begins
+from.
 
-A change to what a state consists of records here how it was before (`_RECORDS`, `_ARRAYS`, `OLD_CODE.capacities`), and
-derives what that code did not keep (`_derive`). The data folders in tests/data/behaviour_1 hold it to that.
+A change to what a state consists of records here how it was before (an `Old`), and derives what that code did not keep
+(`derive`). The data in tests/data/behaviour_1 and behaviour_2 hold it to that.
 """
 
 from collections import namedtuple
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,74 +26,80 @@ from engine_core.book.memory.state import (
     State,
     new_state,
 )
-from engine_core.book.resize import rebuild_nodes, rebuild_pages
+from engine_core.book.resize import rebuild_nodes, rebuild_pages, rehash
 from engine_core.jit.huge_pages import zeros
 from engine_core.runtime.snapshots import snapshot
-from engine_core.runtime.snapshots.snapshot import Code, Snapshot
+from engine_core.runtime.snapshots.snapshot import Code, OldSnapshot, Snapshot
 
-OLD_CODE = Code(
-    behaviour=1,
-    fingerprint=0x343C95D907E5FBB2,
-    capacities=(
-        *("accounts", "assets", "markets", "orders", "levels", "keys", "gateways", "timers"),
-        *("ended", "ended_per_account", "references", "pages"),
-    ),
+_SIZES = (
+    *("accounts", "assets", "markets", "orders", "levels", "keys", "gateways", "timers"),
+    *("ended", "ended_per_account", "references", "pages"),
 )
 _ARRAYS = (
     *("scalars", "limits", "orders", "info", "terms", "free_orders", "levels", "pages", "page_levels", "page_heads"),
     *("nodes", "books", "markets", "fees", "assets", "accounts", "balances", "open_counts", "client_heads", "ended"),
-    *("keys", "key_heads", "references", "reference_heads", "timers", "timer_heap", "gateways", "walked"),
+    *("keys", "key_heads", "references", "reference_heads", "timers", "timer_heap", "gateways"),
 )
-_LENGTHS = {"scalars": 40, "limits": len(OLD_CODE.capacities)}  # where they do not follow from the capacities as now
-_RECORDS = {  # of arrays whose record has changed since: as it was, under the names that its fields have now
-    "accounts": np.dtype(
-        [
-            *(("state", "<i4"), ("tier", "<i4"), ("first_order", "<i4"), ("last_order", "<i4"), ("open_orders", "<i4")),
-            *(("ended_first", "<i4"), ("ended_last", "<i4"), ("ended", "<i4"), ("timers", "<i4"), ("pad0", "<i4")),
-        ]
-    ),
-    "keys": np.dtype(
-        [
-            *(("a", "<i8"), ("b", "<i8"), ("c", "<i8"), ("d", "<i8")),
-            *(("account", "<i4"), ("permissions", "<i4"), ("chain", "<i4"), ("pad0", "<i4")),
-        ]
-    ),
-    "references": np.dtype(
-        [("reference", "<i8"), ("scope", "<i4"), ("direction", "<i2"), ("pad0", "<i2"), ("chain", "<i8")]
-    ),
-}
+_ASSETS = np.dtype([("symbol", "S8"), ("decimals", "<i8"), ("deposited", "<i8"), ("withdrawn", "<i8")])
+_FIRST_OF_ACCOUNTS = (
+    *(("state", "<i4"), ("tier", "<i4"), ("first_order", "<i4"), ("last_order", "<i4"), ("open_orders", "<i4")),
+    *(("ended_first", "<i4"), ("ended_last", "<i4"), ("ended", "<i4"), ("timers", "<i4")),
+)
+
+
+class Old(NamedTuple):
+    """How one code laid out its states."""
+
+    code: Code
+    arrays: tuple[str, ...]
+    lengths: dict[str, int]  # where they do not follow from the capacities as now
+    records: dict[str, np.dtype]  # of arrays whose record has changed since, under the names that its fields have now
+    pages: Callable[[Capacities], int]  # how many it made for a capacity of 0
+    derive: Callable[[State], None]  # what follows from the rest, and what that code did not keep
 
 
 def describe(path: Path) -> Snapshot:
-    """What the header says, unproven; SnapshotError unless that code wrote it."""
-    return snapshot.describe(path, OLD_CODE)
+    """What the header says, unproven; SnapshotError unless code of an earlier behaviour version wrote it."""
+    return snapshot.describe(path, _written_by(path).code)
 
 
 def read(path: Path) -> tuple[Snapshot, State]:
-    """The snapshot and its state, still of behaviour 1: the next command that it may execute is UPGRADE."""
-    found, old = snapshot.read_arrays(path, OLD_CODE, _old_state)
+    """The snapshot and its state, still of its own behaviour: the next command that it may execute is UPGRADE."""
+    old = _written_by(path)
+    found, arrays = snapshot.read_arrays(path, old.code, lambda capacities: _old_state(old, capacities))
     state = new_state(found.capacities)
-    for name, array in zip(_ARRAYS, old, strict=True):
-        _copy(array, getattr(state, name))
-    _derive(state)
+    for name, array in zip(old.arrays, arrays, strict=True):
+        if name != "limits":  # from the header, under their names
+            _copy(array, getattr(state, name))
+    if found.format < snapshot.HASHED_AS_NOW:
+        rehash(state)
+    old.derive(state)
     return found, state
 
 
+def _written_by(path: Path) -> Old:
+    for old in EARLIER[:-1]:
+        with suppress(OldSnapshot):
+            snapshot.describe(path, old.code)
+            return old
+    return EARLIER[-1]
+
+
 if TYPE_CHECKING:
-    _OldState: Any
+    _Arrays: Any
 else:
-    _OldState = namedtuple("_OldState", _ARRAYS)
+    _Arrays = cache(lambda names: namedtuple("_Arrays", names))
 
 
-def _old_state(capacities: Capacities) -> Any:
-    now = new_state(capacities._replace(pages=capacities.pages or capacities.levels // 8 + 64))
+def _old_state(old: Old, capacities: Capacities) -> Any:
+    now = new_state(capacities._replace(pages=capacities.pages or old.pages(capacities)))
 
     def array(name: str) -> np.ndarray:
         same: np.ndarray = getattr(now, name)
-        made: np.ndarray = zeros(_LENGTHS.get(name, len(same)), _RECORDS.get(name, same.dtype))
+        made: np.ndarray = zeros(old.lengths.get(name, len(same)), old.records.get(name, same.dtype))
         return made
 
-    return _OldState(*map(array, _ARRAYS))
+    return _Arrays(old.arrays)(*map(array, old.arrays))
 
 
 def _copy(old: np.ndarray, now: np.ndarray) -> None:
@@ -101,8 +111,8 @@ def _copy(old: np.ndarray, now: np.ndarray) -> None:
         now[field][: len(old)] = old[field]
 
 
-def _derive(state: State) -> None:
-    """What follows from the rest, and what that code did not keep."""
+def _count_shares(state: State) -> None:
+    """Version 1 knew of no shares."""
     rebuild_pages(state)  # it had fewer, in a smaller table
     rebuild_nodes(state)  # its reads removed empty ones: no two engines had the same
     state.scalars[OPERATOR_REFERENCES] = state.scalars[REFERENCES]
@@ -119,3 +129,43 @@ def _derive(state: State) -> None:
     for timer in state.timers[state.timers["kind"] != 0]:
         state.accounts[timer["account"]]["timers_armed"] += 1
     recount(state)
+
+
+_V1 = Old(
+    code=Code(1, 0x343C95D907E5FBB2, _SIZES),
+    arrays=(*_ARRAYS, "walked"),
+    lengths={"scalars": 40, "limits": len(_SIZES)},
+    records={
+        "assets": _ASSETS,
+        "accounts": np.dtype([*_FIRST_OF_ACCOUNTS, ("pad0", "<i4")]),
+        "keys": np.dtype(
+            [
+                *(("a", "<i8"), ("b", "<i8"), ("c", "<i8"), ("d", "<i8")),
+                *(("account", "<i4"), ("permissions", "<i4"), ("chain", "<i4"), ("pad0", "<i4")),
+            ]
+        ),
+        "references": np.dtype(
+            [("reference", "<i8"), ("scope", "<i4"), ("direction", "<i2"), ("pad0", "<i2"), ("chain", "<i8")]
+        ),
+    },
+    pages=lambda capacities: capacities.levels // 8 + 64,
+    derive=_count_shares,
+)
+_V2 = Old(
+    code=Code(2, 0x08849A38E5D0365B, _SIZES),
+    arrays=(*_ARRAYS, "shares", "walked"),
+    lengths={"limits": len(_SIZES)},
+    records={
+        "assets": _ASSETS,
+        "accounts": np.dtype(
+            [
+                *_FIRST_OF_ACCOUNTS,
+                *(("timers_armed", "<i4"), ("keys", "<i4")),
+                *(("withdrawals", "<i4"), ("withdrawal_first", "<i4"), ("withdrawal_last", "<i4")),
+            ]
+        ),
+    },
+    pages=lambda capacities: capacities.levels,
+    derive=lambda state: None,  # it had no shards, and lacks nothing else
+)
+EARLIER = (_V2, _V1)

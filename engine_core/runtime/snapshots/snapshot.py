@@ -33,7 +33,7 @@ from engine_core.wire.streams import ORIGIN, EntryId
 
 MAGIC = 0x31504E5348435845  # "EXCHSNP1"
 FORMAT = 2
-_HASHED_AS_NOW = 2  # the format since which pages and nodes stand where this code looks for them
+HASHED_AS_NOW = 2  # the format since which pages and nodes stand where this code looks for them
 CHUNK_BYTES = 1 << 17  # about
 TORN_SECONDS = 600.0
 DIGEST_BYTES = 32
@@ -201,7 +201,7 @@ def describe(path: Path, code: Code | None = None) -> Snapshot:
 def read(path: Path) -> tuple[Snapshot, State]:
     """A snapshot and its state; SnapshotError unless every byte is as it was written."""
     found, state = read_arrays(path, this_code(), new_state)
-    if found.format < _HASHED_AS_NOW:
+    if found.format < HASHED_AS_NOW:
         rehash(state)
     return found, state
 
