@@ -1,6 +1,6 @@
 #!/bin/sh
 # docker/backup.sh FOLDER, and on Kubernetes NAMESPACE=exchange docker/backup.sh FOLDER: what a venue is, while it runs, in a
-# new folder: state.tar (a snapshot taken now, and what else is
+# new folder: state.tar (a snapshot of each shard taken now, and what else is
 # in /data), history.dump, log.rdb, versions (of what wrote them), SHA256SUMS. In this order: the log reaches from before the snapshot and the history to
 # after both, so what these lack is in it. What is acknowledged after log.rdb was taken is in no backup; Valkey replicas
 # are for that. Keep it as secret as the venue: it has the users' password hashes.
@@ -29,8 +29,10 @@ echo "a snapshot of the engine's state"
 inside engine exchange snapshot >/dev/null
 inside engine sh -c '
     cd /data
-    newest=$(ls snapshots/*.snapshot | sort -t - -k 2,2n -k 3,3n | tail -n 1)
-    exec tar -cf - "$newest" $(ls profile demo-keys.json *-key.json 2>/dev/null)' >"$partial/state.tar"
+    for shard in $(ls snapshots | sed -n "s/^\([0-9]*\)-.*\.snapshot$/\1/p" | sort -u); do
+        newest="${newest:-} $(ls snapshots/"$shard"-*.snapshot | sort -t - -k 2,2n -k 3,3n | tail -n 1)"
+    done
+    exec tar -cf - $newest $(ls profile shards demo-keys.json *-key.json 2>/dev/null)' >"$partial/state.tar"
 
 echo "the history"
 inside database pg_dump --username=postgres --dbname=exchange --format=custom >"$partial/history.dump"

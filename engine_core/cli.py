@@ -21,10 +21,13 @@ from engine_core.jit import cache as kernel_cache
 from engine_core.operator.target.benchmarks import benchmarks
 from engine_core.operator.target.roles import ROLES, add_up_options
 from engine_core.operator.target.running import CommandError, absent, find, join, require
+from engine_core.wire.limits import MOST_SHARDS
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
 MAX_FEE_PPM = 100_000  # as in exchange.toml
+MARKET_COMMANDS = ("list", "state", "move", "-h", "--help")
+MARKET_STATES = ("open", "closed", "cancel-only", "limit-only", "post-only")
 ENTRY = "bench.entry"  # of benchmarks, load and replay
 ALONE = ("engine", "ingress", "egress", "writer", "market_maker")
 
@@ -106,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     apply.add_argument("--yes", action="store_true", help="do not ask")
     skip = add("skip", _late("accounts", "skip"), "make the engine skip an entry that crashes it")
     skip.add_argument("entry", metavar="ENTRY", help="for example 1790000000000-0")
+    skip.add_argument(
+        "--shard", type=whole(0, MOST_SHARDS - 1), default=0, metavar="N", help="whose engine it is (default: 0)"
+    )
     warm = add("warm", _late("warm", "warm"), "compile the kernels into the cache, with progress")
     warm.add_argument("--force", action="store_true", help="even if the cache is complete")
     _delegates(commands)
@@ -124,6 +130,9 @@ def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser])
         "show position, balances and book of the engine or of a snapshot",
     )
     inspect.add_argument("what", nargs="?", default="live", help="live, latest, or a snapshot file (default: live)")
+    inspect.add_argument(
+        "--shard", type=whole(0, MOST_SHARDS - 1), default=0, metavar="N", help="of which shard (default: 0)"
+    )
     inspect.add_argument("--account", type=account, metavar="N", help="show its balances and open orders")
     inspect.add_argument("--market", metavar="SYMBOL", help="show its book, for example SOL_USDC")
     add("upgrade", _on_state("upgrade", "upgrade"), "continue a stopped exchange of the previous behaviour version")
@@ -183,9 +192,8 @@ def _rule_commands(commands: "Commands", accounts: "Commands") -> None:
         command = _add(accounts, name, _late("accounts", name), text)
         command.add_argument("account", type=account, metavar="ACCOUNT", help="its number")
     command.add_argument("tier", type=whole(0, 15), metavar="TIER", help="0 to 15")
-    market = _add(commands, "market", _late("accounts", "market_state"), "open, close or restrict a market")
-    market.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
-    market.add_argument("state", choices=("open", "closed", "cancel-only", "limit-only", "post-only"))
+    _market_commands(commands)
+    _shard_commands(commands)
     fees = _add(commands, "fees", _late("accounts", "fees"), "set the fees of a tier on a market")
     fees.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
     fees.add_argument("tier", type=whole(1, 15), metavar="TIER", help="1 to 15; exchange.toml sets tier 0")
@@ -197,6 +205,45 @@ def _rule_commands(commands: "Commands", accounts: "Commands") -> None:
             metavar="PPM",
             help="100: one basis point",
         )
+
+
+def _market_commands(commands: "Commands") -> None:
+    """`exchange market SYMBOL STATE` is short for `market state SYMBOL STATE`: see _in_full()."""
+    markets = commands.add_parser(
+        "market", help="open, close or restrict a market; list them; move one to another shard"
+    ).add_subparsers(metavar="COMMAND", required=True)
+    listed = _add(markets, "list", _late("markets", "market_list"), "list the markets, with their shards and states")
+    listed.add_argument("--json", action="store_true", help="one JSON object per line")
+    state = _add(markets, "state", _late("markets", "market_state"), "open, close or restrict a market")
+    state.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
+    state.add_argument("state", choices=MARKET_STATES)
+    move = _add(
+        markets,
+        "move",
+        _late("markets", "move_market"),
+        "cancel all orders of a market, and let it trade in another shard",
+    )
+    move.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
+    move.add_argument("--to", metavar="SHARD", type=whole(0, MOST_SHARDS - 1), required=True, help="its number")
+    move.add_argument(
+        "--state", choices=MARKET_STATES, help="in which it arrives (default: as it is now; closed if it is closed)"
+    )
+
+
+def _shard_commands(commands: "Commands") -> None:
+    shards = commands.add_parser(
+        "shards", help="list the shards; start one more while the exchange runs"
+    ).add_subparsers(metavar="COMMAND", required=True)
+    listed = _add(shards, "list", _late("shards", "list_shards"), "list the shards, with their logs and markets")
+    listed.add_argument("--json", action="store_true", help="one JSON object per line")
+    _add(shards, "add", _on_state("shards", "add_shard"), "start one more shard, for good")
+
+
+def _in_full(arguments: list[str]) -> list[str]:
+    """With `state` in `market SYMBOL STATE`: no symbol is written in small letters."""
+    if arguments[:1] != ["market"] or arguments[1:2] in ([], *([name] for name in MARKET_COMMANDS)):
+        return arguments
+    return ["market", "state", *arguments[1:]]
 
 
 def _delegates(commands: "Commands") -> None:
@@ -292,7 +339,7 @@ def main() -> None:
         _check(arguments)
         if arguments:
             _delegate(arguments)
-        options = _parser().parse_args(arguments)
+        options = _parser().parse_args(_in_full(arguments))
         os.environ["EXCHANGE_DATA"] = str(options.data.absolute())
         sys.exit(options.run(options))
     except (CommandError, ConfigError, kernel_cache.CacheError) as error:

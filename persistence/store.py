@@ -80,6 +80,10 @@ class StoreError(Exception):
     """The database does not hold what the log says it must, or another writer was faster."""
 
 
+class NotYet(StoreError):
+    """Another shard's writer comes first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Up to where in which log the tables are complete. log_id 0: nothing is stored yet."""
@@ -165,12 +169,12 @@ class Store:
             raise StoreError("another writer has stored events meanwhile; only one should run on a database")
 
     def begin(self, arrival: Arrival) -> None:
-        """StoreError unless all rows that a market had in another shard are there."""
+        """NotYet unless all rows that a market had in another shard are there."""
         row = self._connection.execute(
             "select entry_ms from log_position where shard = %s", (arrival.before,)
         ).fetchone()
         if (row[0] if row else 0) < arrival.until_ms:
-            raise StoreError(
+            raise NotYet(
                 f"market {arrival.market} comes from shard {arrival.before}, whose writer has to store what that shard "
                 f"did with it first: up to {arrival.until_ms} of its log"
             )

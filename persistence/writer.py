@@ -22,7 +22,7 @@ from persistence.metrics import Metrics
 from persistence.migrate import SchemaError
 from persistence.projection.rows import make_rows
 from persistence.source import EventSource, SourceError
-from persistence.store import Store, StoreError
+from persistence.store import NotYet, Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def run(config: WriterConfig, ready: Callable[[], None], metrics: Metrics | None
         except _EXPECTED as error:
             if str(error) != complaint:
                 complaint = str(error)
-                log.error("waiting: %s", complaint.strip())
+                log.log(logging.INFO if isinstance(error, NotYet) else logging.ERROR, "waiting: %s", complaint.strip())
             metrics.waiting(complaint.strip())
             time.sleep(retry_s)
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)

@@ -47,6 +47,9 @@ class LogSetup:
     accounts: set[int] = field(default_factory=set)
     keys: dict[tuple[int, bytes], int] = field(default_factory=dict)  # account, public key: permissions
     divided: bool = False  # whether what all accounts share is divided among them
+    options: dict[int, int] = field(default_factory=dict)  # account: what it has asked for, AccountOption
+    # of markets that trade elsewhere, with what they would go on here: trade ID, update ID, last price in ticks
+    left_with: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, records: np.ndarray) -> "LogSetup":
@@ -69,6 +72,11 @@ class LogSetup:
                     setup.accounts.add(int(record["account"]))
                 case CommandKind.SHARES:
                     setup.divided = bool(record["code"])
+                case CommandKind.ACCOUNT_OPTIONS:
+                    setup.options[int(record["account"])] = int(record["code"])
+                case CommandKind.MARKET_STATE:
+                    left_with = int(record["trades"]), int(record["update_id"]), int(record["last_ticks"])
+                    setup.left_with[number] = left_with
                 case CommandKind.KEY:
                     setup.keys[int(record["account"]), record["public_key"].tobytes()] = int(record["code"])
         return setup
@@ -100,11 +108,15 @@ def describe(record: np.ndarray) -> str:
 
 def read_setup(gateway: Gateway, timeout_s: float = ENGINE_TIMEOUT_S) -> LogSetup:
     """Ask the engine until it answers; it may still be replaying its log."""
+    return LogSetup.read(read_records(gateway, timeout_s))
+
+
+def read_records(gateway: Gateway, timeout_s: float = ENGINE_TIMEOUT_S) -> np.ndarray:
+    """The same as ADMIN records."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            _, records = gateway.query(QueryKind.SETUP)
-            return LogSetup.read(records)
+            return gateway.query(QueryKind.SETUP)[1]
         except TimeoutError as error:
             if time.monotonic() > deadline:
                 raise ApplyError(f"the engine does not answer: {error}") from None

@@ -16,7 +16,7 @@ from nacl.signing import SigningKey
 from engine_core.administration.client import LogSetup, admin, execute
 from engine_core.config.settings import KEYS_FILE, Settings, write_private
 from engine_core.transport.gateway import Gateway
-from engine_core.wire.codes import CommandKind, KeyPermission, Reason
+from engine_core.wire.codes import AccountOption, CommandKind, KeyPermission, Reason
 
 TRADERS = (2, 3)
 MARKET_MAKER = 4
@@ -42,6 +42,14 @@ def fund(gateway: Gateway, settings: Settings, setup: LogSetup, say: Callable[[s
         if (account, public_key) not in setup.keys:
             permissions = KeyPermission.READ | KeyPermission.TRADE | KeyPermission.WITHDRAW
             commands.append(key_command(account, public_key, permissions))
+    if settings.shards > 1:  # they trade everywhere, and their money comes in at home
+        everybody = (*TRADERS, MARKET_MAKER, PAGE, TAKER)
+        auto = AccountOption.AUTO_TRANSFER
+        commands += [
+            admin(CommandKind.ACCOUNT_OPTIONS, account=account, code=auto)
+            for account in everybody
+            if setup.options.get(account, 0) != auto
+        ]
     applied += execute(gateway, commands)
     # The files come last: with them one can trade.
     _save(settings.data / KEYS_FILE, traders)

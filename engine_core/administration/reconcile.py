@@ -5,6 +5,9 @@ the file, and trying to is an error that names the key. New assets and markets, 
 The demo accounts, their keys and their deposits follow, each of them safe to append again and again; not in a venue,
 whose accounts are real.
 
+Where there are several shards, the log of the first one (home) is compared, the others get what they lack of it, and a
+new market begins in its shard: it is ELSEWHERE in all of them first, so that none has it twice.
+
 Runs as `python -m engine_core.administration.reconcile` at every start of the exchange, and as `exchange apply`.
 """
 
@@ -16,13 +19,16 @@ import numpy as np
 
 from engine_core.administration.client import ApplyError, LogSetup, admin, describe, execute, read_setup
 from engine_core.administration.demo import fund
+from engine_core.administration.lost_moves import mend
+from engine_core.administration.venue import Venue, has_begun, opening, trades_in
 from engine_core.config.exchange_toml import FUNDED_PROFILES, AssetDef, Config, MarketDef
 from engine_core.config.profiles import check_profile, note_profile
 from engine_core.config.settings import Settings
+from engine_core.config.shards import first_shard
 from engine_core.config.toml_section import ConfigError
 from engine_core.host.external import ExternalError, check_redis
 from engine_core.process.lifecycle import start
-from engine_core.transport.gateway import Gateway
+from engine_core.replica.setup import HOME
 from engine_core.wire.codes import CommandKind, MarketState
 from engine_core.wire.fees import fee_of
 from engine_core.wire.market_limits import NO_LIMITS, limits_of
@@ -33,14 +39,14 @@ _COARSE_TICKS = 100
 _MOST_FEE = 100  # of the smallest trade: one part of so many
 
 
-def difference(config: Config, setup: LogSetup) -> list[np.ndarray]:
-    """The commands that bring the log to what `config` says; ConfigError where that is impossible."""
+def difference(config: Config, setup: LogSetup, shards: int = 1) -> list[np.ndarray]:
+    """The commands that bring the log (of home) to what `config` says; ConfigError where that is impossible."""
     commands: list[np.ndarray] = []
     names = {int(record["asset"]): symbol for symbol, record in setup.assets.items()}
     for asset in config.assets:
         commands += _asset(config, asset, setup, names)
     for market in config.markets:
-        commands += _market(config, market, setup)
+        commands += _market(config, market, setup, shards)
         fees = (market.maker_ppm, market.taker_ppm)
         if setup.fees.get(market.number, (0, 0)) != fees:
             commands.append(admin(CommandKind.FEES, market=market.number, maker_ppm=fees[0], taker_ppm=fees[1]))
@@ -74,7 +80,7 @@ def _asset(config: Config, asset: AssetDef, setup: LogSetup, names: dict[int, st
     return [admin(CommandKind.ASSET, asset=asset.number, symbol=symbol, decimals=asset.decimals)]
 
 
-def _market(config: Config, market: MarketDef, setup: LogSetup) -> list[np.ndarray]:
+def _market(config: Config, market: MarketDef, setup: LogSetup, shards: int) -> list[np.ndarray]:
     record = setup.markets.get(market.number)
     if record is None:
         if (why := fee_of_smallest(market)) is not None:
@@ -85,7 +91,7 @@ def _market(config: Config, market: MarketDef, setup: LogSetup) -> list[np.ndarr
                 market=market.number,
                 asset=market.base_asset,
                 quote_asset=market.quote_asset,
-                code=MarketState.OPEN,
+                code=MarketState.OPEN if first_shard(market, shards) == HOME else MarketState.ELSEWHERE,
                 lot_atoms=market.lot_atoms,
                 tick_atoms=market.tick_atoms,
                 min_lots=market.min_lots,
@@ -105,7 +111,7 @@ def _market(config: Config, market: MarketDef, setup: LogSetup) -> list[np.ndarr
     return []
 
 
-def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
+def in_words(command: np.ndarray, config: Config, setup: LogSetup, shards: int = 1) -> str:
     """One command of the difference, as the change that it makes."""
     record = command[0]
     kind, number = CommandKind(int(record["kind"])), int(record["market"])
@@ -116,7 +122,8 @@ def in_words(command: np.ndarray, config: Config, setup: LogSetup) -> str:
         return describe(command)  # of no asset and no market
     if kind == CommandKind.MARKET:
         sizes = f"tick {market.tick_size}, lot {market.lot_size}, number {number}"
-        return f"new market {market.symbol}: {sizes}; all of that is permanent"
+        begins = f", and begins in shard {first_shard(market, shards)}" if shards > 1 else ""
+        return f"new market {market.symbol}: {sizes}; all of that is permanent{begins}"
     if kind == CommandKind.FEES:
         before = dict(zip(("maker_ppm", "taker_ppm"), setup.fees.get(number, (0, 0)), strict=True))
     elif kind == CommandKind.MARKET_BANDS:
@@ -169,24 +176,64 @@ def apply(settings: Settings, say: Callable[[str], None], agree: Callable[[], No
     """
     check_profile(settings.data, settings.profile)
     note_profile(settings.data, settings.profile)
-    with Gateway(settings.redis_url, settings.shard) as gateway:
-        setup = read_setup(gateway)
+    with Venue(settings.redis_urls) as venue:
+        setup = read_setup(venue.home)
         for warning in warnings(settings.config, setup):
             say(f"warning: {warning}")
-        commands = difference(settings.config, setup)
+        commands = difference(settings.config, setup, settings.shards)
         for command in commands:
-            say(in_words(command, settings.config, setup))
+            say(in_words(command, settings.config, setup, settings.shards))
         if agree is not None:
-            if not commands:
+            if not commands and not _unopened(venue, settings):
                 return 0
             agree()
-        applied = execute(gateway, commands)
+        applied = execute(venue.home, commands)
         if settings.profile in FUNDED_PROFILES:
-            applied += fund(gateway, settings, setup, say)
+            applied += fund(venue.home, settings, setup, say)
+        applied += venue.complete()
+        if venue.others:
+            applied += _open(venue, settings, say) + mend(venue, settings.redis_urls, say)
         known = {market.number for market in settings.config.markets}
         for number in sorted(set(setup.markets) - known):
             say(f"market {number} is in the log but not in {settings.config.path}: it stays as it is")
         return applied
+
+
+def _unopened(venue: Venue, settings: Settings) -> dict[int, MarketDef]:
+    """New markets that are ELSEWHERE in every shard, by their numbers."""
+    if not venue.others:
+        return {}
+    setups = venue.setups()
+    return {
+        market.number: market
+        for market in settings.config.markets
+        if market.number in setups[HOME].markets
+        and not trades_in(setups, market.number)
+        and not has_begun(setups, market.number)
+    }
+
+
+def _open(venue: Venue, settings: Settings, say: Callable[[str], None]) -> int:
+    """Let new markets begin, and name those that are not where one market should be; how many began."""
+    new = _unopened(venue, settings)
+    for number, market in new.items():
+        shard = first_shard(market, settings.shards)
+        execute(venue.gateways[shard], [opening(number)])
+        say(f"{market.symbol} begins in shard {shard}")
+    setups = venue.setups()
+    for market in settings.config.markets:
+        shards = trades_in(setups, market.number)
+        if not shards:
+            say(
+                f"warning: {market.symbol} was on its way from one shard to another, and trades nowhere: "
+                f"`exchange market move {market.symbol} --to SHARD` goes on with that"
+            )
+        if len(shards) > 1:
+            say(
+                f"warning: {market.symbol} trades in the shards {' and '.join(map(str, shards))}, as one lost that it "
+                f"left: `exchange market move {market.symbol} --to SHARD` leaves it in that one alone"
+            )
+    return len(new)
 
 
 def main() -> None:

@@ -103,6 +103,11 @@ class Settings:
         """The URL of the Redis that has the logs of that shard: of a cluster, its node."""
         return self.redis_url if shard == self.shard else to_shard(self.redis_url, shard)
 
+    @property
+    def redis_urls(self) -> list[str]:
+        """Of all shards, from 0 on."""
+        return [self.redis_of(shard) for shard in range(self.shards)]
+
     def secret(self) -> bytes:
         """What signs browser sessions: given, or kept in the data folder so that all workers agree."""
         return self.session_secret or session_secret(self.data)

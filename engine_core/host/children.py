@@ -65,6 +65,7 @@ class Child:
         self.ready_after_s = 0.0
         self.starts = 0
         self.restart_at: float | None = None
+        self.status: int | None = None  # with which it ended last
         self._failures = 0
         self._parent_pipe = parent_pipe
         self._inherited = inherited
@@ -136,6 +137,7 @@ class Child:
         """The exit status if the process just ended; sets when to start it again."""
         if self.process is None or (status := self.process.poll()) is None:
             return None
+        self.status = status
         lived_s = time.monotonic() - self._started_at
         self._failures = 0 if lived_s > HEALTHY_AFTER_S else self._failures + 1
         self.process, self.ready = None, False
@@ -152,6 +154,13 @@ class Child:
         self.restart_at = None
         if self.process and self.process.poll() is None:
             self.process.send_signal(self.program.stop_signal)
+
+    def renew(self, program: Program) -> None:
+        """Go on as another program, of the same name, as soon as the present process has ended."""
+        self.program, self.ready = program, False
+        self._close_ready_pipe()
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(program.stop_signal)
 
     def wait_stopped(self, deadline: float) -> bool:
         """Wait for the end; after the deadline the whole group is killed. False if it had to be."""

@@ -30,6 +30,7 @@ from pathlib import Path
 from engine_core.config.hosts import reachable, to_bind
 from engine_core.config.settings import URLS_FILE, Settings, has_password, without_password, write_private
 from engine_core.host.children import Child, Program, rotate
+from engine_core.host.growth import Growth, More
 from engine_core.process.names import role_name
 
 SAY_SOMETHING_EVERY_S = 5.0  # while something takes long
@@ -54,6 +55,7 @@ class Plan:
     phases: tuple[tuple[Program, ...], ...]
     banner: Callable[[], str]  # said once everything is ready
     check: Callable[[], None] = lambda: None  # between the servers and the roles; StartError: no role is started
+    more: Callable[[Settings], More | None] = lambda settings: None  # on SIGUSR2; None: what runs is all there is
 
 
 def lock_data(data: Path) -> int:
@@ -174,9 +176,12 @@ class Supervisor:
     def __init__(self, plan: Plan, lock: int, say: Callable[[str], None]) -> None:
         self._plan = plan
         self._say = say
+        self._settings = plan.settings
         self._data = plan.settings.data
         self._children: list[Child] = []
         self._stopping = 0
+        self._wants_more = False
+        self._growth: Growth | None = None
         # Nobody writes into this pipe; its end-of-file is our death.
         parent_pipe, self._held_end = os.pipe()
         self._parent_pipe, self._lock = parent_pipe, lock
@@ -200,6 +205,7 @@ class Supervisor:
                 while not self._stopping:
                     self._wait(self._next_wake())
                     self._watch()
+                    self._grow()
                 return 0
             except _Stopped:
                 return 0
@@ -261,7 +267,10 @@ class Supervisor:
         self._write_run()
         if child.program.once:
             if status != 0:
-                raise StartError(f"{child.program.name} failed:\n{_indented(child.log_tail())}")
+                why = f"{child.program.name} failed:\n{_indented(child.log_tail())}"
+                if starting:
+                    raise StartError(why)
+                self._say(f"  {why}")
             return
         if starting and child.starts >= GIVE_UP_AFTER_STARTS and not child.ready:
             raise StartError(
@@ -271,9 +280,22 @@ class Supervisor:
         pause = max(0.0, (child.restart_at or 0.0) - time.monotonic())
         self._say(f"  {child.program.name} {how}; starting it again in {pause:.1f} s (log: {child.program.log})")
 
+    def _grow(self) -> None:
+        """More shards, if somebody asked for them; one step at a time, beside everything else."""
+        if self._growth is None and self._wants_more:
+            self._wants_more = False
+            more = self._plan.more(self._settings)
+            if more is not None:
+                self._say(f"  {more.settings.shards} shards from here on")
+                self._growth = Growth(more, self._children, self._child, self._start)
+        if self._growth is not None and self._growth.step():
+            self._settings, self._growth = self._growth.settings, None
+            self._write_run()
+            self._say(f"  there are {self._settings.shards} shards now")
+
     def _next_wake(self) -> float:
         now = time.monotonic()
-        moments = [self._rotate_at - now]
+        moments = [self._rotate_at - now, *([LOOK_EVERY_S] if self._growth else [])]
         for child in self._children:
             if child.program.look is not None:
                 moments.append(LOOK_EVERY_S)
@@ -298,8 +320,12 @@ class Supervisor:
         def stop(number: int, frame: object) -> None:
             self._stopping += 1
 
+        def grow(number: int, frame: object) -> None:
+            self._wants_more = True
+
         wishes = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         former = {number: signal.signal(number, stop) for number in wishes}
+        former[signal.SIGUSR2] = signal.signal(signal.SIGUSR2, grow)
         former[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # children begin so, deaf to `snapshot`
         former[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)
         wake = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
@@ -334,7 +360,7 @@ class Supervisor:
 
     def _write_run(self) -> None:
         """DIR/run.json: what runs now and how to reach it. Passwords stand in a file of their own."""
-        settings = self._plan.settings
+        settings = self._settings
         processes: dict[str, list[int]] = {}
         for child in self._children:
             if not child.program.once:

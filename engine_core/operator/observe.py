@@ -16,7 +16,7 @@ import redis
 from engine_core.operator.target.log_access import check_redis
 from engine_core.operator.target.running import CommandError, Run, find, require
 from engine_core.process.look import look_at
-from engine_core.process.sockets import ask, of_roles
+from engine_core.process.sockets import ask, of_roles, of_shard
 from engine_core.runtime.clock import ahead_ms, in_words
 from engine_core.transport.gateway import Gateway, GatewayError
 from engine_core.wire.codes import QueryKind
@@ -40,8 +40,9 @@ def status(options: argparse.Namespace) -> int:
     waiting = _waiting(run)
     if health == "Ok" and waiting:  # orders are taken, but not all of the rest goes on
         health = DEGRADED
-    used = _tables(run)
-    ahead = _clock_ahead(run)
+    tables = [_tables(run, shard) for shard in range(run.shards)]
+    clocks = [_clock_ahead(run, shard) for shard in range(run.shards)]
+    ahead = max(clocks)
     processes = {role: [_describe(pid) for pid in pids] for role, pids in run.processes.items()} or _by_socket(run)
     if options.json:
         urls = {"http": run.http, "ws": run.ws, "logs": str(run.logs), "profile": run.profile, "config": run.config}
@@ -49,7 +50,8 @@ def status(options: argparse.Namespace) -> int:
             json.dumps(
                 {
                     **{"running": True, "health": health, "message": message, "processes": processes},
-                    **{"waiting": waiting, "tables": used, "clockAheadSeconds": ahead[0], **urls},
+                    **{"waiting": waiting, "tables": tables[0], "clockAheadSeconds": ahead[0], **urls},
+                    **_of_shards(tables, clocks),
                 },
                 indent=2,
             )
@@ -67,12 +69,28 @@ def status(options: argparse.Namespace) -> int:
         print(f"  WARNING {name} waits: {why}")
     print(f"  REST {run.http}   WebSocket {run.ws}   logs {run.logs}")
     print(f"  configuration {run.config}")
+    for shard, used in enumerate(tables):
+        _warn_of(used, f" of shard {shard}" if run.shards > 1 else "")
+    return 0 if health in ACCEPTING else 1
+
+
+def _warn_of(used: dict[str, dict[str, int]], where: str) -> None:
     for name, table in used.items():
         fullness = max(table["used"] / table["size"], table["poolUsed"] / table["pool"] if table["pool"] else 0)
         if fullness >= WARN_AT:
             pool = f", {table['poolUsed']} of {table['pool']} beyond the accounts' own shares" if table["pool"] else ""
-            print(f"  WARNING {name} are filling: {table['used']} of {table['size']}{pool}; raise [capacity] {name}")
-    return 0 if health in ACCEPTING else 1
+            counts = f"{table['used']} of {table['size']}{pool}"
+            print(f"  WARNING {name}{where} are filling: {counts}; raise [capacity] {name}")
+
+
+def _of_shards(tables: list[dict[str, dict[str, int]]], clocks: list[tuple[float, str]]) -> dict[str, object]:
+    """What is different in each, where there are several."""
+    if len(tables) == 1:
+        return {}
+    pairs = enumerate(zip(tables, clocks, strict=True))
+    return {
+        "shards": [{"shard": shard, "tables": used, "clockAheadSeconds": clock[0]} for shard, (used, clock) in pairs]
+    }
 
 
 def _health(run: Run) -> tuple[str, str | None]:
@@ -96,9 +114,9 @@ def _waiting(run: Run) -> dict[str, str]:
     return found
 
 
-def _tables(run: Run) -> dict[str, dict[str, int]]:
-    """How full the engine's tables are; empty if it does not answer."""
-    look = next(filter(None, map(look_at, of_roles(run.runtime, "engine"))), None)
+def _tables(run: Run, shard: int) -> dict[str, dict[str, int]]:
+    """How full the tables of the shard's engine are; empty if it does not answer."""
+    look = next(filter(None, map(look_at, of_shard(run.runtime, "engine", shard))), None)
     if look is None:
         return {}
     names = {"capacity_used": "used", "capacity": "size", "pool_used": "poolUsed", "pool": "pool"}
@@ -110,11 +128,11 @@ def _tables(run: Run) -> dict[str, dict[str, int]]:
     return found
 
 
-def _clock_ahead(run: Run) -> tuple[float, str]:
+def _clock_ahead(run: Run, shard: int) -> tuple[float, str]:
     """By how many seconds the engine's time is ahead of the clock, and what that means; 0 if it does not answer."""
     try:
-        check_redis(run.redis)
-        with Gateway(run.redis, 0, answer_seconds=2.0) as gateway:
+        check_redis(run.redis_of(shard))
+        with Gateway(run.redis_of(shard), shard, answer_seconds=2.0) as gateway:
             time_ms = int(gateway.query(QueryKind.STATUS)[0]["time_ms"])
     except (CommandError, GatewayError, TimeoutError, redis.RedisError):
         return 0.0, ""
@@ -128,7 +146,7 @@ def _by_socket(run: Run) -> dict[str, list[dict[str, object]]]:
     for path in of_roles(run.runtime):
         if answer := ask(path, "/ready"):
             state = "ready" if answer[0] == 200 else f"not ready: {json.loads(answer[1])['reason']}"
-            found.setdefault(path.name.split(".")[0], []).append({"pid": 0, "state": state})
+            found.setdefault(path.stem.rpartition(".")[0], []).append({"pid": 0, "state": state})
     return found
 
 

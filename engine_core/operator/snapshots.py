@@ -16,10 +16,12 @@ import redis
 
 from engine_core.book import audit
 from engine_core.book.memory.state import State
+from engine_core.config.shards import VARIABLE as SHARDS
 from engine_core.operator.accounts import reached
-from engine_core.operator.target.log_access import open_log, servers_of
+from engine_core.operator.target.log_access import all_logs, servers_of
 from engine_core.operator.target.running import CommandError, is_running, require
-from engine_core.process.sockets import ask, of_roles
+from engine_core.process.names import role_name
+from engine_core.process.sockets import ask, of_shard
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.queries import answer
 from engine_core.runtime.recovery import read_logs
@@ -27,7 +29,7 @@ from engine_core.runtime.snapshots import migration, resume, snapshot
 from engine_core.runtime.snapshots.snapshot import OldSnapshot, Snapshot, SnapshotError
 from engine_core.wire.codes import CommandKind, QueryKind, Side
 from engine_core.wire.limits import ALL_MARKETS
-from engine_core.wire.log import LogError
+from engine_core.wire.log import LogError, LogState
 from engine_core.wire.queries import Asker, decode_answer, decode_query, encode_query
 from engine_core.wire.streams import EntryId, keys
 from engine_core.wire.units import format_decimal
@@ -64,22 +66,33 @@ class Stored:
 
 
 def take_snapshot(options: argparse.Namespace) -> int:
-    """Ask the running engine for a snapshot and wait until it is on the disk."""
+    """Ask the running engine of each shard for a snapshot and wait until they are on the disk."""
     run = require(options.data)
     began_ms = time.time_ns() // 1_000_000
-    if not [path for path in of_roles(run.runtime, "engine") if ask(path, "/snapshot", "POST")]:
-        raise CommandError(
-            f"no engine answers in {run.runtime}: `exchange logs engine` says why (in containers: those of the engine)"
-        )
+    for shard in range(run.shards):
+        if not [path for path in of_shard(run.runtime, "engine", shard) if ask(path, "/snapshot", "POST")]:
+            of, name = f" of shard {shard}" if shard else "", role_name("engine", shard)
+            raise CommandError(
+                f"no engine{of} answers in {run.runtime}: `exchange logs {name}` says why (in containers: those of the "
+                "engine)"
+            )
     deadline = time.monotonic() + SNAPSHOT_TIMEOUT_S
+    for shard in range(run.shards):
+        taken = _identity(_written(run.data, shard, began_ms, deadline))
+        print(json.dumps(taken | ({"shard": shard} if run.shards > 1 else {})))
+    return 0
+
+
+def _written(data: Path, shard: int, began_ms: int, deadline: float) -> Snapshot:
+    """The shard's first snapshot of after that time."""
     while time.monotonic() < deadline:
-        for path in snapshot.found(run.data, 0)[:1]:
+        for path in snapshot.found(data, shard)[:1]:
             described = _describe(path)
             if described.written_ms >= began_ms:
-                print(json.dumps(_identity(described)))
-                return 0
+                return described
         time.sleep(0.02)
-    raise CommandError(f"no snapshot came in {SNAPSHOT_TIMEOUT_S:g} s: `exchange logs engine` says why")
+    name = role_name("engine", shard)
+    raise CommandError(f"no snapshot came in {SNAPSHOT_TIMEOUT_S:g} s: `exchange logs {name}` says why")
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -99,14 +112,18 @@ def inspect(options: argparse.Namespace) -> int:
 @contextmanager
 def _asked(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Asked]]:
     if options.what == "live":
-        with reached(require(options.data)) as gateway:
-            yield {}, gateway
+        run = require(options.data)
+        if options.shard >= run.shards:
+            raise CommandError(f"--shard {options.shard}: this venue has {run.shards} (from 0 on)")
+        with reached(run) as venue:
+            yield {}, venue.gateways[options.shard]
         return
     path = Path(options.what)
     if options.what == "latest":
-        paths = snapshot.found(options.data.absolute(), 0)
+        paths = snapshot.found(options.data.absolute(), options.shard)
         if not paths:
-            raise CommandError(f"there is no snapshot in {snapshot.folder_of(options.data.absolute())} yet")
+            of_shard = f" of shard {options.shard}" if options.shard else ""
+            raise CommandError(f"there is no snapshot{of_shard} in {snapshot.folder_of(options.data.absolute())} yet")
         path = paths[0]
     stored = Stored(path)
     yield {**_identity(stored.snapshot), "digest": audit.digest(stored.machine.state)}, stored
@@ -211,22 +228,19 @@ def accept_loss(options: argparse.Namespace) -> int:
             "acknowledged orders may be among what is lost, and nothing will remember them. Restoring the log from a "
             "copy is better. If there is none: repeat this with --yes"
         )
-    with open_log(options) as client:
-        try:
-            orders, events = logs = read_logs(client, keys(0))
-            if events.top > orders.top:
-                raise CommandError(
-                    f"the event log reaches {events.top}, the command log only {orders.top}: one of them alone "
-                    "is not enough; restore both from the same copy, or start over with `exchange reset`"
-                )
-            aside = resume.accept_loss(client, keys(0), data, 0, logs)
-        except (redis.RedisError, LogError) as error:
-            raise CommandError(f"the log cannot be read: {error}") from None
-    print(json.dumps({"commandsUpTo": str(orders.top), "snapshotsPutAside": [path.name for path in aside]}))
+    with all_logs(options) as clients:
+        logs = [_whole_logs(client, shard) for shard, client in enumerate(clients)]
+        for shard, client in enumerate(clients):
+            try:
+                aside = resume.accept_loss(client, keys(shard), data, shard, logs[shard])
+            except (redis.RedisError, LogError) as error:
+                raise CommandError(f"the log cannot be read: {error}") from None
+            kept = {"commandsUpTo": str(logs[shard][0].top), "snapshotsPutAside": [path.name for path in aside]}
+            print(json.dumps(kept | ({"shard": shard} if len(clients) > 1 else {})))
     with servers_of(data) as environment:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "persistence.refill"],
-            env=os.environ | environment,
+            env=os.environ | environment | {SHARDS: str(len(logs))},
             capture_output=True,
             text=True,
             check=False,
@@ -238,3 +252,17 @@ def accept_loss(options: argparse.Namespace) -> int:
         )
     print(done.stdout.strip())
     return 0
+
+
+def _whole_logs(client: redis.Redis, shard: int) -> tuple[LogState, LogState]:
+    """Commands and events of a shard; CommandError unless one can go on with them. Before anything is changed."""
+    try:
+        orders, events = read_logs(client, keys(shard))
+    except (redis.RedisError, LogError) as error:
+        raise CommandError(f"the log cannot be read: {error}") from None
+    if events.top > orders.top:
+        raise CommandError(
+            f"the event log reaches {events.top}, the command log only {orders.top}: one of them alone "
+            "is not enough; restore both from the same copy, or start over with `exchange reset`"
+        )
+    return orders, events

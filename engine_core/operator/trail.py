@@ -2,10 +2,14 @@
 
 Everything that an administrator does is a command in the log, with its outcome in the entry of the same ID in the event
 log; `exchange verify` proves that the one gives the other, and nothing else changes a balance, a key or a market. Which
-key signed a command that came by REST stands in the log of that ingress, at the time of the entry. Non-goals: orders.
+key signed a command that came by REST stands in the log of that ingress, at the time of the entry.
+
+Where there are several shards, what is the same in all is read from the first one; of the others, in the order of time,
+what is theirs: the states of markets, and money that came and went. Non-goals: orders.
 """
 
 import argparse
+import heapq
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,11 +19,19 @@ from typing import Any, cast
 import numpy as np
 import redis
 
-from engine_core.operator.target.log_access import open_log
+from engine_core.operator.target.log_access import all_logs
 from engine_core.operator.target.running import CommandError
 from engine_core.transport.redis_connection import describe
 from engine_core.transport.replicated import end_of
-from engine_core.wire.codes import AccountState, CommandKind, EventKind, KeyPermission, MarketState, Reason
+from engine_core.wire.codes import (
+    AccountOption,
+    AccountState,
+    CommandKind,
+    EventKind,
+    KeyPermission,
+    MarketState,
+    Reason,
+)
 from engine_core.wire.layout import ADMIN_EVENT, EVENT
 from engine_core.wire.market_limits import LIMITS
 from engine_core.wire.streams import FIELD, BlockError, decode_block, keys
@@ -29,7 +41,10 @@ INGRESS_GATEWAYS = range(100, 200)
 _OUTCOMES = (EventKind.APPLIED, EventKind.REFUSED)
 _OWN = (CommandKind.LEASE, CommandKind.CAPACITY)  # the exchange's own housekeeping
 _KINDS = {kind.value for kind in CommandKind} - {kind.value for kind in _OWN}
+_OF_EACH = (CommandKind.MARKET_STATE, CommandKind.MOVE_OUT, CommandKind.MOVE_IN, CommandKind.SKIP)
 _NUMBERS = {
+    CommandKind.MOVE_OUT: ("amount_atoms", "sequence"),
+    CommandKind.MOVE_IN: ("amount_atoms", "sequence"),
     CommandKind.DEPOSIT: ("amount_atoms", "reference"),
     CommandKind.WITHDRAW: ("amount_atoms", "reference"),
     CommandKind.TRANSFER: ("amount_atoms", "reference"),
@@ -42,17 +57,25 @@ Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 def trail(options: argparse.Namespace) -> int:
     try:
-        with open_log(options) as client:
-            names = keys(0)
-            if not describe(client, names.events).is_complete:
-                print("# the log was trimmed: what came before its first entry is in backups and in the database only")
-            end = end_of(client, names)
-            for action in _actions(client, names.events, "+" if end is None else str(end)):
+        with all_logs(options) as clients:
+            actions = [_of_shard(client, shard, len(clients)) for shard, client in enumerate(clients)]
+            for action in heapq.merge(*actions, key=lambda action: str(action["time"])):
                 if options.account is None or action.get("account") == options.account:
                     print(json.dumps(action) if options.json else _line(action))
     except (redis.RedisError, BlockError) as error:
         raise CommandError(f"the log cannot be read: {error}") from None
     return 0
+
+
+def _of_shard(client: redis.Redis, shard: int, shards: int) -> Iterator[dict[str, Any]]:
+    names = keys(shard)
+    if not describe(client, names.events).is_complete:
+        of = f" of shard {shard}" if shards > 1 else ""
+        print(f"# the log{of} was trimmed: what came before its first entry is in backups and in the database only")
+    end = end_of(client, names)
+    for action in _actions(client, names.events, "+" if end is None else str(end)):
+        if shard == 0 or CommandKind[action["action"]] in _OF_EACH:
+            yield action | ({"shard": shard} if shards > 1 else {})
 
 
 def _actions(client: redis.Redis, stream: str, end: str) -> Iterator[dict[str, Any]]:
@@ -93,6 +116,10 @@ def _action(entry: str, header: np.void, event: np.void, command: np.void) -> di
             action["tier"] = int(command["code"])
         case CommandKind.TRANSFER:
             action["toAccount"] = int(command["to_account"])
+        case CommandKind.MOVE_OUT | CommandKind.MOVE_IN:
+            action["otherShard"] = int(command["code"])
+        case CommandKind.ACCOUNT_OPTIONS:
+            action["options"] = AccountOption(int(command["code"])).name or "none"
         case CommandKind.SHARES:
             action["divided"] = bool(command["code"])
         case CommandKind.ASSET:

@@ -1,11 +1,9 @@
 """`exchange up`: decides what to start, from the options, the environment and the configuration, and runs it."""
 
 import argparse
-import importlib.util
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
@@ -32,18 +30,15 @@ from engine_core.config.settings import (
 from engine_core.config.shards import check_markets, note_shards, noted_shards, shards_of
 from engine_core.config.toml_section import ConfigError
 from engine_core.edge import exposure
-from engine_core.host.children import Program
-from engine_core.host.disk_reserve import DiskReserve
 from engine_core.host.embedded import EmbeddedError, Postgres, Server, Valkey
 from engine_core.host.external import ExternalError, check_database, check_redis
 from engine_core.host.runtime_folders import check_room, own, sweep, tidy
 from engine_core.host.supervisor import Plan, StartError, Supervisor, check_host, check_ports, free_port, lock_data
 from engine_core.jit import cache as kernel_cache
+from engine_core.operator import programs
 from engine_core.operator.target import continuing, log_access
-from engine_core.operator.target.roles import NEEDS, ROLES, SECRETS
 from engine_core.operator.target.running import CommandError, confirmed, require, settings_of
 from engine_core.process import lifecycle
-from engine_core.process.names import process_name
 
 
 def up(options: argparse.Namespace) -> int:
@@ -101,14 +96,15 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
         session_secret=session_secret(data),
         metrics_port=config.server.metrics_port,
     )
-    phases = _phases(settings, servers)
-    check_ports(host, _metrics_ports(phases), taken=(http_port, ws_port))
+    phases = programs.phases(settings, servers)
+    check_ports(host, programs.metrics_ports(phases), taken=(http_port, ws_port))
     kernel_cache.ensure()  # last: it may take minutes, and what a person typed is refused at once
     plan = Plan(
         settings,
         phases,
         banner=lambda: _banner(settings, time.monotonic() - began),
         check=lambda: check_log(settings.redis_url),
+        more=programs.more,
     )
     try:
         return Supervisor(plan, lock, print).run()
@@ -138,8 +134,6 @@ def _shards(options: argparse.Namespace, config: Config, data: Path) -> int:
             f"cannot give one up: start it with --shards {there}, or leave it out"
         )
     check_markets(config.path, config.markets, shards)
-    if shards > 1:
-        raise StartError("this version cannot run more than one shard yet: --shards 1")
     return shards
 
 
@@ -174,68 +168,6 @@ def _database(servers: list[Server], data: Path, runtime: Path) -> str:
         return url
     servers.append(postgres := Postgres(data, runtime))
     return postgres.url
-
-
-def _metrics_ports(phases: tuple[tuple[Program, ...], ...]) -> list[tuple[str, str, int]]:
-    ports = [
-        (program.role, int(program.environment.get("EXCHANGE_METRICS_PORT", 0)))
-        for phase in phases
-        for program in phase
-    ]
-    return [(f"the metrics of {role}", "[server] metrics_port", port) for role, port in ports if port]
-
-
-def _phases(settings: Settings, servers: list[Server]) -> tuple[tuple[Program, ...], ...]:
-    server, given = settings.config.server, settings.environment()
-    metrics = iter(range(settings.metrics_port, settings.metrics_port + 1024)) if settings.metrics_port else None
-
-    def role(name: str, worker: int = 0, once: bool = False, shard: int = 0) -> Program:
-        port = next(metrics) if metrics and not once else 0
-        variables = given | {"EXCHANGE_SHARD": str(shard), "REDIS_URL": settings.redis_of(shard)}
-        environment = {key: value for key, value in variables.items() if key not in SECRETS or key in NEEDS[name]}
-        environment |= {"EXCHANGE_WORKER": str(worker), "EXCHANGE_METRICS_PORT": str(port)}
-        log = settings.data / "logs" / f"{process_name(name, shard, worker)}.log"
-        arguments = ("--standby",) if name == "standby" else ()
-        return Program(name, _module(ROLES[name], *arguments), log, environment, once=once)
-
-    def of_shard(shard: int) -> list[Program]:
-        standbys = range(1, settings.config.engine.standbys + 1)
-        return [role("writer", shard=shard), *(role("standby", number, shard=shard) for number in standbys)]
-
-    edges = [
-        *(role("ingress", worker) for worker in range(server.ingress_workers)),
-        *(role("egress", worker) for worker in range(server.egress_workers)),
-        *of_shard(0),
-    ]
-    home, reconciler = role("engine"), role("reconcile", once=True)
-    others = range(1, settings.shards)
-    engines = [home, *(role("engine", shard=shard) for shard in others)]
-    beside = [program for shard in others for program in of_shard(shard)]
-    phases = [
-        tuple(_program(server, settings.data) for server in servers),
-        (*engines, reconciler, *edges, *beside),
-    ]
-    if settings.profile == "demo" and importlib.util.find_spec(ROLES["market_maker"]):
-        phases.append((role("market_maker"),))
-    return tuple(phases)
-
-
-def _module(module: str, *arguments: str) -> Callable[[int], list[str]]:
-    # -P: the folder that one happens to stand in is not searched for modules
-    return lambda parent_pipe: [sys.executable, "-P", "-m", module, *arguments]
-
-
-def _program(server: Server, data: Path) -> Program:
-    reserve = DiskReserve(server.folder, print) if isinstance(server, Valkey) else None
-    return Program(
-        role=server.name,
-        command=server.command,
-        log=data / "logs" / f"{server.name}.log",
-        probe=server.probe,
-        prepare=server.prepare,
-        stop_signal=server.stop_signal,
-        look=reserve.look if reserve else None,
-    )
 
 
 def _banner(settings: Settings, seconds: float) -> str:

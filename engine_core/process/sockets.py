@@ -4,6 +4,8 @@ import socket
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from engine_core.process.names import role_name
+
 TIMEOUT_S = 1.0
 
 
@@ -21,6 +23,11 @@ class _UnixConnection(HTTPConnection):
 def of_roles(runtime: Path, role: str = "*") -> list[Path]:
     """The sockets of a role's processes, or of all; a process that was killed may have left one that nobody answers."""
     return sorted(runtime.glob(f"{role}.*.metrics"))
+
+
+def of_shard(runtime: Path, role: str, shard: int) -> list[Path]:
+    """The same of one shard's."""
+    return sorted(runtime.glob(f"{role_name(role, shard)}.[0-9]*.metrics"))
 
 
 def ask(path: Path, target: str, method: str = "GET") -> tuple[int, str] | None:

@@ -10,8 +10,9 @@ import pytest
 from engine_core.administration.client import LogSetup, admin
 from engine_core.administration.reconcile import difference, in_words, warnings
 from engine_core.config.exchange_toml import Config, load
+from engine_core.config.shards import first_shard
 from engine_core.config.toml_section import ConfigError
-from engine_core.wire.codes import CommandKind
+from engine_core.wire.codes import CommandKind, MarketState
 from engine_core.wire.layout import ADMIN, join
 
 SHIPPED = load(Path(__file__).parents[2] / "exchange.toml")
@@ -135,3 +136,25 @@ def test_every_change_is_told_in_words() -> None:
     assert [in_words(command, changed, log) for command in difference(changed, log)] == [
         *("SOL_USDC: taker_ppm 500 → 900", "SOL_USDC: max_open_orders 1000 → 5")
     ]
+
+
+def test_a_new_market_begins_in_its_shard_and_is_elsewhere_at_home() -> None:
+    config = change("SOL_USDC", shard=1)
+    commands = difference(config, LogSetup(), shards=2)
+    codes = {int(each["market"][0]): MarketState(int(each["code"][0])) for each in commands if is_market(each)}
+    begins = {market.number: first_shard(market, 2) for market in config.markets}
+    assert set(begins.values()) == {0, 1} and begins[1] == 1
+    assert codes == {number: MarketState.ELSEWHERE if shard else MarketState.OPEN for number, shard in begins.items()}
+    words = [in_words(each, config, LogSetup(), shards=2) for each in commands if is_market(each)]
+    assert all(f"begins in shard {begins[number]}" in text for number, text in enumerate(words, start=1))
+    assert all("shard" not in in_words(each, SHIPPED, LogSetup()) for each in difference(SHIPPED, LogSetup()))
+
+
+def is_market(command: np.ndarray) -> bool:
+    return bool(command["kind"][0] == CommandKind.MARKET)
+
+
+def test_where_it_trades_by_now_is_no_difference() -> None:
+    records = join(difference(SHIPPED, LogSetup(), shards=2))
+    records["code"][records["kind"] == CommandKind.MARKET] = MarketState.ELSEWHERE  # all of them have moved
+    assert difference(change("SOL_USDC", shard=0), LogSetup.read(records), shards=2) == []

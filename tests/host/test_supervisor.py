@@ -19,8 +19,10 @@ from engine_core.host.supervisor import StartError, check_port, free_port, holde
 
 HOST = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from engine_core.host.children import Program
+from engine_core.host.growth import More
 from engine_core.host.supervisor import Plan, StartError, Supervisor, lock_data
 from engine_core.config.exchange_toml import load
 from engine_core.config.settings import Settings
@@ -29,15 +31,23 @@ data, runtime = Path(sys.argv[1]), Path(sys.argv[2])
 variables = {"EXCHANGE_CONFIG": sys.argv[3], "EXCHANGE_DATA": str(data), "EXCHANGE_RUNTIME": str(runtime)}
 settings = Settings.from_environment(variables)
 
-def program(role, code, once=False):
+def program(role, code, once=False, shard=0):
     code = "from engine_core.process.lifecycle import ready, start; start(%r)\\n" % role + code
-    return Program(role, lambda pipe: [sys.executable, "-c", code], data / "logs" / (role + ".log"), once=once)
+    log, environment = data / "logs" / (role + ".log"), {"EXCHANGE_SHARD": str(shard)}
+    return Program(role, lambda pipe: [sys.executable, "-c", code], log, environment, once=once)
 
-scenario = eval(sys.argv[4])
+def more(settings):
+    added, once, renewed = growth
+    if settings.shards == 2:
+        return None
+    added, renewed = (tuple(program(*each) for each in group) for group in (added, renewed))
+    return More(replace(settings, shards=2), added, program(*once), renewed)
+
+scenario, growth = eval(sys.argv[4])
 try:
     lock = lock_data(data)
     phases = tuple(tuple(program(*parts) for parts in phase) for phase in scenario)
-    plan = Plan(settings, phases, lambda: "READY")
+    plan = Plan(settings, phases, lambda: "READY", more=more)
     sys.exit(Supervisor(plan, lock, lambda line: print(line, flush=True)).run())
 except StartError as error:
     print("ERROR", error, flush=True)
@@ -50,8 +60,8 @@ CONFIG = Path(__file__).parents[2] / "exchange.toml"
 class Host:
     """A supervisor in a process of its own, and what it says."""
 
-    def __init__(self, data: Path, runtime: Path, scenario: list[list[tuple[object, ...]]]) -> None:
-        arguments = [sys.executable, "-c", HOST, str(data), str(runtime), str(CONFIG), repr(scenario)]
+    def __init__(self, data: Path, runtime: Path, scenario: list[list[tuple[object, ...]]], growth: object) -> None:
+        arguments = [sys.executable, "-c", HOST, str(data), str(runtime), str(CONFIG), repr((scenario, growth))]
         self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.data = data
         self.said: list[str] = []
@@ -90,8 +100,11 @@ def hosts(tmp_path: Path, runtime: Path) -> Iterator[list[Host]]:
         host.process.stdout.close()
 
 
-def begin(hosts: list[Host], tmp_path: Path, runtime: Path, *phases: list[tuple[object, ...]]) -> Host:
-    hosts.append(Host(tmp_path / "data", runtime, list(phases)))
+def begin(
+    hosts: list[Host], tmp_path: Path, runtime: Path, *phases: list[tuple[object, ...]], growth: object = None
+) -> Host:
+    """`growth`: with a second shard, what is added, what runs once, and what begins anew."""
+    hosts.append(Host(tmp_path / "data", runtime, list(phases), growth))
     return hosts[-1]
 
 
@@ -266,3 +279,51 @@ def test_an_idle_supervisor_sleeps(hosts: list[Host], tmp_path: Path, runtime: P
     before, began = process.num_ctx_switches().voluntary, time.monotonic()
     time.sleep(1.0)
     assert process.num_ctx_switches().voluntary - before < 20 * (time.monotonic() - began)
+
+
+ENGINE, EDGES = ("engine", RUNS), [("ingress", RUNS), ("egress", RUNS)]
+
+
+def test_a_shard_more_and_then_each_edge_anew(hosts: list[Host], tmp_path: Path, runtime: Path) -> None:
+    added, once = ("engine", RUNS, False, 1), ("reconcile", "print('said once')", True)
+    host = begin(hosts, tmp_path, runtime, [ENGINE, *EDGES], growth=([added], once, EDGES))
+    host.until("READY")
+    before = {role: host.pid(role) for role in ("engine", "ingress", "egress")}
+    host.process.send_signal(signal.SIGUSR2)
+    host.until("there are 2 shards now")
+    after = {role: host.pid(role) for role in before}
+    assert after["engine"] == before["engine"] and host.pid("engine.s1")
+    assert all(after[role] != before[role] for role in ("ingress", "egress"))
+    said = [line.split()[0] for line in host.said if "is ready" in line or "ended" in line]
+    assert said[-5:] == ["engine.s1", "ingress", "ingress", "egress", "egress"], "one after the other"
+    assert (tmp_path / "data" / "logs" / "reconcile.log").read_text() == "said once\n"
+    assert json.loads((tmp_path / "data" / "run.json").read_text())["shards"] == 2
+    children = host.children()
+    host.process.send_signal(signal.SIGUSR2)  # there is no more
+    assert host.stop() == 0
+    assert psutil.wait_procs(children, timeout=5)[1] == [] and "3 shards" not in "".join(host.said)
+
+
+def test_a_shard_that_does_not_start_holds_nothing_up(hosts: list[Host], tmp_path: Path, runtime: Path) -> None:
+    added, once = ("engine", "raise SystemExit('no room')", False, 1), ("reconcile", "pass", True)
+    host = begin(hosts, tmp_path, runtime, [ENGINE, *EDGES], growth=([added], once, EDGES))
+    host.until("READY")
+    edges = [host.pid("ingress"), host.pid("egress")]
+    host.process.send_signal(signal.SIGUSR2)
+    host.until("engine.s1 ended with status 1")
+    os.kill(host.pid("engine"), signal.SIGKILL)
+    host.until("engine is ready")
+    assert [host.pid("ingress"), host.pid("egress")] == edges
+    assert json.loads((tmp_path / "data" / "run.json").read_text())["shards"] == 1
+    assert host.stop() == 0
+
+
+def test_what_brings_the_setup_may_fail_and_is_tried_again(hosts: list[Host], tmp_path: Path, runtime: Path) -> None:
+    flag = tmp_path / "flag"
+    once = ("reconcile", f"import pathlib; p = pathlib.Path({str(flag)!r}); p.exists() or (p.touch(), 1 / 0)", True)
+    host = begin(hosts, tmp_path, runtime, [ENGINE], growth=([("engine", RUNS, False, 1)], once, []))
+    host.until("READY")
+    host.process.send_signal(signal.SIGUSR2)
+    host.until("reconcile failed")
+    host.until("there are 2 shards now")
+    assert host.stop() == 0

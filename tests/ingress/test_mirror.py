@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine_core.replica.lacking import lacking
 from engine_core.replica.market_data import NOTHING, Changes
 from engine_core.wire.codes import (
     AccountOption,
@@ -20,7 +21,7 @@ from engine_core.wire.codes import (
 )
 from engine_core.wire.layout import ADMIN, ADMIN_EVENT, EVENT, SLOT, join
 from ingress import mirror as module
-from ingress.mirror import Mirror, lacking
+from ingress.mirror import Mirror
 from tests.ingress.fakes import FakeGateway, event
 from tests.markets import BTC, SOL, admin, key_record, setup_records
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine_core import cli
 from engine_core.operator.target.benchmarks import benchmarks
 
 COMMANDS = (
@@ -42,7 +43,17 @@ COMMANDS = (
         "writer",
         "bench",
     ),
-    *("accounts freeze", "accounts unfreeze", "accounts tier", "market", "fees"),
+    *(
+        "accounts freeze",
+        "accounts unfreeze",
+        "accounts tier",
+        "market",
+        "market move",
+        "market list",
+        "fees",
+        "shards list",
+        "shards add",
+    ),
 )
 
 
@@ -63,6 +74,22 @@ def exchange(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 def test_every_command_has_help(command: str) -> None:
     done = exchange(*command.split(), "--help")
     assert done.returncode == 0 and "usage: exchange" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("market SOL_USDC closed", "market state SOL_USDC closed"),
+        ("market --data x SOL_USDC open", "market state --data x SOL_USDC open"),
+        ("market list --json", "market list --json"),
+        ("market move SOL_USDC --to 1 --state open", "market move SOL_USDC --to 1 --state open"),
+        ("market --help", "market --help"),
+        ("market", "market"),
+        ("deposit 2 USDC 1", "deposit 2 USDC 1"),
+    ],
+)
+def test_the_state_of_a_market_is_set_without_a_word_for_it(typed: str, meant: str) -> None:
+    assert cli._in_full(typed.split()) == meant.split()
 
 
 def test_version_and_help() -> None:

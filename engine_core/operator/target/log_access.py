@@ -10,6 +10,7 @@ import redis
 
 from engine_core.config.redis_url import to_shard
 from engine_core.config.settings import runtime_folder, without_password
+from engine_core.config.shards import shards_of
 from engine_core.host.embedded import EmbeddedError, Postgres, Valkey, running
 from engine_core.host.supervisor import StartError, lock_data
 from engine_core.operator.target.running import CommandError, absent, find
@@ -55,6 +56,15 @@ def check_redis(url: str) -> None:
         raise CommandError(
             f"no Redis answers at {without_password(url)}: {error}; start the exchange, or name its Redis by REDIS_URL"
         ) from None
+
+
+@contextlib.contextmanager
+def all_logs(options: argparse.Namespace) -> Iterator[list[redis.Redis]]:
+    """The same of every shard that there is."""
+    run = find(options.data)
+    shards = run.shards if run is not None else shards_of(os.environ, options.data)
+    with open_logs(options) as log_of:
+        yield [log_of(shard) for shard in range(shards)]
 
 
 @contextlib.contextmanager

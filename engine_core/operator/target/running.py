@@ -41,6 +41,11 @@ class Run:
         """The URL of the Redis that has the logs of that shard: of a cluster, its node."""
         return self.redis if self.shards == 1 else to_shard(self.redis, shard)
 
+    @property
+    def redis_urls(self) -> list[str]:
+        """Of all shards, from 0 on."""
+        return [self.redis_of(shard) for shard in range(self.shards)]
+
     def environment(self) -> dict[str, str]:
         """The variables that let a tool or a role join this exchange."""
         return {

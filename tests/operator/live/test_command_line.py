@@ -31,7 +31,7 @@ TEXTS = (
     *("5-", "-5", "1-2-3", "18446744073709551616-0", "99999999999999999999-1", "1-18446744073709551615"),
 )
 GOOD = {
-    **{"account": "2", "asset": "USDC", "amount": "1", "symbol": "SOL_USDC", "state": "open", "tier": "1"},
+    **{"account": "2", "asset": "USDC", "amount": "1", "symbol": "SOL_USDC", "state": "open", "tier": "1", "to": "0"},
     **{"key": base64.b64encode(bytes(32)).decode(), "entry": "none", "maker_ppm": "200", "taker_ppm": "500"},
 }
 ENOUGH = {

@@ -1,0 +1,82 @@
+"""`exchange market`: where markets trade, opening and closing them, and moving one to another shard."""
+
+import argparse
+import json
+from typing import Any
+
+from engine_core.administration.client import LogSetup, admin, execute
+from engine_core.administration.market_move import move
+from engine_core.administration.venue import Venue, has_begun, trades_in
+from engine_core.edge.spelling import MARKET_STATE_WORDS
+from engine_core.operator.accounts import ANSWER_TIMEOUT_S, market_number, reached, session, symbols
+from engine_core.operator.target.running import CommandError, require
+from engine_core.replica.setup import HOME
+from engine_core.wire.codes import CommandKind, MarketState
+
+_COLUMNS = "{:<16}{:>6}  {:<6} {}"
+
+
+def market_list(options: argparse.Namespace) -> int:
+    """All markets: number, shard and state."""
+    with reached(require(options.data)) as venue:
+        setups = venue.setups(ANSWER_TIMEOUT_S)
+    rows = [_row(setups, symbol, number) for symbol, number in symbols(setups[HOME]).items()]
+    if options.json:
+        print("\n".join(map(json.dumps, rows)))
+        return 0
+    print(_COLUMNS.format("market", "number", "shard", "state"))
+    for row in rows:
+        where = "-" if row["shard"] is None else str(row["shard"])
+        note = f"   on its way: exchange market move {row['market']} --to SHARD" if row["isOnItsWay"] else ""
+        print(_COLUMNS.format(row["market"], row["number"], where, f"{row['state']}{note}"))
+    return 0
+
+
+def _row(setups: list[LogSetup], symbol: str, number: int) -> dict[str, Any]:
+    shards = trades_in(setups, number)
+    shard = shards[0] if shards else None
+    state = MarketState(int(setups[shard or HOME].markets[number]["code"]))
+    is_on_its_way = len(shards) != 1 and has_begun(setups, number)
+    return {
+        **{"market": symbol, "number": number, "shard": shard, "state": MARKET_STATE_WORDS[state]},
+        "isOnItsWay": is_on_its_way,
+    }
+
+
+def market_state(options: argparse.Namespace) -> int:
+    """Said to the shard where the market trades."""
+    with session(options) as (venue, setup):
+        number = market_number(setup, options.symbol)
+        shard = _shard_of(venue, options.symbol, number)
+        execute(venue.gateways[shard], [admin(CommandKind.MARKET_STATE, market=number, code=_state(options.state))])
+    print(f"{options.symbol} is {options.state}")
+    return 0
+
+
+def _shard_of(venue: Venue, symbol: str, number: int) -> int:
+    if not venue.others:
+        return HOME
+    shards = trades_in(venue.setups(ANSWER_TIMEOUT_S), number)
+    if len(shards) != 1:
+        raise CommandError(
+            f"{symbol} is on its way from one shard to another: `exchange market move {symbol} --to SHARD` ends that"
+        )
+    return shards[0]
+
+
+def move_market(options: argparse.Namespace) -> int:
+    """To another shard; safe to repeat, wherever it was interrupted."""
+    run = require(options.data)
+    if options.to >= run.shards:
+        raise CommandError(f"--to {options.to}: this venue has {run.shards} shards (from 0 on)")
+    state = None if options.state is None else _state(options.state)
+    with session(options) as (venue, setup):
+        number = market_number(setup, options.symbol)
+        moved = move(venue, number, options.to, state, lambda line: print(f"  {line}", flush=True))
+    done = "trades in" if moved else "traded already in"
+    print(f"{options.symbol} {done} shard {options.to}")
+    return 0
+
+
+def _state(word: str) -> MarketState:
+    return MarketState[word.upper().replace("-", "_")]
