@@ -23,6 +23,7 @@ from engine_core.administration.lost_moves import mend
 from engine_core.administration.venue import Venue, has_begun, opening, trades_in
 from engine_core.config.exchange_toml import FUNDED_PROFILES, AssetDef, Config, MarketDef
 from engine_core.config.profiles import check_profile, note_profile
+from engine_core.config.redis_url import places
 from engine_core.config.settings import Settings
 from engine_core.config.shards import first_shard
 from engine_core.config.toml_section import ConfigError
@@ -240,9 +241,8 @@ def main() -> None:
     start("reconcile")
     try:
         settings = Settings.from_environment()
-        check_redis(
-            settings.redis_url, settings.config.durability, settings.config.replicas, log.info
-        )  # nobody did if the roles were started one by one
+        for url in places(settings.redis_url, settings.shards):  # nobody did if the roles were started one by one
+            check_redis(url, settings.config.durability, settings.config.replicas, log.info)
         log.info("%d commands applied", apply(settings, log.info))
     except (ConfigError, ApplyError, ExternalError, TimeoutError) as error:
         sys.exit(f"error: {error}")

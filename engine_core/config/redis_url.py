@@ -92,6 +92,11 @@ def to_shard(url: str, shard: int) -> str:
     return f"{scheme}://{user}{at}{hosts.partition('/')[0]}/{shard}{mark}{options}"
 
 
+def places(url: str, shards: int) -> list[str]:
+    """Where the logs of so many shards are: one URL, or of a cluster one for each shard's node."""
+    return [to_shard(url, shard) for shard in range(shards)] if is_cluster(url) and shards > 1 else [url]
+
+
 def sentinel_url(url: str) -> SentinelUrl:
     """The parts of a URL of which is_sentinel; ValueError if one is wrong."""
     parts = urlsplit(url)

@@ -13,6 +13,7 @@ from engine_core.administration.client import ApplyError
 from engine_core.administration.first_key import first_administrator
 from engine_core.config.exchange_toml import Config
 from engine_core.config.profiles import check_profile, first_profile
+from engine_core.config.redis_url import places
 from engine_core.config.settings import (
     KEYS_FILE,
     MAX_PORT,
@@ -84,7 +85,7 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
         config=config,
         data=data,
         runtime=runtime,
-        redis_url=_redis(servers, config, data, runtime),
+        redis_url=_redis(servers, config, data, runtime, shards),
         database_url=_database(servers, data, runtime),
         profile=profile,
         shard=0,
@@ -147,11 +148,12 @@ def _runtime(data: Path) -> Path:
     return runtime
 
 
-def _redis(servers: list[Server], config: Config, data: Path, runtime: Path) -> str:
+def _redis(servers: list[Server], config: Config, data: Path, runtime: Path, shards: int) -> str:
     """The URL of the operator's Redis if it will do, else of one that is added to `servers`."""
     url = os.environ.get("REDIS_URL", "")
     if url:
-        check_redis(url, config.durability, config.replicas, lambda line: print(f"  {line}", flush=True))
+        for place in places(url, shards):
+            check_redis(place, config.durability, config.replicas, lambda line: print(f"  {line}", flush=True))
         print(f"  using Redis at {without_password(url)}")
         return url
     if config.replicas:

@@ -9,7 +9,9 @@ from engine_core.config.redis_url import (
     is_sentinel,
     is_watched,
     of_shard,
+    places,
     sentinel_url,
+    to_shard,
 )
 from engine_core.config.settings import has_password, without_password
 from engine_core.config.toml_section import ConfigError
@@ -33,8 +35,12 @@ def test_the_parts_of_a_cluster_url() -> None:
     assert parts.server == "redis://me:p%2Fw@node/0?health_check_interval=9"
     assert of_shard(url, 3) == "redis+cluster://me:p%2Fw@one,[::1]:7/3?health_check_interval=9"
     assert cluster_url(of_shard(url, 3)).shard == 3
+    assert places(url, 2) == [of_shard(url, 0), of_shard(url, 1)] and places(url, 1) == [url]
+    assert to_shard(of_shard(url, 3), 12) == of_shard(url, 12)
     for other in (of_shard(url, 3), "redis://one:1/0", "redis+sentinel://one/log"):
         assert of_shard(other, 4) == other
+    for other in ("redis://one:1/0", "redis+sentinel://one/log", "unix:///a/b"):
+        assert to_shard(other, 4) == other and places(other, 3) == [other]
 
 
 @pytest.mark.parametrize(

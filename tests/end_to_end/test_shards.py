@@ -19,7 +19,7 @@ from engine_core.administration import market_move
 from engine_core.administration.client import admin
 from engine_core.administration.demo import TRADERS
 from engine_core.administration.venue import Venue, trades_in
-from engine_core.config.redis_url import to_shard
+from engine_core.operator.target.running import require
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import (
     CommandKind,
@@ -58,8 +58,7 @@ class Engines:
     """The engines of all shards."""
 
     def __init__(self, exchange: Exchange) -> None:
-        run = exchange.run
-        self.urls = [to_shard(run["redis"], shard) for shard in range(run["shards"])]
+        self.urls = require(exchange.data).redis_urls
         self._stack = ExitStack()
 
     def __enter__(self) -> "Engines":
