@@ -99,7 +99,7 @@ async def order_in_every_way(buyer: Client, seller: Client) -> None:
     assert (await buyer.cancel_order("", symbol, {"orderId": stop["id"]}))["id"] == stop["id"]
     edited = await buyer.edit_order(bid["id"], symbol, "limit", "buy", 11, 0.41)
     assert (edited["price"], edited["amount"]) == (0.41, 11) and edited["id"] != bid["id"]
-    number = {"clientOrderId": int(edited["id"]) >> 24}
+    number = {"clientOrderId": (int(edited["id"]) >> 24) % 2**32}
     first = await buyer.create_order(symbol, "limit", "buy", 1, 0.3, number)
     again = await buyer.create_order(symbol, "limit", "buy", 1, 0.3, number)
     assert again["id"] == first["id"], "a retry with the same clientId is the same order"
