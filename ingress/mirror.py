@@ -89,7 +89,7 @@ class Mirror:
     async def complete(self, shard: int) -> None:
         """Append what this shard lacks of home's setup."""
         began = time.monotonic()
-        home, other = [(await self._gateways[each].query(QueryKind.SETUP))[1] for each in (HOME, shard)]
+        other, home = [(await self._gateways[each].query(QueryKind.SETUP))[1] for each in (shard, HOME)]
         missing = lacking(home, other)
         if missing:
             logger.info("shard %d lacks %d commands of the setup: they are appended", shard, len(missing))

@@ -1,6 +1,7 @@
 """A venue of several shards as one gateway: each command goes where it belongs, and what several say is one answer.
 
     an order, a market's state     the shard where the logs say that the market trades; once more if it has just moved
+    one with a clientId            first where its market traded until lately: it may be there already, by that name
     of all markets, leases         every shard: done when all have done it, refused if one refuses
     setup                          home, and once it is applied there every other shard (mirror.py: what one lacks)
     money in, out, to others       home
@@ -21,7 +22,7 @@ import numpy as np
 from engine_core.replica.setup import HOME, Setup
 from engine_core.transport.backlog import Logs
 from engine_core.transport.outbox import Answer
-from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
+from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, QueryKind, Reason
 from engine_core.wire.events import pick
 from engine_core.wire.layout import ADMIN, BALANCE, COMMAND, EVENT, join
 from engine_core.wire.limits import ALL_MARKETS
@@ -29,6 +30,7 @@ from ingress.engine import FAILURES, Engine, Gateway
 
 Answered = tuple[np.void, np.ndarray]
 
+FORMER_SECONDS: Final = 600.0  # after a market has moved, a repeated order may be one that its shard of before has made
 FOLLOW_SECONDS: Final = 1.0  # a market that moves is looked for so long,
 LOOK_SECONDS: Final = 0.02  # and so often
 MIRROR_SECONDS: Final = 1.0  # that the answer to an administrative command waits for the other shards
@@ -39,8 +41,10 @@ _MARKET_STATE, _LEASE = CommandKind.MARKET_STATE.value, CommandKind.LEASE.value
 _REFUSALS: Final = (EventKind.REJECTED.value, EventKind.REFUSED.value, EventKind.BLOCK_REFUSED.value)
 _APPLIED: Final = EventKind.APPLIED.value
 _KIND_AT, _REASON_AT = 0, 7  # bytes of an EVENT
+_PLACE, _HAS_CLIENT_ID, _FLAGS_AT = CommandKind.PLACE.value, OrderFlag.HAS_CLIENT_ID.value, 5
 
 assert COMMAND.fields is not None and ADMIN.fields is not None and EVENT.fields is not None
+assert COMMAND.fields["flags"][1] == _FLAGS_AT
 _OF_ORDER, _OF_ADMIN = COMMAND.fields["market"][1], ADMIN.fields["market"][1]
 assert EVENT.fields["kind"][1] == _KIND_AT and EVENT.fields["reason"][1] == _REASON_AT
 
@@ -60,6 +64,7 @@ class Shards:
         self.on_poor: Callable[[Routed, np.ndarray], bool] = lambda order, events: False  # whether it sees to the rest
         self.on_lack: Callable[[int], object] = lambda shard: None  # a shard did not take a part of the setup
         self._setup = setup
+        self._moved_at: dict[tuple[int, int], float] = {}  # when a market was first seen to have left a shard
 
     @property
     def failure(self) -> Exception | None:
@@ -83,6 +88,14 @@ class Shards:
     def of(self, market: int) -> int:
         """The shard where a market trades; of one that does not exist, home, which says so."""
         return self._setup.shards.get(market, HOME)
+
+    def lately(self, market: int) -> list[int]:
+        """The shards that it has left lately, as far as this process knows."""
+        former = self._setup.former.get(market)
+        if not former:
+            return []
+        now = asyncio.get_running_loop().time()
+        return [each for each in former if now - self._moved_at.setdefault((market, each), now) < FORMER_SECONDS]
 
     def catch_up(self) -> None:
         for gateway in self.gateways:
@@ -154,12 +167,14 @@ class Shards:
 class Routed:
     """A command about a market on its way to the shard that trades it. `inner`: who waits for its events."""
 
-    __slots__ = ("_market", "_shards", "_since", "inner", "record")
+    __slots__ = ("_former", "_market", "_shards", "_since", "inner", "record")
 
     def __init__(self, shards: Shards, record: bytes, market: int, inner: Answer) -> None:
         self.record, self.inner = record, inner
         self._shards, self._market = shards, market
         self._since = 0.0  # when the market was first found to be elsewhere
+        named = record[0] == _PLACE and record[_FLAGS_AT] & _HAS_CLIENT_ID
+        self._former = shards.lately(market) if named else []  # where it has still to be asked for
 
     @property
     def shard(self) -> int:
@@ -167,14 +182,18 @@ class Routed:
         return self._shards.of(self._market)
 
     def send(self) -> None:
-        self._shards.gateways[self.shard].append(self.record, self)
+        shard = self._former[-1] if self._former else self.shard
+        self._shards.gateways[shard].append(self.record, self)
 
     def done(self) -> bool:
         return self.inner.done()
 
     def set_result(self, events: np.ndarray, /) -> None:
         reason = refused_for(events)
-        if reason is Reason.MARKET_ELSEWHERE and self._may_follow():
+        if self._former and reason not in (None, Reason.DUPLICATE_CLIENT_ID):
+            self._former.pop()  # it is not known there
+            asyncio.get_running_loop().call_soon(self._follow)
+        elif reason is Reason.MARKET_ELSEWHERE and self._may_follow():
             asyncio.get_running_loop().call_later(LOOK_SECONDS, self._follow)
         elif reason is not Reason.INSUFFICIENT_FUNDS or not self._shards.on_poor(self, events):
             self.inner.set_result(events)
@@ -188,7 +207,7 @@ class Routed:
         return now - self._since < FOLLOW_SECONDS
 
     def _follow(self) -> None:
-        """The market has moved: what the logs say by now is in the setup."""
+        """Send it on: what the logs say by now is in the setup."""
         try:
             self._shards.catch_up()
             self.send()

@@ -81,6 +81,7 @@ class Setup:
     frozen: set[int] = field(default_factory=set)
     options: dict[int, AccountOption] = field(default_factory=dict)  # of accounts that have any
     shards: dict[int, int] = field(default_factory=dict)  # where each market trades, or did last
+    former: dict[int, set[int]] = field(default_factory=dict)  # shards where a market traded before
     log_ids: dict[int, int] = field(default_factory=dict)  # of each shard
     market_changes: int = 0  # counts them, for those who keep something that is made from all markets
     _states: dict[int, dict[int, MarketState]] = field(default_factory=dict)  # of a market, by shard; the newest last
@@ -114,7 +115,8 @@ class Setup:
                 self.markets.setdefault(market.number, market)
                 self._set_state(market.number, market.state, shard)
             case CommandKind.MARKET_STATE:
-                self._set_state(int(record["market"]), MarketState(int(record["code"])), shard)
+                state, traded = MarketState(int(record["code"])), bool(record["update_id"] or record["trades"])
+                self._set_state(int(record["market"]), state, shard, traded=traded)
         if shard == HOME:
             self._apply_of_home(kind, record)
 
@@ -156,12 +158,16 @@ class Setup:
             case _:
                 raise AssertionError(f"ADMIN record of kind {kind.name} is not part of a setup")
 
-    def _set_state(self, number: int, state: MarketState, shard: int) -> None:
-        """While a market moves, it trades nowhere: then its shard is the one that it comes from."""
+    def _set_state(self, number: int, state: MarketState, shard: int, *, traded: bool = False) -> None:
+        """While a market moves, it trades nowhere: then its shard is the one that it comes from. `traded`: where it is
+        elsewhere now, it has traded."""
         states = self._states.setdefault(number, {})
-        states.pop(shard, None)
+        traded |= states.pop(shard, None) is not None
         if state != MarketState.ELSEWHERE:
             states[shard] = state
+            self.former.get(number, set()).discard(shard)
+        elif traded:
+            self.former.setdefault(number, set()).add(shard)
         self.shards.setdefault(number, shard)
         if states:
             self.shards[number], state = next(reversed(states.items()))

@@ -8,7 +8,7 @@ import pytest
 
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
-from engine_core.wire.codes import CommandKind, EventKind, LeaseAction, MarketState, QueryKind, Reason
+from engine_core.wire.codes import CommandKind, EventKind, LeaseAction, MarketState, OrderFlag, QueryKind, Reason
 from engine_core.wire.events import events_of
 from engine_core.wire.layout import ADMIN, BALANCE, EVENT, STATUS
 from engine_core.wire.limits import ALL_MARKETS
@@ -95,6 +95,37 @@ async def test_a_shard_that_takes_nothing_while_a_market_is_followed_says_so(ven
     with pytest.raises(ApiError) as refused:
         await venue.engine.execute(place(BTC))
     assert refused.value.code is Code.TOO_MANY_REQUESTS
+
+
+NAMED = Command(CommandKind.PLACE, flags=OrderFlag.HAS_CLIENT_ID, market=SOL, account=ACCOUNT, client_id=5)
+
+
+async def test_a_repeat_finds_the_order_that_was_made_where_the_market_was_before(venue: Venue) -> None:
+    venue.move(SOL, 0, 1)
+    venue.gateways[0].answers.append(event(EventKind.DUPLICATE))
+    [known] = await venue.engine.execute(NAMED)
+    assert (known.kind, venue.sent) == (EventKind.DUPLICATE, [1, 0])
+
+
+async def test_a_new_order_of_a_market_that_moved_lately_is_asked_for_there_first(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue.move(SOL, 0, 1)
+    venue.gateways[0].answers.append(rejected(Reason.MARKET_ELSEWHERE))
+    venue.gateways[1].answers.extend([event(EventKind.ACCEPTED)] * 3)
+    for command, sent in ((NAMED, [1, 1]), (place(SOL), [1, 2])):
+        assert [found.kind for found in await venue.engine.execute(command)] == [EventKind.ACCEPTED]
+        assert venue.sent == sent
+    monkeypatch.setattr(module, "FORMER_SECONDS", 0.0)
+    await venue.engine.execute(NAMED)
+    assert venue.sent == [1, 3]
+
+
+async def test_another_order_by_a_name_that_is_taken_is_refused_there(venue: Venue) -> None:
+    venue.move(SOL, 0, 1)
+    venue.gateways[0].answers.append(rejected(Reason.DUPLICATE_CLIENT_ID))
+    [refused] = await venue.engine.execute(NAMED)
+    assert (refused.reason, venue.sent) == (Reason.DUPLICATE_CLIENT_ID, [1, 0])
 
 
 def lease() -> Admin:

@@ -54,6 +54,7 @@ class Venue:
 async def test_each_market_is_of_the_shard_that_trades_it() -> None:
     venue = await Venue.started()
     assert (venue.data.setup.shards, venue.data.setup.log_ids) == (TRADED_IN, {0: 77, 1: 78})
+    assert venue.data.setup.former == {}
     assert [venue.data.setup.markets[market].state for market in TRADED_IN] == [MarketState.OPEN] * 2
     for market, shard in TRADED_IN.items():
         asked = [(QueryKind.BOOK, market) in engine.asked for engine in venue.engines]
@@ -107,6 +108,7 @@ async def test_a_market_moves_and_its_numbers_go_on(first: int) -> None:
         assert (setup.markets[SOL_USDC].state, setup.shards[SOL_USDC]) == (MarketState.ELSEWHERE, 0)
     venue.feed(1 - first)
     assert (setup.markets[SOL_USDC].state, setup.shards[SOL_USDC]) == (MarketState.OPEN, 1)
+    assert setup.former == {SOL_USDC: {0}}
     assert (venue.data.book(SOL_USDC).best(), venue.data.gaps) == ((None, (103, 4)), 0)
     assert [trade.trade_id for trade in venue.data.recent_trades(SOL_USDC, 9)] == [2, 1]
 
@@ -173,6 +175,19 @@ async def test_one_log_that_lacks_what_was_seen_is_an_error(valkey: str, monkeyp
     with pytest.raises(TimeoutError, match=r"events:\{s1\}"):
         await backfill(data, valkey, valkey)
     assert not data.filled
+
+
+async def test_where_a_market_traded_before_is_known_from_the_start() -> None:
+    """By the numbers that it has left there."""
+    venue = Venue()
+    numbers = {"trades": 3, "update_id": 9, "last_ticks": 5}
+    left = admin(CommandKind.MARKET_STATE, market=SOL_USDC, code=MarketState.ELSEWHERE, **numbers)
+    never = admin(CommandKind.MARKET_STATE, market=BTC_USDC, code=MarketState.ELSEWHERE)
+    venue.engines[1].records = join([records_of(1, 78), left])
+    venue.engines[0].records = join([records_of(0, 77), never])
+    home, other = (Source(engine.query, []) for engine in venue.engines)
+    data = await MarketData.bootstrap(*home, other)
+    assert (data.setup.former, data.setup.shards) == ({SOL_USDC: {1}}, TRADED_IN)
 
 
 def test_both_setups_are_alike_but_for_where_markets_trade() -> None:

@@ -321,11 +321,12 @@ async def test_streams_of_both(venue: ShardedVenue) -> None:
 
 def test_a_market_moves_and_clients_notice_nothing(venue: ShardedVenue) -> None:
     """As `exchange market move` does it: closed, emptied, away, here; and back."""
-    first = place(venue, "BTC_USDC")
+    first = place(venue, "BTC_USDC", clientId=4711)
     place(venue, "BTC_USDC", READER, side="Ask")
     trades = venue.tell("/api/v1/trades?symbol=BTC_USDC&limit=1")[0]["id"]
     for source, target in ((1, 0), (0, 1)):
         move_market(venue, source, target)
+        assert place(venue, "BTC_USDC", clientId=4711)["id"] == first["id"], "a repeat is no new order"
         order = place(venue, "BTC_USDC")
         assert shard_of_order(int(order["id"])) == target
         assert place(venue, "BTC_USDC", READER, side="Ask")["status"] == "Filled"
