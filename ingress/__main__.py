@@ -49,12 +49,12 @@ from ingress.http import app
 from ingress.http.connections import Connection, Crowd
 from ingress.http.protocol import protocol
 from ingress.metrics import Metrics
-from ingress.mirror import Mirror
-from ingress.moves.funding import Funding
-from ingress.moves.mover import Mover
 from ingress.order_entry.socket import socket_class
 from ingress.service import Service, Several
-from ingress.shards import Shards
+from ingress.shards.funding import Funding
+from ingress.shards.mirror import Mirror
+from ingress.shards.mover import Mover
+from ingress.shards.router import Shards
 from ingress.stages import OrderStages
 from ingress.users.guard_rows import GuardedUsers
 

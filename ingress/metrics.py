@@ -9,7 +9,7 @@ from engine_core.transport.backlog import Logs
 from ingress.config import IngressConfig
 from ingress.engine import Gateway
 from ingress.http.connections import Crowd
-from ingress.shards import Shards
+from ingress.shards.router import Shards
 
 CLASSES = 6  # of HTTP statuses, by their first digit
 _LIMITED = HTTPStatus.TOO_MANY_REQUESTS.value  # to find a member of an enum takes longer than to compare it

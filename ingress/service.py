@@ -16,13 +16,13 @@ from ingress.engine import Engine
 from ingress.health import Health
 from ingress.history.reader import History
 from ingress.messages import Call
-from ingress.mirror import Mirror
-from ingress.moves.mover import Mover
 from ingress.operations.order_books import OrderBooks
 from ingress.processes import Processes
 from ingress.requests.fields import Fields
 from ingress.requests.signed_json import Members
-from ingress.shards import Shards
+from ingress.shards.mirror import Mirror
+from ingress.shards.mover import Mover
+from ingress.shards.router import Shards
 from ingress.users.guard_rows import GuardedUsers
 
 NOBODY = Caller(0)

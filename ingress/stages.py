@@ -12,7 +12,7 @@ from engine_core.transport.outbox import Answer, Block, Outbox
 from ingress.arrival import Arrivals
 from ingress.fast_path.pending_order import PendingOrder
 from ingress.request_time import AwaitedCommand
-from ingress.shards import inner_of
+from ingress.shards.router import inner_of
 
 
 class OrderStages:

@@ -11,7 +11,7 @@ from engine_core.wire.codes import AccountOption, QueryKind
 from engine_core.wire.units import format_decimal
 from ingress.schemas.account_answers import Balance, ShardBalance
 from ingress.service import Service
-from ingress.shards import summed
+from ingress.shards.router import summed
 
 
 async def balances(service: Service, account: int) -> dict[str, Balance]:

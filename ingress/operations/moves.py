@@ -2,7 +2,7 @@
 
 A clientId makes a repeat harmless: the reference in the logs is made of it. The last move between two shards is known
 to their engines, all others to the history, which is looked at once the next sequence of the path is known: whatever
-comes between the two makes that sequence wrong, and then both are looked at again. Non-goals: how one is done (moves/).
+comes between the two makes that sequence wrong, and then both are looked at again. Non-goals: how it is done (shards/).
 """
 
 import hashlib
@@ -16,7 +16,6 @@ from ingress.errors import ApiError, Code, bad_request
 from ingress.history.forms import iso
 from ingress.history.moves import MoveRow
 from ingress.messages import Pagination, Reply, json_reply
-from ingress.moves.mover import Path, new_reference
 from ingress.operations.account import asset_of
 from ingress.operations.history import page_of, read
 from ingress.operations.transfers import MAX_CLIENT_ID_CHARACTERS, quantity_of
@@ -24,6 +23,7 @@ from ingress.requests import fields
 from ingress.schemas import bodies
 from ingress.schemas.account_answers import Moved, ShardTransfer
 from ingress.service import Request, Service
+from ingress.shards.mover import Path, new_reference
 
 ONE_SHARD: Final = "This venue has one shard: all funds are where every market is"
 _OTHER: Final = "Duplicate client ID: it names another transfer"

@@ -32,11 +32,11 @@ from ingress.history.moves import MoveRow
 from ingress.history.reader import HistoryUnavailable
 from ingress.http.app import build_fastapi, edge
 from ingress.metrics import Metrics
-from ingress.mirror import Mirror
-from ingress.moves.funding import Funding
-from ingress.moves.mover import Mover
 from ingress.service import Service, Several
-from ingress.shards import Shards
+from ingress.shards.funding import Funding
+from ingress.shards.mirror import Mirror
+from ingress.shards.mover import Mover
+from ingress.shards.router import Shards
 from ingress.users.guard_rows import GuardedUsers
 from tests.markets import SOL, key_record, setup_records
 from tests.stamps import stamps

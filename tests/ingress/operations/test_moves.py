@@ -14,7 +14,7 @@ from engine_core.wire.layout import ADMIN
 from ingress.history.moves import Key, MoveRow
 from ingress.operations.moves import ONE_SHARD, move_reference
 from tests.ingress.fakes import READER, TRADER_ACCOUNT, Exchange, event, open_exchange
-from tests.ingress.moves.ledgers import BEFORE, Ledger
+from tests.ingress.shards.ledgers import BEFORE, Ledger
 
 TRANSFER = "/api/v1/capital/transfer"
 USDC = 1

@@ -12,12 +12,12 @@ from engine_core.wire.codes import CommandKind, EventKind, LeaseAction, MarketSt
 from engine_core.wire.events import events_of
 from engine_core.wire.layout import ADMIN, BALANCE, EVENT, STATUS
 from engine_core.wire.limits import ALL_MARKETS
-from ingress import shards as module
 from ingress.engine import CommandRefused, Engine
 from ingress.errors import ApiError, Code
 from ingress.requests.admin_record import Admin, numbers
 from ingress.requests.command_record import Command
-from ingress.shards import Shards
+from ingress.shards import router as module
+from ingress.shards.router import Shards
 from tests.ingress.fakes import FakeGateway, event
 from tests.markets import BTC, SOL, setup_records
 

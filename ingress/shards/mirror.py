@@ -1,6 +1,6 @@
 """The setup of home in every other shard: what one of them lacks is appended there.
 
-A command of the setup goes to home, and once it is applied there to the other shards (shards.py). The process that had
+A command of the setup goes to home, and once it is applied there to the other shards (router.py). The process that had
 to do that may have died between, or a shard was away, or two processes sent theirs in another order. So every ingress
 process watches the logs of all shards: what home has applied must be applied in each other shard within SECONDS. If it
 is not, and when the process starts, the setups of both are compared, and the difference is appended. To do that twice

@@ -9,12 +9,12 @@ import pytest
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown
 from engine_core.wire.codes import AccountOption, CommandKind, EventKind, OrderType, Side
-from ingress.moves.funding import Funding
-from ingress.moves.mover import Mover
 from ingress.operations.reservation import locked_by
 from ingress.requests.command_record import Command
-from ingress.shards import Shards
-from tests.ingress.moves.ledgers import BEFORE, SURE, Ledger, total
+from ingress.shards.funding import Funding
+from ingress.shards.mover import Mover
+from ingress.shards.router import Shards
+from tests.ingress.shards.ledgers import BEFORE, SURE, Ledger, total
 from tests.markets import SOL, setup_records
 
 ACCOUNT, USDC, SOLS = 2, 1, 2

@@ -9,9 +9,9 @@ import pytest
 from engine_core.wire.codes import CommandKind, Reason
 from ingress.engine import CommandRefused, Engine
 from ingress.errors import ApiError, Code
-from ingress.moves import mover as module
-from ingress.moves.mover import Mover, Path
-from tests.ingress.moves.ledgers import AFTER, BEFORE, SURE, Ledger, in_flight, total
+from ingress.shards import mover as module
+from ingress.shards.mover import Mover, Path
+from tests.ingress.shards.ledgers import AFTER, BEFORE, SURE, Ledger, in_flight, total
 
 ACCOUNT, ASSET, FUNDS = 2, 1, 1_000
 OUT, IN = CommandKind.MOVE_OUT, CommandKind.MOVE_IN

@@ -7,10 +7,10 @@
     money in, out, to others       home
     a question                     about a market: its shard; about an account: every shard, and the answers together
 
-Whose order is refused for want of funds, and who has asked for it, gets them from other shards (moves/funding.py). A
+Whose order is refused for want of funds, and who has asked for it, gets them from other shards (funding.py). A
 venue with one shard has none of this: its gateway is that shard's own, and so is everything on the way of an order.
 
-Non-goals: moving money (moves/), and what the commands mean.
+Non-goals: moving money (mover.py), and what the commands mean.
 """
 
 import asyncio

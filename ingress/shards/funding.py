@@ -19,10 +19,10 @@ from engine_core.replica.market_data import MarketData
 from engine_core.wire.codes import AccountOption, CommandKind, QueryKind, Reason, Side
 from ingress.engine import FAILURES
 from ingress.errors import ApiError
-from ingress.moves.mover import Mover
 from ingress.operations.reservation import locked_by
 from ingress.requests.command_record import Command
-from ingress.shards import Routed, Shards, refused_for
+from ingress.shards.mover import Mover
+from ingress.shards.router import Routed, Shards, refused_for
 
 ATTEMPTS: Final = 3  # of a market order, whose price moves meanwhile
 MOST_WAITING: Final = 2_000  # orders of all accounts; beyond, they are refused as they were

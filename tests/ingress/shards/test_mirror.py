@@ -20,8 +20,8 @@ from engine_core.wire.codes import (
     QueryKind,
 )
 from engine_core.wire.layout import ADMIN, ADMIN_EVENT, EVENT, SLOT, join
-from ingress import mirror as module
-from ingress.mirror import Mirror
+from ingress.shards import mirror as module
+from ingress.shards.mirror import Mirror
 from tests.ingress.fakes import FakeGateway, event
 from tests.markets import BTC, SOL, admin, key_record, setup_records
 

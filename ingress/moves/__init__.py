@@ -1,1 +1,0 @@
-"""Money of an account on its way from one shard to another."""
