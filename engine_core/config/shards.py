@@ -4,6 +4,7 @@ What is said here holds for what is new: in which shard a market trades, the log
 the data folder remembers it. Non-goals: moving a market (operator/markets.py), and routing (edges).
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -68,7 +69,9 @@ def shards_of(environment: Mapping[str, str], data: Path | None = None, count: i
 def note_shards(data: Path, shards: int) -> None:
     """For the next start, and for commands meanwhile. One needs no note."""
     if shards != noted_shards(data):
-        (data / SHARDS_FILE).write_text(f"{shards}\n", encoding="utf-8")
+        beside = data / f".{SHARDS_FILE}.{os.getpid()}"
+        beside.write_text(f"{shards}\n", encoding="utf-8")
+        beside.replace(data / SHARDS_FILE)
 
 
 def noted_shards(data: Path) -> int:

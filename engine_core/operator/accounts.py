@@ -162,7 +162,11 @@ def _move(options: argparse.Namespace, kind: CommandKind) -> int:
         event = venue.home.execute(admin(kind, **fields, amount_atoms=amount, reference=reference))[0]
         if event["kind"] != EventKind.APPLIED:
             reason = Reason(int(event["reason"]))
-            raise CommandError(f"the engine refused it: {reason.name.lower().replace('_', ' ')} ({reason.name})")
+            is_less = reason == Reason.INSUFFICIENT_FUNDS and venue.others
+            counts = ": what the account has in shard 0 counts, and only its owner moves money there" if is_less else ""
+            raise CommandError(
+                f"the engine refused it: {reason.name.lower().replace('_', ' ')} ({reason.name}){counts}"
+            )
         available = format_decimal(int(event["given_available"]), decimals)
     done = {"account": options.account, "asset": options.asset, "amount": format_decimal(amount, decimals)}
     print(json.dumps(done | {"reference": reference, "available": available}))

@@ -116,7 +116,7 @@ def _asked(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Asked]
         if options.shard >= run.shards:
             raise CommandError(f"--shard {options.shard}: this venue has {run.shards} (from 0 on)")
         with reached(run) as venue:
-            yield {}, venue.gateways[options.shard]
+            yield {"shard": options.shard} if venue.others else {}, venue.gateways[options.shard]
         return
     path = Path(options.what)
     if options.what == "latest":

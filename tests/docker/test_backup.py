@@ -101,26 +101,26 @@ def restored(standin: Standin, backup: Path, tmp_path: Path, *options: str) -> t
     return Exchange(data, "--profile", "bare", *options), done.stderr
 
 
-def trade(exchange: Exchange) -> str:
+def trade(exchange: Exchange, symbol: str = SYMBOL) -> str:
     """Of the two accounts; its history is stored when this returns."""
     buyer, seller = exchange.trader(0), exchange.trader(1)
     for trader in (buyer, seller):
         told(trader.load_markets)
-    buyer.create_order(SYMBOL, "limit", "buy", 1, 100)
-    taken = seller.create_order(SYMBOL, "limit", "sell", 1, 100, {"timeInForce": "IOC"})
+    buyer.create_order(symbol, "limit", "buy", 1, 100)
+    taken = seller.create_order(symbol, "limit", "sell", 1, 100, {"timeInForce": "IOC"})
     assert taken["filled"] == 1
-    stored(exchange, taken["id"])
+    stored(exchange, taken["id"], symbol)
     return str(taken["id"])
 
 
-def orders_of(exchange: Exchange) -> list[str]:
+def orders_of(exchange: Exchange, symbol: str = SYMBOL) -> list[str]:
     seller = exchange.trader(1)
     told(seller.load_markets)
-    return [str(trade["order"]) for trade in told(lambda: seller.fetch_my_trades(SYMBOL))]
+    return [str(trade["order"]) for trade in told(lambda: seller.fetch_my_trades(symbol))]
 
 
-def stored(exchange: Exchange, order: str) -> None:
-    eventually(lambda: orders_of(exchange), lambda orders: order in orders, "the trade in the history")
+def stored(exchange: Exchange, order: str, symbol: str = SYMBOL) -> None:
+    eventually(lambda: orders_of(exchange, symbol), lambda orders: order in orders, "the trade in the history")
 
 
 def test_what_was_backed_up_is_there_again_and_trades_on(standin: Standin, tmp_path: Path) -> None:
@@ -190,6 +190,47 @@ def test_a_history_of_a_later_moment_than_the_log_is_named_and_filled_again(stan
         stored(again, first)
         assert lost not in orders_of(again), "it is not in the log, so it never was"
         trade(again)
+        assert again.verified()["ok"]
+        assert again.stop() == 0
+    finally:
+        again.end()
+
+
+def test_several_shards_are_backed_up_as_one_and_their_history_is_filled_again(
+    standin: Standin, tmp_path: Path
+) -> None:
+    """Of two shards, between which a market has moved; the history is of a later moment than the logs."""
+    exchange = Exchange(tmp_path / "data", "--profile", "bare", "--shards", "2")
+    exchange.start()
+    try:
+        kept = [(trade(exchange, symbol), symbol) for symbol in (SYMBOL, "ETH/USDC")]
+        moved = exchange.command("market", "move", "ETH_USDC", "--to", "0")
+        assert moved.returncode == 0, moved.stderr
+        kept.append((trade(exchange, "ETH/USDC"), "ETH/USDC"))
+        early = backed_up(standin, exchange, tmp_path / "early")
+        lost = [(trade(exchange, symbol), symbol) for symbol in ("XRP/USDC", "ETH/USDC")]
+        late = backed_up(standin, exchange, tmp_path / "late")
+        assert exchange.stop() == 0
+    finally:
+        exchange.end()
+    with tarfile.open(early / "state.tar") as state:
+        names = state.getnames()
+    assert [name[10] for name in names if name.startswith("snapshots/")] == ["0", "1"] and "shards" in names
+    shutil.copy(late / "history.dump", early / "history.dump")
+    subprocess.run("sha256sum state.tar history.dump log.rdb > SHA256SUMS", shell=True, cwd=early, check=True)
+    again, _ = restored(standin, early, tmp_path)
+    try:
+        again.start(said="`exchange accept-loss`")
+        again.stop()
+        accepted = again.command("accept-loss", "--yes")
+        assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+        again.start()
+        assert again.run["shards"] == 2
+        for order, symbol in kept:
+            stored(again, order, symbol)
+        assert all(order not in orders_of(again, symbol) for order, symbol in lost)
+        for symbol in (SYMBOL, "ETH/USDC", "XRP/USDC"):
+            trade(again, symbol)
         assert again.verified()["ok"]
         assert again.stop() == 0
     finally:

@@ -4,6 +4,7 @@ shard; what was traded is there once, and `exchange verify` accounts for all mon
 Orders go to the engines by their logs, as ingress sends them; what clients see of shards is tested beside ingress.
 """
 
+import argparse
 import json
 import os
 from collections.abc import Iterator
@@ -14,11 +15,13 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+import redis
 
 from engine_core.administration import market_move
 from engine_core.administration.client import admin
 from engine_core.administration.demo import TRADERS
 from engine_core.administration.venue import Venue, trades_in
+from engine_core.operator.target.log_access import all_logs
 from engine_core.operator.target.running import require
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import (
@@ -32,6 +35,7 @@ from engine_core.wire.codes import (
     TimeInForce,
 )
 from engine_core.wire.layout import COMMAND
+from engine_core.wire.streams import keys
 from tests.exchange import Exchange, eventually
 
 USDC, SOL, ETH = 1, 2, 4  # assets of the shipped configuration
@@ -303,5 +307,39 @@ def test_a_venue_of_one_goes_on_as_one_of_two(tmp_path: Path) -> None:
             assert exchange.command("market", "move", "ETH_USDC", "--to", "1").returncode == 0
             assert engines.trade(1, ETH_USDC) == trades[1] + 2
         assert exchange.verified()["ok"] is True
+    finally:
+        exchange.end()
+
+
+def test_money_that_one_shard_has_forgotten_to_have_sent_is_debited_again(tmp_path: Path) -> None:
+    """Home's log, as another node of a cluster may, loses its end, with its halves of moves that have arrived."""
+    exchange = Exchange(tmp_path / "data", "--profile", "bare", "--shards", "2", ingress_workers=1)
+    names = keys(0).orders, keys(0).events
+    try:
+        exchange.start()
+        with Engines(exchange) as engines:
+            engines.trade(0, SOL_USDC)
+            engines.send_money(BUYER, USDC, 1)
+            with redis.Redis.from_url(exchange.run["redis"]) as client:
+                earlier = [client.dump(name) for name in names]
+            for asset in (USDC, ETH):
+                engines.send_money(BUYER, asset, 1)
+        assert exchange.stop() == 0
+        with all_logs(argparse.Namespace(data=exchange.data)) as logs:
+            for name, content in zip(names, earlier, strict=True):
+                logs[0].restore(name, 0, content, replace=True)
+        exchange.start(said="`exchange accept-loss`")
+        exchange.stop()
+        accepted = exchange.command("accept-loss", "--yes")
+        assert accepted.returncode == 0, accepted.stderr
+        assert [json.loads(line)["shard"] for line in accepted.stdout.splitlines()[:2]] == [0, 1]
+        exchange.start()
+        assert exchange.verified()["ok"] is True
+        told = (exchange.data / "logs" / "reconcile.log").read_text()
+        assert all(f"shard 0 had lost MOVE_OUT {number} of account {BUYER}" in told for number in (2, 3)), told
+        with Engines(exchange) as engines:
+            (sent,), (arrived,) = (gateway.query(QueryKind.LINKS, account=BUYER)[1] for gateway in engines.gateways)
+            assert sent["out_sequence"] == arrived["in_sequence"] == 3
+            engines.send_money(BUYER, USDC, 1)
     finally:
         exchange.end()
