@@ -24,7 +24,7 @@ def test_a_writer_that_waits_is_not_ok(
     (server,) = serve(Monitor("writer", not_ready=lambda: WHY), runtime)
     monkeypatch.setattr(observe, "find", lambda data: run_of(runtime))
     monkeypatch.setattr(observe, "_health", lambda run: ("Ok", None))
-    monkeypatch.setattr(observe, "_clock_ahead", lambda run: (0.0, ""))
+    monkeypatch.setattr(observe, "_clock_ahead", lambda run, shard: (0.0, ""))
     try:
         assert observe.status(argparse.Namespace(data=runtime, json=False)) == 0, "orders are accepted"
         shown = capsys.readouterr().out
