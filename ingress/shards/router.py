@@ -30,7 +30,7 @@ from ingress.engine import FAILURES, Engine, Gateway
 
 Answered = tuple[np.void, np.ndarray]
 
-FORMER_SECONDS: Final = 600.0  # after a market has moved, a repeated order may be one that its shard of before has made
+FORMER_SECONDS: Final = 3_600.0  # since a market has moved, a repeat may be of an order that its former shard made
 FOLLOW_SECONDS: Final = 1.0  # a market that moves is looked for so long,
 LOOK_SECONDS: Final = 0.02  # and so often
 MIRROR_SECONDS: Final = 1.0  # that the answer to an administrative command waits for the other shards
