@@ -42,14 +42,16 @@ def _parser() -> argparse.ArgumentParser:
 
     add_up_options(add("up", _late("up", "up"), "start everything and run it until Ctrl-C"))
     add(
-        "status", _late("observe", "status"), "show what runs; exit status 0 if an order would be accepted"
+        "status", _late("look.observe", "status"), "show what runs; exit status 0 if an order would be accepted"
     ).add_argument("--json", action="store_true", help="for programs")
-    top = add("top", _late("top", "top"), "show rates, latencies, lags and capacities of the processes, live")
+    top = add("top", _late("look.top", "top"), "show rates, latencies, lags and capacities of the processes, live")
     top.add_argument("--once", action="store_true", help="print once, then stop")
     top.add_argument(
         "--interval", type=seconds(0.1, 3600), default=1.0, metavar="S", help="seconds between refreshes (default: 1)"
     )
-    stages = add("stages", _late("stages", "stages"), "time a sample of orders from stage to stage, to the database")
+    stages = add(
+        "stages", _late("look.stages", "stages"), "time a sample of orders from stage to stage, to the database"
+    )
     stages.add_argument(
         "--seconds",
         type=seconds(0.1, 86_400),
@@ -59,13 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     stages.add_argument("--json", action="store_true", help="for programs")
     traces = add(
-        "traces", _late("traces", "traces"), "send the way of each timed order to a collector of OpenTelemetry"
+        "traces", _late("look.traces", "traces"), "send the way of each timed order to a collector of OpenTelemetry"
     )
     traces.add_argument("--endpoint", metavar="URL", help="of OTLP over HTTP (default: OTEL_EXPORTER_OTLP_ENDPOINT)")
     traces.add_argument(
         "--seconds", type=seconds(0.1, 86_400), default=None, metavar="S", help="how long (default: until Ctrl-C)"
     )
-    profile = add("profile", _late("profile", "profile"), "draw a flame graph of one role of the running exchange")
+    profile = add("profile", _late("look.profile", "profile"), "draw a flame graph of one role of the running exchange")
     profile.add_argument("role", help="engine, ingress, ingress.1, egress, writer, …")
     profile.add_argument(
         "--seconds", type=whole(1, 3600), default=10, metavar="S", help="how long to look (default: 10)"
@@ -74,15 +76,17 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--output", type=new_file, metavar="FILE", help="the graph, as SVG (default: profile-ROLE.svg)"
     )
     profile.add_argument("--native", action="store_true", help="also what C libraries do, as far as it can be named")
-    logs = add("logs", _late("observe", "logs"), "show the logs of all roles or of one")
+    logs = add("logs", _late("look.observe", "logs"), "show the logs of all roles or of one")
     logs.add_argument("role", nargs="?", help="engine, ingress, egress, writer, valkey, postgres, …")
     logs.add_argument("-f", "--follow", action="store_true", help="follow until Ctrl-C")
     logs.add_argument(
         "-n", "--lines", type=whole(0, 10_000_000), default=20, help="number of lines to start with (default: 20)"
     )
-    reset = add("reset", _late("reset", "reset"), "delete all data: accounts, log, history, keys")
+    reset = add("reset", _late("change.reset", "reset"), "delete all data: accounts, log, history, keys")
     reset.add_argument("--yes", action="store_true", help="do not ask")
-    add("env", _late("observe", "environment"), "print the variables that join other tools to the running exchange")
+    add(
+        "env", _late("look.observe", "environment"), "print the variables that join other tools to the running exchange"
+    )
     config = add(
         "config", _late("configuration", "config"), "print the configuration that the exchange has, or would start with"
     )
@@ -100,14 +104,16 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--snapshot", metavar="FILE", type=file, help="start from this snapshot (default: the whole log)"
     )
-    trail = add("trail", _late("trail", "trail"), "list what administrators and users did to accounts, keys, funds")
+    trail = add(
+        "trail", _late("look.trail", "trail"), "list what administrators and users did to accounts, keys, funds"
+    )
     trail.add_argument("--account", type=account, metavar="N", help="only this account")
     trail.add_argument("--json", action="store_true", help="one JSON object per line")
     _state_commands(add)
     apply = add("apply", _late("up", "apply"), "append changes of the configuration to the log")
     apply.add_argument("--config", metavar="FILE", type=file, help="default: the exchange's own")
     apply.add_argument("--yes", action="store_true", help="do not ask")
-    skip = add("skip", _late("accounts", "skip"), "make the engine skip an entry that crashes it")
+    skip = add("skip", _late("change.accounts", "skip"), "make the engine skip an entry that crashes it")
     skip.add_argument("entry", metavar="ENTRY", help="for example 1790000000000-0")
     skip.add_argument(
         "--shard", type=whole(0, MOST_SHARDS - 1), default=0, metavar="N", help="whose engine it is (default: 0)"
@@ -121,12 +127,12 @@ def _parser() -> argparse.ArgumentParser:
 def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
     add(
         "snapshot",
-        _on_state("snapshots", "take_snapshot"),
+        _on_state("change.snapshots", "take_snapshot"),
         "write the state of the engine to disk, without pausing it",
     )
     inspect = add(
         "inspect",
-        _on_state("snapshots", "inspect"),
+        _on_state("change.snapshots", "inspect"),
         "show position, balances and book of the engine or of a snapshot",
     )
     inspect.add_argument("what", nargs="?", default="live", help="live, latest, or a snapshot file (default: live)")
@@ -135,10 +141,14 @@ def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser])
     )
     inspect.add_argument("--account", type=account, metavar="N", help="show its balances and open orders")
     inspect.add_argument("--market", metavar="SYMBOL", help="show its book, for example SOL_USDC")
-    add("upgrade", _on_state("upgrade", "upgrade"), "continue a stopped exchange of the previous behaviour version")
+    add(
+        "upgrade",
+        _on_state("change.upgrade", "upgrade"),
+        "continue a stopped exchange of the previous behaviour version",
+    )
     loss = add(
         "accept-loss",
-        _on_state("snapshots", "accept_loss"),
+        _on_state("change.snapshots", "accept_loss"),
         "continue after Redis has lost the end of the log for good",
     )
     loss.add_argument("--yes", action="store_true", help="do not ask")
@@ -155,25 +165,27 @@ def _account_commands(commands: "Commands") -> None:
     accounts = commands.add_parser(
         "accounts", help="create, freeze and unfreeze accounts, set fee tiers"
     ).add_subparsers(metavar="COMMAND", required=True)
-    _add(accounts, "create", _late("accounts", "create_account"), "create the next account and print its number")
+    _add(accounts, "create", _late("change.accounts", "create_account"), "create the next account and print its number")
     _rule_commands(commands, accounts)
     keys = commands.add_parser("keys", help="list, create and revoke API keys").add_subparsers(
         metavar="COMMAND", required=True
     )
-    listed = _add(keys, "list", _late("keys", "list_keys"), "list the API keys, with names and when they were used")
+    listed = _add(
+        keys, "list", _late("change.keys", "list_keys"), "list the API keys, with names and when they were used"
+    )
     listed.add_argument("--account", type=account, metavar="N", help="only this account's")
     listed.add_argument("--json", action="store_true", help="one JSON object per line")
-    create = _add(keys, "create", _late("accounts", "create_key"), "create an API key and print its secret once")
+    create = _add(keys, "create", _late("change.accounts", "create_key"), "create an API key and print its secret once")
     create.add_argument("--account", type=account, required=True, metavar="N", help="account that the key is for")
     create.add_argument(
         "--permissions", default="read,trade", metavar="LIST", help="any of read,trade,withdraw (default: read,trade)"
     )
     create.add_argument("--name", metavar="TEXT", help=f"what lists of keys call it: {KEY_NAME_RULE}")
-    revoke = _add(keys, "revoke", _late("accounts", "revoke_key"), "revoke an API key")
+    revoke = _add(keys, "revoke", _late("change.accounts", "revoke_key"), "revoke an API key")
     revoke.add_argument("--account", type=account, required=True, metavar="N", help="whose key")
     revoke.add_argument("key", help="the apiKey, in base64")
     for name, text in (("deposit", "credit an account"), ("withdraw", "debit an account")):
-        command = _add(commands, name, _late("accounts", name), text)
+        command = _add(commands, name, _late("change.accounts", name), text)
         command.add_argument("account", type=account, metavar="ACCOUNT", help="its number")
         command.add_argument("asset", metavar="ASSET", help="its symbol, for example USDC")
         command.add_argument("amount", metavar="AMOUNT", help="for example 1000.50")
@@ -189,12 +201,12 @@ def _rule_commands(commands: "Commands", accounts: "Commands") -> None:
     """What an administrator decides about accounts and markets; the same as the administrator's REST API."""
     freeze = "restrict an account to cancels"
     for name, text in (("freeze", freeze), ("unfreeze", "let it trade again"), ("tier", "set its fee tier")):
-        command = _add(accounts, name, _late("accounts", name), text)
+        command = _add(accounts, name, _late("change.accounts", name), text)
         command.add_argument("account", type=account, metavar="ACCOUNT", help="its number")
     command.add_argument("tier", type=whole(0, 15), metavar="TIER", help="0 to 15")
     _market_commands(commands)
     _shard_commands(commands)
-    fees = _add(commands, "fees", _late("accounts", "fees"), "set the fees of a tier on a market")
+    fees = _add(commands, "fees", _late("change.accounts", "fees"), "set the fees of a tier on a market")
     fees.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
     fees.add_argument("tier", type=whole(1, 15), metavar="TIER", help="1 to 15; exchange.toml sets tier 0")
     for side in ("maker", "taker"):
@@ -212,15 +224,17 @@ def _market_commands(commands: "Commands") -> None:
     markets = commands.add_parser(
         "market", help="open, close or restrict a market; list them; move one to another shard"
     ).add_subparsers(metavar="COMMAND", required=True)
-    listed = _add(markets, "list", _late("markets", "market_list"), "list the markets, with their shards and states")
+    listed = _add(
+        markets, "list", _late("change.markets", "market_list"), "list the markets, with their shards and states"
+    )
     listed.add_argument("--json", action="store_true", help="one JSON object per line")
-    state = _add(markets, "state", _late("markets", "market_state"), "open, close or restrict a market")
+    state = _add(markets, "state", _late("change.markets", "market_state"), "open, close or restrict a market")
     state.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
     state.add_argument("state", choices=MARKET_STATES)
     move = _add(
         markets,
         "move",
-        _late("markets", "move_market"),
+        _late("change.markets", "move_market"),
         "cancel all orders of a market, and let it trade in another shard",
     )
     move.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
@@ -234,9 +248,9 @@ def _shard_commands(commands: "Commands") -> None:
     shards = commands.add_parser(
         "shards", help="list the shards; start one more while the exchange runs"
     ).add_subparsers(metavar="COMMAND", required=True)
-    listed = _add(shards, "list", _late("shards", "list_shards"), "list the shards, with their logs and markets")
+    listed = _add(shards, "list", _late("change.shards", "list_shards"), "list the shards, with their logs and markets")
     listed.add_argument("--json", action="store_true", help="one JSON object per line")
-    _add(shards, "add", _on_state("shards", "add_shard"), "start one more shard, for good")
+    _add(shards, "add", _on_state("change.shards", "add_shard"), "start one more shard, for good")
 
 
 def _in_full(arguments: list[str]) -> list[str]:

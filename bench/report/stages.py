@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from engine_core.operator.stages import LOOK_EVERY_S, rows_of, table
+from engine_core.operator.look.stages import LOOK_EVERY_S, rows_of, table
 from engine_core.process.stages import Journey, Journeys
 
 

@@ -1,7 +1,7 @@
 """Shards: how many a venue has (`[shards] count`), and in which one a new market begins (`[markets.X] shard`).
 
 What is said here holds for what is new: in which shard a market trades, the logs say. The number of shards only grows;
-the data folder remembers it. Non-goals: moving a market (operator/markets.py), and routing (edges).
+the data folder remembers it. Non-goals: moving a market (operator/change/markets.py), and routing (edges).
 """
 
 import os

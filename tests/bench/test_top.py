@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_core.operator.top import cells, percentile, view_of
+from engine_core.operator.look.top import cells, percentile, view_of
 from engine_core.process.look import look_at
 from engine_core.process.metrics import Histogram, Monitor, Sample, serve, socket_path
 

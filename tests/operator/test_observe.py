@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_core.operator import observe, top
+from engine_core.operator.look import observe, top
 from engine_core.operator.target.running import Run
 from engine_core.process.metrics import Monitor, serve
 

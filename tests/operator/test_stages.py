@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine_core.operator import stages as command
+from engine_core.operator.look import stages as command
 
 
 def test_no_order_was_timed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

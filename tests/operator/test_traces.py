@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from engine_core.operator.look.traces import _sdk, endpoint_of
 from engine_core.operator.target.running import CommandError
-from engine_core.operator.traces import _sdk, endpoint_of
 from engine_core.process.stages import WAY, Journey, Sender
 from tests.serving import serving
 

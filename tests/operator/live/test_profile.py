@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine_core import cli
-from engine_core.operator import profile
+from engine_core.operator.look import profile
 from engine_core.operator.target.running import CommandError
 from tests.exchange import CLI, Exchange
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from engine_core import VERSION
-from engine_core.operator.stages import LOOK_EVERY_S, pauses, timed
+from engine_core.operator.look.stages import LOOK_EVERY_S, pauses, timed
 from engine_core.operator.target.extras import how_to_install
 from engine_core.operator.target.running import CommandError
 from engine_core.process.log_lines import trace_id

@@ -11,7 +11,7 @@ from engine_core.administration.client import execute
 from engine_core.administration.venue import Venue, trades_in
 from engine_core.config.shards import note_shards
 from engine_core.host.runtime_folders import check_room
-from engine_core.operator.accounts import ANSWER_TIMEOUT_S, reached, symbols
+from engine_core.operator.change.accounts import ANSWER_TIMEOUT_S, reached, symbols
 from engine_core.operator.target.running import CommandError, Run, find, require, settings_of
 from engine_core.replica.setup import HOME
 from engine_core.runtime.recovery import links_record

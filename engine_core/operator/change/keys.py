@@ -12,7 +12,7 @@ import psycopg
 from engine_core.administration.client import LogSetup
 from engine_core.edge.key_names import KEY_NOTES
 from engine_core.edge.spelling import PERMISSIONS
-from engine_core.operator.accounts import session
+from engine_core.operator.change.accounts import session
 from engine_core.operator.target.running import require
 
 _COLUMNS = "{:>8}  {:<44}  {:<19}  {:<20}  {:<20}  {}"

@@ -8,7 +8,7 @@ from engine_core.administration.client import LogSetup, admin, execute
 from engine_core.administration.market_move import move
 from engine_core.administration.venue import Venue, has_begun, trades_in
 from engine_core.edge.spelling import MARKET_STATE_WORDS
-from engine_core.operator.accounts import ANSWER_TIMEOUT_S, market_number, reached, session, symbols
+from engine_core.operator.change.accounts import ANSWER_TIMEOUT_S, market_number, reached, session, symbols
 from engine_core.operator.target.running import CommandError, require
 from engine_core.replica.setup import HOME
 from engine_core.wire.codes import CommandKind, MarketState

@@ -1,0 +1,1 @@
+"""Commands that change what an exchange has: accounts, keys, markets, shards, its state on the disk."""
