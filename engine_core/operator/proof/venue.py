@@ -87,8 +87,8 @@ class Moves:
             last = self.left[way].sequence if way in self.left else 0
             found.append(
                 f"account {account}: move {arrived} from shard {source} has arrived in shard {target}, and the last "
-                f"one that left is {last}: that money is there twice, and no move may go this way before it is "
-                f"settled (was a loss accepted in shard {source}?)"
+                f"one that left is {last}: that money is there twice. If a loss was accepted in shard {source}, the "
+                "next start of the exchange takes it from there again"
             )
         for move in self.half_done():
             account, source, target = way = move[:3]
@@ -98,8 +98,8 @@ class Moves:
             elif move.sequence > arrived + 1:
                 found.append(
                     f"account {account}: of the moves from shard {source} to shard {target} the last that arrived is "
-                    f"{arrived}, and {move.sequence} has left: what was between them is lost (was a loss accepted in "
-                    f"shard {target}?)"
+                    f"{arrived}, and {move.sequence} has left: what was between them is lost. If a loss was accepted "
+                    f"in shard {target}, the next start of the exchange brings it there again"
                 )
         return found
 
