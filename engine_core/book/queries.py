@@ -168,7 +168,12 @@ def links(state: State, account: int) -> np.ndarray:
     """LINK of each shard that the account has moved money to or from; of account 0: of all accounts."""
     found = state.links[1 : int(state.scalars[LINKS]) + 1]
     if account:
-        found = found[found["account"] == account]
+        numbers: list[int] = []
+        number = int(state.accounts[account]["link"]) if account <= state.scalars[ACCOUNTS] else 0
+        while number:
+            numbers.insert(0, number)
+            number = int(state.links[number]["next"])
+        found = state.links[numbers]
     out = np.zeros(len(found), LINK)
     for name in ("account", "shard", "out_sequence", "out_atoms", "out_asset", "out_reference", "in_sequence"):
         out[name] = found[name]

@@ -46,6 +46,7 @@ def test_there_is_a_link_for_each_account_and_other_shard() -> None:
     audit(state)
     assert len(queries.links(state, 0)) == len(state.links) - 1
     assert queries.links(state, 3)["shard"].tolist() == [1, 2]
+    assert len(queries.links(state, SMALL.accounts + 1)) == len(queries.links(home(), 2)) == 0
 
 
 def test_more_links_leave_everything_else_where_it_is() -> None:
