@@ -157,10 +157,13 @@ async def delete_key(service: Service, request: Request) -> Reply:
 async def _answer(service: Service, number: int) -> Reply:
     """An account as its administrator sees it."""
     setup = service.setup
-    balances = await holdings.balances(service, number)
+    balances, missing = await holdings.known_balances(service, number)  # what was done must be told, whoever is away
     keys = await keys_of(service, number)
     is_frozen, tier = number in setup.frozen, setup.tiers.get(number, 0)
-    return json_reply(AdminAccount(number, is_frozen, tier, keys, balances))
+    answer = AdminAccount(number, is_frozen, tier, keys, balances)
+    if missing:
+        answer.silentShards = missing
+    return json_reply(answer)
 
 
 def _account(service: Service, request: Request) -> int:

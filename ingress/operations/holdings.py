@@ -1,30 +1,61 @@
 """What an account holds: of one shard's ledger, or of all and where it is."""
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from engine_core.replica.setup import HOME
 from engine_core.wire.codes import AccountOption, QueryKind
+from engine_core.wire.layout import BALANCE
 from engine_core.wire.units import format_decimal
+from ingress.engine import RETRY_LATER
+from ingress.errors import ApiError, Code
 from ingress.schemas.account_answers import Balance, ShardBalance
-from ingress.service import Service
+from ingress.service import Service, Several
+from ingress.shards.mover import in_flight
 from ingress.shards.router import summed
+
+READINGS: Final = 20  # of an account whose money moves all the time; then they are shown as they are
+WAIT_SECONDS: Final = 3.0
+_READ: Final = (QueryKind.LINKS, QueryKind.BALANCES, QueryKind.LINKS)
 
 
 async def balances(service: Service, account: int) -> dict[str, Balance]:
-    """By asset."""
+    """By asset, of all shards; ApiError while one does not answer, since nobody knows what is there."""
     if service.several is None:
         return _balances(service, await service.engine.query(QueryKind.BALANCES, account=account))
-    ask = service.several.shards.of_each
-    parts, links = await asyncio.gather(ask(QueryKind.BALANCES, account), ask(QueryKind.LINKS, account))
+    for _ in range(READINGS):
+        before, parts, links = [await _answers(service.several, kind, account) for kind in _READ]
+        if all(map(np.array_equal, before, links)):  # nothing moved meanwhile: together they are what there is
+            break
+    return _shown(service, parts, in_flight(links))
+
+
+async def known_balances(service: Service, account: int) -> tuple[dict[str, Balance], list[int]]:
+    """(those of the shards that answer, by asset; the shards that do not)."""
+    if service.several is None:
+        return await balances(service, account), []
+    parts = await service.several.shards.reachable(QueryKind.BALANCES, account)
+    missing = [shard for shard, records in enumerate(parts) if records is None]
+    nothing = np.zeros(0, BALANCE)
+    return _shown(service, [nothing if records is None else records for records in parts], {}), missing
+
+
+async def _answers(several: Several, kind: QueryKind, account: int) -> list[np.ndarray]:
+    parts = await several.shards.reachable(kind, account, WAIT_SECONDS)
+    for shard, records in enumerate(parts):
+        if records is None:
+            message = f"Shard {shard} does not answer: what the account has there is not known"
+            raise ApiError(Code.MAINTENANCE, message, RETRY_LATER)
+    return parts  # type: ignore[return-value]
+
+
+def _shown(service: Service, parts: Sequence[np.ndarray], moving: dict[int, int]) -> dict[str, Balance]:
     answer = _balances(service, summed(parts))
-    on_their_way = in_flight(links)
     for number, asset in service.setup.assets.items():
         if (balance := answer.get(asset.symbol)) is not None:
-            balance.inFlight = format_decimal(on_their_way[number], asset.decimals)
+            balance.inFlight = format_decimal(moving.get(number, 0), asset.decimals)
             balance.shards = _where(parts, number, asset.decimals)
     return answer
 
@@ -51,21 +82,6 @@ def _where(parts: Sequence[np.ndarray], asset: int, decimals: int) -> list[Shard
     return found
 
 
-def in_flight(links: Sequence[np.ndarray]) -> dict[int, int]:
-    """Atoms by asset that have left one shard and not arrived in another; of the LINK records of each."""
-    arrived = {
-        (source, target): sequence
-        for target, records in enumerate(links)
-        for source, sequence in records[["shard", "in_sequence"]].tolist()
-    }
-    atoms: dict[int, int] = defaultdict(int)
-    for source, records in enumerate(links):
-        for target, sequence, asset, moved in records[["shard", "out_sequence", "out_asset", "out_atoms"]].tolist():
-            if sequence > arrived.get((source, target), 0):
-                atoms[asset] += moved
-    return atoms
-
-
 async def available(service: Service, account: int, asset: int) -> int:
     """Atoms of all shards."""
     return _of(await service.engine.query(QueryKind.BALANCES, account=account), asset)
@@ -74,8 +90,11 @@ async def available(service: Service, account: int, asset: int) -> int:
 async def spendable(service: Service, account: int, asset: int, market: int) -> int:
     """Atoms that an order of this market can be paid with: of its shard, or of all if placing brings them there."""
     several, options = service.several, service.setup.options.get(account, 0)
-    if several is None or options & AccountOption.AUTO_TRANSFER:
+    if several is None:
         return await available(service, account, asset)
+    if options & AccountOption.AUTO_TRANSFER:  # one that does not answer cannot give anything now
+        parts = await several.shards.reachable(QueryKind.BALANCES, account)
+        return sum(_of(records, asset) for records in parts if records is not None)
     shard = several.shards.engines[several.shards.of(market)]
     return _of(await shard.query(QueryKind.BALANCES, account=account), asset)
 

@@ -5,9 +5,13 @@ to their engines, all others to the history, which is looked at once the next se
 comes between the two makes that sequence wrong, and then both are looked at again. Non-goals: how it is done (shards/).
 """
 
+import asyncio
 import hashlib
+import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
+from engine_core.edge.expiring_set import NAME_BYTES
 from engine_core.wire.codes import Reason
 from engine_core.wire.units import format_decimal
 from ingress.database import HistoryUnavailable
@@ -26,6 +30,8 @@ from ingress.service import Request, Service
 from ingress.shards.mover import Path, new_reference
 
 ONE_SHARD: Final = "This venue has one shard: all funds are where every market is"
+CLAIM_MS: Final = 3_000  # that one request has a clientId for itself
+LOOK_SECONDS: Final = 0.02
 _OTHER: Final = "Duplicate client ID: it names another transfer"
 
 
@@ -55,6 +61,7 @@ async def move(service: Service, request: Request) -> Reply:
             raise bad_request(_OTHER)
         return bool(found)
 
+    await _alone(service, reference, is_done)
     try:
         await service.several.mover.move(path, asset.number, atoms, reference, is_done)
     except CommandRefused as error:
@@ -63,6 +70,20 @@ async def move(service: Service, request: Request) -> Reply:
         raise
     quantity = format_decimal(atoms, asset.decimals)
     return json_reply(Moved(asset.symbol, quantity, path.source, path.target, client_id))
+
+
+async def _alone(service: Service, reference: int, is_done: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for another request with this reference that came just before, to whichever process of this host: what it
+    did is in the history then."""
+    name = hashlib.blake2b(reference.to_bytes(8, "little"), digest_size=NAME_BYTES, person=b"transfer").digest()
+    while not service.auth.used.is_first(name, now_ms() + CLAIM_MS, now_ms()):
+        if await is_done():
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _client_id(members: fields.Fields) -> str | None:

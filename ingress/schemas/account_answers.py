@@ -253,11 +253,15 @@ class SessionInfo(msgspec.Struct):
 
 @example({"account": 7, "frozen": False, "feeTier": 0, "keys": [_NOTED_KEY], "balances": {"USDC": _BALANCE}})
 class AdminAccount(msgspec.Struct):
+    """`silentShards`: those that do not answer at present, whose part the balances lack; they get what was changed when
+    they are back."""
+
     account: int
     frozen: bool
     feeTier: int
     keys: list[ApiKey]
     balances: dict[str, Balance]
+    silentShards: list[int] | msgspec.UnsetType = msgspec.UNSET
 
 
 _NUMBER: Final = {"name": "matched_commands_total", "value": "8841", "labels": {}}

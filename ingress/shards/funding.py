@@ -3,32 +3,47 @@
 An order goes to its shard first, whatever the account holds there, so one that can be paid there costs nothing more. If
 it is refused, what it lacks is moved from the other shards, from the one that has most first, and it is sent again. If
 they do not have enough, nothing is moved, and it is refused as it was. Orders of one account wait for each other here,
-or one would take what was moved for the other.
+or one would take what was moved for the other; those of another process may, and then this one is tried again for a
+while. What is in flight, or in a shard that does not answer, is no reason to say that there is not enough.
 
 Non-goals: how money moves (mover.py), and amendments.
 """
 
 import asyncio
 import logging
+from enum import Enum
 from typing import Final
 from weakref import WeakValueDictionary
 
 import numpy as np
 
 from engine_core.replica.market_data import MarketData
+from engine_core.transport.gateway import Overloaded
 from engine_core.wire.codes import AccountOption, CommandKind, QueryKind, Reason, Side
-from ingress.engine import FAILURES
+from ingress.engine import FAILURES, CommandRefused
 from ingress.errors import ApiError
 from ingress.operations.reservation import locked_by
 from ingress.requests.command_record import Command
-from ingress.shards.mover import Mover
+from ingress.shards.mover import Mover, in_flight
 from ingress.shards.router import Routed, Shards, refused_for
 
-ATTEMPTS: Final = 3  # of a market order, whose price moves meanwhile
+ATTEMPTS: Final = 3  # of an order that has all it seems to need: the book that it meets is another one
+PATIENCE_SECONDS: Final = 2.0  # for money that is on its way, or taken by another order and free again
+LOOK_SECONDS: Final = 0.02
+AWAY: Final = "what this order needs is on its way between shards, or in one that does not answer; it was not placed"
 MOST_WAITING: Final = 2_000  # orders of all accounts; beyond, they are refused as they were
 _PLACE, _REPLACE = CommandKind.PLACE.value, CommandKind.REPLACE.value
 _AUTO: Final = AccountOption.AUTO_TRANSFER
 logger = logging.getLogger(__name__)
+
+
+class _Found(Enum):
+    """Of what an order lacks."""
+
+    THERE = 1  # nothing: the shard has it
+    BROUGHT = 2
+    LATER = 3  # not now, perhaps soon
+    TOO_LITTLE = 4
 
 
 class Funding:
@@ -53,16 +68,30 @@ class Funding:
         lock = self._locks.setdefault(command.account, asyncio.Lock())
         try:
             async with lock:
-                for _ in range(ATTEMPTS):
-                    if not await self._bring(command, order.shard):
-                        break
-                    events = await self._placed(order)
-                    if refused_for(events) is not Reason.INSUFFICIENT_FUNDS:
-                        break
+                events = await self._paid(order, command, events)
         except FAILURES as error:
             order.inner.set_exception(error)
         else:
             order.inner.set_result(events)
+
+    async def _paid(self, order: Routed, command: Command, events: np.ndarray) -> np.ndarray:
+        """Its events in the end; Overloaded if the money is there, and does not come in time."""
+        loop, in_vain = asyncio.get_running_loop(), 0
+        deadline = loop.time() + PATIENCE_SECONDS
+        while in_vain < ATTEMPTS:
+            found = await self._bring(command, order.shard)
+            if found is _Found.TOO_LITTLE:
+                break
+            if found is _Found.LATER:
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                events = await self._placed(order)
+                if refused_for(events) is not Reason.INSUFFICIENT_FUNDS:
+                    break
+                in_vain += found is _Found.THERE
+            if loop.time() > deadline:
+                raise Overloaded(AWAY)
+        return events
 
     async def _placed(self, order: Routed) -> np.ndarray:
         """Its events, sent once more."""
@@ -70,24 +99,34 @@ class Funding:
         self._shards.gateways[order.shard].append(order.record, answer)
         return await answer
 
-    async def _bring(self, command: Command, shard: int) -> bool:
-        """Whether it is worth to send the order again: it has now, or had all the time, what it needs."""
-        try:
-            return await self._move_lacking(command, shard)
-        except ApiError as error:  # then the order is refused as it was
-            logger.warning("an order of account %d gets no funds: %s", command.account, error)
-            return False
-
-    async def _move_lacking(self, command: Command, shard: int) -> bool:
+    async def _bring(self, command: Command, shard: int) -> _Found:
         market, book = self._data.setup.markets[command.market], self._data.book(command.market)
         if not book.live:
-            return False
+            return _Found.LATER
         asset = (market.quote if command.side == Side.BID else market.base).number
-        parts = await self._shards.of_each(QueryKind.BALANCES, command.account)
-        held = [int(part["available"][part["asset"] == asset].sum()) for part in parts]
-        lack = locked_by(command, market, book) - held[shard]
+        parts = await self._shards.reachable(QueryKind.BALANCES, command.account)
+        if (own := parts[shard]) is None:
+            return _Found.LATER
+        held = [0 if part is None else int(part["available"][part["asset"] == asset].sum()) for part in parts]
+        lack = locked_by(command, market, book) - int(own["available"][own["asset"] == asset].sum())
+        if lack <= 0:
+            return _Found.THERE
         there = sum(held) - held[shard]
         if lack > there and (command.kind == _PLACE or not there):  # what a REPLACE frees is not reckoned
-            return False
-        await self._mover.bring(command.account, asset, lack, shard, held)
-        return True
+            return await self._elsewhere(command.account, asset, lack - there, any(part is None for part in parts))
+        try:
+            await self._mover.bring(command.account, asset, lack, shard, held)
+        except CommandRefused as error:  # another order was faster, unless the account may move nothing
+            return _Found.LATER if error.reason is Reason.INSUFFICIENT_FUNDS else _Found.TOO_LITTLE
+        except ApiError as error:
+            logger.warning("an order of account %d waits for its funds: %s", command.account, error)
+            return _Found.LATER
+        return _Found.BROUGHT
+
+    async def _elsewhere(self, account: int, asset: int, atoms: int, is_unknown: bool) -> _Found:
+        """Whether what the shards do not have may be on its way, or with one that does not answer."""
+        links = await self._shards.reachable(QueryKind.LINKS, account)
+        if is_unknown or any(each is None for each in links):
+            return _Found.LATER
+        moving = in_flight([each for each in links if each is not None])
+        return _Found.LATER if atoms <= moving[asset] else _Found.TOO_LITTLE

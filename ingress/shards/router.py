@@ -31,6 +31,7 @@ from ingress.engine import FAILURES, Engine, Gateway
 Answered = tuple[np.void, np.ndarray]
 
 FORMER_SECONDS: Final = 3_600.0  # since a market has moved, a repeat may be of an order that its former shard made
+ANSWER_SECONDS: Final = 1.0  # for a shard, where the others can be told without it
 FOLLOW_SECONDS: Final = 1.0  # a market that moves is looked for so long,
 LOOK_SECONDS: Final = 0.02  # and so often
 MIRROR_SECONDS: Final = 1.0  # that the answer to an administrative command waits for the other shards
@@ -155,6 +156,15 @@ class Shards:
     async def of_each(self, kind: QueryKind, account: int) -> list[np.ndarray]:
         """The records of an account as each shard has them; ApiError if one does not answer."""
         return await asyncio.gather(*(engine.query(kind, account=account) for engine in self.engines))
+
+    async def reachable(self, kind: QueryKind, account: int, seconds: float | None = None) -> list[np.ndarray | None]:
+        """The same of those that answer in time; None of the others."""
+        tasks = [asyncio.ensure_future(engine.query(kind, account=account)) for engine in self.engines]
+        await asyncio.wait(tasks, timeout=ANSWER_SECONDS if seconds is None else seconds)
+        for task in tasks:
+            task.cancel()  # no effect on what is done
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        return [None if isinstance(answer, BaseException) else answer for answer in answers]
 
     async def _ask_all(self, kind: QueryKind, asked: dict[str, int | None]) -> tuple[np.void, list[np.ndarray]]:
         answers = await asyncio.gather(*(gateway.query(kind, **asked) for gateway in self.gateways))  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Where an account's money is, and how it asks for it to be elsewhere: a venue with three shards, without engines."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import pytest_asyncio
 from engine_core.wire.codes import AccountOption, CommandKind, EventKind
 from engine_core.wire.layout import ADMIN
 from ingress.history.moves import Key, MoveRow
+from ingress.operations import holdings
+from ingress.operations import moves as operation
 from ingress.operations.moves import ONE_SHARD, move_reference
+from ingress.shards import router
 from tests.ingress.fakes import READER, TRADER_ACCOUNT, Exchange, event, open_exchange
 from tests.ingress.shards.ledgers import BEFORE, Ledger
 
@@ -88,8 +92,9 @@ async def test_a_move(venue: Venue) -> None:
     assert venue.held == [750, 250, 0]
 
 
-async def test_a_repeat_with_the_same_client_id_moves_nothing(venue: Venue) -> None:
+async def test_a_repeat_with_the_same_client_id_moves_nothing(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the last one the engines know it; of an earlier one the history does."""
+    monkeypatch.setattr(operation, "CLAIM_MS", 0)
     for _ in range(2):
         assert (await venue.move(clientId="rent")).status_code == 200
     assert venue.held == [750, 250, 0]
@@ -103,7 +108,10 @@ async def test_a_repeat_with_the_same_client_id_moves_nothing(venue: Venue) -> N
 @pytest.mark.parametrize(
     ("is_stored", "change"), [(False, {"quantity": "251"}), (True, {"quantity": "251"}), (True, {"to": 2})]
 )
-async def test_another_one_with_the_same_client_id_is_refused(venue: Venue, is_stored: bool, change: Any) -> None:
+async def test_another_one_with_the_same_client_id_is_refused(
+    venue: Venue, is_stored: bool, change: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operation, "CLAIM_MS", 0)
     assert (await venue.move(clientId="rent")).status_code == 200
     reference = move_reference(TRADER_ACCOUNT, "rent")
     if is_stored:
@@ -111,6 +119,37 @@ async def test_another_one_with_the_same_client_id_is_refused(venue: Venue, is_s
     refused = await venue.move(clientId="rent", **change)
     assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_CLIENT_REQUEST")
     assert venue.held == [750, 250, 0]
+
+
+async def test_of_two_at_once_with_one_client_id_the_second_waits(venue: Venue) -> None:
+    """By another path the engines would take it."""
+    reference = move_reference(TRADER_ACCOUNT, "rent")
+    first = asyncio.create_task(venue.move(clientId="rent"))
+    second = asyncio.create_task(venue.move(clientId="rent", to=2))
+    done, _ = await asyncio.wait([first, second], return_when=asyncio.FIRST_COMPLETED)
+    assert done == {first} and first.result().status_code == 200
+    venue.exchange.history.moved = [MoveRow(Key(0, 1, 1), USDC, 250 * UNIT, reference, 1, 2)]
+    assert (await second).status_code == 400
+    assert venue.held == [750, 250, 0]
+
+
+async def test_a_shard_that_does_not_answer(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what is there; what does not depend on it is told."""
+
+    async def silent(*_: object, **__: object) -> Any:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(venue.ledgers[2], "query", silent)
+    monkeypatch.setattr(holdings, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(router, "ANSWER_SECONDS", 0.01)
+    refused = await venue.exchange.signed("GET", "/api/v1/capital", "balanceQuery")
+    assert refused.status_code == 503 and refused.json()["message"].startswith("Shard 2 does not answer")
+    venue.exchange.service.setup.options[TRADER_ACCOUNT] = AccountOption.AUTO_TRANSFER
+    asked = {"symbol": "SOL_USDC", "side": "Bid", "price": "100"}
+    answer = await venue.get("/api/v1/account/limits/order", "maxOrderQuantity", **asked)
+    assert answer["maxOrderQuantity"] == "10"
+    known, missing = await holdings.known_balances(venue.exchange.service, TRADER_ACCOUNT)
+    assert (known["USDC"].available, missing) == ("1000", [2])
 
 
 async def test_without_a_client_id_a_signature_is_good_once(venue: Venue) -> None:

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from engine_core.replica.setup import Setup
-from engine_core.transport.gateway import OutcomeUnknown
+from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.codes import AccountOption, CommandKind, EventKind, OrderType, Side
 from ingress.operations.reservation import locked_by
+from ingress.requests.admin_record import Admin, numbers
 from ingress.requests.command_record import Command
+from ingress.shards import funding as module
+from ingress.shards import router
 from ingress.shards.funding import Funding
-from ingress.shards.mover import Mover
+from ingress.shards.mover import Half, Mover, Path
 from ingress.shards.router import Shards
 from tests.ingress.shards.ledgers import BEFORE, SURE, Ledger, total
 from tests.markets import SOL, setup_records
@@ -23,6 +26,12 @@ NEED = PRICE * LOTS * 100  # atoms of USDC that a bid of these locks
 BID = Command(
     CommandKind.PLACE, Side.BID, OrderType.LIMIT, market=SOL, account=ACCOUNT, price_ticks=PRICE, quantity_lots=LOTS
 )
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.005)
 
 
 class Book:
@@ -136,11 +145,14 @@ async def test_a_market_order_is_reckoned_by_the_book() -> None:
     assert venue.held == [0, need]
 
 
-async def test_a_book_that_is_being_read_again_reckons_nothing() -> None:
+async def test_a_book_that_is_being_read_again_is_waited_for(hurried: None) -> None:
     venue = Venue(NEED)
     venue.book.live = False
-    assert await venue.place() == EventKind.REJECTED
+    with pytest.raises(Overloaded):
+        await venue.place()
     assert venue.held == [0, NEED]
+    asyncio.get_running_loop().call_later(0.03, setattr, venue.book, "live", True)
+    assert await venue.place() == EventKind.ACCEPTED
 
 
 async def test_a_sale_brings_the_base_asset() -> None:
@@ -160,10 +172,55 @@ async def test_orders_of_one_account_take_nothing_from_each_other() -> None:
     assert sorted(kinds) == sorted([EventKind.ACCEPTED] * 3 + [EventKind.REJECTED] * 2)
 
 
-async def test_a_move_whose_outcome_is_unknown_leaves_the_order_refused() -> None:
+async def test_money_that_does_not_come_is_no_lack_of_money(hurried: None) -> None:
+    """The order was not placed, and may be sent again."""
     venue = Venue(NEED)
     venue.ledgers[1].fate = lambda kind: BEFORE
-    assert await venue.place() == EventKind.REJECTED
+    with pytest.raises(Overloaded, match="not placed"):
+        await venue.place()
+
+
+async def test_what_is_in_flight_is_waited_for(hurried: None) -> None:
+    venue = Venue(NEED // 2, NEED // 2)
+    path = Path(ACCOUNT, 1, 2)
+    command = Admin(CommandKind.MOVE_OUT, code=2, account=ACCOUNT, asset=USDC, payload=numbers(NEED // 2, 1, 77))
+    venue.ledgers[1].append(command.pack(), asyncio.get_running_loop().create_future())
+    assert venue.held == [0, 0, NEED // 2]
+    placing = asyncio.create_task(venue.place())
+    await asyncio.sleep(0.02)
+    await Mover(venue.shards.engines, venue._complete).finish(path, Half(1, USDC, NEED // 2, 77))
+    assert await placing == EventKind.ACCEPTED
+
+
+async def test_a_shard_that_does_not_answer_is_not_needed(hurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others have enough; and if they have not, nobody knows."""
+
+    async def silent(*_: object, **__: object) -> Any:
+        await asyncio.sleep(60)
+
+    venue = Venue(10 * NEED, NEED)
+    monkeypatch.setattr(venue.ledgers[1], "query", silent)
+    monkeypatch.setattr(router, "ANSWER_SECONDS", 0.01)
+    assert await venue.place() == EventKind.ACCEPTED
+    assert venue.held == [0, 10 * NEED, 0]
+    with pytest.raises(Overloaded):
+        await venue.place()
+
+
+async def test_other_processes_take_what_was_brought(hurried: None) -> None:
+    """It is brought again, as long as there is enough."""
+    venue = Venue(NEED, NEED)
+    stolen: list[int] = []
+
+    def steal(slots: Any) -> None:
+        if not stolen:  # another process moves it on before the order is sent again
+            stolen.append(venue.ledgers[0].held[ACCOUNT, USDC])
+            venue.ledgers[0].held[ACCOUNT, USDC] = 0
+            venue.ledgers[1].held[ACCOUNT, USDC] += stolen[0]
+
+    venue.ledgers[0].observers.append(steal)
+    assert await venue.place() == EventKind.ACCEPTED
+    assert stolen == [NEED]
 
 
 async def test_an_outcome_that_is_unknown_is_told() -> None:
