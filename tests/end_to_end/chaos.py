@@ -40,8 +40,8 @@ from engine_core.wire.layout import ADMIN_EVENT, EVENT
 from engine_core.wire.streams import FIELD, EntryId, decode_block, keys
 from tests.end_to_end.chaos_clients import SYMBOL, Bulk, HttpTrader, Replica
 from tests.exchange import Exchange, configured, eventually
+from tests.persistence.blocks import Block
 from tests.persistence.database import assert_equals_log
-from tests.persistence.flow import Block
 
 ROLES = ("engine", "ingress", "egress", "writer", "valkey", "postgres", "standby")
 NAMES = keys(0)

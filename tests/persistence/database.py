@@ -8,7 +8,8 @@ import psycopg
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.intervals import INTERVALS
 from tests.persistence import slow
-from tests.persistence.flow import MARKETS, Block
+from tests.persistence.blocks import Block
+from tests.persistence.flow import MARKETS
 
 ORDER_COLUMNS = (
     "order_id", "account", "market", "number", "market_number", "client_id", "side", "order_type", "time_in_force",

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import redis
 
 from engine_core.wire.codes import (
     CommandKind,
@@ -24,10 +23,10 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
-from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, EVENT, SLOT
-from engine_core.wire.streams import FIELD, EntryId, encode_block, keys
+from engine_core.wire.layout import ADMIN_EVENT, EVENT
+from engine_core.wire.streams import EntryId
+from tests.persistence.blocks import LOG_ID, Block, joined
 
-LOG_ID = 77
 USDC, SOL, BTC = 1, 2, 3
 ASSETS = {USDC: ("USDC", 6), SOL: ("SOL", 9), BTC: ("BTC", 8)}
 # base, quote, lot_atoms, tick_atoms: SOL_USDC with tick 0.01 and lot 0.01, BTC_USDC with tick 0.1 and lot 0.00001
@@ -55,20 +54,6 @@ class Order:
     status: int = OrderStatus.NEW
     executed_lots: int = 0
     executed_atoms: int = 0
-
-
-@dataclass
-class Block:
-    entry: EntryId
-    time_ms: int
-    records: np.ndarray
-    shard: int = 0
-
-    def encode(self, log_id: int = LOG_ID, epoch: int = 1) -> bytes:
-        header = np.zeros(1, BLOCK_HEADER)
-        header["log_id"], header["epoch"], header["time_ms"] = log_id, epoch, self.time_ms
-        header["gateway"], header["incarnation"], header["sequence"] = 1, 1, 1
-        return encode_block(header, self.records)
 
 
 @dataclass
@@ -121,7 +106,7 @@ class Flow:
 
     def close(self) -> Block:
         """End the entry: what was recorded since the last one."""
-        block = Block(EntryId(self.time_ms, self.entry_seq), self.time_ms, _joined(self.events, EVENT), self.shard)
+        block = Block(EntryId(self.time_ms, self.entry_seq), self.time_ms, joined(self.events, EVENT), self.shard)
         self.events = []
         step = self.random.choice((0, 1, self.max_step_ms))
         self.time_ms += step
@@ -383,28 +368,3 @@ class Flow:
         balance = self._balance(order.account, quote if order.side == Side.BID else base)
         balance[0] -= atoms
         balance[1] += atoms
-
-
-def _joined(parts: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
-    """np.concatenate would repack records whose fields overlap."""
-    return np.frombuffer(b"".join(part.tobytes() for part in parts), dtype)
-
-
-def append(client: redis.Redis, blocks: list[Block], log_id: int = LOG_ID) -> None:
-    pipeline = client.pipeline(transaction=False)
-    for block in blocks:
-        pipeline.xadd(keys(block.shard).events, {FIELD: block.encode(log_id)}, id=str(block.entry))
-    pipeline.execute()
-
-
-def slots(blocks: list[Block]) -> np.ndarray:
-    """The blocks as a feed hands them on."""
-    parts = []
-    for block in blocks:
-        part = np.zeros(len(block.records), SLOT)
-        part["event"] = block.records
-        part["entry_ms"], part["entry_seq"] = block.entry
-        part["position"] = np.arange(len(block.records))
-        part["time_ms"], part["block_events"] = block.time_ms, len(block.records)
-        parts.append(part)
-    return _joined(parts, SLOT)

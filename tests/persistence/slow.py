@@ -11,7 +11,8 @@ from typing import Any
 
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, Side
 from engine_core.wire.layout import ADMIN_EVENT
-from tests.persistence.flow import ENDED, MARKETS, Block
+from tests.persistence.blocks import Block
+from tests.persistence.flow import ENDED, MARKETS
 
 CREATING = (EventKind.ACCEPTED, EventKind.TRIGGER_PLACED)
 LIFE = (

@@ -19,8 +19,9 @@ from persistence.source import EventSource
 from persistence.store import Store
 from persistence.tables import Table
 from tests.exchange import PATIENCE_SECONDS
+from tests.persistence.blocks import Block, append
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
-from tests.persistence.flow import Block, Flow, append
+from tests.persistence.flow import Flow
 
 REPOSITORY = Path(__file__).parents[2]
 

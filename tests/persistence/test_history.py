@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from ingress.history.reader import History, HistoryUnavailable
 from ingress.history.unstored import MAX_EVENTS, Tail
 from ingress.schemas.order_answers import HistoryOrder
 from tests.persistence import slow
-from tests.persistence.flow import FIRST_TRADER, START_MS, TRADERS, Block, Flow, append, slots
+from tests.persistence.blocks import Block, append, slots
+from tests.persistence.flow import FIRST_TRADER, START_MS, TRADERS, Flow
+from tests.persistence.klines import expected_klines
 from tests.persistence.test_writer import config, count, store_all
 
 ACCOUNTS = (FIRST_TRADER, FIRST_TRADER + TRADERS - 1)
@@ -221,38 +223,6 @@ async def test_klines_equal_the_log(
             assert {start for start in traded if start >= interval.start(last_ms - 100_000)} <= set(starts)
         assert await reader.klines(1, "1s", last_ms + 60_000, last_ms + 120_000) == []
         assert await reader.klines(1, "1m", START_MS - 10**9, START_MS - 10**8) == []  # before the first trade
-
-
-def expected_klines(trades: list[tuple[Any, ...]], name: str, start_ms: int, end_ms: int) -> list[tuple[str, ...]]:
-    """Every bucket by walking the clock in seconds of the bucket's rule, not by the interval's arithmetic."""
-    candles = {start: candle for (_, start), candle in slow.candles(trades, name).items()}
-    start = slow.bucket(name, slow.moment(start_ms))
-    earlier = [candle for begin, candle in sorted(candles.items()) if begin < start]
-    close = earlier[-1][3] if earlier else None
-    if close is None:
-        start = min(begin for begin in candles if begin >= start)
-    result = []
-    while start < slow.moment(end_ms) and len(result) < 1000:
-        end = following(name, start)
-        open_, high, low, last, lots, atoms, number = candles.get(start, [close, close, close, close, 0, 0, 0])
-        edges = (start.strftime("%Y-%m-%d %H:%M:%S"), end.strftime("%Y-%m-%d %H:%M:%S"))
-        prices = tuple(f"{ticks / 100:g}" for ticks in (open_, high, low, last))
-        amounts = (decimal(lots, 2), decimal(atoms, 6), str(number))
-        result.append((*edges, *prices, *amounts))
-        start, close = end, last
-    return result
-
-
-def following(name: str, start: datetime) -> datetime:
-    widths = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-    count, unit = int("".join(filter(str.isdigit, name))), name.lstrip("0123456789")
-    step = timedelta(days=32) if unit == "month" else timedelta(seconds=count * widths[unit])
-    return slow.bucket(name, start + step)
-
-
-def decimal(value: int, places: int) -> str:
-    text = f"{value // 10**places}.{value % 10**places:0{places}}"
-    return text.rstrip("0").rstrip(".")
 
 
 async def test_an_order_is_there_before_it_is_stored_and_once_after(valkey: str, postgres: str) -> None:

@@ -14,7 +14,8 @@ from engine_core.wire.streams import ORIGIN
 from ingress.history import merged
 from ingress.history.reader import History, HistoryUnavailable, UnknownRow
 from tests.persistence import slow
-from tests.persistence.flow import FIRST_TRADER, Block, Flow, append, slots
+from tests.persistence.blocks import Block, append, slots
+from tests.persistence.flow import FIRST_TRADER, Flow
 from tests.persistence.test_history import check_order, fill_key, milliseconds, row_key
 from tests.persistence.test_shards import funded, moved, of, writers
 

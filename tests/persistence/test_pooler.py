@@ -23,7 +23,8 @@ from engine_core.host.external import ExternalError, check_database
 from engine_core.transport.postgres import UnfitDatabase, check_for_writing
 from tests.exchange import PATIENCE_SECONDS
 from tests.persistence import slow
-from tests.persistence.flow import Flow, append
+from tests.persistence.blocks import append
+from tests.persistence.flow import Flow
 from tests.persistence.test_history import check_orders, check_trades, history
 from tests.persistence.test_writer import config, count, store_all
 from tests.processes import free_port

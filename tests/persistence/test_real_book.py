@@ -11,8 +11,8 @@ from engine_core.wire.codes import OrderStatus
 from engine_core.wire.layout import EVENT
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
 from engine_core.wire.streams import EntryId
+from tests.persistence.blocks import Block, append
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
-from tests.persistence.flow import Block, append
 from tests.persistence.test_writer import config, count, store_all
 
 MARKETS, ACCOUNTS = 3, 20

@@ -8,8 +8,9 @@ import redis
 
 from persistence.refill import refill
 from persistence.source import SourceError
+from tests.persistence.blocks import Block, append
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
-from tests.persistence.flow import Block, Flow, append
+from tests.persistence.flow import Flow
 from tests.persistence.test_writer import config, count, store_all
 from tests.runtime.rig import NAMES
 

@@ -10,8 +10,9 @@ import pytest
 import redis
 
 from engine_core.transport.backlog import parse_stored
+from tests.persistence.blocks import append
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
-from tests.persistence.flow import Flow, append
+from tests.persistence.flow import Flow
 from tests.persistence.test_crash import blocks_of, stored_entry, wait_until, writer
 from tests.runtime.rig import NAMES
 

@@ -13,8 +13,9 @@ from persistence.refill import refill
 from persistence.source import EventSource
 from persistence.store import NotYet, Store
 from persistence.writer import store_next
+from tests.persistence.blocks import Block, append
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
-from tests.persistence.flow import ASSETS, FIRST_TRADER, TRADERS, Block, Flow, append
+from tests.persistence.flow import ASSETS, FIRST_TRADER, TRADERS, Flow
 from tests.persistence.test_writer import count
 
 ACCOUNTS = range(FIRST_TRADER, FIRST_TRADER + TRADERS)

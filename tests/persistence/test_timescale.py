@@ -18,9 +18,11 @@ import redis
 from engine_core.wire.intervals import INTERVALS
 from persistence.migrate import Variant
 from persistence.store import Store
+from tests.persistence.blocks import append
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
-from tests.persistence.flow import START_MS, Flow, append
-from tests.persistence.test_history import check_orders, check_trades, expected_klines, history
+from tests.persistence.flow import START_MS, Flow
+from tests.persistence.klines import expected_klines
+from tests.persistence.test_history import check_orders, check_trades, history
 from tests.persistence.test_refill import assert_refilled
 from tests.persistence.test_writer import config, count, store_all
 

@@ -22,8 +22,9 @@ from persistence.projection.rows import Books, Rows, make_rows
 from persistence.source import Batch, EventSource, SourceError
 from persistence.store import Position, Store, StoreError
 from persistence.writer import store_next
+from tests.persistence.blocks import Block, append
 from tests.persistence.database import assert_candles_equal_log, assert_equals_log, select
-from tests.persistence.flow import Block, Flow, append
+from tests.persistence.flow import Flow
 from tests.persistence.slow import moment
 
 
