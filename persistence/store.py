@@ -50,16 +50,17 @@ _CHANGE_BALANCES = """
     left join lateral (select locked from balances b where b.account = change.account and b.asset = change.asset
         and b.shard = %(shard)s) held on true
     on conflict (account, asset, shard) do update set available = excluded.available, locked = excluded.locked"""
-# Either half may be stored first; when it was sent, only the shard knows that it left.
-_SENT = """
-    insert into moves (account, from_shard, to_shard, sequence, asset, amount_atoms, reference, sent)
-    select account, %(shard)s, other, sequence, asset, amount_atoms, reference, time from move_changes where is_out
-    on conflict (account, from_shard, to_shard, sequence) do update set sent = excluded.sent"""
-_ARRIVED = """
+# Either half may be stored first; when it was sent, only the shard knows that it left. Of two writers that store halves
+# of the same moves, each locks rows in their order: else they would wait for each other.
+_CHANGE_MOVES = """
     insert into moves (account, from_shard, to_shard, sequence, asset, amount_atoms, reference, sent, arrived)
-    select account, other, %(shard)s, sequence, asset, amount_atoms, reference, time, time
-    from move_changes where not is_out
-    on conflict (account, from_shard, to_shard, sequence) do update set arrived = excluded.arrived"""
+    select account, case when is_out then %(shard)s::smallint else other end,
+        case when is_out then other else %(shard)s::smallint end, sequence, asset, amount_atoms, reference, time,
+        case when is_out then null else time end
+    from move_changes order by 1, 2, 3, 4
+    on conflict (account, from_shard, to_shard, sequence) do update set
+        sent = case when excluded.arrived is null then excluded.sent else moves.sent end,
+        arrived = coalesce(excluded.arrived, moves.arrived)"""
 _CHANGE_CANDLES = """
     insert into candles (market, interval, start, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots,
         quote_atoms, trades)
@@ -142,8 +143,7 @@ class Store:
                 self._connection.execute(_CHANGE_BALANCES, {"shard": self._shard})
             if len(rows.move_changes):
                 MOVE_CHANGES.copy(self._connection, rows.move_changes)
-                for statement in (_SENT, _ARRIVED):
-                    self._connection.execute(statement, {"shard": self._shard})
+                self._connection.execute(_CHANGE_MOVES, {"shard": self._shard})
             if len(rows.candle_changes) and self.variant is Variant.PLAIN:
                 CANDLE_CHANGES.copy(self._connection, rows.candle_changes)
                 self._connection.execute(_CHANGE_CANDLES)

@@ -8,56 +8,124 @@ the market trades nowhere, which is better than in two: the new shard gets it on
 more that it gave it away (`pause_s`). The second ELSEWHERE changes nothing; its entry is later than all that the old
 shard did with the market, and the new one's command names it, for the writers (persistence/arrivals.py).
 
+A note in Redis says where to, and in which state it arrives: of two moves at once to different shards the second is
+refused, and one that was interrupted arrives as the market was. Where the market trades, the logs alone say.
+
 Non-goals: money, which stays where it is until its owner moves it.
 """
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
+import msgspec
 import numpy as np
+import redis
 
 from engine_core.administration.client import ApplyError, LogSetup, admin, execute
 from engine_core.administration.venue import Venue, opening, trades_in
+from engine_core.replica.setup import HOME
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
+from engine_core.wire.streams import keys
 
 DURABLE_S = 3.0  # with durability "everysec" what is older survives the death of Redis
 CANCEL_TURNS = 1000  # of one account's orders: each cancels thousands
 
 
-def move(venue: Venue, market: int, to: int, state: MarketState | None, say: Callable[[str], None]) -> bool:
-    """Whether it had to move. `state` in the new shard; None: as it was where it traded, if it is not closed by now.
+class Note(msgspec.Struct, frozen=True):
+    """What a move has set out to do, in Redis beside home's logs until it is done: another one waits for that."""
+
+    to: int
+    origin: int  # where the market traded; -1: nowhere
+    state: int  # in which it arrives
+
+
+def move(
+    venue: Venue, home: redis.Redis, market: int, to: int, state: MarketState | None, say: Callable[[str], None]
+) -> bool:
+    """Whether it had to move. `home`: the Redis of shard 0. `state` in the new shard; None: as when the move began.
 
     ApplyError says what stands in the way; asking again goes on.
     """
     venue.complete()
     setups = venue.setups()
+    key = f"{keys(HOME).leases}move-{market}"
     shards = trades_in(setups, market)
     if shards == [to]:
+        _check(_read(home, key), to)
+        _forget(home, key, to)
         return False
-    before = {MarketState(int(setups[shard].markets[market]["code"])) for shard in shards}
+    note = _noted(home, key, _plan(setups, market, to))
+    setups = venue.setups()  # anew: another move may have ended before the note was ours
+    shards = trades_in(setups, market)
+    if note.to != to and shards == [note.to]:  # it was done, and died before it could say so
+        _forget(home, key, note.to)
+        note = _noted(home, key, _plan(setups, market, to))
+    if note.origin < 0 and shards:
+        note = _plan(setups, market, note.to)
+    _check(note, to)
     for shard in shards:
         if shard != to:
             say(f"shard {shard}: closing it, and cancelling its orders")
             _leave(venue.gateways[shard], market, sorted(setups[shard].accounts))
             say(f"shard {shard}: it has left")
-    if to in shards:
-        return True
-    arrive = state or next(iter(before - {MarketState.CLOSED}), MarketState.CLOSED)
+    if to not in shards:
+        _arrive(venue, market, note, state or MarketState(note.state), say)
+    _forget(home, key, to)
+    return True
+
+
+def _check(note: Note | None, to: int) -> None:
+    if note is not None and note.to != to:
+        raise ApplyError(f"the market is on its way to shard {note.to}: end that first, with --to {note.to}")
+
+
+def _plan(setups: Sequence[LogSetup], market: int, to: int) -> Note:
+    """Of a move that begins now."""
+    for shard in trades_in(setups, market):
+        if shard != to:
+            return Note(to, shard, int(setups[shard].markets[market]["code"]))
+    return Note(to, -1, MarketState.CLOSED)
+
+
+def _noted(home: redis.Redis, key: str, planned: Note) -> Note:
+    """The move that is under way: ours, unless there was one before."""
+    home.set(key, msgspec.json.encode(planned), nx=True)
+    return _read(home, key) or planned
+
+
+def _read(home: redis.Redis, key: str) -> Note | None:
+    found = home.get(key)
+    return None if found is None else msgspec.json.decode(cast(bytes, found), type=Note)
+
+
+def _forget(home: redis.Redis, key: str, to: int) -> None:
+    note = _read(home, key)
+    if note is not None and note.to == to:
+        home.delete(key)
+
+
+def _arrive(venue: Venue, market: int, note: Note, state: MarketState, say: Callable[[str], None]) -> None:
     setups = venue.setups()
-    origin = _origin(setups, market, to)
+    origin = note.origin if note.origin >= 0 else _origin(setups, market, note.to)
     say(f"waiting {DURABLE_S:g} s, until shard {origin} has this on the disk")
     time.sleep(DURABLE_S)
     until = venue.gateways[origin].append(_state(market, MarketState.ELSEWHERE))
+    venue.gateways[origin].outcome(until)
     trades, update_id, last_ticks = setups[origin].left_with[market]
     numbers = {"trades": trades, "update_id": update_id, "last_ticks": last_ticks}
-    command = opening(market, code=arrive, asset=origin, d=until.ms, **numbers)
-    venue.gateways[origin].outcome(until)
-    execute(venue.gateways[to], [command])
-    say(f"shard {to}: it is {arrive.name.lower().replace('_', '-')}, and goes on after trade {trades}")
-    return True
+    command = opening(market, code=state, asset=origin, d=until.ms, **numbers)
+    try:
+        execute(venue.gateways[note.to], [command])
+    except ApplyError:
+        if trades_in(venue.setups(), market) != [note.to]:
+            raise
+        say(f"shard {note.to}: somebody else has opened it there meanwhile")
+        return
+    say(f"shard {note.to}: it is {state.name.lower().replace('_', '-')}, and goes on after trade {trades}")
 
 
 def _state(market: int, state: MarketState) -> np.ndarray:

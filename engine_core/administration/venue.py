@@ -4,8 +4,9 @@
         venue.execute([admin(CommandKind.ACCOUNT, account=7)])     # at home, and once it is applied in the others
         venue.complete()                                           # whatever a shard still lacks of home's setup
 
-A tool that dies between two shards does no harm: ingress and the next start append what is missing. Of one shard it is
-the gateway of that one, and asks nothing more. Non-goals: moving money (ingress), and deciding what to append.
+A tool that dies between two shards does no harm, nor does a shard that is away (`behind`): ingress and the next start
+append what is missing. Of one shard it is the gateway of that one, and asks nothing more. Non-goals: moving money
+(ingress), and deciding what to append.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from engine_core.administration.client import ENGINE_TIMEOUT_S, LogSetup, admin, execute, read_records
+from engine_core.administration.client import ENGINE_TIMEOUT_S, ApplyError, LogSetup, admin, execute, read_records
 from engine_core.replica.lacking import lacking
 from engine_core.replica.setup import HOME
 from engine_core.transport.gateway import ANSWER_SECONDS, Gateway
@@ -33,6 +34,7 @@ class Venue:
                 for shard, url in enumerate(urls)
             ]
             self._stack = stack.pop_all()
+        self.behind: set[int] = set()  # shards that have not been told what home has applied
 
     def __enter__(self) -> "Venue":
         return self
@@ -49,11 +51,17 @@ class Venue:
         return self.gateways[1:]
 
     def execute(self, commands: Iterable[np.ndarray], *, allowed: tuple[Reason, ...] = ()) -> int:
-        """Setup, at home and then in all others; the number applied at home. ApplyError as of client.execute."""
+        """Setup, at home and then in all others; the number applied at home. ApplyError as of client.execute.
+
+        Once home has applied it, it is so: another shard that does not answer is told later, and stands in `behind`.
+        """
         records = list(commands)
         applied = execute(self.home, records, allowed=allowed)
-        for gateway in self.others:
-            execute(gateway, records, allowed=(*_REPEATED, *allowed))
+        for shard, gateway in enumerate(self.others, start=1):
+            try:
+                execute(gateway, records, allowed=(*_REPEATED, *allowed))
+            except (ApplyError, TimeoutError):
+                self.behind.add(shard)
         return applied
 
     def complete(self, timeout_s: float = ENGINE_TIMEOUT_S) -> int:

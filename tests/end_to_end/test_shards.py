@@ -8,7 +8,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from engine_core.administration import market_move
-from engine_core.administration.client import admin
+from engine_core.administration.client import ApplyError, admin
 from engine_core.administration.demo import TRADERS
 from engine_core.administration.venue import Venue, trades_in
 from engine_core.operator.target.log_access import all_logs
@@ -27,7 +27,6 @@ from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
-    MarketState,
     OrderType,
     QueryKind,
     SelfTrade,
@@ -228,14 +227,23 @@ def test_a_move_that_dies_anywhere_is_finished_by_the_next(
                 raise Died
             return entry
 
-        with Venue(engines.urls) as venue:
+        with Venue(engines.urls) as venue, redis.Redis.from_url(engines.urls[0]) as home:
             monkeypatch.setattr(Gateway, "append", dying)
-            with suppress(Died):
-                market_move.move(venue, SOL_USDC, to, MarketState.OPEN, print)
+            has_died = False
+            try:
+                market_move.move(venue, home, SOL_USDC, to, None, print)
+            except Died:
+                has_died = True
             monkeypatch.setattr(Gateway, "append", append)
             assert len(trades_in(venue.setups(), SOL_USDC)) <= 1
-            market_move.move(venue, SOL_USDC, to, MarketState.OPEN, print)
+            if has_died and trades_in(venue.setups(), SOL_USDC) != [to]:
+                assert exchange.command("market", "list").returncode == 0
+                with pytest.raises(ApplyError, match=f"on its way to shard {to}"):
+                    market_move.move(venue, home, SOL_USDC, 1 - to, None, print)
+            market_move.move(venue, home, SOL_USDC, to, None, print)
             assert trades_in(venue.setups(), SOL_USDC) == [to]
+            assert not home.keys("lease:{s0}:move-*")
+        assert markets(exchange)["SOL_USDC"] == (to, "Open"), "as it was"
         assert trade_of(engines) == begins + 1
 
 

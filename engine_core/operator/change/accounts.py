@@ -4,6 +4,7 @@ import argparse
 import base64
 import json
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -44,6 +45,8 @@ def reached(run: Run) -> Iterator[Venue]:
     try:
         with Venue(run.redis_urls) as venue:
             yield venue
+        for shard in sorted(venue.behind):
+            print(f"shard {shard} does not answer: it is told as soon as it does", file=sys.stderr)
     except (ApplyError, GatewayError, TimeoutError, redis.RedisError) as error:
         raise CommandError(f"the engine could not be asked: {error}") from None
 

@@ -11,6 +11,7 @@ from engine_core.edge.spelling import MARKET_STATE_WORDS
 from engine_core.operator.change.accounts import ANSWER_TIMEOUT_S, market_number, reached, session, symbols
 from engine_core.operator.target.running import CommandError, require
 from engine_core.replica.setup import HOME
+from engine_core.transport.primary import redis_of
 from engine_core.wire.codes import CommandKind, MarketState
 
 _COLUMNS = "{:<16}{:>6}  {:<6} {}"
@@ -36,9 +37,10 @@ def _row(setups: list[LogSetup], symbol: str, number: int) -> dict[str, Any]:
     shards = trades_in(setups, number)
     shard = shards[0] if shards else None
     state = MarketState(int(setups[shard or HOME].markets[number]["code"]))
+    word = "Elsewhere" if state == MarketState.ELSEWHERE else MARKET_STATE_WORDS[state]
     is_on_its_way = len(shards) != 1 and has_begun(setups, number)
     return {
-        **{"market": symbol, "number": number, "shard": shard, "state": MARKET_STATE_WORDS[state]},
+        **{"market": symbol, "number": number, "shard": shard, "state": word},
         "isOnItsWay": is_on_its_way,
     }
 
@@ -72,7 +74,8 @@ def move_market(options: argparse.Namespace) -> int:
     state = None if options.state is None else _state(options.state)
     with session(options) as (venue, setup):
         number = market_number(setup, options.symbol)
-        moved = move(venue, number, options.to, state, lambda line: print(f"  {line}", flush=True))
+        with redis_of(run.redis_of(HOME), protocol=2) as home:
+            moved = move(venue, home, number, options.to, state, lambda line: print(f"  {line}", flush=True))
     done = "trades in" if moved else "traded already in"
     print(f"{options.symbol} {done} shard {options.to}")
     return 0
