@@ -254,7 +254,8 @@ def test_money_out_of_nothing_and_money_that_is_lost_are_found() -> None:
     assert venue.sums(cuts, moves.half_done())[1].missing == 40
 
 
-def test_a_market_that_trades_twice_or_nowhere_is_named() -> None:
+@pytest.mark.parametrize("state", [MarketState.OPEN, MarketState.CLOSED])
+def test_a_market_that_trades_twice_or_nowhere_is_named(state: MarketState) -> None:
     shards = [Shard(World(1), number) for number in (0, 1)]
     shards[0].append(admin(CommandKind.MARKET_STATE, market=1, code=MarketState.ELSEWHERE))
     cuts: Any = [Cut(shard, len(shard.log)) for shard in shards]
@@ -262,7 +263,7 @@ def test_a_market_that_trades_twice_or_nowhere_is_named() -> None:
         [],
         ["market 1 trades in no shard: it is on its way to one, or has not begun"],
     )
-    shards[0].append(admin(CommandKind.MARKET_STATE, market=2, code=MarketState.OPEN, flags=1))
+    shards[0].append(admin(CommandKind.MARKET_STATE, market=2, code=state, flags=1))
     cuts = [Cut(shard, len(shard.log)) for shard in shards]
     venue.complete(cuts)
     assert venue.market_problems(cuts)[0] == ["market 2 trades in several shards: 0, 1"]
