@@ -5,7 +5,8 @@ wait; afterwards every event says the new balances itself: of the asset given bo
 available part, since receiving locks nothing. The account that fees go to has no events of its own for them: what it
 gets stands in everybody's fills, each settled before it was written.
 
-An account has a ledger in each shard. What is told is their sum; money on its way from one to another is in none.
+An account has a ledger in each shard. What is told is their sum, and what is on its way from one to another: it has
+left there and not come here yet, and nobody should see it go.
 
 Non-goals: authentication (auth.py) and texts (private_frames.py).
 """
@@ -49,8 +50,7 @@ _MOVE_MONEY = (
     CommandKind.DEPOSIT,
     CommandKind.WITHDRAW,
     CommandKind.TRANSFER,
-    CommandKind.MOVE_OUT,
-    CommandKind.MOVE_IN,
+    *(_BETWEEN_SHARDS := (CommandKind.MOVE_OUT, CommandKind.MOVE_IN)),
 )
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,19 @@ class _When(NamedTuple):
     shard: int
     time_ms: int
     now_us: int
+
+
+class _Path(NamedTuple):
+    source: int
+    target: int
+
+
+class _Half(NamedTuple):
+    """Of a move between shards: what has left."""
+
+    sequence: int
+    asset: int
+    atoms: int
 
 
 @dataclass(slots=True)
@@ -77,6 +90,9 @@ class Account:
     subscriptions: list[Subscription] = field(default_factory=list)
     ledgers: list[dict[int, BalanceState]] = field(default_factory=list)  # of each shard, by asset
     known_to: list[EntryId] = field(default_factory=list)  # of each, the entry that it contains; empty: not yet known
+    moving: dict[_Path, _Half] = field(default_factory=dict)  # that left one shard, until it arrives in another
+    arrived: dict[_Path, int] = field(default_factory=dict)  # the last sequence that did
+    told: dict[int, BalanceState] = field(default_factory=dict)  # by asset
     extras: dict[int, Extras] = field(default_factory=dict)  # by order
     waiting: list[tuple[int, np.ndarray]] = field(default_factory=list)  # shard, SLOT records
     task: asyncio.Task[None] | None = None
@@ -90,7 +106,19 @@ class Account:
 
     def total(self, asset: int) -> BalanceState:
         held = [ledger[asset] for ledger in self.ledgers if asset in ledger]
-        return BalanceState(sum(each.available for each in held), sum(each.locked for each in held))
+        moving = sum(half.atoms for half in self.moving.values() if half.asset == asset)
+        return BalanceState(sum(each.available for each in held) + moving, sum(each.locked for each in held))
+
+    def move(self, command: np.void, shard: int, is_contained: bool) -> None:
+        """Take note of a MOVE_OUT or MOVE_IN of this shard. `is_contained`: in the ledger that was asked for."""
+        other, sequence = int(command["code"]), int(command["sequence"])
+        if command["kind"] == CommandKind.MOVE_IN:
+            path = _Path(other, shard)
+            self.arrived[path] = max(sequence, self.arrived.get(path, 0))
+            if path in self.moving and self.moving[path].sequence <= sequence:
+                del self.moving[path]
+        elif not is_contained and sequence > self.arrived.get(path := _Path(shard, other), 0):
+            self.moving[path] = _Half(sequence, int(command["asset"]), int(command["amount_atoms"]))
 
 
 class PrivateStreams:
@@ -147,6 +175,7 @@ class PrivateStreams:
             account.ledgers.append({asset: BalanceState(available, locked) for asset, available, locked in held})
             known_to.append(EntryId(int(header["entry_ms"]), int(header["entry_seq"])))
         account.known_to, account.task = known_to, None
+        account.told = {asset: account.total(asset) for asset in set().union(*account.ledgers)}
         waiting, account.waiting = account.waiting, []
         for shard, slots in waiting:
             for slot in slots:
@@ -199,8 +228,7 @@ class PrivateStreams:
         when = _When(shard, int(slot["time_ms"]), time.time_ns() // 1_000)
         record = slot["event"]
         if record["kind"] == EventKind.APPLIED:
-            if not contained:
-                self._apply_admin(account, np.frombuffer(record.tobytes(), ADMIN_EVENT)[0], when)
+            self._apply_admin(account, np.frombuffer(record.tobytes(), ADMIN_EVENT)[0], when, contained)
             return
         event = event_of(record)
         if event.kind not in WITH_BALANCES:
@@ -242,8 +270,10 @@ class PrivateStreams:
         held = account.ledgers[when.shard].get(asset.number, _NOTHING)
         self._set(account, asset, BalanceState(held.available + fill.fee_atoms, held.locked), when)
 
-    def _apply_admin(self, account: Account, event: np.void, when: _When) -> None:
-        if event["command"]["kind"] in _MOVE_MONEY:
+    def _apply_admin(self, account: Account, event: np.void, when: _When, contained: bool) -> None:
+        if event["command"]["kind"] in _BETWEEN_SHARDS:
+            account.move(event["command"], when.shard, contained)
+        if event["command"]["kind"] in _MOVE_MONEY and not contained:
             asset = self._data.setup.assets[int(event["command"]["asset"])]
             balance = BalanceState(int(event["given_available"]), int(event["given_locked"]))
             self._set(account, asset, balance, when)
@@ -254,7 +284,8 @@ class PrivateStreams:
             return
         ledger[asset.number] = balance
         subscriptions = account.wants(Kind.BALANCE_UPDATE)
-        if subscriptions:
-            update = balance_update(asset, account.total(asset.number), when.time_ms, when.now_us)
+        if subscriptions and (total := account.total(asset.number)) != account.told.get(asset.number):
+            account.told[asset.number] = total
+            update = balance_update(asset, total, when.time_ms, when.now_us)
             for subscription in subscriptions:
                 self._hub.send_private(subscription.client, message(subscription.name, update))

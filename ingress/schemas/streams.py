@@ -147,8 +147,8 @@ class OrderUpdateEvent(_Event, kw_only=True):
 
 
 class BalanceUpdateEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """An asset of the account, absolute, of all shards together; after every change. What moves between shards is in
-    none for a moment."""
+    """An asset of the account, absolute, of all shards together; after every change. What is on its way between two of
+    them counts as available."""
 
     e: Literal["balanceUpdate"]
     E: Microseconds
