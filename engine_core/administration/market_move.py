@@ -8,8 +8,9 @@ the market trades nowhere, which is better than in two: the new shard gets it on
 more that it gave it away (`pause_s`). The second ELSEWHERE changes nothing; its entry is later than all that the old
 shard did with the market, and the new one's command names it, for the writers (persistence/arrivals.py).
 
-A note in Redis says where to, and in which state it arrives: of two moves at once to different shards the second is
-refused, and one that was interrupted arrives as the market was. Where the market trades, the logs alone say.
+One process moves a market at a time (lease.py). A note in Redis says where to, and in which state it arrives: until
+that is done another shard is refused, and a move that was interrupted arrives as the market was. Where the market
+trades, the logs alone say.
 
 Non-goals: money, which stays where it is until its owner moves it.
 """
@@ -23,6 +24,7 @@ import numpy as np
 import redis
 
 from engine_core.administration.client import ApplyError, LogSetup, admin, execute
+from engine_core.administration.lease import held
 from engine_core.administration.venue import Venue, opening, trades_in
 from engine_core.replica.setup import HOME
 from engine_core.transport.gateway import Gateway
@@ -50,6 +52,13 @@ def move(
 
     ApplyError says what stands in the way; asking again goes on.
     """
+    with held(home, f"{keys(HOME).leases}mover-{market}", "moving the market"):
+        return _move(venue, home, market, to, state, say)
+
+
+def _move(
+    venue: Venue, home: redis.Redis, market: int, to: int, state: MarketState | None, say: Callable[[str], None]
+) -> bool:
     venue.complete()
     setups = venue.setups()
     key = f"{keys(HOME).leases}move-{market}"
@@ -73,7 +82,9 @@ def move(
             _leave(venue.gateways[shard], market, sorted(setups[shard].accounts))
             say(f"shard {shard}: it has left")
     if to not in shards:
-        _arrive(venue, market, note, state or MarketState(note.state), say)
+        until = _settled(venue, market, note, say)
+        _check(_read(home, key), to)
+        _arrive(venue, market, note, until, state or MarketState(note.state), say)
     _forget(home, key, to)
     return True
 
@@ -108,23 +119,26 @@ def _forget(home: redis.Redis, key: str, to: int) -> None:
         home.delete(key)
 
 
-def _arrive(venue: Venue, market: int, note: Note, state: MarketState, say: Callable[[str], None]) -> None:
-    setups = venue.setups()
-    origin = note.origin if note.origin >= 0 else _origin(setups, market, note.to)
+def _settled(venue: Venue, market: int, note: Note, say: Callable[[str], None]) -> tuple[int, int]:
+    """The shard that had the market, and up to where in its log, once that cannot forget it any more."""
+    origin = note.origin if note.origin >= 0 else _origin(venue.setups(), market, note.to)
     say(f"waiting {DURABLE_S:g} s, until shard {origin} has this on the disk")
     time.sleep(DURABLE_S)
     until = venue.gateways[origin].append(_state(market, MarketState.ELSEWHERE))
     venue.gateways[origin].outcome(until)
+    return origin, until.ms
+
+
+def _arrive(
+    venue: Venue, market: int, note: Note, until: tuple[int, int], state: MarketState, say: Callable[[str], None]
+) -> None:
+    setups, (origin, until_ms) = venue.setups(), until
+    if trades_in(setups, market):
+        raise ApplyError("somebody has opened the market in another shard meanwhile; repeat this")
     trades, update_id, last_ticks = setups[origin].left_with[market]
     numbers = {"trades": trades, "update_id": update_id, "last_ticks": last_ticks}
-    command = opening(market, code=state, asset=origin, d=until.ms, **numbers)
-    try:
-        execute(venue.gateways[note.to], [command])
-    except ApplyError:
-        if trades_in(venue.setups(), market) != [note.to]:
-            raise
-        say(f"shard {note.to}: somebody else has opened it there meanwhile")
-        return
+    command = opening(market, code=state, asset=origin, d=until_ms, **numbers)
+    execute(venue.gateways[note.to], [command])
     say(f"shard {note.to}: it is {state.name.lower().replace('_', '-')}, and goes on after trade {trades}")
 
 

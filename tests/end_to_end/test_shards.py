@@ -7,6 +7,7 @@ Orders go to the engines by their logs, as ingress sends them; what clients see 
 import argparse
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -245,6 +246,26 @@ def test_a_move_that_dies_anywhere_is_finished_by_the_next(
             assert not home.keys("lease:{s0}:move-*")
         assert markets(exchange)["SOL_USDC"] == (to, "Open"), "as it was"
         assert trade_of(engines) == begins + 1
+
+
+def test_of_two_movers_at_once_one_is_refused(exchange: Exchange) -> None:
+    with Engines(exchange) as engines:
+        begins = where(engines)
+    commands = [
+        subprocess.Popen(
+            [*exchange.program, "market", "move", "SOL_USDC", "--to", str(to), "--data", str(exchange.data)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for to in (1 - begins, 1 - begins, begins)
+    ]
+    said = [command.communicate(timeout=120) for command in commands]
+    refused = [error for (_, error), command in zip(said, commands, strict=True) if command.returncode]
+    assert all("moving the market is done by process" in error for error in refused), said
+    assert markets(exchange)["SOL_USDC"][1] == "Open"
+    with Engines(exchange) as engines:
+        assert where(engines) in (0, 1)
 
 
 def where(engines: Engines) -> int:
