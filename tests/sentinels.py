@@ -155,6 +155,17 @@ class Sentinels:
         online = [value for key, value in found.items() if key.startswith("slave") and isinstance(value, dict)]
         return sum(each["state"] == "online" for each in online)
 
+    def until_level(self) -> None:
+        """Wait until every replica has what the primary has: one that is restarted does not say how much that is, so
+        any of them may be promoted."""
+        until(self._is_level, "the replicas never came up to the primary")
+
+    def _is_level(self) -> bool:
+        with self.client(self.primary) as client:
+            found = client.info("replication")
+        offsets = [value["offset"] for value in found.values() if isinstance(value, dict) and "offset" in value]
+        return len(offsets) == len(self.ports) - 1 and min(offsets) >= found["master_repl_offset"]
+
     def kill_primary(self) -> int:
         port = self.primary
         self.kill(port)

@@ -6,7 +6,7 @@ import numpy as np
 import redis
 
 from engine_core.book.audit import digest
-from engine_core.book.memory.state import capacities_of
+from engine_core.book.memory.state import Capacities, capacities_of
 from engine_core.runtime.log.chunk import chunk_of
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import capacity_records
@@ -84,7 +84,7 @@ def test_capacities_are_only_raised() -> None:
     machine, least = Machine(SMALL), SMALL._replace(orders=SMALL.orders - 1)
     log = log_of(
         capacity_records(least),
-        admin(CommandKind.CAPACITY, code=11, a=1 << 20),
+        admin(CommandKind.CAPACITY, code=Capacities._fields.index("pages"), a=1 << 20),
         admin(CommandKind.CAPACITY, code=3, a=1 << 24),
     )
     for entry in log[:2]:

@@ -234,6 +234,7 @@ async def test_what_was_not_replicated_is_missed_by_nobody(tmp_path: Path, runti
         with set_up(servers.url, runtime, 1) as process:
             async with gateway_of(servers.url, runtime) as out:
                 await out.submit(place(Side.BID, 100, 1).tobytes())
+                await asyncio.to_thread(servers.until_level)
                 for port in replicas:
                     servers.kill(port)
                 answer = out.submit(place(Side.BID, 100, 1).tobytes())
@@ -263,6 +264,7 @@ async def test_an_engine_starts_over_when_the_log_goes_on_without_what_it_execut
         primary = servers.primary
         replicas = [port for port in servers.ports if port != primary]
         with set_up(servers.url, runtime, 1) as process, Gateway(servers.url_of(primary)) as gateway:
+            await asyncio.to_thread(servers.until_level)
             for port in replicas:
                 servers.kill(port)
             gateway.append(place(Side.BID, 100, 1))
