@@ -157,8 +157,9 @@ class TradingPage:
             self.page.get_by_role("group", name="Trade ").get_by_role("button", name=side).click()
 
     def close_ticket(self) -> None:
+        """By finger: a mouse that was left there would hold a message that comes over the button, for ever."""
         if self.is_phone and self.form.is_visible():
-            self.page.get_by_role("button", name="Close the order form").click()
+            self.page.get_by_role("button", name="Close the order form").tap()
 
     def choose_market(self, name: str) -> None:
         """By keyboard, which works wherever no text is typed."""
