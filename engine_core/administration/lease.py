@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import redis
+from redis.exceptions import LockError
+from redis.lock import Lock
 
 from engine_core.administration.client import ApplyError
 
@@ -15,12 +17,27 @@ LEASE_S = 15.0  # a holder that was killed is forgotten after so long
 RENEW_S = 4.0
 
 
+class Lease:
+    def __init__(self, lock: Lock, what: str) -> None:
+        self._lock, self._what = lock, what
+
+    def check(self) -> None:
+        """ApplyError if it is ours no more: who stood still for longer may not go on as if it had not."""
+        try:
+            self._lock.reacquire()
+        except LockError:
+            raise ApplyError(
+                f"this process stood still, and another one may have begun {self._what} meanwhile: repeat this"
+            ) from None
+
+
 @contextmanager
-def held(client: redis.Redis, key: str, what: str) -> Iterator[None]:
+def held(client: redis.Redis, key: str, what: str) -> Iterator[Lease]:
     """Hold the lease until the block ends; ApplyError with who has it, and since when, if somebody has."""
     since = datetime.now(UTC).strftime("%H:%M:%SZ")
-    name = f"process {os.getpid()} on {socket.gethostname()}, since {since}".encode()
-    if not client.set(key, name, nx=True, px=round(LEASE_S * 1000)):
+    name = f"process {os.getpid()} on {socket.gethostname()}, since {since}"
+    lock = Lock(client, key, timeout=LEASE_S, blocking=False, thread_local=False)
+    if not lock.acquire(token=name):
         holder = client.get(key)
         other = holder.decode("utf-8", "replace") if isinstance(holder, bytes) else "another process"
         raise ApplyError(f"{what} is done by {other}: wait for it, or, if it was killed, for {LEASE_S:g} s")
@@ -28,16 +45,15 @@ def held(client: redis.Redis, key: str, what: str) -> Iterator[None]:
 
     def renew() -> None:
         while not ended.wait(RENEW_S):
-            with suppress(redis.RedisError):
-                client.set(key, name, xx=True, px=round(LEASE_S * 1000))
+            with suppress(redis.RedisError):  # if it is another one's by now, check() says so
+                lock.reacquire()
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()
     try:
-        yield
+        yield Lease(lock, what)
     finally:
         ended.set()
         thread.join()
         with suppress(redis.RedisError):
-            if client.get(key) == name:
-                client.delete(key)
+            lock.release()

@@ -17,14 +17,14 @@ Non-goals: money, which stays where it is until its owner moves it.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 import numpy as np
 import redis
 
 from engine_core.administration.client import ApplyError, LogSetup, admin, execute
-from engine_core.administration.lease import held
+from engine_core.administration.lease import Lease, held
 from engine_core.administration.venue import Venue, opening, trades_in
 from engine_core.replica.setup import HOME
 from engine_core.transport.gateway import Gateway
@@ -45,6 +45,32 @@ class Note(msgspec.Struct, frozen=True):
     state: int  # in which it arrives
 
 
+class _Way(NamedTuple):
+    """Which market, and where its note is kept."""
+
+    venue: Venue
+    home: redis.Redis
+    market: int
+
+    @property
+    def _key(self) -> str:
+        return f"{keys(HOME).leases}move-{self.market}"
+
+    def noted(self, planned: Note) -> Note:
+        """The move that is under way: ours, unless there was one before."""
+        self.home.set(self._key, msgspec.json.encode(planned), nx=True)
+        return self.note() or planned
+
+    def note(self) -> Note | None:
+        found = self.home.get(self._key)
+        return None if found is None else msgspec.json.decode(cast(bytes, found), type=Note)
+
+    def forget(self, to: int) -> None:
+        note = self.note()
+        if note is not None and note.to == to:
+            self.home.delete(self._key)
+
+
 def move(
     venue: Venue, home: redis.Redis, market: int, to: int, state: MarketState | None, say: Callable[[str], None]
 ) -> bool:
@@ -52,40 +78,43 @@ def move(
 
     ApplyError says what stands in the way; asking again goes on.
     """
-    with held(home, f"{keys(HOME).leases}mover-{market}", "moving the market"):
-        return _move(venue, home, market, to, state, say)
+    with held(home, f"{keys(HOME).leases}mover-{market}", "moving the market") as lease:
+        return _move(_Way(venue, home, market), to, state, lease, say)
 
 
-def _move(
-    venue: Venue, home: redis.Redis, market: int, to: int, state: MarketState | None, say: Callable[[str], None]
-) -> bool:
+def _move(way: _Way, to: int, state: MarketState | None, lease: Lease, say: Callable[[str], None]) -> bool:
+    venue, market = way.venue, way.market
     venue.complete()
     setups = venue.setups()
-    key = f"{keys(HOME).leases}move-{market}"
     shards = trades_in(setups, market)
     if shards == [to]:
-        _check(_read(home, key), to)
-        _forget(home, key, to)
+        _check(way.note(), to)
+        way.forget(to)
         return False
-    note = _noted(home, key, _plan(setups, market, to))
+    note = way.noted(_plan(setups, market, to))
     setups = venue.setups()  # anew: another move may have ended before the note was ours
     shards = trades_in(setups, market)
     if note.to != to and shards == [note.to]:  # it was done, and died before it could say so
-        _forget(home, key, note.to)
-        note = _noted(home, key, _plan(setups, market, to))
+        way.forget(note.to)
+        note = way.noted(_plan(setups, market, to))
     if note.origin < 0 and shards:
         note = _plan(setups, market, note.to)
     _check(note, to)
     for shard in shards:
         if shard != to:
             say(f"shard {shard}: closing it, and cancelling its orders")
+            lease.check()
             _leave(venue.gateways[shard], market, sorted(setups[shard].accounts))
             say(f"shard {shard}: it has left")
     if to not in shards:
         until = _settled(venue, market, note, say)
-        _check(_read(home, key), to)
-        _arrive(venue, market, note, until, state or MarketState(note.state), say)
-    _forget(home, key, to)
+        _check(way.note(), to)
+        command = _arrival(venue, market, note, until, state or MarketState(note.state))
+        lease.check()
+        execute(venue.gateways[to], [command])
+        word = MarketState(int(command["code"][0])).name.lower().replace("_", "-")
+        say(f"shard {to}: it is {word}, and goes on after trade {command['trades'][0]}")
+    way.forget(to)
     return True
 
 
@@ -102,23 +131,6 @@ def _plan(setups: Sequence[LogSetup], market: int, to: int) -> Note:
     return Note(to, -1, MarketState.CLOSED)
 
 
-def _noted(home: redis.Redis, key: str, planned: Note) -> Note:
-    """The move that is under way: ours, unless there was one before."""
-    home.set(key, msgspec.json.encode(planned), nx=True)
-    return _read(home, key) or planned
-
-
-def _read(home: redis.Redis, key: str) -> Note | None:
-    found = home.get(key)
-    return None if found is None else msgspec.json.decode(cast(bytes, found), type=Note)
-
-
-def _forget(home: redis.Redis, key: str, to: int) -> None:
-    note = _read(home, key)
-    if note is not None and note.to == to:
-        home.delete(key)
-
-
 def _settled(venue: Venue, market: int, note: Note, say: Callable[[str], None]) -> tuple[int, int]:
     """The shard that had the market, and up to where in its log, once that cannot forget it any more."""
     origin = note.origin if note.origin >= 0 else _origin(venue.setups(), market, note.to)
@@ -129,17 +141,14 @@ def _settled(venue: Venue, market: int, note: Note, say: Callable[[str], None]) 
     return origin, until.ms
 
 
-def _arrive(
-    venue: Venue, market: int, note: Note, until: tuple[int, int], state: MarketState, say: Callable[[str], None]
-) -> None:
+def _arrival(venue: Venue, market: int, note: Note, until: tuple[int, int], state: MarketState) -> np.ndarray:
+    """The command that lets it go on where it goes."""
     setups, (origin, until_ms) = venue.setups(), until
     if trades_in(setups, market):
         raise ApplyError("somebody has opened the market in another shard meanwhile; repeat this")
     trades, update_id, last_ticks = setups[origin].left_with[market]
     numbers = {"trades": trades, "update_id": update_id, "last_ticks": last_ticks}
-    command = opening(market, code=state, asset=origin, d=until_ms, **numbers)
-    execute(venue.gateways[note.to], [command])
-    say(f"shard {note.to}: it is {state.name.lower().replace('_', '-')}, and goes on after trade {trades}")
+    return opening(market, code=state, asset=origin, d=until_ms, **numbers)
 
 
 def _state(market: int, state: MarketState) -> np.ndarray:

@@ -25,3 +25,18 @@ def test_the_second_is_told_who_has_it(valkey: str, monkeypatch: pytest.MonkeyPa
         time.sleep(0.2)
         with lease.held(client, "lease:x", "the move"):
             assert client.exists("lease:x")
+
+
+def test_who_stood_still_goes_on_no_more(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And takes nothing back from the one who began meanwhile."""
+    monkeypatch.setattr(lease, "LEASE_S", 0.2)
+    monkeypatch.setattr(lease, "RENEW_S", 60)  # as if it was stopped
+    with redis.Redis.from_url(valkey) as client, lease.held(client, "lease:x", "the move") as first:
+        first.check()
+        time.sleep(0.3)
+        client.set("lease:x", "another process")
+        with pytest.raises(ApplyError, match="stood still, and another one may have begun the move meanwhile"):
+            first.check()
+        assert client.get("lease:x") == b"another process" and client.ttl("lease:x") == -1
+    with redis.Redis.from_url(valkey) as client:
+        assert client.get("lease:x") == b"another process", "it is given back by its holder alone"

@@ -268,6 +268,26 @@ def test_of_two_movers_at_once_one_is_refused(exchange: Exchange) -> None:
         assert where(engines) in (0, 1)
 
 
+def test_a_mover_that_stood_still_opens_nothing(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one may have moved the market meanwhile."""
+    monkeypatch.setattr(market_move, "DURABLE_S", 0.01)
+    lease = f"{keys().leases}mover-{SOL_USDC}"
+    with Engines(exchange) as engines:
+        to = 1 - where(engines)
+        with Venue(engines.urls) as venue, redis.Redis.from_url(engines.urls[0]) as home:
+
+            def stood_still(line: str) -> None:
+                if line.startswith("waiting"):
+                    home.set(lease, "another process")
+
+            with pytest.raises(ApplyError, match="this process stood still"):
+                market_move.move(venue, home, SOL_USDC, to, None, stood_still)
+            assert trades_in(venue.setups(), SOL_USDC) == []
+            home.delete(lease)
+            market_move.move(venue, home, SOL_USDC, to, None, print)
+        assert where(engines) == to
+
+
 def where(engines: Engines) -> int:
     with Venue(engines.urls) as venue:
         (shard,) = trades_in(venue.setups(), SOL_USDC)
