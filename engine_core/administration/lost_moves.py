@@ -8,7 +8,7 @@
     in  in B  … 5
 
 That can only be after `exchange accept-loss`. Both halves of a move have the same account, asset, amount, sequence and
-reference, so one says what the other was. Non-goals: moves that are under way (ingress/moves), and whose money was
+reference, so one says what the other was. Non-goals: moves that are under way (ingress/shards), and whose money was
 spent meanwhile: it is named.
 """
 
@@ -28,46 +28,52 @@ from engine_core.wire.layout import ADMIN_EVENT, EVENT
 from engine_core.wire.streams import FIELD, decode_block, keys
 
 CHUNK = 512  # entries read at once
+_SAME = ("account", "asset", "amount_atoms", "sequence", "move_reference")  # of both halves
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 
-class _Lost(NamedTuple):
-    """Halves of moves of an account that are missing in one shard, and stand in the log of the other."""
+class _Half(NamedTuple):
+    """Of a move: what is missing in one shard, and stands in the log of the other."""
 
     account: int
     kind: CommandKind  # of what is missing
     shard: int  # where
     witness: int
-    sequences: range
+    sequence: int
 
 
 def mend(venue: Venue, urls: list[str], say: Callable[[str], None]) -> int:
     """How many halves were appended. `urls`: of the Redis of each shard."""
-    done = 0
-    for lost in _lost([gateway.query(QueryKind.LINKS)[1] for gateway in venue.gateways]):
-        found = _halves(urls[lost.witness], lost)
-        for sequence in lost.sequences:
-            half = found.get(sequence)
-            if half is None:
-                say(f"warning: {_words(lost, sequence)} is in no log any more: correct the account's balance by hand")
-                break
-            (event,) = venue.gateways[lost.shard].execute(half)
-            if event["kind"] != EventKind.APPLIED:
-                reason = Reason(int(event["reason"])).name
-                say(f"warning: {_words(lost, sequence)} was refused ({reason}): {describe(half)}")
-                break
-            say(f"{_words(lost, sequence)} was appended again: {describe(half)}")
-            done += 1
-    return done
+    missing = list(_lost([gateway.query(QueryKind.LINKS)[1] for gateway in venue.gateways]))
+    found: dict[_Half, np.ndarray] = {}
+    for witness in {half.witness for lost in missing for half in lost}:
+        found |= _halves(urls[witness], witness, {half for lost in missing for half in lost})
+    return sum(_append_lost(venue, lost, found, say) for lost in missing)
 
 
-def _words(lost: _Lost, sequence: int) -> str:
-    return f"shard {lost.shard} had lost {lost.kind.name} {sequence} of account {lost.account}, which"
+def _append_lost(venue: Venue, lost: list[_Half], found: dict[_Half, np.ndarray], say: Callable[[str], None]) -> int:
+    """Until one cannot be: a later one would be refused for its sequence."""
+    for done, half in enumerate(lost):
+        command = found.get(half)
+        if command is None:
+            say(f"warning: {_words(half)} is in no log any more: correct the account's balance by hand")
+            return done
+        (event,) = venue.gateways[half.shard].execute(command)
+        if event["kind"] != EventKind.APPLIED:
+            reason = Reason(int(event["reason"])).name
+            say(f"warning: {_words(half)} was refused ({reason}): {describe(command)}")
+            return done
+        say(f"{_words(half)} was appended again: {describe(command)}")
+    return len(lost)
 
 
-def _lost(links: list[np.ndarray]) -> Iterator[_Lost]:
-    """From the LINKs of each shard."""
+def _words(half: _Half) -> str:
+    return f"shard {half.shard} had lost {half.kind.name} {half.sequence} of account {half.account}, which"
+
+
+def _lost(links: list[np.ndarray]) -> Iterator[list[_Half]]:
+    """Of each way of an account, in their order; from the LINKs of each shard."""
     sent = {
         (int(link["account"]), shard, int(link["shard"])): int(link["out_sequence"])
         for shard, found in enumerate(links)
@@ -82,22 +88,24 @@ def _lost(links: list[np.ndarray]) -> Iterator[_Lost]:
         account, start, end = way
         out, came = sent.get(way, 0), arrived.get(way, 0)
         if came > out:
-            yield _Lost(account, CommandKind.MOVE_OUT, start, end, range(out + 1, came + 1))
+            yield [_Half(account, CommandKind.MOVE_OUT, start, end, lost) for lost in range(out + 1, came + 1)]
         elif out > came + 1:
-            yield _Lost(account, CommandKind.MOVE_IN, end, start, range(came + 1, out + 1))
+            yield [_Half(account, CommandKind.MOVE_IN, end, start, lost) for lost in range(came + 1, out + 1)]
 
 
-def _halves(url: str, lost: _Lost) -> dict[int, np.ndarray]:
-    """The commands that are missing, by sequence, from the halves in the witness's log."""
-    other = CommandKind.MOVE_IN if lost.kind == CommandKind.MOVE_OUT else CommandKind.MOVE_OUT
-    found: dict[int, np.ndarray] = {}
+def _halves(url: str, witness: int, wanted: set[_Half]) -> dict[_Half, np.ndarray]:
+    """The commands that are missing, from their other halves in the witness's log, which is read once."""
+    missing = {CommandKind.MOVE_IN.value: CommandKind.MOVE_OUT, CommandKind.MOVE_OUT.value: CommandKind.MOVE_IN}
+    found: dict[_Half, np.ndarray] = {}
     with closing(redis_of(url, protocol=2)) as client:
-        for command in _applied(client, keys(lost.witness).events):
-            is_its_half = command["kind"] == other and command["account"] == lost.account
-            if is_its_half and command["code"] == lost.shard and int(command["sequence"]) in lost.sequences:
-                same = ("account", "asset", "amount_atoms", "sequence", "move_reference")
-                fields = {name: int(command[name]) for name in same}
-                found[fields["sequence"]] = admin(lost.kind, code=lost.witness, **fields)
+        for command in _applied(client, keys(witness).events):
+            kind = missing.get(int(command["kind"]))
+            if kind is None:
+                continue
+            fields = {name: int(command[name]) for name in _SAME}
+            half = _Half(fields["account"], kind, int(command["code"]), witness, fields["sequence"])
+            if half in wanted:
+                found[half] = admin(kind, code=witness, **fields)
     return found
 
 

@@ -8,6 +8,7 @@ import redis
 
 from engine_core.administration.lost_moves import mend
 from engine_core.administration.venue import Venue
+from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
 from engine_core.wire.layout import ADMIN, ADMIN_EVENT, LINK
 from tests.persistence.blocks import append
@@ -42,7 +43,7 @@ class Shard:
 
 def mended(home: Shard, other: Shard, url: str) -> tuple[int, list[str]]:
     venue = Venue([])
-    venue.gateways = cast(list, [home, other])  # type: ignore[type-arg]
+    venue.gateways = cast(list[Gateway], [home, other])
     said: list[str] = []
     return mend(venue, [url, url], said.append), said
 
