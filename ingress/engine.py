@@ -4,7 +4,7 @@ Non-goals: the log and the ring (engine_core.transport.gateway does that), and w
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Unpack
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overload
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.events import Event, events_of
+from engine_core.wire.queries import About
 from ingress.errors import ApiError, Code, refusal
 from ingress.request_time import AwaitedCommand
 
@@ -53,15 +54,7 @@ class Gateway(Protocol):
 
     def catch_up(self) -> None: ...
 
-    async def query(
-        self,
-        kind: QueryKind,
-        *,
-        market: int = 0,
-        account: int = 0,
-        order_id: int = 0,
-        client_id: int | None = None,
-    ) -> tuple[np.void, np.ndarray]: ...
+    async def query(self, kind: QueryKind, **about: Unpack[About]) -> tuple[np.void, np.ndarray]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +83,15 @@ class Engine:
             raise CommandRefused(Reason(event.reason))
         return event
 
-    async def query(
-        self, kind: QueryKind, *, market: int = 0, account: int = 0, order_id: int = 0, client_id: int | None = None
-    ) -> np.ndarray:
+    async def query(self, kind: QueryKind, **about: Unpack[About]) -> np.ndarray:
         """The records that answer a query about the state after everything sent before it."""
-        _, records = await self.ask(kind, market=market, account=account, order_id=order_id, client_id=client_id)
+        _, records = await self.ask(kind, **about)
         return records
 
-    async def ask(
-        self, kind: QueryKind, *, market: int = 0, account: int = 0, order_id: int = 0, client_id: int | None = None
-    ) -> tuple[np.void, np.ndarray]:
+    async def ask(self, kind: QueryKind, **about: Unpack[About]) -> tuple[np.void, np.ndarray]:
         """(ANSWER_HEADER, records)."""
         try:
-            return await self.gateway.query(
-                kind, market=market, account=account, order_id=order_id, client_id=client_id
-            )
+            return await self.gateway.query(kind, **about)
         except Overloaded as error:
             raise failure(error) from None
         except FAILURES as error:

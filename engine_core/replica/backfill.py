@@ -74,8 +74,8 @@ class _Log:
         return bool(self.blocks)
 
     async def _read(self) -> None:
-        wanted = {"min": self._cursor, "max": str(self._target), "count": self._count}
-        rows = cast(Rows, await self._redis.xrange(self._name, **wanted))  # type: ignore[arg-type]
+        read = self._redis.xrange(self._name, min=self._cursor, max=str(self._target), count=self._count)
+        rows = cast(Rows, await read)
         if not rows:
             return
         for name, fields in rows:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 from redis.asyncio.retry import Retry
@@ -37,7 +37,7 @@ from engine_core.transport.questions import Answered
 from engine_core.transport.replicated import end_of_async
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
 from engine_core.wire.layout import EVENT
-from engine_core.wire.queries import Asker
+from engine_core.wire.queries import About, Asker
 from engine_core.wire.streams import FIELD, EntryId, decode_block, keys
 
 COMPLETE_SECONDS, COMPLETE_POLL_SECONDS = 2.0, 0.002  # for a feed without the ring to come up to the log's top
@@ -138,20 +138,12 @@ class AsyncGateway:
         if self._patrol is None or self._patrol.done():
             self._patrol = self._loop.create_task(self._guard(self._watch()))
 
-    async def query(
-        self,
-        kind: QueryKind,
-        *,
-        market: int = 0,
-        account: int = 0,
-        order_id: int = 0,
-        client_id: int | None = None,
-    ) -> Answered:
+    async def query(self, kind: QueryKind, **about: Unpack[About]) -> Answered:
         """(ANSWER_HEADER, records) of the state after everything submitted and confirmed before. TimeoutError.
 
         On a host with a ring, `on_events` has seen all events up to the answer's entry when this returns.
         """
-        return await self._pipeline.questions.ask(kind, market, account, order_id, client_id)
+        return await self._pipeline.questions.ask(kind, **about)
 
     def _asker(self) -> Asker:
         if self.failure is not None:

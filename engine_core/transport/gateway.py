@@ -10,7 +10,7 @@ Non-goals: what commands mean, and who may send them.
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, Unpack, cast
 
 import numpy as np
 import redis
@@ -22,7 +22,7 @@ from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT
 from engine_core.wire.log import LogError, parse_description
-from engine_core.wire.queries import ASK_SCRIPT, Asker, decode_answer, encode_query
+from engine_core.wire.queries import ASK_SCRIPT, About, Asker, decode_answer, encode_query
 from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys
 
 ANSWER_SECONDS = 10.0
@@ -102,21 +102,11 @@ class Gateway:
         events = self._mirrored(entry)
         return self._first_copy(entry) if _is_refused(events, Reason.DUPLICATE_BLOCK) else events
 
-    def query(
-        self,
-        kind: QueryKind,
-        *,
-        market: int = 0,
-        account: int = 0,
-        order_id: int = 0,
-        client_id: int | None = None,
-    ) -> tuple[np.void, np.ndarray]:
+    def query(self, kind: QueryKind, **about: Unpack[About]) -> tuple[np.void, np.ndarray]:
         """(ANSWER_HEADER, records) of the state after everything appended before. TimeoutError if no engine answers."""
         self._query_id += 1
         asker = Asker(self.number, int(self._header["incarnation"][0]))
-        question = encode_query(
-            asker, self._query_id, kind, market=market, account=account, order_id=order_id, client_id=client_id
-        )
+        question = encode_query(asker, self._query_id, kind, **about)
         what = f"the engine does not answer {kind.name}: is it running, or still replaying its log?"
         return _persist(lambda left: self._question(question, left), self._seconds, what)
 

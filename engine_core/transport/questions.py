@@ -12,11 +12,12 @@ Non-goals: connections (async_gateway.py), and what a question says (wire/querie
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 
 from engine_core.wire.codes import QueryKind
-from engine_core.wire.queries import Asker, encode_query
+from engine_core.wire.queries import About, Asker, encode_query
 
 TIMES, AGAIN_SECONDS = 5, 1.0
 
@@ -38,16 +39,14 @@ class Questions:
         self._open: dict[int, Question] = {}
         self._last_id = 0
 
-    async def ask(self, kind: QueryKind, market: int, account: int, order_id: int, client_id: int | None) -> Answered:
+    async def ask(self, kind: QueryKind, **about: Unpack[About]) -> Answered:
         """(ANSWER_HEADER, records), or TimeoutError."""
         loop = asyncio.get_running_loop()
         for _ in range(TIMES):
             self._last_id += 1
             number = self._last_id
             asker = self._asker()
-            script = encode_query(
-                asker, number, kind, market=market, account=account, order_id=order_id, client_id=client_id
-            )
+            script = encode_query(asker, number, kind, **about)
             question = self._open[number] = Question(loop.create_future(), asker.incarnation, script)
             self._wake()
             try:

@@ -6,7 +6,7 @@ sees the effect of everything appended before. Answers are published on `answers
 lost, so a caller that gets none in time asks again.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
@@ -53,20 +53,22 @@ class Asker(NamedTuple):
     incarnation: int
 
 
-def encode_query(
-    asker: Asker,
-    query_id: int,
-    kind: QueryKind,
-    *,
-    market: int = 0,
-    account: int = 0,
-    order_id: int = 0,
-    client_id: int | None = None,
-) -> bytes:
+class About(TypedDict, total=False):
+    """What is asked about; each kind of question looks at what it needs. What is left out is 0, or None."""
+
+    market: int
+    account: int
+    order_id: int
+    client_id: int | None
+
+
+def encode_query(asker: Asker, query_id: int, kind: QueryKind, **about: Unpack[About]) -> bytes:
     """The argument of ASK_SCRIPT."""
     query = np.zeros(1, QUERY)
-    query["kind"], query["market"], query["account"], query["order_id"] = kind, market, account, order_id
-    if client_id is not None:
+    query["kind"] = kind
+    for name in ("market", "account", "order_id"):
+        query[name] = about.get(name, 0)
+    if (client_id := about.get("client_id")) is not None:
         query["flags"], query["client_id"] = BY_CLIENT_ID, client_id
     query["gateway"], query["incarnation"] = asker
     query["query_id"] = query_id

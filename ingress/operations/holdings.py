@@ -43,12 +43,13 @@ async def known_balances(service: Service, account: int) -> tuple[dict[str, Bala
 
 
 async def _answers(several: Several, kind: QueryKind, account: int) -> list[np.ndarray]:
-    parts = await several.shards.reachable(kind, account, WAIT_SECONDS)
-    for shard, records in enumerate(parts):
+    parts = []
+    for shard, records in enumerate(await several.shards.reachable(kind, account, WAIT_SECONDS)):
         if records is None:
             message = f"Shard {shard} does not answer: what the account has there is not known"
             raise ApiError(Code.MAINTENANCE, message, RETRY_LATER)
-    return parts  # type: ignore[return-value]
+        parts.append(records)
+    return parts
 
 
 def _shown(service: Service, parts: Sequence[np.ndarray], moving: dict[int, int]) -> dict[str, Balance]:

@@ -15,7 +15,7 @@ Non-goals: moving money (mover.py), and what the commands mean.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, Unpack
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, QueryKind,
 from engine_core.wire.events import pick
 from engine_core.wire.layout import ADMIN, BALANCE, COMMAND, EVENT, join
 from engine_core.wire.limits import ALL_MARKETS
+from engine_core.wire.queries import About
 from ingress.engine import FAILURES, Engine, Gateway
 
 Answered = tuple[np.void, np.ndarray]
@@ -131,27 +132,19 @@ class Shards:
             except FAILURES as error:
                 together.put_error(error)
 
-    async def query(
-        self,
-        kind: QueryKind,
-        *,
-        market: int = 0,
-        account: int = 0,
-        order_id: int = 0,
-        client_id: int | None = None,
-    ) -> Answered:
+    async def query(self, kind: QueryKind, **about: Unpack[About]) -> Answered:
         """(ANSWER_HEADER, records); the header of home where several shards have answered."""
-        asked = {"market": market, "account": account, "order_id": order_id, "client_id": client_id}
+        market = about.get("market", 0)
         if kind is QueryKind.BALANCES:
-            header, parts = await self._ask_all(kind, asked)
+            header, parts = await self._ask_all(kind, about)
             return header, summed(parts)
         if kind is QueryKind.ORDERS and market == ALL_MARKETS:
-            header, parts = await self._ask_all(kind, asked)
+            header, parts = await self._ask_all(kind, about)
             return header, _by_age(parts)
         if kind is QueryKind.STATUS:
-            header, parts = await self._ask_all(kind, asked)
+            header, parts = await self._ask_all(kind, about)
             return header, parts[HOME]
-        return await self.gateways[self.of(market)].query(kind, **asked)  # type: ignore[arg-type]
+        return await self.gateways[self.of(market)].query(kind, **about)
 
     async def of_each(self, kind: QueryKind, account: int) -> list[np.ndarray]:
         """The records of an account as each shard has them; ApiError if one does not answer."""
@@ -166,8 +159,8 @@ class Shards:
         answers = await asyncio.gather(*tasks, return_exceptions=True)
         return [None if isinstance(answer, BaseException) else answer for answer in answers]
 
-    async def _ask_all(self, kind: QueryKind, asked: dict[str, int | None]) -> tuple[np.void, list[np.ndarray]]:
-        answers = await asyncio.gather(*(gateway.query(kind, **asked) for gateway in self.gateways))  # type: ignore[arg-type]
+    async def _ask_all(self, kind: QueryKind, about: About) -> tuple[np.void, list[np.ndarray]]:
+        answers = await asyncio.gather(*(gateway.query(kind, **about) for gateway in self.gateways))
         return answers[HOME][0], [records for _, records in answers]
 
     def _all(self) -> Iterable[tuple[int, Gateway]]:

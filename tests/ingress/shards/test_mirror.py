@@ -106,8 +106,8 @@ def test_what_one_has_too_much_is_taken_back(record: np.ndarray, undone: tuple[i
 
 
 def test_what_is_another_value_is_set_once() -> None:
-    tier = lambda code: admin(CommandKind.FEE_TIER, account=2, code=code)  # noqa: E731
-    command = only(lacking(with_records(tier(3)), join([other_setup(), tier(5)])))
+    home, other = (admin(CommandKind.FEE_TIER, account=2, code=code) for code in (3, 5))
+    command = only(lacking(with_records(home), join([other_setup(), other])))
     assert (int(command["kind"]), int(command["code"])) == (CommandKind.FEE_TIER, 3)
 
 

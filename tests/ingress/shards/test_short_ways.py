@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest_asyncio
 
 from engine_core.wire.codes import AccountOption, CommandKind, MarketState
+from ingress.fast_path import warm
 from ingress.fast_path.http_orders import PlainOrders
 from tests.ingress.fakes import TRADER_ACCOUNT, Exchange, open_exchange
 from tests.ingress.fast_path.test_http_batches import signed as signed_batch
@@ -23,6 +24,7 @@ PLACE, IN = CommandKind.PLACE, CommandKind.MOVE_IN
 @pytest_asyncio.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
     """SOL_USDC trades in shard 0, BTC_USDC in shard 1; all funds are in shard 0."""
+    warm.load()  # compiling takes longer than a signature holds
     opened = await open_exchange(tmp_path / "dist", [Ledger(shard) for shard in range(2)])
     for shard, state in ((0, MarketState.ELSEWHERE), (1, MarketState.OPEN)):
         opened.service.setup.apply(admin(CommandKind.MARKET_STATE, market=BTC, code=state), shard)
