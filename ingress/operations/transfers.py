@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from engine_core.replica.setup import Asset
 from engine_core.wire import destinations
 from engine_core.wire.codes import CommandKind, Reason
+from engine_core.wire.limits import MAX_SUPPLY_ATOMS
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 from ingress.database import HistoryUnavailable
 from ingress.engine import RETRY_LATER, CommandRefused
@@ -163,6 +164,8 @@ def quantity_of(asset: Asset, members: fields.Fields) -> int:
         atoms = parse_decimal(text, asset.decimals)
     except UnitError as error:
         raise ApiError(Code.INVALID_QUANTITY, f"Invalid quantity: {error}") from None
+    if atoms > MAX_SUPPLY_ATOMS:  # of any asset there can be no more
+        raise ApiError(Code.INVALID_QUANTITY, f"Invalid quantity: {text!r} is too large")
     if atoms <= 0:
         raise ApiError(Code.INVALID_QUANTITY, "quantity must be above zero")
     return atoms

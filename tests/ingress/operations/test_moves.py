@@ -177,6 +177,7 @@ async def test_a_client_id_needs_the_history_and_nothing_moves_without(venue: Ve
         ({"source": 0}, "INVALID_CLIENT_REQUEST"),
         ({"quantity": "0"}, "INVALID_QUANTITY"),
         ({"quantity": "1000.000001"}, "INSUFFICIENT_FUNDS"),
+        ({"quantity": "4611686018427.387904"}, "INSUFFICIENT_FUNDS"),
         ({"symbol": "EUR"}, "INVALID_SYMBOL"),
         ({"clientId": "x" * 256}, "INVALID_CLIENT_REQUEST"),
     ],
@@ -185,6 +186,14 @@ async def test_what_cannot_be_moved(venue: Venue, change: dict[str, Any], code: 
     refused = await venue.move(**change)
     assert (refused.status_code, refused.json()["code"]) == (400, code)
     assert venue.held == [1000, 0, 0]
+
+
+@pytest.mark.parametrize("quantity", ["4611686018427.387905", "9223372036854.775807", "9223372036854.775808"])
+async def test_more_than_there_can_be_is_too_large(venue: Venue, quantity: str) -> None:
+    """Below what a number holds, and beyond."""
+    refused = await venue.move(quantity=quantity)
+    told = {"code": "INVALID_QUANTITY", "message": f"Invalid quantity: '{quantity}' is too large"}
+    assert (refused.status_code, refused.json()) == (400, told)
 
 
 async def test_a_key_that_may_only_read_moves_nothing(venue: Venue) -> None:
