@@ -13,7 +13,8 @@ from ingress.schemas import account_answers, answers, bodies
 from ingress.users import guards, keys, sessions, sign_in, visitors
 
 _READ, _TRADE, _WITHDRAW = KeyPermission.READ, KeyPermission.TRADE, KeyPermission.WITHDRAW
-_TRANSFERS_PAGE = (FROM, TO, Param("endTime", MS), LIMIT, OFFSET, FROM_ID)
+_SPAN = (FROM, TO, Param("endTime", MS))
+_TRANSFERS_PAGE = (*_SPAN, LIMIT, OFFSET, FROM_ID)
 _ASSET = Param("symbol", {"type": "string", "examples": ["USDC"]}, required=True)
 _CHAIN = Param("blockchain", {"type": "string", "enum": [CHAIN]}, required=True)
 _ACCOUNT = Param("account", {"type": "integer", "minimum": 1, "maximum": MAX_ACCOUNT}, required=True)
@@ -148,7 +149,7 @@ _TRANSFERS = (
         "transferQueryAll",
         "Moves between shards",
         (moves.moves, list[account_answers.ShardTransfer]),
-        (Param("clientId", TEXT), LIMIT, OFFSET),
+        (Param("clientId", TEXT), *_SPAN, LIMIT, OFFSET),
     ),
     private_read(
         EMPTY,

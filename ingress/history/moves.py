@@ -12,12 +12,11 @@ from psycopg import AsyncConnection
 
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN_EVENT
-from ingress.history.queries import fetch, milliseconds
+from ingress.history.queries import fetch, milliseconds, span
 from ingress.history.unstored import moves_of
 
 _COLUMNS = f"""select from_shard, to_shard, sequence, asset, amount_atoms, reference, {milliseconds("sent")},
     {milliseconds("arrived")} from moves"""
-_WHERE = "account = %s and (%s::bigint is null or reference = %s)"
 
 
 class Key(NamedTuple):
@@ -64,25 +63,41 @@ def fresh_moves(tails: Sequence[np.ndarray], account: int) -> dict[Key, MoveRow]
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class MoveFilter:
+    """Of an account: that left in a span, and perhaps only those of one reference."""
+
+    account: int
+    reference: int | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+    where = """account = %s and sent >= to_timestamp(%s / 1000.0) and sent < to_timestamp(%s / 1000.0)
+        and (%s::bigint is null or reference = %s)"""
+
+    @property
+    def values(self) -> tuple[int | None, ...]:
+        return (self.account, *span(self.from_ms, self.to_ms), self.reference, self.reference)
+
+    def admits(self, row: MoveRow) -> bool:
+        first_ms, end_ms = span(self.from_ms, self.to_ms)
+        return first_ms <= row.sent_ms < end_ms and self.reference in (None, row.reference)
+
+
 async def page(
-    connection: AsyncConnection,
-    tails: Sequence[np.ndarray],
-    account: int,
-    reference: int | None,
-    limit: int,
-    offset: int,
+    connection: AsyncConnection, tails: Sequence[np.ndarray], wanted: MoveFilter, limit: int, offset: int
 ) -> tuple[list[MoveRow], int]:
-    """(newest first, how many there are); `reference`: only those."""
-    fresh = {key: move for key, move in fresh_moves(tails, account).items() if reference in (None, move.reference)}
-    wanted = (account, reference, reference)
-    [(stored,)] = await fetch(connection, f"select count(*) from moves where {_WHERE}", wanted)
-    known = await _stored_of(connection, account, list(fresh))
-    new = sorted((move for key, move in fresh.items() if key not in known), key=lambda move: -move.sent_ms)
+    """(newest first, how many there are)."""
+    fresh = fresh_moves(tails, wanted.account)
+    [(stored,)] = await fetch(connection, f"select count(*) from moves where {wanted.where}", wanted.values)
+    known = await _stored_of(connection, wanted.account, list(fresh))
+    new = [move for key, move in fresh.items() if key not in known and wanted.admits(move)]
+    new.sort(key=lambda move: -move.sent_ms)
     rows = new[offset : offset + limit]
     order = "order by sent desc, from_shard desc, to_shard desc, sequence desc offset %s limit %s"
     place = (max(0, offset - len(new)), limit - len(rows))
     for *key, asset, atoms, its_reference, sent_ms, arrived_ms in await fetch(
-        connection, f"{_COLUMNS} where {_WHERE} {order}", (*wanted, *place)
+        connection, f"{_COLUMNS} where {wanted.where} {order}", (*wanted.values, *place)
     ):
         row = MoveRow(Key(*key), asset, atoms, its_reference, sent_ms, arrived_ms)
         if row.arrived_ms is None and row.key in fresh:

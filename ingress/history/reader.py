@@ -29,7 +29,7 @@ from ingress.database import Database, HistoryUnavailable
 from ingress.history import moves, queries, rows
 from ingress.history.candles import add_trades, without_gaps
 from ingress.history.forms import Forms, Json
-from ingress.history.moves import MoveRow
+from ingress.history.moves import MoveFilter, MoveRow
 from ingress.history.of_shards import FillsOfShards, OrdersOfShards, UnknownRow
 from ingress.history.queries import OrderFills, Scope, StoredPage, TransferFilter
 from ingress.history.rows import AskedWith, TransferRow
@@ -287,12 +287,20 @@ class History:
         return await self._read(work)
 
     async def moves(
-        self, account: int, *, reference: int | None = None, limit: int = 100, offset: int = 0
+        self,
+        account: int,
+        *,
+        reference: int | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 100,
+        offset: int = 0,
     ) -> tuple[list[MoveRow], int]:
-        """Between shards, newest first; `reference`: the one that has it, if there is one."""
+        """Between shards, newest first, that left in a span; `reference`: the one that has it, if there is one."""
+        wanted = MoveFilter(account, reference, from_ms, to_ms)
 
         async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> tuple[list[MoveRow], int]:
-            return await moves.page(connection, tails, account, reference, limit, offset)
+            return await moves.page(connection, tails, wanted, limit, offset)
 
         return await self._read(work)
 

@@ -78,7 +78,7 @@ async def orders(service: Service, request: Request) -> Reply:
 
 async def fills(service: Service, request: Request) -> Reply:
     page, market = page_of(request.fields), _market(service, request.fields)
-    from_ms, to_ms = _span(request.fields)
+    from_ms, to_ms = span_of(request.fields)
     if market is None and _from_id(request.fields) is not None:
         raise bad_request("symbol is required with fromId: trades are numbered in each market")
     fields.choice(request.fields, "fillType", _FILL_TYPES, _FILL_TYPES["User"])
@@ -101,7 +101,7 @@ async def fills(service: Service, request: Request) -> Reply:
 
 
 async def deposits(service: Service, request: Request) -> Reply:
-    page, (from_ms, to_ms) = page_of(request.fields), _span(request.fields)
+    page, (from_ms, to_ms) = page_of(request.fields), span_of(request.fields)
     rows, total = await read(
         service.history.deposits(
             request.caller.account,
@@ -116,7 +116,7 @@ async def deposits(service: Service, request: Request) -> Reply:
 
 
 async def withdrawals(service: Service, request: Request) -> Reply:
-    page, (from_ms, to_ms) = page_of(request.fields), _span(request.fields)
+    page, (from_ms, to_ms) = page_of(request.fields), span_of(request.fields)
     account, client_id = request.caller.account, fields.text(request.fields, "clientId")
     rows, total = await read(
         service.history.withdrawals(
@@ -169,7 +169,7 @@ def _ascending(members: fields.Fields) -> bool:
     return fields.choice(members, "sortDirection", _DIRECTIONS, _DIRECTIONS["Desc"]) == _ASCENDING
 
 
-def _span(members: fields.Fields) -> tuple[int | None, int | None]:
+def span_of(members: fields.Fields) -> tuple[int | None, int | None]:
     """(from, to) in ms; `endTime` is another name of `to`, which ccxt uses."""
     last = fields.integer(members, "to", 0, _MAX_TIME_MS)
     if last is None:

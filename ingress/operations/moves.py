@@ -11,6 +11,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import msgspec
+
 from engine_core.edge.expiring_set import NAME_BYTES
 from engine_core.wire.codes import Reason
 from engine_core.wire.units import format_decimal
@@ -18,10 +20,10 @@ from ingress.database import HistoryUnavailable
 from ingress.engine import RETRY_LATER, CommandRefused
 from ingress.errors import ApiError, Code, bad_request
 from ingress.history.forms import iso
-from ingress.history.moves import MoveRow
+from ingress.history.moves import Key, MoveRow
 from ingress.messages import Pagination, Reply, json_reply
 from ingress.operations.account import asset_of
-from ingress.operations.history import page_of, read
+from ingress.operations.history import page_of, read, span_of
 from ingress.operations.transfers import MAX_CLIENT_ID_CHARACTERS, quantity_of
 from ingress.requests import fields
 from ingress.schemas import bodies
@@ -47,9 +49,10 @@ async def move(service: Service, request: Request) -> Reply:
     if client_id is None:
         service.auth.once(request.caller)
     reference = new_reference() if client_id is None else move_reference(account, client_id)
+    known: list[MoveRow] = []
 
     async def is_done() -> bool:
-        """Whether it was done before; a refusal, if that was another one."""
+        """Whether it was done before, as `known`; a refusal, if that was another one."""
         if client_id is None:
             return False
         try:
@@ -59,17 +62,19 @@ async def move(service: Service, request: Request) -> Reply:
             raise ApiError(Code.MAINTENANCE, message[:200], RETRY_LATER) from None
         if found and found[0].content != (path.source, path.target, asset.number, atoms):
             raise bad_request(_OTHER)
+        known[:] = found
         return bool(found)
 
     await _alone(service, reference, is_done)
     try:
-        await service.several.mover.move(path, asset.number, atoms, reference, is_done)
+        sequence = await service.several.mover.move(path, asset.number, atoms, reference, is_done)
     except CommandRefused as error:
         if error.reason is Reason.DUPLICATE_REFERENCE:
             raise bad_request(_OTHER) from None
         raise
+    key = Key(path.source, path.target, sequence) if sequence else known[0].key
     quantity = format_decimal(atoms, asset.decimals)
-    return json_reply(Moved(asset.symbol, quantity, path.source, path.target, client_id))
+    return json_reply(Moved(str(key), asset.symbol, quantity, path.source, path.target, client_id))
 
 
 async def _alone(service: Service, reference: int, is_done: Callable[[], Awaitable[bool]]) -> None:
@@ -110,17 +115,21 @@ def move_reference(account: int, client_id: str) -> int:
 
 async def moves(service: Service, request: Request) -> Reply:
     """Newest first, those included that orders have asked for."""
-    page, client_id = page_of(request.fields), _client_id(request.fields)
+    page, (from_ms, to_ms), client_id = page_of(request.fields), span_of(request.fields), _client_id(request.fields)
     account = request.caller.account
     if service.several is None:
         return json_reply([], Pagination(page.limit, page.offset).headers())
     reference = None if client_id is None else move_reference(account, client_id)
-    found, total = await read(service.history.moves(account, reference=reference, limit=page.limit, offset=page.offset))
-    rows = [_shown(service, row) for row in found]
+    found, total = await read(
+        service.history.moves(
+            account, reference=reference, from_ms=from_ms, to_ms=to_ms, limit=page.limit, offset=page.offset
+        )
+    )
+    rows = [_shown(service, row, msgspec.UNSET if client_id is None else client_id) for row in found]
     return json_reply(rows, Pagination(page.limit, page.offset, total).headers())
 
 
-def _shown(service: Service, row: MoveRow) -> ShardTransfer:
+def _shown(service: Service, row: MoveRow, client_id: str | msgspec.UnsetType) -> ShardTransfer:
     asset = service.setup.assets[row.asset]
     return ShardTransfer(
         id=str(row.key),
@@ -128,6 +137,7 @@ def _shown(service: Service, row: MoveRow) -> ShardTransfer:
         quantity=format_decimal(row.amount_atoms, asset.decimals),
         source=row.key.source,
         target=row.key.target,
+        clientId=client_id,
         status="inFlight" if row.arrived_ms is None else "complete",
         createdAt=iso(row.sent_ms),
         arrivedAt=None if row.arrived_ms is None else iso(row.arrived_ms),

@@ -36,8 +36,11 @@ class Balance(msgspec.Struct):
 _MOVED: Final = {"symbol": "USDC", "quantity": "250", "from": 0, "to": 1}
 
 
-@example({**_MOVED, "clientId": "to the other markets", "status": "complete"})
+@example({"id": "0-1-7", **_MOVED, "clientId": "to the other markets", "status": "complete"})
 class Moved(msgspec.Struct):
+    """`id`: as in the list of moves; of a repeat, that of what was moved before."""
+
+    id: str
     symbol: str
     quantity: str
     source: int = msgspec.field(name="from")
@@ -53,13 +56,15 @@ class Moved(msgspec.Struct):
     }
 )
 class ShardTransfer(msgspec.Struct, kw_only=True):
-    """Money of the account that went from one shard to another. `id`: both, and its number among those between them."""
+    """Money of the account that went from one shard to another. `id`: both, and its number among those between them.
+    `clientId` is there if the list was asked for it: the logs have no more of it than a hash."""
 
     id: str
     symbol: str
     quantity: str
     source: int = msgspec.field(name="from")
     target: int = msgspec.field(name="to")
+    clientId: str | msgspec.UnsetType = msgspec.UNSET
     status: Literal["complete", "inFlight"]
     createdAt: str
     arrivedAt: str | None

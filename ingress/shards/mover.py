@@ -88,17 +88,19 @@ class Mover:
         atoms: int,
         reference: int,
         is_done: Callable[[], Awaitable[bool]] | None = None,
-    ) -> None:
-        """Move it, or CommandRefused. A repeat of the last one on this path, with its reference, moves nothing.
+    ) -> int:
+        """Move it, or CommandRefused; its sequence. A repeat of the last one on this path, with its reference, moves
+        nothing and has that one's.
 
-        `is_done`: whether it was done earlier than that. What is executed after it was asked takes the sequence.
+        `is_done`: whether it was done earlier than that; 0 is the sequence then. What is executed after it was asked
+        takes the sequence.
         """
         for _ in range(ATTEMPTS):
             link = await self.link(path)
             if link.is_open:
                 await self.finish(path, link.last)
             if is_done is not None and await is_done():
-                return
+                return 0
             if link.arrived > link.last.sequence:  # it would be taken for an old one there, and be gone
                 raise ApiError(Code.MAINTENANCE, AHEAD)
             half = Half(link.last.sequence + 1, asset, atoms, reference)
@@ -111,7 +113,7 @@ class Mover:
                     raise
                 half = (await self.link(path)).last
             await self.finish(path, half)
-            return
+            return half.sequence
         raise ApiError(Code.MAINTENANCE, "Too many transfers of this account at once: try again", RETRY_LATER)
 
     async def bring(self, account: int, asset: int, atoms: int, shard: int, held: Sequence[int]) -> None:

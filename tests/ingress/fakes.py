@@ -120,10 +120,12 @@ class FakeHistory:
         self.rows: list[dict[str, Any]] = []
         self.total = 0
         self.moved: list[MoveRow] = []
+        self.moves_asked: list[dict[str, Any]] = []
         self.available = True
         self.asked: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
 
-    async def moves(self, account: int, *, reference: int | None = None, **_: int) -> tuple[list[MoveRow], int]:
+    async def moves(self, account: int, *, reference: int | None = None, **asked: Any) -> tuple[list[MoveRow], int]:
+        self.moves_asked.append(asked)
         found = [row for row in self.moved if reference in (None, row.reference)]
         if not self.available:
             raise HistoryUnavailable("database is down")

@@ -143,6 +143,10 @@ async def test_moves(valkey: str, postgres: str, blocks: list[Block], stored: tu
         same, total = await reader.moves(ACCOUNT, reference=one.reference)
         assert one.key in {move.key for move in same} and total == len(same)
         assert await reader.moves(ACCOUNT, reference=1) == ([], 0)
+        at = one.sent_ms
+        for from_ms, to_ms in ((at, None), (at + 1, None), (None, at), (None, at - 1), (at, at)):
+            within = [move for move in found if (from_ms or 0) <= move.sent_ms <= (to_ms or 2 * at)]
+            assert await reader.moves(ACCOUNT, from_ms=from_ms, to_ms=to_ms) == (within, len(within))
 
 
 async def test_deposits_are_numbered_by_home_alone(valkey: str, postgres: str, blocks: list[Block]) -> None:

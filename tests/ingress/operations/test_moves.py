@@ -88,7 +88,7 @@ async def test_one_shard_shows_nothing_of_shards(exchange: Exchange) -> None:
 async def test_a_move(venue: Venue) -> None:
     answer = await venue.move()
     assert answer.status_code == 200, answer.text
-    assert answer.json() == ASKED | {"clientId": None, "status": "complete"}
+    assert answer.json() == ASKED | {"id": "0-1-1", "clientId": None, "status": "complete"}
     assert venue.held == [750, 250, 0]
 
 
@@ -103,6 +103,17 @@ async def test_a_repeat_with_the_same_client_id_moves_nothing(venue: Venue, monk
     venue.exchange.history.moved = [MoveRow(Key(0, 1, 1), USDC, atoms, reference, 1, 2)]
     assert (await venue.move(clientId="rent")).status_code == 200
     assert venue.held == [749, 251, 0]
+
+
+async def test_a_repeat_is_answered_with_the_move_that_there_was(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operation, "CLAIM_MS", 0)
+    await venue.move(quantity="1")
+    ids = [(await venue.move(clientId="rent")).json()["id"] for _ in range(2)]
+    await venue.move(quantity="1", clientId="other")
+    atoms, reference = 250 * UNIT, move_reference(TRADER_ACCOUNT, "rent")
+    venue.exchange.history.moved = [MoveRow(Key(0, 1, 2), USDC, atoms, reference, 1, 2)]
+    ids.append((await venue.move(clientId="rent")).json()["id"])
+    assert ids == ["0-1-2"] * 3
 
 
 @pytest.mark.parametrize(
@@ -210,7 +221,24 @@ async def test_moves_are_listed(venue: Venue) -> None:
         ("0-1-1", 0, 1, "complete"),
     ]
     assert (listed[0]["createdAt"], listed[0]["arrivedAt"]) == ("2023-11-14T22:13:20.001", None)
+    assert "clientId" not in listed[0], "the logs have no more of it than a hash"
     assert await venue.get(TRANSFER, "transferQueryAll", clientId="rent") == []
+    rows[1].reference = move_reference(TRADER_ACCOUNT, "rent")
+    named = await venue.get(TRANSFER, "transferQueryAll", clientId="rent")
+    assert [(move["id"], move["clientId"]) for move in named] == [("0-1-1", "rent")]
+
+
+async def test_a_list_of_moves_takes_the_parameters_of_its_neighbours(venue: Venue) -> None:
+    """A span, whose end has two names; what none of them knows, all leave out of account."""
+    history = venue.exchange.history
+    await venue.get(TRANSFER, "transferQueryAll", **{"from": "5", "to": "6", "endTime": "7", "unknown": "1"})
+    await venue.get(TRANSFER, "transferQueryAll", endTime="7")
+    assert [(asked["from_ms"], asked["to_ms"]) for asked in history.moves_asked] == [(5, 6), (None, 7)]
+    lists = ((TRANSFER, "transferQueryAll"), ("/wapi/v1/capital/deposits", "depositQueryAll"))
+    for wrong in ({"from": "6", "to": "5"}, {"from": "today"}, {"limit": "0"}):
+        refusals = [await venue.exchange.signed("GET", *of, wrong) for of in lists]
+        assert [refused.status_code for refused in refusals] == [400, 400]
+        assert refusals[0].json() == refusals[1].json()
 
 
 @pytest.mark.parametrize(("wanted", "code"), [(True, AccountOption.AUTO_TRANSFER), (False, 0)])
