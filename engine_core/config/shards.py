@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine_core.config.toml_section import ConfigError, Section
 from engine_core.wire.limits import MOST_SHARDS
@@ -64,6 +64,32 @@ def shards_of(environment: Mapping[str, str], data: Path | None = None, count: i
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= MOST_SHARDS:
         raise ConfigError(f"{VARIABLE}: must be a whole number from 1 to {MOST_SHARDS}, is {text[:40]!r}")
     return int(text)
+
+
+class Wanted(NamedTuple):
+    """How many shards a venue is to have, and who says so."""
+
+    shards: int
+    said: str
+
+
+def wanted_shards(option: int | None, environment: Mapping[str, str], data: Path, count: int) -> Wanted:
+    """As shards_of; `option`: what was asked for by hand, which counts before all else."""
+    if option is not None:
+        return Wanted(option, f"--shards {option}")
+    shards = shards_of(environment, data, count)
+    if environment.get(VARIABLE):
+        return Wanted(shards, f"{VARIABLE}={shards}")
+    return Wanted(shards, f"[shards] count = {count}" if shards == count else str(data / SHARDS_FILE))
+
+
+def check_kept(wanted: Wanted, data: Path) -> None:
+    """ConfigError if the data has more."""
+    if wanted.shards < (there := noted_shards(data)):
+        raise ConfigError(
+            f"{wanted.said}: {data} has {there} shards, each with its markets and a part of the money, and a venue "
+            f"cannot give one up: start it with --shards {there}, or without {wanted.said}"
+        )
 
 
 def note_shards(data: Path, shards: int) -> None:

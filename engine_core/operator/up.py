@@ -28,7 +28,7 @@ from engine_core.config.settings import (
     whole_number,
     without_password,
 )
-from engine_core.config.shards import check_markets, note_shards, noted_shards, shards_of
+from engine_core.config.shards import Wanted, check_kept, check_markets, note_shards, wanted_shards
 from engine_core.config.toml_section import ConfigError
 from engine_core.edge import exposure
 from engine_core.host.embedded import EmbeddedError, Postgres, Server, Valkey
@@ -62,14 +62,14 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
     path = Path(named or own_config(data))
     profile = options.profile or first_profile(data) or "demo"
     config = read_config(path, profile)
-    shards = _shards(options, config, data)
+    shards, said = _shards(options, config, data)
     host, http_port, ws_port = _addresses(options, config, kept)
     if options.i_know:
         os.environ[exposure.I_KNOW] = "1"  # the roles ask for it as well
     warnings = exposure.check(profile, host, bool(config.http.trusted_proxies))
     lock = lock_data(data)
     check_profile(data, profile)
-    check_log = continuing.check_snapshots(data, shards)
+    check_log = continuing.check_snapshots(data, shards, said)
     check_ports(host, (("the REST API", "--http", http_port), ("the WebSocket streams", "--ws", ws_port)))
     runtime = _runtime(data)
     check_room(runtime, config.engine.ring_slots, shards)
@@ -126,16 +126,12 @@ def _addresses(options: argparse.Namespace, config: Config, kept: ExitStack) -> 
     return host, http_port or free_port(host, kept), ws_port or free_port(host, kept)
 
 
-def _shards(options: argparse.Namespace, config: Config, data: Path) -> int:
-    """How many. StartError if the data has more, ConfigError if a market is to begin in one that there is not."""
-    shards: int = options.shards or shards_of(os.environ, data, config.shards)
-    if shards < (there := noted_shards(data)):
-        raise StartError(
-            f"--shards {shards}: {data} has {there} shards, each with its markets and a part of the money, and a venue "
-            f"cannot give one up: start it with --shards {there}, or leave it out"
-        )
-    check_markets(config.path, config.markets, shards)
-    return shards
+def _shards(options: argparse.Namespace, config: Config, data: Path) -> Wanted:
+    """How many. ConfigError if the data has more, or if a market is to begin in one that there is not."""
+    wanted = wanted_shards(options.shards, os.environ, data, config.shards)
+    check_kept(wanted, data)
+    check_markets(config.path, config.markets, wanted.shards)
+    return wanted
 
 
 def _runtime(data: Path) -> Path:

@@ -6,7 +6,7 @@ import pytest
 
 from engine_core.config.exchange_toml import load
 from engine_core.config.settings import Settings
-from engine_core.config.shards import ANY_SHARD, SHARDS_FILE, first_shard
+from engine_core.config.shards import ANY_SHARD, SHARDS_FILE, check_kept, first_shard, wanted_shards
 from engine_core.config.toml_section import ConfigError
 from tests.config.test_exchange_toml import SMALL
 
@@ -43,6 +43,31 @@ def test_a_number_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     number = text if text[-1].isdigit() and text.isascii() else '"two"'
     with pytest.raises(ConfigError, match=r"shards\.count: must be"):
         Settings.from_environment(environment(tmp_path, f"[shards]\ncount = {number}\n{SMALL}"))
+
+
+@pytest.mark.parametrize(
+    ("option", "variables", "count", "said"),
+    [
+        (2, {"EXCHANGE_SHARDS": "4"}, 5, (2, "--shards 2")),
+        (None, {"EXCHANGE_SHARDS": "2"}, 5, (2, "EXCHANGE_SHARDS=2")),
+        (None, {}, 5, (5, "[shards] count = 5")),
+        (None, {}, 1, (3, "data/shards")),
+    ],
+)
+def test_who_says_how_many_there_are_to_be(
+    tmp_path: Path, option: int | None, variables: dict[str, str], count: int, said: tuple[int, str]
+) -> None:
+    environment(tmp_path)
+    (tmp_path / "data" / SHARDS_FILE).write_text("3\n")
+    wanted = wanted_shards(option, variables, tmp_path / "data", count)
+    assert (wanted.shards, wanted.said.removeprefix(f"{tmp_path}/")) == said
+    if wanted.shards < 3:
+        with pytest.raises(
+            ConfigError, match=rf"^{wanted.said}: .* has 3 shards.*--shards 3, or without {wanted.said}"
+        ):
+            check_kept(wanted, tmp_path / "data")
+    else:
+        check_kept(wanted, tmp_path / "data")
 
 
 def test_a_process_is_of_a_shard_that_there_is(tmp_path: Path) -> None:

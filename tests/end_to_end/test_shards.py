@@ -331,6 +331,11 @@ def test_the_next_start_has_as_many(exchange: Exchange) -> None:
     exchange.wait()
     assert exchange.verified()["ok"] is True
     exchange.options = ("--profile", "bare")
+    exchange.variables = {"EXCHANGE_SHARDS": "2"}
+    with pytest.raises(AssertionError, match=r"EXCHANGE_SHARDS=2: .* has 3 shards.*or without EXCHANGE_SHARDS=2"):
+        exchange.start()
+    exchange.wait()
+    exchange.variables = {}
     exchange.start()
     assert exchange.run["shards"] == 3
     with Engines(exchange) as engines:

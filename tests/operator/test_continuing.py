@@ -20,6 +20,10 @@ def test_a_log_of_another_shard_is_not_left_out(valkey: str) -> None:
         check_logs(valkey, 1)
     with pytest.raises(StartError, match="of shard 2, and this venue is to have 2"):
         check_logs(valkey, 2)
+    with pytest.raises(
+        StartError, match=r"is to have 2 \(from 0 on\), as EXCHANGE_SHARDS=2 says: .*--shards 3 or more"
+    ):
+        check_logs(valkey, 2, said="EXCHANGE_SHARDS=2")
 
 
 def test_a_log_of_the_version_before_is_named_unless_it_was_upgraded(valkey: str) -> None:

@@ -16,13 +16,14 @@ from engine_core.wire.limits import MOST_SHARDS
 from engine_core.wire.streams import keys
 
 
-def check_snapshots(data: Path, shards: int = 1) -> Callable[[str], None]:
+def check_snapshots(data: Path, shards: int = 1, said: str = "") -> Callable[[str], None]:
     """StartError if they are of an earlier behaviour version. What asks the logs, at their URL, once they are there.
+    `said`: who says how many shards there are to be.
 
     A log whose snapshots are of this code was upgraded, whoever began it, and is not asked of which version it is.
     """
     upgraded = {shard for shard in range(shards) if _is_upgraded(data, shard)}
-    return lambda url: check_logs(url, shards, upgraded)
+    return lambda url: check_logs(url, shards, upgraded, said)
 
 
 def _is_upgraded(data: Path, shard: int) -> bool:
@@ -35,12 +36,12 @@ def _is_upgraded(data: Path, shard: int) -> bool:
     return bool(snapshot.has_own(data, shard=shard))
 
 
-def check_logs(url: str, shards: int, upgraded: Container[int] = ()) -> None:
+def check_logs(url: str, shards: int, upgraded: Container[int] = (), said: str = "") -> None:
     """StartError if one is of another behaviour version, cannot be asked, or is of a shard that the venue has not."""
     for place, numbers in groupby(range(MOST_SHARDS), lambda shard: to_shard(url, shard)):
         try:
             with redis_of(place, protocol=2, socket_timeout=60) as client:
-                found = [_wrong(client, shard, shards) for shard in numbers if shard not in upgraded]
+                found = [_wrong(client, shard, shards, said) for shard in numbers if shard not in upgraded]
         except (redis.RedisError, OSError) as error:
             found = [
                 f"Redis at {without_password(url)} does not say whose log it has: {error}; start again when it does"
@@ -49,13 +50,14 @@ def check_logs(url: str, shards: int, upgraded: Container[int] = ()) -> None:
             raise StartError(why)
 
 
-def _wrong(client: redis.Redis, shard: int, shards: int) -> str | None:
+def _wrong(client: redis.Redis, shard: int, shards: int, said: str) -> str | None:
     """Why a venue of so many shards cannot go on with what Redis has of this one."""
     if shard < shards:
         return behaviour.foreign(client, keys(shard))
     if not client.exists(keys(shard).events):
         return None
+    by = f", as {said} says" if said else ""
     return (
-        f"Redis has a log of shard {shard}, and this venue is to have {shards} (from 0 on): a part of the markets and "
-        f"of the money would be missing; start it with --shards {shard + 1} or more"
+        f"Redis has a log of shard {shard}, and this venue is to have {shards} (from 0 on){by}: a part of the markets "
+        f"and of the money would be missing; start it with --shards {shard + 1} or more"
     )
