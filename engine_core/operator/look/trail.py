@@ -5,7 +5,8 @@ log; `exchange verify` proves that the one gives the other, and nothing else cha
 key signed a command that came by REST stands in the log of that ingress, at the time of the entry.
 
 Where there are several shards, what is the same in all is read from the first one; of the others, in the order of time,
-what is theirs: the states of markets, and money that came and went. Non-goals: orders.
+what is theirs: the states of markets, and money that came and went. Non-goals: orders, and repetitions, which change
+nothing: who finds a move of money half done sends the other half, as do all others who find it.
 """
 
 import argparse
@@ -83,7 +84,7 @@ def _actions(client: redis.Redis, stream: str, end: str) -> Iterator[dict[str, A
     while rows := cast(Rows, client.xrange(stream, after, end, count=CHUNK)):
         for entry, fields in rows:
             header, events = decode_block(fields[FIELD], EVENT)
-            chosen = events[np.isin(events["kind"], _OUTCOMES)]
+            chosen = events[np.isin(events["kind"], _OUTCOMES) & (events["reason"] != Reason.REPEATED)]
             for event in chosen.view(ADMIN_EVENT):
                 command = event["command"]
                 if int(command["kind"]) in _KINDS and event["account"] == command["account"]:  # not its other half
