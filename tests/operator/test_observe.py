@@ -1,14 +1,18 @@
 """`exchange status` and `top`, of one process that stands for an exchange."""
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
+from engine_core.administration.client import LogSetup
 from engine_core.operator.look import observe, top
 from engine_core.operator.target.running import Run
 from engine_core.process.metrics import Monitor, serve
+from engine_core.wire.codes import CommandKind, MarketState
+from tests.markets import setup_records
 
 FOR = {"http": "http://127.0.0.1:9", "ws": "ws://127.0.0.1:9", "redis": "", "database": "", "profile": "venue"}
 WHY = "the database has schema version 8, this code knows up to 4"
@@ -35,6 +39,36 @@ def test_a_writer_that_waits_is_not_ok(
     finally:
         server.shutdown()
         server.server_close()
+
+
+def setup_of(*states: MarketState) -> LogSetup:
+    """Of a shard, with these states of SOL_USDC and BTC_USDC."""
+    records = setup_records()
+    records["code"][records["kind"] == CommandKind.MARKET] = states
+    return LogSetup.read(records)
+
+
+def test_a_market_that_trades_in_two_shards_is_named(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after a log has lost where it went."""
+    opened, elsewhere = MarketState.OPEN, MarketState.ELSEWHERE
+    setups = [
+        setup_of(opened, opened),
+        setup_of(MarketState.CLOSED, elsewhere),
+        None,
+    ]
+    monkeypatch.setattr(observe, "find", lambda data: dataclasses.replace(run_of(runtime), shards=3))
+    monkeypatch.setattr(observe, "_health", lambda run: ("Ok", None))
+    monkeypatch.setattr(observe, "_clock_ahead", lambda run, shard: (0.0, ""))
+    monkeypatch.setattr(observe, "_setup", lambda run, shard: setups[shard])
+    assert observe.status(argparse.Namespace(data=runtime, json=False)) == 0
+    shown = capsys.readouterr().out
+    assert "WARNING SOL_USDC trades in shards 0 and 1 at once: `exchange market move SOL_USDC --to SHARD`" in shown
+    assert shown.count("at once") == 1 and shown.startswith("Degraded ")
+    observe.status(argparse.Namespace(data=runtime, json=True))
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["health"], answer["inSeveralShards"]) == ("Degraded", {"SOL_USDC": [0, 1]})
 
 
 def test_top_into_a_file_is_plain_text(

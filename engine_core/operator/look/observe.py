@@ -13,6 +13,9 @@ from typing import IO
 import psutil
 import redis
 
+from engine_core.administration.client import LogSetup
+from engine_core.administration.venue import trades_in
+from engine_core.operator.change.accounts import symbols
 from engine_core.operator.target.log_access import check_redis
 from engine_core.operator.target.running import CommandError, Run, find, require
 from engine_core.process.look import look_at
@@ -22,6 +25,7 @@ from engine_core.transport.gateway import Gateway, GatewayError
 from engine_core.wire.codes import QueryKind
 
 FOLLOW_EVERY_S = 0.25
+ANSWER_S = 2.0  # for the engine of a shard
 DEGRADED = "Degraded"  # an order would be accepted, but a process waits: the writer for its database, say
 ACCEPTING = ("Ok", DEGRADED)
 WARN_AT = 0.8  # as the engine says it in its log (runtime/fullness.py)
@@ -37,8 +41,8 @@ def status(options: argparse.Namespace) -> int:
             print(f"no exchange runs on {options.data.absolute()}")
         return 1
     health, message = _health(run)
-    waiting = _waiting(run)
-    if health == "Ok" and waiting:  # orders are taken, but not all of the rest goes on
+    waiting, several = _waiting(run), _in_several(run)
+    if health == "Ok" and (waiting or several):  # orders are taken, but not all of the rest goes on
         health = DEGRADED
     tables = [_tables(run, shard) for shard in range(run.shards)]
     clocks = [_clock_ahead(run, shard) for shard in range(run.shards)]
@@ -51,7 +55,7 @@ def status(options: argparse.Namespace) -> int:
                 {
                     **{"running": True, "health": health, "message": message, "processes": processes},
                     **{"waiting": waiting, "tables": tables[0], "clockAheadSeconds": ahead[0], **urls},
-                    **_of_shards(tables, clocks),
+                    **_of_shards(tables, clocks, several),
                 },
                 indent=2,
             )
@@ -67,6 +71,11 @@ def status(options: argparse.Namespace) -> int:
             print(f"  {role:<13} {process['pid'] or '-':>8}  {process['state']:<12} {memory}")
     for name, why in waiting.items():
         print(f"  WARNING {name} waits: {why}")
+    for symbol, at in several.items():
+        where = " and ".join(map(str, at))
+        print(
+            f"  WARNING {symbol} trades in shards {where} at once: `exchange market move {symbol} --to SHARD` ends that"
+        )
     print(f"  REST {run.http}   WebSocket {run.ws}   logs {run.logs}")
     print(f"  configuration {run.config}")
     for shard, used in enumerate(tables):
@@ -83,13 +92,16 @@ def _warn_of(used: dict[str, dict[str, int]], where: str) -> None:
             print(f"  WARNING {name}{where} are filling: {counts}; raise [capacity] {name}")
 
 
-def _of_shards(tables: list[dict[str, dict[str, int]]], clocks: list[tuple[float, str]]) -> dict[str, object]:
+def _of_shards(
+    tables: list[dict[str, dict[str, int]]], clocks: list[tuple[float, str]], several: dict[str, list[int]]
+) -> dict[str, object]:
     """What is different in each, where there are several."""
     if len(tables) == 1:
         return {}
     pairs = enumerate(zip(tables, clocks, strict=True))
     return {
-        "shards": [{"shard": shard, "tables": used, "clockAheadSeconds": clock[0]} for shard, (used, clock) in pairs]
+        "shards": [{"shard": shard, "tables": used, "clockAheadSeconds": clock[0]} for shard, (used, clock) in pairs],
+        "inSeveralShards": several,
     }
 
 
@@ -114,6 +126,25 @@ def _waiting(run: Run) -> dict[str, str]:
     return found
 
 
+def _in_several(run: Run) -> dict[str, list[int]]:
+    """The markets that trade in more than one of the shards that answer, as after a log has lost where one went."""
+    setups = {shard: found for shard in range(run.shards) if run.shards > 1 and (found := _setup(run, shard))}
+    known = list(setups.values())
+    numbers = symbols(known[0]) if known else {}
+    at = {symbol: [list(setups)[place] for place in trades_in(known, number)] for symbol, number in numbers.items()}
+    return {symbol: shards for symbol, shards in at.items() if len(shards) > 1}
+
+
+def _setup(run: Run, shard: int) -> LogSetup | None:
+    """What its log says; None if it does not answer."""
+    try:
+        check_redis(run.redis_of(shard))
+        with Gateway(run.redis_of(shard), shard, answer_seconds=ANSWER_S) as gateway:
+            return LogSetup.read(gateway.query(QueryKind.SETUP)[1])
+    except (CommandError, GatewayError, TimeoutError, redis.RedisError):
+        return None
+
+
 def _tables(run: Run, shard: int) -> dict[str, dict[str, int]]:
     """How full the tables of the shard's engine are; empty if it does not answer."""
     look = next(filter(None, map(look_at, of_shard(run.runtime, "engine", shard))), None)
@@ -132,7 +163,7 @@ def _clock_ahead(run: Run, shard: int) -> tuple[float, str]:
     """By how many seconds the engine's time is ahead of the clock, and what that means; 0 if it does not answer."""
     try:
         check_redis(run.redis_of(shard))
-        with Gateway(run.redis_of(shard), shard, answer_seconds=2.0) as gateway:
+        with Gateway(run.redis_of(shard), shard, answer_seconds=ANSWER_S) as gateway:
             time_ms = int(gateway.query(QueryKind.STATUS)[0]["time_ms"])
     except (CommandError, GatewayError, TimeoutError, redis.RedisError):
         return 0.0, ""
