@@ -10,6 +10,7 @@ from egress.pubsub import Publisher
 from engine_core.process.metrics import Monitor, Sample
 from engine_core.process.stages import StageTimes
 from engine_core.replica.market_data import MarketData
+from engine_core.replica.setup import HOME
 from engine_core.transport.async_gateway import AsyncGateway
 
 
@@ -33,8 +34,8 @@ def monitor(
         yield Sample("feed_age_seconds", "Time since the last event's engine time", time.time() - data.time_ms / 1000)
 
     def not_ready() -> str:
-        sick = [gateway for gateway in gateways if not gateway.healthy]
-        return str(sick[0].failure or "no connection to Redis") if sick else ""
+        home = gateways[HOME]  # while it is there, what trades in the others is shown, and what waits in one waits
+        return "" if home.healthy else str(home.failure or "no connection to Redis")
 
     shown = Monitor("egress", config.worker, samples, not_ready)
     if config.stages_every and config.worker == 0:  # one process shows what all of them know of orders

@@ -100,7 +100,7 @@ async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncItera
         limits = opened(config.runtime / limits_file, config.rate_limits)
         if limits is not None:
             stack.callback(limits.close)
-        known = config, engine, market_data, history, auth, Health(engine), users, limits
+        known = config, engine, market_data, history, auth, Health(engine, several and several.shards), users, limits
         service = Service(*known, arrivals=stages.arrivals, shown=shown.of, several=several)
         async with _working(several):
             yield service
@@ -139,8 +139,11 @@ def _several(gateways: Sequence[AsyncGateway], data: MarketData) -> Several | No
 @contextlib.asynccontextmanager
 async def _working(several: Several | None) -> AsyncIterator[None]:
     """What is done in the background where there are several shards."""
-    work = () if several is None else (several.mirror.keep_whole(), several.mover.keep_finishing())
-    tasks = [asyncio.create_task(each) for each in work]
+    tasks: list[asyncio.Task[None]] = []
+    if several is not None:
+        asking = (shard.keep_asking() for shard in several.shards.present)
+        work = (several.mirror.keep_whole(), several.mover.keep_finishing(), *asking)
+        tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from engine_core.process.metrics import Monitor, Sample
+from engine_core.replica.setup import HOME
 from engine_core.transport.backlog import Logs
 from ingress.config import IngressConfig
 from ingress.engine import Gateway
@@ -63,7 +64,8 @@ class Metrics:
             return str(self.gateway.failure or "the log or its feed is not available")
         if not self.listening:
             return "about to listen"
-        return self.gateway.pressure
+        home = self.gateway.gateways[HOME] if isinstance(self.gateway, Shards) else self.gateway
+        return home.pressure  # that of another shard refuses the orders of its own markets
 
 
 def _of_logs(logs: Logs | None, *shard: tuple[str, str]) -> Iterator[Sample]:

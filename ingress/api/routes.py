@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from engine_core.wire.limits import MOST_SHARDS
 from ingress.api.account_routes import ACCOUNT_ROUTES
 from ingress.api.route import (
     ANY_SYMBOL,
@@ -50,6 +51,9 @@ _SIDE = Param("side", choice("Bid", "Ask"), required=True)
 _LEVELS = Param("limit", integer(1, 1000, 1000))
 _INTERVAL = Param("interval", choice(*history.INTERVAL_NAMES), required=True)
 _START, _END = Param("startTime", SECONDS, required=True), Param("endTime", SECONDS)
+_SHARD = Param(
+    "shard", {"type": "integer", "minimum": 0, "maximum": MOST_SHARDS - 1, "description": "Of this one alone"}
+)
 _PRICE_TYPE = Param("priceType", choice("Last"))
 _KLINES_PAGE = (SYMBOL, _INTERVAL, _START, _END, _PRICE_TYPE)
 
@@ -139,7 +143,7 @@ _ORDERS = (
 )
 
 _ACCOUNT = (
-    private_read("Account", "/api/v1/capital", "balanceQuery", "Balances", (account.balances, _BALANCES)),
+    private_read("Account", "/api/v1/capital", "balanceQuery", "Balances", (account.balances, _BALANCES), (_SHARD,)),
     private_read(
         "Account", "/api/v1/account", "accountQuery", "Fees and limits", (account.account, account_answers.Account)
     ),

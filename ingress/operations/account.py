@@ -20,7 +20,12 @@ _PPM_DECIMALS_OF_BASIS_POINT = 2  # 100 ppm are one basis point
 
 
 async def balances(service: Service, request: Request) -> Reply:
-    return json_reply(await holdings.balances(service, request.caller.account))
+    """Of all shards, or of the one that is asked for."""
+    several = service.several
+    shard = fields.integer(request.fields, "shard", 0, len(several.shards.gateways) - 1 if several else 0)
+    if shard is None or several is None:
+        return json_reply(await holdings.balances(service, request.caller.account))
+    return json_reply(await holdings.balances_in(service, several.shards.engines[shard], request.caller.account))
 
 
 _UNCHANGEABLE = ("autoBorrowSettlements", "autoLend", "autoRealizePnl", "autoRepayBorrows")

@@ -9,7 +9,7 @@ from engine_core.replica.setup import HOME
 from engine_core.wire.codes import AccountOption, QueryKind
 from engine_core.wire.layout import BALANCE
 from engine_core.wire.units import format_decimal
-from ingress.engine import RETRY_LATER
+from ingress.engine import RETRY_LATER, Engine
 from ingress.errors import ApiError, Code
 from ingress.schemas.account_answers import Balance, ShardBalance
 from ingress.service import Service, Several
@@ -24,12 +24,17 @@ _READ: Final = (QueryKind.LINKS, QueryKind.BALANCES, QueryKind.LINKS)
 async def balances(service: Service, account: int) -> dict[str, Balance]:
     """By asset, of all shards; ApiError while one does not answer, since nobody knows what is there."""
     if service.several is None:
-        return _balances(service, await service.engine.query(QueryKind.BALANCES, account=account))
+        return await balances_in(service, service.engine, account)
     for _ in range(READINGS):
         before, parts, links = [await _answers(service.several, kind, account) for kind in _READ]
         if all(map(np.array_equal, before, links)):  # nothing moved meanwhile: together they are what there is
             break
     return _shown(service, parts, in_flight(links))
+
+
+async def balances_in(service: Service, engine: Engine, account: int) -> dict[str, Balance]:
+    """By asset, of one shard's ledger."""
+    return _balances(service, await engine.query(QueryKind.BALANCES, account=account))
 
 
 async def known_balances(service: Service, account: int) -> tuple[dict[str, Balance], list[int]]:
@@ -104,9 +109,21 @@ def _of(records: np.ndarray, asset: int) -> int:
     return int(records["available"][records["asset"] == asset].sum())
 
 
+async def has(service: Service, account: int, asset: int, atoms: int) -> bool:
+    """Whether it has so many, at home or together; the other shards are asked only if home has less."""
+    several = service.several
+    if several is not None and await _home_has(several, account, asset, atoms):
+        return True
+    return await available(service, account, asset) >= atoms
+
+
+async def _home_has(several: Several, account: int, asset: int, atoms: int) -> bool:
+    return _of(await several.shards.engines[HOME].query(QueryKind.BALANCES, account=account), asset) >= atoms
+
+
 async def bring_home(service: Service, account: int, asset: int, atoms: int) -> None:
     """Let home have so many, where money leaves the exchange; nothing moves if all shards together have less."""
-    if service.several is None:
+    if service.several is None or await _home_has(service.several, account, asset, atoms):
         return
     shards, mover, _ = service.several
     held = [_of(records, asset) for records in await shards.of_each(QueryKind.BALANCES, account)]

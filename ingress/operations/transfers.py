@@ -96,7 +96,7 @@ async def _check_funds(service: Service, asked: _Asked) -> None:
     """Nothing is noted of what cannot be paid. (The engine decides; this is what it would say by now.)"""
     if asked.request.account in service.setup.frozen:
         raise ApiError(Code.ACCOUNT_DEACTIVATED, "Account is frozen: nothing can be withdrawn")
-    if await holdings.available(service, asked.request.account, asked.request.asset) >= asked.atoms:
+    if await holdings.has(service, asked.request.account, asked.request.asset, asked.atoms):
         return
     if not await service.users.has_withdrawal(service.setup.log_id, asked.request):  # else perhaps it was paid just now
         raise refusal(Reason.INSUFFICIENT_FUNDS)

@@ -5,7 +5,8 @@
     of all markets, leases         every shard: done when all have done it, refused if one refuses
     setup                          home, and once it is applied there every other shard (mirror.py: what one lacks)
     money in, out, to others       home
-    a question                     about a market: its shard; about an account: every shard, and the answers together
+    a question                     about a market: its shard; about an account: every shard, and the answers together;
+                                   a shard that is known to be away refuses it at once (presence.py)
 
 Whose order is refused for want of funds, and who has asked for it, gets them from other shards (funding.py). A
 venue with one shard has none of this: its gateway is that shard's own, and so is everything on the way of an order.
@@ -28,6 +29,7 @@ from engine_core.wire.layout import ADMIN, BALANCE, COMMAND, EVENT, join
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.queries import About
 from ingress.engine import FAILURES, Engine, Gateway
+from ingress.shards.presence import Present
 
 Answered = tuple[np.void, np.ndarray]
 
@@ -62,7 +64,8 @@ class Shards:
 
     def __init__(self, gateways: Sequence[Gateway], setup: Setup) -> None:
         self.gateways = gateways
-        self.engines = [Engine(gateway) for gateway in gateways]
+        self.present = [Present(gateway, shard) for shard, gateway in enumerate(gateways)]
+        self.engines = [Engine(gateway) for gateway in self.present]
         self.on_poor: Callable[[Routed, np.ndarray], bool] = lambda order, events: False  # whether it sees to the rest
         self.on_lack: Callable[[int], object] = lambda shard: None  # a shard did not take a part of the setup
         self._setup = setup
@@ -80,7 +83,8 @@ class Shards:
 
     @property
     def healthy(self) -> bool:
-        return all(gateway.healthy for gateway in self.gateways)
+        """Of home, without which nobody can be told what exists; whatever another one waits for, the rest trades."""
+        return self.gateways[HOME].healthy
 
     @property
     def logs(self) -> Logs | None:
@@ -90,6 +94,13 @@ class Shards:
     def of(self, market: int) -> int:
         """The shard where a market trades; of one that does not exist, home, which says so."""
         return self._setup.shards.get(market, HOME)
+
+    def symbols(self) -> list[list[str]]:
+        """Of the markets of each shard."""
+        found: list[list[str]] = [[] for _ in self.gateways]
+        for number, market in self._setup.markets.items():
+            found[self.of(number)].append(market.symbol)
+        return found
 
     def lately(self, market: int) -> list[int]:
         """The shards that it has left lately, as far as this process knows."""
@@ -141,10 +152,7 @@ class Shards:
         if kind is QueryKind.ORDERS and market == ALL_MARKETS:
             header, parts = await self._ask_all(kind, about)
             return header, _by_age(parts)
-        if kind is QueryKind.STATUS:
-            header, parts = await self._ask_all(kind, about)
-            return header, parts[HOME]
-        return await self.gateways[self.of(market)].query(kind, **about)
+        return await self.present[self.of(market)].query(kind, **about)
 
     async def of_each(self, kind: QueryKind, account: int) -> list[np.ndarray]:
         """The records of an account as each shard has them; ApiError if one does not answer."""
@@ -160,7 +168,7 @@ class Shards:
         return [None if isinstance(answer, BaseException) else answer for answer in answers]
 
     async def _ask_all(self, kind: QueryKind, about: About) -> tuple[np.void, list[np.ndarray]]:
-        answers = await asyncio.gather(*(gateway.query(kind, **about) for gateway in self.gateways))
+        answers = await asyncio.gather(*(gateway.query(kind, **about) for gateway in self.present))
         return answers[HOME][0], [records for _, records in answers]
 
     def _all(self) -> Iterable[tuple[int, Gateway]]:

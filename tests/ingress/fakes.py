@@ -289,7 +289,15 @@ async def open_exchange(page: Path, shards: Sequence[Gateway] = (), **changes: A
     auth = Authenticator(market_data.setup, settings.session_secret, used, ended)
     limits = opened(page.parent / "rate-limits", settings.rate_limits)
     service = Service(
-        settings, engine, market_data, history, auth, Health(engine), GuardedUsers(""), limits, several=several
+        settings,
+        engine,
+        market_data,
+        history,
+        auth,
+        Health(engine, several and several.shards),
+        GuardedUsers(""),
+        limits,
+        several=several,
     )  # type: ignore[arg-type]
     application = edge(service, _Lazy(service), Metrics(settings))
     transport = httpx.ASGITransport(application, client=("127.0.0.1", 50_000))  # type: ignore[arg-type]

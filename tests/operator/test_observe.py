@@ -41,6 +41,18 @@ def test_a_writer_that_waits_is_not_ok(
         server.server_close()
 
 
+def test_a_shard_whose_markets_wait_is_not_ok(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others trade: the exchange takes orders, and says which markets take none."""
+    told = "Waiting: shard 1 (BTC_USDC): The engine does not answer"
+    monkeypatch.setattr(observe, "find", lambda data: run_of(runtime))
+    monkeypatch.setattr(observe, "_health", lambda run: ("Ok", told))
+    monkeypatch.setattr(observe, "_clock_ahead", lambda run, shard: (0.0, ""))
+    assert observe.status(argparse.Namespace(data=runtime, json=False)) == 0
+    assert capsys.readouterr().out.startswith(f"Degraded: {told} ")
+
+
 def setup_of(*states: MarketState) -> LogSetup:
     """Of a shard, with these states of SOL_USDC and BTC_USDC."""
     records = setup_records()

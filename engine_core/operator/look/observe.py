@@ -42,7 +42,7 @@ def status(options: argparse.Namespace) -> int:
         return 1
     health, message = _health(run)
     waiting, several = _waiting(run), _in_several(run)
-    if health == "Ok" and (waiting or several):  # orders are taken, but not all of the rest goes on
+    if health == "Ok" and (message or waiting or several):  # orders are taken, but not all of the rest goes on
         health = DEGRADED
     tables = [_tables(run, shard) for shard in range(run.shards)]
     clocks = [_clock_ahead(run, shard) for shard in range(run.shards)]

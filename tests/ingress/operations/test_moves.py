@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from engine_core.wire.codes import AccountOption, CommandKind, EventKind
 from engine_core.wire.layout import ADMIN
+from ingress.errors import ApiError
 from ingress.history.moves import Key, MoveRow
 from ingress.operations import holdings
 from ingress.operations import moves as operation
@@ -271,6 +272,19 @@ async def test_the_largest_order_is_what_its_shard_can_pay_or_all(venue: Venue, 
     asked = {"symbol": "SOL_USDC", "side": "Bid", "price": "100"}
     answer = await venue.get("/api/v1/account/limits/order", "maxOrderQuantity", **asked)
     assert answer["maxOrderQuantity"] == quantity
+
+
+async def test_what_home_can_pay_needs_no_other_shard(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object, **__: object) -> Any:
+        raise TimeoutError("no engine")
+
+    monkeypatch.setattr(venue.ledgers[1], "query", away)
+    service = venue.exchange.service
+    assert await holdings.has(service, TRADER_ACCOUNT, USDC, 1_000 * UNIT)
+    await holdings.bring_home(service, TRADER_ACCOUNT, USDC, 1_000 * UNIT)
+    for asking in (holdings.has, holdings.bring_home):
+        with pytest.raises(ApiError):
+            await asking(service, TRADER_ACCOUNT, USDC, 1_000 * UNIT + 1)
 
 
 async def test_all_that_there_is_can_be_withdrawn(venue: Venue) -> None:

@@ -248,16 +248,19 @@ async def test_open_orders_of_one_market_are_asked_of_its_shard(venue: Venue) ->
     assert venue.gateways[0].queries == []
 
 
-async def test_every_shard_has_to_answer_for_the_venue_to_be_well(venue: Venue) -> None:
+async def test_home_answers_for_the_venue_and_pressure_is_told_of_any_shard(venue: Venue) -> None:
     for gateway in venue.gateways:
         gateway.records[QueryKind.STATUS] = np.zeros(1, STATUS)
-    await venue.engine.query(QueryKind.STATUS)
     venue.gateways[1].records[QueryKind.STATUS] = TimeoutError("no engine")
+    await venue.engine.query(QueryKind.STATUS)
+    venue.gateways[0].records[QueryKind.STATUS] = TimeoutError("no engine")
     with pytest.raises(ApiError):
         await venue.engine.query(QueryKind.STATUS)
     assert venue.shards.healthy and not venue.shards.pressure
     venue.gateways[1].healthy, venue.gateways[1].pressure = False, "the disk is full"
-    assert (venue.shards.healthy, venue.shards.pressure) == (False, "shard 1: the disk is full")
+    assert (venue.shards.healthy, venue.shards.pressure) == (True, "shard 1: the disk is full")
+    venue.gateways[0].healthy = False
+    assert not venue.shards.healthy
     assert venue.shards.failure is None
     venue.gateways[1].failure = OSError("gone")
     assert venue.shards.failure is venue.gateways[1].failure
