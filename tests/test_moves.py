@@ -1,19 +1,23 @@
 """Money and markets between two shards: whoever dies wherever, nothing is lost, nothing is there twice."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine_core.book.audit import audit
 from engine_core.book.memory.state import State
 from engine_core.operator.proof import venue
 from engine_core.wire.codes import CommandKind, MarketState, Reason
-from engine_core.wire.limits import FEE_ACCOUNT, ORDERS_OF_A_SHARD, shard_of_order
+from engine_core.wire.layout import COMMAND
+from engine_core.wire.limits import ALL_MARKETS, FEE_ACCOUNT, ORDERS_OF_A_SHARD, shard_of_order
 from tests.runtime.rig import FUNDS, admin
 from tests.simulated.moves import (
+    ACCOUNTS,
     ASSETS,
     FUNDED,
     MarketMover,
@@ -162,6 +166,7 @@ def test_a_market_mover_that_dies_at_any_step_is_followed_by_another() -> None:
             venue_of.do(partial(Mover(venue_of.shards).move, way, asset, FUNDS // 4, 3))
         before = check_numbers(venue_of.shards, 1)
         while check_numbers(venue_of.shards, 1) == before:
+            _cancel_all(venue_of.shards[1])  # who would trade with himself alone begins anew
             venue_of.run(0.5)
             assert venue_of.world.now < SECONDS, "it does not trade on"
         venue_of.world.kill(trader)
@@ -171,6 +176,37 @@ def test_a_market_mover_that_dies_at_any_step_is_followed_by_another() -> None:
         if first.came:
             assert step > 15, "it has more steps than that"
             return
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_movers_that_stand_still_open_a_market_in_one_shard(seed: int) -> None:
+    """Nothing is traded in it, so its other numbers do not tell an old move from a new one."""
+    venue_of = Venue(300 + seed)
+    came: Counter[int] = Counter()
+
+    def mover() -> None:
+        client = MarketMover(venue_of.shards, loses=0.1, stalls=0.1)
+        while True:
+            target = venue_of.world.chance.choice((0, 1))
+            client.bring(1, target)
+            came[target] += 1
+
+    def look() -> None:
+        assert len(_trades_in(venue_of, 1)) <= 1, "it trades in two shards"
+
+    for number in range(3):
+        venue_of.world.start(f"mover-{number}", mover)
+    venue_of.run(SECONDS, look)
+    reasons = [set(shard.events()["reason"].tolist()) for shard in venue_of.shards]
+    assert all(Reason.BAD_SEQUENCE in each for each in reasons) and min(came.values()) > 5
+    venue_of.close()
+
+
+def _cancel_all(shard: Shard) -> None:
+    for account in ACCOUNTS:
+        command = np.zeros(1, COMMAND)
+        command["kind"], command["account"], command["market"] = CommandKind.CANCEL_ALL, account, ALL_MARKETS
+        shard.append(command)
 
 
 def _trades_in(venue_of: Venue, market: int) -> list[int]:
@@ -191,10 +227,10 @@ def test_money_moves_while_everybody_trades_and_anybody_dies(seed: int) -> None:
             client.move(way, pick.choice(ASSETS), pick.choice((1, 1_000, FUNDS // 8, FUNDS)), next(numbers))
 
     def market_mover() -> None:
-        client = MarketMover(shards, dies_at=pick.choice((0, pick.randrange(1, 60))), loses=0.1)
+        client = MarketMover(shards, dies_at=pick.choice((0, pick.randrange(1, 60))), loses=0.1, stalls=0.05)
         while True:
             client.bring(1, pick.choice((0, 1)))
-            world.wait(seconds=0.3)
+            world.wait(seconds=pick.choice((0.0, 0.3)))
 
     seen = [0]
 
@@ -203,6 +239,7 @@ def test_money_moves_while_everybody_trades_and_anybody_dies(seed: int) -> None:
         if (executed := sum(len(shard.mirrors) for shard in shards)) != seen[0]:
             seen[0] = executed
             check_money(shards)
+            assert len(_trades_in(venue_of, 1)) <= 1, "it trades in two shards"
 
     world.start("trader", Trader(shards).run)
     for name in ("finisher-1", "finisher-2"):
@@ -211,9 +248,9 @@ def test_money_moves_while_everybody_trades_and_anybody_dies(seed: int) -> None:
         for actor in [actor for actor in world.actors if actor.done]:
             world.actors.remove(actor)  # dead; others come
         names = {actor.name for actor in world.actors}
-        for name, body in (("mover-1", mover), ("mover-2", mover), ("market mover", market_mover)):
+        for name in ("mover-1", "mover-2", "market-1", "market-2"):  # those of markets want them in different shards
             if name not in names:
-                world.start(name, body)
+                world.start(name, mover if name.startswith("mover") else market_mover)
         venue_of.run(0.25, look)
         if pick.random() < 0.5:
             venue_of.kill_engine(pick.choice((0, 1)))

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,16 @@ def admin(kind: CommandKind, **fields: Any) -> np.ndarray:
     return record
 
 
+class Moved(NamedTuple):
+    """What a shard knows of the moves of a market, as in ADMIN."""
+
+    move: int = 0  # the last one that it has heard of
+    goes_to: int = 0  # the shard that it has left for, + 1; 0: it is here, or nobody has said where to
+    trades: int = 0  # with what the market goes on
+    update_id: int = 0
+    last_ticks: int = 0
+
+
 @dataclass(slots=True)
 class LogSetup:
     """What the log says, from the records of a SETUP answer."""
@@ -48,8 +58,7 @@ class LogSetup:
     keys: dict[tuple[int, bytes], int] = field(default_factory=dict)  # account, public key: permissions
     divided: bool = False  # whether what all accounts share is divided among them
     options: dict[int, int] = field(default_factory=dict)  # account: what it has asked for, AccountOption
-    # of markets that trade elsewhere, with what they would go on here: trade ID, update ID, last price in ticks
-    left_with: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    moved: dict[int, Moved] = field(default_factory=dict)  # by market, if it is elsewhere or has been
 
     @classmethod
     def read(cls, records: np.ndarray) -> "LogSetup":
@@ -60,7 +69,7 @@ class LogSetup:
                 case CommandKind.ASSET:
                     setup.assets[bytes(record["symbol"]).decode()] = record
                 case CommandKind.MARKET:
-                    setup.markets[number] = record
+                    setup.markets[number] = record.copy()
                 case CommandKind.FEES if record["code"] == 0:
                     setup.fees[number] = (int(record["maker_ppm"]), int(record["taker_ppm"]))
                 case CommandKind.MARKET_BANDS:
@@ -75,8 +84,8 @@ class LogSetup:
                 case CommandKind.ACCOUNT_OPTIONS:
                     setup.options[int(record["account"])] = int(record["code"])
                 case CommandKind.MARKET_STATE:
-                    left_with = int(record["trades"]), int(record["update_id"]), int(record["last_ticks"])
-                    setup.left_with[number] = left_with
+                    setup.markets[number]["code"] = record["code"]
+                    setup.moved[number] = Moved(*(int(record[name]) for name in Moved._fields))
                 case CommandKind.KEY:
                     setup.keys[int(record["account"]), record["public_key"].tobytes()] = int(record["code"])
         return setup

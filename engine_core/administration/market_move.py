@@ -3,14 +3,15 @@
     the old shard   CLOSED · CANCEL_ALL of every account, if there are orders · ELSEWHERE · a pause · ELSEWHERE again
     the new shard                                                             MARKET_STATE with MOVES_HERE: it goes on
 
-What decides is in the logs, so a move that was interrupted anywhere is finished by asking for it again. Between the two
-the market trades nowhere, which is better than in two: the new shard gets it only when the old one cannot forget any
-more that it gave it away (`pause_s`). The second ELSEWHERE changes nothing; its entry is later than all that the old
-shard did with the market, and the new one's command names it, for the writers (persistence/arrivals.py).
+What decides is in the logs, so a move that was interrupted anywhere is finished by asking for it again. The first
+ELSEWHERE says which move of this market it is, and where to: every mover reads it there, and the engines refuse what
+comes too late (book/markets.py), so a market does not trade in two shards, however many move it, and however long they
+stand still. Between the two it trades nowhere: the new shard gets it only when the old one cannot forget any more that
+it gave it away (DURABLE_S). The second ELSEWHERE changes nothing; its entry is later than all that the old shard did
+with the market, and the new one's command names it, for the writers (persistence/arrivals.py).
 
-One process moves a market at a time (lease.py). A note in Redis says where to, and in which state it arrives: until
-that is done another shard is refused, and a move that was interrupted arrives as the market was. Where the market
-trades, the logs alone say.
+One process moves a market at a time (lease.py), so that none cancels what came after another one. A note in Redis says
+in which state it arrives: as it was before the move, however often that was interrupted.
 
 Non-goals: money, which stays where it is until its owner moves it.
 """
@@ -23,12 +24,12 @@ import msgspec
 import numpy as np
 import redis
 
-from engine_core.administration.client import ApplyError, LogSetup, admin, execute
+from engine_core.administration.client import ApplyError, LogSetup, Moved, admin, execute
 from engine_core.administration.lease import Lease, held
-from engine_core.administration.venue import Venue, opening, trades_in
+from engine_core.administration.venue import Venue, trades_in
 from engine_core.replica.setup import HOME
 from engine_core.transport.gateway import Gateway
-from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
+from engine_core.wire.codes import CommandKind, EventKind, MarketFlag, MarketState, Reason
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.streams import keys
@@ -38,11 +39,10 @@ CANCEL_TURNS = 1000  # of one account's orders: each cancels thousands
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What a move has set out to do, in Redis beside home's logs until it is done: another one waits for that."""
+    """How a market was when a move began, in Redis beside home's logs until that is done."""
 
-    to: int
-    origin: int  # where the market traded; -1: nowhere
-    state: int  # in which it arrives
+    state: int
+    move: int = -1  # the last one before
 
 
 class _Way(NamedTuple):
@@ -56,19 +56,20 @@ class _Way(NamedTuple):
     def _key(self) -> str:
         return f"{keys(HOME).leases}move-{self.market}"
 
-    def noted(self, planned: Note) -> Note:
-        """The move that is under way: ours, unless there was one before."""
-        self.home.set(self._key, msgspec.json.encode(planned), nx=True)
-        return self.note() or planned
-
-    def note(self) -> Note | None:
+    def note(self, setups: Sequence[LogSetup]) -> MarketState:
+        """The state in which it is to arrive, as noted by whoever has closed it for the move that is under way, or from
+        now on."""
+        shards, known = trades_in(setups, self.market), next_move(setups, self.market) - 1
+        state = MarketState.CLOSED if not shards else MarketState(int(setups[shards[0]].markets[self.market]["code"]))
         found = self.home.get(self._key)
-        return None if found is None else msgspec.json.decode(cast(bytes, found), type=Note)
+        noted = None if found is None else msgspec.json.decode(cast(bytes, found), type=Note)
+        if state == MarketState.CLOSED and noted is not None and noted.move == (known if shards else known - 1):
+            return MarketState(noted.state)
+        self.home.set(self._key, msgspec.json.encode(Note(state, known)))
+        return state
 
-    def forget(self, to: int) -> None:
-        note = self.note()
-        if note is not None and note.to == to:
-            self.home.delete(self._key)
+    def forget(self) -> None:
+        self.home.delete(self._key)
 
 
 def move(
@@ -86,86 +87,116 @@ def _move(way: _Way, to: int, state: MarketState | None, lease: Lease, say: Call
     venue, market = way.venue, way.market
     venue.complete()
     setups = venue.setups()
-    shards = trades_in(setups, market)
+    shards, noted = trades_in(setups, market), way.note(setups)
     if shards == [to]:
-        _check(way.note(), to)
-        way.forget(to)
+        lease.check()
+        if int(setups[to].markets[market]["code"]) != (state or noted):  # an interrupted move had closed it already
+            execute(venue.gateways[to], [_state(market, state or noted)])
+            say(f"shard {to}: it stays, and is {_word(state or noted)}")
+        way.forget()
         return False
-    note = way.noted(_plan(setups, market, to))
-    setups = venue.setups()  # anew: another move may have ended before the note was ours
-    shards = trades_in(setups, market)
-    if note.to != to and shards == [note.to]:  # it was done, and died before it could say so
-        way.forget(note.to)
-        note = way.noted(_plan(setups, market, to))
-    if note.origin < 0 and shards:
-        note = _plan(setups, market, note.to)
-    _check(note, to)
     for shard in shards:
         if shard != to:
             say(f"shard {shard}: closing it, and cancelling its orders")
             lease.check()
-            _leave(venue.gateways[shard], market, sorted(setups[shard].accounts))
+            _leave(venue.gateways[shard], market, leaving(setups, market, to), sorted(setups[shard].accounts))
             say(f"shard {shard}: it has left")
     if to not in shards:
-        until = _settled(venue, market, note, say)
-        _check(way.note(), to)
-        command = _arrival(venue, market, note, until, state or MarketState(note.state))
-        lease.check()
-        execute(venue.gateways[to], [command])
-        word = MarketState(int(command["code"][0])).name.lower().replace("_", "-")
-        say(f"shard {to}: it is {word}, and goes on after trade {command['trades'][0]}")
-    way.forget(to)
+        _arrive(venue, market, to, state or noted, lease, say)
+    way.forget()
     return True
 
 
-def _check(note: Note | None, to: int) -> None:
-    if note is not None and note.to != to:
-        raise ApplyError(f"the market is on its way to shard {note.to}: end that first, with --to {note.to}")
-
-
-def _plan(setups: Sequence[LogSetup], market: int, to: int) -> Note:
-    """Of a move that begins now."""
-    for shard in trades_in(setups, market):
-        if shard != to:
-            return Note(to, shard, int(setups[shard].markets[market]["code"]))
-    return Note(to, -1, MarketState.CLOSED)
-
-
-def _settled(venue: Venue, market: int, note: Note, say: Callable[[str], None]) -> tuple[int, int]:
-    """The shard that had the market, and up to where in its log, once that cannot forget it any more."""
-    origin = note.origin if note.origin >= 0 else _origin(venue.setups(), market, note.to)
+def _arrive(venue: Venue, market: int, to: int, state: MarketState, lease: Lease, say: Callable[[str], None]) -> None:
+    origin = settle(venue, market, to)
     say(f"waiting {DURABLE_S:g} s, until shard {origin} has this on the disk")
     time.sleep(DURABLE_S)
     until = venue.gateways[origin].append(_state(market, MarketState.ELSEWHERE))
     venue.gateways[origin].outcome(until)
-    return origin, until.ms
+    command = arriving(venue.setups(), market, code=state, asset=origin, d=until.ms)
+    lease.check()
+    if not execute(venue.gateways[to], [command], allowed=(Reason.BAD_SEQUENCE, Reason.BAD_FIELD)):
+        raise ApplyError("somebody else has moved the market meanwhile: see `exchange market list`")
+    say(f"shard {to}: it is {_word(state)}, and goes on after trade {command['trades'][0]}")
 
 
-def _arrival(venue: Venue, market: int, note: Note, until: tuple[int, int], state: MarketState) -> np.ndarray:
-    """The command that lets it go on where it goes."""
-    setups, (origin, until_ms) = venue.setups(), until
+def settle(venue: Venue, market: int, to: int) -> int:
+    """Of a market that trades nowhere: see that its last shard says it goes to `to`; which one that is.
+
+    ApplyError if it goes elsewhere. Where nobody has said where to, as of one that has never traded, this does.
+    """
+    setups = venue.setups()
+    origin, moved = _left(setups, market)
+    if not moved.goes_to and origin != to:
+        execute(venue.gateways[origin], [leaving(setups, market, to)], allowed=(Reason.BAD_SEQUENCE,))
+        setups = venue.setups()
+        origin, moved = _left(setups, market)
     if trades_in(setups, market):
         raise ApplyError("somebody has opened the market in another shard meanwhile; repeat this")
-    trades, update_id, last_ticks = setups[origin].left_with[market]
-    numbers = {"trades": trades, "update_id": update_id, "last_ticks": last_ticks}
-    return opening(market, code=state, asset=origin, d=until_ms, **numbers)
+    if moved.goes_to not in (0, to + 1):
+        target = moved.goes_to - 1
+        raise ApplyError(f"the market is on its way to shard {target}: end that first, with --to {target}")
+    return origin
+
+
+def heads_for(setups: Sequence[LogSetup], market: int) -> int | None:
+    """The shard that a market which trades nowhere has left for, if that was said."""
+    goes_to = _left(setups, market)[1].goes_to
+    return goes_to - 1 if goes_to else None
+
+
+def _left(setups: Sequence[LogSetup], market: int) -> tuple[int, Moved]:
+    """Where the market was last, and what that shard says: the newest move decides, then numbers, which only grow."""
+    known = [setup.moved.get(market, Moved()) for setup in setups]
+
+    def rank(shard: int) -> tuple[int, bool, int, int, int]:
+        moved = known[shard]
+        return moved.move, moved.goes_to > 0, moved.update_id, moved.trades, -shard
+
+    origin = max(range(len(setups)), key=rank)
+    return origin, known[origin]
+
+
+def next_move(setups: Sequence[LogSetup], market: int) -> int:
+    """The number of a move that would begin now."""
+    return 1 + max(setup.moved.get(market, Moved()).move for setup in setups)
+
+
+def leaving(setups: Sequence[LogSetup], market: int, to: int) -> np.ndarray:
+    """The command with which it leaves for another shard."""
+    command = _state(market, MarketState.ELSEWHERE)
+    command["move"], command["goes_to"] = next_move(setups, market), to + 1
+    return command
+
+
+def arriving(setups: Sequence[LogSetup], market: int, **fields: int) -> np.ndarray:
+    """The command with which it goes on, or begins, in the shard that it has left for."""
+    moved = _left(setups, market)[1]
+    numbers = {"trades": moved.trades, "update_id": moved.update_id, "last_ticks": moved.last_ticks}
+    numbers["move"] = moved.move if moved.goes_to else next_move(setups, market)
+    values = {"code": MarketState.OPEN, "flags": MarketFlag.MOVES_HERE, **numbers, **fields}
+    return admin(CommandKind.MARKET_STATE, market=market, **values)
 
 
 def _state(market: int, state: MarketState) -> np.ndarray:
     return admin(CommandKind.MARKET_STATE, market=market, code=state)
 
 
-def _leave(gateway: Gateway, market: int, accounts: Sequence[int]) -> None:
+def _word(state: MarketState) -> str:
+    return state.name.lower().replace("_", "-")
+
+
+def _leave(gateway: Gateway, market: int, command: np.ndarray, accounts: Sequence[int]) -> None:
     execute(gateway, [_state(market, MarketState.CLOSED)])
-    if _is_gone(gateway, market):
+    if _is_gone(gateway, command):
         return
     _cancel(gateway, market, accounts)
-    if not _is_gone(gateway, market):
+    if not _is_gone(gateway, command):
         raise ApplyError("the market has orders again: somebody opened it meanwhile; repeat this")
 
 
-def _is_gone(gateway: Gateway, market: int) -> bool:
-    return execute(gateway, [_state(market, MarketState.ELSEWHERE)], allowed=(Reason.MARKET_IN_USE,)) > 0
+def _is_gone(gateway: Gateway, command: np.ndarray) -> bool:
+    return execute(gateway, [command], allowed=(Reason.MARKET_IN_USE,)) > 0
 
 
 def _cancel(gateway: Gateway, market: int, accounts: Iterable[int]) -> None:
@@ -184,13 +215,3 @@ def _cancel(gateway: Gateway, market: int, accounts: Iterable[int]) -> None:
         if not left:
             return
     raise ApplyError(f"orders of {len(left)} accounts are not cancelled yet: repeat this")
-
-
-def _origin(setups: Sequence[LogSetup], market: int, to: int) -> int:
-    """Where the market was last: its numbers only grow. Of two that it has left with the same, not where it goes."""
-
-    def rank(shard: int) -> tuple[int, int, bool, int]:
-        trades, update_id, _ = setups[shard].left_with[market]
-        return update_id, trades, shard != to, shard
-
-    return max(range(len(setups)), key=rank)

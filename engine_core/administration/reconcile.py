@@ -20,7 +20,8 @@ import numpy as np
 from engine_core.administration.client import ApplyError, LogSetup, admin, describe, execute, read_setup
 from engine_core.administration.demo import fund
 from engine_core.administration.lost_moves import mend
-from engine_core.administration.venue import Venue, has_begun, opening, trades_in
+from engine_core.administration.market_move import arriving, heads_for, settle
+from engine_core.administration.venue import Venue, has_begun, trades_in
 from engine_core.config.exchange_toml import FUNDED_PROFILES, AssetDef, Config, MarketDef
 from engine_core.config.profiles import check_profile, note_profile
 from engine_core.config.redis_url import places
@@ -218,8 +219,10 @@ def _open(venue: Venue, settings: Settings, say: Callable[[str], None]) -> int:
     """Let new markets begin, and name those that are not where one market should be; how many began."""
     new = _unopened(venue, settings)
     for number, market in new.items():
-        shard = first_shard(market, settings.shards)
-        execute(venue.gateways[shard], [opening(number)])
+        heads = heads_for(venue.setups(), number)  # a start that was interrupted has decided it
+        shard = first_shard(market, settings.shards) if heads is None else heads
+        settle(venue, number, shard)
+        execute(venue.gateways[shard], [arriving(venue.setups(), number)])
         say(f"{market.symbol} begins in shard {shard}")
     setups = venue.setups()
     for market in settings.config.markets:

@@ -14,11 +14,11 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from engine_core.administration.client import ENGINE_TIMEOUT_S, ApplyError, LogSetup, admin, execute, read_records
+from engine_core.administration.client import ENGINE_TIMEOUT_S, ApplyError, LogSetup, Moved, execute, read_records
 from engine_core.replica.lacking import lacking
 from engine_core.replica.setup import HOME
 from engine_core.transport.gateway import ANSWER_SECONDS, Gateway
-from engine_core.wire.codes import CommandKind, MarketFlag, MarketState, Reason
+from engine_core.wire.codes import MarketState, Reason
 from engine_core.wire.layout import ADMIN
 
 _REPEATED = (Reason.ALREADY_EXISTS, Reason.UNKNOWN_KEY)
@@ -90,10 +90,5 @@ def trades_in(setups: Sequence[LogSetup], market: int) -> list[int]:
 
 def has_begun(setups: Sequence[LogSetup], market: int) -> bool:
     """Whether a market that trades nowhere has before, and is on its way from one shard to another."""
-    return any(any(setup.left_with.get(market, ())) for setup in setups)
-
-
-def opening(market: int, **fields: int) -> np.ndarray:
-    """The command that lets a market begin in a shard, or go on there, in which it is ELSEWHERE."""
-    values = {"code": MarketState.OPEN, "flags": MarketFlag.MOVES_HERE, **fields}
-    return admin(CommandKind.MARKET_STATE, market=market, **values)
+    known = [setup.moved.get(market, Moved()) for setup in setups]
+    return any(moved.move > 1 or moved.trades or moved.update_id or moved.last_ticks for moved in known)

@@ -264,7 +264,9 @@ def _audit_accounts(state: State, live: np.ndarray) -> None:
     by_market = Counter(state.info["market"][live].tolist())
     for market in range(1, int(state.scalars[MARKETS]) + 1):
         assert state.markets[market]["open_orders"] == by_market[market]
-        assert not by_market[market] or state.markets[market]["state"] != MarketState.ELSEWHERE
+        is_here = state.markets[market]["state"] != MarketState.ELSEWHERE
+        assert is_here or not by_market[market]
+        assert not is_here or not state.markets[market]["goes_to"]
     assert (state.info["account_prev"][live] != UNLISTED).all()
 
 

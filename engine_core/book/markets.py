@@ -3,15 +3,28 @@
 Every shard has the definition of every market, under the same number. Where it does not trade its state is ELSEWHERE,
 and stays so until a command says that it comes (MOVES_HERE): no command that is meant for the shard where it trades can
 open it in two.
+
+    the old shard   ELSEWHERE, move 7, goes to the new one     from now on a MOVES_HERE of a move up to 7 is too late
+    the new shard   MOVES_HERE, move 7                         from now on an ELSEWHERE of a move up to 7 is too late
+
+Which shard a market leaves for is decided by the first ELSEWHERE in the log of the old one; movers that wanted to have
+it elsewhere read it there. (Commands of move 0 are of tools that did not count.)
 """
 
-from engine_core.book.memory.state import ASSETS, MARKETS, TIERS, State
+from engine_core.book.memory.state import ASSETS, MARKETS, SHARD, TIERS, State
 from engine_core.book.orders.checks import market_of
 from engine_core.book.orders.triggers import NO_LOW
 from engine_core.jit.kernel import inner
 from engine_core.wire.codes import MarketFlag, MarketState, Reason
 from engine_core.wire.layout import AdminRow
-from engine_core.wire.limits import MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, MAX_TICK_DECIMALS, PPM
+from engine_core.wire.limits import (
+    MAX_MARKET_MOVES,
+    MAX_PRICE_TICKS,
+    MAX_SUPPLY_ATOMS,
+    MAX_TICK_DECIMALS,
+    MOST_SHARDS,
+    PPM,
+)
 
 MAX_BAND_PPM = 1_000 * PPM
 MOVES_HERE = int(MarketFlag.MOVES_HERE)
@@ -89,6 +102,10 @@ def define_market(state: State, command: AdminRow) -> int:
 def _take_over(state: State, number: int, command: AdminRow) -> int:
     """The market comes from the shard where it traded, and its trades and depth are counted on from there."""
     market = state.markets[number]
+    if command.move > MAX_MARKET_MOVES or command.goes_to > MOST_SHARDS:
+        return Reason.BAD_FIELD
+    if command.move != 0 and command.move <= market.moves:
+        return Reason.BAD_SEQUENCE
     if not market.trades <= command.trades <= MAX_SUPPLY_ATOMS:
         return Reason.BAD_FIELD
     if not market.updates <= command.update_id <= MAX_SUPPLY_ATOMS or not 0 <= command.last_ticks <= MAX_PRICE_TICKS:
@@ -97,6 +114,28 @@ def _take_over(state: State, number: int, command: AdminRow) -> int:
     market.updates = command.update_id
     market.last_ticks = command.last_ticks
     market.state = command.code
+    market.goes_to = command.goes_to if command.code == MarketState.ELSEWHERE else 0
+    market.moves = max(market.moves, command.move)
+    return Reason.NONE
+
+
+@inner
+def _leave(state: State, number: int, command: AdminRow) -> int:
+    """The market goes to another shard, or, where it has gone before anybody said where to, this is what is said."""
+    market = state.markets[number]
+    if market.open_orders != 0:
+        return Reason.MARKET_IN_USE
+    is_here = market.state != MarketState.ELSEWHERE
+    if command.move != 0:
+        if command.move > MAX_MARKET_MOVES or not 1 <= command.goes_to <= MOST_SHARDS:
+            return Reason.BAD_FIELD
+        if command.goes_to == state.scalars[SHARD] + 1:
+            return Reason.BAD_FIELD
+        if command.move <= market.moves or not (is_here or market.goes_to == 0):
+            return Reason.BAD_SEQUENCE
+        market.moves = command.move
+        market.goes_to = command.goes_to
+    market.state = MarketState.ELSEWHERE
     return Reason.NONE
 
 
@@ -114,8 +153,8 @@ def set_market_state(state: State, command: AdminRow) -> int:
         return Reason.BAD_FIELD
     if market.state == MarketState.ELSEWHERE and code != MarketState.ELSEWHERE:
         return Reason.MARKET_ELSEWHERE
-    if code == MarketState.ELSEWHERE and market.open_orders != 0:
-        return Reason.MARKET_IN_USE
+    if code == MarketState.ELSEWHERE:
+        return _leave(state, number, command)
     market.state = code
     return Reason.NONE
 

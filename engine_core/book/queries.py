@@ -217,21 +217,22 @@ class _Setup:
 
 def _setup_market(setup: _Setup, state: State, number: int) -> None:
     market = state.markets[number]
+    has_moved = market["moves"] or market["state"] == MarketState.ELSEWHERE
     setup.add(
         CommandKind.MARKET,
         market=number,
         asset=market["base"],
         quote_asset=market["quote"],
-        code=market["state"],
+        code=MarketState.ELSEWHERE if has_moved else market["state"],
         lot_atoms=market["lot_atoms"],
         tick_atoms=market["tick_atoms"],
         min_lots=market["min_lots"],
         max_lots=market["max_lots"],
     )
-    if market["state"] == MarketState.ELSEWHERE:  # what it goes on with, wherever it goes
+    if has_moved:  # what it goes on with, wherever it goes
         numbers = {"trades": market["trades"], "update_id": market["updates"], "last_ticks": market["last_ticks"]}
-        comes = MarketFlag.MOVES_HERE
-        setup.add(CommandKind.MARKET_STATE, market=number, code=MarketState.ELSEWHERE, flags=comes, **numbers)
+        moves = {"flags": MarketFlag.MOVES_HERE, "move": market["moves"], "goes_to": market["goes_to"]}
+        setup.add(CommandKind.MARKET_STATE, market=number, code=market["state"], **moves, **numbers)
     limits = limits_in(market)
     if any(limits.values()):
         setup.add(CommandKind.MARKET_BANDS, market=number, **limits)

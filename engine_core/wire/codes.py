@@ -232,7 +232,7 @@ class Reason(Codes):
     NO_GENESIS = 70
     REPEATED = 71  # the same withdrawal or move once more: nothing moved, what was asked for is done already
     NOT_HOME = 72  # money comes, goes and changes accounts in shard 0 only
-    BAD_SEQUENCE = 73  # not the next move between these shards
+    BAD_SEQUENCE = 73  # not the next move between these shards, or too late for one of this market
     MARKET_IN_USE = 74  # it has open orders
     # why an order ended
     USER = 80

@@ -28,8 +28,8 @@ What a, b, c, d (each a field by these names, too) and code of an ADMIN record m
     ASSET         asset, symbol       -            (decimals: its own field)
     MARKET        market, asset,      MarketState  lot_atoms       tick_atoms     min_lots      max_lots
                   quote_asset
-    MARKET_STATE  market              MarketState  trades          update_id      last_ticks    -
-                                      (flags:      (where it traded before; else 0)
+    MARKET_STATE  market, move,       MarketState  trades          update_id      last_ticks    -
+                  goes_to             (flags:      (where it traded before; else 0)
                                       MarketFlag)
     MARKET_BANDS  market              -            band_up_ppm     band_down_ppm  impact_ppm    max_open_orders
                                                    (0: no band)    (0: none)      (0: none)     (an account; 0: none)
@@ -58,8 +58,9 @@ What a, b, c, d (each a field by these names, too) and code of an ADMIN record m
 units is tick_atoms/10^quote_decimals divided by lot_atoms/10^base_decimals. `reference`: unique per asset and
 direction, so a repeated deposit is refused; of what an account asks for itself (asked is not 0), per account.
 `sequence`: 1, 2, 3, ... of an account's moves from one shard to another; both halves of a move have the same one, and
-the same reference, which is not 0. Accounts, assets and markets are numbered 1, 2, 3, ... without gaps (0 = unset);
-account 1 is the fee account, created by GENESIS.
+the same reference, which is not 0. `move`: 1, 2, 3, ... of a market's moves from shard to shard; `goes_to`: where to,
+the number of that shard + 1; 0: not said (book/markets.py). Accounts, assets and markets are numbered 1, 2, 3, ...
+without gaps (0 = unset); account 1 is the fee account, created by GENESIS.
 A TRANSFER has two APPLIED: the first with `account`, the second with `to_account` and its balance.
 
     EVENT, 128 bytes                                ADMIN_EVENT, 128 bytes
@@ -174,8 +175,10 @@ D: TypeAlias = Annotated[I8, "d"]
 
 
 class AdminRow(_AdminWords):
-    """a, b, c, d under the names of the table above."""
+    """a, b, c, d and others under the names of the table above."""
 
+    move: Annotated[U4, "quote_asset"]
+    goes_to: Annotated[U4, "to_account"]
     log_id: A
     new_behaviour: A
     lot_atoms: A

@@ -30,6 +30,7 @@ ALL_MARKETS = 0xFFFF_FFFF
 SLOT_BITS = 24  # order id = counter << SLOT_BITS | slot; slot 0 = never rested
 SHARD_BITS = 4  # of the counter, its highest: whose order it is
 MOST_SHARDS = 1 << SHARD_BITS  # numbered from 0, which is where money comes and goes
+MAX_MARKET_MOVES = 2**16 - 1  # of one market from shard to shard, ever
 ORDERS_OF_A_SHARD = 1 << (63 - SHARD_BITS - SLOT_BITS)  # that it may ever make
 
 

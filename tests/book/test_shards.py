@@ -99,16 +99,60 @@ def test_a_setup_with_options_and_markets_of_other_shards_rebuilds_itself() -> N
         command(CommandKind.MARKET, market=2, code=MarketState.ELSEWHERE, **market),
         command(CommandKind.MARKET, market=3, code=MarketState.ELSEWHERE, **market),
         command(CommandKind.MARKET_STATE, market=3, code=MarketState.OPEN, flags=MarketFlag.MOVES_HERE, a=7, b=8, c=9),
-        command(CommandKind.MARKET_STATE, market=3, code=MarketState.ELSEWHERE),
+        command(CommandKind.MARKET_STATE, market=3, **leaves(2, 3)),
+        command(CommandKind.MARKET, market=4, code=MarketState.ELSEWHERE, **market),
+        command(CommandKind.MARKET_STATE, market=4, **comes(1)),
     ):
         run_book(state, record, 1_000)
     records = queries.setup(state)
     options = records[records["kind"] == CommandKind.ACCOUNT_OPTIONS]
     assert options[["account", "code"]].tolist() == [(3, AccountOption.AUTO_TRANSFER)]
     numbers = records[records["kind"] == CommandKind.MARKET_STATE]
-    names = ["market", "code", "flags", "trades", "update_id", "last_ticks"]
-    elsewhere, comes = MarketState.ELSEWHERE, MarketFlag.MOVES_HERE
-    assert numbers[names].tolist() == [(2, elsewhere, comes, 0, 0, 0), (3, elsewhere, comes, 7, 8, 9)]
+    names = ["market", "code", "flags", "move", "goes_to", "trades", "update_id", "last_ticks"]
+    here = MarketFlag.MOVES_HERE
+    assert numbers[names].tolist() == [
+        (2, MarketState.ELSEWHERE, here, 0, 0, 0, 0, 0),
+        (3, MarketState.ELSEWHERE, here, 2, 4, 7, 8, 9),
+        (4, MarketState.OPEN, here, 1, 0, 0, 0, 0),
+    ]
     again = new_state(SMALL)
     run_book(again, np.frombuffer(bytearray(records.tobytes()), COMMAND), 1_000)
     assert queries.setup(again).tobytes() == records.tobytes()
+
+
+def moved(state: State) -> tuple[int, int, int]:
+    market = state.markets[2]
+    return int(market["state"]), int(market["moves"]), int(market["goes_to"])
+
+
+def leaves(move: int, shard: int) -> dict[str, int]:
+    return {"code": MarketState.ELSEWHERE, "quote_asset": move, "to_account": shard + 1}
+
+
+def comes(move: int) -> dict[str, int]:
+    return {"code": MarketState.OPEN, "flags": MarketFlag.MOVES_HERE, "quote_asset": move}
+
+
+def test_a_market_leaves_for_one_shard_and_what_comes_too_late_opens_nothing() -> None:
+    state, market = home(), {"asset": 1, "quote_asset": 2, "a": 1, "b": 1, "c": 1}
+    assert not reason_of(state, CommandKind.MARKET, market=2, code=MarketState.OPEN, **market)
+    gone, here = MarketState.ELSEWHERE, MarketState.OPEN
+    none = Reason.NONE
+    for fields, reason, after in (
+        (leaves(1, 0), Reason.BAD_FIELD, (here, 0, 0)),  # it is here
+        (leaves(1, 16), Reason.BAD_FIELD, (here, 0, 0)),
+        (leaves(2**16, 1), Reason.BAD_FIELD, (here, 0, 0)),
+        (leaves(1, 1), none, (gone, 1, 2)),
+        (leaves(2, 3), Reason.BAD_SEQUENCE, (gone, 1, 2)),  # another mover was first
+        (leaves(0, 0), none, (gone, 1, 2)),  # the second one of a move, which only takes its place in the log
+        (comes(1), Reason.BAD_SEQUENCE, (gone, 1, 2)),
+        (comes(4), none, (here, 4, 0)),
+        (comes(4), Reason.BAD_FIELD, (here, 4, 0)),
+        (leaves(4, 1), Reason.BAD_SEQUENCE, (here, 4, 0)),  # of before it came
+        (leaves(0, 0), none, (gone, 4, 0)),  # of a tool that does not count
+        (leaves(5, 2), none, (gone, 5, 3)),  # where to is said afterwards, once
+        (leaves(6, 1), Reason.BAD_SEQUENCE, (gone, 5, 3)),
+        (comes(0), none, (here, 5, 0)),
+    ):
+        assert reason_of(state, CommandKind.MARKET_STATE, market=2, **fields) == reason, (fields, reason)
+        assert moved(state) == after

@@ -151,10 +151,15 @@ class AdminTwin(Twin, Shares):
         state, flags = int(record["code"]), int(record["flags"])
         numbers = trades, updates, last = tuple(int(record[name]) for name in "abc")
         require(state in list(MarketState), Reason.BAD_FIELD)
+        move, goes_to = int(record["quote_asset"]), int(record["to_account"])
         if flags == MarketFlag.MOVES_HERE and market.state == MarketState.ELSEWHERE:
+            require(move < 2**16 and goes_to <= 16, Reason.BAD_FIELD)
+            require(move == 0 or move > market.moves, Reason.BAD_SEQUENCE)
             require(market.trades <= trades <= MAX_SUPPLY and market.updates <= updates <= MAX_SUPPLY, Reason.BAD_FIELD)
             require(0 <= last <= MAX_PRICE, Reason.BAD_FIELD)
             market.trades, market.updates, market.last = numbers
+            market.moves = max(market.moves, move)
+            market.goes_to = goes_to if state == MarketState.ELSEWHERE else 0
         else:
             require(flags == 0 and numbers == (0, 0, 0), Reason.BAD_FIELD)
             if market.state == MarketState.ELSEWHERE:
@@ -162,7 +167,15 @@ class AdminTwin(Twin, Shares):
             orders = [order for account in self.accounts.values() for order in account.orders]
             in_use = any(order.market == market.number for order in orders)
             require(state != MarketState.ELSEWHERE or not in_use, Reason.MARKET_IN_USE)
+            if state == MarketState.ELSEWHERE and move:
+                self._market_leaves(market, move, goes_to)
         market.state = state
+
+    def _market_leaves(self, market: Market, move: int, goes_to: int) -> None:
+        require(move < 2**16 and goes_to - 1 in range(16) and goes_to - 1 != self.shard, Reason.BAD_FIELD)
+        require(move > market.moves, Reason.BAD_SEQUENCE)
+        require(market.state != MarketState.ELSEWHERE or not market.goes_to, Reason.BAD_SEQUENCE)
+        market.moves, market.goes_to = move, goes_to
 
     def _market_bands(self, record: np.void) -> None:
         market = self._known_market(record)

@@ -58,6 +58,8 @@ class Market:
     last: int = 0
     trades: int = 0
     updates: int = 0
+    moves: int = 0  # from shard to shard
+    goes_to: int = 0  # the shard that it has left for, + 1
     fees: dict[int, tuple[int, int]] = field(default_factory=dict)  # by tier: (maker, taker) ppm
     levels: dict[Side, dict[int, list[Order]]] = field(default_factory=lambda: {Side.BID: {}, Side.ASK: {}})
     triggers: list[Order] = field(default_factory=list)  # waiting, in the order of placement

@@ -223,13 +223,23 @@ class Generator:
         if self._random.random() < 0.15:
             for account in (0, *TRADERS):
                 self._coming.append(command(CommandKind.CANCEL_ALL, account=account, market=market))
-            self._coming.append(command(CommandKind.MARKET_STATE, market=market, code=MarketState.ELSEWHERE))
+            self._coming.append(self._leaves(market))
             return command(CommandKind.MARKET_STATE, market=market, code=MarketState.CLOSED)
         return command(CommandKind.MARKET_STATE, market=market, code=self._random.choice((1, 1, 1, 1, 2, 3, 4, 5, 6)))
 
+    def _leaves(self, number: int) -> np.ndarray:
+        """Now and then nobody counts its moves, or it is too late, or nowhere."""
+        market, pick = self._twin.markets.get(number), self._random
+        moves = 0 if market is None else market.moves
+        move = pick.choice((0, moves, moves + 1, moves + 1, moves + 3))
+        fields = {"quote_asset": move, "to_account": pick.choice((0, 1, 2, 2, 2, 3, 16, 17))}
+        return command(CommandKind.MARKET_STATE, market=number, code=MarketState.ELSEWHERE, **fields)
+
     def _comes_back(self, market: Market) -> np.ndarray:
         pick = self._random
+        move = pick.choice((0, market.moves, market.moves + 1, market.moves + 1, market.moves + 2))
         numbers = {"a": market.trades + pick.choice((0, 0, 5, -1)), "b": market.updates + pick.choice((0, 7)), "c": 100}
+        numbers |= {"quote_asset": move, "to_account": pick.choice((0, 0, 3, 17))}
         return command(CommandKind.MARKET_STATE, market=market.number, code=1, flags=MarketFlag.MOVES_HERE, **numbers)
 
     def _move(self, account: int) -> np.ndarray:

@@ -84,6 +84,8 @@ class Pair:
         ask_everything(self.state)
         twin = self.twin
         for number, market in twin.markets.items():
+            row = self.state.markets[number]
+            assert (int(row["moves"]), int(row["goes_to"])) == (market.moves, market.goes_to)
             levels, update_id = queries.levels(self.state, number)
             assert update_id == market.updates
             expected = [

@@ -27,6 +27,7 @@ FUNDED = (2, 3)
 ASSETS = (1, 2)
 FIELDS = ("account", "shard", "out_sequence", "out_asset", "out_atoms", "out_reference", "in_sequence")
 NONE = dict.fromkeys(FIELDS, 0)  # of who has moved nothing
+STALL_SECONDS = 1.0
 FINISH_SECONDS = 2.0  # that a move may be half done
 
 
@@ -94,17 +95,20 @@ class Lost(Exception):
 
 
 class Client:
-    """One process at the edge. Its steps are counted, and it dies at the one that is said; `loses`: so many replies."""
+    """One process at the edge. Its steps are counted, and it dies at the one that is said; `loses`: so many replies;
+    `stalls`: before so many steps it stands still for longer than others need for all they do."""
 
-    def __init__(self, shards: list[Shard], dies_at: int = 0, loses: float = 0.0) -> None:
+    def __init__(self, shards: list[Shard], dies_at: int = 0, loses: float = 0.0, stalls: float = 0.0) -> None:
         self.shards, self.world = shards, shards[0].world
-        self.steps, self._dies_at, self._loses = 0, dies_at, loses
+        self.steps, self._dies_at, self._loses, self._stalls = 0, dies_at, loses, stalls
 
     def _step(self) -> None:
         self.steps += 1
         if self.steps == self._dies_at:
             raise Crash
         self.world.wait(seconds=self.world.chance.choice((0.0, 0.0005, 0.01)))
+        if self._stalls and self.world.chance.random() < self._stalls:
+            self.world.wait(seconds=self.world.chance.uniform(0.1, STALL_SECONDS))
 
     def _reply_of(self, shard: Shard, entry: EntryId) -> None:
         self._step()
@@ -207,7 +211,8 @@ class Trader(Client):
 
 
 class MarketMover(Client):
-    """Brings a market to a shard: closed, cancelled, gone from there, here with its numbers. Repeated, it goes on."""
+    """Brings a market to a shard: closed, cancelled, gone from there, here with its numbers. Repeated, it goes on; if
+    the market is on its way elsewhere, it ends that first."""
 
     came = False
 
@@ -218,29 +223,34 @@ class MarketMover(Client):
                 self.came = self._try(market, target)
 
     def _try(self, market: int, target: int) -> bool:
-        source = 1 - target
-        if self._known(target, market)["code"] != MarketState.ELSEWHERE:
+        known = [self._known(shard, market) for shard in (0, 1)]
+        if known[target]["code"] != MarketState.ELSEWHERE:
             return True
-        if self._known(source, market)["code"] != MarketState.ELSEWHERE:
+        move = 1 + max(each["move"] for each in known)
+        source = 1 - target
+        if known[source]["code"] != MarketState.ELSEWHERE:
             self.send(source, admin(CommandKind.MARKET_STATE, market=market, code=MarketState.CLOSED))
             for account in ACCOUNTS:
                 cancel = np.zeros(1, COMMAND)
                 cancel["kind"], cancel["account"], cancel["market"] = CommandKind.CANCEL_ALL, account, market
                 self.send(source, cancel)
-            self.send(source, admin(CommandKind.MARKET_STATE, market=market, code=MarketState.ELSEWHERE))
-        known = self._known(source, market)
-        if known["code"] == MarketState.ELSEWHERE:
-            numbers = {name: known[name] for name in ("trades", "update_id", "last_ticks")}
-            code, flags = MarketState.OPEN, MarketFlag.MOVES_HERE
-            self.send(target, admin(CommandKind.MARKET_STATE, market=market, code=code, flags=flags, **numbers))
+            goes = {"code": MarketState.ELSEWHERE, "move": move, "goes_to": target + 1}
+            self.send(source, admin(CommandKind.MARKET_STATE, market=market, **goes))
+            return False
+        left = max(known, key=lambda each: (each["move"], each["goes_to"] > 0))
+        numbers = {name: left[name] for name in ("trades", "update_id", "last_ticks", "move")}
+        comes = {"code": MarketState.OPEN, "flags": MarketFlag.MOVES_HERE, **numbers}
+        self.send(left["goes_to"] - 1, admin(CommandKind.MARKET_STATE, market=market, **comes))
         return False
 
     def _known(self, shard: int, market: int) -> dict[str, int]:
-        """What the shard says of the market; where it does not trade, its numbers, too."""
+        """What the shard says of the market; where it has moved, its numbers, too."""
         records = queries.setup(self.look(shard))
         kinds = np.isin(records["kind"], (CommandKind.MARKET, CommandKind.MARKET_STATE))
         last = records[kinds & (records["market"] == market)][-1]
-        return {name: int(last[name]) for name in ("code", "trades", "update_id", "last_ticks")}
+        names = ("trades", "update_id", "last_ticks", "move", "goes_to")
+        has_moved = last["kind"] == CommandKind.MARKET_STATE
+        return {"code": int(last["code"]), **{name: int(last[name]) if has_moved else 0 for name in names}}
 
 
 def in_flight(states: list[State]) -> Counter[int]:

@@ -6,13 +6,15 @@ from engine_core.runtime.snapshots.snapshot import this_code
 from engine_core.wire.layout import ADMIN, fingerprint
 
 RECORDS_AS_LANDED = 0x2B51A8F8672B192F
-STATE_AS_LANDED = 0x1804A687F39D4999
+STATE_AS_LANDED = 0x6788C7C9C653493A
+STATES_OF_SAME_BYTES = (0x1804A687F39D4999,)
 
 
 def test_the_records_are_those_that_rings_and_snapshots_were_written_with() -> None:
     """Whoever changes one of these refuses every snapshot that exists: that is an upgrade of its own."""
     assert fingerprint() == RECORDS_AS_LANDED
     assert this_code().fingerprint == STATE_AS_LANDED
+    assert this_code().same_bytes == STATES_OF_SAME_BYTES
 
 
 def test_the_words_of_an_admin_record_have_names() -> None:

@@ -154,7 +154,9 @@ class Market(Record):
     max_open_orders: I8
     base: I4
     quote: I4
-    state: I4
+    state: U1
+    goes_to: U1  # of one that is ELSEWHERE: the shard that it has left for, + 1; 0: not said
+    moves: U2  # from shard to shard, up to where this one has heard of them
     open_orders: I4
 
 

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from engine_core.administration.client import LogSetup, admin, execute
-from engine_core.administration.market_move import move
+from engine_core.administration.market_move import heads_for, move
 from engine_core.administration.venue import Venue, has_begun, trades_in
 from engine_core.edge.spelling import MARKET_STATE_WORDS
 from engine_core.operator.change.accounts import ANSWER_TIMEOUT_S, market_number, reached, session, symbols
@@ -28,21 +28,31 @@ def market_list(options: argparse.Namespace) -> int:
     print(_COLUMNS.format("market", "number", "shard", "state"))
     for row in rows:
         where = "-" if row["shard"] is None else str(row["shard"])
-        note = f"   on its way: exchange market move {row['market']} --to SHARD" if row["isOnItsWay"] else ""
-        print(_COLUMNS.format(row["market"], row["number"], where, f"{row['state']}{note}"))
+        print(_COLUMNS.format(row["market"], row["number"], where, f"{row['state']}{_what_to_do(row)}"))
     return 0
 
 
 def _row(setups: list[LogSetup], symbol: str, number: int) -> dict[str, Any]:
+    """`shards`: more than one only after a loss; `goesTo`: of a market on its way."""
     shards = trades_in(setups, number)
     shard = shards[0] if shards else None
     state = MarketState(int(setups[shard or HOME].markets[number]["code"]))
     word = "Elsewhere" if state == MarketState.ELSEWHERE else MARKET_STATE_WORDS[state]
-    is_on_its_way = len(shards) != 1 and has_begun(setups, number)
+    is_on_its_way = not shards and has_begun(setups, number)
     return {
-        **{"market": symbol, "number": number, "shard": shard, "state": word},
-        "isOnItsWay": is_on_its_way,
+        **{"market": symbol, "number": number, "shard": shard, "shards": shards, "state": word},
+        **{"isOnItsWay": is_on_its_way, "goesTo": heads_for(setups, number) if is_on_its_way else None},
     }
+
+
+def _what_to_do(row: dict[str, Any]) -> str:
+    move = f"exchange market move {row['market']} --to"
+    if len(row["shards"]) > 1:
+        shards = " and ".join(map(str, row["shards"]))
+        return f"   in the shards {shards}, as one lost that it left: {move} SHARD"
+    if row["isOnItsWay"]:
+        return f"   on its way: {move} {'SHARD' if row['goesTo'] is None else row['goesTo']}"
+    return ""
 
 
 def market_state(options: argparse.Namespace) -> int:
