@@ -1,8 +1,9 @@
-"""docker/compose.yaml as Compose reads it: merge keys resolved, then variables replaced in every text."""
+"""docker/compose.yaml, and files beside it, as Compose reads them: merge keys resolved, then variables replaced in each
+text, then what extends another service filled from that one."""
 
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
+ONE = ("compose.yaml",)
+TWO_SHARDS = (*ONE, "compose.shards.yaml")
 SECRETS = ("VALKEY_PASSWORD", "DATABASE_PASSWORD", "POSTGRES_PASSWORD", "SESSION_SECRET", "GRAFANA_PASSWORD")
 VARIABLE = re.compile(r"\$(?:\$|\{([A-Z_]+)(?:(:-|:\?)((?:[^{}]|\$\{[^{}]*\})*))?\})")
 
@@ -38,16 +41,31 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
     return [_filled(one, values) for one in value] if isinstance(value, list) else value
 
 
-def read(values: Mapping[str, str]) -> dict[str, Any]:
-    """The compose file with these variables."""
-    loaded: dict[str, Any] = _filled(yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8")), values)
+def _joined(before: Any, more: Any) -> Any:
+    """What one file says of a thing, and then another one; lists are replaced, of which nothing here has two."""
+    if not (isinstance(before, dict) and isinstance(more, dict)):
+        return more
+    return {**before, **{key: _joined(before[key], value) if key in before else value for key, value in more.items()}}
+
+
+def _load(name: str, values: Mapping[str, str]) -> dict[str, Any]:
+    loaded: dict[str, Any] = _filled(yaml.safe_load((DOCKER / name).read_text(encoding="utf-8")), values)
+    for service, said in loaded["services"].items():
+        if extends := said.pop("extends", None):
+            base = _load(extends["file"], values)["services"][extends["service"]]
+            loaded["services"][service] = _joined(base, said)
     return {key: value for key, value in loaded.items() if not key.startswith("x-")}
 
 
+def read(values: Mapping[str, str], files: Sequence[str] = ONE) -> dict[str, Any]:
+    """The compose files with these variables."""
+    return reduce(_joined, (_load(name, values) for name in files))
+
+
 @cache
-def compose(**variables: str) -> dict[str, Any]:
+def compose(files: Sequence[str] = ONE, **variables: str) -> dict[str, Any]:
     passwords = {name: f"{name.lower()}-of-letters" for name in SECRETS}
-    return read({**passwords, "SESSION_SECRET": "5" * 64, **variables})
+    return read({**passwords, "SESSION_SECRET": "5" * 64, **variables}, files)
 
 
 def image_environment() -> dict[str, str]:
@@ -61,6 +79,6 @@ def image_environment() -> dict[str, str]:
     return {key: re.sub(r"\$\{(\w+)\}", lambda match: defaults[match[1]], value) for key, value in given.items()}
 
 
-def ours(**variables: str) -> dict[str, Any]:
+def ours(files: Sequence[str] = ONE, **variables: str) -> dict[str, Any]:
     """The services that run our image."""
-    return {name: service for name, service in compose(**variables)["services"].items() if "build" in service}
+    return {name: service for name, service in compose(files, **variables)["services"].items() if "build" in service}

@@ -1,10 +1,11 @@
-"""`make containers`: builds the Dockerfile and runs every service of the compose file in real containers, then trades.
+"""`make containers`: builds the Dockerfile and runs every service of the compose files in real containers, then trades.
 
 Build, up as a venue with a standby and two of ingress and egress, an administrator's key and two funded accounts by
 `exchange` commands in the service `admin`, trade through nginx with ccxt, by TLS too, look at what each process has and
-may, kill the engine and go on, back it up, verify, stop; restore that into new volumes, trade on, verify; then the same
-file with the profiles demo and metrics. Needs root on a Debian with the programs of podman.PROGRAMS; without them
-it says which are missing and ends with status 3. All that it makes is gone at the end; with --keep the images stay.
+may, kill the engine and go on, back it up, verify, stop; restore that into new volumes, trade on, verify; then with
+sentinels; then the profiles demo and metrics in two shards. Needs root on a Debian with the programs of
+podman.PROGRAMS; without them it says which are missing and ends with status 3. All that it makes is gone at the end;
+with --keep the images stay.
 """
 
 import argparse
@@ -26,7 +27,7 @@ import psutil
 
 from engine_core.operator.target.roles import SECRETS
 from tests.docker.bases import LEFT_OUT, build, make_bases
-from tests.docker.compose import DOCKER, ROOT, compose
+from tests.docker.compose import DOCKER, ROOT, TWO_SHARDS, compose
 from tests.docker.podman import Podman, PodmanError, missing
 from tests.docker.venue import Venue
 
@@ -223,23 +224,30 @@ def with_sentinels(podman: Podman) -> None:
 
 
 def as_a_demo(podman: Podman) -> None:
-    venue = Venue(podman, say, EXCHANGE_PROFILE="demo", EXCHANGE_I_KNOW="1")
+    """In two shards, between which the market maker has its money moved."""
+    venue = Venue(podman, say, TWO_SHARDS, EXCHANGE_PROFILE="demo", EXCHANGE_I_KNOW="1", SHARDS="2")
     venue.stack.prepare()
     venue.stack.up(("demo", "metrics"))
+    listed = map(json.loads, venue.stack.run("admin", "exchange", "market", "list", "--json").splitlines())
+    shards = {row["market"].replace("_", "/"): row["shard"] for row in listed}
+    _require({*shards.values()} == {0, 1}, f"the markets are not in two shards: {shards}")
     public, deadline = venue.client(ccxt), time.monotonic() + _WAIT_S
-    while not public.fetch_trades(SYMBOL):
-        _require(time.monotonic() < deadline, "the market maker does not trade")
+    while {shard for symbol, shard in shards.items() if public.fetch_trades(symbol)} != {0, 1}:
+        _require(time.monotonic() < deadline, f"the market maker does not trade in both shards: {shards}")
         time.sleep(1)
-    say("the market maker trades")
+    say(f"the market maker trades in both shards: {shards}")
     targets = "http://127.0.0.1:9090/api/v1/query?query=up"
     while True:
         told = podman.try_("exec", venue.stack.container("prometheus"), "wget", "-qO-", targets)
         rows = json.loads(told.stdout)["data"]["result"] if told.returncode == 0 else []
-        if len(rows) >= 6 and all(row["value"][1] == "1" for row in rows):
+        if len(rows) >= 9 and all(row["value"][1] == "1" for row in rows):
             break
         _require(time.monotonic() < deadline, f"Prometheus does not reach everybody: {rows}")
         time.sleep(1)
     say(f"Prometheus reads {len(rows)} processes")
+    verified = venue.exchange("verify", "--json")
+    _require(verified["ok"] is True, f"verify says {verified}")
+    say(f"verified over both shards: {verified['commands']} commands")
     venue.stack.down()
 
 

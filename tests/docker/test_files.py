@@ -15,7 +15,7 @@ from engine_core import VERSION
 from engine_core.config.exchange_toml import PROFILES
 from engine_core.config.redis_url import sentinel_url
 from tests.attacks.proxy import adapted, shipped
-from tests.docker.compose import DOCKER, ROOT, SECRETS, compose, image_environment, interpolate, ours
+from tests.docker.compose import DOCKER, ROOT, SECRETS, TWO_SHARDS, compose, image_environment, interpolate, ours
 
 
 def tool(name: str) -> str:
@@ -37,8 +37,11 @@ def answering(folder: Path, name: str, answer: str) -> dict[str, str]:
 
 def test_the_compose_file_fits_the_specification() -> None:
     specification = pytest.importorskip("compose_spec")
-    read = specification.PyCompose.from_yaml(yaml.safe_dump(compose()))
-    assert set(read.service_names()) == set(compose()["services"])
+    for whole in (compose(), compose(TWO_SHARDS)):
+        read = specification.PyCompose.from_yaml(yaml.safe_dump(whole))
+        assert set(read.service_names()) == set(whole["services"])
+    alone = (DOCKER / "compose.shards.yaml").read_text(encoding="utf-8")
+    specification.PyCompose.from_yaml(interpolate(alone, {}))
     with pytest.raises(ValueError, match="imagee"):  # it does look
         specification.PyCompose.from_yaml("services: {x: {imagee: y}}")
 
@@ -68,7 +71,7 @@ def test_passwords_have_no_default() -> None:
 
 
 def test_the_example_of_the_env_file_has_every_variable_and_its_default() -> None:
-    text = (DOCKER / "compose.yaml").read_text()
+    text = "".join((DOCKER / name).read_text(encoding="utf-8") for name in TWO_SHARDS)
     example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (DOCKER / "env.example").read_text(), re.MULTILINE))
     used = dict(re.findall(r"\$\{([A-Z_]+)(?::-([^$}]*))?", text))
     assert {*example} ^ {*used} == {"COMPOSE_PROFILES"}, "Compose itself reads that"
@@ -77,7 +80,7 @@ def test_the_example_of_the_env_file_has_every_variable_and_its_default() -> Non
 
 
 def test_every_process_reads_the_same_configuration() -> None:
-    for name, service in ours(CONFIGURATION="./mine.toml").items():
+    for name, service in ours(TWO_SHARDS, CONFIGURATION="./mine.toml").items():
         assert service["configs"] == [{"source": "configuration", "target": image_environment()["EXCHANGE_CONFIG"]}], (
             name
         )
@@ -96,9 +99,9 @@ def test_a_session_secret_that_is_too_short_is_named(tmp_path: Path) -> None:
     assert done.returncode != 0 and "EXCHANGE_SESSION_SECRET: must be at least 32 hexadecimal digits" in done.stderr
 
 
-@pytest.mark.parametrize("name", sorted(ours()))
+@pytest.mark.parametrize("name", sorted(ours(TWO_SHARDS)))
 def test_every_process_is_confined_and_stops_gracefully(name: str) -> None:
-    service = ours()[name]
+    service = ours(TWO_SHARDS)[name]
     assert service["stop_grace_period"] == "10s"
     if name != "admin":
         assert service["command"][:3] == ["python", "-P", "-m"]
@@ -108,11 +111,26 @@ def test_every_process_is_confined_and_stops_gracefully(name: str) -> None:
     environment = image_environment()
     assert {environment[key] for key in ("EXCHANGE_DATA", "EXCHANGE_RUNTIME")} >= targets
     writable = {volume.split(":")[1] for volume in service.get("volumes", ()) if not volume.endswith(":ro")}
-    assert ("/data" in writable) == (name in ("engine", "standby", "setup", "admin"))
+    assert ("/data" in writable) == (name.removesuffix("-1") in ("engine", "standby", "setup", "admin"))
+
+
+def test_each_shard_has_processes_of_its_own_and_all_others_know_how_many_there_are() -> None:
+    two = compose(TWO_SHARDS, SHARDS="2")["services"]
+    own = {name for name, service in two.items() if (service.get("environment") or {}).get("EXCHANGE_SHARD") == "1"}
+    assert own == {"engine-1", "standby-1", "writer-1"}
+    for name in own:
+        first = two[name.removesuffix("-1")]
+        assert two[name]["environment"] == {**first["environment"], "EXCHANGE_SHARD": "1"}
+    assert two["engine-1"]["cpuset"] != two["engine"]["cpuset"]
+    assert {service["environment"]["EXCHANGE_SHARDS"] for service in ours(TWO_SHARDS, SHARDS="2").values()} == {"2"}
+    assert two["setup"]["depends_on"].keys() == {"engine", "engine-1"}
+    assert {name: service for name, service in two.items() if name not in (*own, "setup")} == {
+        name: service for name, service in compose(SHARDS="2")["services"].items() if name != "setup"
+    }
 
 
 def test_nothing_runs_with_more_than_it_needs() -> None:
-    for name, service in compose()["services"].items():
+    for name, service in compose(TWO_SHARDS)["services"].items():
         assert service["read_only"] and service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["pids_limit"] and service["mem_limit"], name
@@ -240,7 +258,7 @@ def test_commands_of_the_readme_are_of_this_file() -> None:
     named = re.findall(
         r"compose (?:exec|restart|run --rm(?: --no-deps)?|up --detach --no-deps --wait) ([a-z][\w-]*)", text
     )
-    assert len(named) > 8 and {*named} <= {*compose()["services"]}
+    assert len(named) > 8 and {*named} <= {*compose(TWO_SHARDS)["services"]}
     (settings,) = {*re.findall(r"exec proxy nginx -c (\S+) -s reload", text)}
     assert f"exec nginx -c {settings} " in (DOCKER / "proxy" / "start.sh").read_text()
 
@@ -256,7 +274,7 @@ def test_the_proxy_and_prometheus_know_the_right_ports() -> None:
     scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())
     looked_up = scraped["scrape_configs"][0]["dns_sd_configs"][0]
     assert str(looked_up["port"]) == environment["EXCHANGE_METRICS_PORT"]
-    assert set(looked_up["names"]) == {name for name in ours() if name not in ("setup", "admin")}
+    assert set(looked_up["names"]) == {name for name in ours(TWO_SHARDS) if name not in ("setup", "admin")}
 
 
 def test_alerts_and_dashboard_name_metrics_that_exist() -> None:

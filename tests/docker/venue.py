@@ -7,7 +7,7 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from engine_core.config.settings import write_private
 from tests.docker.bases import LEFT_OUT
-from tests.docker.compose import DOCKER, ROOT, read
+from tests.docker.compose import DOCKER, ONE, ROOT, read
 from tests.docker.compose import SECRETS as PASSWORDS
 from tests.docker.podman import Podman, PodmanError
 from tests.docker.stack import Stack
@@ -27,14 +27,17 @@ from tests.processes import free_ports
 class Venue:
     """The stack, from the outside: its address behind nginx, and its operator's commands."""
 
-    def __init__(self, podman: Podman, say: Callable[[str], None], **variables: str) -> None:
+    def __init__(
+        self, podman: Podman, say: Callable[[str], None], files: Sequence[str] = ONE, **variables: str
+    ) -> None:
         http, ws, tls = free_ports(3)
         values = {name: secrets.token_hex(32 if name == "SESSION_SECRET" else 12) for name in PASSWORDS}
-        values |= {"HTTP_PORT": str(http), "WS_PORT": str(ws), "ENGINE_CPU": str(max(os.sched_getaffinity(0)))}
+        core = str(max(os.sched_getaffinity(0)))
+        values |= {"HTTP_PORT": str(http), "WS_PORT": str(ws), "ENGINE_CPU": core, "SECOND_ENGINE_CPU": core}
         values |= {"TLS_PORT": str(tls), "TLS": str(with_certificate(podman.folder / "tls"))}
         values |= {name: "4g" for name in ("ENGINE_MEMORY", "VALKEY_MEMORY", "DATABASE_MEMORY")} | variables
         self.values = values
-        self.stack = Stack(podman, read(values), LEFT_OUT, say)
+        self.stack = Stack(podman, read(values, files), LEFT_OUT, say)
         self.podman = podman
         self.url, self.stream = f"http://127.0.0.1:{http}", f"ws://127.0.0.1:{ws}"
         self.by_tls = f"127.0.0.1:{tls}"
