@@ -29,7 +29,8 @@ from engine_core.replica.records import flat
 from engine_core.replica.trades import Trades
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, OrderFlag, QueryKind, Side
 from engine_core.wire.intervals import DAY_MS
-from engine_core.wire.layout import ADMIN, ANSWER_HEADER, LEVEL, SLOT
+from engine_core.wire.layout import ADMIN, SLOT
+from engine_core.wire.query_records import ANSWER_HEADER, LEVEL
 
 SYMBOL = "SOL_USDC"
 MARKET = 1

@@ -40,9 +40,10 @@ from engine_core.jit.by_reference import by_reference
 from engine_core.jit.kernel import entry, inner
 from engine_core.jit.rows import Rows, rows
 from engine_core.wire.codes import AccountState, CommandKind, EventKind, MarketFlag, MarketState, Reason, Side
-from engine_core.wire.layout import ADMIN, BALANCE, EVENT, LEVEL, LINK, SCHEMA_VERSION, STATUS, EventRow, LevelRow
+from engine_core.wire.layout import ADMIN, EVENT, SCHEMA_VERSION, EventRow
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.market_limits import limits_in
+from engine_core.wire.query_records import BALANCE, LEVEL, LINK, STATUS, LevelRow
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -31,18 +31,8 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
-from engine_core.wire.layout import (
-    ADMIN,
-    ANSWER_HEADER,
-    BEHAVIOUR_VERSION,
-    BLOCK_HEADER,
-    COMMAND,
-    EVENT,
-    LEVEL,
-    SCHEMA_VERSION,
-    SLOT,
-    join,
-)
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, COMMAND, EVENT, SCHEMA_VERSION, SLOT, join
+from engine_core.wire.query_records import ANSWER_HEADER, LEVEL
 from engine_core.wire.streams import ORIGIN, EntryId, encode_block
 
 SMALL = Capacities(

@@ -13,8 +13,8 @@ from engine_core.runtime.log.replication import Replication
 from engine_core.runtime.machine import Machine
 from engine_core.transport.redis_connection import Connection
 from engine_core.wire.codes import QueryKind, Reason
-from engine_core.wire.layout import ANSWER_HEADER, LEVEL, STATUS
 from engine_core.wire.queries import ANSWER_RECORDS, BY_CLIENT_ID, decode_query, stamp_of
+from engine_core.wire.query_records import ANSWER_HEADER, LEVEL, STATUS
 from engine_core.wire.streams import EntryId, Keys, pack
 
 MAX_WAITING = 10_000  # beyond, the oldest is forgotten; its asker repeats it

@@ -54,7 +54,8 @@ from engine_core.transport.ring_memory import (
     wake_list,
     write_slots,
 )
-from engine_core.wire.layout import SLOT, fingerprint
+from engine_core.wire.fingerprint import fingerprint
+from engine_core.wire.layout import SLOT
 from engine_core.wire.streams import EntryId
 
 

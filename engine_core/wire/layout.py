@@ -95,7 +95,6 @@ asset, an Ask the other way round; `given_*` and `received_available` are the ac
 the fields of the command as far as they were known, and no balances.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias
 
@@ -107,7 +106,7 @@ SCHEMA_VERSION = 1
 BEHAVIOUR_VERSION = 3  # of what commands give; raised with `exchange upgrade` only (see runtime/upgrade.py)
 
 
-def _record(size: int, fields: list[tuple[str, str, int]]) -> np.dtype:
+def record(size: int, fields: list[tuple[str, str, int]]) -> np.dtype:
     """A packed record dtype from (name, format, offset); the same bytes may have two names."""
     names, formats, offsets = zip(*fields, strict=True)
     dtype = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
@@ -150,7 +149,7 @@ class CommandRow(_OrderCodes):
     display_lots: Annotated[I8, "amount_atoms"]
 
 
-class _AdminWords(Record):
+class AdminWords(Record):
     kind: U1
     code: U1
     decimals: U1
@@ -174,7 +173,7 @@ C: TypeAlias = Annotated[I8, "c"]
 D: TypeAlias = Annotated[I8, "d"]
 
 
-class AdminRow(_AdminWords):
+class AdminRow(AdminWords):
     """a, b, c, d and others under the names of the table above."""
 
     move: Annotated[U4, "quote_asset"]
@@ -270,7 +269,7 @@ WHOLE_BLOCK = 0xFFFF  # EVENT.index of BLOCK_REFUSED
 #
 # time_ms: of a COMMAND block the gateway's stamp, of an EVENT block the engine time. commands: of an EVENT block the
 # number of commands that it answers. crc: CRC-32 of the header with crc = 0, then of the records.
-BLOCK_HEADER = _record(
+BLOCK_HEADER = record(
     64,
     [
         ("magic", "<u4", 0),
@@ -292,7 +291,7 @@ EVENT_MAGIC = 0x54564545  # "EEVT"
 
 # One event as it travels in the ring, and as every feed hands it on, whether it came from the ring or the stream:
 # EVENT, then where and when. position: of the event in its block; block_events: how many the block has.
-SLOT = _record(
+SLOT = record(
     192,
     [
         ("event", EVENT, 0),  # type: ignore[list-item]
@@ -309,98 +308,6 @@ SLOT = _record(
     ],
 )
 
-# Queries and their answers (outside both logs).
-QUERY = _record(
-    64,
-    [
-        ("kind", "u1", 0),
-        ("flags", "u1", 1),
-        ("pad0", "(2,)u1", 2),
-        ("market", "<u4", 4),
-        ("account", "<u4", 8),
-        ("client_id", "<u4", 12),
-        ("order_id", "<i8", 16),
-        ("gateway", "<u4", 24),
-        ("pad1", "(4,)u1", 28),
-        ("query_id", "<i8", 32),
-        ("incarnation", "<i8", 40),
-        ("top_ms", "<i8", 48),  # the command log's top when it was asked: answered once applied that far
-        ("top_seq", "<i8", 56),
-    ],
-)
-# An answer: this header, then `count` records (EVENT, ADMIN, LEVEL, BALANCE, STATUS or LINK, by the query's kind).
-ANSWER_HEADER = _record(
-    64,
-    [
-        ("query_id", "<i8", 0),
-        ("incarnation", "<i8", 8),
-        ("kind", "u1", 16),
-        ("reason", "u1", 17),
-        ("record_bytes", "<u2", 18),
-        ("count", "<u4", 20),
-        ("update_id", "<i8", 24),  # BOOK, BOOK_ORDERS: the market's depth sequence at this position
-        ("entry_ms", "<i8", 32),  # last entry that the answer contains
-        ("entry_seq", "<i8", 40),
-        ("time_ms", "<i8", 48),  # engine time
-        ("log_id", "<i8", 56),
-    ],
-)
-
-
-class LevelRow(Record):
-    side: U1
-    pad0: Bytes3
-    price_ticks: I4
-    lots: I8
-    orders: I8
-
-
-LEVEL = dtype_of(LevelRow)
-BALANCE = _record(24, [("asset", "<u4", 0), ("pad0", "(4,)u1", 4), ("available", "<i8", 8), ("locked", "<i8", 16)])
-STATUS = _record(
-    64,
-    [
-        ("log_id", "<i8", 0),
-        ("epoch", "<i8", 8),
-        ("commands", "<i8", 16),
-        ("events", "<i8", 24),
-        ("open_orders", "<i8", 32),
-        ("accounts", "<i8", 40),
-        ("markets", "<i8", 48),
-        ("started_ms", "<i8", 56),
-    ],
-)
-
-# Between two shards, of one account, as the one that answers has it: the last move out to the other one, and how many
-# have arrived from there. In flight is what has out_sequence here above in_sequence there.
-LINK = _record(
-    48,
-    [
-        ("account", "<u4", 0),
-        ("shard", "<u4", 4),  # the other one
-        ("out_sequence", "<i8", 8),
-        ("out_atoms", "<i8", 16),
-        ("out_asset", "<u4", 24),
-        ("pad0", "(4,)u1", 28),
-        ("out_reference", "<i8", 32),
-        ("in_sequence", "<i8", 40),
-    ],
-)
-
-RECORDS = {  # what rings and snapshots of before were written with: LINK came later, and stands in answers alone
-    "COMMAND": COMMAND,
-    "ADMIN": ADMIN,
-    "EVENT": EVENT,
-    "ADMIN_EVENT": ADMIN_EVENT,
-    "BLOCK_HEADER": BLOCK_HEADER,
-    "SLOT": SLOT,
-    "QUERY": QUERY,
-    "ANSWER_HEADER": ANSWER_HEADER,
-    "LEVEL": LEVEL,
-    "BALANCE": BALANCE,
-    "STATUS": STATUS,
-}
-
 
 def join(parts: Sequence[np.ndarray]) -> np.ndarray:
     """The records of at least one array, one after the other, as they are.
@@ -410,19 +317,6 @@ def join(parts: Sequence[np.ndarray]) -> np.ndarray:
     record = parts[0].dtype
     opaque = np.dtype((np.void, record.itemsize))
     return np.concatenate([np.ascontiguousarray(part).view(opaque) for part in parts]).view(record)
-
-
-def fingerprint() -> int:
-    """63 bits that change with any field, offset or format of any record; stands in the ring and in snapshots.
-
-    The names of a, b, c, d do not count: they came later, and change nothing in what was written before.
-    """
-    records = {name: (dict(dtype.fields or {}), dtype.itemsize) for name, dtype in RECORDS.items()}
-    admin = dtype_of(_AdminWords)
-    records["ADMIN"] = (dict(admin.fields or {}), admin.itemsize)
-    records["ADMIN_EVENT"][0]["command"] = (admin, 64)
-    text = repr([(name, sorted(fields.items()), size) for name, (fields, size) in records.items()])
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 
 assert COMMAND.itemsize == ADMIN.itemsize == 64

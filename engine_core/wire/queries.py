@@ -11,7 +11,8 @@ from typing import NamedTuple, TypedDict, Unpack
 import numpy as np
 
 from engine_core.wire.codes import QueryKind
-from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BALANCE, EVENT, LEVEL, LINK, QUERY, STATUS
+from engine_core.wire.layout import ADMIN, EVENT
+from engine_core.wire.query_records import ANSWER_HEADER, BALANCE, LEVEL, LINK, QUERY, STATUS
 from engine_core.wire.streams import EntryId
 
 KEPT_QUERIES = 4096  # entries of the query stream, about

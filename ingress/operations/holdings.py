@@ -7,7 +7,7 @@ import numpy as np
 
 from engine_core.replica.setup import HOME
 from engine_core.wire.codes import AccountOption, QueryKind
-from engine_core.wire.layout import BALANCE
+from engine_core.wire.query_records import BALANCE
 from engine_core.wire.units import format_decimal
 from ingress.engine import RETRY_LATER, Engine
 from ingress.errors import ApiError, Code

@@ -22,7 +22,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
-from engine_core.wire.layout import ADMIN_EVENT, LINK
+from engine_core.wire.layout import ADMIN_EVENT
+from engine_core.wire.query_records import LINK
 from ingress.engine import FAILURES, RETRY_LATER, CommandRefused, Engine
 from ingress.errors import ApiError, Code
 from ingress.requests.admin_record import Admin, numbers

@@ -25,9 +25,10 @@ from engine_core.transport.backlog import Logs
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, QueryKind, Reason
 from engine_core.wire.events import pick
-from engine_core.wire.layout import ADMIN, BALANCE, COMMAND, EVENT, join
+from engine_core.wire.layout import ADMIN, COMMAND, EVENT, join
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.queries import About
+from engine_core.wire.query_records import BALANCE
 from ingress.engine import FAILURES, Engine, Gateway
 from ingress.shards.presence import Present
 

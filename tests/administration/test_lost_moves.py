@@ -10,7 +10,8 @@ from engine_core.administration.lost_moves import mend
 from engine_core.administration.venue import Venue
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
-from engine_core.wire.layout import ADMIN, ADMIN_EVENT, LINK
+from engine_core.wire.layout import ADMIN, ADMIN_EVENT
+from engine_core.wire.query_records import LINK
 from tests.persistence.blocks import append
 from tests.persistence.flow import Flow
 

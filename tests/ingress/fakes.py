@@ -21,7 +21,8 @@ from engine_core.replica.market_data import MarketData
 from engine_core.transport.backlog import Backlog, Logs
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, KeyPermission, OrderStatus, OrderType, QueryKind, SelfTrade, TimeInForce
-from engine_core.wire.layout import ANSWER_HEADER, BALANCE, COMMAND, EVENT, LEVEL, STATUS, join
+from engine_core.wire.layout import COMMAND, EVENT, join
+from engine_core.wire.query_records import ANSWER_HEADER, BALANCE, LEVEL, STATUS
 from ingress.access.authenticator import Authenticator
 from ingress.access.rate_limits import opened
 from ingress.access.used_signatures import UsedSignatures

@@ -18,7 +18,8 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
-from engine_core.wire.layout import ADMIN, ANSWER_HEADER, BALANCE, BEHAVIOUR_VERSION, EVENT, LEVEL, SLOT, join
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, EVENT, SLOT, join
+from engine_core.wire.query_records import ANSWER_HEADER, BALANCE, LEVEL
 
 START_MS = 1_790_000_000_000
 SOL_USDC, BTC_USDC = 1, 2

@@ -14,8 +14,9 @@ from engine_core.book.memory.state import State, new_state
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.orders import OrderBook
 from engine_core.wire.codes import OrderFlag, QueryKind, Side
-from engine_core.wire.layout import ANSWER_HEADER, COMMAND, EVENT, SLOT
+from engine_core.wire.layout import COMMAND, EVENT, SLOT
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
+from engine_core.wire.query_records import ANSWER_HEADER
 
 MARKETS = 2
 BUSY = Mix(cancels=300, amends=150, market_orders=60, immediate=80, post_only=50, icebergs=100, triggers=40)

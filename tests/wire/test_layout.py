@@ -3,7 +3,8 @@
 import numpy as np
 
 from engine_core.runtime.snapshots.snapshot import this_code
-from engine_core.wire.layout import ADMIN, fingerprint
+from engine_core.wire.fingerprint import fingerprint
+from engine_core.wire.layout import ADMIN
 
 RECORDS_AS_LANDED = 0x2B51A8F8672B192F
 STATE_AS_LANDED = 0x6788C7C9C653493A

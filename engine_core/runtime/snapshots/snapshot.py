@@ -27,8 +27,8 @@ import numpy as np
 
 from engine_core.book.memory.state import LOG_ID, SCALARS, Capacities, State, capacities_of, new_state
 from engine_core.book.resize import rehash
+from engine_core.wire.fingerprint import fingerprint as wire_fingerprint
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
-from engine_core.wire.layout import fingerprint as wire_fingerprint
 from engine_core.wire.streams import ORIGIN, EntryId
 
 MAGIC = 0x31504E5348435845  # "EXCHSNP1"

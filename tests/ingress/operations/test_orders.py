@@ -7,8 +7,9 @@ import pytest
 
 from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, OrderType, QueryKind, Reason
-from engine_core.wire.layout import BALANCE, join
+from engine_core.wire.layout import join
 from engine_core.wire.limits import ALL_MARKETS
+from engine_core.wire.query_records import BALANCE
 from ingress.errors import REASONS
 from ingress.schemas.order_answers import LiveOrder
 from tests.ingress.fakes import CREATED_MS, READER, Exchange, event

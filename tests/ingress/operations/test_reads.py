@@ -9,7 +9,8 @@ import pytest
 from engine_core.replica.records import TRADE
 from engine_core.transport.gateway import OutcomeUnknown
 from engine_core.wire.codes import EventKind, OrderFlag, QueryKind
-from engine_core.wire.layout import BALANCE, join
+from engine_core.wire.layout import join
+from engine_core.wire.query_records import BALANCE
 from tests.ingress.fakes import Exchange, event
 from tests.markets import BTC, SOL
 

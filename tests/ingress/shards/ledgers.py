@@ -14,7 +14,8 @@ from engine_core.transport.backlog import Logs
 from engine_core.transport.gateway import OutcomeUnknown
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
-from engine_core.wire.layout import ADMIN, ADMIN_EVENT, ANSWER_HEADER, BALANCE, COMMAND, EVENT, LINK, SLOT
+from engine_core.wire.layout import ADMIN, ADMIN_EVENT, COMMAND, EVENT, SLOT
+from engine_core.wire.query_records import ANSWER_HEADER, BALANCE, LINK
 from tests.ingress.fakes import event
 
 SURE = "executed"

@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from engine_core.wire.codes import CommandKind, MarketState, QueryKind
-from engine_core.wire.layout import EVENT, LINK, STATUS
+from engine_core.wire.layout import EVENT
+from engine_core.wire.query_records import LINK, STATUS
 from ingress.metrics import Metrics
 from ingress.shards import presence
 from ingress.shards.presence import MISSES, Present

@@ -10,8 +10,9 @@ from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.codes import CommandKind, EventKind, LeaseAction, MarketState, OrderFlag, QueryKind, Reason
 from engine_core.wire.events import events_of
-from engine_core.wire.layout import ADMIN, BALANCE, EVENT, STATUS
+from engine_core.wire.layout import ADMIN, EVENT
 from engine_core.wire.limits import ALL_MARKETS
+from engine_core.wire.query_records import BALANCE, STATUS
 from ingress.engine import CommandRefused, Engine
 from ingress.errors import ApiError, Code
 from ingress.requests.admin_record import Admin, numbers
