@@ -1,7 +1,7 @@
 """Whether the engine of a shard answers; who asks one that does not is refused at once, not after seconds each time.
 
-    asked, every LOOK_SECONDS ── answered within ANSWER_SECONDS ───────▶ there
-                              └─ not, MISSES times one after the other ─▶ away, until the next answer
+    asked, once a second ── answered within ANSWER_SECONDS ───────▶ there
+                         └─ not, MISSES times one after the other ─▶ away, until the next answer
 
 It is counted how often it did not answer, not for how long: of a process that stood still no more than one is missed.
 Commands are sent all the same: a standby may execute them yet, and what became of them is in the log alone.
@@ -21,7 +21,8 @@ from engine_core.wire.queries import About
 from ingress.engine import FAILURES, Gateway
 
 ANSWER_SECONDS: Final = 1.0
-LOOK_SECONDS: Final = 0.25
+LOOK_SECONDS: Final = 1.0
+AGAIN_SECONDS: Final = 0.1  # after a question without an answer
 MISSES: Final = 3  # about as long as somebody would have waited for the first answer
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Present:
         """For as long as the process lives."""
         while True:
             await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(AGAIN_SECONDS if self._missed else LOOK_SECONDS)
 
     async def look(self) -> None:
         try:

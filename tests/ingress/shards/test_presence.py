@@ -84,7 +84,8 @@ async def test_an_engine_is_away_once_it_was_asked_in_vain_and_until_it_answers(
 
 
 async def test_it_is_asked_for_as_long_as_the_process_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence, "LOOK_SECONDS", 0.0)
+    for name in ("LOOK_SECONDS", "AGAIN_SECONDS"):
+        monkeypatch.setattr(presence, name, 0.0)
     gateway = FakeGateway(records={QueryKind.STATUS: TimeoutError("no engine")})
     shard = Present(gateway, 1)
     asking = asyncio.create_task(shard.keep_asking())
