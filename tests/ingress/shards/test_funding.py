@@ -1,6 +1,8 @@
 """Orders that are refused for want of funds get them from other shards, where the account has asked for that."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,8 +32,17 @@ BID = Command(
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.3)
+    """What comes is waited for, however slow this machine is."""
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 60.0)
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.005)
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """For what does not come."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PATIENCE_SECONDS", 0.05)
+        yield
 
 
 class Book:
@@ -148,7 +159,7 @@ async def test_a_market_order_is_reckoned_by_the_book() -> None:
 async def test_a_book_that_is_being_read_again_is_waited_for(hurried: None) -> None:
     venue = Venue(NEED)
     venue.book.live = False
-    with pytest.raises(Overloaded):
+    with impatient(), pytest.raises(Overloaded):
         await venue.place()
     assert venue.held == [0, NEED]
     asyncio.get_running_loop().call_later(0.03, setattr, venue.book, "live", True)
@@ -176,7 +187,7 @@ async def test_money_that_does_not_come_is_no_lack_of_money(hurried: None) -> No
     """The order was not placed, and may be sent again."""
     venue = Venue(NEED)
     venue.ledgers[1].fate = lambda kind: BEFORE
-    with pytest.raises(Overloaded, match="not placed"):
+    with impatient(), pytest.raises(Overloaded, match="not placed"):
         await venue.place()
 
 
@@ -203,7 +214,7 @@ async def test_a_shard_that_does_not_answer_is_not_needed(hurried: None, monkeyp
     monkeypatch.setattr(router, "ANSWER_SECONDS", 0.01)
     assert await venue.place() == EventKind.ACCEPTED
     assert venue.held == [0, 10 * NEED, 0]
-    with pytest.raises(Overloaded):
+    with impatient(), pytest.raises(Overloaded):
         await venue.place()
 
 
