@@ -130,7 +130,9 @@ def _several(gateways: Sequence[AsyncGateway], data: MarketData) -> Several | No
     shards, mirror = Shards(gateways, data.setup), Mirror(gateways)
     mover = Mover(shards.engines, mirror.complete)
     shards.on_poor, shards.on_lack = Funding(shards, data, mover).take, mirror.lacks
-    data.listeners += [mirror.observe, mover.follow]
+    data.listeners.append(mirror.observe)
+    for shard, gateway in enumerate(gateways):
+        gateway.on_events.append(partial(mover.observe, shard=shard))
     return Several(shards, mover, mirror)
 
 

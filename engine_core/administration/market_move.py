@@ -52,24 +52,38 @@ class _Way(NamedTuple):
     home: redis.Redis
     market: int
 
-    @property
-    def _key(self) -> str:
-        return f"{keys(HOME).leases}move-{self.market}"
-
     def note(self, setups: Sequence[LogSetup]) -> MarketState:
         """The state in which it is to arrive, as noted by whoever has closed it for the move that is under way, or from
         now on."""
-        shards, known = trades_in(setups, self.market), next_move(setups, self.market) - 1
-        state = MarketState.CLOSED if not shards else MarketState(int(setups[shards[0]].markets[self.market]["code"]))
-        found = self.home.get(self._key)
-        noted = None if found is None else msgspec.json.decode(cast(bytes, found), type=Note)
-        if state == MarketState.CLOSED and noted is not None and noted.move == (known if shards else known - 1):
-            return MarketState(noted.state)
-        self.home.set(self._key, msgspec.json.encode(Note(state, known)))
+        if (noted := closed_in(self.home, setups, self.market)) is not None:
+            return noted
+        state = _state_of(setups, self.market)
+        note = Note(state, next_move(setups, self.market) - 1)
+        self.home.set(_key(self.market), msgspec.json.encode(note))
         return state
 
     def forget(self) -> None:
-        self.home.delete(self._key)
+        self.home.delete(_key(self.market))
+
+
+def _key(market: int) -> str:
+    return f"{keys(HOME).leases}move-{market}"
+
+
+def _state_of(setups: Sequence[LogSetup], market: int) -> MarketState:
+    shards = trades_in(setups, market)
+    return MarketState(int(setups[shards[0]].markets[market]["code"])) if shards else MarketState.CLOSED
+
+
+def closed_in(home: redis.Redis, setups: Sequence[LogSetup], market: int) -> MarketState | None:
+    """In which state a market was closed for a move that has not ended yet; None if it was not."""
+    if _state_of(setups, market) != MarketState.CLOSED:
+        return None
+    found = home.get(_key(market))
+    noted = None if found is None else msgspec.json.decode(cast(bytes, found), type=Note)
+    known = next_move(setups, market) - 1
+    began_after = known if trades_in(setups, market) else known - 1  # the move before
+    return MarketState(noted.state) if noted is not None and noted.move == began_after else None
 
 
 def move(
@@ -98,8 +112,7 @@ def _move(way: _Way, to: int, state: MarketState | None, lease: Lease, say: Call
     for shard in shards:
         if shard != to:
             say(f"shard {shard}: closing it, and cancelling its orders")
-            lease.check()
-            _leave(venue.gateways[shard], market, leaving(setups, market, to), sorted(setups[shard].accounts))
+            _leave(venue.gateways[shard], leaving(setups, market, to), sorted(setups[shard].accounts), lease)
             say(f"shard {shard}: it has left")
     if to not in shards:
         _arrive(venue, market, to, state or noted, lease, say)
@@ -108,20 +121,34 @@ def _move(way: _Way, to: int, state: MarketState | None, lease: Lease, say: Call
 
 
 def _arrive(venue: Venue, market: int, to: int, state: MarketState, lease: Lease, say: Callable[[str], None]) -> None:
-    origin = settle(venue, market, to)
-    say(f"waiting {DURABLE_S:g} s, until shard {origin} has this on the disk")
-    time.sleep(DURABLE_S)
-    until = venue.gateways[origin].append(_state(market, MarketState.ELSEWHERE))
-    venue.gateways[origin].outcome(until)
-    command = arriving(venue.setups(), market, code=state, asset=origin, d=until.ms)
+    left, until_ms = settle(venue, market, to), 0
+    if left.shard != to:
+        say(f"waiting {DURABLE_S:g} s, until shard {left.shard} has this on the disk")
+        time.sleep(DURABLE_S)
+        lease.check()
+        again = _state(market, MarketState.ELSEWHERE)
+        again["move"], again["goes_to"] = left.move, to + 1
+        until = venue.gateways[left.shard].append(again)
+        venue.gateways[left.shard].outcome(until)
+        until_ms = until.ms
+    command = arriving(market, left, code=state, asset=left.shard, d=until_ms)
     lease.check()
-    if not execute(venue.gateways[to], [command], allowed=(Reason.BAD_SEQUENCE, Reason.BAD_FIELD)):
-        raise ApplyError("somebody else has moved the market meanwhile: see `exchange market list`")
+    _say_to(venue.gateways[to], command)
     say(f"shard {to}: it is {_word(state)}, and goes on after trade {command['trades'][0]}")
 
 
-def settle(venue: Venue, market: int, to: int) -> int:
-    """Of a market that trades nowhere: see that its last shard says it goes to `to`; which one that is.
+class Departure(NamedTuple):
+    """What a market that trades nowhere was last, as all who move it read it."""
+
+    shard: int
+    move: int  # with which it arrives
+    trades: int
+    update_id: int
+    last_ticks: int
+
+
+def settle(venue: Venue, market: int, to: int) -> Departure:
+    """Of a market that trades nowhere: see that its last shard says it goes to `to`, unless that is `to` itself.
 
     ApplyError if it goes elsewhere. Where nobody has said where to, as of one that has never traded, this does.
     """
@@ -136,7 +163,8 @@ def settle(venue: Venue, market: int, to: int) -> int:
     if moved.goes_to not in (0, to + 1):
         target = moved.goes_to - 1
         raise ApplyError(f"the market is on its way to shard {target}: end that first, with --to {target}")
-    return origin
+    move = moved.move if moved.goes_to else next_move(setups, market)
+    return Departure(origin, move, moved.trades, moved.update_id, moved.last_ticks)
 
 
 def heads_for(setups: Sequence[LogSetup], market: int) -> int | None:
@@ -146,12 +174,13 @@ def heads_for(setups: Sequence[LogSetup], market: int) -> int | None:
 
 
 def _left(setups: Sequence[LogSetup], market: int) -> tuple[int, Moved]:
-    """Where the market was last, and what that shard says: the newest move decides, then numbers, which only grow."""
+    """Where the market was last, and what that shard says: the newest move decides, of which the shard where the market
+    came is later than the one that it left; then numbers, which only grow."""
     known = [setup.moved.get(market, Moved()) for setup in setups]
 
     def rank(shard: int) -> tuple[int, bool, int, int, int]:
         moved = known[shard]
-        return moved.move, moved.goes_to > 0, moved.update_id, moved.trades, -shard
+        return moved.move, not moved.goes_to, moved.update_id, moved.trades, -shard
 
     origin = max(range(len(setups)), key=rank)
     return origin, known[origin]
@@ -169,11 +198,10 @@ def leaving(setups: Sequence[LogSetup], market: int, to: int) -> np.ndarray:
     return command
 
 
-def arriving(setups: Sequence[LogSetup], market: int, **fields: int) -> np.ndarray:
-    """The command with which it goes on, or begins, in the shard that it has left for."""
-    moved = _left(setups, market)[1]
-    numbers = {"trades": moved.trades, "update_id": moved.update_id, "last_ticks": moved.last_ticks}
-    numbers["move"] = moved.move if moved.goes_to else next_move(setups, market)
+def arriving(market: int, left: Departure, **fields: int) -> np.ndarray:
+    """The command with which it goes on, or begins, in the shard that it has left for: of the move that was settled, so
+    that it is too late when there was another one since."""
+    numbers = {"trades": left.trades, "update_id": left.update_id, "last_ticks": left.last_ticks, "move": left.move}
     values = {"code": MarketState.OPEN, "flags": MarketFlag.MOVES_HERE, **numbers, **fields}
     return admin(CommandKind.MARKET_STATE, market=market, **values)
 
@@ -186,20 +214,32 @@ def _word(state: MarketState) -> str:
     return state.name.lower().replace("_", "-")
 
 
-def _leave(gateway: Gateway, market: int, command: np.ndarray, accounts: Sequence[int]) -> None:
-    execute(gateway, [_state(market, MarketState.CLOSED)])
-    if _is_gone(gateway, command):
+def _leave(gateway: Gateway, command: np.ndarray, accounts: Sequence[int], lease: Lease) -> None:
+    """`command`: with which it leaves. Closing it is of the same move, so that it cannot come too late either."""
+    closing = command.copy()
+    closing["code"], closing["goes_to"] = MarketState.CLOSED, 0
+    lease.check()
+    _say_to(gateway, closing)
+    if _say_to(gateway, command, allowed=(Reason.MARKET_IN_USE,)):
         return
-    _cancel(gateway, market, accounts)
-    if not _is_gone(gateway, command):
+    _cancel(gateway, int(command["market"][0]), accounts, lease)
+    if not _say_to(gateway, command, allowed=(Reason.MARKET_IN_USE,)):
         raise ApplyError("the market has orders again: somebody opened it meanwhile; repeat this")
 
 
-def _is_gone(gateway: Gateway, command: np.ndarray) -> bool:
-    return execute(gateway, [command], allowed=(Reason.MARKET_IN_USE,)) > 0
+def _say_to(gateway: Gateway, command: np.ndarray, allowed: tuple[Reason, ...] = ()) -> bool:
+    """Whether it was applied; ApplyError if it is too late, and if the reason is not `allowed`."""
+    late = (Reason.BAD_SEQUENCE, Reason.BAD_FIELD, Reason.MARKET_ELSEWHERE)
+    events = gateway.execute(command)
+    reason = Reason(int(events["reason"][-1]))
+    if reason in late:
+        raise ApplyError("somebody else has moved the market meanwhile: see `exchange market list`")
+    if reason not in (Reason.NONE, *allowed):
+        raise ApplyError(f"the engine refused to move the market: {reason.name}")
+    return reason == Reason.NONE
 
 
-def _cancel(gateway: Gateway, market: int, accounts: Iterable[int]) -> None:
+def _cancel(gateway: Gateway, market: int, accounts: Iterable[int], lease: Lease) -> None:
     """All orders of these accounts, those that wait for their trigger too. One command cancels only so many."""
     left = list(accounts)
     for _ in range(CANCEL_TURNS):
@@ -208,6 +248,7 @@ def _cancel(gateway: Gateway, market: int, accounts: Iterable[int]) -> None:
             commands = np.zeros(len(left[first : first + MAX_BLOCK_COMMANDS]), COMMAND)
             commands["kind"], commands["market"] = CommandKind.CANCEL_ALL, market
             commands["account"] = left[first : first + MAX_BLOCK_COMMANDS]
+            lease.check()
             events = gateway.execute(commands)
             done = events[events["kind"] == EventKind.CANCEL_ALL_DONE]
             more += done["account"][done["reason"] == Reason.EVENT_LIMIT].tolist()

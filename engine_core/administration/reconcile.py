@@ -221,8 +221,8 @@ def _open(venue: Venue, settings: Settings, say: Callable[[str], None]) -> int:
     for number, market in new.items():
         heads = heads_for(venue.setups(), number)  # a start that was interrupted has decided it
         shard = first_shard(market, settings.shards) if heads is None else heads
-        settle(venue, number, shard)
-        execute(venue.gateways[shard], [arriving(venue.setups(), number)])
+        left = settle(venue, number, shard)
+        execute(venue.gateways[shard], [arriving(number, left)])
         say(f"{market.symbol} begins in shard {shard}")
     setups = venue.setups()
     for market in settings.config.markets:

@@ -4,8 +4,8 @@ Every shard has the definition of every market, under the same number. Where it 
 and stays so until a command says that it comes (MOVES_HERE): no command that is meant for the shard where it trades can
 open it in two.
 
-    the old shard   ELSEWHERE, move 7, goes to the new one     from now on a MOVES_HERE of a move up to 7 is too late
-    the new shard   MOVES_HERE, move 7                         from now on an ELSEWHERE of a move up to 7 is too late
+    the old shard   CLOSED, move 7 · ELSEWHERE, move 7, goes to the new one     from now on what is of a move up to 7
+    the new shard                                          MOVES_HERE, move 7   is too late, in both
 
 Which shard a market leaves for is decided by the first ELSEWHERE in the log of the old one; movers that wanted to have
 it elsewhere read it there. (Commands of move 0 are of tools that did not count.)
@@ -131,7 +131,8 @@ def _leave(state: State, number: int, command: AdminRow) -> int:
             return Reason.BAD_FIELD
         if command.goes_to == state.scalars[SHARD] + 1:
             return Reason.BAD_FIELD
-        if command.move <= market.moves or not (is_here or market.goes_to == 0):
+        is_said = not is_here and command.move == market.moves and command.goes_to == market.goes_to
+        if not is_said and (command.move <= market.moves or not (is_here or market.goes_to == 0)):
             return Reason.BAD_SEQUENCE
         market.moves = command.move
         market.goes_to = command.goes_to
@@ -155,6 +156,8 @@ def set_market_state(state: State, command: AdminRow) -> int:
         return Reason.MARKET_ELSEWHERE
     if code == MarketState.ELSEWHERE:
         return _leave(state, number, command)
+    if command.move != 0 and command.move <= market.moves:
+        return Reason.BAD_SEQUENCE
     market.state = code
     return Reason.NONE
 

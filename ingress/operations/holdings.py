@@ -98,9 +98,8 @@ async def spendable(service: Service, account: int, asset: int, market: int) -> 
     several, options = service.several, service.setup.options.get(account, 0)
     if several is None:
         return await available(service, account, asset)
-    if options & AccountOption.AUTO_TRANSFER:  # one that does not answer cannot give anything now
-        parts = await several.shards.reachable(QueryKind.BALANCES, account)
-        return sum(_of(records, asset) for records in parts if records is not None)
+    if options & AccountOption.AUTO_TRANSFER:
+        return sum(_of(records, asset) for records in await _answers(several, QueryKind.BALANCES, account))
     shard = several.shards.engines[several.shards.of(market)]
     return _of(await shard.query(QueryKind.BALANCES, account=account), asset)
 

@@ -21,7 +21,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from engine_core.replica.market_data import Changes
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.query_records import LINK
@@ -150,11 +149,6 @@ class Mover:
         return {int(record["shard"]): record for record in records}
 
     # What others have left half done
-
-    def follow(self, changes: Changes) -> None:
-        """A listener of the market data: orders, of which most batches are, are not looked at."""
-        if changes.setup:
-            self.observe(changes.slots, changes.shard)
 
     def observe(self, slots: np.ndarray, shard: int) -> None:
         """A batch of a shard's feed."""

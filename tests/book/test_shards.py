@@ -129,6 +129,10 @@ def leaves(move: int, shard: int) -> dict[str, int]:
     return {"code": MarketState.ELSEWHERE, "quote_asset": move, "to_account": shard + 1}
 
 
+def closes(move: int) -> dict[str, int]:
+    return {"code": MarketState.CLOSED, "quote_asset": move}
+
+
 def comes(move: int) -> dict[str, int]:
     return {"code": MarketState.OPEN, "flags": MarketFlag.MOVES_HERE, "quote_asset": move}
 
@@ -144,11 +148,15 @@ def test_a_market_leaves_for_one_shard_and_what_comes_too_late_opens_nothing() -
         (leaves(2**16, 1), Reason.BAD_FIELD, (here, 0, 0)),
         (leaves(1, 1), none, (gone, 1, 2)),
         (leaves(2, 3), Reason.BAD_SEQUENCE, (gone, 1, 2)),  # another mover was first
-        (leaves(0, 0), none, (gone, 1, 2)),  # the second one of a move, which only takes its place in the log
+        (leaves(1, 3), Reason.BAD_SEQUENCE, (gone, 1, 2)),
+        (leaves(1, 1), none, (gone, 1, 2)),  # the second one of a move, which only takes its place in the log
         (comes(1), Reason.BAD_SEQUENCE, (gone, 1, 2)),
         (comes(4), none, (here, 4, 0)),
         (comes(4), Reason.BAD_FIELD, (here, 4, 0)),
         (leaves(4, 1), Reason.BAD_SEQUENCE, (here, 4, 0)),  # of before it came
+        (closes(4), Reason.BAD_SEQUENCE, (here, 4, 0)),
+        (closes(5), none, (MarketState.CLOSED, 4, 0)),
+        (closes(0) | {"code": here}, none, (here, 4, 0)),
         (leaves(0, 0), none, (gone, 4, 0)),  # of a tool that does not count
         (leaves(5, 2), none, (gone, 5, 3)),  # where to is said afterwards, once
         (leaves(6, 1), Reason.BAD_SEQUENCE, (gone, 5, 3)),

@@ -21,7 +21,7 @@ import redis
 from engine_core.administration import market_move
 from engine_core.administration.client import ApplyError, admin
 from engine_core.administration.demo import TRADERS
-from engine_core.administration.lease import held
+from engine_core.administration.lease import Lease, held
 from engine_core.administration.venue import Venue, trades_in
 from engine_core.operator.target.log_access import all_logs
 from engine_core.operator.target.running import require
@@ -29,6 +29,7 @@ from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
+    MarketState,
     OrderType,
     QueryKind,
     SelfTrade,
@@ -264,6 +265,8 @@ def test_a_market_that_was_closed_for_a_move_can_stay(exchange: Exchange, monkey
                 market_move.move(venue, home, SOL_USDC, 1 - begins, None, print)
             monkeypatch.setattr(Gateway, "append", append)
             assert markets(exchange)["SOL_USDC"] == (begins, "Closed")
+            hint = f"for a move that has not gone on: exchange market move SOL_USDC --to SHARD, {begins} to let it stay"
+            assert hint in exchange.command("market", "list").stdout
             assert market_move.move(venue, home, SOL_USDC, begins, None, print) is False
             assert markets(exchange)["SOL_USDC"] == (begins, "Open")
             assert not home.keys("lease:{s0}:move-*")
@@ -319,6 +322,48 @@ def test_a_mover_that_stood_still_opens_nothing(exchange: Exchange, monkeypatch:
             home.delete(lease)
             market_move.move(venue, home, SOL_USDC, to, None, print)
         assert where(engines) == to
+
+
+@pytest.mark.parametrize("line", ["closing it", "waiting"])
+def test_what_a_mover_sends_after_others_have_moved_on_changes_nothing(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    """It stood still between its last look at the lease and its next command."""
+    monkeypatch.setattr(market_move, "DURABLE_S", 0.01)
+    with Engines(exchange) as engines:
+        begins = where(engines)
+        with Venue(engines.urls) as venue, redis.Redis.from_url(engines.urls[0]) as home:
+
+            def stood_still(said: str) -> None:
+                if line in said and where_if(engines) in (begins, None):
+                    home.delete(f"{keys().leases}mover-{SOL_USDC}")
+                    for to in (1 - begins, begins):
+                        market_move.move(venue, home, SOL_USDC, to, None, print)
+                    home.set(f"{keys().leases}mover-{SOL_USDC}", "another process")
+
+            monkeypatch.setattr(Lease, "check", lambda lease: None)
+            with pytest.raises(ApplyError, match="somebody else has moved the market meanwhile"):
+                market_move.move(venue, home, SOL_USDC, 1 - begins, None, stood_still)
+            home.delete(f"{keys().leases}mover-{SOL_USDC}")
+        assert markets(exchange)["SOL_USDC"] == (begins, "Open")
+
+
+def test_a_market_that_was_taken_away_by_a_tool_that_does_not_count_comes_back(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(market_move, "DURABLE_S", 0.01)
+    with Engines(exchange) as engines, Venue(engines.urls) as venue, redis.Redis.from_url(engines.urls[0]) as home:
+        for to in (1 - where(engines), where(engines), 1 - where(engines)):
+            market_move.move(venue, home, SOL_USDC, to, None, print)
+            venue.gateways[to].execute(admin(CommandKind.MARKET_STATE, market=SOL_USDC, code=MarketState.ELSEWHERE))
+            assert where_if(engines) is None
+            market_move.move(venue, home, SOL_USDC, to, MarketState.OPEN, print)
+            assert where(engines) == to
+
+
+def where_if(engines: Engines) -> int | None:
+    with Venue(engines.urls) as venue:
+        return next(iter(trades_in(venue.setups(), SOL_USDC)), None)
 
 
 def where(engines: Engines) -> int:

@@ -169,12 +169,15 @@ class AdminTwin(Twin, Shares):
             require(state != MarketState.ELSEWHERE or not in_use, Reason.MARKET_IN_USE)
             if state == MarketState.ELSEWHERE and move:
                 self._market_leaves(market, move, goes_to)
+            elif state != MarketState.ELSEWHERE:
+                require(move == 0 or move > market.moves, Reason.BAD_SEQUENCE)
         market.state = state
 
     def _market_leaves(self, market: Market, move: int, goes_to: int) -> None:
         require(move < 2**16 and goes_to - 1 in range(16) and goes_to - 1 != self.shard, Reason.BAD_FIELD)
-        require(move > market.moves, Reason.BAD_SEQUENCE)
-        require(market.state != MarketState.ELSEWHERE or not market.goes_to, Reason.BAD_SEQUENCE)
+        is_here = market.state != MarketState.ELSEWHERE
+        if is_here or (move, goes_to) != (market.moves, market.goes_to):  # else it was said already
+            require(move > market.moves and (is_here or not market.goes_to), Reason.BAD_SEQUENCE)
         market.moves, market.goes_to = move, goes_to
 
     def _market_bands(self, record: np.void) -> None:

@@ -224,8 +224,13 @@ class Generator:
             for account in (0, *TRADERS):
                 self._coming.append(command(CommandKind.CANCEL_ALL, account=account, market=market))
             self._coming.append(self._leaves(market))
-            return command(CommandKind.MARKET_STATE, market=market, code=MarketState.CLOSED)
+            return self._closes(market)
         return command(CommandKind.MARKET_STATE, market=market, code=self._random.choice((1, 1, 1, 1, 2, 3, 4, 5, 6)))
+
+    def _closes(self, number: int) -> np.ndarray:
+        market = self._twin.markets.get(number)
+        move = 0 if market is None else self._random.choice((0, market.moves + 1, market.moves + 1, market.moves))
+        return command(CommandKind.MARKET_STATE, market=number, code=MarketState.CLOSED, quote_asset=move)
 
     def _leaves(self, number: int) -> np.ndarray:
         """Now and then nobody counts its moves, or it is too late, or nowhere."""

@@ -27,7 +27,7 @@ FUNDED = (2, 3)
 ASSETS = (1, 2)
 FIELDS = ("account", "shard", "out_sequence", "out_asset", "out_atoms", "out_reference", "in_sequence")
 NONE = dict.fromkeys(FIELDS, 0)  # of who has moved nothing
-STALL_SECONDS = 1.0
+STALL_SECONDS = 3.0
 FINISH_SECONDS = 2.0  # that a move may be half done
 
 
@@ -229,7 +229,7 @@ class MarketMover(Client):
         move = 1 + max(each["move"] for each in known)
         source = 1 - target
         if known[source]["code"] != MarketState.ELSEWHERE:
-            self.send(source, admin(CommandKind.MARKET_STATE, market=market, code=MarketState.CLOSED))
+            self.send(source, admin(CommandKind.MARKET_STATE, market=market, code=MarketState.CLOSED, move=move))
             for account in ACCOUNTS:
                 cancel = np.zeros(1, COMMAND)
                 cancel["kind"], cancel["account"], cancel["market"] = CommandKind.CANCEL_ALL, account, market
@@ -237,7 +237,9 @@ class MarketMover(Client):
             goes = {"code": MarketState.ELSEWHERE, "move": move, "goes_to": target + 1}
             self.send(source, admin(CommandKind.MARKET_STATE, market=market, **goes))
             return False
-        left = max(known, key=lambda each: (each["move"], each["goes_to"] > 0))
+        left = max(known, key=lambda each: (each["move"], not each["goes_to"]))
+        again = {"code": MarketState.ELSEWHERE, "move": left["move"], "goes_to": left["goes_to"]}
+        self.send(known.index(left), admin(CommandKind.MARKET_STATE, market=market, **again))
         numbers = {name: left[name] for name in ("trades", "update_id", "last_ticks", "move")}
         comes = {"code": MarketState.OPEN, "flags": MarketFlag.MOVES_HERE, **numbers}
         self.send(left["goes_to"] - 1, admin(CommandKind.MARKET_STATE, market=market, **comes))

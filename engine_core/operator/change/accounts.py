@@ -47,7 +47,9 @@ def reached(run: Run) -> Iterator[Venue]:
             yield venue
         for shard in sorted(venue.behind):
             print(f"shard {shard} does not answer: it is told as soon as it does", file=sys.stderr)
-    except (ApplyError, GatewayError, TimeoutError, redis.RedisError) as error:
+    except ApplyError as error:
+        raise CommandError(str(error)) from None
+    except (GatewayError, TimeoutError, redis.RedisError) as error:
         raise CommandError(f"the engine could not be asked: {error}") from None
 
 

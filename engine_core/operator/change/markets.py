@@ -4,8 +4,10 @@ import argparse
 import json
 from typing import Any
 
+import redis
+
 from engine_core.administration.client import LogSetup, admin, execute
-from engine_core.administration.market_move import heads_for, move
+from engine_core.administration.market_move import closed_in, heads_for, move
 from engine_core.administration.venue import Venue, has_begun, trades_in
 from engine_core.edge.spelling import MARKET_STATE_WORDS
 from engine_core.operator.change.accounts import ANSWER_TIMEOUT_S, market_number, reached, session, symbols
@@ -19,9 +21,10 @@ _COLUMNS = "{:<16}{:>6}  {:<6} {}"
 
 def market_list(options: argparse.Namespace) -> int:
     """All markets: number, shard and state."""
-    with reached(require(options.data)) as venue:
+    run = require(options.data)
+    with reached(run) as venue, redis_of(run.redis_of(HOME), protocol=2) as home:
         setups = venue.setups(ANSWER_TIMEOUT_S)
-    rows = [_row(setups, symbol, number) for symbol, number in symbols(setups[HOME]).items()]
+        rows = [_row(home, setups, symbol, number) for symbol, number in symbols(setups[HOME]).items()]
     if options.json:
         print("\n".join(map(json.dumps, rows)))
         return 0
@@ -32,8 +35,9 @@ def market_list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _row(setups: list[LogSetup], symbol: str, number: int) -> dict[str, Any]:
-    """`shards`: more than one only after a loss; `goesTo`: of a market on its way."""
+def _row(home: redis.Redis, setups: list[LogSetup], symbol: str, number: int) -> dict[str, Any]:
+    """`shards`: more than one only after a loss; `goesTo`: of a market on its way; `isInterrupted`: it was closed for a
+    move that has not gone on."""
     shards = trades_in(setups, number)
     shard = shards[0] if shards else None
     state = MarketState(int(setups[shard or HOME].markets[number]["code"]))
@@ -42,6 +46,7 @@ def _row(setups: list[LogSetup], symbol: str, number: int) -> dict[str, Any]:
     return {
         **{"market": symbol, "number": number, "shard": shard, "shards": shards, "state": word},
         **{"isOnItsWay": is_on_its_way, "goesTo": heads_for(setups, number) if is_on_its_way else None},
+        "isInterrupted": len(shards) == 1 and closed_in(home, setups, number) not in (None, MarketState.CLOSED),
     }
 
 
@@ -52,6 +57,8 @@ def _what_to_do(row: dict[str, Any]) -> str:
         return f"   in the shards {shards}, as one lost that it left: {move} SHARD"
     if row["isOnItsWay"]:
         return f"   on its way: {move} {'SHARD' if row['goesTo'] is None else row['goesTo']}"
+    if row["isInterrupted"]:
+        return f"   for a move that has not gone on: {move} SHARD, {row['shard']} to let it stay"
     return ""
 
 

@@ -107,11 +107,19 @@ class Moves:
 def complete(replays: Sequence[Replay]) -> None:
     """Replay on wherever another shard tells of what has happened here."""
     hopeless: set[tuple[Way, int]] = set()
+    in_two: set[int] = set()  # markets, for good
+    while True:
+        _complete_moves(replays, hopeless)
+        if not _complete_markets(replays, in_two):  # where it did something, more money has moved
+            return
+
+
+def _complete_moves(replays: Sequence[Replay], hopeless: set[tuple[Way, int]]) -> None:
     while True:
         moves = Moves(replays)
         left, arrived = moves.before_they_left(), moves.before_the_last_arrived()
         if not (waiting := [each for each in (*left.items(), *arrived.items()) if each not in hopeless]):
-            break
+            return
         (account, source, target), wanted = waiting[0]
         if waiting[0][0] in left:
             shard, happened = source, _sequence_of(account, target, "out_sequence", wanted)
@@ -119,12 +127,19 @@ def complete(replays: Sequence[Replay]) -> None:
             shard, happened = target, _sequence_of(account, source, "in_sequence", wanted)
         if shard >= len(replays) or not _reaches(replays[shard], happened):
             hopeless.add(waiting[0])
+
+
+def _complete_markets(replays: Sequence[Replay], in_two: set[int]) -> bool:
+    """Whether there was one that trades in two shards, as far as the logs were read."""
+    found = False
     for number in range(1, max(int(replay.state.scalars[MARKETS]) for replay in replays) + 1):
-        while len(there := _traded_in(replays, number)) > 1:
+        while number not in in_two and len(there := _traded_in(replays, number)) > 1:
+            found = True
             behind = min(there, key=lambda replay: int(replay.state.markets[number]["updates"]))
             others = [replay for replay in there if replay is not behind]
             if not any(_reaches(replay, _has_gone(number)) for replay in (behind, *others)):
-                break
+                in_two.add(number)
+    return found
 
 
 def _reaches(replay: Replay, wanted: Callable[[State], bool]) -> bool:

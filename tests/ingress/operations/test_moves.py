@@ -158,8 +158,8 @@ async def test_a_shard_that_does_not_answer(venue: Venue, monkeypatch: pytest.Mo
     assert refused.status_code == 503 and refused.json()["message"].startswith("Shard 2 does not answer")
     venue.exchange.service.setup.options[TRADER_ACCOUNT] = AccountOption.AUTO_TRANSFER
     asked = {"symbol": "SOL_USDC", "side": "Bid", "price": "100"}
-    answer = await venue.get("/api/v1/account/limits/order", "maxOrderQuantity", **asked)
-    assert answer["maxOrderQuantity"] == "10"
+    refused = await venue.exchange.signed("GET", "/api/v1/account/limits/order", "maxOrderQuantity", asked)
+    assert refused.status_code == 503, "a part would look like all that it can pay for"
     known, missing = await holdings.known_balances(venue.exchange.service, TRADER_ACCOUNT)
     assert (known["USDC"].available, missing) == ("1000", [2])
 
