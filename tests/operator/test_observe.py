@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_core.administration.client import LogSetup
+from engine_core.administration.client import LogSetup, Moved
 from engine_core.operator.look import observe, top
 from engine_core.operator.target.running import Run
 from engine_core.process.metrics import Monitor, serve
@@ -81,6 +81,23 @@ def test_a_market_that_trades_in_two_shards_is_named(
     observe.status(argparse.Namespace(data=runtime, json=True))
     answer = json.loads(capsys.readouterr().out)
     assert (answer["health"], answer["inSeveralShards"]) == ("Degraded", {"SOL_USDC": [0, 1]})
+    assert answer["onTheirWay"] == [], "of a shard that does not answer nothing is known"
+
+
+def test_a_market_on_its_way_is_named(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And one that has never traded is on no way."""
+    left, elsewhere = setup_of(MarketState.ELSEWHERE, MarketState.ELSEWHERE), MarketState.ELSEWHERE
+    left.moved[1] = Moved(move=3, goes_to=2, trades=7)
+    setups = [left, setup_of(elsewhere, elsewhere)]
+    monkeypatch.setattr(observe, "find", lambda data: dataclasses.replace(run_of(runtime), shards=2))
+    monkeypatch.setattr(observe, "_health", lambda run: ("Ok", None))
+    monkeypatch.setattr(observe, "_clock_ahead", lambda run, shard: (0.0, ""))
+    monkeypatch.setattr(observe, "_setup", lambda run, shard: setups[shard])
+    observe.status(argparse.Namespace(data=runtime, json=True))
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["health"], answer["onTheirWay"], answer["inSeveralShards"]) == ("Degraded", ["SOL_USDC"], {})
 
 
 def test_top_into_a_file_is_plain_text(

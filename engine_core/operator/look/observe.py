@@ -14,7 +14,7 @@ import psutil
 import redis
 
 from engine_core.administration.client import LogSetup
-from engine_core.administration.venue import trades_in
+from engine_core.administration.venue import has_begun, trades_in
 from engine_core.operator.change.accounts import symbols
 from engine_core.operator.target.log_access import check_redis
 from engine_core.operator.target.running import CommandError, Run, find, require
@@ -41,8 +41,8 @@ def status(options: argparse.Namespace) -> int:
             print(f"no exchange runs on {options.data.absolute()}")
         return 1
     health, message = _health(run)
-    waiting, several = _waiting(run), _in_several(run)
-    if health == "Ok" and (message or waiting or several):  # orders are taken, but not all of the rest goes on
+    waiting, astray = _waiting(run), _astray(run)
+    if health == "Ok" and (message or waiting or astray):  # orders are taken, but not all of the rest goes on
         health = DEGRADED
     tables = [_tables(run, shard) for shard in range(run.shards)]
     clocks = [_clock_ahead(run, shard) for shard in range(run.shards)]
@@ -55,7 +55,7 @@ def status(options: argparse.Namespace) -> int:
                 {
                     **{"running": True, "health": health, "message": message, "processes": processes},
                     **{"waiting": waiting, "tables": tables[0], "clockAheadSeconds": ahead[0], **urls},
-                    **_of_shards(tables, clocks, several),
+                    **_of_shards(tables, clocks, astray),
                 },
                 indent=2,
             )
@@ -71,11 +71,9 @@ def status(options: argparse.Namespace) -> int:
             print(f"  {role:<13} {process['pid'] or '-':>8}  {process['state']:<12} {memory}")
     for name, why in waiting.items():
         print(f"  WARNING {name} waits: {why}")
-    for symbol, at in several.items():
-        where = " and ".join(map(str, at))
-        print(
-            f"  WARNING {symbol} trades in shards {where} at once: `exchange market move {symbol} --to SHARD` ends that"
-        )
+    for symbol, at in astray.items():
+        where = f"trades in shards {' and '.join(map(str, at))} at once" if at else "is on its way from shard to shard"
+        print(f"  WARNING {symbol} {where}: `exchange market move {symbol} --to SHARD` ends that")
     print(f"  REST {run.http}   WebSocket {run.ws}   logs {run.logs}")
     print(f"  configuration {run.config}")
     for shard, used in enumerate(tables):
@@ -93,7 +91,7 @@ def _warn_of(used: dict[str, dict[str, int]], where: str) -> None:
 
 
 def _of_shards(
-    tables: list[dict[str, dict[str, int]]], clocks: list[tuple[float, str]], several: dict[str, list[int]]
+    tables: list[dict[str, dict[str, int]]], clocks: list[tuple[float, str]], astray: dict[str, list[int]]
 ) -> dict[str, object]:
     """What is different in each, where there are several."""
     if len(tables) == 1:
@@ -101,7 +99,8 @@ def _of_shards(
     pairs = enumerate(zip(tables, clocks, strict=True))
     return {
         "shards": [{"shard": shard, "tables": used, "clockAheadSeconds": clock[0]} for shard, (used, clock) in pairs],
-        "inSeveralShards": several,
+        "inSeveralShards": {symbol: at for symbol, at in astray.items() if at},
+        "onTheirWay": [symbol for symbol, at in astray.items() if not at],
     }
 
 
@@ -126,13 +125,16 @@ def _waiting(run: Run) -> dict[str, str]:
     return found
 
 
-def _in_several(run: Run) -> dict[str, list[int]]:
-    """The markets that trade in more than one of the shards that answer, as after a log has lost where one went."""
+def _astray(run: Run) -> dict[str, list[int]]:
+    """The markets that do not trade in one shard, and in which: in more after a log has lost where one went, in none
+    while one moves. Of shards that do not answer nothing is known."""
     setups = {shard: found for shard in range(run.shards) if run.shards > 1 and (found := _setup(run, shard))}
-    known = list(setups.values())
-    numbers = symbols(known[0]) if known else {}
-    at = {symbol: [list(setups)[place] for place in trades_in(known, number)] for symbol, number in numbers.items()}
-    return {symbol: shards for symbol, shards in at.items() if len(shards) > 1}
+    known, astray = list(setups.values()), {}
+    for symbol, number in symbols(known[0]).items() if known else ():
+        at = [list(setups)[place] for place in trades_in(known, number)]
+        if len(at) > 1 or (not at and len(known) == run.shards and has_begun(known, number)):
+            astray[symbol] = at
+    return astray
 
 
 def _setup(run: Run, shard: int) -> LogSetup | None:
