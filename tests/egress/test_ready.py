@@ -20,5 +20,6 @@ def test_another_shard_that_is_away_leaves_it_ready(lost: tuple[int, ...], ready
     gateways: list[Any] = [Gateway() for _ in range(3)]
     for shard in lost:
         gateways[shard].healthy = False
-    shown = monitor(config, gateways, *[SimpleNamespace()] * 4)  # type: ignore[arg-type]
+    unasked: list[Any] = [SimpleNamespace()] * 4
+    shown = monitor(config, gateways, *unasked)
     assert shown.not_ready() == ("" if ready else "no connection to Redis")

@@ -7,7 +7,7 @@ from redis.crc import key_slot
 
 from engine_core.wire.streams import keys
 from tests.clusters import Cluster
-from tests.end_to_end.test_shards import SOL_USDC, TRADERS, USDC, Engines
+from tests.end_to_end.engines import SOL_USDC, TRADERS, USDC, Engines
 from tests.exchange import Exchange
 from tests.sentinels import PASSWORD
 

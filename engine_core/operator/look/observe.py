@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from typing import IO
 
+import numpy as np
 import psutil
 import redis
 
@@ -22,11 +23,12 @@ from engine_core.process.look import look_at
 from engine_core.process.sockets import ask, of_roles, of_shard
 from engine_core.runtime.clock import ahead_ms, in_words
 from engine_core.transport.gateway import Gateway, GatewayError
-from engine_core.wire.codes import QueryKind
+from engine_core.wire.codes import CommandKind, QueryKind
 
 FOLLOW_EVERY_S = 0.25
 ANSWER_S = 2.0  # for the engine of a shard
 DEGRADED = "Degraded"  # an order would be accepted, but a process waits: the writer for its database, say
+_OF_MARKETS = (CommandKind.ASSET, CommandKind.MARKET, CommandKind.MARKET_STATE)
 ACCEPTING = ("Ok", DEGRADED)
 WARN_AT = 0.8  # as the engine says it in its log (runtime/fullness.py)
 
@@ -138,11 +140,12 @@ def _astray(run: Run) -> dict[str, list[int]]:
 
 
 def _setup(run: Run, shard: int) -> LogSetup | None:
-    """What its log says; None if it does not answer."""
+    """What its log says of markets; None if it does not answer. (There may be a million accounts and keys.)"""
     try:
         check_redis(run.redis_of(shard))
         with Gateway(run.redis_of(shard), shard, answer_seconds=ANSWER_S) as gateway:
-            return LogSetup.read(gateway.query(QueryKind.SETUP)[1])
+            records = gateway.query(QueryKind.SETUP)[1]
+        return LogSetup.read(records[np.isin(records["kind"], _OF_MARKETS)])
     except (CommandError, GatewayError, TimeoutError, redis.RedisError):
         return None
 

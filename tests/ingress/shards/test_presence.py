@@ -25,8 +25,8 @@ AT_ONCE_SECONDS = 1.0  # of the three that a shard is waited for
 class Venue:
     """SOL_USDC trades in shard 0, BTC_USDC in shard 1, and nothing in shard 2."""
 
-    def __init__(self, exchange: Exchange, gateways: list[FakeGateway]) -> None:
-        self.exchange, self.gateways = exchange, gateways
+    def __init__(self, exchange: Exchange, gateways: list[FakeGateway], patch: pytest.MonkeyPatch) -> None:
+        self.exchange, self.gateways, self._patch = exchange, gateways, patch
         assert exchange.service.several is not None
         self.shards = exchange.service.several.shards
         for shard, state in ((0, MarketState.ELSEWHERE), (1, MarketState.OPEN)):
@@ -35,7 +35,7 @@ class Venue:
     async def lose(self, *shards: int) -> None:
         """Their engines answer nothing any more, and that is known."""
         for shard in shards:
-            self.gateways[shard].query = silent  # type: ignore[method-assign]
+            self._patch.setattr(self.gateways[shard], "query", silent)
             for _ in range(MISSES):
                 await self.shards.present[shard].look()
 
@@ -61,7 +61,7 @@ async def venue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     for shard, gateway in enumerate(gateways):
         gateway.records[QueryKind.BALANCES] = balances((1, 1_000_000 * (shard + 1), 500_000))
     opened = await open_exchange(tmp_path / "dist", gateways)
-    yield Venue(opened, gateways)
+    yield Venue(opened, gateways, monkeypatch)
     await opened.close()
 
 
