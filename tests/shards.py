@@ -23,7 +23,7 @@ from engine_core.wire.codes import CommandKind, EventKind, MarketFlag, MarketSta
 from engine_core.wire.layout import join
 from ingress.config import LAST_DEMO_ACCOUNT
 from ingress.operations.administrator import ADMINISTRATOR
-from ingress.shards.mover import in_flight
+from ingress.shards.holding import in_flight
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT, Signer
 from tests.markets import BTC, admin, key_record, setup_records
 from tests.processes import free_port, process

@@ -9,27 +9,21 @@ from engine_core.replica.setup import HOME
 from engine_core.wire.codes import AccountOption, QueryKind
 from engine_core.wire.query_records import BALANCE
 from engine_core.wire.units import format_decimal
-from ingress.engine import RETRY_LATER, Engine
-from ingress.errors import ApiError, Code
+from ingress.engine import Engine
 from ingress.schemas.account_answers import Balance, ShardBalance
 from ingress.service import Service, Several
-from ingress.shards.mover import in_flight
+from ingress.shards.holding import answers, holding, in_flight
 from ingress.shards.router import summed
 
-READINGS: Final = 20  # of an account whose money moves all the time; then they are shown as they are
 WAIT_SECONDS: Final = 3.0
-_READ: Final = (QueryKind.LINKS, QueryKind.BALANCES, QueryKind.LINKS)
 
 
 async def balances(service: Service, account: int) -> dict[str, Balance]:
     """By asset, of all shards; ApiError while one does not answer, since nobody knows what is there."""
     if service.several is None:
         return await balances_in(service, service.engine, account)
-    for _ in range(READINGS):
-        before, parts, links = [await _answers(service.several, kind, account) for kind in _READ]
-        if all(map(np.array_equal, before, links)):  # nothing moved meanwhile: together they are what there is
-            break
-    return _shown(service, parts, in_flight(links))
+    found = await holding(service.several.shards, account, WAIT_SECONDS)
+    return _shown(service, found.balances, in_flight(found.links))
 
 
 async def balances_in(service: Service, engine: Engine, account: int) -> dict[str, Balance]:
@@ -45,16 +39,6 @@ async def known_balances(service: Service, account: int) -> tuple[dict[str, Bala
     missing = [shard for shard, records in enumerate(parts) if records is None]
     nothing = np.zeros(0, BALANCE)
     return _shown(service, [nothing if records is None else records for records in parts], {}), missing
-
-
-async def _answers(several: Several, kind: QueryKind, account: int) -> list[np.ndarray]:
-    parts = []
-    for shard, records in enumerate(await several.shards.reachable(kind, account, WAIT_SECONDS)):
-        if records is None:
-            message = f"Shard {shard} does not answer: what the account has there is not known"
-            raise ApiError(Code.MAINTENANCE, message, RETRY_LATER)
-        parts.append(records)
-    return parts
 
 
 def _shown(service: Service, parts: Sequence[np.ndarray], moving: dict[int, int]) -> dict[str, Balance]:
@@ -99,7 +83,8 @@ async def spendable(service: Service, account: int, asset: int, market: int) -> 
     if several is None:
         return await available(service, account, asset)
     if options & AccountOption.AUTO_TRANSFER:
-        return sum(_of(records, asset) for records in await _answers(several, QueryKind.BALANCES, account))
+        parts = await answers(several.shards, QueryKind.BALANCES, account, WAIT_SECONDS)
+        return sum(_of(records, asset) for records in parts)
     shard = several.shards.engines[several.shards.of(market)]
     return _of(await shard.query(QueryKind.BALANCES, account=account), asset)
 

@@ -24,7 +24,8 @@ from ingress.engine import FAILURES, CommandRefused
 from ingress.errors import ApiError
 from ingress.operations.reservation import locked_by
 from ingress.requests.command_record import Command
-from ingress.shards.mover import Mover, in_flight
+from ingress.shards.holding import holding, in_flight
+from ingress.shards.mover import Mover
 from ingress.shards.router import Routed, Shards, refused_for
 
 ATTEMPTS: Final = 3  # of an order that has all it seems to need: the book that it meets is another one
@@ -105,15 +106,16 @@ class Funding:
             return _Found.LATER
         asset = (market.quote if command.side == Side.BID else market.base).number
         parts = await self._shards.reachable(QueryKind.BALANCES, command.account)
-        if (own := parts[shard]) is None:
+        if parts[shard] is None:
             return _Found.LATER
         held = [0 if part is None else int(part["available"][part["asset"] == asset].sum()) for part in parts]
-        lack = locked_by(command, market, book) - int(own["available"][own["asset"] == asset].sum())
+        need = locked_by(command, market, book)
+        lack = need - held[shard]
         if lack <= 0:
             return _Found.THERE
         there = sum(held) - held[shard]
         if lack > there and (command.kind == _PLACE or not there):  # what a REPLACE frees is not reckoned
-            return await self._elsewhere(command.account, asset, lack - there, any(part is None for part in parts))
+            return await self._elsewhere(command.account, asset, need)
         try:
             await self._mover.bring(command.account, asset, lack, shard, held)
         except CommandRefused as error:  # another order was faster, unless the account may move nothing
@@ -123,10 +125,13 @@ class Funding:
             return _Found.LATER
         return _Found.BROUGHT
 
-    async def _elsewhere(self, account: int, asset: int, atoms: int, is_unknown: bool) -> _Found:
-        """Whether what the shards do not have may be on its way, or with one that does not answer."""
-        links = await self._shards.reachable(QueryKind.LINKS, account)
-        if is_unknown or any(each is None for each in links):
+    async def _elsewhere(self, account: int, asset: int, atoms: int) -> _Found:
+        """Whether an account may have so many: what arrived while shards were asked, or is on its way, or with one that
+        does not answer."""
+        try:
+            found = await holding(self._shards, account)
+        except ApiError:
             return _Found.LATER
-        moving = in_flight([each for each in links if each is not None])
-        return _Found.LATER if atoms <= moving[asset] else _Found.TOO_LITTLE
+        there = sum(int(part["available"][part["asset"] == asset].sum()) for part in found.balances)
+        is_enough = atoms <= there + in_flight(found.links)[asset]
+        return _Found.LATER if is_enough or not found.is_one_moment else _Found.TOO_LITTLE

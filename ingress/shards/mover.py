@@ -15,7 +15,6 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -212,21 +211,6 @@ class Mover:
         except (ApiError, *FAILURES) as error:
             self._open[path] = half, time.monotonic()  # not again at once
             logger.warning("transfer %d of account %d is not finished yet: %s", half.sequence, path.account, error)
-
-
-def in_flight(links: Sequence[np.ndarray]) -> dict[int, int]:
-    """Atoms by asset that have left one shard and not arrived in another; of the LINK records of each."""
-    arrived = {
-        (source, target): sequence
-        for target, records in enumerate(links)
-        for source, sequence in records[["shard", "in_sequence"]].tolist()
-    }
-    atoms: dict[int, int] = defaultdict(int)
-    for source, records in enumerate(links):
-        for target, sequence, asset, moved in records[["shard", "out_sequence", "out_asset", "out_atoms"]].tolist():
-            if sequence > arrived.get((source, target), 0):
-                atoms[asset] += moved
-    return atoms
 
 
 def _command(kind: CommandKind, path: Path, half: Half) -> Admin:

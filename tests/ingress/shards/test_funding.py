@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
-from engine_core.wire.codes import AccountOption, CommandKind, EventKind, OrderType, Side
+from engine_core.wire.codes import AccountOption, CommandKind, EventKind, OrderType, QueryKind, Side
 from ingress.operations.reservation import locked_by
 from ingress.requests.admin_record import Admin, numbers
 from ingress.requests.command_record import Command
@@ -201,6 +202,31 @@ async def test_what_is_in_flight_is_waited_for(hurried: None) -> None:
     await asyncio.sleep(0.02)
     await Mover(venue.shards.engines, venue._complete).finish(path, Half(1, USDC, NEED // 2, 77))
     assert await placing == EventKind.ACCEPTED
+
+
+@pytest.mark.parametrize("asked", [QueryKind.BALANCES, QueryKind.LINKS])
+async def test_what_arrives_while_shards_are_asked_is_not_overlooked(
+    hurried: None, monkeypatch: pytest.MonkeyPatch, asked: QueryKind
+) -> None:
+    """Behind an answer to either question: it is no longer on its way, and not yet in what was said to be held."""
+    venue = Venue(NEED)
+    receiver = venue.ledgers[0]
+    command = Admin(CommandKind.MOVE_OUT, code=0, account=ACCOUNT, asset=USDC, payload=numbers(NEED, 1, 77))
+    venue.ledgers[1].append(command.pack(), asyncio.get_running_loop().create_future())
+    receive = Admin(CommandKind.MOVE_IN, code=1, account=ACCOUNT, asset=USDC, payload=numbers(NEED, 1, 77))
+    arrived: list[bool] = []
+    answer = receiver.query
+
+    async def arriving(kind: QueryKind, **about: Any) -> tuple[np.void, np.ndarray]:
+        said = await answer(kind, **about)
+        if kind is asked and not arrived:
+            arrived.append(True)
+            receiver.append(receive.pack(), asyncio.get_running_loop().create_future())
+        return said
+
+    monkeypatch.setattr(receiver, "query", arriving)
+    assert await venue.place() == EventKind.ACCEPTED
+    assert (arrived, venue.held) == ([True], [0, 0])
 
 
 async def test_a_shard_that_does_not_answer_is_not_needed(hurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
