@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,19 @@ def test_servers_and_sentinels_of_the_log_differ_in_name_and_volume_alone() -> N
         "p",
         "there",
     )
+
+
+def test_addresses_that_are_given_out_are_of_hosts_and_not_those_that_are_fixed() -> None:
+    """Podman took the last of a range for a host's, and a container that had the broadcast address reached nobody."""
+    inside = compose()["networks"]["inside"]["ipam"]["config"][0]
+    subnet, given = ip_network(inside["subnet"]), ip_network(inside["ip_range"])
+    assert subnet.supernet_of(given)  # type: ignore[arg-type]
+    assert not {subnet.network_address, subnet.broadcast_address} & {*given}
+    services = compose()["services"]
+    networks = [service["networks"]["inside"] for service in services.values() if isinstance(service["networks"], dict)]
+    fixed = [ip_address(each["ipv4_address"]) for each in networks]
+    assert fixed and not {*fixed} & {*given}
+    assert given.num_addresses > 2 * len(services)
 
 
 def test_everybody_waits_for_what_it_needs() -> None:
