@@ -110,9 +110,9 @@ def _processor() -> list[str]:
     return [binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()]
 
 
-def is_read_only() -> bool:
+def is_read_only(place: Path) -> bool:
     """Whether all kernels are there and may not be changed by this user: they came with a container's image."""
-    return is_complete() and not os.access(folder(), os.W_OK)
+    return os.path.exists(place / COMPLETE) and not os.access(place, os.W_OK)
 
 
 def _sources() -> dict[str, bytes]:

@@ -9,7 +9,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from numba.core.caching import UserProvidedCacheLocator
+from numba.core.caching import FunctionCache, UserProvidedCacheLocator
+from numba.core.runtime import rtsys
 
 from engine_core.jit import cache, integer_members
 from engine_core.jit.inner_compiler import InnerCompiler
@@ -40,15 +41,32 @@ class KernelLocator(UserProvidedCacheLocator):  # type: ignore[misc]
             super().ensure_cache_path()
 
 
-CACHE_FOLDER, READ_ONLY = cache.folder(), cache.is_read_only()
+class KernelCache(FunctionCache):  # type: ignore[misc]
+    """Numba's, without what only compiling needs, and does by itself when it comes to that: before the first kernel is
+    loaded Numba reads all that it knows of NumPy, and imports SciPy where there is one. That took 0.3 to 0.7 s of each
+    process."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        rtsys.initialize(target_context)  # what kernels that allocate call
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """What `exchange warm` did not foresee is kept in memory where kernels are only read."""
+        if not READ_ONLY:
+            super().save_overload(sig, data)
+
+
+CACHE_FOLDER = cache.folder()
+READ_ONLY = cache.is_read_only(CACHE_FOLDER)
 numba.config.CACHE_DIR = str(CACHE_FOLDER)
 numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__},InTreeCacheLocator"
 
 
 def _cached(function: F, **options: bool) -> F:
     compiled = numba.njit(cache=True, nogil=True, **options)(function)
-    if READ_ONLY and not JIT_DISABLED:
-        compiled._cache.save_overload = lambda *ignored: None  # what `exchange warm` did not foresee is kept in memory
+    if not JIT_DISABLED:
+        compiled._cache = KernelCache(compiled.py_func)
     return cast(F, compiled)
 
 
