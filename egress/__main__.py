@@ -61,8 +61,8 @@ async def run(config: EgressConfig) -> None:
         await AsyncGateway.open(url, config.runtime, shard, config.gateway)
         for shard, url in enumerate(config.redis_urls)
     ]
-    home, *others = (Source(gateway.query, gateway.on_events) for gateway in gateways)
-    data = await MarketData.bootstrap(*home, *others)
+    home, *others = (Source(gateway.query, gateway.on_events, gateway.position) for gateway in gateways)
+    data = await MarketData.bootstrap(home.query, home.on_events, *others)
     hub = Hub()
     order_feeds = OrderFeeds(data, hub, data.query)
     sources = PublicStreams(data, hub, order_feeds)

@@ -75,8 +75,8 @@ async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncItera
             gateways.append(await _open_gateway(config, shard, stages, early))
             stack.push_async_callback(gateways[shard].close)
         since = [each.position for each in gateways]
-        home, *others = (Source(each.query, each.on_events) for each in gateways)
-        market_data = await MarketData.bootstrap(*home, *others)
+        home, *others = (Source(each.query, each.on_events, each.position) for each in gateways)
+        market_data = await MarketData.bootstrap(home.query, home.on_events, *others)
         stack.push_async_callback(market_data.close)
         history = History(config.database_url, market_data.setup, since, partial(_complete, gateways))
         stack.push_async_callback(history.close)

@@ -65,6 +65,7 @@ class ShardedVenue(Signer):
         self.engines: list[Role] = []
         self.writers: list[Role] = []
         self.ingress: list[Role] = []
+        self.egress: list[Role] = []
         self.ports: list[int] = []
         self.gateways: list[Gateway] = []
 
@@ -162,7 +163,7 @@ def open_shards(
         for worker, port in enumerate(ports):
             venue.ingress.append(role("ingress", EXCHANGE_WORKER=str(worker), EXCHANGE_HTTP_PORT=str(port)))
         if streams:
-            role("egress", EXCHANGE_HTTP_PORT=str(ports[0]))
+            venue.egress.append(role("egress", EXCHANGE_HTTP_PORT=str(ports[0])))
         _until_mirrored(venue)
         yield venue
 

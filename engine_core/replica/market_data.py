@@ -7,7 +7,8 @@
 It asks the engine for the setup and every book once, while events that arrive meanwhile wait. Depth numbers say what an
 answer already contains, so an event is never taken twice. A gap in a market's numbers halts that market alone: its
 book is asked again, and listeners get the difference as one change that keeps their sequence whole. Several shards feed
-one replica: a market trades in one of them, and its numbers go on when it moves.
+one replica: a market trades in one of them, and its numbers go on when it moves. Home is waited for; another one that
+does not answer joins when it does, and until then its markets are as halted.
 
 Statistics start empty; backfill.py fills in what happened before, and until it has (`filled`) nobody may be shown what
 trades, tickers and candles add up to. Non-goals: private data, and texts of any kind.
@@ -17,7 +18,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -37,6 +38,7 @@ from engine_core.wire.streams import ORIGIN, EntryId
 
 HELD_BYTES = 64 * 2**20  # events that wait for a book; beyond, they are dropped and the book is asked once more
 RETRY_SECONDS = 0.5
+JOIN_SECONDS = 3.0  # for a shard other than home to answer while this process starts
 
 Level = tuple[int, int]  # ticks, lots
 EventHandler = Callable[[np.ndarray], object]
@@ -50,10 +52,11 @@ class Query(Protocol):
 
 
 class Source(NamedTuple):
-    """One shard: whom to ask, and the handlers of its events (AsyncGateway's list)."""
+    """One shard: whom to ask, the handlers of its events (AsyncGateway's list), and after which entry these begin."""
 
     query: Query
     on_events: list[EventHandler]
+    position: EntryId = ORIGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ class MarketData:
         self._setup_positions = [ORIGIN] * len(queries)
         self._starting: list[tuple[int, np.ndarray]] | None = []
         self._resyncs: dict[int, asyncio.Task[None]] = {}
+        self._joins: list[asyncio.Task[None]] = []
         self._held: list[np.ndarray] = []
         self._since_history: list[np.ndarray] | None = None  # trades while older ones are read
 
@@ -130,6 +134,7 @@ class MarketData:
         data = cls(query, *(source.query for source in others))
         on_events.append(data.apply)
         for shard, source in enumerate(others, start=1):
+            data.positions[shard] = source.position
             source.on_events.append(partial(data.apply, shard=shard))
         await data._start()
         return data
@@ -153,7 +158,7 @@ class MarketData:
         return self._apply(slots, shard)
 
     async def close(self) -> None:
-        await ended(*self._resyncs.values())
+        await ended(*self._joins, *self._resyncs.values())
 
     def book(self, market: int) -> Book:
         return Book(market, self)
@@ -190,20 +195,46 @@ class MarketData:
         self._since_history = None
 
     async def _start(self) -> None:
-        for shard, query in enumerate(self._queries):
-            header, records = await _first(query, QueryKind.SETUP)
-            self.positions[shard] = EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
-            self.time_ms = max(self.time_ms, int(header["time_ms"]))
-            self.setup.apply(records, shard)
-        self._setup_positions[:] = self.positions
+        late = [shard for shard in range(len(self._queries)) if not await self._answers_in_time(shard)]
         for market in self.setup.markets:
             self._add_market(market, live=False)
+        if late:
+            self.setup.presume(late[0])
         for market in self.setup.markets:
-            header, levels = await _first(self.query, QueryKind.BOOK, market)
-            self.depth.load(market, levels, int(header["update_id"]))
+            if self.setup.shards[market] not in late:
+                header, levels = await _first(self.query, QueryKind.BOOK, market)
+                self.depth.load(market, levels, int(header["update_id"]))
         waiting, self._starting = self._starting or [], None
         for shard, slots in waiting:
             self.apply(slots, shard)
+        self._joins = [asyncio.get_running_loop().create_task(self._join(shard)) for shard in late]
+
+    async def _answers_in_time(self, shard: int) -> bool:
+        """Whether it has said what is set up there; home is waited for however long it takes."""
+        try:
+            async with asyncio.timeout(None if shard == HOME else JOIN_SECONDS):
+                header, records = await _first(self._queries[shard], QueryKind.SETUP)
+        except TimeoutError:
+            logger.warning("shard %d does not answer: going on without it, and its markets wait", shard)
+            return False
+        self.positions[shard] = self._setup_positions[shard] = _entry_of(header)
+        self.time_ms = max(self.time_ms, int(header["time_ms"]))
+        self.setup.apply(records, shard)
+        return True
+
+    async def _join(self, shard: int) -> None:
+        """Ask a shard that was late until it answers, then for the books of its markets. Its events came all the time:
+        only levels were not taken from them."""
+        header, records = await _until_answered(self._queries[shard], QueryKind.SETUP, f"shard {shard}")
+        self._setup_positions[shard] = _entry_of(header)
+        self.setup.apply(records, shard)
+        for market in self.setup.markets.keys() - range(len(self.depth.markets)):
+            self._add_market(market, live=False)
+        for market, trades_in in self.setup.shards.items():
+            if trades_in == shard and not self.book(market).live:
+                self._ask_again(market)
+        logger.info("shard %d answers: its markets are read", shard)
+        self._tell(replace(NOTHING, setup=True, time_ms=self.time_ms, shard=shard))
 
     def _add_market(self, market: int, *, live: bool) -> None:
         self.depth.add_market(market, live=live)
@@ -256,6 +287,10 @@ class MarketData:
             self.gaps += 1
             if not self._resyncs:
                 self._hold(slots)
+            self._ask_again(market)
+
+    def _ask_again(self, market: int) -> None:
+        if market not in self._resyncs:
             self._resyncs[market] = asyncio.get_running_loop().create_task(self._resynchronise(market))
 
     def _hold(self, slots: np.ndarray) -> None:
@@ -264,13 +299,7 @@ class MarketData:
         self._held.append(slots.copy())
 
     async def _resynchronise(self, market: int) -> None:
-        while True:
-            try:
-                header, levels = await self.query(QueryKind.BOOK, market=market)
-                break
-            except (OSError, TimeoutError, RuntimeError) as error:
-                logger.warning("book of market %d is not available, asking again: %s", market, error)
-                await asyncio.sleep(RETRY_SECONDS)
+        header, levels = await _until_answered(self.query, QueryKind.BOOK, f"book of market {market}", market)
         changes = self._reload(market, levels, int(header["update_id"]))
         del self._resyncs[market]
         held = self._held
@@ -295,6 +324,10 @@ class MarketData:
         return Changes(NOTHING.slots, np.array(rows, LEVEL_CHANGE), NOTHING.trades, spans, False, self.time_ms)
 
 
+def _entry_of(header: np.void) -> EntryId:
+    return EntryId(int(header["entry_ms"]), int(header["entry_seq"]))
+
+
 async def _first(query: Query, kind: QueryKind, market: int = 0) -> tuple[np.void, np.ndarray]:
     """Without these there is nothing to begin with, so a slow engine is waited for."""
     while True:
@@ -302,6 +335,15 @@ async def _first(query: Query, kind: QueryKind, market: int = 0) -> tuple[np.voi
             return await query(kind, market=market)
         except TimeoutError as error:
             logger.warning("waiting: %s", error)
+
+
+async def _until_answered(query: Query, kind: QueryKind, what: str, market: int = 0) -> tuple[np.void, np.ndarray]:
+    while True:
+        try:
+            return await query(kind, market=market)
+        except (OSError, TimeoutError, RuntimeError) as error:
+            logger.warning("%s is not available, asking again: %s", what, error)
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 assert FLAT.itemsize == SLOT.itemsize

@@ -103,6 +103,12 @@ class Setup:
         """Take the APPLIED ones of ADMIN_EVENT records."""
         self.apply(events["command"][events["kind"] == EventKind.APPLIED], shard)
 
+    def presume(self, shard: int) -> None:
+        """Of one that has not said what it trades: the markets that trade in none of those that have."""
+        for market in self.markets:
+            if not self._states.get(market):
+                self.shards[market] = shard
+
     def _apply(self, kind: CommandKind, record: np.void, shard: int) -> None:
         match kind:
             case CommandKind.GENESIS:

@@ -1,5 +1,6 @@
 """One replica of a venue with two shards: SOL_USDC trades in shard 0, BTC_USDC in shard 1."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import redis
 
+from engine_core.replica import market_data
 from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData, Source
 from engine_core.wire.codes import AccountState, CommandKind, KeyPermission, MarketFlag, MarketState, QueryKind, Side
@@ -39,7 +41,7 @@ class Venue:
     async def started(cls) -> "Venue":
         venue = cls()
         home, other = (Source(engine.query, feed) for engine, feed in zip(venue.engines, venue.handlers, strict=True))
-        venue.data = await MarketData.bootstrap(*home, other)
+        venue.data = await MarketData.bootstrap(home.query, home.on_events, other)
         return venue
 
     def feed(self, shard: int) -> None:
@@ -157,7 +159,7 @@ async def test_statistics_of_a_market_that_moved_are_rebuilt_from_both_logs(
                 flow.trade(Side.BID, 100 + number, 1, 1)
                 append(client, flow.take(), shard)
     home, other = (Source(engine.query, []) for engine in venue.engines)
-    data = await MarketData.bootstrap(*home, other)
+    data = await MarketData.bootstrap(home.query, home.on_events, other)
     await backfill(data, valkey, valkey)
     assert [trade.price_ticks for trade in data.recent_trades(SOL_USDC, 20)] == list(range(108, 99, -1))
 
@@ -171,7 +173,7 @@ async def test_one_log_that_lacks_what_was_seen_is_an_error(valkey: str, monkeyp
     with redis.Redis.from_url(valkey) as client:
         append(client, venue.flows[0].take(), 0)
     home, other = (Source(engine.query, []) for engine in venue.engines)
-    data = await MarketData.bootstrap(*home, other)
+    data = await MarketData.bootstrap(home.query, home.on_events, other)
     with pytest.raises(TimeoutError, match=r"events:\{s1\}"):
         await backfill(data, valkey, valkey)
     assert not data.filled
@@ -186,7 +188,7 @@ async def test_where_a_market_traded_before_is_known_from_the_start() -> None:
     venue.engines[1].records = join([records_of(1, 78), left])
     venue.engines[0].records = join([records_of(0, 77), never])
     home, other = (Source(engine.query, []) for engine in venue.engines)
-    data = await MarketData.bootstrap(*home, other)
+    data = await MarketData.bootstrap(home.query, home.on_events, other)
     assert (data.setup.former, data.setup.shards) == ({SOL_USDC: {1}}, TRADED_IN)
 
 
@@ -195,3 +197,48 @@ def test_both_setups_are_alike_but_for_where_markets_trade() -> None:
     home, other = records_of(0, 77), records_of(1, 77)
     differ = [at for at in range(len(home)) if home[at].tobytes() != other[at].tobytes()]
     assert [int(kind) for kind in join([home[differ]])["kind"]] == [CommandKind.MARKET] * 2
+
+
+class Away(Engine):
+    """One that does not answer until it is back."""
+
+    back = False
+
+    async def query(self, kind: QueryKind, *, market: int = 0, account: int = 0) -> tuple[np.void, np.ndarray]:
+        if not self.back:
+            await asyncio.sleep(0.005)
+            raise TimeoutError("nobody answers")
+        return await super().query(kind, market=market, account=account)
+
+
+async def test_a_shard_that_does_not_answer_at_the_start_joins_when_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its markets wait, those of others do not; of its trades none is lost, neither of those before it answered."""
+    monkeypatch.setattr(market_data, "JOIN_SECONDS", 0.02)
+    monkeypatch.setattr(market_data, "RETRY_SECONDS", 0.01)
+    venue = Venue()
+    venue.engines[1] = away = Away(venue.flows[1], venue.engines[1].records)
+    venue.flows[1].level(Side.BID, 700, 4, market=BTC_USDC)
+    venue.flows[1].take()  # before this process began
+    home, other = (Source(engine.query, feed) for engine, feed in zip(venue.engines, venue.handlers, strict=True))
+    data = venue.data = await MarketData.bootstrap(home.query, home.on_events, other)
+    sol, btc = data.book(SOL_USDC), data.book(BTC_USDC)
+    assert (sol.live, btc.live, data.setup.shards) == (True, False, TRADED_IN)
+    assert data.setup.markets[BTC_USDC].state == MarketState.ELSEWHERE
+    venue.flows[0].level(Side.BID, 100, 5)
+    venue.flows[1].trade(Side.ASK, 900, 2, 3, market=BTC_USDC)
+    venue.feed(0)
+    venue.feed(1)
+    assert sol.best() == ((100, 5), None)
+    told = []
+    data.listeners.append(lambda changes: told.append(changes.setup))
+    away.back = True
+    async with asyncio.timeout(60):
+        while not btc.live:
+            await asyncio.sleep(0.01)
+    venue.flows[1].trade(Side.ASK, 900, 1, 2, market=BTC_USDC)
+    venue.feed(1)
+    assert btc.best() == ((700, 4), (900, 2))
+    assert (data.setup.markets[BTC_USDC].state, data.setup.log_ids) == (MarketState.OPEN, {0: 77, 1: 78})
+    assert [trade.lots for trade in data.recent_trades(BTC_USDC, 9)] == [1, 2]
+    assert (told[0], data.gaps) == (True, 0)
+    await data.close()

@@ -63,11 +63,16 @@ def place(venue: ShardedVenue, symbol: str) -> httpx.Response:
     return venue.send("POST", "/api/v1/order", "orderExecute", {"symbol": symbol, **ORDER})
 
 
+def send_money(venue: ShardedVenue) -> None:
+    """For an order in the shard of BTC_USDC."""
+    asked = {"symbol": "USDC", "quantity": "10", "from": 0, "to": 1}
+    assert venue.send("POST", "/api/v1/capital/transfer", "transfer", asked).is_success
+
+
 @pytest.mark.parametrize(("lost", "waits", "trades"), [(1, "BTC_USDC", "SOL_USDC"), (0, "SOL_USDC", "BTC_USDC")])
 def test_an_engine_is_away(venue: ShardedVenue, sockets: Path, lost: int, waits: str, trades: str) -> None:
     if lost == 0:
-        asked = {"symbol": "USDC", "quantity": "10", "from": 0, "to": 1}
-        assert venue.send("POST", "/api/v1/capital/transfer", "transfer", asked).is_success
+        send_money(venue)
     until(venue, {"status": "Ok", "message": None})
     venue.engines[lost].kill()
     try:
@@ -93,4 +98,37 @@ def test_an_engine_is_away(venue: ShardedVenue, sockets: Path, lost: int, waits:
     until(venue, {"status": "Ok", "message": None})
     venue.get("/api/v1/capital", "balanceQuery")
     cancelled = venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": trades})
+    assert len(cancelled.json()) == 1, cancelled.text
+
+
+def until_best_bid(venue: ShardedVenue, symbol: str, price: str) -> None:
+    """Of a book that is read again."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := venue.tell(f"/api/v1/depth?symbol={symbol}")["bids"][-1:]) != [[price, "1"]]:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def test_ingress_and_egress_start_while_an_engine_is_away(venue: ShardedVenue, sockets: Path) -> None:
+    """They serve the markets of the others, and the rest as soon as it is back."""
+    send_money(venue)
+    for symbol in ("BTC_USDC", "SOL_USDC"):
+        assert place(venue, symbol).is_success
+    venue.engines[1].kill()
+    try:
+        for role in (*venue.ingress, *venue.egress):
+            role.kill()
+            role.start()
+        until_best_bid(venue, "SOL_USDC", "1")
+        cancelled = venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"})
+        assert len(cancelled.json()) == 1, cancelled.text
+        until(venue, {"status": "Ok", "message": "Waiting: shard 1 (BTC_USDC): The engine does not answer"})
+        assert isinstance(venue.client, httpx.Client)
+        assert venue.client.get("/api/v1/depth?symbol=BTC_USDC").status_code == 503
+        assert all(is_ready(sockets, role) for role in ("ingress", "egress"))
+    finally:
+        venue.engines[1].start()
+    until(venue, {"status": "Ok", "message": None})
+    until_best_bid(venue, "BTC_USDC", "1")
+    cancelled = venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "BTC_USDC"})
     assert len(cancelled.json()) == 1, cancelled.text
