@@ -26,8 +26,8 @@ from egress.streams.public import PublicStreams
 from engine_core.config.settings import Settings
 from engine_core.config.toml_section import ConfigError
 from engine_core.edge import exposure
-from engine_core.edge.expiring_set import ENDED_SESSIONS, Remembered
-from engine_core.edge.expiring_set import FILE as USED_SIGNATURES
+from engine_core.edge.expiring_set import Remembered
+from engine_core.edge.shared_files import ENDED_SESSIONS, USED_SIGNATURES
 from engine_core.process import lifecycle
 from engine_core.process.metrics import serve as serve_metrics
 from engine_core.process.tasks import ended

@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, field, replace
 
 from engine_core.edge import session_tokens, signing
-from engine_core.edge.expiring_set import NAME_BYTES, Full, Remembered
+from engine_core.edge.expiring_set import Full, Remembered
+from engine_core.edge.shared_files import NAME_BYTES
 from engine_core.replica.setup import Setup
 from engine_core.wire.codes import KeyPermission
 

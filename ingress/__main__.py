@@ -21,7 +21,8 @@ from engine_core.config.hosts import in_url, to_bind
 from engine_core.config.settings import Settings
 from engine_core.config.toml_section import ConfigError
 from engine_core.edge import exposure
-from engine_core.edge.expiring_set import ENDED_SESSIONS, Remembered
+from engine_core.edge.expiring_set import Remembered
+from engine_core.edge.shared_files import ENDED_SESSIONS, USED_SIGNATURES
 from engine_core.process import lifecycle
 from engine_core.process.metrics import Monitor
 from engine_core.process.metrics import serve as serve_metrics
@@ -32,7 +33,6 @@ from engine_core.replica.setup import HOME
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.gateway import GatewayError
 from engine_core.wire.log import LogError
-from ingress.access import used_signatures
 from ingress.access.authenticator import Authenticator
 from ingress.access.rate_limits import FILE as limits_file
 from ingress.access.rate_limits import opened
@@ -89,7 +89,7 @@ async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncItera
             each.on_events.append(shown.observe)  # last: who is told of his events asks for it
         gateway: Gateway = gateways[HOME] if several is None else several.shards
         engine = Engine(gateway)
-        used = UsedSignatures(config.runtime / used_signatures.FILE)
+        used = UsedSignatures(config.runtime / USED_SIGNATURES)
         stack.callback(used.close)
         sessions = Remembered(config.runtime / ENDED_SESSIONS)
         stack.callback(sessions.close)

@@ -1,25 +1,22 @@
 """Names that all servers of a host remember until a given moment: signatures that were used, sessions that were ended.
 
-    sets of WAYS entries:   WAYS words   until when (Unix ms), 0: free
-                            2 * WAYS     the names: 16 bytes that nobody can choose
-
-A name may be in either of two sets, and goes into the emptier one: so both are full only when three fifths of all room
-are taken, where of one set alone some are full at a third. Then it is refused, because forgetting would admit what must
-not be. Non-goals: what is named.
+A name may be in either of two sets (shared_files.py), and goes into the emptier one: so both are full only when three
+fifths of all room are taken, where of one set alone some are full at a third. Then it is refused, because forgetting
+would admit what must not be. Non-goals: what is named, and how one of many gets a name (claims.py).
 """
 
+import os
 from pathlib import Path
+from struct import Struct
 from typing import Final
 
+import numpy as np
+
+from engine_core.edge.claims import CLAIMED, FULL, MOST_MS, claim
+from engine_core.edge.shared_files import LAYOUT, NAME_BYTES, SET_WORDS, SETS, WAYS
 from engine_core.edge.shared_words import WORD, SharedWords
 
-FILE: Final = "used-signatures"
-ENDED_SESSIONS: Final = "ended-sessions"  # the file of the sessions that a log-out ended
-SETS: Final = 1 << 17  # 25 MB, a million places: at a window of 60 s, good for 10,000 requests/s
-NAME_BYTES: Final = 16
-WAYS: Final = 8
-_LAYOUT: Final = 2
-SET_WORDS: Final = 3 * WAYS
+_NAME: Final = Struct("<QQ")
 
 
 class Full(Exception):
@@ -30,48 +27,31 @@ class Remembered:
     """A set of names with an end each, shared through the file at `path`."""
 
     def __init__(self, path: Path, sets: int = SETS) -> None:
-        self._shared = SharedWords(path, sets * SET_WORDS, _LAYOUT)
+        claim(np.zeros(SET_WORDS, np.int64), 0, 0, 1, 1, 1, 1, 1)  # loads the kernel
+        self._shared = SharedWords(path, sets * SET_WORDS, LAYOUT)
+        self._words = np.frombuffer(self._shared.words, np.int64)
         self._sets = sets
+        self._turn = os.getpid() << 4
 
     def close(self) -> None:
+        del self._words
         self._shared.close()
 
     def add(self, name: bytes, until_ms: int, now_ms: int) -> bool:
         """Whether the name was not there; it is now. Full if there is no room."""
-        (first, other), shared = self._sets_of(name), self._shared
-        shared.lock()
-        try:
-            if self._is_at(first, name, now_ms) or self._is_at(other, name, now_ms):
-                return False
-            way = self._free_way(first, now_ms)
-            if way and (less := self._free_way(other, now_ms)) < way:
-                first, way = other, less
-            if way == WAYS:
-                raise Full
-            at = (first + WAYS) * WORD + way * NAME_BYTES
-            shared.bytes[at : at + NAME_BYTES] = name
-            shared.words[first + way] = until_ms
-            return True
-        finally:
-            shared.unlock()
+        one, two = _NAME.unpack(name)
+        first, other = one % self._sets * SET_WORDS, two % self._sets * SET_WORDS
+        low, high = one - (one >> 63 << 64), two - (two >> 63 << 64)
+        self._turn += 1
+        found = claim(self._words, first, other, low, high, min(until_ms, MOST_MS), now_ms, self._turn)
+        if found == FULL:
+            raise Full
+        return found == CLAIMED
 
     def has(self, name: bytes, now_ms: int) -> bool:
-        first, other = self._sets_of(name)
-        return self._is_at(first, name, now_ms) or self._is_at(other, name, now_ms)
-
-    def _sets_of(self, name: bytes) -> tuple[int, int]:
-        """The first words of both."""
-        assert len(name) == NAME_BYTES
-        one, other = int.from_bytes(name[:8], "little"), int.from_bytes(name[8:], "little")
-        return one % self._sets * SET_WORDS, other % self._sets * SET_WORDS
-
-    def _free_way(self, first: int, now_ms: int) -> int:
-        """The first one; it says how full the set is, too."""
-        words = self._shared.words
-        for way in range(WAYS):
-            if words[first + way] < now_ms:
-                return way
-        return WAYS
+        one, two = _NAME.unpack(name)
+        sets = one % self._sets * SET_WORDS, two % self._sets * SET_WORDS
+        return any(self._is_at(first, name, now_ms) for first in sets)
 
     def _is_at(self, first: int, name: bytes, now_ms: int) -> bool:
         begin = (first + WAYS) * WORD

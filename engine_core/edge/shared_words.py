@@ -4,9 +4,9 @@
          2  layout, given by its user                      3-7  zero
          8  ... the words, zero in a new file
 
-Loading and storing one aligned word is atomic; for anything more there is `lock`, which ends with the process that held
-it. The file outlives its processes, so a worker that restarts forgets nothing. Non-goals: what the words mean
-(expiring_set.py; ingress/access/rate_limits.py), and other hosts.
+Loading and storing one aligned word is atomic, and for anything more there are kernels (claims.py). The file outlives
+its processes, so a worker that restarts forgets nothing. Non-goals: what the words mean (expiring_set.py;
+ingress/access/rate_limits.py), and other hosts.
 """
 
 import fcntl
@@ -34,7 +34,7 @@ class SharedWords:
         header = [_MAGIC, count, layout]
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         size = file_bytes(count)
-        self.lock()
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # another process may be making it
         try:
             if os.fstat(self._descriptor).st_size != size or not self._has(header, size):
                 os.ftruncate(self._descriptor, 0)  # new, or of another version of this code
@@ -45,7 +45,7 @@ class SharedWords:
         except NoRoom:
             os.close(self._descriptor)
             raise
-        self.unlock()
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self._memory = mmap.mmap(self._descriptor, size)
         self._view = memoryview(self._memory)
         self.bytes = self._view[_HEADER_WORDS * WORD :]
@@ -54,13 +54,6 @@ class SharedWords:
     def _has(self, header: list[int], size: int) -> bool:
         found = os.pread(self._descriptor, len(header) * WORD, 0)
         return [int.from_bytes(found[at : at + WORD], "little") for at in range(0, len(found), WORD)] == header
-
-    def lock(self) -> None:
-        """Alone among the processes of this host. Held for microseconds, so waiting for it blocks nobody noticeably."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-
-    def unlock(self) -> None:
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
         self.words.release()

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine_core.config.settings import write_private
-from engine_core.edge.expiring_set import ENDED_SESSIONS, SET_WORDS, SETS
-from engine_core.edge.expiring_set import FILE as SIGNATURES
+from engine_core.edge.shared_files import ENDED_SESSIONS, SET_WORDS, SETS, USED_SIGNATURES
 from engine_core.edge.shared_words import file_bytes
 from engine_core.transport.reserved_file import NoRoom, give_back
 
@@ -52,7 +51,7 @@ def tidy(runtime: Path) -> None:
     for pattern in ("ring-*", "bell-*", "*.metrics"):
         for path in runtime.glob(pattern):
             path.unlink(missing_ok=True)
-    for name in (SIGNATURES, ENDED_SESSIONS, RATE_LIMITS):
+    for name in (USED_SIGNATURES, ENDED_SESSIONS, RATE_LIMITS):
         with contextlib.suppress(OSError):  # it is not there, or there is no room to copy it: the next time
             give_back(runtime / name)
 

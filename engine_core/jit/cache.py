@@ -20,7 +20,7 @@ COMPLETE = "complete"  # a file that `exchange warm` leaves in the folder once e
 KERNELS_FOLDER = "kernels"  # in the data folder, where there is no better place
 _ROOT = Path(__file__).parents[2]
 _KERNEL_FOLDERS = (
-    *(f"engine_core/{name}" for name in ("book", "replica", "transport", "wire")),
+    *(f"engine_core/{name}" for name in ("book", "edge", "replica", "transport", "wire")),
     "ingress/fast_path",
 )
 _IMPORT = re.compile(r"^from ((?:engine_core|ingress)\S*) import (\([^)]*\)|.*)", re.MULTILINE)

@@ -38,6 +38,15 @@ def _load_acquire(typing_context: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def _compare_exchange(typing_context: Any, array: Any, index: Any, old: Any, new: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *args[:2])
+        return builder.extract_value(builder.cmpxchg(pointer, *args[2:], "seq_cst", "seq_cst"), 1)
+
+    return types.boolean(array, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def _trailing_zeros(typing_context: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))  # never called with 0
@@ -124,6 +133,12 @@ if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
     def load_acquire(array: Any, index: int) -> int:
         return int(array[index])
 
+    def compare_exchange(array: Any, index: int, old: int, new: int) -> bool:
+        is_old = int(array[index]) == old
+        if is_old:
+            array[index] = new
+        return is_old
+
     def either(condition: bool, one: int, other: int) -> int:
         return one if condition else other
 
@@ -135,6 +150,9 @@ if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
 else:
     either = _either  # a choice between two numbers without a branch, where none could be foreseen
     store_release, load_acquire, trailing_zeros = _store_release, _load_acquire, _trailing_zeros
+    compare_exchange = (
+        _compare_exchange  # put `new` in the place of `old`, unless another one was there: whether it was
+    )
     mixed = _mixed  # a hash of 64 bits; no two numbers have the same
     fence_acquire, fence_release, fence_seq_cst = _fence_acquire, _fence_release, _fence_seq_cst
     noinline, cold = _noinline, _cold

@@ -1,4 +1,4 @@
-"""The engine's jobs of `exchange warm`, each a process of its own: `book`, and `views` for the ring and the replicas.
+"""The engine's jobs of `exchange warm`, each a process of its own: `book`, and `views` for what servers share and show.
 
 They print `compile NAME` as each kernel's turn comes. The job of the requests is ingress's (ingress/fast_path/warm.py).
 """
@@ -15,6 +15,7 @@ import numpy as np
 from engine_core.book import audit, queries
 from engine_core.book.memory.state import Capacities
 from engine_core.book.resize import resized
+from engine_core.edge.expiring_set import Remembered
 from engine_core.process import lifecycle
 from engine_core.process.compilation import announce_compilation
 from engine_core.replica.market_data import MarketData
@@ -111,9 +112,10 @@ def book() -> None:
 
 
 def views() -> None:
-    """The ring, and the replica of the reading processes."""
+    """The ring, the names that servers share, and the replica of the reading processes."""
     with tempfile.TemporaryDirectory() as folder:
         _ring(Path(folder))
+        Remembered(Path(folder) / "names", 1).close()
     asyncio.run(_replica())
 
 

@@ -8,10 +8,10 @@ Non-goals: other hosts (a load balancer has to keep a client on one), and a host
 import hashlib
 from typing import Final
 
-from engine_core.edge.expiring_set import FILE, NAME_BYTES, Full, Remembered
+from engine_core.edge.expiring_set import Full, Remembered
+from engine_core.edge.shared_files import NAME_BYTES
 from ingress.errors import ApiError, Code
 
-__all__ = ["FILE", "UsedSignatures", "busy", "duplicate"]
 _TEST: Final = b"test"
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from engine_core.edge.expiring_set import NAME_BYTES
+from engine_core.edge.shared_files import NAME_BYTES
 from engine_core.wire.codes import Reason
 from engine_core.wire.units import format_decimal
 from ingress.database import HistoryUnavailable

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ingress.access.used_signatures import FILE, UsedSignatures
+from engine_core.edge.shared_files import USED_SIGNATURES
+from ingress.access.used_signatures import UsedSignatures
 from tests.attacks.conftest import ENDED_PER_ACCOUNT
 from tests.ingress.fakes import READER_ACCOUNT, TRADER
 from tests.venue import ADMIN, Venue
@@ -206,5 +207,5 @@ def test_a_replay_after_a_restart_of_the_worker(venue: Venue) -> None:
     assert venue.client.send(request).status_code == 200
     signature = base64.b64decode(request.headers["x-signature"])
     now_ms = time.time_ns() // 1_000_000
-    with closing(UsedSignatures(Path(venue.environment["EXCHANGE_RUNTIME"]) / FILE)) as used:
+    with closing(UsedSignatures(Path(venue.environment["EXCHANGE_RUNTIME"]) / USED_SIGNATURES)) as used:
         assert not used.is_first(signature, now_ms + 5_000, now_ms)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engine_core.edge.expiring_set import FILE, Remembered
+from engine_core.edge.expiring_set import Remembered
+from engine_core.edge.shared_files import USED_SIGNATURES
 from engine_core.edge.shared_words import SharedWords, file_bytes
 from engine_core.host import runtime_folders
 from engine_core.host.runtime_folders import OWNER, check_room, own, sweep, tidy
@@ -74,7 +75,7 @@ def test_each_file_is_reserved_or_not_there(small: Path) -> None:
         RingWriter(small, 0, 65_536, 1, 1, EntryId(1, 0))
     assert not list(small.glob("ring-*"))
     with pytest.raises(NoRoom, match="what the servers share"):
-        Remembered(small / FILE)
+        Remembered(small / USED_SIGNATURES)
     words = SharedWords(small / "few", 1000, 1)
     (small / "rest").write_bytes(b"x" * (7 * 2**20))
     with pytest.raises(OSError, match="No space"):
@@ -84,7 +85,7 @@ def test_each_file_is_reserved_or_not_there(small: Path) -> None:
 
 
 def test_what_is_remembered_survives_and_the_rest_is_given_back(tmp_path: Path) -> None:
-    path = tmp_path / FILE
+    path = tmp_path / USED_SIGNATURES
     names = Remembered(path)
     assert names.add(b"n" * 16, 10**15, 1)
     names.close()
@@ -127,11 +128,11 @@ def test_folders_that_nothing_was_started_in_are_removed(tmp_path: Path) -> None
     old, new, used = (tmp_path / f"exchange-{os.getuid()}-{name}" for name in ("old", "new", "used"))
     for folder in (old, new, used):
         folder.mkdir()
-    (used / FILE).touch()
+    (used / USED_SIGNATURES).touch()
     for folder in (old, used):
         os.utime(folder, (1, 1))
     assert sweep(tmp_path, tmp_path / "mine") == []
-    assert not old.exists() and new.exists() and (used / FILE).exists()
+    assert not old.exists() and new.exists() and (used / USED_SIGNATURES).exists()
 
 
 @pytest.mark.timeout(300)
