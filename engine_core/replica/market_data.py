@@ -195,7 +195,10 @@ class MarketData:
         self._since_history = None
 
     async def _start(self) -> None:
-        late = [shard for shard in range(len(self._queries)) if not await self._answers_in_time(shard)]
+        await self._answers_in_time(HOME)
+        others = range(HOME + 1, len(self._queries))
+        answered = await asyncio.gather(*map(self._answers_in_time, others))
+        late = [shard for shard, is_there in zip(others, answered, strict=True) if not is_there]
         for market in self.setup.markets:
             self._add_market(market, live=False)
         if late:
