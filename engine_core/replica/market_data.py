@@ -195,10 +195,8 @@ class MarketData:
         self._since_history = None
 
     async def _start(self) -> None:
-        await self._answers_in_time(HOME)
-        others = range(HOME + 1, len(self._queries))
-        answered = await asyncio.gather(*map(self._answers_in_time, others))
-        late = [shard for shard, is_there in zip(others, answered, strict=True) if not is_there]
+        await self._take_setup(HOME)
+        late = await self._late() if len(self._queries) > 1 else []
         for market in self.setup.markets:
             self._add_market(market, live=False)
         if late:
@@ -212,18 +210,25 @@ class MarketData:
             self.apply(slots, shard)
         self._joins = [asyncio.get_running_loop().create_task(self._join(shard)) for shard in late]
 
-    async def _answers_in_time(self, shard: int) -> bool:
-        """Whether it has said what is set up there; home is waited for however long it takes."""
-        try:
-            async with asyncio.timeout(None if shard == HOME else JOIN_SECONDS):
-                header, records = await _first(self._queries[shard], QueryKind.SETUP)
-        except TimeoutError:
-            logger.warning("shard %d does not answer: going on without it, and its markets wait", shard)
-            return False
+    async def _take_setup(self, shard: int) -> None:
+        header, records = await _first(self._queries[shard], QueryKind.SETUP)
         self.positions[shard] = self._setup_positions[shard] = _entry_of(header)
         self.time_ms = max(self.time_ms, int(header["time_ms"]))
         self.setup.apply(records, shard)
-        return True
+
+    async def _late(self) -> list[int]:
+        """The shards that have not said in time what is set up there; home was waited for however long it took."""
+        late = []
+
+        async def ask(shard: int) -> None:
+            try:
+                await asyncio.wait_for(self._take_setup(shard), JOIN_SECONDS)
+            except TimeoutError:
+                logger.warning("shard %d does not answer: going on without it, and its markets wait", shard)
+                late.append(shard)
+
+        await asyncio.gather(*map(ask, range(HOME + 1, len(self._queries))))
+        return sorted(late)
 
     async def _join(self, shard: int) -> None:
         """Ask a shard that was late until it answers, then for the books of its markets. Its events came all the time:
