@@ -25,6 +25,8 @@ _TIMESPEC: Final = struct.Struct("qq")
 _ANCILLARY_BYTES: Final = 64
 _PEEK: Final = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)  # enums cost microseconds here
 _STREAM: Final = int(socket.SOCK_STREAM)
+_ONE_MOMENT_S: Final = 20e-6
+_LOOKS: Final = 5
 _BUFFER: Final = bytearray(64 * 1024)  # of all connections: each read is handed on before the next one
 _VIEW: Final = memoryview(_BUFFER)
 
@@ -52,8 +54,9 @@ class Arrivals:
                         stamp_ns = seconds * 1_000_000_000 + nanoseconds
         finally:
             peeking.detach()  # it is the transport's
-        ago_s = (time.time_ns() - stamp_ns) / 1e9  # by the one clock, taken off the other
-        self._at = now() - (ago_s if stamp_ns and ago_s > 0 else 0.0)
+        at, wall_ns = _both_clocks()
+        ago_s = (wall_ns - stamp_ns) / 1e9  # by the one clock, taken off the other
+        self._at = at - (ago_s if stamp_ns and ago_s > 0 else 0.0)
 
     def forget(self) -> None:
         self._at = 0.0
@@ -96,6 +99,15 @@ class StampedConnection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._protocol.resume_writing()
+
+
+def _both_clocks() -> tuple[float, int]:
+    """One moment, by the clock of the stages and by the kernel's: taken again where something came between the two."""
+    for _ in range(_LOOKS):
+        before, wall_ns, after = now(), time.time_ns(), now()
+        if after - before < _ONE_MOMENT_S:
+            break
+    return before, wall_ns
 
 
 def stamped(arrivals: Arrivals, protocol: type[asyncio.Protocol]) -> type[asyncio.Protocol]:

@@ -5,9 +5,11 @@ folders is one piece; and those of ONE_KERNEL, which would all compile it. The l
 """
 
 from collections.abc import Iterable
+from typing import cast
 
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 SHARED = ("tests/ingress/live", "tests/attacks", "tests/browser", "tests/end_to_end/live", "tests/operator/live")
 ONE_KERNEL = (
@@ -64,6 +66,17 @@ class OneExchangeOneWorker(LoadScopeScheduling):  # type: ignore[misc]
         if _is_in(path, PAGE) and self.config.getoption("markexpr") == "page":
             return path
         return next((folder for folder in SHARED if _is_in(path, folder)), path)
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """A worker has ended: the test that it died of has failed, and only what it left undone goes to another one,
+        which would die of that test as well, and so on until none may be started any more."""
+        for scope in self.assigned_work[node].values():
+            for test, is_done in scope.items():
+                if not is_done:
+                    scope[test] = True
+                    super().remove_node(node)
+                    return test
+        return cast(str | None, super().remove_node(node))
 
 
 def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:

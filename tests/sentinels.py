@@ -8,6 +8,7 @@ with Sentinels(folder) as servers:
 import contextlib
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -195,6 +196,19 @@ class Sentinels:
         until(promoted, f"nobody was promoted instead of {instead_of}")
         return self.primary
 
+    def promotion(self, instead_of: int, replicas: int = 0) -> "Promotion":
+        """Who is promoted, looked at all the time: on a busy machine sentinels may promote several within seconds."""
+
+        def holds() -> bool:
+            port = self.primary
+            if port == instead_of:
+                return False
+            with self.client(port) as client:
+                is_primary = client.execute_command("ROLE")[0] == "master"
+            return bool(is_primary and self._replicas_at(port) >= replicas)
+
+        return Promotion(holds)
+
     def revive(self, port: int) -> None:
         """The one that was killed follows whoever is primary now; returns once all replicas do."""
         self.start(port, self.primary)
@@ -211,6 +225,37 @@ class Sentinels:
 
     def _is_whole(self) -> bool:
         return self._replicas_at(self.primary) == len(self.ports) - 1 and self.is_watched()
+
+
+class Promotion:
+    """Since when the primary that most sentinels name says so itself, and is followed by as many as were asked for: the
+    last of them, if they promoted several, as nobody can be served by one that another replaces."""
+
+    def __init__(self, holds: Callable[[], bool]) -> None:
+        self._holds = holds
+        self._since: float | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> "Promotion":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.01):
+            if not _calm(self._holds):
+                self._since = None
+            elif self._since is None:
+                self._since = time.monotonic()
+
+    def seconds_since(self) -> float:
+        """0 as long as it does not hold."""
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
 
 
 def _calm(condition: Callable[[], bool]) -> bool:
