@@ -35,10 +35,10 @@ from engine_core.transport.gateway import Gateway
 from engine_core.transport.redis_connection import Connection, client_of
 from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
-from engine_core.wire.layout import BLOCK_HEADER, EVENT
+from engine_core.wire.layout import EVENT
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.log import parse_description
-from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys, pack
+from engine_core.wire.streams import FIELD, EntryId, Header, decode_block, encode_block, keys, pack
 
 SEED, MARKETS, ACCOUNTS = 7, 8, 500
 PREPARED_PER_SECOND = 1_000_000  # more than the engine takes
@@ -88,10 +88,8 @@ class Producer:
         self._client = client_of(redis_url, 30)
         self._reader = EventReader(self._names)
         self._block = block
-        self._header = np.zeros(1, BLOCK_HEADER)
         state = parse_description(self._names.events, self._client.xinfo_stream(self._names.events))
-        self._header["log_id"], self._header["epoch"] = state.log_id, state.epoch
-        self._header["gateway"], self._header["incarnation"] = PRODUCER, time.time_ns()
+        self._header = Header(state.log_id, state.epoch, PRODUCER, time.time_ns(), sequence=0, time_ms=0)
         self.sent = 0  # blocks
         self._ids: deque[bytes] = deque()  # of those that Redis confirmed and whose events were not seen yet
         self._unconfirmed = 0
@@ -121,8 +119,8 @@ class Producer:
 
     def _encode(self, commands: np.ndarray) -> bytes:
         self.sent += 1
-        self._header["sequence"], self._header["time_ms"] = self.sent, time.time_ns() // 1_000_000
-        block = encode_block(self._header, commands)
+        header = self._header._replace(sequence=self.sent, time_ms=time.time_ns() // 1_000_000)
+        block = encode_block(header, commands)
         return pack(b"XADD", self._names.orders.encode(), b"*", FIELD, block)
 
     def _confirm(self, unconfirmed: int) -> None:
@@ -203,17 +201,17 @@ def verify(redis_url: str, sent: int, blocks: int) -> tuple[int, int]:
         for entry, fields in rows:
             after = f"({EntryId.parse(entry)}"
             header, records = decode_block(fields[FIELD], EVENT)
-            if header["gateway"] != PRODUCER:
+            if header.gateway != PRODUCER:
                 continue
             sequence += 1
-            if header["sequence"] != sequence:
-                raise BenchError(f"block {sequence} is answered as {header['sequence']}")
+            if header.sequence != sequence:
+                raise BenchError(f"block {sequence} is answered as {header.sequence}")
             indexes = records["index"].astype(np.int64)
             if records["kind"][0] == EventKind.BLOCK_REFUSED or (np.diff(indexes) < 0).any():
                 raise BenchError(f"block {sequence} was refused, or its events are out of order")
-            if len(np.unique(indexes)) != header["commands"]:
-                raise BenchError(f"block {sequence} answers {len(np.unique(indexes))} of {header['commands']} commands")
-            answered += int(header["commands"])
+            if len(np.unique(indexes)) != header.commands:
+                raise BenchError(f"block {sequence} answers {len(np.unique(indexes))} of {header.commands} commands")
+            answered += header.commands
             events += len(records)
             trades += int((records["kind"] == EventKind.FILL).sum()) // 2
     if (answered, sequence) != (sent, blocks):

@@ -45,9 +45,9 @@ from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.gateway import Gateway, OutcomeUnknown
 from engine_core.transport.redis_connection import Connection, client_of
 from engine_core.wire.codes import CommandKind, OrderType, SelfTrade, Side, TimeInForce
-from engine_core.wire.layout import BLOCK_HEADER, COMMAND
+from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
-from engine_core.wire.streams import FIELD, EntryId, encode_block, keys
+from engine_core.wire.streams import FIELD, EntryId, Header, encode_block, keys
 
 NAMES = keys(0)
 SEED, MARKETS, ACCOUNTS = 11, 8, 1_000
@@ -80,16 +80,14 @@ class Blocks:
     """Commands as blocks of one gateway, under the IDs 1, 2, 3, … milliseconds after a beginning."""
 
     def __init__(self) -> None:
-        self._header = np.zeros(1, BLOCK_HEADER)
-        self._header["log_id"], self._header["epoch"], self._header["gateway"], self._header["incarnation"] = 1, 1, 5, 1
         self.made = 0
 
     def make(self, records: np.ndarray, size: int) -> list[tuple[EntryId, bytes]]:
         blocks = []
         for first in range(0, len(records), size):
             self.made += 1
-            self._header["sequence"], self._header["time_ms"] = self.made, TIME_MS + self.made
-            blocks.append((EntryId(TIME_MS + self.made, 0), encode_block(self._header, records[first : first + size])))
+            header = Header(1, 1, 5, 1, self.made, TIME_MS + self.made)
+            blocks.append((EntryId(TIME_MS + self.made, 0), encode_block(header, records[first : first + size])))
         return blocks
 
 

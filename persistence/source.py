@@ -19,7 +19,7 @@ from engine_core.transport.primary import redis_of
 from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, EVENT
-from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, decode_block, keys
+from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Header, crc_of, decode_block, keys
 from persistence.arrivals import Arrival, arrivals
 from persistence.store import Position
 
@@ -101,12 +101,12 @@ class EventSource:
         same = self._range(position.entry, position.entry)
         if same:
             header, _ = _decode(same[0][1], position.entry)
-            if header["log_id"] != position.log_id:
+            if header.log_id != position.log_id:
                 raise SourceError(
-                    f"{stored}, but {self._stream} is log {header['log_id']}: one of the two is foreign; give the "
+                    f"{stored}, but {self._stream} is log {header.log_id}: one of the two is foreign; give the "
                     "database and the Redis that belong together"
                 )
-            if _checksum(same[0][1]) != position.block_crc:
+            if crc_of(same[0][1]) != position.block_crc:
                 raise SourceError(
                     f"{stored}, but that entry is different now: {self._stream} went back in time and grew "
                     f"again; {_LOST}"
@@ -183,12 +183,7 @@ def _entries(reply: list[tuple[bytes, dict[bytes, bytes]]]) -> Entries:
     return [(EntryId.parse(entry), fields.get(FIELD, b"")) for entry, fields in reply]
 
 
-def _checksum(block: bytes) -> int:
-    """As it stands in the header; a header that was decoded has none any more."""
-    return int(np.frombuffer(block, BLOCK_HEADER, 1)["crc"][0])
-
-
-def _decode(block: bytes, entry: EntryId) -> tuple[np.void, np.ndarray]:
+def _decode(block: bytes, entry: EntryId) -> tuple[Header, np.ndarray]:
     try:
         return decode_block(block, EVENT)
     except BlockError as error:
@@ -209,21 +204,21 @@ def _batch(entries: Entries, position: Position, is_full: bool) -> Batch:
     counts, times, senders = [], [], []
     for entry, block in entries:
         header, records = _decode(block, entry)
-        log_id = log_id or int(header["log_id"])
-        if header["log_id"] != log_id:
-            raise SourceError(f"entry {entry} is of log {header['log_id']}, the database was filled from log {log_id}")
-        if header["epoch"] < epoch:
-            raise SourceError(f"entry {entry} is of epoch {header['epoch']}, after entries of epoch {epoch}")
-        epoch = int(header["epoch"])
+        log_id = log_id or header.log_id
+        if header.log_id != log_id:
+            raise SourceError(f"entry {entry} is of log {header.log_id}, the database was filled from log {log_id}")
+        if header.epoch < epoch:
+            raise SourceError(f"entry {entry} is of epoch {header.epoch}, after entries of epoch {epoch}")
+        epoch = header.epoch
         counts.append(len(records))
-        times.append(int(header["time_ms"]))
-        senders.append(Sender(*(int(header[name]) for name in Sender._fields)))
+        times.append(header.time_ms)
+        senders.append(Sender(header.gateway, header.incarnation, header.sequence))
     body = b"".join(memoryview(block)[BLOCK_HEADER.itemsize :] for _, block in entries)
     events = np.frombuffer(body, EVENT)
     arrived = arrivals(events)
     for arrival in arrived:
         if (before := int(np.searchsorted(np.cumsum(counts), arrival.place, side="right"))) > 0:
             return _batch(entries[:before], position, True)
-    after = Position(log_id, epoch, entries[-1][0], _checksum(entries[-1][1]))
+    after = Position(log_id, epoch, entries[-1][0], crc_of(entries[-1][1]))
     times_ms = np.repeat(np.array(times, np.int64), counts)
     return Batch(events, times_ms, after, senders, counts, is_full, arrived)

@@ -32,9 +32,9 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
-from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, COMMAND, EVENT, SCHEMA_VERSION, SLOT, join
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, EVENT, SCHEMA_VERSION, SLOT, join
 from engine_core.wire.query_records import ANSWER_HEADER, LEVEL
-from engine_core.wire.streams import ORIGIN, EntryId, encode_block
+from engine_core.wire.streams import ORIGIN, EntryId, Header, encode_block
 
 SMALL = Capacities(
     accounts=8,
@@ -80,7 +80,6 @@ def _setup() -> list[np.ndarray]:
 def book() -> None:
     """The state machine as the engine drives it, its reads, and its audit."""
     machine = Machine(SMALL)
-    header = np.zeros(1, BLOCK_HEADER)
     genesis = _record(
         ADMIN,
         kind=CommandKind.GENESIS,
@@ -94,8 +93,7 @@ def book() -> None:
         for side in (Side.BID, Side.ASK)
     ]
     for sequence, records in enumerate((join([genesis, *_setup()]), join(orders)), 1):
-        header["gateway"], header["incarnation"], header["sequence"], header["time_ms"] = 1, 1, sequence, TIME_MS
-        header["log_id"], header["epoch"] = machine.log_id, machine.epoch
+        header = Header(machine.log_id, machine.epoch, 1, 1, sequence, TIME_MS)
         machine.encode(machine.execute(EntryId(TIME_MS, sequence), encode_block(header, records)))
     state = machine.state
     queries.setup(state)

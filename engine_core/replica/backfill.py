@@ -80,7 +80,7 @@ class _Log:
             return
         for name, fields in rows:
             header, events = decode_block(fields[FIELD], EVENT)
-            self.blocks.append((EntryId.parse(name), trades_of(events, int(header["time_ms"]))))
+            self.blocks.append((EntryId.parse(name), trades_of(events, header.time_ms)))
         last = self.blocks[-1][0]
         self._cursor, self._is_read, self.entries = f"({last}", last >= self._target, self.entries + len(rows)
         self._count = max(1, CHUNK_BYTES * len(rows) // sum(len(fields[FIELD]) for _, fields in rows))

@@ -29,7 +29,7 @@ from engine_core.runtime.machine import Machine, Run
 from engine_core.runtime.own_commands import OwnCommands
 from engine_core.runtime.recovery import check_pair, check_position, read_logs, replay
 from engine_core.runtime.snapshots import snapshot
-from engine_core.runtime.snapshots.resume import check_has, check_same_log, crc_of, resume
+from engine_core.runtime.snapshots.resume import check_has, check_same_log, resume
 from engine_core.runtime.snapshots.schedule import Keeper
 from engine_core.runtime.snapshots.snapshot import Place
 from engine_core.runtime.standby import active_name
@@ -39,7 +39,7 @@ from engine_core.transport.replicated import COMPARED
 from engine_core.transport.ring import RingWriter, Stamp
 from engine_core.wire.layout import EVENT
 from engine_core.wire.log import RESTORE_SECONDS, LogError, LogState, LogTrimmed
-from engine_core.wire.streams import ORIGIN, EntryId, decode_block, keys, pack
+from engine_core.wire.streams import ORIGIN, EntryId, crc_of, decode_block, keys, pack
 
 FEW_ENTRIES = 4  # in one read: the exchange is not busy
 RING_EVENTS = 2048  # of a long read: ring the bells and publish after so many
@@ -168,9 +168,8 @@ class Engine:
             ring = self._ring_after(self.publisher.confirmed if unpublished else self.machine.position)
             for entry, block in unpublished:
                 header, events = decode_block(block, EVENT)
-                sender = (int(header["gateway"]), int(header["incarnation"]), int(header["sequence"]))
-                stamp = Stamp(entry, *sender, int(header["time_ms"]))
-                self._hand_out(entry, run_of(stamp, int(header["commands"]), events.copy()), 0.0, 0.0)
+                stamp = Stamp(entry, header.gateway, header.incarnation, header.sequence, header.time_ms)
+                self._hand_out(entry, run_of(stamp, header.commands, events.copy()), 0.0, 0.0)
                 ring.ring()
 
     def _raise_capacities(self) -> None:

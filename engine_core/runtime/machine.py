@@ -44,7 +44,7 @@ from engine_core.wire.layout import (
 )
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import ORIGIN, BlockError, EntryId, Header, block_bytes, blocks_bytes, decode_block
+from engine_core.wire.streams import ORIGIN, BlockError, EntryId, Header, decode_block, encode_block, encode_blocks
 
 FIRST_EPOCH = 1
 logger = logging.getLogger(__name__)
@@ -94,12 +94,13 @@ class Machine:
             header, records = decode_block(block, COMMAND)
         except BlockError as error:
             return self.refuse(entry, block, error.reason)
-        _, _, _, log_id, epoch, gateway, count, incarnation, sequence, time_ms, _, _ = header.item()
-        if self.state.scalars[GENESIS] and (log_id != self.log_id or epoch != self.epoch):
-            return self.refuse(entry, block, Reason.BAD_LOG)
+        log_id, epoch, gateway, incarnation, sequence, time_ms, _ = header
         commands = records.view(_RAW_COMMAND).copy().view(COMMAND)  # writable, so kernels are compiled for one type
-        if commands["kind"][0] == CommandKind.GENESIS and not self.state.scalars[GENESIS]:
+        if not self.state.scalars[GENESIS]:
             self._begin(commands)
+        elif log_id != self.log_id or epoch != self.epoch:
+            return self.refuse(entry, block, Reason.BAD_LOG)
+        count = len(commands)
         call = np.array([(gateway, incarnation, sequence, min(time_ms, entry.ms), 0, count)], BLOCK)
         events, reason = self._apply(call, commands)
         if reason != Reason.NONE:
@@ -113,6 +114,8 @@ class Machine:
 
     def _begin(self, commands: np.ndarray) -> None:
         """The capacities that a log begins with stand beside its GENESIS: with others some commands end otherwise."""
+        if commands["kind"][0] != CommandKind.GENESIS:
+            return
         wanted = _capacities_in(commands.view(ADMIN), capacities_of(self.state))
         if wanted != capacities_of(self.state):
             self.state = new_state(wanted)
@@ -176,8 +179,8 @@ class Machine:
         in the log already, would be executed after its sender got the answer that it is not."""
         with suppress(BlockError):
             header, _ = decode_block(block, COMMAND)
-            if header["log_id"] == self.log_id and header["epoch"] == self.epoch:
-                names = (header["gateway"], header["incarnation"], header["sequence"])
+            if (header.log_id, header.epoch) == (self.log_id, self.epoch):
+                names = (header.gateway, header.incarnation, header.sequence)
                 self._apply(np.array([(*names, 0, 0, 0)], BLOCK), np.zeros(0, COMMAND))
         self.state.scalars[SKIPS] += 1
         return self.refuse(entry, block, Reason.SKIPPED)
@@ -194,7 +197,7 @@ class Machine:
     def encode(self, mirror: Mirror) -> bytes:
         """The mirror as it stands in the event log."""
         header = Header(self.log_id, self.epoch, *mirror.stamp[1:], mirror.commands)
-        return block_bytes(header, mirror.events)
+        return encode_block(header, mirror.events)
 
     def encode_run(self, run: Run) -> list[bytes]:
         """The mirrors of its entries."""
@@ -203,7 +206,7 @@ class Machine:
             headers[field] = stamps[field]
         headers["log_id"], headers["epoch"], headers["commands"] = self.log_id, self.epoch, run.commands
         headers["count"] = np.diff(stamps["events_end"], prepend=0)
-        return blocks_bytes(headers, run.events)
+        return encode_blocks(headers, run.events)
 
     def _apply(self, block: np.ndarray, commands: np.ndarray) -> tuple[np.ndarray, Reason]:
         """(events of one block, NONE) or (nothing, why it must not be executed)."""

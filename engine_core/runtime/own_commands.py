@@ -19,8 +19,8 @@ from engine_core.runtime.recovery import capacity_records
 from engine_core.transport.gateway import TOOL_NUMBERS
 from engine_core.transport.redis_connection import Connection
 from engine_core.wire.codes import CommandKind
-from engine_core.wire.layout import BLOCK_HEADER, COMMAND
-from engine_core.wire.streams import FIELD, encode_block, keys, pack
+from engine_core.wire.layout import COMMAND
+from engine_core.wire.streams import FIELD, Header, encode_block, keys, pack
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +31,15 @@ class OwnCommands:
         self._connection: Connection | None = None
         self._machine: Machine | None = None
         self._orders = keys(config.shard).orders.encode()
-        self._header = np.zeros(1, BLOCK_HEADER)
-        self._header["gateway"] = TOOL_NUMBERS + secrets.randbits(31)
+        self._gateway = TOOL_NUMBERS + secrets.randbits(31)
+        self._incarnation, self._sequence = 0, 1
         self._growth: np.ndarray | None = None  # capacities to tell the log
         self.next_tick = 0.0  # none before it
 
     def connect(self, connection: Connection, machine: Machine) -> None:
         """From now on append over this connection, while nothing else of it is under way."""
         self._connection, self._machine = connection, machine
-        self._header["incarnation"] = max(time.time_ns(), int(self._header["incarnation"][0]) + 1)
-        self._header["sequence"] = 1
+        self._incarnation, self._sequence = max(time.time_ns(), self._incarnation + 1), 1
 
     def disconnect(self) -> None:
         self._connection = None
@@ -72,16 +71,15 @@ class OwnCommands:
     def _append(self, records: np.ndarray) -> bool:
         """Append a block of our own; False if Redis has no room for it now."""
         assert self._connection is not None and self._machine is not None
-        header = self._header
-        header["log_id"], header["epoch"] = self._machine.log_id, self._machine.epoch
-        header["time_ms"] = time.time_ns() // 1_000_000
+        log, names = (self._machine.log_id, self._machine.epoch), (self._gateway, self._incarnation, self._sequence)
+        header = Header(*log, *names, time.time_ns() // 1_000_000)
         self._connection.send([pack(b"XADD", self._orders, b"*", FIELD, encode_block(header, records))])
         reply = self._connection.receive()
         if isinstance(reply, Exception):
             self._counters.append_refusals += 1
             logger.error("Redis takes no command of the engine's own, trying again: %s", reply)
             return False
-        header["sequence"] += 1
+        self._sequence += 1
         return True
 
 

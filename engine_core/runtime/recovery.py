@@ -33,9 +33,9 @@ from engine_core.runtime.machine import FIRST_EPOCH, Machine, Mirror
 from engine_core.transport.behaviour import FROM_THE_OLD_CODE, behaviour_of
 from engine_core.transport.redis_connection import Connection, describe
 from engine_core.wire.codes import CommandKind
-from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, BLOCK_HEADER, SCHEMA_VERSION, join
+from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, SCHEMA_VERSION, join
 from engine_core.wire.log import LogError, LogState
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, encode_block, keys, pack
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Header, Keys, encode_block, keys, pack
 
 CHUNK_BYTES = 4 << 20
 REPORT_SECONDS = 2.0
@@ -97,10 +97,8 @@ def create_log(client: redis.Redis, shard: int, capacities: Capacities) -> None:
 
 def own_block(log_id: int, epoch: int, records: np.ndarray) -> bytes:
     """A block from a gateway that sends no other."""
-    header, now_ns = np.zeros(1, BLOCK_HEADER), time.time_ns()
-    header["log_id"], header["epoch"], header["gateway"] = log_id, epoch, secrets.randbits(31) | 1 << 31
-    header["incarnation"], header["sequence"], header["time_ms"] = now_ns, 1, now_ns // 1_000_000
-    return encode_block(header, records)
+    now_ns = time.time_ns()
+    return encode_block(Header(log_id, epoch, secrets.randbits(31) | 1 << 31, now_ns, 1, now_ns // 1_000_000), records)
 
 
 def capacity_records(capacities: Capacities) -> np.ndarray:

@@ -22,13 +22,13 @@ from engine_core.runtime.log.tail import NOT_ABOVE_TOP
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import own_block, read_logs
 from engine_core.runtime.snapshots import migration, snapshot
-from engine_core.runtime.snapshots.resume import crc_of, usable
+from engine_core.runtime.snapshots.resume import usable
 from engine_core.runtime.snapshots.snapshot import Place
 from engine_core.transport.behaviour import FROM_THE_OLD_CODE, begun_by, note
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block
+from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, crc_of, decode_block
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
 

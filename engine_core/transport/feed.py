@@ -27,7 +27,7 @@ from engine_core.transport.replicated import EventReader, Rows, end_of_async, re
 from engine_core.transport.ring import RingReader
 from engine_core.wire.layout import EVENT, SLOT, join
 from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError, LogState, no_log, parse_description
-from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, decode_block, keys
+from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Header, decode_block, keys
 
 __all__ = ["Feed", "LogError", "describe", "slots_of"]
 
@@ -66,7 +66,7 @@ def _admit(slots: np.ndarray, progress: np.ndarray) -> int:
     return first
 
 
-def slots_of(entry: EntryId, header: np.void, events: np.ndarray) -> np.ndarray:
+def slots_of(entry: EntryId, header: Header, events: np.ndarray) -> np.ndarray:
     """A block of the event log as SLOT records."""
     slots = np.zeros(len(events), SLOT)
     slots["event"] = events
@@ -74,7 +74,7 @@ def slots_of(entry: EntryId, header: np.void, events: np.ndarray) -> np.ndarray:
     slots["position"] = np.arange(len(events))
     slots["block_events"] = len(events)
     for name in ("gateway", "incarnation", "sequence", "time_ms"):
-        slots[name] = header[name]
+        slots[name] = getattr(header, name)
     return slots
 
 
@@ -295,9 +295,9 @@ class Feed:
                 header, events = decode_block(fields.get(FIELD, b""), EVENT)
             except BlockError as error:
                 raise LogError(f"entry {name.decode()} of {self._keys.events} is damaged: {error}") from None
-            if header["log_id"] != self.log_id:
+            if header.log_id != self.log_id:
                 raise LogError(
-                    f"entry {name.decode()} of {self._keys.events} is of log {header['log_id']}, this feed follows log "
+                    f"entry {name.decode()} of {self._keys.events} is of log {header.log_id}, this feed follows log "
                     f"{self.log_id}: the exchange was reset; restart this process"
                 )
             batches.append(slots_of(EntryId.parse(name), header, events))

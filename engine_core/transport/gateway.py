@@ -20,10 +20,10 @@ from redis.retry import Retry
 from engine_core.transport.primary import UNREACHABLE, redis_of
 from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import EventKind, QueryKind, Reason
-from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT
+from engine_core.wire.layout import COMMAND, EVENT
 from engine_core.wire.log import LogError, parse_description
 from engine_core.wire.queries import ASK_SCRIPT, About, Asker, decode_answer, encode_query
-from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys
+from engine_core.wire.streams import FIELD, EntryId, Header, decode_block, encode_block, keys
 
 ANSWER_SECONDS = 10.0
 APPEND_SECONDS = 10.0
@@ -58,9 +58,8 @@ class Gateway:
         # No retries inside the client: what is repeated, and how, is decided here.
         self._redis = redis_of(redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=APPEND_SECONDS)
         self._keys = keys(shard)
-        self._header = np.zeros(1, BLOCK_HEADER)
-        self._header["gateway"], self._header["incarnation"] = self.number, time.time_ns()
-        self._sequence = 0
+        self._log = 0, 0  # its id and epoch, once they are known
+        self._incarnation, self._sequence = time.time_ns(), 0
         self._query_id = 0
         self._ask = self._redis.register_script(ASK_SCRIPT)
 
@@ -77,11 +76,11 @@ class Gateway:
         """Append one block and return its entry; what becomes of it is not awaited. TimeoutError if Redis is away."""
         if records.dtype.itemsize != COMMAND.itemsize:
             raise ValueError(f"records of {records.dtype.itemsize} bytes are not commands; join arrays by layout.join")
-        if not self._header["log_id"][0]:
-            self._learn_log()
+        if not self._log[0]:  # it is in the event log, where only an engine writes
+            self._log = _persist(self._read_identity, self._seconds, "no engine has created the log")
         self._sequence += 1
-        self._header["sequence"], self._header["time_ms"] = self._sequence, time.time_ns() // 1_000_000
-        block = encode_block(self._header, records)
+        header = Header(*self._log, self.number, self._incarnation, self._sequence, time.time_ns() // 1_000_000)
+        block = encode_block(header, records)
 
         def add(_: float) -> EntryId:  # repeated, the same bytes: a second copy is answered as duplicate
             return EntryId.parse(cast(bytes, self._redis.xadd(self._keys.orders, {FIELD: block})))
@@ -93,7 +92,7 @@ class Gateway:
         events = self.outcome(self.append(records))
         if _is_refused(events, Reason.SEQUENCE_GAP):
             # Not executed: the engine has forgotten this gateway, or never saw the block before. A new life for both.
-            self._header["incarnation"], self._sequence = time.time_ns(), 0
+            self._incarnation, self._sequence = time.time_ns(), 0
             events = self.outcome(self.append(records))
         return events
 
@@ -105,7 +104,7 @@ class Gateway:
     def query(self, kind: QueryKind, **about: Unpack[About]) -> tuple[np.void, np.ndarray]:
         """(ANSWER_HEADER, records) of the state after everything appended before. TimeoutError if no engine answers."""
         self._query_id += 1
-        asker = Asker(self.number, int(self._header["incarnation"][0]))
+        asker = Asker(self.number, self._incarnation)
         question = encode_query(asker, self._query_id, kind, **about)
         what = f"the engine does not answer {kind.name}: is it running, or still replaying its log?"
         return _persist(lambda left: self._question(question, left), self._seconds, what)
@@ -122,14 +121,9 @@ class Gateway:
                 message = channel.get_message(timeout=left)
                 if message is not None and message["type"] == "message":
                     header, records = decode_answer(message["data"])
-                    if (header["query_id"], header["incarnation"]) == (self._query_id, self._header["incarnation"][0]):
+                    if (header["query_id"], header["incarnation"]) == (self._query_id, self._incarnation):
                         return header, records
         return None
-
-    def _learn_log(self) -> None:
-        """Log id and epoch from the event log, where only an engine writes."""
-        log_id, epoch = _persist(self._read_identity, self._seconds, "no engine has created the log")
-        self._header["log_id"], self._header["epoch"] = log_id, epoch
 
     def _read_identity(self, _: float) -> tuple[int, int] | None:
         try:
@@ -161,14 +155,14 @@ class Gateway:
 
     def _first_copy(self, entry: EntryId) -> np.ndarray:
         """Search the event log backwards for the executed copy of the block at `entry`."""
-        wanted = [int(self._header[name][0]) for name in ("gateway", "incarnation", "sequence")]
+        wanted = (self.number, self._incarnation, self._sequence)
         began_ms, before = wanted[1] // 1_000_000, entry
         while True:
             rows = cast(Rows, self._redis.xrevrange(self._keys.events, f"({before}", count=SCAN_ENTRIES))
             for name, fields in rows:
                 before = EntryId.parse(name)
                 header, events = decode_block(fields[FIELD], EVENT)
-                if [int(header[field]) for field in ("gateway", "incarnation", "sequence")] == wanted:
+                if (header.gateway, header.incarnation, header.sequence) == wanted:
                     return events
             if not rows or before.ms < began_ms - 60_000:
                 raise LogError(f"{self._keys.events} holds no outcome of the block first appended before {entry}")

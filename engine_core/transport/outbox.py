@@ -26,9 +26,9 @@ import numpy as np
 from engine_core.jit.kernel import kernel
 from engine_core.transport.gateway import GatewayError
 from engine_core.wire.codes import EventKind, Reason
-from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT, SLOT, join
+from engine_core.wire.layout import COMMAND, EVENT, SLOT, join
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
-from engine_core.wire.streams import EntryId, decode_block, encode_block
+from engine_core.wire.streams import EntryId, Header, decode_block, encode_block
 
 
 class Answer(Protocol):
@@ -105,8 +105,7 @@ class Block:
 class Outbox:
     def __init__(self, gateway: int, log_id: int, epoch: int) -> None:
         self.gateway = gateway
-        self._header = np.zeros(1, BLOCK_HEADER)
-        self._header["log_id"], self._header["epoch"], self._header["gateway"] = log_id, epoch, gateway
+        self._log_id, self._epoch = log_id, epoch
         self.incarnation = 0
         self._sequence = 0
         self._blocks: deque[Block] = deque()  # unanswered, oldest first
@@ -127,7 +126,6 @@ class Outbox:
     def begin_incarnation(self) -> None:
         """Renumber the unanswered blocks from 1, as if from a gateway that the engine has never met."""
         self.incarnation = max(time.time_ns(), self.incarnation + 1)
-        self._header["incarnation"] = self.incarnation
         self._sequence = 0
         self._by_sequence.clear()
         for block in self._blocks:
@@ -144,15 +142,14 @@ class Outbox:
     def encode(self, block: Block) -> bytes:
         """Its bytes in the log. The stamp is of now, also of a second copy: only the executed one counts."""
         block.copies += 1
-        self._header["sequence"] = block.sequence
-        self._header["time_ms"] = time.time_ns() // 1_000_000
-        return encode_block(self._header, block.records)
+        names = (self.gateway, self.incarnation, block.sequence)
+        return encode_block(Header(self._log_id, self._epoch, *names, time.time_ns() // 1_000_000), block.records)
 
     def is_of(self, block: Block, data: bytes) -> bool:
         """Whether these bytes of the log are a copy of it."""
         header, _ = decode_block(data, COMMAND)
         sender = self.gateway, self.incarnation, block.sequence
-        return sender == tuple(int(header[name]) for name in ("gateway", "incarnation", "sequence"))
+        return sender == (header.gateway, header.incarnation, header.sequence)
 
     def drop(self, block: Block, error: Exception) -> None:
         """Forget a block that is certainly not in the log, or whose outcome nobody waits for any more."""

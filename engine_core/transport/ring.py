@@ -103,8 +103,7 @@ class RingWriter:
         self._chunk = capacity // 8  # published at once: a reader that is up to date is never overtaken by one block
         self._concerned: set[int] = set()  # gateways of what was written since the last ring
         self._rows = np.zeros(READER_ROWS, np.int64)
-        self._bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._bell.setblocking(False)
+        self._bells: dict[int, tuple[int, socket.socket]] = {}  # by row of a reader: (nonce, to its bell)
         self._point()
 
     def write(self, events: np.ndarray, stamp: Stamp) -> None:
@@ -122,15 +121,33 @@ class RingWriter:
         count = wake_list(self._words, np.array([*self._concerned], np.int64), self._rows)
         self._concerned.clear()
         for row in self._rows[:count].tolist():
-            at = ROWS_AT + row * ROW_WORDS
-            pid, nonce = int(self._words[at + ROW_PID]), int(self._words[at + ROW_NONCE])
             try:
-                self._bell.sendto(b"!", _bell_path(self._runtime, pid, nonce))
+                self._bell_of(row).send(b"!")
             except (FileNotFoundError, ConnectionRefusedError):
-                self._words[at + ROW_PID] = 0  # it died; the row is free again
+                self._words[ROWS_AT + row * ROW_WORDS + ROW_PID] = 0  # it died; the row is free again
+                self._forget(row)
             except BlockingIOError:
                 pass  # its socket is full of rings already
         return count
+
+    def _bell_of(self, row: int) -> socket.socket:
+        """Connected once: its name would cost more than the ring."""
+        at = ROWS_AT + row * ROW_WORDS
+        pid, nonce = int(self._words[at + ROW_PID]), int(self._words[at + ROW_NONCE])
+        known = self._bells.get(row)
+        if known is not None and known[0] == nonce:
+            return known[1]
+        self._forget(row)
+        bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._bells[row] = nonce, bell
+        bell.setblocking(False)
+        bell.connect(_bell_path(self._runtime, pid, nonce))
+        return bell
+
+    def _forget(self, row: int) -> None:
+        """Another reader may be there by now."""
+        if (known := self._bells.pop(row, None)) is not None:
+            known[1].close()
 
     def readers(self) -> list[tuple[int, int, int]]:
         """(pid, slots behind, times lapped) of each reader; `behind` is as of its last sleep. From any thread."""
@@ -143,7 +160,8 @@ class RingWriter:
 
     def close(self) -> None:
         """Forget the file; it stays for readers until the next incarnation replaces it."""
-        self._bell.close()
+        for row in [*self._bells]:
+            self._forget(row)
         del self._words, self._slots, self._memory  # unmapped once nobody looks at it
 
     def _point(self) -> None:

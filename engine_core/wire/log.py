@@ -93,4 +93,4 @@ def _identity(name: str, entry: Any) -> tuple[int, int]:
         header, _ = decode_block(block, EVENT)
     except BlockError as error:
         raise LogError(f"the last entry of {name} is damaged: {error}; restore the log from a copy") from None
-    return int(header["log_id"]), int(header["epoch"])
+    return header.log_id, header.epoch

@@ -68,7 +68,7 @@ class BlockError(ValueError):
 
 
 class Header(NamedTuple):
-    """The fields of BLOCK_HEADER that do not follow from the records. `commands`: of an EVENT block."""
+    """The fields of BLOCK_HEADER that do not follow from the records. `commands`: of an EVENT block; 0 in others."""
 
     log_id: int
     epoch: int
@@ -79,23 +79,27 @@ class Header(NamedTuple):
     commands: int = 0
 
 
-_BEFORE_CRC = struct.Struct("<I2H2q2I3qI")  # BLOCK_HEADER, which the checksum ends
-assert _BEFORE_CRC.size == BLOCK_HEADER.fields["crc"][1] == BLOCK_HEADER.itemsize - 4  # type: ignore[index]
+# BLOCK_HEADER, which the checksum ends. Of a block that comes alone, an array of it takes longer than all the rest.
+_BEFORE_CRC = struct.Struct("<I2H2q2I3qI")
+_CRC = struct.Struct("<I")
+_NO_CRC = bytes(_CRC.size)
+assert _BEFORE_CRC.size == BLOCK_HEADER.fields["crc"][1] == BLOCK_HEADER.itemsize - _CRC.size  # type: ignore[index]
 
 
-def block_bytes(header: Header, records: np.ndarray) -> bytes:
+def encode_block(header: Header, records: np.ndarray) -> bytes:
+    """The bytes of a block."""
     log_id, epoch, gateway, incarnation, sequence, time_ms, commands = header
     size, count = records.dtype.itemsize, len(records)
     magic = COMMAND_MAGIC if size == COMMAND.itemsize else EVENT_MAGIC
     names = (gateway, count, incarnation, sequence, time_ms, commands)
     head = _BEFORE_CRC.pack(magic, SCHEMA_VERSION, size, log_id, epoch, *names)
     body: Any = records  # their memory as it is: an array of bytes over it takes longer than a small block's checksum
-    crc = crc32(body, crc32(head + bytes(4)))
-    return b"".join((head, crc.to_bytes(4, "little"), body))
+    crc = crc32(body, crc32(head + _NO_CRC))
+    return b"".join((head, _CRC.pack(crc), body))
 
 
-def blocks_bytes(headers: np.ndarray, records: np.ndarray) -> list[bytes]:
-    """The same of many blocks, whose records stand one behind the other: so many of each as its BLOCK_HEADER counts."""
+def encode_blocks(headers: np.ndarray, records: np.ndarray) -> list[bytes]:
+    """The same of many, whose records stand one behind the other: so many of each as its BLOCK_HEADER counts."""
     size, head_size = records.dtype.itemsize, BLOCK_HEADER.itemsize
     headers["magic"] = COMMAND_MAGIC if size == COMMAND.itemsize else EVENT_MAGIC
     headers["schema"], headers["record_bytes"], headers["crc"] = SCHEMA_VERSION, size, 0
@@ -109,10 +113,9 @@ def blocks_bytes(headers: np.ndarray, records: np.ndarray) -> list[bytes]:
     return blocks
 
 
-def encode_block(header: np.ndarray, records: np.ndarray) -> bytes:
-    """The bytes of a block. `header`: one BLOCK_HEADER, its other fields do not matter."""
-    _, _, _, log_id, epoch, gateway, _, incarnation, sequence, time_ms, commands, _ = header.item()
-    return block_bytes(Header(log_id, epoch, gateway, incarnation, sequence, time_ms, commands), records)
+def crc_of(block: bytes) -> int:
+    """The checksum of a block, as it stands in its header; 0 if it has none."""
+    return int(_CRC.unpack_from(block, _BEFORE_CRC.size)[0]) if len(block) >= BLOCK_HEADER.itemsize else 0
 
 
 def reason_of(mirror: bytes) -> Reason:
@@ -122,26 +125,24 @@ def reason_of(mirror: bytes) -> Reason:
     return Reason(mirror[at]) if len(mirror) > at else Reason.NONE
 
 
-def decode_block(block: bytes, record: np.dtype) -> tuple[np.void, np.ndarray]:
+def decode_block(block: bytes, record: np.dtype) -> tuple[Header, np.ndarray]:
     """(header, records of dtype `record`, read-only) of a block, or BlockError with the reason."""
     if len(block) < BLOCK_HEADER.itemsize:
         raise BlockError(Reason.BAD_SIZE, f"block of {len(block)} bytes is shorter than its header")
-    header = np.frombuffer(block, BLOCK_HEADER, 1).copy()
-    expected = EVENT_MAGIC if record.itemsize == EVENT.itemsize else COMMAND_MAGIC
-    if header["magic"][0] != expected or header["schema"][0] != SCHEMA_VERSION:
-        raise BlockError(Reason.BAD_SCHEMA, f"block of schema {header['schema'][0]}, this code reads {SCHEMA_VERSION}")
-    count = int(header["count"][0])
-    if header["record_bytes"][0] != record.itemsize or len(block) != BLOCK_HEADER.itemsize + count * record.itemsize:
-        raise BlockError(
-            Reason.BAD_SIZE, f"block says {count} records of {header['record_bytes'][0]} bytes, has {len(block)}"
-        )
+    head, size = block[: _BEFORE_CRC.size], record.itemsize
+    magic, schema, record_bytes, log_id, epoch, gateway, count, incarnation, *rest = _BEFORE_CRC.unpack(head)
+    expected = EVENT_MAGIC if size == EVENT.itemsize else COMMAND_MAGIC
+    if magic != expected or schema != SCHEMA_VERSION:
+        raise BlockError(Reason.BAD_SCHEMA, f"block of schema {schema}, this code reads {SCHEMA_VERSION}")
+    if record_bytes != size or len(block) != BLOCK_HEADER.itemsize + count * size:
+        raise BlockError(Reason.BAD_SIZE, f"block says {count} records of {record_bytes} bytes, has {len(block)}")
     if expected == COMMAND_MAGIC and not 1 <= count <= MAX_BLOCK_COMMANDS:
         raise BlockError(Reason.BAD_SIZE, f"{count} commands in a block, allowed are 1 to {MAX_BLOCK_COMMANDS}")
-    crc = int(header["crc"][0])
-    header["crc"] = 0
-    if crc32(memoryview(block)[BLOCK_HEADER.itemsize :], crc32(header.tobytes())) != crc:
+    (crc,) = _CRC.unpack_from(block, _BEFORE_CRC.size)
+    if crc32(memoryview(block)[BLOCK_HEADER.itemsize :], crc32(head + _NO_CRC)) != crc:
         raise BlockError(Reason.BAD_CRC, "block fails its checksum")
-    return header[0], np.frombuffer(block, record, count, BLOCK_HEADER.itemsize)
+    header = Header(log_id, epoch, gateway, incarnation, *rest)
+    return header, np.frombuffer(block, record, count, BLOCK_HEADER.itemsize)
 
 
 def pack(*arguments: bytes) -> bytes:

@@ -18,9 +18,9 @@ from engine_core.book.memory.state import OPEN_ORDERS, State, new_state
 from engine_core.edge.text_frame import text_frame
 from engine_core.replica.market_data import MarketData
 from engine_core.transport.ring import RingReader, RingWriter, Stamp
-from engine_core.wire.layout import BLOCK_HEADER, COMMAND, EVENT, join
+from engine_core.wire.layout import COMMAND, EVENT, join
 from engine_core.wire.limits import MAX_BLOCK_EVENTS
-from engine_core.wire.streams import ORIGIN, EntryId, decode_block, encode_block
+from engine_core.wire.streams import ORIGIN, EntryId, Header, decode_block, encode_block
 from ingress.fast_path.message_kernel import message_buffers, read_messages, take_texts
 from ingress.fast_path.order_kernel import buffers, read_order, rules_of
 from ingress.fast_path.shown_orders import ShownOrders
@@ -65,10 +65,9 @@ def test_kernel(measure: Measure) -> None:
 
 def test_codec(measure: Measure) -> None:
     """A block of 256 events, written and read."""
-    header, events = np.zeros(1, BLOCK_HEADER), numbered(1, BLOCK)
-    header["log_id"], header["commands"] = 1, BLOCK
+    header, events = Header(1, 0, 0, 0, 0, 0, BLOCK), numbered(1, BLOCK)
 
-    def both(header: np.ndarray, events: np.ndarray) -> np.ndarray:
+    def both(header: Header, events: np.ndarray) -> np.ndarray:
         return decode_block(encode_block(header, events), EVENT)[1]
 
     assert measure(both, lambda: (header, events), items=BLOCK).tobytes() == events.tobytes()

@@ -143,7 +143,7 @@ class Chaos:
             ]
         self._check_orders([events for _, _, events in log])
         self._check_blocks([(header, events) for _, header, events in log])
-        blocks = [Block(entry, int(header["time_ms"]), events) for entry, header, events in log]
+        blocks = [Block(entry, header.time_ms, events) for entry, header, events in log]
         assert_equals_log(self._exchange.run["database"], blocks, _markets(blocks))
         answer = self._exchange.verified()
         self.outcome.events, self.outcome.snapshots = answer["events"], answer["snapshots"]
@@ -168,9 +168,9 @@ class Chaos:
     def _check_blocks(self, log: list[Any]) -> None:
         for bulk in self._bulks:
             executed = [
-                int(header["sequence"])
+                header.sequence
                 for header, events in log
-                if header["gateway"] == bulk.gateway and events[0]["kind"] != EventKind.BLOCK_REFUSED
+                if header.gateway == bulk.gateway and events[0]["kind"] != EventKind.BLOCK_REFUSED
             ]
             assert executed == list(range(1, bulk.sent + 1)), f"{bulk.sent} blocks sent, executed {executed}"
             self.outcome.blocks += bulk.sent

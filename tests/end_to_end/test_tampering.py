@@ -97,7 +97,7 @@ def _change_last_event(client: redis.Redis) -> EntryId:
     events = events.copy()
     events["price_ticks"] += 1
     client.delete(NAMES.events)
-    for each, kept in [*log[:-1], (entry, encode_block(header.copy(), events))]:
+    for each, kept in [*log[:-1], (entry, encode_block(header, events))]:
         client.xadd(NAMES.events, {FIELD: kept}, id=str(each))
     return entry
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import redis
 
-from engine_core.wire.layout import BLOCK_HEADER, SLOT
-from engine_core.wire.streams import FIELD, EntryId, encode_block, keys
+from engine_core.wire.layout import SLOT
+from engine_core.wire.streams import FIELD, EntryId, Header, encode_block, keys
 
 LOG_ID = 77
 
@@ -19,10 +19,7 @@ class Block:
     shard: int = 0
 
     def encode(self, log_id: int = LOG_ID, epoch: int = 1) -> bytes:
-        header = np.zeros(1, BLOCK_HEADER)
-        header["log_id"], header["epoch"], header["time_ms"] = log_id, epoch, self.time_ms
-        header["gateway"], header["incarnation"], header["sequence"] = 1, 1, 1
-        return encode_block(header, self.records)
+        return encode_block(Header(log_id, epoch, 1, 1, 1, self.time_ms), self.records)
 
 
 def joined(parts: list[np.ndarray], dtype: np.dtype) -> np.ndarray:

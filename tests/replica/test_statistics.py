@@ -16,9 +16,9 @@ from engine_core.replica.ticker import MINUTE_MS, WEEK_MS
 from engine_core.replica.trades import TAPE, Trades
 from engine_core.wire.codes import Side
 from engine_core.wire.intervals import DAY_MS, INTERVALS
-from engine_core.wire.layout import BLOCK_HEADER, EVENT
+from engine_core.wire.layout import EVENT
 from engine_core.wire.limits import MAX_INT64
-from engine_core.wire.streams import FIELD, encode_block, keys
+from engine_core.wire.streams import FIELD, Header, encode_block, keys
 from tests.replica.flow import SOL_USDC, START_MS, Engine, Flow
 
 
@@ -141,8 +141,7 @@ def test_the_change_is_relative_to_the_first_price_rounded_towards_zero() -> Non
 
 def append(client: "redis.Redis[bytes]", slots: np.ndarray, shard: int = 0) -> None:
     """One entry of the event log with these events."""
-    header = np.zeros(1, BLOCK_HEADER)
-    header["time_ms"] = slots["time_ms"][0]
+    header = Header(0, 0, 0, 0, 0, int(slots["time_ms"][0]))
     events = np.frombuffer(b"".join(slot["event"].tobytes() for slot in slots), EVENT)
     entry = f"{slots['entry_ms'][-1]}-{slots['entry_seq'][-1]}"
     client.execute_command("XADD", keys(shard).events, entry, FIELD, encode_block(header, events))

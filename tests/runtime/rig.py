@@ -15,8 +15,8 @@ import redis
 from engine_core.book.memory.state import Capacities
 from engine_core.runtime.machine import Machine
 from engine_core.wire.codes import CommandKind, MarketState, OrderType, SelfTrade, Side, TimeInForce
-from engine_core.wire.layout import ADMIN, BLOCK_HEADER, COMMAND, join
-from engine_core.wire.streams import FIELD, EntryId, encode_block, keys
+from engine_core.wire.layout import ADMIN, COMMAND, join
+from engine_core.wire.streams import FIELD, EntryId, Header, encode_block, keys
 
 NAMES = keys(0)
 FUNDS = 10**12
@@ -73,12 +73,8 @@ def flow(count: int, seed: int = 1) -> np.ndarray:
 
 
 def block_of(records: np.ndarray, *, log_id: int, sequence: int, gateway: int = 5, **fields: int) -> bytes:
-    header = np.zeros(1, BLOCK_HEADER)
-    header["log_id"], header["epoch"], header["gateway"] = log_id, 1, gateway
-    header["incarnation"], header["sequence"], header["time_ms"] = 1, sequence, 1_000
-    for name, value in fields.items():
-        header[name] = value
-    return encode_block(header, records)
+    header = Header(log_id, 1, gateway, 1, sequence, 1_000)
+    return encode_block(header._replace(**fields), records)
 
 
 def entries(client: redis.Redis, name: str) -> list[tuple[EntryId, bytes]]:

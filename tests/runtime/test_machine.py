@@ -48,8 +48,8 @@ def refusal(mirror: Mirror) -> Reason:
 
 def test_a_mirror_names_the_block_that_it_answers(log: Log) -> None:
     header, events = decode_block(log.add(join([place(Side.BID, 100, 1), place(Side.BID, 101, 1)])), EVENT)
-    assert (header["gateway"], header["incarnation"], header["sequence"]) == (5, 1, log.sequence)
-    assert (header["log_id"], header["epoch"], header["commands"], header["count"]) == (LOG_ID, 1, 2, 2)
+    assert (header.gateway, header.incarnation, header.sequence) == (5, 1, log.sequence)
+    assert (header.log_id, header.epoch, header.commands, len(events)) == (LOG_ID, 1, 2, 2)
     assert events["index"].tolist() == [0, 1]
 
 

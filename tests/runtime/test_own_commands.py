@@ -38,11 +38,11 @@ def test_a_refused_command_leaves_no_gap() -> None:
     for _ in range(3):
         own.next_tick = 0.0
         own.tick(state)
-    assert [int(block["sequence"]) for block in connection.blocks] == [1, 1, 2]
-    assert {int(block["log_id"]) for block in connection.blocks} == {7}
-    first = int(connection.blocks[0]["incarnation"])
+    assert [block.sequence for block in connection.blocks] == [1, 1, 2]
+    assert {block.log_id for block in connection.blocks} == {7}
+    first = connection.blocks[0].incarnation
     again = Answering(b"3-0")
     own.connect(again, machine)  # type: ignore[arg-type]
     own.next_tick = 0.0
     own.tick(state)
-    assert again.blocks[0]["sequence"] == 1 and again.blocks[0]["incarnation"] > first
+    assert again.blocks[0].sequence == 1 and again.blocks[0].incarnation > first

@@ -202,7 +202,7 @@ def test_an_interrupted_upgrade_is_only_repeated(tmp_path: Path) -> None:
         assert digest(snapshot.read(done.snapshot)[1]) == digest(_state_in(first, tmp_path))
 
         done.snapshot.unlink()  # lost later, when the new code had gone on: the old one is there still
-        log_id = int(decode_block(whole[1][-1][1], EVENT)[0]["log_id"])
+        log_id = decode_block(whole[1][-1][1], EVENT)[0].log_id
         client.xadd(NAMES.orders, {FIELD: own_block(log_id, 1, np.zeros(1, COMMAND))})
         assert upgrade(client, NAMES, data, 0) == done
 

@@ -49,7 +49,7 @@ class Log:
         """The events of each command that was executed."""
         found: dict[Key, bytes] = {}
         for header, events in self.blocks:
-            block = (int(header["gateway"]), int(header["incarnation"]), int(header["sequence"]))
+            block = (header.gateway, header.incarnation, header.sequence)
             if not (events["kind"] == EventKind.BLOCK_REFUSED).any():
                 for index in np.unique(events["index"]).tolist():
                     key = Key(*block, index)
@@ -81,7 +81,7 @@ def check_database(log: Log, writer: Writer, machine: Machine) -> None:
     """It holds the events of the log, each once, and its rows are what the engine has."""
     stored = b"".join(batch.tobytes() for batch in writer.events)
     assert stored == log.events.tobytes(), "the database holds other events than the log"
-    times = np.concatenate([np.full(len(records), header["time_ms"], np.int64) for header, records in log.blocks])
+    times = np.concatenate([np.full(len(records), header.time_ms, np.int64) for header, records in log.blocks])
     batches = list(zip(writer.events, writer.times, strict=True))
     tables = rows_of(batches)
     assert tables == rows_of([(log.events, times)]), "the rows depend on the batches"
@@ -122,5 +122,5 @@ def blocks_of(server: Server) -> set[tuple[int, int, int]]:
     found = set()
     for lost in server.lost:
         header, _ = decode_block(lost.block, COMMAND if lost.name == NAMES.orders else EVENT)
-        found.add((int(header["gateway"]), int(header["incarnation"]), int(header["sequence"])))
+        found.add((header.gateway, header.incarnation, header.sequence))
     return found

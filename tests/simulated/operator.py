@@ -51,7 +51,7 @@ class Operator:
         while self._server.stream(NAMES.events).top.ms == 0:
             assert self._world.step(30.0), "no engine creates the log"
         block = next(iter(self._server.stream(NAMES.events).entries.values()))
-        self._log_id = int(decode_block(block, EVENT)[0]["log_id"])
+        self._log_id = decode_block(block, EVENT)[0].log_id
         self._append(setup())
         self._start_servers()
 

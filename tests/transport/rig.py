@@ -6,8 +6,8 @@ import numpy as np
 import redis
 
 from engine_core.transport.ring import RingWriter, Stamp
-from engine_core.wire.layout import BLOCK_HEADER, EVENT
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, encode_block, keys
+from engine_core.wire.layout import EVENT
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Header, encode_block, keys
 
 LOG_ID = 4711
 NAMES = keys(0)
@@ -58,9 +58,7 @@ class FakeEngine:
             self.ring.write(events, Stamp(entry, gateway, 1, entry.ms, entry.ms))
             self.ring.ring()
         if stream:
-            header = np.zeros(1, BLOCK_HEADER)
-            header["log_id"], header["epoch"], header["gateway"], header["sequence"] = self.log_id, 1, gateway, entry.ms
-            header["incarnation"], header["time_ms"], header["commands"] = 1, entry.ms, 1
+            header = Header(self.log_id, 1, gateway, 1, entry.ms, entry.ms, 1)
             with self.client.pipeline(transaction=True) as pipe:
                 pipe.xadd(NAMES.orders, {FIELD: b"commands"}, id=str(entry))
                 pipe.xadd(NAMES.events, {FIELD: encode_block(header, events)}, id=str(entry))

@@ -11,8 +11,8 @@ from engine_core.transport.feed import slots_of
 from engine_core.transport.gateway import GatewayError, OutcomeUnknown
 from engine_core.transport.outbox import Block, Outbox
 from engine_core.wire.codes import EventKind, Reason
-from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, COMMAND, EVENT, WHOLE_BLOCK
-from engine_core.wire.streams import EntryId, decode_block
+from engine_core.wire.layout import ADMIN_EVENT, COMMAND, EVENT, WHOLE_BLOCK
+from engine_core.wire.streams import EntryId, Header, decode_block
 
 GATEWAY = 100
 
@@ -32,9 +32,8 @@ def answer(
     """SLOT records of the events with these command indexes."""
     events = np.zeros(len(indexes), EVENT)
     events["kind"], events["reason"], events["index"] = kind, reason, indexes
-    header = np.zeros(1, BLOCK_HEADER)
-    header["gateway"], header["incarnation"], header["sequence"] = GATEWAY, box.incarnation, block.sequence
-    return slots_of(EntryId(1, 0), header[0], events)
+    header = Header(0, 0, GATEWAY, box.incarnation, block.sequence, 0)
+    return slots_of(EntryId(1, 0), header, events)
 
 
 def refusal(box: Outbox, block: Block, reason: Reason) -> np.ndarray:
@@ -103,7 +102,7 @@ async def test_a_gap_at_the_oldest_block_begins_a_new_life() -> None:
     assert (first.sequence, second.sequence) == (1, 2)
     assert box.incarnation > before
     header, records = decode_block(box.encode(second), COMMAND)
-    assert (header["incarnation"], header["sequence"], len(records)) == (box.incarnation, 2, 1)
+    assert (header.incarnation, header.sequence, len(records)) == (box.incarnation, 2, 1)
 
 
 async def test_other_refusals_are_the_answer() -> None:

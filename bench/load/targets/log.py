@@ -22,8 +22,8 @@ from engine_core.transport.primary import UNREACHABLE
 from engine_core.transport.redis_connection import Connection, client_of, describe
 from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import EventKind, QueryKind, Reason
-from engine_core.wire.layout import BLOCK_HEADER, EVENT
-from engine_core.wire.streams import FIELD, EntryId, decode_block, encode_block, keys, pack
+from engine_core.wire.layout import EVENT
+from engine_core.wire.streams import FIELD, EntryId, Header, decode_block, encode_block, keys, pack
 
 READ_ENTRIES = 64
 READ_MS = 100
@@ -73,10 +73,9 @@ class _Sender:
         self._client = client_of(job.redis, TIMEOUT_SECONDS)
         state = describe(self._client, self._names.events)
         self._after = state.top
-        self._header = np.zeros(1, BLOCK_HEADER)
-        self._header["log_id"], self._header["epoch"] = state.log_id, state.epoch
-        self._header["gateway"] = TOOL_NUMBERS + secrets.randbits(31)
-        self._header["incarnation"] = time.time_ns()
+        self._header = Header(
+            *(state.log_id, state.epoch), TOOL_NUMBERS + secrets.randbits(31), time.time_ns(), sequence=0, time_ms=0
+        )
         self._firsts = [0]  # place of each block's first command; the last entry: of the next block
         self.columns = Columns(
             **command_columns(job.orders.commands),
@@ -136,9 +135,9 @@ class _Sender:
         columns = self.columns
         columns.late_ns[first:last] = now_ns - columns.due_ns[first:last]
         columns.sent_ns[first:last] = now_ns
-        self._header["sequence"], self._header["time_ms"] = len(self._firsts), time.time_ns() // 1_000_000
+        header = self._header._replace(sequence=len(self._firsts), time_ms=time.time_ns() // 1_000_000)
         self._firsts.append(last)
-        block = encode_block(self._header, self._commands[first:last])
+        block = encode_block(header, self._commands[first:last])
         self._connection.send([pack(b"XADD", self._names.orders.encode(), b"*", FIELD, block)])
         reply = self._connection.receive()
         if isinstance(reply, Exception):
@@ -158,11 +157,10 @@ class _Sender:
                 after = EntryId.parse(entry)
                 self._take(*decode_block(fields[FIELD], EVENT), now_ns)
 
-    def _take(self, header: np.void, events: np.ndarray, now_ns: int) -> None:
-        own = ("gateway", "incarnation")
-        if any(header[name] != self._header[name][0] for name in own):
+    def _take(self, header: Header, events: np.ndarray, now_ns: int) -> None:
+        if (header.gateway, header.incarnation) != (self._header.gateway, self._header.incarnation):
             return
-        block = int(header["sequence"]) - 1
+        block = header.sequence - 1
         first, last = self._firsts[block], self._firsts[block + 1]
         columns = self.columns
         columns.done_ns[first:last] = now_ns

@@ -35,7 +35,7 @@ from engine_core.wire.codes import (
 )
 from engine_core.wire.layout import ADMIN_EVENT, EVENT
 from engine_core.wire.market_limits import LIMITS
-from engine_core.wire.streams import FIELD, BlockError, decode_block, keys
+from engine_core.wire.streams import FIELD, BlockError, Header, decode_block, keys
 
 CHUNK = 512  # entries read at once
 INGRESS_GATEWAYS = range(100, 200)
@@ -92,9 +92,9 @@ def _actions(client: redis.Redis, stream: str, end: str) -> Iterator[dict[str, A
         after = f"({rows[-1][0].decode()}"
 
 
-def _action(entry: str, header: np.void, event: np.void, command: np.void) -> dict[str, Any]:
-    kind, gateway = CommandKind(int(command["kind"])), int(header["gateway"])
-    moment = datetime.fromtimestamp(int(header["time_ms"]) / 1000, UTC)
+def _action(entry: str, header: Header, event: np.void, command: np.void) -> dict[str, Any]:
+    kind, gateway = CommandKind(int(command["kind"])), header.gateway
+    moment = datetime.fromtimestamp(header.time_ms / 1000, UTC)
     action: dict[str, Any] = {
         "entry": entry,
         "time": moment.isoformat(timespec="milliseconds"),

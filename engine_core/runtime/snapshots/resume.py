@@ -18,7 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import redis
 
 from engine_core.book.memory.state import State
@@ -27,9 +26,8 @@ from engine_core.runtime.log.tail import Forgotten
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.snapshots import migration, snapshot
 from engine_core.runtime.snapshots.snapshot import OldSnapshot, Place, Snapshot, SnapshotError
-from engine_core.wire.layout import BLOCK_HEADER
 from engine_core.wire.log import LogError, LogState, LogTrimmed
-from engine_core.wire.streams import FIELD, EntryId, Keys
+from engine_core.wire.streams import FIELD, EntryId, Keys, crc_of
 
 Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
@@ -173,8 +171,3 @@ def _check_same(events: str, mirror: bytes | None, place: Place, path: Path) -> 
 
 def _differs(mirror: bytes | None, place: Place) -> bool:
     return mirror is not None and crc_of(mirror) != place.mirror_crc
-
-
-def crc_of(block: bytes) -> int:
-    """The checksum of a block, as it stands in its header."""
-    return int(np.frombuffer(block, BLOCK_HEADER, 1)["crc"][0]) if len(block) >= BLOCK_HEADER.itemsize else 0
