@@ -31,6 +31,7 @@ OF_PROCESSES = (
         "tests/bench/test_pipeline.py",
         "tests/bench/test_recovery.py",
         "tests/bench/test_setting.py",
+        "tests/bench/test_shards.py",
         "tests/book/test_compiled.py",
     ),
     *("tests/host/test_embedded.py", "tests/host/test_runtime_folders.py", "tests/ingress/api/test_fuzzed.py"),

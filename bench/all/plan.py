@@ -94,6 +94,12 @@ STEPS = (
         "--events 3000000 --seconds 30",
     ),
     Step("durability", "--seconds 1 --rounds 1", "--seconds 3", ""),
+    Step(
+        "shards",
+        "--shards 2 --rate 200 --seconds 2 --rounds 1",
+        "--seconds 8 --rounds 1",
+        "--seconds 30 --rounds 3",
+    ),
     Step("history", "--trades 80000 --requests 20", "--trades 800000", ""),
     Step("flow", "--seconds 1", "--seconds 5", "--seconds 20"),
     Step("realism", "FOLDER/flow.toml", "FOLDER/flow.toml", "FOLDER/flow.toml", before="calibrate -o FOLDER/flow.toml"),
