@@ -44,7 +44,8 @@ from engine_core.wire.units import format_decimal, parse_decimal
 
 SYMBOLS = ("SOL_USDC", "ETH_USDC", "XRP_USDC")
 TRANSFER = "/api/v1/capital/transfer"
-WARM_SECONDS, CONNECTIONS, PATIENCE_SECONDS, SEED = 1.0, 64, 30.0, 1
+WARM_SECONDS, PATIENCE_SECONDS, SEED = 1.0, 30.0, 1
+CONNECTIONS = 64  # for each shard: entries of their logs are as full, if orders come as fast as they are answered
 DECIMALS = 6  # of what is moved: any part of a balance will do
 
 
@@ -111,7 +112,7 @@ def _loaded(api: Api, exchange: Exchange, load: Load, shards: int, data: Path, s
         address=api.address,
         accounts=keys.read(data / KEYS_FILE),
         markets=markets.look_up(api, list(SYMBOLS)),
-        connections=CONNECTIONS,
+        connections=CONNECTIONS * shards,
         processes=1,
         in_flight=1,
         patience=PATIENCE_SECONDS,
