@@ -150,9 +150,7 @@ if JIT_DISABLED:  # plain Python: one thread at a time, and no cache to warm
 else:
     either = _either  # a choice between two numbers without a branch, where none could be foreseen
     store_release, load_acquire, trailing_zeros = _store_release, _load_acquire, _trailing_zeros
-    compare_exchange = (
-        _compare_exchange  # put `new` in the place of `old`, unless another one was there: whether it was
-    )
+    compare_exchange = _compare_exchange  # `new` in the place of `old`, unless another was there: whether `old` was
     mixed = _mixed  # a hash of 64 bits; no two numbers have the same
     fence_acquire, fence_release, fence_seq_cst = _fence_acquire, _fence_release, _fence_seq_cst
     noinline, cold = _noinline, _cold
