@@ -121,6 +121,25 @@ def test_a_dead_readers_row_is_free_again(runtime: Path) -> None:
             reader.close()
 
 
+def test_who_takes_the_row_of_one_that_was_rung_is_rung(runtime: Path) -> None:
+    """A row's bell is connected once: the writer has to notice that it is another's by now."""
+    with a_ring(runtime) as writer, a_reader(runtime) as left:
+        for number in range(3):
+            with a_reader(runtime) as reader:
+                assert reader.attach() and reader.fall_asleep()
+                writer.write(numbered(number, 1), STAMP)
+                assert writer.ring() == 1 and rung(reader)
+        assert left.attach() and left.fall_asleep()
+        writer.write(numbered(3, 1), STAMP)
+        assert writer.ring() == 1 and rung(left)
+        left.silence()
+        assert left.read() is not None and left.fall_asleep()
+        left.bell.close()  # it dies
+        writer.write(numbered(4, 1), STAMP)
+        writer.ring()
+        assert writer.readers() == [], "nobody hears that bell: the row is free"
+
+
 def test_a_ring_of_other_code_is_refused(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with a_ring(runtime), a_reader(runtime) as reader:
         monkeypatch.setattr(ring_module, "fingerprint", lambda: 1)
