@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,12 +56,23 @@ def own_exchange(
             time.sleep(0.1)
         yield process.pid
     finally:
+        runtime = _runtime(folder)
         process.send_signal(signal.SIGINT)
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if runtime is not None:  # what an exchange keeps in memory for its next start, and this one has none
+            shutil.rmtree(runtime, ignore_errors=True)
+
+
+def _runtime(folder: Path) -> Path | None:
+    """Where it has its sockets and rings; None if it never came so far."""
+    try:
+        return Path(json.loads((folder / "run.json").read_text())["runtime"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _has_statistics(folder: Path) -> bool:

@@ -124,7 +124,7 @@ def _loaded(api: Api, exchange: Exchange, load: Load, shards: int, data: Path, s
 
     def loaded(duration: float) -> Result:
         orders = load.orders(len(plan.accounts), plan.markets, duration)
-        return run.measure(plan, orders, f"{shards} shards, {load}", screen, 0.0 if load.rate else duration)
+        return run.measure(plan, orders, f"{_shards(shards)}, {load}", screen, 0.0 if load.rate else duration)
 
     loaded(WARM_SECONDS)
     accounting = Accounting(api, plan.accounts, plan.markets, screen.phase)
@@ -134,7 +134,7 @@ def _loaded(api: Api, exchange: Exchange, load: Load, shards: int, data: Path, s
     entries = _entries(data, shards) - entries
     result = result.settled(accounting)
     if not result.is_accounted or not result.accepted:
-        raise BenchError(f"{shards} shards: this is no result: {result.verdict and result.verdict.problems[:3]}")
+        raise BenchError(f"{_shards(shards)}: this is no result: {result.verdict and result.verdict.problems[:3]}")
     roles: defaultdict[str, float] = defaultdict(float)
     for name, us in spent.microseconds(result.accepted).items():
         if name != CLIENT:
@@ -171,7 +171,15 @@ def report(costs: dict[int, list[Cost]], load: Load) -> None:
         first = first or total
         rates = statistics.median(cost.per_second for cost in each), statistics.median(cost.an_entry for cost in each)
         line = f"{shards:>6}{rates[0]:>10,.0f}{rates[1]:>10.2f}" + "".join(f"{us:>10.0f}" for us in spent)
-        print(f"{line}{total:>10.0f}   x {total / first:.2f}")
+        least, most = min(cost.total_us for cost in each), max(cost.total_us for cost in each)
+        print(f"{line}{total:>10.0f}   x {total / first:.2f}   ({least:,.0f} to {most:,.0f})")
+    print(
+        "in brackets: of single runs; a machine that does other work, or a load of a few seconds, spreads them widely"
+    )
+
+
+def _shards(count: int) -> str:
+    return f"{count} shard{'s' if count > 1 else ''}"
 
 
 def numbers(text: str) -> list[int]:
@@ -181,7 +189,8 @@ def numbers(text: str) -> list[int]:
     except ValueError:
         found = []
     if not found or len({*found}) < len(found) or not all(1 <= each <= MOST_SHARDS for each in found):
-        raise argparse.ArgumentTypeError(f"must be numbers from 1 to {MOST_SHARDS}, like 1,2,3, is {quoted(text)}")
+        form = f"must be numbers from 1 to {MOST_SHARDS}, each once, like 1,2,3"
+        raise argparse.ArgumentTypeError(f"{form}, is {quoted(text)}")
     return found
 
 
@@ -204,14 +213,14 @@ def main(argv: list[str] | None = None) -> int:
                     with own_folder() as folder:
                         costs[shards].append(measure(shards, load, folder, screen))
                     cost = costs[shards][-1]
-                    done = f"{number + 1} of {options.rounds}: {shards} shards, {cost.total_us:.0f} us an order"
+                    done = f"{number + 1} of {options.rounds}: {_shards(shards)}, {cost.total_us:.0f} us an order"
                     print(f"  {done}", file=sys.stderr, flush=True)
     except (BenchError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     report(costs, load)
     figures = [
-        Figure(f"CPU of an order, {shards} shards", statistics.median(samples), "us", "lower", samples)
+        Figure(f"CPU of an order, {_shards(shards)}", statistics.median(samples), "us", "lower", samples)
         for shards, samples in ((shards, [cost.total_us for cost in each]) for shards, each in costs.items())
     ]
     own = {"costs": json.loads(json.dumps({shards: [vars(cost) for cost in each] for shards, each in costs.items()}))}

@@ -128,5 +128,5 @@ def read_records(gateway: Gateway, timeout_s: float = ENGINE_TIMEOUT_S) -> np.nd
             return gateway.query(QueryKind.SETUP)[1]
         except TimeoutError as error:
             if time.monotonic() > deadline:
-                raise ApplyError(f"the engine does not answer: {error}") from None
+                raise ApplyError(str(error)) from None
             log.info("waiting for the engine: %s", error)

@@ -57,7 +57,7 @@ class Gateway:
         self._seconds = answer_seconds
         # No retries inside the client: what is repeated, and how, is decided here.
         self._redis = redis_of(redis_url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=APPEND_SECONDS)
-        self._keys = keys(shard)
+        self._keys, self._of_shard = keys(shard), f" of shard {shard}" if shard else ""
         self._log = 0, 0  # its id and epoch, once they are known
         self._incarnation, self._sequence = time.time_ns(), 0
         self._query_id = 0
@@ -106,7 +106,7 @@ class Gateway:
         self._query_id += 1
         asker = Asker(self.number, self._incarnation)
         question = encode_query(asker, self._query_id, kind, **about)
-        what = f"the engine does not answer {kind.name}: is it running, or still replaying its log?"
+        what = f"the engine{self._of_shard} does not answer: is it running, or still replaying its log?"
         return _persist(lambda left: self._question(question, left), self._seconds, what)
 
     def _question(self, question: bytes, seconds: float) -> tuple[np.void, np.ndarray] | None:

@@ -55,7 +55,7 @@ class Questions:
                 pass
             finally:
                 self._open.pop(number, None)
-        what = f"the engine does not answer {kind.name} ({TIMES * AGAIN_SECONDS:g} s)"
+        what = f"no answer to {kind.name} in {TIMES * AGAIN_SECONDS:g} s"
         raise TimeoutError(f"{what}: is it running, or still replaying its log?")
 
     def unsent(self) -> list[Question]:

@@ -26,5 +26,5 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize("text", ("", "0", "1,1", "17", "a", "1,,2", "1.5"))
 def test_numbers_of_shards_that_cannot_be_are_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="must be numbers from 1 to 16, like 1,2,3"):
+    with pytest.raises(argparse.ArgumentTypeError, match="must be numbers from 1 to 16, each once, like 1,2,3"):
         numbers(text)

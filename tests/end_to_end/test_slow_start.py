@@ -54,7 +54,7 @@ def test_a_slow_engine_is_waited_for(venue: Venue, tmp_path: Path, role: str, se
     venue.engine.send_signal(signal.SIGSTOP)
     running = started(venue, role, log, **ports)
     try:
-        until_said(log, "waiting: the engine does not answer SETUP", running)
+        until_said(log, "waiting: no answer to SETUP", running)
         venue.engine.send_signal(signal.SIGCONT)
         until_said(log, served, running)
         assert "Traceback" not in log.read_text()

@@ -91,6 +91,7 @@ def move_market(options: argparse.Namespace) -> int:
     state = None if options.state is None else _state(options.state)
     with session(options) as (venue, setup):
         number = market_number(setup, options.symbol)
+        venue.setups(ANSWER_TIMEOUT_S)  # all of them have to answer; the move itself would wait for minutes
         with redis_of(run.redis_of(HOME), protocol=2) as home:
             moved = move(venue, home, number, options.to, state, lambda line: print(f"  {line}", flush=True))
     done = "trades in" if moved else "traded already in"
