@@ -78,6 +78,19 @@ class Venue:
         """Of each shard."""
         return [LogSetup.read(read_records(gateway, timeout_s)) for gateway in self.gateways]
 
+    def known(self, timeout_s: float = ENGINE_TIMEOUT_S) -> tuple[list[LogSetup], set[int]]:
+        """The same, and the shards that do not answer, of which nothing is in it. ApplyError if home is one."""
+        setups, away = list[LogSetup](), set[int]()
+        for shard, gateway in enumerate(self.gateways):
+            try:
+                setups.append(LogSetup.read(read_records(gateway, timeout_s)))
+            except ApplyError:
+                if shard == HOME:
+                    raise
+                setups.append(LogSetup())
+                away.add(shard)
+        return setups, away
+
 
 def trades_in(setups: Sequence[LogSetup], market: int) -> list[int]:
     """The shards in which a market trades: one, unless it is on its way, or has not begun; two after a loss."""

@@ -34,7 +34,7 @@ from tests.end_to_end.engines import (
     two_shards,
     until_stored,
 )
-from tests.exchange import Exchange, eventually
+from tests.exchange import Exchange, eventually, stopped
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,20 @@ def test_commands_are_about_all_shards(exchange: Exchange) -> None:
     trail = [json.loads(line) for line in exchange.command("trail", "--json").stdout.splitlines()]
     assert {(each["shard"], each["action"]) for each in trail} >= {(0, "MOVE_OUT"), (1, "MOVE_IN"), (0, "ACCOUNT")}
     assert (1, "ACCOUNT") not in {(each["shard"], each["action"]) for each in trail}
+
+
+def test_lists_show_what_the_shards_that_answer_have(exchange: Exchange) -> None:
+    """And say which one does not; a move, which needs all of them, says the same within seconds."""
+    with stopped(*exchange.pids("engine.s1")):
+        for words, shown, missing in ((("market", "list"), "SOL_USDC", "ETH_USDC"), (("shards", "list"), "0", "1")):
+            listed = exchange.command(*words, "--json")
+            rows = [json.loads(line) for line in listed.stdout.splitlines()]
+            found = {str(row.get("market", row["shard"])) for row in rows}
+            assert listed.returncode == 1 and shown in found and missing not in found, listed
+            assert listed.stderr == "shard 1 does not answer: what it has is not shown\n"
+        moved = exchange.command("market", "move", "SOL_USDC", "--to", "1")
+        assert moved.returncode == 1 and "the engine of shard 1 does not answer" in moved.stderr
+    exchange.until_healthy()
 
 
 def test_one_more_while_it_runs(exchange: Exchange) -> None:

@@ -11,6 +11,7 @@ from engine_core.administration.market_move import closed_in, heads_for, move
 from engine_core.administration.venue import Venue, has_begun, trades_in
 from engine_core.edge.spelling import MARKET_STATE_WORDS
 from engine_core.operator.change.accounts import ANSWER_TIMEOUT_S, market_number, reached, session, symbols
+from engine_core.operator.change.shards import complained
 from engine_core.operator.target.running import CommandError, require
 from engine_core.replica.setup import HOME
 from engine_core.transport.primary import redis_of
@@ -23,16 +24,18 @@ def market_list(options: argparse.Namespace) -> int:
     """All markets: number, shard and state."""
     run = require(options.data)
     with reached(run) as venue, redis_of(run.redis_of(HOME), protocol=2) as home:
-        setups = venue.setups(ANSWER_TIMEOUT_S)
+        setups, away = venue.known(ANSWER_TIMEOUT_S)
         rows = [_row(home, setups, symbol, number) for symbol, number in symbols(setups[HOME]).items()]
+    if away:  # what trades nowhere that answers is there, or on its way there
+        rows = [row for row in rows if row["shards"]]
     if options.json:
         print("\n".join(map(json.dumps, rows)))
-        return 0
+        return complained(away)
     print(_COLUMNS.format("market", "number", "shard", "state"))
     for row in rows:
         where = "-" if row["shard"] is None else str(row["shard"])
         print(_COLUMNS.format(row["market"], row["number"], where, f"{row['state']}{_what_to_do(row)}"))
-    return 0
+    return complained(away)
 
 
 def _row(home: redis.Redis, setups: list[LogSetup], symbol: str, number: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import signal
+import sys
 import time
 from typing import Any
 
@@ -26,27 +27,37 @@ LOOK_EVERY_S = 0.2
 def list_shards(options: argparse.Namespace) -> int:
     """Of each: its log, its orders, its markets."""
     with reached(require(options.data)) as venue:
-        rows = _rows(venue)
+        rows, away = _rows(venue)
     if options.json:
         print("\n".join(map(json.dumps, rows)))
-        return 0
-    print(f"{'shard':<6} {'log':<20} {'open orders':>12}   markets")
-    for row in rows:
-        print(f"{row['shard']:<6} {row['logId']:<20} {row['openOrders']:>12}   {', '.join(row['markets']) or '-'}")
-    return 0
+    else:
+        print(f"{'shard':<6} {'log':<20} {'open orders':>12}   markets")
+        for row in rows:
+            print(f"{row['shard']:<6} {row['logId']:<20} {row['openOrders']:>12}   {', '.join(row['markets']) or '-'}")
+    return complained(away)
 
 
-def _rows(venue: Venue) -> list[dict[str, Any]]:
-    setups = venue.setups(ANSWER_TIMEOUT_S)
+def _rows(venue: Venue) -> tuple[list[dict[str, Any]], set[int]]:
+    """Of each shard that answers, and which do not."""
+    setups, away = venue.known(ANSWER_TIMEOUT_S)
     at = {symbol: trades_in(setups, number) for symbol, number in symbols(setups[HOME]).items()}
-    return [
+    rows = [
         {
             **{"shard": shard, "logId": str(setups[shard].log_id)},
             "openOrders": int(gateway.query(QueryKind.STATUS)[1][0]["open_orders"]),
             "markets": [symbol for symbol, shards in at.items() if shard in shards],
         }
         for shard, gateway in enumerate(venue.gateways)
+        if shard not in away
     ]
+    return rows, away
+
+
+def complained(away: set[int]) -> int:
+    """The exit status of a list in which what these shards know is missing."""
+    for shard in sorted(away):
+        print(f"shard {shard} does not answer: what it has is not shown", file=sys.stderr)
+    return 1 if away else 0
 
 
 def add_shard(options: argparse.Namespace) -> int:
