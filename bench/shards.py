@@ -9,13 +9,12 @@ order until after the last answer, as the kernel counts it; every order and all 
 """
 
 import argparse
-import json
 import os
 import re
 import statistics
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +84,7 @@ class Cost:
 def measure(shards: int, load: Load, folder: Path, screen: Screen) -> Cost:
     """On an exchange of so many shards, which is gone afterwards."""
     config = folder / "exchange.toml"
-    config.write_text(_divided(default_config().read_text(encoding="utf-8"), shards), encoding="utf-8")
+    config.write_text(_with_places(default_config().read_text(encoding="utf-8"), shards), encoding="utf-8")
     data = folder / "data"
     screen.phase(f"starting an exchange of {shards}")
     with own_exchange(data, sys.executable, "--config", str(config), "--shards", str(shards)):
@@ -96,7 +95,7 @@ def measure(shards: int, load: Load, folder: Path, screen: Screen) -> Cost:
             return _loaded(api, exchange, load, shards, data, screen)
 
 
-def _divided(text: str, shards: int) -> str:
+def _with_places(text: str, shards: int) -> str:
     """A configuration in which the markets begin in all shards in turns."""
     text = re.sub(r"(?m)^shard *=.*\n", "", text)
     for place, symbol in enumerate(SYMBOLS):
@@ -164,11 +163,10 @@ def report(costs: dict[int, list[Cost]], load: Load) -> None:
     roles = sorted({role for each in costs.values() for cost in each for role in cost.cpu_us})
     print(f"CPU of an order in us, {load}, medians of {len(next(iter(costs.values())))}; load {os.getloadavg()[0]:.1f}")
     print(f"{'shards':>6}{'orders/s':>10}{'an entry':>10}" + "".join(f"{role:>10}" for role in roles) + f"{'all':>10}")
-    first = None
+    first = statistics.median(cost.total_us for cost in next(iter(costs.values())))
     for shards, each in costs.items():
         spent = [statistics.median(cost.cpu_us.get(role, 0.0) for cost in each) for role in roles]
         total = statistics.median(cost.total_us for cost in each)
-        first = first or total
         rates = statistics.median(cost.per_second for cost in each), statistics.median(cost.an_entry for cost in each)
         line = f"{shards:>6}{rates[0]:>10,.0f}{rates[1]:>10.2f}" + "".join(f"{us:>10.0f}" for us in spent)
         least, most = min(cost.total_us for cost in each), max(cost.total_us for cost in each)
@@ -223,7 +221,7 @@ def main(argv: list[str] | None = None) -> int:
         Figure(f"CPU of an order, {_shards(shards)}", statistics.median(samples), "us", "lower", samples)
         for shards, samples in ((shards, [cost.total_us for cost in each]) for shards, each in costs.items())
     ]
-    own = {"costs": json.loads(json.dumps({shards: [vars(cost) for cost in each] for shards, each in costs.items()}))}
+    own = {"costs": {str(shards): [asdict(cost) for cost in each] for shards, each in costs.items()}}
     document.write(options.json, figures, [Check("every order and all money is accounted for", True)], own=own)
     return 0
 
