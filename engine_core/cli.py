@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_up_options(add("up", _late("up", "up"), "start everything and run it until Ctrl-C"))
     add(
-        "status", _late("look.observe", "status"), "show what runs; exit status 0 if an order would be accepted"
+        "status", _late("look.status", "status"), "show what runs; exit status 0 if an order would be accepted"
     ).add_argument("--json", action="store_true", help="for programs")
     top = add("top", _late("look.top", "top"), "show rates, latencies, lags and capacities of the processes, live")
     top.add_argument("--once", action="store_true", help="print once, then stop")

@@ -37,7 +37,7 @@ def test_an_exchange_whose_clock_was_an_hour_ahead(tmp_path: Path, monkeypatch: 
         assert status["clockAheadSeconds"] == 0
         begun_ms = time.time_ns() // 1_000_000
         _as_if_an_hour_later(exchange.run["redis"], tmp_path)
-        _says(exchange, "WARNING: engine time is 3,", "status")
+        _says(exchange, "WARNING engine time is 3,", "status")
         ahead = json.loads(_says(exchange, '"clockAheadSeconds": 3', "status", "--json"))["clockAheadSeconds"]
         assert 3_000 < ahead <= 3_600
         log = exchange.data / "logs" / "engine.log"

@@ -1,14 +1,16 @@
-"""`exchange status` and `top`, of one process that stands for an exchange."""
+"""`exchange status`, of processes that stand for an exchange."""
 
 import argparse
 import dataclasses
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from engine_core.administration.client import LogSetup, Moved
-from engine_core.operator.look import observe, top
+from engine_core.operator.look import status
+from engine_core.operator.look.status import Shard
 from engine_core.operator.target.running import Run
 from engine_core.process.metrics import Monitor, serve
 from engine_core.wire.codes import CommandKind, MarketState
@@ -26,14 +28,14 @@ def test_a_writer_that_waits_is_not_ok(
     runtime: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (server,) = serve(Monitor("writer", not_ready=lambda: WHY), runtime)
-    monkeypatch.setattr(observe, "find", lambda data: run_of(runtime))
-    monkeypatch.setattr(observe, "_health", lambda run: ("Ok", None))
-    monkeypatch.setattr(observe, "_clock_ahead", lambda run, shard: (0.0, ""))
+    monkeypatch.setattr(status, "find", lambda data: run_of(runtime))
+    monkeypatch.setattr(status, "_health", lambda run: ("Ok", None))
+    monkeypatch.setattr(status, "_ask", lambda run, shard: Shard())
     try:
-        assert observe.status(argparse.Namespace(data=runtime, json=False)) == 0, "orders are accepted"
+        assert status.status(argparse.Namespace(data=runtime, json=False)) == 0, "orders are accepted"
         shown = capsys.readouterr().out
         assert shown.startswith("Degraded ") and f"WARNING writer waits: {WHY}" in shown
-        observe.status(argparse.Namespace(data=runtime, json=True))
+        status.status(argparse.Namespace(data=runtime, json=True))
         answer = json.loads(capsys.readouterr().out)
         assert answer["health"] == "Degraded" and answer["waiting"] == {"writer": WHY}
     finally:
@@ -46,10 +48,10 @@ def test_a_shard_whose_markets_wait_is_not_ok(
 ) -> None:
     """The others trade: the exchange takes orders, and says which markets take none."""
     told = "Waiting: shard 1 (BTC_USDC): The engine does not answer"
-    monkeypatch.setattr(observe, "find", lambda data: run_of(runtime))
-    monkeypatch.setattr(observe, "_health", lambda run: ("Ok", told))
-    monkeypatch.setattr(observe, "_clock_ahead", lambda run, shard: (0.0, ""))
-    assert observe.status(argparse.Namespace(data=runtime, json=False)) == 0
+    monkeypatch.setattr(status, "find", lambda data: run_of(runtime))
+    monkeypatch.setattr(status, "_health", lambda run: ("Ok", told))
+    monkeypatch.setattr(status, "_ask", lambda run, shard: Shard())
+    assert status.status(argparse.Namespace(data=runtime, json=False)) == 0
     assert capsys.readouterr().out.startswith(f"Degraded: {told} ")
 
 
@@ -70,15 +72,14 @@ def test_a_market_that_trades_in_two_shards_is_named(
         setup_of(MarketState.CLOSED, elsewhere),
         None,
     ]
-    monkeypatch.setattr(observe, "find", lambda data: dataclasses.replace(run_of(runtime), shards=3))
-    monkeypatch.setattr(observe, "_health", lambda run: ("Ok", None))
-    monkeypatch.setattr(observe, "_clock_ahead", lambda run, shard: (0.0, ""))
-    monkeypatch.setattr(observe, "_setup", lambda run, shard: setups[shard])
-    assert observe.status(argparse.Namespace(data=runtime, json=False)) == 0
+    monkeypatch.setattr(status, "find", lambda data: dataclasses.replace(run_of(runtime), shards=3))
+    monkeypatch.setattr(status, "_health", lambda run: ("Ok", None))
+    monkeypatch.setattr(status, "_ask", lambda run, shard: Shard(setup=setups[shard]))
+    assert status.status(argparse.Namespace(data=runtime, json=False)) == 0
     shown = capsys.readouterr().out
     assert "WARNING SOL_USDC trades in shards 0 and 1 at once: `exchange market move SOL_USDC --to SHARD`" in shown
     assert shown.count("at once") == 1 and shown.startswith("Degraded ")
-    observe.status(argparse.Namespace(data=runtime, json=True))
+    status.status(argparse.Namespace(data=runtime, json=True))
     answer = json.loads(capsys.readouterr().out)
     assert (answer["health"], answer["inSeveralShards"]) == ("Degraded", {"SOL_USDC": [0, 1]})
     assert answer["onTheirWay"] == [], "of a shard that does not answer nothing is known"
@@ -91,32 +92,29 @@ def test_a_market_on_its_way_is_named(
     left, elsewhere = setup_of(MarketState.ELSEWHERE, MarketState.ELSEWHERE), MarketState.ELSEWHERE
     left.moved[1] = Moved(move=3, goes_to=2, trades=7)
     setups = [left, setup_of(elsewhere, elsewhere)]
-    monkeypatch.setattr(observe, "find", lambda data: dataclasses.replace(run_of(runtime), shards=2))
-    monkeypatch.setattr(observe, "_health", lambda run: ("Ok", None))
-    monkeypatch.setattr(observe, "_clock_ahead", lambda run, shard: (0.0, ""))
-    monkeypatch.setattr(observe, "_setup", lambda run, shard: setups[shard])
-    observe.status(argparse.Namespace(data=runtime, json=True))
+    monkeypatch.setattr(status, "find", lambda data: dataclasses.replace(run_of(runtime), shards=2))
+    monkeypatch.setattr(status, "_health", lambda run: ("Ok", None))
+    monkeypatch.setattr(status, "_ask", lambda run, shard: Shard(setup=setups[shard]))
+    status.status(argparse.Namespace(data=runtime, json=True))
     answer = json.loads(capsys.readouterr().out)
     assert (answer["health"], answer["onTheirWay"], answer["inSeveralShards"]) == ("Degraded", ["SOL_USDC"], {})
 
 
-def test_top_into_a_file_is_plain_text(
+def test_all_are_asked_at_once(
     runtime: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (server,) = serve(Monitor("writer"), runtime)
+    """With a shard away, each part that it had waited for one after the other: 8 s in all."""
+    sockets = [runtime / f"{role}.0.metrics" for role in ("egress", "engine", "ingress", "writer")]
+    for path in sockets:
+        path.touch()
+    everybody = threading.Barrier(1 + len(sockets) + 3)
 
-    def once(seconds: float) -> None:
-        monkeypatch.setattr(top.time, "sleep", _end)
+    def silent(*_: object) -> None:
+        everybody.wait(timeout=30)  # BrokenBarrierError, unless all are asked
 
-    def _end(seconds: float) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(top, "require", lambda data: run_of(runtime))
-    monkeypatch.setattr(top.time, "sleep", once)
-    try:
-        assert top.top(argparse.Namespace(data=runtime, once=False, interval=0.1)) == 0
-        shown = capsys.readouterr().out
-        assert "writer" in shown and "\x1b" not in shown
-    finally:
-        server.shutdown()
-        server.server_close()
+    monkeypatch.setattr(status, "find", lambda data: dataclasses.replace(run_of(runtime), shards=3))
+    monkeypatch.setattr(status, "_health", lambda run: silent() or ("Ok", None))
+    monkeypatch.setattr(status, "look_at", silent)
+    monkeypatch.setattr(status, "_ask", lambda run, shard: silent() or Shard())
+    assert status.status(argparse.Namespace(data=runtime, json=False)) == 0
+    assert not everybody.broken and capsys.readouterr().out.startswith("Ok ")
