@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     apply = add("apply", _late("up", "apply"), "append changes of the configuration to the log")
     apply.add_argument("--config", metavar="FILE", type=file, help="default: the exchange's own")
     apply.add_argument("--yes", action="store_true", help="do not ask")
-    skip = add("skip", _late("change.accounts", "skip"), "make the engine skip an entry that crashes it")
+    skip = add("skip", _late("change.skip", "skip"), "make the engine skip an entry that crashes it")
     skip.add_argument("entry", metavar="ENTRY", help="for example 1790000000000-0")
     skip.add_argument(
         "--shard", type=whole(0, MOST_SHARDS - 1), default=0, metavar="N", help="whose engine it is (default: 0)"
@@ -175,13 +175,13 @@ def _account_commands(commands: "Commands") -> None:
     )
     listed.add_argument("--account", type=account, metavar="N", help="only this account's")
     listed.add_argument("--json", action="store_true", help="one JSON object per line")
-    create = _add(keys, "create", _late("change.accounts", "create_key"), "create an API key and print its secret once")
+    create = _add(keys, "create", _late("change.keys", "create_key"), "create an API key and print its secret once")
     create.add_argument("--account", type=account, required=True, metavar="N", help="account that the key is for")
     create.add_argument(
         "--permissions", default="read,trade", metavar="LIST", help="any of read,trade,withdraw (default: read,trade)"
     )
     create.add_argument("--name", metavar="TEXT", help=f"what lists of keys call it: {KEY_NAME_RULE}")
-    revoke = _add(keys, "revoke", _late("change.accounts", "revoke_key"), "revoke an API key")
+    revoke = _add(keys, "revoke", _late("change.keys", "revoke_key"), "revoke an API key")
     revoke.add_argument("--account", type=account, required=True, metavar="N", help="whose key")
     revoke.add_argument("key", help="the apiKey, in base64")
     for name, text in (("deposit", "credit an account"), ("withdraw", "debit an account")):

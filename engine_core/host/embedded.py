@@ -27,7 +27,6 @@ from typing import Protocol
 from urllib.parse import quote
 
 import psutil
-import psycopg
 import redis
 
 from engine_core.config.settings import VALKEY_SOCKET, write_private
@@ -212,6 +211,8 @@ class Postgres:
         return _dying_with_parent(command, signal.SIGQUIT, parent_pipe, self._user)
 
     def probe(self) -> bool:
+        import psycopg  # a tenth of a second, which commands that ask the log alone do not pay
+
         try:
             psycopg.connect(self.url, connect_timeout=2).close()
         except psycopg.OperationalError as error:

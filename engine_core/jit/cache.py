@@ -14,6 +14,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from glob import glob
 from pathlib import Path
 
 COMPLETE = "complete"  # a file that `exchange warm` leaves in the folder once every kernel is there
@@ -32,9 +34,7 @@ class CacheError(RuntimeError):
 
 def folder() -> Path:
     """The first place that has these kernels or can take them."""
-    digest = hashlib.sha256(repr(_made_by()).encode())
-    for name, text in sorted(_sources().items()):
-        digest.update(f"\0{name}\0".encode() + text)
+    digest = hashlib.sha256(repr(_made_by()).encode() + _digest_of_sources())
     places = [base / f"kernels-{digest.hexdigest()[:16]}" for base in _bases(os.environ)]
     for place in places:
         if os.path.exists(place / COMPLETE) or _can_be_written(place):
@@ -115,22 +115,34 @@ def is_read_only(place: Path) -> bool:
     return os.path.exists(place / COMPLETE) and not os.access(place, os.W_OK)
 
 
+@lru_cache(1)
+def _digest_of_sources() -> bytes:
+    """Of every file that holds kernels, and of every one that these import."""
+    digest = hashlib.sha256()
+    for name, text in sorted(_sources().items()):
+        digest.update(f"\0{name}\0".encode() + text)
+    return digest.digest()
+
+
 def _sources() -> dict[str, bytes]:
-    """Every file that holds kernels, and every one that these import, by path."""
-    texts: dict[str, bytes] = {}
-    waiting = [path for name in _KERNEL_FOLDERS for path in (_ROOT / name).rglob("*.py") if _imports_jit(path)]
+    """By path. Of strings and bytes: each process does this as it starts, and Path objects take twice as long."""
+    root, texts = str(_ROOT), dict[str, bytes]()
+    waiting = [path for name in _KERNEL_FOLDERS for path in glob(f"{root}/{name}/**/*.py", recursive=True)]
+    kernels = {path: text for path in waiting if b"from engine_core.jit." in (text := _read(path))}
+    waiting = list(kernels)
     while waiting:
         path = waiting.pop()
-        name = str(path.relative_to(_ROOT))
-        if name in texts or not path.exists():
+        name = path.removeprefix(f"{root}/")
+        if name in texts or not os.path.exists(path):
             continue
-        texts[name] = path.read_bytes()
+        texts[name] = kernels.get(path) or _read(path)
         for module, names in _IMPORT.findall(texts[name].decode()):
-            stem = _ROOT.joinpath(*module.split("."))
-            modules = (stem / one for one in re.findall(r"\w+", names)) if stem.is_dir() else (stem,)
-            waiting += [one.with_suffix(".py") for one in modules]
+            stem = f"{root}/{module.replace('.', '/')}"
+            modules = (f"{stem}/{one}" for one in re.findall(r"\w+", names)) if os.path.isdir(stem) else (stem,)
+            waiting += [f"{one}.py" for one in modules]
     return texts
 
 
-def _imports_jit(path: Path) -> bool:
-    return "from engine_core.jit." in path.read_text(encoding="utf-8")
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -3,13 +3,16 @@
 Non-goals: whose they are (user_rows.py), and how often one may try (access/rate_limits.py).
 """
 
+import os
 import time
+from base64 import b64encode
 from functools import lru_cache
 from typing import Final
 
 import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 from pyotp.utils import strings_equal
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 256
@@ -17,11 +20,20 @@ ISSUER: Final = "Exchange"
 STEP_SECONDS: Final = 30
 # 19 MiB and two passes, one lane: some 25 ms of a core, which the few attempts that the limits admit may cost.
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-NOBODY: Final = _HASHER.hash("nobody has this password")  # checked for unknown names, so that time tells nothing
 _STEPS: Final = (0, -1, 1)  # of a clock that is somewhat off
 _LEAST_DIFFERENT: Final = 4  # characters of a password
 
 hash_password = _HASHER.hash
+
+
+def _hash_of_nothing() -> str:
+    """As of a password with these costs, and of none: whose hash it is takes more than the world's time to find."""
+    salt, tag = (b64encode(os.urandom(size)).rstrip(b"=").decode() for size in (_HASHER.salt_len, _HASHER.hash_len))
+    costs = f"m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${tag}"
+
+
+NOBODY: Final = _hash_of_nothing()  # checked for unknown names, so that time tells nothing
 
 
 def problem_of(password: str, name: str) -> str | None:

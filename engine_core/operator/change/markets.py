@@ -10,9 +10,8 @@ from engine_core.administration.client import LogSetup, admin, execute
 from engine_core.administration.market_move import closed_in, heads_for, move
 from engine_core.administration.venue import Venue, has_begun, trades_in
 from engine_core.edge.spelling import MARKET_STATE_WORDS
-from engine_core.operator.change.accounts import ANSWER_TIMEOUT_S, market_number, reached, session, symbols
-from engine_core.operator.change.shards import complained
 from engine_core.operator.target.running import CommandError, require
+from engine_core.operator.target.session import ANSWER_TIMEOUT_S, complained, market_number, reached, session, symbols
 from engine_core.replica.setup import HOME
 from engine_core.transport.primary import redis_of
 from engine_core.wire.codes import CommandKind, MarketState

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import signal
-import sys
 import time
 from typing import Any
 
@@ -12,10 +11,9 @@ from engine_core.administration.client import execute
 from engine_core.administration.venue import Venue, trades_in
 from engine_core.config.shards import note_shards
 from engine_core.host.runtime_folders import check_room
-from engine_core.operator.change.accounts import ANSWER_TIMEOUT_S, reached, symbols
 from engine_core.operator.target.running import CommandError, Run, find, require, settings_of
+from engine_core.operator.target.session import ANSWER_TIMEOUT_S, complained, reached, symbols
 from engine_core.replica.setup import HOME
-from engine_core.runtime.recovery import links_record
 from engine_core.transport.reserved_file import NoRoom
 from engine_core.wire.codes import QueryKind
 from engine_core.wire.limits import MOST_SHARDS
@@ -53,15 +51,10 @@ def _rows(venue: Venue) -> tuple[list[dict[str, Any]], set[int]]:
     return rows, away
 
 
-def complained(away: set[int]) -> int:
-    """The exit status of a list in which what these shards know is missing."""
-    for shard in sorted(away):
-        print(f"shard {shard} does not answer: what it has is not shown", file=sys.stderr)
-    return 1 if away else 0
-
-
 def add_shard(options: argparse.Namespace) -> int:
     """One more, beside all that runs; the edges begin anew, one process after the other."""
+    from engine_core.runtime.recovery import links_record  # it imports Numba, which lists do not need
+
     run = require(options.data)
     new = run.shards
     _check(run)

@@ -17,9 +17,9 @@ import redis
 from engine_core.book import audit
 from engine_core.book.memory.state import State
 from engine_core.config.shards import VARIABLE as SHARDS
-from engine_core.operator.change.accounts import reached
 from engine_core.operator.target.log_access import all_logs, servers_of
 from engine_core.operator.target.running import CommandError, is_running, require
+from engine_core.operator.target.session import reached
 from engine_core.process.names import role_name
 from engine_core.process.sockets import ask, of_shard
 from engine_core.runtime.machine import Machine

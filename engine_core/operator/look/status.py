@@ -18,9 +18,9 @@ import redis
 
 from engine_core.administration.client import LogSetup
 from engine_core.administration.venue import has_begun, trades_in
-from engine_core.operator.change.accounts import symbols
 from engine_core.operator.target.log_access import check_redis
 from engine_core.operator.target.running import CommandError, Run, find
+from engine_core.operator.target.session import symbols
 from engine_core.process.look import Look, look_at
 from engine_core.process.sockets import ask, of_roles, of_shard
 from engine_core.runtime.clock import ahead_ms, in_words
