@@ -65,7 +65,7 @@ async def run(config: EgressConfig) -> None:
     data = await MarketData.bootstrap(home.query, home.on_events, *others)
     hub = Hub()
     order_feeds = OrderFeeds(data, hub, data.query)
-    sources = PublicStreams(data, hub, order_feeds)
+    sources = PublicStreams(data, hub, order_feeds, *(gateway.complete for gateway in gateways))
     private = PrivateStreams(data, hub, *(gateway.query for gateway in gateways))
     publisher = Publisher(config.redis_urls[HOME], data.setup, hub)
     logged_out = Remembered(config.runtime / ENDED_SESSIONS)

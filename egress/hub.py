@@ -48,6 +48,9 @@ class Frame(NamedTuple):
     wire: bytes
 
 
+TRY_AGAIN_LATER, POLICY_VIOLATION = 1013, 1008  # why a connection is closed (RFC 6455)
+
+
 class Socket(Protocol):
     """What the hub needs of a connection."""
 
@@ -55,7 +58,7 @@ class Socket(Protocol):
 
     def congested(self) -> bool: ...
 
-    def drop(self, reason: str) -> None: ...
+    def drop(self, reason: str, code: int = TRY_AGAIN_LATER) -> None: ...
 
 
 class Tap(Protocol):

@@ -11,6 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.frames import DATA_OPCODES, Frame
@@ -20,7 +21,7 @@ from websockets.protocol import Event, State
 from egress.auth import Authenticator
 from egress.config import EgressConfig
 from egress.connections import CONNECTION_UNITS, FULL, Crowd
-from egress.hub import Hub, Subscriber
+from egress.hub import TRY_AGAIN_LATER, Hub, Subscriber
 from egress.intake import Intake
 from egress.session import Session
 from egress.streams.private import PrivateStreams
@@ -30,7 +31,6 @@ from engine_core.replica.market_data import Changes, MarketData
 
 PATHS = ("/", "/ws")
 HEALTH = "/health"
-TRY_AGAIN_LATER = 1013
 GOING_AWAY = 1001
 SESSION_CHECK_SECONDS = 0.25
 BACKLOG = 4096  # connections that wait to be accepted; beyond, a client asks again after a second, then two, then four
@@ -38,6 +38,13 @@ KEPT_TOGETHER = 128  # connections that have opened, until garbage collection is
 _REFUSAL = (
     b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
 )
+
+_REFUSED = "INVALID_CLIENT_REQUEST"
+_CODES = {  # those of REST
+    HTTPStatus.NOT_FOUND: "RESOURCE_NOT_FOUND",
+    HTTPStatus.TOO_MANY_REQUESTS: "TOO_MANY_REQUESTS",
+    HTTPStatus.SERVICE_UNAVAILABLE: "MAINTENANCE",
+}
 
 logger = logging.getLogger(__name__)
 _closing: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
@@ -229,6 +236,7 @@ class Egress:
             self._config.port,
             create_connection=partial(Connection, house=self),  # type: ignore[arg-type]
             process_request=self._check_path,
+            process_response=_in_json,
             compression=None,
             max_size=limits.message_bytes,
             write_limit=(limits.transport_bytes, limits.transport_bytes // 4),
@@ -327,3 +335,14 @@ class Egress:
                 self._sessions[session] = now
             elif now - idle_since > self._config.limits.idle_seconds:
                 session.end(f"no stream for {self._config.limits.idle_seconds:.0f} s: connect again and subscribe")
+
+
+def _in_json(connection: ServerConnection, request: Request, response: Response) -> None:
+    """Refusals, the library's own among them, as REST has them."""
+    if response.status_code < HTTPStatus.BAD_REQUEST:
+        return
+    code = _CODES.get(HTTPStatus(response.status_code), _REFUSED)
+    response.body = msgspec.json.encode({"code": code, "message": response.body.decode().strip()})
+    del response.headers["Content-Type"], response.headers["Content-Length"]
+    response.headers["Content-Type"] = "application/json"
+    response.headers["Content-Length"] = str(len(response.body))

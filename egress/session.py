@@ -17,7 +17,7 @@ import msgspec
 from egress.auth import Authenticator, NotAuthorised, Owner
 from egress.config import ConnectionLimits
 from egress.connections import Allowance
-from egress.hub import Hub, Subscriber
+from egress.hub import POLICY_VIOLATION, TRY_AGAIN_LATER, Hub, Subscriber
 from egress.names import MAX_NAME, Kind, Stream, parse
 from egress.streams.private import PrivateStreams
 from engine_core.edge.text_frame import text_frame
@@ -48,7 +48,12 @@ class Request(msgspec.Struct):
     session: Any = None
 
 
+class Named(msgspec.Struct):
+    id: int | str | None = None
+
+
 _decode = msgspec.json.Decoder(Request).decode
+_decode_id = msgspec.json.Decoder(Named).decode
 BYTES_OF_A_UNIT = 256
 NAMES_OF_A_UNIT = 16
 SIGNATURE_UNITS = 4
@@ -90,6 +95,7 @@ class Session:
             else:
                 raise FrameRefused(ErrorCode.MALFORMED, "`method` must be SUBSCRIBE or UNSUBSCRIBE")
         except FrameRefused as error:
+            request_id = _id_in(text) if request_id is None else request_id
             self._answer({"id": request_id, "error": {"code": error.code, "message": str(error)}})
         else:
             if request_id is not None:
@@ -105,9 +111,9 @@ class Session:
         for account in {owner.account for owner in self._owners.values()}:
             self._private.unsubscribe(self._client, account)
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: str, code: int = TRY_AGAIN_LATER) -> None:
         self.close()
-        self._client.socket.drop(reason)
+        self._client.socket.drop(reason, code)
 
     @property
     def is_idle(self) -> bool:
@@ -121,7 +127,9 @@ class Session:
     def check(self) -> None:
         """Keys may be gone, sessions ended, accounts frozen, and with them the right to private streams."""
         if not all(map(self._authenticator.valid, self._owners.values())):
-            self.end("a private stream's API key was revoked, its session ended, or its account frozen")
+            self.end(
+                "a private stream's API key was revoked, its session ended, or its account frozen", POLICY_VIOLATION
+            )
 
     def _charge(self, units: int) -> None:
         """Before the work is done. A client that continues after many refusals is closed."""
@@ -205,6 +213,14 @@ class Session:
 
     def _answer(self, answer: dict[str, Any]) -> None:
         self._client.socket.write(text_frame(msgspec.json.encode(answer)))
+
+
+def _id_in(text: bytes) -> int | str | None:
+    """Of a frame that cannot be taken, if it can be seen: the answer is to be found by it."""
+    try:
+        return _decode_id(text).id
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
 
 
 def _named(bad: list[str]) -> str:

@@ -107,8 +107,10 @@ REASONS: dict[Reason, Refusal] = {
     Reason.MARKET_POST_ONLY: Refusal(_ORDER, "Market accepts only post-only orders"),
     Reason.PRICE_OUT_OF_RANGE: Refusal(Code.INVALID_PRICE, "Price is out of range"),
     Reason.PRICE_OUT_OF_BAND: Refusal(Code.INVALID_PRICE, "Price is too far from the last price"),
-    Reason.QUANTITY_TOO_SMALL: Refusal(Code.INVALID_QUANTITY, "Quantity is below the minimum"),
-    Reason.QUANTITY_TOO_LARGE: Refusal(Code.INVALID_QUANTITY, "Quantity is above the maximum"),
+    Reason.QUANTITY_TOO_SMALL: Refusal(
+        Code.INVALID_QUANTITY, "Quantity is below the minimum, or at most what is executed"
+    ),
+    Reason.QUANTITY_TOO_LARGE: Refusal(Code.INVALID_QUANTITY, "Quantity is above the maximum, or has too many parts"),
     Reason.NOTIONAL_OVERFLOW: Refusal(_ORDER, "Price times quantity is too large"),
     Reason.INSUFFICIENT_FUNDS: Refusal(Code.INSUFFICIENT_FUNDS, "Insufficient funds"),
     Reason.INSUFFICIENT_LIQUIDITY: Refusal(_ORDER, "Insufficient liquidity"),
@@ -119,7 +121,7 @@ REASONS: dict[Reason, Refusal] = {
     Reason.TRIGGER_EQUALS_LAST: Refusal(_ORDER, "Trigger price equals the last price"),
     Reason.NO_LAST_PRICE: Refusal(_ORDER, "Market has no last price yet"),
     Reason.BOUND_REQUIRED: Refusal(_ORDER, NO_BOUND),
-    Reason.NOT_AMENDABLE: Refusal(_ORDER, "Order cannot be modified"),
+    Reason.NOT_AMENDABLE: Refusal(_ORDER, "Order waits for its trigger, so cannot be modified: cancel it"),
     Reason.MARKET_BUSY: Refusal(Code.MAINTENANCE, "Market is busy with a very large order: try again in a moment"),
     Reason.MARKET_ELSEWHERE: Refusal(Code.MAINTENANCE, "Market is moving: try again in a moment"),
     Reason.IMMEDIATE_OR_CANCEL: Refusal(_ORDER, "Order would not trade at once"),

@@ -1,16 +1,29 @@
-"""Candles, every second those that changed. A slow client is owed every one."""
+"""Candles, every second those that changed. A slow client is owed every one.
 
+A candle has ended when no trade can belong to it any more. The clock does not say that: an engine that is down or busy
+may have orders of that second before it. So once a second each engine is asked, and what it answers comes after all
+that it had been sent before; until it does, its candles go on. Nothing is asked while nobody listens.
+"""
+
+import asyncio
 import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from egress import frames
 from egress.frames import Texts
 from egress.hub import Hub, Item
 from egress.names import Stream
 from egress.streams.kind import SharedTexts, StreamKind
-from engine_core.replica.candles import Candle
-from engine_core.replica.market_data import MarketData
-from engine_core.replica.setup import Market
+from engine_core.replica.candles import KEPT
+from engine_core.replica.market_data import Changes, MarketData
+from engine_core.replica.setup import HOME, Market
+from engine_core.wire.codes import QueryKind
+
+ANSWER_SECONDS: Final = 0.5  # for an engine, before its candles are sent as they are
+_MOST_BEHIND_MS: Final = KEPT // 2 * 1_000  # candles are forgotten after KEPT of them, of which the shortest last 1 s
 
 
 @dataclass(slots=True)
@@ -22,9 +35,17 @@ class _Topic:
 
 
 class CandleStreams(StreamKind):
-    def __init__(self, data: MarketData, hub: Hub, texts: SharedTexts) -> None:
+    """`complete`: of each shard, waits until all that it has executed has come here; False if that takes too long."""
+
+    def __init__(
+        self, data: MarketData, hub: Hub, texts: SharedTexts, complete: Sequence[Callable[[], Awaitable[bool]]] = ()
+    ) -> None:
         super().__init__(data, hub, texts)
+        self._complete = complete
         self._topics: dict[tuple[int, str], _Topic] = {}  # by market and interval
+        self._known_ms: defaultdict[int, int] = defaultdict(int)  # by shard: all trades before that have come
+        self._said_ms: dict[int, int] = {}  # by shard: its time when candles were last sent
+        self._asking: dict[int, asyncio.Task[None]] = {}  # by shard
 
     def open(self, stream: Stream, market: Market) -> None:
         topic = _Topic(stream, market, self._texts.of(market))
@@ -34,6 +55,13 @@ class CandleStreams(StreamKind):
     def close(self, stream: Stream, market: Market) -> None:
         del self._topics[market.number, stream.interval]
 
+    def apply(self, changes: Changes) -> None:
+        """An engine that comes back may make up for minutes at once: candles are sent before they are forgotten."""
+        shard, time_ms = changes.shard, changes.time_ms
+        self._known_ms[shard] = max(self._known_ms[shard], time_ms)
+        if time_ms - self._said_ms.setdefault(shard, time_ms) > _MOST_BEHIND_MS and self._topics:
+            self._say_all(shard, time.time_ns() // 1_000)
+
     @property
     def wants_seconds(self) -> bool:
         return bool(self._topics)
@@ -41,8 +69,36 @@ class CandleStreams(StreamKind):
     def second(self, now_us: int) -> None:
         if not self._data.filled:  # subscribers to statistics get nothing until they are complete
             return
+        markets = {self._shard_of(topic.market.number): topic.market.number for topic in self._topics.values()}
+        for shard, market in markets.items():
+            if shard not in self._asking:
+                self._asking[shard] = asyncio.create_task(self._end_second(shard, market, now_us))
+
+    def stop(self) -> None:
+        for task in self._asking.values():
+            task.cancel()
+
+    async def _end_second(self, shard: int, market: int, now_us: int) -> None:
+        """Ask the engine where this market trades."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._data.query(QueryKind.STATUS, market=market)
+                if not self._complete or await self._complete[shard]():
+                    self._known_ms[shard] = max(self._known_ms[shard], now_us // 1_000)
+        except (OSError, TimeoutError, RuntimeError):
+            pass  # as far as anybody knows, nothing has ended
+        finally:
+            del self._asking[shard]
+        self._say_all(shard, now_us)
+
+    def _say_all(self, shard: int, now_us: int) -> None:
+        self._said_ms[shard] = self._known_ms[shard]
         for topic in self._topics.values():
-            self._say_changed(topic, now_us)
+            if self._shard_of(topic.market.number) == shard:
+                self._say_changed(topic, now_us)
+
+    def _shard_of(self, market: int) -> int:
+        return self._data.setup.shards.get(market, HOME)
 
     def _begin(self, topic: _Topic) -> None:
         """A new listener gets the current candle if it has trades, and none that ended before."""
@@ -59,14 +115,11 @@ class CandleStreams(StreamKind):
         """Candles that changed since they were sent, oldest first; one that has ended is sent once more, closed."""
         if topic.said is None:
             self._begin(topic)
-        assert topic.said is not None, "candles are sent from filled statistics only"
-        now_ms = now_us // 1000
+        if topic.said is None:
+            return
+        known_ms = self._known_ms[self._shard_of(topic.market.number)]
         for candle in reversed(self._data.candles(topic.market.number, topic.stream.interval)):
-            said = _said(candle, now_ms)
-            if candle.start_ms >= topic.said[0] and said != topic.said:
+            said = candle.start_ms, candle.trades, candle.end_ms <= known_ms
+            if candle.start_ms >= topic.said[0] and said != topic.said and (*said[:2], True) != topic.said:
                 topic.said = said
                 self._say(Item(topic.stream, frames.kline(topic.market, topic.texts, candle, said[2], now_us)))
-
-
-def _said(candle: Candle, now_ms: int) -> tuple[int, int, bool]:
-    return candle.start_ms, candle.trades, candle.end_ms <= now_ms

@@ -6,6 +6,7 @@ events (private.py).
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from egress.hub import Hub, Item
 from egress.names import Kind, Stream
@@ -22,7 +23,11 @@ AFTER_SECOND = 0.05  # a second is sent this long after it ended: its last event
 
 
 class PublicStreams:
-    def __init__(self, data: MarketData, hub: Hub, orders: OrderFeeds) -> None:
+    """`complete`: see CandleStreams."""
+
+    def __init__(
+        self, data: MarketData, hub: Hub, orders: OrderFeeds, *complete: Callable[[], Awaitable[bool]]
+    ) -> None:
         self._data, self._hub = data, hub
         texts = SharedTexts()
         self._kinds: dict[Kind, StreamKind] = {
@@ -30,7 +35,7 @@ class PublicStreams:
             Kind.DEPTH: DepthStreams(data, hub, texts),
             Kind.BOOK_TICKER: BookTickerStreams(data, hub, texts),
             Kind.TICKER: TickerStreams(data, hub, texts),
-            Kind.KLINE: CandleStreams(data, hub, texts),
+            Kind.KLINE: CandleStreams(data, hub, texts, complete),
             Kind.ORDER: orders,
         }
         self._timer: asyncio.TimerHandle | None = None  # of the second

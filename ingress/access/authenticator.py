@@ -140,11 +140,12 @@ class Authenticator:
         public_key = signing.decode_base64(headers.get(b"x-api-key", b""), signing.PUBLIC_KEY_BYTES)
         key = self.setup.keys.get(public_key) if public_key else None
         if public_key is None or key is None:
-            raise ApiError(Code.UNAUTHORIZED, "Unknown API key")
+            why = "Unknown API key" if headers.get(b"x-api-key") else "Missing API key: X-API-Key is required"
+            raise ApiError(Code.UNAUTHORIZED, why)
         timestamp, window = self.check_window(headers)
         signature = signing.decode_base64(headers.get(b"x-signature", b""), signing.SIGNATURE_BYTES)
         if signature is None:
-            raise _invalid_signature()
+            raise _invalid_signature("" if headers.get(b"x-signature") else ": X-Signature is required")
         return Claim(public_key, key, signature, timestamp, window)
 
     def session_of(self, call: Call) -> tuple[str, int] | None:
@@ -177,8 +178,8 @@ class Authenticator:
         return Caller(account)
 
 
-def _invalid_signature() -> ApiError:
-    return ApiError(Code.INVALID_SIGNATURE, "Invalid signature")
+def _invalid_signature(why: str = "") -> ApiError:
+    return ApiError(Code.INVALID_SIGNATURE, f"Invalid signature{why}")
 
 
 def is_own_page(call: Call) -> bool:

@@ -20,7 +20,10 @@ _PARAMETERS = {
 }
 _SENT = {  # by clients, on the streams and on order entry
     "streams": (schemas.Subscription,),
-    "orders": (schemas.LogonMessage, schemas.PlaceMessage, schemas.CancelMessage, schemas.ModifyMessage),
+    "orders": (
+        *(schemas.LogonMessage, schemas.PlaceMessage, schemas.CancelMessage, schemas.ModifyMessage),
+        schemas.CancelAllMessage,
+    ),
 }
 _ANSWERED = {"streams": (schemas.StreamAnswer,), "orders": (schemas.LogonAnswer, schemas.OrderAnswer)}
 _BOUNDS = {"streams": bounds.STREAMS, "orders": bounds.ORDERS}

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi_offline import FastAPIOffline
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -90,7 +91,7 @@ def build_fastapi(service: Service) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _internal_error)
     app.add_middleware(
-        CORSMiddleware,
+        _Preflights,
         allow_origins=["*"],
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["*"],
@@ -98,6 +99,18 @@ def build_fastapi(service: Service) -> FastAPI:
         max_age=_PREFLIGHT_SECONDS,
     )
     return app
+
+
+class _Preflights(CORSMiddleware):
+    """The library's, whose refusals are words alone."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            return response
+        refused = _response(error_reply(bad_request(bytes(response.body).decode())))
+        refused.headers["Vary"] = response.headers.get("Vary", "Origin")
+        return refused
 
 
 def _serve_asyncapi(app: FastAPI, service: Service) -> None:

@@ -94,7 +94,7 @@ def now_ms() -> int:
 def _client_id(members: fields.Fields) -> str | None:
     text = fields.text(members, "clientId")
     if text is not None and (len(text) > MAX_CLIENT_ID_CHARACTERS or not text.isprintable()):
-        raise bad_request(f"clientId must be text of at most {MAX_CLIENT_ID_CHARACTERS} characters")
+        raise bad_request(f"clientId must be text of at most {MAX_CLIENT_ID_CHARACTERS} printable characters")
     return text
 
 

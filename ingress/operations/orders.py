@@ -252,6 +252,8 @@ async def replace(service: Service, request: Request) -> Reply:
     events = await service.engine.execute(placement.command)
     with _telling_of(replaced):
         order = placed(placement.market, events, ReplacedOrder)
+        if order.id == str(replaced):  # the engine took it for a repeat of that one's placement
+            raise refusal(Reason.DUPLICATE_CLIENT_ID)
     for event in events:
         if event.kind == EventKind.CANCELLED and event.reason == Reason.REPLACED:
             assert isinstance(order, ReplacedOrder)

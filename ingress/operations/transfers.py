@@ -124,7 +124,7 @@ def _asked(service: Service, account: int, members: fields.Fields) -> _Asked:
     to_account = _receiver(service, account, address)
     client_id = members.get("clientId")
     if not (client_id is None or (isinstance(client_id, str) and client_id.isprintable())):
-        raise bad_request("clientId must be text")
+        raise bad_request("clientId must be text without control characters")
     if client_id is not None and len(client_id) > MAX_CLIENT_ID_CHARACTERS:
         raise bad_request(f"clientId must have at most {MAX_CLIENT_ID_CHARACTERS} characters")
     client_id = str(client_id) if client_id else None

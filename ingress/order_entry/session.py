@@ -357,10 +357,11 @@ class OrderSession:
 
 
 def _id_of(message: Members) -> bytes:
-    """The client's `id`, as JSON: any string or number."""
+    """The client's `id`, as JSON. Without one an order would be executed whose answer nobody can tell from others."""
     value = message.get("id")
     if value is None:
-        return _NO_ID
-    if not isinstance(value, str) or len(value) > MAX_ID:
-        raise bad_request(f"`id` must be a string or a number of at most {MAX_ID} characters")
+        raise bad_request("`id` is required: an integer or a string, by which the answer is found")
+    is_fraction = isinstance(value, Number) and not value.removeprefix("-").isdecimal()
+    if not isinstance(value, str) or is_fraction or len(value) > MAX_ID:
+        raise bad_request(f"`id` must be an integer or a string, of at most {MAX_ID} characters")
     return value.encode() if isinstance(value, Number) else compact_json(value).encode()

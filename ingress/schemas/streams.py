@@ -9,7 +9,7 @@ import msgspec
 
 from engine_core.edge.spelling import ExpiryWord, OrderTypeStreamWord, SideWord, TimeInForceWord
 from ingress.schemas.answers import Error
-from ingress.schemas.bodies import AmendOrder, CancelOrder, PlaceOrder
+from ingress.schemas.bodies import AmendOrder, CancelOrder, CancelOrders, PlaceOrder
 from ingress.schemas.order_answers import LiveOrder
 
 Microseconds = Annotated[int, msgspec.Meta(description="Unix microseconds")]
@@ -224,6 +224,11 @@ class CancelMessage(OrderMessage, kw_only=True):
 class ModifyMessage(OrderMessage, kw_only=True):
     method: Literal["order.modify"]
     params: AmendOrder
+
+
+class CancelAllMessage(OrderMessage, kw_only=True):
+    method: Literal["order.cancelAll"]
+    params: CancelOrders
 
 
 class OrderAnswer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -1,10 +1,12 @@
 """What a client may say and what it is answered: errors, acknowledgements, bounds, authentication, the last words."""
 
 import asyncio
+import json
 import time
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -121,6 +123,25 @@ async def test_malformed_frames_are_told_so_and_the_connection_lives(text: str) 
         await client.subscribe("trade.SOL_USDC")
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"method": "SUBSCRIBE", "params": "trade.SOL_USDC"},
+        {"method": "SUBSCRIBE", "params": [1, None]},
+        {"params": ["trade.SOL_USDC"]},
+        {"method": 7},
+    ],
+)
+async def test_what_cannot_be_taken_is_answered_by_its_id(members: dict[str, Any]) -> None:
+    async with running() as rig, rig.listen() as client:
+        for number in (9, "nine"):
+            await client.say(**members, id=number)
+            answer = await client.answer()
+            assert (answer["id"], answer["error"]["code"]) == (number, 4000)
+        await client.say(**members, id=[9])
+        assert (await client.answer())["id"] is None
+
+
 async def test_frames_of_bytes_not_of_utf8_and_nested_too_deeply() -> None:
     async with running() as rig, rig.listen() as client:
         await client.socket.send('{"method":"SUBSCRIBE","id":' + "[" * 60_000)
@@ -152,11 +173,18 @@ async def test_only_its_paths_exist_and_connections_are_bounded() -> None:
             with pytest.raises(InvalidStatus) as refused:
                 async with connect(f"ws://127.0.0.1:{rig.server.port}{path}"):
                     pass
-            assert refused.value.response.status_code == status
+            response = refused.value.response
+            assert response.status_code == status and response.headers["Content-Type"] == "application/json"
+            assert json.loads(response.body).keys() == {"code", "message"}
         reader, writer = await asyncio.open_connection("127.0.0.1", rig.server.port)
         writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"200 OK" in await reader.readline()
         writer.close()
+    async with running() as rig:
+        async with httpx.AsyncClient() as client:
+            plain = await client.get(f"http://127.0.0.1:{rig.server.port}/ws")  # asked by no WebSocket
+        assert plain.status_code == 426 and plain.headers["Upgrade"] == "websocket"
+        assert plain.json()["code"] == "INVALID_CLIENT_REQUEST" and "WebSocket" in plain.json()["message"]
 
 
 async def test_a_client_that_offers_compression_is_served_without() -> None:
@@ -231,6 +259,7 @@ async def test_a_revoked_key_loses_its_private_streams_at_once() -> None:
         with pytest.raises(ConnectionClosed) as closed:
             await revoked.event()
         assert closed.value.rcvd is not None and "revoked" in closed.value.rcvd.reason
+        assert closed.value.rcvd.code == 1008, "trying again is of no use"
         assert await other.silent()
 
 

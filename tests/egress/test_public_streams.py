@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from engine_core.edge.text_frame import text_frame
-from engine_core.wire.codes import Side
+from engine_core.wire.codes import QueryKind, Side
 from engine_core.wire.intervals import INTERVALS
 from tests.egress.rig import Listener, running
-from tests.replica.flow import BTC_USDC, SOL_USDC, START_MS, Flow
+from tests.replica.flow import BTC_USDC, SOL_USDC, START_MS, Engine, Flow
 
 DECIMAL = re.compile(r"\d+(\.\d+)?")
 
@@ -269,6 +269,54 @@ async def test_candles_of_every_interval_are_told_closed_when_they_have_ended() 
             assert (data["X"], data["n"], data["o"], data["v"]) == (True, 1, "100", "1")
             assert _ms(data["t"]) == start_ms and _ms(data["T"]) > traded_ms >= start_ms
         assert await client.silent()
+
+
+async def test_a_candle_ends_when_the_engine_has_said_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is away, orders of the second that has ended wait for it; and then they come all at once."""
+    is_away, answers = True, Engine.query
+
+    async def query(engine: Engine, kind: QueryKind, **about: int) -> Any:
+        if kind is QueryKind.STATUS and is_away:
+            raise TimeoutError
+        return await answers(engine, kind, **about)
+
+    monkeypatch.setattr(Engine, "query", query)
+    async with running() as rig, rig.listen() as client:
+        await client.subscribe("kline.1s.SOL_USDC")
+        began = rig.flow.time_ms = time.time_ns() // 1_000_000 // 1000 * 1000 - 70_000
+        rig.flow.trade(Side.BID, 100, 1, 1)
+        rig.feed()
+        first = await client.data()
+        assert (first["n"], first["X"]) == (1, False), "the clock alone ends nothing"
+        rig.flow.trade(Side.BID, 101, 1, 1)
+        for second in range(1, 61):
+            rig.flow.time_ms = began + 1000 * second
+            rig.flow.trade(Side.BID, 100 + second, 1, 1)
+        rig.feed()
+        candles = [await client.data() for _ in range(61)]
+        assert [(candle["n"], candle["X"]) for candle in candles] == [(2, True), *[(1, True)] * 59, (1, False)]
+        is_away = False
+        last = await client.data()
+        assert (last["t"], last["n"], last["X"]) == (candles[-1]["t"], 1, True)
+        rig.flow.trade(Side.BID, 100, 1, 1)  # of a log that was not asked, or that another engine had answered for
+        rig.feed()
+        assert [(data["t"], data["n"], data["X"]) for data in [await client.data()]] == [(last["t"], 2, True)]
+
+
+async def test_minutes_made_up_for_at_once_lose_no_candle() -> None:
+    async with running() as rig, rig.listen() as client:
+        await client.subscribe("kline.1s.SOL_USDC")
+        began = time.time_ns() // 1_000_000 // 1000 * 1000 - 1_000_000
+        for second in range(600):
+            rig.flow.time_ms = began + 1000 * second
+            rig.flow.trade(Side.BID, 100, 1, 1)
+            if second % 20 == 19:
+                rig.feed()
+        last, starts = 0, []
+        while last < began + 599_000:
+            last = _ms((await client.data())["t"])
+            starts.append(last)
+        assert sorted(set(starts)) == [began + 1000 * second for second in range(600)]
 
 
 def _ms(text: str) -> int:

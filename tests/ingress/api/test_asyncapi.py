@@ -18,7 +18,7 @@ from engine_core.edge import session_tokens
 from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, Reason, Side
 from engine_core.wire.intervals import INTERVALS
 from ingress.api import bounds
-from ingress.order_entry.session import MAX_ID
+from ingress.order_entry.session import LOGON, MAX_ID, METHODS
 from ingress.order_entry.socket import MAX_IN_FLIGHT, MAX_MESSAGE
 from ingress.schemas.streams import EVENTS, StreamAnswer
 from tests.egress.rig import SECRET, Listener, running
@@ -48,6 +48,12 @@ async def test_it_is_served_and_every_reference_leads_somewhere(exchange: Exchan
     assert addresses == {*EVENTS, "/ws", "/ws/orders"}
     for channel in document["channels"].values():
         assert set(re.findall(r"{(\w+)}", channel["address"])) == set(channel.get("parameters", {}))
+
+
+async def test_it_has_every_method_of_order_entry(exchange: Exchange) -> None:
+    document = (await exchange.client.get("/asyncapi.json")).json()
+    texts = re.findall(r'"(session\.\w+|order\.[a-z]\w+)"', json.dumps(document["components"]))
+    assert set(texts) == {LOGON, *METHODS}
 
 
 async def test_it_is_valid_by_the_official_schema(exchange: Exchange) -> None:

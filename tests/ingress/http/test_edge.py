@@ -102,6 +102,9 @@ async def test_cors(exchange: Exchange, path: str) -> None:
     assert preflight.headers["access-control-allow-origin"] == "*"
     assert "x-signature" in preflight.headers["access-control-allow-headers"].lower()
     assert "DELETE" in preflight.headers["access-control-allow-methods"]
+    asked = {"origin": "https://x.example", "access-control-request-method": "PUT"}
+    refused = await exchange.client.options("/api/v1/order", headers=asked)
+    assert refused.status_code == 400 and "Disallowed CORS method" in refused.json()["message"]
     answer = await exchange.client.get(path, headers={"Origin": "https://bot.example"})
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers

@@ -183,6 +183,11 @@ def test_amend_and_replace(venue: Venue) -> None:
     body = LIMIT | {"price": "91", "quantity": "10000000", "cancelOrderId": replaced["id"]}
     refused = venue.send("POST", f"{ORDER}/replace", "orderReplace", body)
     assert refused.status_code == 400 and f"{replaced['id']} was not replaced" in refused.json()["message"]
+    body = LIMIT | {"clientId": 7000123, "price": "91", "cancelOrderId": replaced["id"]}
+    replaced = venue.send("POST", f"{ORDER}/replace", "orderReplace", body).json()
+    body["cancelOrderId"] = replaced["id"]  # whose clientId the new one is to have, too
+    refused = venue.send("POST", f"{ORDER}/replace", "orderReplace", body)
+    assert refused.status_code == 400 and refused.json()["message"].startswith("Duplicate client ID")
     assert [order["id"] for order in venue.send("GET", ORDERS, "orderQueryAll").json()] == [replaced["id"]]
 
 

@@ -303,3 +303,19 @@ async def test_a_message_has_so_many_fragments(exchange: Exchange) -> None:
         await settle(100)
         peer.hear()
         assert peer.protocol.close_rcvd is not None and peer.protocol.close_rcvd.code == 1008
+
+
+ORDER = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "100", "quantity": "1"}
+
+
+@pytest.mark.parametrize("given", ["", '"id":null,', '"id":1.5,', '"id":1e400,', '"id":true,', '"id":[],'])
+async def test_no_order_is_executed_whose_answer_could_not_be_found(exchange: Exchange, given: str) -> None:
+    async with connected(exchange) as peer:
+        before, params = len(exchange.gateway.commands), json.dumps(ORDER)
+        peer.protocol.send_text(f'{{{given}"method":"order.place","params":{params}}}'.encode())
+        peer.socket.data_received(b"".join(peer.protocol.data_to_send()))
+        await settle()
+        peer.hear()
+        (answer,) = peer.answers[-1:]
+        assert (answer["id"], answer["status"]) == (None, 400) and "`id`" in answer["error"]["message"]
+        assert len(exchange.gateway.commands) == before
