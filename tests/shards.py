@@ -4,7 +4,6 @@ SOL_USDC trades in shard 0, BTC_USDC in shard 1. Each process may be killed, and
 """
 
 import os
-import re
 import signal
 import time
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from typing import Any
 import httpx
 import numpy as np
 
-from engine_core.config.settings import default_config
 from engine_core.host.embedded import Postgres, Valkey, running
 from engine_core.jit import cache
 from engine_core.transport.gateway import Gateway
@@ -24,6 +22,7 @@ from engine_core.wire.layout import join
 from ingress.config import LAST_DEMO_ACCOUNT
 from ingress.operations.administrator import ADMINISTRATOR
 from ingress.shards.holding import in_flight
+from tests.exchange import LESS_ROOM, configured
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT, Signer
 from tests.markets import BTC, admin, key_record, setup_records
 from tests.processes import free_port, process
@@ -127,10 +126,7 @@ def open_shards(
     with ExitStack() as stack:
         valkey = stack.enter_context(running(Valkey(folder, sockets), folder / "valkey.log"))
         postgres = stack.enter_context(running(Postgres(folder, sockets), folder / "postgres.log"))
-        config = folder / "exchange.toml"
-        config.write_text(
-            re.sub(r"(?m)^logins_per_minute = \S+", "logins_per_minute = 6000", default_config().read_text())
-        )
+        config = configured(folder, {"logins_per_minute = 20": "logins_per_minute = 6000", **LESS_ROOM})
         ports, ws_port = [free_port() for _ in range(workers)], free_port()
         environment = {
             "REDIS_URL": valkey,
