@@ -1,8 +1,9 @@
 """Candles, every second those that changed. A slow client is owed every one.
 
 A candle has ended when no trade can belong to it any more. The clock does not say that: an engine that is down or busy
-may have orders of that second before it. So once a second each engine is asked, and what it answers comes after all
-that it had been sent before; until it does, its candles go on. Nothing is asked while nobody listens.
+may have orders of that second before it. Its own time says it, which goes on with what it executes, in whatever market.
+Where nothing happens it is asked, once a second, and what it answers comes after all that it had been sent before; so
+long, its candles go on. Nothing is asked while nobody listens.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from engine_core.replica.market_data import Changes, MarketData
 from engine_core.replica.setup import HOME, Market
 from engine_core.wire.codes import QueryKind
 
+_CLOCKS_DIFFER_MS: Final = 1_000  # an order has the time at which an ingress sent it, by a clock that may be behind
 ANSWER_SECONDS: Final = 0.5  # for an engine, before its candles are sent as they are
 _MOST_BEHIND_MS: Final = KEPT // 2 * 1_000  # candles are forgotten after KEPT of them, of which the shortest last 1 s
 
@@ -82,9 +84,10 @@ class CandleStreams(StreamKind):
         """Ask the engine where this market trades."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._data.query(QueryKind.STATUS, market=market)
+                header, _ = await self._data.query(QueryKind.STATUS, market=market)
                 if not self._complete or await self._complete[shard]():
-                    self._known_ms[shard] = max(self._known_ms[shard], now_us // 1_000)
+                    time_ms = max(int(header["time_ms"]), now_us // 1_000 - _CLOCKS_DIFFER_MS)
+                    self._known_ms[shard] = max(self._known_ms[shard], time_ms)
         except (OSError, TimeoutError, RuntimeError):
             pass  # as far as anybody knows, nothing has ended
         finally:

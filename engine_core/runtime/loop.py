@@ -72,7 +72,9 @@ def run(engine: Engine, ready: Callable[[], None]) -> None:
                 logger.info("Redis is loading its data")
             elif time.monotonic() >= say_at:
                 say_at = time.monotonic() + SAY_EVERY_S
-                logger.warning("Redis cannot be reached, trying until it can: %s", error)
+                is_of_a_file = getattr(error, "filename", None)  # a ring that has no room, say
+                what = "the engine cannot go on" if is_of_a_file else "Redis cannot be reached"
+                logger.warning("%s, trying until it can: %s", what, error)
             engine.following = False
             engine.counters.reconnects += 1
             engine.own.disconnect()

@@ -124,7 +124,9 @@ class RingWriter:
             try:
                 self._bell_of(row).send(b"!")
             except (FileNotFoundError, ConnectionRefusedError):
-                self._words[ROWS_AT + row * ROW_WORDS + ROW_PID] = 0  # it died; the row is free again
+                at, nonce = ROWS_AT + row * ROW_WORDS, self._bells[row][0]
+                if self._words[at + ROW_NONCE] == nonce:  # nobody has taken the row meanwhile
+                    self._words[at + ROW_PID] = 0  # it died; the row is free again
                 self._forget(row)
             except BlockingIOError:
                 pass  # its socket is full of rings already
@@ -238,7 +240,9 @@ class RingReader:
     def detach(self) -> None:
         if self._memory is None:
             return
-        self._words[ROWS_AT + self._row * ROW_WORDS] = 0
+        at = ROWS_AT + self._row * ROW_WORDS
+        if self._words[at + ROW_NONCE] == self._nonce:  # else somebody took the row, and would not be rung any more
+            self._words[at + ROW_PID] = 0
         del self._words, self._slots  # unmapped once nobody looks at it
         self._memory, self._mark = None, None
 

@@ -140,6 +140,21 @@ def test_who_takes_the_row_of_one_that_was_rung_is_rung(runtime: Path) -> None:
         assert writer.readers() == [], "nobody hears that bell: the row is free"
 
 
+def test_who_lost_its_row_leaves_it_to_whom_it_belongs(runtime: Path) -> None:
+    """It was taken for dead, and comes back: the other one would never be rung again."""
+    with a_ring(runtime) as writer:
+        lost = RingReader(runtime, 0)
+        assert lost.attach()
+        lost.bell.close()
+        with a_reader(runtime) as owner:
+            assert owner.attach() and owner.fall_asleep()
+            assert lost.stale()
+            lost.detach()
+            writer.write(numbered(1, 1), STAMP)
+            assert writer.ring() == 1 and rung(owner)
+        lost.close()
+
+
 def test_a_ring_of_other_code_is_refused(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with a_ring(runtime), a_reader(runtime) as reader:
         monkeypatch.setattr(ring_module, "fingerprint", lambda: 1)

@@ -107,9 +107,8 @@ class Keeper:
 
     def _somebody_did(self, seconds: float) -> bool:
         """Whether another engine took one not long ago; then it counts as ours."""
-        newest = max((path.stat().st_mtime for path in snapshot.found(self._rules.data, self._rules.shard)), default=0)
-        age = time.time() - newest
-        if age >= seconds:
+        age = self.newest_age()
+        if age is None or age >= seconds:
             return False
         self._since = time.monotonic() - age
         return True
@@ -118,7 +117,12 @@ class Keeper:
         began = time.monotonic()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # other threads only answer metrics; see _in_child
-            child = os.fork()
+            try:
+                child = os.fork()
+            except OSError as error:  # too many processes, too little memory: the engine itself goes on
+                self.failed += 1
+                logger.error("no snapshot this time, since no process can be started for it: %s", error.strerror)
+                return
         if child == 0:
             self._in_child(state, place)
         self._child, self._began = child, began
