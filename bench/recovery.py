@@ -52,7 +52,7 @@ from engine_core.wire.streams import FIELD, EntryId, Header, encode_block, keys
 NAMES = keys(0)
 SEED, MARKETS, ACCOUNTS = 11, 8, 1_000
 BATCH = 256
-BAR_REPLAY, BAR_PAUSE, BAR_GAP_S = 2_000_000, 5.0, 1.0
+BAR_REPLAY, BAR_PAUSE = 2_000_000, 5.0
 ROUNDS = 5
 MOST_UNKNOWN = 20  # orders of a fail-over that get no answer; each is waited for some seconds
 CHECKS = [  # what measure() has proven, else it would have ended

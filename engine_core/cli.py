@@ -25,6 +25,7 @@ from engine_core.wire.limits import MOST_SHARDS
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
+Add = Callable[[str, Command, str], argparse.ArgumentParser]  # by name, what it runs, and what it does
 MAX_FEE_PPM = 100_000  # as in exchange.toml
 MARKET_COMMANDS = ("list", "state", "move", "-h", "--help")
 MARKET_STATES = ("open", "closed", "cancel-only", "limit-only", "post-only")
@@ -41,47 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         return _add(commands, name, run, text)
 
     add_up_options(add("up", _late("up", "up"), "start everything and run it until Ctrl-C"))
-    add(
-        "status", _late("look.status", "status"), "show what runs; exit status 0 if an order would be accepted"
-    ).add_argument("--json", action="store_true", help="for programs")
-    top = add("top", _late("look.top", "top"), "show rates, latencies, lags and capacities of the processes, live")
-    top.add_argument("--once", action="store_true", help="print once, then stop")
-    top.add_argument(
-        "--interval", type=seconds(0.1, 3600), default=1.0, metavar="S", help="seconds between refreshes (default: 1)"
-    )
-    stages = add(
-        "stages", _late("look.stages", "stages"), "time a sample of orders from stage to stage, to the database"
-    )
-    stages.add_argument(
-        "--seconds",
-        type=seconds(0.1, 86_400),
-        default=10.0,
-        metavar="S",
-        help="how long to watch, and a second for the database (default: 10)",
-    )
-    stages.add_argument("--json", action="store_true", help="for programs")
-    traces = add(
-        "traces", _late("look.traces", "traces"), "send the way of each timed order to a collector of OpenTelemetry"
-    )
-    traces.add_argument("--endpoint", metavar="URL", help="of OTLP over HTTP (default: OTEL_EXPORTER_OTLP_ENDPOINT)")
-    traces.add_argument(
-        "--seconds", type=seconds(0.1, 86_400), default=None, metavar="S", help="how long (default: until Ctrl-C)"
-    )
-    profile = add("profile", _late("look.profile", "profile"), "draw a flame graph of one role of the running exchange")
-    profile.add_argument("role", help="engine, ingress, ingress.1, egress, writer, …")
-    profile.add_argument(
-        "--seconds", type=whole(1, 3600), default=10, metavar="S", help="how long to look (default: 10)"
-    )
-    profile.add_argument(
-        "-o", "--output", type=new_file, metavar="FILE", help="the graph, as SVG (default: profile-ROLE.svg)"
-    )
-    profile.add_argument("--native", action="store_true", help="also what C libraries do, as far as it can be named")
-    logs = add("logs", _late("look.observe", "logs"), "show the logs of all roles or of one")
-    logs.add_argument("role", nargs="?", help="engine, ingress, egress, writer, valkey, postgres, …")
-    logs.add_argument("-f", "--follow", action="store_true", help="follow until Ctrl-C")
-    logs.add_argument(
-        "-n", "--lines", type=whole(0, 10_000_000), default=20, help="number of lines to start with (default: 20)"
-    )
+    _look_commands(add)
     reset = add("reset", _late("change.reset", "reset"), "delete all data: accounts, log, history, keys")
     reset.add_argument("--yes", action="store_true", help="do not ask")
     add(
@@ -124,7 +85,51 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _state_commands(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
+def _look_commands(add: Add) -> None:
+    add(
+        "status", _late("look.status", "status"), "show what runs; exit status 0 if an order would be accepted"
+    ).add_argument("--json", action="store_true", help="for programs")
+    top = add("top", _late("look.top", "top"), "show rates, latencies, lags and capacities of the processes, live")
+    top.add_argument("--once", action="store_true", help="print once, then stop")
+    top.add_argument(
+        "--interval", type=seconds(0.1, 3600), default=1.0, metavar="S", help="seconds between refreshes (default: 1)"
+    )
+    stages = add(
+        "stages", _late("look.stages", "stages"), "time a sample of orders from stage to stage, to the database"
+    )
+    stages.add_argument(
+        "--seconds",
+        type=seconds(0.1, 86_400),
+        default=10.0,
+        metavar="S",
+        help="how long to watch, and a second for the database (default: 10)",
+    )
+    stages.add_argument("--json", action="store_true", help="for programs")
+    traces = add(
+        "traces", _late("look.traces", "traces"), "send the way of each timed order to a collector of OpenTelemetry"
+    )
+    traces.add_argument("--endpoint", metavar="URL", help="of OTLP over HTTP (default: OTEL_EXPORTER_OTLP_ENDPOINT)")
+    traces.add_argument(
+        "--seconds", type=seconds(0.1, 86_400), default=None, metavar="S", help="how long (default: until Ctrl-C)"
+    )
+    profile = add("profile", _late("look.profile", "profile"), "draw a flame graph of one role of the running exchange")
+    profile.add_argument("role", help="engine, ingress, ingress.1, egress, writer, …")
+    profile.add_argument(
+        "--seconds", type=whole(1, 3600), default=10, metavar="S", help="how long to look (default: 10)"
+    )
+    profile.add_argument(
+        "-o", "--output", type=new_file, metavar="FILE", help="the graph, as SVG (default: profile-ROLE.svg)"
+    )
+    profile.add_argument("--native", action="store_true", help="also what C libraries do, as far as it can be named")
+    logs = add("logs", _late("look.observe", "logs"), "show the logs of all roles or of one")
+    logs.add_argument("role", nargs="?", help="engine, ingress, egress, writer, valkey, postgres, …")
+    logs.add_argument("-f", "--follow", action="store_true", help="follow until Ctrl-C")
+    logs.add_argument(
+        "-n", "--lines", type=whole(0, 10_000_000), default=20, help="number of lines to start with (default: 20)"
+    )
+
+
+def _state_commands(add: Add) -> None:
     add(
         "snapshot",
         _on_state("change.snapshots", "take_snapshot"),

@@ -95,7 +95,7 @@ def configured(folder: Path, changes: dict[str, str]) -> Path:
 
 
 READY = "Ctrl-C stops it"
-LESS_ROOM = {  # room than shipped, of which half the processor time of an engine's start goes into giving it to the process
+LESS_ROOM = {  # than shipped: to get that much takes half the processor time of an engine's start
     **{f"{name} = 1_000_000": f"{name} = 50_000" for name in ("orders", "levels", "references")},
     **{"ended = 262_144": "ended = 16_384", "keys = 100_000": "keys = 10_000"},
 }

@@ -39,9 +39,6 @@ SEED = 11
 BAR_MS = 20.0
 SMALL_ACCOUNTS, FIRST_SMALL = 1_000, 1_000_000  # a side; the number of the first
 GIGABYTES_PER_MILLION = 0.9
-_MARKETS = (
-    b"""select market, symbol, tick_size::text, lot_size::text, tick_atoms from markets order by market limit 2"""
-)
 
 Rows = list[dict[str, Any]]
 Case = Callable[[], "Question"]

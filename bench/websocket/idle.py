@@ -21,7 +21,6 @@ from bench.websocket.helper import Helper, cpu_seconds
 
 TOGETHER = 100  # handshakes under way at once
 OPENING_SECONDS = 300.0
-BAR_MB = 150
 
 
 def raise_descriptors() -> None:

@@ -23,7 +23,6 @@ from bench.websocket.helper import Helper, cpu_seconds
 from bench.websocket.idle import raise_descriptors
 
 SETTLE_SECONDS, WAIT_SECONDS = 2.0, 60.0
-BAR_SECONDS, BAR_RATIO = 5.0, 2.0
 
 
 class Returning(StreamClient):

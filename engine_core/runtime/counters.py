@@ -13,7 +13,6 @@ class Counters:
     entries: int = 0
     commands: int = 0
     events: int = 0
-    refused_blocks: int = 0
     reads: int = 0
     questions: int = 0
     ticks: int = 0

@@ -20,7 +20,7 @@ _CHAIN = Param("blockchain", {"type": "string", "enum": [CHAIN]}, required=True)
 _ACCOUNT = Param("account", {"type": "integer", "minimum": 1, "maximum": MAX_ACCOUNT}, required=True)
 _SESSION, _KEYS, _ADMIN = "/api/v1/session", "/api/v1/keys", "/api/v1/admin"
 _MOVES = "/api/v1/capital/transfer"
-_TOTP, _PASSWORD = f"{_SESSION}/totp", f"{_SESSION}/password"
+_TOTP = f"{_SESSION}/totp"
 _OF_SESSION = Credentials("", KeyPermission.READ)
 _NOTHING = dict[str, str]
 

@@ -7,7 +7,6 @@ signed and validated: str, Number (literal text), bool, None, list, dict. Non-go
 import codecs
 import json
 import re
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
 
@@ -27,7 +26,6 @@ class Number(str):
 
 Member: TypeAlias = "str | Number | bool | list[Any] | dict[str, Any] | None"
 Members: TypeAlias = dict[str, Member]
-SignedPairs: TypeAlias = Sequence[tuple[str, SignedValue]]
 
 
 def _no_duplicates(pairs: list[tuple[str, Member]]) -> Members:

@@ -21,16 +21,9 @@ REDIS_SECONDS = 2.0
 
 
 @contextlib.contextmanager
-def open_log(options: argparse.Namespace) -> Iterator[redis.Redis]:
-    """A client of the running exchange's Redis, of REDIS_URL, or of the embedded Valkey, started for this command."""
-    with contextlib.ExitStack() as stack:
-        url = stack.enter_context(_found(options))
-        yield stack.enter_context(redis_of(url, protocol=2))
-
-
-@contextlib.contextmanager
 def open_logs(options: argparse.Namespace) -> Iterator[Callable[[int], redis.Redis]]:
-    """The same for each shard by its number: in a cluster each has a server of its own."""
+    """A client for each shard by its number, since in a cluster each has a server of its own: of the running exchange's
+    Redis, of REDIS_URL, or of the embedded Valkey, started for this command."""
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(_found(options))
         yield lambda shard: stack.enter_context(redis_of(to_shard(url, shard), protocol=2))
