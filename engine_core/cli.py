@@ -21,12 +21,11 @@ from engine_core.jit import cache as kernel_cache
 from engine_core.operator.target.benchmarks import benchmarks
 from engine_core.operator.target.roles import ROLES, add_up_options
 from engine_core.operator.target.running import CommandError, absent, find, join, require
-from engine_core.wire.limits import MOST_SHARDS
+from engine_core.wire.limits import LAST_TIER, MAX_FEE_PPM, MOST_SHARDS
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
 Add = Callable[[str, Command, str], argparse.ArgumentParser]  # by name, what it runs, and what it does
-MAX_FEE_PPM = 100_000  # as in exchange.toml
 MARKET_COMMANDS = ("list", "state", "move", "-h", "--help")
 MARKET_STATES = ("open", "closed", "cancel-only", "limit-only", "post-only")
 ENTRY = "bench.entry"  # of benchmarks, load and replay
@@ -208,12 +207,14 @@ def _rule_commands(commands: "Commands", accounts: "Commands") -> None:
     for name, text in (("freeze", freeze), ("unfreeze", "let it trade again"), ("tier", "set its fee tier")):
         command = _add(accounts, name, _late("change.accounts", name), text)
         command.add_argument("account", type=account, metavar="ACCOUNT", help="its number")
-    command.add_argument("tier", type=whole(0, 15), metavar="TIER", help="0 to 15")
+    command.add_argument("tier", type=whole(0, LAST_TIER), metavar="TIER", help=f"0 to {LAST_TIER}")
     _market_commands(commands)
     _shard_commands(commands)
     fees = _add(commands, "fees", _late("change.accounts", "fees"), "set the fees of a tier on a market")
     fees.add_argument("symbol", metavar="SYMBOL", help="for example SOL_USDC")
-    fees.add_argument("tier", type=whole(1, 15), metavar="TIER", help="1 to 15; exchange.toml sets tier 0")
+    fees.add_argument(
+        "tier", type=whole(1, LAST_TIER), metavar="TIER", help=f"1 to {LAST_TIER}; exchange.toml sets tier 0"
+    )
     for side in ("maker", "taker"):
         fees.add_argument(
             f"--{side}-ppm",

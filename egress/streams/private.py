@@ -24,7 +24,6 @@ from egress.frames import message
 from egress.hub import Hub, Subscriber
 from egress.names import Kind, Stream
 from egress.streams.private_frames import (
-    ENDED,
     UPDATES,
     WITH_BALANCES,
     BalanceState,
@@ -36,7 +35,7 @@ from egress.streams.private_frames import (
 from engine_core.process.tasks import ended
 from engine_core.replica.market_data import Changes, MarketData, Query
 from engine_core.replica.setup import Asset, Market
-from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Side
+from engine_core.wire.codes import OVER, CommandKind, EventKind, QueryKind, Side
 from engine_core.wire.events import Event, event_of
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.limits import ALL_MARKETS, FEE_ACCOUNT
@@ -241,7 +240,7 @@ class PrivateStreams:
         self._remember(account, event)
         if event.kind in UPDATES:
             self._tell_order(account, event, market, when)
-        if event.status in ENDED:
+        if event.status in OVER:
             account.extras.pop(event.order_id, None)
         if not contained:
             self._apply_balances(account, event, market, when)

@@ -17,7 +17,7 @@ from engine_core.edge.spelling import (
     expiry_word,
 )
 from engine_core.replica.setup import Asset, Market
-from engine_core.wire.codes import EventKind, OrderFlag, OrderStatus, OrderType, Side
+from engine_core.wire.codes import ORDER_EVENTS, EventKind, OrderFlag, OrderType, Side
 from engine_core.wire.events import Event
 from engine_core.wire.units import format_decimal
 
@@ -47,8 +47,7 @@ UPDATES = {
     EventKind.TRIGGER_FAILED: "triggerFailed",
 }
 # Kinds whose record carries the account's balances.
-WITH_BALANCES = UPDATES.keys() | {EventKind.RESTED, EventKind.UNRESTED, EventKind.TRIGGERED, EventKind.REPLENISHED}
-ENDED = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED)
+WITH_BALANCES = frozenset(ORDER_EVENTS)
 
 
 def extras_of(event: Event) -> Extras | None:

@@ -29,10 +29,10 @@ from engine_core.config.toml_section import NAME_ANOTHER, ConfigError, Section
 from engine_core.wire.limits import (
     MAX_ASSETS,
     MAX_DECIMALS,
+    MAX_FEE_PPM,
     MAX_MARKETS,
     MAX_SUPPLY_ATOMS,
     MAX_SYMBOL_BYTES,
-    PPM,
     SLOT_BITS,
 )
 from engine_core.wire.market_limits import MOST, NO_LIMITS, MarketLimits
@@ -297,8 +297,8 @@ def _market(symbol: str, table: Section, assets: dict[str, AssetDef]) -> MarketD
         tick_atoms=units.tick_atoms,
         min_lots=min_lots,
         max_lots=max_lots,
-        maker_ppm=table.integer("maker_ppm", 0, PPM // 10, 0),
-        taker_ppm=table.integer("taker_ppm", 0, PPM // 10, 0),
+        maker_ppm=table.integer("maker_ppm", 0, MAX_FEE_PPM, 0),
+        taker_ppm=table.integer("taker_ppm", 0, MAX_FEE_PPM, 0),
         start_price=start_price,
         shard=read_shard(table),
         **{name: table.integer(name, 0, most, 0) for name, most in MOST.items()},

@@ -57,6 +57,9 @@ class OrderStatus(Codes):
     TRIGGER_FAILED = 7
 
 
+OVER = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED)
+
+
 class MarketState(Codes):
     OPEN = 1
     CLOSED = 2
@@ -163,6 +166,14 @@ class EventKind(Codes):
     APPLIED = 32  # an ADMIN command took effect; the record repeats it
     REFUSED = 33  # an ADMIN command changed nothing, with a reason; the record repeats it
     BLOCK_REFUSED = 34  # a whole block was not executed, with a reason
+
+
+# Of the life of an order. The others of the ORDER shape (REJECTED, DUPLICATE, …) changed nothing, or close something.
+ORDER_EVENTS = (
+    *(EventKind.ACCEPTED, EventKind.FILL, EventKind.RESTED, EventKind.CANCELLED, EventKind.EXPIRED),
+    *(EventKind.AMENDED, EventKind.UNRESTED, EventKind.TRIGGER_PLACED, EventKind.TRIGGERED, EventKind.TRIGGER_FAILED),
+    EventKind.REPLENISHED,
+)
 
 
 class Reason(Codes):

@@ -24,6 +24,8 @@ MAX_EVENTS_PER_COMMAND = 4096  # fills, triggers and cancel-all of one command; 
 MAX_ICEBERG_PARTS = 2000  # of its quantity, each as large as what it shows: a part costs its taker three events
 MAX_BLOCK_EVENTS = 65_536  # the kernel yields between commands before its buffer could overflow
 PPM = 1_000_000
+LAST_TIER = 15  # of fees; the fees of tier 0 are those of exchange.toml
+MAX_FEE_PPM = PPM // 10  # that anybody may set
 
 FEE_ACCOUNT = 1  # receives the fees; GENESIS makes it
 ALL_MARKETS = 0xFFFF_FFFF

@@ -13,7 +13,7 @@ from typing import Final
 
 from engine_core.edge.spelling import MARKET_STATE_CODES
 from engine_core.wire.codes import AccountState, CommandKind, MarketState
-from engine_core.wire.limits import FEE_ACCOUNT, MAX_ACCOUNT, MAX_INT64, PPM
+from engine_core.wire.limits import FEE_ACCOUNT, LAST_TIER, MAX_ACCOUNT, MAX_FEE_PPM, MAX_INT64
 from engine_core.wire.units import format_decimal
 from ingress.database import HistoryUnavailable
 from ingress.dispatch import Operation
@@ -35,8 +35,6 @@ from ingress.users.keys import key_name, key_of, keys_of, name_new_key, new_publ
 ADMINISTRATOR: Final = FEE_ACCOUNT
 MAX_LOGGED: Final = 500
 logger = logging.getLogger(__name__)
-LAST_TIER: Final = 15
-MAX_FEE_PPM: Final = PPM // 10
 
 
 def only(operation: Operation) -> Operation:

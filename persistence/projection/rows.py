@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, OrderStatus, Reason, Side
+from engine_core.wire.codes import ORDER_EVENTS, OVER, CommandKind, EventKind, OrderFlag, Reason, Side
 from engine_core.wire.events import pick
 from engine_core.wire.layout import ADMIN_EVENT
 from persistence.projection.balances import FeeBalances, balance_changes
@@ -23,28 +23,13 @@ from persistence.tables import DEPOSITS, FILLS, ORDER_CHANGES, ORDERS, TRADES, W
 NO_CLIENT_ID = -1
 UNCHANGED = -1
 _STORED_FLAGS = 0xFF & ~OrderFlag.TAKER
-# Events that belong to the life of an order. The others (REJECTED, DUPLICATE, ...) changed nothing.
 _OF_ORDERS = np.zeros(256, bool)
-_OF_ORDERS[
-    [
-        EventKind.ACCEPTED,
-        EventKind.FILL,
-        EventKind.RESTED,
-        EventKind.CANCELLED,
-        EventKind.EXPIRED,
-        EventKind.AMENDED,
-        EventKind.UNRESTED,
-        EventKind.TRIGGER_PLACED,
-        EventKind.TRIGGERED,
-        EventKind.TRIGGER_FAILED,
-        EventKind.REPLENISHED,
-    ]
-] = True
+_OF_ORDERS[[*ORDER_EVENTS]] = True
 # Events whose price is the order's own; that of a FILL is the trade's, that of an UNRESTED the level left behind.
 _HAS_OWN_PRICE = np.zeros(256, bool)
 _HAS_OWN_PRICE[[EventKind.ACCEPTED, EventKind.AMENDED, EventKind.TRIGGER_PLACED]] = True
 _IS_OVER = np.zeros(256, bool)
-_IS_OVER[[OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.TRIGGER_FAILED]] = True
+_IS_OVER[[*OVER]] = True
 
 
 @dataclass

@@ -52,10 +52,10 @@ from engine_core.book.memory.records import (
 )
 from engine_core.jit.huge_pages import zeros
 from engine_core.jit.rows import Rows
-from engine_core.wire.limits import MAX_ASSETS, MAX_MARKETS, MAX_PRICE_TICKS, SLOT_BITS
+from engine_core.wire.limits import LAST_TIER, MAX_ASSETS, MAX_MARKETS, MAX_PRICE_TICKS, SLOT_BITS
 
 BOOKS = 4  # of one market: bids, asks, triggers below the last price, triggers above it
-TIERS = 16  # fee tiers 0-15
+TIERS = LAST_TIER + 1  # of fees
 FIRED = 0  # the level that is no level: the queue of what goes on before the next command (see orders/triggers.py)
 PAGE_BITS = 6
 PRICES_A_PAGE = 1 << PAGE_BITS
