@@ -1,5 +1,6 @@
 """One of two engines is away: the markets of the other trade on, and what cannot be told is refused at once."""
 
+import asyncio
 import shutil
 import time
 from collections.abc import Iterator
@@ -8,10 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
 
 from engine_core.process.metrics import socket_path
 from engine_core.process.sockets import ask
+from tests.egress.rig import Listener, signature
 from tests.folders import short_folder
+from tests.ingress.fakes import TRADER, TRADER_ACCOUNT
 from tests.shards import PATIENCE_SECONDS, ShardedVenue, open_shards
 
 pytestmark = pytest.mark.timeout(600)
@@ -97,6 +101,32 @@ def test_an_engine_is_away(venue: ShardedVenue, sockets: Path, lost: int, waits:
         venue.engines[lost].start()
     until(venue, {"status": "Ok", "message": None})
     venue.get("/api/v1/capital", "balanceQuery")
+    cancelled = venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": trades})
+    assert len(cancelled.json()) == 1, cancelled.text
+
+
+@pytest.mark.parametrize(("lost", "trades"), [(1, "SOL_USDC"), (0, "BTC_USDC")])
+async def test_who_subscribes_meanwhile_hears_of_orders_at_once_and_of_balances_later(
+    venue: ShardedVenue, lost: int, trades: str
+) -> None:
+    if lost == 0:
+        send_money(venue)
+    until(venue, {"status": "Ok", "message": None})
+    venue.engines[lost].kill()
+    async with connect(f"ws://127.0.0.1:{venue.ws_port}/", proxy=None, open_timeout=60) as socket:
+        listener = Listener(socket)
+        try:
+            own = signature(TRADER_ACCOUNT, key=TRADER)
+            await listener.subscribe("account.orderUpdate", "account.balanceUpdate", signature=own)
+            made = await asyncio.to_thread(place, venue, trades)
+            assert made.is_success, made.text
+            assert (await listener.data("account.orderUpdate"))["i"] == made.json()["id"]
+            assert await listener.silent()
+        finally:
+            venue.engines[lost].start()
+        told = await listener.data("account.balanceUpdate")
+    held = (await asyncio.to_thread(venue.get, "/api/v1/capital", "balanceQuery"))["USDC"]
+    assert told["a"] == "USDC" and (told["A"], told["L"]) == (held["available"], held["locked"])
     cancelled = venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": trades})
     assert len(cancelled.json()) == 1, cancelled.text
 
