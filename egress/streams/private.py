@@ -313,10 +313,10 @@ class PrivateStreams:
             self._tell_balance(account, asset, when.time_ms, when.now_us)
 
     def _tell_balance(self, account: Account, asset: Asset, time_ms: int, now_us: int) -> None:
+        """To who listens; who begins to later has read it, and hears of the next change."""
+        total = account.told[asset.number] = account.total(asset.number)
         subscriptions = account.wants(Kind.BALANCE_UPDATE)
         if subscriptions:
-            total = account.total(asset.number)
-            account.told[asset.number] = total
             update = balance_update(asset, total, time_ms, now_us)
             for subscription in subscriptions:
                 self._hub.send_private(subscription.client, message(subscription.name, update))

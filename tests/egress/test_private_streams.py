@@ -253,6 +253,22 @@ async def test_two_accounts_on_one_socket_by_session_and_by_signature() -> None:
         assert data["i"] == "2"
 
 
+async def test_a_balance_that_goes_back_to_what_nobody_had_heard_of() -> None:
+    """Only orders were listened to while it changed."""
+    async with running() as rig, rig.listen() as client:
+        rig.engine.balances[2] = [(1, 1_000_000_000, 0)]
+        await client.subscribe("account.orderUpdate", signature=signature(2))
+        order(rig, EventKind.ACCEPTED, given_available=700_000_000, given_locked=300_000_000)
+        rig.feed()
+        assert (await client.data("account.orderUpdate"))["e"] == "orderAccepted"
+        await client.subscribe("account.balanceUpdate", signature=signature(2))
+        order(rig, EventKind.CANCELLED, given_available=1_000_000_000, given_locked=0, status=OrderStatus.CANCELLED)
+        rig.feed()
+        seen = [await client.event() for _ in range(2)]
+        (balance,) = [event["data"] for event in seen if event["stream"] == "account.balanceUpdate"]
+        assert (balance["a"], balance["A"], balance["L"]) == ("USDC", "1000", "0")
+
+
 async def test_balances_after_each_change_with_what_the_events_do_not_say() -> None:
     async with running() as rig, rig.listen() as client:
         rig.engine.balances[2] = [(1, 1_000_000_000, 0), (2, 5_000_000_000, 2_000_000_000)]
