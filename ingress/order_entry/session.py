@@ -50,6 +50,7 @@ METHODS: Final[dict[str, Operation]] = {
     "order.cancelAll": orders.cancel_all,
 }
 _CANCELS: Final = ("order.cancel", "order.cancelAll")
+_LEASED: Final = METHODS.keys() - _CANCELS  # what leaves an order, which cancelOnDisconnect has to be able to end
 MOST_FRAMES: Final = 100  # pings, pongs and parts before a logon or, one after the other, over the limit
 MOST_REFUSED: Final = 8  # messages before a logon; then the connection ends
 STRANGER: Final = f"log on first: {LOGON}"
@@ -179,6 +180,8 @@ class OrderSession:
             if self._service.limits is not None and self._caller is not None:
                 cost = Cost.CANCELS if method in _CANCELS else Cost.ORDERS
                 self._service.limits.charge(cost, self._caller.account, "")
+            if method in _LEASED and self._lease is not None and self._caller is not None:
+                self._lease.check(order_commands.market_of(self._service.setup, params))
             if not self._unstarted and self._begin_plain(request_id, method, params, began):
                 return
             work = self._work(method, params)
@@ -216,6 +219,8 @@ class OrderSession:
                 assert self._caller is not None
                 self._service.limits.charge(Cost.ORDERS, self._caller.account, "")
             self._authenticated()
+            if self._lease is not None:
+                self._lease.check(order.market)
             self._append(order.record, waiting)
         except ApiError as error:
             self._answer(order.request_id, error_reply(error), began)
@@ -322,9 +327,7 @@ class OrderSession:
         if caller.account in self._service.setup.frozen:
             raise ApiError(Code.FORBIDDEN, "The account is frozen: it can only cancel, by REST")
         if wants_lease:
-            self._lease = Lease(
-                self._service.engine, caller.account, lambda: self._drop("the session's lease was lost")
-            )
+            self._lease = Lease(self._service, caller.account, lambda: self._drop("the session's lease was lost"))
             try:
                 await self._lease.acquire()
             except ApiError:

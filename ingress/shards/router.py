@@ -2,7 +2,7 @@
 
     an order, a market's state     the shard where the logs say that the market trades; once more if it has just moved
     one with a clientId            first where its market traded until lately: it may be there already, by that name
-    of all markets, leases         every shard: done when all have done it, refused if one refuses
+    of all markets                 every shard: done when all have done it, refused if one refuses
     setup                          home, and once it is applied there every other shard (mirror.py: what one lacks)
     money in, out, to others       home
     a question                     about a market: its shard; about an account: every shard, and the answers together;
@@ -11,7 +11,8 @@
 Whose order is refused for want of funds, and who has asked for it, gets them from other shards (funding.py). A
 venue with one shard has none of this: its gateway is that shard's own, and so is everything on the way of an order.
 
-Non-goals: moving money (mover.py), and what the commands mean.
+Non-goals: moving money (mover.py), leases, of which each shard has its own (order_entry/leases.py), and what the
+commands mean.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ MIRROR_SECONDS: Final = 1.0  # that the answer to an administrative command wait
 
 _FIRST_ADMIN: Final = CommandKind.GENESIS.value
 _MONEY: Final = frozenset((CommandKind.DEPOSIT.value, CommandKind.WITHDRAW.value, CommandKind.TRANSFER.value))
-_MARKET_STATE, _LEASE = CommandKind.MARKET_STATE.value, CommandKind.LEASE.value
+_MARKET_STATE: Final = CommandKind.MARKET_STATE.value
 _REFUSALS: Final = (EventKind.REJECTED.value, EventKind.REFUSED.value, EventKind.BLOCK_REFUSED.value)
 _APPLIED: Final = EventKind.APPLIED.value
 _KIND_AT, _REASON_AT = 0, 7  # bytes of an EVENT
@@ -131,8 +132,6 @@ class Shards:
             self.gateways[HOME].append(record, answer)
         elif kind == _MARKET_STATE:
             Routed(self, record, int.from_bytes(record[_OF_ADMIN : _OF_ADMIN + 4], "little"), answer).send()
-        elif kind == _LEASE:
-            self._append_to_all(record, answer)
         else:
             self.gateways[HOME].append(record, _Mirrored(self, record, answer))
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
-from engine_core.wire.codes import CommandKind, EventKind, LeaseAction, MarketState, OrderFlag, QueryKind, Reason
+from engine_core.wire.codes import CommandKind, EventKind, MarketState, OrderFlag, QueryKind, Reason
 from engine_core.wire.events import events_of
 from engine_core.wire.layout import ADMIN, EVENT
 from engine_core.wire.limits import ALL_MARKETS
@@ -129,32 +129,30 @@ async def test_another_order_by_a_name_that_is_taken_is_refused_there(venue: Ven
     assert (refused.reason, venue.sent) == (Reason.DUPLICATE_CLIENT_ID, [1, 0])
 
 
-def lease() -> Admin:
-    return Admin(CommandKind.LEASE, code=LeaseAction.TAKE, account=ACCOUNT)
+SWITCH = Command(CommandKind.CANCEL_AFTER, market=ALL_MARKETS, account=ACCOUNT, amount_atoms=5000)
 
 
 @pytest.mark.parametrize("first", [0, 1])
-async def test_a_lease_that_one_shard_refuses_is_refused(venue: Venue, first: int) -> None:
-    venue.gateways[first].answers.append(outcome())
-    venue.gateways[1 - first].answers.append(outcome(EventKind.REFUSED, Reason.TIMERS_SHARE))
-    events = await venue.engine.execute(lease())
-    assert [found.kind for found in events] == [EventKind.APPLIED, EventKind.REFUSED]
+async def test_what_is_of_all_markets_and_one_shard_refuses_is_refused(venue: Venue, first: int) -> None:
+    venue.gateways[first].answers.append(event(EventKind.TIMER_ARMED))
+    venue.gateways[1 - first].answers.append(rejected(Reason.TIMERS_SHARE))
+    events = await venue.engine.execute(SWITCH)
+    assert [found.kind for found in events] == [EventKind.TIMER_ARMED, EventKind.REJECTED]
     assert venue.sent == [1, 1]
 
 
 async def test_a_dead_man_switch_of_all_markets_is_armed_in_every_shard(venue: Venue) -> None:
     for gateway in venue.gateways:
         gateway.answers.append(event(EventKind.TIMER_ARMED))
-    command = Command(CommandKind.CANCEL_AFTER, market=ALL_MARKETS, account=ACCOUNT, amount_atoms=5000)
-    assert len(await venue.engine.execute(command)) == 2
+    assert len(await venue.engine.execute(SWITCH)) == 2
     assert [int(gateway.commands[0]["amount_atoms"]) for gateway in venue.gateways] == [5000, 5000]
 
 
 async def test_an_outcome_that_one_shard_does_not_tell_is_unknown(venue: Venue) -> None:
-    venue.gateways[0].answers.append(outcome())
+    venue.gateways[0].answers.append(event(EventKind.TIMER_ARMED))
     venue.gateways[1].answers.append(OutcomeUnknown("shard 1 is away"))
     with pytest.raises(ApiError) as unknown:
-        await venue.engine.execute(lease())
+        await venue.engine.execute(SWITCH)
     assert unknown.value.code is Code.TIMEOUT
 
 

@@ -1,0 +1,183 @@
+"""Cancel-on-disconnect in a venue of several shards: a lease counts in each of them by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from engine_core.transport.gateway import OutcomeUnknown
+from engine_core.transport.outbox import Answer
+from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
+from engine_core.wire.layout import ADMIN
+from ingress.order_entry import leases
+from ingress.shards.presence import MISSES, Present
+from tests.ingress.fakes import Exchange, FakeGateway, default_records, event, open_exchange
+from tests.ingress.order_entry.test_socket import Peer, connected
+from tests.markets import BTC, admin
+
+LIMIT = {"side": "Bid", "orderType": "Limit", "price": "100", "quantity": "1"}
+SOL_ORDER, BTC_ORDER = {"symbol": "SOL_USDC", **LIMIT}, {"symbol": "BTC_USDC", **LIMIT}
+AMEND = {"orderId": "7001", "quantity": "1"}
+PATIENCE_SECONDS = 0.3  # of a gateway
+ENOUGH_SECONDS = 20.0
+
+
+@dataclass
+class Shard(FakeGateway):
+    """Takes leases, and makes an order of everything else; of one that is away nothing is heard."""
+
+    is_away: bool = False
+    refuses: bool = False  # leases
+    leases: int = 0  # that it took
+    last_ms: int = 0  # of the last one it was asked for
+
+    def append(self, record: bytes, answer: Answer) -> None:
+        if record[0] == CommandKind.LEASE:
+            self.last_ms = int(np.frombuffer(record, ADMIN)[0]["ttl_ms"])
+        else:
+            self.commands.append(record[0])  # type: ignore[arg-type]
+        if self.is_away:
+            asyncio.get_running_loop().call_later(PATIENCE_SECONDS, _give_up, answer)
+            return
+        if record[0] != CommandKind.LEASE:
+            answer.set_result(event(EventKind.ACCEPTED, quantity_lots=100))
+        elif self.refuses:
+            answer.set_result(event(EventKind.REFUSED, reason=Reason.TIMERS_SHARE))
+        else:
+            self.leases += 1
+            answer.set_result(event(EventKind.APPLIED))
+
+
+def _give_up(answer: Answer) -> None:
+    if not answer.done():
+        answer.set_exception(OutcomeUnknown("nobody answers"))
+
+
+class Venue:
+    """SOL_USDC trades in shard 0, BTC_USDC in shard 1."""
+
+    def __init__(self, exchange: Exchange, shards: list[Shard]) -> None:
+        self.exchange, self.shards = exchange, shards
+        assert exchange.service.several is not None
+        self.present: list[Present] = exchange.service.several.shards.present
+        for shard, state in ((0, MarketState.ELSEWHERE), (1, MarketState.OPEN)):
+            exchange.service.setup.apply(admin(CommandKind.MARKET_STATE, market=BTC, code=state), shard)
+
+    def lose(self, shard: int, is_known: bool = True) -> None:
+        self.shards[shard].is_away = True
+        self.present[shard]._missed = MISSES * is_known
+
+    def find(self, shard: int) -> None:
+        self.shards[shard].is_away = False
+        self.present[shard]._missed = 0
+
+
+@pytest_asyncio.fixture
+async def venue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Venue]:
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.02)
+    monkeypatch.setattr(leases, "LATE_SECONDS", 0.0)
+    shards = [Shard(records=default_records()) for _ in range(2)]
+    opened = await open_exchange(tmp_path / "dist", shards)
+    yield Venue(opened, shards)
+    await opened.close()
+
+
+async def until(is_so: Callable[[], Any]) -> None:
+    async with asyncio.timeout(ENOUGH_SECONDS):
+        while not is_so():
+            await asyncio.sleep(0.005)
+
+
+async def said(peer: Peer, method: str, params: Any) -> tuple[int, str]:
+    """Status, and the message of a refusal."""
+    peer.send((method, params))
+
+    def heard() -> bool:
+        peer.hear()
+        return bool(peer.answers)
+
+    await until(heard)
+    answer = peer.answers.pop()
+    return answer["status"], answer.get("error", {}).get("message", "")
+
+
+def is_open(peer: Peer) -> bool:
+    peer.hear()
+    return peer.protocol.close_rcvd is None
+
+
+async def refused(peer: Peer, params: Any) -> str:
+    """Why an order is refused, once it is."""
+    async with asyncio.timeout(ENOUGH_SECONDS):
+        while True:
+            peer.answers.clear()
+            peer.send(("order.place", params))
+            await asyncio.sleep(0.01)
+            peer.hear()
+            for answer in peer.answers:
+                if answer["status"] == 503:
+                    return str(answer["error"]["message"])
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+async def test_a_session_goes_on_with_the_shards_that_are_present(venue: Venue, lost: int) -> None:
+    here, there = (SOL_ORDER, BTC_ORDER) if lost else (BTC_ORDER, SOL_ORDER)
+    async with connected(venue.exchange, cancelOnDisconnect=True) as peer:
+        assert [(await said(peer, "order.place", order))[0] for order in (here, there)] == [200, 200]
+        venue.lose(lost)
+        assert there["symbol"] in await refused(peer, there)
+        assert is_open(peer) and [shard.last_ms for shard in venue.shards] == [400, 400]
+        assert (await said(peer, "order.place", here))[0] == 200
+        venue.find(lost)
+        taken = venue.shards[lost].leases
+        await until(lambda: venue.shards[lost].leases > taken)
+        assert (await said(peer, "order.place", there))[0] == 200
+    assert [shard.last_ms for shard in venue.shards] == [1, 1]
+
+
+async def test_nothing_that_needs_a_lease_goes_where_there_is_none(venue: Venue) -> None:
+    """Cancels do not."""
+    venue.lose(1)
+    async with connected(venue.exchange, cancelOnDisconnect=True) as peer:
+        market = {"symbol": "BTC_USDC"}
+        for method, params in (
+            ("order.place", BTC_ORDER),
+            ("order.place", BTC_ORDER | {"postOnly": True, "clientId": 5}),
+            ("order.modify", AMEND | market),
+        ):
+            status, message = await said(peer, method, params)
+            assert status == 503 and "lease" in message and "BTC_USDC" in message
+        assert venue.shards[1].commands == []
+        peer.send(("order.cancel", market | {"orderId": "1"}), ("order.cancelAll", market))
+        await until(lambda: len(venue.shards[1].commands) == 2)
+    assert venue.shards[1].last_ms == 1, "the one that ends it"
+
+
+async def test_a_logon_does_not_wait_for_a_shard_that_has_just_gone_away(venue: Venue) -> None:
+    venue.lose(1, is_known=False)
+    async with connected(venue.exchange, cancelOnDisconnect=True) as peer:
+        assert (await said(peer, "order.place", SOL_ORDER))[0] == 200
+        assert (await said(peer, "order.place", BTC_ORDER))[0] == 503
+        venue.find(1)
+        await until(lambda: venue.shards[1].leases)
+        assert (await said(peer, "order.place", BTC_ORDER))[0] == 200
+
+
+async def test_a_session_without_a_lease_in_any_shard_is_lost(venue: Venue) -> None:
+    async with connected(venue.exchange, cancelOnDisconnect=True) as peer:
+        for shard in range(2):
+            venue.lose(shard)
+        await until(lambda: not is_open(peer))
+
+
+async def test_a_lease_that_a_present_shard_refuses_is_no_logon(venue: Venue) -> None:
+    venue.shards[1].refuses = True
+    with pytest.raises(AssertionError, match=r"503|429|400"):
+        async with connected(venue.exchange, cancelOnDisconnect=True):
+            pass
