@@ -11,7 +11,9 @@ Non-goals: how money moves (mover.py), and amendments.
 
 import asyncio
 import logging
+from collections import Counter
 from enum import Enum
+from functools import partial
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -32,7 +34,9 @@ ATTEMPTS: Final = 3  # of an order that has all it seems to need: the book that 
 PATIENCE_SECONDS: Final = 2.0  # for money that is on its way, or taken by another order and free again
 LOOK_SECONDS: Final = 0.02
 AWAY: Final = "what this order needs is on its way between shards, or in one that does not answer; it was not placed"
-MOST_WAITING: Final = 2_000  # orders of all accounts; beyond, they are refused as they were
+MOST_WAITING: Final = 2_000  # orders of all accounts
+MOST_OF_ONE: Final = 100  # so that no account takes the place of all others
+FULL: Final = "too many orders wait for funds from other shards; it was not placed"
 _PLACE, _REPLACE = CommandKind.PLACE.value, CommandKind.REPLACE.value
 _AUTO: Final = AccountOption.AUTO_TRANSFER
 logger = logging.getLogger(__name__)
@@ -52,33 +56,46 @@ class Funding:
         self._shards, self._data, self._mover = shards, data, mover
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: Counter[int] = Counter()  # orders, by account
 
     def take(self, order: Routed, events: np.ndarray) -> bool:
         """Whether this sees to an order that was refused for want of funds, and to its answer."""
-        if order.record[0] not in (_PLACE, _REPLACE) or len(self._tasks) >= MOST_WAITING:
+        if order.record[0] not in (_PLACE, _REPLACE):
             return False
         command = Command.unpack(order.record)
         if not self._data.setup.options.get(command.account, 0) & _AUTO:
             return False
+        if len(self._tasks) >= MOST_WAITING or self._waiting[command.account] >= MOST_OF_ONE:
+            order.inner.set_exception(Overloaded(FULL))
+            return True
+        self._waiting[command.account] += 1
         task = asyncio.get_running_loop().create_task(self._fund(order, command, events))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._leave, command.account))
         return True
 
+    def _leave(self, account: int, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._waiting[account] -= 1
+        if not self._waiting[account]:
+            del self._waiting[account]
+
     async def _fund(self, order: Routed, command: Command, events: np.ndarray) -> None:
+        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS  # its turn is waited for in that time, too
         lock = self._locks.setdefault(command.account, asyncio.Lock())
         try:
             async with lock:
-                events = await self._paid(order, command, events)
+                events = await self._paid(order, command, events, deadline)
         except FAILURES as error:
             order.inner.set_exception(error)
         else:
             order.inner.set_result(events)
 
-    async def _paid(self, order: Routed, command: Command, events: np.ndarray) -> np.ndarray:
+    async def _paid(self, order: Routed, command: Command, events: np.ndarray, deadline: float) -> np.ndarray:
         """Its events in the end; Overloaded if the money is there, and does not come in time."""
         loop, in_vain = asyncio.get_running_loop(), 0
-        deadline = loop.time() + PATIENCE_SECONDS
+        if loop.time() > deadline:
+            raise Overloaded(AWAY)
         while in_vain < ATTEMPTS:
             found = await self._bring(command, order.shard)
             if found is _Found.TOO_LITTLE:

@@ -23,7 +23,7 @@ from ingress.shards.router import Shards
 from tests.ingress.shards.ledgers import BEFORE, SURE, Ledger, total
 from tests.markets import SOL, setup_records
 
-ACCOUNT, USDC, SOLS = 2, 1, 2
+ACCOUNT, OTHER, USDC, SOLS = 2, 3, 1, 2
 PRICE, LOTS = 10_000, 50
 NEED = PRICE * LOTS * 100  # atoms of USDC that a bid of these locks
 BID = Command(
@@ -190,6 +190,34 @@ async def test_money_that_does_not_come_is_no_lack_of_money(hurried: None) -> No
     venue.ledgers[1].fate = lambda kind: BEFORE
     with impatient(), pytest.raises(Overloaded, match="not placed"):
         await venue.place()
+
+
+async def test_orders_of_one_account_are_impatient_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one after the other, each for as long again."""
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
+    venue = Venue(NEED)
+    venue.ledgers[1].fate = lambda kind: BEFORE
+    began = asyncio.get_running_loop().time()
+    told = await asyncio.gather(*(venue.place() for _ in range(30)), return_exceptions=True)
+    assert all(isinstance(error, Overloaded) for error in told)
+    assert asyncio.get_running_loop().time() - began < 30 * 0.2 / 2
+
+
+async def test_orders_that_wait_are_bounded_for_each_account_and_in_all(
+    hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One more is too many at once, which is not too little money; another account has its own room."""
+    monkeypatch.setattr(module, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(module, "MOST_WAITING", 3)
+    venue = Venue(10 * NEED)
+    venue.setup.options[OTHER] = AccountOption.AUTO_TRANSFER
+    venue.ledgers[1].held[OTHER, USDC] = 10 * NEED
+    venue.before += 10 * NEED
+    orders = [venue.place(BID._replace(account=account)) for account in [ACCOUNT] * 3 + [OTHER] * 2]
+    told = await asyncio.gather(*orders, return_exceptions=True)
+    assert [isinstance(each, Overloaded) for each in told] == [False, False, True, False, True]
+    assert [each for each in told if isinstance(each, int)] == [EventKind.ACCEPTED] * 3
+    assert await venue.place() == EventKind.ACCEPTED, "there is room again"
 
 
 async def test_what_is_in_flight_is_waited_for(hurried: None) -> None:
