@@ -23,7 +23,7 @@ import numpy as np
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.query_records import LINK
-from ingress.engine import FAILURES, RETRY_LATER, CommandRefused, Engine
+from ingress.engine import FAILURES, RETRY_LATER, UNKNOWN_OUTCOME, CommandRefused, Engine
 from ingress.errors import ApiError, Code
 from ingress.requests.admin_record import Admin, numbers
 
@@ -112,6 +112,10 @@ class Mover:
                 if error.reason is not Reason.REPEATED:
                     raise
                 half = (await self.link(path)).last
+                if half.reference != reference:  # others have come behind it: which sequence it had, the history knows
+                    if is_done is not None and await is_done():
+                        return 0
+                    raise ApiError(Code.TIMEOUT, UNKNOWN_OUTCOME) from None
             await self.finish(path, half)
             return half.sequence
         raise ApiError(Code.MAINTENANCE, "Too many transfers of this account at once: try again", RETRY_LATER)

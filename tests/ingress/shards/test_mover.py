@@ -59,6 +59,34 @@ async def test_a_repeat_moves_nothing(venue: Venue) -> None:
     assert refused.value.reason is Reason.DUPLICATE_REFERENCE
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["in-the-history", "unknown"])
+async def test_a_repeat_is_not_taken_for_one_that_came_behind_it(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    """Between the refusal of the repeat and the look at what it was."""
+    await venue.mover.move(PATH, ASSET, 300, 77)
+    link, looks = venue.mover.link, 0
+
+    async def overtaken(path: Path) -> module.Link:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            await venue.another().move(PATH, ASSET, 5, 78)
+        return await link(path)
+
+    async def is_done() -> bool:
+        return is_known and looks > 1
+
+    monkeypatch.setattr(venue.mover, "link", overtaken)
+    if is_known:
+        assert await venue.mover.move(PATH, ASSET, 300, 77, is_done) == 0
+    else:
+        with pytest.raises(ApiError) as unknown:
+            await venue.mover.move(PATH, ASSET, 300, 77)
+        assert unknown.value.code is Code.TIMEOUT
+    assert (looks, venue.held) == (2, [695, 305])
+
+
 async def test_what_is_not_there_cannot_leave(venue: Venue) -> None:
     with pytest.raises(CommandRefused) as refused:
         await venue.mover.move(PATH, ASSET, FUNDS + 1, 77)
