@@ -78,7 +78,9 @@ class Present:
         except FAILURES as error:
             self._missed += 1
             if self._missed == MISSES:
-                logger.warning("shard %d does not answer: its markets wait (%s)", self._shard, error or "no answer")
+                logger.warning(
+                    "shard %d does not answer: its markets wait (%s)", self._shard, str(error) or "no answer"
+                )
             return
         if self.is_away:
             logger.info("shard %d answers again", self._shard)

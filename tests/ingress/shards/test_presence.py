@@ -83,6 +83,14 @@ async def test_an_engine_is_away_once_it_was_asked_in_vain_and_until_it_answers(
     assert not shard.is_away
 
 
+@pytest.mark.parametrize(("error", "told"), [(TimeoutError(), "(no answer)"), (OSError("refused"), "(refused)")])
+async def test_the_log_says_why_it_is_away(caplog: pytest.LogCaptureFixture, error: Exception, told: str) -> None:
+    shard = Present(FakeGateway(records={QueryKind.STATUS: error}), 1)
+    for _ in range(MISSES):
+        await shard.look()
+    assert told in caplog.text
+
+
 async def test_it_is_asked_for_as_long_as_the_process_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOOK_SECONDS", "AGAIN_SECONDS"):
         monkeypatch.setattr(presence, name, 0.0)
