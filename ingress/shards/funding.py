@@ -103,7 +103,7 @@ class Funding:
             if found is _Found.LATER:
                 await asyncio.sleep(LOOK_SECONDS)
             else:
-                events = await self._placed(order)
+                events = await self._placed(order, command.market)
                 if refused_for(events) is not Reason.INSUFFICIENT_FUNDS:
                     break
                 in_vain += found is _Found.THERE
@@ -111,10 +111,10 @@ class Funding:
                 raise Overloaded(AWAY)
         return events
 
-    async def _placed(self, order: Routed) -> np.ndarray:
-        """Its events, sent once more."""
+    async def _placed(self, order: Routed, market: int) -> np.ndarray:
+        """Its events, sent once more, behind its market if that moves."""
         answer: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
-        self._shards.gateways[order.shard].append(order.record, answer)
+        Routed(self._shards, order.record, market, answer, is_funded=False).send()
         return await answer
 
     async def _bring(self, command: Command, shard: int) -> _Found:

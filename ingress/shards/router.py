@@ -176,12 +176,13 @@ class Shards:
 
 
 class Routed:
-    """A command about a market on its way to the shard that trades it. `inner`: who waits for its events."""
+    """A command about a market on its way to the shard that trades it. `inner`: who waits for its events. `is_funded`:
+    whether funds are fetched for it."""
 
-    __slots__ = ("_former", "_market", "_shards", "_since", "inner", "record")
+    __slots__ = ("_former", "_is_funded", "_market", "_shards", "_since", "inner", "record")
 
-    def __init__(self, shards: Shards, record: bytes, market: int, inner: Answer) -> None:
-        self.record, self.inner = record, inner
+    def __init__(self, shards: Shards, record: bytes, market: int, inner: Answer, is_funded: bool = True) -> None:
+        self.record, self.inner, self._is_funded = record, inner, is_funded
         self._shards, self._market = shards, market
         self._since = 0.0  # when the market was first found to be elsewhere
         named = record[0] == _PLACE and record[_FLAGS_AT] & _HAS_CLIENT_ID
@@ -206,7 +207,7 @@ class Routed:
             asyncio.get_running_loop().call_soon(self._follow)
         elif reason is Reason.MARKET_ELSEWHERE and self._may_follow():
             asyncio.get_running_loop().call_later(LOOK_SECONDS, self._follow)
-        elif reason is not Reason.INSUFFICIENT_FUNDS or not self._shards.on_poor(self, events):
+        elif not (self._is_funded and reason is Reason.INSUFFICIENT_FUNDS and self._shards.on_poor(self, events)):
             self.inner.set_result(events)
 
     def set_exception(self, error: Exception, /) -> None:

@@ -11,7 +11,16 @@ import pytest
 
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
-from engine_core.wire.codes import AccountOption, CommandKind, EventKind, OrderType, QueryKind, Side
+from engine_core.wire.codes import (
+    AccountOption,
+    CommandKind,
+    EventKind,
+    MarketState,
+    OrderType,
+    QueryKind,
+    Reason,
+    Side,
+)
 from ingress.operations.reservation import locked_by
 from ingress.requests.admin_record import Admin, numbers
 from ingress.requests.command_record import Command
@@ -20,8 +29,9 @@ from ingress.shards import router
 from ingress.shards.funding import Funding
 from ingress.shards.mover import Half, Mover, Path
 from ingress.shards.router import Shards
+from tests.ingress.fakes import event
 from tests.ingress.shards.ledgers import BEFORE, SURE, Ledger, total
-from tests.markets import SOL, setup_records
+from tests.markets import SOL, admin, setup_records
 
 ACCOUNT, OTHER, USDC, SOLS = 2, 3, 1, 2
 PRICE, LOTS = 10_000, 50
@@ -286,6 +296,28 @@ async def test_other_processes_take_what_was_brought(hurried: None) -> None:
     venue.ledgers[0].observers.append(steal)
     assert await venue.place() == EventKind.ACCEPTED
     assert stolen == [NEED]
+
+
+async def test_a_market_that_moves_while_funds_come_is_followed() -> None:
+    """To where it trades now, which has what the order needs, or gets it."""
+    venue = Venue(NEED, 0)
+    there = venue.ledgers[2]
+    there.need = venue._need
+    append, places = venue.ledgers[0].append, 0
+
+    def moving(record: bytes, answer: Any) -> None:
+        nonlocal places
+        places += record[0] == CommandKind.PLACE
+        if record[0] != CommandKind.PLACE or places == 1:
+            append(record, answer)
+            return
+        for shard, state in ((0, MarketState.ELSEWHERE), (2, MarketState.OPEN)):
+            venue.setup.apply(admin(CommandKind.MARKET_STATE, market=SOL, code=state), shard)
+        answer.set_result(event(EventKind.REJECTED, reason=Reason.MARKET_ELSEWHERE))
+
+    venue.ledgers[0].append = moving  # type: ignore[method-assign]
+    assert await venue.place() == EventKind.ACCEPTED
+    assert (places, venue.held) == (2, [0, 0, 0])
 
 
 async def test_an_outcome_that_is_unknown_is_told() -> None:
