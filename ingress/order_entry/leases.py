@@ -91,7 +91,7 @@ class Lease:
         shard = self._shards.of(market.number) if self._shards else HOME
         if not self._parts[shard].is_held:
             message = (
-                f"The shard of {market.symbol} does not answer, and this session has no lease there, which "
+                f"The engine of {market.symbol} does not answer, and this session has no lease there, which "
                 "cancelOnDisconnect needs: try again when it is back. The order was not placed or changed"
             )
             raise ApiError(Code.MAINTENANCE, message, RETRY_LATER)
