@@ -6,9 +6,12 @@ Every read of the history is one read-only transaction on one snapshot, so rows 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import psycopg
 from psycopg import AsyncConnection
+
+from engine_core.transport.postgres import why_not_now
 
 CONNECTIONS = 4
 _WAIT_S = 2.0
@@ -38,7 +41,7 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """A connection inside a transaction, or HistoryUnavailable."""
+        """A connection inside a transaction, or HistoryUnavailable; a mistake of the caller stays a psycopg.Error."""
         try:
             await asyncio.wait_for(self._free.acquire(), _WAIT_S)
         except TimeoutError:
@@ -48,12 +51,10 @@ class Database:
                 connection = await self._begin(stack)
                 await connection.execute(self._settings)
                 yield connection
-        except psycopg.errors.UndefinedTable:
-            raise HistoryUnavailable("the database is not prepared yet: the writer does that when it starts") from None
-        except psycopg.errors.QueryCanceled:
-            raise HistoryUnavailable("the database took too long") from None
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise HistoryUnavailable(f"no connection to the database: {_first_line(error)}") from error
+        except psycopg.Error as error:
+            if why := why_not_now(error):
+                raise HistoryUnavailable(why) from error
+            raise
         finally:
             self._free.release()
 
@@ -63,10 +64,10 @@ class Database:
         while True:
             was_idle = bool(self._idle)
             connection = self._idle.pop() if was_idle else await self._connect()
-            stack.push_async_callback(self._give_back, connection)
+            stack.push_async_exit(partial(self._give_back, connection))
             try:
                 await stack.enter_async_context(connection.transaction())
-            except (psycopg.OperationalError, psycopg.InterfaceError):
+            except psycopg.OperationalError:
                 if not was_idle:
                     raise
             else:
@@ -81,13 +82,12 @@ class Database:
             connect_timeout=2,
         )
 
-    async def _give_back(self, connection: AsyncConnection) -> None:
-        if connection.broken or connection.closed or self._closed:
+    async def _give_back(
+        self, connection: AsyncConnection, _: object, error: BaseException | None, *__: object
+    ) -> None:
+        """One on which anything failed is not used again: its session may have begun while the database was read-only,
+        and stays so when the database is not any more."""
+        if isinstance(error, psycopg.Error) or connection.broken or connection.closed or self._closed:
             await connection.close()
         else:
             self._idle.append(connection)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

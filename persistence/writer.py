@@ -16,7 +16,7 @@ from collections.abc import Callable
 import psycopg
 import redis
 
-from engine_core.transport.postgres import check_for_writing
+from engine_core.transport.postgres import check_for_writing, why_not_now
 from persistence.config import WriterConfig
 from persistence.metrics import Metrics
 from persistence.migrate import SchemaError
@@ -27,7 +27,8 @@ from persistence.store import NotYet, Store, StoreError
 log = logging.getLogger(__name__)
 
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 2.0
-# Whatever the database refuses: it may be read-only, full, or in the middle of somebody's maintenance.
+# Whatever the database refuses: it may be read-only, full, or in the middle of somebody's maintenance. If that is a
+# mistake of our own nothing is skipped either; who reads the log is told where it was made.
 _EXPECTED = (psycopg.Error, redis.RedisError, SourceError, StoreError, SchemaError)
 
 
@@ -59,10 +60,15 @@ def run(config: WriterConfig, ready: Callable[[], None], metrics: Metrics | None
         except _EXPECTED as error:
             if str(error) != complaint:
                 complaint = str(error)
-                log.log(logging.INFO if isinstance(error, NotYet) else logging.ERROR, "waiting: %s", complaint.strip())
+                level = logging.INFO if isinstance(error, NotYet) else logging.ERROR
+                log.log(level, "waiting: %s", complaint.strip(), exc_info=_is_our_own(error))
             metrics.waiting(complaint.strip())
             time.sleep(retry_s)
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
+
+
+def _is_our_own(error: Exception) -> bool:
+    return isinstance(error, psycopg.Error) and not why_not_now(error)
 
 
 def store_next(store: Store, source: EventSource, config: WriterConfig, metrics: Metrics) -> int:
