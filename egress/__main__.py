@@ -9,7 +9,6 @@ import logging
 import signal
 import sys
 from contextlib import suppress
-from typing import Any
 
 import uvloop
 
@@ -30,7 +29,7 @@ from engine_core.edge.expiring_set import Remembered
 from engine_core.edge.shared_files import ENDED_SESSIONS, USED_SIGNATURES
 from engine_core.process import lifecycle
 from engine_core.process.metrics import serve as serve_metrics
-from engine_core.process.tasks import ended
+from engine_core.process.tasks import TaskFailed, background, ended, on_failure
 from engine_core.replica.backfill import keep_filling
 from engine_core.replica.market_data import MarketData, Source
 from engine_core.replica.setup import HOME
@@ -50,13 +49,11 @@ async def run(config: EgressConfig) -> None:
         loop.add_signal_handler(number, stopped.set)
     bugs: list[BaseException] = []
 
-    def broken(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        loop.default_exception_handler(context)
-        if isinstance(context.get("exception"), AssertionError):  # what it would say from here on may be wrong
-            bugs.append(context["exception"])
-            stopped.set()
+    def broken(error: BaseException) -> None:
+        bugs.append(error)
+        stopped.set()
 
-    loop.set_exception_handler(broken)
+    on_failure(broken, AssertionError)  # what it would say from there on may be wrong
     gateways = [
         await AsyncGateway.open(url, config.runtime, shard, config.gateway)
         for shard, url in enumerate(config.redis_urls)
@@ -72,7 +69,7 @@ async def run(config: EgressConfig) -> None:
     used = Remembered(config.runtime / USED_SIGNATURES)
     authenticator = Authenticator(data.setup, config.session_secret, logged_out, used)
     server = Egress(config, data, hub, private, authenticator)
-    history = asyncio.create_task(keep_filling(data, *config.redis_urls))
+    history = background("statistics of the time before", keep_filling(data, *config.redis_urls))
     stages = FrameStages(config.stages_every, hub)
     for gateway in gateways:
         gateway.on_events.append(stages.observe)
@@ -102,11 +99,15 @@ async def run(config: EgressConfig) -> None:
         for gateway in gateways:
             await gateway.close()
     if reasons := _failures(gateways) + bugs:
-        raise SystemExit(f"egress stops: {reasons[0]!r}")
+        raise SystemExit(f"egress stops: {_words_of(reasons[0])}")
 
 
 def _failures(gateways: list[AsyncGateway]) -> list[BaseException]:
     return [gateway.failure for gateway in gateways if gateway.failure is not None]
+
+
+def _words_of(error: BaseException) -> str:
+    return str(error) if isinstance(error, TaskFailed) else repr(error)
 
 
 def main() -> None:

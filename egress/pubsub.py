@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from egress.hub import Hub
 from egress.names import Kind, Stream
-from engine_core.process.tasks import ended
+from engine_core.process.tasks import background, ended
 from engine_core.replica.setup import HOME, Setup
 from engine_core.transport.primary import async_redis_of
 from engine_core.wire.streams import keys
@@ -61,8 +61,8 @@ class Publisher:
         return len(self._published)
 
     async def start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._look()), loop.create_task(self._publish())]
+        look, publish = self._look(), self._publish()
+        self._tasks = [background("watch of channels", look), background("publishing on Redis", publish)]
 
     async def stop(self) -> None:
         await ended(*self._tasks)

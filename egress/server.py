@@ -26,7 +26,7 @@ from egress.intake import Intake
 from egress.session import Session
 from egress.streams.private import PrivateStreams
 from engine_core.config.addresses import FORWARDED_FOR, FORWARDED_PROTO, NO_PROXY_PROTOCOL, PROXY_PREFACES
-from engine_core.process.tasks import ended
+from engine_core.process.tasks import background, ended
 from engine_core.replica.market_data import Changes, MarketData
 
 PATHS = ("/", "/ws")
@@ -248,7 +248,7 @@ class Egress:
             reuse_port=True if self._config.workers > 1 else None,
             backlog=BACKLOG,
         )
-        self._watch = asyncio.create_task(self._watch_sessions())
+        self._watch = background("watch of sessions", self._watch_sessions())
 
     async def stop(self) -> None:
         """Tell every client that we are going away, and wait for their goodbyes, not for long."""

@@ -26,7 +26,7 @@ from engine_core.edge.shared_files import ENDED_SESSIONS, USED_SIGNATURES
 from engine_core.process import lifecycle
 from engine_core.process.metrics import Monitor
 from engine_core.process.metrics import serve as serve_metrics
-from engine_core.process.tasks import ended
+from engine_core.process.tasks import TaskFailed, background, ended, on_failure
 from engine_core.replica.backfill import keep_filling
 from engine_core.replica.market_data import MarketData, Source
 from engine_core.replica.setup import HOME
@@ -141,9 +141,11 @@ async def _working(several: Several | None) -> AsyncIterator[None]:
     """What is done in the background where there are several shards."""
     tasks: list[asyncio.Task[None]] = []
     if several is not None:
-        asking = (shard.keep_asking() for shard in several.shards.present)
-        work = (several.mirror.keep_whole(), several.mover.keep_finishing(), *asking)
-        tasks = [asyncio.create_task(each) for each in work]
+        tasks = [
+            background("mirror of the setup", several.mirror.keep_whole()),
+            background("transfers between shards", several.mover.keep_finishing()),
+            *(background(f"watch of shard {n}", each.keep_asking()) for n, each in enumerate(several.shards.present)),
+        ]
     try:
         yield
     finally:
@@ -151,6 +153,8 @@ async def _working(several: Several | None) -> AsyncIterator[None]:
 
 
 async def serve(config: IngressConfig) -> None:
+    failures: list[BaseException] = []
+    on_failure(failures.append)
     metrics = Metrics(config)
     stages = OrderStages(config.stages_every)
     metrics.monitor.stamps = stages.stamps.after
@@ -159,17 +163,22 @@ async def serve(config: IngressConfig) -> None:
         async with open_service(config, stages) as service:
             metrics.gateway = service.engine.gateway
             uses, known = service.auth.uses, (service.users, service.setup.log_id)
-            statistics = asyncio.create_task(keep_filling(service.market_data, *config.redis_urls))
-            notes = asyncio.create_task(uses.keep_written(*known))
+            statistics = background(
+                "statistics of the time before", keep_filling(service.market_data, *config.redis_urls)
+            )
+            notes = background("uses of API keys", uses.keep_written(*known))
             try:
-                await _serve_http(service, listener, metrics)
+                await _serve_http(service, listener, metrics, failures)
             finally:
                 await ended(statistics, notes)
             with contextlib.suppress(HistoryUnavailable):
                 await uses.write(*known)
 
 
-async def _serve_http(service: Service, listener: socket.socket, metrics: Metrics) -> None:
+async def _serve_http(
+    service: Service, listener: socket.socket, metrics: Metrics, failures: Sequence[BaseException]
+) -> None:
+    """Until the process is told to stop; GatewayError or TaskFailed if it does not do its work any more."""
     warm.load()
     crowd = metrics.crowd = Crowd(service.config.connections, service.config.proxies, service.limits)
     server = uvicorn.Server(
@@ -197,11 +206,16 @@ async def _serve_http(service: Service, listener: socket.socket, metrics: Metric
         metrics.listening = True
         lifecycle.ready()
         logger.info("serving http://%s:%d", service.config.host, service.config.http_port)
-    watch = asyncio.create_task(_until_failure(service.engine.gateway, server, metrics.monitor, crowd))
+    gateway = service.engine.gateway
+    watch = background("watch of failures", _until_failure(gateway, failures, server, metrics.monitor, crowd))
+    await asyncio.wait((serving, watch), return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
     await serving
     await ended(watch)
-    if service.engine.gateway.failure is not None:
-        raise GatewayError(str(service.engine.gateway.failure))
+    if gateway.failure is not None:
+        raise GatewayError(str(gateway.failure))
+    if failures:
+        raise failures[0]
 
 
 def _connections(service: Service, metrics: Metrics, crowd: Crowd) -> type[asyncio.Protocol]:
@@ -209,13 +223,14 @@ def _connections(service: Service, metrics: Metrics, crowd: Crowd) -> type[async
     return stamped(service.arrivals, made) if service.config.stages_every else made
 
 
-async def _until_failure(gateway: Gateway, server: uvicorn.Server, monitor: Monitor, crowd: Crowd) -> None:
-    """A gateway that gave up never comes back: end this process, so that a new one takes its place."""
-    while gateway.failure is None:
+async def _until_failure(
+    gateway: Gateway, failures: Sequence[BaseException], server: uvicorn.Server, monitor: Monitor, crowd: Crowd
+) -> None:
+    """What gave up never comes back: this process has to end then, so that a new one takes its place."""
+    while gateway.failure is None and not failures:
         monitor.beat()
         crowd.drop_slow(cast(Iterable[Connection], server.server_state.connections), asyncio.get_running_loop().time())
         await asyncio.sleep(FAILURE_CHECK_SECONDS)
-    server.should_exit = True
 
 
 def listening_socket(config: IngressConfig) -> socket.socket:
@@ -246,7 +261,7 @@ def main() -> None:
         settings = Settings.of_role()
         exposure.check(settings.profile, settings.host, bool(settings.config.http.trusted_proxies))
         uvloop.run(serve(from_settings(settings)))
-    except (ConfigError, GatewayError, LogError) as error:
+    except (ConfigError, GatewayError, LogError, TaskFailed) as error:
         sys.exit(f"exchange ingress: {error}")
 
 

@@ -24,7 +24,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from engine_core.process.tasks import ended
+from engine_core.process.tasks import background, ended
 from engine_core.replica.candles import INTERVAL_INDEX, Candle
 from engine_core.replica.depth import ADMIN_EVENT_MET, DONE, GAP, Depth
 from engine_core.replica.records import FLAT, LEVEL_CHANGE, SPAN, TRADE, flat
@@ -208,7 +208,7 @@ class MarketData:
         waiting, self._starting = self._starting or [], None
         for shard, slots in waiting:
             self.apply(slots, shard)
-        self._joins = [asyncio.get_running_loop().create_task(self._join(shard)) for shard in late]
+        self._joins = [background(f"joining of shard {shard}", self._join(shard)) for shard in late]
 
     async def _take_setup(self, shard: int) -> None:
         header, records = await _first(self._queries[shard], QueryKind.SETUP)
@@ -299,7 +299,7 @@ class MarketData:
 
     def _ask_again(self, market: int) -> None:
         if market not in self._resyncs:
-            self._resyncs[market] = asyncio.get_running_loop().create_task(self._resynchronise(market))
+            self._resyncs[market] = background(f"book of market {market}", self._resynchronise(market))
 
     def _hold(self, slots: np.ndarray) -> None:
         if sum(held.nbytes for held in self._held) + slots.nbytes > HELD_BYTES:
