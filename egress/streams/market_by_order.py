@@ -24,6 +24,7 @@ from engine_core.process.tasks import ended
 from engine_core.replica.market_data import Changes, MarketData, Query
 from engine_core.replica.orders import OrderBook, OrderChange
 from engine_core.replica.setup import Market
+from engine_core.replica.waiting import Waiting
 from engine_core.wire.codes import EventKind, QueryKind
 
 MAX_CHANGES = 1_000  # of a message: about 50 kB
@@ -45,7 +46,8 @@ class Feed:
     said_at: float = 0.0
     changes: list[OrderChange] = field(default_factory=list)  # not yet sent
     as_one: bool = False  # `changes` contain a difference of books: they cover their numbers only together
-    waiting: list[np.ndarray] = field(default_factory=list)  # EVENT records that came while the book was asked
+    # EVENT records that came while the book was asked
+    waiting: Waiting = field(default_factory=lambda: Waiting(MAX_WAITING))
     task: asyncio.Task[None] | None = None  # asks for the book; None: the book is followed
 
 
@@ -153,9 +155,7 @@ class OrderFeeds(StreamKind):
 
     def _update(self, feed: Feed, events: np.ndarray) -> None:
         if feed.task is not None:
-            if sum(map(len, feed.waiting)) > MAX_WAITING:
-                feed.waiting.clear()
-            feed.waiting.append(events.copy())
+            feed.waiting.add(events)
             return
         new = events[events["update_id"] > feed.book.update_id]
         if not len(new):
@@ -163,7 +163,7 @@ class OrderFeeds(StreamKind):
         if new["update_id"][0] != feed.book.update_id + 1:
             logger.warning("orders of %s: events after %d are missing", feed.market.symbol, feed.book.update_id)
             self.gaps += 1
-            feed.waiting.append(events.copy())
+            feed.waiting.add(events)
             self._ask(feed)
             return
         feed.changes += feed.book.apply(new)
@@ -192,6 +192,5 @@ class OrderFeeds(StreamKind):
             feed.changes += changes
             feed.as_one = True
             self._hub.wake()
-        waiting, feed.waiting = feed.waiting, []
-        for events in waiting:
+        for events in feed.waiting.take():
             self._update(feed, events)

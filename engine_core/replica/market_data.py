@@ -31,6 +31,7 @@ from engine_core.replica.records import FLAT, LEVEL_CHANGE, SPAN, TRADE, flat
 from engine_core.replica.setup import HOME, Setup
 from engine_core.replica.ticker import Ticker
 from engine_core.replica.trades import Trade, Trades
+from engine_core.replica.waiting import Waiting
 from engine_core.wire.codes import QueryKind, Side
 from engine_core.wire.intervals import DAY_MS
 from engine_core.wire.layout import ADMIN_EVENT, SLOT
@@ -122,7 +123,7 @@ class MarketData:
         self._starting: list[tuple[int, np.ndarray]] | None = []
         self._resyncs: dict[int, asyncio.Task[None]] = {}
         self._joins: list[asyncio.Task[None]] = []
-        self._held: list[np.ndarray] = []
+        self._held = Waiting(HELD_BYTES // SLOT.itemsize)
         self._since_history: list[np.ndarray] | None = None  # trades while older ones are read
 
     @classmethod
@@ -154,7 +155,7 @@ class MarketData:
             self._starting.append((shard, slots.copy()))
             return NOTHING
         if self._resyncs:
-            self._hold(slots)
+            self._held.add(slots)
         return self._apply(slots, shard)
 
     async def close(self) -> None:
@@ -294,27 +295,20 @@ class MarketData:
         if market not in self._resyncs:
             self.gaps += 1
             if not self._resyncs:
-                self._hold(slots)
+                self._held.add(slots)
             self._ask_again(market)
 
     def _ask_again(self, market: int) -> None:
         if market not in self._resyncs:
             self._resyncs[market] = background(f"book of market {market}", self._resynchronise(market))
 
-    def _hold(self, slots: np.ndarray) -> None:
-        if sum(held.nbytes for held in self._held) + slots.nbytes > HELD_BYTES:
-            self._held.clear()
-        self._held.append(slots.copy())
-
     async def _resynchronise(self, market: int) -> None:
         header, levels = await _until_answered(self.query, QueryKind.BOOK, f"book of market {market}", market)
         changes = self._reload(market, levels, int(header["update_id"]))
         del self._resyncs[market]
-        held = self._held
-        if not self._resyncs:
-            self._held = []
+        held = self._held.all() if self._resyncs else self._held.take()
         self._tell(changes)
-        for slots in list(held):
+        for slots in held:
             self._apply(slots, HOME, replayed=True)  # of markets alone, and those of all shards are one sequence
 
     def _reload(self, market: int, levels: np.ndarray, update_id: int) -> Changes:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,11 @@ from egress.names import Kind, Stream
 from egress.streams.market_by_order import OrderFeeds
 from egress.streams.public import PublicStreams
 from engine_core.book import queries
-from engine_core.replica.market_data import MarketData
-from engine_core.wire.codes import OrderFlag, QueryKind, Side
+from engine_core.replica.market_data import NOTHING, MarketData
+from engine_core.wire.codes import EventKind, OrderFlag, QueryKind, Side
+from engine_core.wire.layout import SLOT
 from tests.egress.order_replica import OrderReplica, Row
+from tests.growth import assert_growth_of
 from tests.replica.test_against_the_book import Kernel, sizes
 
 
@@ -155,6 +159,32 @@ async def test_events_that_come_before_the_book_wait_for_it() -> None:
     for message in messages:
         replica.take(message)
     rig.check(replica)
+    await rig.close()
+
+
+async def test_each_batch_that_waits_costs_the_same() -> None:
+    """The longer an engine is silent, the more of them there are."""
+    rig = await rig_of(15)
+
+    async def silent(kind: QueryKind, *, market: int = 0, account: int = 0) -> tuple[np.void, np.ndarray]:
+        return await asyncio.Future()
+
+    rig.feeds._query = silent
+    slots = np.zeros(1, SLOT)
+    slots["event"]["kind"], slots["event"]["market"], slots["event"]["update_id"] = EventKind.ACCEPTED, 1, 9
+
+    async def seconds(count: int) -> float:
+        rig.hub.tap(rig.name, rig.stream, rig.tap)
+        await asyncio.sleep(0)
+        began = time.process_time()
+        for _ in range(count):
+            rig.feeds._changed(replace(NOTHING, slots=slots))
+        took = time.process_time() - began
+        rig.hub.untap(rig.name, rig.stream)
+        rig.feeds._end(1)
+        return took
+
+    await assert_growth_of(seconds, 1_000, 8_000, 16)  # the square would be 64
     await rig.close()
 
 

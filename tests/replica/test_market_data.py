@@ -1,6 +1,7 @@
 """The replica against its dict twin, on random flow; sequence gaps; what it already contains; setup followed live."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine_core.replica.market_data import Changes, EventHandler, MarketData
 from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, MarketState, QueryKind, Side
+from tests.growth import assert_growth_of
 from tests.replica.flow import BTC_USDC, SOL_USDC, START_MS, Engine, Flow, admin
 
 MARKETS = (SOL_USDC, BTC_USDC)
@@ -130,6 +132,29 @@ async def test_events_that_arrive_during_the_start_are_taken_after_it() -> None:
     data = await MarketData.bootstrap(query, on_events)
     assert_equal(data, flow)
     assert bytes([1] * 32) in data.setup.keys
+
+
+async def test_each_batch_that_waits_for_a_book_costs_the_same() -> None:
+    """The longer an engine is silent, the more of them there are."""
+
+    async def silent(kind: QueryKind, *, market: int = 0, account: int = 0) -> tuple[np.void, np.ndarray]:
+        return await asyncio.Future()
+
+    async def seconds(count: int) -> float:
+        flow, _, data = await started()
+        data._queries = (silent,)
+        flow.level(Side.BID, 10, 1, BTC_USDC)
+        known = flow.take()
+        data.apply(known)
+        data._halt(SOL_USDC, known)
+        began = time.process_time()
+        for _ in range(count):
+            data.apply(known)
+        took = time.process_time() - began
+        await data.close()
+        return took
+
+    await assert_growth_of(seconds, 500, 8_000, 32)  # the square would be 256
 
 
 async def test_a_gap_halts_one_market_and_a_new_book_continues_its_sequence() -> None:
