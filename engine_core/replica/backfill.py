@@ -24,7 +24,7 @@ from engine_core.transport.primary import async_redis_of
 from engine_core.wire.codes import EventKind, OrderFlag
 from engine_core.wire.intervals import DAY_MS, INTERVALS
 from engine_core.wire.layout import EVENT
-from engine_core.wire.streams import FIELD, EntryId, decode_block, keys
+from engine_core.wire.streams import FIELD, BlockError, EntryId, decode_block, keys
 
 CHUNK_BYTES = 2 * 2**20  # read at once: bounds the pause of the event loop to a few milliseconds
 FIRST_COUNT = 64
@@ -79,7 +79,10 @@ class _Log:
         if not rows:
             return
         for name, fields in rows:
-            header, events = decode_block(fields[FIELD], EVENT)
+            try:
+                header, events = decode_block(fields[FIELD], EVENT)
+            except BlockError as error:
+                raise BlockError(error.reason, f"entry {name.decode()} of {self._name} is damaged: {error}") from None
             self.blocks.append((EntryId.parse(name), trades_of(events, header.time_ms)))
         last = self.blocks[-1][0]
         self._cursor, self._is_read, self.entries = f"({last}", last >= self._target, self.entries + len(rows)
@@ -128,3 +131,6 @@ async def keep_filling(data: MarketData, *logs: str) -> None:
         except (RedisError, OSError) as error:
             logger.warning("statistics of the time before this start cannot be rebuilt, trying again: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
+        except BlockError as error:  # trading goes on without them: an entry of long ago is no reason to end
+            logger.error("statistics of the time before this start are not to be had: %s", error)
+            return

@@ -8,7 +8,7 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine_core.replica.backfill import backfill
+from engine_core.replica.backfill import backfill, keep_filling
 from engine_core.replica.candles import INTERVAL_INDEX, KEPT, bucket_bounds
 from engine_core.replica.market_data import MarketData
 from engine_core.replica.records import TRADE
@@ -178,6 +178,21 @@ async def test_statistics_are_rebuilt_from_the_log_and_joined_with_live_trades(
     for interval in INTERVALS:
         assert data.candles(SOL_USDC, interval) == whole.candles(SOL_USDC, interval)
     assert data.ticker(SOL_USDC, WEEK_MS) == whole.ticker(SOL_USDC, WEEK_MS)
+
+
+async def test_a_damaged_entry_of_long_ago_costs_the_statistics_and_no_more(
+    valkey: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither does the process end, again and again, nor is the log read for ever."""
+    flow = Flow()
+    flow.trade(Side.BID, 100, 1, 1)
+    slots = flow.take()
+    entry = f"{slots['entry_ms'][-1]}-{slots['entry_seq'][-1]}"
+    with redis.Redis.from_url(valkey) as client:
+        client.execute_command("XADD", keys(0).events, entry, FIELD, b"no block")
+    data = await MarketData.bootstrap(Engine(flow).query, [])
+    await keep_filling(data, valkey)
+    assert not data.filled and f"entry {entry} of" in caplog.text and "is damaged" in caplog.text
 
 
 async def test_trades_made_while_the_log_is_read_are_neither_lost_nor_doubled(valkey: str) -> None:
