@@ -96,7 +96,6 @@ async def open_service(config: IngressConfig, stages: OrderStages) -> AsyncItera
         auth = Authenticator(market_data.setup, config.session_secret, used, sessions)
         users = GuardedUsers(config.database_url)
         stack.push_async_callback(users.close)
-        limits = None
         limits = opened(config.runtime / limits_file, config.rate_limits)
         if limits is not None:
             stack.callback(limits.close)

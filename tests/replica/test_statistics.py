@@ -1,5 +1,6 @@
 """Rolling statistics and candles against sums over the plain list of trades; their rebuilding from the event log."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -184,15 +185,16 @@ async def test_a_damaged_entry_of_long_ago_costs_the_statistics_and_no_more(
     valkey: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither does the process end, again and again, nor is the log read for ever."""
-    flow = Flow()
+    flow = Flow(time_ms=time.time_ns() // 1_000_000)
     flow.trade(Side.BID, 100, 1, 1)
     slots = flow.take()
-    entry = f"{slots['entry_ms'][-1]}-{slots['entry_seq'][-1]}"
+    before = f"{slots['entry_ms'][0] - 1}-0"
     with redis.Redis.from_url(valkey) as client:
-        client.execute_command("XADD", keys(0).events, entry, FIELD, b"no block")
+        client.execute_command("XADD", keys(0).events, before, FIELD, b"no block")
+        append(client, slots)
     data = await MarketData.bootstrap(Engine(flow).query, [])
     await keep_filling(data, valkey)
-    assert not data.filled and f"entry {entry} of" in caplog.text and "is damaged" in caplog.text
+    assert not data.filled and f"entry {before} of" in caplog.text and "is damaged" in caplog.text
 
 
 async def test_trades_made_while_the_log_is_read_are_neither_lost_nor_doubled(valkey: str) -> None:
