@@ -25,7 +25,11 @@ class TaskFailed(Exception):
 
 def background(name: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """A task of the process; what ends it, other than a cancellation, goes to the loop's exception handler at once."""
-    task = asyncio.get_running_loop().create_task(work, name=name)
+    try:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+    except RuntimeError:  # there is no loop, and nobody will await it
+        work.close()
+        raise
     task.add_done_callback(_look)
     return task
 

@@ -82,3 +82,12 @@ async def test_other_errors_that_nothing_caught_are_told_if_they_are_of_a_named_
     for error in (AssertionError("a bug"), OSError("of one client")):
         asyncio.get_running_loop().call_exception_handler({"message": "in a callback", "exception": error})
     assert [str(each) for each in failures] == ["a bug"]
+
+
+def test_what_cannot_begin_is_not_left_lying_about() -> None:
+    """Python would warn of it, at any moment later: the simulation applies events outside of a loop."""
+    work = asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        background("too early", work)
+    with pytest.raises(RuntimeError, match="reuse"):
+        work.send(None)
