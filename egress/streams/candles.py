@@ -58,7 +58,8 @@ class CandleStreams(StreamKind):
         del self._topics[market.number, stream.interval]
 
     def apply(self, changes: Changes) -> None:
-        """An engine that comes back may make up for minutes at once: candles are sent before they are forgotten."""
+        """An engine that comes back may make up for minutes at once: candles are sent before they are forgotten, unless
+        a single batch spans more than KEPT of them."""
         shard, time_ms = changes.shard, changes.time_ms
         self._known_ms[shard] = max(self._known_ms[shard], time_ms)
         if time_ms - self._said_ms.setdefault(shard, time_ms) > _MOST_BEHIND_MS and self._topics:
