@@ -25,7 +25,8 @@ from engine_core.wire.codes import QueryKind
 
 _CLOCKS_DIFFER_MS: Final = 1_000  # an order has the time at which an ingress sent it, by a clock that may be behind
 ANSWER_SECONDS: Final = 0.5  # for an engine, before its candles are sent as they are
-_MOST_BEHIND_MS: Final = KEPT // 2 * 1_000  # candles are forgotten after KEPT of them, of which the shortest last 1 s
+# Candles are forgotten after KEPT of them, of which the shortest last 1 s. Changes come in pieces of AT_ONCE_MS.
+_MOST_BEHIND_MS: Final = KEPT // 2 * 1_000
 
 
 @dataclass(slots=True)
@@ -58,8 +59,7 @@ class CandleStreams(StreamKind):
         del self._topics[market.number, stream.interval]
 
     def apply(self, changes: Changes) -> None:
-        """An engine that comes back may make up for minutes at once: candles are sent before they are forgotten, unless
-        a single batch spans more than KEPT of them."""
+        """An engine that comes back may make up for minutes at once: candles are sent before they are forgotten."""
         shard, time_ms = changes.shard, changes.time_ms
         self._known_ms[shard] = max(self._known_ms[shard], time_ms)
         if time_ms - self._said_ms.setdefault(shard, time_ms) > _MOST_BEHIND_MS and self._topics:

@@ -19,7 +19,7 @@ _MONTH = INTERVAL_INDEX["1month"]
 _WIDTHS = np.array([interval.width_ms for interval in INTERVALS.values()], np.int64)
 _ORIGINS = np.array([interval.start(0) for interval in INTERVALS.values()], np.int64)  # the start of some bucket
 
-KEPT = 64  # of the shortest a minute: as long as an engine may be away before who sends candles has to look sooner
+KEPT = 64  # of the shortest a minute: who sends them looks after half of that, if an engine makes up for more
 
 # Volume is in lots, value in ticks x lots; both stop at the largest int64 instead of wrapping.
 BUCKET = np.dtype(

@@ -25,7 +25,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from engine_core.process.tasks import background, ended
-from engine_core.replica.candles import INTERVAL_INDEX, Candle
+from engine_core.replica.candles import INTERVAL_INDEX, KEPT, Candle
 from engine_core.replica.depth import ADMIN_EVENT_MET, DONE, GAP, Depth
 from engine_core.replica.records import FLAT, LEVEL_CHANGE, SPAN, TRADE, flat
 from engine_core.replica.setup import HOME, Setup
@@ -40,6 +40,7 @@ from engine_core.wire.streams import ORIGIN, EntryId
 HELD_BYTES = 64 * 2**20  # events that wait for a book; beyond, they are dropped and the book is asked once more
 RETRY_SECONDS = 0.5
 JOIN_SECONDS = 3.0  # for a shard other than home to answer while this process starts
+AT_ONCE_MS = KEPT // 4 * 1_000  # of engine time in one piece, so that listeners see each candle before it is forgotten
 
 Level = tuple[int, int]  # ticks, lots
 EventHandler = Callable[[np.ndarray], object]
@@ -150,13 +151,20 @@ class MarketData:
         return await self._queries[self.setup.shards.get(market, HOME)](kind, market=market, account=account)
 
     def apply(self, slots: np.ndarray, shard: int = HOME) -> Changes:
-        """Take a batch of SLOT records, in the order of a shard's log; listeners are called before it returns."""
+        """Take a batch of SLOT records, in the order of a shard's log; listeners are called before it returns.
+
+        An engine that was away makes up for minutes in one batch: it is taken in pieces, and what the last one changed
+        is returned.
+        """
         if self._starting is not None:
             self._starting.append((shard, slots.copy()))
             return NOTHING
         if self._resyncs:
             self._held.add(slots)
-        return self._apply(slots, shard)
+        changes = NOTHING
+        for piece in _pieces(slots):
+            changes = self._apply(piece, shard)
+        return changes
 
     async def close(self) -> None:
         await ended(*self._joins, *self._resyncs.values())
@@ -324,6 +332,12 @@ class MarketData:
             rows += [(market, side, ticks, 0) for ticks, _ in old if ticks not in now]
         spans = np.array([(market, last_id + 1, update_id)][: update_id > last_id], SPAN)
         return Changes(NOTHING.slots, np.array(rows, LEVEL_CHANGE), NOTHING.trades, spans, False, self.time_ms)
+
+
+def _pieces(slots: np.ndarray) -> list[np.ndarray]:
+    """Of at most AT_ONCE_MS each."""
+    times = slots["time_ms"] // AT_ONCE_MS
+    return [slots] if times[0] == times[-1] else np.split(slots, np.flatnonzero(np.diff(times)) + 1)
 
 
 def _entry_of(header: np.void) -> EntryId:

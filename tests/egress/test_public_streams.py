@@ -293,8 +293,12 @@ async def test_a_candle_ends_when_the_engine_has_said_all_of_it(monkeypatch: pyt
             rig.flow.time_ms = began + 1000 * second
             rig.flow.trade(Side.BID, 100 + second, 1, 1)
         rig.feed()
-        candles = [await client.data() for _ in range(61)]
-        assert [(candle["n"], candle["X"]) for candle in candles] == [(2, True), *[(1, True)] * 59, (1, False)]
+        candles = [await client.data()]
+        while _ms(candles[-1]["t"]) < began + 60_000:
+            candles.append(await client.data())
+        closed = [(_ms(candle["t"]) - began, candle["n"]) for candle in candles if candle["X"]]
+        assert closed == [(0, 2), *((1000 * second, 1) for second in range(1, 60))], "each once, when it has ended"
+        assert (candles[-1]["n"], candles[-1]["X"]) == (1, False)
         is_away = False
         last = await client.data()
         assert (last["t"], last["n"], last["X"]) == (candles[-1]["t"], 1, True)
@@ -303,14 +307,15 @@ async def test_a_candle_ends_when_the_engine_has_said_all_of_it(monkeypatch: pyt
         assert [(data["t"], data["n"], data["X"]) for data in [await client.data()]] == [(last["t"], 2, True)]
 
 
-async def test_minutes_made_up_for_at_once_lose_no_candle() -> None:
+@pytest.mark.parametrize("seconds_of_a_batch", [20, 600])
+async def test_minutes_made_up_for_at_once_lose_no_candle(seconds_of_a_batch: int) -> None:
     async with running() as rig, rig.listen() as client:
         await client.subscribe("kline.1s.SOL_USDC")
         began = time.time_ns() // 1_000_000 // 1000 * 1000 - 1_000_000
         for second in range(600):
             rig.flow.time_ms = began + 1000 * second
             rig.flow.trade(Side.BID, 100, 1, 1)
-            if second % 20 == 19:
+            if (second + 1) % seconds_of_a_batch == 0:
                 rig.feed()
         last, starts = 0, []
         while last < began + 599_000:
