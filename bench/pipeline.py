@@ -38,7 +38,7 @@ from engine_core.wire.codes import CommandKind, EventKind, QueryKind
 from engine_core.wire.layout import EVENT
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 from engine_core.wire.log import parse_description
-from engine_core.wire.streams import FIELD, EntryId, Header, decode_block, encode_block, keys, pack
+from engine_core.wire.streams import FIELD, EntryId, Header, StreamEntries, decode_block, encode_block, keys, pack
 
 SEED, MARKETS, ACCOUNTS = 7, 8, 500
 PREPARED_PER_SECOND = 1_000_000  # more than the engine takes
@@ -51,7 +51,6 @@ ANSWER_MS = 20_000
 SAMPLE_SECONDS = 0.5
 PRODUCER = 50  # gateway number
 
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 Log = Callable[[Path], AbstractContextManager[tuple[str, dict[str, str]]]]
 
 
@@ -139,7 +138,7 @@ class Producer:
                 self._last = self._ids.popleft()
             after, self._last = self._last, self._ids.popleft()
             began = time.monotonic()
-            found: Rows = []
+            found: StreamEntries = []
             deadline = began + ANSWER_MS / 1000
             while not found and time.monotonic() < deadline:
                 found = read_events(self._client, self._reader.steps(EntryId.parse(after), 1, ANSWER_MS))
@@ -197,7 +196,7 @@ def verify(redis_url: str, sent: int, blocks: int) -> tuple[int, int]:
     client, names = client_of(redis_url, 60), keys(0)
     answered = sequence = events = trades = 0
     after = "-"
-    while rows := cast(Rows, client.xrange(names.events, after, "+", count=256)):
+    while rows := cast(StreamEntries, client.xrange(names.events, after, "+", count=256)):
         for entry, fields in rows:
             after = f"({EntryId.parse(entry)}"
             header, records = decode_block(fields[FIELD], EVENT)

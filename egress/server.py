@@ -26,6 +26,7 @@ from egress.intake import Intake
 from egress.session import Session
 from egress.streams.private import PrivateStreams
 from engine_core.config.addresses import FORWARDED_FOR, FORWARDED_PROTO, NO_PROXY_PROTOCOL, PROXY_PREFACES
+from engine_core.edge.refusals import code_of_status
 from engine_core.process.tasks import background, ended
 from engine_core.replica.market_data import Changes, MarketData
 
@@ -38,13 +39,6 @@ KEPT_TOGETHER = 128  # connections that have opened, until garbage collection is
 _REFUSAL = (
     b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
 )
-
-_REFUSED = "INVALID_CLIENT_REQUEST"
-_CODES = {  # those of REST
-    HTTPStatus.NOT_FOUND: "RESOURCE_NOT_FOUND",
-    HTTPStatus.TOO_MANY_REQUESTS: "TOO_MANY_REQUESTS",
-    HTTPStatus.SERVICE_UNAVAILABLE: "MAINTENANCE",
-}
 
 logger = logging.getLogger(__name__)
 _closing: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
@@ -341,7 +335,7 @@ def _in_json(connection: ServerConnection, request: Request, response: Response)
     """Refusals, the library's own among them, as REST has them."""
     if response.status_code < HTTPStatus.BAD_REQUEST:
         return
-    code = _CODES.get(HTTPStatus(response.status_code), _REFUSED)
+    code = code_of_status(response.status_code)
     response.body = msgspec.json.encode({"code": code, "message": response.body.decode().strip()})
     del response.headers["Content-Type"], response.headers["Content-Length"]
     response.headers["Content-Type"] = "application/json"

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from engine_core.edge.refusals import Code
 from engine_core.edge.signing import Pairs
 from engine_core.wire.codes import KeyPermission
 from ingress.access.authenticator import Claim
 from ingress.access.rate_limits import LIMIT_HEADER, Cost, RateLimiter
-from ingress.errors import ApiError, Code, wrong_number
+from ingress.errors import ApiError, wrong_number
 from ingress.messages import Call, Reply, error_reply
 from ingress.requests import fields
 from ingress.requests.signed_json import Members, parse_object, parse_objects, parse_query, signed_pairs

@@ -8,13 +8,14 @@ from typing import Protocol, Unpack
 
 import numpy as np
 
+from engine_core.edge.refusals import Code
 from engine_core.transport.backlog import Logs
 from engine_core.transport.gateway import GatewayError, OutcomeUnknown, Overloaded
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.events import Event, events_of
 from engine_core.wire.queries import About
-from ingress.errors import ApiError, Code, refusal
+from ingress.errors import ApiError, refusal
 from ingress.request_time import AwaitedCommand
 
 RETRY_LATER = ((b"Retry-After", b"1"),)

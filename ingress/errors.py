@@ -4,70 +4,11 @@ A refusal is raised as ApiError anywhere below the edge and written by the edge;
 `{"code","message"}`. Messages are part of the interface where existing clients read them (docs/api.md).
 """
 
-from enum import StrEnum
 from typing import NamedTuple
 
+from engine_core.edge.refusals import Code
 from engine_core.wire.codes import Reason
 from engine_core.wire.limits import KEYS_OF_ONE_ACCOUNT
-
-
-class Code(StrEnum):
-    """The public error codes (docs/api.md lists them)."""
-
-    INVALID_CLIENT_REQUEST = "INVALID_CLIENT_REQUEST"
-    INVALID_ORDER = "INVALID_ORDER"
-    INVALID_PRICE = "INVALID_PRICE"
-    INVALID_QUANTITY = "INVALID_QUANTITY"
-    INVALID_MARKET = "INVALID_MARKET"
-    INVALID_SYMBOL = "INVALID_SYMBOL"
-    INVALID_ASSET = "INVALID_ASSET"
-    INVALID_RANGE = "INVALID_RANGE"
-    INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
-    ORDER_LIMIT = "ORDER_LIMIT"
-    INVALID_SIGNATURE = "INVALID_SIGNATURE"
-    DUPLICATE_REQUEST = "DUPLICATE_REQUEST"
-    SECOND_FACTOR_REQUIRED = "SECOND_FACTOR_REQUIRED"
-    UNAUTHORIZED = "UNAUTHORIZED"
-    FORBIDDEN = "FORBIDDEN"
-    ACCOUNT_DEACTIVATED = "ACCOUNT_DEACTIVATED"
-    RESOURCE_NOT_FOUND = "RESOURCE_NOT_FOUND"
-    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    REQUEST_TOO_LARGE = "REQUEST_TOO_LARGE"
-    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
-    UPGRADE_REQUIRED = "UPGRADE_REQUIRED"
-    HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
-    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
-    SERVER_ERROR = "SERVER_ERROR"
-    NOT_IMPLEMENTED = "NOT_IMPLEMENTED"
-    TRADING_PAUSED = "TRADING_PAUSED"
-    MAINTENANCE = "MAINTENANCE"
-    TIMEOUT = "TIMEOUT"
-
-    @property
-    def status(self) -> int:
-        return _STATUS.get(self, 400)
-
-
-_STATUS = {  # 400 where not listed
-    Code.INVALID_SIGNATURE: 401,
-    Code.UNAUTHORIZED: 401,
-    Code.SECOND_FACTOR_REQUIRED: 401,
-    Code.FORBIDDEN: 403,
-    Code.ACCOUNT_DEACTIVATED: 403,
-    Code.RESOURCE_NOT_FOUND: 404,
-    Code.METHOD_NOT_ALLOWED: 405,
-    Code.DUPLICATE_REQUEST: 409,
-    Code.REQUEST_TOO_LARGE: 413,
-    Code.UNSUPPORTED_MEDIA_TYPE: 415,
-    Code.UPGRADE_REQUIRED: 426,
-    Code.TOO_MANY_REQUESTS: 429,
-    Code.HEADERS_TOO_LARGE: 431,
-    Code.SERVER_ERROR: 500,
-    Code.NOT_IMPLEMENTED: 501,
-    Code.TRADING_PAUSED: 503,
-    Code.MAINTENANCE: 503,
-    Code.TIMEOUT: 504,
-}
 
 
 class ApiError(Exception):
@@ -181,26 +122,3 @@ def wrong_number(most: int, named: int) -> ApiError:
 
 def not_found() -> ApiError:
     return ApiError(Code.RESOURCE_NOT_FOUND, "Not Found")
-
-
-def code_of_status(status: int) -> Code:
-    """The code for an error of which only the HTTP status is known (a framework's own 404, 405, ...)."""
-    fallback = Code.SERVER_ERROR if status >= 500 else Code.INVALID_CLIENT_REQUEST
-    return _OF_STATUS.get(status, fallback)
-
-
-_OF_STATUS = {
-    code.status: code
-    for code in (
-        Code.UNAUTHORIZED,
-        Code.FORBIDDEN,
-        Code.RESOURCE_NOT_FOUND,
-        Code.METHOD_NOT_ALLOWED,
-        Code.REQUEST_TOO_LARGE,
-        Code.TOO_MANY_REQUESTS,
-        Code.HEADERS_TOO_LARGE,
-        Code.NOT_IMPLEMENTED,
-        Code.MAINTENANCE,
-        Code.TIMEOUT,
-    )
-}

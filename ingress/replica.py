@@ -1,9 +1,10 @@
 """What may be answered from this process's replica of the market: only what is complete now, else 503 for a moment."""
 
+from engine_core.edge.refusals import Code
 from engine_core.replica.market_data import Book
 from engine_core.replica.setup import Market
 from ingress.engine import RETRY_LATER
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.service import Service
 
 

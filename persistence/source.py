@@ -19,7 +19,17 @@ from engine_core.transport.primary import redis_of
 from engine_core.transport.replicated import EventReader, read_events
 from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN_EVENT, BLOCK_HEADER, EVENT
-from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Header, crc_of, decode_block, keys
+from engine_core.wire.streams import (
+    FIELD,
+    ORIGIN,
+    BlockError,
+    EntryId,
+    Header,
+    StreamEntries,
+    crc_of,
+    decode_block,
+    keys,
+)
 from persistence.arrivals import Arrival, arrivals
 from persistence.store import Position
 
@@ -171,15 +181,15 @@ class EventSource:
 
     def _range(self, first: EntryId | str, last: EntryId, count: int | None = None) -> Entries:
         reply = self._client.xrange(self._stream, str(first), str(last), count)
-        return _entries(cast(list[tuple[bytes, dict[bytes, bytes]]], reply))
+        return _entries(cast(StreamEntries, reply))
 
     def _end(self, *, oldest: bool) -> tuple[EntryId, bytes] | None:
         reply = self._client.xrange(self._stream, count=1) if oldest else self._client.xrevrange(self._stream, count=1)
-        entries = _entries(cast(list[tuple[bytes, dict[bytes, bytes]]], reply))
+        entries = _entries(cast(StreamEntries, reply))
         return entries[0] if entries else None
 
 
-def _entries(reply: list[tuple[bytes, dict[bytes, bytes]]]) -> Entries:
+def _entries(reply: StreamEntries) -> Entries:
     return [(EntryId.parse(entry), fields.get(FIELD, b"")) for entry, fields in reply]
 
 

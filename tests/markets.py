@@ -1,22 +1,13 @@
 """A setup for tests: SOL_USDC (tick 0.01, lot 0.01, bands) and BTC_USDC (tick 0.1, lot 0.00001)."""
 
-from typing import Any
-
 import numpy as np
 
+from engine_core.administration.client import admin
 from engine_core.replica.setup import Setup
 from engine_core.wire.codes import CommandKind, MarketState
-from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, join
+from engine_core.wire.layout import BEHAVIOUR_VERSION, join
 
 SOL, BTC = 1, 2
-
-
-def admin(kind: CommandKind, **values: Any) -> np.ndarray:
-    record = np.zeros(1, ADMIN)
-    record["kind"] = kind
-    for name, value in values.items():
-        record[name] = value
-    return record
 
 
 def key_record(account: int, public_key: bytes, permissions: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from engine_core.administration.client import admin
 from engine_core.host.embedded import Postgres, Valkey, running
 from engine_core.jit import cache
 from engine_core.transport.gateway import Gateway
@@ -24,7 +25,7 @@ from ingress.operations.administrator import ADMINISTRATOR
 from ingress.shards.holding import in_flight
 from tests.exchange import LESS_ROOM, configured
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT, Signer
-from tests.markets import BTC, admin, key_record, setup_records
+from tests.markets import BTC, key_record, setup_records
 from tests.processes import free_port, process
 from tests.venue import ADMIN, ALL, ANSWER_SECONDS, FUNDS
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine_core.administration.client import admin
 from engine_core.book.audit import audit
 from engine_core.book.memory.state import State
 from engine_core.operator.proof import venue
 from engine_core.wire.codes import CommandKind, MarketState, Reason
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import ALL_MARKETS, FEE_ACCOUNT, ORDERS_OF_A_SHARD, shard_of_order
-from tests.runtime.rig import FUNDS, admin
+from tests.runtime.rig import FUNDS
 from tests.simulated.moves import (
     ACCOUNTS,
     ASSETS,

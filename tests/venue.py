@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from nacl.signing import SigningKey
 
+from engine_core.administration.client import admin
 from engine_core.config.settings import default_config
 from engine_core.host.embedded import Postgres, Valkey, running
 from engine_core.jit import cache
@@ -22,7 +23,7 @@ from ingress.operations.administrator import ADMINISTRATOR
 from tests.ingress.document import misfit
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT, Signer
 from tests.ingress.payload import forbidden
-from tests.markets import admin, key_record, setup_records
+from tests.markets import key_record, setup_records
 from tests.processes import free_port, process
 
 ANSWER_SECONDS = 240.0  # of an engine on a busy machine

@@ -25,12 +25,10 @@ from engine_core.transport.primary import redis_of
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
 from engine_core.wire.events import pick
 from engine_core.wire.layout import ADMIN_EVENT, EVENT
-from engine_core.wire.streams import FIELD, decode_block, keys
+from engine_core.wire.streams import FIELD, StreamEntries, decode_block, keys
 
 CHUNK = 512  # entries read at once
 _SAME = ("account", "asset", "amount_atoms", "sequence", "move_reference")  # of both halves
-
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 class _Half(NamedTuple):
@@ -112,7 +110,7 @@ def _halves(url: str, witness: int, wanted: set[_Half]) -> dict[_Half, np.ndarra
 def _applied(client: redis.Redis, stream: str) -> Iterator[np.void]:
     """Every ADMIN command that a log's events say was applied."""
     after = "-"
-    while rows := cast(Rows, client.xrange(stream, after, "+", count=CHUNK)):
+    while rows := cast(StreamEntries, client.xrange(stream, after, "+", count=CHUNK)):
         for _, fields in rows:
             events = decode_block(fields[FIELD], EVENT)[1]
             places = np.flatnonzero(events["kind"] == EventKind.APPLIED)

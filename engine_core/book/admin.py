@@ -90,7 +90,7 @@ def _genesis(state: State, command: AdminRow) -> int:
 
 @inner
 def _upgrade(state: State, command: AdminRow) -> int:
-    """From here on only code of that behaviour may execute (see apply_batch)."""
+    """From here on only code of that behaviour may execute (see commands.py)."""
     if command.new_behaviour <= state.scalars[BEHAVIOUR]:
         return Reason.BEHAVIOUR_VERSION
     state.scalars[BEHAVIOUR] = command.new_behaviour

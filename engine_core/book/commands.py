@@ -39,9 +39,9 @@ from engine_core.book.ledger.gateways import BLOCK, NO_GATEWAY, OUTCOME, BlockRo
 from engine_core.book.memory.records import HAS_CLIENT_ID
 from engine_core.book.memory.state import (
     BEHAVIOUR,
-    BUDGET,
     COMMANDS,
     EVENTS,
+    EVENTS_END,
     FIRED,
     GENESIS,
     INDEX,
@@ -270,10 +270,10 @@ def execute_block(
         kind = command.kind
         if state.scalars[TIMERS] != 0 or state.levels[FIRED].head != 0:
             part = 1 if kind == CommandKind.TICK else 2  # all events of a TICK, half of those of any other command
-            state.scalars[BUDGET] = start + MAX_EVENTS_PER_COMMAND // part
+            state.scalars[EVENTS_END] = start + MAX_EVENTS_PER_COMMAND // part
             n = run_due(state, events, n)
             n = run_fired(state, events, n)
-        state.scalars[BUDGET] = start + MAX_EVENTS_PER_COMMAND
+        state.scalars[EVENTS_END] = start + MAX_EVENTS_PER_COMMAND
         if kind < CommandKind.GENESIS:
             n = _dispatch(state, events, n, command, kind)
             if state.scalars[TRIGGERS_DUE]:
@@ -284,7 +284,7 @@ def execute_block(
         i += 1
     state.scalars[COMMANDS] += i - first
     state.scalars[INDEX] = 0
-    state.scalars[BUDGET] = 0
+    state.scalars[EVENTS_END] = 0
     state.scalars[EVENTS] += n - others
     return i, n
 

@@ -24,7 +24,7 @@ from engine_core.transport.primary import async_redis_of
 from engine_core.wire.codes import EventKind, OrderFlag
 from engine_core.wire.intervals import DAY_MS, INTERVALS
 from engine_core.wire.layout import EVENT
-from engine_core.wire.streams import FIELD, BlockError, EntryId, decode_block, keys
+from engine_core.wire.streams import FIELD, BlockError, EntryId, StreamEntries, decode_block, keys
 
 CHUNK_BYTES = 2 * 2**20  # read at once: bounds the pause of the event loop to a few milliseconds
 FIRST_COUNT = 64
@@ -32,7 +32,6 @@ WAIT_SECONDS = 0.05  # for the log's top to reach the replica's position
 PATIENCE_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
 
 
@@ -75,7 +74,7 @@ class _Log:
 
     async def _read(self) -> None:
         read = self._redis.xrange(self._name, min=self._cursor, max=str(self._target), count=self._count)
-        rows = cast(Rows, await read)
+        rows = cast(StreamEntries, await read)
         if not rows:
             return
         for name, fields in rows:

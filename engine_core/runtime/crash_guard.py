@@ -33,13 +33,13 @@ import numpy as np
 import redis
 
 from engine_core.runtime.log.chunk import Chunk
-from engine_core.runtime.log.skips import Rows, published_reason, remember, skip_of, skipped_entries
+from engine_core.runtime.log.skips import published_reason, remember, skip_of, skipped_entries
 from engine_core.runtime.machine import Machine, Mirror, Run
 from engine_core.transport.redis_connection import describe
 from engine_core.transport.reserved_file import reserve
 from engine_core.wire.codes import Reason
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, StreamEntries
 
 MAX_CRASHES = 3
 LOOK_SECONDS = 1.0
@@ -187,7 +187,7 @@ class CrashGuard:
         )
         after = entry
         while True:
-            rows = cast(Rows, self._client.xrange(self._names.orders, f"({after}", count=256))
+            rows = cast(StreamEntries, self._client.xrange(self._names.orders, f"({after}", count=256))
             for name, fields in rows:
                 after = EntryId.parse(name)
                 if skip_of(fields.get(FIELD, b"")) == entry:

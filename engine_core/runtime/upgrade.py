@@ -28,9 +28,7 @@ from engine_core.transport.behaviour import FROM_THE_OLD_CODE, begun_by, note
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, crc_of, decode_block
-
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
+from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, StreamEntries, crc_of, decode_block
 
 
 class Upgraded(NamedTuple):
@@ -85,7 +83,7 @@ def _append(client: redis.Redis, names: Keys, place: Place) -> None:
 
 def _next(client: redis.Redis, names: Keys, place: Place, path: Path) -> tuple[EntryId, bytes]:
     """The entry after the snapshot, which must be UPGRADE."""
-    rows = cast(Rows, client.xrange(names.orders, f"({place.entry}", count=1))
+    rows = cast(StreamEntries, client.xrange(names.orders, f"({place.entry}", count=1))
     entry, block = (EntryId.parse(rows[0][0]), rows[0][1].get(FIELD, b"")) if rows else (place.entry, b"")
     if not _is_upgrade(block):
         raise LogError(
@@ -120,7 +118,7 @@ def _publish(client: redis.Redis, names: Keys, entry: EntryId, mirror: bytes) ->
     except redis.ResponseError as error:
         if NOT_ABOVE_TOP not in str(error):
             raise
-        rows = cast(Rows, client.xrange(names.events, str(entry), str(entry)))
+        rows = cast(StreamEntries, client.xrange(names.events, str(entry), str(entry)))
         if not rows or rows[0][1].get(FIELD) != mirror:
             raise LogError(
                 f"{names.events} holds other events at entry {entry}, UPGRADE, than this code computes: other code "

@@ -38,7 +38,7 @@ from engine_core.transport.replicated import end_of_async
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind
 from engine_core.wire.layout import EVENT
 from engine_core.wire.queries import About, Asker
-from engine_core.wire.streams import FIELD, EntryId, decode_block, keys
+from engine_core.wire.streams import FIELD, EntryId, StreamEntries, decode_block, keys
 
 COMPLETE_SECONDS, COMPLETE_POLL_SECONDS = 2.0, 0.002  # for a feed without the ring to come up to the log's top
 LOOKUP_SECONDS = 1.0  # unanswered so long: look into the event log
@@ -241,7 +241,7 @@ class AsyncGateway:
         if end is not None and end < block.entry:
             return  # not on replicas yet
         name = str(block.entry)
-        rows = cast(list[tuple[bytes, dict[bytes, bytes]]], await self._redis.xrange(self._keys.events, name, name))
+        rows = cast(StreamEntries, await self._redis.xrange(self._keys.events, name, name))
         for _, fields in rows:
             header, events = decode_block(fields[FIELD], EVENT)
             if events[0]["kind"] != EventKind.BLOCK_REFUSED:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND
-from engine_core.wire.streams import FIELD, BlockError, Keys, decode_block
+from engine_core.wire.streams import FIELD, BlockError, Keys, StreamEntries, decode_block
 
 FROM_THE_OLD_CODE = (
     "Start the exchange with the code that it ran with before, where no client finds it (`exchange up --host 127.0.0.1 "
@@ -21,8 +21,6 @@ FROM_THE_OLD_CODE = (
 )
 # Also when Redis is full.
 _NOTE = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], ARGV[1])"
-
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 def behaviour_of(block: bytes) -> int:
@@ -36,7 +34,7 @@ def behaviour_of(block: bytes) -> int:
 
 def begun_by(client: Any, names: Keys) -> int:
     """The behaviour version of the log's GENESIS; 0 if that was trimmed, or the log is empty."""
-    first = cast(Rows, client.xrange(names.orders, count=1))
+    first = cast(StreamEntries, client.xrange(names.orders, count=1))
     return behaviour_of(first[0][1].get(FIELD, b"")) if first else 0
 
 

@@ -23,11 +23,21 @@ from redis.exceptions import ResponseError
 
 from engine_core.jit.kernel import kernel
 from engine_core.transport.primary import UNREACHABLE, async_redis_of, is_elsewhere
-from engine_core.transport.replicated import EventReader, Rows, end_of_async, read_events_async
+from engine_core.transport.replicated import EventReader, end_of_async, read_events_async
 from engine_core.transport.ring import RingReader
 from engine_core.wire.layout import EVENT, SLOT, join
 from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError, LogState, no_log, parse_description
-from engine_core.wire.streams import FIELD, ORIGIN, BlockError, EntryId, Header, decode_block, keys
+from engine_core.wire.streams import (
+    FIELD,
+    ORIGIN,
+    UNTRIMMED_MS,
+    BlockError,
+    EntryId,
+    Header,
+    StreamEntries,
+    decode_block,
+    keys,
+)
 
 __all__ = ["Feed", "LogError", "describe", "slots_of"]
 
@@ -37,7 +47,7 @@ LOG_AFTER_SECONDS = 15.0  # of waiting for it, then a line says what for; the fi
 RETRY_SECONDS = 0.1
 CHUNK_BYTES = 1 << 20  # read from the stream at once
 MAX_ENTRIES = 1024
-UNSEEN_SECONDS = 1.0  # trimming keeps what was appended so shortly before
+UNSEEN_SECONDS = UNTRIMMED_MS / 5_000  # without a read, until it may be too late to see that nothing was trimmed
 WAIT_MS = 500  # one XREAD on a host without a ring
 
 _SLOT_WORDS = SLOT.itemsize // 8
@@ -276,7 +286,7 @@ class Feed:
         end = await end_of_async(self._redis, self._keys)
         return top if end is None else end
 
-    async def _read_on(self) -> Rows:
+    async def _read_on(self) -> StreamEntries:
         """What comes after our position. Far behind it is proven *after* reading that our entry is still in the log:
         so none of those behind it was trimmed away before.
         """
@@ -288,7 +298,7 @@ class Feed:
         self._read_at, self._may_be_trimmed = now, False
         return rows
 
-    def _decode(self, entries: Rows) -> np.ndarray:
+    def _decode(self, entries: StreamEntries) -> np.ndarray:
         batches = []
         for name, fields in entries:
             try:

@@ -23,7 +23,7 @@ from engine_core.wire.codes import EventKind, QueryKind, Reason
 from engine_core.wire.layout import COMMAND, EVENT
 from engine_core.wire.log import LogError, parse_description
 from engine_core.wire.queries import ASK_SCRIPT, About, Asker, decode_answer, encode_query
-from engine_core.wire.streams import FIELD, EntryId, Header, decode_block, encode_block, keys
+from engine_core.wire.streams import FIELD, EntryId, Header, StreamEntries, decode_block, encode_block, keys
 
 ANSWER_SECONDS = 10.0
 APPEND_SECONDS = 10.0
@@ -32,7 +32,6 @@ TOOL_NUMBERS = 1 << 31  # gateway numbers from here on are drawn at random by to
 SCAN_ENTRIES = 16
 
 T = TypeVar("T")
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 class GatewayError(RuntimeError):
@@ -158,7 +157,7 @@ class Gateway:
         wanted = (self.number, self._incarnation, self._sequence)
         began_ms, before = wanted[1] // 1_000_000, entry
         while True:
-            rows = cast(Rows, self._redis.xrevrange(self._keys.events, f"({before}", count=SCAN_ENTRIES))
+            rows = cast(StreamEntries, self._redis.xrevrange(self._keys.events, f"({before}", count=SCAN_ENTRIES))
             for name, fields in rows:
                 before = EntryId.parse(name)
                 header, events = decode_block(fields[FIELD], EVENT)

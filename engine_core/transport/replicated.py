@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
-from engine_core.wire.streams import EntryId, Keys
+from engine_core.wire.streams import EntryId, Keys, StreamEntries
 
 SERVER = b"server"
 # Of another durability before this one nothing is to stay. Also when Redis is full.
@@ -25,7 +25,6 @@ redis.call('UNLINK', KEYS[1], KEYS[2])
 return redis.call('SET', KEYS[3], string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'))"""
 _NOTHING = "0-0"
 
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 Step = Callable[[Any], Any]  # asks a client of redis-py
 
 
@@ -67,14 +66,14 @@ class EventReader:
         self._events, self._marks = names.events, names.replicated
         self._end: EntryId | None = None  # the mark as last seen; None: there was none
 
-    def steps(self, after: EntryId, count: int, block_ms: int | None) -> Generator[Step, Any, Rows]:
+    def steps(self, after: EntryId, count: int, block_ms: int | None) -> Generator[Step, Any, StreamEntries]:
         """The next entries after this one, perhaps none; it is waited for the first of them so long."""
         if self._end is None:  # of both at once, so that no event is read beyond a mark that has just been made
             wanted = {self._events: str(after), self._marks: _NOTHING}
             found = dict((yield lambda client: client.xread(wanted, count=count, block=block_ms)) or ())
             marks = found.get(self._marks.encode())
             if marks is None:
-                events: Rows = found.get(self._events.encode(), [])
+                events: StreamEntries = found.get(self._events.encode(), [])
                 return events
             self._end = EntryId.parse(marks[-1][0])
         if self._end <= after:
@@ -87,25 +86,25 @@ class EventReader:
         if self._end is None or self._end <= after:
             return []
         first, last = f"({after}", str(self._end)
-        rows: Rows = yield lambda client: client.xrange(self._events, first, last, count)
+        rows: StreamEntries = yield lambda client: client.xrange(self._events, first, last, count)
         return rows
 
 
-def read_events(client: Any, steps: Generator[Step, Any, Rows]) -> Rows:
+def read_events(client: Any, steps: Generator[Step, Any, StreamEntries]) -> StreamEntries:
     try:
         step = next(steps)
         while True:
             step = steps.send(step(client))
     except StopIteration as done:
-        rows: Rows = done.value
+        rows: StreamEntries = done.value
         return rows
 
 
-async def read_events_async(client: Any, steps: Generator[Step, Any, Rows]) -> Rows:
+async def read_events_async(client: Any, steps: Generator[Step, Any, StreamEntries]) -> StreamEntries:
     try:
         step = next(steps)
         while True:
             step = steps.send(await step(client))
     except StopIteration as done:
-        rows: Rows = done.value
+        rows: StreamEntries = done.value
         return rows

@@ -16,6 +16,8 @@ from engine_core.wire.layout import BLOCK_HEADER, COMMAND, COMMAND_MAGIC, EVENT,
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
 
 FIELD = b"b"
+UNTRIMMED_MS = 5_000  # younger entries stay, whatever the logs take: somebody may be about to read them
+StreamEntries = list[tuple[bytes, dict[bytes, bytes]]]  # as XRANGE answers: (ID, fields)
 
 
 class Keys(NamedTuple):

@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from engine_core.edge import session_tokens, signing
 from engine_core.edge.expiring_set import Remembered
+from engine_core.edge.refusals import Code
 from engine_core.edge.session_tokens import Purpose
 from engine_core.edge.signing import Pairs
 from engine_core.replica.setup import Key, Setup
 from engine_core.wire.codes import KeyPermission
 from ingress.access.key_uses import KeyUses
 from ingress.access.used_signatures import UsedSignatures, duplicate
-from ingress.errors import ApiError, Code, bad_request
+from ingress.errors import ApiError, bad_request
 from ingress.messages import Call
 
 COOKIE = "session"

@@ -19,8 +19,9 @@ from typing import Final, NamedTuple
 
 from engine_core.config.addresses import network
 from engine_core.config.edge_limits import RateLimits
+from engine_core.edge.refusals import Code
 from engine_core.edge.shared_words import SharedWords
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.messages import Headers
 
 FILE: Final = "rate-limits"

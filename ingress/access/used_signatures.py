@@ -9,8 +9,9 @@ import hashlib
 from typing import Final
 
 from engine_core.edge.expiring_set import Full, Remembered
+from engine_core.edge.refusals import Code
 from engine_core.edge.shared_files import NAME_BYTES
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 
 _TEST: Final = b"test"
 

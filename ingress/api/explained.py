@@ -14,13 +14,14 @@ import msgspec
 from nacl.signing import SigningKey
 
 from engine_core.config.edge_limits import RateLimits
+from engine_core.edge.refusals import Code
 from engine_core.edge.signing import MAX_WINDOW_MS, signing_text
 from ingress.access import rate_limits
 from ingress.api import bounds, openapi
 from ingress.api.route import EMPTY, ORDER
 from ingress.api.routes import ROUTES
 from ingress.config import IngressConfig
-from ingress.errors import REASONS, Code
+from ingress.errors import REASONS
 
 PATH: Final = "/docs/explained.json"
 SEED: Final = bytes(range(32))  # everybody knows it: never a key of anybody's

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from engine_core.edge.refusals import Code
 from engine_core.replica.setup import Market
 from engine_core.wire.events import Event
 from ingress.engine import failure, outcome
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.messages import Reply, error_reply, json_reply
 from ingress.service import Shown
 

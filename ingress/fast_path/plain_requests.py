@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 from msgspec import Raw
 
+from engine_core.edge.refusals import Code
 from engine_core.replica.setup import Market
 from ingress.engine import failure, outcome
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.fast_path.pending_order import PendingOrder
 from ingress.messages import Headers, Reply, error_reply, json_reply
 from ingress.operations.orders import placed

@@ -13,10 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from engine_core import VERSION
+from engine_core.edge.refusals import Code, code_of_status
 from ingress.api import asyncapi, bounds, explained, openapi
 from ingress.api.routes import ROUTES
 from ingress.dispatch import Endpoint, answer_counted
-from ingress.errors import ApiError, Code, bad_request, code_of_status
+from ingress.errors import ApiError, bad_request
 from ingress.fast_path.cycle import HotRoutes
 from ingress.http.asgi import EXPOSED_HEADERS, Application, Edge, call_of
 from ingress.http.page import WebPage, document_headers

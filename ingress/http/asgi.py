@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from engine_core.config.addresses import TrustedProxies
+from engine_core.edge.refusals import Code
 from engine_core.process.stages import now
 from ingress.access.rate_limits import LIMIT_HEADER, LONG_WAY
 from ingress.dispatch import Endpoint, answer, limited, over_the_limit
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.http.page import WebPage, market_in
 from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, origin_of
 from ingress.metrics import Metrics

@@ -13,9 +13,10 @@ from typing import Final, Protocol
 
 from engine_core.config.addresses import TrustedProxies, network
 from engine_core.config.edge_limits import Connections
+from engine_core.edge.refusals import Code
 from engine_core.process import lifecycle
 from ingress.access.rate_limits import RateLimiter
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 
 FULL: Final = ApiError(Code.MAINTENANCE, "Too many connections")
 TOO_MANY: Final = ApiError(Code.TOO_MANY_REQUESTS, "Too many connections from this address", ((b"Retry-After", b"1"),))

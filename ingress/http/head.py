@@ -8,7 +8,8 @@ Non-goals: the meaning of credentials, and what a route takes.
 import re
 from typing import Final, NamedTuple
 
-from ingress.errors import ApiError, Code, bad_request
+from engine_core.edge.refusals import Code
+from ingress.errors import ApiError, bad_request
 
 RawHeaders = list[tuple[bytes, bytes]]
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")

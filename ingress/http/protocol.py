@@ -19,9 +19,10 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from engine_core.config.addresses import NO_PROXY_PROTOCOL, PROXY_PREFACES, Origin
+from engine_core.edge.refusals import Code
 from ingress.access.rate_limits import CONNECTION, HANDSHAKE
 from ingress.arrival import hand_over
-from ingress.errors import ApiError, Code, bad_request
+from ingress.errors import ApiError, bad_request
 from ingress.fast_path.cycle import HotCycle, HotRoutes, LastWord, render
 from ingress.fast_path.http_orders import PlainOrders
 from ingress.fast_path.plain_requests import PlainRequest

@@ -1,11 +1,12 @@
 """What an account owns and may do: balances, fees, the largest order."""
 
+from engine_core.edge.refusals import Code
 from engine_core.edge.spelling import SIDE_CODES, SIDE_WORDS
 from engine_core.replica.setup import Asset, Market
 from engine_core.wire.codes import AccountOption, CommandKind, OrderFlag, Side
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.units import UnitError, format_decimal
-from ingress.errors import ApiError, Code, bad_request
+from ingress.errors import ApiError, bad_request
 from ingress.messages import Reply, json_reply
 from ingress.operations import holdings
 from ingress.operations.admin_commands import apply

@@ -8,16 +8,17 @@ themselves and the fees of tier 0, which exchange.toml says (`exchange apply`).
 import base64
 import json
 import logging
-import secrets
 from typing import Final
 
+from engine_core.edge.references import new_reference
+from engine_core.edge.refusals import Code
 from engine_core.edge.spelling import MARKET_STATE_CODES
 from engine_core.wire.codes import AccountState, CommandKind, MarketState
 from engine_core.wire.limits import FEE_ACCOUNT, LAST_TIER, MAX_ACCOUNT, MAX_FEE_PPM, MAX_INT64
 from engine_core.wire.units import format_decimal
 from ingress.database import HistoryUnavailable
 from ingress.dispatch import Operation
-from ingress.errors import ApiError, Code, bad_request, not_found
+from ingress.errors import ApiError, bad_request, not_found
 from ingress.messages import Reply, json_reply
 from ingress.operations import holdings
 from ingress.operations.account import asset_of
@@ -102,7 +103,7 @@ async def _move(service: Service, request: Request, kind: CommandKind) -> Reply:
     reference = fields.integer(request.fields, "reference", 1, MAX_INT64)
     if reference is None:
         service.auth.once(request.caller)
-        reference = secrets.randbits(62) + 1
+        reference = new_reference()
     if kind is CommandKind.WITHDRAW:
         await holdings.bring_home(service, number, asset.number, atoms)
     event = await apply(service, Admin(kind, account=number, asset=asset.number, payload=numbers(atoms, reference)))

@@ -3,11 +3,12 @@
 import time
 from typing import Any, Final
 
+from engine_core.edge.refusals import Code
 from engine_core.replica.setup import Market
 from engine_core.wire.intervals import INTERVALS
 from engine_core.wire.limits import MAX_INT64
 from ingress.engine import RETRY_LATER
-from ingress.errors import ApiError, Code, bad_request
+from ingress.errors import ApiError, bad_request
 from ingress.history.reader import HistoryUnavailable, UnknownRow
 from ingress.messages import Pagination, Reply, json_reply
 from ingress.operations.transfers import withdrawal_reference

@@ -8,13 +8,13 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
+from engine_core.edge.refusals import Code
 from engine_core.edge.spelling import MARKET_STATE_WORDS, MarketStateWord
 from engine_core.replica import setup as replica
 from engine_core.replica.trades import Trade as TapeTrade
 from engine_core.wire.intervals import DAY_MS
 from engine_core.wire.limits import MAX_PRICE_TICKS, PPM
 from engine_core.wire.units import format_decimal
-from ingress.errors import Code
 from ingress.messages import Reply, json_reply, text_reply
 from ingress.operations import history
 from ingress.replica import live_book, require_filled

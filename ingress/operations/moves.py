@@ -13,12 +13,14 @@ from typing import Final
 
 import msgspec
 
+from engine_core.edge.references import new_reference, reference_of
+from engine_core.edge.refusals import Code
 from engine_core.edge.shared_files import NAME_BYTES
 from engine_core.wire.codes import Reason
 from engine_core.wire.units import format_decimal
 from ingress.database import HistoryUnavailable
 from ingress.engine import RETRY_LATER, CommandRefused
-from ingress.errors import ApiError, Code, bad_request
+from ingress.errors import ApiError, bad_request
 from ingress.history.forms import iso
 from ingress.history.moves import Key, MoveRow
 from ingress.messages import Pagination, Reply, json_reply
@@ -29,7 +31,7 @@ from ingress.requests import fields
 from ingress.schemas import bodies
 from ingress.schemas.account_answers import Moved, ShardTransfer
 from ingress.service import Request, Service
-from ingress.shards.mover import Path, new_reference
+from ingress.shards.mover import Path
 
 ONE_SHARD: Final = "This venue has one shard: all funds are where every market is"
 CLAIM_MS: Final = 3_000  # that one request has a clientId for itself
@@ -107,10 +109,7 @@ def _shard(service: Service, members: fields.Fields, name: str) -> int:
 
 
 def move_reference(account: int, client_id: str) -> int:
-    """What names it in the logs, 62 bits above zero: the same for the same clientId of an account."""
-    key = account.to_bytes(4, "little")
-    digest = hashlib.blake2b(client_id.encode(), digest_size=8, key=key, person=b"move").digest()
-    return (int.from_bytes(digest, "little") >> 2) + 1
+    return reference_of(account, client_id, b"move")
 
 
 async def moves(service: Service, request: Request) -> Reply:

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from engine_core.edge.refusals import Code
 from engine_core.edge.signing import MAX_WINDOW_MS
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
@@ -15,7 +16,7 @@ from engine_core.wire.events import Event, event_of
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.access.used_signatures import duplicate
 from ingress.database import HistoryUnavailable
-from ingress.errors import ApiError, Code, bad_request, not_found, refusal, wrong_number
+from ingress.errors import ApiError, bad_request, not_found, refusal, wrong_number
 from ingress.messages import Reply, json_reply
 from ingress.operations import trial
 from ingress.replica import live_book

@@ -8,10 +8,10 @@ one with the same clientId is refused. (What is an address: engine_core/wire/des
 Non-goals: chains. There is one, this exchange's own ledger, and an administrator credits what comes in.
 """
 
-import hashlib
-import secrets
 from typing import Final, NamedTuple
 
+from engine_core.edge.references import new_reference, reference_of
+from engine_core.edge.refusals import Code
 from engine_core.replica.setup import Asset
 from engine_core.wire import destinations
 from engine_core.wire.codes import CommandKind, Reason
@@ -19,7 +19,7 @@ from engine_core.wire.limits import MAX_SUPPLY_ATOMS
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 from ingress.database import HistoryUnavailable
 from ingress.engine import RETRY_LATER, CommandRefused
-from ingress.errors import ApiError, Code, bad_request, refusal
+from ingress.errors import ApiError, bad_request, refusal
 from ingress.history.forms import Json
 from ingress.messages import Reply, json_reply
 from ingress.operations import holdings
@@ -148,11 +148,7 @@ def _receiver(service: Service, account: int, address: str) -> int:
 
 
 def withdrawal_reference(account: int, client_id: str | None) -> int:
-    """What names it in the log, 62 bits above zero: the same for the same clientId of an account."""
-    if client_id is None:
-        return secrets.randbits(62) + 1
-    digest = hashlib.blake2b(client_id.encode(), digest_size=8, key=account.to_bytes(4, "little")).digest()
-    return (int.from_bytes(digest, "little") >> 2) + 1
+    return new_reference() if client_id is None else reference_of(account, client_id)
 
 
 def quantity_of(asset: Asset, members: fields.Fields) -> int:

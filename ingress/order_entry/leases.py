@@ -19,12 +19,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from engine_core.edge.refusals import Code
 from engine_core.process.tasks import ended
 from engine_core.replica.setup import HOME, Market
 from engine_core.wire.codes import CommandKind, EventKind, LeaseAction, Reason
 from engine_core.wire.layout import ADMIN
 from ingress.engine import RETRY_LATER, CommandRefused, Engine, failure
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.service import Service
 
 LEASE_SECONDS: Final = 5.0

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
+from engine_core.edge.refusals import Code
 from engine_core.edge.signing import PUBLIC_KEY_BYTES, decode_base64
 from engine_core.replica.market_data import Changes, MarketData
 from engine_core.replica.setup import Market
@@ -28,7 +29,7 @@ from ingress.access.authenticator import Caller, Claim
 from ingress.access.rate_limits import Cost
 from ingress.dispatch import Operation
 from ingress.engine import FAILURES, failure
-from ingress.errors import ApiError, Code, bad_request
+from ingress.errors import ApiError, bad_request
 from ingress.fast_path.pending_order import PendingOrder
 from ingress.fast_path.websocket_orders import Messages, PlainMessage, PlainMessages
 from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, json_reply

@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 
+from engine_core.edge.refusals import Code
 from engine_core.wire.limits import MAX_CLIENT_ID, MAX_INT64
-from ingress.errors import ApiError, Code, bad_request
+from ingress.errors import ApiError, bad_request
 from ingress.requests.signed_json import Member, Number
 
 MAX_SYMBOL: Final = 32

@@ -7,6 +7,7 @@ engine's judgement; what is checked here is form, and what could not be expresse
 from collections.abc import Callable
 from typing import NamedTuple
 
+from engine_core.edge.refusals import Code
 from engine_core.edge.spelling import (
     CANCEL_SCOPE_CODES,
     ORDER_TYPE_CODES,
@@ -18,7 +19,7 @@ from engine_core.replica.setup import Market, Setup
 from engine_core.wire.codes import CommandKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.limits import ALL_MARKETS, MAX_ICEBERG_PARTS, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, MAX_TIMER_MS, PPM
 from engine_core.wire.units import UnitError, parse_decimal
-from ingress.errors import NO_BOUND, ApiError, Code, bad_request
+from ingress.errors import NO_BOUND, ApiError, bad_request
 from ingress.requests import fields
 from ingress.requests.command_record import Command
 from ingress.requests.fields import Fields

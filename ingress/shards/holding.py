@@ -10,9 +10,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from engine_core.edge.refusals import Code
 from engine_core.wire.codes import QueryKind
 from ingress.engine import RETRY_LATER
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.shards.router import ANSWER_SECONDS, Shards
 
 READINGS: Final = 20  # of an account whose money moves all the time

@@ -13,18 +13,19 @@ Non-goals: which money should be where (funding.py, operations/moves.py), and wh
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from engine_core.edge.references import new_reference
+from engine_core.edge.refusals import Code
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT
 from engine_core.wire.query_records import LINK
 from ingress.engine import FAILURES, RETRY_LATER, UNKNOWN_OUTCOME, CommandRefused, Engine
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.requests.admin_record import Admin, numbers
 
 SECONDS: Final = 2.0  # that a move may be half done, until somebody else finishes it
@@ -66,11 +67,6 @@ class Link(NamedTuple):
     @property
     def is_open(self) -> bool:
         return self.last.sequence > self.arrived
-
-
-def new_reference() -> int:
-    """Of a move that nobody will ask for again."""
-    return secrets.randbits(62) + 1
 
 
 class Mover:

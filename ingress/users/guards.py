@@ -11,11 +11,12 @@ from typing import Final
 from engine_core.config.addresses import network
 from engine_core.edge import session_tokens
 from engine_core.edge.expiring_set import Full
+from engine_core.edge.refusals import Code
 from ingress.access.authenticator import cookie_of
 from ingress.access.rate_limits import Cost
 from ingress.access.used_signatures import busy
 from ingress.database import HistoryUnavailable
-from ingress.errors import ApiError, Code, bad_request, not_found
+from ingress.errors import ApiError, bad_request, not_found
 from ingress.messages import Call, Reply, json_reply
 from ingress.requests import fields
 from ingress.schemas import bodies

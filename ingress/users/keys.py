@@ -13,12 +13,13 @@ from nacl.signing import SigningKey
 
 from engine_core.edge import signing
 from engine_core.edge.key_names import KEY_NAME_RULE, is_key_name
+from engine_core.edge.refusals import Code
 from engine_core.edge.spelling import PERMISSIONS, PermissionWord
 from engine_core.wire.codes import KeyPermission, Reason
 from ingress.access.authenticator import Caller
 from ingress.database import HistoryUnavailable
 from ingress.engine import CommandRefused
-from ingress.errors import ApiError, Code, bad_request, not_found
+from ingress.errors import ApiError, bad_request, not_found
 from ingress.messages import Reply, json_reply
 from ingress.operations.admin_commands import create_key, revoke_key
 from ingress.requests import fields

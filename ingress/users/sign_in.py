@@ -8,12 +8,13 @@ what a session may do (access/authenticator.py), and what its user does about pa
 import re
 
 from engine_core.edge import session_tokens
+from engine_core.edge.refusals import Code
 from engine_core.edge.session_tokens import Purpose
 from engine_core.wire.codes import AccountOrigin
 from ingress.access.authenticator import cookie_of, is_own_page
 from ingress.database import HistoryUnavailable
 from ingress.engine import CommandRefused
-from ingress.errors import ApiError, Code, bad_request
+from ingress.errors import ApiError, bad_request
 from ingress.messages import Call, Headers, Reply, json_reply
 from ingress.operations.admin_commands import create_account
 from ingress.requests import fields

@@ -10,10 +10,11 @@ from typing import Final
 
 from engine_core.config.addresses import network
 from engine_core.edge import session_tokens
+from engine_core.edge.refusals import Code
 from engine_core.edge.session_tokens import Purpose
 from ingress.config import DEMO_ACCOUNT
 from ingress.database import HistoryUnavailable
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.messages import Call, Reply, json_reply
 from ingress.schemas.account_answers import DemoSession
 from ingress.service import Request, Service

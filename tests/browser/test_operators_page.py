@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from engine_core.administration.demo import TRADERS
-from ingress.errors import Code
+from engine_core.edge.refusals import Code
 from tests.browser.conftest import desktop_only, phone_only
 from tests.browser.driver import QUIET, TradingPage
 from tests.browser.traders import Traders

@@ -21,7 +21,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
-from ingress.errors import Code
+from engine_core.edge.refusals import Code
 from tests.attacks.proxy import CONFIGURATION, adapted, installed, nginx, shipped, until_it_listens
 from tests.docker.compose import compose
 from tests.processes import free_port

@@ -20,11 +20,12 @@ from egress.server import Egress
 from egress.streams.market_by_order import OrderFeeds
 from egress.streams.private import PrivateStreams
 from egress.streams.public import PublicStreams
+from engine_core.administration.client import admin
 from engine_core.edge.signing import signing_text
 from engine_core.replica.market_data import EventHandler, MarketData
 from engine_core.wire.codes import CommandKind, KeyPermission
 from engine_core.wire.layout import join
-from tests.replica.flow import Engine, Flow, admin, setup_records
+from tests.replica.flow import Engine, Flow, setup_records
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 KEYS = {account: SigningKey(bytes([account]) * 32) for account in (2, 3)}

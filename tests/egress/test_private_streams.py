@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engine_core.administration.client import admin
 from engine_core.edge import session_tokens
 from engine_core.edge.spelling import expiry_word
 from engine_core.wire.codes import (
@@ -19,7 +20,7 @@ from engine_core.wire.codes import (
 )
 from engine_core.wire.layout import EVENT
 from tests.egress.rig import SECRET, Listener, Rig, running, signature
-from tests.replica.flow import SOL_USDC, START_MS, admin
+from tests.replica.flow import SOL_USDC, START_MS
 
 ALWAYS = {"e", "E", "T", "s", "i", "S", "o", "f", "X", "V", "z", "Z", "t", "O", "r", "y"}
 

@@ -13,10 +13,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from egress import hub
 from egress.names import Kind, Stream, parse
+from engine_core.administration.client import admin
 from engine_core.edge import session_tokens
 from engine_core.wire.codes import AccountState, CommandKind, Side
 from tests.egress.rig import KEYS, READ_NOTHING, SECRET, running, signature
-from tests.replica.flow import admin
 
 SYMBOLS = {"SOL_USDC": None, "BTC_USDC": None}
 
@@ -169,13 +169,14 @@ async def test_too_many_messages_and_streams() -> None:
 
 async def test_only_its_paths_exist_and_connections_are_bounded() -> None:
     async with running(connections=1) as rig, rig.listen("/ws"):
-        for path, status in (("/other", 404), ("/", 503)):
+        for path, status, code in (("/other", 404, "RESOURCE_NOT_FOUND"), ("/", 503, "MAINTENANCE")):
             with pytest.raises(InvalidStatus) as refused:
                 async with connect(f"ws://127.0.0.1:{rig.server.port}{path}"):
                     pass
             response = refused.value.response
             assert response.status_code == status and response.headers["Content-Type"] == "application/json"
-            assert json.loads(response.body).keys() == {"code", "message"}
+            body = json.loads(response.body)
+            assert body.keys() == {"code", "message"} and body["code"] == code
         reader, writer = await asyncio.open_connection("127.0.0.1", rig.server.port)
         writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"200 OK" in await reader.readline()
@@ -184,7 +185,7 @@ async def test_only_its_paths_exist_and_connections_are_bounded() -> None:
         async with httpx.AsyncClient() as client:
             plain = await client.get(f"http://127.0.0.1:{rig.server.port}/ws")  # asked by no WebSocket
         assert plain.status_code == 426 and plain.headers["Upgrade"] == "websocket"
-        assert plain.json()["code"] == "INVALID_CLIENT_REQUEST" and "WebSocket" in plain.json()["message"]
+        assert plain.json()["code"] == "UPGRADE_REQUIRED" and "WebSocket" in plain.json()["message"]
 
 
 async def test_a_client_that_offers_compression_is_served_without() -> None:

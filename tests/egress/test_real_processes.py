@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from engine_core.administration.client import admin
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, OrderType, QueryKind, SelfTrade, Side, TimeInForce
@@ -19,7 +20,7 @@ from engine_core.wire.layout import COMMAND, join
 from engine_core.wire.units import MarketUnits
 from tests.egress.rig import KEYS, Listener, signature
 from tests.processes import free_port, process
-from tests.replica.flow import SOL_USDC, admin, setup_records
+from tests.replica.flow import SOL_USDC, setup_records
 
 FUNDS = 10**16
 START_SECONDS = 240.0  # an empty kernel cache has to be filled

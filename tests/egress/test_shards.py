@@ -12,8 +12,9 @@ from egress.hub import Hub
 from egress.names import Kind, Stream
 from egress.streams import private
 from egress.streams.private import PrivateStreams
+from engine_core.administration.client import admin
 from engine_core.wire.codes import CommandKind, QueryKind, Side
-from tests.replica.flow import BTC_USDC, SOL_USDC, Engine, admin
+from tests.replica.flow import BTC_USDC, SOL_USDC, Engine
 from tests.replica.test_shards import Venue
 
 ACCOUNT, USDC = 2, 1

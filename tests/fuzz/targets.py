@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
+from engine_core.administration.client import admin
 from engine_core.book.audit import audit
 from engine_core.cli import _parser
 from engine_core.config import exchange_toml
@@ -47,7 +48,7 @@ from tests.ingress.fakes import open_exchange
 from tests.ingress.fast_path import test_http_batches, test_http_orders, test_websocket_orders
 from tests.ingress.fast_path.test_http_orders import LIMIT, request
 from tests.ingress.order_entry.test_socket import opened
-from tests.runtime.rig import SMALL, admin, block_of, flow, setup
+from tests.runtime.rig import SMALL, block_of, flow, setup
 
 LOG_ID: Final = 99
 ORDERS: Final = [

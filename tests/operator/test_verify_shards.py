@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.operator.proof.replay import Replay
 from engine_core.operator.verify import verify
 from engine_core.runtime.machine import Machine
@@ -17,7 +18,7 @@ from engine_core.runtime.recovery import capacity_records, own_block
 from engine_core.wire.codes import CommandKind, MarketState
 from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION, join
 from engine_core.wire.streams import FIELD, EntryId, keys
-from tests.runtime.rig import FUNDS, SMALL, admin
+from tests.runtime.rig import FUNDS, SMALL
 
 ROOM = SMALL._replace(links=64)
 

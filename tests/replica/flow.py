@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from engine_core.administration.client import admin
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
@@ -18,19 +19,11 @@ from engine_core.wire.codes import (
     Side,
     TimeInForce,
 )
-from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, EVENT, SLOT, join
+from engine_core.wire.layout import BEHAVIOUR_VERSION, EVENT, SLOT, join
 from engine_core.wire.query_records import ANSWER_HEADER, BALANCE, LEVEL
 
 START_MS = 1_790_000_000_000
 SOL_USDC, BTC_USDC = 1, 2
-
-
-def admin(kind: CommandKind, **fields: Any) -> np.ndarray:
-    record = np.zeros(1, ADMIN)
-    record["kind"] = kind
-    for name, value in fields.items():
-        record[name] = value
-    return record
 
 
 def setup_records() -> np.ndarray:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine_core.administration.client import admin
 from engine_core.replica.market_data import Changes, EventHandler, MarketData
 from engine_core.wire.codes import CommandKind, EventKind, KeyPermission, MarketState, QueryKind, Side
 from tests.growth import assert_growth_of
-from tests.replica.flow import BTC_USDC, SOL_USDC, START_MS, Engine, Flow, admin
+from tests.replica.flow import BTC_USDC, SOL_USDC, START_MS, Engine, Flow
 
 MARKETS = (SOL_USDC, BTC_USDC)
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.replica import market_data
 from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData, Source
 from engine_core.wire.codes import AccountState, CommandKind, KeyPermission, MarketFlag, MarketState, QueryKind, Side
 from engine_core.wire.layout import join
-from tests.replica.flow import BTC_USDC, SOL_USDC, Engine, Flow, admin, setup_records
+from tests.replica.flow import BTC_USDC, SOL_USDC, Engine, Flow, setup_records
 from tests.replica.test_statistics import append
 
 TRADED_IN = {SOL_USDC: 0, BTC_USDC: 1}

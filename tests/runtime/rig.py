@@ -7,31 +7,22 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.book.memory.state import Capacities
 from engine_core.runtime.machine import Machine
 from engine_core.wire.codes import CommandKind, MarketState, OrderType, SelfTrade, Side, TimeInForce
-from engine_core.wire.layout import ADMIN, COMMAND, join
-from engine_core.wire.streams import FIELD, EntryId, Header, encode_block, keys
+from engine_core.wire.layout import COMMAND, join
+from engine_core.wire.streams import FIELD, EntryId, Header, StreamEntries, encode_block, keys
 
 NAMES = keys(0)
 FUNDS = 10**12
 ORDERS = 65_536  # that an engine has room for, if nothing else is said: a million cost it a quarter of a start
 SMALL = Capacities(accounts=64, assets=8, markets=8, orders=4096, levels=4096, keys=8, gateways=8, timers=16)
-
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
-
-
-def admin(kind: CommandKind, **fields: Any) -> np.ndarray:
-    record = np.zeros(1, ADMIN)
-    record["kind"] = kind
-    for name, value in fields.items():
-        record[name] = value
-    return record
 
 
 def setup(accounts: int = 3) -> np.ndarray:
@@ -78,7 +69,9 @@ def block_of(records: np.ndarray, *, log_id: int, sequence: int, gateway: int = 
 
 
 def entries(client: redis.Redis, name: str) -> list[tuple[EntryId, bytes]]:
-    return [(EntryId.parse(entry), fields.get(FIELD, b"")) for entry, fields in cast(Rows, client.xrange(name))]
+    return [
+        (EntryId.parse(entry), fields.get(FIELD, b"")) for entry, fields in cast(StreamEntries, client.xrange(name))
+    ]
 
 
 def assert_mirrored(client: redis.Redis, capacities: Capacities | None = None) -> Machine:

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from bench.workloads import mixed_flow
+from engine_core.administration.client import admin
 from engine_core.book.audit import digest
 from engine_core.book.memory.state import Capacities
 from engine_core.runtime.crash_guard import CrashGuard
@@ -16,8 +17,8 @@ from engine_core.wire.codes import CommandKind, Reason, Side
 from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION, join
 from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, EntryId
-from tests.runtime.rig import NAMES, SMALL, admin, block_of, place, setup
+from engine_core.wire.streams import FIELD, EntryId, StreamEntries
+from tests.runtime.rig import NAMES, SMALL, block_of, place, setup
 
 LOG_ID = 77
 BAD_PRICE = 1337
@@ -160,9 +161,7 @@ class EventLog(redis.Redis):
 
     skipped: EntryId | None = None
 
-    def xrange(
-        self, _: object, entry: str = "0-0", *__: object, **___: object
-    ) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    def xrange(self, _: object, entry: str = "0-0", *__: object, **___: object) -> StreamEntries:
         machine = Machine(SMALL)
         machine.execute(*small_log()[0])
         mirror = machine.encode(machine.refuse(EntryId.parse(entry), b"", Reason.SKIPPED))

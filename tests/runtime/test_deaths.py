@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.book.memory.state import Capacities
 from engine_core.runtime.crash_guard import MAX_CRASHES
 from engine_core.runtime.machine import Machine
@@ -15,7 +16,7 @@ from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason, Si
 from engine_core.wire.layout import BEHAVIOUR_VERSION, EVENT
 from engine_core.wire.streams import FIELD, EntryId, decode_block
 from tests.runtime.deadly.sitecustomize import DEADLY_LOTS
-from tests.runtime.rig import NAMES, admin, block_of, engine, entries, flow, place, setup
+from tests.runtime.rig import NAMES, block_of, engine, entries, flow, place, setup
 
 pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
 

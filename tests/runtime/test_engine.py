@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.book.audit import audit
 from engine_core.book.memory.state import EVENTS
 from engine_core.runtime.machine import Machine
@@ -20,7 +21,7 @@ from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, QueryKind,
 from engine_core.wire.layout import COMMAND, EVENT, SLOT, join
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.streams import FIELD, ORIGIN, EntryId, decode_block
-from tests.runtime.rig import FUNDS, NAMES, admin, assert_mirrored, block_of, engine, entries, flow, place, setup
+from tests.runtime.rig import FUNDS, NAMES, assert_mirrored, block_of, engine, entries, flow, place, setup
 
 pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.host.embedded import Valkey, running
 from engine_core.runtime.crash_guard import MAX_CRASHES, CrashGuard
 from engine_core.runtime.machine import Machine, Mirror
@@ -18,7 +19,7 @@ from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Reason, Side
 from engine_core.wire.layout import BEHAVIOUR_VERSION, EVENT, SCHEMA_VERSION
 from engine_core.wire.streams import FIELD, EntryId, decode_block
-from tests.runtime.rig import FUNDS, NAMES, SMALL, admin, assert_mirrored, block_of, engine, entries, place, setup
+from tests.runtime.rig import FUNDS, NAMES, SMALL, assert_mirrored, block_of, engine, entries, place, setup
 from tests.runtime.swallower import swallower
 
 ANSWER_SECONDS = 120.0

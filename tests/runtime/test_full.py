@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.book.audit import digest
 from engine_core.book.memory.state import Capacities, capacities_of
 from engine_core.runtime.log.chunk import chunk_of
@@ -14,7 +15,7 @@ from engine_core.transport.gateway import Gateway
 from engine_core.wire.codes import CommandKind, EventKind, Reason, Side
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, COMMAND, SCHEMA_VERSION, join
 from engine_core.wire.streams import EntryId
-from tests.runtime.rig import SMALL, admin, assert_mirrored, block_of, engine, flow, place, room_for, setup
+from tests.runtime.rig import SMALL, assert_mirrored, block_of, engine, flow, place, room_for, setup
 
 ANSWER_SECONDS = 120.0
 LOG_ID = 7

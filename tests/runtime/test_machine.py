@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from engine_core.administration.client import admin
 from engine_core.runtime.machine import Machine, Mirror
 from engine_core.wire.codes import CommandKind, EventKind, Reason, Side
 from engine_core.wire.layout import BEHAVIOUR_VERSION, COMMAND, EVENT, SCHEMA_VERSION, WHOLE_BLOCK, join
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS, MAX_EVENTS_PER_COMMAND
 from engine_core.wire.log import LogError
 from engine_core.wire.streams import EntryId, decode_block
-from tests.runtime.rig import SMALL, admin, block_of, flow, place, setup
+from tests.runtime.rig import SMALL, block_of, flow, place, setup
 
 LOG_ID = 99
 

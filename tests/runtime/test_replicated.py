@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.backlog import Backlog
 from engine_core.transport.feed import Feed
@@ -25,7 +26,7 @@ from engine_core.transport.replicated import end_of
 from engine_core.wire.codes import CommandKind, EventKind, QueryKind, Side
 from engine_core.wire.streams import EntryId
 from tests.processes import process
-from tests.runtime.rig import NAMES, ORDERS, admin, assert_mirrored, engine, place, room_for, setup
+from tests.runtime.rig import NAMES, ORDERS, assert_mirrored, engine, place, room_for, setup
 from tests.runtime.trader import Trader, accepted, check_all_there
 from tests.sentinels import PASSWORD, PATIENCE_SECONDS, Sentinels, until
 

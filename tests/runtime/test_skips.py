@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.runtime.log.skips import remember, skipped_entries
 from engine_core.runtime.machine import Machine
 from engine_core.runtime.recovery import read_logs
@@ -17,7 +18,7 @@ from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from engine_core.wire.log import LogTrimmed
 from engine_core.wire.streams import FIELD, EntryId
-from tests.runtime.rig import NAMES, SMALL, admin, block_of, flow, setup
+from tests.runtime.rig import NAMES, SMALL, block_of, flow, setup
 
 LOG_ID = 7
 DISPUTED = EntryId(3, 0)  # one engine executes it, another one had it skipped

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.book.audit import audit, digest
 from engine_core.book.memory.state import LOG_ID, capacities_of
 from engine_core.book.resize import resized
@@ -23,7 +24,7 @@ from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, QueryKind
 from engine_core.wire.layout import BEHAVIOUR_VERSION, SCHEMA_VERSION
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.streams import FIELD, EntryId
-from tests.runtime.rig import NAMES, SMALL, admin, assert_mirrored, block_of, engine, entries, flow, setup
+from tests.runtime.rig import NAMES, SMALL, assert_mirrored, block_of, engine, entries, flow, setup
 
 pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import redis
 
+from engine_core.administration.client import admin
 from engine_core.book.audit import audit, digest
 from engine_core.book.memory.state import BEHAVIOUR
 from engine_core.host.embedded import Valkey, running
@@ -30,7 +31,7 @@ from engine_core.wire.codes import CommandKind, EventKind
 from engine_core.wire.layout import ADMIN, BEHAVIOUR_VERSION, COMMAND, EVENT
 from engine_core.wire.log import LogError
 from engine_core.wire.streams import FIELD, EntryId, decode_block
-from tests.runtime.rig import NAMES, admin, entries
+from tests.runtime.rig import NAMES, entries
 
 pytestmark = pytest.mark.timeout(600)  # several engines, one after the other
 

@@ -17,7 +17,7 @@ from engine_core.book.orders.checks import (
 )
 from engine_core.book.orders.closing import shrink
 from engine_core.book.orders.events import add_level_change, write, write_rejected
-from engine_core.book.orders.execution import execute, rest_again
+from engine_core.book.orders.execution import match_order, rest_again
 from engine_core.book.orders.planning import Plan, check_rest, crosses, opposite_of
 from engine_core.jit.kernel import hot
 from engine_core.jit.rows import Rows
@@ -86,7 +86,9 @@ def _requeue(state: State, events: Rows[EventRow], n: int, command: CommandRow, 
     n = write(state, events, n, EventKind.AMENDED, Reason.NONE, slot)
     limit_key = key_of(opposite_of(state, slot), new.price_ticks)
     if crosses(state, slot, limit_key):
-        return execute(state, events, n, slot, Plan(Reason.NONE, limit_key, lots, lots, balance, locked, Reason.NONE))
+        return match_order(
+            state, events, n, slot, Plan(Reason.NONE, limit_key, lots, lots, balance, locked, Reason.NONE)
+        )
     return rest_again(state, events, n, slot)
 
 

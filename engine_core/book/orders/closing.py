@@ -7,7 +7,7 @@ from engine_core.book.ledger.balances import atoms_to_lock, debit_balance, remov
 from engine_core.book.ledger.client_ids import remember_ended
 from engine_core.book.memory.packed_codes import set_status
 from engine_core.book.memory.records import HAS_CLIENT_ID, UNLISTED
-from engine_core.book.memory.state import BUDGET, State
+from engine_core.book.memory.state import EVENTS_END, State
 from engine_core.book.orders.events import ANY_SCOPE, Selection, add_level_change, is_displayed, write
 from engine_core.jit.intrinsics import cold, noinline
 from engine_core.jit.kernel import hot, inner
@@ -96,7 +96,7 @@ def cancel_selected(
     while slot != 0:
         following = state.info[slot].account_next
         if _is_selected(state, slot, selection):
-            if n + 1 >= state.scalars[BUDGET]:
+            if n + 1 >= state.scalars[EVENTS_END]:
                 return n, count, False
             n = cancel_order(state, events, n, reason, slot)
             count += 1

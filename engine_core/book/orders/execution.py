@@ -9,7 +9,7 @@ from engine_core.book.ledger.balances import add_open_order, atoms_to_lock, lock
 from engine_core.book.ledger.client_ids import add_client
 from engine_core.book.memory.packed_codes import can_rest, codes_of_order
 from engine_core.book.memory.records import HAS_CLIENT_ID, ICEBERG, UNLISTED
-from engine_core.book.memory.state import BUDGET, FIRED, TAKER_LOCKED, State
+from engine_core.book.memory.state import EVENTS_END, FIRED, TAKER_LOCKED, State
 from engine_core.book.orders.closing import end_taker, remove_order
 from engine_core.book.orders.events import add_level_change, write
 from engine_core.book.orders.planning import AFTER_SWEEP, Plan, crosses, opposite_of, own_book
@@ -74,13 +74,13 @@ def rest_again(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
 
 
 @inner
-def execute(state: State, events: Rows[EventRow], n: int, slot: int, plan: Plan) -> int:
+def match_order(state: State, events: Rows[EventRow], n: int, slot: int, plan: Plan) -> int:
     """Match an order that crosses and has its funds locked; then what is left rests or expires."""
     noinline()
     order = state.orders[slot]
     state.scalars[TAKER_LOCKED] = plan.locked
     incoming = Incoming(order.account, opposite_of(state, slot), plan.limit_key, plan.lots)
-    last = state.scalars[BUDGET] - AFTER_SWEEP
+    last = state.scalars[EVENTS_END] - AFTER_SWEEP
     n, _, stop = _sweep(state, incoming, n, last, (state, events, slot))
     if stop == Reason.NONE:
         stop = plan.stop
@@ -97,12 +97,12 @@ def execute(state: State, events: Rows[EventRow], n: int, slot: int, plan: Plan)
 
 
 @hot
-def execute_plan(state: State, events: Rows[EventRow], n: int, slot: int, plan: Plan) -> int:
+def accept_order(state: State, events: Rows[EventRow], n: int, slot: int, plan: Plan) -> int:
     """Accept the order: funds locked, ACCEPTED, then it trades, ends or rests."""
     lock(state, plan.balance, plan.locked)
     if plan.lots != 0 and crosses(state, slot, plan.limit_key):
         n = write(state, events, n, EventKind.ACCEPTED, Reason.NONE, slot)
-        return execute(state, events, n, slot, plan)
+        return match_order(state, events, n, slot, plan)
     if plan.stop != Reason.NONE:
         n = write(state, events, n, EventKind.ACCEPTED, Reason.NONE, slot)
         return end_taker(state, events, n, plan.stop, slot, plan.locked)

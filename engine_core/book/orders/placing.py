@@ -19,7 +19,7 @@ from engine_core.book.memory.records import HAS_CLIENT_ID, TRIGGER, TRIGGER_ABOV
 from engine_core.book.memory.state import ORDERS_MADE, TIME_MS, State
 from engine_core.book.orders.checks import check_place
 from engine_core.book.orders.events import OrderRecords, write, write_order, write_rejected
-from engine_core.book.orders.execution import execute_plan, insert
+from engine_core.book.orders.execution import accept_order, insert
 from engine_core.book.orders.planning import plan_order
 from engine_core.jit.intrinsics import cold
 from engine_core.jit.kernel import hot, inner
@@ -138,4 +138,4 @@ def place(state: State, events: Rows[EventRow], n: int, command: CommandRow) -> 
         free_slot(state, slot)
         return write_rejected(state, events, n, command, plan.refused)
     state.scalars[ORDERS_MADE] += 1
-    return execute_plan(state, events, n, slot, plan)
+    return accept_order(state, events, n, slot, plan)

@@ -13,14 +13,15 @@ from engine_core.book.ladder.levels import book_of, can_add_level, find_level, k
 from engine_core.book.ledger.balances import atoms_of, available, debit_balance
 from engine_core.book.memory.packed_codes import can_rest, codes_of_order, is_limit
 from engine_core.book.memory.records import BY_QUOTE, HAS_BOUND, ICEBERG, POST_ONLY
-from engine_core.book.memory.state import BUDGET, State
+from engine_core.book.memory.state import EVENTS_END, State
 from engine_core.jit.intrinsics import cold, noinline
 from engine_core.jit.kernel import hot, inner
 from engine_core.wire.codes import Reason, SelfTrade, Side, TimeInForce
 from engine_core.wire.limits import MAX_INT64, MAX_PRICE_TICKS, MAX_SUPPLY_ATOMS, PPM
 
-OWN_EVENTS = 3  # at most, before the first trade: TRIGGERED, ACCEPTED
-AFTER_SWEEP = 6  # events kept free for what follows the last trade: two FILLs, REPLENISHED, RESTED or EXPIRED
+# Where an order ends with EVENT_LIMIT depends on these, so they stay, though each is more than what it is for.
+OWN_EVENTS = 3  # kept free before the first trade: TRIGGERED, ACCEPTED
+AFTER_SWEEP = 6  # and from where no other trade begins: the last one's FILLs and REPLENISHED, then RESTED or EXPIRED
 TWO_FILLS = 2  # events of a trade
 EVENTS_A_PART = 3  # of an iceberg: two FILLs, REPLENISHED
 NO_AMOUNT = -1
@@ -226,7 +227,7 @@ def _walk(state: State, n: int, slot: int, limit_key: int) -> None:
     lots, amount = order.remaining_lots, NO_AMOUNT
     if info.flags & BY_QUOTE:
         lots, amount = MAX_INT64 >> 1, state.terms[slot].amount_atoms
-    events = state.scalars[BUDGET] - AFTER_SWEEP - OWN_EVENTS - n
+    events = state.scalars[EVENTS_END] - AFTER_SWEEP - OWN_EVENTS - n
     wanted = Wanted(order.account, info.self_trade, lots, amount, events)
     walk_book(state, wanted, opposite_of(state, slot), limit_key, state.markets[info.market].tick_atoms)
 

@@ -6,7 +6,7 @@ cancels orders; it is gone only when all of them are, so what does not fit into 
 
 from engine_core.book.ledger.shares import give_share, is_full, may_take, take_share
 from engine_core.book.memory.state import (
-    BUDGET,
+    EVENTS_END,
     SHARED_TIMERS,
     TIME_MS,
     TIMER_FREE,
@@ -143,7 +143,7 @@ def run_due(state: State, events: Rows[EventRow], n: int) -> int:
     while state.scalars[TIMERS] != 0:
         timer = state.timer_heap[1]
         record = state.timers[timer]
-        if record.due_ms > state.scalars[TIME_MS] or n + 1 >= state.scalars[BUDGET]:
+        if record.due_ms > state.scalars[TIME_MS] or n + 1 >= state.scalars[EVENTS_END]:
             break
         reason = Reason.DEAD_MAN if record.kind == DEAD_MAN else Reason.DISCONNECTED
         market = record.market if record.market != EVERY_MARKET else ALL_MARKETS

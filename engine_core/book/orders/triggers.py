@@ -15,11 +15,11 @@ from engine_core.book.ladder.levels import ABOVE, BELOW, book_of, key_of
 from engine_core.book.ladder.queue import append, leave, put_in_front, unlink
 from engine_core.book.ledger.balances import atoms_to_lock, debit_balance, lock, unlock
 from engine_core.book.memory.packed_codes import set_status
-from engine_core.book.memory.state import BUDGET, FIRED, NO_KEY, TRIGGERS_DUE, State
+from engine_core.book.memory.state import EVENTS_END, FIRED, NO_KEY, TRIGGERS_DUE, State
 from engine_core.book.orders.checks import check_market_state, check_price, is_frozen
 from engine_core.book.orders.closing import end_taker, remove_order
 from engine_core.book.orders.events import write
-from engine_core.book.orders.execution import execute, execute_plan, rest_again
+from engine_core.book.orders.execution import accept_order, match_order, rest_again
 from engine_core.book.orders.planning import (
     AFTER_SWEEP,
     OWN_EVENTS,
@@ -97,7 +97,7 @@ def _go_on(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
     limit_key = limit_key_of(state, slot, opposite_of(state, slot))
     stop = check_rest(state, slot, price)
     if crosses(state, slot, limit_key):
-        return execute(state, events, n, slot, Plan(Reason.NONE, limit_key, lots, lots, balance, locked, stop))
+        return match_order(state, events, n, slot, Plan(Reason.NONE, limit_key, lots, lots, balance, locked, stop))
     if stop != Reason.NONE:
         return end_taker(state, events, n, stop, slot, locked)
     return rest_again(state, events, n, slot)
@@ -118,7 +118,7 @@ def _activate(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
     unlink(state, slot)
     unlock(state, balance, held)
     plan = _plan_fired(state, n, slot)
-    if plan.stop == Reason.EVENT_LIMIT and state.scalars[BUDGET] - n < MAX_EVENTS_PER_COMMAND // 2:
+    if plan.stop == Reason.EVENT_LIMIT and state.scalars[EVENTS_END] - n < MAX_EVENTS_PER_COMMAND // 2:
         lock(state, balance, held)
         put_in_front(state, FIRED, slot)
         return n
@@ -130,14 +130,14 @@ def _activate(state: State, events: Rows[EventRow], n: int, slot: int) -> int:
         return n
     set_status(state, slot, OrderStatus.NEW)
     n = write(state, events, n, EventKind.TRIGGERED, Reason.NONE, slot)
-    return execute_plan(state, events, n, slot, plan)
+    return accept_order(state, events, n, slot, plan)
 
 
 @inner
 def run_fired(state: State, events: Rows[EventRow], n: int) -> int:
     """Work the queue off while events fit."""
     cold()
-    while state.levels[FIRED].head != 0 and n + OWN_EVENTS + AFTER_SWEEP < state.scalars[BUDGET]:
+    while state.levels[FIRED].head != 0 and n + OWN_EVENTS + AFTER_SWEEP < state.scalars[EVENTS_END]:
         slot = state.levels[FIRED].head
         market = state.info[slot].market
         if state.info[slot].status != OrderStatus.TRIGGER_PENDING:

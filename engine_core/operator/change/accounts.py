@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import secrets
 
 import numpy as np
 
 from engine_core.administration.client import admin
+from engine_core.edge.references import new_reference
 from engine_core.operator.target.running import CommandError
 from engine_core.operator.target.session import market_number, session
 from engine_core.wire.codes import AccountState, CommandKind, EventKind, Reason
@@ -32,7 +32,7 @@ def withdraw(options: argparse.Namespace) -> int:
 
 def _move(options: argparse.Namespace, kind: CommandKind) -> int:
     """Credit or debit an account. The reference makes a repeat harmless: the engine takes each one only once."""
-    reference = options.reference if options.reference is not None else secrets.randbits(62) + 1
+    reference = options.reference if options.reference is not None else new_reference()
     with session(options) as (venue, setup):
         asset = setup.assets.get(options.asset)
         if asset is None:

@@ -35,7 +35,7 @@ from engine_core.wire.codes import (
 )
 from engine_core.wire.layout import ADMIN_EVENT, EVENT
 from engine_core.wire.market_limits import LIMITS
-from engine_core.wire.streams import FIELD, BlockError, Header, decode_block, keys
+from engine_core.wire.streams import FIELD, BlockError, Header, StreamEntries, decode_block, keys
 
 CHUNK = 512  # entries read at once
 INGRESS_GATEWAYS = range(100, 200)
@@ -52,8 +52,6 @@ _NUMBERS = {
     CommandKind.FEES: ("maker_ppm", "taker_ppm"),
     CommandKind.MARKET_BANDS: LIMITS,
 }
-
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 def trail(options: argparse.Namespace) -> int:
@@ -81,7 +79,7 @@ def _of_shard(client: redis.Redis, shard: int, shards: int) -> Iterator[dict[str
 
 def _actions(client: redis.Redis, stream: str, end: str) -> Iterator[dict[str, Any]]:
     after = "-"
-    while rows := cast(Rows, client.xrange(stream, after, end, count=CHUNK)):
+    while rows := cast(StreamEntries, client.xrange(stream, after, end, count=CHUNK)):
         for entry, fields in rows:
             header, events = decode_block(fields[FIELD], EVENT)
             chosen = events[np.isin(events["kind"], _OUTCOMES) & (events["reason"] != Reason.REPEATED)]

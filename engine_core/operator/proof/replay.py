@@ -30,14 +30,12 @@ from engine_core.wire import destinations
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, EVENT
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, BlockError, EntryId, decode_block, keys
+from engine_core.wire.streams import FIELD, BlockError, EntryId, StreamEntries, decode_block, keys
 
 CHUNK = 256  # entries read at once
 MIRROR_TIMEOUT_S = 10.0  # for the engine to have published what was appended just before
 MOST_PROBLEMS = 10  # beyond, nothing more is looked for
 SAY_SECONDS = 2.0
-
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 class Lost(NamedTuple):
@@ -183,9 +181,9 @@ class Replay:
         """Each entry of the command log with its mirror."""
         orders, events = self._names.orders, self._names.events
         position = f"({self.machine.position}"
-        while rows := cast(Rows, self._client.xrange(orders, position, str(top), count=CHUNK)):
+        while rows := cast(StreamEntries, self._client.xrange(orders, position, str(top), count=CHUNK)):
             last = rows[-1][0].decode()
-            mirrors = dict(cast(Rows, self._client.xrange(events, rows[0][0].decode(), last, count=2 * CHUNK)))
+            mirrors = dict(cast(StreamEntries, self._client.xrange(events, rows[0][0].decode(), last, count=2 * CHUNK)))
             for name, fields in rows:
                 entry = EntryId.parse(name)
                 mirror = mirrors[name].get(FIELD, b"") if name in mirrors else _mirror(self._client, events, entry)
@@ -230,7 +228,7 @@ def _execute(machine: Machine, entry: EntryId, block: bytes, published: bytes | 
 
 
 def _top(client: redis.Redis, stream: str) -> EntryId | None:
-    rows = cast(Rows, client.xrevrange(stream, count=1))
+    rows = cast(StreamEntries, client.xrevrange(stream, count=1))
     return EntryId.parse(rows[0][0]) if rows else None
 
 
@@ -238,7 +236,7 @@ def _mirror(client: redis.Redis, stream: str, entry: EntryId) -> bytes | None:
     """What the event log has at `entry`; waits a little, because the engine may just be at it."""
     deadline = time.monotonic() + MIRROR_TIMEOUT_S
     while True:
-        rows = cast(Rows, client.xrange(stream, str(entry), str(entry)))
+        rows = cast(StreamEntries, client.xrange(stream, str(entry), str(entry)))
         if rows:
             return rows[0][1].get(FIELD, b"")
         top = _top(client, stream)

@@ -11,14 +11,14 @@ import redis
 from engine_core.runtime.config import INTAKE_BYTES
 from engine_core.transport.redis_connection import Connection, describe
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, EntryId, Keys, pack
+from engine_core.wire.streams import FIELD, UNTRIMMED_MS, EntryId, Keys, pack
 
 BLOCK_MS = 5000  # how long Redis lets one read wait; its end only tells that the connection lives
 WATCHED_BLOCK_MS = 1000  # the same where another Redis may have taken over from one that only stands still
 OVERDUE_SECONDS = 2.0  # beyond that: look who is primary
 MAX_ENTRIES = 1024
 MIN_ENTRIES = 8
-UNSEEN_SECONDS = 1.0  # trimming keeps what was appended so shortly before
+UNSEEN_SECONDS = UNTRIMMED_MS / 5_000  # without a read, until it may be too late to see that nothing was trimmed
 
 
 class Batch(NamedTuple):

@@ -19,7 +19,7 @@ from engine_core.runtime.log.replication import Replication
 from engine_core.runtime.log.tail import NOT_ABOVE_TOP
 from engine_core.transport.redis_connection import Connection, describe
 from engine_core.wire.log import LogError
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, append_before
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, StreamEntries, append_before
 
 
 class MirrorBroken(LogError):
@@ -166,7 +166,7 @@ class Publisher:
     def compare(self, entry: EntryId, block: bytes) -> None:
         """MirrorBroken unless the event log holds exactly these bytes at `entry`, LogTrimmed if it begins later."""
         assert self._client is not None
-        rows = cast(list[tuple[bytes, dict[bytes, bytes]]], self._client.xrange(self._events, str(entry), str(entry)))
+        rows = cast(StreamEntries, self._client.xrange(self._events, str(entry), str(entry)))
         if not rows:
             describe(self._client, self._events).check(entry)  # LogTrimmed, if that is why
             raise MirrorBroken(f"{self._events} has no entry {entry}, but later ones: it was damaged; restore it")

@@ -15,11 +15,9 @@ from engine_core.book.memory.state import SKIPS, State
 from engine_core.runtime.log.tail import Forgotten, NotTaken
 from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.layout import ADMIN, BLOCK_HEADER, COMMAND
-from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, decode_block, reason_of
+from engine_core.wire.streams import FIELD, BlockError, EntryId, Keys, StreamEntries, decode_block, reason_of
 
 _SKIP = bytes([CommandKind.SKIP])
-
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 def skipped_entries(client: redis.Redis, names: Keys) -> set[EntryId]:
@@ -29,7 +27,7 @@ def skipped_entries(client: redis.Redis, names: Keys) -> set[EntryId]:
 
 def remember(client: redis.Redis, names: Keys, entries: set[EntryId]) -> None:
     """Have Redis know what was skipped; not that of which the mirror was trimmed, and with it what others said."""
-    first = cast(Rows, client.xrange(names.events, count=1)) if entries else []
+    first = cast(StreamEntries, client.xrange(names.events, count=1)) if entries else []
     kept = [str(entry) for entry in entries if not first or entry >= EntryId.parse(first[0][0])]
     if kept:
         try:
@@ -66,7 +64,7 @@ def check_skips(state: State, position: EntryId, client: redis.Redis, names: Key
 
 def published_reason(client: redis.Redis, names: Keys, entry: EntryId) -> Reason | None:
     """The reason in the entry's published mirror, if there is one."""
-    rows = cast(Rows, client.xrange(names.events, str(entry), str(entry)))
+    rows = cast(StreamEntries, client.xrange(names.events, str(entry), str(entry)))
     return reason_of(rows[0][1][FIELD]) if rows else None
 
 

@@ -16,7 +16,7 @@ import redis
 
 from engine_core.wire.codes import Reason
 from engine_core.wire.log import LogError, LogState
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, reason_of
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, Keys, StreamEntries, reason_of
 
 KEEP_SECONDS = 5.0  # at least; Redis promises to lose no more than two
 KEEP_SECONDS_FOR_REPLICAS = 120.0  # one that was cut off for a while may be promoted
@@ -24,7 +24,6 @@ KEEP_BYTES = 256 << 20  # at most
 STEP = 256  # entries in one transaction
 NOT_ABOVE_TOP = "equal or smaller than the target stream top item"
 
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
 
 
@@ -106,7 +105,7 @@ class Tail:
 
     @staticmethod
     def _check_same(client: redis.Redis, log: LogState, entry: EntryId, block: bytes) -> None:
-        rows = cast(Rows, client.xrange(log.name, str(entry), str(entry)))
+        rows = cast(StreamEntries, client.xrange(log.name, str(entry), str(entry)))
         if not rows:
             log.check(entry)  # LogTrimmed, if that is why
         if not rows or rows[0][1].get(FIELD) != block:
@@ -144,7 +143,7 @@ def _append(client: redis.Redis, name: str, entries: list[tuple[EntryId, bytes]]
 
 def _check_all(client: redis.Redis, name: str, entries: list[tuple[EntryId, bytes]]) -> None:
     """LogError unless the log has all of these: somebody else appended before what was lost could be given back."""
-    rows = cast(Rows, client.xrange(name, str(entries[0][0]), str(entries[-1][0])))
+    rows = cast(StreamEntries, client.xrange(name, str(entries[0][0]), str(entries[-1][0])))
     found = {entry: fields.get(FIELD, b"") for entry, fields in rows}
     missing = [entry for entry, block in entries if found.get(str(entry).encode()) != block]
     if missing:

@@ -27,9 +27,8 @@ from engine_core.runtime.machine import Machine
 from engine_core.runtime.snapshots import migration, snapshot
 from engine_core.runtime.snapshots.snapshot import OldSnapshot, Place, Snapshot, SnapshotError
 from engine_core.wire.log import LogError, LogState, LogTrimmed
-from engine_core.wire.streams import FIELD, EntryId, Keys, crc_of
+from engine_core.wire.streams import FIELD, EntryId, Keys, StreamEntries, crc_of
 
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 logger = logging.getLogger(__name__)
 
 
@@ -155,7 +154,7 @@ def check_has(client: redis.Redis, orders: LogState, executed: EntryId, witness:
 
 
 def _mirror_at(client: redis.Redis, names: Keys, entry: EntryId) -> bytes | None:
-    rows = cast(Rows, client.xrange(names.events, str(entry), str(entry)))
+    rows = cast(StreamEntries, client.xrange(names.events, str(entry), str(entry)))
     return rows[0][1].get(FIELD, b"") if rows else None
 
 

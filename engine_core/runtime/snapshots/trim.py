@@ -20,11 +20,10 @@ from engine_core.runtime.log.skips import settle_skips
 from engine_core.runtime.snapshots import snapshot
 from engine_core.runtime.snapshots.snapshot import SnapshotError
 from engine_core.transport.backlog import parse_stored
-from engine_core.wire.streams import ORIGIN, EntryId, Keys
+from engine_core.wire.streams import ORIGIN, UNTRIMMED_MS, EntryId, Keys
 
 STEP = 1000  # entries at once: Redis answers nobody else meanwhile
 DAY_MS = 86_400_000
-YOUNG_MS = 5_000  # younger entries stay whatever the logs take: somebody may be about to read them
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Retention:
     keep_ms: int
     redis_bytes: int
     snapshots: int = 2  # without so many nothing is trimmed: a damaged one falls back to the one before
-    young_ms: int = YOUNG_MS
+    young_ms: int = UNTRIMMED_MS
 
 
 def trim(client: redis.Redis, names: Keys, data: Path, shard: int, limits: Retention) -> str:

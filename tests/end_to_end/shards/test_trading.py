@@ -13,13 +13,14 @@ import pytest
 from nacl.signing import SigningKey
 from websockets.asyncio.client import connect
 
+from engine_core.administration.client import admin
 from engine_core.wire.codes import CommandKind, MarketFlag, MarketState, QueryKind
 from engine_core.wire.limits import shard_of_order
 from tests.egress.rig import Listener, signature
 from tests.folders import short_folder
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT
 from tests.ingress.live.test_order_entry import trading
-from tests.markets import BTC, admin
+from tests.markets import BTC
 from tests.shards import BTCS, DEPOSITED, SOLS, ShardedVenue, open_shards
 from tests.venue import ADMIN
 

@@ -5,7 +5,6 @@ import json
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 from nacl.signing import SigningKey
 
@@ -14,17 +13,13 @@ from engine_core.edge.session_tokens import Purpose
 from engine_core.wire.codes import EventKind, KeyPermission
 from ingress.api.routes import ROUTES
 from ingress.config import DEMO_ACCOUNT
+from tests.ingress.answers import error_of
 from tests.ingress.fakes import READER, SECRET, TRADER_ACCOUNT, Exchange, event, open_exchange
 from tests.markets import key_record
 
 LIMIT = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "100.5", "quantity": "1.25"}
 ORDER = ("POST", "/api/v1/order", "orderExecute")
 ACCEPTED = event(EventKind.ACCEPTED, price_ticks=10_050, quantity_lots=125)
-
-
-def error_of(response: httpx.Response) -> tuple[int, str]:
-    assert set(response.json()) == {"code", "message"}
-    return response.status_code, response.json()["code"]
 
 
 def now_ms() -> int:

@@ -13,10 +13,11 @@ import pytest_asyncio
 from engine_core.config.addresses import TrustedProxies, network
 from engine_core.config.edge_limits import Connections, RateLimits
 from engine_core.edge.expiring_set import WAYS, Full, Remembered
+from engine_core.edge.refusals import Code
 from engine_core.wire.codes import EventKind, Reason
 from ingress.access import rate_limits as module
 from ingress.access.rate_limits import Cost, RateLimiter
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.http.connections import FULL, TOO_MANY, Crowd
 from tests.ingress.fakes import READER, Exchange, event, open_exchange
 from tests.ingress.racing import use

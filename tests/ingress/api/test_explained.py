@@ -4,11 +4,12 @@ from dataclasses import fields
 from pathlib import Path
 
 from engine_core.config.edge_limits import RateLimits
+from engine_core.edge.refusals import Code
 from ingress.api import openapi
 from ingress.api.explained import explained
 from ingress.api.route import EMPTY
 from ingress.api.routes import ROUTES
-from ingress.errors import REASONS, Code
+from ingress.errors import REASONS
 from tests.ingress.fakes import config
 
 LIMITS = RateLimits(*range(1, 10))

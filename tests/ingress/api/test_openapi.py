@@ -6,9 +6,9 @@ That the real server keeps the document, every test on real processes checks (ve
 import re
 from pathlib import Path
 
+from engine_core.edge.refusals import Code
 from ingress.api import openapi
 from ingress.api.routes import ROUTES
-from ingress.errors import Code
 from ingress.schemas.example import EXAMPLES
 from tests.ingress.document import validator
 

@@ -7,17 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from engine_core.edge.refusals import Code, code_of_status
 from engine_core.wire.codes import QueryKind
 from ingress.api.routes import ROUTES
-from ingress.errors import Code, code_of_status
 from ingress.http.asgi import MAX_BODY
+from tests.ingress.answers import error_of
 from tests.ingress.fakes import Exchange
-
-
-def error_of(response: httpx.Response) -> tuple[int, str]:
-    assert response.headers["content-type"] == "application/json"
-    assert set(response.json()) == {"code", "message"}
-    return response.status_code, response.json()["code"]
 
 
 @pytest.mark.parametrize(

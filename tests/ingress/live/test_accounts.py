@@ -16,6 +16,7 @@ from nacl.signing import SigningKey
 from websockets.asyncio.client import connect
 
 from tests.egress.rig import signature
+from tests.ingress.answers import error_of
 from tests.ingress.fakes import READER_ACCOUNT, TRADER, Signer
 from tests.processes import free_port, process
 from tests.venue import ADMIN, Venue
@@ -63,11 +64,6 @@ def enter(client: httpx.Client, path: str, name: str, password: str = PASSWORD) 
 def sign_up(client: httpx.Client) -> tuple[str, dict[str, Any]]:
     name = new_name()
     return name, enter(client, f"{SESSION}/signup", name)
-
-
-def error_of(response: httpx.Response) -> tuple[int, str]:
-    assert set(response.json()) == {"code", "message"}
-    return response.status_code, response.json()["code"]
 
 
 def eventually(ask: Callable[[], bool]) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
+from engine_core.administration.client import admin
 from engine_core.wire.codes import CommandKind
 from ingress.api.route import EMPTY, Route
 from ingress.api.routes import ROUTES
 from ingress.dispatch import Body
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER
-from tests.markets import admin
 from tests.venue import Venue
 
 pytestmark = pytest.mark.timeout(300)

@@ -20,12 +20,13 @@ from nacl.signing import SigningKey
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from engine_core.administration.client import admin
 from engine_core.edge.signing import signing_text
 from engine_core.wire.codes import CommandKind, QueryKind, Side
 from tests.egress.order_replica import OrderReplica
 from tests.egress.rig import Listener
 from tests.ingress.fakes import READER, TRADER, TRADER_ACCOUNT
-from tests.markets import SOL, admin, key_record
+from tests.markets import SOL, key_record
 from tests.processes import free_port, process
 from tests.venue import Venue
 

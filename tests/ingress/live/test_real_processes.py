@@ -11,6 +11,7 @@ import pytest
 
 from engine_core.wire.codes import QueryKind
 from tests.exchange import eventually
+from tests.ingress.answers import error_of
 from tests.ingress.fakes import READER, TRADER
 from tests.venue import Venue
 
@@ -51,11 +52,6 @@ def place(venue: Venue, key: Any = TRADER, **changes: Any) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     order: dict[str, Any] = response.json()
     return order
-
-
-def error_of(response: httpx.Response) -> tuple[int, str]:
-    assert set(response.json()) == {"code", "message"}
-    return response.status_code, response.json()["code"]
 
 
 def balance(venue: Venue, asset: str, key: Any = TRADER) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engine_core.administration.client import admin
 from engine_core.book import queries
 from engine_core.book.audit import audit
 from engine_core.book.memory.state import State, new_state
@@ -11,7 +12,7 @@ from engine_core.wire.codes import CommandKind, EventKind, OrderType, Reason, Se
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import ALL_MARKETS, MAX_EVENTS_PER_COMMAND
 from tests.ingress.fakes import READER_ACCOUNT, TRADER_ACCOUNT, Exchange
-from tests.markets import BTC, admin, setup_records
+from tests.markets import BTC, setup_records
 from tests.model.pair import SMALL, command, run_book
 
 MINE, OTHERS, TIMER_MS, START_MS = 3_000, 2_500, 1_000, 1_000

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from engine_core.administration.client import admin
 from engine_core.transport.gateway import OutcomeUnknown
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
@@ -18,7 +19,7 @@ from ingress.order_entry import leases
 from ingress.shards.presence import MISSES, Present
 from tests.ingress.fakes import Exchange, FakeGateway, default_records, event, open_exchange
 from tests.ingress.order_entry.test_socket import Peer, connected
-from tests.markets import BTC, admin
+from tests.markets import BTC
 
 LIMIT = {"side": "Bid", "orderType": "Limit", "price": "100", "quantity": "1"}
 SOL_ORDER, BTC_ORDER = {"symbol": "SOL_USDC", **LIMIT}, {"symbol": "BTC_USDC", **LIMIT}

@@ -17,6 +17,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+from engine_core.administration.client import admin
 from engine_core.config.edge_limits import RateLimits
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import AccountState, CommandKind, EventKind, Reason
@@ -28,7 +29,6 @@ from ingress.order_entry.session import MOST_FRAMES, MOST_REFUSED
 from ingress.order_entry.socket import MAX_IN_FLIGHT, OrderSocket, socket_class
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT, Exchange, config, event
 from tests.ingress.live.test_order_entry import logon
-from tests.markets import admin
 
 AMEND = {"symbol": "SOL_USDC", "orderId": "1", "quantity": "1"}
 

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine_core.edge.refusals import Code
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import CommandKind, OrderFlag, OrderType, SelfTrade, Side, TimeInForce
 from engine_core.wire.layout import COMMAND
 from engine_core.wire.limits import ALL_MARKETS
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.requests import order_commands
 from ingress.requests.signed_json import Members, Number
 from tests.markets import SOL, setup

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from ingress.errors import ApiError, Code
+from engine_core.edge.refusals import Code
+from ingress.errors import ApiError
 from ingress.requests.signed_json import (
     Number,
     compact_json,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine_core.administration.client import admin
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.codes import (
@@ -31,7 +32,7 @@ from ingress.shards.mover import Half, Mover, Path
 from ingress.shards.router import Shards
 from tests.ingress.fakes import event
 from tests.ingress.shards.ledgers import BEFORE, SURE, Ledger, total
-from tests.markets import SOL, admin, setup_records
+from tests.markets import SOL, setup_records
 
 ACCOUNT, OTHER, USDC, SOLS = 2, 3, 1, 2
 PRICE, LOTS = 10_000, 50

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine_core.administration.client import admin
 from engine_core.replica.lacking import lacking
 from engine_core.replica.market_data import NOTHING, Changes
 from engine_core.wire.codes import (
@@ -23,7 +24,7 @@ from engine_core.wire.layout import ADMIN, ADMIN_EVENT, EVENT, SLOT, join
 from ingress.shards import mirror as module
 from ingress.shards.mirror import Mirror
 from tests.ingress.fakes import FakeGateway, event
-from tests.markets import BTC, SOL, admin, key_record, setup_records
+from tests.markets import BTC, SOL, key_record, setup_records
 
 KEY = key_record(2, bytes([7]) * 32, KeyPermission.READ)
 EMPTY = setup_records()[:1]

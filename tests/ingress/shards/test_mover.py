@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from engine_core.edge.refusals import Code
 from engine_core.wire.codes import CommandKind, Reason
 from ingress.engine import CommandRefused, Engine
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.shards import mover as module
 from ingress.shards.mover import Mover, Path
 from tests.ingress.shards.ledgers import AFTER, BEFORE, SURE, Ledger, in_flight, total

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from engine_core.administration.client import admin
 from engine_core.wire.codes import CommandKind, MarketState, QueryKind
 from engine_core.wire.layout import EVENT
 from engine_core.wire.query_records import LINK, STATUS
@@ -17,7 +18,7 @@ from ingress.shards import presence
 from ingress.shards.presence import MISSES, Present
 from tests.ingress.fakes import TRADER_ACCOUNT, Exchange, FakeGateway, config, default_records, open_exchange
 from tests.ingress.shards.test_router import balances
-from tests.markets import BTC, SOL, admin
+from tests.markets import BTC, SOL
 
 AT_ONCE_SECONDS = 1.0  # of the three that a shard is waited for
 

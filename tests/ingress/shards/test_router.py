@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine_core.edge.refusals import Code
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, OrderFlag, QueryKind, Reason
@@ -14,7 +15,7 @@ from engine_core.wire.layout import ADMIN, EVENT
 from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.query_records import BALANCE, STATUS
 from ingress.engine import CommandRefused, Engine
-from ingress.errors import ApiError, Code
+from ingress.errors import ApiError
 from ingress.requests.admin_record import Admin, numbers
 from ingress.requests.command_record import Command
 from ingress.shards import router as module

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from engine_core.administration.client import admin
 from engine_core.wire.codes import AccountOption, CommandKind, MarketState
 from ingress.fast_path import warm
 from ingress.fast_path.http_orders import PlainOrders
@@ -14,7 +15,7 @@ from tests.ingress.fakes import TRADER_ACCOUNT, Exchange, open_exchange
 from tests.ingress.fast_path.test_http_batches import signed as signed_batch
 from tests.ingress.fast_path.test_http_orders import LIMIT, Client, signed
 from tests.ingress.shards.ledgers import Ledger
-from tests.markets import BTC, admin
+from tests.markets import BTC
 
 SOL_ORDER, BTC_ORDER = LIMIT, LIMIT | {"symbol": "BTC_USDC"}
 USDC, NEED = 1, 1_000
