@@ -99,6 +99,7 @@ microbench: setup-dev
 soak: setup-dev
 	.venv/bin/python -m tests.end_to_end.soak --minutes $(MINUTES)
 	DEPTH_SINGLE_BLOCKS=5000 .venv/bin/pytest -q tests/end_to_end/live/test_depth.py
+	TURNS=50 .venv/bin/pytest -q tests/end_to_end/shards/test_deaths.py
 	.venv/bin/python -m tests.model.soak --lists $(LISTS)
 	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s)
 	.venv/bin/python -m tests.simulation --runs $(SEEDS) --seed $$(date +%s) --harder

@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 import redis
 
-from engine_core.wire.streams import FIELD, ORIGIN, EntryId, keys
+from engine_core.wire.streams import FIELD, ORIGIN, EntryId, StreamEntries, keys
 from tests.simulated.server import Server, SimConnection
 
 NAMES = keys(0)
-Rows = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 def _bound(text: str) -> tuple[EntryId, bool]:
@@ -36,7 +35,7 @@ class SimClient:
             raise redis.ConnectionError("the connection ended")
         return self._server
 
-    def _rows(self, name: str, entries: list[EntryId]) -> Rows:
+    def _rows(self, name: str, entries: list[EntryId]) -> StreamEntries:
         blocks = self._server.stream(name).entries
         return [(str(entry).encode(), {FIELD: blocks[entry]}) for entry in entries]
 
@@ -56,7 +55,7 @@ class SimClient:
     def xlen(self, name: str) -> int:
         return len(self._ask().stream(name).entries)
 
-    def xrange(self, name: str, min: str = "-", max: str = "+", count: int | None = None) -> Rows:
+    def xrange(self, name: str, min: str = "-", max: str = "+", count: int | None = None) -> StreamEntries:
         log = self._ask().stream(name)
         (first, open_first), (last, _) = _bound(min), _bound(max)
         if first == last:
@@ -64,7 +63,7 @@ class SimClient:
         found = [entry for entry in log.entries if first <= entry <= last and not (open_first and entry == first)]
         return self._rows(name, found[:count])
 
-    def xrevrange(self, name: str, max: str = "+", min: str = "-", count: int | None = None) -> Rows:
+    def xrevrange(self, name: str, max: str = "+", min: str = "-", count: int | None = None) -> StreamEntries:
         log = self._ask().stream(name)
         return self._rows(name, list(log.entries)[::-1][:count])
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine_core.administration.client import admin
 from engine_core.book import queries
 from engine_core.book.audit import conservation
 from engine_core.book.memory.state import State
@@ -18,7 +19,7 @@ from engine_core.wire.codes import CommandKind, EventKind, MarketFlag, MarketSta
 from engine_core.wire.layout import ADMIN_EVENT, BEHAVIOUR_VERSION, COMMAND, EVENT, SCHEMA_VERSION, join
 from engine_core.wire.limits import FEE_ACCOUNT
 from engine_core.wire.streams import EntryId, decode_block
-from tests.runtime.rig import FUNDS, SMALL, admin, block_of, place
+from tests.runtime.rig import FUNDS, SMALL, block_of, place
 from tests.simulated.world import START_MS, Crash, World
 
 ROOM = SMALL._replace(accounts=8, orders=512, levels=512, gateways=16, references=16, links=8)

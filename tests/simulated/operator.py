@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from engine_core.administration.client import admin
 from engine_core.runtime.log.publish import MirrorBroken
 from engine_core.runtime.recovery import read_logs
 from engine_core.runtime.snapshots.resume import accept_loss
@@ -10,7 +11,7 @@ from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import EVENT
 from engine_core.wire.log import LogError, LogTrimmed
 from engine_core.wire.streams import EntryId, decode_block, keys
-from tests.runtime.rig import admin, block_of, setup
+from tests.runtime.rig import block_of, setup
 from tests.simulated.actors import Host
 from tests.simulated.client import SimClient
 from tests.simulated.reader import Reader
