@@ -50,22 +50,28 @@ class _Part:
 
     async def take(self) -> None:
         began = time.monotonic()  # the engine's time of it begins later
-        if await self._say(int(LEASE_SECONDS * 1000)):
+        if await self._say(LeaseAction.TAKE, int(LEASE_SECONDS * 1000)):
             self._until = began + LEASE_SECONDS
 
     async def end(self) -> None:
-        await self._say(_AT_ONCE_MS)
+        await self._say(LeaseAction.TAKE, _AT_ONCE_MS)
 
-    async def _say(self, milliseconds: int) -> bool:
+    async def give_up(self) -> None:
+        """There is no session: its lease, if there is one, shall not cancel anything."""
+        await self._say(LeaseAction.GIVE_UP, 0)
+
+    async def _say(self, action: LeaseAction, milliseconds: int) -> bool:
         record = np.zeros(1, ADMIN)
-        record["kind"], record["account"], record["code"] = CommandKind.LEASE, self._account, LeaseAction.TAKE
+        record["kind"], record["account"], record["code"] = CommandKind.LEASE, self._account, action
         record["gateway"], record["ttl_ms"] = self._number, milliseconds
         try:
             event = (await self._engine.submit(record.tobytes()))[-1]
             if event.kind == EventKind.REFUSED:
                 raise CommandRefused(Reason(event.reason))
         except ApiError as error:
-            logger.warning("lease of account %d (%d ms) was not taken: %s", self._account, milliseconds, error)
+            logger.warning(
+                "%s of account %d's lease (%d ms) failed: %s", action.name, self._account, milliseconds, error
+            )
             self.error = error
             return False
         self.error = None
@@ -98,7 +104,11 @@ class Lease:
             raise ApiError(Code.MAINTENANCE, message, RETRY_LATER)
 
     async def acquire(self) -> None:
-        """Take it in the shards that are present, or say why there is none (ApiError); from here on it is renewed."""
+        """Take it in the shards that are present, or say why there is none (ApiError); from here on it is renewed.
+
+        One that is refused in one shard is given up in all: else, five seconds later, it would cancel the account's
+        orders in the others.
+        """
         asked = self._present() or self._parts
         tasks = [self._begin(part.take()) for part in asked]
         await asyncio.wait(tasks, timeout=LATE_SECONDS)
@@ -108,6 +118,7 @@ class Lease:
         refusal = next((error for error in errors if isinstance(error, CommandRefused)), None)
         if refusal is not None or not self._is_held:
             await ended(*self._asking)
+            await asyncio.wait([self._begin(part.give_up()) for part in asked], timeout=LATE_SECONDS)
             raise refusal or next(iter(errors), failure(TimeoutError()))
         self._renewing = asyncio.get_running_loop().create_task(self._renew())
 

@@ -19,7 +19,7 @@ from tests.attacks.test_users import KEYS, PASSWORD, SESSION, browser, enter, si
 from tests.exchange import eventually
 from tests.folders import short_folder
 from tests.ingress.fakes import READER, TRADER
-from tests.ingress.live.test_order_entry import Trader, logon, trading
+from tests.ingress.sessions import Trader, logon, trading
 from tests.venue import ADMIN, Venue, open_venue
 
 pytestmark = pytest.mark.timeout(600)

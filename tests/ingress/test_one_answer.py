@@ -20,8 +20,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from engine_core.wire.codes import QueryKind
 from tests.folders import short_folder
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT
-from tests.ingress.live.test_order_entry import Trader
 from tests.ingress.live.test_real_processes import wire
+from tests.ingress.sessions import Trader
 from tests.markets import SOL
 from tests.processes import process
 from tests.venue import Venue, open_venue

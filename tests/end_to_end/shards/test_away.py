@@ -16,6 +16,7 @@ from engine_core.process.sockets import ask
 from tests.egress.rig import Listener, signature
 from tests.folders import short_folder
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT
+from tests.ingress.sessions import Trader, trading
 from tests.shards import PATIENCE_SECONDS, ShardedVenue, open_shards
 
 pytestmark = pytest.mark.timeout(600)
@@ -162,3 +163,40 @@ def test_ingress_and_egress_start_while_an_engine_is_away(venue: ShardedVenue, s
     until_best_bid(venue, "BTC_USDC", "1")
     cancelled = venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "BTC_USDC"})
     assert len(cancelled.json()) == 1, cancelled.text
+
+
+async def placed(trader: Trader, symbol: str) -> str:
+    """The order's id, as soon as this session may place one there."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (answer := await trader.ask("order.place", {"symbol": symbol, **ORDER}))["status"] != 200:
+            assert answer["status"] in (503, 504), answer
+            await asyncio.sleep(0.1)
+    return str(answer["result"]["id"])
+
+
+async def until_open(venue: ShardedVenue, wanted: set[str]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while {o["id"] for o in await asyncio.to_thread(venue.get, "/api/v1/orders", "orderQueryAll")} != wanted:
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("lost", [1, 0])
+async def test_a_session_that_cancels_on_disconnect_outlives_an_engine(venue: ShardedVenue, lost: int) -> None:
+    """Its orders in the other shard stay; where the engine was killed they may be cancelled, for want of a lease. New
+    ones go there once it is back; and when the session ends, none is left in either."""
+    symbols = ("SOL_USDC", "BTC_USDC")
+    await asyncio.to_thread(until, venue, {"status": "Ok", "message": None})
+    await asyncio.to_thread(send_money, venue)
+    async with trading(venue.port, cancelOnDisconnect=True) as trader:
+        kept = [await placed(trader, symbol) for symbol in symbols][1 - lost]
+        venue.engines[lost].kill()
+        try:
+            refused = await trader.ask("order.place", {"symbol": symbols[lost], **ORDER})
+            assert refused["status"] in (503, 504), refused
+            during = await placed(trader, symbols[1 - lost])
+        finally:
+            venue.engines[lost].start()  # by this thread: a process ends with the one that started it
+        await placed(trader, symbols[lost])
+        is_open = {o["id"] for o in await asyncio.to_thread(venue.get, "/api/v1/orders", "orderQueryAll")}
+        assert {kept, during} <= is_open
+    await until_open(venue, set())

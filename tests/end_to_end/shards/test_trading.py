@@ -19,7 +19,7 @@ from engine_core.wire.limits import shard_of_order
 from tests.egress.rig import Listener, signature
 from tests.folders import short_folder
 from tests.ingress.fakes import READER, READER_ACCOUNT, TRADER, TRADER_ACCOUNT
-from tests.ingress.live.test_order_entry import trading
+from tests.ingress.sessions import trading
 from tests.markets import BTC
 from tests.shards import BTCS, DEPOSITED, SOLS, ShardedVenue, open_shards
 from tests.venue import ADMIN

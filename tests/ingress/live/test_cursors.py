@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.ingress.answers import error_of
 from tests.ingress.fakes import READER, TRADER_ACCOUNT
-from tests.ingress.live.test_real_processes import error_of, place
+from tests.ingress.live.test_real_processes import place
 from tests.venue import ADMIN, Venue
 
 pytestmark = pytest.mark.timeout(300)

@@ -1,31 +1,26 @@
 """Order entry over WebSocket, and the market-by-order feed, on the real processes."""
 
 import asyncio
-import base64
-import itertools
 import json
 import random
 import re
 import signal
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from nacl.signing import SigningKey
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from engine_core.administration.client import admin
-from engine_core.edge.signing import signing_text
 from engine_core.wire.codes import CommandKind, QueryKind, Side
 from tests.egress.order_replica import OrderReplica
 from tests.egress.rig import Listener
 from tests.ingress.fakes import READER, TRADER, TRADER_ACCOUNT
+from tests.ingress.sessions import WINDOW, Trader, logon, trading
 from tests.markets import SOL, key_record
 from tests.processes import free_port, process
 from tests.venue import Venue
@@ -33,7 +28,6 @@ from tests.venue import Venue
 pytestmark = pytest.mark.timeout(300)  # an empty kernel cache has to be filled
 
 LIMIT = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Limit", "price": "100", "quantity": "1"}
-WINDOW = "60000"
 TEMPORARY = SigningKey(b"w" * 32)  # a key that a test revokes
 
 
@@ -42,63 +36,6 @@ def _empty_book(venue: Venue) -> Iterator[None]:
     yield
     for key in (TRADER, READER):
         assert venue.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": "SOL_USDC"}, key).is_success
-
-
-@dataclass
-class Trader:
-    """One WebSocket of order entry."""
-
-    socket: ClientConnection
-    ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    async def ask(self, method: str, params: Any = None, **members: Any) -> dict[str, Any]:
-        """Send one message and wait for its answer."""
-        request_id = next(self.ids)
-        await self.socket.send(json.dumps({"id": request_id, "method": method, "params": params or {}, **members}))
-        answer = await self.answer()
-        assert answer["id"] == request_id
-        return answer
-
-    async def answer(self) -> dict[str, Any]:
-        async with asyncio.timeout(60):
-            answer: dict[str, Any] = json.loads(await self.socket.recv())
-        return answer
-
-    async def log_on(self, key: SigningKey = TRADER, **params: Any) -> dict[str, Any]:
-        return await self.ask("session.logon", logon(key, **params))
-
-    async def result(self, method: str, params: Any) -> Any:
-        answer = await self.ask(method, params)
-        assert answer["status"] == 200, answer
-        return answer["result"]
-
-    async def error(self, method: str, params: Any = None) -> tuple[int, str]:
-        answer = await self.ask(method, params)
-        assert set(answer["error"]) == {"code", "message"}
-        return answer["status"], answer["error"]["code"]
-
-
-def logon(key: SigningKey, **params: Any) -> dict[str, Any]:
-    """The members of a signed logon, good for as long as a machine may take to read it."""
-    timestamp = str(time.time_ns() // 1_000_000)
-    pairs = [(name, json.dumps(value)) for name, value in params.items()]
-    signed = key.sign(signing_text("sessionLogon", pairs, timestamp, WINDOW)).signature
-    texts = (base64.b64encode(part).decode() for part in (bytes(key.verify_key), signed))
-    return {
-        **dict(zip(("apiKey", "signature"), texts, strict=True)),
-        "timestamp": int(timestamp),
-        "window": int(WINDOW),
-        **params,
-    }
-
-
-@asynccontextmanager
-async def trading(port: int, key: SigningKey | None = TRADER, **params: Any) -> AsyncIterator[Trader]:
-    async with connect(f"ws://127.0.0.1:{port}/ws/orders", proxy=None, open_timeout=60) as socket:
-        trader = Trader(socket)
-        if key is not None:
-            assert (await trader.log_on(key, **params))["status"] == 200
-        yield trader
 
 
 def open_orders(venue: Venue, key: SigningKey = TRADER) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from nacl.signing import SigningKey
 
+from tests.ingress.answers import error_of
 from tests.ingress.fakes import READER, TRADER, TRADER_ACCOUNT
-from tests.ingress.live.test_accounts import error_of
 from tests.venue import Venue
 
 pytestmark = pytest.mark.timeout(300)

@@ -13,11 +13,12 @@ import pytest_asyncio
 from engine_core.administration.client import admin
 from engine_core.transport.gateway import OutcomeUnknown
 from engine_core.transport.outbox import Answer
-from engine_core.wire.codes import CommandKind, EventKind, MarketState, Reason
+from engine_core.wire.codes import CommandKind, EventKind, LeaseAction, MarketState, Reason
 from engine_core.wire.layout import ADMIN
+from ingress.errors import ApiError
 from ingress.order_entry import leases
 from ingress.shards.presence import MISSES, Present
-from tests.ingress.fakes import Exchange, FakeGateway, default_records, event, open_exchange
+from tests.ingress.fakes import TRADER_ACCOUNT, Exchange, FakeGateway, default_records, event, open_exchange
 from tests.ingress.order_entry.test_socket import Peer, connected
 from tests.markets import BTC
 
@@ -36,10 +37,13 @@ class Shard(FakeGateway):
     refuses: bool = False  # leases
     leases: int = 0  # that it took
     last_ms: int = 0  # of the last one it was asked for
+    given_up: int = 0
 
     def append(self, record: bytes, answer: Answer) -> None:
         if record[0] == CommandKind.LEASE:
-            self.last_ms = int(np.frombuffer(record, ADMIN)[0]["ttl_ms"])
+            lease = np.frombuffer(record, ADMIN)[0]
+            self.last_ms = int(lease["ttl_ms"])
+            self.given_up += int(lease["code"] == LeaseAction.GIVE_UP)
         else:
             self.commands.append(record[0])  # type: ignore[arg-type]
         if self.is_away:
@@ -178,7 +182,17 @@ async def test_a_session_without_a_lease_in_any_shard_is_lost(venue: Venue) -> N
 
 
 async def test_a_lease_that_a_present_shard_refuses_is_no_logon(venue: Venue) -> None:
+    """And it cancels nothing in the others either, where it was taken."""
     venue.shards[1].refuses = True
     with pytest.raises(AssertionError, match=r"503|429|400"):
         async with connected(venue.exchange, cancelOnDisconnect=True):
             pass
+    assert venue.shards[0].leases == 2 and venue.shards[0].given_up == 1 and venue.shards[0].last_ms == 0
+
+
+async def test_a_logon_that_nobody_answers_leaves_no_lease_behind(venue: Venue) -> None:
+    for shard in range(2):
+        venue.lose(shard, is_known=False)
+    with pytest.raises(ApiError):
+        await leases.Lease(venue.exchange.service, TRADER_ACCOUNT, lambda: None).acquire()
+    assert [shard.given_up for shard in venue.shards] == [1, 1], "behind what they may still execute"

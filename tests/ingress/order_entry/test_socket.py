@@ -28,7 +28,7 @@ from ingress.order_entry import socket as order_socket
 from ingress.order_entry.session import MOST_FRAMES, MOST_REFUSED
 from ingress.order_entry.socket import MAX_IN_FLIGHT, OrderSocket, socket_class
 from tests.ingress.fakes import TRADER, TRADER_ACCOUNT, Exchange, config, event
-from tests.ingress.live.test_order_entry import logon
+from tests.ingress.sessions import logon
 
 AMEND = {"symbol": "SOL_USDC", "orderId": "1", "quantity": "1"}
 
