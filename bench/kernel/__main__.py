@@ -27,7 +27,7 @@ from bench.kernel.measurements import (
     measure_book,
     measure_depths,
     measure_engine,
-    memory_of,
+    reserved,
     seconds_to_first_command,
 )
 from bench.report.extras import need
@@ -93,8 +93,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     print("\nadding and cancelling in a book")
     for name, nanoseconds in depths.items():
         print(f"{name:<40}{nanoseconds:>10.1f} ns a message")
-    memory, start = memory_of(Capacities()), seconds_to_first_command()
-    print(f"\n{'memory a resting order':<40}{memory['bytes_a_resting_order']:>10.0f} bytes")
+    held, start = engines[-1].order_bytes / engines[-1].open_orders, seconds_to_first_command()
+    memory = {"bytes_a_resting_order": held, "bytes_reserved_an_order": reserved(Capacities())}
+    print(f"\n{'memory a resting order':<40}{held:>10.0f} bytes; {memory['bytes_reserved_an_order']:.0f} are reserved")
     print(f"{'new process to first command, warm':<40}{start:>10.2f} s")
     return {
         "bars": BARS,

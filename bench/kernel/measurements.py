@@ -7,6 +7,7 @@ anything with a log or a socket in it (bench.pipeline has those).
 """
 
 import importlib.util
+import mmap
 import subprocess
 import sys
 import time
@@ -56,6 +57,7 @@ class EngineResult(NamedTuple):
     ratios: list[float]
     open_orders: int
     singly: float  # commands a second, a call each
+    order_bytes: int  # memory of the arrays that orders fill, as the system has given it
 
 
 def load_yardstick(folder: Path) -> ModuleType:
@@ -177,7 +179,8 @@ def measure_engine(
     name = f"{int(state.scalars[MARKETS])} markets, {accounts} accounts, {resting} resting"
     resting_now = int(state.scalars[OPEN_ORDERS])
     figures = len(timed), totals.pop(), median(rates), median(ratios), ratios
-    return EngineResult(name, *figures, resting_now, median(alone))
+    order_bytes = sum(in_memory(getattr(state, array)) for array in ORDER_ARRAYS)
+    return EngineResult(name, *figures, resting_now, median(alone), order_bytes)
 
 
 def resting_book(seed: int, resting: int, span_bits: int, messages: int) -> tuple[Book, np.ndarray]:
@@ -212,11 +215,20 @@ def measure_depths(cases: list[tuple[str, int, int]], messages: int, turns: int)
     return {name: median(values) for name, values in times.items()}
 
 
-def memory_of(capacities: Capacities) -> dict[str, float]:
-    """Bytes per order of capacity, everything included; and of the whole state."""
+def reserved(capacities: Capacities) -> float:
+    """Bytes of address space for each order of capacity, everything that grows with orders included."""
     state = new_state(capacities)
-    orders = sum(getattr(state, name).nbytes for name in ORDER_ARRAYS)
-    return {"bytes_a_resting_order": orders / capacities.orders, "state_mb": sum(a.nbytes for a in state) / 2**20}
+    return float(sum(getattr(state, name).nbytes for name in ORDER_ARRAYS) / capacities.orders)
+
+
+def in_memory(array: np.ndarray) -> int:
+    """Bytes of an array's pages that the system has given so far, by /proc/self/pagemap (whose highest bit says so)."""
+    address, page = array.ctypes.data, mmap.PAGESIZE
+    first, last = address // page, (address + array.nbytes - 1) // page
+    with Path("/proc/self/pagemap").open("rb", buffering=0) as pagemap:
+        pagemap.seek(8 * first)
+        entries = np.frombuffer(pagemap.read(8 * (last - first + 1)), np.uint64)
+    return int((entries >> np.uint64(63)).sum()) * page
 
 
 def seconds_to_first_command() -> float:
