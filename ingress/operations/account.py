@@ -8,7 +8,7 @@ from engine_core.wire.limits import ALL_MARKETS
 from engine_core.wire.units import UnitError, format_decimal
 from ingress.errors import ApiError, bad_request
 from ingress.messages import Reply, json_reply
-from ingress.operations import holdings
+from ingress.operations import funds
 from ingress.operations.admin_commands import apply
 from ingress.replica import live_book, require_filled
 from ingress.requests import fields, order_commands
@@ -25,8 +25,8 @@ async def balances(service: Service, request: Request) -> Reply:
     several = service.several
     shard = fields.integer(request.fields, "shard", 0, len(several.shards.gateways) - 1 if several else 0)
     if shard is None or several is None:
-        return json_reply(await holdings.balances(service, request.caller.account))
-    return json_reply(await holdings.balances_in(service, several.shards.engines[shard], request.caller.account))
+        return json_reply(await funds.balances(service, request.caller.account))
+    return json_reply(await funds.balances_in(service, several.shards.engines[shard], request.caller.account))
 
 
 _UNCHANGEABLE = ("autoBorrowSettlements", "autoLend", "autoRealizePnl", "autoRepayBorrows")
@@ -92,7 +92,7 @@ async def max_order(service: Service, request: Request) -> Reply:
     market = order_commands.market_of(service.setup, request.fields)
     side = fields.choice(request.fields, "side", SIDE_CODES, 0)
     asset = market.quote if side == Side.BID else market.base
-    available = await holdings.spendable(service, request.caller.account, asset.number, market.number)
+    available = await funds.spendable(service, request.caller.account, asset.number, market.number)
     if side == Side.BID:
         lots = available // (_price(service, market, request.fields) * market.units.tick_atoms)
     else:

@@ -20,7 +20,7 @@ from ingress.database import HistoryUnavailable
 from ingress.dispatch import Operation
 from ingress.errors import ApiError, bad_request, not_found
 from ingress.messages import Reply, json_reply
-from ingress.operations import holdings
+from ingress.operations import funds
 from ingress.operations.account import asset_of
 from ingress.operations.admin_commands import apply, create_account, create_key, revoke_key
 from ingress.operations.market_data import market_body
@@ -105,7 +105,7 @@ async def _move(service: Service, request: Request, kind: CommandKind) -> Reply:
         service.auth.once(request.caller)
         reference = new_reference()
     if kind is CommandKind.WITHDRAW:
-        await holdings.bring_home(service, number, asset.number, atoms)
+        await funds.bring_home(service, number, asset.number, atoms)
     event = await apply(service, Admin(kind, account=number, asset=asset.number, payload=numbers(atoms, reference)))
     quantity, available = (format_decimal(value, asset.decimals) for value in (atoms, event.given_available))
     return json_reply(AdminTransfer(number, asset.symbol, quantity, str(reference), available))
@@ -156,7 +156,7 @@ async def delete_key(service: Service, request: Request) -> Reply:
 async def _answer(service: Service, number: int) -> Reply:
     """An account as its administrator sees it."""
     setup = service.setup
-    balances, missing = await holdings.known_balances(service, number)  # what was done must be told, whoever is away
+    balances, missing = await funds.known_balances(service, number)  # what was done must be told, whoever is away
     keys = await keys_of(service, number)
     is_frozen, tier = number in setup.frozen, setup.tiers.get(number, 0)
     answer = AdminAccount(number, is_frozen, tier, keys, balances)

@@ -22,7 +22,7 @@ from ingress.engine import RETRY_LATER, CommandRefused
 from ingress.errors import ApiError, bad_request, refusal
 from ingress.history.forms import Json
 from ingress.messages import Reply, json_reply
-from ingress.operations import holdings
+from ingress.operations import funds
 from ingress.operations.account import asset_of
 from ingress.operations.admin_commands import apply
 from ingress.requests import fields
@@ -96,7 +96,7 @@ async def _check_funds(service: Service, asked: _Asked) -> None:
     """Nothing is noted of what cannot be paid. (The engine decides; this is what it would say by now.)"""
     if asked.request.account in service.setup.frozen:
         raise ApiError(Code.ACCOUNT_DEACTIVATED, "Account is frozen: nothing can be withdrawn")
-    if await holdings.has(service, asked.request.account, asked.request.asset, asked.atoms):
+    if await funds.has(service, asked.request.account, asked.request.asset, asked.atoms):
         return
     if not await service.users.has_withdrawal(service.setup.log_id, asked.request):  # else perhaps it was paid just now
         raise refusal(Reason.INSUFFICIENT_FUNDS)
@@ -104,7 +104,7 @@ async def _check_funds(service: Service, asked: _Asked) -> None:
 
 async def _execute(service: Service, asked: _Asked) -> None:
     try:
-        await holdings.bring_home(service, asked.request.account, asked.request.asset, asked.atoms)
+        await funds.bring_home(service, asked.request.account, asked.request.asset, asked.atoms)
         await apply(service, asked.command)
     except CommandRefused as error:
         if error.reason is Reason.DUPLICATE_REFERENCE:
@@ -182,5 +182,5 @@ async def max_withdrawal(service: Service, request: Request) -> Reply:
     asset = asset_of(service, request.fields)
     atoms = 0
     if request.caller.account not in service.setup.frozen:
-        atoms = await holdings.available(service, request.caller.account, asset.number)
+        atoms = await funds.available(service, request.caller.account, asset.number)
     return json_reply(MaxWithdrawal(asset.symbol, format_decimal(atoms, asset.decimals)))

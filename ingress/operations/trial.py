@@ -10,7 +10,7 @@ from engine_core.replica.setup import Market
 from engine_core.wire.codes import MarketState, OrderFlag, Reason, Side, TimeInForce
 from engine_core.wire.limits import PPM
 from ingress.errors import refusal
-from ingress.operations import holdings
+from ingress.operations import funds
 from ingress.operations.reservation import is_limit, is_trigger, locked_by
 from ingress.replica import live_book, require_filled
 from ingress.requests.command_record import Command
@@ -38,7 +38,7 @@ async def check(service: Service, placement: Placement) -> None:
         reason = Reason.POST_ONLY_WOULD_TAKE
     if reason is None:
         asset = market.quote if command.side == Side.BID else market.base
-        available = await holdings.spendable(service, command.account, asset.number, market.number)
+        available = await funds.spendable(service, command.account, asset.number, market.number)
         if available < locked_by(command, market, book):
             reason = Reason.INSUFFICIENT_FUNDS
     if reason is not None:

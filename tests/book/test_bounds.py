@@ -7,7 +7,7 @@ import pytest
 
 from engine_core.book import queries
 from engine_core.book.audit import audit, digest
-from engine_core.book.memory.state import State, copy_state, new_state
+from engine_core.book.memory.state import State, new_state
 from engine_core.wire.codes import (
     CommandKind,
     EventKind,
@@ -23,7 +23,7 @@ from engine_core.wire.layout import ADMIN, COMMAND
 from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND, MAX_ICEBERG_PARTS
 from tests.book.scenario import setup
 from tests.model.admin import AdminTwin
-from tests.model.pair import SMALL, START_MS, Pair, command, run_book
+from tests.model.pair import SMALL, START_MS, Pair, command, copy_state, run_book
 
 MANY = SMALL._replace(orders=4_000)
 TICK = command(CommandKind.TICK)

@@ -1,7 +1,6 @@
 """The conformance flows give the published digests, and a file that is not one of them is refused with its position."""
 
 import hashlib
-import json
 import lzma
 import os
 from collections.abc import Callable
@@ -15,8 +14,6 @@ from bench.conformance.__main__ import main
 from bench.conformance.flow import HEADER, MAGIC, FlowError, read_flow
 from bench.conformance.kernel import MESSAGE
 from bench.conformance.passes import digest_of, report_text, run
-from bench.kernel import __main__ as kernel
-from tests.bench.report.form import assert_form
 from tests.book.obvious import BUY, CANCEL, MODIFY, NEW, SELL, ObviousBook, random_flow
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance"
@@ -203,19 +200,3 @@ def test_packed_file(tmp_path: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:-9])
     with pytest.raises(FlowError, match="cannot be read"):
         read_flow(packed)
-
-
-@pytest.mark.timeout(900)  # it compiles entries of its own
-def test_bench_kernel_smoke(tmp_path: Path) -> None:
-    out = tmp_path / "kernel.json"
-    assert kernel.main(["--smoke", "--shared", str(shared()), "--json", str(out)]) == 0
-    result = json.loads(out.read_text())
-    assert_form(result, "kernel")
-    assert result["memory"]["bytes_a_resting_order"] > 0
-
-
-def test_bench_kernel_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert kernel.main(["--smoke", "--shared", str(tmp_path)]) == 2
-    assert "--shared" in capsys.readouterr().err
-    assert kernel.main(["--smoke", "--latency", "--shared", str(tmp_path)]) == 2
-    assert "cannot be read" in capsys.readouterr().err

@@ -12,12 +12,12 @@ from engine_core.book import queries
 from engine_core.book.audit import audit, conservation, digest
 from engine_core.book.commands import NOT_KEPT, apply_batch, execute_blocks
 from engine_core.book.ledger.gateways import BLOCK
-from engine_core.book.memory.state import COMMANDS, Capacities, State, copy_state, engine_time, new_state
+from engine_core.book.memory.state import COMMANDS, Capacities, State, engine_time, new_state
 from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.layout import COMMAND, EVENT
 from engine_core.wire.limits import MAX_EVENTS_PER_COMMAND
 from tests.model.generator import setup
-from tests.model.pair import SMALL, Pair, run_book
+from tests.model.pair import SMALL, Pair, copy_state, run_book
 
 
 def check_block(state: State, gateway: int, incarnation: int, sequence: int) -> Reason:

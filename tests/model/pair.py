@@ -32,6 +32,14 @@ START_MS = 1_000
 _events = np.zeros(2 * MAX_EVENTS_PER_COMMAND, EVENT)  # kernels write every field of every event
 
 
+def copy_state(state: State) -> State:
+    """An independent copy."""
+    copied = State(*(np.zeros(array.size, array.dtype) for array in state))
+    for ours, theirs in zip(copied, state, strict=True):
+        ours[:] = theirs
+    return copied
+
+
 def command(kind: CommandKind, /, **fields: Any) -> np.ndarray:
     """One COMMAND or ADMIN record, by its kind, as COMMAND."""
     record = np.zeros(1, ADMIN if kind >= CommandKind.GENESIS else COMMAND)

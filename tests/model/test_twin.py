@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine_core.book.audit import digest
-from engine_core.book.memory.state import State, copy_state, new_state
+from engine_core.book.memory.state import State, new_state
 from engine_core.wire.codes import CommandKind
 from engine_core.wire.layout import COMMAND
 from tests.model.generator import Generator, setup
-from tests.model.pair import SMALL, START_MS, Pair, command, run_book
+from tests.model.pair import SMALL, START_MS, Pair, command, copy_state, run_book
 
 LISTS = int(os.environ.get("EXCHANGE_MODEL_LISTS", "1000"))  # a soak asks for millions
 BLOCKS, BLOCK_COMMANDS = 10, 6

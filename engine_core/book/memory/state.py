@@ -257,14 +257,6 @@ def new_state(capacities: Capacities) -> State:
     return state
 
 
-def copy_state(state: State) -> State:
-    """An independent copy: what a snapshot holds."""
-    copied = State(*(zeros(array.size, array.dtype) for array in state))
-    for ours, theirs in zip(copied, state, strict=True):
-        ours[:] = theirs
-    return copied
-
-
 def read_only(state: State) -> State:
     """The same memory, for those who only look: NumPy refuses to write to it, and Numba to compile what would."""
     arrays: Iterable[Any] = (array.view() for array in state)

@@ -1,6 +1,6 @@
 /** One HTTP request to the exchange: JSON in and out, failures as ApiError. Non-goal: what the answers mean. */
 
-export const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 export class ApiError extends Error {
   constructor(

@@ -4,7 +4,7 @@ import type { BookSide } from "../model/depth/bookReplica";
 import type { Venue } from "../model/venue";
 import { frames } from "../reactive/frames";
 
-export interface Inspection {
+interface Inspection {
   book: () => {
     symbol: string | null;
     state: string;

@@ -12,7 +12,7 @@ import { cumulative } from "./cumulative";
 import styles from "./book.module.css";
 import { EMPTY_VIEW, ladder, type LadderRow, type LadderView } from "./ladder";
 
-export type Picked = { price: bigint; side: Side };
+type Picked = { price: bigint; side: Side };
 
 export const ROW_PX = 20;
 const ROOM = 10; // characters of an amount, one of them a point or a comma

@@ -3,7 +3,7 @@ import { fixed } from "../decimal/format";
 import type { Market } from "../model/market/markets";
 import type { OrderLine } from "./orderLines";
 
-export interface Span {
+interface Span {
   minValue: number;
   maxValue: number;
 }

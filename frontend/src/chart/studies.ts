@@ -5,7 +5,7 @@ import type { Candle } from "../model/market/candles";
 import { ALL, INDICATORS, type Bar, type Indicator } from "./indicators";
 import type { ChartTheme } from "./theme";
 
-export interface PlacedCandle {
+interface PlacedCandle {
   place: UTCTimestamp;
   candle: Candle;
 }

@@ -22,7 +22,7 @@ const ALIKE: readonly [RegExp, string][] = [
 ];
 
 /** What signs may mean to a reader: some may mean both. The page itself writes "1,234.5" in all languages. */
-export interface Signs {
+interface Signs {
   decimals: string;
   thousands: string;
 }

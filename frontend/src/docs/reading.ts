@@ -63,7 +63,7 @@ function messages(asyncApi: AsyncApi, named: Record<string, unknown>): { name: s
   });
 }
 
-export function resolved(schema: Schema, schemas: Schemas): Schema {
+function resolved(schema: Schema, schemas: Schemas): Schema {
   const name = schema.$ref?.split("/").at(-1);
   return name === undefined ? schema : (schemas[name] ?? {});
 }

@@ -12,7 +12,7 @@ import { Backoff } from "./backoff";
 import { Clock } from "./clock";
 import type { ControlFrame, DataFrame, ServerFrame, StreamEvent } from "./events";
 
-export type FeedState = "opening" | "live" | "away";
+type FeedState = "opening" | "live" | "away";
 
 export interface Stream<E extends StreamEvent = StreamEvent> {
   name: string;
@@ -23,7 +23,7 @@ export interface Stream<E extends StreamEvent = StreamEvent> {
   lost?: () => void;
 }
 
-export interface FeedOptions {
+interface FeedOptions {
   /** Called before each connection; null when the exchange cannot be reached yet. */
   address: () => Promise<string | null>;
   streamToken: () => string | null;

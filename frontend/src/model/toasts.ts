@@ -1,9 +1,9 @@
 /** Short messages that come and go: what happened to an order, and why. */
 import { Store } from "../reactive/store";
 
-export type Tone = "good" | "bad" | "plain";
+type Tone = "good" | "bad" | "plain";
 
-export interface Toast {
+interface Toast {
   id: number;
   key: string | null;
   tone: Tone;

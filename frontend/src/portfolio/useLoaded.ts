@@ -2,7 +2,7 @@
 import { useEffect, useState } from "react";
 import { ApiError } from "../api/http";
 
-export type Loaded<T> = { value: T | null; problem: string | null };
+type Loaded<T> = { value: T | null; problem: string | null };
 
 export function useLoaded<T>(read: () => Promise<T>, key: unknown): Loaded<T> {
   const [loaded, setLoaded] = useState<Loaded<T>>({ value: null, problem: null });

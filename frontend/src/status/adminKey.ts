@@ -33,7 +33,7 @@ export function signingText(instruction: string, members: Members, timestamp: st
 
 const base64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
 
-export interface Signer {
+interface Signer {
   apiKey: string;
   sign: (text: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 }

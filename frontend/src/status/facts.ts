@@ -1,12 +1,12 @@
 /** What the processes show, as a person reads it: rates, levels and percentiles between two readings. Pure. */
 
-export interface Numbered {
+interface Numbered {
   name: string;
   value: string;
   labels: Record<string, string>;
 }
 
-export interface Timed {
+interface Timed {
   name: string;
   counts: number[];
   labels: Record<string, string>;
@@ -34,7 +34,7 @@ export interface AdminStatus {
 /** A fact at one moment; null: nobody says it. */
 export type Value = number | null;
 
-export interface Fact {
+interface Fact {
   id: string;
   title: string;
   unit: string;

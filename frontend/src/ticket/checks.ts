@@ -14,7 +14,7 @@ import { checkTotal } from "./total";
 
 export const FIELDS = ["trigger", "price", "total", "quantity", "quoteQuantity", "display", "slippage", "form"] as const;
 export type Field = (typeof FIELDS)[number];
-export type Problems = Partial<Record<Field, string>>;
+type Problems = Partial<Record<Field, string>>;
 
 /** What the fields say, as far as they can be read. */
 export interface Values {

@@ -7,7 +7,7 @@ import { spends, type Values } from "./checks";
 import { hasTrigger, isLimit, opposite, type Draft, type Surroundings } from "./draft";
 import type { Walk } from "./sizing";
 
-export interface Risk {
+interface Risk {
   confirmation: Confirmation;
   words: string;
 }

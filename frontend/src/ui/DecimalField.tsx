@@ -4,7 +4,7 @@ import { ceilTo, floorTo } from "../decimal/decimal";
 import { toTyped, tryTyped } from "../decimal/typed";
 import styles from "./DecimalField.module.css";
 
-export interface DecimalFieldProps {
+interface DecimalFieldProps {
   label: string;
   unit: string;
   value: string;

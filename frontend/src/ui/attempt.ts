@@ -2,7 +2,7 @@
 import { useCallback, useState } from "react";
 import { ApiError } from "../api/http";
 
-export interface Attempt {
+interface Attempt {
   isBusy: boolean;
   problem: ApiError | null;
   /** Resolves to whether it succeeded. */

@@ -2,11 +2,11 @@
 import { recall, remember } from "../reactive/remembered";
 import { Store } from "../reactive/store";
 
-export type Colours = "dark" | "light";
+type Colours = "dark" | "light";
 export const THEMES = ["auto", "dark", "light"] as const;
 export type Theme = (typeof THEMES)[number];
 export const PALETTES = ["standard", "safe"] as const;
-export type Palette = (typeof PALETTES)[number];
+type Palette = (typeof PALETTES)[number];
 
 const THEME = "colours";
 const PALETTE = "palette";

@@ -4,7 +4,7 @@
  */
 import "./rows.css";
 
-export interface RowContent {
+interface RowContent {
   cells: readonly string[];
   /** Extra class names: tone, own order, chosen. */
   className: string;

@@ -14,7 +14,7 @@ from engine_core.wire.codes import AccountOption, CommandKind, EventKind
 from engine_core.wire.layout import ADMIN
 from ingress.errors import ApiError
 from ingress.history.moves import Key, MoveRow
-from ingress.operations import holdings
+from ingress.operations import funds
 from ingress.operations import moves as operation
 from ingress.operations.moves import ONE_SHARD, move_reference
 from ingress.shards import router
@@ -152,7 +152,7 @@ async def test_a_shard_that_does_not_answer(venue: Venue, monkeypatch: pytest.Mo
         await asyncio.sleep(60)
 
     monkeypatch.setattr(venue.ledgers[2], "query", silent)
-    monkeypatch.setattr(holdings, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(funds, "WAIT_SECONDS", 0.01)
     monkeypatch.setattr(router, "ANSWER_SECONDS", 0.01)
     refused = await venue.exchange.signed("GET", "/api/v1/capital", "balanceQuery")
     assert refused.status_code == 503 and refused.json()["message"].startswith("Shard 2 does not answer")
@@ -160,7 +160,7 @@ async def test_a_shard_that_does_not_answer(venue: Venue, monkeypatch: pytest.Mo
     asked = {"symbol": "SOL_USDC", "side": "Bid", "price": "100"}
     refused = await venue.exchange.signed("GET", "/api/v1/account/limits/order", "maxOrderQuantity", asked)
     assert refused.status_code == 503, "a part would look like all that it can pay for"
-    known, missing = await holdings.known_balances(venue.exchange.service, TRADER_ACCOUNT)
+    known, missing = await funds.known_balances(venue.exchange.service, TRADER_ACCOUNT)
     assert (known["USDC"].available, missing) == ("1000", [2])
 
 
@@ -280,9 +280,9 @@ async def test_what_home_can_pay_needs_no_other_shard(venue: Venue, monkeypatch:
 
     monkeypatch.setattr(venue.ledgers[1], "query", away)
     service = venue.exchange.service
-    assert await holdings.has(service, TRADER_ACCOUNT, USDC, 1_000 * UNIT)
-    await holdings.bring_home(service, TRADER_ACCOUNT, USDC, 1_000 * UNIT)
-    for asking in (holdings.has, holdings.bring_home):
+    assert await funds.has(service, TRADER_ACCOUNT, USDC, 1_000 * UNIT)
+    await funds.bring_home(service, TRADER_ACCOUNT, USDC, 1_000 * UNIT)
+    for asking in (funds.has, funds.bring_home):
         with pytest.raises(ApiError):
             await asking(service, TRADER_ACCOUNT, USDC, 1_000 * UNIT + 1)
 

@@ -15,14 +15,14 @@ import { BookReplica, type Change } from "./bookReplica";
 
 export type BookState = "idle" | "fetching" | "live";
 
-export const SNAPSHOT_LIMIT = 1000;
+const SNAPSHOT_LIMIT = 1000;
 /** Certain levels below which a truncated side is fetched again: more than any ladder shows. */
 const THIN = 200;
 const REFETCH_MS = 250;
 /** A snapshot older than the stream is asked for again; the buffer must not grow without end meanwhile. */
 const MAX_BUFFERED = 50_000;
 
-export interface BookSyncOptions {
+interface BookSyncOptions {
   fetch: () => Promise<WireDepth>;
   /** Called after each change of state or of the book: cheap, at most marks something dirty. */
   changed: () => void;

@@ -12,7 +12,7 @@ export interface MarketRow {
   isFavourite: boolean;
 }
 
-export const SORTS = ["market", "last", "change", "volume", "spread"] as const;
+const SORTS = ["market", "last", "change", "volume", "spread"] as const;
 export type Sort = (typeof SORTS)[number];
 
 export interface View {

@@ -12,7 +12,7 @@ import type { Feed } from "../../feed/feed";
 import { Store } from "../../reactive/store";
 import { byTime, fillFromEvent, fillFromWire, fromEvent, fromWire, mergeFills, OrderTable, type Fill, type Orders } from "./orders";
 
-export interface Balance {
+interface Balance {
   available: bigint;
   locked: bigint;
 }

@@ -4,7 +4,7 @@ import type { Side, WireFill } from "../../api/types";
 import { isOpen } from "./orders";
 import { everything } from "./pages";
 
-export type Cell = string | number | boolean | null | undefined;
+type Cell = string | number | boolean | null | undefined;
 
 /** For machines: times are UTC, which the exchange does not write behind them, and decimals plain. */
 const TIMES: ReadonlySet<string> = new Set(["timestamp", "createdAt"]);

@@ -6,7 +6,7 @@ import { status } from "../../api/public";
 import { ApiError } from "../../api/http";
 import { Store } from "../../reactive/store";
 
-export type OrderEntryState = { kind: "asking" } | { kind: "open" } | { kind: "closed"; reason: string };
+type OrderEntryState = { kind: "asking" } | { kind: "open" } | { kind: "closed"; reason: string };
 
 const ASK_MS = 3_000;
 

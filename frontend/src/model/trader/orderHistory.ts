@@ -12,7 +12,7 @@ export interface EndedOrder extends Order {
   expiryReason: string | null;
 }
 
-export function fromHistory(wire: WireHistoryOrder): EndedOrder {
+function fromHistory(wire: WireHistoryOrder): EndedOrder {
   return { ...fromWire({ ...wire, createdAt: parseUtc(wire.createdAt) }), expiryReason: wire.expiryReason ?? null };
 }
 

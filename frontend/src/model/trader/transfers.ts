@@ -7,7 +7,7 @@ import type { Account, Balances } from "./account";
 import { Followed } from "./followed";
 import { newest, type Newest } from "./pages";
 
-export interface Transfer {
+interface Transfer {
   key: string;
   kind: "Deposit" | "Withdrawal";
   asset: string;
