@@ -50,8 +50,12 @@ class Event(NamedTuple):
         return self.level_lots
 
     @property
+    def counter_order_id(self) -> int:
+        """Of a FILL, as the three below."""
+        return self.trigger_ticks
+
+    @property
     def trade_id(self) -> int:
-        """Of a FILL, as the two below."""
         return self.amount_atoms
 
     @property

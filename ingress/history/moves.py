@@ -92,10 +92,12 @@ async def page(
     [(stored,)] = await fetch(connection, f"select count(*) from moves where {wanted.where}", wanted.values)
     known = await _stored_of(connection, wanted.account, list(fresh))
     new = [move for key, move in fresh.items() if key not in known and wanted.admits(move)]
-    new.sort(key=lambda move: -move.sent_ms)
-    rows = new[offset : offset + limit]
+    # A writer may lag behind another, so a new one may be older than what is stored: they are merged from as far before
+    # the page as new ones could push stored ones back.
+    first = max(0, offset - len(new))
     order = "order by sent desc, from_shard desc, to_shard desc, sequence desc offset %s limit %s"
-    place = (max(0, offset - len(new)), limit - len(rows))
+    place = (first, offset + limit - first)
+    rows = list(new)
     for *key, asset, atoms, its_reference, sent_ms, arrived_ms in await fetch(
         connection, f"{_COLUMNS} where {wanted.where} {order}", (*wanted.values, *place)
     ):
@@ -103,6 +105,8 @@ async def page(
         if row.arrived_ms is None and row.key in fresh:
             row.arrived_ms = fresh[row.key].arrived_ms
         rows.append(row)
+    rows.sort(key=lambda move: (move.sent_ms, move.key), reverse=True)
+    rows = rows[offset - first : offset - first + limit]
     return rows, stored + len(new)
 
 

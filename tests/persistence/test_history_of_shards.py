@@ -53,7 +53,7 @@ def store(valkey: str, postgres: str, blocks: list[Block], stored: tuple[int, in
             writer.store(own)
 
 
-STORED = [(0, 0), (32, 32), (32, 2), (5, 20), (0, 32)]
+STORED = [(0, 0), (32, 32), (32, 2), (5, 20), (0, 32), (4, 32)]
 
 
 @pytest.mark.parametrize("stored", STORED)
@@ -135,6 +135,7 @@ async def test_moves(valkey: str, postgres: str, blocks: list[Block], stored: tu
         assert {(ACCOUNT, *move.key): (move.asset, move.amount_atoms, move.reference) for move in found} == {
             key: tuple(row[:3]) for key, row in wanted
         }
+        assert found == sorted(found, key=lambda move: (move.sent_ms, move.key), reverse=True)
         in_flight = [move for move in found if move.arrived_ms is None]
         assert [move.amount_atoms for move in in_flight] == [7]
         pages = [(await reader.moves(ACCOUNT, limit=1, offset=place))[0][0].key for place in range(4)]
