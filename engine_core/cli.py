@@ -132,7 +132,7 @@ def _state_commands(add: Add) -> None:
     add(
         "snapshot",
         _on_state("change.snapshots", "take_snapshot"),
-        "write the state of the engine to disk, without pausing it",
+        "write the state of the engine to disk, while it trades on",
     )
     inspect = add(
         "inspect",

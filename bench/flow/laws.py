@@ -7,7 +7,7 @@
     lognormal    median, sigma
     pareto       least, alpha         P(X > x) = (least / x)^alpha: a heavy tail
 
-A mixture is a list of them, each with its weight; weights need not add up to one. See kernels/random.py for the draws.
+A mixture is a list of them, each with its weight; weights need not add up to one. See kernels/drawing.py for the draws.
 """
 
 import math

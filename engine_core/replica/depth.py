@@ -38,7 +38,7 @@ DONE, ADMIN_EVENT_MET, SIDE_FULL, GAP, UNKNOWN_MARKET = 0, 1, 2, 3, 4
 EPOCH, LEVELS, TRADES, SPANS, SUBJECT = 0, 1, 2, 3, 4
 
 _FILL, _APPLIED = int(EventKind.FILL), int(EventKind.APPLIED)
-_FIRST_ADMIN = 32  # kinds from here on have the ADMIN shape
+_FIRST_ADMIN = int(EventKind.APPLIED)  # kinds from here on have the ADMIN shape
 _TAKER, _BID = int(OrderFlag.TAKER), int(Side.BID)
 _DEPOSIT, _WITHDRAW, _LEASE, _SKIP, _CAPACITY, _TRANSFER, _SHARES, _OUT, _IN = (int(kind) for kind in NOT_SETUP)
 

@@ -13,7 +13,7 @@ from engine_core.runtime.snapshots.trim import DAY_MS, Retention, trim
 from engine_core.transport.redis_connection import client_of
 from engine_core.wire.streams import keys
 
-TICK_MS = 100  # how often an engine looks for due timers
+TICK_MS = 100  # at least so much is between two TICKs, which come only while a timer is due
 INTAKE_BYTES = 1 << 18  # of commands in one read, about: bounds the work between two looks at the socket
 APPEND_BYTES = 4 << 20  # of events in one transaction, about
 TRIM_SECONDS = 30.0  # for one answer of Redis while it trims

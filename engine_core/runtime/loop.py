@@ -4,7 +4,8 @@
     engine    | execute n.1, ring, send   | execute n.2 ... | execute n+1.1, ...
 
 Each read is asked for before the last one is executed, and while a long one is executed its events go out part by part,
-each once Redis has taken the one before: the two processes work at the same time, and the engine waits for no answer.
+each once Redis has taken the one before: the two processes work at the same time, and the engine waits for no answer,
+but to commands of its own (own_commands.py), and before a snapshot for replicas, a second at most.
 With nothing to do it sleeps in poll(). A standby does the same, but neither rings nor publishes nor answers: it keeps
 what it computed until the active engine has published it, or is gone (standby.py).
 Non-goals: recovery of what was executed before (recovery.py), and deciding anything about orders (book/).

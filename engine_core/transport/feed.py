@@ -21,12 +21,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from engine_core.jit.kernel import kernel
+from engine_core.jit.kernel import inner, kernel
 from engine_core.transport.primary import UNREACHABLE, async_redis_of, is_elsewhere
 from engine_core.transport.replicated import EventReader, end_of_async, read_events_async
 from engine_core.transport.ring import RingReader
 from engine_core.wire.layout import EVENT, SLOT, join
 from engine_core.wire.log import RESTORE_SECONDS, LogBehind, LogError, LogState, no_log, parse_description
+from engine_core.wire.slot_words import BLOCK_EVENTS, ENTRY_MS, ENTRY_SEQ, POSITION, UPPER_HALF_BITS
 from engine_core.wire.streams import (
     FIELD,
     ORIGIN,
@@ -57,21 +58,28 @@ _LAST_MS, _LAST_SEQ, _LAST_POSITION, _DONE_MS, _DONE_SEQ, _PROGRESS_WORDS = rang
 logger = logging.getLogger(__name__)
 
 
+@inner
+def _place(slot: np.ndarray) -> tuple[int, int, int]:
+    """(entry's milliseconds, its sequence, position in it)."""
+    return slot[ENTRY_MS], slot[ENTRY_SEQ], slot[POSITION] >> UPPER_HALF_BITS
+
+
 @kernel
 def _admit(slots: np.ndarray, progress: np.ndarray) -> int:
     """The index of the first slot (int64 rows) not handed on yet; all from there on are noted in `progress`."""
     count = slots.shape[0]
     last = (progress[_LAST_MS], progress[_LAST_SEQ], progress[_LAST_POSITION])
     first = 0
-    while first < count and (slots[first, 16], slots[first, 17], slots[first, 18] >> 32) <= last:
+    while first < count and _place(slots[first]) <= last:
         first += 1
     if first == count:
         return first
     row = slots[count - 1]
-    progress[_LAST_MS], progress[_LAST_SEQ], progress[_LAST_POSITION] = row[16], row[17], row[18] >> 32
+    progress[_LAST_MS], progress[_LAST_SEQ], progress[_LAST_POSITION] = _place(row)
     for index in range(count - 1, first - 1, -1):
-        if (slots[index, 18] >> 32) + 1 == slots[index, 23]:
-            progress[_DONE_MS], progress[_DONE_SEQ] = slots[index, 16], slots[index, 17]
+        entry_ms, entry_seq, position = _place(slots[index])
+        if position + 1 == slots[index, BLOCK_EVENTS]:
+            progress[_DONE_MS], progress[_DONE_SEQ] = entry_ms, entry_seq
             break
     return first
 

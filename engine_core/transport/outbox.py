@@ -28,6 +28,18 @@ from engine_core.transport.gateway import GatewayError
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.layout import COMMAND, EVENT, SLOT, join
 from engine_core.wire.limits import MAX_BLOCK_COMMANDS
+from engine_core.wire.slot_words import (
+    BLOCK_EVENTS,
+    GATEWAY,
+    INCARNATION,
+    INDEX,
+    INDEX_BITS,
+    KIND,
+    LOWER_HALF,
+    POSITION,
+    SEQUENCE,
+    UPPER_HALF_BITS,
+)
 from engine_core.wire.streams import EntryId, Header, decode_block, encode_block
 
 
@@ -43,26 +55,23 @@ _SLOT_WORDS, _EVENT_WORDS = SLOT.itemsize // 8, EVENT.itemsize // 8
 _REFUSED = int(EventKind.BLOCK_REFUSED)  # compared with NumPy scalars, which are slow with enums
 _FIRST, _LAST, _SEQUENCE, _INDEX, _WHOLE, _KIND, _POSITION, _GROUP_WORDS = range(8)
 
-assert EVENT.fields is not None and EVENT.fields["index"][1] == 10
-assert SLOT.fields is not None and SLOT.fields["gateway"][1] == 18 * 8 and SLOT.fields["position"][1] == 18 * 8 + 4
-
 
 @kernel
 def _group(slots: np.ndarray, gateway: int, incarnation: int, groups: np.ndarray) -> int:
     """Runs of slots (int64 rows) that answer one command of this gateway; the number of rows written to `groups`."""
     found, last = 0, slots.shape[0] - 1
     for at in range(last + 1):
-        if (slots[at, 18] & 0xFFFFFFFF) != gateway or slots[at, 19] != incarnation:
+        if (slots[at, GATEWAY] & LOWER_HALF) != gateway or slots[at, INCARNATION] != incarnation:
             continue
-        sequence, index = slots[at, 20], (slots[at, 1] >> 16) & 0xFFFF
+        sequence, index = slots[at, SEQUENCE], (slots[at, INDEX] >> INDEX_BITS) & 0xFFFF
         group = groups[found - 1]
         if found == 0 or group[_LAST] != at or group[_SEQUENCE] != sequence or group[_INDEX] != index:
             group = groups[found]
             group[_FIRST], group[_SEQUENCE], group[_INDEX] = at, sequence, index
-            group[_KIND], group[_POSITION] = slots[at, 0] & 0xFF, slots[at, 18] >> 32
+            group[_KIND], group[_POSITION] = slots[at, KIND] & 0xFF, slots[at, POSITION] >> UPPER_HALF_BITS
             found += 1
         group[_LAST] = at + 1
-        group[_WHOLE] = at < last or (slots[at, 18] >> 32) + 1 == slots[at, 23]
+        group[_WHOLE] = at < last or (slots[at, POSITION] >> UPPER_HALF_BITS) + 1 == slots[at, BLOCK_EVENTS]
     return found
 
 

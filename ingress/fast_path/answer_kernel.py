@@ -17,6 +17,15 @@ from engine_core.jit.kernel import inner, kernel, wide
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import EventKind, OrderFlag, OrderType
 from engine_core.wire.layout import EVENT, SLOT
+from engine_core.wire.slot_words import (
+    BLOCK_EVENTS,
+    GATEWAY,
+    INCARNATION,
+    LOWER_HALF,
+    POSITION,
+    SEQUENCE,
+    UPPER_HALF_BITS,
+)
 from ingress.fast_path.order_kernel import MAX_DIGITS
 from ingress.fast_path.request_kernel import byte_rows, text_bytes
 from ingress.messages import encode_json
@@ -34,7 +43,6 @@ _SPECIAL = (OrderFlag.BY_QUOTE | OrderFlag.TRIGGER | OrderFlag.ICEBERG).value
 
 # Words of a SLOT that are read here; of the first two more than one field, see layout.py.
 _CODES, _INDEX, _ORDER, _CLIENT_AND_PRICE, _QUANTITY, _EXECUTED, _EXECUTED_ATOMS, _CREATED = 0, 1, 2, 3, 8, 9, 10, 15
-_GATEWAY, _INCARNATION, _SEQUENCE, _BLOCK_EVENTS = 18, 19, 20, 23
 _KIND, _SIDE, _TYPE, _TIME_IN_FORCE, _SELF_TRADE, _FLAGS, _STATUS = range(7)  # bytes of the first
 
 # One row of words for each market, by its number.
@@ -109,14 +117,15 @@ def write_answers(slots: np.ndarray, gateway: int, markets: ShownMarkets, made: 
     """Of slots as int64 rows; how many answers were written."""
     at, count, length, total = 0, 0, 0, len(slots)
     while at < total and count < MOST_ANSWERS:
-        if slots[at, _GATEWAY] & 0xFFFFFFFF != gateway:
+        if slots[at, GATEWAY] & LOWER_HALF != gateway:
             at += 1
             continue
         end = at + 1
         while end < total and _same(slots[at], slots[end]):
             end += 1
-        is_begun = at > 0 or slots[at, _GATEWAY] >> 32 == 0
-        if is_begun and (end < total or (slots[end - 1, _GATEWAY] >> 32) + 1 == slots[end - 1, _BLOCK_EVENTS]):
+        is_begun = at > 0 or slots[at, POSITION] >> UPPER_HALF_BITS == 0
+        position = slots[end - 1, POSITION] >> UPPER_HALF_BITS
+        if is_begun and (end < total or position + 1 == slots[end - 1, BLOCK_EVENTS]):
             last = _last(slots, at, end)
             written = _write(slots[at], slots[last], markets, made.text[length:]) if last >= 0 else 0
             if written:
@@ -131,9 +140,9 @@ def write_answers(slots: np.ndarray, gateway: int, markets: ShownMarkets, made: 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether both are of one command."""
     return bool(
-        one[_GATEWAY] & 0xFFFFFFFF == other[_GATEWAY] & 0xFFFFFFFF
-        and one[_INCARNATION] == other[_INCARNATION]
-        and one[_SEQUENCE] == other[_SEQUENCE]
+        one[GATEWAY] & LOWER_HALF == other[GATEWAY] & LOWER_HALF
+        and one[INCARNATION] == other[INCARNATION]
+        and one[SEQUENCE] == other[SEQUENCE]
         and (one[_INDEX] >> 16) & 0xFFFF == (other[_INDEX] >> 16) & 0xFFFF
     )
 

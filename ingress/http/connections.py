@@ -16,10 +16,11 @@ from engine_core.config.edge_limits import Connections
 from engine_core.edge.refusals import Code
 from engine_core.process import lifecycle
 from ingress.access.rate_limits import RateLimiter
+from ingress.engine import RETRY_LATER
 from ingress.errors import ApiError
 
 FULL: Final = ApiError(Code.MAINTENANCE, "Too many connections")
-TOO_MANY: Final = ApiError(Code.TOO_MANY_REQUESTS, "Too many connections from this address", ((b"Retry-After", b"1"),))
+TOO_MANY: Final = ApiError(Code.TOO_MANY_REQUESTS, "Too many connections from this address", RETRY_LATER)
 LOG_SECONDS: Final = 10.0
 
 logger = logging.getLogger(__name__)

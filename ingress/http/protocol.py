@@ -2,9 +2,8 @@
 
 A plain order that arrives in one piece, between two requests, never meets the parser (fast_path/http_orders.py); other
 requests of the hot routes skip ASGI (fast_path/cycle.py). Keep-alive, pipelining, disconnects, shutdown stay uvicorn's.
-What cannot become a request is refused with the same `{"code","message"}` body as everything else, after the answers to
-what was begun before it. What is read at a time is bounded: while a whole request waits, the rest waits unread.
-
+What cannot become a request is refused with the same body as everything else, after the answers to what was begun
+before it. What is read at a time is bounded: while a whole request waits, the rest waits unread.
 An offer to change the protocol is taken only where there is one to change to, and else ignored (RFC 9110, section 7.8):
 the parser, which stops at each, is given the head once more without the offer. So a body is read by its length always.
 """

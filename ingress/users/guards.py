@@ -16,6 +16,7 @@ from ingress.access.authenticator import cookie_of
 from ingress.access.rate_limits import Cost
 from ingress.access.used_signatures import busy
 from ingress.database import HistoryUnavailable
+from ingress.engine import RETRY_LATER
 from ingress.errors import ApiError, bad_request, not_found
 from ingress.messages import Call, Reply, json_reply
 from ingress.requests import fields
@@ -33,7 +34,7 @@ WRONG_PASSWORD: Final = "Wrong password"
 
 
 def no_users(error: HistoryUnavailable) -> ApiError:
-    return ApiError(Code.MAINTENANCE, f"Users are not available: {error}"[:200], ((b"Retry-After", b"1"),))
+    return ApiError(Code.MAINTENANCE, f"Users are not available: {error}"[:200], RETRY_LATER)
 
 
 async def prove(service: Service, request: Request) -> User | None:

@@ -6,7 +6,6 @@ not enough. Non-goals: administrators' keys (operations/administrator.py), and k
 
 import base64
 import time
-from typing import Final
 
 from msgspec import UNSET
 from nacl.signing import SigningKey
@@ -16,6 +15,7 @@ from engine_core.edge.key_names import KEY_NAME_RULE, is_key_name
 from engine_core.edge.refusals import Code
 from engine_core.edge.spelling import PERMISSIONS, PermissionWord
 from engine_core.wire.codes import KeyPermission, Reason
+from engine_core.wire.limits import KEYS_OF_ONE_ACCOUNT
 from ingress.access.authenticator import Caller
 from ingress.database import HistoryUnavailable
 from ingress.engine import CommandRefused
@@ -30,8 +30,6 @@ from ingress.service import Request, Service
 from ingress.users.guard_rows import KeyNote
 from ingress.users.guards import no_users, prove
 
-MAX_KEYS: Final = 50  # of one account
-
 
 async def list_keys(service: Service, request: Request) -> Reply:
     """The account's keys that are valid; a secret is never stored."""
@@ -45,8 +43,8 @@ async def make_key(service: Service, request: Request) -> Reply:
     permissions = permissions_of(request.fields.get("permissions"))
     if account in service.setup.frozen:
         raise ApiError(Code.ACCOUNT_DEACTIVATED, "Account is frozen: it can make no keys")
-    if sum(key.account == account for key in service.setup.keys.values()) >= MAX_KEYS:
-        raise bad_request(f"An account has at most {MAX_KEYS} API keys: revoke one first")
+    if sum(key.account == account for key in service.setup.keys.values()) >= KEYS_OF_ONE_ACCOUNT:
+        raise bad_request(f"An account has at most {KEYS_OF_ONE_ACCOUNT} API keys: revoke one first")
     given, secret = fields.text(request.fields, "publicKey"), None
     if given is None:
         pair = SigningKey.generate()

@@ -144,6 +144,32 @@ async def test_a_redis_that_says_nothing_holds_up_nobody_and_is_asked_again(monk
     server.close()
 
 
+async def test_who_cannot_prolong_the_lease_publishes_nothing_once_it_has_run_out(
+    valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("egress.pubsub.LEASE_MS", 300)
+
+    async def refused(*arguments: Any) -> Any:
+        raise RedisConnectionError("gone")
+
+    async with running() as rig, publishing(rig, valkey) as publisher, hearing(valkey, "trade@SOL_USDC") as pubsub:
+        await until(lambda: publisher.channels == 1)
+        rig.flow.trade(Side.BID, 10, 1, 1)
+        rig.feed()
+        assert (await heard(pubsub))[1]["data"]["t"] == 1
+        with monkeypatch.context() as broken:
+            broken.setattr(publisher._redis, "eval", refused)
+            await asyncio.sleep(0.4)
+            rig.flow.trade(Side.BID, 10, 1, 1)
+            rig.feed()
+            await until(lambda: publisher.dropped == 1)
+        held = publisher._holds_until
+        await until(lambda: publisher._holds_until > held)
+        rig.flow.trade(Side.BID, 10, 1, 1)
+        rig.feed()
+        assert (await heard(pubsub))[1]["data"]["t"] == 3
+
+
 async def test_a_subscriber_who_never_reads_holds_up_nobody(valkey: str) -> None:
     async with running() as rig, publishing(rig, valkey) as publisher, hearing(valkey, "trade@SOL_USDC") as pubsub:
         deaf = Redis.from_url(valkey)

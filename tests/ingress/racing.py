@@ -1,4 +1,4 @@
-"""What processes do that race for names (test_limits.py); a module of its own, so that they import hardly anything."""
+"""What processes do that race for names (access/test_rate_limits.py); by itself, so they import hardly anything."""
 
 from contextlib import closing
 from pathlib import Path

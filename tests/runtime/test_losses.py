@@ -197,6 +197,9 @@ def test_trimming_keeps_what_snapshots_and_the_writer_need(valkey: str, runtime:
     trim.trim(client, NAMES, runtime, 0, everything)
     assert client.xlen(NAMES.events) == 304, "a writer of another log says nothing"
     client.set(NAMES.stored, Stored(place.log_id, middle, 151).encode())
+    client.set("of somebody else", bytes(16 << 20))
+    trim.trim(client, NAMES, runtime, 0, Retention(keep_ms=3_600_000, redis_bytes=16 << 20, snapshots=1, young_ms=0))
+    assert client.xlen(NAMES.events) == 304, "what others keep in the same Redis makes no log shorter"
     trim.trim(client, NAMES, runtime, 0, Retention(keep_ms=3_600_000, redis_bytes=1, snapshots=1, young_ms=0))
     assert 154 <= client.xlen(NAMES.events) < 270, "for want of memory even young entries go"
     assert client.xrange(NAMES.events, str(middle), str(middle)), "but the writer's own entry proves its place"

@@ -10,9 +10,10 @@ snapshot, which might be damaged, or before a writer has ever stored anything, n
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import redis
 
@@ -50,7 +51,8 @@ def trim(client: redis.Redis, names: Keys, data: Path, shard: int, limits: Reten
     for name, bound in bounds.items():
         aged = EntryId(time.time_ns() // 1_000_000 - limits.keep_ms, 0)
         said.append(f"{name} by {_trim_to(client, name, min(bound, aged))}")
-    while _used(client) > limits.redis_bytes // 2:
+    takes_too_much = _too_much(client, names, limits.redis_bytes // 2)
+    while takes_too_much():
         removed = sum(_step(client, name, bound) for name, bound in bounds.items())
         if not removed:
             break
@@ -88,6 +90,20 @@ def _step(client: redis.Redis, name: str, bound: EntryId) -> int:
     return int(removed)
 
 
-def _used(client: redis.Redis) -> int:
+def _too_much(client: redis.Redis, names: Keys, allowed: int) -> Callable[[], bool]:
+    """Whether both logs take more than that, as often as it is asked.
+
+    Redis walks all of a stream to count it, so that is done once, and only if its data altogether takes more: another
+    shard's logs may be in the same Redis.
+    """
     memory: Any = client.info("memory")
-    return int(memory["used_memory_dataset"])  # without what waits for subscribers who read too slowly
+    if int(memory["used_memory_dataset"]) <= allowed:  # without what waits for subscribers who read too slowly
+        return lambda: False
+    logs = names.orders, names.events
+
+    def entries() -> int:
+        return sum(int(cast(Any, client.xlen(name))) for name in logs)
+
+    counted = sum(int(cast(Any, client.memory_usage(name, samples=0)) or 0) for name in logs)
+    bytes_each = counted / max(entries(), 1)
+    return lambda: bytes_each * entries() > allowed

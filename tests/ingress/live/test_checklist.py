@@ -1,8 +1,9 @@
 """The REST items of the conformance list that other modules do not have, on real processes.
 
-Elsewhere: signatures that do not verify (test_auth.py), batches of all sizes (test_orders.py), every error body
-(test_edge.py, test_limits.py for 429, test_real_processes.py for 413 and 431), a retry with the same clientId
-(test_real_processes.py), clients and streams (tests/end_to_end/live/test_ccxt.py, test_clients.py, test_depth.py).
+Elsewhere: signatures that do not verify (tests/ingress/access/test_authenticator.py), batches of all sizes
+(test_orders.py), every error body (test_edge.py, tests/attacks/test_charge.py for 429, test_real_processes.py for 413
+and 431), a retry with the same clientId (test_real_processes.py), clients and streams (test_ccxt.py, test_clients.py
+and test_depth.py in tests/end_to_end/live).
 """
 
 import json
