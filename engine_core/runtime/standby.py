@@ -4,8 +4,9 @@ The active engine's connection to Redis has a name, which Redis forgets the mome
 
     no connection of that name, at two looks          take over
     it is there, but the event log stands still
-    STALL_SECONDS although commands wait, and it
-    does not say that it waits for replicas           end that connection, and take over
+    STALL_SECONDS although commands wait, Redis
+    takes writes, and it does not say that it waits
+    for replicas                                      end that connection, and take over
 
 Two that are active at once are harmless: Redis takes each entry once, and the one that is never first steps back.
 """
@@ -90,7 +91,19 @@ class Lookout:
         if self._is_replicated and self._client.get(self._names.held):  # it lives, and waits for replicas
             self._stalled_since = now
             return False
+        if not self._redis_takes_writes():
+            self._stalled_since = now
+            return False
         logger.warning("the active engine has published nothing after %s for %g s", self.top, STALL_SECONDS)
         for connection in others:
             self._client.client_kill_filter(_id=str(connection))
+        return True
+
+    def _redis_takes_writes(self) -> bool:
+        """If it is full, or has lost its disk, it would refuse our events as well, and we would be ended in turn."""
+        try:
+            self._client.set(f"{self._names.leases}standby", b"", px=1_000)
+        except redis.ResponseError as error:
+            logger.warning("the active engine publishes nothing, for Redis refuses it: %s", error)
+            return False
         return True

@@ -19,7 +19,7 @@ from engine_core.transport.gateway import Gateway
 from engine_core.transport.redis_connection import client_of
 from engine_core.wire.codes import EventKind, QueryKind, Side
 from engine_core.wire.layout import EVENT, SLOT
-from engine_core.wire.streams import ORIGIN, decode_block
+from engine_core.wire.streams import ORIGIN, EntryId, decode_block
 from tests.runtime.rig import NAMES, assert_mirrored, engine, entries, flow, place, setup
 from tests.runtime.test_snapshots import take_snapshot
 
@@ -153,6 +153,30 @@ def test_an_engine_that_dies_before_the_first_look_is_missed_all_the_same(valkey
         active.close()
         until(lambda: not lookout.others(), "Redis forgets the connection")
         assert [lookout.look(ORIGIN) for _ in range(2)] == [False, True]
+
+
+def test_while_redis_refuses_everybody_the_active_engine_is_left(
+    fresh_valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two of them would end each other in turn until there is room again."""
+    monkeypatch.setattr("engine_core.runtime.standby.STALL_SECONDS", 0.05)
+    with closing(client_of(fresh_valkey, 10)) as client:
+        active = redis.Redis.from_url(fresh_valkey, client_name=active_name(0))
+        active.ping()
+        lookout, ahead = Lookout(client, NAMES, 0, 1), EntryId(1, 0)
+
+        def looks() -> list[bool]:
+            found = []
+            for _ in range(5):
+                found.append(lookout.look(ahead))
+                time.sleep(0.02)
+            return found
+
+        client.config_set("maxmemory", 1)
+        assert not any(looks()) and lookout.others()
+        client.config_set("maxmemory", 0)
+        assert any(looks())
+        active.close()
 
 
 async def test_two_active_engines_are_harmless(valkey: str, runtime: Path) -> None:

@@ -108,6 +108,13 @@ class SimClient:
         is_over = server.expires.get(name, float("inf")) <= server.world.now
         return None if is_over else server.values.get(name)
 
+    def set(self, name: str, value: bytes, px: int) -> None:
+        server = self._ask()
+        if server.full:
+            raise redis.ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
+        server.set(name, value)
+        server.expires[name] = server.world.now + px / 1000
+
     def delete(self, name: str) -> None:
         self._ask().expires[name] = 0.0
 
