@@ -137,7 +137,7 @@ def _reads_on(right: Any) -> Any:
 MISTAKES = [
     Mistake("what was sent when a connection broke is not sent again", Publisher, "_keep", _forgets_sent, seeds=(2,)),
     Mistake("what is trimmed is not kept for the writer", trim, "parse_stored", _far, seeds=(138,)),
-    Mistake("trimmed entries are not missed", LogState, "check", _without(LogTrimmed), seeds=(401, 223)),
+    Mistake("trimmed entries are not missed", LogState, "check", _without(LogTrimmed), seeds=(148, 826)),
     Mistake("a snapshot is believed without its checksum", snapshot, "read", _unproven, seeds=(45,)),
     Mistake("a gateway does not send again what the engine missed", Outbox, "_refused", _takes_gaps, seeds=(2,)),
     Mistake("the price of a trade is stored as the order's", rows, "_HAS_OWN_PRICE", _prices_of_trades, seeds=(10,)),
