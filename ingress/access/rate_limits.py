@@ -95,6 +95,16 @@ class RateLimiter:
             if left_ns < 0:
                 raise _refusal(rate, left_ns)
 
+    def arrive_together(self, peer: str, sizes: list[int]) -> bool:
+        """Count several requests of an address as arrive() would, one by one; False: too many, and none is counted."""
+        rate = self._rates.get(Cost.REQUESTS)
+        if rate is None:
+            return True
+        count = sum(map(_small_ones, sizes))
+        if len(sizes) > 1 and count * rate.interval_ns > rate.whole_ns:
+            return False  # a full bucket is enough for any request, but for one
+        return self._spend(Cost.REQUESTS << 56 | self._address(peer), rate, count) >= 0
+
     def may_arrive(self, peer: str, size: int = 0) -> bool:
         """Whether a request of an address would be let through now; nothing is counted."""
         rate = self._rates.get(Cost.REQUESTS)
@@ -114,7 +124,7 @@ class RateLimiter:
         return _headers(rate, left_ns)
 
     def order(self, account: int, peer: str, count: int = 1, size: int = 0) -> Headers | None:
-        """For `count` orders that came by the short way in one request: both of the above, or None and nothing is
+        """For `count` orders that came by the short way in one request: arrive() and charge(), or None and nothing is
         counted."""
         requests, orders = self._rates.get(Cost.REQUESTS), self._rates.get(Cost.ORDERS)
         left_ns = self._spend(Cost.ORDERS << 56 | account, orders, count) if orders is not None else 0
@@ -122,8 +132,17 @@ class RateLimiter:
             return None
         whose = Cost.REQUESTS << 56 | self._address(peer)
         if requests is not None and self._spend(whose, requests, _small_ones(size)) < 0:
+            if orders is not None:
+                self._spend(Cost.ORDERS << 56 | account, orders, -count)
             return None
         return _headers(orders, left_ns) if orders is not None else self.allowance(peer)
+
+    def give_back(self, account: int, peer: str, count: int = 1, size: int = 0) -> None:
+        """What order() has counted goes the general way after all, which counts it itself."""
+        if orders := self._rates.get(Cost.ORDERS):
+            self._spend(Cost.ORDERS << 56 | account, orders, -count)
+        if requests := self._rates.get(Cost.REQUESTS):
+            self._spend(Cost.REQUESTS << 56 | self._address(peer), requests, -_small_ones(size))
 
     def log_in(self, name: str, peer: str) -> Headers:
         """Count an attempt to sign up or in: of the address for this name, and of the address until it was right.

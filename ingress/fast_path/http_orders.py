@@ -134,8 +134,12 @@ class PlainOrders:
         if caller is None:
             return None
         allowance = () if limits is None else limits.order(caller.account, address, count, size)
-        if allowance is None or not self._is_first(caller):
-            return None  # what comes again is an order that exists
+        if allowance is None:
+            return None
+        if not self._is_first(caller):  # what comes again is an order that exists
+            if limits is not None:
+                limits.give_back(caller.account, address, count, size)
+            return None
         return caller.account, allowance
 
     def _is_first(self, caller: Caller) -> bool:

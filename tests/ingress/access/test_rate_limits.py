@@ -90,6 +90,38 @@ def test_the_short_way_counts_as_the_general_one(tmp_path: Path, clock: Clock, c
         assert not short.may_arrive("1.2.3.4", 3_300), "which counts as nine, all that a full bucket has"
 
 
+def test_the_short_way_counts_nothing_of_what_it_declines(tmp_path: Path, clock: Clock) -> None:
+    """The general way counts it, and says why it is refused."""
+    made = rates(orders_per_second=2, orders_burst=20, requests_per_second=5, requests_burst=9)
+    with closing(RateLimiter(tmp_path / "limits", made)) as limits:
+        before = limits.charge(Cost.ORDERS, 7, "1.2.3.4", 0)
+        limits.arrive("1.2.3.4", base=8)
+        assert limits.order(7, "1.2.3.4", 3, 3_000) is None, "the address has one unit left"
+        assert limits.charge(Cost.ORDERS, 7, "1.2.3.4", 0) == before
+        limits.charge(Cost.ORDERS, 7, "1.2.3.4", 19)
+        left = limits.allowance("1.2.3.4")
+        assert limits.order(7, "1.2.3.4", 2) is None, "the account may place one order"
+        assert limits.allowance("1.2.3.4") == left
+
+
+@pytest.mark.parametrize("sizes", [[300], [3_000], [3_000, 300], [300] * 9, [9_000]])
+def test_messages_that_come_together_count_as_one_by_one(tmp_path: Path, clock: Clock, sizes: list[int]) -> None:
+    made = rates(requests_per_second=5, requests_burst=9)
+    with closing(RateLimiter(tmp_path / "one", made)) as short, closing(RateLimiter(tmp_path / "other", made)) as long:
+        fits = True
+        for size in sizes:
+            try:
+                long.arrive("1.2.3.4", size)
+            except ApiError:
+                fits = False
+        assert short.arrive_together("1.2.3.4", sizes) is fits
+        if fits:
+            assert short.allowance("1.2.3.4") == long.allowance("1.2.3.4")
+            assert not short.arrive_together("1.2.3.4", [300] * 9)
+        else:
+            assert dict(short.allowance("1.2.3.4"))[b"X-RateLimit-Remaining"] == b"9", "nothing is counted"
+
+
 def test_buckets_do_not_know_each_other(limits: RateLimiter) -> None:
     limits.charge(Cost.ORDERS, 7, "1.2.3.4", 20)
     limits.charge(Cost.ORDERS, 8, "1.2.3.4", 20)

@@ -3,6 +3,8 @@
 import base64
 import json
 import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httptools
@@ -11,10 +13,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine_core.config.edge_limits import RateLimits
 from engine_core.edge import signing
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.codes import EventKind, OrderStatus, Reason
+from ingress.access import rate_limits
+from ingress.access.rate_limits import Cost
 from ingress.errors import ApiError
 from ingress.fast_path.http_orders import PlainOrders
 from ingress.fast_path.order_kernel import buffers, read_order, rules_of
@@ -23,7 +28,7 @@ from ingress.http import head
 from ingress.messages import Reply
 from ingress.requests import order_commands
 from ingress.requests.signed_json import parse_object, signed_pairs
-from tests.ingress.fakes import READER, TRADER, Exchange, event
+from tests.ingress.fakes import READER, TRADER, TRADER_ACCOUNT, Exchange, event, open_exchange
 from tests.markets import setup
 
 SETUP = setup()
@@ -259,6 +264,24 @@ async def test_what_comes_again_is_left_to_the_general_way(exchange: Exchange, m
     assert orders.begin(data, client) and not orders.begin(data, client)
     assert [reply.status for reply in client.replies] == [200]
     assert len(exchange.gateway.commands) == 1
+
+
+async def test_what_comes_again_is_counted_once(tmp_path: Path) -> None:
+    """By the general way, to which it is left."""
+    made = RateLimits(**dict.fromkeys(RateLimits.__slots__, 20))  # type: ignore[attr-defined]
+    exchange = await open_exchange(tmp_path / "dist", rate_limits=made)
+    limits = exchange.service.limits
+    assert limits is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rate_limits, "time", SimpleNamespace(monotonic_ns=lambda: 10**15))  # nothing comes back
+        exchange.gateway.answers.append(event(EventKind.ACCEPTED))
+        client, orders, data = Client(), PlainOrders(exchange.service), signed(LIMIT)
+        assert orders.begin(data, client)
+        left = limits.charge(Cost.ORDERS, TRADER_ACCOUNT, "", 0), limits.allowance("")
+        assert [dict(headers)[b"X-RateLimit-Remaining"] for headers in left] == [b"19", b"19"]
+        assert not orders.begin(data, client)
+        assert (limits.charge(Cost.ORDERS, TRADER_ACCOUNT, "", 0), limits.allowance("")) == left
+    await exchange.close()
 
 
 async def test_who_may_not_is_left_to_the_general_way(exchange: Exchange) -> None:
