@@ -38,7 +38,7 @@ from ingress.operations import orders
 from ingress.order_entry.leases import Lease
 from ingress.request_time import RequestTime
 from ingress.requests import fields, order_commands
-from ingress.requests.signed_json import Member, Members, Number, compact_json, parse_object, signed_pairs
+from ingress.requests.signed_json import Members, Number, compact_json, parse_object, signed_pairs
 from ingress.schemas.streams import OrderMessage
 from ingress.service import Request, Shown
 
@@ -175,7 +175,7 @@ class OrderSession:
             message = parse_object(text)
             request_id = _id_of(message)
             fields.check_members(message, OrderMessage)
-            method, params = message.get("method"), message.get("params", {})
+            method, params = _method_of(message), message.get("params", {})
             if not isinstance(params, dict):
                 raise bad_request("`params` must be an object")
             if self._service.limits is not None and self._caller is not None:
@@ -186,11 +186,8 @@ class OrderSession:
             if not self._unstarted and self._begin_plain(request_id, method, params, began):
                 return
             work = self._work(method, params)
-        except ApiError as error:
-            self._answer(request_id, error_reply(error), began)
-            return
-        except FAILURES as error:
-            self._answer(request_id, error_reply(failure(error)), began)
+        except Exception as error:  # what the client has sent behind it is read all the same
+            self._answer(request_id, _refusal(error), began)
             return
         self._unstarted += 1
         running = self._run(request_id, work, began, self.arrivals.since(began))
@@ -223,12 +220,10 @@ class OrderSession:
             if self._lease is not None:
                 self._lease.check(order.market)
             self._append(order.record, waiting)
-        except ApiError as error:
-            self._answer(order.request_id, error_reply(error), began)
-        except FAILURES as error:
-            self._answer(order.request_id, error_reply(failure(error)), began)
+        except Exception as error:
+            self._answer(order.request_id, _refusal(error), began)
 
-    def _begin_plain(self, request_id: bytes, method: Member, params: Members, began: float) -> bool:
+    def _begin_plain(self, request_id: bytes, method: str, params: Members, began: float) -> bool:
         """Append a placement or a cancel; False for everything else."""
         if method == "order.place":
             placement = orders.placement_of(self._service, self._authenticated().account, params)
@@ -245,19 +240,15 @@ class OrderSession:
         self._plain += 1
         try:
             self._service.engine.gateway.append(record, waiting)
-        except FAILURES:
+        except Exception:
             self._plain -= 1  # it is not on its way, and answered by who catches this
             raise
 
-    def _work(self, method: Member, params: Members) -> Coroutine[Any, Any, Reply]:
+    def _work(self, method: str, params: Members) -> Coroutine[Any, Any, Reply]:
         if method == LOGON:
             return self._log_on(params)
-        operation = METHODS.get(method) if isinstance(method, str) else None
-        if operation is None:
-            raise bad_request(f"`method` must be one of {LOGON}, {', '.join(METHODS)}")
-        return cast(
-            Coroutine[Any, Any, Reply], operation(self._service, Request(_CALL, self._authenticated(), params, []))
-        )
+        request = Request(_CALL, self._authenticated(), params, [])
+        return cast(Coroutine[Any, Any, Reply], METHODS[method](self._service, request))
 
     async def close(self) -> None:
         """The connection is gone. What was sent is executed all the same, then the lease ends."""
@@ -282,11 +273,8 @@ class OrderSession:
         self._unstarted -= 1  # it runs up to its command without a pause
         try:
             reply = await work
-        except ApiError as error:
-            reply = error_reply(error)
-        except Exception:
-            logger.exception("a message on %s failed", PATH)
-            reply = error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+        except Exception as error:
+            reply = _refusal(error)
         # Before the answer, with which the socket looks whether it may read on: nobody else would tell it later.
         self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         self._answer(request_id, reply, began)
@@ -358,6 +346,24 @@ class OrderSession:
         auth.once(caller)
         self._public_key = decode_base64(headers[b"x-api-key"], PUBLIC_KEY_BYTES) or b""
         return caller
+
+
+def _refusal(error: Exception) -> Reply:
+    """The answer to a message that could not be executed; of a fault of our own the log has the rest."""
+    if isinstance(error, ApiError):
+        return error_reply(error)
+    if isinstance(error, FAILURES):
+        return error_reply(failure(error))
+    logger.error("a message on %s failed", PATH, exc_info=error)
+    return error_reply(ApiError(Code.SERVER_ERROR, "Internal error"))
+
+
+def _method_of(message: Members) -> str:
+    """One of those that there are. A client may send a list, of which no table could say whether it has it."""
+    method = message.get("method")
+    if not isinstance(method, str) or (method != LOGON and method not in METHODS):
+        raise bad_request(f"`method` must be one of {LOGON}, {', '.join(METHODS)}")
+    return method
 
 
 def _id_of(message: Members) -> bytes:
