@@ -31,6 +31,14 @@ class Messages(NamedTuple):
     def of(self, place: int) -> bytes:
         return self.text[self.ends[place - 1] if place else 0 : self.ends[place]]
 
+    def sizes(self, first: int, count: int) -> list[int]:
+        """Of so many texts, in bytes."""
+        start, sizes = self.ends[first - 1] if first else 0, []
+        for end in self.ends[first : first + count]:
+            sizes.append(end - start)
+            start = end
+        return sizes
+
 
 class PlainMessages:
     def __init__(self, service: Service) -> None:

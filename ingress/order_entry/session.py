@@ -156,14 +156,17 @@ class OrderSession:
     def take(self, messages: Messages, first: int) -> int:
         """Begin to execute the client's messages from `first` on, or some of them; how many."""
         began = time.perf_counter()
+        count = 1
         if self._caller is not None and not self._unstarted:
             plain = self._plain_messages.read(messages, first, self._caller.account)
-            if plain:
+            count = len(plain) or 1
+            if plain and self._arrive(messages.sizes(first, count)):
                 for order in plain:
                     self._place(order, began)
-                return len(plain)
-        self.receive(messages.of(first))
-        return 1
+                return count
+        for place in range(first, first + count):
+            self.receive(messages.of(place))
+        return count
 
     def receive(self, text: bytes) -> None:
         """Begin to execute one message of the client, in whatever form."""
@@ -208,6 +211,11 @@ class OrderSession:
         self._frames += 1
         if self._frames == MOST_FRAMES:
             self._drop(reason)
+
+    def _arrive(self, sizes: list[int]) -> bool:
+        """Count messages for the address, together; False: they are too many, and the general way says of which."""
+        limits = self._service.limits
+        return limits is None or limits.arrive_together(self._address, sizes)
 
     def _place(self, order: PlainMessage, began: float) -> None:
         """Append a placement in its common form."""

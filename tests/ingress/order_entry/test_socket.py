@@ -282,6 +282,25 @@ async def test_frames_are_charged_to_the_address(exchange: Exchange, tmp_path: P
         assert peer.protocol.close_rcvd is not None and "Too many" in peer.protocol.close_rcvd.reason
 
 
+@pytest.mark.parametrize("more", [{}, {"postOnly": True, "clientId": 1}])
+async def test_orders_are_charged_to_the_address(exchange: Exchange, tmp_path: Path, more: dict[str, Any]) -> None:
+    """However short their way is, and however many come in one piece: as many as the bucket has, and no other."""
+    made = RateLimits(**(dict.fromkeys(RateLimits.__slots__, 0) | {"requests_per_second": 1, "requests_burst": 20}))  # type: ignore[attr-defined]
+    async with connected(exchange) as peer:
+        limits = RateLimiter(tmp_path / "limits", made)
+        object.__setattr__(exchange.service, "limits", limits)  # after the logon
+        exchange.gateway.answers.extend([event(EventKind.ACCEPTED, price_ticks=10_000, quantity_lots=100)] * 25)
+        peer.send(*[("order.place", ORDER | more)] * 5)
+        assert dict(limits.allowance(""))[b"X-RateLimit-Remaining"] == b"15"
+        peer.send(*[("order.place", ORDER | more)] * 20)
+        await settle(50)
+        peer.hear()
+        object.__setattr__(exchange.service, "limits", None)
+        limits.close()
+        statuses = [answer["status"] for answer in peer.answers]
+        assert statuses[:20] == [200] * 20 and statuses.count(429) >= 4 and len(statuses) == 25
+
+
 async def test_who_says_nothing_is_sent_away_after_a_time(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_socket, "PING_SECONDS", 0.05)
     monkeypatch.setattr(order_socket, "LOGON_SECONDS", 0.04)  # over at the first look, so nobody can miss a ping
