@@ -122,6 +122,11 @@ class Lease:
             raise refusal or next(iter(errors), failure(TimeoutError()))
         self._renewing = asyncio.get_running_loop().create_task(self._renew())
 
+    def run_out(self) -> None:
+        """Not to be renewed any more: the session is over, and its last orders are awaited before end()."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+
     async def end(self) -> None:
         """Let the account's orders be cancelled now. Where this cannot be said, the lease runs out by itself."""
         await ended(self._renewing, *self._asking)

@@ -144,6 +144,7 @@ class OrderSession:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unstarted = 0  # of these; while there are any, nothing may overtake them
         self._plain = 0  # placements and cancels without a task
+        self._answered: asyncio.Future[None] | None = None  # all of these, for the end that waits for them
 
     @property
     def is_logged_on(self) -> bool:
@@ -259,9 +260,18 @@ class OrderSession:
         return cast(Coroutine[Any, Any, Reply], METHODS[method](self._service, request))
 
     async def close(self) -> None:
-        """The connection is gone. What was sent is executed all the same, then the lease ends."""
+        """The connection is gone. What was sent is executed all the same, then the lease ends.
+
+        In a venue of several shards what waits for its answer may yet be sent again (shards/router.py, funding.py), and
+        behind the end of the lease it would rest for good. In one shard all of it is in the log already.
+        """
+        if self._lease is not None:
+            self._lease.run_out()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if self._lease is not None and self._plain and self._service.several is not None:
+            self._answered = self._loop.create_future()
+            await self._answered
         self._sessions.discard(self)
         if self._lease is not None:
             await self._lease.end()
@@ -274,6 +284,8 @@ class OrderSession:
 
     def answer_plain(self, request_id: bytes, reply: Reply, began: float) -> None:
         self._plain -= 1
+        if self._answered is not None and not self._plain and not self._answered.done():
+            self._answered.set_result(None)
         self._answer(request_id, reply, began)
 
     async def _run(self, request_id: bytes, work: Coroutine[Any, Any, Reply], began: float, received: float) -> None:

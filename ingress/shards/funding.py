@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from engine_core.replica.market_data import MarketData
-from engine_core.transport.gateway import Overloaded
+from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.wire.codes import AccountOption, CommandKind, QueryKind, Reason, Side
 from ingress.engine import FAILURES, CommandRefused
 from ingress.errors import ApiError
@@ -88,6 +88,9 @@ class Funding:
                 events = await self._paid(order, command, events, deadline)
         except FAILURES as error:
             order.inner.set_exception(error)
+        except Exception:  # whoever waits, a session that ends among them, must not wait for ever
+            logger.exception("an order of account %d could not be funded", command.account)
+            order.inner.set_exception(OutcomeUnknown("its funds could not be fetched"))
         else:
             order.inner.set_result(events)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,15 @@ import pytest_asyncio
 from engine_core.administration.client import admin
 from engine_core.transport.gateway import OutcomeUnknown
 from engine_core.transport.outbox import Answer
-from engine_core.wire.codes import CommandKind, EventKind, LeaseAction, MarketState, Reason
+from engine_core.wire.codes import AccountOption, CommandKind, EventKind, LeaseAction, MarketState, Reason
 from engine_core.wire.layout import ADMIN
 from ingress.errors import ApiError
 from ingress.order_entry import leases
+from ingress.shards.funding import Funding, _Found
 from ingress.shards.presence import MISSES, Present
 from tests.ingress.fakes import TRADER_ACCOUNT, Exchange, FakeGateway, default_records, event, open_exchange
 from tests.ingress.order_entry.test_socket import Peer, connected
-from tests.markets import BTC
+from tests.markets import BTC, SOL
 
 LIMIT = {"side": "Bid", "orderType": "Limit", "price": "100", "quantity": "1"}
 SOL_ORDER, BTC_ORDER = {"symbol": "SOL_USDC", **LIMIT}, {"symbol": "BTC_USDC", **LIMIT}
@@ -38,18 +39,25 @@ class Shard(FakeGateway):
     leases: int = 0  # that it took
     last_ms: int = 0  # of the last one it was asked for
     given_up: int = 0
+    refusals: list[Reason] = field(default_factory=list)  # of its next orders
+    log: list[str] = field(default_factory=list)  # orders that it made, and ends of leases
 
     def append(self, record: bytes, answer: Answer) -> None:
         if record[0] == CommandKind.LEASE:
             lease = np.frombuffer(record, ADMIN)[0]
             self.last_ms = int(lease["ttl_ms"])
+            self.log += ["end"] * (self.last_ms == 1)
             self.given_up += int(lease["code"] == LeaseAction.GIVE_UP)
         else:
             self.commands.append(record[0])  # type: ignore[arg-type]
+            self.log += ["order"] * (not self.refusals)
         if self.is_away:
             asyncio.get_running_loop().call_later(PATIENCE_SECONDS, _give_up, answer)
             return
-        if record[0] != CommandKind.LEASE:
+        if record[0] != CommandKind.LEASE and self.refusals:
+            refusal = event(EventKind.REJECTED, reason=self.refusals.pop())
+            asyncio.get_running_loop().call_later(0.02, answer.set_result, refusal)
+        elif record[0] != CommandKind.LEASE:
             answer.set_result(event(EventKind.ACCEPTED, quantity_lots=100))
         elif self.refuses:
             answer.set_result(event(EventKind.REFUSED, reason=Reason.TIMERS_SHARE))
@@ -196,3 +204,40 @@ async def test_a_logon_that_nobody_answers_leaves_no_lease_behind(venue: Venue) 
     with pytest.raises(ApiError):
         await leases.Lease(venue.exchange.service, TRADER_ACCOUNT, lambda: None).acquire()
     assert [shard.given_up for shard in venue.shards] == [1, 1], "behind what they may still execute"
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+@pytest.mark.parametrize("why", [Reason.MARKET_ELSEWHERE, Reason.INSUFFICIENT_FUNDS, Reason.ORDER_NOT_FOUND])
+async def test_the_lease_ends_behind_orders_that_are_sent_again(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch, why: Reason, is_plain: bool
+) -> None:
+    """Behind a market that moves, with funds from elsewhere, or where a repeat has been asked for first: else they
+    would rest, and nobody would end them."""
+
+    async def brought(*_: object) -> Any:
+        await asyncio.sleep(0.05)
+        return _Found.THERE
+
+    monkeypatch.setattr(Funding, "_bring", brought)
+    setup, asked = venue.exchange.service.setup, venue.shards[why is Reason.ORDER_NOT_FOUND]
+    setup.options[TRADER_ACCOUNT] = AccountOption.AUTO_TRANSFER
+    order = SOL_ORDER | ({} if is_plain else {"postOnly": True, "brokerId": 1})
+    if why is Reason.ORDER_NOT_FOUND:
+        setup.former[SOL] = {1}
+        order |= {"clientId": 1}
+    async with connected(venue.exchange, cancelOnDisconnect=True) as peer:
+        asked.refusals.append(why)
+        peer.send(("order.place", order))
+        assert len(asked.commands) == 1
+    await asyncio.sleep(0.2)
+    assert venue.shards[0].log == ["order", "end"] and venue.shards[1].log == ["end"]
+
+
+async def test_a_lease_is_not_renewed_while_the_last_orders_are_awaited(venue: Venue) -> None:
+    """What rests elsewhere ends in the lease's own time, whatever a shard that is away makes of them."""
+    async with connected(venue.exchange, cancelOnDisconnect=True) as peer:
+        venue.lose(1)
+        peer.send(("order.place", BTC_ORDER))
+        assert venue.shards[1].commands
+        taken = venue.shards[0].leases
+    assert venue.shards[0].leases == taken + 1 and venue.shards[0].last_ms == 1

@@ -330,6 +330,17 @@ async def test_an_outcome_that_is_unknown_is_told() -> None:
     assert venue.held == [NEED, 0]
 
 
+async def test_a_fault_of_our_own_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> Any:
+        raise KeyError("nobody has foreseen this")
+
+    venue = Venue(NEED)
+    monkeypatch.setattr(Funding, "_bring", broken)
+    async with asyncio.timeout(10):
+        with pytest.raises(OutcomeUnknown):
+            await venue.place()
+
+
 async def test_a_replacement_may_need_less_than_it_seems() -> None:
     """What the replaced order frees is known to the engine alone: all that is elsewhere is tried."""
     venue = Venue(NEED // 2)
