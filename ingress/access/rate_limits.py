@@ -100,7 +100,7 @@ class RateLimiter:
         rate = self._rates.get(Cost.REQUESTS)
         if rate is None:
             return True
-        count = sum(map(_small_ones, sizes))
+        count = len(sizes) if max(sizes) <= FREE_BYTES else sum(map(_small_ones, sizes))
         if len(sizes) > 1 and count * rate.interval_ns > rate.whole_ns:
             return False  # a full bucket is enough for any request, but for one
         return self._spend(Cost.REQUESTS << 56 | self._address(peer), rate, count) >= 0
