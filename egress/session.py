@@ -7,6 +7,7 @@ What a frame makes us do is charged before it is done: a unit for the message, f
 names; a signature counts 4. Non-goals: sockets.
 """
 
+import logging
 from collections import defaultdict
 from contextlib import suppress
 from enum import IntEnum
@@ -28,6 +29,7 @@ class ErrorCode(IntEnum):
     NOT_AUTHORISED = 4005
     INVALID_STREAM = 4006
     TOO_MANY = 4029
+    SERVER_ERROR = 5000
 
 
 class FrameRefused(Exception):
@@ -58,6 +60,8 @@ BYTES_OF_A_UNIT = 256
 NAMES_OF_A_UNIT = 16
 SIGNATURE_UNITS = 4
 LISTED = 32  # bad names that an answer tells; of the others their number
+
+logger = logging.getLogger(__name__)
 
 
 class Session:
@@ -97,6 +101,9 @@ class Session:
         except FrameRefused as error:
             request_id = _id_in(text) if request_id is None else request_id
             self._answer({"id": request_id, "error": {"code": error.code, "message": str(error)}})
+        except Exception:  # here it ends: it would take frames behind this one along, and turns of other clients
+            logger.exception("a frame on a stream connection failed")
+            self._answer({"id": request_id, "error": {"code": ErrorCode.SERVER_ERROR, "message": "Internal error"}})
         else:
             if request_id is not None:
                 self._answer({"id": request_id, "result": None})

@@ -142,6 +142,24 @@ async def test_what_cannot_be_taken_is_answered_by_its_id(members: dict[str, Any
         assert (await client.answer())["id"] is None
 
 
+async def test_a_fault_of_our_own_is_answered_and_takes_no_frame_along(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("nobody has foreseen this")
+
+    async with running() as rig, rig.listen() as client, rig.listen() as other:
+        monkeypatch.setattr(rig.server.hub, "add_names", broken)
+        for number in (1, 2):
+            await client.say(method="SUBSCRIBE", params=["trade.SOL_USDC"], id=number)
+            answer = await client.answer()
+            assert (answer["id"], answer["error"]["code"]) == (number, 5000)
+        monkeypatch.undo()
+        await client.subscribe("trade.SOL_USDC")
+        await other.subscribe("trade.SOL_USDC")
+    assert [record.name for record in caplog.records] == ["egress.session"] * 2
+
+
 async def test_frames_of_bytes_not_of_utf8_and_nested_too_deeply() -> None:
     async with running() as rig, rig.listen() as client:
         await client.socket.send('{"method":"SUBSCRIBE","id":' + "[" * 60_000)
