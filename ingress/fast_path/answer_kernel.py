@@ -2,7 +2,7 @@
 
 Of a read of the feed, every command of this process's gateway whose events begin with ACCEPTED, of a limit order
 without anything special, and are all there. What it writes are the bytes that `json_reply` makes of
-operations.orders.placed(); a test compares them. It may decline anything: then that way is taken.
+operations.answers.placed(); a test compares them. It may decline anything: then that way is taken.
 
 Non-goals: refusals, and orders that did not come by the short way.
 """

@@ -88,7 +88,7 @@ class PlainOrders:
             return False
         account, allowance = admitted
         order = PlainOrder(
-            client, markets[row], self._service.shown, began, self._service.arrivals.since(began), allowance
+            client, markets[row], account, self._service.shown, began, self._service.arrivals.since(began), allowance
         )
         client.begin_plain(order)
         self._submit(with_account(command.tobytes(), account), order)
@@ -108,7 +108,8 @@ class PlainOrders:
         account, allowance = admitted
         rows = made.rows[:count].tolist()
         received = self._service.arrivals.since(began)
-        batch = PlainBatch(client, [markets[row] for row in rows], self._service.shown, began, received, allowance)
+        named, shown = [markets[row] for row in rows], self._service.shown
+        batch = PlainBatch(client, named, account, shown, began, received, allowance)
         client.begin_plain(batch)
         commands = made.commands[:count].copy()
         commands["account"] = account

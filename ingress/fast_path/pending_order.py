@@ -17,23 +17,26 @@ from ingress.errors import ApiError
 from ingress.messages import Reply, error_reply, json_reply
 from ingress.service import Shown
 
+Show = Callable[[Market, int, list[Event]], object]  # of a command of this account
 logger = logging.getLogger(__name__)
 
 
 class PendingOrder:
-    """`show` makes the answer's body of the events, or raises the refusal that they are; `shown` may have it made."""
+    """`show` makes the answer's body of the events, or raises the refusal that they are; `shown` may have it made.
+    `account`: whose order it is, for others have events among those of its command."""
 
-    __slots__ = ("_market", "_show", "_shown", "_tell", "admitted", "began", "received")
+    __slots__ = ("_account", "_market", "_show", "_shown", "_tell", "admitted", "began", "received")
 
     def __init__(
         self,
         market: Market,
-        show: Callable[[Market, list[Event]], object],
+        account: int,
+        show: Show,
         shown: Shown | None,
         began: float,
         received: float,
     ) -> None:
-        self._market, self._show, self._shown = market, show, shown
+        self._market, self._account, self._show, self._shown = market, account, show, shown
         self.received, self.began = received, began  # had come completely, and was read
         self.admitted = time.perf_counter()  # signature and limits are checked
         self._tell: Callable[[int], None] | None = None
@@ -53,7 +56,7 @@ class PendingOrder:
         """Called by the gateway from within the feed, so nothing may be raised."""
         try:
             body = self._shown(events) if self._shown is not None else None
-            reply = Reply(200, body) if body is not None else json_reply(self._show(self._market, outcome(events)))
+            reply = Reply(200, body) if body is not None else json_reply(self.show(events))
         except ApiError as error:
             reply = error_reply(error)
         except Exception:
@@ -62,6 +65,9 @@ class PendingOrder:
         self.answer(reply)
         if self._tell is not None:
             self._tell(int(events["order_id"][0]))
+
+    def show(self, events: np.ndarray) -> object:
+        return self._show(self._market, self._account, outcome(events))
 
     def set_exception(self, error: Exception, /) -> None:
         self.answer(error_reply(failure(error)))

@@ -10,11 +10,11 @@ from msgspec import Raw
 
 from engine_core.edge.refusals import Code
 from engine_core.replica.setup import Market
-from ingress.engine import failure, outcome
+from ingress.engine import failure
 from ingress.errors import ApiError
 from ingress.fast_path.pending_order import PendingOrder
 from ingress.messages import Headers, Reply, error_reply, json_reply
-from ingress.operations.orders import placed
+from ingress.operations.answers import placed
 from ingress.schemas.order_answers import BatchError, BatchOrder
 from ingress.service import Shown
 
@@ -61,12 +61,13 @@ class PlainOrder(PendingOrder):
         self,
         client: OrderConnection,
         market: Market,
+        account: int,
         shown: Shown | None,
         began: float,
         received: float,
         allowance: Headers = (),
     ) -> None:
-        super().__init__(market, placed, shown, began, received)
+        super().__init__(market, account, placed, shown, began, received)
         self.client = client
         self._allowance = allowance  # what the client may still ask, for the answer
         self.keep_alive = True
@@ -93,6 +94,7 @@ class PlainBatch:
         self,
         client: OrderConnection,
         markets: Sequence[Market],
+        account: int,
         shown: Shown | None,
         began: float,
         received: float,
@@ -100,7 +102,7 @@ class PlainBatch:
     ) -> None:
         self.client, self.began = client, began
         self._allowance = allowance
-        self.items = [BatchItem(self, place, market, shown, received) for place, market in enumerate(markets)]
+        self.items = [BatchItem(self, place, market, account, shown, received) for place, market in enumerate(markets)]
         self._answers: list[object] = [None] * len(self.items)
         self._left = len(self.items)
         self._failed = False
@@ -131,8 +133,10 @@ class BatchItem(PendingOrder):
 
     __slots__ = ("_batch", "_done", "_place")
 
-    def __init__(self, batch: PlainBatch, place: int, market: Market, shown: Shown | None, received: float) -> None:
-        super().__init__(market, _placed_in_batch, shown, batch.began, received)
+    def __init__(
+        self, batch: PlainBatch, place: int, market: Market, account: int, shown: Shown | None, received: float
+    ) -> None:
+        super().__init__(market, account, _placed_in_batch, shown, batch.began, received)
         self._batch, self._place, self._done = batch, place, False
 
     def done(self) -> bool:
@@ -143,7 +147,7 @@ class BatchItem(PendingOrder):
         answer: object = None
         try:
             body = self._shown(events) if self._shown is not None else None
-            answer = Raw(_PLACED + body[1:]) if body is not None else self._show(self._market, outcome(events))
+            answer = Raw(_PLACED + body[1:]) if body is not None else self.show(events)
         except ApiError as error:
             answer = BatchError(error.code.value, error.message)
         except Exception:

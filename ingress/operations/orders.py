@@ -1,4 +1,4 @@
-"""The operations on orders: validate, let the engine decide, and show the order as it is afterwards."""
+"""The operations on orders: validate, let the engine decide, and show the order as it is afterwards (answers.py)."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,38 +11,26 @@ import msgspec
 from engine_core.edge.refusals import Code
 from engine_core.edge.signing import MAX_WINDOW_MS
 from engine_core.replica.setup import Market
-from engine_core.wire.codes import EventKind, QueryKind, Reason, Side
-from engine_core.wire.events import Event, event_of
+from engine_core.wire.codes import QueryKind, Side
+from engine_core.wire.events import event_of
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.access.used_signatures import duplicate
 from ingress.database import HistoryUnavailable
-from ingress.errors import ApiError, bad_request, not_found, refusal, wrong_number
+from ingress.errors import ApiError, bad_request, not_found, wrong_number
 from ingress.messages import Reply, json_reply
-from ingress.operations import trial
+from ingress.operations import answers, trial
 from ingress.replica import live_book
 from ingress.requests import fields, order_commands
-from ingress.requests.command_record import Command
 from ingress.requests.order_commands import Placement
 from ingress.requests.signed_json import Member, Members
 from ingress.schemas import bodies
 from ingress.schemas.answers import CancelAfter
-from ingress.schemas.order_answers import BatchError, BatchOrder, LiveOrder, ReplacedOrder, order_answer
+from ingress.schemas.order_answers import BatchError, BatchOrder, LiveOrder
 from ingress.service import Request, Service
 
 MAX_CANCEL_BATCH: Final = 100
 _ID_NAMES = {"orderIds": "orderId", "clientIds": "clientId"}
 CANCEL_LISTS: Final = tuple(_ID_NAMES)
-_REJECTED: Final = EventKind.REJECTED.value  # looking an enum's member up costs more than the comparison
-# The kinds that open a command's own story: exactly one of them answers a PLACE.
-_OPENING: Final = frozenset(
-    kind.value for kind in (EventKind.ACCEPTED, EventKind.TRIGGER_PLACED, EventKind.DUPLICATE, EventKind.REJECTED)
-)
-_ACCEPTED: Final = EventKind.ACCEPTED.value
-_TRIGGERED: Final = EventKind.TRIGGERED.value
-_CANCEL_ALL_DONE: Final = frozenset((EventKind.CANCEL_ALL_DONE.value,))
-_TIMER_ARMED: Final = frozenset((EventKind.TIMER_ARMED.value,))
-
-_FILL: Final = EventKind.FILL.value
 
 
 async def place(service: Service, request: Request) -> Reply:
@@ -82,8 +70,8 @@ async def place_batch(service: Service, request: Request) -> Reply:
         if service.auth.is_test(request.caller) or any(fields.absent(each.get("clientId")) for each in request.items):
             raise duplicate()  # the whole of it, before any of them is placed
         existing = await asyncio.gather(*(_existing_item(service, account, each, since_ms) for each in request.items))
-    answers = [_place_item(service, account, *each) for each in zip(request.items, existing, strict=True)]
-    return json_reply(await asyncio.gather(*answers))
+    placing = [_place_item(service, account, *each) for each in zip(request.items, existing, strict=True)]
+    return json_reply(await asyncio.gather(*placing))
 
 
 async def _existing_item(service: Service, account: int, members: Members, since_ms: int) -> LiveOrder | None:
@@ -115,59 +103,17 @@ def _best_opposite(service: Service, market: Market, side: int) -> int | None:
 
 
 async def _placed(service: Service, placement: Placement, kind: type[LiveOrder]) -> LiveOrder:
-    return placed(placement.market, await service.engine.execute(placement.command), kind)
-
-
-def placed(market: Market, events: list[Event], kind: type[LiveOrder] = LiveOrder) -> LiveOrder:
-    """The order after all events of its PLACE, or the refusal."""
-    opening, last = own_story(events)
-    if opening.kind == _REJECTED:
-        raise refusal(opening.reason)
-    return live_order(market, opening, last, kind)
-
-
-def own_story(events: list[Event]) -> tuple[Event, Event]:
-    """(the event that opened this PLACE's own order, the last event of that order) among a command's events.
-
-    Timers and triggers that fired before it, makers that it met and triggers that it set off have events of their own.
-    """
-    if len(events) == 1:
-        return events[0], events[0]
-    fired = {event.order_id for event in events if event.kind == _TRIGGERED}  # whose ACCEPTED is not the command's
-    opening = next(
-        event
-        for event in events
-        if event.kind in _OPENING and not (event.kind == _ACCEPTED and event.order_id in fired)
-    )
-    return opening, last_of(opening, events)
-
-
-def answer_of(command: Command, events: list[Event], kinds: frozenset[int]) -> Event:
-    """What answers a command: its last event of one of these kinds. Timers and triggers have events around it."""
-    answers = kinds | {_REJECTED}
-    return next(event for event in reversed(events) if event.kind in answers and event.account == command.account)
-
-
-def last_of(opening: Event, events: list[Event]) -> Event:
-    """The last event of the order that `opening` is about."""
-    return next(event for event in reversed(events) if event.order_id == opening.order_id)
+    command, market = placement
+    return answers.placed(market, command.account, await service.engine.execute(command), kind)
 
 
 async def cancel(service: Service, request: Request) -> Reply:
-    command, market = order_commands.cancel(service.setup, request.caller.account, request.fields)
-    return json_reply(cancelled(market, await service.engine.execute(command)))
+    return json_reply(await _cancelled(service, request.caller.account, request.fields, LiveOrder))
 
 
-def cancelled(market: Market, events: list[Event]) -> LiveOrder:
-    """The order after its CANCEL, or the refusal."""
-    answer = next(event for event in reversed(events) if event.kind == _REJECTED or _is_cancelled_by_user(event))
-    if answer.kind == _REJECTED:
-        raise refusal(answer.reason)
-    return state_of(market, answer)
-
-
-def _is_cancelled_by_user(event: Event) -> bool:
-    return event.kind == EventKind.CANCELLED and event.reason == Reason.USER
+async def _cancelled(service: Service, account: int, members: fields.Fields, kind: type[LiveOrder]) -> LiveOrder:
+    command, market = order_commands.cancel(service.setup, account, members)
+    return answers.cancelled(market, account, await service.engine.execute(command), kind)
 
 
 async def cancel_batch(service: Service, request: Request) -> Reply:
@@ -194,44 +140,26 @@ def _ids(value: Member, name: str) -> list[Member]:
 
 async def _cancel_item(service: Service, account: int, members: fields.Fields) -> LiveOrder | BatchError:
     try:
-        command, market = order_commands.cancel(service.setup, account, members)
-        last = (await service.engine.execute(command))[-1]
-        if last.kind == EventKind.REJECTED:
-            raise refusal(last.reason)
-        return live_order(market, last, last, BatchOrder)
+        return await _cancelled(service, account, members, BatchOrder)
     except ApiError as error:
         return BatchError(error.code.value, error.message)
 
 
 async def cancel_all(service: Service, request: Request) -> Reply:
-    command, market = order_commands.cancel_all(service.setup, request.caller.account, request.fields)
-    cancelled: list[Event] = []
-    while True:  # one command cancels a bounded number of orders, and says whether it is done
-        events = await service.engine.execute(command)
-        answer = answer_of(command, events, _CANCEL_ALL_DONE)
-        if answer.kind == EventKind.REJECTED:
-            raise refusal(answer.reason)
-        cancelled += [event for event in events if _is_cancelled_by(event, command)]
-        if answer.reason != Reason.EVENT_LIMIT:
-            return json_reply([state_of(market, event) for event in cancelled])
-
-
-def _is_cancelled_by(event: Event, command: Command) -> bool:
-    return (
-        event.kind == EventKind.CANCELLED
-        and event.account == command.account
-        and event.market == command.market
-        and event.reason == Reason.CANCEL_ALL
-    )
+    account = request.caller.account
+    command, market = order_commands.cancel_all(service.setup, account, request.fields)
+    cancelled: list[LiveOrder] = []
+    is_done = False
+    while not is_done:  # one command cancels a bounded number of orders
+        ended, is_done = answers.all_cancelled(market, account, await service.engine.execute(command))
+        cancelled += ended
+    return json_reply(cancelled)
 
 
 async def amend(service: Service, request: Request) -> Reply:
-    command, market = order_commands.amend(service.setup, request.caller.account, request.fields)
-    events = await service.engine.execute(command)
-    opening = next(event for event in events if event.kind in (EventKind.AMENDED, EventKind.REJECTED))
-    if opening.kind == EventKind.REJECTED:
-        raise refusal(opening.reason)
-    return json_reply(live_order(market, opening, last_of(opening, events)))
+    account = request.caller.account
+    command, market = order_commands.amend(service.setup, account, request.fields)
+    return json_reply(answers.amended(market, account, await service.engine.execute(command)))
 
 
 @contextmanager
@@ -252,22 +180,12 @@ async def replace(service: Service, request: Request) -> Reply:
         placement = order_commands.replace(service.setup, request.caller.account, request.fields, best)
     events = await service.engine.execute(placement.command)
     with _telling_of(replaced):
-        order = placed(placement.market, events, ReplacedOrder)
-        if order.id == str(replaced):  # the engine took it for a repeat of that one's placement
-            raise refusal(Reason.DUPLICATE_CLIENT_ID)
-    for event in events:
-        if event.kind == EventKind.CANCELLED and event.reason == Reason.REPLACED:
-            assert isinstance(order, ReplacedOrder)
-            order.relatedOrderId = str(event.order_id)
-            order.relatedExecutedQuantity = placement.market.units.quantity(event.executed_lots)
-    return json_reply(order)
+        return json_reply(answers.replaced(placement.market, request.caller.account, events, replaced))
 
 
 async def cancel_after(service: Service, request: Request) -> Reply:
     command = order_commands.cancel_after(service.setup, request.caller.account, request.fields)
-    answer = answer_of(command, await service.engine.execute(command), _TIMER_ARMED)
-    if answer.kind == EventKind.REJECTED:
-        raise refusal(answer.reason)
+    answers.accepted(command.kind, command.account, await service.engine.execute(command))
     return json_reply(CancelAfter(command.amount_atoms))
 
 
@@ -284,7 +202,7 @@ async def find(service: Service, request: Request) -> Reply:
     )
     if len(records) == 0:
         raise not_found()
-    return json_reply(state_of(market, event_of(records[0])))
+    return json_reply(answers.state_of(market, event_of(records[0])))
 
 
 async def find_all(service: Service, request: Request) -> Reply:
@@ -295,15 +213,4 @@ async def find_all(service: Service, request: Request) -> Reply:
     if not fields.spot_wanted(request.fields):
         return json_reply([])
     orders = await service.engine.orders(request.caller.account, number)
-    return json_reply([state_of(service.setup.markets[order.market], order) for order in orders])
-
-
-def live_order(market: Market, opening: Event, last: Event, kind: type[LiveOrder] = LiveOrder) -> LiveOrder:
-    """The order that `opening` began, in the state that `last` left it."""
-    assert opening.kind != _FILL, "a FILL cannot open an order: it has no creation time"
-    return order_answer(kind, market.symbol, market.units, opening, last, createdAt=opening.created_ms)
-
-
-def state_of(market: Market, event: Event, kind: type[LiveOrder] = LiveOrder) -> LiveOrder:
-    """The order of one event that carries everything: ORDER_STATE, DUPLICATE, CANCELLED, AMENDED."""
-    return live_order(market, event, event, kind)
+    return json_reply([answers.state_of(service.setup.markets[order.market], order) for order in orders])

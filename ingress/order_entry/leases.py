@@ -17,15 +17,13 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-import numpy as np
-
 from engine_core.edge.refusals import Code
 from engine_core.process.tasks import ended
 from engine_core.replica.setup import HOME, Market
-from engine_core.wire.codes import CommandKind, EventKind, LeaseAction, Reason
-from engine_core.wire.layout import ADMIN
+from engine_core.wire.codes import CommandKind, LeaseAction
 from ingress.engine import RETRY_LATER, CommandRefused, Engine, failure
 from ingress.errors import ApiError
+from ingress.requests.admin_record import Admin, numbers
 from ingress.service import Service
 
 LEASE_SECONDS: Final = 5.0
@@ -61,13 +59,9 @@ class _Part:
         await self._say(LeaseAction.GIVE_UP, 0)
 
     async def _say(self, action: LeaseAction, milliseconds: int) -> bool:
-        record = np.zeros(1, ADMIN)
-        record["kind"], record["account"], record["code"] = CommandKind.LEASE, self._account, action
-        record["gateway"], record["ttl_ms"] = self._number, milliseconds
+        lease = Admin(CommandKind.LEASE, action, account=self._account, payload=numbers(self._number, milliseconds))
         try:
-            event = (await self._engine.submit(record.tobytes()))[-1]
-            if event.kind == EventKind.REFUSED:
-                raise CommandRefused(Reason(event.reason))
+            await self._engine.apply(lease)
         except ApiError as error:
             logger.warning(
                 "%s of account %d's lease (%d ms) failed: %s", action.name, self._account, milliseconds, error

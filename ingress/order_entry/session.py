@@ -24,17 +24,16 @@ from engine_core.edge.signing import PUBLIC_KEY_BYTES, decode_base64
 from engine_core.replica.market_data import Changes, MarketData
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import KeyPermission
-from engine_core.wire.events import Event
 from ingress.access.authenticator import Caller, Claim
 from ingress.access.rate_limits import Cost
 from ingress.dispatch import Operation
 from ingress.engine import FAILURES, failure
 from ingress.errors import ApiError, bad_request
-from ingress.fast_path.pending_order import PendingOrder
+from ingress.fast_path.pending_order import PendingOrder, Show
 from ingress.fast_path.websocket_orders import Messages, PlainMessage, PlainMessages
 from ingress.messages import ORDER_ENTRY, Call, Reply, error_reply, json_reply
 from ingress.metrics import Metrics
-from ingress.operations import orders
+from ingress.operations import answers, orders
 from ingress.order_entry.leases import Lease
 from ingress.request_time import RequestTime
 from ingress.requests import fields, order_commands
@@ -81,11 +80,12 @@ class _Plain(PendingOrder):
         session: "OrderSession",
         request_id: bytes,
         market: Market,
-        show: Callable[[Market, list[Event]], object],
+        account: int,
+        show: Show,
         began: float,
         shown: Shown | None = None,
     ) -> None:
-        super().__init__(market, show, shown, began, session.arrivals.since(began))
+        super().__init__(market, account, show, shown, began, session.arrivals.since(began))
         self._session, self._id = session, request_id
         self._answered = False
 
@@ -220,11 +220,12 @@ class OrderSession:
 
     def _place(self, order: PlainMessage, began: float) -> None:
         """Append a placement in its common form."""
-        waiting = _Plain(self, order.request_id, order.market, orders.placed, began, self._service.shown)
+        assert self._caller is not None
+        account, shown = self._caller.account, self._service.shown
+        waiting = _Plain(self, order.request_id, order.market, account, answers.placed, began, shown)
         try:
             if self._service.limits is not None:
-                assert self._caller is not None
-                self._service.limits.charge(Cost.ORDERS, self._caller.account, "")
+                self._service.limits.charge(Cost.ORDERS, account, "")
             self._authenticated()
             if self._lease is not None:
                 self._lease.check(order.market)
@@ -234,14 +235,16 @@ class OrderSession:
 
     def _begin_plain(self, request_id: bytes, method: str, params: Members, began: float) -> bool:
         """Append a placement or a cancel; False for everything else."""
+        show: Show
         if method == "order.place":
-            placement = orders.placement_of(self._service, self._authenticated().account, params)
-            command, plain = placement.command, _Plain(self, request_id, placement.market, orders.placed, began)
+            account, show = self._authenticated().account, answers.placed
+            command, market = orders.placement_of(self._service, account, params)
         elif method == "order.cancel":
-            command, market = order_commands.cancel(self._service.setup, self._authenticated().account, params)
-            plain = _Plain(self, request_id, market, orders.cancelled, began)
+            account, show = self._authenticated().account, answers.cancelled
+            command, market = order_commands.cancel(self._service.setup, account, params)
         else:
             return False
+        plain = _Plain(self, request_id, market, account, show, began)
         self._append(command.pack(), plain)
         return True
 

@@ -14,8 +14,8 @@ from ingress.engine import outcome
 from ingress.fast_path import answer_kernel
 from ingress.fast_path.shown_orders import ShownOrders
 from ingress.messages import json_reply
-from ingress.operations.orders import placed
-from tests.ingress.fakes import event
+from ingress.operations.answers import placed
+from tests.ingress.fakes import TRADER_ACCOUNT, event
 from tests.markets import SOL, setup
 
 OWN, OTHER = 100, 101
@@ -43,7 +43,7 @@ def accepted(order_id: int = 7001, **values: Any) -> np.ndarray:
 
 
 def general(events: np.ndarray) -> bytes:
-    return json_reply(placed(SETUP.markets[int(events["market"][0])], outcome(events))).body
+    return json_reply(placed(SETUP.markets[int(events["market"][0])], TRADER_ACCOUNT, outcome(events))).body
 
 
 WORDS: dict[str, st.SearchStrategy[int]] = {
