@@ -16,12 +16,13 @@ from engine_core.wire.events import event_of
 from engine_core.wire.limits import ALL_MARKETS
 from ingress.access.used_signatures import duplicate
 from ingress.database import HistoryUnavailable
+from ingress.engine import RETRY_LATER
 from ingress.errors import ApiError, bad_request, not_found, wrong_number
 from ingress.messages import Reply, json_reply
 from ingress.operations import answers, trial
 from ingress.replica import live_book
 from ingress.requests import fields, order_commands
-from ingress.requests.order_commands import Placement
+from ingress.requests.order_commands import OrderRef, Placement
 from ingress.requests.signed_json import Member, Members
 from ingress.schemas import bodies
 from ingress.schemas.answers import CancelAfter
@@ -44,15 +45,23 @@ async def place(service: Service, request: Request) -> Reply:
 
 
 async def _existing(service: Service, placement: Placement, since_ms: int) -> LiveOrder | None:
-    """The order of a request that comes again: the engine knows an account's last ended ones, the history all.
+    """The order of a request that comes again. None: it was not placed, or ended so lately that the engine will say so.
 
-    None: it was not placed, or ended so lately that the engine will say so.
+    The history knows all orders, the engine the open ones and an account's last ended ones. So without the history only
+    an open one is known, and anything else is refused: placing it might be the second time.
     """
-    command = placement.command
+    command, market = placement
     try:
         return await service.history.order_of_client(command.account, command.market, command.client_id, since_ms)
-    except HistoryUnavailable:
-        return None
+    except HistoryUnavailable as error:
+        ref = OrderRef(0, command.client_id, by_client=True)
+        if found := await _open_order(service, command.account, market, ref):
+            return found
+        message = (
+            "This request was received before, and what became of it cannot be read now. Nothing was placed this time: "
+            f"send it again in a moment, or look the order up ({error})"
+        )
+        raise ApiError(Code.MAINTENANCE, message[:300], RETRY_LATER) from None
 
 
 async def test_place(service: Service, request: Request) -> Reply:
@@ -65,29 +74,37 @@ async def test_place(service: Service, request: Request) -> Reply:
 async def place_batch(service: Service, request: Request) -> Reply:
     """Places the items independently, in their order; each answers for itself."""
     account, since_ms = request.caller.account, request.caller.valid_until_ms - 2 * MAX_WINDOW_MS
-    existing: list[LiveOrder | None] = [None] * len(request.items)
+    # Each is read once: what cannot be placed when the existing orders are looked for is not placed behind that either.
+    items = [_item(service, account, members) for members in request.items]
+    existing: list[LiveOrder | None] = [None] * len(items)
     if not service.auth.is_first(request.caller):
         if service.auth.is_test(request.caller) or any(fields.absent(each.get("clientId")) for each in request.items):
             raise duplicate()  # the whole of it, before any of them is placed
-        existing = await asyncio.gather(*(_existing_item(service, account, each, since_ms) for each in request.items))
-    placing = [_place_item(service, account, *each) for each in zip(request.items, existing, strict=True)]
+        existing = await asyncio.gather(*(_existing_item(service, item, since_ms) for item in items))
+    placing = [_place_item(service, *each) for each in zip(items, existing, strict=True)]
     return json_reply(await asyncio.gather(*placing))
 
 
-async def _existing_item(service: Service, account: int, members: Members, since_ms: int) -> LiveOrder | None:
+def _item(service: Service, account: int, members: Members) -> Placement | BatchError:
     try:
-        return await _existing(service, placement_of(service, account, members), since_ms)
-    except ApiError:
-        return None  # placing it will say why
+        return placement_of(service, account, members)
+    except ApiError as error:
+        return BatchError(error.code.value, error.message)
+
+
+async def _existing_item(service: Service, item: Placement | BatchError, since_ms: int) -> LiveOrder | None:
+    return None if isinstance(item, BatchError) else await _existing(service, item, since_ms)
 
 
 async def _place_item(
-    service: Service, account: int, members: Members, existing: LiveOrder | None
+    service: Service, item: Placement | BatchError, existing: LiveOrder | None
 ) -> LiveOrder | BatchError:
+    if isinstance(item, BatchError):
+        return item
     if existing:
         return BatchOrder(**msgspec.structs.asdict(existing))
     try:
-        return await _placed(service, placement_of(service, account, members), BatchOrder)
+        return await _placed(service, item, BatchOrder)
     except ApiError as error:
         return BatchError(error.code.value, error.message)
 
@@ -193,16 +210,21 @@ async def find(service: Service, request: Request) -> Reply:
     """One open order by either of its ids."""
     market = order_commands.market_of(service.setup, request.fields)
     ref = order_commands.order_ref(request.fields)
+    found = await _open_order(service, request.caller.account, market, ref)
+    if found is None:
+        raise not_found()
+    return json_reply(found)
+
+
+async def _open_order(service: Service, account: int, market: Market, ref: OrderRef) -> LiveOrder | None:
     records = await service.engine.query(
         QueryKind.ORDER,
-        account=request.caller.account,
+        account=account,
         market=market.number,
         order_id=ref.order_id,
         client_id=ref.client_id if ref.by_client else None,
     )
-    if len(records) == 0:
-        raise not_found()
-    return json_reply(answers.state_of(market, event_of(records[0])))
+    return answers.state_of(market, event_of(records[0])) if len(records) else None
 
 
 async def find_all(service: Service, request: Request) -> Reply:

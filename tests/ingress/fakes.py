@@ -33,6 +33,7 @@ from ingress.history.moves import MoveRow
 from ingress.history.reader import HistoryUnavailable
 from ingress.http.app import build_fastapi, edge
 from ingress.metrics import Metrics
+from ingress.schemas.order_answers import LiveOrder
 from ingress.service import Service, Several
 from ingress.shards.funding import Funding
 from ingress.shards.mirror import Mirror
@@ -132,7 +133,9 @@ class FakeHistory:
             raise HistoryUnavailable("database is down")
         return found, len(found)
 
-    async def order_of_client(self, *asked: int) -> dict[str, Any] | None:
+    async def order_of_client(self, *asked: int) -> LiveOrder | None:
+        if not self.available:
+            raise HistoryUnavailable("database is down")
         return None
 
     def __getattr__(self, name: str) -> Any:

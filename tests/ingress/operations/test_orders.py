@@ -145,6 +145,47 @@ async def test_a_retry_with_the_same_client_id_gets_the_order_that_exists(exchan
     )
 
 
+@pytest.mark.parametrize("path", ["/api/v1/order", "/api/v1/orders"])
+async def test_a_repeat_of_which_nobody_can_say_what_became_is_not_executed(exchange: Exchange, path: str) -> None:
+    """The engine may have forgotten it, and the history cannot be read."""
+    item = LIMIT | {"clientId": 42}
+    body, gateway = item if path == "/api/v1/order" else [item, item | {"clientId": 43}], exchange.gateway
+    gateway.answers += [ACCEPTED] * 2
+    request = exchange.request("POST", path, "orderExecute", body)
+    assert (await exchange.client.send(request)).status_code == 200
+    gateway.answers.clear()
+    placed = len(gateway.commands)
+    exchange.history.available = False
+    again = await exchange.client.send(request)
+    assert (again.status_code, again.json()["code"], again.headers["Retry-After"]) == (503, "MAINTENANCE", "1")
+    assert "Nothing was placed this time" in again.json()["message"]
+    assert len(gateway.commands) == placed
+    state = event(EventKind.ORDER_STATE, client_id=42, flags=OrderFlag.HAS_CLIENT_ID, price_ticks=1, quantity_lots=100)
+    gateway.records[QueryKind.ORDER] = state
+    still_open = await exchange.client.send(request)  # which the engine says
+    assert still_open.status_code == 200 and '"clientId":42' in still_open.text
+    assert len(gateway.commands) == placed
+
+
+async def test_an_item_that_could_not_be_read_is_not_placed_by_a_repeat(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A market's book is away at first, and back while the history is asked for the other item."""
+    market = {"symbol": "SOL_USDC", "side": "Bid", "orderType": "Market", "quantity": "1", "clientId": 44}
+    slippage = {"slippageTolerance": "1", "slippageToleranceType": "Percent"}
+    exchange.gateway.answers += [ACCEPTED] * 3
+    request = exchange.request("POST", "/api/v1/orders", "orderExecute", [LIMIT | {"clientId": 45}, market | slippage])
+    assert [item["operation"] for item in (await exchange.client.send(request)).json()] == ["Ok", "Ok"]
+    exchange.service.market_data.depth.halt(1)
+
+    async def asked(*_: int) -> LiveOrder | None:
+        exchange.service.market_data.depth.markets[1]["live"] = 1
+        return None
+
+    monkeypatch.setattr(exchange.history, "order_of_client", asked)
+    assert [item["operation"] for item in (await exchange.client.send(request)).json()] == ["Ok", "Err"]
+
+
 @pytest.mark.parametrize("reason", sorted(REASONS))
 async def test_every_reason_has_a_status_a_code_and_a_message(exchange: Exchange, reason: Reason) -> None:
     response = await place(exchange, event(EventKind.REJECTED, reason=reason))
