@@ -153,6 +153,7 @@ async def _replica() -> None:
         handler(slots)
     data.book(1).snapshot(5)
     data.book(1).best()
+    data.book(1).walk(Side.BID, 1, 1)
     data.ticker(1)
     data.recent_trades(1, 5)
     await data.close()

@@ -38,6 +38,7 @@ DONE, ADMIN_EVENT_MET, SIDE_FULL, GAP, UNKNOWN_MARKET = 0, 1, 2, 3, 4
 EPOCH, LEVELS, TRADES, SPANS, SUBJECT = 0, 1, 2, 3, 4
 
 _FILL, _APPLIED = int(EventKind.FILL), int(EventKind.APPLIED)
+_LOW = 2**32 - 1
 _FIRST_ADMIN = int(EventKind.APPLIED)  # kinds from here on have the ADMIN shape
 _TAKER, _BID = int(OrderFlag.TAKER), int(Side.BID)
 _DEPOSIT, _WITHDRAW, _LEASE, _SKIP, _CAPACITY, _TRANSFER, _SHARES, _OUT, _IN = (int(kind) for kind in NOT_SETUP)
@@ -186,6 +187,33 @@ def apply_events(
     return len(slots), DONE
 
 
+@entry
+def walk_cells(
+    cells: np.ndarray, first: int, end: int, furthest_key: int, lots: int, ticks: int
+) -> tuple[int, int, int]:
+    """Take from cells[first:end], best last, up to a key, at most `lots`, and what `ticks` (price times lots) pay for,
+    if these are not negative.
+
+    (the lots, price times lots in two parts, of 2^32 and of 1): their sum over many levels may be beyond 64 bits.
+    """
+    taken_lots, high, low = 0, 0, 0
+    for i in range(end - 1, first - 1, -1):
+        key, displayed = cells[i]["key"], cells[i]["lots"]
+        if key < furthest_key:
+            break
+        price, taken = abs(key), min(displayed, lots - taken_lots)
+        if ticks >= 0:
+            taken = min(taken, ticks // price)
+            ticks -= taken * price
+        taken_lots += taken
+        part = low + price * (taken & _LOW)
+        low = part & _LOW
+        high += price * (taken >> 32) + (part >> 32)
+        if taken < displayed:
+            break
+    return taken_lots, high, low
+
+
 class Batch(NamedTuple):
     """What one batch changed. Views of memory that the next batch reuses."""
 
@@ -293,6 +321,16 @@ class Depth:
             return None
         key, lots = self.cells[offset + count - 1].tolist()
         return abs(key), lots
+
+    def walk(self, market: int, side: Side, furthest_ticks: int, lots: int, ticks: int | None) -> tuple[int, int]:
+        """(lots, sum of price times lots) of what an order takes from this side's best level on, up to a price: at most
+        `lots`, and what `ticks` pay for. However long the side is, no list is made of it."""
+        offset, _, count = self.sides[2 * market + side - 1].tolist()
+        furthest_key = furthest_ticks if side == Side.BID else -furthest_ticks
+        taken, high, low = walk_cells(
+            self.cells, offset, offset + count, furthest_key, lots, -1 if ticks is None else ticks
+        )
+        return int(taken), (int(high) << 32) + int(low)
 
     def _widen(self, side: int) -> None:
         room = max(FIRST_ROOM, 2 * int(self.sides[side]["room"]))

@@ -102,6 +102,10 @@ class Book:
         bids, asks = (self._data.depth.side(self.market, side, limit) for side in (Side.BID, Side.ASK))
         return bids, asks, self.update_id
 
+    def walk(self, side: Side, furthest_ticks: int, lots: int, ticks: int | None = None) -> tuple[int, int]:
+        """See Depth.walk."""
+        return self._data.depth.walk(self.market, side, furthest_ticks, lots, ticks)
+
     def best(self) -> tuple[Level | None, Level | None]:
         best = self._data.depth.best
         return best(self.market, Side.BID), best(self.market, Side.ASK)

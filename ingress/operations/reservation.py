@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engine_core.replica.market_data import Book
 from engine_core.replica.setup import Market
 from engine_core.wire.codes import OrderFlag, OrderType, Side
-from engine_core.wire.limits import MAX_PRICE_TICKS, PPM
+from engine_core.wire.limits import MAX_PRICE_TICKS, MAX_QUANTITY_LOTS, PPM
 from ingress.requests.command_record import Command
 
 
@@ -46,28 +46,21 @@ def locked_by(command: Command, market: Market, book: Book) -> int:
 
 
 def _walk(command: Command, market: Market, book: Book) -> Walked:
-    bids, asks, _ = book.snapshot()
-    levels = asks if command.side == Side.BID else bids[::-1]
-    lots = cost = 0
-    for ticks, displayed in levels:
-        if not _accepts(command, market, levels[0][0], ticks):
-            break
-        taken = displayed
-        if command.flags & OrderFlag.BY_QUOTE:
-            taken = min(taken, (command.amount_atoms // market.units.tick_atoms - cost) // ticks)
-        else:
-            taken = min(taken, command.quantity_lots - lots)
-        lots, cost = lots + taken, cost + taken * ticks
-        if taken < displayed:
-            break
-    return Walked(lots, cost)
+    bid, ask = book.best()
+    side, best = (Side.ASK, ask) if command.side == Side.BID else (Side.BID, bid)
+    if best is None:
+        return Walked(0, 0)
+    furthest = _furthest(command, market, best[0])
+    if command.flags & OrderFlag.BY_QUOTE:
+        return Walked(*book.walk(side, furthest, MAX_QUANTITY_LOTS, command.amount_atoms // market.units.tick_atoms))
+    return Walked(*book.walk(side, furthest, command.quantity_lots))
 
 
-def _accepts(command: Command, market: Market, best_ticks: int, ticks: int) -> bool:
-    """Whether a market order goes so far: to its bound, and to the market's from the best price."""
+def _furthest(command: Command, market: Market, best_ticks: int) -> int:
+    """How far a market order goes: to its bound, and to the market's from the best price."""
     bound, impact = command.price_ticks if command.flags & OrderFlag.HAS_BOUND else 0, market.impact_ppm
     if command.side == Side.BID:
         furthest = best_ticks * (PPM + impact) // PPM if impact else MAX_PRICE_TICKS
-        return ticks <= min(bound or MAX_PRICE_TICKS, furthest)
+        return min(bound or MAX_PRICE_TICKS, furthest)
     furthest = -(-best_ticks * (PPM - impact) // PPM) if impact else 1
-    return ticks >= max(bound, furthest)
+    return max(bound, furthest)

@@ -33,6 +33,7 @@ from ingress.shards.router import Shards
 from tests.ingress.fakes import event
 from tests.ingress.shards.ledgers import BEFORE, SURE, Ledger, total
 from tests.markets import SOL, setup_records
+from tests.replica.test_walk import walk_twin
 
 ACCOUNT, OTHER, USDC, SOLS = 2, 3, 1, 2
 PRICE, LOTS = 10_000, 50
@@ -61,8 +62,11 @@ class Book:
     live = True
     asks = ((PRICE, 20), (PRICE + 1, 500))
 
-    def snapshot(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]], int]:
-        return [], list(self.asks), 1
+    def best(self) -> tuple[None, tuple[int, int]]:
+        return None, self.asks[0]
+
+    def walk(self, side: Side, furthest_ticks: int, lots: int, ticks: int | None = None) -> tuple[int, int]:
+        return walk_twin(side, list(self.asks), furthest_ticks, lots, ticks)
 
 
 class Venue:
