@@ -10,6 +10,7 @@ a feed gives every event exactly once and in order, a refusal is always seen aft
                          all again; if it is the oldest one,
                          the engine forgot this gateway: begin
                          a new incarnation, append all again
+                         (what is too late never: pipeline.py)
     anything else        it was not executed: so say its events
 
 Non-goals: connections and time limits (async_gateway.py).
@@ -75,7 +76,7 @@ def _group(slots: np.ndarray, gateway: int, incarnation: int, groups: np.ndarray
     return found
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # one of an earlier life may have the same numbers
 class Block:
     """One block on its way, and who waits for which command of it."""
 
@@ -161,8 +162,12 @@ class Outbox:
         return sender == (header.gateway, header.incarnation, header.sequence)
 
     def drop(self, block: Block, error: Exception) -> None:
-        """Forget a block that is certainly not in the log, or whose outcome nobody waits for any more."""
-        self._remove(block)
+        """Forget a block that is certainly not in the log, or whose outcome nobody waits for any more.
+
+        It may be forgotten already: Redis refuses what was given up while it was on its way.
+        """
+        if block in self._blocks:
+            self._remove(block)
         block.fail(error)
 
     def settle(self, slots: np.ndarray) -> bool:

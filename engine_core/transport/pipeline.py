@@ -196,15 +196,22 @@ class Pipeline:
         self._heard_at = time.monotonic()
         self._appends = 0
         self.connected = True
-        oldest = self.outbox.oldest
-        if oldest is not None and oldest.entry is None and expired(oldest):
-            # Its waiters got "outcome unknown", so it must not be executed from now on; nor can the
-            # later ones, in an engine that counts. Whether any had reached the log, the feed will tell nobody.
-            for block in self.outbox.blocks:
-                self.outbox.drop(block, OutcomeUnknown("Redis was not reachable; the command may have been executed"))
-            self.outbox.begin_incarnation()
         self._repeat = bool(self.outbox.blocks)
         self._work.set()
+
+    def _give_up_late(self) -> None:
+        """Before all is appended again: where one that is not known to be in the log is too late, nothing may be.
+
+        Its waiters got "outcome unknown", so it must not be executed from now on; nor can the later ones, in an engine
+        that counts. The earlier ones are in the log, and older, so nobody waits for them either: there they stay what
+        they are, in the life that ends here. Whether any other had reached the log, the feed will tell nobody.
+        """
+        unconfirmed = next((block for block in self.outbox.blocks if block.entry is None), None)
+        if unconfirmed is None or not expired(unconfirmed):
+            return
+        for block in self.outbox.blocks:
+            self.outbox.drop(block, OutcomeUnknown("not confirmed in time; the command may have been executed"))
+        self.outbox.begin_incarnation()
 
     async def _doubted(self) -> None:
         await self._doubt.wait()
@@ -219,6 +226,7 @@ class Pipeline:
             commands: list[bytes] = []
             if self._repeat:
                 self._repeat = False
+                self._give_up_late()
                 for block in self.outbox.blocks:
                     commands.append(self._append(block))
             while self._waiting and self._appends < MAX_APPENDS:

@@ -154,3 +154,20 @@ def test_one_answer_whatever_happens_in_whatever_order(steps: list[str], count: 
         assert all(each.told <= 1 for each in waiting) and box.commands in (0, count)
     assert all(each.told == (steps != [] and steps != ["again"] * len(steps)) for each in waiting)
     assert box.commands == (0 if set(steps) - {"fail", "again"} else count)
+
+
+async def test_one_that_was_given_up_may_be_refused_afterwards() -> None:
+    """Another one has its number by then."""
+    box = outbox()
+    given_up = add(box, 2)
+    box.drop(given_up, OutcomeUnknown("too late"))
+    box.begin_incarnation()
+    follower = add(box, 2)
+    assert follower.sequence == given_up.sequence
+    box.drop(given_up, OutcomeUnknown("Redis is full"))
+    assert box.blocks == [follower] and box.commands == 2
+    box.settle(answer(box, follower, [0, 1]))
+    assert results(follower) == [1, 1]
+    for each in given_up.answers:
+        with pytest.raises(OutcomeUnknown, match="too late"):
+            each.result()  # type: ignore[attr-defined]
