@@ -20,15 +20,15 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from engine_core.replica.market_data import MarketData
-from engine_core.transport.gateway import OutcomeUnknown, Overloaded
+from engine_core.transport.gateway import Overloaded
 from engine_core.wire.codes import AccountOption, CommandKind, QueryKind, Reason, Side
-from ingress.engine import FAILURES, CommandRefused
+from ingress.engine import CommandRefused
 from ingress.errors import ApiError
 from ingress.operations.reservation import locked_by
 from ingress.requests.command_record import Command
 from ingress.shards.holding import holding, in_flight
 from ingress.shards.mover import Mover
-from ingress.shards.router import Routed, Shards, refused_for
+from ingress.shards.router import Routed, Shards, give, refused_for
 
 ATTEMPTS: Final = 3  # of an order that has all it seems to need: the book that it meets is another one
 PATIENCE_SECONDS: Final = 2.0  # for money that is on its way, or taken by another order and free again
@@ -66,7 +66,7 @@ class Funding:
         if not self._data.setup.options.get(command.account, 0) & _AUTO:
             return False
         if len(self._tasks) >= MOST_WAITING or self._waiting[command.account] >= MOST_OF_ONE:
-            order.inner.set_exception(Overloaded(FULL))
+            give(order.inner, Overloaded(FULL))
             return True
         self._waiting[command.account] += 1
         task = asyncio.get_running_loop().create_task(self._fund(order, command, events))
@@ -83,16 +83,13 @@ class Funding:
     async def _fund(self, order: Routed, command: Command, events: np.ndarray) -> None:
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS  # its turn is waited for in that time, too
         lock = self._locks.setdefault(command.account, asyncio.Lock())
+        outcome: np.ndarray | Exception
         try:
             async with lock:
-                events = await self._paid(order, command, events, deadline)
-        except FAILURES as error:
-            order.inner.set_exception(error)
-        except Exception:  # whoever waits, a session that ends among them, must not wait for ever
-            logger.exception("an order of account %d could not be funded", command.account)
-            order.inner.set_exception(OutcomeUnknown("its funds could not be fetched"))
-        else:
-            order.inner.set_result(events)
+                outcome = await self._paid(order, command, events, deadline)
+        except Exception as error:  # no gateway knows of the order here: nobody else would tell that it failed
+            outcome = error
+        give(order.inner, outcome)
 
     async def _paid(self, order: Routed, command: Command, events: np.ndarray, deadline: float) -> np.ndarray:
         """Its events in the end; Overloaded if the money is there, and does not come in time."""

@@ -16,6 +16,7 @@ commands mean.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Unpack
 
@@ -23,6 +24,7 @@ import numpy as np
 
 from engine_core.replica.setup import HOME, Setup
 from engine_core.transport.backlog import Logs
+from engine_core.transport.gateway import OutcomeUnknown
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, QueryKind, Reason
 from engine_core.wire.events import pick
@@ -32,6 +34,8 @@ from engine_core.wire.queries import About
 from engine_core.wire.query_records import BALANCE
 from ingress.engine import FAILURES, Engine, Gateway
 from ingress.shards.presence import Present
+
+logger = logging.getLogger(__name__)
 
 Answered = tuple[np.void, np.ndarray]
 
@@ -208,10 +212,10 @@ class Routed:
         elif reason is Reason.MARKET_ELSEWHERE and self._may_follow():
             asyncio.get_running_loop().call_later(LOOK_SECONDS, self._follow)
         elif not (self._is_funded and reason is Reason.INSUFFICIENT_FUNDS and self._shards.on_poor(self, events)):
-            self.inner.set_result(events)
+            give(self.inner, events)
 
     def set_exception(self, error: Exception, /) -> None:
-        self.inner.set_exception(error)
+        give(self.inner, error)
 
     def _may_follow(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -219,12 +223,13 @@ class Routed:
         return now - self._since < FOLLOW_SECONDS
 
     def _follow(self) -> None:
-        """Send it on: what the logs say by now is in the setup."""
+        """Send it on: what the logs say by now is in the setup. No gateway knows of it here, so nobody else would tell
+        that it failed, whatever did."""
         try:
             self._shards.catch_up()
             self.send()
-        except FAILURES as error:
-            self.inner.set_exception(error)
+        except Exception as error:
+            give(self.inner, error)
 
 
 class _Together:
@@ -328,6 +333,20 @@ class _Copy:
 
     def set_exception(self, error: Exception, /) -> None:
         self._mirrored.copied(self._shard, False)
+
+
+def give(answer: Answer, outcome: np.ndarray | Exception) -> None:
+    """What became of a command, to who has waited for it in the meantime, or has gone. An error that no gateway tells
+    is one of this process, and says nothing of the command."""
+    if answer.done():
+        return
+    if not isinstance(outcome, Exception):
+        answer.set_result(outcome)
+    elif isinstance(outcome, FAILURES):
+        answer.set_exception(outcome)
+    else:
+        logger.error("the outcome of a command is not told", exc_info=outcome)
+        answer.set_exception(OutcomeUnknown("an internal error"))
 
 
 def inner_of(answer: Answer) -> Answer:

@@ -1,6 +1,7 @@
 """Orders that are refused for want of funds get them from other shards, where the account has asked for that."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -357,3 +358,33 @@ async def test_a_cancel_is_nothing_to_pay_for() -> None:
     venue = Venue(NEED)
     order = SimpleNamespace(record=BID._replace(kind=CommandKind.CANCEL).pack())
     assert not venue.shards.on_poor(order, None)  # type: ignore[arg-type]
+
+
+async def test_an_order_is_answered_whatever_goes_wrong_with_its_funds(monkeypatch: pytest.MonkeyPatch) -> None:
+    venue = Venue(NEED)
+
+    def broken(*_: Any) -> int:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(module, "locked_by", broken)
+    venue.ledgers[0].need = lambda command: (USDC, NEED)
+    with pytest.raises(OutcomeUnknown):
+        await asyncio.wait_for(venue.place(), 1.0)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("has_funds", [True, False])
+async def test_who_has_gone_is_told_nothing_of_what_was_fetched(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, has_funds: bool
+) -> None:
+    venue = Venue(NEED)
+    if not has_funds:
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", -1.0)
+    placing = asyncio.create_task(venue.place())
+    await asyncio.sleep(0)
+    placing.cancel()
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+    gc.collect()  # an error that nobody looks at is told when its task is gone
+    assert not caplog.records
+    assert venue.held == ([0, 0] if has_funds else [0, NEED])

@@ -99,6 +99,33 @@ async def test_a_shard_that_takes_nothing_while_a_market_is_followed_says_so(ven
     assert refused.value.code is Code.TOO_MANY_REQUESTS
 
 
+@pytest.mark.parametrize(
+    ("error", "code"), [(ValueError("an event cannot be read"), Code.TIMEOUT), (OSError("gone"), Code.MAINTENANCE)]
+)
+async def test_an_order_is_answered_whatever_ends_a_shard_while_its_market_is_followed(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch, error: Exception, code: Code
+) -> None:
+    def broken() -> None:
+        raise error
+
+    monkeypatch.setattr(venue.gateways[0], "catch_up", broken)
+    venue.gateways[1].answers.append(rejected(Reason.MARKET_ELSEWHERE))
+    with pytest.raises(ApiError) as refused:
+        await asyncio.wait_for(venue.engine.execute(place(BTC)), 1.0)
+    assert refused.value.code is code
+
+
+async def test_who_has_gone_is_told_nothing_while_a_market_is_followed(
+    venue: Venue, caplog: pytest.LogCaptureFixture
+) -> None:
+    venue.gateways[1].answers.extend([rejected(Reason.MARKET_ELSEWHERE), Overloaded("full")])
+    placing = asyncio.create_task(venue.engine.execute(place(BTC)))
+    await asyncio.sleep(0)
+    placing.cancel()
+    await asyncio.sleep(3 * module.LOOK_SECONDS)
+    assert venue.sent[1] == 2 and not caplog.records
+
+
 NAMED = Command(CommandKind.PLACE, flags=OrderFlag.HAS_CLIENT_ID, market=SOL, account=ACCOUNT, client_id=5)
 
 
