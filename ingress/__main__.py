@@ -127,7 +127,7 @@ def _several(gateways: Sequence[AsyncGateway], data: MarketData) -> Several | No
     if len(gateways) == 1:
         return None
     shards, mirror = Shards(gateways, data.setup), Mirror(gateways)
-    mover = Mover(shards.engines, mirror.complete)
+    mover = Mover(shards.engines, mirror.complete, shards.is_away)
     shards.on_poor, shards.on_lack = Funding(shards, data, mover).take, mirror.lacks
     data.listeners.append(mirror.observe)
     for shard, gateway in enumerate(gateways):

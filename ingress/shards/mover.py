@@ -5,8 +5,8 @@
             └──────────────────── BAD_SEQUENCE: another came first ──┘
 
 Of an account at most one move is on its way from A to B, and B takes each sequence once. So whoever finds one half done
-may finish it, at the same time as others: every ingress process does, with what stays so for SECONDS. It learns of them
-from the logs of all shards, and asks for all of them when it starts.
+may finish it, at the same time as others: every ingress process does, with what stays so for SECONDS, for each shard
+that answers. It learns of them from the logs of all shards, and asks for all of them when it starts.
 
 Non-goals: which money should be where (funding.py, operations/moves.py), and what became of it (history).
 """
@@ -70,11 +70,17 @@ class Link(NamedTuple):
 
 
 class Mover:
-    """`complete`: appends what a shard lacks of the setup (mirror.py)."""
+    """`complete`: appends what a shard lacks of the setup (mirror.py). `is_away`: whether it does not answer, and is
+    sent nothing to finish until it does (presence.py)."""
 
-    def __init__(self, engines: Sequence[Engine], complete: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        complete: Callable[[int], Awaitable[None]],
+        is_away: Callable[[int], bool] = lambda shard: False,
+    ) -> None:
         self._engines = engines
-        self._complete = complete
+        self._complete, self._is_away = complete, is_away
         self._open: dict[Path, tuple[Half, float]] = {}  # and since when it is known
 
     async def move(
@@ -175,33 +181,47 @@ class Mover:
             del self._open[path]
 
     async def keep_finishing(self) -> None:
-        """For as long as the process lives."""
-        await self._find()
+        """For as long as the process lives. Shards do not wait for each other: one may say nothing for long."""
+        found: dict[int, np.ndarray] = {}
+        async with asyncio.TaskGroup() as tasks:
+            for shard in range(len(self._engines)):
+                tasks.create_task(self._find(shard, found))
+                tasks.create_task(self._keep_finishing_to(shard))
+
+    async def _keep_finishing_to(self, target: int) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             before = time.monotonic() - SECONDS
             for path, (half, since) in list(self._open.items()):
-                if since < before:
+                if self._is_away(target):  # also noticed between two; what was sent would be executed all the same
+                    break
+                if path.target == target and since < before:
                     await self._finish_left(path, half)
 
-    async def _find(self) -> None:
-        """What is half done when this process begins."""
+    async def _find(self, shard: int, found: dict[int, np.ndarray]) -> None:
+        """What is half done when this process begins, between this shard and those that have been asked before.
+
+        What such an answer is too old for is finished once more, which does nothing.
+        """
         while True:
             try:
-                records = [await engine.query(QueryKind.LINKS) for engine in self._engines]
+                found[shard] = await self._engines[shard].query(QueryKind.LINKS)
                 break
             except ApiError as error:
-                logger.warning("transfers between shards that are not finished are asked for again: %s", error)
+                logger.warning("transfers of shard %d that are not finished are asked for again: %s", shard, error)
                 await asyncio.sleep(SECONDS)
-        arrived: dict[Path, int] = {}
-        for target, links in enumerate(records):
-            for account, source, sequence in links[["account", "shard", "in_sequence"]].tolist():
-                arrived[Path(account, source, target)] = sequence
-        for source, links in enumerate(records):
-            for place, (account, target, sequence) in enumerate(links[["account", "shard", "out_sequence"]].tolist()):
-                path = Path(account, source, target)
-                if sequence > arrived.get(path, 0):
-                    self._left(path, _half_of(links[place]))
+        for other in found:
+            if other != shard:
+                self._compare(found, shard, other)
+                self._compare(found, other, shard)
+
+    def _compare(self, found: dict[int, np.ndarray], source: int, target: int) -> None:
+        there, sent = found[target], found[source]
+        there, sent = there[there["shard"] == source], sent[sent["shard"] == target]
+        arrived: dict[int, int] = dict(there[["account", "in_sequence"]].tolist())
+        for place, (account, sequence) in enumerate(sent[["account", "out_sequence"]].tolist()):
+            if sequence > arrived.get(account, 0):
+                self._left(Path(account, source, target), _half_of(sent[place]))
 
     async def _finish_left(self, path: Path, half: Half) -> None:
         try:

@@ -101,6 +101,9 @@ class Shards:
         """The shard where a market trades; of one that does not exist, home, which says so."""
         return self._setup.shards.get(market, HOME)
 
+    def is_away(self, shard: int) -> bool:
+        return self.present[shard].is_away
+
     def symbols(self) -> list[list[str]]:
         """Of the markets of each shard."""
         found: list[list[str]] = [[] for _ in self.gateways]

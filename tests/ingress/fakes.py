@@ -262,7 +262,7 @@ def config(page: Path, **changes: Any) -> IngressConfig:
 
 def several_of(gateways: Sequence[Gateway], data: MarketData) -> Several:
     shards, mirror = Shards(gateways, data.setup), Mirror(gateways)
-    mover = Mover(shards.engines, mirror.complete)
+    mover = Mover(shards.engines, mirror.complete, shards.is_away)
     shards.on_poor = Funding(shards, data, mover).take
     return Several(shards, mover, mirror)
 

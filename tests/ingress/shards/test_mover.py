@@ -2,11 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from engine_core.edge.refusals import Code
+from engine_core.process.tasks import ended
 from engine_core.wire.codes import CommandKind, Reason
 from ingress.engine import CommandRefused, Engine
 from ingress.errors import ApiError
@@ -26,9 +28,9 @@ class Venue:
         self.completed: list[int] = []
         self.mover = self.another()
 
-    def another(self) -> Mover:
+    def another(self, is_away: Callable[[int], bool] = lambda shard: False) -> Mover:
         """As another ingress process would have it."""
-        return Mover([Engine(ledger) for ledger in self.ledgers], self.complete)
+        return Mover([Engine(ledger) for ledger in self.ledgers], self.complete, is_away)
 
     async def complete(self, shard: int) -> None:
         self.completed.append(shard)
@@ -195,6 +197,71 @@ async def test_a_shard_that_is_away_is_asked_until_it_is_back(venue: Venue) -> N
         await venue.mover.move(PATH, ASSET, 300, 77)
     await until_done(venue, other)
     assert venue.held == [700, 300]
+
+
+async def left_half_done(venue: Venue, *targets: int) -> None:
+    """A move from home to each of these."""
+    for target in targets:
+        venue.ledgers[target].fate = lambda kind: BEFORE
+        with pytest.raises(ApiError):
+            await venue.mover.move(Path(ACCOUNT, 0, target), ASSET, 100, 77)
+        venue.ledgers[target].fate = lambda kind: SURE
+        venue.ledgers[target].commands.clear()
+
+
+async def until_held(venue: Venue, target: int) -> None:
+    async with asyncio.timeout(20):
+        while not venue.held[target]:
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_money_for_a_shard_does_not_wait_for_another_one_that_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    venue = Venue(3)
+    other = venue.another()
+    watched(venue, other)
+    await left_half_done(venue, 1, 2)
+    monkeypatch.setattr(venue.ledgers[1], "append", lambda record, answer: None)
+    work = asyncio.create_task(other.keep_finishing())
+    await until_held(venue, 2)
+    assert venue.held == [FUNDS - 200, 0, 100]
+    await ended(work)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("is_seen", [True, False], ids=["seen-in-the-log", "found-at-the-start"])
+async def test_a_shard_that_is_away_is_sent_nothing_until_it_is_back(venue: Venue, is_seen: bool) -> None:
+    away = {1}
+    other = venue.another(away.__contains__)
+    if is_seen:
+        watched(venue, other)
+    await left_half_done(venue, 1)
+    work = asyncio.create_task(other.keep_finishing())
+    await asyncio.sleep(0.2)
+    assert venue.ledgers[1].commands == []
+    away.clear()
+    await until_held(venue, 1)
+    assert venue.ledgers[1].commands == [IN]
+    await ended(work)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_what_was_half_done_at_the_start_is_found_shard_by_shard(monkeypatch: pytest.MonkeyPatch) -> None:
+    venue = Venue(3)
+    await left_half_done(venue, 1, 2)
+    with monkeypatch.context() as patch:
+
+        async def silent(*_: object, **__: object) -> Any:
+            raise TimeoutError("shard 1 does not answer")
+
+        patch.setattr(venue.ledgers[1], "query", silent)
+        work = asyncio.create_task(venue.another().keep_finishing())
+        await until_held(venue, 2)
+        assert venue.held == [FUNDS - 200, 0, 100]
+    await until_held(venue, 1)
+    await ended(work)
 
 
 @pytest.mark.usefixtures("hurried")

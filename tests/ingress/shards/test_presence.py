@@ -10,11 +10,14 @@ import pytest
 import pytest_asyncio
 
 from engine_core.administration.client import admin
+from engine_core.process.tasks import ended
 from engine_core.wire.codes import CommandKind, MarketState, QueryKind
 from engine_core.wire.layout import EVENT
 from engine_core.wire.query_records import LINK, STATUS
 from ingress.metrics import Metrics
-from ingress.shards import presence
+from ingress.shards import mover, presence
+from ingress.shards.mover import Half
+from ingress.shards.mover import Path as Way
 from ingress.shards.presence import MISSES, Present
 from tests.ingress.fakes import TRADER_ACCOUNT, Exchange, FakeGateway, config, default_records, open_exchange
 from tests.ingress.shards.test_router import balances
@@ -196,6 +199,21 @@ async def test_money_does_not_set_out_for_a_shard_that_is_away(venue: Venue) -> 
     moving = venue.exchange.signed("POST", "/api/v1/capital/transfer", "transfer", asked)
     answer = await asyncio.wait_for(moving, AT_ONCE_SECONDS)
     assert answer.status_code == 503 and not venue.gateways[0].commands
+
+
+async def test_money_on_its_way_to_a_shard_that_is_away_is_not_sent_on(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mover, "SECONDS", 0.0)
+    monkeypatch.setattr(mover, "LOOK_SECONDS", 0.005)
+    await venue.lose(1)
+    assert venue.exchange.service.several is not None
+    finishing = venue.exchange.service.several.mover
+    finishing._left(Way(TRADER_ACCOUNT, 0, 1), Half(1, 1, 5, 77))
+    work = asyncio.create_task(finishing.keep_finishing())
+    await asyncio.sleep(0.1)
+    assert venue.gateways[1].commands == [] and len(finishing._open) == 1
+    await ended(work)
 
 
 async def test_orders_are_sent_to_a_shard_that_is_away_all_the_same(venue: Venue) -> None:
