@@ -1,7 +1,8 @@
 """A venue of several shards as one gateway: each command goes where it belongs, and what several say is one answer.
 
     an order, a market's state     the shard where the logs say that the market trades; once more if it has just moved
-    one with a clientId            first where its market traded until lately: it may be there already, by that name
+    one with a clientId            first where its market traded until lately: it may be there already, by that name;
+                                   refused at once while that shard is known to be away
     of all markets                 every shard: done when all have done it, refused if one refuses
     setup                          home, and once it is applied there every other shard (mirror.py: what one lacks)
     money in, out, to others       home
@@ -24,7 +25,7 @@ import numpy as np
 
 from engine_core.replica.setup import HOME, Setup
 from engine_core.transport.backlog import Logs
-from engine_core.transport.gateway import OutcomeUnknown
+from engine_core.transport.gateway import OutcomeUnknown, Overloaded
 from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import CommandKind, EventKind, OrderFlag, QueryKind, Reason
 from engine_core.wire.events import pick
@@ -201,8 +202,15 @@ class Routed:
         return self._shards.of(self._market)
 
     def send(self) -> None:
-        shard = self._former[-1] if self._former else self.shard
-        self._shards.gateways[shard].append(self.record, self)
+        if not self._former:
+            self._shards.gateways[self.shard].append(self.record, self)
+        elif self._shards.is_away(self._former[-1]):
+            raise self._of_former(ConnectionError("it does not answer at present"))
+        else:
+            try:
+                self._shards.gateways[self._former[-1]].append(self.record, self)
+            except FAILURES as error:
+                raise self._of_former(error) from None
 
     def done(self) -> bool:
         return self.inner.done()
@@ -218,7 +226,16 @@ class Routed:
             give(self.inner, events)
 
     def set_exception(self, error: Exception, /) -> None:
-        give(self.inner, error)
+        give(self.inner, self._of_former(error))
+
+    def _of_former(self, error: Exception) -> Exception:
+        """A refusal, with the shard that is waited for: the order's own one may be well. Whether the order is a repeat,
+        nobody else knows, however old the name is; so it is not placed past that shard."""
+        if not self._former or not isinstance(error, Overloaded | ConnectionError):
+            return error  # what is unknown is so of any shard
+        where = f"shard {self._former[-1]}, where this market traded before and which may know the clientId"
+        kind = Overloaded if isinstance(error, Overloaded) else ConnectionError
+        return kind(f"{where}: {error}; the order was not placed")
 
     def _may_follow(self) -> bool:
         now = asyncio.get_running_loop().time()

@@ -9,6 +9,7 @@ import pytest
 from engine_core.edge.refusals import Code
 from engine_core.replica.setup import Setup
 from engine_core.transport.gateway import OutcomeUnknown, Overloaded
+from engine_core.transport.outbox import Answer
 from engine_core.wire.codes import CommandKind, EventKind, MarketState, OrderFlag, QueryKind, Reason
 from engine_core.wire.events import events_of
 from engine_core.wire.layout import ADMIN, EVENT
@@ -19,6 +20,7 @@ from ingress.errors import ApiError
 from ingress.requests.admin_record import Admin, numbers
 from ingress.requests.command_record import Command
 from ingress.shards import router as module
+from ingress.shards.presence import MISSES
 from ingress.shards.router import Shards
 from tests.ingress.fakes import FakeGateway, event
 from tests.markets import BTC, SOL, setup_records
@@ -148,6 +150,55 @@ async def test_a_new_order_of_a_market_that_moved_lately_is_asked_for_there_firs
     monkeypatch.setattr(module, "FORMER_SECONDS", 0.0)
     await venue.engine.execute(NAMED)
     assert venue.sent == [1, 3]
+
+
+async def test_while_the_shard_that_may_know_an_order_is_away_it_is_refused_at_once(venue: Venue) -> None:
+    """Whether it is a repeat nobody else can say. An order without a name needs no such answer."""
+    venue.move(SOL, 0, 1)
+    venue.gateways[0].records[QueryKind.STATUS] = TimeoutError("no engine")
+    for _ in range(MISSES):
+        await venue.shards.present[0].look()
+    with pytest.raises(ApiError, match=r"shard 0, where this market traded before.*was not placed") as refused:
+        await venue.engine.execute(NAMED)
+    assert (refused.value.code, venue.sent) == (Code.MAINTENANCE, [0, 0])
+    venue.gateways[1].answers.extend([event(EventKind.ACCEPTED)] * 2)
+    await venue.engine.execute(place(SOL))
+    venue.gateways[0].records[QueryKind.STATUS] = np.zeros(1, STATUS)
+    await venue.shards.present[0].look()
+    venue.gateways[0].answers.append(rejected(Reason.MARKET_ELSEWHERE))
+    await venue.engine.execute(NAMED)
+    assert venue.sent == [1, 2]
+
+
+@pytest.mark.parametrize("is_at_once", [True, False])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Overloaded("its disk is full"), Code.TOO_MANY_REQUESTS),
+        (ConnectionError("Redis is not reachable"), Code.MAINTENANCE),
+    ],
+)
+async def test_a_refusal_of_the_shard_that_may_know_an_order_names_it(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch, error: Exception, code: Code, is_at_once: bool
+) -> None:
+    def refuse(record: bytes, answer: Answer) -> None:
+        if is_at_once:
+            raise error
+        answer.set_exception(error)
+
+    venue.move(SOL, 0, 1)
+    monkeypatch.setattr(venue.gateways[0], "append", refuse)
+    with pytest.raises(ApiError, match=f"shard 0, where this market traded before.*{error}") as refused:
+        await venue.engine.execute(NAMED)
+    assert (refused.value.code, venue.sent) == (code, [0, 0])
+
+
+async def test_what_the_shard_that_may_know_an_order_did_not_tell_is_unknown(venue: Venue) -> None:
+    venue.move(SOL, 0, 1)
+    venue.gateways[0].answers.append(OutcomeUnknown("the engine did not answer"))
+    with pytest.raises(ApiError) as unknown:
+        await venue.engine.execute(NAMED)
+    assert (unknown.value.code, venue.sent) == (Code.TIMEOUT, [1, 0])
 
 
 async def test_another_order_by_a_name_that_is_taken_is_refused_there(venue: Venue) -> None:
