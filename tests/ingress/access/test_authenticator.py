@@ -184,7 +184,7 @@ async def test_the_demo_session_trades_with_cookie_and_csrf_token(exchange: Exch
     answer = await demo(exchange)
     assert answer["wsUrl"] == "ws://127.0.0.1:8081/ws"
     assert session_tokens.read(answer["streamToken"], SECRET) == DEMO_ACCOUNT == answer["account"]
-    exchange.gateway.answers.append(ACCEPTED)
+    exchange.gateway.answers.append(event(EventKind.ACCEPTED, quantity_lots=100, account=DEMO_ACCOUNT))
     placed = await exchange.client.post("/api/v1/order", json=LIMIT, headers={"X-CSRF-Token": answer["csrfToken"]})
     assert placed.status_code == 200
     assert exchange.gateway.commands[0]["account"] == DEMO_ACCOUNT
