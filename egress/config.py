@@ -17,6 +17,7 @@ class ConnectionLimits:
     connections: int = 10_000  # of this process
     of_one_address: int = 2_000  # of them; 0: no bound
     streams: int = 2_048  # names held by a connection, and named in a frame
+    streams_of_address: int = 65_536  # names held by all connections of an address; each takes some 300 bytes here
     message_bytes: int = 128 * 1024
     burst: int = 1_000  # units of work (see session.py) that a connection may ask for at once,
     per_second: int = 50  # and how fast that comes back

@@ -51,6 +51,7 @@ class Allowance:
 class Address:
     allowance: Allowance
     connections: int = 0
+    names: int = 0  # of streams, that these hold
     turned_away: int = 0  # that are being sent an error
 
 
@@ -109,8 +110,8 @@ class Crowd:
             return self._refuse(FULL)
         return ""
 
-    def allowance(self, address: str) -> Allowance:
-        return self._at(address).allowance
+    def of(self, address: str) -> Address:
+        return self._at(address)
 
     def leave(self, address: str, *, turned_away: bool = False) -> None:
         of = self._at(address)

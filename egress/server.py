@@ -281,9 +281,9 @@ class Egress:
     async def _handle(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Connection)
         client = self.hub.connect(connection)
-        allowance = self.crowd.allowance(connection.address)
+        address = self.crowd.of(connection.address)
         session = Session(
-            client, self.hub, self._private, self._authenticator.for_connection(), self._config.limits, allowance
+            client, self.hub, self._private, self._authenticator.for_connection(), self._config.limits, address
         )
         connection.client, connection.session = client, session
         connection.forget_handshake()

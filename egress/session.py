@@ -17,7 +17,7 @@ import msgspec
 
 from egress.auth import Authenticator, NotAuthorised, Owner
 from egress.config import ConnectionLimits
-from egress.connections import Allowance
+from egress.connections import Address, Allowance
 from egress.hub import POLICY_VIOLATION, TRY_AGAIN_LATER, Hub, Subscriber
 from egress.names import MAX_NAME, Kind, Stream, parse
 from egress.streams.private import PrivateStreams
@@ -65,7 +65,8 @@ logger = logging.getLogger(__name__)
 
 
 class Session:
-    """`own` and `address`: what this connection, and all of its address, may still ask for, in units of work."""
+    """`own` and `address`: what this connection, and all of its address, may still ask for, in units of work; and the
+    names that all of its address hold."""
 
     def __init__(
         self,
@@ -74,13 +75,14 @@ class Session:
         private: PrivateStreams,
         authenticator: Authenticator,
         limits: ConnectionLimits,
-        address: Allowance,
+        address: Address,
     ) -> None:
         self._client, self._hub, self._private, self._authenticator = client, hub, private, authenticator
         self._limits, self._address = limits, address
         self._own = Allowance(limits.burst, limits.per_second)
         self._owners: dict[str, Owner] = {}  # of private names
         self._silent: dict[str, Stream] = {}  # names that are held and never sent anything
+        self._counted = 0  # names, for the address
         self._refused = 0
 
     def receive(self, text: bytes) -> None:
@@ -107,6 +109,7 @@ class Session:
         else:
             if request_id is not None:
                 self._answer({"id": request_id, "result": None})
+        self._count()
 
     def receive_frame(self) -> None:
         """A ping or pong, or a part of a message that is not its last: it costs as much as a small message."""
@@ -117,6 +120,9 @@ class Session:
         self._hub.disconnect(self._client)
         for account in {owner.account for owner in self._owners.values()}:
             self._private.unsubscribe(self._client, account)
+        self._silent.clear()
+        self._owners.clear()
+        self._count()
 
     def end(self, reason: str, code: int = TRY_AGAIN_LATER) -> None:
         self.close()
@@ -140,7 +146,7 @@ class Session:
 
     def _charge(self, units: int) -> None:
         """Before the work is done. A client that continues after many refusals is closed."""
-        if self._own.spend(units) and self._address.spend(units):
+        if self._own.spend(units) and self._address.allowance.spend(units):
             return
         self._refused += 1
         if self._refused == self._limits.refused + 1:
@@ -172,6 +178,10 @@ class Session:
         held = self._client.names.keys(), self._silent.keys(), self._owners.keys()
         new = sum(len(names.keys() - old) for names, old in zip((public, silent, private), held, strict=True))
         self._check_room(sum(map(len, held)) + new)
+        if new and self._address.names + new > self._limits.streams_of_address:
+            raise FrameRefused(
+                ErrorCode.TOO_MANY, f"Too many streams: {self._limits.streams_of_address} an address are allowed"
+            )
         self._silent |= silent
         self._hub.add_names(self._client, public)
         problems = [FrameRefused(ErrorCode.INVALID_STREAM, _named(bad))] if bad else []
@@ -200,6 +210,11 @@ class Session:
     def _check_room(self, wanted: int) -> None:
         if wanted > self._limits.streams:
             raise FrameRefused(ErrorCode.TOO_MANY, f"Too many streams: {self._limits.streams} a connection are allowed")
+
+    def _count(self) -> None:
+        held = len(self._client.names) + len(self._silent) + len(self._owners)
+        self._address.names += held - self._counted
+        self._counted = held
 
     def _unsubscribe(self, names: list[str]) -> None:
         """Names that are not held are ignored: the client has what it wants."""

@@ -8,7 +8,7 @@ import pytest
 
 from egress.auth import Authenticator
 from egress.config import ConnectionLimits
-from egress.connections import Allowance, Crowd
+from egress.connections import Address, Allowance, Crowd
 from egress.hub import Hub
 from egress.session import Session
 from egress.streams.private import PrivateStreams
@@ -64,7 +64,7 @@ def session_of(rig: Rig) -> Session:
     hub = Hub()
     private = PrivateStreams(rig.data, hub, rig.engine.query)
     authenticator = Authenticator(rig.data.setup, SECRET)
-    return Session(hub.connect(Deaf()), hub, private, authenticator, ENDLESS, Allowance(10**9, 1))
+    return Session(hub.connect(Deaf()), hub, private, authenticator, ENDLESS, Address(Allowance(10**9, 1)))
 
 
 @pytest.mark.parametrize("name", INPUTS)
@@ -114,15 +114,35 @@ async def test_a_frame_beyond_the_allowance_is_not_looked_at() -> None:
         private = PrivateStreams(rig.data, hub, rig.engine.query)
         limits = ConnectionLimits(burst=100, per_second=0, refused=3)
         client = hub.connect(socket)
-        session = Session(client, hub, private, authenticator, limits, Allowance(10**9, 1))
+        session = Session(client, hub, private, authenticator, limits, Address(Allowance(10**9, 1)))
         session.receive(frame("SUBSCRIBE", ["trade.SOL_USDC", "x" * 40_000]))
         assert not client.names and socket.answers == 1
         session.receive(frame("SUBSCRIBE", ["trade.SOL_USDC"]))
         assert list(client.names) == ["trade.SOL_USDC"]
-        poor = Session(hub.connect(socket), hub, private, authenticator, ConnectionLimits(refused=3), Allowance(0, 0))
+        poor = Session(
+            hub.connect(socket), hub, private, authenticator, ConnectionLimits(refused=3), Address(Allowance(0, 0))
+        )
         for _ in range(5):
             poor.receive(frame("SUBSCRIBE", ["trade.BTC_USDC"]))
         assert socket.dropped == "too many messages" and poor.is_idle
+
+
+async def test_names_are_bounded_for_an_address() -> None:
+    """Else two thousand connections with two thousand names each would take gigabytes."""
+    async with running() as rig:
+        hub, address, limits = Hub(), Address(Allowance(10**9, 1)), ConnectionLimits(streams_of_address=3)
+        private, authenticator = PrivateStreams(rig.data, hub, rig.engine.query), Authenticator(rig.data.setup, SECRET)
+        one, other = (Session(hub.connect(Deaf()), hub, private, authenticator, limits, address) for _ in range(2))
+        one.receive(frame("SUBSCRIBE", ["trade.SOL_USDC", "trade@SOL_USDC"]))
+        other.receive(frame("SUBSCRIBE", ["trade.SOL_USDC", "liquidation"]))
+        assert address.names == 2 and other.is_idle, "not a part of what does not fit"
+        other.receive(frame("SUBSCRIBE", ["liquidation"]))
+        one.receive(frame("UNSUBSCRIBE", ["trade@SOL_USDC", "never held"]))
+        assert address.names == 2
+        one.close()
+        one.close()
+        other.close()
+        assert address.names == 0
 
 
 def test_an_address_is_forgotten_when_it_owes_nothing() -> None:
