@@ -41,7 +41,7 @@ _FILL, _APPLIED = int(EventKind.FILL), int(EventKind.APPLIED)
 _LOW = 2**32 - 1
 _FIRST_ADMIN = int(EventKind.APPLIED)  # kinds from here on have the ADMIN shape
 _TAKER, _BID = int(OrderFlag.TAKER), int(Side.BID)
-_DEPOSIT, _WITHDRAW, _LEASE, _SKIP, _CAPACITY, _TRANSFER, _SHARES, _OUT, _IN = (int(kind) for kind in NOT_SETUP)
+_IS_SETUP = np.isin(np.arange(256), NOT_SETUP, invert=True)  # by kind of an administrative command
 
 
 @inner
@@ -133,11 +133,7 @@ def _note_trade(event: np.void, markets: np.ndarray, trades: np.ndarray, control
 
 @inner
 def _concerns_setup(event: np.void) -> bool:
-    command = event["command_kind"]
-    setup = command != _DEPOSIT and command != _WITHDRAW and command != _LEASE
-    setup = setup and command != _SKIP and command != _CAPACITY and command != _TRANSFER and command != _SHARES
-    setup = setup and command != _OUT and command != _IN
-    return bool(event["kind"] == _APPLIED and setup)
+    return bool(event["kind"] == _APPLIED and _IS_SETUP[event["command_kind"]])
 
 
 @entry
