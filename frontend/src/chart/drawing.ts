@@ -203,13 +203,14 @@ export class Drawing implements CandleListener {
   }
 
   private readonly flush = (): void => {
-    if (this.isRemoved) return; // between asking for a frame and the frame
+    const [first] = this.dirty;
+    if (this.isRemoved || !first) return; // between asking for a frame and the frame
     for (const candle of this.dirty) {
       this.prices.update(this.bar(candle));
       this.volumes.update(this.volume(candle));
     }
     this.dirty = [];
-    this.studies.updated(this.bars());
+    this.studies.updated(this.bars(), this.place(first.time));
     this.hold();
     this.tellNewest();
   };

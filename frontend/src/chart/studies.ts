@@ -54,15 +54,18 @@ export class Studies {
     });
   }
 
-  /** Only the newest bar changed, or one was added. */
-  updated(candles: readonly PlacedCandle[]): void {
-    const newest = candles.at(-1);
-    if (this.shown.size === 0 || !newest) return;
+  /** The bars from this place on changed, or were added: between two frames there may be several. */
+  updated(candles: readonly PlacedCandle[], since: UTCTimestamp): void {
+    if (this.shown.size === 0) return;
     const bars = candles.map(toBar);
     for (const [name, series] of this.shown) {
-      const value = INDICATORS[name].of(bars).at(-1) ?? null;
-      this.values.get(name)?.set(newest.place, value);
-      series.update(point(newest.place, value));
+      const values = INDICATORS[name].of(bars);
+      candles.forEach(({ place }, index) => {
+        if (place < since) return;
+        const value = values[index] ?? null;
+        this.values.get(name)?.set(place, value);
+        series.update(point(place, value));
+      });
     }
   }
 
