@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE =
 help:
 	@echo "make setup   prepare .venv, the compiled kernels and the trading page (done again only when something changed)"
 	@echo "make run     setup, then start everything until Ctrl-C; options: UP=\"--http 9000\""
-	@echo "make check   lint, types, and the tests that start no exchange: the inner loop, a minute or so"
+	@echo "make check   lint, types, and the tests that start no exchange: the inner loop, three minutes on two cores"
 	@echo "make test    setup with the development packages, lint, and all tests but those two below, WORKERS=$(WORKERS) at a time"
 	@echo "make page    the trading page in a browser against a running exchange: sizes, themes, keyboard, accessibility"
 	@echo "make deployments   backups restored, pods run as processes, Prometheus and its alerts (servers of Debian)"

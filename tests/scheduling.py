@@ -32,6 +32,7 @@ OF_PROCESSES = (
         "tests/bench/test_recovery.py",
         "tests/bench/test_setting.py",
         "tests/bench/test_shards.py",
+        "tests/bench/test_writer.py",
         "tests/book/test_compiled.py",
         "tests/edge/test_exposure.py",
         "tests/edge/test_failed_tasks.py",
@@ -45,7 +46,7 @@ OF_PROCESSES = (
         "tests/operator/test_roles_alone.py",
         "tests/repository/test_wheel.py",
     ),
-    *(f"tests/runtime/test_{name}.py" for name in ("failover", "partition", "replicated")),
+    *(f"tests/runtime/test_{name}.py" for name in ("failover", "partition", "replicated", "upgrade")),
 )
 # The browser's tests are `make page`, which deals them out by file: each worker has an exchange of its own. These few
 # are in `make test` instead, so that a page that cannot trade is seen there.
