@@ -13,7 +13,8 @@ from engine_core.transport.async_gateway import AsyncGateway
 from engine_core.transport.gateway import OutcomeUnknown
 from engine_core.wire.codes import CommandKind, EventKind, Reason
 from engine_core.wire.layout import COMMAND, EVENT, WHOLE_BLOCK
-from engine_core.wire.streams import FIELD, EntryId, Header, StreamEntries, decode_block, encode_block
+from engine_core.wire.streams import FIELD, EntryId, Header, decode_block, encode_block
+from tests.runtime.rig import entries
 from tests.runtime.swallower import Swallower, swallower
 from tests.transport.rig import LOG_ID, NAMES, FakeEngine
 
@@ -33,10 +34,9 @@ class Rig:
 
     def log(self) -> list[tuple[EntryId, Header, int]]:
         """(entry, header, client ID) of each block of this gateway."""
-        rows: StreamEntries = self.engine.client.xrange(NAMES.orders)  # type: ignore[assignment]
-        own = [(name, fields[FIELD]) for name, fields in rows if fields[FIELD] != b"commands"]
-        blocks = [(name, *decode_block(data, COMMAND)) for name, data in own]
-        return [(EntryId.parse(name), header, int(records["client_id"][0])) for name, header, records in blocks]
+        own = [(entry, data) for entry, data in entries(self.engine.client, NAMES.orders) if data != b"commands"]
+        blocks = [(entry, *decode_block(data, COMMAND)) for entry, data in own]
+        return [(entry, header, int(records["client_id"][0])) for entry, header, records in blocks]
 
     def numbers(self) -> set[int]:
         return {number for _, _, number in self.log()}

@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -42,8 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def rates(**changes: int) -> RateLimits:
-    values = {name: 0 for name in RateLimits.__slots__}  # type: ignore[attr-defined]
-    return RateLimits(**(values | changes))
+    return replace(RateLimits.none(), **changes)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -268,7 +269,7 @@ async def test_what_comes_again_is_left_to_the_general_way(exchange: Exchange, m
 
 async def test_what_comes_again_is_counted_once(tmp_path: Path) -> None:
     """By the general way, to which it is left."""
-    made = RateLimits(**dict.fromkeys(RateLimits.__slots__, 20))  # type: ignore[attr-defined]
+    made = RateLimits(**dict.fromkeys((each.name for each in fields(RateLimits)), 20))
     exchange = await open_exchange(tmp_path / "dist", rate_limits=made)
     limits = exchange.service.limits
     assert limits is not None

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -263,8 +263,7 @@ async def test_frames_that_are_no_messages_count_before_a_logon(exchange: Exchan
 
 async def test_frames_are_charged_to_the_address(exchange: Exchange, tmp_path: Path) -> None:
     """Of somebody who has logged on, too: what is left in the bucket are a few refusals, then the connection ends."""
-    none = {name: 0 for name in RateLimits.__slots__}  # type: ignore[attr-defined]
-    made = RateLimits(**(none | {"requests_per_second": 1, "requests_burst": 500}))
+    made = replace(RateLimits.none(), requests_per_second=1, requests_burst=500)
     async with connected(exchange) as peer:
         limits = RateLimiter(tmp_path / "limits", made)
         object.__setattr__(exchange.service, "limits", limits)  # after the logon
@@ -285,7 +284,7 @@ async def test_frames_are_charged_to_the_address(exchange: Exchange, tmp_path: P
 @pytest.mark.parametrize("more", [{}, {"postOnly": True, "clientId": 1}])
 async def test_orders_are_charged_to_the_address(exchange: Exchange, tmp_path: Path, more: dict[str, Any]) -> None:
     """However short their way is, and however many come in one piece: as many as the bucket has, and no other."""
-    made = RateLimits(**(dict.fromkeys(RateLimits.__slots__, 0) | {"requests_per_second": 1, "requests_burst": 20}))  # type: ignore[attr-defined]
+    made = replace(RateLimits.none(), requests_per_second=1, requests_burst=20)
     async with connected(exchange) as peer:
         limits = RateLimiter(tmp_path / "limits", made)
         object.__setattr__(exchange.service, "limits", limits)  # after the logon
