@@ -7,6 +7,7 @@ not brought.
     unanswered, Redis has confirmed the block     looked up in the event log; OutcomeUnknown after ANSWER_SECONDS
     unanswered, connection lost                   appended again as soon as Redis is back, while somebody still waits;
                                                   OutcomeUnknown after ANSWER_SECONDS, and then never appended again
+    not part of a block yet                       ConnectionError after ANSWER_SECONDS: certainly not executed
     refused by Redis (out of memory, disk full)   Overloaded: certainly not executed
 
 Non-goals: what commands mean, and who may send them.
@@ -186,11 +187,12 @@ class AsyncGateway:
         self.catch_up()
         if self._feed.polls_all:
             return True
+        deadline = time.monotonic() + COMPLETE_SECONDS
         try:
-            top = (await describe(self._redis, self._keys.orders)).top
+            async with asyncio.timeout(COMPLETE_SECONDS):
+                top = (await describe(self._redis, self._keys.orders)).top
         except UNREACHABLE:
             return False
-        deadline = time.monotonic() + COMPLETE_SECONDS
         while self._feed.position < top:
             if time.monotonic() > deadline:
                 return False
@@ -206,10 +208,7 @@ class AsyncGateway:
             began = time.monotonic()
             await asyncio.sleep(PATROL_SECONDS)
             self._stood_still(time.monotonic() - began - PATROL_SECONDS)
-            if not self._pipeline.connected:
-                self._pipeline.fail_waiting(
-                    ConnectionError("Redis is not reachable; the command was not executed"), ANSWER_SECONDS
-                )
+            self._pipeline.fail_late()
             oldest = self._outbox.oldest
             if oldest is None or time.monotonic() - oldest.created < LOOKUP_SECONDS:
                 continue
@@ -217,7 +216,8 @@ class AsyncGateway:
                 self._pipeline.doubt()
             elif self._pipeline.connected:
                 try:
-                    await self._look_up(oldest)
+                    async with asyncio.timeout(LOOKUP_SECONDS):  # it may stand still with its connection open
+                        await self._look_up(oldest)
                 except (*UNREACHABLE, ResponseError) as error:
                     logger.warning("the outcome of a block cannot be looked up: %s", error)
             for block in self._outbox.blocks:

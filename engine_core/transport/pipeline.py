@@ -100,9 +100,13 @@ class Pipeline:
         """Redis has not confirmed for long what it was sent: connect again, to whoever is primary."""
         self._doubt.set()
 
-    def fail_waiting(self, error: Exception, older_than: float = 0.0) -> None:
-        """Of what is not part of a block yet."""
-        before = time.monotonic() - older_than
+    def fail_late(self) -> None:
+        """What Redis took nothing of for too long, whether it cannot be reached or stands still."""
+        error = ConnectionError("Redis takes no commands at present; the command was not executed")
+        self.fail_waiting(error, time.monotonic() - ANSWER_SECONDS)
+
+    def fail_waiting(self, error: Exception, before: float = math.inf) -> None:
+        """Of what is not part of a block yet, what came `before` that moment."""
         while self._waiting and self._waiting[0].since <= before:
             answer = self._waiting.popleft().answer
             if not answer.done():

@@ -1,6 +1,7 @@
 """A proxy between a client and Redis that can swallow replies: what was sent arrives, what comes back does not.
 
-It can cut requests too: half of what was sent arrives, and the connection ends.
+It can cut requests too: half of what was sent arrives, and the connection ends. Or hold them, as a Redis does that
+stands still with its connections open.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from pathlib import Path
 class Swallower:
     """Listens on `path`. While `swallowing`, replies are dropped and the connection is closed after the first.
 
-    While `cutting`, requests of blocks are, in the middle.
+    While `cutting`, requests of blocks are, in the middle. Unless `passing` is set, requests wait.
     """
 
     def __init__(self, path: Path, target: str) -> None:
@@ -22,6 +23,8 @@ class Swallower:
         self.swallowed = 0
         self.cutting = False
         self.cut = 0
+        self.passing = threading.Event()
+        self.passing.set()
         self._open: list[socket.socket] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -30,6 +33,7 @@ class Swallower:
         self._threads[0].start()
 
     def close(self) -> None:
+        self.passing.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for each in self._open:
@@ -51,6 +55,7 @@ class Swallower:
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := client.recv(65_536):
+                self.passing.wait()
                 if self.cutting and b"XADD" in data:
                     self.cut += 1
                     server.sendall(data[: len(data) // 2])

@@ -122,3 +122,31 @@ async def test_one_that_an_engine_refuses_too_late_is_not_appended_again(rig: Ri
     await until(lambda: 3 in rig.numbers())
     assert len(rig.log()) == before + 1 and rig.log()[-1][1].sequence == 1
     third.cancel()
+
+
+async def test_one_that_waits_for_a_redis_that_stands_still_is_told_so(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "MAX_APPENDS", 1)
+    rig.proxy.passing.clear()
+    first = rig.send(1)
+    await until(lambda: rig.gateway._outbox.oldest is not None)
+    second = rig.send(2)
+    async with asyncio.timeout(60):
+        with pytest.raises(ConnectionError, match="not executed"):
+            await second
+    await unknown(first)
+    rig.proxy.passing.set()
+    third = rig.send(3)
+    await until(lambda: 3 in rig.numbers())
+    assert 2 not in rig.numbers()
+    third.cancel()
+
+
+async def test_a_redis_that_stands_still_holds_up_no_outcome(rig: Rig) -> None:
+    """Where the patrol would look it up."""
+    first = rig.send(1)
+    await until(lambda: confirmed(rig))
+    rig.proxy.passing.clear()
+    async with asyncio.timeout(60):
+        await unknown(first)
