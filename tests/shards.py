@@ -3,10 +3,12 @@
 SOL_USDC trades in shard 0, BTC_USDC in shard 1. Each process may be killed, and comes again when it is asked to.
 """
 
+import asyncio
 import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from tests.processes import free_port, process
 from tests.venue import ADMIN, ALL, ANSWER_SECONDS, FUNDS
 
 PATIENCE_SECONDS = 60.0
+_STARTER = ThreadPoolExecutor(1)  # for as long as this process lives: a process ends with the thread that started it
 USDC, SOLS, BTCS = ASSETS = (1, 2, 3)
 DEPOSITED = 2 * FUNDS  # of each asset, by two accounts
 
@@ -43,6 +46,13 @@ class Role:
         self.pid = 0
 
     def start(self) -> None:
+        _STARTER.submit(self._run).result()
+
+    async def start_beside(self) -> None:
+        """While the connections of this event loop stay open: they have pings to answer, and a start takes its time."""
+        await asyncio.wrap_future(_STARTER.submit(self._run))
+
+    def _run(self) -> None:
         self._running = self._start()
         self.pid = self._running.__enter__().pid
 

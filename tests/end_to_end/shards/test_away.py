@@ -124,7 +124,7 @@ async def test_who_subscribes_meanwhile_hears_of_orders_at_once_and_of_balances_
             assert (await listener.data("account.orderUpdate"))["i"] == made.json()["id"]
             assert await listener.silent()
         finally:
-            venue.engines[lost].start()
+            await venue.engines[lost].start_beside()
         told = await listener.data("account.balanceUpdate")
     held = (await asyncio.to_thread(venue.get, "/api/v1/capital", "balanceQuery"))["USDC"]
     assert told["a"] == "USDC" and (told["A"], told["L"]) == (held["available"], held["locked"])
@@ -195,7 +195,7 @@ async def test_a_session_that_cancels_on_disconnect_outlives_an_engine(venue: Sh
             assert refused["status"] in (503, 504), refused
             during = await placed(trader, symbols[1 - lost])
         finally:
-            venue.engines[lost].start()  # by this thread: a process ends with the one that started it
+            await venue.engines[lost].start_beside()
         await placed(trader, symbols[lost])
         is_open = {o["id"] for o in await asyncio.to_thread(venue.get, "/api/v1/orders", "orderQueryAll")}
         assert {kept, during} <= is_open
