@@ -8,12 +8,12 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.load.targets.api import BenchError
+from engine_core.operator.target.running import told_by
 
 START_SECONDS = 300.0  # with an empty kernel cache
 STOP_SECONDS = 60.0
@@ -79,8 +79,8 @@ def _has_statistics(folder: Path) -> bool:
     """Whether it has read from its log what tickers add up to; orders are accepted before."""
     url = json.loads((folder / "run.json").read_text())["http"]
     try:
-        with urllib.request.urlopen(f"{url}/api/v1/tickers", timeout=10) as answer:
-            return bool(answer.status == 200)
+        told_by(f"{url}/api/v1/tickers", 10)
+        return True
     except urllib.error.HTTPError as error:
         error.close()
         if error.code != 503:

@@ -173,7 +173,8 @@ async def private_stream(url: str, credentials: Credentials) -> AsyncIterator[Js
         "signature": [credentials.api_key, signature, now, WINDOW_MS],
         "id": 1,
     }
-    async with websockets.connect(url, compression=None, open_timeout=TIMEOUT_S, close_timeout=1) as connection:
+    connecting = websockets.connect(url, compression=None, proxy=None, open_timeout=TIMEOUT_S, close_timeout=1)
+    async with connecting as connection:
         await connection.send(msgspec.json.encode(subscribe).decode())
         async for frame in connection:
             message = msgspec.json.decode(frame)

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,18 @@ def test_all_are_asked_at_once(
     monkeypatch.setattr(status, "_ask", lambda run, shard: silent() or Shard())
     assert status.status(argparse.Namespace(data=runtime, json=False)) == 0
     assert not everybody.broken and capsys.readouterr().out.startswith("Ok ")
+
+
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch, runtime: Path) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"status": "Ok", "message": null}')
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.handle_request).start()
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        run = dataclasses.replace(run_of(runtime), http=f"http://127.0.0.1:{server.server_port}")
+        assert status._health(run) == ("Ok", None)

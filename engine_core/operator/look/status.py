@@ -6,7 +6,6 @@ All parts are asked at once: one that does not answer costs its own seconds, how
 import argparse
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import redis
 from engine_core.administration.client import LogSetup
 from engine_core.administration.venue import has_begun, trades_in
 from engine_core.operator.target.log_access import check_redis
-from engine_core.operator.target.running import CommandError, Run, find
+from engine_core.operator.target.running import CommandError, Run, find, told_by
 from engine_core.operator.target.session import symbols
 from engine_core.process.look import Look, look_at
 from engine_core.process.sockets import ask, of_roles, of_shard
@@ -151,9 +150,8 @@ def _of_shards(tables: list[Tables], shards: list[Shard], astray: dict[str, list
 
 def _health(run: Run) -> tuple[str, str | None]:
     try:
-        with urllib.request.urlopen(f"{run.http}/api/v1/status", timeout=5) as answer:
-            body = json.load(answer)
-            return str(body["status"]), body.get("message")
+        body = told_by(f"{run.http}/api/v1/status", 5)
+        return str(body["status"]), body.get("message")
     except urllib.error.HTTPError as error:
         return "Down", f"{run.http}/api/v1/status answers {error.code}"
     except (OSError, ValueError, KeyError) as error:
