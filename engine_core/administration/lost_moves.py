@@ -7,9 +7,10 @@
     out in A  … 5 6 7 8        B lost them: 6, 7 and 8 are credited again, or no later move could arrive
     in  in B  … 5
 
-That can only be after `exchange accept-loss`. Both halves of a move have the same account, asset, amount, sequence and
-reference, so one says what the other was. Non-goals: moves that are under way (ingress/shards), and whose money was
-spent meanwhile: it is named.
+That can only be after `exchange accept-loss`. Shards are asked one after the other, and money moves meanwhile. So all
+of them are asked twice: what one has at first, the other has after that, or has lost it. Both halves of a move have the
+same account, asset, amount, sequence and reference, so one says what the other was. Non-goals: moves that are under way
+(ingress/shards), and whose money was spent meanwhile: it is named.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,9 +42,27 @@ class _Half(NamedTuple):
     sequence: int
 
 
+class _Sequences(NamedTuple):
+    """The last one of each way (account, from, to), as its two ends say."""
+
+    sent: dict[tuple[int, int, int], int]
+    arrived: dict[tuple[int, int, int], int]
+
+    @classmethod
+    def read(cls, venue: Venue) -> "_Sequences":
+        sequences = cls({}, {})
+        for shard, gateway in enumerate(venue.gateways):
+            links = gateway.query(QueryKind.LINKS)[1]
+            for account, other, out, came in links[["account", "shard", "out_sequence", "in_sequence"]].tolist():
+                sequences.sent[account, shard, other] = out
+                sequences.arrived[account, other, shard] = came
+        return sequences
+
+
 def mend(venue: Venue, urls: list[str], say: Callable[[str], None]) -> int:
     """How many halves were appended. `urls`: of the Redis of each shard."""
-    missing = list(_lost([gateway.query(QueryKind.LINKS)[1] for gateway in venue.gateways]))
+    before, after = (_Sequences.read(venue) for _ in range(2))
+    missing = list(_lost(before, after))
     found: dict[_Half, np.ndarray] = {}
     for witness in {half.witness for lost in missing for half in lost}:
         found |= _halves(urls[witness], witness, {half for lost in missing for half in lost})
@@ -52,43 +71,37 @@ def mend(venue: Venue, urls: list[str], say: Callable[[str], None]) -> int:
 
 def _append_lost(venue: Venue, lost: list[_Half], found: dict[_Half, np.ndarray], say: Callable[[str], None]) -> int:
     """Until one cannot be: a later one would be refused for its sequence."""
-    for done, half in enumerate(lost):
+    done = 0
+    for half in lost:
         command = found.get(half)
         if command is None:
             say(f"warning: {_words(half)} is in no log any more: correct the account's balance by hand")
             return done
         (event,) = venue.gateways[half.shard].execute(command)
-        if event["kind"] != EventKind.APPLIED:
-            reason = Reason(int(event["reason"])).name
-            say(f"warning: {_words(half)} was refused ({reason}): {describe(command)}")
+        reason = Reason(int(event["reason"]))
+        if event["kind"] == EventKind.APPLIED:
+            say(f"{_words(half)} was appended again: {describe(command)}")
+            done += 1
+        elif reason != Reason.REPEATED:  # as it is where ingress was faster with the last one
+            say(f"warning: {_words(half)} was refused ({reason.name}): {describe(command)}")
             return done
-        say(f"{_words(half)} was appended again: {describe(command)}")
-    return len(lost)
+    return done
 
 
 def _words(half: _Half) -> str:
     return f"shard {half.shard} had lost {half.kind.name} {half.sequence} of account {half.account}, which"
 
 
-def _lost(links: list[np.ndarray]) -> Iterator[list[_Half]]:
-    """Of each way of an account, in their order; from the LINKs of each shard."""
-    sent = {
-        (int(link["account"]), shard, int(link["shard"])): int(link["out_sequence"])
-        for shard, found in enumerate(links)
-        for link in found
-    }
-    arrived = {
-        (int(link["account"]), int(link["shard"]), shard): int(link["in_sequence"])
-        for shard, found in enumerate(links)
-        for link in found
-    }
-    for way in sorted(sent.keys() | arrived.keys()):
+def _lost(before: _Sequences, after: _Sequences) -> Iterator[list[_Half]]:
+    """Of each way of an account, in their order; from two readings, one behind the other."""
+    for way in sorted(before.sent.keys() | before.arrived.keys()):
         account, start, end = way
-        out, came = sent.get(way, 0), arrived.get(way, 0)
-        if came > out:
-            yield [_Half(account, CommandKind.MOVE_OUT, start, end, lost) for lost in range(out + 1, came + 1)]
-        elif out > came + 1:
-            yield [_Half(account, CommandKind.MOVE_IN, end, start, lost) for lost in range(came + 1, out + 1)]
+        came, still_out = before.arrived.get(way, 0), after.sent.get(way, 0)
+        out, still_came = before.sent.get(way, 0), after.arrived.get(way, 0)
+        if came > still_out:
+            yield [_Half(account, CommandKind.MOVE_OUT, start, end, lost) for lost in range(still_out + 1, came + 1)]
+        elif out > still_came + 1:
+            yield [_Half(account, CommandKind.MOVE_IN, end, start, lost) for lost in range(still_came + 1, out + 1)]
 
 
 def _halves(url: str, witness: int, wanted: set[_Half]) -> dict[_Half, np.ndarray]:

@@ -1,5 +1,6 @@
 """What one shard has lost of moves is appended there again, from the log of the other."""
 
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
@@ -21,23 +22,26 @@ ACCOUNT = 2
 class Shard:
     """What its engine would say: its links, and whether it takes a half."""
 
-    def __init__(self, other: int, sent: int, arrived: int, takes: bool = True) -> None:
+    def __init__(self, other: int, sent: int, arrived: int, refusal: Reason = Reason.NONE) -> None:
         self.link = np.zeros(1, LINK)
         self.link["account"], self.link["shard"] = ACCOUNT, other
         self.link["out_sequence"], self.link["in_sequence"] = sent, arrived
         self.taken: list[tuple[int, ...]] = []
-        self._takes = takes
+        self._refusal = refusal
+        self.asked: Callable[[], None] = lambda: None  # what happens behind each answer
 
     def query(self, kind: QueryKind) -> tuple[None, np.ndarray]:
         assert kind == QueryKind.LINKS
-        return None, self.link
+        answer = self.link.copy()
+        self.asked()
+        return None, answer
 
     def execute(self, records: np.ndarray) -> np.ndarray:
         (half,) = records
         self.taken.append(tuple(int(half[name]) for name in ("kind", "code", "asset", "a", "b", "c")))
         event = np.zeros(1, ADMIN_EVENT)
-        event["kind"] = EventKind.APPLIED if self._takes else EventKind.REFUSED
-        event["reason"] = Reason.NONE if self._takes else Reason.INSUFFICIENT_FUNDS
+        event["kind"] = EventKind.REFUSED if self._refusal else EventKind.APPLIED
+        event["reason"] = self._refusal
         assert records.dtype == ADMIN
         return event
 
@@ -64,6 +68,23 @@ def test_what_is_under_way_is_nobodys_loss(valkey: str) -> None:
     assert mended(home, other, valkey) == (0, []) and home.taken == other.taken == []
 
 
+@pytest.mark.parametrize("source", [0, 1])
+def test_a_venue_that_trades_has_lost_nothing(valkey: str, source: int) -> None:
+    """The shards are asked one after the other, and whole moves take place between two of their answers."""
+    for shard, kind in ((source, CommandKind.MOVE_OUT), (1 - source, CommandKind.MOVE_IN)):
+        log_of(valkey, shard, kind, range(1, 21))
+    shards = Shard(1, sent=0, arrived=0), Shard(0, sent=0, arrived=0)
+
+    def move() -> None:
+        shards[source].link["out_sequence"] += 3
+        shards[1 - source].link["in_sequence"] += 3
+
+    for shard in shards:
+        shard.asked = move
+    move()
+    assert mended(*shards, valkey) == (0, []) and shards[0].taken == shards[1].taken == []
+
+
 def test_money_that_is_there_twice_is_debited(valkey: str) -> None:
     log_of(valkey, 1, CommandKind.MOVE_IN, range(1, 9))
     home, other = Shard(1, sent=6, arrived=0), Shard(0, sent=0, arrived=8)
@@ -80,11 +101,20 @@ def test_arrivals_that_were_lost_arrive_again(valkey: str) -> None:
     assert other.taken == [(CommandKind.MOVE_IN, 0, 1, 100 * n, n, 1_000 * ACCOUNT + n) for n in (6, 7, 8)]
 
 
-@pytest.mark.parametrize(("first", "takes", "why"), [(1, False, "INSUFFICIENT_FUNDS"), (8, True, "in no log any more")])
-def test_what_cannot_be_mended_is_named(valkey: str, first: int, takes: bool, why: str) -> None:
+def test_what_ingress_has_finished_meanwhile_is_no_warning(valkey: str) -> None:
+    log_of(valkey, 0, CommandKind.MOVE_OUT, range(1, 9))
+    home, other = Shard(1, sent=8, arrived=0), Shard(0, sent=0, arrived=6, refusal=Reason.REPEATED)
+    assert mended(home, other, valkey) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("first", "refusal", "why"),
+    [(1, Reason.INSUFFICIENT_FUNDS, "INSUFFICIENT_FUNDS"), (8, Reason.NONE, "in no log any more")],
+)
+def test_what_cannot_be_mended_is_named(valkey: str, first: int, refusal: Reason, why: str) -> None:
     """Spent, or trimmed. What came after waits, too: a later one would be refused for its sequence."""
     log_of(valkey, 1, CommandKind.MOVE_IN, range(first, 9))
-    home, other = Shard(1, sent=6, arrived=0, takes=takes), Shard(0, sent=0, arrived=8)
+    home, other = Shard(1, sent=6, arrived=0, refusal=refusal), Shard(0, sent=0, arrived=8)
     done, said = mended(home, other, valkey)
     assert (
         done == 0 and len(said) == 1 and said[0].startswith("warning: shard 0 had lost MOVE_OUT 7") and why in said[0]
