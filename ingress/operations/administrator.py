@@ -13,11 +13,13 @@ from typing import Final
 from engine_core.edge.references import new_reference
 from engine_core.edge.refusals import Code
 from engine_core.edge.spelling import MARKET_STATE_CODES
-from engine_core.wire.codes import AccountState, CommandKind, MarketState
+from engine_core.replica.setup import Asset
+from engine_core.wire.codes import AccountState, CommandKind, MarketState, Reason
 from engine_core.wire.limits import FEE_ACCOUNT, LAST_TIER, MAX_ACCOUNT, MAX_FEE_PPM, MAX_INT64
 from engine_core.wire.units import format_decimal
 from ingress.database import HistoryUnavailable
 from ingress.dispatch import Operation
+from ingress.engine import RETRY_LATER, CommandRefused
 from ingress.errors import ApiError, bad_request, not_found
 from ingress.messages import Reply, json_reply
 from ingress.operations import funds
@@ -96,19 +98,41 @@ async def withdraw(service: Service, request: Request) -> Reply:
 
 
 async def _move(service: Service, request: Request, kind: CommandKind) -> Reply:
-    """Credit or debit. A `reference` makes a repeat harmless: the engine takes each one only once for an asset."""
+    """Credit or debit. A `reference` makes a repeat harmless: the engine takes each one only once for an asset.
+
+    What home lacks for a withdrawal is fetched once the engine has said so.
+    """
     fields.check_members(request.fields, bodies.AdminMove)
     number, asset = _account(service, request), asset_of(service, request.fields)
     atoms = quantity_of(asset, request.fields)
-    reference = fields.integer(request.fields, "reference", 1, MAX_INT64)
-    if reference is None:
+    given = fields.integer(request.fields, "reference", 1, MAX_INT64)
+    if given is None:
         service.auth.once(request.caller)
-        reference = new_reference()
-    if kind is CommandKind.WITHDRAW:
+    reference = new_reference() if given is None else given
+    command = Admin(kind, account=number, asset=asset.number, payload=numbers(atoms, reference))
+    try:
+        event = await apply(service, command)
+    except CommandRefused as error:
+        is_poor = kind is CommandKind.WITHDRAW and error.reason is Reason.INSUFFICIENT_FUNDS
+        if not is_poor or service.several is None:
+            raise
+        if given is not None:
+            await _check_is_no_repeat(service, number, asset, given)
         await funds.bring_home(service, number, asset.number, atoms)
-    event = await apply(service, Admin(kind, account=number, asset=asset.number, payload=numbers(atoms, reference)))
+        event = await apply(service, command)
     quantity, available = (format_decimal(value, asset.decimals) for value in (atoms, event.given_available))
     return json_reply(AdminTransfer(number, asset.symbol, quantity, str(reference), available))
+
+
+async def _check_is_no_repeat(service: Service, account: int, asset: Asset, reference: int) -> None:
+    """Or what is fetched would stay: of a withdrawal that cannot be paid the engine does not look at the reference."""
+    try:
+        found, _ = await service.history.withdrawals(account, references=[reference], limit=len(service.setup.assets))
+    except HistoryUnavailable as error:
+        message = f"Withdrawals with a reference that other shards pay for are not available: {error}"
+        raise ApiError(Code.MAINTENANCE, message[:200], RETRY_LATER) from None
+    if any(row["symbol"] == asset.symbol for row in found):
+        raise CommandRefused(Reason.DUPLICATE_REFERENCE)
 
 
 async def market_state(service: Service, request: Request) -> Reply:

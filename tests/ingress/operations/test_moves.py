@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from engine_core.wire.codes import AccountOption, CommandKind, EventKind
+from engine_core.wire.codes import AccountOption, CommandKind, EventKind, KeyPermission
 from engine_core.wire.layout import ADMIN
 from ingress.errors import ApiError
 from ingress.history.moves import Key, MoveRow
@@ -20,6 +20,9 @@ from ingress.operations.moves import ONE_SHARD, move_reference
 from ingress.shards import router
 from tests.ingress.fakes import READER, TRADER_ACCOUNT, Exchange, event, open_exchange
 from tests.ingress.shards.ledgers import BEFORE, Ledger
+from tests.markets import key_record
+from tests.venue import ADMIN as BOSS
+from tests.venue import ADMINISTRATOR
 
 TRANSFER = "/api/v1/capital/transfer"
 USDC = 1
@@ -38,6 +41,12 @@ class Venue:
 
     async def move(self, **changes: Any) -> httpx.Response:
         return await self.exchange.signed("POST", TRANSFER, "transfer", ASKED | changes)
+
+    async def withdraw(self, quantity: int, **members: Any) -> httpx.Response:
+        """As an administrator."""
+        self.exchange.service.setup.apply(key_record(ADMINISTRATOR, bytes(BOSS.verify_key), KeyPermission.WITHDRAW))
+        body = {"account": TRADER_ACCOUNT, "symbol": "USDC", "quantity": str(quantity)} | members
+        return await self.exchange.signed("POST", "/api/v1/admin/withdrawals", "adminWithdraw", body, BOSS)
 
     @property
     def held(self) -> list[int]:
@@ -291,3 +300,36 @@ async def test_all_that_there_is_can_be_withdrawn(venue: Venue) -> None:
     venue.ledgers[1].held[TRADER_ACCOUNT, USDC] = 500 * UNIT
     answer = await venue.get("/api/v1/account/limits/withdrawal", "maxWithdrawalQuantity", symbol="USDC")
     assert answer["maxWithdrawalQuantity"] == "1500"
+
+
+@pytest.mark.parametrize("members", [{}, {"reference": 9}])
+async def test_what_an_administrator_withdraws_is_fetched(venue: Venue, members: Any) -> None:
+    venue.ledgers[1].held[TRADER_ACCOUNT, USDC] = 500 * UNIT
+    answer = await venue.withdraw(1_200, **members)
+    assert (answer.status_code, answer.json()["available"]) == (200, "0"), answer.text
+    assert venue.held == [0, 300, 0]
+    refused = await venue.withdraw(301)
+    assert (refused.status_code, refused.json()["code"]) == (400, "INSUFFICIENT_FUNDS")
+    assert venue.held == [0, 300, 0]
+
+
+async def test_an_administrators_withdrawal_repeated_moves_nothing(venue: Venue) -> None:
+    """The engine looks at funds before references: what is fetched first would stay there, and orders lack it."""
+    venue.ledgers[1].held[TRADER_ACCOUNT, USDC] = 1_000 * UNIT
+    assert (await venue.withdraw(1_000, reference=9)).status_code == 200
+    venue.exchange.history.rows = [{"symbol": "SOL"}, {"symbol": "USDC"}]
+    repeated = await venue.withdraw(1_000, reference=9)
+    assert (repeated.status_code, repeated.json()["message"]) == (400, "Duplicate reference")
+    assert venue.held == [0, 1_000, 0]
+    [(name, asked, only)] = venue.exchange.history.asked
+    assert (name, asked, only["references"]) == ("withdrawals", (TRADER_ACCOUNT,), [9])
+
+
+async def test_an_administrators_withdrawal_fetches_nothing_while_no_repeat_is_known(venue: Venue) -> None:
+    venue.ledgers[1].held[TRADER_ACCOUNT, USDC] = 1_000 * UNIT
+    venue.exchange.history.available = False
+    assert (await venue.withdraw(1_000, reference=9)).status_code == 200
+    refused = await venue.withdraw(1_000, reference=10)
+    assert (refused.status_code, refused.json()["code"]) == (503, "MAINTENANCE")
+    assert venue.held == [0, 1_000, 0]
+    assert (await venue.withdraw(1_000)).status_code == 200  # its reference was never given before

@@ -1,4 +1,4 @@
-"""A slow, obvious twin of several shards' ledgers behind gateways: MOVE_OUT, MOVE_IN, and orders that lock funds.
+"""A slow, obvious twin of several shards' ledgers behind gateways: moves, withdrawals, and orders that lock funds.
 
 It may die at any command: before it has executed it, or after, without a word.
 """
@@ -42,6 +42,7 @@ class Ledger:
     locked: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
     links: dict[tuple[int, int], Link] = field(default_factory=lambda: defaultdict(Link))  # account, other shard
     fate: Callable[[CommandKind], str] = lambda kind: SURE
+    references: set[tuple[int, int]] = field(default_factory=set)  # asset, reference: of withdrawals
     need: Callable[[np.void], tuple[int, int]] = lambda command: (1, 0)  # of an order: (asset, atoms)
     observers: list[Callable[[np.ndarray], Any]] = field(default_factory=list)
     commands: list[CommandKind] = field(default_factory=list)
@@ -71,10 +72,12 @@ class Ledger:
         if kind in (CommandKind.PLACE, CommandKind.REPLACE):
             return self._place(np.frombuffer(record, COMMAND)[0])
         command = np.frombuffer(record, ADMIN)[0]
-        reason = self._move_out(command) if kind is CommandKind.MOVE_OUT else self._move_in(command)
+        takes = {CommandKind.MOVE_OUT: self._move_out, CommandKind.MOVE_IN: self._move_in}
+        reason = takes.get(kind, self._withdraw)(command)
         told = np.zeros(1, ADMIN_EVENT)
         told["kind"] = EventKind.REFUSED if reason else EventKind.APPLIED
         told["reason"], told["account"], told["command"] = reason, command["account"], command
+        told["given_available"] = self.held[int(command["account"]), int(command["asset"])]
         events: np.ndarray = told.view(EVENT)
         self.executed += 1
         slots = np.zeros(1, SLOT)
@@ -111,6 +114,17 @@ class Ledger:
             return Reason.BAD_SEQUENCE
         link.in_sequence = sequence
         self.held[account, int(command["asset"])] += int(command["amount_atoms"])
+        return Reason.NONE
+
+    def _withdraw(self, command: np.void) -> Reason:
+        assert command["kind"] == CommandKind.WITHDRAW
+        account, asset, atoms, reference = (int(command[name]) for name in ("account", "asset", "a", "b"))
+        if self.held[account, asset] < atoms:
+            return Reason.INSUFFICIENT_FUNDS
+        if (asset, reference) in self.references:
+            return Reason.DUPLICATE_REFERENCE
+        self.references.add((asset, reference))
+        self.held[account, asset] -= atoms
         return Reason.NONE
 
     def _place(self, command: np.void) -> np.ndarray:
