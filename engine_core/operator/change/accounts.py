@@ -13,6 +13,11 @@ from engine_core.wire.codes import AccountState, CommandKind, EventKind, Reason
 from engine_core.wire.limits import MAX_SUPPLY_ATOMS
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 
+# Ingress moves money between shards, and finishes a move that is half done; this command talks to the engines alone.
+_OF_SHARD_0 = (
+    ": of what the account has, this command takes what is in shard 0; POST /api/v1/admin/withdrawals fetches the rest"
+)
+
 
 def create_account(options: argparse.Namespace) -> int:
     with session(options) as (venue, setup):
@@ -49,11 +54,8 @@ def _move(options: argparse.Namespace, kind: CommandKind) -> int:
         event = venue.home.execute(admin(kind, **fields, amount_atoms=amount, reference=reference))[0]
         if event["kind"] != EventKind.APPLIED:
             reason = Reason(int(event["reason"]))
-            is_less = reason == Reason.INSUFFICIENT_FUNDS and venue.others
-            counts = ": what the account has in shard 0 counts, and only its owner moves money there" if is_less else ""
-            raise CommandError(
-                f"the engine refused it: {reason.name.lower().replace('_', ' ')} ({reason.name}){counts}"
-            )
+            rest = _OF_SHARD_0 if reason == Reason.INSUFFICIENT_FUNDS and venue.others else ""
+            raise CommandError(f"the engine refused it: {reason.name.lower().replace('_', ' ')} ({reason.name}){rest}")
         available = format_decimal(int(event["given_available"]), decimals)
     done = {"account": options.account, "asset": options.asset, "amount": format_decimal(amount, decimals)}
     print(json.dumps(done | {"reference": reference, "available": available}))
