@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { ApiError } from "../../api/http";
 import type { PrivateApi } from "../../api/private";
 import type { WireFill } from "../../api/types";
 import { realTime } from "../../realTime";
@@ -58,4 +59,18 @@ it("has no hole after a long absence: what was missed comes when it is wanted", 
   expect([account.fills.get().length, account.fills.get().at(-1)?.tradeId, account.fillsAreAll.get()]).toEqual([100, 301, false]);
   await account.olderFills();
   expect(account.fills.get().at(-1)?.tradeId).toBe(201);
+});
+
+it.each<[string, () => Promise<WireFill[]>]>([
+  ["fills", async () => upTo(3)],
+  ["a refusal", async () => Promise.reject(new ApiError(503, "MAINTENANCE", "no database"))],
+])("shows nothing of an account that the session has left: %s", async (_, late) => {
+  let answer = (): void => {};
+  const asked = new Promise<void>((resolve) => void (answer = resolve));
+  const account = new Account({ ...api, fillsPage: async () => asked.then(late) } as unknown as PrivateApi, () => {});
+  await account.refresh();
+  account.clear();
+  answer();
+  await vi.advanceTimersByTimeAsync(1);
+  expect([account.fills.get(), account.fillsProblem.get()]).toEqual([[], null]);
 });

@@ -132,11 +132,13 @@ export class Account {
   private async refreshFills(epoch: number): Promise<void> {
     try {
       const page = (await this.api.fillsPage({ limit: HISTORY, offset: 0 })).map(fillFromWire);
+      if (epoch !== this.epoch) return;
       this.letGoBefore(page);
       this.addFills(page);
       this.fillsProblem.set(null);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      if (epoch !== this.epoch) return;
       this.fillsProblem.set(error.message);
       setTimeout(() => epoch === this.epoch && void this.refreshFills(epoch), RETRY_MS);
     }
