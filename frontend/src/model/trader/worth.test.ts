@@ -18,6 +18,15 @@ test("equity is what has a price; the most valuable comes first, what has none l
   expect(unpriced).toEqual(["XRP"]);
 });
 
+test("equal ones, and those without a price, come by their names, in whichever order they are held", () => {
+  const prices = new Map(["A_USDC", "B_USDC", "C_USDC"].map((market) => [market, { last: parse("2") } as Ticker]));
+  const held = ["C", "Y", "A", "X", "B"];
+  for (const assets of [held, held.toReversed()]) {
+    const { rows } = holdings(new Map(assets.map((asset) => [asset, balance("1")])), "USDC", prices);
+    expect(rows.map(({ asset }) => asset)).toEqual(["A", "B", "C", "X", "Y"]);
+  }
+});
+
 test("assets are named as people name them", () => {
   expect([[], ["A"], ["A", "B"], ["A", "B", "C"]].map(listed)).toEqual(["", "A", "A and B", "A, B and C"]);
 });

@@ -32,10 +32,16 @@ export interface Holding {
 export interface Holdings {
   /** Of all that has a price. */
   equity: bigint;
-  /** The most valuable first; what has no price last. */
+  /** The most valuable first, equal ones by their names; what has no price last. */
   rows: readonly Holding[];
   /** The assets that equity leaves out. */
   unpriced: readonly string[];
+}
+
+function byWorth(a: Omit<Holding, "share">, b: Omit<Holding, "share">): number {
+  const [x, y] = [a.worth ?? -1n, b.worth ?? -1n];
+  if (x === y) return a.asset.localeCompare(b.asset);
+  return x < y ? 1 : -1;
 }
 
 export function holdings(balances: Balances, quote: string | null, tickers: Tickers): Holdings {
@@ -45,8 +51,7 @@ export function holdings(balances: Balances, quote: string | null, tickers: Tick
   });
   const equity = held.reduce((sum, each) => sum + (each.worth ?? 0n), 0n);
   const shareOf = (part: bigint | null): bigint | null => (part === null || equity === 0n ? null : (part * 10_000n) / equity);
-  const sorted = held.toSorted((a, b) => ((b.worth ?? -1n) > (a.worth ?? -1n) ? 1 : -1));
-  const rows = sorted.map(({ asset, total, worth: value }) => ({ asset, total, worth: value, share: shareOf(value) }));
+  const rows = held.toSorted(byWorth).map(({ asset, total, worth: value }) => ({ asset, total, worth: value, share: shareOf(value) }));
   return { equity, rows, unpriced: rows.filter((row) => row.worth === null).map(({ asset }) => asset) };
 }
 
