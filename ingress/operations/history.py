@@ -118,7 +118,7 @@ async def deposits(service: Service, request: Request) -> Reply:
 
 async def withdrawals(service: Service, request: Request) -> Reply:
     page, (from_ms, to_ms) = page_of(request.fields), span_of(request.fields)
-    account, client_id = request.caller.account, fields.text(request.fields, "clientId")
+    account, client_id = request.caller.account, fields.transfer_client_id(request.fields)
     rows, total = await read(
         service.history.withdrawals(
             account,

@@ -26,7 +26,7 @@ from ingress.history.moves import Key, MoveRow
 from ingress.messages import Pagination, Reply, json_reply
 from ingress.operations.account import asset_of
 from ingress.operations.history import page_of, read, span_of
-from ingress.operations.transfers import MAX_CLIENT_ID_CHARACTERS, quantity_of
+from ingress.operations.transfers import quantity_of
 from ingress.requests import fields
 from ingress.schemas import bodies
 from ingress.schemas.account_answers import Moved, ShardTransfer
@@ -44,7 +44,7 @@ async def move(service: Service, request: Request) -> Reply:
     if service.several is None:
         raise bad_request(ONE_SHARD)
     account, asset = request.caller.account, asset_of(service, request.fields)
-    atoms, client_id = quantity_of(asset, request.fields), _client_id(request.fields)
+    atoms, client_id = quantity_of(asset, request.fields), fields.transfer_client_id(request.fields)
     path = Path(account, *(_shard(service, request.fields, name) for name in ("from", "to")))
     if path.source == path.target:
         raise bad_request("from and to are the same shard")
@@ -83,21 +83,10 @@ async def _alone(service: Service, reference: int, is_done: Callable[[], Awaitab
     """Wait for another request with this reference that came just before, to whichever process of this host: what it
     did is in the history then."""
     name = hashlib.blake2b(reference.to_bytes(8, "little"), digest_size=NAME_BYTES, person=b"transfer").digest()
-    while not service.auth.used.is_first(name, now_ms() + CLAIM_MS, now_ms()):
+    while not service.auth.used.is_first(name, (now_ms := time.time_ns() // 1_000_000) + CLAIM_MS, now_ms):
         if await is_done():
             return
         await asyncio.sleep(LOOK_SECONDS)
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _client_id(members: fields.Fields) -> str | None:
-    text = fields.text(members, "clientId")
-    if text is not None and (len(text) > MAX_CLIENT_ID_CHARACTERS or not text.isprintable()):
-        raise bad_request(f"clientId must be text of at most {MAX_CLIENT_ID_CHARACTERS} printable characters")
-    return text
 
 
 def _shard(service: Service, members: fields.Fields, name: str) -> int:
@@ -114,8 +103,8 @@ def move_reference(account: int, client_id: str) -> int:
 
 async def moves(service: Service, request: Request) -> Reply:
     """Newest first, those included that orders have asked for."""
-    page, (from_ms, to_ms), client_id = page_of(request.fields), span_of(request.fields), _client_id(request.fields)
-    account = request.caller.account
+    page, (from_ms, to_ms) = page_of(request.fields), span_of(request.fields)
+    account, client_id = request.caller.account, fields.transfer_client_id(request.fields)
     if service.several is None:
         return json_reply([], Pagination(page.limit, page.offset).headers())
     reference = None if client_id is None else move_reference(account, client_id)

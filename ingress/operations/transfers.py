@@ -34,7 +34,6 @@ from ingress.service import Request, Service
 from ingress.users.keys import check_may_withdraw
 from ingress.users.user_rows import WithdrawalRequest
 
-MAX_CLIENT_ID_CHARACTERS: Final = 255
 _OTHER: Final = "Duplicate client ID: it names another withdrawal"
 
 
@@ -122,12 +121,7 @@ def _asked(service: Service, account: int, members: fields.Fields) -> _Asked:
     check_chain(members)
     address = fields.required_text(members, "address")
     to_account = _receiver(service, account, address)
-    client_id = members.get("clientId")
-    if not (client_id is None or (isinstance(client_id, str) and client_id.isprintable())):
-        raise bad_request("clientId must be text without control characters")
-    if client_id is not None and len(client_id) > MAX_CLIENT_ID_CHARACTERS:
-        raise bad_request(f"clientId must have at most {MAX_CLIENT_ID_CHARACTERS} characters")
-    client_id = str(client_id) if client_id else None
+    client_id = fields.transfer_client_id(members)
     reference = withdrawal_reference(account, client_id)
     request = WithdrawalRequest(account, asset.number, reference, address, CHAIN, client_id)
     return _Asked(request, quantity_of(asset, members), to_account)

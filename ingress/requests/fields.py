@@ -16,6 +16,7 @@ from ingress.errors import ApiError, bad_request
 from ingress.requests.signed_json import Member, Number
 
 MAX_SYMBOL: Final = 32
+MAX_CLIENT_ID_CHARACTERS: Final = 255
 CHAIN: Final = "Internal"  # assets live in this exchange's ledger only; clients want at least one chain per asset
 
 Fields = Mapping[str, Member]
@@ -110,6 +111,14 @@ def integer_or(fields: Fields, name: str, default: int, low: int, high: int) -> 
 
 def client_id(fields: Fields, name: str = "clientId") -> int | None:
     return integer(fields, name, 0, MAX_CLIENT_ID)
+
+
+def transfer_client_id(fields: Fields) -> str | None:
+    """The `clientId` of a withdrawal or a transfer between shards, which is any text."""
+    value = text(fields, "clientId")
+    if value is not None and (len(value) > MAX_CLIENT_ID_CHARACTERS or not value.isprintable()):
+        raise bad_request(f"clientId must be text of at most {MAX_CLIENT_ID_CHARACTERS} printable characters")
+    return value
 
 
 def order_id(fields: Fields, name: str = "orderId") -> int | None:

@@ -333,3 +333,27 @@ async def test_an_administrators_withdrawal_fetches_nothing_while_no_repeat_is_k
     assert (refused.status_code, refused.json()["code"]) == (503, "MAINTENANCE")
     assert venue.held == [0, 1_000, 0]
     assert (await venue.withdraw(1_000)).status_code == 200  # its reference was never given before
+
+
+WITHDRAWAL = {"symbol": "USDC", "quantity": "1", "address": "account-3", "blockchain": "Internal"}
+
+
+TEXT_RULE = "clientId must be text of at most 255 printable characters"
+
+
+@pytest.mark.parametrize(
+    ("client_id", "why"), [("x" * 256, TEXT_RULE), ("two\nlines", TEXT_RULE), (5, "clientId must be a string")]
+)
+async def test_what_names_a_transfer_has_one_rule(venue: Venue, client_id: str | int, why: str) -> None:
+    may = KeyPermission.READ | KeyPermission.TRADE | KeyPermission.WITHDRAW
+    venue.exchange.service.setup.apply(key_record(TRADER_ACCOUNT, bytes(BOSS.verify_key), may))
+    withdrawals, named = "/wapi/v1/capital/withdrawals", {"clientId": client_id}
+    asked = [
+        ("POST", TRANSFER, "transfer", ASKED | named),
+        ("POST", withdrawals, "withdraw", WITHDRAWAL | named),
+        ("GET", TRANSFER, "transferQueryAll", named),
+        ("GET", withdrawals, "withdrawalQueryAll", named),
+    ]
+    answers = [await venue.exchange.signed(*each, BOSS) for each in asked if each[0] == "POST" or client_id != 5]
+    assert {answer.status_code for answer in answers} == {400}
+    assert {answer.json()["message"] for answer in answers} == {why}
