@@ -1,10 +1,11 @@
-"""The documents: what they link to and name exists, and README.md stays something one reads. Prints what is wrong.
+"""The documents: what they link to and name exists, no drawing stands in two, README.md is short. Prints what is wrong.
 
 `make lint` runs it, and so do the tests. Addresses on the web are not asked. Standard library only.
 """
 
 import re
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = (ROOT / "docker", ROOT / "docs")
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *(path for folder in FOLDERS for path in sorted(folder.rglob("*.md")))]
 MOST_LINES = 150  # of README.md
+MOST_REPEATED = 5  # lines of a code block: a short command may stand wherever it helps
 _PATH = re.compile(r"`((?:engine_core|ingress|egress|persistence|frontend|bench|docker|tests|docs)/[\w./-]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -49,8 +51,19 @@ def missing_files(document: Path) -> list[str]:
     return [path for path in named if not (ROOT / path).exists()]
 
 
-def problems() -> list[str]:
+def repeated_blocks(documents: Sequence[Path]) -> list[str]:
+    """Drawings and examples that stand in two documents: one of them would grow old."""
+    first: dict[str, Path] = {}
     found = []
+    for document in documents:
+        for block in _CODE.findall(document.read_text(encoding="utf-8")):
+            if block.count("\n") >= MOST_REPEATED and first.setdefault(block, document) != document:
+                found.append(f"{document.name}: repeats {block.splitlines()[1]!r} of {first[block].name}: link to it")
+    return found
+
+
+def problems() -> list[str]:
+    found = repeated_blocks(DOCUMENTS)
     for document in DOCUMENTS:
         where = document.relative_to(ROOT)
         found += [f"{where}: {link} leads nowhere" for link in broken_links(document)]

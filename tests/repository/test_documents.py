@@ -44,6 +44,16 @@ def test_a_link_that_leads_nowhere_is_found(link: str, tmp_path: Path) -> None:
     assert documents.broken_links(document) == [link]
 
 
+def test_a_drawing_that_stands_in_two_documents_is_found(tmp_path: Path) -> None:
+    drawing, command = "```\n ingress\n    │\n    ▼\n engine\n```\n", "```sh\nmake run\n```\n"
+    first, other = tmp_path / "first.md", tmp_path / "other.md"
+    first.write_text(drawing + command, encoding="utf-8")
+    other.write_text(command, encoding="utf-8")
+    assert documents.repeated_blocks([first, other]) == []
+    other.write_text(command + drawing, encoding="utf-8")
+    assert documents.repeated_blocks([first, other]) == ["other.md: repeats ' ingress' of first.md: link to it"]
+
+
 def test_a_file_that_is_not_there_is_found(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
     document.write_text(
