@@ -54,7 +54,7 @@ class _Log:
         self.entries = 0
         self._redis, self._name, self._cursor, self._target = redis, keys(shard).events, cursor, target
         self._count = FIRST_COUNT
-        self._is_read = target == EntryId(0, 0)
+        self._is_read = False
 
     async def begins_midway(self) -> bool:
         """Whether the log has, or had, entries before those that are read."""
@@ -62,15 +62,25 @@ class _Log:
         return not log.is_complete or log.first < EntryId.parse(self._cursor)
 
     async def has_more(self) -> bool:
-        """Whether there is a block to take; TimeoutError if the log does not come up to its target."""
+        """Whether there is a block to take; TimeoutError if the log does not come up to its target.
+
+        The target's own entry need not be met: it may be older than what is read, or trimmed.
+        """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.blocks and not self._is_read:
+            reaches = await self._reaches_target()  # asked before: then what is not found is not there
             await self._read()
-            if not self.blocks and time.monotonic() > deadline:
-                raise TimeoutError(f"{self._name} does not come up to {self._target}, where the replica stands")
-            if not self.blocks:
+            if self.blocks:
+                break
+            self._is_read = reaches
+            if not reaches:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{self._name} does not come up to {self._target}, where the replica stands")
                 await asyncio.sleep(WAIT_SECONDS)
         return bool(self.blocks)
+
+    async def _reaches_target(self) -> bool:
+        return (await describe(self._redis, self._name)).top >= self._target
 
     async def _read(self) -> None:
         read = self._redis.xrange(self._name, min=self._cursor, max=str(self._target), count=self._count)

@@ -13,6 +13,7 @@ from engine_core.replica import market_data
 from engine_core.replica.backfill import backfill
 from engine_core.replica.market_data import MarketData, Source
 from engine_core.wire.codes import AccountState, CommandKind, KeyPermission, MarketFlag, MarketState, QueryKind, Side
+from engine_core.wire.intervals import DAY_MS
 from engine_core.wire.layout import join
 from tests.replica.flow import BTC_USDC, SOL_USDC, Engine, Flow, setup_records
 from tests.replica.test_statistics import append
@@ -178,6 +179,23 @@ async def test_one_log_that_lacks_what_was_seen_is_an_error(valkey: str, monkeyp
     with pytest.raises(TimeoutError, match=r"events:\{s1\}"):
         await backfill(data, valkey, valkey)
     assert not data.filled
+
+
+async def test_a_shard_where_nothing_happened_for_long_holds_up_no_statistics(
+    valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine_core.replica.backfill.PATIENCE_SECONDS", 0)
+    venue = Venue()
+    now_ms = int(np.datetime64("now", "ms").astype(int))
+    venue.flows[0].time_ms, venue.flows[1].time_ms = now_ms, now_ms - 40 * DAY_MS
+    with redis.Redis.from_url(valkey) as client:
+        for shard, flow in enumerate(venue.flows):
+            flow.trade(Side.BID, 100, 1, 1, market=(SOL_USDC, BTC_USDC)[shard])
+            append(client, flow.take(), shard)
+    home, other = (Source(engine.query, []) for engine in venue.engines)
+    data = await MarketData.bootstrap(home.query, home.on_events, other)
+    assert await backfill(data, valkey, valkey) == 1
+    assert data.filled and len(data.recent_trades(SOL_USDC, 9)) == 1
 
 
 async def test_where_a_market_traded_before_is_known_from_the_start() -> None:

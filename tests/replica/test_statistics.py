@@ -211,3 +211,36 @@ async def test_trades_made_while_the_log_is_read_are_neither_lost_nor_doubled(va
     history.add(records([Made(START_MS, 100, 1)]))
     data.end_history(history)
     assert [trade.price_ticks for trade in data.recent_trades(SOL_USDC, 9)] == [101, 100]
+
+
+async def test_an_exchange_where_nothing_happened_for_long_has_statistics(
+    valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last entry is older than all that is read for them, so it is never met."""
+    monkeypatch.setattr("engine_core.replica.backfill.PATIENCE_SECONDS", 0)
+    flow = Flow(time_ms=time.time_ns() // 1_000_000 - 40 * DAY_MS)
+    flow.trade(Side.BID, 100, 1, 1)
+    with redis.Redis.from_url(valkey) as client:
+        append(client, flow.take())
+    data = await MarketData.bootstrap(Engine(flow).query, [])
+    assert await backfill(data, valkey) == 0
+    assert data.filled and data.begins_midway and data.recent_trades(SOL_USDC, 9) == []
+
+
+async def test_where_the_replica_stood_may_be_trimmed(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine_core.replica.backfill.PATIENCE_SECONDS", 0)
+    flow = Flow(time_ms=time.time_ns() // 1_000_000)
+    flow.trade(Side.BID, 100, 1, 1)
+    flow.take()  # nobody finds it in the log any more
+    data = await MarketData.bootstrap(Engine(flow).query, [])
+    flow.trade(Side.BID, 101, 1, 1)
+    with redis.Redis.from_url(valkey) as client:
+        append(client, flow.take())
+    assert await backfill(data, valkey) == 0
+    assert data.filled
+
+
+async def test_a_new_exchange_has_statistics(valkey: str) -> None:
+    data = MarketData(Engine(Flow()).query)  # stands at no entry, and there is no log
+    assert await backfill(data, valkey) == 0
+    assert data.filled
