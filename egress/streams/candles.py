@@ -20,7 +20,7 @@ from egress.names import Stream
 from egress.streams.kind import SharedTexts, StreamKind
 from engine_core.replica.candles import KEPT
 from engine_core.replica.market_data import Changes, MarketData
-from engine_core.replica.setup import HOME, Market
+from engine_core.replica.setup import Market
 from engine_core.wire.codes import QueryKind
 
 _CLOCKS_DIFFER_MS: Final = 1_000  # an order has the time at which an ingress sent it, by a clock that may be behind
@@ -60,6 +60,8 @@ class CandleStreams(StreamKind):
 
     def apply(self, changes: Changes) -> None:
         """An engine that comes back may make up for minutes at once: candles are sent before they are forgotten."""
+        if not len(changes.slots):  # a book that was read again says nothing of the events up to its time
+            return
         shard, time_ms = changes.shard, changes.time_ms
         self._known_ms[shard] = max(self._known_ms[shard], time_ms)
         if time_ms - self._said_ms.setdefault(shard, time_ms) > _MOST_BEHIND_MS and self._topics:
@@ -72,20 +74,18 @@ class CandleStreams(StreamKind):
     def second(self, now_us: int) -> None:
         if not self._data.filled:  # subscribers to statistics get nothing until they are complete
             return
-        markets = {self._shard_of(topic.market.number): topic.market.number for topic in self._topics.values()}
-        for shard, market in markets.items():
+        for shard in {self._data.shard_of(topic.market.number) for topic in self._topics.values()}:
             if shard not in self._asking:
-                self._asking[shard] = asyncio.create_task(self._end_second(shard, market, now_us))
+                self._asking[shard] = asyncio.create_task(self._end_second(shard, now_us))
 
     def stop(self) -> None:
         for task in self._asking.values():
             task.cancel()
 
-    async def _end_second(self, shard: int, market: int, now_us: int) -> None:
-        """Ask the engine where this market trades."""
+    async def _end_second(self, shard: int, now_us: int) -> None:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                header, _ = await self._data.query(QueryKind.STATUS, market=market)
+                header, _ = await self._data.query_of(shard)(QueryKind.STATUS)
                 if not self._complete or await self._complete[shard]():
                     time_ms = max(int(header["time_ms"]), now_us // 1_000 - _CLOCKS_DIFFER_MS)
                     self._known_ms[shard] = max(self._known_ms[shard], time_ms)
@@ -98,11 +98,8 @@ class CandleStreams(StreamKind):
     def _say_all(self, shard: int, now_us: int) -> None:
         self._said_ms[shard] = self._known_ms[shard]
         for topic in self._topics.values():
-            if self._shard_of(topic.market.number) == shard:
+            if self._data.shard_of(topic.market.number) == shard:
                 self._say_changed(topic, now_us)
-
-    def _shard_of(self, market: int) -> int:
-        return self._data.setup.shards.get(market, HOME)
 
     def _begin(self, topic: _Topic) -> None:
         """A new listener gets the current candle if it has trades, and none that ended before."""
@@ -121,7 +118,7 @@ class CandleStreams(StreamKind):
             self._begin(topic)
         if topic.said is None:
             return
-        known_ms = self._known_ms[self._shard_of(topic.market.number)]
+        known_ms = self._known_ms[self._data.shard_of(topic.market.number)]
         for candle in reversed(self._data.candles(topic.market.number, topic.stream.interval)):
             said = candle.start_ms, candle.trades, candle.end_ms <= known_ms
             if candle.start_ms >= topic.said[0] and said != topic.said and (*said[:2], True) != topic.said:

@@ -109,7 +109,7 @@ class OrderFeeds(StreamKind):
 
     def _messages(self, feed: Feed) -> list[bytes]:
         changes, feed.changes = feed.changes, []
-        times = Times(time.time_ns() // 1_000, self._data.time_ms)
+        times = self._times(feed)
         messages = []
         if feed.as_one:
             span = feed.said_to + 1, feed.book.update_id
@@ -123,10 +123,13 @@ class OrderFeeds(StreamKind):
         feed.said_to, feed.said_at = feed.book.update_id, asyncio.get_running_loop().time()
         return messages
 
+    def _times(self, feed: Feed) -> Times:
+        return Times(time.time_ns() // 1_000, self._data.time_of(feed.market.number))
+
     def _say_nothing_new(self, feed: Feed) -> None:
         """Tell where the book stands: a message that uses up no number."""
         feed.said_to, feed.said_at = feed.book.update_id, asyncio.get_running_loop().time()
-        span, times = (feed.said_to + 1, feed.said_to), Times(time.time_ns() // 1_000, self._data.time_ms)
+        span, times = (feed.said_to + 1, feed.said_to), self._times(feed)
         self._ready.append(Item(feed.stream, frames.orders(feed.market, feed.texts, span, [], times)))
         self._hub.wake()
 
@@ -151,11 +154,11 @@ class OrderFeeds(StreamKind):
         for number, feed in self._feeds.items():
             own = events[of_orders & (events["market"] == number) & (events["update_id"] > 0)]
             if len(own):
-                self._update(feed, own)
+                self._update(feed, changes.shard, own)
 
-    def _update(self, feed: Feed, events: np.ndarray) -> None:
+    def _update(self, feed: Feed, shard: int, events: np.ndarray) -> None:
         if feed.task is not None:
-            feed.waiting.add(events)
+            feed.waiting.add(shard, events)
             return
         new = events[events["update_id"] > feed.book.update_id]
         if not len(new):
@@ -163,7 +166,7 @@ class OrderFeeds(StreamKind):
         if new["update_id"][0] != feed.book.update_id + 1:
             logger.warning("orders of %s: events after %d are missing", feed.market.symbol, feed.book.update_id)
             self.gaps += 1
-            feed.waiting.add(events)
+            feed.waiting.add(shard, events)
             self._ask(feed)
             return
         feed.changes += feed.book.apply(new)
@@ -192,5 +195,5 @@ class OrderFeeds(StreamKind):
             feed.changes += changes
             feed.as_one = True
             self._hub.wake()
-        for events in feed.waiting.take():
-            self._update(feed, events)
+        for shard, events in feed.waiting.take():
+            self._update(feed, shard, events)

@@ -49,7 +49,8 @@ class BookTickerStreams(MarketStreams):
             return None
         self._best[number] = best
         now_us = time.time_ns() // 1_000
-        data = frames.book_ticker(topic.market, topic.texts, best, book.update_id, self._data.time_ms, now_us)
+        time_ms = self._data.time_of(number)
+        data = frames.book_ticker(topic.market, topic.texts, best, book.update_id, time_ms, now_us)
         return Item(topic.stream, data, newest=True)
 
 

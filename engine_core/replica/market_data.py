@@ -63,18 +63,20 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What one batch of events changed. The arrays are views that hold only until the next batch."""
+    """What one batch of events changed, or a book that was read again. The arrays are views that hold only until the
+    next batch.
+    """
 
     slots: np.ndarray  # SLOT: the events themselves, for private streams
     levels: np.ndarray  # LEVEL_CHANGE: each changed level once, with its last value
     trades: np.ndarray  # TRADE, in log order
     spans: np.ndarray  # SPAN: the depth numbers covered, one row for each changed market
     setup: bool  # something of the setup changed
-    time_ms: int  # engine time
-    shard: int = HOME  # whose log the events are of
+    time_ms: int  # engine time of this shard. Where there are slots, all its trades before that have come
+    shard: int  # where it happened: shards have times of their own
 
 
-NOTHING = Changes(np.empty(0, SLOT), np.empty(0, LEVEL_CHANGE), np.empty(0, TRADE), np.empty(0, SPAN), False, 0)
+NOTHING = Changes(np.empty(0, SLOT), np.empty(0, LEVEL_CHANGE), np.empty(0, TRADE), np.empty(0, SPAN), False, 0, HOME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class MarketData:
         self.depth = Depth()
         self.listeners: list[Callable[[Changes], None]] = []
         self.positions = [ORIGIN] * len(queries)  # of each shard: the last entry of which events were taken
-        self.time_ms = 0  # engine time of the latest event
+        self.times_ms = [0] * len(queries)  # of each shard: engine time of the latest event
         self.filled = False  # statistics hold what happened before this process began
         self.begins_midway = False  # and still there were entries before those that they are made from
         self.gaps = 0  # times that a market had to be asked again
@@ -150,9 +152,24 @@ class MarketData:
         """Of home."""
         return self.positions[HOME]
 
+    @property
+    def time_ms(self) -> int:
+        """Engine time of the latest event of all shards."""
+        return max(self.times_ms)
+
+    def time_of(self, market: int) -> int:
+        """The same of the shard where it trades."""
+        return self.times_ms[self.shard_of(market)]
+
+    def shard_of(self, market: int) -> int:
+        return self.setup.shards.get(market, HOME)
+
     async def query(self, kind: QueryKind, *, market: int = 0, account: int = 0) -> tuple[np.void, np.ndarray]:
         """About a market, of the shard where it trades."""
-        return await self._queries[self.setup.shards.get(market, HOME)](kind, market=market, account=account)
+        return await self.query_of(self.shard_of(market))(kind, market=market, account=account)
+
+    def query_of(self, shard: int) -> Query:
+        return self._queries[shard]
 
     def apply(self, slots: np.ndarray, shard: int = HOME) -> Changes:
         """Take a batch of SLOT records, in the order of a shard's log; listeners are called before it returns.
@@ -164,7 +181,7 @@ class MarketData:
             self._starting.append((shard, slots.copy()))
             return NOTHING
         if self._resyncs:
-            self._held.add(slots)
+            self._held.add(shard, slots)
         changes = NOTHING
         for piece in _pieces(slots):
             changes = self._apply(piece, shard)
@@ -226,7 +243,7 @@ class MarketData:
     async def _take_setup(self, shard: int) -> None:
         header, records = await _first(self._queries[shard], QueryKind.SETUP)
         self.positions[shard] = self._setup_positions[shard] = _entry_of(header)
-        self.time_ms = max(self.time_ms, int(header["time_ms"]))
+        self.times_ms[shard] = max(self.times_ms[shard], int(header["time_ms"]))
         self.setup.apply(records, shard)
 
     async def _late(self) -> list[int]:
@@ -255,7 +272,7 @@ class MarketData:
             if trades_in == shard and not self.book(market).live:
                 self._ask_again(market)
         logger.info("shard %d answers: its markets are read", shard)
-        self._tell(replace(NOTHING, setup=True, time_ms=self.time_ms, shard=shard))
+        self._tell(replace(NOTHING, setup=True, time_ms=int(header["time_ms"]), shard=shard))
 
     def _add_market(self, market: int, *, live: bool) -> None:
         self.depth.add_market(market, live=live)
@@ -273,18 +290,17 @@ class MarketData:
                 setup |= not replayed and self._apply_admin(rows[stop.at], slots[stop.at], shard)
             else:
                 assert stop.reason == GAP, f"an event of market {stop.subject}, which does not exist"
-                self._halt(stop.subject, slots)
+                self._halt(stop.subject, slots, shard)
         batch = self.depth.batch()
         if len(batch.trades):
             self.trades.add(batch.trades)
             if self._since_history is not None:
                 self._since_history.append(batch.trades.copy())
-        time_ms = self.time_ms
+        last = rows[-1]
+        time_ms = int(last["time_ms"])
         if not replayed:
-            last = rows[-1]
             self.positions[shard] = EntryId(int(last["entry_ms"]), int(last["entry_seq"]))
-            time_ms = int(last["time_ms"])
-            self.time_ms = max(self.time_ms, time_ms)
+            self.times_ms[shard] = max(self.times_ms[shard], time_ms)
         changes = Changes(NOTHING.slots if replayed else slots, *batch, setup, time_ms, shard)
         self._tell(changes)
         return changes
@@ -301,13 +317,13 @@ class MarketData:
             self._add_market(market, live=True)
         return True
 
-    def _halt(self, market: int, slots: np.ndarray) -> None:
+    def _halt(self, market: int, slots: np.ndarray, shard: int) -> None:
         logger.warning("depth sequence of market %d has a gap after %d", market, self.book(market).update_id)
         self.depth.halt(market)
         if market not in self._resyncs:
             self.gaps += 1
             if not self._resyncs:
-                self._held.add(slots)
+                self._held.add(shard, slots)
             self._ask_again(market)
 
     def _ask_again(self, market: int) -> None:
@@ -316,16 +332,16 @@ class MarketData:
 
     async def _resynchronise(self, market: int) -> None:
         header, levels = await _until_answered(self.query, QueryKind.BOOK, f"book of market {market}", market)
-        changes = self._reload(market, levels, int(header["update_id"]))
+        changes = self._reload(market, levels, header)
         del self._resyncs[market]
         held = self._held.all() if self._resyncs else self._held.take()
         self._tell(changes)
-        for slots in held:
-            self._apply(slots, HOME, replayed=True)  # of markets alone, and those of all shards are one sequence
+        for shard, slots in held:
+            self._apply(slots, shard, replayed=True)
 
-    def _reload(self, market: int, levels: np.ndarray, update_id: int) -> Changes:
+    def _reload(self, market: int, levels: np.ndarray, header: np.void) -> Changes:
         """Load a book over the old one; the difference is one change that covers all numbers in between."""
-        book = self.book(market)
+        book, update_id, time_ms = self.book(market), int(header["update_id"]), int(header["time_ms"])
         *before, last_id = book.snapshot()
         self.depth.load(market, levels, update_id)
         *after, _ = book.snapshot()
@@ -335,7 +351,8 @@ class MarketData:
             rows += [(market, side, ticks, lots) for ticks, lots in set(new) - set(old)]
             rows += [(market, side, ticks, 0) for ticks, _ in old if ticks not in now]
         spans = np.array([(market, last_id + 1, update_id)][: update_id > last_id], SPAN)
-        return Changes(NOTHING.slots, np.array(rows, LEVEL_CHANGE), NOTHING.trades, spans, False, self.time_ms)
+        changed = np.array(rows, LEVEL_CHANGE)
+        return replace(NOTHING, levels=changed, spans=spans, time_ms=time_ms, shard=self.shard_of(market))
 
 
 def _pieces(slots: np.ndarray) -> list[np.ndarray]:

@@ -147,7 +147,7 @@ async def test_each_batch_that_waits_for_a_book_costs_the_same() -> None:
         flow.level(Side.BID, 10, 1, BTC_USDC)
         known = flow.take()
         data.apply(known)
-        data._halt(SOL_USDC, known)
+        data._halt(SOL_USDC, known, 0)
         began = time.process_time()
         for _ in range(count):
             data.apply(known)
@@ -162,7 +162,7 @@ async def test_a_gap_halts_one_market_and_a_new_book_continues_its_sequence() ->
     flow, engine, data = await started()
     told: list[Changes] = []
     copy: Callable[[Changes], None] = lambda c: told.append(  # noqa: E731
-        Changes(c.slots, c.levels.copy(), c.trades.copy(), c.spans.copy(), c.setup, c.time_ms)
+        Changes(c.slots, c.levels.copy(), c.trades.copy(), c.spans.copy(), c.setup, c.time_ms, c.shard)
     )
     data.listeners.append(copy)
     flow.level(Side.BID, 10, 1)

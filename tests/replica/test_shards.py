@@ -80,6 +80,31 @@ async def test_books_and_trades_come_from_both() -> None:
     assert venue.data.positions == [(flow.time_ms, flow.entry) for flow in venue.flows]
 
 
+async def test_what_changes_has_the_shard_and_the_time_of_its_market(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a book is read again, and events that waited for it are taken once more."""
+    venue = await Venue.started()
+    home, other = venue.flows
+    other.time_ms += 120_000
+    home.level(Side.BID, 100, 5)
+    other.level(Side.BID, 900, 1, BTC_USDC)
+    venue.feed(0)
+    other.made.clear()  # lost on the way
+    told: list[tuple[int, int]] = []
+    venue.data.listeners.append(lambda changes: told.append((changes.shard, changes.time_ms)))
+    other.level(Side.BID, 901, 1, BTC_USDC)
+    venue.feed(1)
+    home.level(Side.BID, 101, 5)
+    venue.feed(0)
+    of_home, of_other = (0, home.time_ms), (1, other.time_ms)
+    assert told == [of_other, of_home]
+    async with asyncio.timeout(60):
+        while not venue.data.book(BTC_USDC).live:
+            await asyncio.sleep(0.001)
+    assert told[2:] == [of_other, of_other, of_home], "the book, and both batches that waited"
+    assert [venue.data.time_of(market) for market in TRADED_IN] == [home.time_ms, other.time_ms]
+    assert venue.data.time_ms == other.time_ms
+
+
 async def test_only_home_says_who_has_keys_and_is_frozen() -> None:
     venue = await Venue.started()
     key = admin(CommandKind.KEY, account=2, code=KeyPermission.READ)

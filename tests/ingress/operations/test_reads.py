@@ -107,7 +107,7 @@ async def test_a_book_that_is_read_again_is_not_served(exchange: Exchange) -> No
 
 
 def add_trades(exchange: Exchange) -> None:
-    now = exchange.service.market_data.time_ms = 1_900_000_000_000
+    now = exchange.service.market_data.times_ms[0] = 1_900_000_000_000
     trades = np.zeros(3, TRADE)
     trades["market"], trades["trade_id"] = SOL, [1, 2, 3]
     trades["maker_side"], trades["price_ticks"], trades["lots"] = [1, 2, 1], [10_000, 10_200, 9_900], [100, 50, 25]
