@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from tests.replica.flow import Engine, Flow, setup_records
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 KEYS = {account: SigningKey(bytes([account]) * 32) for account in (2, 3)}
+NARROW_BYTES = 4096
 READ_NOTHING = SigningKey(bytes([9]) * 32)
 
 
@@ -130,6 +132,24 @@ class Rig:
         batch = self.flow.take()
         for handler in self.on_events:
             handler(batch)
+
+    def second(self) -> None:
+        """Let one end now, for the streams that say something then."""
+        assert self.sources._timer is not None
+        self.sources._timer.cancel()
+        self.sources._second()
+
+    @asynccontextmanager
+    async def listen_narrowly(self, **options: Any) -> AsyncIterator[Listener]:
+        """Where kernels hold little between the two: who does not read is noticed after kilobytes, not megabytes."""
+        for listening in self.server._server.sockets:  # type: ignore[union-attr]
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NARROW_BYTES)  # those accepted have it, too
+        narrow = socket.socket()
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW_BYTES)
+        narrow.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", self.server.port))
+        async with self.listen(sock=narrow, **options) as listener:
+            yield listener
 
     @asynccontextmanager
     async def listen(self, path: str = "/", **options: Any) -> AsyncIterator[Listener]:

@@ -1,6 +1,5 @@
 """Public streams over a real socket: shapes, sequences, spellings, windows, heartbeats."""
 
-import asyncio
 import re
 import time
 import zlib
@@ -12,7 +11,7 @@ import pytest
 from engine_core.edge.text_frame import text_frame
 from engine_core.wire.codes import QueryKind, Side
 from engine_core.wire.intervals import INTERVALS
-from tests.egress.rig import Listener, running
+from tests.egress.rig import running
 from tests.replica.flow import BTC_USDC, SOL_USDC, START_MS, Engine, Flow
 
 DECIMAL = re.compile(r"\d+(\.\d+)?")
@@ -178,11 +177,17 @@ async def test_a_quiet_market_gets_heartbeats_that_use_up_no_number() -> None:
 async def test_ticker_every_second_and_candles_with_their_closing() -> None:
     async with running() as rig, rig.listen() as client:
         await client.subscribe("ticker@SOL_USDC", "kline.1s.SOL_USDC", "kline@1month@SOL_USDC")
-        rig.flow.time_ms = await _second_of(client)
+        rig.flow.time_ms = time.time_ns() // 1_000_000_000 * 1_000 + 60_000  # no clock but the engine's ends it
         rig.flow.trade(Side.BID, 10000, 100, 1)
         rig.flow.trade(Side.BID, 10100, 50, 1)
         rig.feed()
-        events = [await client.event() for _ in range(6)]
+        rig.second()
+        events = [await client.event() for _ in range(3)]
+        assert [event["data"]["X"] for event in events if event["stream"].startswith("kline")] == [False, False]
+        rig.flow.time_ms += 1_000
+        rig.second()
+        while events[-1]["stream"] != "kline.1s.SOL_USDC":
+            events.append(await client.event())
         tickers = [event["data"] for event in events if event["stream"] == "ticker@SOL_USDC"]
         day = tickers[-1]
         assert {key: day[key] for key in "ocvVhln"} == {
@@ -201,11 +206,6 @@ async def test_ticker_every_second_and_candles_with_their_closing() -> None:
         months = [event["data"] for event in events if event["stream"] == "kline@1month@SOL_USDC"]
         assert len(months) == 1 and months[0]["X"] is False and months[0]["t"].endswith("-01T00:00:00")
         assert months[0]["v"] == "1.5"
-
-
-async def _second_of(client: Listener) -> int:
-    """The server's present second, from its next ticker."""
-    return int((await client.data("ticker@SOL_USDC"))["E"]) // 1_000_000 * 1000
 
 
 async def test_every_documented_name_is_accepted_and_silent_ones_stay_silent() -> None:
@@ -261,6 +261,7 @@ async def test_candles_of_every_interval_are_told_closed_when_they_have_ended() 
         traded_ms = rig.flow.time_ms = rig.flow.time_ms - 70 * 86_400_000  # every candle of it has ended since
         rig.flow.trade(Side.BID, 10_000, 100, 1)
         rig.feed()
+        rig.second()
         seen = [await client.event() for _ in names]
         assert {event["stream"] for event in seen} == names.keys()
         for event in seen:
@@ -286,6 +287,7 @@ async def test_a_candle_ends_when_the_engine_has_said_all_of_it(monkeypatch: pyt
         began = rig.flow.time_ms = time.time_ns() // 1_000_000 // 1000 * 1000 - 70_000
         rig.flow.trade(Side.BID, 100, 1, 1)
         rig.feed()
+        rig.second()
         first = await client.data()
         assert (first["n"], first["X"]) == (1, False), "the clock alone ends nothing"
         rig.flow.trade(Side.BID, 101, 1, 1)
@@ -293,6 +295,7 @@ async def test_a_candle_ends_when_the_engine_has_said_all_of_it(monkeypatch: pyt
             rig.flow.time_ms = began + 1000 * second
             rig.flow.trade(Side.BID, 100 + second, 1, 1)
         rig.feed()
+        rig.second()
         candles = [await client.data()]
         while _ms(candles[-1]["t"]) < began + 60_000:
             candles.append(await client.data())
@@ -300,10 +303,12 @@ async def test_a_candle_ends_when_the_engine_has_said_all_of_it(monkeypatch: pyt
         assert closed == [(0, 2), *((1000 * second, 1) for second in range(1, 60))], "each once, when it has ended"
         assert (candles[-1]["n"], candles[-1]["X"]) == (1, False)
         is_away = False
+        rig.second()
         last = await client.data()
         assert (last["t"], last["n"], last["X"]) == (candles[-1]["t"], 1, True)
         rig.flow.trade(Side.BID, 100, 1, 1)  # of a log that was not asked, or that another engine had answered for
         rig.feed()
+        rig.second()
         assert [(data["t"], data["n"], data["X"]) for data in [await client.data()]] == [(last["t"], 2, True)]
 
 
@@ -317,6 +322,7 @@ async def test_minutes_made_up_for_at_once_lose_no_candle(seconds_of_a_batch: in
             rig.flow.trade(Side.BID, 100, 1, 1)
             if (second + 1) % seconds_of_a_batch == 0:
                 rig.feed()
+        rig.second()
         last, starts = 0, []
         while last < began + 599_000:
             last = _ms((await client.data())["t"])
@@ -335,7 +341,8 @@ async def test_tickers_and_candles_begin_when_statistics_are_whole() -> None:
         rig.flow.time_ms = time.time_ns() // 1_000_000
         rig.flow.trade(Side.BID, 10_000, 100, 1)
         rig.feed()
-        await asyncio.sleep(1.2)  # they are told once a second
+        rig.second()
         assert await client.silent()
         rig.data.filled = True
+        rig.second()
         assert {(await client.event())["stream"] for _ in range(2)} == {"ticker.SOL_USDC", "kline.1month.SOL_USDC"}
