@@ -205,6 +205,14 @@ def passed_on(environment: Mapping[str, str], with_libpq: bool) -> dict[str, str
     }
 
 
+def in_words(status: int) -> str:
+    """How a process ended, as subprocess gives it. Of the real-time signals only the first and the last have names."""
+    if status >= 0:
+        return f"ended with status {status}"
+    known = {number.value: number.name for number in signal.Signals}
+    return f"was killed by {known.get(-status, f'signal {-status}')}"
+
+
 def rotate(log: Path) -> None:
     """Keep a log below its limit: what was written so far moves to .1, .2, .3, the open file is emptied.
 

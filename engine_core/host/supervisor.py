@@ -29,7 +29,7 @@ from pathlib import Path
 
 from engine_core.config.hosts import reachable, to_bind
 from engine_core.config.settings import URLS_FILE, Settings, has_password, without_password, write_private
-from engine_core.host.children import Child, Program, rotate
+from engine_core.host.children import Child, Program, in_words, rotate
 from engine_core.host.growth import Growth, More
 from engine_core.process.names import role_name
 
@@ -263,7 +263,7 @@ class Supervisor:
                 rotate(child.program.log)
 
     def _ended(self, child: Child, status: int, starting: bool) -> None:
-        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        how = in_words(status)
         self._write_run()
         if child.program.once:
             if status != 0:

@@ -144,6 +144,18 @@ def test_a_child_that_dies_is_started_again_and_run_json_follows(
     assert host.stop(signal.SIGTERM) == 0
 
 
+def test_a_signal_without_a_name_ends_one_child_and_not_the_exchange(
+    hosts: list[Host], tmp_path: Path, runtime: Path
+) -> None:
+    """Of the real-time signals only the first and the last one have names."""
+    host = begin(hosts, tmp_path, runtime, [("engine", RUNS)])
+    host.until("READY")
+    os.kill(host.pid("engine"), 40)
+    assert "engine was killed by signal 40; starting it again" in host.until("killed by")
+    host.until("engine is ready")
+    assert host.stop() == 0
+
+
 def test_a_child_that_never_gets_ready_ends_the_start_with_its_log(
     hosts: list[Host], tmp_path: Path, runtime: Path
 ) -> None:
