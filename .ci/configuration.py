@@ -27,6 +27,7 @@ An exchange has one configuration file, which `exchange up --config FILE` names 
 and markets are compared with the log: `exchange apply` shows the difference and appends it. Everything else holds from
 the next start of the process that it is about. What to change when is in [tuning.md](tuning.md).
 """
+_EMPTY = "An empty variable is as one that is not set.\n\n"
 _HEADER = re.compile(r"\[([^\]]+)\]\s*(?:#\s*(.*))?$")
 _KEY = re.compile(r'(\w+) = ("[^"]*"|\[.*?\]|[^#]*?)\s*(?:#\s*(.*))?$')
 
@@ -151,7 +152,7 @@ def _of_command() -> str:
 
 def document() -> str:
     variables = _table(("variable", ""), [(f"`{name}`", text) for name, text in VARIABLES.items()])
-    return "\n".join([_HEAD, *_of_file(), _of_command(), f"## Environment\n\n{variables}"])
+    return "\n".join([_HEAD, *_of_file(), _of_command(), f"## Environment\n\n{_EMPTY}{variables}"])
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from engine_core.config.settings import Settings, without_password
 from engine_core.config.toml_section import ConfigError
+from engine_core.config.whole_numbers import whole_number
 
-PAUSE_MS = 250
+PAUSE_MS, LONGEST_PAUSE_MS = 250, 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class WriterConfig:
             redis_url=settings.redis_url,
             database_url=settings.database_url,
             shard=settings.shard,
-            pause_ms=_milliseconds("EXCHANGE_WRITER_PAUSE_MS", PAUSE_MS),
+            pause_ms=whole_number(os.environ, "EXCHANGE_WRITER_PAUSE_MS", PAUSE_MS, LONGEST_PAUSE_MS),
             runtime=settings.runtime,
             metrics_port=settings.metrics_port,
             stages_every=settings.config.server.stages_every,
@@ -45,10 +46,3 @@ class WriterConfig:
 
     def __str__(self) -> str:
         return f"{without_password(self.redis_url)} to {without_password(self.database_url)}, shard {self.shard}"
-
-
-def _milliseconds(name: str, default: int) -> int:
-    text = os.environ.get(name) or str(default)
-    if not (text.isascii() and text.isdigit()) or int(text) > 60_000:
-        raise ConfigError(f"{name}: must be a whole number of milliseconds from 0 to 60000, is {text!r}")
-    return int(text)

@@ -1,6 +1,7 @@
 """The variables of the environment, and what each says; docs/configuration.md lists them from here.
 
-Where one of them has a counterpart in exchange.toml, the variable wins. `exchange up` sets all that its children need.
+Where one of them has a counterpart in exchange.toml, the variable wins; an empty one is as one that is not set.
+`exchange up` sets all that its children need.
 Non-goals: reading them (settings.py, and who needs one before there are settings).
 """
 
@@ -12,7 +13,7 @@ VARIABLES = {
     "EXCHANGE_HTTP_PORT": "port of the REST API and the page, as `[server] http_port`",
     "EXCHANGE_WS_PORT": "port of the streams, as `[server] ws_port`",
     "EXCHANGE_METRICS_PORT": "port of this process's metrics; 0: none (`exchange up`: from `[server] metrics_port` on)",
-    "EXCHANGE_TRUSTED_PROXIES": "networks, separated by commas, as `[http] trusted_proxies`",
+    "EXCHANGE_TRUSTED_PROXIES": "networks, separated by commas, as `[http] trusted_proxies`; a comma alone: none",
     "EXCHANGE_I_KNOW": "1: expose to other machines what should not be exposed, as `--i-know`",
     "EXCHANGE_SESSION_SECRET": "64 hexadecimal digits that sign browser sessions, the same for every ingress and egress"
     " (default: made once, in the data folder)",

@@ -23,6 +23,7 @@ from engine_core.config.redis_url import check_redis_url, of_shard, to_shard
 from engine_core.config.shards import VARIABLE as SHARDS
 from engine_core.config.shards import check_markets, shards_of
 from engine_core.config.toml_section import NAME_ANOTHER, ConfigError, Section
+from engine_core.config.whole_numbers import whole_number
 from engine_core.wire.limits import MOST_SHARDS
 
 MAX_PORT = 65_535
@@ -57,11 +58,12 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the variables that environment.py names; ConfigError names one that is wrong."""
-        profile = environment.get("EXCHANGE_PROFILE", "demo")
+        """Read the variables that environment.py names, an empty one as if it were not set: Compose passes on
+        `${NAME:-}`. ConfigError names one that is wrong."""
+        profile = environment.get("EXCHANGE_PROFILE") or "demo"
         if profile not in PROFILES:
             raise ConfigError(f"EXCHANGE_PROFILE: must be one of {', '.join(PROFILES)}, is {profile!r}")
-        is_supervised = "EXCHANGE_PARENT_PID" in environment  # then it has been given what it needs
+        is_supervised = bool(environment.get("EXCHANGE_PARENT_PID"))  # then it has been given what it needs
         running = {} if is_supervised else _running(Path(environment.get("EXCHANGE_DATA") or "data"))
         data = Path(environment.get("EXCHANGE_DATA") or "data").absolute()
         config = read_config(environment.get("EXCHANGE_CONFIG") or own_config(data), profile, environment)
@@ -135,8 +137,7 @@ class Settings:
 def read_config(path: Path | str, profile: str, environment: Mapping[str, str] = os.environ) -> Config:
     """The configuration as a profile has it; what depends on where the exchange stands, the environment may say."""
     config = load(path).for_profile(profile)
-    proxies = environment.get("EXCHANGE_TRUSTED_PROXIES")
-    if proxies is not None:
+    if proxies := environment.get("EXCHANGE_TRUSTED_PROXIES"):
         networks = [network.strip() for network in proxies.split(",") if network.strip()]
         named = read_http(Section("environment", "EXCHANGE", {"trusted_proxies": networks}))
         config = replace(config, http=replace(config.http, trusted_proxies=named.trusted_proxies))
@@ -247,13 +248,6 @@ def without_password(url: str) -> str:
 
 def has_password(url: str) -> bool:
     return without_password(url) != url
-
-
-def whole_number(environment: Mapping[str, str], name: str, default: int, high: int) -> int:
-    text = environment.get(name) or str(default)
-    if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > high:
-        raise ConfigError(f"{name}: must be a whole number from 0 to {high}, is {text[:40]!r}")
-    return int(text)
 
 
 def _own_shard(environment: Mapping[str, str], shards: int) -> int:

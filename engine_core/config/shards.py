@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from engine_core.config.toml_section import ConfigError, Section
+from engine_core.config.whole_numbers import number_in
 from engine_core.wire.limits import MOST_SHARDS
 
 ANY_SHARD = -1
@@ -61,9 +62,7 @@ def shards_of(environment: Mapping[str, str], data: Path | None = None, count: i
     text = environment.get(VARIABLE)
     if not text:
         return max(count, noted_shards(data) if data else 1)
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= MOST_SHARDS:
-        raise ConfigError(f"{VARIABLE}: must be a whole number from 1 to {MOST_SHARDS}, is {text[:40]!r}")
-    return int(text)
+    return number_in(text, VARIABLE, 1, MOST_SHARDS)
 
 
 class Wanted(NamedTuple):
@@ -105,7 +104,4 @@ def noted_shards(data: Path) -> int:
     note = data / SHARDS_FILE
     if not note.is_file():
         return 1
-    text = note.read_text(encoding="utf-8", errors="replace").strip()
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= MOST_SHARDS:
-        raise ConfigError(f"{note}: must hold a whole number from 1 to {MOST_SHARDS}, is {text[:40]!r}")
-    return int(text)
+    return number_in(note.read_text(encoding="utf-8", errors="replace").strip(), str(note), 1, MOST_SHARDS)

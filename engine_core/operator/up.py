@@ -25,11 +25,11 @@ from engine_core.config.settings import (
     remember_config,
     runtime_folder,
     session_secret,
-    whole_number,
     without_password,
 )
 from engine_core.config.shards import Wanted, check_kept, check_markets, note_shards, wanted_shards
 from engine_core.config.toml_section import ConfigError
+from engine_core.config.whole_numbers import whole_number
 from engine_core.edge import exposure
 from engine_core.host.embedded import EmbeddedError, Postgres, Server, Valkey
 from engine_core.host.external import ExternalError, check_database, check_redis

@@ -20,11 +20,15 @@ import sys
 import threading
 from types import FrameType
 
+from engine_core.config.toml_section import ConfigError
+from engine_core.config.whole_numbers import whole_number
 from engine_core.process import log_lines
 from engine_core.process.names import OF_A_SHARD, role_name
 from engine_core.process.worker import chosen
+from engine_core.wire.limits import MOST_SHARDS
 
 _PR_SET_PDEATHSIG = 1
+_MOST_OF_THE_KERNEL = 2**31 - 1  # of pids, and of descriptors
 MAX_DESCRIPTORS = 65_536
 OWN_DESCRIPTORS = 128  # for everything that is not a client, and for clients that are refused with an answer
 
@@ -88,8 +92,7 @@ def start(role: str) -> None:
     signal.signal(signal.SIGINT, _stop)
     atexit.register(_end)
     _raise_descriptors()
-    shard = os.environ.get("EXCHANGE_SHARD") or "0"  # what is wrong with it, the settings say
-    role = role_name(role, int(shard) if role in OF_A_SHARD and shard.isdecimal() else 0)
+    role = role_name(role, _shard() if role in OF_A_SHARD else 0)
     worker = chosen(role)
     name = role if worker == "0" else f"{role}.{worker}"
     handler = logging.StreamHandler(sys.stderr)
@@ -105,10 +108,18 @@ def no_core_dumps() -> None:
 
 def _given(name: str) -> int:
     """A number that the supervisor gives; 0 where there is none."""
-    text = os.environ.get(name) or "0"
-    if not (text.isascii() and text.isdigit()):
-        sys.exit(f"error: {name}: must be a number, which the supervisor sets; leave it out (is {text[:40]!r})")
-    return int(text)
+    try:
+        return whole_number(os.environ, name, 0, _MOST_OF_THE_KERNEL)
+    except ConfigError as error:
+        sys.exit(f"error: {error}; the supervisor sets it, so leave it out")
+
+
+def _shard() -> int:
+    """For this process's name; what is wrong with it, the settings say."""
+    try:
+        return whole_number(os.environ, "EXCHANGE_SHARD", 0, MOST_SHARDS - 1)
+    except ConfigError:
+        return 0
 
 
 def _log_level() -> str:
@@ -123,7 +134,8 @@ def ready() -> None:
     """Tell the supervisor, if there is one, once, that this process is healthy. Garbage is collected from here on: the
     programs begin without, because what they import and load is a million objects that all stay."""
     gc.enable()
-    descriptor = os.environ.pop("EXCHANGE_READY_FD", None)
+    descriptor = _given("EXCHANGE_READY_FD")
+    os.environ.pop("EXCHANGE_READY_FD", None)
     if descriptor:
-        os.write(int(descriptor), b"1")
-        os.close(int(descriptor))
+        os.write(descriptor, b"1")
+        os.close(descriptor)

@@ -32,7 +32,7 @@ def test_as_many_as_its_data_has(tmp_path: Path) -> None:
     (tmp_path / "data" / SHARDS_FILE).write_text("3\n")
     assert Settings.from_environment(variables).shards == 3
     (tmp_path / "data" / SHARDS_FILE).write_text("many\n")
-    with pytest.raises(ConfigError, match=r"data/shards: must hold a whole number from 1 to 16, is 'many'"):
+    with pytest.raises(ConfigError, match=r"data/shards: must be a whole number from 1 to 16, is 'many'"):
         Settings.from_environment(variables)
 
 
@@ -43,6 +43,16 @@ def test_a_number_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     number = text if text[-1].isdigit() and text.isascii() else '"two"'
     with pytest.raises(ConfigError, match=r"shards\.count: must be"):
         Settings.from_environment(environment(tmp_path, f"[shards]\ncount = {number}\n{SMALL}"))
+
+
+def test_the_number_that_is_checked_is_the_one_that_is_taken(tmp_path: Path) -> None:
+    """Not its first twenty digits alone."""
+    many = f"{1999:023}"
+    with pytest.raises(ConfigError, match="EXCHANGE_SHARDS: must be a whole number from 1 to 16"):
+        Settings.from_environment(environment(tmp_path, EXCHANGE_SHARDS=many))
+    (tmp_path / "data" / SHARDS_FILE).write_text(many)
+    with pytest.raises(ConfigError, match="data/shards: must be a whole number from 1 to 16"):
+        Settings.from_environment(environment(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from engine_core.config.exchange_toml import Config, load
 from engine_core.config.settings import Settings
 from engine_core.config.toml_section import ConfigError
+from persistence.config import PAUSE_MS, WriterConfig
 
 SHIPPED = (Path(__file__).parents[2] / "exchange.toml").read_text(encoding="utf-8")
 VALUES = (
@@ -95,7 +96,7 @@ TEXTS = ("abc", "-1", " ", "1.5", "9" * 30, "9" * 5000, "٣", "ü€", "\udcff",
 NAMES = (
     *("EXCHANGE_CONFIG", "EXCHANGE_DATA", "EXCHANGE_RUNTIME", "EXCHANGE_PROFILE", "EXCHANGE_SHARD", "EXCHANGE_HOST"),
     *("EXCHANGE_HTTP_PORT", "EXCHANGE_WS_PORT", "EXCHANGE_WORKER", "EXCHANGE_SESSION_SECRET", "EXCHANGE_METRICS_PORT"),
-    *("REDIS_URL", "DATABASE_URL"),
+    *("REDIS_URL", "DATABASE_URL", "EXCHANGE_SHARDS"),
 )
 
 
@@ -109,6 +110,18 @@ def test_settings_of_a_wrong_environment(name: str, tmp_path: Path, monkeypatch:
             assert name in str(error) or text[:20] in str(error), error
 
 
+def test_the_writers_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"EXCHANGE_DATA": str(tmp_path), "DATABASE_URL": "postgresql://u@/d"}.items():
+        monkeypatch.setenv(name, value)
+    for text, pause_ms in {"": PAUSE_MS, "0": 0, "60000": 60_000}.items():
+        monkeypatch.setenv("EXCHANGE_WRITER_PAUSE_MS", text)
+        assert WriterConfig.from_environment().pause_ms == pause_ms
+    for text in ("abc", "-1", "60001", "٣", "9" * 30, "9" * 5000):
+        monkeypatch.setenv("EXCHANGE_WRITER_PAUSE_MS", text)
+        with pytest.raises(ConfigError, match="EXCHANGE_WRITER_PAUSE_MS: must be a whole number from 0 to 60000"):
+            WriterConfig.from_environment()
+
+
 ROLES = (
     "engine_core.runtime",
     "ingress",
@@ -120,6 +133,8 @@ ROLES = (
 WRONG: tuple[Mapping[str, str], ...] = (
     {"EXCHANGE_LOG_LEVEL": "LOUD"},
     {"EXCHANGE_PARENT_PID": "father"},
+    {"EXCHANGE_PARENT_PID": "9" * 5000},
+    {"EXCHANGE_SHARD": "9" * 5000},
     {"EXCHANGE_CONFIG": "/nowhere/exchange.toml"},
     {"REDIS_URL": "nonsense"},
     {"REDIS_URL": "redis://:secret@host:port/x"},

@@ -22,7 +22,7 @@ def logs(options: argparse.Namespace) -> int:
         known = ", ".join(sorted({path.name.split(".")[0] for path in folder.glob("*.log")})) or "none yet"
         elsewhere = (
             "; roles that were started one by one log where they were started, for example docker compose logs"
-            * ("REDIS_URL" in os.environ)
+            * bool(os.environ.get("REDIS_URL"))
         )
         raise CommandError(f"no log of {options.role or 'any role'} in {folder} (there are: {known}{elsewhere})")
     opened: list[tuple[str, IO[bytes]]] = []

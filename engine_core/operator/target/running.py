@@ -164,9 +164,8 @@ def settings_of(data: Path, config: Path | None = None) -> Settings:
 def join(data: Path) -> None:
     """Make this process part of the exchange that runs on `data`, if one does; what is already set wins."""
     run = find(data)
-    os.environ.setdefault("EXCHANGE_DATA", str(data.absolute()))
-    for name, value in (run.environment() if run else {}).items():
-        os.environ.setdefault(name, value)
+    found = {"EXCHANGE_DATA": str(data.absolute()), **(run.environment() if run else {})}
+    os.environ.update({name: value for name, value in found.items() if not os.environ.get(name)})
 
 
 def confirmed(question: str) -> bool:
