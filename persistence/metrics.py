@@ -1,7 +1,9 @@
 """What the writer shows of itself: how much it stored, how long commits take, how far behind it is."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from engine_core.process.metrics import Monitor, Sample
 from engine_core.process.stages import Stage, Stamps, now
@@ -11,7 +13,9 @@ from persistence.source import Batch
 class Metrics:
     def __init__(self, stages_every: int = 0, shard: int = 0) -> None:
         self._events = self._commits = 0
-        self._lag_s = 0.0
+        # Engine time of the oldest event that is known and not stored; None: there is none. Its age is counted when
+        # somebody asks: what was last stored says nothing any more once nothing can be stored.
+        self._oldest_ms: float | None = None
         self._waiting = "starting"
         self.monitor = Monitor("writer", shard=shard, samples=self._samples, not_ready=lambda: self._waiting)
         self._stamps = Stamps(stages_every, Stage.STORED)
@@ -25,8 +29,18 @@ class Metrics:
 
     def idle(self) -> None:
         """All that the log has is stored."""
-        self._lag_s = 0.0
+        self._oldest_ms = None
         self.monitor.beat()
+
+    @property
+    def knows_of_none(self) -> bool:
+        """That is not stored."""
+        return self._oldest_ms is None
+
+    def unstored(self, times_ms: Sequence[float] | np.ndarray) -> None:
+        """Events of these times are in the log, and not stored yet."""
+        if len(times_ms):
+            self._oldest_ms = float(times_ms[0])
 
     def stored(self, batch: Batch, seconds: float) -> None:
         at, times_ms, end = now(), batch.times_ms, 0
@@ -37,11 +51,13 @@ class Metrics:
         self._events += len(times_ms)
         self._commits += 1
         self._commit_time.record(seconds)
-        if len(times_ms):
-            self._lag_s = max(time.time() - float(times_ms[-1]) / 1000, 0.0)
+        # What comes next in the log, if it is known that something does, is no older than the last one.
+        self._oldest_ms = float(times_ms[-1]) if batch.is_full and len(times_ms) else None
         self.monitor.beat()
 
     def _samples(self) -> Iterator[Sample]:
         yield Sample("stored_events_total", "Events stored in the database", self._events)
         yield Sample("store_commits_total", "Transactions committed", self._commits)
-        yield Sample("store_lag_seconds", "Age of the last event stored, at its commit", self._lag_s)
+        oldest_ms = self._oldest_ms  # the writer goes on meanwhile
+        lag_s = 0.0 if oldest_ms is None else max(time.time() - oldest_ms / 1000, 0.0)
+        yield Sample("store_lag_seconds", "Age of the oldest event that is not stored; 0: all are", lag_s)

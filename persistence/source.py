@@ -75,6 +75,15 @@ class EventSource:
     def close(self) -> None:
         self._client.close()
 
+    def unstored_ms(self) -> list[int]:
+        """Engine time of the first entry after what was last reported as stored; none if there is no such entry.
+
+        For who has no database to ask.
+        """
+        stored = parse_stored(self._client.get(self._stored))
+        reply = self._client.xrange(self._stream, f"({stored.entry}" if stored else "-", count=1)
+        return [_decode(block, entry)[0].time_ms for entry, block in _entries(cast(StreamEntries, reply))]
+
     def check_behaviour(self) -> None:
         """SourceError unless the log is one that engines of this code go on with."""
         why = behaviour.foreign(self._client, self._names)

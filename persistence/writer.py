@@ -12,6 +12,7 @@ meanwhile. A backlog is stored in batches of megabytes.
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 
 import psycopg
 import redis
@@ -63,8 +64,16 @@ def run(config: WriterConfig, ready: Callable[[], None], metrics: Metrics | None
                 level = logging.INFO if isinstance(error, NotYet) else logging.ERROR
                 log.log(level, "waiting: %s", complaint.strip(), exc_info=_is_our_own(error))
             metrics.waiting(complaint.strip())
+            if metrics.knows_of_none:
+                _look(config, metrics)
             time.sleep(retry_s)
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
+
+
+def _look(config: WriterConfig, metrics: Metrics) -> None:
+    """Whether something waits in the log, while nothing can be stored: how long it has, is what an alert goes by."""
+    with suppress(redis.RedisError, SourceError), closing(EventSource(config.redis_url, config.shard)) as source:
+        metrics.unstored(source.unstored_ms())
 
 
 def _is_our_own(error: Exception) -> bool:
@@ -77,6 +86,7 @@ def store_next(store: Store, source: EventSource, config: WriterConfig, metrics:
     if batch is None:
         metrics.idle()
         return 0
+    metrics.unstored(batch.times_ms)
     for arrival in batch.arrivals:
         store.begin(arrival)
     began = time.perf_counter()
