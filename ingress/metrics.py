@@ -25,6 +25,7 @@ class Metrics:
         self.listening = False
         self._answers = [0] * CLASSES
         self._limited = 0
+        self._shards = len(config.redis_urls)
         self.monitor = Monitor("ingress", config.worker, self._samples, self._not_ready)
         self._order_time = self.monitor.histogram(
             "order_seconds", "Time to answer a request on the order routes, from its last byte to the reply"
@@ -44,6 +45,8 @@ class Metrics:
             labels = (("status", f"{first_digit}xx"),)
             yield Sample("http_requests_total", "Requests answered", self._answers[first_digit], labels)
         yield Sample("http_limited_total", "Requests refused with 429: a rate limit, or a full backlog", self._limited)
+        for shard in range(self._shards):
+            yield Sample("venue_shard", "1: the venue has this shard", 1, (("shard", str(shard)),))
         if self.crowd is not None:
             yield Sample("http_connections", "Open connections", self.crowd.count)
             yield Sample("http_most_connections", "Connections that there may be", self.crowd.most)
