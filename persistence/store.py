@@ -12,13 +12,13 @@ import psycopg
 from psycopg import Connection
 
 from engine_core.replica.setup import Asset
-from engine_core.wire.limits import FEE_ACCOUNT
+from engine_core.wire.limits import FEE_ACCOUNT, SHARD_OF_NUMBER_AT
 from engine_core.wire.streams import ORIGIN, EntryId
 from persistence.arrivals import Arrival
 from persistence.migrate import Variant, migrate
 from persistence.projection.balances import FeeBalances
 from persistence.projection.definitions import Market, Setup, Statement
-from persistence.projection.numbering import NUMBER_BITS, LastNumbers, Numbering
+from persistence.projection.numbering import LastNumbers, Numbering
 from persistence.projection.rows import Books, Rows
 from persistence.tables import (
     BALANCE_CHANGES,
@@ -215,11 +215,11 @@ class Store:
 
     def _last_numbers(self, table: str) -> LastNumbers:
         assert table in ("orders", "fills")
-        low = self._shard << NUMBER_BITS
+        low = self._shard << SHARD_OF_NUMBER_AT
         statement = f"""
             select case when asked.market = 0
                 then coalesce((select max(number) from {table} t where t.account = asked.account
-                               and t.number > {low} and t.number < {low + (1 << NUMBER_BITS)}), {low})
+                               and t.number > {low} and t.number < {low + (1 << SHARD_OF_NUMBER_AT)}), {low})
                 else coalesce((select max(market_number) from {table} t
                                where t.account = asked.account and t.market = asked.market), 0) end
             from unnest(%s::integer[], %s::integer[]) with ordinality as asked (account, market, place)

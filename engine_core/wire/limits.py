@@ -34,6 +34,7 @@ SHARD_BITS = 4  # of the counter, its highest: whose order it is
 MOST_SHARDS = 1 << SHARD_BITS  # numbered from 0, which is where money comes and goes
 MAX_MARKET_MOVES = 2**16 - 1  # of one market from shard to shard, ever
 ORDERS_OF_A_SHARD = 1 << (63 - SHARD_BITS - SLOT_BITS)  # that it may ever make
+SHARD_OF_NUMBER_AT = 48  # bit of a running number of an account's rows in all markets from which on the shard stands
 
 
 def shard_of_order(order_id: int) -> int:

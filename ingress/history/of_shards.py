@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 from psycopg import AsyncConnection
 
+from engine_core.wire.limits import SHARD_OF_NUMBER_AT
 from ingress.history import queries, rows
 from ingress.history.merged import Merged, Part
-from ingress.history.queries import SHARD_AT
 from ingress.history.rows import FillRow, Progress
 from ingress.history.unstored import fills_of, orders_of
 from ingress.schemas.order_answers import OrderRow
@@ -64,7 +64,7 @@ class OrdersOfShards:
             if stored is None:
                 raise UnknownRow(from_id)
             time_ms, number = stored
-            shard = number >> SHARD_AT
+            shard = number >> SHARD_OF_NUMBER_AT
             own = parts[shard]
             after = Part(number, own.high, own.fresh) if ascending else Part(own.low, number - 1, [])
         until, rest = await self._merged.split(parts, time_ms)

@@ -11,14 +11,13 @@ from psycopg import AsyncConnection
 
 from engine_core.replica.setup import HOME
 from engine_core.wire.intervals import Interval
-from engine_core.wire.limits import MAX_INT64
+from engine_core.wire.limits import MAX_INT64, SHARD_OF_NUMBER_AT
 from ingress.history.candles import CandleRow
 from ingress.history.rows import AskedWith, FillRow, TradeRow, TransferRow
 from ingress.schemas.order_answers import OrderRow
 
 T = TypeVar("T")
 FOREVER_MS = 253_402_300_800_000  # the year 10000
-SHARD_AT = 48  # bit of a running number of all markets from which on the shard stands
 _NEWEST = 100_000  # orders of an account in a market: more than it can place within the window of a signature
 
 _MS = "(extract(epoch from {}) * 1000)::bigint"
@@ -110,10 +109,11 @@ async def bounds(connection: AsyncConnection, table: str, scope: Scope) -> tuple
 
 async def bounds_of_shards(connection: AsyncConnection, table: str, account: int, shards: int) -> list[tuple[int, int]]:
     """Of each shard, the running numbers that exist in all of its markets: (low, high]."""
-    own = f"from {table} where account = %s and number > base and number < base + {1 << SHARD_AT}"
+    own = f"from {table} where account = %s and number > base and number < base + {1 << SHARD_OF_NUMBER_AT}"
     statement = f"""select coalesce((select min(number) {own}), base + 1) - 1,
         coalesce((select max(number) {own}), base)
-        from (select shard::bigint << {SHARD_AT} base from generate_series(0, %s) shard) shards order by base"""
+        from (select shard::bigint << {SHARD_OF_NUMBER_AT} base from generate_series(0, %s) shard) shards
+        order by base"""
     return [(low, high) for low, high in await fetch(connection, statement, (account, account, shards - 1))]
 
 

@@ -1,6 +1,6 @@
 """Running numbers of an account's orders and fills: 1, 2, 3, ... of the account, and of the account in one market.
 
-Those of the account are of one shard, which stands above NUMBER_BITS; those in one market go on where it moves.
+Those of the account are of one shard, which stands in the upper bits; those in one market go on where it moves.
 They make paging and totals of any length two index look-ups. The last numbers given are kept here and read from the
 database the first time an account appears; after a failed commit the whole object is thrown away.
 """
@@ -8,8 +8,6 @@ database the first time an account appears; after a failed commit the whole obje
 from collections.abc import Callable
 
 import numpy as np
-
-NUMBER_BITS = 48  # as schema/0009_shards.sql says
 
 # Last number given to each (account, market) asked for, market 0: of all markets together.
 LastNumbers = Callable[[list[tuple[int, int]]], list[int]]
