@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine_core.wire.candles import draw_together, parts_of
 from engine_core.wire.intervals import Interval
 from ingress.history.forms import Forms, Json, plain
-from ingress.history.rows import TradeRow
 
 
 @dataclass(slots=True)
@@ -20,12 +20,12 @@ class CandleRow:
     quote_atoms: int
     trades: int
 
-    def add(self, ticks: int, lots: int, atoms: int) -> None:
-        self.high_ticks, self.low_ticks = max(self.high_ticks, ticks), min(self.low_ticks, ticks)
-        self.close_ticks = ticks
-        self.volume_lots += lots
-        self.quote_atoms += atoms
-        self.trades += 1
+    def add(self, later: "CandleRow") -> None:
+        self.high_ticks, self.low_ticks = max(self.high_ticks, later.high_ticks), min(self.low_ticks, later.low_ticks)
+        self.close_ticks = later.close_ticks
+        self.volume_lots += later.volume_lots
+        self.quote_atoms += later.quote_atoms
+        self.trades += later.trades
 
     def json(self, forms: Forms, market: int, interval: Interval) -> Json:
         form = forms[market]
@@ -42,14 +42,24 @@ class CandleRow:
         }
 
 
-def add_trades(candles: dict[int, CandleRow], trades: list[TradeRow], interval: Interval, tick_atoms: int) -> None:
-    """Add trades, in order, to candles by their start."""
-    starts = interval.starts(np.array([trade.time_ms for trade in trades], np.int64)).tolist()
-    for start, trade in zip(starts, trades, strict=True):
-        if start not in candles:
-            candles[start] = CandleRow(start, *(4 * (trade.price_ticks,)), 0, 0, 0)
-        atoms = trade.price_ticks * trade.quantity_lots * tick_atoms
-        candles[start].add(trade.price_ticks, trade.quantity_lots, atoms)
+def parts_of_trades(trades: np.ndarray, interval: Interval, tick_atoms: int) -> np.ndarray:
+    """Takers' FILL events (SLOT, in log order) as PARTs, one for each bucket, by their start."""
+    events = trades["event"]
+    ticks, lots = events["price_ticks"].astype(np.int64), events["fill_lots"]
+    parts = parts_of(0, interval.starts(trades["time_ms"].astype(np.int64)), ticks, lots, ticks * lots * tick_atoms)
+    return draw_together(parts[np.argsort(parts["start"], kind="stable")], [interval])
+
+
+def add_parts(candles: dict[int, CandleRow], parts: np.ndarray) -> None:
+    """Add what came later to candles by their start."""
+    for part in parts.tolist():
+        _, _, start, first, high, low, last, *halves, trades = part
+        volume, quote = ((high_half << 32) + low_half for high_half, low_half in (halves[:2], halves[2:]))
+        later = CandleRow(start, first, high, low, last, volume, quote, trades)
+        if start in candles:
+            candles[start].add(later)
+        else:
+            candles[start] = later
 
 
 def without_gaps(

@@ -7,6 +7,7 @@ Rows of the same millisecond stand in the order of their shards. A page far from
 with the running numbers of each shard, so it costs little more than a near one. Non-goals: what the rows are, and SQL.
 """
 
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -23,7 +24,7 @@ class Part(Generic[T]):
 
     low: int
     high: int
-    fresh: list[T]  # oldest first
+    fresh: Sequence[T]  # oldest first
 
     def __len__(self) -> int:
         return self.high - self.low + len(self.fresh)
@@ -54,12 +55,12 @@ class Merged(Generic[T]):
 
     async def _first(self, part: Part[T], count: int) -> list[T]:
         stored = await self._stored(part.low, min(part.high, part.low + count))
-        return stored + part.fresh[: count - len(stored)]
+        return [*stored, *part.fresh[: count - len(stored)]]
 
     async def _last(self, part: Part[T], count: int) -> list[T]:
         fresh = part.fresh[::-1][:count]
         stored = await self._stored(max(part.low, part.high - (count - len(fresh))), part.high)
-        return fresh + stored[::-1]
+        return [*fresh, *stored[::-1]]
 
     async def _stored(self, low: int, high: int) -> list[T]:
         return await self.rows(low, high) if high > low else []
@@ -80,7 +81,7 @@ class Merged(Generic[T]):
         older, newer = [], []
         for part, number in zip(parts, await self.before(time_ms), strict=True):
             cut = min(max(number, part.low), part.high)
-            place = sum(1 for row in part.fresh if self.time_of(row) < time_ms)
+            place = bisect_left(part.fresh, time_ms, key=self.time_of)
             older.append(replace(part, high=cut, fresh=part.fresh[:place]))
             newer.append(replace(part, low=cut, fresh=part.fresh[place:]))
         return older, newer

@@ -282,11 +282,11 @@ class TransferFilter:
         repeated = (self.number, self.number, self.references, self.references)
         return (self.account, *span(self.from_ms, self.to_ms), *repeated, self.before)
 
-    def admits(self, account: int, row: TransferRow) -> bool:
+    def admits(self, row: TransferRow) -> bool:
+        """One of the account's."""
         first_ms, end_ms = span(self.from_ms, self.to_ms)
         return (
-            account == self.account
-            and first_ms <= row.time_ms < end_ms
+            first_ms <= row.time_ms < end_ms
             and self.number in (None, row.number)
             and row.number < self.before
             and (self.references is None or row.reference in self.references)

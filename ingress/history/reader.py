@@ -27,13 +27,14 @@ from engine_core.wire.limits import MAX_INT64
 from engine_core.wire.streams import ORIGIN, EntryId
 from ingress.database import Database, HistoryUnavailable
 from ingress.history import moves, queries, rows
-from ingress.history.candles import add_trades, without_gaps
+from ingress.history.candles import add_parts, parts_of_trades, without_gaps
 from ingress.history.forms import Forms, Json
+from ingress.history.fresh import FreshOrders, fresh_fills, fresh_trades, transfer_rows
 from ingress.history.moves import MoveFilter, MoveRow
 from ingress.history.of_shards import FillsOfShards, OrdersOfShards, UnknownRow
 from ingress.history.queries import OrderFills, Scope, StoredPage, TransferFilter
 from ingress.history.rows import AskedWith, TransferRow
-from ingress.history.unstored import Tail, fills_of, orders_of, together, trades_of, transfers_of
+from ingress.history.unstored import Tail, fills_of, orders_of, pick, together, trades_of, transfers_of
 from ingress.schemas.order_answers import HistoryOrder, LiveOrder, OrderRow
 
 __all__ = ["History", "HistoryUnavailable", "UnknownRow"]
@@ -97,23 +98,22 @@ class History:
                 found, total = await shards.page(limit, offset, ascending, from_id)
                 return [rows.history_order(order, self._forms) for order in found], total
             events = together([orders_of(tail, account, market, order_id) for tail in tails])
-            begun, changed = rows.order_rows(events)
+            fresh = FreshOrders(events)
+            begun: Sequence[OrderRow] = fresh.begun
             if order_id is None:
                 low, high = await queries.bounds(connection, "orders", scope)
             else:
                 low, high = await queries.order_bounds(connection, scope, order_id)
             if from_id is not None:
                 number = await queries.order_number(connection, scope, from_id)
-                place = next((at for at, row in enumerate(begun) if row.order_id == from_id), None)
+                place = fresh.place(from_id)
                 if number is None and place is None:
                     raise UnknownRow(from_id)
                 low, high = _cut(low, high, number, ascending)
                 begun = _beside(begun, place, ascending)
             page = StoredPage(high - low, len(begun), limit, offset, ascending)
             found = await queries.orders(connection, scope, low, high, page)
-            for order in found:
-                if progress := changed.get(order.order_id):
-                    progress.apply(order)
+            fresh.apply(found)
             return [rows.history_order(order, self._forms) for order in page.join(found, begun)], page.total
 
         return await self._read(work)
@@ -122,13 +122,12 @@ class History:
         """The newest order of this clientId since then, as the answer to its placement shows it."""
 
         async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> OrderRow | None:
-            begun, changed = rows.order_rows(together([orders_of(tail, account, market) for tail in tails]))
-            fresh = [order for order in begun if order.client_id == client_id and order.created_ms >= since_ms]
-            if fresh:
-                return fresh[-1]
+            fresh = FreshOrders(together([orders_of(tail, account, market) for tail in tails]))
+            if newest := fresh.newest_of_client(client_id, since_ms):
+                return newest
             order = await queries.order_of_client(connection, account, market, client_id, since_ms)
-            if order is not None and (progress := changed.get(order.order_id)):
-                progress.apply(order)
+            if order is not None:
+                fresh.apply([order])
             return order
 
         found = await self._read(work)
@@ -157,15 +156,17 @@ class History:
                 shards = FillsOfShards(connection, account, tails)
                 found, total = await shards.page(limit, offset, ascending, (first_ms, end_ms))
                 return [fill.json(self._forms) for fill in found], total
-            parts = [fills_of(tail, account, market, order_id, first_ms, end_ms) for tail in tails]
-            fresh, number = rows.fill_rows(together(parts)), None
+            events = together([fills_of(tail, account, market, order_id, first_ms, end_ms) for tail in tails])
+            number = None
             if from_id is not None:
                 number = await queries.fill_number(
                     connection, scope, *await queries.bounds(connection, "fills", scope), from_id
                 )
-                if number is None and all(row.trade_id != from_id for row in fresh):
+                ids = events["event"]["trade_id"]
+                if number is None and from_id not in ids:
                     raise UnknownRow(from_id)
-                fresh = [row for row in fresh if (row.trade_id > from_id) == ascending and row.trade_id != from_id]
+                events = pick(events, np.flatnonzero(ids > from_id if ascending else ids < from_id))
+            fresh = fresh_fills(events)
             if order_id is not None:
                 after = None if from_id is None else (from_id, ascending)
                 of_order = OrderFills(scope, order_id, from_ms, to_ms, after)
@@ -194,10 +195,12 @@ class History:
         """
 
         async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> tuple[list[Json], int]:
-            fresh = rows.trade_rows(together([trades_of(tail, market) for tail in tails]))
+            events = together([trades_of(tail, market) for tail in tails])
             newest = await queries.newest_trade(connection, market)
             if from_id is not None:
-                newest, fresh = min(newest, from_id - 1), [trade for trade in fresh if trade.trade_id < from_id]
+                newest = min(newest, from_id - 1)
+                events = pick(events, np.flatnonzero(events["event"]["trade_id"] < from_id))
+            fresh = fresh_trades(events)
             page = StoredPage(newest, len(fresh), limit, offset)
             found = await queries.trades(connection, market, *page.numbers(0, newest))
             return [trade.json(self._forms, market) for trade in page.join(found, fresh)], page.total
@@ -215,11 +218,12 @@ class History:
 
         async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> list[Json]:
             candles, before = await queries.candles(connection, market, kind, first_ms, end_ms, limit)
-            fresh = rows.trade_rows(together([trades_of(tail, market) for tail in tails]))
-            for trade in fresh:
-                if kind.start(trade.time_ms) < first_ms:
-                    before = trade.price_ticks
-            add_trades(candles, fresh, kind, self._forms[market].tick_atoms)
+            fresh = together([trades_of(tail, market) for tail in tails])
+            parts = parts_of_trades(fresh, kind, self._forms[market].tick_atoms)
+            first, end = np.searchsorted(parts["start"], (first_ms, end_ms)).tolist()
+            if first:
+                before = int(parts["close_ticks"][first - 1])
+            add_parts(candles, parts[first:end][:limit])
             filled = without_gaps(candles, before, kind, (first_ms, end_ms), _now_ms(), limit)
             return [candle.json(self._forms, market, kind) for candle in filled]
 
@@ -278,8 +282,8 @@ class History:
 
         async def work(connection: AsyncConnection, tails: list[np.ndarray]) -> tuple[list[TransferRow], int]:
             stored, last_id = await queries.transfer_count(connection, table, wanted)
-            all_fresh = rows.transfer_rows(transfers_of(tails[HOME], kind), last_id)
-            fresh = [row for owner, row in all_fresh if wanted.admits(owner, row)]
+            own = transfer_rows(transfers_of(tails[HOME], kind), last_id, wanted.account)
+            fresh = [row for row in own if wanted.admits(row)]
             page = StoredPage(stored, len(fresh), limit, offset)
             found = await queries.transfers(connection, table, wanted, page)
             return page.join(found, fresh), page.total
@@ -354,10 +358,10 @@ def _cut(low: int, high: int, number: int | None, ascending: bool) -> tuple[int,
     return (low, high) if number is None else (low, max(low, min(high, number - 1)))
 
 
-def _beside(fresh: list[T], place: int | None, ascending: bool) -> list[T]:
+def _beside(fresh: Sequence[T], place: int | None, ascending: bool) -> Sequence[T]:
     """The fresh rows, oldest first, that come after the one at a place; None: after one that is stored."""
     if place is None:
-        return fresh if ascending else []
+        return fresh if ascending else fresh[:0]
     return fresh[place + 1 :] if ascending else fresh[:place]
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine_core.wire.codes import ORDER_EVENTS, OVER, CommandKind, EventKind, OrderFlag, Reason, Side
+from engine_core.wire.codes import ORDER_EVENTS, CommandKind, EventKind, OrderFlag, Side
 from engine_core.wire.events import pick
+from engine_core.wire.history import client_ids, counterparties, lives_of, order_flags, reasons
 from engine_core.wire.layout import ADMIN_EVENT
 from persistence.projection.balances import FeeBalances, balance_changes
 from persistence.projection.candles import candle_changes
@@ -20,16 +21,9 @@ from persistence.projection.moves import move_changes
 from persistence.projection.numbering import Numbering
 from persistence.tables import DEPOSITS, FILLS, ORDER_CHANGES, ORDERS, TRADES, WITHDRAWALS, timestamps
 
-NO_CLIENT_ID = -1
 UNCHANGED = -1
-_STORED_FLAGS = 0xFF & ~OrderFlag.TAKER
 _OF_ORDERS = np.zeros(256, bool)
 _OF_ORDERS[[*ORDER_EVENTS]] = True
-# Events whose price is the order's own; that of a FILL is the trade's, that of an UNRESTED the level left behind.
-_HAS_OWN_PRICE = np.zeros(256, bool)
-_HAS_OWN_PRICE[[EventKind.ACCEPTED, EventKind.AMENDED, EventKind.TRIGGER_PLACED]] = True
-_IS_OVER = np.zeros(256, bool)
-_IS_OVER[[*OVER]] = True
 
 
 @dataclass
@@ -126,7 +120,7 @@ def _fills(fills: np.ndarray, times_ms: np.ndarray, books: Books) -> np.ndarray:
     rows = FILLS.rows(len(fills))
     for name in ("account", "market", "order_id", "trade_id", "side", "price_ticks", "fee_atoms"):
         rows[name] = fills[name]
-    rows["client_id"] = _client_ids(fills)
+    rows["client_id"] = client_ids(fills)
     rows["is_maker"] = fills["flags"] & OrderFlag.TAKER == 0
     rows["quantity_lots"], rows["time"] = fills["fill_lots"], timestamps(times_ms)
     rows["number"] = books.fills.next_numbers(fills["account"], np.zeros(len(fills), np.int64))
@@ -136,32 +130,24 @@ def _fills(fills: np.ndarray, times_ms: np.ndarray, books: Books) -> np.ndarray:
 
 def _orders(events: np.ndarray, times_ms: np.ndarray, books: Books) -> tuple[np.ndarray, np.ndarray]:
     """(rows of orders that began in this batch, changes of orders that are stored), both as of the batch's end."""
-    if len(events) == 0:
-        return ORDERS.rows(0), ORDER_CHANGES.rows(0)
-    by_order = np.argsort(events["order_id"], kind="stable")
-    events, times_ms = pick(events, by_order), times_ms[by_order]
-    ids = events["order_id"]
-    first = np.concatenate(([0], np.flatnonzero(ids[1:] != ids[:-1]) + 1))
-    last = np.append(first[1:], len(ids)) - 1
-    priced = np.maximum.reduceat(np.where(_HAS_OWN_PRICE[events["kind"]], np.arange(len(ids)), -1), first)
-    price_ticks = np.where(priced >= first, events["price_ticks"][priced], UNCHANGED)
-    begins = events["kind"][first]
-    is_new = (begins == EventKind.ACCEPTED) | (begins == EventKind.TRIGGER_PLACED)
-    new, old = np.flatnonzero(is_new), np.flatnonzero(~is_new)
+    lives = lives_of(events)
+    first, last = lives.first, lives.last
+    price_ticks = np.where(lives.priced >= 0, events["price_ticks"][lives.priced], UNCHANGED)
+    new, old = np.flatnonzero(lives.is_begun), np.flatnonzero(~lives.is_begun)
     new = new[np.argsort(events["account"][first[new]], kind="stable")]  # side by side, as fills are
     rows, changes = ORDERS.rows(len(new)), ORDER_CHANGES.rows(len(old))
     for target, which in ((rows, new), (changes, old)):
         state = pick(events, last[which])
         for name in ("order_id", "status", "quantity_lots", "executed_lots", "executed_atoms"):
             target[name] = state[name]
-        target["reason"] = np.where(_IS_OVER[state["status"]], state["reason"], Reason.NONE)
-        target["price_ticks"], target["updated"] = price_ticks[which], timestamps(times_ms[last[which]])
+        target["reason"], target["price_ticks"] = reasons(state), price_ticks[which]
+        target["updated"] = timestamps(times_ms[last[which]])
     begun = pick(events, first[new])
     for name in ("account", "market", "side", "order_type", "time_in_force", "self_trade"):
         rows[name] = begun[name]
     for name in ("amount_atoms", "trigger_ticks", "display_lots"):
         rows[name] = begun[name]
-    rows["client_id"], rows["flags"] = _client_ids(begun), begun["flags"] & _STORED_FLAGS
+    rows["client_id"], rows["flags"] = client_ids(begun), order_flags(begun)
     rows["created"] = timestamps(begun["created_ms"])
     rows["number"] = books.orders.next_numbers(begun["account"], np.zeros(len(begun), np.int64))
     rows["market_number"] = books.orders.next_numbers(begun["account"], begun["market"])
@@ -175,15 +161,8 @@ def _transfers(
     commands = applied["command"]
     rows["id"] = before + 1 + np.arange(len(places))
     rows["account"], rows["asset"] = applied["account"], commands["asset"]
-    parties = commands["account"].astype(np.int64) + commands["to_account"]
-    is_transfer = commands["kind"] == CommandKind.TRANSFER
-    rows["counterparty"] = np.where(is_transfer, parties - applied["account"], 0)
+    rows["counterparty"] = counterparties(applied)
     rows["asked_address"], rows["asked"] = commands["asked_address"], commands["asked"]
     rows["amount_atoms"], rows["reference"] = commands["amount_atoms"], commands["reference"]
     rows["time"] = timestamps(times_ms[places])
     return rows
-
-
-def _client_ids(records: np.ndarray) -> np.ndarray:
-    has_one = records["flags"] & OrderFlag.HAS_CLIENT_ID != 0
-    return np.where(has_one, records["client_id"].astype(np.int64), NO_CLIENT_ID)

@@ -20,10 +20,10 @@ from engine_core.runtime.machine import Machine
 from engine_core.runtime.snapshots import snapshot, trim
 from engine_core.transport.outbox import Outbox
 from engine_core.transport.replicated import EventReader
+from engine_core.wire import history
 from engine_core.wire.codes import EventKind, Reason
 from engine_core.wire.log import LogState, LogTrimmed
 from engine_core.wire.streams import EntryId
-from persistence.projection import rows
 from persistence.source import EventSource
 
 
@@ -140,7 +140,7 @@ MISTAKES = [
     Mistake("trimmed entries are not missed", LogState, "check", _without(LogTrimmed), seeds=(148, 826)),
     Mistake("a snapshot is believed without its checksum", snapshot, "read", _unproven, seeds=(45,)),
     Mistake("a gateway does not send again what the engine missed", Outbox, "_refused", _takes_gaps, seeds=(2,)),
-    Mistake("the price of a trade is stored as the order's", rows, "_HAS_OWN_PRICE", _prices_of_trades, seeds=(10,)),
+    Mistake("the price of a trade is stored as the order's", history, "_HAS_OWN_PRICE", _prices_of_trades, seeds=(10,)),
     Mistake("events of a batch are stored without the last one", EventSource, "read", _forgets_last),
     Mistake("a skipped block does not count as executed", Machine, "skip", lambda right: _skip, harder=True),
     Mistake("who executed what was skipped goes on", loop, "check_skips", _nothing, harder=True, seeds=(126,)),
