@@ -24,6 +24,7 @@ from engine_core.wire.layout import ADMIN, ADMIN_EVENT, EVENT, SLOT, join
 from ingress.shards import mirror as module
 from ingress.shards.mirror import Mirror
 from tests.ingress.fakes import FakeGateway, event
+from tests.ingress.shards.looks import Looks
 from tests.markets import BTC, SOL, key_record, setup_records
 
 KEY = key_record(2, bytes([7]) * 32, KeyPermission.READ)
@@ -144,6 +145,13 @@ async def venue(monkeypatch: pytest.MonkeyPatch) -> Any:
     work.cancel()
 
 
+@pytest.fixture
+def looks(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> Looks:
+    found = Looks(module.SECONDS)
+    monkeypatch.setattr(module, "time", found)
+    return found
+
+
 async def _until(holds: Any) -> None:
     async with asyncio.timeout(20):
         while not holds():
@@ -157,19 +165,19 @@ async def test_what_home_applied_and_the_other_did_not_is_appended(venue: Venue)
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-async def test_what_both_have_applied_is_not_looked_into(venue: Venue, order: tuple[int, int]) -> None:
+async def test_what_both_have_applied_is_not_looked_into(venue: Venue, looks: Looks, order: tuple[int, int]) -> None:
     """Whichever log is read first."""
     asked = len(venue.gateways[1].queries)
     for shard in order:
         venue.applied(shard, KEY)
-    await asyncio.sleep(0.2)
+    await looks.pass_by()
     assert len(venue.gateways[1].queries) == asked
 
 
-async def test_where_a_market_trades_is_not_mirrored(venue: Venue) -> None:
+async def test_where_a_market_trades_is_not_mirrored(venue: Venue, looks: Looks) -> None:
     asked = len(venue.gateways[1].queries)
     venue.applied(0, admin(CommandKind.MARKET_STATE, market=SOL, code=MarketState.CLOSED))
-    await asyncio.sleep(0.2)
+    await looks.pass_by()
     assert len(venue.gateways[1].queries) == asked
 
 

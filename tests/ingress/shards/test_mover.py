@@ -15,6 +15,7 @@ from ingress.errors import ApiError
 from ingress.shards import mover as module
 from ingress.shards.mover import Mover, Path
 from tests.ingress.shards.ledgers import AFTER, BEFORE, SURE, Ledger, in_flight, total
+from tests.ingress.shards.looks import Looks
 
 ACCOUNT, ASSET, FUNDS = 2, 1, 1_000
 OUT, IN = CommandKind.MOVE_OUT, CommandKind.MOVE_IN
@@ -232,14 +233,18 @@ async def test_money_for_a_shard_does_not_wait_for_another_one_that_says_nothing
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("is_seen", [True, False], ids=["seen-in-the-log", "found-at-the-start"])
-async def test_a_shard_that_is_away_is_sent_nothing_until_it_is_back(venue: Venue, is_seen: bool) -> None:
+async def test_a_shard_that_is_away_is_sent_nothing_until_it_is_back(
+    venue: Venue, is_seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = Looks(module.SECONDS)
+    monkeypatch.setattr(module, "time", looks)
     away = {1}
     other = venue.another(away.__contains__)
     if is_seen:
         watched(venue, other)
     await left_half_done(venue, 1)
     work = asyncio.create_task(other.keep_finishing())
-    await asyncio.sleep(0.2)
+    await looks.pass_by()
     assert venue.ledgers[1].commands == []
     away.clear()
     await until_held(venue, 1)
