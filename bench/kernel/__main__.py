@@ -41,7 +41,7 @@ BARS = {"book": 1.25, "engine": 0.6, "slower": 1.5, "bytes": 160.0, "start": 2.0
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.kernel", description=(__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="exchange bench kernel", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument(
         "--shared", type=folder, default=SHARED, help="folder of the flows and the yardstick (default: %(default)s)"
     )

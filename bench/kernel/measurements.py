@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bench.conformance.answers import known_answer
 from bench.conformance.flow import Flow, name_of, read_flow
 from bench.conformance.kernel import MESSAGE, REPORT, Book, new_book, run_flow
 from bench.conformance.passes import digest_of, max_reports, touch
@@ -89,8 +90,8 @@ class Yardstick:
 
 
 def measure_book(path: Path, module: ModuleType, pairs: int, limit: int | None) -> BookResult:
-    """One conformance flow: our book functions and the yardstick in turns; digest checked when the flow is whole."""
-    flow = read_flow(path)
+    """One conformance flow: our book functions and the yardstick in turns; of a whole flow also its known answer."""
+    flow, answer = read_flow(path), None if limit else known_answer(path)
     if limit is not None:
         flow = flow._replace(messages=flow.messages[:limit].copy())
     messages, yardstick = flow.messages, Yardstick(module, flow)
@@ -115,6 +116,7 @@ def measure_book(path: Path, module: ModuleType, pairs: int, limit: int | None) 
             if len(times) == 1:  # the warm-up
                 digests.add(digest_of(reports[:count]))
     assert len(digests) == 1, f"{path}: one message a call gives other reports than all in one"
+    assert answer is None or digests == {answer}, f"{path}: the known answer is {answer}, not {digests}"
     ratios, singly_ratios = ([b / a for a, b in zip(times[1:], theirs[1:], strict=True)] for times in (ours, alone))
     n = len(messages)
     rates = n / median(ours[1:]), n / median(theirs[1:]), median(ratios), ratios

@@ -43,7 +43,7 @@ class Result(NamedTuple):
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=(__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="exchange bench peers", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("peers", nargs="*", metavar="PEER", help=f"peers to compare with (default: {', '.join(PEERS)})")
     parser.add_argument("--shared", type=folder, default=SHARED, help="folder of the flows (default: %(default)s)")
     parser.add_argument("--flow", default="normal", help="name of the flow (default: %(default)s)")

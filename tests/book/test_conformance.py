@@ -37,9 +37,11 @@ def shared() -> Path:
 @pytest.mark.parametrize("name", DIGESTS)
 def test_published_flow(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(shared() / f"{name}.bin.xz")]) == 0
-    told_name, digest, messages, seconds = capsys.readouterr().out.split()
+    told = capsys.readouterr()
+    told_name, digest, messages, seconds = told.out.split()
     assert (told_name, digest, messages) == (name, DIGESTS[name], "199336")
     assert float(seconds) > 0
+    assert told.err.endswith(f"{name}.bin.xz: right: the known answer\n")
 
 
 def messages(*rows: tuple[int, int, int, int, int, int]) -> np.ndarray:
@@ -65,6 +67,29 @@ def lines(path: Path) -> list[tuple[int, ...]]:
     reports, _ = run(read_flow(path))
     names = ("kind", "sequence", "order_id", "maker_id", "price", "quantity")
     return [tuple(int(report[name]) for name in names) for report in reports]
+
+
+@pytest.mark.parametrize(
+    ("table", "status", "verdict"),
+    [
+        ("| `small.bin` (3) | `{digest}` | 0 |\n| `other.bin` | `{other}` | 0 |", 0, "right: the known answer"),
+        ("| `other.bin` | `{digest}` | 0 |\n| `small.bin` | `{other}` | 0 |", 1, "WRONG: the known answer is {other}"),
+        ("| `smaller.bin` | `{other}` | 0 |\n| `small.bin_1` | `{other}` |", 0, "no known answer"),
+        (None, 0, "no known answer"),
+    ],
+)
+def test_a_flow_is_held_against_the_answer_beside_it(
+    table: str | None, status: int, verdict: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On stderr: whoever reads the columns finds four, as ever."""
+    path = write(tmp_path / "small.bin", messages((NEW, BUY, 0, 5, 1, 30_000)))
+    digests = {"digest": digest_of(run(read_flow(path))[0]), "other": DIGESTS["normal"]}
+    if table is not None:
+        (tmp_path / "README.md").write_text(table.format(**digests), encoding="utf-8")
+    assert main([str(path)]) == status
+    told = capsys.readouterr()
+    assert told.out.split()[:3] == ["small", digests["digest"], "1"] and len(told.out.split()) == 4
+    assert f"small.bin: {verdict.format(**digests)}" in told.err
 
 
 LARGE = 2**32 - 1
