@@ -109,6 +109,16 @@ class Result:
     def ratio(self) -> float:
         return self.exchange_per_second / self.echo_per_second
 
+    @property
+    def warnings(self) -> list[str]:
+        """Why its rates may not be what they seem to be."""
+        found = []
+        if unexplained := self.accounts.refused - sum(self.refusals.values()):
+            found.append(f"refused {unexplained:,} times: wrk does not say why; --client python does")
+        if any(OVER_THE_LIMIT in reason for reason in self.refusals):
+            found.append("orders met the limit of requests: an exchange with --profile bare has none")
+        return found
+
 
 def rate(loads: list[Load]) -> float:
     return sum(load.answered for load in loads) / sum(load.seconds for load in loads)
@@ -145,10 +155,8 @@ def report(result: Result, bar_ratio: float, bar_p50_ms: float | None = None) ->
         print(f"note: {count:,} times: {note}")
     for reason, count in result.refusals.items():
         print(f"refused {count:,} times: {reason}")
-    if unexplained := accounts.refused - sum(result.refusals.values()):
-        print(f"refused {unexplained:,} times: wrk does not say why; --client python does")
-    if any(OVER_THE_LIMIT in reason for reason in result.refusals):
-        print("that is the limit of requests: an exchange with --profile bare has none")
+    for warning in result.warnings:
+        print(f"warning: {warning}")
 
 
 def parser(program: str, doc: str | None, connections: int) -> argparse.ArgumentParser:
@@ -192,6 +200,7 @@ def run(
     accounted = Check("every order is accounted for", result.accounts.fit, str(result.accounts))
     own = {name: value for name, value in asdict(result).items() if name != "load"} | {"loaded_by": result.load}
     own |= {"ratio": result.ratio, "accounted": result.accounts.fit, "stages": watch.stages.rows, "cpu_us": cpu_us}
+    own |= {"warnings": result.warnings}
     measured.write(options.json, figures(result, cpu_us), [accounted], own=own)
     return 0 if result.accounts.fit else 1
 

@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from bench.report.plots import Plots
-from bench.report.reading import runs_of
+from bench.report.reading import FORM_MEMBERS, runs_of
 
 DARK = {
     **{"bg": "#0a0d12", "panel": "#10141b", "line": "#1e2530", "text": "#e4e8ef", "muted": "#8e98aa"},
@@ -34,6 +34,7 @@ th { text-align: left; font-weight: normal; color: var(--muted); }
 th, td { padding: 2px 16px 2px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number { text-align: right; } .passed { color: var(--up); } .missed { color: var(--down); }
 """
+CAVEATS = ("warnings", "problems")  # members of a document that are lists of texts
 STAGE_COLUMNS = ("mean_us", "p50_us", "p99_us", "max_us")
 SAVE = """
 const packed = Uint8Array.from(atob(document.getElementById("raw").textContent), (each) => each.charCodeAt(0));
@@ -105,9 +106,11 @@ def _section(run: dict[str, Any], plots: Plots) -> str:
     return "\n".join(
         [
             f'<section id="{escape(name)}"><h2>{escape(name)}</h2><p class="muted">{escape(about)}</p>',
+            _caveats(run),
             _figures(run["results"]),
             _checks(run),
             _stages(run.get("stages", [])),
+            _own(run),
             *plots.of(run),
             "</section>",
         ]
@@ -131,6 +134,34 @@ def _row(figure: dict[str, Any]) -> str:
         f'<tr><td>{escape(figure["name"])}</td><td class="number">{_number(figure["value"])}</td>'
         f"<td>{escape(figure['unit'])}</td><td>{escape(figure['better'])}</td>{numbers}</tr>"
     )
+
+
+def _caveats(run: dict[str, Any]) -> str:
+    """Above the figures, which nobody should read without them."""
+    texts = [str(text) for name in CAVEATS for text in run.get(name) or ()]
+    return "".join(f'<p class="missed">⚠ {escape(text)}</p>' for text in texts)
+
+
+def _own(run: dict[str, Any]) -> str:
+    """What a benchmark counts and says beside its figures, under the names that the JSON has for it."""
+    own = {name: value for name, value in run.items() if name not in FORM_MEMBERS}
+    rows = "".join(
+        f'<tr><td>{escape(name)}</td><td class="number">{escape(text)}</td></tr>' for name, text in _flat(own)
+    )
+    return f"<table><tr><th>also counted and said</th><th></th></tr>{rows}</table>" if rows else ""
+
+
+def _flat(members: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each single value; lists are measurements, whose figures stand above."""
+    for name, value in members.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}: {inner}", text) for inner, text in _flat(value))
+        elif isinstance(value, bool):
+            yield name, "yes" if value else "no"
+        elif isinstance(value, int | float):
+            yield name, _number(value)
+        elif isinstance(value, str) and value:
+            yield name, value
 
 
 def _stages(stages: list[dict[str, Any]]) -> str:

@@ -60,11 +60,16 @@ class _Run(msgspec.Struct):
     curves: list[_Curve]
     label: str = ""
     stages: list[_Stage] = []
+    warnings: list[str] = []
+    problems: list[str] = []
 
 
 class _File(_Run, kw_only=True):
     form: Literal["exchange-bench/1"]
     runs: list[_Run] = []
+
+
+FORM_MEMBERS = frozenset(_File.__struct_fields__)  # all others are a benchmark's own
 
 
 def read(path: Path) -> dict[str, Any]:

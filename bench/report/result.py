@@ -13,7 +13,7 @@ A document is one JSON object:
     results       the figures: name, value, unit, better ("higher" or "lower"; "" if neither is), samples (or [])
     checks        what was proven about the answers: name, passed, text
     curves        what the report draws: see Curve
-    …             and the benchmark's own members
+    …             and the benchmark's own members, of which `warnings` and `problems` are caveats, each a list of texts
 
 Non-goals: judging (compare/), drawing (page.py).
 """

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,26 @@ def test_its_colours_are_those_of_the_trading_page() -> None:
 
 def test_a_benchmark_without_plots_needs_no_library() -> None:
     assert len(page(document())) < 20_000
+
+
+def test_it_says_what_the_text_says_beside_the_figures() -> None:
+    """Under the caveats nobody who gets the page should read the figures without; whichever benchmark has them."""
+    members = {
+        **{"warnings": ["the generator fell behind", HOSTILE], "problems": ["one order is missing"]},
+        **{"scheduled": 13_600, "max_ms": 18.7, "p9999_ms": None, "interrupted": False, "limit": "engine"},
+        **{"refusals": {"TOO_MANY_REQUESTS: Over the limit": 7_511}, "accounts": {"known": 42, HOSTILE: 1}},
+        **{"notes": {"turned away": 8}, "shares": {"parts": {"engine": {"cores": 0.68}}}, "rounds": [1.0, 2.0]},
+    }
+    html = page(document(**members))
+    for caveat in ("the generator fell behind", escape(HOSTILE), "one order is missing"):
+        assert f'<p class="missed">⚠ {caveat}</p>' in html
+    rows = re.findall(r'<tr><td>([^<]*)</td><td class="number">([^<]*)</td></tr>', html)
+    assert dict(rows) == {
+        **{"scheduled": "13,600", "max_ms": "18.7", "interrupted": "no", "limit": "engine"},
+        **{"refusals: TOO_MANY_REQUESTS: Over the limit": "7,511", "notes: turned away": "8"},
+        **{"accounts: known": "42", f"accounts: {escape(HOSTILE)}": "1", "shares: parts: engine: cores": "0.68"},
+    }
+    assert HOSTILE not in html
 
 
 def test_it_does_not_replace_what_it_is_made_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
