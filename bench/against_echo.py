@@ -15,6 +15,7 @@ from types import TracebackType
 from bench.http.client import Exchange
 from bench.http.load import Load
 from bench.load.targets.api import BenchError
+from bench.report.conditions import conditions_of
 from bench.report.result import Check, Figure, Run
 from bench.report.spent import CpuSampler, table
 from bench.report.stages import StageSampler
@@ -187,6 +188,7 @@ def run(
     measured = Run(name, options)
     try:
         exchange = Exchange.find(options.data, options.market)
+        measured.conditions = conditions_of(options.data)
         watch = Watch(exchange)
         with _echo() as port:
             result = measure(exchange, port, watch)

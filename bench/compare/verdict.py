@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bench.compare.statistics import CONFIDENCE, FEWEST, Change, change, holm
+from bench.report.conditions import CONDITIONS
 
 PLACES = {"data", "folder", "shared", "url", "ws", "keys", "capture"}  # parameters that only say where things are
 BUSY_LOAD = 0.5  # processes that ran, a core, before a benchmark added its own
@@ -111,7 +112,9 @@ def _unlike(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
 
 def _differing(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, str]:
     """What keeps two documents from being compared, in words."""
-    names = (ours["parameters"].keys() | theirs["parameters"].keys()) - PLACES
+    both = ours["parameters"].keys() & theirs["parameters"].keys()
+    unsaid = {name for name in CONDITIONS if name not in both}  # by a result of before they were parameters
+    names = (ours["parameters"].keys() | theirs["parameters"].keys()) - PLACES - unsaid
     values = ((name, ours["parameters"].get(name), theirs["parameters"].get(name)) for name in sorted(names))
     parameters = "; ".join(f"{name} is {a} and {b}" for name, a, b in values if a != b)
     machines = [f"{each['machine'].get('processor')}, {each['machine'].get('cores')} cores" for each in (ours, theirs)]

@@ -31,6 +31,7 @@ from bench.load.progress import Screen
 from bench.load.run import Plan
 from bench.load.targets.api import Account, Address, Api, BenchError
 from bench.own_folder import sigterm_as_interrupt
+from bench.report.conditions import conditions_of
 from bench.report.result import Figure, Run
 from bench.report.stages import StageSampler
 from engine_core.config.settings import KEYS_FILE
@@ -78,6 +79,7 @@ def _load(options: argparse.Namespace, screen: Screen) -> int:
     with Api(_url(options), options.patience) as api:
         screen.phase(f"waiting for {api.address.url}")
         plan = _plan(options, api)
+        form.conditions = conditions_of(options.data) if _is_local(options) else {}
         accounting = Accounting(api, plan.accounts, plan.markets, screen.phase)
         return (_find_knee if options.find_knee else _measure)(options, plan, accounting, screen, form)
 
@@ -202,8 +204,12 @@ def _local(options: argparse.Namespace) -> RunningExchange:
 
 def _runtime(options: argparse.Namespace) -> Path | None:
     """Where the exchange says what it timed, if it is known to be of this machine."""
-    elsewhere = options.url or os.environ.get("EXCHANGE_API_URL")
-    return None if elsewhere and options.data is None else _local(options).runtime
+    return _local(options).runtime if _is_local(options) else None
+
+
+def _is_local(options: argparse.Namespace) -> bool:
+    """Whether the exchange is known to be the one on a data folder of this machine."""
+    return options.data is not None or not (options.url or os.environ.get("EXCHANGE_API_URL"))
 
 
 def _url(options: argparse.Namespace) -> str:

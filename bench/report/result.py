@@ -6,7 +6,7 @@
 A document is one JSON object:
 
     form          "exchange-bench/1"
-    name          of the benchmark;  parameters, seed: what to run it again with
+    name          of the benchmark;  parameters, seed: what to run it again with, a running exchange's profile and limits among it
     commit        of the sources, "+" behind it if they were changed since; version: of the exchange
     machine       processor, cores, memory, system, Python;  packages: versions of those that are measured along
     started       UTC;  seconds: all of it took;  load: average of the machine, before and after
@@ -87,6 +87,7 @@ class Run:
     name: str
     options: argparse.Namespace
     seed: int | None = None
+    conditions: Mapping[str, str] = field(default_factory=dict)  # of the exchange that is measured (conditions.py)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _began: float = field(default_factory=time.monotonic)
     _load: tuple[float, float, float] = field(default_factory=psutil.getloadavg)
@@ -109,7 +110,8 @@ class Run:
                 name: value if isinstance(value, int | float | str | list) or value is None else str(value)
                 for name, value in vars(self.options).items()
                 if name not in OUTPUTS
-            },
+            }
+            | dict(self.conditions),
             "seed": self.seed,
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self._began, 3),

@@ -25,6 +25,7 @@ import psutil
 import uvloop
 
 from bench.load.targets.api import BenchError
+from bench.report.conditions import conditions_of
 from bench.report.result import Check, Figure, Run, percentile_curve
 from bench.websocket import idle, storm
 from bench.websocket.client import CLOSED, FRAMES, TIMED, StreamClient, Totals, compiled, connect
@@ -153,6 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = Run("websocket", options, options.seed)
     idle.raise_descriptors()
     try:
+        run.conditions = {} if options.alone else conditions_of(options.data)
         with flowing(options) as (url, pid):
             report, totals = measured(options, url, pid)
     except (BenchError, OSError) as error:

@@ -56,6 +56,7 @@ def test_the_benchmarks_of_order_entry_account_for_every_order(exchange: Exchang
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(report.read_text())
     assert_form(result, name)
+    assert result["parameters"]["profile"] == exchange.run["profile"] and result["parameters"]["rate_limits"]
     rows = {row["stage"]: row for row in result["stages"]}
     assert rows["answered"]["orders"] == rows["received to answered"]["orders"] > 0, done.stdout
     assert "stages of " in done.stdout
@@ -68,5 +69,6 @@ def test_the_benchmark_of_streams_moves_the_real_market(exchange: Exchange, tmp_
     done = exchange.command("bench", "websocket", *rates, "--json", str(report))
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(report.read_text())
+    assert result["parameters"]["profile"] == exchange.run["profile"]
     assert not result["alone"] and result["frames_timed"] > 0 and result["latency_ms"]["p50"] >= 0
     assert exchange.trader(0).fetch_open_orders("SOL/USDC") == [], "what rested is cancelled"
