@@ -6,12 +6,12 @@ Compares the files that --json wrote, of single benchmarks or of `bench all`. Ex
 worse, 1 something is, 2 it cannot be told (too few measurements, too much noise, other parameters or another machine),
 or a file is not one of ours. A figure is compared by the values of several runs, or else by the samples within one; the
 noise from run to run is only in the first: `exchange bench against` measures that way. One run without samples, like
-that of `exchange load`, can never tell. Shown are geometric means of what is compared. Non-goals: bars and targets.
+that of `exchange load`, can never tell. Shown are the values that the results have, of several runs their
+geometric means, and the change of what is compared. Non-goals: bars and targets.
 """
 
 import argparse
 import re
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -52,9 +52,9 @@ def report(found: list[Comparison]) -> int:
     width = max((len(f"{each.pair.benchmark}: {each.pair.figure}") for each in found), default=0)
     for each in found:
         pair = each.pair
-        middles = [f"{_middle(side):,.4g}" for side in (pair.before, pair.after)]
+        before, after = (f"{value:,.4g}" for value in pair.shown)
         name = f"{pair.benchmark}: {pair.figure}"
-        print(f"{name:<{width}}  {middles[0]:>10} → {middles[1]:>10} {pair.unit:<14} {each.verdict:<12} {each.why}")
+        print(f"{name:<{width}}  {before:>10} → {after:>10} {pair.unit:<14} {each.verdict:<12} {each.why}")
     verdicts = [each.verdict for each in found]
     print(", ".join(f"{verdicts.count(one)} {one}" for one in ("better", "worse", "same", "cannot tell")))
     if "worse" in verdicts:
@@ -62,11 +62,6 @@ def report(found: list[Comparison]) -> int:
     if not found:
         print("there is no figure that both have")
     return UNKNOWN if "cannot tell" in verdicts or not found else SAME
-
-
-def _middle(values: list[float]) -> float:
-    """Their geometric mean, as in the change, if they have one."""
-    return statistics.geometric_mean(values) if min(values) > 0 else statistics.median(values)
 
 
 def as_json(found: list[Comparison], status: int) -> dict[str, Any]:

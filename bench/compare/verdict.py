@@ -1,6 +1,7 @@
 """The figures of two results side by side: better, worse, the same, or not to be told, and why."""
 
 import re
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,6 +25,7 @@ class Pair:
     better: str
     before: list[float]
     after: list[float]
+    shown: tuple[float, float]  # what the results themselves say; of several runs their geometric means
     paired: bool
     obstacle: str  # why these cannot be compared at all, or nothing
 
@@ -79,8 +81,9 @@ def pairs(before: Documents, after: Documents, interleaved: bool) -> Iterator[Pa
                 continue
             relative = str(figure["unit"]).startswith("x")
             obstacle = _unlike(figure, other) or differing["parameters"] or ("" if relative else differing["machine"])
-            unit, better = figure["unit"], figure["better"]
-            yield Pair(name, figure["name"], unit, better, left, right, interleaved and len(ours) > 1, obstacle)
+            shown = _shown(ours, figure["name"]), _shown(theirs, figure["name"])
+            unit, better, paired = figure["unit"], figure["better"], interleaved and len(ours) > 1
+            yield Pair(name, figure["name"], unit, better, left, right, shown, paired, obstacle)
 
 
 def label(document: dict[str, Any]) -> str:
@@ -95,8 +98,20 @@ def is_disturbed(document: dict[str, Any]) -> bool:
     return load > BUSY_LOAD * cores
 
 
+def _named(documents: Documents, name: str) -> list[dict[str, Any]]:
+    return [figure for each in documents for figure in each["results"] if figure["name"] == name]
+
+
+def _shown(documents: Documents, name: str) -> float:
+    """A reader finds one figure for one run, wherever he looks: that of its samples may be another."""
+    values = [float(figure["value"]) for figure in _named(documents, name)]
+    if len(values) == 1:
+        return values[0]
+    return statistics.geometric_mean(values) if min(values) > 0 else statistics.median(values)
+
+
 def _measured(documents: Documents, name: str) -> list[float]:
-    figures = [figure for each in documents for figure in each["results"] if figure["name"] == name]
+    figures = _named(documents, name)
     if len(figures) > 1:
         return [float(figure["value"]) for figure in figures]
     return [float(value) for figure in figures for value in figure["samples"] or [figure["value"]]]

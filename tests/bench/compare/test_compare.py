@@ -162,3 +162,18 @@ def test_a_busy_machine_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_many_questions_ask_for_more() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
+
+
+def test_what_is_shown_is_what_the_result_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The whole run's ratio is not the mean of its rounds' ratios; the change is that of these."""
+    out = tmp_path / "out.json"
+    ratio = figure([0.6, 0.61, 0.59, 0.6, 0.6], unit="x") | {"value": 0.5105}
+    alone = figure([7.25], name="alone")
+    assert compared(tmp_path, document(ratio, alone), document(ratio, alone), "--json", str(out)) == UNKNOWN
+    *_, first, second, _ = capsys.readouterr().out.splitlines()
+    assert "0.5105 →     0.5105 x" in first and "7.25 →       7.25" in second
+    shown = [each["pair"]["shown"] for each in json.loads(out.read_text())["comparisons"]]
+    assert shown == [[0.5105, 0.5105], [7.25, 7.25]]
+    runs = document(name="all", runs=[document(figure([value])) for value in (1.0, 4.0)])
+    assert compared(tmp_path, runs, runs) == UNKNOWN
+    assert " 2 →          2 " in capsys.readouterr().out, "the geometric mean of several runs"
