@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.compiling import say_if_compiling
 from bench.conformance.answers import ANSWERS, known_answer
 from bench.conformance.flow import Flow, FlowError, name_of, read_flow
 from bench.conformance.kernel import MESSAGE
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("files", nargs="+", type=file, metavar="FILE", help="flow to play: .bin or .bin.xz")
     options: Any = parser.parse_args(arguments)
+    say_if_compiling(__file__)
     run(Flow(np.zeros(0, MESSAGE), 0))  # compile, so that the first file's seconds are of matching
     print(HEADING, file=sys.stderr)
     status = 0

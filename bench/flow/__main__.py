@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bench.compiling import say_if_compiling
+from bench.flow import kernels
 from bench.flow.agreement import Agreement, hold_against_engine
 from bench.flow.files import LONGEST_S, write
 from bench.flow.flow_toml import dump, load, parts_left_out
@@ -179,6 +181,7 @@ def main(argv: list[str] | None = None) -> int:
         regime = () if options.regime == "own" else REGIMES[options.regime]
         if options.regime == "normal":
             flow = replace(flow, regime=())
+        say_if_compiling(kernels.__file__)
         to_commands(next(Generator(flow, options.model, options.seed, regime=regime).chunks(WARM)))  # compile
         tally = _run(Generator(flow, options.model, options.seed, regime=regime), options)
     except (ConfigError, OSError) as error:

@@ -6,7 +6,7 @@
 A document is one JSON object:
 
     form          "exchange-bench/1"
-    name          of the benchmark;  parameters, seed: what to run it again with, a running exchange's profile and limits among it
+    name          of the benchmark;  parameters, seed: what to run it again with, profile and limits of the exchange too
     commit        of the sources, "+" behind it if they were changed since; version: of the exchange
     machine       processor, cores, memory, system, Python;  packages: versions of those that are measured along
     started       UTC;  seconds: all of it took;  load: average of the machine, before and after

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.compare.statistics import change
+from bench.compare.statistics import FEWEST, FEWEST_PAIRS, change
 from bench.http.client import Exchange
 from bench.http.load import Load, run_python
 from bench.load.targets.api import BenchError
@@ -125,7 +125,7 @@ def report(first: Side, second: Side) -> None:
     for one, other in zip(first.figures(), second.figures(), strict=True):
         found = change(one.samples, other.samples, paired=True)
         ratio = (
-            "   too few rounds to tell"
+            f"   too few rounds to tell: {FEWEST} are needed"
             if found is None
             else f"{found.ratio:9.2f}   {found.low:.2f} to {found.high:.2f}"
         )
@@ -145,7 +145,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--both", type=setting, action="append", default=[], metavar="NAME=VALUE", help="a setting of both exchanges"
     )
-    parser.add_argument("--rounds", type=whole(1, 10_000), default=10, help="pairs of measurements (default: 10)")
+    parser.add_argument(
+        "--rounds", type=whole(1, 10_000), default=10, help=f"pairs of measurements, {FEWEST} or more (default: 10)"
+    )
     parser.add_argument("--seconds", type=seconds(0.1, 3600), default=3.0, help="of each measurement (default: 3)")
     parser.add_argument("--connections", type=whole(1, 10_000), default=32, help="of the client (default: 32)")
     parser.add_argument("--json", type=new_file, metavar="FILE", help="also write the result to FILE")
@@ -159,6 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     typed = {name: list(map(str, vars(options)[name])) for name in ("settings", "both")}
     run = Run("setting", argparse.Namespace(**vars(options) | typed))
+    if options.rounds < FEWEST:
+        needed = f"{FEWEST} are needed, {FEWEST_PAIRS} to compare pairs"
+        print(f"--rounds {options.rounds}: too few to tell anything: {needed}", file=sys.stderr, flush=True)
     how = options.rounds, options.seconds, options.connections
     try:
         with own_folder() as folder:

@@ -13,13 +13,13 @@ from bench.orders_ws.__main__ import BAR_RATIO_SINGLY
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 TARGETS = {  # how a row begins: what the last of its cells begins with
-    "signed `POST": f"{BAR_RATIO:g} ×",
+    "signed `POST": f"{BAR_RATIO:g} \N{MULTIPLICATION SIGN}",
     "… one connection, nothing else": f"{BAR_P50_MS:g} ms",
-    "`/ws/orders`, 8 connections": f"{BAR_WS:g} ×",
-    "`/ws/orders`, one order in flight": f"{BAR_RATIO_SINGLY:g} ×",
+    "`/ws/orders`, 8 connections": f"{BAR_WS:g} \N{MULTIPLICATION SIGN}",
+    "`/ws/orders`, one order in flight": f"{BAR_RATIO_SINGLY:g} \N{MULTIPLICATION SIGN}",
     "through the log": f"{pipeline.BAR_PER_SECOND:,}",
     "replay of the log": f"{recovery.BAR_REPLAY:,}",
-    "p99 of a batch of 256 while": f"{recovery.BAR_PAUSE:g} ×",
+    "p99 of a batch of 256 while": f"{recovery.BAR_PAUSE:g} \N{MULTIPLICATION SIGN}",
     "the writer into PostgreSQL": f"{writer.BAR_EVENTS:,}/s; {writer.BAR_LAG_S:g} s",
     "history at 10 M trades": f"{BAR_MS:g} ms",
     "book alone": f"{BARS['book']}",

@@ -116,3 +116,12 @@ def test_two_exchanges_that_differ_in_it_are_measured(
 def test_what_cannot_be_set_ends_it_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["engine.nothing=1"]) == 1
     assert "exchange.toml has no nothing in [engine]" in capsys.readouterr().err
+
+
+def test_too_few_rounds_are_said_before_they_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["engine.nothing=1", "--rounds", "2"]) == 1
+    assert capsys.readouterr().err.startswith(
+        "--rounds 2: too few to tell anything: 4 are needed, 6 to compare pairs\n"
+    )
+    assert main(["engine.nothing=1", "--rounds", "6"]) == 1
+    assert "too few" not in capsys.readouterr().err
