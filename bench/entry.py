@@ -12,6 +12,8 @@ import signal
 import sys
 import threading
 
+from engine_core import standard_output
+
 INTERRUPTED = 130
 AGAIN_SECONDS = 0.05
 MAIN_THREAD = threading.get_ident()
@@ -37,7 +39,10 @@ def _nobody_reads() -> bool:
 def main() -> None:
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        runpy.run_module(f"bench.{sys.argv.pop(1)}", run_name="__main__", alter_sys=True)
+        with standard_output.guarded(goes_on=True):
+            runpy.run_module(f"bench.{sys.argv.pop(1)}", run_name="__main__", alter_sys=True)
+    except standard_output.Unwritten as error:
+        sys.exit(f"error: {error.filename}: {error.strerror}")
     except BrokenPipeError:
         if not _nobody_reads():
             raise

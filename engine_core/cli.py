@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from engine_core import VERSION
+from engine_core import VERSION, standard_output
 from engine_core.arguments import account, file, folder, new_file, reference, seconds, whole
 from engine_core.config.toml_section import ConfigError
 from engine_core.edge.key_names import KEY_NAME_RULE
@@ -356,12 +356,13 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever is in a file's name, and in any locale
     try:
-        _check(arguments)
-        if arguments:
-            _delegate(arguments)
-        options = _parser().parse_args(_in_full(arguments))
-        os.environ["EXCHANGE_DATA"] = str(options.data.absolute())
-        sys.exit(options.run(options))
+        with standard_output.guarded():
+            _check(arguments)
+            if arguments:
+                _delegate(arguments)
+            options = _parser().parse_args(_in_full(arguments))
+            os.environ["EXCHANGE_DATA"] = str(options.data.absolute())
+            sys.exit(options.run(options))
     except (CommandError, ConfigError, kernel_cache.CacheError) as error:
         sys.exit(f"error: {error}")
     except BrokenPipeError:  # `exchange logs | head`
