@@ -20,6 +20,7 @@ from bench.report.result import Check, Figure, Run
 from bench.report.spent import CpuSampler, table
 from bench.report.stages import StageSampler
 from engine_core.arguments import folder, new_file, seconds, whole
+from engine_core.operator.target.running import CommandError
 from ingress.access.rate_limits import OVER_THE_LIMIT
 
 ROUNDS = 2  # of exchange and echo in turns, so that what else the machine does hits both
@@ -116,7 +117,8 @@ class Result:
         found = []
         if unexplained := self.accounts.refused - sum(self.refusals.values()):
             found.append(f"refused {unexplained:,} times: wrk does not say why; --client python does")
-        if any(OVER_THE_LIMIT in reason for reason in self.refusals):
+            found.append("if that is the limit of requests: an exchange with --profile bare has none")
+        elif any(OVER_THE_LIMIT in reason for reason in self.refusals):
             found.append("orders met the limit of requests: an exchange with --profile bare has none")
         return found
 
@@ -192,7 +194,7 @@ def run(
         watch = Watch(exchange)
         with _echo() as port:
             result = measure(exchange, port, watch)
-    except (BenchError, RuntimeError, OSError) as error:
+    except (BenchError, CommandError, RuntimeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     report(result, bar_ratio, bar_p50_ms)

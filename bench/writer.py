@@ -265,7 +265,9 @@ def main(argv: list[str] | None = None) -> int:
         *(Figure(f"CPU, {name}", part.cores, "cores", "") for name, part in result.shares.parts.items()),
     ]
     checks = [Check("rows", True, "of trades, fills and orders are as many as the events come to")]
-    curve = percentile_curve("Lag of a block", "s", {"writer": lambda share: float(np.quantile(lag, share))})
+    curve = percentile_curve(
+        "Lag of a block", "s", {"writer": (len(lag), lambda share: float(np.quantile(lag, share)))}
+    )
     run.write(options.json, figures, checks, [curve], own=asdict(result))
     return 0
 

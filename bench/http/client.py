@@ -1,6 +1,5 @@
 """The running exchange as `bench http` and `bench orders_ws` use it: two accounts, their requests, what it knows."""
 
-import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 from bench.load.plan import keys, markets, spelling
 from bench.load.targets.api import Account, Api, BenchError, now_ms
 from engine_core.config.settings import KEYS_FILE
+from engine_core.operator.target.running import require
 from engine_core.wire.limits import MAX_CLIENT_ID
 
 
@@ -33,15 +33,11 @@ class Exchange:
     @classmethod
     def find(cls, data: Path | None, symbol: str) -> "Exchange":
         folder = data or Path(os.environ.get("EXCHANGE_DATA") or "data")
-        try:
-            run = json.loads((folder / "run.json").read_text())
-            url, runtime, processes = run["http"], Path(run["runtime"]), run["processes"]
-        except (OSError, ValueError, KeyError) as error:
-            raise BenchError(f"no running exchange found: {error}; start it with `make run`, or name --data") from None
+        run = require(folder)
         accounts = keys.read(folder / KEYS_FILE)
         if len(accounts) < 2:
             raise BenchError(f"{folder / KEYS_FILE}: is not as `exchange up` writes it")
-        return cls(url, accounts[:2], symbol, runtime, processes)
+        return cls(run.http, accounts[:2], symbol, run.runtime, run.processes)
 
     @property
     def host(self) -> str:

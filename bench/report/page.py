@@ -171,11 +171,16 @@ def _stages(stages: list[dict[str, Any]]) -> str:
     head = "".join(f"<th>{name}</th>" for name in ("stage of an order", "orders", "mean, µs", "p50", "p99", "max"))
     rows = "".join(
         f"<tr><td>{escape(row['stage'])}</td>"
-        + "".join(f'<td class="number">{row[name]:,.0f}</td>' for name in ("orders", *STAGE_COLUMNS))
+        + "".join(f'<td class="number">{_told(row[name])}</td>' for name in ("orders", *STAGE_COLUMNS))
         + "</tr>"
         for row in stages
     )
     return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _told(value: float | None) -> str:
+    """Of a table of stages: a percentile that so few orders do not tell is none."""
+    return "-" if value is None else f"{value:,.0f}"
 
 
 def _checks(run: dict[str, Any]) -> str:

@@ -39,8 +39,8 @@ class _Stage(msgspec.Struct):
     stage: str
     orders: int
     mean_us: float
-    p50_us: float
-    p99_us: float
+    p50_us: float | None  # of too few orders
+    p99_us: float | None
     max_us: float
 
 

@@ -35,6 +35,7 @@ import psutil
 
 from bench.report.saving import saving
 from engine_core import VERSION
+from engine_core.process.percentiles import told
 
 FORM = "exchange-bench/1"
 PACKAGES = ("numpy", "numba", "llvmlite", "redis", "hiredis", "uvloop", "httptools", "websockets", "msgspec", "psycopg")
@@ -72,11 +73,15 @@ class Curve:
     y_scale: Literal["linear", "log"] = "linear"
 
 
-def percentile_curve(title: str, unit: str, at: Mapping[str, Callable[[float], float]]) -> Curve:
-    """Latency by percentile: `at` gives for each name the value that a share of all are below. x is 1 / (1 - share),
-    on whose logarithmic scale p90, p99 and p99.9 are equally far apart."""
+def percentile_curve(title: str, unit: str, at: Mapping[str, tuple[int, Callable[[float], float]]]) -> Curve:
+    """Latency by percentile: for each name how many values there are, and what gives the one that a share of them are
+    below; a curve ends where its values do. x is 1 / (1 - share), on whose logarithmic scale p90, p99 and p99.9 are
+    equally far apart."""
     shares = [1 - 10 ** (-step / 10) for step in range(0, 41)]
-    series = [(name, [1 / (1 - share) for share in shares], [of(share) for share in shares]) for name, of in at.items()]
+    series = []
+    for name, (count, of) in at.items():
+        known = [share for share in shares if told(count, 100 * share)]
+        series.append((name, [1 / (1 - share) for share in known], [of(share) for share in known]))
     return Curve(title, "1 / (1 - percentile)", unit, series, x_scale="log")
 
 

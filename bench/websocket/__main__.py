@@ -32,6 +32,7 @@ from bench.websocket.client import CLOSED, FRAMES, TIMED, StreamClient, Totals, 
 from bench.websocket.helper import Helper, cpu_seconds
 from bench.websocket.server import SYMBOL
 from engine_core.arguments import folder, new_file, seconds, whole
+from engine_core.operator.target.running import CommandError, require
 
 SETTLE_SECONDS = 1.0
 IDLE_STREAMS, STORM_STREAMS = ("trade",), ("depth.1000ms",)
@@ -55,14 +56,16 @@ def flowing(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
         return
     folder = options.data or Path(os.environ.get("EXCHANGE_DATA") or "data")
     try:
-        run = json.loads((folder / "run.json").read_text())
-    except OSError as error:
-        raise BenchError(f"no running exchange: {error}; `make run`, name --data, or --alone") from None
-    egress = run["ws"], int(run["processes"]["egress"][0])
+        run = require(folder)
+    except CommandError as error:
+        raise BenchError(f"{error}; or measure egress by itself: --alone") from None
+    if "egress" not in run.processes:
+        raise BenchError(f"{folder}: its egress was started by somebody else, and its memory is not known: --alone")
+    egress = run.ws, run.processes["egress"][0]
     if options.idle:
         yield egress
         return
-    with Helper("bench.websocket.flow", "--redis", run["redis"], "--symbol", options.symbol, *rates(options)) as flow:
+    with Helper("bench.websocket.flow", "--redis", run.redis, "--symbol", options.symbol, *rates(options)) as flow:
         flow.line()
         yield egress
 
@@ -163,7 +166,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     report |= {"alone": options.alone, "changes": options.changes, "trades": options.trades}
     print(json.dumps(report, indent=2))
     found, checks = (idle.figures if options.idle else storm.figures if options.storm else figures)(report)
-    curves = [percentile_curve("Latency of a frame", "ms", {who: of.latency_ms for who, of in totals.items()})]
+    timed_of = {who: (int(of.counts[TIMED]), of.latency_ms) for who, of in totals.items()}
+    curves = [percentile_curve("Latency of a frame", "ms", timed_of)]
     run.write(options.json, found, checks, curves if totals else [], report)
     timed = bool(options.idle or report["frames_timed"])
     return 0 if timed and not report["connections_lost"] else 1

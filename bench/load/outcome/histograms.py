@@ -11,6 +11,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from bench.report.saving import saving
+from engine_core.process.percentiles import told
 
 LOWEST_NS, HIGHEST_NS, DIGITS = 1_000, 3_600_000_000_000, 3
 MS_NS, SECOND_NS = 1_000_000, 1_000_000_000
@@ -41,8 +42,7 @@ class Histogram:
         return float(self._histogram.get_max_value() / MS_NS) if self.count else 0.0
 
     def supports(self, percentile: float) -> bool:
-        """Whether at least one value is expected above it: of fewer, it would be the largest under another name."""
-        return self.count * round(100 - percentile, 6) >= 100
+        return told(self.count, percentile)
 
     @property
     def supported(self) -> dict[str, float]:

@@ -162,7 +162,8 @@ class Result:
         ]
 
     def curves(self) -> list[Curve]:
-        at = {"from when it was due": lambda share: self.histogram.at_ms(100 * share)}
+        known = self.histogram
+        at = {"from when it was due": (known.count, lambda share: known.at_ms(100 * share))}
         return [percentile_curve("Latency by percentile", "ms", at)]
 
     def own(self) -> dict[str, Any]:

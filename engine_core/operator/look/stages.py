@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from engine_core.operator.target.running import CommandError, require
+from engine_core.process.percentiles import told
 from engine_core.process.sockets import of_roles
-from engine_core.process.stages import BEFORE, Journey, Journeys, Stage
+from engine_core.process.stages import BEFORE, Journey, Journeys, Stage, now
 
 LOOK_EVERY_S = 2.0
 LAST_S = 1.0  # for what is on its way to the database when the time is over
@@ -31,24 +32,29 @@ WORDS = {
     Stage.STREAMED: "egress: frames to subscribers (from published)",
     Stage.STORED: "writer: committed (from published)",
 }
+COLUMNS = ("mean_us", "p50_us", "p99_us", "max_us")
 TOTAL = "received to answered"
 
 
 def stages(options: argparse.Namespace) -> int:
     """Watch for a while, or until Ctrl-C, and print a table; exit status 1 if no order was timed."""
     journeys = timed(options.data)
-    began = time.monotonic()
+    began = now()
     with contextlib.suppress(KeyboardInterrupt):
         _watch(journeys, options.seconds)
-    found = [journey for journey in journeys.all() if journey.answered_s() is not None]
-    watched_s = time.monotonic() - began
+    watched_s = min(now() - began, options.seconds)  # what came in the second for the database is left out
+    found = [
+        journey
+        for journey in journeys.all()
+        if journey.answered_s() is not None and journey.at[Stage.RECEIVED] <= began + watched_s
+    ]
     rows = rows_of(found)
     if options.json:
         print(
             json.dumps({"seconds": round(watched_s, 3), "every": journeys.every, "orders": len(found), "stages": rows})
         )
     else:
-        print(f"{len(found)} orders in {watched_s:.0f} s, one of each {journeys.every}th block")
+        print(f"{len(found)} orders in {round(watched_s, 1):g} s, one of each {journeys.every}th block")
         if found:
             print("\n".join(table(rows)))
         else:
@@ -99,13 +105,17 @@ def rows_of(found: Iterable[Journey]) -> list[dict[str, Any]]:
 
 
 def _row(name: str, after: str, seconds: list[float]) -> dict[str, Any]:
+    """A percentile that so few orders do not tell is None."""
     microseconds = np.array(seconds) * 1e6
-    p50, p99 = np.percentile(microseconds, (50, 99))
+    p50, p99 = (
+        round(float(np.percentile(microseconds, percentile)), 1) if told(len(seconds), percentile) else None
+        for percentile in (50, 99)
+    )
     return {
         **{"stage": name, "after": after, "orders": len(seconds), "mean_us": round(float(microseconds.mean()), 1)},
         **{
-            "p50_us": round(float(p50), 1),
-            "p99_us": round(float(p99), 1),
+            "p50_us": p50,
+            "p99_us": p99,
             "max_us": round(float(microseconds.max()), 1),
         },
     }
@@ -116,5 +126,5 @@ def table(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     yield f"{'µs':<22}{'mean':>10}{'p50':>10}{'p99':>10}{'max':>10}"
     for row in rows:
         words = "" if row["stage"] == TOTAL else WORDS[Stage(row["stage"])]
-        numbers = "".join(f"{row[name]:>10,.0f}" for name in ("mean_us", "p50_us", "p99_us", "max_us"))
+        numbers = "".join(f"{'-' if row[name] is None else format(row[name], ',.0f'):>10}" for name in COLUMNS)
         yield f"{row['stage']:<22}{numbers}   {words}".rstrip()

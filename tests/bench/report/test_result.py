@@ -35,8 +35,13 @@ def test_a_benchmark_cannot_hide_a_member_of_the_form() -> None:
 
 
 def test_percentiles_are_as_far_apart_as_their_nines() -> None:
-    ((_, x, y),) = percentile_curve("latency", "ms", {"all": lambda share: share}).series
+    ((_, x, y),) = percentile_curve("latency", "ms", {"all": (10_000, lambda share: share)}).series
     assert x[0] == 1 and x[10] == pytest.approx(10) and y[10] == pytest.approx(0.9) and y[30] == pytest.approx(0.999)
+    assert x[-1] == pytest.approx(10_000)
+    few = percentile_curve(
+        "latency", "ms", {"few": (408, lambda share: share), "none": (0, lambda share: share)}
+    ).series
+    assert few[0][1][-1] == pytest.approx(10**2.6) and few[1][1:] == ([], []), "a curve ends where its sample does"
 
 
 def test_every_benchmark_is_listed_with_a_line() -> None:
