@@ -22,7 +22,7 @@ import numpy as np
 from bench.http.client import Exchange
 from bench.load import run
 from bench.load.job import Target
-from bench.load.options import PER_CLOSED_SECOND, rate
+from bench.load.options import BOOKS_PATIENCE, PER_CLOSED_SECOND, rate
 from bench.load.outcome.accounting import Accounting
 from bench.load.outcome.result import Result
 from bench.load.plan import keys, markets, schedule, sources
@@ -126,7 +126,7 @@ def _loaded(api: Api, exchange: Exchange, load: Load, shards: int, data: Path, s
         return run.measure(plan, orders, f"{_shards(shards)}, {load}", screen, 0.0 if load.rate else duration)
 
     loaded(WARM_SECONDS)
-    accounting = Accounting(api, plan.accounts, plan.markets, screen.phase)
+    accounting = Accounting(api, plan.accounts, plan.markets, screen.phase, screen.warn, BOOKS_PATIENCE)
     entries, spent = _entries(data, shards), CpuSampler(exchange.processes)
     with spent:
         result = loaded(load.seconds)

@@ -20,7 +20,7 @@ import numpy as np
 from bench.entry import INTERRUPTED
 from bench.load import knee, run
 from bench.load.job import Target
-from bench.load.options import PER_CLOSED_SECOND, RATE, SECONDS, check, parser
+from bench.load.options import BOOKS_PATIENCE, PATIENCE, PER_CLOSED_SECOND, RATE, SECONDS, check, parser
 from bench.load.outcome.accounting import Accounting
 from bench.load.outcome.histograms import write_log
 from bench.load.outcome.result import Result
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
 def _make_keys(options: argparse.Namespace, screen: Screen) -> int:
     count = options.accounts or NEW_ACCOUNTS
     funders = keys.read(options.fund_from) if options.fund_from else []
-    with Api(_url(options), options.patience) as api, keys.KeyFile(options.make_keys, count) as file:
+    with Api(_url(options), options.patience or PATIENCE) as api, keys.KeyFile(options.make_keys, count) as file:
         screen.phase("signing up", count)
         try:
             keys.make(api, file, funders, lambda done: screen.advance(done, f"{done} of {count}"))
@@ -76,11 +76,12 @@ def _make_keys(options: argparse.Namespace, screen: Screen) -> int:
 
 def _load(options: argparse.Namespace, screen: Screen) -> int:
     form = Run("load", options, seed=options.seed)
-    with Api(_url(options), options.patience) as api:
+    with Api(_url(options), options.patience or PATIENCE) as api:
         screen.phase(f"waiting for {api.address.url}")
         plan = _plan(options, api)
         form.conditions = conditions_of(options.data) if _is_local(options) else {}
-        accounting = Accounting(api, plan.accounts, plan.markets, screen.phase)
+        patience = options.patience or BOOKS_PATIENCE
+        accounting = Accounting(api, plan.accounts, plan.markets, screen.phase, screen.warn, patience)
         return (_find_knee if options.find_knee else _measure)(options, plan, accounting, screen, form)
 
 
@@ -135,6 +136,7 @@ def _find_knee(options: argparse.Namespace, plan: Plan, accounting: Accounting, 
         processes=last.processes,
         machine_cpu=last.machine_cpu,
         interrupted=last.interrupted,
+        is_search=True,
     ).settled(accounting)
     screen.close()
     _print_verdict(whole)
@@ -161,7 +163,7 @@ def _plan(options: argparse.Namespace, api: Api) -> Plan:
         connections=options.connections,
         processes=options.processes,
         in_flight=options.in_flight,
-        patience=options.patience,
+        patience=options.patience or PATIENCE,
         redis=_local(options).redis if is_log else "",
         block=options.block,
         stream_address=Address.of(streams, "--ws", ("ws", "wss")) if streams else None,
@@ -265,7 +267,8 @@ def _print_verdict(result: Result) -> None:
     if result.is_accounted:
         print(f"every order is accounted for, and all money: {verdict.fills:,} fills explain every balance")
     else:
-        counts = f"{result.sent:,} sent, {result.accepted:,} accepted, {result.refused:,} refused"
+        counts = f"{result.scheduled:,} scheduled, {result.unsent:,} of them never sent, {result.accepted:,} accepted, "
+        counts += f"{result.refused:,} refused, {result.unknown:,} unknown"
         print(f"error: this is no result: it does not add up ({counts})", file=sys.stderr)
 
 

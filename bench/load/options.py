@@ -8,6 +8,7 @@ from bench.load.job import Target
 from engine_core.arguments import file, folder, new_file, quoted, seconds, whole
 
 SECONDS, RATE = 10.0, 500.0
+PATIENCE, BOOKS_PATIENCE = 10.0, 60.0  # for an answer; for the books of an exchange that went away
 PER_CLOSED_SECOND = {Target.REST: 12_000, Target.ORDER_ENTRY: 30_000, Target.LOG: 300_000}  # more than are answered
 MOST_RATE = 1e7
 SLOWEST, FASTEST = 0.001, 1e6  # of a recording: times of the longest flow still are 64-bit integers
@@ -144,9 +145,9 @@ def _how(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--patience",
         type=seconds(0.1, 600),
-        default=10.0,
         metavar="S",
-        help="for the first answer, and for those missing at the end (default: 10)",
+        help="for the first answer and for those missing at the end (default: 10), and for the books of an exchange "
+        "that went away meanwhile (default: 60)",
     )
 
 
@@ -164,6 +165,8 @@ def check(made: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     options.speed = options.speed or 1.0
     if options.json and options.hdr and options.json.resolve() == options.hdr.resolve():
         made.error(f"--json and --hdr both name {quoted(str(options.json))}: two files are written")
+    if not all(name.strip() for name in options.markets.split(",")):
+        made.error(f"--markets must name markets, like SOL_USDC,BTC_USDC, is {quoted(options.markets)}")
     if options.fund_from and not options.make_keys:
         made.error("--fund-from goes with --make-keys")
     if options.replay is not None and options.replay and not Path(options.replay).exists():

@@ -1,4 +1,5 @@
-"""What a load shows while it runs: rate, percentiles so far, time left. Nothing where nobody looks (no terminal)."""
+"""What a load shows while it runs: rate, percentiles so far, time left. Nothing but
+warnings where nobody looks (no terminal)."""
 
 from types import TracebackType
 
@@ -38,6 +39,10 @@ class Screen:
     def close(self) -> None:
         """Before the result is printed."""
         self._progress.stop()
+
+    def warn(self, what: str) -> None:
+        """A line that stays, also where nobody looks at the rest."""
+        self._progress.console.print(what, soft_wrap=True, markup=False, highlight=False)
 
     def phase(self, what: str, total: float | None = None) -> None:
         """Something else is being done from now on; `total` of it, if that is known."""

@@ -20,7 +20,6 @@ from bench.load.targets.api import Account, Api, BenchError, Json, Refused, Unre
 from engine_core.wire.units import format_decimal
 
 PAGE = 1000
-RETURN_SECONDS = 60.0  # that an exchange which went away is waited for
 RETRY_SECONDS = 0.25
 MOST_LOOKS = 10  # at an account that does not come to rest
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError)  # of members that are not as the API has them
@@ -54,6 +53,7 @@ class Verdict:
     not_found: int = 0
     fills: int = 0  # one for each side of a trade that is ours
     problems: list[str] = field(default_factory=list)
+    interrupted: bool = False
 
     @property
     def is_settled(self) -> bool:
@@ -61,12 +61,22 @@ class Verdict:
 
 
 class Accounting:
-    """`say` gets what is being done."""
+    """`say` gets what is being done, `warn` what a person has to know meanwhile. `patience`: seconds that an exchange
+    which went away during the load is waited for."""
 
-    def __init__(self, api: Api, accounts: list[Account], markets: list[Market], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        accounts: list[Account],
+        markets: list[Market],
+        say: Callable[[str], None],
+        warn: Callable[[str], None],
+        patience: float,
+    ) -> None:
         owners = [each.number or each.api_key for each in accounts]
         self._first = [owners.index(owner) for owner in owners]  # key of the same account, by a key's place
         self._api, self._accounts, self._say = api, accounts, say
+        self._warn, self._patience = warn, patience
         self._markets = {market.symbol: market for market in markets}
         say("reading balances")
         self._before, self._missing = list[Books](), ""
@@ -103,6 +113,9 @@ class Accounting:
                 self._settle(verdict, place, new, own[place], lost[place])
         except (BenchError, *MALFORMED) as error:
             verdict.problems.append(f"the exchange's books could not be read: {error}")
+        except KeyboardInterrupt:  # what was measured is not lost by it
+            verdict.interrupted = True
+            verdict.problems.append("interrupted before the exchange's books were read")
         return verdict
 
     def _settle(self, verdict: Verdict, place: int, new: News, accepted: int, unknown: set[int]) -> None:
@@ -182,7 +195,7 @@ class Accounting:
 
     def _persist(self, action: Callable[[], T]) -> T:
         """An exchange that went away during the run may come back."""
-        deadline = time.monotonic() + RETURN_SECONDS
+        deadline, is_said = time.monotonic() + self._patience, False
         while True:
             try:
                 return action()
@@ -190,7 +203,10 @@ class Accounting:
                 passing = isinstance(error, Unreachable) or error.status >= 500
                 if not passing or time.monotonic() > deadline:
                     raise
-                self._say("waiting for the exchange")
+                if not is_said:
+                    self._warn(f"the exchange does not answer: waiting up to {self._patience:g} s for its books")
+                    self._say("waiting for the exchange")
+                is_said = True
                 time.sleep(RETRY_SECONDS)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from bench.load.outcome.accounting import Accounting, Verdict
 from bench.load.outcome.histograms import Histogram
 from bench.load.outcome.tally import NEVER, Columns
+from bench.load.targets.readers import in_words
 from bench.report.result import Check, Curve, Figure, percentile_curve
 
 BUSY_SHARE = 0.8  # of a core: a generator that takes more is at its limit
@@ -32,6 +33,7 @@ class Result:
     readers: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     is_closed: bool = False
+    is_search: bool = False  # of a rate that is too high
 
     def __post_init__(self) -> None:
         columns = self.columns
@@ -57,9 +59,13 @@ class Result:
         return int(np.isin(self.columns.status, OVERLOAD_STATUSES).sum())
 
     @property
+    def unsent(self) -> int:
+        return self.scheduled - self.sent
+
+    @property
     def lost(self) -> int:
         """Orders that were turned away, or that nobody knows about."""
-        return self.unknown + self.overloads + self.scheduled - self.sent
+        return self.unknown + self.overloads + self.unsent
 
     def holds(self, bound_ms: float) -> bool:
         """Whether 99 % were answered within the bound, and none were turned away or lost."""
@@ -74,7 +80,8 @@ class Result:
         """With the verdict of the exchange's own books."""
         columns = self.columns
         accepted = {place: len(ids) for place, ids in columns.placed(columns.is_accepted).items()}
-        return replace(self, verdict=accounting.settle(accepted, columns.placed(columns.is_unknown)))
+        verdict = accounting.settle(accepted, columns.placed(columns.is_unknown))
+        return replace(self, verdict=verdict, interrupted=self.interrupted or verdict.interrupted)
 
     @property
     def is_accounted(self) -> bool:
@@ -114,15 +121,24 @@ class Result:
 
     @property
     def _interruption(self) -> str:
+        if self.verdict is not None and self.verdict.interrupted:
+            return "interrupted while the exchange's books were read"
         return f"interrupted after {self.end_ns / 1e9:.1f} s"
+
+    @property
+    def _cut_short(self) -> str:
+        """Why it is not all that was to be measured; "" if it is. A search tries rates until orders are left over."""
+        if self.interrupted:
+            return self._interruption
+        if self.unsent and not self.is_search:
+            return f"{self.unsent:,} of {self.scheduled:,} orders were never sent"
+        return ""
 
     def rows(self) -> list[tuple[str, str]]:
         """For people."""
         rows = [("load", self.load), ("scheduled", f"{self.scheduled:,} in {self.due_seconds:.1f} s")]
-        if self.sent < self.scheduled:
-            rows.append(
-                ("never sent", f"{self.scheduled - self.sent:,}: no connection was free for them until the end")
-            )
+        if self.unsent:
+            rows.append(("never sent", f"{self.unsent:,}: no connection was free for them until the end"))
         rows += [
             ("sent", f"{self.sent:,}"),
             ("accepted", f"{self.accepted:,}  ({self.per_second:,.0f}/s, in {self.seconds:.1f} s)"),
@@ -136,7 +152,7 @@ class Result:
         share = f"{self.client_cpu / self.machine_cpu:.0%} of what the machine used" if self.machine_cpu else ""
         late = f"late by {self.late.at_ms(50.0):.2f} ms p50, {self.late.at_ms(99.0):.2f} ms p99"
         rows.append(("generator", f"{self.client_cpu:.2f} cores (processes: {len(self.processes)}), {share}; {late}"))
-        rows += [(f"readers: {name}", str(value)) for name, value in self.readers.items()]
+        rows += [("readers" if place == 0 else "", text) for place, text in enumerate(in_words(self.readers))]
         return rows
 
     def _unknown(self) -> str:
@@ -158,7 +174,7 @@ class Result:
         problems = self.verdict.problems if self.verdict else ["the exchange's books were not read"]
         return [
             Check("every order and all money accounted for", self.is_accounted, "; ".join(problems[:5])),
-            Check("ran to its end", not self.interrupted, self._interruption if self.interrupted else ""),
+            Check("ran to its end", not self._cut_short, self._cut_short),
         ]
 
     def curves(self) -> list[Curve]:
@@ -173,6 +189,7 @@ class Result:
             "sends": self.load,
             "scheduled": self.scheduled,
             "sent": self.sent,
+            "never_sent": self.unsent,
             "accepted": self.accepted,
             "refused": self.refused,
             "refused_by_reason": self.columns.refusals,

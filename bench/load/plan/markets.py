@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.load.targets.api import Api, BenchError, Refused
+from bench.load.targets.api import Api, BenchError, Refused, Unreachable
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 
 FALLBACK_PRICE = "100"  # of a market without trades and orders
@@ -36,6 +36,7 @@ def look_up(api: Api, symbols: list[str]) -> list[Market]:
         known = {each["symbol"]: each for each in api.get("/api/v1/markets").content}
     except Refused as error:
         if error.is_missing:
+            _check_entry(api)
             return [_assumed(symbol) for symbol in symbols]
         raise
     except (KeyError, TypeError):
@@ -46,6 +47,17 @@ def look_up(api: Api, symbols: list[str]) -> list[Market]:
         if known[symbol]["orderBookState"] != "Open":
             raise BenchError(f"the market {symbol} is not open: {known[symbol]['orderBookState']}")
     return [_market(api, known[symbol]) for symbol in symbols]
+
+
+def _check_entry(api: Api) -> None:
+    """BenchError where orders have nowhere to go either: at the streams' address, above all."""
+    try:
+        api.post("/api/v1/order", {}, {})
+    except (Refused, Unreachable) as error:  # the streams' server ends the connection at a POST
+        if isinstance(error, Unreachable) or error.is_missing:
+            raise BenchError(
+                f"{api.address.url} takes no orders: --url is where the REST API is, and --ws where the streams are"
+            ) from None
 
 
 def _assumed(symbol: str) -> Market:

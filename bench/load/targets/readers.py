@@ -7,8 +7,10 @@ as they can. Latency is from the engine's time in each frame to its arrival, so 
 import asyncio
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
+from typing import Any
 
 import uvloop
 
@@ -54,6 +56,17 @@ def main(pipe: Pipe, job: ReadersJob) -> None:
         pipe.send(Failed(f"{job.address.url}: the readers could not connect: {reason}; is --ws right?"))
     except EOFError:
         pass  # the parent is gone
+
+
+def in_words(report: dict[str, Any]) -> Iterator[str]:
+    """What a person reads of their report; nothing of none."""
+    if not report:
+        return
+    yield f"{report['clients']:,} clients, {report['frames_per_second']:,} frames/s, {report['cpu_cores']:.2f} cores"
+    if report["p50_ms"] is not None:
+        yield f"from the engine to who reads at once: {report['p50_ms']:.2f} ms p50, {report['p99_ms']:.2f} ms p99"
+    lost = f"connections lost: {report['lost']:,}; slow ones dropped: {report['slow_dropped']:,}"
+    yield f"{lost}; reconnections: {report['reconnections']:,}"
 
 
 def _reader(job: ReadersJob, place: int, groups: "_Groups") -> _Reader:

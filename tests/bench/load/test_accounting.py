@@ -1,6 +1,7 @@
 """Money, with an exchange that the test makes up."""
 
 import base64
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from bench.load.targets.api import Account, Api, BenchError
 from tests.bench.load.standin import StandIn, serving
 
 KEY = Account(base64.b64encode(bytes(Account("", bytes(32)).key.verify_key)).decode(), bytes(32), 7)
+
+QUIET = (lambda _: None, lambda _: None, 0.1)  # says nothing, warns nobody, waits hardly
 
 
 def fill(side: str, quantity: str, price: str, fee: str, fee_symbol: str) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def test_balances_change_by_what_fills_say_to_the_last_unit(usdc: str, problems:
     with serving(StandIn()) as server, Api(server.url) as api:
         account = server.account(KEY.api_key)
         account.balances = balances("1000", "2")
-        accounting = Accounting(api, [KEY], look_up(api, ["SOL_USDC"]), lambda _: None)
+        accounting = Accounting(api, [KEY], look_up(api, ["SOL_USDC"]), *QUIET)
         account.orders += [{"clientId": 1}, {"clientId": 2}]
         # Bought 3 at 50.01, of which 0.003 is the fee; sold 1 at 50.02, with a rebate of 0.005.
         account.fills += [fill("Bid", "3", "50.01", "0.003", "SOL"), fill("Ask", "1", "50.02", "-0.005", "USDC")]
@@ -55,7 +58,7 @@ def test_an_order_of_unknown_outcome_is_looked_up_by_its_client_id() -> None:
     with serving(StandIn()) as server, Api(server.url) as api:
         account = server.account(KEY.api_key)
         account.orders += [{"clientId": 5}]  # of before
-        accounting = Accounting(api, [KEY], look_up(api, ["SOL_USDC"]), lambda _: None)
+        accounting = Accounting(api, [KEY], look_up(api, ["SOL_USDC"]), *QUIET)
         account.orders += [{"clientId": 6}, {"clientId": None}]
         verdict = accounting.settle({0: 1}, {0: {5, 6, 7}})
         assert (verdict.found, verdict.not_found, verdict.problems) == (1, 2, [])
@@ -68,21 +71,32 @@ def test_two_keys_of_an_account_are_one_account() -> None:
 
     twin = Account(base64.b64encode(bytes(Account("", bytes(31) + b"1").key.verify_key)).decode(), bytes(31) + b"1", 7)
     with serving(Twins()) as server, Api(server.url) as api:
-        accounting = Accounting(api, [KEY, twin], look_up(api, ["SOL_USDC"]), lambda _: None)
+        accounting = Accounting(api, [KEY, twin], look_up(api, ["SOL_USDC"]), *QUIET)
         server.account("").orders += [{"clientId": 1}, {"clientId": 2}, {"clientId": 3}]
         verdict = accounting.settle({0: 1, 1: 1}, {1: {3}})
         assert (verdict.found, verdict.problems) == (1, [])
 
 
+def test_an_exchange_that_went_away_is_waited_for_as_long_as_it_is_said_to_be() -> None:
+    with serving(StandIn()) as server, Api(server.url) as api:
+        warned: list[str] = []
+        accounting = Accounting(api, [KEY], look_up(api, ["SOL_USDC"]), lambda _: None, warned.append, 0.3)
+    began = time.monotonic()
+    verdict = accounting.settle({0: 1}, {})
+    assert 0.3 <= time.monotonic() - began < 30
+    assert "books could not be read" in verdict.problems[0] and not verdict.interrupted
+    assert warned == ["the exchange does not answer: waiting up to 0.3 s for its books"]
+
+
 def test_answers_of_another_form_are_said_in_words() -> None:
     with serving(StandIn()) as server, Api(server.url) as api:
         markets = look_up(api, ["SOL_USDC"])
-        accounting = Accounting(api, [KEY], markets, lambda _: None)
+        accounting = Accounting(api, [KEY], markets, *QUIET)
         server.account(KEY.api_key).fills += [{"symbol": "SOL_USDC"}]
         assert "books could not be read" in accounting.settle({}, {}).problems[0]
         server.account(KEY.api_key).balances = {"USDC": {}}
         with pytest.raises(BenchError, match="in a form that is not understood"):
-            Accounting(api, [KEY], markets, lambda _: None)
+            Accounting(api, [KEY], markets, *QUIET)
 
 
 def test_only_a_decimal_is_an_amount() -> None:

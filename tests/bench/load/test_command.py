@@ -19,11 +19,13 @@ import pytest
 from nacl.signing import SigningKey
 
 from bench.load.__main__ import main
+from bench.load.outcome.accounting import Verdict
 from bench.load.outcome.result import Result
-from bench.load.outcome.tally import Columns, Tally
+from bench.load.outcome.tally import NEVER, Columns, Tally
 from bench.load.plan import keys
 from bench.load.targets.api import Account, Address, BenchError
 from bench.load.targets.order_entry import EntryPool
+from bench.load.targets.readers import in_words
 from bench.load.targets.rest import RestPool
 from tests.bench.load.standin import StandIn, serving
 
@@ -147,6 +149,75 @@ def test_ctrl_c_gives_the_result_so_far(number: signal.Signals, two_keys: Path, 
     assert 20 <= document["accepted"] == document["scheduled"] == server.received < 10_000
     assert "every order is accounted for" in out and "warning: interrupted after" in out
     assert [check["name"] for check in document["checks"] if not check["passed"]] == ["ran to its end"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_measured_is_kept_when_an_exchange_goes_away(
+    number: signal.Signals, two_keys: Path, tmp_path: Path
+) -> None:
+    """Also by who does not wait for its books until the end."""
+    result, server = tmp_path / "result.json", StandIn()
+    given = ["--keys", str(two_keys), "--rate", RATE, "--seconds", "2", "--json", str(result), "--connections", "4"]
+    with serving(server):
+        command = [sys.executable, "-m", "bench.load", "--url", server.url, *given]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while server.received < 20:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+    assert process.stderr is not None
+    said = process.stderr.readline()  # after the patience of the first answers
+    assert said == "the exchange does not answer: waiting up to 60 s for its books\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    document = json.loads(result.read_text())
+    unsent = document["scheduled"] - document["sent"]
+    assert document["interrupted"] and not document["accounted"] and document["never_sent"] == unsent > 0
+    assert f"{document['scheduled']} scheduled, {unsent} of them never sent" in err
+    ended = next(check for check in document["checks"] if check["name"] == "ran to its end")
+    assert ended["text"] == "interrupted while the exchange's books were read" and not ended["passed"]
+
+
+@pytest.mark.parametrize(("is_search", "problem"), [(False, "1 of 2 orders were never sent"), (True, "")])
+def test_a_load_with_orders_left_over_did_not_run_to_its_end(is_search: bool, problem: str) -> None:
+    """A search goes on until there are some."""
+    zeros, times = np.zeros(2, np.int64), np.array([1_000, NEVER])
+    columns = Columns(zeros, zeros, zeros, zeros, times, times, np.array([200, 0]), zeros)
+    result = Result("any", columns, 0, 4_000, [(0.1, 4.0)], 1.0, Verdict(), is_search=is_search)
+    end = result.checks()[1]
+    assert (end.passed, end.text) == (not problem, problem)
+
+
+def test_readers_are_reported_with_words_and_units() -> None:
+    report = {"clients": 10, "frames_per_second": 1396, "p50_ms": 1.234, "p99_ms": 5.0, "lost": 0, "slow_dropped": 1}
+    assert list(in_words(report | {"reconnections": 2, "cpu_cores": 0.125})) == [
+        "10 clients, 1,396 frames/s, 0.12 cores",
+        "from the engine to who reads at once: 1.23 ms p50, 5.00 ms p99",
+        "connections lost: 0; slow ones dropped: 1; reconnections: 2",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "SOL_USDC,", " "])
+def test_a_market_without_a_name(text: str, two_keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--url", "http://127.0.0.1:1", "--keys", str(two_keys), "--markets", text])
+    assert "--markets must name markets, like SOL_USDC,BTC_USDC" in capsys.readouterr().err
+
+
+def test_a_server_without_order_entry_is_refused_before_the_load(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the streams' address is."""
+
+    class Streams(StandIn):
+        def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+            if method == "POST":
+                return None
+            return 404, {"code": "RESOURCE_NOT_FOUND", "message": "Not Found"}, ""
+
+    server = Streams()
+    assert load(server) == (1, {})
+    assert f"error: {server.url} takes no orders: --url is where the REST API is" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("opening", "is_said"), [(400, True), (2, False)])
