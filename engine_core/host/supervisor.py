@@ -175,7 +175,7 @@ class Supervisor:
 
     def __init__(self, plan: Plan, lock: int, say: Callable[[str], None]) -> None:
         self._plan = plan
-        self._say = say
+        self._heard_by = say
         self._settings = plan.settings
         self._data = plan.settings.data
         self._children: list[Child] = []
@@ -190,6 +190,11 @@ class Supervisor:
             os.set_blocking(end, False)
         self._rotate_at = 0.0
 
+    def _tell(self, line: str) -> None:
+        """Who started the exchange may hear nothing any more, or have no room for it: the exchange goes on."""
+        with suppress(OSError):
+            self._heard_by(line)
+
     def run(self) -> int:
         """Until a signal asks to stop. Returns the exit status."""
         with self._signals():
@@ -199,7 +204,7 @@ class Supervisor:
                         self._plan.check()
                     self._start_phase(tuple(program for program in phase if not program.is_spare))
                 if not self._stopping:
-                    self._say(self._plan.banner())
+                    self._tell(self._plan.banner())
                 for program in (program for phase in self._plan.phases for program in phase if program.is_spare):
                     self._start(self._child(program))
                 while not self._stopping:
@@ -228,7 +233,7 @@ class Supervisor:
                 for child in waiting:
                     if not self._settled(child):
                         last = child.log_tail(1)
-                        self._say(f"  waiting for {child.program.name} ({child.running_for_s():.0f} s)… {last[-160:]}")
+                        self._tell(f"  waiting for {child.program.name} ({child.running_for_s():.0f} s)… {last[-160:]}")
 
     def _child(self, program: Program) -> Child:
         child = Child(program, self._parent_pipe, (self._lock,))
@@ -241,7 +246,7 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         if child.program.prepare and child.starts == 0:
-            self._say(f"  {child.program.name}: preparing")
+            self._tell(f"  {child.program.name}: preparing")
         child.start()
         self._write_run()
 
@@ -249,7 +254,7 @@ class Supervisor:
         """Note who became ready, who ended, and whose pause before a restart is over."""
         for child in self._children:
             if child.poll_ready():
-                self._say(f"  {child.program.name} is ready after {child.ready_after_s:.1f} s (pid {child.pid})")
+                self._tell(f"  {child.program.name} is ready after {child.ready_after_s:.1f} s (pid {child.pid})")
             status = child.reap()
             if status is not None:
                 self._ended(child, status, starting)
@@ -270,7 +275,7 @@ class Supervisor:
                 why = f"{child.program.name} failed:\n{_indented(child.log_tail())}"
                 if starting:
                     raise StartError(why)
-                self._say(f"  {why}")
+                self._tell(f"  {why}")
             return
         if starting and child.starts >= GIVE_UP_AFTER_STARTS and not child.ready:
             raise StartError(
@@ -278,7 +283,7 @@ class Supervisor:
                 + _indented(child.log_tail())
             )
         pause = max(0.0, (child.restart_at or 0.0) - time.monotonic())
-        self._say(f"  {child.program.name} {how}; starting it again in {pause:.1f} s (log: {child.program.log})")
+        self._tell(f"  {child.program.name} {how}; starting it again in {pause:.1f} s (log: {child.program.log})")
 
     def _grow(self) -> None:
         """More shards, if somebody asked for them; one step at a time, beside everything else."""
@@ -286,12 +291,12 @@ class Supervisor:
             self._wants_more = False
             more = self._plan.more(self._settings)
             if more is not None:
-                self._say(f"  {more.settings.shards} shards from here on")
+                self._tell(f"  {more.settings.shards} shards from here on")
                 self._growth = Growth(more, self._children, self._child, self._start)
         if self._growth is not None and self._growth.step():
             self._settings, self._growth = self._growth.settings, None
             self._write_run()
-            self._say(f"  there are {self._settings.shards} shards now")
+            self._tell(f"  there are {self._settings.shards} shards now")
 
     def _next_wake(self) -> float:
         now = time.monotonic()
@@ -339,7 +344,7 @@ class Supervisor:
     def _stop(self) -> None:
         running = [child for child in self._children if child.process]
         if running:
-            self._say("stopping")
+            self._tell("stopping")
         began = time.monotonic()
         for stage in STOP_ORDER:
             children = [child for child in running if child.program.role in stage]
@@ -348,7 +353,7 @@ class Supervisor:
             deadline = time.monotonic() + (STAGE_TIMEOUT_S if self._stopping < 2 else 0.5)
             for child in children:
                 if not child.wait_stopped(deadline):
-                    self._say(f"  {child.program.name} did not stop in time and was killed")
+                    self._tell(f"  {child.program.name} did not stop in time and was killed")
         for child in running:  # a role that the stop order does not know, or one that runs once
             if child.process:
                 child.signal_stop()
@@ -356,7 +361,7 @@ class Supervisor:
         for name in ("run.json", URLS_FILE):
             (self._data / name).unlink(missing_ok=True)
         if running:
-            self._say(f"stopped after {time.monotonic() - began:.1f} s; the data is in {self._data}")
+            self._tell(f"stopped after {time.monotonic() - began:.1f} s; the data is in {self._data}")
 
     def _write_run(self) -> None:
         """DIR/run.json: what runs now and how to reach it. Passwords stand in a file of their own."""

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.against_echo import Accounts, Result, report
 from bench.http.__main__ import main as http
 from bench.load.__main__ import main as load
 from bench.orders_ws.__main__ import main as orders_ws
@@ -16,9 +15,3 @@ def test_no_exchange_runs_there(main: object, tmp_path: Path, capsys: pytest.Cap
     assert callable(main) and main(["--data", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"error: no exchange runs on {tmp_path}: start it with `exchange up`, or name its folder")
-
-
-def test_refusals_that_wrk_does_not_explain_may_be_limits(capsys: pytest.CaptureFixture[str]) -> None:
-    accounts = Accounts(accepted=5, refused=3, unanswered=0, known=5)
-    report(Result("any", 1, 1, 1, 1, 1, 1, accounts, [1], [1], 8, {}, {}), 1)
-    assert "wrk does not say why" in (said := capsys.readouterr().out) and "--profile bare has none" in said

@@ -13,7 +13,7 @@ from bench.own_folder import own_folder
 STOPPED_IN = {  # a step of each
     "bench.setting.__main__": ("own_exchange", ["engine.busy_poll=true"]),
     "bench.history.__main__": ("own_exchange", []),
-    "bench.all.__main__": ("Place", ["--only", "kernel"]),
+    "bench.all.__main__": ("Place", ["--only", "flow"]),
     "bench.against.__main__": ("checkout", ["HEAD"]),
     "bench.recovery": ("running", []),
     "bench.pipeline": ("running", ["--seconds", "0.1"]),

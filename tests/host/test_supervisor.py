@@ -174,6 +174,20 @@ def test_reconcile_failing_ends_the_start(hosts: list[Host], tmp_path: Path, run
     assert host.process.wait(60) == 1
 
 
+def test_an_exchange_goes_on_when_nobody_hears_it_any_more(hosts: list[Host], tmp_path: Path, runtime: Path) -> None:
+    """`exchange up | head`, or a terminal that is gone: what it has to say ends nothing."""
+    host = begin(hosts, tmp_path, runtime, [("engine", RUNS)])
+    host.until("READY")
+    assert host.process.stdout
+    host.process.stdout.close()
+    killed = host.pid("engine")
+    os.kill(killed, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while killed in (pids := [child.pid for child in host.children()]) or not pids:
+        assert time.monotonic() < deadline and host.process.poll() is None
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("early", [True, False])
 def test_nothing_outlives_a_supervisor_that_is_killed(
     hosts: list[Host], tmp_path: Path, runtime: Path, early: bool
