@@ -91,7 +91,7 @@ def locate() -> Path:
 def _decimal(text: str, decimals: int, where: str) -> int:
     """`text` as an integer of 10^-decimals, exactly. (The collector wrote small sizes with an exponent.)"""
     whole, _, fraction = text.partition(".")
-    if whole.isdigit() and (not fraction or fraction.isdigit()) and len(fraction) <= decimals:
+    if whole.isdecimal() and (not fraction or fraction.isdecimal()) and len(fraction) <= decimals:
         return int(whole + fraction.ljust(decimals, "0"))
     try:
         scaled = Decimal(text).scaleb(decimals)
