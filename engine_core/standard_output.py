@@ -6,7 +6,7 @@ Non-goal: a reader that has left, as in `exchange logs | head`. Nobody waits for
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
 
@@ -36,6 +36,11 @@ class _Output:
             self._stream.flush()
         except OSError as error:
             self._fail(error)
+
+    def leave(self) -> None:
+        self._goes_on = True
+        with suppress(BrokenPipeError):
+            self.flush()
 
     def end(self) -> None:
         self._goes_on = False
@@ -68,6 +73,9 @@ def guarded(goes_on: bool = False) -> Iterator[None]:
             yield
         except SystemExit:
             output.end()
+            raise
+        except BaseException:  # that is said, and what is still in the buffer ends nothing
+            output.leave()
             raise
         output.end()
     finally:

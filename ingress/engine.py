@@ -131,5 +131,10 @@ def failure(error: Exception) -> ApiError:
     return unavailable(error)
 
 
+def unreadable(what: str, error: Exception) -> ApiError:
+    """Of `what` the database has, while it cannot be asked."""
+    return ApiError(Code.MAINTENANCE, f"{what} not available: {error}"[:200], RETRY_LATER)
+
+
 def unavailable(error: Exception) -> ApiError:
     return ApiError(Code.MAINTENANCE, f"Engine does not answer: {error}"[:200], RETRY_LATER)

@@ -32,15 +32,9 @@ class Metrics:
         self._oldest_ms = None
         self.monitor.beat()
 
-    @property
-    def knows_of_none(self) -> bool:
-        """That is not stored."""
-        return self._oldest_ms is None
-
     def unstored(self, times_ms: Sequence[float] | np.ndarray) -> None:
-        """Events of these times are in the log, and not stored yet."""
-        if len(times_ms):
-            self._oldest_ms = float(times_ms[0])
+        """Events of these times, or none, are in the log and not stored yet."""
+        self._oldest_ms = float(times_ms[0]) if len(times_ms) else None
 
     def stored(self, batch: Batch, seconds: float) -> None:
         at, times_ms, end = now(), batch.times_ms, 0

@@ -64,14 +64,14 @@ def run(config: WriterConfig, ready: Callable[[], None], metrics: Metrics | None
                 level = logging.INFO if isinstance(error, NotYet) else logging.ERROR
                 log.log(level, "waiting: %s", complaint.strip(), exc_info=_is_our_own(error))
             metrics.waiting(complaint.strip())
-            if metrics.knows_of_none:
-                _look(config, metrics)
+            _look(config, metrics)
             time.sleep(retry_s)
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
 
 
 def _look(config: WriterConfig, metrics: Metrics) -> None:
-    """Whether something waits in the log, while nothing can be stored: how long it has, is what an alert goes by."""
+    """What waits in the log, while nothing can be stored: how long it has, is what an alert goes by. Another writer may
+    have stored it meanwhile."""
     with suppress(redis.RedisError, SourceError), closing(EventSource(config.redis_url, config.shard)) as source:
         metrics.unstored(source.unstored_ms())
 

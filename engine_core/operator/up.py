@@ -55,6 +55,11 @@ def up(options: argparse.Namespace) -> int:
         return 1
 
 
+def _say(line: str) -> None:
+    """Without a buffer, and so that a line that finds no room on the disk costs none of those after it. OSError."""
+    os.write(1, f"{line}\n".encode(errors="backslashreplace"))
+
+
 def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
     """`kept`: what is held until the end, such as ports that were chosen here."""
     data = options.data.absolute()
@@ -108,7 +113,7 @@ def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
         more=programs.more,
     )
     try:
-        return Supervisor(plan, lock, print).run()
+        return Supervisor(plan, lock, _say).run()
     finally:
         tidy(runtime)
 

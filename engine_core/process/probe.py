@@ -30,7 +30,7 @@ def main() -> int:
     arguments = sys.argv[1:]
     path = arguments[0] if arguments else "/ready"
     port = arguments[1] if len(arguments) > 1 else os.environ.get("EXCHANGE_METRICS_PORT", "0")
-    if not (port.isascii() and port.isdigit() and len(port) <= 5) or port == "0":
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) <= 65_535):
         print("EXCHANGE_METRICS_PORT is not set to a port, so nothing can be asked", file=sys.stderr)
         return 1
     why = probe(path, int(port))

@@ -68,14 +68,15 @@ class _Log:
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.blocks and not self._is_read:
-            reaches = await self._reaches_target()  # asked before: then what is not found is not there
             await self._read()
             if self.blocks:
                 break
-            self._is_read = reaches
-            if not reaches:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{self._name} does not come up to {self._target}, where the replica stands")
+            if await self._reaches_target():
+                await self._read()  # what came between the two; what is not found now is not there
+                self._is_read = not self.blocks
+            elif time.monotonic() > deadline:
+                raise TimeoutError(f"{self._name} does not come up to {self._target}, where the replica stands")
+            else:
                 await asyncio.sleep(WAIT_SECONDS)
         return bool(self.blocks)
 

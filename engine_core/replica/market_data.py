@@ -243,8 +243,14 @@ class MarketData:
     async def _take_setup(self, shard: int) -> None:
         header, records = await _first(self._queries[shard], QueryKind.SETUP)
         self.positions[shard] = self._setup_positions[shard] = _entry_of(header)
-        self.times_ms[shard] = max(self.times_ms[shard], int(header["time_ms"]))
+        self._heard(shard, header)
         self.setup.apply(records, shard)
+
+    def _heard(self, shard: int, header: np.void) -> int:
+        """The engine time of an answer of that shard."""
+        time_ms = int(header["time_ms"])
+        self.times_ms[shard] = max(self.times_ms[shard], time_ms)
+        return time_ms
 
     async def _late(self) -> list[int]:
         """The shards that have not said in time what is set up there; home was waited for however long it took."""
@@ -265,6 +271,7 @@ class MarketData:
         only levels were not taken from them."""
         header, records = await _until_answered(self._queries[shard], QueryKind.SETUP, f"shard {shard}")
         self._setup_positions[shard] = _entry_of(header)
+        time_ms = self._heard(shard, header)
         self.setup.apply(records, shard)
         for market in self.setup.markets.keys() - range(len(self.depth.markets)):
             self._add_market(market, live=False)
@@ -272,7 +279,7 @@ class MarketData:
             if trades_in == shard and not self.book(market).live:
                 self._ask_again(market)
         logger.info("shard %d answers: its markets are read", shard)
-        self._tell(replace(NOTHING, setup=True, time_ms=int(header["time_ms"]), shard=shard))
+        self._tell(replace(NOTHING, setup=True, time_ms=time_ms, shard=shard))
 
     def _add_market(self, market: int, *, live: bool) -> None:
         self.depth.add_market(market, live=live)
@@ -341,7 +348,7 @@ class MarketData:
 
     def _reload(self, market: int, levels: np.ndarray, header: np.void) -> Changes:
         """Load a book over the old one; the difference is one change that covers all numbers in between."""
-        book, update_id, time_ms = self.book(market), int(header["update_id"]), int(header["time_ms"])
+        book, update_id, shard = self.book(market), int(header["update_id"]), self.shard_of(market)
         *before, last_id = book.snapshot()
         self.depth.load(market, levels, update_id)
         *after, _ = book.snapshot()
@@ -352,7 +359,7 @@ class MarketData:
             rows += [(market, side, ticks, 0) for ticks, _ in old if ticks not in now]
         spans = np.array([(market, last_id + 1, update_id)][: update_id > last_id], SPAN)
         changed = np.array(rows, LEVEL_CHANGE)
-        return replace(NOTHING, levels=changed, spans=spans, time_ms=time_ms, shard=self.shard_of(market))
+        return replace(NOTHING, levels=changed, spans=spans, time_ms=self._heard(shard, header), shard=shard)
 
 
 def _pieces(slots: np.ndarray) -> list[np.ndarray]:

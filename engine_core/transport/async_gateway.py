@@ -207,7 +207,7 @@ class AsyncGateway:
         while self._outbox.oldest is not None or self._pipeline.waiting:
             began = time.monotonic()
             await asyncio.sleep(PATROL_SECONDS)
-            self._stood_still(time.monotonic() - began - PATROL_SECONDS)
+            self._pipeline.stood_still(max(0.0, time.monotonic() - began - PATROL_SECONDS))
             self._pipeline.fail_late()
             oldest = self._outbox.oldest
             if oldest is None or time.monotonic() - oldest.created < LOOKUP_SECONDS:
@@ -219,19 +219,13 @@ class AsyncGateway:
                     async with asyncio.timeout(LOOKUP_SECONDS):  # it may stand still with its connection open
                         await self._look_up(oldest)
                 except (*UNREACHABLE, ResponseError) as error:
-                    logger.warning("the outcome of a block cannot be looked up: %s", error)
+                    logger.warning("the outcome of a block cannot be looked up: %s", str(error) or "no answer")
             for block in self._outbox.blocks:
                 if expired(block):
                     why = f": {self.pressure}" if self.pressure else ""
                     block.fail(OutcomeUnknown(f"the engine did not answer within {ANSWER_SECONDS:g} s{why}"))
                     if self._is_watched and self._pipeline.is_replicated:  # where it is not, the log has the block
                         self._pipeline.doubt()
-
-    def _stood_still(self, seconds: float) -> None:
-        """This process did, or its whole machine: no answer could come meanwhile, so nothing was waited for."""
-        now = time.monotonic()
-        for block in self._outbox.blocks:
-            block.created = min(block.created + max(0.0, seconds), now)
 
     async def _look_up(self, block: Block) -> None:
         """Resolve a confirmed block from the event log, should the feed be behind. Refusals are left to the feed."""

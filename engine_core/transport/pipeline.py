@@ -100,6 +100,14 @@ class Pipeline:
         """Redis has not confirmed for long what it was sent: connect again, to whoever is primary."""
         self._doubt.set()
 
+    def stood_still(self, seconds: float) -> None:
+        """This process did, or its whole machine: no answer could come meanwhile, so nothing was waited for."""
+        now = time.monotonic()
+        self._heard_at = min(self._heard_at + seconds, now)
+        self._waiting = deque(each._replace(since=min(each.since + seconds, now)) for each in self._waiting)
+        for block in self.outbox.blocks:
+            block.created = min(block.created + seconds, now)
+
     def fail_late(self) -> None:
         """What Redis took nothing of for too long, whether it cannot be reached or stands still."""
         error = ConnectionError("Redis takes no commands at present; the command was not executed")

@@ -19,7 +19,7 @@ from engine_core.wire.limits import FEE_ACCOUNT, LAST_TIER, MAX_ACCOUNT, MAX_FEE
 from engine_core.wire.units import format_decimal
 from ingress.database import HistoryUnavailable
 from ingress.dispatch import Operation
-from ingress.engine import RETRY_LATER, CommandRefused
+from ingress.engine import CommandRefused, unreadable
 from ingress.errors import ApiError, bad_request, not_found
 from ingress.messages import Reply, json_reply
 from ingress.operations import funds
@@ -129,8 +129,7 @@ async def _check_is_no_repeat(service: Service, account: int, asset: Asset, refe
     try:
         found, _ = await service.history.withdrawals(account, references=[reference], limit=len(service.setup.assets))
     except HistoryUnavailable as error:
-        message = f"Withdrawals with a reference that other shards pay for are not available: {error}"
-        raise ApiError(Code.MAINTENANCE, message[:200], RETRY_LATER) from None
+        raise unreadable("Withdrawals with a reference that other shards pay for are", error) from None
     if any(row["symbol"] == asset.symbol for row in found):
         raise CommandRefused(Reason.DUPLICATE_REFERENCE)
 

@@ -7,7 +7,7 @@ from engine_core.edge.refusals import Code
 from engine_core.replica.setup import Market
 from engine_core.wire.intervals import INTERVALS
 from engine_core.wire.limits import MAX_INT64
-from ingress.engine import RETRY_LATER
+from ingress.engine import unreadable
 from ingress.errors import ApiError, bad_request
 from ingress.history.reader import HistoryUnavailable, UnknownRow
 from ingress.messages import Pagination, Reply, json_reply
@@ -138,7 +138,7 @@ async def read(reading: Any) -> Any:
     try:
         return await reading
     except HistoryUnavailable as error:
-        raise ApiError(Code.MAINTENANCE, f"History is not available: {error}"[:200], RETRY_LATER) from None
+        raise unreadable("History is", error) from None
     except UnknownRow as error:
         raise bad_request(f"Invalid fromId: there is no {error} among these rows") from None
 

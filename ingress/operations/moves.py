@@ -14,13 +14,12 @@ from typing import Final
 import msgspec
 
 from engine_core.edge.references import new_reference, reference_of
-from engine_core.edge.refusals import Code
 from engine_core.edge.shared_files import NAME_BYTES
 from engine_core.wire.codes import Reason
 from engine_core.wire.units import format_decimal
 from ingress.database import HistoryUnavailable
-from ingress.engine import RETRY_LATER, CommandRefused
-from ingress.errors import ApiError, bad_request
+from ingress.engine import CommandRefused, unreadable
+from ingress.errors import bad_request
 from ingress.history.forms import iso
 from ingress.history.moves import Key, MoveRow
 from ingress.messages import Pagination, Reply, json_reply
@@ -60,8 +59,7 @@ async def move(service: Service, request: Request) -> Reply:
         try:
             found, _ = await service.history.moves(account, reference=reference, limit=1)
         except HistoryUnavailable as error:
-            message = f"Transfers with a clientId are not available: {error}"
-            raise ApiError(Code.MAINTENANCE, message[:200], RETRY_LATER) from None
+            raise unreadable("Transfers with a clientId are", error) from None
         if found and found[0].content != (path.source, path.target, asset.number, atoms):
             raise bad_request(_OTHER)
         known[:] = found
@@ -83,8 +81,9 @@ async def _alone(service: Service, reference: int, is_done: Callable[[], Awaitab
     """Wait for another request with this reference that came just before, to whichever process of this host: what it
     did is in the history then."""
     name = hashlib.blake2b(reference.to_bytes(8, "little"), digest_size=NAME_BYTES, person=b"transfer").digest()
-    while not service.auth.used.is_first(name, (now_ms := time.time_ns() // 1_000_000) + CLAIM_MS, now_ms):
-        if await is_done():
+    while True:
+        now_ms = time.time_ns() // 1_000_000
+        if service.auth.used.is_first(name, now_ms + CLAIM_MS, now_ms) or await is_done():
             return
         await asyncio.sleep(LOOK_SECONDS)
 

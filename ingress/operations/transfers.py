@@ -18,7 +18,7 @@ from engine_core.wire.codes import CommandKind, Reason
 from engine_core.wire.limits import MAX_SUPPLY_ATOMS
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 from ingress.database import HistoryUnavailable
-from ingress.engine import RETRY_LATER, CommandRefused
+from ingress.engine import CommandRefused, unreadable
 from ingress.errors import ApiError, bad_request, refusal
 from ingress.history.forms import Json
 from ingress.messages import Reply, json_reply
@@ -69,7 +69,7 @@ async def withdraw(service: Service, request: Request) -> Reply:
             await _execute(service, asked)
         known = await _known(service, asked)
     except HistoryUnavailable as error:
-        raise ApiError(Code.MAINTENANCE, f"Withdrawals are not available: {error}"[:200], RETRY_LATER) from None
+        raise unreadable("Withdrawals are", error) from None
     assert known is not None, "what the engine has executed is in the history"
     return json_reply(known)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,3 +32,20 @@ def test_a_full_disk_is_said_in_one_line(command: tuple[str, ...], unbuffered: s
     assert (done.returncode, done.stderr) == (1, "error: standard output: No space left on device\n")
     if "--json" in command:
         assert json.loads((tmp_path / "result.json").read_text())["name"] == "flow"
+
+
+@pytest.mark.parametrize(("ended_by", "status"), [("ValueError", 1), ("KeyboardInterrupt", -signal.SIGINT)])
+def test_what_ends_a_program_is_said_and_not_the_full_disk(ended_by: str, status: int) -> None:
+    """What is still in the buffer then ends nothing."""
+    code = f"""
+from engine_core import standard_output
+with standard_output.guarded(goes_on=True):
+    print("on its way")
+    raise {ended_by}
+"""
+    environment = os.environ | {"PYTHONUNBUFFERED": ""}
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == status and "Exception ignored" not in done.stderr

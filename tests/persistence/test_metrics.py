@@ -100,7 +100,7 @@ class Stopped(Exception):
 
 
 def test_a_writer_that_never_reached_the_database_knows_its_lag(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what its predecessor reported as stored."""
+    """By what its predecessor reported as stored, or another writer while it waits."""
     flow, ago_ms = Flow(), int(time.time() * 1_000) - 3_600_000
     blocks = [flow.genesis(), flow.block(), flow.block()]
     for number, block in enumerate(blocks):
@@ -118,7 +118,6 @@ def test_a_writer_that_never_reached_the_database_knows_its_lag(valkey: str, mon
         for stored in (None, blocks[1].entry, blocks[2].entry):
             if stored is not None:
                 client.set(keys(0).stored, Stored(LOG_ID, stored, 1).encode())
-            metrics = Metrics()
             with pytest.raises(Stopped):
                 run(nowhere, lambda: None, metrics)
     assert seen == [pytest.approx(10_800, abs=120), pytest.approx(3_600, abs=120), 0.0]

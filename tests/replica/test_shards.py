@@ -255,6 +255,22 @@ class Away(Engine):
         return await super().query(kind, market=market, account=account)
 
 
+async def test_a_shard_that_joins_late_has_the_time_of_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though nothing happens there: its markets' books have a time all the same."""
+    monkeypatch.setattr(market_data, "JOIN_SECONDS", 0.02)
+    monkeypatch.setattr(market_data, "RETRY_SECONDS", 0.01)
+    venue = Venue()
+    venue.engines[1] = away = Away(venue.flows[1], venue.engines[1].records)
+    home, other = (Source(engine.query, feed) for engine, feed in zip(venue.engines, venue.handlers, strict=True))
+    data = venue.data = await MarketData.bootstrap(home.query, home.on_events, other)
+    away.back = True
+    async with asyncio.timeout(60):
+        while not data.book(BTC_USDC).live:
+            await asyncio.sleep(0.01)
+    assert data.time_of(BTC_USDC) == venue.flows[1].time_ms > 0
+    await data.close()
+
+
 async def test_a_shard_that_does_not_answer_at_the_start_joins_when_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its markets wait, those of others do not; of its trades none is lost, neither of those before it answered."""
     monkeypatch.setattr(market_data, "JOIN_SECONDS", 0.02)

@@ -1,6 +1,7 @@
 """Of what a client was told that its outcome is unknown, nothing is appended for the first time afterwards."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -150,3 +151,19 @@ async def test_a_redis_that_stands_still_holds_up_no_outcome(rig: Rig) -> None:
     rig.proxy.passing.clear()
     async with asyncio.timeout(60):
         await unknown(first)
+
+
+async def test_what_waits_while_this_process_stands_still_is_sent_afterwards(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "MAX_APPENDS", 1)
+    rig.proxy.passing.clear()
+    first = rig.send(1)
+    await until(lambda: rig.gateway._outbox.oldest is not None)
+    second = rig.send(2)
+    rig.proxy.passing.set()
+    time.sleep(2 * pipeline.ANSWER_SECONDS)  # as after SIGSTOP
+    await until(lambda: 2 in rig.numbers())
+    assert not second.done()
+    first.cancel()
+    second.cancel()
