@@ -15,15 +15,17 @@ CONDITIONS = (PROFILE, LIMITS)
 
 
 def conditions_of(data: Path | None) -> dict[str, str]:
-    """Of the exchange on that data folder; nothing where none runs, and no limits where its file is gone since."""
+    """Of the exchange on that data folder, the limits by its file as that is now; nothing where none can be found, and
+    no limits where the file is gone since, or wrong."""
     try:
         running = find(data or Path(os.environ.get("EXCHANGE_DATA") or "data"))
-        if running is None:
-            return {}
-        found = {PROFILE: running.profile}
-        limits = asdict(read_config(running.config, running.profile).rate_limits)
-    except CommandError:
+    except (CommandError, ConfigError):
         return {}
+    if running is None:
+        return {}
+    found = {PROFILE: running.profile}
+    try:
+        limits = asdict(read_config(running.config, running.profile).rate_limits)
     except ConfigError:
         return found
     return found | {LIMITS: ", ".join(f"{name} {value:,}" for name, value in limits.items() if value) or "none"}

@@ -12,6 +12,7 @@ from bench.report import conditions
 from bench.report.conditions import conditions_of
 from bench.report.result import Run
 from engine_core.config.settings import shipped_config
+from engine_core.config.toml_section import ConfigError
 from engine_core.operator.target.running import Run as Running
 from tests.bench.report.form import document
 
@@ -33,6 +34,14 @@ def test_the_profile_and_its_limits_are_read(monkeypatch: pytest.MonkeyPatch, tm
     assert bare == {"profile": "bare", "rate_limits": "none"}
     gone = of(monkeypatch, replace(EXCHANGE, config=str(tmp_path / "exchange.toml")))
     assert gone == {"profile": "demo"} and of(monkeypatch, None) == {}
+
+
+def test_without_a_configuration_that_can_be_read_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(data: Path) -> None:
+        raise ConfigError("REDIS_URL must be a URL")
+
+    monkeypatch.setattr(conditions, "find", find)
+    assert conditions_of(Path("data")) == {}
 
 
 def test_they_are_parameters() -> None:
