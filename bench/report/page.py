@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.report.plots import Plots
 from bench.report.reading import FORM_MEMBERS, runs_of
+from engine_core.operator.look.stages import COLUMNS, shown
 
 DARK = {
     **{"bg": "#0a0d12", "panel": "#10141b", "line": "#1e2530", "text": "#e4e8ef", "muted": "#8e98aa"},
@@ -35,7 +36,6 @@ th, td { padding: 2px 16px 2px 0; border-bottom: 1px solid var(--line); vertical
 td.number { text-align: right; } .passed { color: var(--up); } .missed { color: var(--down); }
 """
 CAVEATS = ("warnings", "problems")  # members of a document that are lists of texts
-STAGE_COLUMNS = ("mean_us", "p50_us", "p99_us", "max_us")
 SAVE = """
 const packed = Uint8Array.from(atob(document.getElementById("raw").textContent), (each) => each.charCodeAt(0));
 const raw = new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip")));
@@ -171,16 +171,11 @@ def _stages(stages: list[dict[str, Any]]) -> str:
     head = "".join(f"<th>{name}</th>" for name in ("stage of an order", "orders", "mean, µs", "p50", "p99", "max"))
     rows = "".join(
         f"<tr><td>{escape(row['stage'])}</td>"
-        + "".join(f'<td class="number">{_told(row[name])}</td>' for name in ("orders", *STAGE_COLUMNS))
+        + "".join(f'<td class="number">{shown(row[name])}</td>' for name in ("orders", *COLUMNS))
         + "</tr>"
         for row in stages
     )
     return f"<table><tr>{head}</tr>{rows}</table>"
-
-
-def _told(value: float | None) -> str:
-    """Of a table of stages: a percentile that so few orders do not tell is none."""
-    return "-" if value is None else f"{value:,.0f}"
 
 
 def _checks(run: dict[str, Any]) -> str:

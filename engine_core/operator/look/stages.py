@@ -121,10 +121,15 @@ def _row(name: str, after: str, seconds: list[float]) -> dict[str, Any]:
     }
 
 
+def shown(value: float | None) -> str:
+    """A number of a row; a percentile that so few orders do not tell is none."""
+    return "-" if value is None else f"{value:,.0f}"
+
+
 def table(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     """Lines for people."""
     yield f"{'µs':<22}{'mean':>10}{'p50':>10}{'p99':>10}{'max':>10}"
     for row in rows:
         words = "" if row["stage"] == TOTAL else WORDS[Stage(row["stage"])]
-        numbers = "".join(f"{'-' if row[name] is None else format(row[name], ',.0f'):>10}" for name in COLUMNS)
+        numbers = "".join(f"{shown(row[name]):>10}" for name in COLUMNS)
         yield f"{row['stage']:<22}{numbers}   {words}".rstrip()

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from bench.report.__main__ import main
-from bench.report.page import DARK, LIGHT, STAGE_COLUMNS, page
+from bench.report.page import DARK, LIGHT, page
+from engine_core.operator.look.stages import COLUMNS
 from tests.bench.report.form import document
 from tests.browser.conftest import FLAGS, chromium
 
@@ -34,7 +35,7 @@ def measured() -> dict[str, Any]:
     rate = {"name": "rate", "value": 4.0, "unit": "orders/s", "better": "higher", "samples": list(range(1, 31))}
     name = {"name": HOSTILE, "value": 5.0, "unit": "ms", "better": "", "samples": []}
     checks = [{"name": "sum", "passed": True, "text": ""}, {"name": "answers", "passed": False, "text": HOSTILE}]
-    stage = {"stage": HOSTILE, "orders": 3} | dict.fromkeys(STAGE_COLUMNS, 4321.0)
+    stage = {"stage": HOSTILE, "orders": 3} | dict.fromkeys(COLUMNS, 4321.0)
     return document(rate, name, curves=CURVES, checks=checks, stages=[stage], label="one", seed=7)
 
 
@@ -53,7 +54,7 @@ def test_the_page_opens_without_a_network_and_without_an_error(chromium: str, tm
             tab.on("pageerror", lambda error: errors.append(str(error)))
             tab.goto(out.as_uri())
             tab.locator("canvas").nth(3).wait_for(state="attached")  # three curves, a histogram
-            assert tab.locator("td", has_text="4,321").count() == len(STAGE_COLUMNS)
+            assert tab.locator("td", has_text="4,321").count() == len(COLUMNS)
             assert tab.locator("td", has_text=HOSTILE).first.is_visible() and tab.locator("h2").count() == 2
             for scheme, colours in (("dark", DARK), ("light", LIGHT)):
                 tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
