@@ -116,8 +116,10 @@ class Result:
         """Why its rates may not be what they seem to be."""
         found = []
         if unexplained := self.accounts.refused - sum(self.refusals.values()):
-            found.append(f"refused {unexplained:,} times: wrk does not say why; --client python does")
-            found.append("if that is the limit of requests: an exchange with --profile bare has none")
+            found.append(
+                f"refused {unexplained:,} times: wrk does not say why, --client python does; if it was the limit of "
+                "requests, an exchange with --profile bare has none"
+            )
         elif any(OVER_THE_LIMIT in reason for reason in self.refusals):
             found.append("orders met the limit of requests: an exchange with --profile bare has none")
         return found
