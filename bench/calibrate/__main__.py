@@ -43,15 +43,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    from bench.calibrate.fitting import calibrate  # only now: it needs the extra
-    from bench.flow import flow_toml
-    from bench.realism import sources
+    from bench.calibrate import hawkes  # only now: it needs the extra
+    from bench.calibrate.fitting import calibrate
+    from bench.compiling import say_if_compiling
+    from bench.flow import flow_toml, kernels
+    from bench.realism import book_levels, sources
     from bench.realism.tape import play
 
     begin = time.monotonic()
     try:
         tape = sources.read(options.capture)
         print(f"read {len(tape.commands):,} messages; fitting to the first {options.train:.0%} of the time", flush=True)
+        say_if_compiling(kernels.__file__, book_levels.__file__, hawkes.__file__)
         fitted = calibrate(play(tape), options.train, options.seed)
     except sources.PROBLEMS as error:
         print(f"error: {error}", file=sys.stderr)

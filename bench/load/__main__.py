@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.compiling import say_if_compiling
 from bench.entry import INTERRUPTED
 from bench.load import knee, run
 from bench.load.job import Target
@@ -29,6 +30,7 @@ from bench.load.plan import keys, markets, schedule, sources
 from bench.load.plan.orders import Orders
 from bench.load.progress import Screen
 from bench.load.run import Plan
+from bench.load.targets import answers
 from bench.load.targets.api import Account, Address, Api, BenchError
 from bench.own_folder import sigterm_as_interrupt
 from bench.report.conditions import conditions_of
@@ -79,6 +81,8 @@ def _load(options: argparse.Namespace, screen: Screen) -> int:
     with Api(_url(options), options.patience or PATIENCE) as api:
         screen.phase(f"waiting for {api.address.url}")
         plan = _plan(options, api)
+        if plan.target is Target.ORDER_ENTRY:
+            say_if_compiling(answers.__file__)
         form.conditions = conditions_of(options.data) if _is_local(options) else {}
         patience = options.patience or BOOKS_PATIENCE
         accounting = Accounting(api, plan.accounts, plan.markets, screen.phase, screen.warn, patience)

@@ -46,8 +46,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    from bench.flow import flow_toml
-    from bench.realism import judging, sources, table
+    from bench.compiling import say_if_compiling  # only now, like the rest: Numba takes its time
+    from bench.flow import flow_toml, kernels
+    from bench.realism import book_levels, judging, sources, table
     from bench.realism.tape import play
 
     run = Run("realism", options, seed=options.seed)
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         flow = flow_toml.load(options.flow)
         played = play(sources.read(options.capture))
         print(f"{len(played.tape.commands):,} real messages; fitted to the first {options.train:.0%}", flush=True)
+        say_if_compiling(kernels.__file__, book_levels.__file__)
         fitted, unseen = judging.parts_of(played, options.train)
         for model in options.model or MODELS:
             models[model] = judging.synthetic(flow, model, options.seed, options.seconds)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from bench.compiling import say_if_compiling
 from bench.load.targets.api import BenchError
 from engine_core.jit.kernel import entry, inner, wide
 
@@ -93,6 +94,7 @@ class Totals:
 
 def compiled() -> None:
     """Once this returns, nobody waits for the compiler with a connection open."""
+    say_if_compiling(__file__)
     totals = Totals()
     scan(np.frombuffer(bytearray(), np.uint8), 0, totals.counts, totals.histogram)
 

@@ -16,6 +16,8 @@ import sysconfig
 from pathlib import Path
 from statistics import median
 
+from bench.compiling import say_if_compiling
+from bench.conformance import kernel
 from engine_core.arguments import folder, whole
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -69,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (subprocess.CalledProcessError, OSError) as error:
         print(f"bench.peers.harness: the adapter does not compile: {error}", file=sys.stderr)
         return 2
+    if not options.engine:
+        say_if_compiling(kernel.__file__)
     cores = "--matcher-core", str(options.matcher_core), "--drainer-core", str(options.matcher_core + 1)
     is_valid = True
     for scenario in options.scenario:
