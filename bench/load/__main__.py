@@ -21,7 +21,7 @@ from bench.compiling import say_if_compiling
 from bench.entry import INTERRUPTED
 from bench.load import knee, run
 from bench.load.job import Target
-from bench.load.options import BOOKS_PATIENCE, PATIENCE, PER_CLOSED_SECOND, RATE, SECONDS, check, parser
+from bench.load.options import PER_CLOSED_SECOND, RATE, SECONDS, check, parser
 from bench.load.outcome.accounting import Accounting
 from bench.load.outcome.histograms import write_log
 from bench.load.outcome.result import Result
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 def _make_keys(options: argparse.Namespace, screen: Screen) -> int:
     count = options.accounts or NEW_ACCOUNTS
     funders = keys.read(options.fund_from) if options.fund_from else []
-    with Api(_url(options), options.patience or PATIENCE) as api, keys.KeyFile(options.make_keys, count) as file:
+    with Api(_url(options), options.patience) as api, keys.KeyFile(options.make_keys, count) as file:
         screen.phase("signing up", count)
         try:
             keys.make(api, file, funders, lambda done: screen.advance(done, f"{done} of {count}"))
@@ -78,14 +78,13 @@ def _make_keys(options: argparse.Namespace, screen: Screen) -> int:
 
 def _load(options: argparse.Namespace, screen: Screen) -> int:
     form = Run("load", options, seed=options.seed)
-    with Api(_url(options), options.patience or PATIENCE) as api:
+    with Api(_url(options), options.patience) as api:
         screen.phase(f"waiting for {api.address.url}")
         plan = _plan(options, api)
         if plan.target is Target.ORDER_ENTRY:
             say_if_compiling(answers.__file__)
         form.conditions = conditions_of(options.data) if _is_local(options) else {}
-        patience = options.patience or BOOKS_PATIENCE
-        accounting = Accounting(api, plan.accounts, plan.markets, screen.phase, screen.warn, patience)
+        accounting = Accounting(api, plan.accounts, plan.markets, screen.phase, screen.warn, options.books_patience)
         return (_find_knee if options.find_knee else _measure)(options, plan, accounting, screen, form)
 
 
@@ -167,7 +166,7 @@ def _plan(options: argparse.Namespace, api: Api) -> Plan:
         connections=options.connections,
         processes=options.processes,
         in_flight=options.in_flight,
-        patience=options.patience or PATIENCE,
+        patience=options.patience,
         redis=_local(options).redis if is_log else "",
         block=options.block,
         stream_address=Address.of(streams, "--ws", ("ws", "wss")) if streams else None,
@@ -204,8 +203,12 @@ def _orders(options: argparse.Namespace, plan: Plan, random: np.random.Generator
     return sources.synthetic(at_ns, accounts, plan.markets, random), text
 
 
+def _data(options: argparse.Namespace) -> Path:
+    return options.data or Path(os.environ.get("EXCHANGE_DATA") or "data")
+
+
 def _local(options: argparse.Namespace) -> RunningExchange:
-    return require(options.data or Path(os.environ.get("EXCHANGE_DATA") or "data"))
+    return require(_data(options))
 
 
 def _runtime(options: argparse.Namespace) -> Path | None:
@@ -237,7 +240,7 @@ def _streams(options: argparse.Namespace) -> str | None:
 def _accounts(options: argparse.Namespace) -> list[Account]:
     file = options.keys
     if file is None:
-        file = (options.data or Path(os.environ.get("EXCHANGE_DATA") or "data")) / KEYS_FILE
+        file = _data(options) / KEYS_FILE
         if options.url or not file.is_file():
             raise BenchError(
                 "whose orders? name API keys with --keys, or make some: exchange load --make-keys keys.json"
@@ -270,6 +273,8 @@ def _print_verdict(result: Result) -> None:
         print(f"error: {problem}", file=sys.stderr)
     if result.is_accounted:
         print(f"every order is accounted for, and all money: {verdict.fills:,} fills explain every balance")
+        if result.cut_short and not result.is_interrupted:
+            print(f"error: it did not run to its end: {result.cut_short}", file=sys.stderr)
     else:
         counts = f"{result.scheduled:,} scheduled, {result.unsent:,} of them never sent, {result.accepted:,} accepted, "
         counts += f"{result.refused:,} refused, {result.unknown:,} unknown"
@@ -277,9 +282,9 @@ def _print_verdict(result: Result) -> None:
 
 
 def _status(result: Result) -> int:
-    if result.interrupted:
+    if result.is_interrupted:
         return INTERRUPTED
-    return 0 if result.is_accounted else 1
+    return 0 if all(check.passed for check in result.checks()) else 1
 
 
 if __name__ == "__main__":

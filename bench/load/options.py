@@ -145,9 +145,16 @@ def _how(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--patience",
         type=seconds(0.1, 600),
+        default=PATIENCE,
         metavar="S",
-        help="for the first answer and for those missing at the end (default: 10), and for the books of an exchange "
-        "that went away meanwhile (default: 60)",
+        help="for the first answer and for those missing at the end (default: %(default)g)",
+    )
+    group.add_argument(
+        "--books-patience",
+        type=seconds(0.1, 86_400),
+        default=BOOKS_PATIENCE,
+        metavar="S",
+        help="afterwards, for the books of an exchange that went away meanwhile (default: %(default)g)",
     )
 
 

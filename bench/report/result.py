@@ -39,7 +39,8 @@ from engine_core.process.percentiles import told
 
 FORM = "exchange-bench/1"
 PACKAGES = ("numpy", "numba", "llvmlite", "redis", "hiredis", "uvloop", "httptools", "websockets", "msgspec", "psycopg")
-OUTPUTS = ("json", "html", "plot", "hdr")  # where results go is no parameter of a measurement
+# Where results go, and how long books are waited for afterwards, is no parameter of a measurement.
+NO_PARAMETERS = ("json", "html", "plot", "hdr", "books_patience")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -114,7 +115,7 @@ class Run:
             "parameters": {
                 name: value if isinstance(value, int | float | str | list) or value is None else str(value)
                 for name, value in vars(self.options).items()
-                if name not in OUTPUTS
+                if name not in NO_PARAMETERS
             }
             | dict(self.conditions),
             "seed": self.seed,

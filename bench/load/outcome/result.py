@@ -31,7 +31,7 @@ class Result:
     machine_cpu: float  # cores that were busy meanwhile, whoever used them
     verdict: Verdict | None = None
     readers: dict[str, Any] = field(default_factory=dict)
-    interrupted: bool = False
+    interrupted: bool = False  # while it loaded
     is_closed: bool = False
     is_search: bool = False  # of a rate that is too high
 
@@ -81,7 +81,7 @@ class Result:
         columns = self.columns
         accepted = {place: len(ids) for place, ids in columns.placed(columns.is_accepted).items()}
         verdict = accounting.settle(accepted, columns.placed(columns.is_unknown))
-        return replace(self, verdict=verdict, interrupted=self.interrupted or verdict.interrupted)
+        return replace(self, verdict=verdict)
 
     @property
     def is_accounted(self) -> bool:
@@ -91,7 +91,7 @@ class Result:
     def warnings(self) -> list[str]:
         """Why it may say more about the generator, or about what was sent, than about the exchange."""
         found = []
-        if self.interrupted:
+        if self.is_interrupted:
             found.append(f"{self._interruption}: this is what was measured until then")
         busiest = max((cpu / max(seconds, 1e-9) for cpu, seconds in self.processes), default=0.0)
         if busiest > BUSY_SHARE:
@@ -120,15 +120,21 @@ class Result:
         return found
 
     @property
-    def _interruption(self) -> str:
-        if self.verdict is not None and self.verdict.interrupted:
-            return "interrupted while the exchange's books were read"
-        return f"interrupted after {self.end_ns / 1e9:.1f} s"
+    def is_interrupted(self) -> bool:
+        """While it loaded, or while the exchange's books were read."""
+        return self.interrupted or (self.verdict is not None and self.verdict.interrupted)
 
     @property
-    def _cut_short(self) -> str:
+    def _interruption(self) -> str:
+        at = [f"after {self.end_ns / 1e9:.1f} s"] if self.interrupted else []
+        if self.verdict is not None and self.verdict.interrupted:
+            at.append("while the exchange's books were read")
+        return f"interrupted {', and again '.join(at)}"
+
+    @property
+    def cut_short(self) -> str:
         """Why it is not all that was to be measured; "" if it is. A search tries rates until orders are left over."""
-        if self.interrupted:
+        if self.is_interrupted:
             return self._interruption
         if self.unsent and not self.is_search:
             return f"{self.unsent:,} of {self.scheduled:,} orders were never sent"
@@ -174,7 +180,7 @@ class Result:
         problems = self.verdict.problems if self.verdict else ["the exchange's books were not read"]
         return [
             Check("every order and all money accounted for", self.is_accounted, "; ".join(problems[:5])),
-            Check("ran to its end", not self._cut_short, self._cut_short),
+            Check("ran to its end", not self.cut_short, self.cut_short),
         ]
 
     def curves(self) -> list[Curve]:
@@ -207,7 +213,7 @@ class Result:
             "readers": self.readers,
             "notes": self.columns.notes,
             "warnings": self.warnings(),
-            "interrupted": self.interrupted,
+            "interrupted": self.is_interrupted,
             "accounted": self.is_accounted,
             "problems": verdict.problems,
         }

@@ -1,62 +1,33 @@
 """`exchange load` from its options to its result, against a server that is as wrong as a test wants."""
 
 import asyncio
-import base64
 import errno
 import json
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from array import array
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from nacl.signing import SigningKey
 
 from bench.load.__main__ import main
+from bench.load.options import parser
 from bench.load.outcome.accounting import Verdict
 from bench.load.outcome.result import Result
 from bench.load.outcome.tally import NEVER, Columns, Tally
-from bench.load.plan import keys
-from bench.load.targets.api import Account, Address, BenchError
+from bench.load.targets.api import Address, BenchError
 from bench.load.targets.order_entry import EntryPool
 from bench.load.targets.readers import in_words
 from bench.load.targets.rest import RestPool
+from bench.report.result import Run
+from tests.bench.load.conftest import RATE, Load
 from tests.bench.load.standin import StandIn, serving
-
-RATE, SECONDS = "200", "0.5"
-
-
-@pytest.fixture
-def two_keys(tmp_path: Path) -> Path:
-    path = tmp_path / "keys.json"
-    pairs = {number: SigningKey(bytes([number]) * 32) for number in (1, 2)}
-    public = {number: base64.b64encode(bytes(pair.verify_key)).decode() for number, pair in pairs.items()}
-    with keys.KeyFile(path, len(pairs)) as file:
-        for number, pair in pairs.items():
-            file.add(Account(public[number], bytes(pair), number))
-    return path
-
-
-Load = Callable[..., tuple[int, dict[str, Any]]]
-
-
-@pytest.fixture
-def load(two_keys: Path, tmp_path: Path) -> Load:
-    def run(server: StandIn, *more: str) -> tuple[int, dict[str, Any]]:
-        """(exit status, what --json says; nothing if it did not get so far)."""
-        result = tmp_path / "result.json"
-        with serving(server):
-            given = ["--url", server.url, "--keys", str(two_keys), "--rate", RATE, "--seconds", SECONDS]
-            status = main([*given, "--json", str(result), *more])
-        return status, json.loads(result.read_text()) if result.exists() else {}
-
-    return run
 
 
 def test_every_order_is_counted_by_what_became_of_it(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,6 +129,7 @@ def test_what_was_measured_is_kept_when_an_exchange_goes_away(
     """Also by who does not wait for its books until the end."""
     result, server = tmp_path / "result.json", StandIn()
     given = ["--keys", str(two_keys), "--rate", RATE, "--seconds", "2", "--json", str(result), "--connections", "4"]
+    given += ["--patience", "1", "--books-patience", "50"]
     with serving(server):
         command = [sys.executable, "-m", "bench.load", "--url", server.url, *given]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -165,8 +137,11 @@ def test_what_was_measured_is_kept_when_an_exchange_goes_away(
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
     assert process.stderr is not None
+    impatient = threading.Timer(60, process.kill)
+    impatient.start()
     said = process.stderr.readline()  # after the patience of the first answers
-    assert said == "the exchange does not answer: waiting up to 60 s for its books\n"
+    impatient.cancel()
+    assert said == "the exchange does not answer: waiting up to 50 s for its books\n"
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
@@ -186,6 +161,34 @@ def test_a_load_with_orders_left_over_did_not_run_to_its_end(is_search: bool, pr
     result = Result("any", columns, 0, 4_000, [(0.1, 4.0)], 1.0, Verdict(), is_search=is_search)
     end = result.checks()[1]
     assert (end.passed, end.text) == (not problem, problem)
+
+
+def test_who_interrupts_twice_is_told_of_both() -> None:
+    zeros, times = np.zeros(1, np.int64), np.array([1_000])
+    columns = Columns(zeros, zeros, zeros, zeros, times, times, np.array([200]), zeros)
+    result = Result("any", columns, 0, 3_200_000_000, [(0.1, 4.0)], 1.0, Verdict(interrupted=True), interrupted=True)
+    both = "interrupted after 3.2 s, and again while the exchange's books were read"
+    assert result.checks()[1].text == both and result.warnings()[0].startswith(f"{both}: ")
+
+
+def test_a_load_with_orders_left_over_fails_though_its_books_are_right(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def judge(order: dict[str, Any], number: int) -> tuple[int, Any]:
+        time.sleep(2)
+        return 200, order
+
+    status, result = load(StandIn(judge), "--connections", "1", "--patience", "0.1")
+    assert result["accounted"] and result["never_sent"] == result["scheduled"] - 1 > 0, result["problems"]
+    assert [check["name"] for check in result["checks"] if not check["passed"]] == ["ran to its end"] and status == 1
+    said = f"error: it did not run to its end: {result['never_sent']} of {result['scheduled']} orders were never sent\n"
+    assert said in capsys.readouterr().err
+
+
+def test_a_wait_after_the_measurement_is_no_parameter_of_it() -> None:
+    """Results of before there was --books-patience are compared with those of today."""
+    parameters = Run("load", parser().parse_args(["--books-patience", "5"])).document([])["parameters"]
+    assert parameters["patience"] == 10.0 and "books_patience" not in parameters
 
 
 def test_readers_are_reported_with_words_and_units() -> None:
