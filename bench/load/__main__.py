@@ -37,7 +37,7 @@ from bench.report.conditions import conditions_of
 from bench.report.result import Figure, Run
 from bench.report.stages import StageSampler
 from engine_core.config.settings import KEYS_FILE
-from engine_core.operator.target.running import CommandError, require
+from engine_core.operator.target.running import CommandError, find, require
 from engine_core.operator.target.running import Run as RunningExchange
 
 NEW_ACCOUNTS = 10
@@ -217,8 +217,13 @@ def _runtime(options: argparse.Namespace) -> Path | None:
 
 
 def _is_local(options: argparse.Namespace) -> bool:
-    """Whether the exchange is known to be the one on a data folder of this machine."""
-    return options.data is not None or not (options.url or os.environ.get("EXCHANGE_API_URL"))
+    """Whether the exchange is known to be the one on a data folder of this machine, also by the address that it has:
+    `exchange load` names it in EXCHANGE_API_URL."""
+    address = options.url or os.environ.get("EXCHANGE_API_URL")
+    if options.data is not None or not address:
+        return True
+    run = find(_data(options))
+    return run is not None and run.supervisor != 0 and run.http == address.rstrip("/")
 
 
 def _url(options: argparse.Namespace) -> str:
