@@ -152,7 +152,8 @@ def _find_knee(options: argparse.Namespace, plan: Plan, accounting: Accounting, 
 
 
 def _plan(options: argparse.Namespace, api: Api) -> Plan:
-    found = markets.look_up(api, [name.strip() for name in options.markets.split(",")])
+    symbols = [name.strip() for name in options.markets.split(",")]
+    found = markets.look_up(api, symbols, by_rest=options.target is Target.REST)
     accounts = _accounts(options)
     streams = _streams(options) if options.readers else None
     if options.readers and streams is None:

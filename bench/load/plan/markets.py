@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.load.targets.api import Api, BenchError, Refused, Unreachable
+from bench.load.targets.api import Api, BenchError, HungUp, Refused
 from engine_core.wire.units import UnitError, format_decimal, parse_decimal
 
 FALLBACK_PRICE = "100"  # of a market without trades and orders
@@ -27,8 +27,8 @@ class Market:
         return format_decimal(lots * self.lot_step, self.quantity_decimals)
 
 
-def look_up(api: Api, symbols: list[str]) -> list[Market]:
-    """These markets, in this order."""
+def look_up(api: Api, symbols: list[str], *, by_rest: bool = True) -> list[Market]:
+    """These markets, in this order. `by_rest`: orders are going to be sent to this API, not elsewhere."""
     try:
         status = api.get("/api/v1/status").content
         if status["status"] != "Ok":
@@ -36,7 +36,8 @@ def look_up(api: Api, symbols: list[str]) -> list[Market]:
         known = {each["symbol"]: each for each in api.get("/api/v1/markets").content}
     except Refused as error:
         if error.is_missing:
-            _check_entry(api)
+            if by_rest:
+                _check_entry(api)
             return [_assumed(symbol) for symbol in symbols]
         raise
     except (KeyError, TypeError):
@@ -53,8 +54,8 @@ def _check_entry(api: Api) -> None:
     """BenchError where orders have nowhere to go either: at the streams' address, above all."""
     try:
         api.post("/api/v1/order", {}, {})
-    except (Refused, Unreachable) as error:  # the streams' server ends the connection at a POST
-        if isinstance(error, Unreachable) or error.is_missing:
+    except (Refused, HungUp) as error:  # the streams' server ends the connection at a POST
+        if isinstance(error, HungUp) or error.is_missing:
             raise BenchError(
                 f"{api.address.url} takes no orders: --url is where the REST API is, and --ws where the streams are"
             ) from None

@@ -34,6 +34,10 @@ class Unreachable(BenchError):
     """Nobody answers there."""
 
 
+class HungUp(Unreachable):
+    """Somebody is there, who ended the connection instead of an answer."""
+
+
 def not_connected(address: "Address", error: OSError) -> BenchError:
     """Why there is no connection, and what to do."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
@@ -190,7 +194,8 @@ class Api:
                     continue
                 is_silent = isinstance(error, TimeoutError)
                 reason = f"nothing came in {self._patience:g} s" if is_silent else str(error) or type(error).__name__
-                raise Unreachable(
+                kind = HungUp if isinstance(error, ConnectionResetError | BrokenPipeError) else Unreachable
+                raise kind(
                     f"{self.address.url} does not answer: {reason}; is the exchange running, and is --url right?"
                 ) from None
         raise AssertionError("the second attempt returns or raises")

@@ -15,18 +15,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
 
 from bench.load.__main__ import main
 from bench.load.options import parser
 from bench.load.outcome.accounting import Verdict
 from bench.load.outcome.result import Result
 from bench.load.outcome.tally import NEVER, Columns, Tally
-from bench.load.targets.api import Address, BenchError
+from bench.load.targets.api import Address, Api, BenchError, Unreachable
 from bench.load.targets.order_entry import EntryPool
 from bench.load.targets.readers import in_words
 from bench.load.targets.rest import RestPool
 from bench.report.result import Run
-from tests.bench.load.conftest import RATE, Load
+from tests.bench.load.conftest import RATE, SECONDS, Load
 from tests.bench.load.standin import StandIn, serving
 
 
@@ -221,6 +223,39 @@ def test_a_server_without_order_entry_is_refused_before_the_load(
     server = Streams()
     assert load(server) == (1, {})
     assert f"error: {server.url} takes no orders: --url is where the REST API is" in capsys.readouterr().err
+
+
+def test_a_server_that_falls_silent_is_not_called_one_without_order_entry(
+    load: Load, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Silent(StandIn):
+        def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+            return 404, {"code": "RESOURCE_NOT_FOUND", "message": "Not Found"}, ""
+
+    def post(api: Api, *_: Any) -> Any:
+        raise Unreachable(f"{api.address.url} does not answer: nothing came")
+
+    monkeypatch.setattr(Api, "post", post)
+    server = Silent()
+    assert load(server) == (1, {})
+    assert capsys.readouterr().err == f"error: {server.url} does not answer: nothing came\n"
+
+
+def test_a_server_with_the_socket_of_orders_alone_is_loaded_by_it(two_keys: Path, tmp_path: Path) -> None:
+    def missing(connection: ServerConnection, request: Request) -> Response | None:
+        return None if request.path == "/ws/orders" else connection.respond(404, "{}")
+
+    def accept(connection: ServerConnection) -> None:
+        for message in connection:
+            connection.send(json.dumps({"id": json.loads(message)["id"], "status": 200, "result": {}}))
+
+    with serve(accept, "127.0.0.1", 0, process_request=missing) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url, result = f"http://127.0.0.1:{server.socket.getsockname()[1]}", tmp_path / "result.json"
+        given = ["--url", url, "--keys", str(two_keys), "--rate", RATE, "--seconds", SECONDS, "--json", str(result)]
+        assert main([*given, "--target", "ws"]) == 1
+    document = json.loads(result.read_text())
+    assert document["accepted"] == document["scheduled"] > 0 and not document["accounted"]
 
 
 @pytest.mark.parametrize(("opening", "is_said"), [(400, True), (2, False)])
