@@ -125,14 +125,22 @@ async def test_one_that_an_engine_refuses_too_late_is_not_appended_again(rig: Ri
     third.cancel()
 
 
-async def test_one_that_waits_for_a_redis_that_stands_still_is_told_so(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+Answers = tuple[asyncio.Future[np.ndarray], asyncio.Future[np.ndarray]]
+
+
+async def two_held_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """One that Redis, standing still, does not confirm, and one that waits behind it for a block of its own."""
     monkeypatch.setattr(pipeline, "MAX_APPENDS", 1)
     rig.proxy.passing.clear()
     first = rig.send(1)
     await until(lambda: rig.gateway._outbox.oldest is not None)
-    second = rig.send(2)
+    return first, rig.send(2)
+
+
+async def test_one_that_waits_for_a_redis_that_stands_still_is_told_so(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await two_held_up(rig, monkeypatch)
     async with asyncio.timeout(60):
         with pytest.raises(ConnectionError, match="not executed"):
             await second
@@ -156,11 +164,7 @@ async def test_a_redis_that_stands_still_holds_up_no_outcome(rig: Rig) -> None:
 async def test_what_waits_while_this_process_stands_still_is_sent_afterwards(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "MAX_APPENDS", 1)
-    rig.proxy.passing.clear()
-    first = rig.send(1)
-    await until(lambda: rig.gateway._outbox.oldest is not None)
-    second = rig.send(2)
+    first, second = await two_held_up(rig, monkeypatch)
     rig.proxy.passing.set()
     time.sleep(2 * pipeline.ANSWER_SECONDS)  # as after SIGSTOP
     await until(lambda: 2 in rig.numbers())
