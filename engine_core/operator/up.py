@@ -57,7 +57,7 @@ def up(options: argparse.Namespace) -> int:
 
 def _say(line: str) -> None:
     """Without a buffer, and so that a line that finds no room on the disk costs none of those after it. OSError."""
-    os.write(1, f"{line}\n".encode(errors="backslashreplace"))
+    os.write(1, f"{line}\n".encode(sys.stdout.encoding if sys.stdout else "utf-8", "backslashreplace"))
 
 
 def _run(options: argparse.Namespace, kept: ExitStack, began: float) -> int:
