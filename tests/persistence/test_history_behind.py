@@ -63,20 +63,20 @@ def trades(count: int) -> np.ndarray:
 
 
 async def calls(read: Read, reader: History) -> int:
-    """Of functions, while it reads."""
-    made = 0
-
-    def count(_frame: object, what: str, _about: object) -> None:
-        nonlocal made
-        made += what in ("call", "c_call")
-
+    """Of functions, while it reads; the fewest of three times, for what else the event loop does counts, too."""
+    made = [0, 0, 0]
     await read(reader)  # a connection is there after that
-    sys.setprofile(count)
-    try:
-        assert await read(reader)
-    finally:
-        sys.setprofile(None)
-    return made
+    for turn in range(len(made)):
+
+        def count(_frame: object, what: str, _about: object, turn: int = turn) -> None:
+            made[turn] += what in ("call", "c_call")
+
+        sys.setprofile(count)
+        try:
+            assert await read(reader)
+        finally:
+            sys.setprofile(None)
+    return min(made)
 
 
 @pytest.mark.parametrize("shards", [1, 2])
