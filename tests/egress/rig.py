@@ -142,7 +142,8 @@ class Rig:
     @asynccontextmanager
     async def listen_narrowly(self, **options: Any) -> AsyncIterator[Listener]:
         """Where kernels hold little between the two: who does not read is noticed after kilobytes, not megabytes."""
-        for listening in self.server._server.sockets:  # type: ignore[union-attr]
+        assert self.server._server is not None
+        for listening in self.server._server.sockets:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NARROW_BYTES)  # those accepted have it, too
         narrow = socket.socket()
         narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW_BYTES)
